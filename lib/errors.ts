@@ -1,0 +1,85 @@
+/**
+ * The errors of this module. Whatever the manager cannot do ends in one of these, in a `TypeError` or
+ * `RangeError` for an argument that cannot be right, or in a `DataCloneError` for a value that cannot travel.
+ *
+ * @module
+ */
+
+/** Any failure that this module reports itself; `parallel.Error` is the same class. */
+export class ParallelError extends Error {
+  override name = "ParallelError";
+}
+
+/** The connection to the slaves was lost, or could never be made. */
+export class NetworkError extends ParallelError {
+  override name = "NetworkError";
+}
+
+/** There are tasks to run, but no slave is left (or none was ever added) to run them. */
+export class NoMoreSlavesError extends ParallelError {
+  override name = "NoMoreSlavesError";
+}
+
+/** Says which slave something happened on. */
+export interface SlaveIdentity {
+  /** Number of the slave in its manager, counted from 0 in the order in which slaves were added. */
+  readonly number: number;
+  /** What the slave is called in messages, such as `local slave 3`. */
+  readonly name: string;
+  /** Name of the machine it runs on, as far as it is known. */
+  readonly host: string;
+}
+
+/** One time that a slave died while it ran a task. */
+export interface Attempt {
+  /** The slave that died. */
+  readonly slave: SlaveIdentity;
+  /** How it ended, with the last lines that it printed. */
+  readonly reason: string;
+}
+
+/** What a {@linkcode RemoteError} knows beside its message. */
+export interface RemoteErrorOptions {
+  /** What was thrown on the slave, rebuilt here. Present even when `undefined` was thrown. */
+  readonly cause?: unknown;
+  /** The task that failed. */
+  readonly task: { readonly id: number; toString(): string };
+  /** The slave it failed on; missing if it was given up without running. */
+  readonly slave?: SlaveIdentity;
+  /** For a task that was given up: each slave that died running it, oldest first. */
+  readonly attempts?: readonly Attempt[];
+}
+
+/** A task, or the startup function before it, failed on a slave; or a task was given up. */
+export class RemoteError extends ParallelError {
+  override name = "RemoteError";
+  /** The task that failed. */
+  readonly task: { readonly id: number; toString(): string };
+  /** The slave it failed on, if it ran on one. */
+  readonly slave: SlaveIdentity | undefined;
+  /** The slaves that died while they ran this task, oldest first; empty if it failed by an error of its own. */
+  readonly attempts: readonly Attempt[];
+
+  /**
+   * @param message Begins with what failed where.
+   * @param options The task, the slave, and what was thrown there.
+   */
+  constructor(message: string, options: RemoteErrorOptions) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.task = options.task;
+    this.slave = options.slave;
+    this.attempts = options.attempts ?? [];
+    const remoteFrames = framesOf(options.cause);
+    if (remoteFrames !== "" && options.slave !== undefined) {
+      const localFrames = framesOf(this);
+      this.stack = `${this.name}: ${message}\n${remoteFrames}\n` +
+        `    --- above: on ${options.slave.name}, below: on the master ---\n${localFrames}`;
+    }
+  }
+}
+
+/** The lines of an error's stack that name a place in the code. */
+function framesOf(thrown: unknown): string {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return "";
+  return thrown.stack.split("\n").filter((line) => /^\s+at /.test(line)).join("\n");
+}

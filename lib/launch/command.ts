@@ -1,0 +1,148 @@
+/**
+ * Starts and ends processes. The only user of `Deno.Command`.
+ *
+ * @module
+ */
+
+import type { OutputSink } from "./output_sink.ts";
+import type { LaunchOrder } from "./slave.ts";
+
+/** How a process ended. */
+export interface ProcessEnd {
+  /** Its exit code; 128 and the signal's number if a signal ended it. */
+  readonly code: number;
+  /** The signal that ended it. */
+  readonly signal: string | null;
+}
+
+/** The process of a slave. */
+export interface SlaveProcess {
+  /** Which process it is, for messages: `process 4711`. */
+  readonly name: string;
+  /** Its id on this machine, if it has one. */
+  readonly pid?: number;
+  /** Resolves when the process has ended and all that it printed has been taken. */
+  readonly ended: Promise<ProcessEnd>;
+  /** Ends the process at once. Does nothing if it has ended. */
+  kill(): void;
+}
+
+/** A grandchild may keep the output open for ever: it is read this long after the process itself has ended. */
+const OUTPUT_GRACE_MS = 300;
+
+/**
+ * Starts a process that runs a slave: gives it the connection on its standard input, and takes what it prints.
+ *
+ * @param command Program and arguments.
+ * @throws {Error} If the program cannot be started, naming it.
+ */
+export function spawnSlave(command: readonly string[], { connection, output }: LaunchOrder): SlaveProcess {
+  const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
+  // It is the reader of results that keeps the script from ending, not the slaves.
+  child.unref();
+  const pumps = [new Pump(child.stdout, output), new Pump(child.stderr, output)];
+  const fed = feed(child.stdin, connection);
+  return { name: `process ${child.pid}`, pid: child.pid, ended: waitForEnd(child, pumps, fed), kill: () => kill(child) };
+}
+
+async function waitForEnd(child: Deno.ChildProcess, pumps: readonly Pump[], fed: Promise<void>): Promise<ProcessEnd> {
+  const { code, signal } = await child.status;
+  const timer = setTimeout(() => pumps.forEach((pump) => pump.stop()), OUTPUT_GRACE_MS);
+  await Promise.all([fed, ...pumps.map((pump) => pump.ended)]);
+  clearTimeout(timer);
+  return { code, signal };
+}
+
+/** Moves what a process prints to its sink. */
+class Pump {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** Resolves when there is nothing more to move. */
+  readonly ended: Promise<void>;
+
+  constructor(source: ReadableStream<Uint8Array>, sink: OutputSink) {
+    this.#reader = source.getReader();
+    this.ended = this.#run(sink);
+  }
+
+  stop(): void {
+    this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
+  }
+
+  async #run(sink: OutputSink): Promise<void> {
+    let isFull = false;
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      if (isFull) continue;
+      try {
+        await sink.write(value);
+      } catch (error) {
+        // The slave's work matters more than what it prints: go on reading, so that it is not stopped.
+        isFull = true;
+        console.error(`Cannot write a slave's output to ${sink.target}: ${error}. The rest of it is dropped`);
+      }
+    }
+  }
+}
+
+async function feed(input: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = input.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch {
+    // The process has ended without reading: its exit code and output tell why.
+  }
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+    // It has ended.
+  }
+}
+
+/**
+ * Starts a program.
+ *
+ * @throws {Error} If it cannot be started, naming it and what to do.
+ */
+export function spawn(command: readonly string[], options: Deno.CommandOptions): Deno.ChildProcess {
+  const [program, ...args] = command;
+  try {
+    return new Deno.Command(program, { ...options, args }).spawn();
+  } catch (error) {
+    if (isLinkerRefusal(error)) return spawnWithoutLinkerPaths(program, args, options);
+    throw startError(program, error);
+  }
+}
+
+/** Deno refuses LD_LIBRARY_PATH and its like unless any program may be run; `module load` on a cluster sets it. */
+function isLinkerRefusal(error: unknown): boolean {
+  return error instanceof Deno.errors.NotCapable && /\bLD_\w+|DYLD_\w+/.test(error.message) &&
+    Deno.permissions.querySync({ name: "env" }).state === "granted";
+}
+
+function spawnWithoutLinkerPaths(
+  program: string,
+  args: readonly string[],
+  options: Deno.CommandOptions,
+): Deno.ChildProcess {
+  const variables = Object.entries(Deno.env.toObject()).filter(([name]) => !/^(LD|DYLD)_/.test(name));
+  try {
+    return new Deno.Command(program, { ...options, args: [...args], clearEnv: true, env: Object.fromEntries(variables) })
+      .spawn();
+  } catch (error) {
+    throw startError(program, error);
+  }
+}
+
+function startError(program: string, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const remedy = cause instanceof Deno.errors.NotCapable
+    ? `Run the master with --allow-run=${program}`
+    : "Set the option deno of the manager to a command that starts Deno";
+  return new Error(`Cannot start ${program}: ${message}. ${remedy}`, { cause });
+}

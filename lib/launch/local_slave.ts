@@ -1,0 +1,23 @@
+import type { SlaveProcess } from "./command.ts";
+import { type LaunchOrder, Slave } from "./slave.ts";
+
+/**
+ * One more Deno process on this machine. A process that ends is started anew, at most three times in a row without a
+ * task done in between.
+ *
+ * @example
+ * ```ts
+ * import { LocalSlave, Manager } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * for (let i = 0; i < navigator.hardwareConcurrency; i++) manager.addSlave(new LocalSlave());
+ * ```
+ */
+export class LocalSlave extends Slave {
+  override readonly kind = "local slave";
+  override readonly isRemote = false;
+
+  override launch(order: LaunchOrder): SlaveProcess {
+    return this.spawn(order);
+  }
+}

@@ -1,0 +1,63 @@
+import type { OutputSink } from "./output_sink.ts";
+import { type SlaveProcess, spawnSlave } from "./command.ts";
+
+/** What a kind of slave is given to launch one process. */
+export interface LaunchOrder {
+  /** Number of the slave in its manager. */
+  readonly number: number;
+  /**
+   * Program and arguments that run the slave: `deno run … slave.ts`. It has to be given {@linkcode LaunchOrder.connection}
+   * on its standard input, and then the end of input.
+   */
+  readonly command: readonly string[];
+  /** Where the master is and how to prove oneself, as one line. Secret: not for command lines, logs or environments. */
+  readonly connection: string;
+  /** Takes what the slave prints. */
+  readonly output: OutputSink;
+}
+
+/**
+ * A slave: one process that runs tasks. Give it to `Manager.addSlave()`, which launches it when results are first read.
+ *
+ * A new kind of slave is a subclass that says how its process is started:
+ *
+ * @example
+ * ```ts
+ * import { type LaunchOrder, Slave, type SlaveProcess } from "@parallel/parallel";
+ *
+ * /** A slave on this machine that leaves the processor to others. *\/
+ * class NiceSlave extends Slave {
+ *   readonly kind = "nice slave";
+ *   readonly isRemote = false;
+ *
+ *   launch(order: LaunchOrder): SlaveProcess {
+ *     return this.spawn(order, ["nice", ...order.command]);
+ *   }
+ * }
+ * ```
+ */
+export abstract class Slave {
+  /** What slaves of this kind are called in messages; the number follows: `local slave` 3. */
+  abstract readonly kind: string;
+
+  /** Whether the process runs on another machine than the master. */
+  abstract readonly isRemote: boolean;
+
+  /**
+   * Starts the process. Called again, with another connection, when the process has ended and is to be replaced.
+   *
+   * @throws {Error} If it cannot be started: the slave is then lost.
+   */
+  abstract launch(order: LaunchOrder): SlaveProcess | Promise<SlaveProcess>;
+
+  /**
+   * Starts a program on this machine that runs the slave or, like `ssh`, passes its input on to one.
+   *
+   * @param order What {@linkcode Slave.launch} was given.
+   * @param command Program and arguments; those of the order by default.
+   * @throws {Error} If the program cannot be started, naming it.
+   */
+  protected spawn(order: LaunchOrder, command: readonly string[] = order.command): SlaveProcess {
+    return spawnSlave(command, order);
+  }
+}

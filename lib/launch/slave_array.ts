@@ -1,0 +1,27 @@
+import type { SlaveProcess } from "./command.ts";
+import type { LaunchOrder } from "./slave.ts";
+
+/**
+ * Several slaves that are started together, such as by one command of a scheduler. Give it to `Manager.addSlave()`.
+ *
+ * A new kind is a subclass that says how many slaves there are and how they are started.
+ */
+export abstract class SlaveArray {
+  /** What slaves of this kind are called in messages; the number follows. */
+  abstract readonly kind: string;
+
+  /** Whether the processes run on other machines than the master. */
+  abstract readonly isRemote: boolean;
+
+  /** How many slaves there are, at least 1. */
+  abstract readonly count: number;
+
+  /**
+   * Starts the processes.
+   *
+   * @param orders One for each slave to be started: all of them at first, later those that are to be replaced.
+   * @returns The processes, in the order of the orders.
+   * @throws {Error} If they cannot be started: the slaves are then lost.
+   */
+  abstract launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]>;
+}

@@ -1,0 +1,91 @@
+import { remoteTarget } from "../remote.ts";
+import type { Code, CodeReference } from "../task.ts";
+
+/** What a task is made of: code, and for an object the arguments of its constructor. */
+export interface ResolvedTask {
+  readonly code: Code;
+  readonly constructorArgs?: readonly unknown[];
+}
+
+/** Numbers the pieces of code that a manager's tasks refer to. */
+export class CodeRegistry {
+  readonly #byReference = new Map<CodeReference, Code>();
+  readonly #bySource = new Map<string, Code>();
+  readonly #byFunction = new WeakMap<object, Code>();
+  readonly #modules = new Set<string>();
+  #count = 0;
+
+  /** URLs or specifiers of all modules that tasks refer to so far. */
+  get modules(): ReadonlySet<string> {
+    return this.#modules;
+  }
+
+  /**
+   * Finds out what a user means by a task.
+   *
+   * @param task An export of a remote module, a remote object, or an inline function.
+   * @param use What it is for, for the error message: `task`, `startup function`.
+   * @throws {TypeError} If it is none of these.
+   */
+  resolve(task: unknown, use: string): ResolvedTask {
+    // Inline functions are asked for first: the same one is added again and again.
+    const known = typeof task === "function" ? this.#byFunction.get(task) : undefined;
+    if (known !== undefined) return { code: known };
+    const target = remoteTarget(task);
+    if (target !== undefined) {
+      const code = this.#codeOf(target.reference);
+      if (target.constructorArgs !== undefined) return { code, constructorArgs: target.constructorArgs };
+      this.#byFunction.set(task as object, code);
+      return { code };
+    }
+    if (typeof task !== "function") throw new TypeError(notATask(task, use));
+    const code = this.#inline(task, use);
+    this.#byFunction.set(task, code);
+    return { code };
+  }
+
+  #codeOf(reference: CodeReference): Code {
+    let code = this.#byReference.get(reference);
+    if (code === undefined) {
+      code = { number: this.#count++, reference };
+      this.#byReference.set(reference, code);
+      if (reference.type !== "inline") this.#modules.add(reference.module);
+    }
+    return code;
+  }
+
+  /** A function that a loop makes again and again has the same source each time, and is one piece of code. */
+  // deno-lint-ignore ban-types -- any function a user may pass
+  #inline(fn: Function, use: string): Code {
+    const source = Function.prototype.toString.call(fn);
+    if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
+      throw new TypeError(
+        `Cannot use the ${use} "${fn.name}": it is a native or bound function, whose source cannot be sent. ` +
+          `Wrap it: (...args) => ${fn.name.replace(/^bound /, "") || "fn"}(...args), or export it from a module and use remote()`,
+      );
+    }
+    if (/^class\b/.test(source)) {
+      throw new TypeError(
+        `Cannot use the class "${fn.name}" as ${use}: export it from a module, name that with remote(), and pass new tasks.${fn.name}(…)`,
+      );
+    }
+    let code = this.#bySource.get(source);
+    if (code === undefined) {
+      code = this.#codeOf({ type: "inline", name: fn.name, source });
+      this.#bySource.set(source, code);
+    }
+    return code;
+  }
+}
+
+function notATask(value: unknown, use: string): string {
+  const given = value === undefined
+    ? "undefined"
+    : typeof value === "object"
+    ? Deno.inspect(value, { depth: 0 })
+    : typeof value;
+  const hint = typeof value === "object" && value !== null && "run" in value
+    ? ". An object made here stays here: make it from a remote module, as in new tasks.Distance(3)"
+    : "";
+  return `Expected a ${use}: an export of a remote() module or an inline function, got ${given}${hint}`;
+}

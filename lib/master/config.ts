@@ -1,0 +1,46 @@
+const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
+
+/**
+ * Finds the configuration file that the slaves' modules resolve with.
+ *
+ * @param config Path or `file:` URL of the file, if the user named one.
+ * @returns Its absolute path; `undefined` if none was named, and none is found from the main module upwards or none
+ * may be looked for.
+ * @throws {TypeError} If the file that was named is not there.
+ */
+export function findConfig(config: string | URL | undefined): string | undefined {
+  if (config !== undefined) return namedConfig(config);
+  if (!Deno.mainModule.startsWith("file:")) return undefined;
+  for (let folder = new URL(".", Deno.mainModule);; folder = new URL("..", folder)) {
+    for (const name of CONFIG_NAMES) {
+      const file = new URL(name, folder);
+      if (isReadableFile(file)) return toPath(file);
+    }
+    if (folder.pathname === new URL("..", folder).pathname) return undefined;
+  }
+}
+
+function namedConfig(config: string | URL): string {
+  const isUrl = config instanceof URL || config.startsWith("file:");
+  const path = isUrl ? toPath(new URL(config)) : config;
+  try {
+    return Deno.realPathSync(path);
+  } catch (cause) {
+    throw new TypeError(`Cannot use the option config, ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function isReadableFile(file: URL): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return false;
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
+function toPath(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+}

@@ -1,0 +1,319 @@
+import { ParallelError } from "../errors.ts";
+import type { RemoteFunction, RemoteObject } from "../remote.ts";
+import { type Code, type EncodedArguments, Task } from "../task.ts";
+import { encodeValue } from "../wire/codec.ts";
+import { MAX_FRAME_BYTES } from "../wire/frames.ts";
+import { sizeOf } from "../wire/message_stream.ts";
+import type { ResolvedTask } from "./code_registry.ts";
+import { DeliveredIds } from "./delivered_ids.ts";
+import { Deque } from "./deque.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import type { Outcome } from "./dispatcher.ts";
+import { checkKnown } from "./settings.ts";
+import { TaskSource } from "./task_source.ts";
+
+/** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */
+export type StartupValues<Result> = Result extends undefined | void ? []
+  : Result extends readonly unknown[] ? Result
+  : [Result];
+
+/** What can run as a task: an export of a remote module, a remote object, or an inline function. */
+export type TaskCode<Args extends readonly unknown[], Result> =
+  | RemoteFunction<Args, Result>
+  | RemoteObject<Args, Result>
+  | ((...args: Args) => Result);
+
+/** Options of the methods that read results. */
+export interface ReadOptions {
+  /** When it aborts, waiting tasks are dropped, running ones killed, and the reader gets its reason thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a context needs of its manager. @internal */
+export interface ContextHost {
+  resolve(task: unknown, use: string): ResolvedTask;
+  addTask(context: DispatchContext, task: Task): void;
+  /** Starts slaves, and begins to send tasks. */
+  startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
+  stopReading(context: DispatchContext): void;
+  resultTaken(context: DispatchContext): void;
+  cancel(context: DispatchContext): readonly Task[];
+  /** Lets slaves be given tasks soon, if tasks or a source of them have come. */
+  schedule(): void;
+  /** Why no task can be run any more; nothing while one can. */
+  standstill(): ParallelError | undefined;
+  /** Keeps the process alive until called with `false`. */
+  keepAlive(isWaiting: boolean): void;
+}
+
+/** Room for the message around a value. */
+const MAX_ARGUMENT_BYTES = MAX_FRAME_BYTES - 1024 * 1024;
+
+/**
+ * Tasks that share a startup function. Made by `Manager.getContext()`.
+ *
+ * @typeParam Values What startup adds to the arguments of each task.
+ */
+export class Context<Values extends readonly unknown[] = []> {
+  readonly #host: ContextHost;
+  readonly #core: DispatchContext;
+  /** Results that have come and have not been read. */
+  readonly #ready = new Deque<Outcome>();
+  /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
+  readonly #early = new Map<number, Outcome>();
+  readonly #delivered = new DeliveredIds();
+  readonly #sources: TaskSource[] = [];
+  readonly #sourceFailures: unknown[] = [];
+  #taskCount = 0;
+  /** Tasks that were added and have neither been read nor dropped. */
+  #unread = 0;
+  #isBeingRead = false;
+  #wake: (() => void) | undefined;
+
+  /** @internal */
+  constructor(host: ContextHost, core: DispatchContext) {
+    this.#host = host;
+    this.#core = core;
+  }
+
+  /**
+   * Adds a task. It runs on some slave once results are read.
+   *
+   * @param task An export of a {@linkcode remote} module, an object of a remote class (its `run` method is called), or an inline
+   * function, which sees none of the variables around it.
+   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` would.
+   * @returns The task, which says in `toString()` where it came from.
+   * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
+   * @throws {TypeError} If `task` is none of these.
+   * @throws {RangeError} If the arguments take more than about 4 GiB.
+   */
+  addTask<Args extends unknown[], Result>(
+    task: TaskCode<[...Args, ...Values], Result>,
+    ...args: Args
+  ): Task {
+    const { code, constructorArgs } = this.#host.resolve(task, "task");
+    return this.#add(code, constructorArgs, args);
+  }
+
+  /**
+   * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many.
+   *
+   * @param task As for {@linkcode Context.addTask}.
+   * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
+   * thrown to the reader of results.
+   * @throws {TypeError} If `task` is no task or `inputs` is not iterable.
+   */
+  addTasks<Input, Result>(
+    task: TaskCode<[Input, ...Values], Result>,
+    inputs: Iterable<Input> | AsyncIterable<Input>,
+  ): void {
+    const { code, constructorArgs } = this.#host.resolve(task, "task");
+    if (typeof inputs !== "object" || inputs === null || !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)) {
+      throw new TypeError(`Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}`);
+    }
+    const source: TaskSource = new TaskSource(inputs, {
+      add: (input) => this.#add(code, constructorArgs, [input]),
+      end: () => this.#endSource(source, code),
+      fail: (error) => this.#failSource(error),
+    });
+    this.#sources.push(source);
+    this.#core.sourceCode ??= code;
+    this.#host.schedule();
+  }
+
+  /**
+   * Reads results in the order in which tasks finish.
+   *
+   * Tasks may be added while reading. After a break or an error, calling this again goes on with the rest.
+   *
+   * @typeParam Result Type of the results; it is not checked.
+   * @throws {RemoteError} If a task failed; no other task is lost.
+   * @throws {NoMoreSlavesError} If tasks are left and no slave is.
+   * @throws {NetworkError} If no slave can connect to this machine.
+   */
+  getResultsUnordered<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
+    return this.#read("unordered", options, unwrap<Result>);
+  }
+
+  /**
+   * Reads results in the order in which tasks were added; otherwise like {@linkcode Context.getResultsUnordered}.
+   *
+   * @typeParam Result Type of the results; it is not checked.
+   */
+  getResults<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
+    return this.#read("ordered", options, unwrap<Result>);
+  }
+
+  /**
+   * Reads outcomes in the order in which tasks finish. A task that failed is an outcome as well, and is not thrown.
+   *
+   * @throws {NoMoreSlavesError} If tasks are left and no slave is.
+   * @throws {NetworkError} If no slave can connect to this machine.
+   */
+  getOutcomesUnordered(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
+    return this.#read("unordered", options, (outcome) => outcome);
+  }
+
+  /** Takes an outcome from the dispatcher. @internal */
+  deliver(outcome: Outcome): void {
+    this.#ready.push(outcome);
+    this.wake();
+  }
+
+  /** Makes a waiting reader look again. @internal */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Takes up to `count` tasks from the first source. @internal */
+  pull(count: number): void {
+    this.#sources[0]?.pull(count);
+  }
+
+  /** Takes nothing more from sources. @internal */
+  stopSources(): void {
+    for (const source of this.#sources.splice(0)) source.stop();
+    this.#core.sourceCode = undefined;
+  }
+
+  #add(code: Code, constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): Task {
+    const encoded = encodeArguments(constructorArgs, args);
+    const task = new Task(this.#taskCount, code, encoded);
+    this.#host.addTask(this.#core, task);
+    this.#taskCount++;
+    this.#unread++;
+    return task;
+  }
+
+  #endSource(source: TaskSource, code: Code): void {
+    const index = this.#sources.indexOf(source);
+    if (index >= 0) this.#sources.splice(index, 1);
+    this.#core.sourceCode = this.#sources.length > 0 ? code : undefined;
+    this.#host.schedule();
+    this.wake();
+  }
+
+  #failSource(error: unknown): void {
+    this.#sourceFailures.push(error);
+    this.wake();
+  }
+
+  #read<Item>(
+    order: "ordered" | "unordered",
+    options: ReadOptions,
+    pick: (outcome: Outcome) => Item,
+  ): AsyncGenerator<Item, void, undefined> {
+    checkKnown(options, ["signal"], "a method that reads results");
+    const { signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`The option signal must be an AbortSignal, not ${Deno.inspect(signal, { depth: 0 })}`);
+    }
+    return this.#generate(order, signal, pick);
+  }
+
+  async *#generate<Item>(
+    order: "ordered" | "unordered",
+    signal: AbortSignal | undefined,
+    pick: (outcome: Outcome) => Item,
+  ): AsyncGenerator<Item, void, undefined> {
+    if (this.#isBeingRead) {
+      throw new TypeError("Cannot read the results of a context twice at the same time. Read to the end, or break, first");
+    }
+    if (signal?.aborted) this.#abort();
+    signal?.throwIfAborted();
+    const abort = () => this.#abort();
+    signal?.addEventListener("abort", abort);
+    this.#isBeingRead = true;
+    try {
+      this.#host.startReading(this.#core, order);
+      for (;;) {
+        const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
+        if (outcome !== undefined) {
+          this.#take(outcome);
+          yield pick(outcome);
+        } else if (this.#sourceFailures.length > 0) {
+          throw this.#sourceFailures.shift();
+        } else if (this.#unread === 0 && this.#sources.length === 0) {
+          return;
+        } else {
+          const standstill = this.#host.standstill();
+          if (standstill !== undefined) throw standstill;
+          await this.#arrival();
+        }
+        signal?.throwIfAborted();
+      }
+    } finally {
+      this.#isBeingRead = false;
+      signal?.removeEventListener("abort", abort);
+      this.#host.stopReading(this.#core);
+    }
+  }
+
+  #next(): Outcome | undefined {
+    for (const outcome of this.#early.values()) return outcome;
+    return this.#ready.shift();
+  }
+
+  #nextInOrder(): Outcome | undefined {
+    const id = this.#delivered.first();
+    for (let outcome = this.#ready.shift(); outcome !== undefined; outcome = this.#ready.shift()) {
+      if (outcome.task.id === id) return outcome;
+      this.#early.set(outcome.task.id, outcome);
+    }
+    return this.#early.get(id);
+  }
+
+  #take({ task }: Outcome): void {
+    this.#early.delete(task.id);
+    this.#delivered.add(task.id);
+    this.#unread--;
+    this.#host.resultTaken(this.#core);
+  }
+
+  async #arrival(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    this.#host.keepAlive(true);
+    await promise;
+    this.#host.keepAlive(false);
+    this.#wake = undefined;
+  }
+
+  #abort(): void {
+    this.stopSources();
+    for (const task of this.#host.cancel(this.#core)) {
+      this.#delivered.add(task.id);
+      this.#unread--;
+    }
+    this.wake();
+  }
+}
+
+function unwrap<Result>(outcome: Outcome): Result {
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value as Result;
+}
+
+/** For an object, its constructor's arguments and those of `run`, as a list of two lists. */
+function encodeArguments(constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): EncodedArguments {
+  const encoded = encodeBoth(constructorArgs, args);
+  if (sizeOf(encoded) > MAX_ARGUMENT_BYTES) {
+    throw new RangeError(
+      `Cannot add a task: its arguments take ${sizeOf(encoded)} bytes, the most is ${MAX_ARGUMENT_BYTES}. ` +
+        "Write the data to a file that the slaves can read, or cut the task into several",
+    );
+  }
+  return encoded;
+}
+
+function encodeBoth(constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): EncodedArguments {
+  if (constructorArgs === undefined) return encodeValue(args, "args");
+  try {
+    return encodeValue([constructorArgs, args], "args");
+  } catch (error) {
+    // Once more, for the path to the culprit.
+    encodeValue(constructorArgs, "constructorArgs");
+    encodeValue(args, "args");
+    throw error;
+  }
+}

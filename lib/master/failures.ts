@@ -1,0 +1,61 @@
+/**
+ * The errors that tasks end in, in words.
+ *
+ * @module
+ */
+
+import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
+import { type Code, describeCode, type Task } from "../task.ts";
+import type { Failure } from "../wire/messages.ts";
+
+/** The task itself failed on a slave. */
+export function taskFailure(task: Task, slave: SlaveIdentity, failure: Failure, thrown: unknown): RemoteError {
+  const what = failure === "result" ? "returned what cannot be sent" : "failed";
+  return new RemoteError(`${capitalize(`${task}`)} ${what} on ${slave.name}: ${describeThrown(thrown)}`, {
+    task,
+    slave,
+    cause: thrown,
+  });
+}
+
+/** Startup failed on the slave that the task was on. */
+export function startupFailure(task: Task, startup: Code, slave: SlaveIdentity, thrown: unknown): RemoteError {
+  return new RemoteError(
+    `${capitalize(`${task}`)} did not run: startup (${describeCode(startup.reference)}) failed on ${slave.name}: ` +
+      describeThrown(thrown),
+    { task, slave, cause: thrown },
+  );
+}
+
+/** The slave died again and again while it ran the task. */
+export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
+  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${slave.name}: ${reason}`).join("\n");
+  const count = attempts.length === 1 ? "a slave died" : `${attempts.length} slaves died, one after another,`;
+  return new RemoteError(
+    `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
+      `If the task is not to blame, raise maxAttempts.\n${deaths}`,
+    { task, slave: attempts.at(-1)?.slave, attempts },
+  );
+}
+
+/** The task ran longer than its context allows. */
+export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
+  return new RemoteError(
+    `${capitalize(`${task}`)} was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
+    { task, slave },
+  );
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What was thrown, on one line if possible. Errors of our own loader say all that is needed in their message. */
+function describeThrown(thrown: unknown): string {
+  if (thrown instanceof Error || thrown instanceof DOMException) {
+    const { name, message } = thrown;
+    if (name === "LoadError" || name === "DataCloneError") return message;
+    return message === "" ? String(name) : `${name}: ${message}`;
+  }
+  return `threw ${Deno.inspect(thrown, { depth: 1, colors: false })}`;
+}

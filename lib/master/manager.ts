@@ -1,0 +1,309 @@
+import { NoMoreSlavesError, ParallelError } from "../errors.ts";
+import { Slave } from "../launch/slave.ts";
+import { SlaveArray } from "../launch/slave_array.ts";
+import type { RemoteFunction } from "../remote.ts";
+import type { Task } from "../task.ts";
+import { CodeRegistry } from "./code_registry.ts";
+import { Context, type ContextHost, type StartupValues } from "./context.ts";
+import { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchSlave } from "./dispatch_slave.ts";
+import { Dispatcher, type DispatcherActions, type Outcome } from "./dispatcher.ts";
+import { type ManagerEventBody, printWarning } from "./events.ts";
+import { Fleet } from "./fleet.ts";
+import type { Session } from "./session.ts";
+import { asSettings, checkKnown, checkTaskTimeout, type ManagerOptions, type ManagerSettings } from "./settings.ts";
+
+/** Options of `Manager.getContext()`. */
+export interface ContextOptions {
+  /**
+   * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
+   * default there is no limit.
+   */
+  readonly taskTimeoutMs?: number;
+}
+
+/** What can run before the first task of a context on a slave. */
+export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
+
+/** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
+const LATE_TIMER_MS = 10;
+/** Time for reading what came while the script blocked. */
+const CATCH_UP_MS = 50;
+/** The longest time that a timer can be set to; about 25 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.
+ *
+ * @example
+ * ```ts
+ * import { LocalSlave, Manager } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * manager.addSlave(new LocalSlave());
+ *
+ * const context = manager.getContext();
+ * for (let i = 0; i < 3; i++) context.addTask((x: number) => x * x, i);
+ * for await (const square of context.getResults<number>()) console.log(square);
+ * ```
+ */
+export class Manager implements AsyncDisposable {
+  readonly #settings: ManagerSettings;
+  readonly #codes = new CodeRegistry();
+  readonly #contexts: { readonly core: DispatchContext; readonly context: Context<readonly unknown[]> }[] = [];
+  readonly #sources = new Set<Slave | SlaveArray>();
+  readonly #dispatcher: Dispatcher;
+  readonly #fleet: Fleet;
+  readonly #unsent = new Set<Session>();
+  readonly #pulls = new Map<DispatchContext, number>();
+  #isScheduled = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDueMs = Infinity;
+  #waitingReaders = 0;
+  #aliveTimer: ReturnType<typeof setInterval> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Makes a manager. Nothing is started before results are read.
+   *
+   * @param options See {@linkcode ManagerOptions}.
+   * @throws {TypeError} If an option is unknown or of the wrong type.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(options: ManagerOptions = {}) {
+    this.#settings = asSettings(options);
+    this.#dispatcher = new Dispatcher(this.#actions(), this.#settings.maxAttempts);
+    this.#fleet = new Fleet({
+      settings: this.#settings,
+      dispatcher: this.#dispatcher,
+      modules: this.#codes.modules,
+      contextOf: (number) => this.#contexts[number]?.core,
+      onNews: (nowMs) => this.#dispatch(nowMs),
+      emit: (event) => this.#emit(event),
+    });
+  }
+
+  /**
+   * Adds a slave, or an array of them. They are started when results are first read, or now if that has been.
+   *
+   * @throws {TypeError} If it is no slave, or has been added before.
+   * @throws {ParallelError} If the manager is closed.
+   */
+  addSlave(slave: Slave | SlaveArray): void {
+    this.#checkOpen("add a slave");
+    if (!(slave instanceof Slave) && !(slave instanceof SlaveArray)) {
+      const given = typeof slave === "function" ? `the class ${(slave as { name: string }).name}` : Deno.inspect(slave);
+      throw new TypeError(`Expected a slave, such as new LocalSlave(), got ${given}`);
+    }
+    if (this.#sources.has(slave)) throw new TypeError("This slave has been added before: make a new object for each slave");
+    this.#fleet.add(slave);
+    this.#sources.add(slave);
+    if (this.#contexts.some(({ core }) => core.reading !== "no")) this.#fleet.launch();
+  }
+
+  /**
+   * Makes a context: a group of tasks with a startup function of their own.
+   *
+   * @param startup Runs once on each slave before the first task of the context there. What it returns is passed to each task,
+   * behind the task's own arguments: an array is spread, any other value is one argument, `undefined` is none. It
+   * stays on the slave, so it may be anything.
+   * @param options See {@linkcode ContextOptions}.
+   * @throws {TypeError} If `startup` is neither an export of a remote module nor an inline function, or an option is wrong.
+   * @throws {ParallelError} If the manager is closed.
+   */
+  getContext<Result = undefined>(
+    startup?: StartupCode<Result>,
+    options: ContextOptions = {},
+  ): Context<StartupValues<Awaited<Result>>> {
+    this.#checkOpen("make a context");
+    checkKnown(options, ["taskTimeoutMs"], "Manager.getContext()");
+    checkTaskTimeout(options.taskTimeoutMs);
+    const resolved = startup === undefined ? undefined : this.#codes.resolve(startup, "startup function");
+    if (resolved?.constructorArgs !== undefined) {
+      throw new TypeError("Expected a startup function, got an object: name the function that makes it");
+    }
+    const core = new DispatchContext(this.#contexts.length, resolved?.code, options.taskTimeoutMs);
+    const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core);
+    this.#contexts.push({ core, context: context as unknown as Context<readonly unknown[]> });
+    this.#dispatcher.addContext(core);
+    return context;
+  }
+
+  /**
+   * Ends every slave, closes every connection and file. Results that have come can still be read; tasks that have not
+   * finished are given up. Calling it again waits for the same end.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** The same as {@linkcode Manager.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#keepAlive(true);
+    for (const { context } of this.#contexts) {
+      context.stopSources();
+      context.wake();
+    }
+    await this.#fleet[Symbol.asyncDispose]();
+    clearTimeout(this.#timer);
+    this.#keepAlive(false);
+    clearInterval(this.#aliveTimer);
+  }
+
+  #checkOpen(action: string): void {
+    if (this.#closing !== undefined) throw new ParallelError(`Cannot ${action}: the manager is closed. Make a new one`);
+  }
+
+  #actions(): DispatcherActions {
+    return {
+      run: (slave, context, tasks) => this.#run(slave, context, tasks),
+      recall: (slave) => this.#withSession(slave, (session) => session.recall()),
+      restart: (slave, reason) => this.#fleet.restart(slave, reason),
+      deliver: (context, outcome) => this.#deliver(context, outcome),
+      pull: (context, count) => this.#pulls.set(context, count),
+      retry: (task, { identity }, reason) => this.#emit({ type: "task-retried", task, slave: identity, reason }),
+      start: this.#areTasksObserved
+        ? (task, { identity }, atMs) => this.#emit({ type: "task-started", task, slave: identity }, atMs)
+        : undefined,
+      strand: () => this.#contexts.forEach(({ context }) => context.wake()),
+    };
+  }
+
+  #host(): ContextHost {
+    return {
+      resolve: (task, use) => this.#codes.resolve(task, use),
+      addTask: (context, task) => this.#addTask(context, task),
+      startReading: (context, order) => {
+        this.#fleetLaunch();
+        this.#dispatcher.setReading(context, order);
+        this.#schedule();
+      },
+      stopReading: (context) => this.#dispatcher.setReading(context, "no"),
+      resultTaken: (context) => {
+        if (this.#dispatcher.resultTaken(context)) this.#schedule();
+      },
+      cancel: (context) => {
+        const dropped = this.#dispatcher.cancel(context);
+        this.#schedule();
+        return dropped;
+      },
+      schedule: () => this.#schedule(),
+      standstill: () => this.#standstill(),
+      keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
+    };
+  }
+
+  #fleetLaunch(): void {
+    if (this.#closing === undefined) this.#fleet.launch();
+  }
+
+  #addTask(context: DispatchContext, task: Task): void {
+    this.#checkOpen("add a task");
+    this.#dispatcher.addTask(context, task);
+    this.#schedule();
+  }
+
+  #standstill(): ParallelError | undefined {
+    if (this.#closing !== undefined) {
+      return new ParallelError("Cannot run tasks: the manager is closed. Read all results before closing it");
+    }
+    return this.#dispatcher.hasSlaves ? undefined : new NoMoreSlavesError(this.#fleet.describeLosses());
+  }
+
+  #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void {
+    this.#withSession(slave, (session) => session.run(context, tasks));
+  }
+
+  #withSession(slave: DispatchSlave, use: (session: Session) => void): void {
+    const session = this.#fleet.sessionOf(slave);
+    if (session === undefined) return;
+    use(session);
+    this.#unsent.add(session);
+  }
+
+  #deliver({ number }: DispatchContext, outcome: Outcome): void {
+    this.#contexts[number].context.deliver(outcome);
+    if (!this.#areTasksObserved) return;
+    const { task, slave } = outcome;
+    if (outcome.status === "rejected") this.#emit({ type: "task-failed", task, slave, reason: outcome.reason });
+    else this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs: outcome.runTimeMs });
+  }
+
+  /** Has tasks sent when the code that runs now has added all of them. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#dispatch(performance.now());
+    });
+  }
+
+  #dispatch(nowMs: number): void {
+    this.#dispatcher.dispatch(nowMs);
+    this.#afterDispatch(nowMs);
+  }
+
+  #afterDispatch(nowMs: number): void {
+    while (this.#pulls.size > 0) {
+      const pulls = [...this.#pulls];
+      this.#pulls.clear();
+      for (const [{ number }, count] of pulls) this.#contexts[number].context.pull(count);
+      this.#dispatcher.dispatch(nowMs);
+    }
+    for (const session of this.#unsent) session.flush();
+    this.#unsent.clear();
+    this.#setTimer(nowMs);
+  }
+
+  #setTimer(nowMs: number): void {
+    const dueMs = this.#dispatcher.nextWakeMs();
+    if (dueMs === this.#timerDueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    if (dueMs === Infinity || this.#closing !== undefined) return;
+    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS));
+    Deno.unrefTimer(this.#timer as unknown as number);
+  }
+
+  #wake(): void {
+    const nowMs = performance.now();
+    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    this.#timerDueMs = Infinity;
+    if (isLate) {
+      this.#timerDueMs = nowMs + CATCH_UP_MS;
+      this.#timer = setTimeout(() => this.#wake(), CATCH_UP_MS);
+      Deno.unrefTimer(this.#timer as unknown as number);
+      return;
+    }
+    this.#dispatcher.wake(nowMs);
+    this.#afterDispatch(nowMs);
+  }
+
+  /** A reader that waits keeps the script from ending; idle slaves do not. */
+  #keepAlive(isWaiting: boolean): void {
+    this.#waitingReaders += isWaiting ? 1 : -1;
+    if (this.#aliveTimer === undefined) this.#aliveTimer = setInterval(() => {}, MAX_TIMER_MS);
+    const timer = this.#aliveTimer as unknown as number;
+    if (this.#waitingReaders > 0) Deno.refTimer(timer);
+    else Deno.unrefTimer(timer);
+  }
+
+  /** Events of tasks cost time for each: they are made only for somebody who asked for events. */
+  get #areTasksObserved(): boolean {
+    return this.#settings.onEvent !== printWarning;
+  }
+
+  #emit(event: ManagerEventBody, atMs: number = performance.now()): void {
+    try {
+      this.#settings.onEvent({ timeMs: performance.timeOrigin + atMs, ...event });
+    } catch (error) {
+      // The run goes on; the fault of the user's code is reported as any uncaught error is.
+      reportError(error);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { type Hello, HandshakeError, refuse, UNPROVED_BYTES, verifySlave } from "../wire/handshake.ts";
+import { FrameError } from "../wire/frames.ts";
+import { MessageStream } from "../wire/message_stream.ts";
+
+/** How long a connection may take to prove itself. */
+const PROOF_TIMEOUT_MS = 10_000;
+/** How many connections may be about to prove themselves. */
+const MAX_UNPROVED = 64;
+/** An unproved connection this old makes room for a new one: slaves prove themselves within milliseconds. */
+const MIN_UNPROVED_MS = 100;
+/** Thousands of slaves connect at once; the default of 511 makes most of them wait a second and more. */
+const BACKLOG = 4096;
+/** Pause after the system could not accept a connection, such as for lack of file descriptors. */
+const ACCEPT_PAUSE_MS = 100;
+
+/** What a reception does with those who come. */
+export interface ReceptionOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly key: Promise<CryptoKey>;
+  /** Takes a slave that has proved itself; returns why not, or nothing after having taken it. */
+  admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
+  /** Told of connections that came to nothing. */
+  warn(message: string): void;
+}
+
+/** Listens for slaves, and lets in those that prove that they know the secret. */
+export class Reception implements Disposable {
+  readonly #listener: Deno.TcpListener;
+  readonly #options: ReceptionOptions;
+  /** Connections that have not proved themselves, oldest first, and since when each is there. */
+  readonly #unproved = new Map<MessageStream<unknown>, number>();
+  #isClosed = false;
+
+  /**
+   * Begins to listen.
+   *
+   * @throws {Error} If the address cannot be listened on.
+   */
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    const { hostname, port } = options;
+    this.#listener = Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
+    this.#listener.unref();
+    this.#acceptAll();
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** Stops listening and closes the connections that have not proved themselves. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#listener.close();
+    for (const stream of this.#unproved.keys()) stream[Symbol.dispose]();
+  }
+
+  async #acceptAll(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        const connection = await this.#listener.accept();
+        connection.unref();
+        connection.setNoDelay(true);
+        await this.#makeRoom();
+        this.#receive(connection);
+      } catch (error) {
+        if (this.#isClosed) return;
+        // A connection that ended before it was accepted is nobody's loss.
+        if (error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.ConnectionReset) continue;
+        this.#options.warn(`Cannot accept a connection: ${error}`);
+        await pause(ACCEPT_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Keeps the number of unproved connections below its limit: the oldest goes, when it has had its chance. */
+  async #makeRoom(): Promise<void> {
+    while (this.#unproved.size >= MAX_UNPROVED && !this.#isClosed) {
+      const [stream, since] = this.#unproved.entries().next().value!;
+      const age = performance.now() - since;
+      if (age < MIN_UNPROVED_MS) {
+        await pause(MIN_UNPROVED_MS - age);
+        continue;
+      }
+      this.#unproved.delete(stream);
+      stream[Symbol.dispose]();
+    }
+  }
+
+  async #receive(connection: Deno.TcpConn): Promise<void> {
+    const stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
+    if (this.#isClosed) return stream[Symbol.dispose]();
+    this.#unproved.set(stream, performance.now());
+    const timer = setTimeout(() => stream[Symbol.dispose](), PROOF_TIMEOUT_MS);
+    Deno.unrefTimer(timer);
+    try {
+      const hello = await verifySlave(stream, await this.#options.key);
+      const objection = this.#options.admit(hello, stream);
+      if (objection === undefined) return;
+      refuse(stream, objection);
+      await stream.flushed();
+      stream[Symbol.dispose]();
+    } catch (error) {
+      await stream.flushed();
+      stream[Symbol.dispose]();
+      if (!(error instanceof HandshakeError) && !(error instanceof FrameError)) throw error;
+      if (!this.#isClosed) this.#options.warn(`Refused a connection: ${error.message}`);
+    } finally {
+      clearTimeout(timer);
+      this.#unproved.delete(stream);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,160 @@
+import type { Code, Task } from "../task.ts";
+import { decodeValue } from "../wire/codec.ts";
+import type { Batch, MessageStream } from "../wire/message_stream.ts";
+import type { ToMaster, ToSlave } from "../wire/messages.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchSlave } from "./dispatch_slave.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+/** A slave said something that no slave of ours says. */
+export class MessageError extends Error {
+  override name = "MessageError";
+}
+
+/** What a session needs of the manager that it belongs to. */
+export interface SessionOptions {
+  readonly slave: DispatchSlave;
+  readonly dispatcher: Dispatcher;
+  /** Finds a context by its number. */
+  contextOf(number: number): DispatchContext | undefined;
+  /** Called when all that came in one piece has been told to the dispatcher. */
+  onNews(nowMs: number): void;
+}
+
+/** The master's end of the connection to one process of a slave. */
+export class Session implements Disposable {
+  readonly #stream: MessageStream<ToMaster>;
+  readonly #options: SessionOptions;
+  readonly #announcedContexts = new Set<DispatchContext>();
+  readonly #announcedCodes = new Set<Code>();
+  /** Resolves when the connection is closed, with the reason if it was the slave's fault. */
+  readonly ended: Promise<Error | undefined>;
+
+  /** @param stream A connection whose slave has proved itself and waits for its welcome. */
+  constructor(stream: MessageStream<ToMaster>, options: SessionOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    stream.postMessage({ type: "welcome" });
+    stream.flush();
+    this.ended = this.#readAll();
+  }
+
+  /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
+  run(context: DispatchContext, tasks: readonly Task[]): void {
+    const { code } = tasks[0];
+    if (!this.#announcedContexts.has(context)) this.#announceContext(context);
+    if (!this.#announcedCodes.has(code)) this.#announceCode(code);
+    const texts: string[] = [];
+    const buffers: Uint8Array[] = [];
+    for (const { args } of tasks) {
+      if (typeof args === "string") {
+        texts.push(args);
+      } else {
+        texts.push(args.text);
+        buffers.push(...args.buffers);
+      }
+    }
+    // Put together as text, since the arguments are JSON already.
+    const head = `{"type":"run","context":${context.number},"code":${code.number},"args":[`;
+    this.#stream.post(`${head}${texts.join(",")}]}`, buffers);
+  }
+
+  /** Queues the request for all tasks that have not started. */
+  recall(): void {
+    this.#post({ type: "recall" });
+  }
+
+  /** Queues the news that a context has no more tasks. */
+  forget(context: DispatchContext): void {
+    if (this.#announcedContexts.delete(context)) this.#post({ type: "forget", context: context.number });
+  }
+
+  /** Sends what is queued. */
+  flush(): void {
+    this.#stream.flush();
+  }
+
+  /** Closes the connection: the slave ends. */
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+  }
+
+  #announceContext(context: DispatchContext): void {
+    this.#announcedContexts.add(context);
+    this.#post({ type: "context", context: context.number, startup: context.startup?.reference ?? null });
+  }
+
+  #announceCode(code: Code): void {
+    this.#announcedCodes.add(code);
+    this.#post({ type: "code", code: code.number, reference: code.reference });
+  }
+
+  #post(message: ToSlave): void {
+    this.#stream.postMessage(message);
+  }
+
+  async #readAll(): Promise<Error | undefined> {
+    try {
+      for (;;) {
+        let batch = await this.#stream.receive();
+        if (batch === undefined) return undefined;
+        const nowMs = performance.now();
+        // All frames that have arrived, before anything is decided.
+        for (; batch !== undefined; batch = this.#stream.poll()) {
+          for (const message of batch.messages) this.#handle(message, batch, nowMs);
+        }
+        this.#options.onNews(nowMs);
+      }
+    } catch (error) {
+      // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.
+      return error instanceof Error ? error : new MessageError(String(error));
+    } finally {
+      this.#stream[Symbol.dispose]();
+    }
+  }
+
+  #handle(message: ToMaster, batch: Batch<ToMaster>, nowMs: number): void {
+    const { dispatcher, slave } = this.#options;
+    switch (message.type) {
+      case "results": {
+        const { first, values, micros } = message;
+        if (!Array.isArray(values) || !Array.isArray(micros) || values.length !== micros.length) throw malformed(message);
+        for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
+        dispatcher.tasksDone(slave, first, values, micros, batch.bytes, nowMs);
+        break;
+      }
+      case "failed": {
+        const thrown = decodeValue(message.thrown, batch.buffers);
+        dispatcher.taskFailed(slave, message.first, message.failure, thrown, message.micros, nowMs);
+        break;
+      }
+      case "ready":
+        dispatcher.contextReady(slave, this.#context(message.context), nowMs);
+        break;
+      case "startup-failed": {
+        const thrown = decodeValue(message.thrown, batch.buffers);
+        dispatcher.startupFailed(slave, this.#context(message.context), thrown, nowMs);
+        break;
+      }
+      case "returned":
+        dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
+        break;
+      case "exiting":
+        dispatcher.slaveExiting(slave, message.running);
+        break;
+      default:
+        message satisfies never;
+        throw malformed(message);
+    }
+  }
+
+  #context(number: number): DispatchContext {
+    const context = this.#options.contextOf(number);
+    if (context === undefined) throw new MessageError(`The slave speaks of context ${number}, which there is not`);
+    return context;
+  }
+}
+
+function malformed(message: unknown): MessageError {
+  return new MessageError(`The slave sent a message that is none: ${Deno.inspect(message).slice(0, 200)}`);
+}

@@ -1,0 +1,169 @@
+import { findConfig } from "./config.ts";
+import { type ManagerEvent, printWarning } from "./events.ts";
+import { checkPermissions, type SlavePermissions } from "./permissions.ts";
+
+/** Options of a {@linkcode Manager}. */
+export interface ManagerOptions {
+  /**
+   * Command that starts Deno on the slaves: a program, or a program and its first arguments, such as a wrapper script.
+   * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run.
+   */
+  readonly deno?: string | readonly string[];
+  /**
+   * Name or address under which slaves reach the master. The default is `127.0.0.1` for slaves on this machine, and
+   * this machine's host name for others.
+   */
+  readonly host?: string;
+  /** TCP port to listen on; 0, the default, for any that is free. */
+  readonly port?: number;
+  /**
+   * Where a slave's standard output and error go: a file name in which `%d` stands for the slave's number,
+   * `"inherit"` (the master's standard error, each line with the slave's number), or `"null"`.
+   * The default is `slave%d.output`.
+   */
+  readonly output?: string;
+  /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
+  readonly permissions?: SlavePermissions;
+  /**
+   * Configuration file (import map, compiler options) that the slaves' modules resolve with. The default is the
+   * `deno.json` or `deno.jsonc` found from the main module upwards, if there is one and it may be read.
+   */
+  readonly config?: string | URL;
+  /** How often a slave on another machine says that it lives, in milliseconds; 10 000 by default. */
+  readonly heartbeatIntervalMs?: number;
+  /** Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. */
+  readonly heartbeatTimeoutMs?: number;
+  /** How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. */
+  readonly connectTimeoutMs?: number;
+  /** How many slaves may die running one and the same task before it is given up; 3 by default. */
+  readonly maxAttempts?: number;
+  /** Told each event. The default prints warnings to standard error. */
+  readonly onEvent?: (event: ManagerEvent) => void;
+}
+
+/** The options of a manager, checked and complete. */
+export interface ManagerSettings {
+  readonly deno: readonly string[];
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly output: string;
+  readonly permissions: SlavePermissions;
+  readonly config: string | undefined;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxAttempts: number;
+  readonly onEvent: (event: ManagerEvent) => void;
+}
+
+const KNOWN = [
+  "deno",
+  "host",
+  "port",
+  "output",
+  "permissions",
+  "config",
+  "heartbeatIntervalMs",
+  "heartbeatTimeoutMs",
+  "connectTimeoutMs",
+  "maxAttempts",
+  "onEvent",
+];
+
+/** The longest time that a timer can be set to; about 25 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Checks a manager's options and fills in what is missing.
+ *
+ * @throws {TypeError} If an option is unknown or of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function asSettings(options: ManagerOptions): ManagerSettings {
+  checkKnown(options, KNOWN, "Manager");
+  const { host, output = "slave%d.output", permissions = "inherit", onEvent = printWarning } = options;
+  if (host !== undefined) checkText("host", host);
+  checkText("output", output);
+  checkPermissions(permissions);
+  if (typeof onEvent !== "function") throw wrongOption("onEvent", "a function", onEvent);
+  const settings = {
+    deno: denoCommand(options.deno),
+    host,
+    port: wholeNumber("port", options.port ?? 0, 0, 65535),
+    output,
+    permissions,
+    config: findConfig(options.config),
+    heartbeatIntervalMs: wholeNumber("heartbeatIntervalMs", options.heartbeatIntervalMs ?? 10_000, 1, MAX_TIMER_MS),
+    heartbeatTimeoutMs: wholeNumber("heartbeatTimeoutMs", options.heartbeatTimeoutMs ?? 60_000, 1, MAX_TIMER_MS),
+    connectTimeoutMs: wholeNumber("connectTimeoutMs", options.connectTimeoutMs ?? 7_200_000, 1, MAX_TIMER_MS),
+    maxAttempts: wholeNumber("maxAttempts", options.maxAttempts ?? 3, 1, Infinity),
+    onEvent,
+  };
+  if (settings.heartbeatTimeoutMs <= settings.heartbeatIntervalMs) {
+    throw new RangeError(
+      `The option heartbeatTimeoutMs, ${settings.heartbeatTimeoutMs}, must be larger than heartbeatIntervalMs, ` +
+        `${settings.heartbeatIntervalMs}: give it at least twice that`,
+    );
+  }
+  return settings;
+}
+
+/**
+ * Checks the time limit of a context's tasks.
+ *
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is not a time that a timer can be set to.
+ */
+export function checkTaskTimeout(taskTimeoutMs: number | undefined): void {
+  if (taskTimeoutMs !== undefined) wholeNumber("taskTimeoutMs", taskTimeoutMs, 1, MAX_TIMER_MS);
+}
+
+/**
+ * Refuses options that do not exist, which are mostly ones misspelt.
+ *
+ * @throws {TypeError} Naming the option, and those that exist.
+ */
+export function checkKnown(options: object, known: readonly string[], owner: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Expected an object of options for ${owner}, got ${Deno.inspect(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
+  }
+}
+
+function denoCommand(deno: string | readonly string[] | undefined): readonly string[] {
+  if (deno === undefined) return [defaultDeno()];
+  const command = typeof deno === "string" ? [deno] : deno;
+  if (!Array.isArray(command) || command.length === 0 || !command.every(isText)) {
+    throw wrongOption("deno", "a program, or a list of a program and its first arguments", deno);
+  }
+  return [...command];
+}
+
+/** A link to Deno on the PATH, as npm makes it, counts as another program for `--allow-run=deno`. */
+function defaultDeno(): string {
+  const isAllowed = (command: string) => Deno.permissions.querySync({ name: "run", command }).state === "granted";
+  return !isAllowed(Deno.execPath()) && isAllowed("deno") ? "deno" : Deno.execPath();
+}
+
+function checkText(name: string, value: unknown): void {
+  if (!isText(value)) throw wrongOption(name, "a text that is not empty", value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function wholeNumber(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== "number") throw wrongOption(name, "a number", value);
+  if ((!Number.isInteger(value) && value !== most) || value < least || value > most) {
+    throw new RangeError(`The option ${name} must be a whole number from ${least} to ${most}, not ${value}`);
+  }
+  return value;
+}
+
+function wrongOption(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`The option ${name} must be ${expected}, not ${Deno.inspect(value, { depth: 1 })}`);
+}

@@ -1,0 +1,89 @@
+/** What a source of tasks tells its context. */
+export interface TaskSourceEvents {
+  /** One more input. May throw, if no task can be made of it. */
+  add(input: unknown): void;
+  /** There are no more inputs. */
+  end(): void;
+  /** The inputs could not be gone on with, or no task be made of one. */
+  fail(error: unknown): void;
+}
+
+/** Inputs of tasks that are taken from an iterable only as they are needed. */
+export class TaskSource {
+  readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
+  readonly #isAsync: boolean;
+  readonly #events: TaskSourceEvents;
+  #wanted = 0;
+  #isRunning = false;
+  #isEnded = false;
+
+  constructor(inputs: Iterable<unknown> | AsyncIterable<unknown>, events: TaskSourceEvents) {
+    this.#isAsync = Symbol.asyncIterator in inputs;
+    this.#iterator = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+    this.#events = events;
+  }
+
+  /** Takes up to `count` inputs: now, or, from an async iterable, as they come. */
+  pull(count: number): void {
+    if (this.#isAsync) {
+      this.#wanted = Math.max(this.#wanted, count);
+      if (!this.#isRunning) this.#pullAsync();
+      return;
+    }
+    for (let i = 0; i < count && !this.#isEnded; i++) {
+      try {
+        this.#take((this.#iterator as Iterator<unknown>).next());
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  /** Takes no more inputs, and lets the iterable clean up. */
+  stop(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    // Nobody waits for what its cleaning up may fail with.
+    Promise.try(() => this.#iterator.return?.()).catch(() => {});
+  }
+
+  async #pullAsync(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#wanted > 0 && !this.#isEnded) {
+      this.#wanted--;
+      try {
+        const next = await this.#iterator.next();
+        // It may have been stopped meanwhile.
+        if (!this.#isEnded) this.#take(next);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  #take({ done, value }: IteratorResult<unknown>): void {
+    if (!done) {
+      this.#add(value);
+    } else if (!this.#isEnded) {
+      this.#isEnded = true;
+      this.#events.end();
+    }
+  }
+
+  /** An input of which no task can be made is reported; the others follow. */
+  #add(value: unknown): void {
+    try {
+      this.#events.add(value);
+    } catch (error) {
+      this.#events.fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#events.fail(error);
+    this.#events.end();
+  }
+}

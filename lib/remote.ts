@@ -1,0 +1,108 @@
+/**
+ * How a master names code that runs on the slaves only.
+ *
+ * @module
+ */
+
+import type { CodeReference } from "./task.ts";
+
+declare const signature: unique symbol;
+
+/** A function that a module exports, named without loading the module here. A task for `addTask`, or a startup. */
+export interface RemoteFunction<Args extends readonly unknown[], Result> {
+  /** Holds the types alone. */
+  readonly [signature]: (...args: Args) => Result;
+}
+
+/** An object to be made on a slave; as a task, its `run` method is called there. */
+export interface RemoteObject<Args extends readonly unknown[], Result> {
+  /** Holds the types alone. */
+  readonly [signature]: (...args: Args) => Result;
+}
+
+/** The exports of a module as tasks: functions, and classes that have a `run` method. */
+export type Remote<Module> = {
+  readonly [Name in keyof Module]: Module[Name] extends
+    new (...args: infer ConstructorArgs) => { run(...args: infer RunArgs): infer Result }
+    ? new (...args: ConstructorArgs) => RemoteObject<RunArgs, Result>
+    : Module[Name] extends (...args: infer Args) => infer Result ? RemoteFunction<Args, Result>
+    : never;
+};
+
+/** What a remote export or object stands for. */
+export interface RemoteTarget {
+  readonly reference: CodeReference;
+  /** For an object: what its constructor is called with. */
+  readonly constructorArgs?: readonly unknown[];
+}
+
+const targets = new WeakMap<object, RemoteTarget>();
+
+/**
+ * Names the exports of a module that the slaves load. Nothing is loaded here.
+ *
+ * @example
+ * ```ts
+ * import { remote } from "@parallel/parallel";
+ *
+ * const tasks = remote<{ square(x: number): number }>(
+ *   "data:text/javascript,export const square = (x) => x * x;",
+ * );
+ * tasks.square; // a task for Context.addTask(), or a startup function for Manager.getContext()
+ * ```
+ *
+ * @typeParam Module The type of the module: `typeof import("./tasks.ts")`.
+ * @param url Absolute URL of the module (`file:`, `http:`, `https:`, `data:`, `npm:`, `jsr:` …), or a bare specifier that the
+ * slaves' import map knows. For a file beside the script: `import.meta.resolve("./tasks.ts")`.
+ * @returns An object whose properties stand for the module's exports.
+ * @throws {TypeError} If the URL is relative: it would mean something else on a slave.
+ */
+export function remote<Module extends object>(url: string | URL): Remote<Module> {
+  const module = String(url);
+  if (/^\.{0,2}\//.test(module) || module === "") {
+    throw new TypeError(
+      `Cannot name the remote module "${module}": a slave does not know what it is relative to. ` +
+        `Use remote(import.meta.resolve("${module === "" ? "./tasks.ts" : module}"))`,
+    );
+  }
+  const exports = new Map<string, unknown>();
+  return new Proxy({} as Remote<Module>, {
+    get(_target, name): unknown {
+      // A promise asks for `then`: this is not one, and a module that exports it could not be imported either.
+      if (typeof name === "symbol" || name === "then") return undefined;
+      let value = exports.get(name);
+      if (value === undefined) exports.set(name, value = remoteExport(module, name));
+      return value;
+    },
+    set(): never {
+      throw new TypeError(`Cannot set an export of the remote module ${module}`);
+    },
+  });
+}
+
+/** One export: which it is, function or class, shows in whether it is used with `new`. */
+function remoteExport(module: string, name: string): unknown {
+  const classReference: CodeReference = { type: "class", module, name };
+  function exported(...constructorArgs: unknown[]): object {
+    if (new.target === undefined) {
+      throw new TypeError(
+        `Cannot call ${name} here: it runs on the slaves. Give it to addTask(tasks.${name}, ...args) or getContext()`,
+      );
+    }
+    // The own function keeps it from being sent as if it were a plain value.
+    const object = { run: runsOnSlaves };
+    targets.set(object, { reference: classReference, constructorArgs });
+    return object;
+  }
+  targets.set(exported, { reference: { type: "export", module, name } });
+  return exported;
+}
+
+function runsOnSlaves(): never {
+  throw new TypeError("Cannot run a remote object here: it is made on the slaves. Give it to addTask()");
+}
+
+/** Finds what a remote export or object stands for; `undefined` for anything else. @internal */
+export function remoteTarget(value: unknown): RemoteTarget | undefined {
+  return (typeof value === "object" && value !== null) || typeof value === "function" ? targets.get(value) : undefined;
+}

@@ -1,0 +1,122 @@
+/**
+ * Turns references to code into functions, on the slave.
+ *
+ * @module
+ */
+
+import { type CodeReference, describeCode } from "../task.ts";
+
+/**
+ * A task's code, ready to run: `args` as they came, `values` as startup returned them.
+ */
+export type TaskFunction = (args: unknown[], values: readonly unknown[]) => unknown;
+
+/** The code could not be loaded; the message says which and why. */
+export class LoadError extends Error {
+  override name = "LoadError";
+}
+
+/**
+ * Loads code.
+ *
+ * @throws {LoadError} If the module does not load, has no such export, or the source is no function.
+ */
+export async function loadCode(reference: CodeReference): Promise<TaskFunction> {
+  switch (reference.type) {
+    case "export": {
+      const fn = await importFunction(reference);
+      return (args, values) => fn.apply(undefined, values.length === 0 ? args : [...args, ...values]);
+    }
+    case "class": {
+      const constructor = await importClass(reference);
+      return ([constructorArgs, args], values) =>
+        new constructor(...constructorArgs as unknown[]).run(...args as unknown[], ...values);
+    }
+    case "inline": {
+      const fn = explainingScope(evaluateFunction(reference.source), reference.source);
+      return (args, values) => fn.apply(undefined, values.length === 0 ? args : [...args, ...values]);
+    }
+    default:
+      return reference satisfies never;
+  }
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+type RunnableClass = new (...args: unknown[]) => { run: AnyFunction };
+
+async function importFunction(reference: CodeReference & { type: "export" }): Promise<AnyFunction> {
+  const value = await importExport(reference);
+  if (typeof value !== "function") {
+    throw new LoadError(`Cannot run ${describeCode(reference)}: it is of type ${typeof value}, not a function`);
+  }
+  if (/^class\b/.test(Function.prototype.toString.call(value))) {
+    const { name } = reference;
+    throw new LoadError(`Cannot run ${describeCode(reference)}: it is a class. Add the task as new tasks.${name}(…)`);
+  }
+  return value as AnyFunction;
+}
+
+async function importClass(reference: CodeReference & { type: "class" }): Promise<RunnableClass> {
+  const value = await importExport(reference);
+  if (typeof value !== "function" || typeof value.prototype?.run !== "function") {
+    throw new LoadError(`Cannot run ${describeCode(reference)}: it is not a class with a method run()`);
+  }
+  return value as unknown as RunnableClass;
+}
+
+async function importExport(reference: { readonly module: string; readonly name: string }): Promise<unknown> {
+  let exports: Record<string, unknown>;
+  try {
+    exports = await import(reference.module);
+  } catch (cause) {
+    throw new LoadError(
+      `Cannot load ${reference.name} from ${reference.module}: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+  if (!(reference.name in exports)) {
+    const names = Object.keys(exports);
+    const hint = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+    throw new LoadError(`Cannot load ${reference.name} from ${reference.module}: there is no such export; ${hint}`);
+  }
+  return exports[reference.name];
+}
+
+/** The text of a function is an expression, or, for a method, what stands in an object literal. */
+function evaluateFunction(source: string): AnyFunction {
+  let lastError: unknown;
+  for (const code of [`(${source}\n)`, `Object.values({${source}\n})[0]`]) {
+    try {
+      // Indirect: the function sees the global scope alone.
+      const value: unknown = (0, eval)(`"use strict";${code}`);
+      if (typeof value === "function") return value as AnyFunction;
+    } catch (error) {
+      lastError = error;
+    }
+  }
+  throw new LoadError(
+    `Cannot make a function of the inline task's source: ${lastError}. Export the function from a module and use remote()`,
+    { cause: lastError },
+  );
+}
+
+/** Adds the likely reason to a `ReferenceError` that an inline function throws. */
+function explainingScope(fn: AnyFunction, source: string): AnyFunction {
+  const explain = (error: unknown): never => {
+    const name = error instanceof ReferenceError ? /^(\S+) is not defined$/.exec(error.message)?.[1] : undefined;
+    // A name that the source does not mention is missing in code that it calls.
+    if (name !== undefined && source.includes(name)) {
+      (error as Error).message += `. An inline task cannot see variables of the scope around it: ` +
+        `pass ${name} as an argument, or export the function from a module and use remote()`;
+    }
+    throw error;
+  };
+  return (...args) => {
+    try {
+      const result = fn(...args);
+      return result instanceof Promise ? result.catch(explain) : result;
+    } catch (error) {
+      return explain(error);
+    }
+  };
+}

@@ -1,0 +1,316 @@
+/**
+ * The slave's program: runs startup functions and tasks, one at a time, on the thread that also reads the socket.
+ *
+ * @module
+ */
+
+import type { CodeReference } from "../task.ts";
+import { decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
+import { MAX_FRAME_BYTES } from "../wire/frames.ts";
+import { type Batch, type MessageStream, sizeOf } from "../wire/message_stream.ts";
+import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
+import { loadCode, type TaskFunction } from "./code_loader.ts";
+import { encodeThrown } from "./thrown.ts";
+
+/** Finished results leave at the latest before the first task that starts this long after the last ones left. */
+const HOLD_RESULTS_MS = 0.1;
+/** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
+const LONG_TASK_MS = 5;
+/** A result larger than this is written before the next task starts, so its buffers need not be copied. */
+const LARGE_RESULT_BYTES = 64 * 1024;
+/** Room for the message around a value. */
+const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 1024 * 1024;
+
+/** Tasks that came in one message. */
+interface QueuedTasks {
+  readonly context: number;
+  readonly code: number;
+  /** Number of the task that `args[0]` is for. */
+  readonly first: number;
+  readonly args: readonly unknown[];
+  /** Where in `args` the first task stands that has not started. */
+  position: number;
+}
+
+/** What became of a context's startup here. */
+type ContextState =
+  | { readonly state: "new"; readonly startup: CodeReference | null }
+  | { readonly state: "ready"; readonly values: readonly unknown[] }
+  | { readonly state: "failed" };
+
+/** Runs what the master sends over one connection. */
+export class Runner {
+  readonly #stream: MessageStream<ToSlave>;
+  readonly #contexts = new Map<number, ContextState>();
+  readonly #references = new Map<number, CodeReference>();
+  readonly #functions = new Map<number, TaskFunction>();
+  #queue: QueuedTasks[] = [];
+  /** How many tasks have come; the number of the next one. */
+  #received = 0;
+  /** Number of the running task, or of the one that startup runs for. */
+  #current = 0;
+  #wake: (() => void) | undefined;
+  #isFlushDue = false;
+  /** Number of the first result that is held. */
+  #firstResult = 0;
+  #resultTexts: string[] = [];
+  #resultMicros: number[] = [];
+  #resultBuffers: Uint8Array[] = [];
+  #flushedAt = 0;
+
+  /** @param stream The connection to the master, welcomed. */
+  constructor(stream: MessageStream<ToSlave>) {
+    this.#stream = stream;
+  }
+
+  /**
+   * Serves until the master closes the connection.
+   *
+   * @throws {FrameError} If the master sends what is no message.
+   */
+  async serve(): Promise<void> {
+    await Promise.race([this.#readMessages(), this.#runTasks()]);
+  }
+
+  /** Sends what is finished, and that the running task ends the process. */
+  announceExit(code: number): void {
+    this.#postResults();
+    this.#post({ type: "exiting", running: this.#current, code });
+    this.#stream.flush();
+  }
+
+  async #readMessages(): Promise<void> {
+    for (;;) {
+      const batch = await this.#stream.receive();
+      if (batch === undefined) return;
+      for (const message of batch.messages) this.#handle(message, batch);
+    }
+  }
+
+  #handle(message: ToSlave, batch: Batch<ToSlave>): void {
+    switch (message.type) {
+      case "context":
+        this.#contexts.set(message.context, { state: "new", startup: message.startup });
+        break;
+      case "code":
+        this.#references.set(message.code, message.reference);
+        break;
+      case "run":
+        this.#enqueue(message, batch);
+        break;
+      case "recall":
+        this.#returnQueue();
+        break;
+      case "forget":
+        this.#contexts.delete(message.context);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #enqueue({ context, code, args }: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
+    const first = this.#received;
+    this.#received += args.length;
+    const decoded = args.map((arg: EncodedJson) => decodeValue(arg, batch.buffers));
+    // Startup's failure has answered for the tasks that were still under way.
+    if (this.#contexts.get(context)?.state === "failed") return;
+    this.#queue.push({ first, context, code, args: decoded, position: 0 });
+    this.#wake?.();
+  }
+
+  async #runTasks(): Promise<never> {
+    for (;;) {
+      const tasks = this.#queue[0];
+      if (tasks === undefined) {
+        await this.#wait();
+      } else if (tasks.position === tasks.args.length) {
+        this.#queue.shift();
+      } else {
+        await this.#runQueued(tasks);
+      }
+    }
+  }
+
+  /** Waits for tasks; whatever is finished leaves first. */
+  async #wait(): Promise<void> {
+    this.#current = this.#received;
+    this.#flush();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
+    this.#wake = undefined;
+    this.#flushedAt = performance.now();
+  }
+
+  /** Runs tasks of one context and code until they are done, taken back, or there is a reason to look up. */
+  async #runQueued(tasks: QueuedTasks): Promise<void> {
+    this.#current = tasks.first + tasks.position;
+    const values = await this.#startContext(tasks.context);
+    if (values === undefined) return;
+    const fn = await this.#functionOf(tasks);
+    if (fn === undefined) return;
+    let now = performance.now();
+    while (tasks.position < tasks.args.length) {
+      if (now - this.#flushedAt > HOLD_RESULTS_MS) {
+        this.#flush();
+        await this.#stream.flushed();
+        now = performance.now();
+        // Meanwhile the queue may have been taken back.
+        if (tasks.position === tasks.args.length) return;
+      }
+      const startedAt = now;
+      this.#current = tasks.first + tasks.position;
+      const args = tasks.args[tasks.position++] as unknown[];
+      try {
+        const result = fn(args, values);
+        // Only a promise is waited for: an await for each plain value would cost as much as a short task.
+        const value = isThenable(result) ? await this.#settle(result) : result;
+        now = performance.now();
+        this.#addResult(value, now - startedAt);
+      } catch (error) {
+        now = performance.now();
+        this.#postFailure("threw", error, now - startedAt);
+      }
+      if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
+    }
+  }
+
+  /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held results leave. */
+  #settle(result: PromiseLike<unknown>): PromiseLike<unknown> {
+    if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      setTimeout(() => {
+        this.#isFlushDue = false;
+        this.#flush();
+      });
+    }
+    return result;
+  }
+
+  /** Runs a context's startup if it has not run: returns its values, or nothing if it failed. */
+  async #startContext(context: number): Promise<readonly unknown[] | undefined> {
+    const state = this.#contexts.get(context);
+    if (state === undefined) throw new Error(`The master sent a task of context ${context} without announcing it`);
+    if (state.state === "ready") return state.values;
+    if (state.state === "failed") throw new Error(`A task of context ${context} was kept after its startup had failed`);
+    this.#flush();
+    let failure: Failure = "load";
+    try {
+      let values: readonly unknown[] = [];
+      if (state.startup !== null) {
+        const fn = await loadCode(state.startup);
+        failure = "threw";
+        values = asStartupValues(await fn([], []));
+      }
+      this.#contexts.set(context, { state: "ready", values });
+      this.#post({ type: "ready", context });
+      this.#stream.flush();
+      return values;
+    } catch (error) {
+      this.#failContext(context, failure, error);
+      return undefined;
+    }
+  }
+
+  #failContext(context: number, failure: Failure, error: unknown): void {
+    this.#contexts.set(context, { state: "failed" });
+    this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
+    this.#postThrown({ type: "startup-failed", context, failure }, encodeThrown(error));
+    this.#flush();
+  }
+
+  /** Loads a piece of code when its first task runs. If that fails, so does that task, and each one after it. */
+  async #functionOf(tasks: QueuedTasks): Promise<TaskFunction | undefined> {
+    const known = this.#functions.get(tasks.code);
+    if (known !== undefined) return known;
+    const reference = this.#references.get(tasks.code);
+    if (reference === undefined) throw new Error(`The master sent a task of code ${tasks.code} without announcing it`);
+    try {
+      const fn = await loadCode(reference);
+      this.#functions.set(tasks.code, fn);
+      return fn;
+    } catch (error) {
+      while (tasks.position < tasks.args.length) {
+        this.#current = tasks.first + tasks.position++;
+        this.#postFailure("load", error, 0);
+      }
+      return undefined;
+    }
+  }
+
+  #addResult(value: unknown, elapsedMs: number): void {
+    let encoded: Encoded;
+    try {
+      encoded = encodeValue(value, "result", { shareBuffers: true });
+      if (sizeOf(encoded) > MAX_VALUE_BYTES) {
+        throw new RangeError(`result has ${sizeOf(encoded)} bytes, the most is ${MAX_VALUE_BYTES}. Return it in parts`);
+      }
+    } catch (error) {
+      return this.#postFailure("result", error, elapsedMs);
+    }
+    if (this.#resultTexts.length === 0) this.#firstResult = this.#current;
+    this.#resultMicros.push(Math.round(elapsedMs * 1000));
+    if (typeof encoded === "string") {
+      this.#resultTexts.push(encoded);
+    } else {
+      this.#resultTexts.push(encoded.text);
+      for (const buffer of encoded.buffers) this.#resultBuffers.push(buffer);
+    }
+    // Makes the next task wait until it is written.
+    if (sizeOf(encoded) > LARGE_RESULT_BYTES) this.#flushedAt = -Infinity;
+  }
+
+  /** Joins the results of tasks that ended one after another into one message. */
+  #postResults(): void {
+    if (this.#resultTexts.length === 0) return;
+    const text = `{"type":"results","first":${this.#firstResult},"values":[${this.#resultTexts.join(",")}],` +
+      `"micros":[${this.#resultMicros.join(",")}]}`;
+    this.#stream.post(text, this.#resultBuffers);
+    this.#resultTexts = [];
+    this.#resultMicros = [];
+    this.#resultBuffers = [];
+  }
+
+  #postFailure(failure: Failure, error: unknown, elapsedMs: number): void {
+    const first = this.#current;
+    this.#postResults();
+    this.#postThrown({ type: "failed", first, failure, micros: Math.round(elapsedMs * 1000) }, encodeThrown(error));
+  }
+
+  /** Posts a message whose field `thrown` is an encoded value. */
+  #postThrown(message: object, thrown: Encoded): void {
+    const text = typeof thrown === "string" ? thrown : thrown.text;
+    const start = JSON.stringify(message).slice(0, -1);
+    this.#stream.post(`${start},"thrown":${text}}`, typeof thrown === "string" ? undefined : thrown.buffers);
+  }
+
+  #post(message: ToMaster): void {
+    this.#stream.postMessage(message);
+  }
+
+  /** Gives back all tasks that have not started. */
+  #returnQueue(): void {
+    const next = this.#queue.find((tasks) => tasks.position < tasks.args.length);
+    if (next === undefined) return;
+    this.#postResults();
+    this.#post({ type: "returned", from: next.first + next.position, to: this.#received });
+    this.#flush();
+    for (const tasks of this.#queue) tasks.position = tasks.args.length;
+  }
+
+  #flush(): void {
+    this.#postResults();
+    this.#stream.flush();
+    this.#flushedAt = performance.now();
+  }
+}
+
+function asStartupValues(value: unknown): readonly unknown[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
+}

@@ -1,0 +1,62 @@
+/**
+ * How what a task threw travels to the master.
+ *
+ * @module
+ */
+
+import { type Encoded, encodeValue } from "../wire/codec.ts";
+
+const OWN_CODE = new URL("..", import.meta.url).href;
+/** Deeper causes are cut off when a thrown error has to be rebuilt without what cannot be cloned. */
+const MAX_CAUSES = 20;
+
+/**
+ * Encodes whatever was thrown. An error that holds what cannot be cloned (a socket, a function) is sent without it:
+ * the error itself must arrive.
+ */
+export function encodeThrown(thrown: unknown): Encoded {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < MAX_CAUSES; error = error.cause, depth++) {
+    hideOwnFrames(error);
+  }
+  try {
+    return encodeValue(thrown, "error");
+  } catch {
+    return encodeValue(withoutUncloneables(thrown, 0), "error");
+  }
+}
+
+/** Takes the frames of this module out of a stack: it ends with the task's own code. */
+function hideOwnFrames(error: Error): void {
+  const { stack } = error;
+  if (typeof stack !== "string" || !stack.includes(OWN_CODE)) return;
+  try {
+    error.stack = stack.split("\n").filter((line) => !line.includes(OWN_CODE)).join("\n");
+  } catch {
+    // A frozen error keeps its stack as it is.
+  }
+}
+
+function withoutUncloneables(thrown: unknown, depth: number): unknown {
+  if (!(thrown instanceof Error)) return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
+  const copy: Error = new Error(thrown.message);
+  if (copy.name !== thrown.name) copy.name = String(thrown.name);
+  if (typeof thrown.stack === "string") copy.stack = thrown.stack;
+  if ("cause" in thrown && depth < MAX_CAUSES) copy.cause = cloneableOr(thrown.cause, depth);
+  for (const [key, value] of Object.entries(thrown)) {
+    if (isCloneable(value)) Object.defineProperty(copy, key, { value, enumerable: true });
+  }
+  return copy;
+}
+
+function cloneableOr(cause: unknown, depth: number): unknown {
+  return isCloneable(cause) ? cause : withoutUncloneables(cause, depth + 1);
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    encodeValue(value, "error");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What a task is: a reference to code, and arguments.
+ *
+ * @module
+ */
+
+/** Where the code of a task or of a startup function is found. */
+export type CodeReference =
+  /** The function that a module exports under this name. */
+  | { readonly type: "export"; readonly module: string; readonly name: string }
+  /** The class that a module exports: an object of it is made for each task, and its `run` method called. */
+  | { readonly type: "class"; readonly module: string; readonly name: string }
+  /** A function as source text, which sees none of the variables around it. */
+  | { readonly type: "inline"; readonly name: string; readonly source: string };
+
+/**
+ * Code that a manager has met, under the number that it has on the wire. For a task of a class the arguments are two
+ * lists: the constructor's, and those of `run`.
+ */
+export interface Code {
+  readonly number: number;
+  readonly reference: CodeReference;
+}
+
+/** Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it. */
+export type EncodedArguments = string | { readonly text: string; readonly buffers: readonly Uint8Array[] };
+
+/**
+ * One task of a context, as `addTask` returns it.
+ *
+ * A million of them may wait: it has no field that it can do without.
+ */
+export class Task {
+  /** Number of the task in its context: 0, 1, 2 … in the order in which tasks were added. */
+  readonly id: number;
+  /** The code that runs. @internal */
+  readonly code: Code;
+  /** The arguments, encoded when the task was added. @internal */
+  readonly args: EncodedArguments;
+
+  /** Made by `Context.addTask()`. @internal */
+  constructor(id: number, code: Code, args: EncodedArguments) {
+    this.id = id;
+    this.code = code;
+    this.args = args;
+  }
+
+  /** Says which task this is and where its code comes from: `task 3 (distance in file:///home/me/tasks.ts)`. */
+  toString(): string {
+    return `task ${this.id} (${describeCode(this.code.reference)})`;
+  }
+}
+
+/** Names a piece of code in messages: `distance in file:///home/me/tasks.ts`, `inline function double`. */
+export function describeCode(reference: CodeReference): string {
+  switch (reference.type) {
+    case "export":
+    case "class":
+      return `${reference.name} in ${shortenUrl(reference.module)}`;
+    case "inline":
+      return reference.name === "" ? "inline function" : `inline function ${reference.name}`;
+    default:
+      return reference satisfies never;
+  }
+}
+
+function shortenUrl(url: string): string {
+  return url.length > 200 ? `${url.slice(0, 80)}…` : url;
+}

@@ -1,0 +1,140 @@
+/**
+ * Values as they cross the wire: the semantics of `structuredClone`, as JSON text with the bytes of buffers beside it.
+ *
+ * A value that JSON keeps exactly (finite numbers, strings, booleans, `null`, arrays and objects of these) is its own
+ * JSON text, so it costs little more than `JSON.stringify`, and nothing to decode:
+ *
+ *     [5, { name: "run", weights: [0.5, 1] }]      [5,{"name":"run","weights":[0.5,1]}]
+ *
+ * In every other value, what JSON cannot hold stands as an *escape*, an object with the one key `$`:
+ *
+ *     {"$":"undefined"}                also "NaN", "-0", "Infinity" and "-Infinity"
+ *     {"$":3}                          object number 3 once more, see below
+ *     {"$":["Map","key",1,"other",2]}  a type and its parts: one row of VALUE_TYPES in value_types.ts
+ *     {"$":["bigint","-ff"]}           hexadecimal, because that is read and written in linear time
+ *     {"$":["plain",{"$":1}]}          the object or array that follows, whose own `$` is no escape
+ *
+ * Escapes are looked for only in a value that is an escape itself, so an object or array with something special in it
+ * goes out as `plain`: `[1, undefined]` is `{"$":["plain",[1,{"$":"undefined"}]]}`.
+ *
+ * Objects are numbered in the order in which both sides meet them, breadth first, beginning with 0. Neither side
+ * recurses, so nesting is limited by memory alone. A buffer is `{"$":["ArrayBuffer"]}`; its bytes are the next ones in
+ * the frame, in the order in which the escapes are met.
+ *
+ * @module
+ */
+
+import { isExact, stringify } from "./json_text.ts";
+import { ValueDecoder } from "./value_decoder.ts";
+import { ValueEncoder } from "./value_encoder.ts";
+
+/** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
+export interface EncodedWithBuffers {
+  /** JSON text, which may stand inside a larger JSON text. */
+  readonly text: string;
+  /** One element per `ArrayBuffer` of the value, in the order in which decoding takes them. */
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** A value made ready for the wire: just its JSON text, or that and the bytes which travel beside it. */
+export type Encoded = string | EncodedWithBuffers;
+
+/** How {@linkcode encodeValue} treats what it finds. */
+export interface EncodeOptions {
+  /**
+   * Whether buffers go out as views of the caller's memory. By default their bytes are copied, so that what is sent is
+   * what they held at the time of the call.
+   */
+  shareBuffers?: boolean;
+}
+
+/** Longest array that is written without the general encoder. Arguments of a task are rarely more. */
+const SHORT_ARRAY_LENGTH = 4;
+
+/**
+ * Makes a value ready for the wire.
+ *
+ * Keeps what `structuredClone` keeps, and of errors also own properties, a custom `name`, and the classes
+ * `AggregateError` and `SuppressedError`. Refuses what `structuredClone` refuses, and what has no meaning in another
+ * process (`SharedArrayBuffer`, `Blob`, `WebAssembly.Module`). One difference is left: a program cannot
+ * tell a `Proxy` from its target, so it goes out as what it shows.
+ *
+ * @param value Anything.
+ * @param root What the value is called in error messages, such as `"args"` or `"result"`.
+ * @returns JSON text, which may stand inside a larger JSON text; with buffers beside it if the value contains any.
+ * @throws {DOMException} A `DataCloneError` whose message begins with the path to what cannot be sent.
+ * @throws {RangeError} If the text is too long for a string.
+ */
+export function encodeValue(value: unknown, root: string, options: EncodeOptions = {}): Encoded {
+  return encodeSimply(value, root) ??
+    new ValueEncoder(root, options.shareBuffers ?? false).encode(value);
+}
+
+/**
+ * Makes a value from its JSON.
+ *
+ * @param json What `JSON.parse` made of the text of {@linkcode encodeValue}. It becomes part of the value.
+ * @param buffers Buffers of the frame. The value takes its own; values of one frame are decoded in the order in which
+ * they were encoded.
+ * @returns The value. A plain one is `json` itself.
+ * @throws {SyntaxError} If no encoder makes such JSON, or fewer buffers came than it needs.
+ */
+export function decodeValue(json: unknown, buffers: BufferCursor): unknown {
+  if (typeof json !== "object" || json === null || !Object.hasOwn(json, "$")) return json;
+  return new ValueDecoder(buffers).decode(json);
+}
+
+/** Hands out the buffers of one frame, in order, each once. */
+export class BufferCursor {
+  readonly #buffers: readonly Uint8Array[];
+  #position = 0;
+
+  /**
+   * A cursor at the first buffer.
+   *
+   * @param buffers Buffers in the order in which they came.
+   */
+  constructor(buffers: readonly Uint8Array[]) {
+    this.#buffers = buffers;
+  }
+
+  /** Whether every buffer has been taken. */
+  get done(): boolean {
+    return this.#position === this.#buffers.length;
+  }
+
+  /**
+   * Takes the next buffer. One that owns the whole of its `ArrayBuffer` becomes part of the decoded value, others are
+   * copied.
+   *
+   * @throws {SyntaxError} If none is left.
+   */
+  take(): Uint8Array {
+    if (this.done) {
+      throw new SyntaxError(
+        `Cannot decode a value: it needs more buffers than the ${this.#buffers.length} that came with it`,
+      );
+    }
+    return this.#buffers[this.#position++];
+  }
+}
+
+/**
+ * The text of a primitive or of a short array of primitives: what most tasks take and return, in a fraction of the time
+ * that the general encoder needs.
+ */
+function encodeSimply(value: unknown, root: string): string | undefined {
+  if (value === undefined) return '{"$":"undefined"}';
+  if (isExact(value)) return encodePrimitive(value, root);
+  if (!Array.isArray(value) || value.length > SHORT_ARRAY_LENGTH) return undefined;
+  for (let i = 0; i < value.length; i++) {
+    if (!isExact(value[i])) return undefined;
+  }
+  const hasOnlyElements = Object.keys(value).length === value.length;
+  if (!hasOnlyElements) return undefined;
+  return value.length === 1 ? `[${encodePrimitive(value[0], root)}]` : stringify(value, root);
+}
+
+function encodePrimitive(value: unknown, root: string): string {
+  return typeof value === "string" ? stringify(value, root) : String(value);
+}

@@ -1,0 +1,188 @@
+/**
+ * Who may talk: slave and master prove to each other that they know the secret, without showing it.
+ *
+ * ```text
+ * slave  → hello      protocol version, role, slave number, launch, a nonce
+ * master → challenge  a nonce, HMAC-SHA-256(secret, "master" and all of the above)
+ * slave  → proof      HMAC-SHA-256(secret, "slave" and all of the above)
+ * master → welcome
+ * ```
+ *
+ * Instead of a challenge or a welcome the master may send `refused` with a reason. The two labels keep a proof from
+ * being reflected, the nonces keep it from being replayed. The slave waits for the welcome: a connection may have been
+ * accepted by the kernel alone.
+ *
+ * @module
+ */
+
+import type { MessageStream } from "./message_stream.ts";
+
+/** Raised with every change of the messages or the encoding of values; master and slave must have the same. */
+export const PROTOCOL_VERSION = 1;
+
+/** The most that is read from a connection before its proof. */
+export const UNPROVED_BYTES = 4096;
+
+const NONCE_BYTES = 32;
+const SECRET_BYTES = 32;
+
+/** What a new slave is told to find its master, as one line of JSON. Secret. */
+export interface ConnectionInfo {
+  /** Name or address of the master's machine. */
+  readonly host: string;
+  readonly port: number;
+  /** 256 random bits, in hexadecimal. */
+  readonly secret: string;
+  /** Number of the slave. */
+  readonly slave: number;
+  /** How often this slave has been launched before: tells a new process from one that should have ended. */
+  readonly launch: number;
+}
+
+/** What a slave says of itself. */
+export interface Hello {
+  readonly type: "hello";
+  readonly protocol: number;
+  readonly slave: number;
+  readonly launch: number;
+  readonly pid: number;
+  readonly host: string;
+  readonly nonce: string;
+}
+
+/** All that is said before the welcome. */
+export type HandshakeMessage =
+  | Hello
+  | { readonly type: "challenge"; readonly nonce: string; readonly proof: string }
+  | { readonly type: "proof"; readonly proof: string }
+  | { readonly type: "welcome" }
+  | { readonly type: "refused"; readonly reason: string };
+
+/** The peer does not know the secret, speaks another version, or no known language at all. */
+export class HandshakeError extends Error {
+  override name = "HandshakeError";
+}
+
+/** Makes the secret of a manager. */
+export function newSecret(): string {
+  return crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toHex();
+}
+
+/**
+ * Imports a secret for proofs.
+ *
+ * @throws {HandshakeError} If it is not 256 bits in hexadecimal.
+ */
+export async function importSecret(secret: string): Promise<CryptoKey> {
+  const bytes = fromHex(secret, SECRET_BYTES);
+  return await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+}
+
+/**
+ * The master's part, up to the proof. The caller then sends `welcome` or `refused`.
+ *
+ * @returns What the slave said of itself, proved.
+ * @throws {HandshakeError} If the peer did not prove itself; it has then been told why.
+ */
+export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey): Promise<Hello> {
+  const hello = asHello(await receiveOne(stream));
+  if (hello.protocol !== PROTOCOL_VERSION) {
+    const reason = `The master speaks version ${PROTOCOL_VERSION} of the protocol, the slave version ` +
+      `${hello.protocol}. Run the same version of parallel on both`;
+    refuse(stream, reason);
+    throw new HandshakeError(reason);
+  }
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
+  stream.postMessage({ type: "challenge", nonce, proof: await prove(key, "master", hello, nonce) });
+  stream.flush();
+  const answer = await receiveOne(stream);
+  if (answer.type !== "proof" || typeof answer.proof !== "string") throw new HandshakeError("The slave sent no proof");
+  // `verify` compares in constant time.
+  if (!await crypto.subtle.verify("HMAC", key, fromHex(answer.proof, 32), transcript("slave", hello, nonce))) {
+    const reason = "The slave does not know this manager's secret";
+    refuse(stream, reason);
+    throw new HandshakeError(reason);
+  }
+  stream.trust();
+  return hello;
+}
+
+/** Tells a slave that it is not wanted. */
+export function refuse(stream: MessageStream<unknown>, reason: string): void {
+  stream.postMessage({ type: "refused", reason });
+  stream.flush();
+}
+
+/**
+ * The slave's part: returns when the master has proved itself and has sent its welcome.
+ *
+ * @throws {HandshakeError} If the master does not know the secret, or refuses this slave.
+ */
+export async function verifyMaster(
+  stream: MessageStream<unknown>,
+  info: ConnectionInfo,
+  self: { readonly pid: number; readonly host: string },
+): Promise<void> {
+  const key = await importSecret(info.secret);
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
+  const { slave, launch } = info;
+  const hello: Hello = { type: "hello", protocol: PROTOCOL_VERSION, slave, launch, ...self, nonce };
+  stream.postMessage(hello);
+  stream.flush();
+  const challenge = expectAnswer(await receiveOne(stream), "challenge");
+  const expected = transcript("master", hello, challenge.nonce);
+  if (!await crypto.subtle.verify("HMAC", key, fromHex(challenge.proof, 32), expected)) {
+    throw new HandshakeError("The master does not know the secret: something else answers at its address");
+  }
+  stream.postMessage({ type: "proof", proof: await prove(key, "slave", hello, challenge.nonce) });
+  stream.flush();
+  expectAnswer(await receiveOne(stream), "welcome");
+  stream.trust();
+}
+
+function expectAnswer<Type extends "challenge" | "welcome">(
+  message: Record<string, unknown>,
+  type: Type,
+): Record<"nonce" | "proof", string> {
+  if (message.type === "refused") throw new HandshakeError(`The master refuses this slave: ${message.reason}`);
+  if (message.type !== type) throw new HandshakeError("What answers at the master's address is not a master");
+  return { nonce: String(message.nonce), proof: String(message.proof) };
+}
+
+async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string, unknown>> {
+  const batch = await stream.receive();
+  if (batch === undefined) throw new HandshakeError("The connection ended before both sides had proved themselves");
+  const [message] = batch.messages;
+  if (batch.messages.length !== 1 || typeof message !== "object" || message === null) {
+    throw new HandshakeError("The peer sent something else than a message of the handshake");
+  }
+  return message as Record<string, unknown>;
+}
+
+function asHello(message: Record<string, unknown>): Hello {
+  const { type, protocol, slave, launch, pid, host, nonce } = message;
+  if (type !== "hello" || !Number.isInteger(protocol)) throw new HandshakeError("The peer sent no hello");
+  const numbers = [slave, launch, pid];
+  const isComplete = numbers.every((number) => Number.isSafeInteger(number)) && typeof host === "string" &&
+    typeof nonce === "string";
+  // A hello of another version may have other fields: its version is what is wrong with it.
+  if (!isComplete && protocol === PROTOCOL_VERSION) throw new HandshakeError("The peer sent an incomplete hello");
+  return message as unknown as Hello;
+}
+
+async function prove(key: CryptoKey, label: "master" | "slave", hello: Hello, nonce: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, transcript(label, hello, nonce))).toHex();
+}
+
+/** What is signed: who signs, and everything that was said before. */
+function transcript(label: "master" | "slave", hello: Hello, masterNonce: string): Uint8Array<ArrayBuffer> {
+  const { protocol, slave, launch, pid, host, nonce } = hello;
+  return new TextEncoder().encode(JSON.stringify([label, protocol, slave, launch, pid, host, nonce, masterNonce]));
+}
+
+function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> {
+  if (!/^[0-9a-f]*$/.test(text) || text.length !== 2 * length) {
+    throw new HandshakeError(`Expected ${length} bytes in hexadecimal`);
+  }
+  return Uint8Array.fromHex(text);
+}

@@ -1,0 +1,187 @@
+/**
+ * Messages over a connection: many to a frame, one frame to a write.
+ *
+ * @module
+ */
+
+import { BufferCursor, type Encoded } from "./codec.ts";
+import { encodeFrame, type Frame, FrameError, FrameParser } from "./frames.ts";
+
+/** The messages of one frame, and the buffers that their values refer to. */
+export interface Batch<Incoming> {
+  readonly messages: readonly Incoming[];
+  readonly buffers: BufferCursor;
+  /** About how many bytes the frame had. */
+  readonly bytes: number;
+}
+
+/** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
+const FULL_FRAME_BYTES = 1024 * 1024;
+const WRITE_SCRATCH_BYTES = 64 * 1024;
+
+/**
+ * Sends and receives messages over a connection that it owns.
+ *
+ * {@linkcode MessageStream.post} only queues. {@linkcode MessageStream.flush} writes all that is queued; while a
+ * write is under way new messages gather for the next one.
+ */
+export class MessageStream<Incoming> implements Disposable {
+  readonly #connection: Deno.Conn;
+  readonly #parser: FrameParser;
+  readonly #scratch = new Uint8Array(WRITE_SCRATCH_BYTES);
+  #texts: string[] = [];
+  #buffers: Uint8Array[] = [];
+  #fullFrames: { texts: string[]; buffers: Uint8Array[] }[] = [];
+  #queuedBytes = 0;
+  #writing: Promise<void> | undefined;
+  #isClosed = false;
+  #failure: unknown;
+
+  /**
+   * @param connection Closed with this stream.
+   * @param allowance How many bytes may come before {@linkcode MessageStream.trust} is called.
+   */
+  constructor(connection: Deno.Conn, allowance?: number) {
+    this.#connection = connection;
+    this.#parser = new FrameParser(allowance);
+  }
+
+  /** Lifts the limit on the bytes that may come: the peer has proved who it is. */
+  trust(): void {
+    this.#parser.trust();
+  }
+
+  /** Queues one message, given as JSON text, with the buffers of its values in their order. */
+  post(text: string, buffers?: readonly Uint8Array[]): void {
+    this.#texts.push(text);
+    this.#queuedBytes += text.length;
+    if (buffers !== undefined) {
+      for (const buffer of buffers) {
+        this.#buffers.push(buffer);
+        this.#queuedBytes += buffer.length;
+      }
+    }
+    if (this.#queuedBytes >= FULL_FRAME_BYTES) this.#closeFrame();
+  }
+
+  /** Queues one message whose fields are plain JSON. */
+  postMessage(message: object): void {
+    this.post(JSON.stringify(message));
+  }
+
+  /**
+   * Writes what is queued. The bytes that the socket takes at once are gone when this returns: Deno polls a write
+   * when it is called, so they leave even if the caller then blocks the event loop.
+   */
+  flush(): void {
+    if (this.#writing !== undefined || this.#isClosed) return;
+    if (this.#texts.length === 0 && this.#fullFrames.length === 0) return;
+    this.#writing = this.#writeAll();
+  }
+
+  /** Resolves when nothing flushed is left to be written. */
+  async flushed(): Promise<void> {
+    this.flush();
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /**
+   * Waits for the next frame of messages.
+   *
+   * @returns `undefined` when the peer has closed the connection, or this side has.
+   * @throws {FrameError} If the bytes are not frames of JSON arrays, or the stream ends within one.
+   */
+  async receive(): Promise<Batch<Incoming> | undefined> {
+    for (;;) {
+      const batch = this.poll();
+      if (batch !== undefined) return batch;
+      const count = await this.#read();
+      if (count === null) {
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#isClosed || this.#parser.isBetweenFrames) return undefined;
+        throw new FrameError("The connection ended within a frame");
+      }
+      this.#parser.filled(count);
+    }
+  }
+
+  /** Takes the next frame of messages if it has been read already. */
+  poll(): Batch<Incoming> | undefined {
+    const frame = this.#parser.next();
+    return frame === undefined ? undefined : parseBatch(frame);
+  }
+
+  /** Closes the connection; what is queued is not written any more. */
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#connection.close();
+  }
+
+  async #read(): Promise<number | null> {
+    try {
+      return await this.#connection.read(this.#parser.space());
+    } catch (error) {
+      if (this.#isClosed || isConnectionLoss(error)) return null;
+      throw error;
+    }
+  }
+
+  #closeFrame(): void {
+    this.#fullFrames.push({ texts: this.#texts, buffers: this.#buffers });
+    this.#texts = [];
+    this.#buffers = [];
+    this.#queuedBytes = 0;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (!this.#isClosed) {
+        if (this.#fullFrames.length === 0) {
+          if (this.#texts.length === 0) return;
+          this.#closeFrame();
+        }
+        const { texts, buffers } = this.#fullFrames.shift()!;
+        for (const chunk of encodeFrame(`[${texts.join(",")}]`, buffers, this.#scratch)) await this.#write(chunk);
+      }
+    } catch (error) {
+      // Whoever receives finds the connection closed, and is told why.
+      if (!this.#isClosed && !isConnectionLoss(error)) this.#failure = error;
+      this[Symbol.dispose]();
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    let written = await this.#connection.write(chunk);
+    while (written < chunk.length) written += await this.#connection.write(chunk.subarray(written));
+  }
+}
+
+function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
+  let messages: unknown;
+  try {
+    messages = JSON.parse(frame.text);
+  } catch (cause) {
+    throw new FrameError("A frame's text is not JSON", { cause });
+  }
+  if (!Array.isArray(messages)) throw new FrameError("A frame's text is not a list of messages");
+  let bytes = frame.text.length;
+  for (const buffer of frame.buffers) bytes += buffer.length;
+  return { messages, buffers: new BufferCursor(frame.buffers), bytes };
+}
+
+function isConnectionLoss(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
+}
+
+/** How many bytes a value takes on the wire, near enough for limits: its characters and its buffers' bytes. */
+export function sizeOf(encoded: Encoded): number {
+  if (typeof encoded === "string") return encoded.length;
+  let bytes = encoded.text.length;
+  for (const buffer of encoded.buffers) bytes += buffer.length;
+  return bytes;
+}

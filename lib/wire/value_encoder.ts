@@ -1,0 +1,238 @@
+import type { Encoded } from "./codec.ts";
+import { isExact, stringify } from "./json_text.ts";
+import { describe, isUncloneable } from "./uncloneable.ts";
+import { type Parts, type PartsWriter, propertyStep, type ValueType } from "./value_type.ts";
+import { ARRAY_TYPE, findType } from "./value_types.ts";
+
+/** Stands for a value that JSON cannot hold. */
+type Escape = { $: string | number | Parts };
+
+/** What becomes of an object. */
+interface Entry {
+  /** A copy of the object, or the parts of an escape. Its values are escaped in place when the entry's turn comes. */
+  readonly target: Record<string, unknown> | unknown[];
+  /** The row that made the target; `undefined` for plain objects and dense arrays. */
+  readonly type: ValueType | undefined;
+  readonly parent: Entry | undefined;
+  /** Where the target is in the parent's target. */
+  readonly key: string | number;
+}
+
+/** Up to this many objects are searched one by one, which is faster than to make a `Map`. */
+const SEARCHED_OBJECTS = 32;
+
+/** Up to this length an array is copied element by element, which is faster than `Object.values`. */
+const LOOPED_ARRAY_LENGTH = 64;
+
+const MAX_PATH_LENGTH = 400;
+
+/** Encodes one value. See codec.ts for the format. */
+export class ValueEncoder implements PartsWriter {
+  readonly #root: string;
+  readonly #shareBuffers: boolean;
+  readonly #buffers: Uint8Array[] = [];
+  /** Every object met so far; its index is the object's number. */
+  readonly #sources: object[] = [];
+  /** What was made of each. */
+  readonly #entries: Entry[] = [];
+  /** Numbers of the objects, once there are more than {@linkcode SEARCHED_OBJECTS}. */
+  #numbers: Map<object, number> | undefined;
+  #hasEscapes = false;
+  /** What is being escaped, for error messages. */
+  #place: { parent: Entry | undefined; key: string | number } = { parent: undefined, key: "" };
+
+  /**
+   * @param root What the value is called in error messages.
+   * @param shareBuffers Whether buffers go out as views of the caller's memory.
+   */
+  constructor(root: string, shareBuffers: boolean) {
+    this.#root = root;
+    this.#shareBuffers = shareBuffers;
+  }
+
+  /**
+   * @returns The text, with buffers if there are any.
+   * @throws {DOMException} A `DataCloneError` if something in the value cannot be sent.
+   * @throws {RangeError} If the text is too long for a string.
+   */
+  encode(value: unknown): Encoded {
+    let json = isExact(value) ? value : this.#escape(value, undefined, "");
+    for (let i = 0; i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (!isMadeAtOnce(entry.type)) this.#escapeContents(entry);
+    }
+    const isBare = this.#entries.length > 0 && json === this.#entries[0].target;
+    if (this.#hasEscapes && isBare) json = { $: ["plain", json] };
+    const text = stringify(json, this.#root);
+    return this.#buffers.length === 0 ? text : { text, buffers: this.#buffers };
+  }
+
+  /** Adds the bytes of a buffer to those that travel beside the text. */
+  addBuffer(buffer: ArrayBuffer): void {
+    const bytes = new Uint8Array(buffer);
+    this.#buffers.push(this.#shareBuffers ? bytes : bytes.slice());
+  }
+
+  /** @throws {DOMException} Always: a `DataCloneError` that names the path to what is being escaped. */
+  refuse(what: string): never {
+    const path = this.#pathTo(this.#place.parent, this.#place.key);
+    throw new DOMException(
+      `${path} is ${what}, which cannot be sent to another process. ` +
+        "Send the plain data that it is made from instead, or make it on the slave, in the startup function or the task",
+      "DataCloneError",
+    );
+  }
+
+  #escapeContents(entry: Entry): void {
+    const { target } = entry;
+    if (Array.isArray(target)) {
+      for (let i = 0; i < target.length; i++) {
+        const value = target[i];
+        if (!isExact(value)) target[i] = this.#escape(value, entry, i);
+      }
+      return;
+    }
+    for (const key in target) {
+      const value = target[key];
+      // for-in also visits what somebody added to Object.prototype.
+      if (!isExact(value) && Object.hasOwn(target, key)) {
+        target[key] = this.#escape(value, entry, key);
+      }
+    }
+  }
+
+  #escape(value: unknown, parent: Entry | undefined, key: string | number): unknown {
+    if (typeof value === "object") return this.#escapeObject(value as object, parent, key);
+    this.#hasEscapes = true;
+    switch (typeof value) {
+      case "undefined":
+        return { $: "undefined" };
+      case "number":
+        return { $: Object.is(value, -0) ? "-0" : String(value) };
+      case "bigint":
+        return { $: ["bigint", value.toString(16)] };
+      default:
+        this.#place = { parent, key };
+        return this.refuse(describe(value));
+    }
+  }
+
+  #escapeObject(source: object, parent: Entry | undefined, key: string | number): unknown {
+    const number = this.#numberOf(source);
+    if (number !== undefined) {
+      this.#hasEscapes = true;
+      return { $: number };
+    }
+    if (Array.isArray(source)) {
+      const copy = copyIfDense(source);
+      if (copy === undefined) return this.#escapeTyped(source, ARRAY_TYPE, parent, key);
+      this.#add(source, { target: copy, type: undefined, parent, key });
+      return copy;
+    }
+    if (!isPlain(source)) {
+      const type = findType(source);
+      if (type !== undefined) return this.#escapeTyped(source, type, parent, key);
+      if (isUncloneable(source)) {
+        this.#place = { parent, key };
+        return this.refuse(describe(source));
+      }
+    }
+    return this.#escapePlain(source, parent, key);
+  }
+
+  #escapePlain(source: object, parent: Entry | undefined, key: string | number): unknown {
+    // The spread reads each getter once and leaves out what is inherited or not enumerable, as structuredClone does.
+    const copy: Record<string, unknown> = { ...source };
+    this.#add(source, { target: copy, type: undefined, parent, key });
+    if (!Object.hasOwn(copy, "$")) return copy;
+    this.#hasEscapes = true;
+    return { $: ["plain", copy] };
+  }
+
+  #escapeTyped(
+    source: object,
+    type: ValueType,
+    parent: Entry | undefined,
+    key: string | number,
+  ): Escape {
+    this.#hasEscapes = true;
+    const parts: Parts = [type.name];
+    const entry = { target: parts, type, parent, key };
+    this.#add(source, entry);
+    this.#place = entry;
+    type.encode(source, parts, this);
+    // What the decoder needs to make the object at all is numbered right after it.
+    if (isMadeAtOnce(type)) this.#escapeContents(entry);
+    return { $: parts };
+  }
+
+  #add(source: object, entry: Entry): void {
+    this.#entries.push(entry);
+    const number = this.#sources.push(source) - 1;
+    if (this.#numbers !== undefined) {
+      this.#numbers.set(source, number);
+    } else if (number === SEARCHED_OBJECTS) {
+      this.#numbers = new Map();
+      for (let i = 0; i <= number; i++) this.#numbers.set(this.#sources[i], i);
+    }
+  }
+
+  #numberOf(source: object): number | undefined {
+    if (this.#numbers !== undefined) return this.#numbers.get(source);
+    const number = this.#sources.indexOf(source);
+    return number === -1 ? undefined : number;
+  }
+
+  #pathTo(parent: Entry | undefined, key: string | number): string {
+    const steps: string[] = [];
+    for (let entry = parent; entry !== undefined; entry = entry.parent) {
+      steps.push(stepTo(entry, key));
+      key = entry.key;
+    }
+    const path = this.#root + steps.reverse().join("");
+    if (path.length <= MAX_PATH_LENGTH) return path;
+    return `${path.slice(0, MAX_PATH_LENGTH / 2)} … ${path.slice(-MAX_PATH_LENGTH / 2)}`;
+  }
+}
+
+/** Whether the decoder needs all parts of an object to make it, so that none of them can refer back to it. */
+function isMadeAtOnce(type: ValueType | undefined): boolean {
+  return type !== undefined && type.fill === undefined;
+}
+
+/** Whether an object can only be a plain one. `arguments`, which cannot be cloned, is an iterable `Object`. */
+function isPlain(source: object): boolean {
+  return Object.getPrototypeOf(source) === Object.prototype && !(Symbol.iterator in source);
+}
+
+/** Copies an array that has neither holes nor properties beside its elements. */
+function copyIfDense(array: unknown[]): unknown[] | undefined {
+  const { length } = array;
+  if (length > LOOPED_ARRAY_LENGTH) {
+    const copy: unknown[] = Object.values(array);
+    return copy.length === length && !hasHoles(array) ? copy : undefined;
+  }
+  const copy: unknown[] = [];
+  for (let i = 0; i < length; i++) {
+    const value = array[i];
+    if (value === undefined && !Object.hasOwn(array, i)) return undefined;
+    copy.push(value);
+  }
+  return Object.keys(array).length === length ? copy : undefined;
+}
+
+function hasHoles(array: unknown[]): boolean {
+  const mayHaveHoles = Array.prototype.includes.call(array, undefined);
+  if (!mayHaveHoles) return false;
+  for (let i = 0; i < array.length; i++) {
+    if (!Object.hasOwn(array, i)) return true;
+  }
+  return false;
+}
+
+/** How a path goes on from an object to what it contains, such as `[3]` or `.name`. */
+function stepTo({ target, type }: Entry, key: string | number): string {
+  if (type?.step !== undefined) return type.step(target as Parts, key as number);
+  if (Array.isArray(target)) return `[${key}]`;
+  return propertyStep(String(key));
+}

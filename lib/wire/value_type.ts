@@ -1,0 +1,92 @@
+/** The array in an escape: the name of a type, then what an object of that type is made of. */
+export type Parts = unknown[];
+
+/** What a {@linkcode ValueType} needs from the encoder. */
+export interface PartsWriter {
+  /** Adds the bytes of a buffer to those that travel beside the text. */
+  addBuffer(buffer: ArrayBuffer): void;
+  /** Says that the object cannot be sent after all, and what it is: `"a detached ArrayBuffer"`. */
+  refuse(what: string): never;
+}
+
+/** What a {@linkcode ValueType} needs from the decoder. */
+export interface PartsReader {
+  /** Decodes one part. Objects in it may still be empty, they are filled later. */
+  value(json: unknown): unknown;
+  /** Decodes a part that must be a primitive. */
+  primitive(json: unknown): unknown;
+  /** Decodes a part that must be an `ArrayBuffer`. */
+  buffer(json: unknown): ArrayBuffer;
+  /** Takes the next buffer of the frame. */
+  takeBytes(): Uint8Array;
+}
+
+/**
+ * How objects of one type are written and read: one row of `VALUE_TYPES`. `parts[0]` is always the name.
+ *
+ * Types without `fill` are made at once, from parts that are primitives or an `ArrayBuffer`. The others are made empty
+ * and filled when their turn comes, so that what they contain may refer back to them.
+ */
+export interface ValueType<T extends object = object> {
+  /** Name in the text, and what `Object.prototype.toString` calls these objects. */
+  readonly name: string;
+  /** Whether an object really is of this type, whatever `Symbol.toStringTag` it shows. */
+  is(value: object): value is T;
+  /** Pushes what the object is made of; the encoder escapes it afterwards. */
+  encode(value: T, parts: Parts, writer: PartsWriter): void;
+  /** Makes the object, without its contents if there is a `fill`. */
+  create(parts: Parts, reader: PartsReader): T;
+  /** Adds what the object contains. */
+  fill?(value: T, parts: Parts, reader: PartsReader): void;
+  /** How an error path goes on from the object to the part at an index. */
+  step?(parts: Parts, index: number): string;
+}
+
+/** @returns The error for JSON that no encoder makes. */
+export function malformed(what: string): SyntaxError {
+  return new SyntaxError(
+    `Cannot decode a value: ${what}. It was not made by this version of the module, or was damaged on the way`,
+  );
+}
+
+/** Whether reading an internal slot of an object works, which tells a real `Map` from what inherits from one. */
+export function hasSlot(read: (this: object) => unknown, value: object): boolean {
+  try {
+    read.call(value);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+/** @returns The getter of a property of a built-in prototype. */
+export function getterOf(prototype: object, key: PropertyKey): (this: object) => unknown {
+  const getter = Object.getOwnPropertyDescriptor(prototype, key)?.get;
+  if (getter === undefined) throw new TypeError(`No getter is called ${String(key)}`);
+  return getter;
+}
+
+/** @returns How a path goes on to a property: `.name`, `[3]` or `["odd name"]`. */
+export function propertyStep(key: string): string {
+  if (/^(0|[1-9]\d*)$/.test(key)) return `[${key}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+    ? `.${key}`
+    : `[${JSON.stringify(key)}]`;
+}
+
+/**
+ * Reads parts that are properties: `[…, key, value, key, value]`.
+ *
+ * @param start Index of the first key.
+ * @param set Called with each key and decoded value, in order.
+ */
+export function readProperties(
+  parts: Parts,
+  start: number,
+  reader: PartsReader,
+  set: (key: unknown, value: unknown) => void,
+): void {
+  if ((parts.length - start) % 2 !== 0) throw malformed(`a property of ${parts[0]} has no value`);
+  for (let i = start; i < parts.length; i += 2) set(parts[i], reader.value(parts[i + 1]));
+}

@@ -1,0 +1,198 @@
+import { BUFFER_TYPES } from "./buffer_types.ts";
+import { DOM_EXCEPTION_TYPE, ERROR_TYPE } from "./error_types.ts";
+import {
+  getterOf,
+  hasSlot,
+  malformed,
+  propertyStep,
+  readProperties,
+  type ValueType,
+} from "./value_type.ts";
+
+const MAX_ARRAY_LENGTH = 2 ** 32 - 1;
+
+type BoxConstructor = (typeof Boolean | typeof Number | typeof String | typeof BigInt) & {
+  readonly prototype: { valueOf(this: unknown): unknown };
+};
+
+/** `["Date", time]` in milliseconds since 1970, NaN for an invalid date. */
+const DATE_TYPE: ValueType<Date> = {
+  name: "Date",
+  is: (value): value is Date => value instanceof Date && hasSlot(Date.prototype.getTime, value),
+  encode(date, parts): void {
+    parts.push(Date.prototype.getTime.call(date));
+  },
+  create([, time], reader): Date {
+    const milliseconds = reader.primitive(time);
+    if (typeof milliseconds !== "number") throw malformed("the time of a date is no number");
+    return new Date(milliseconds);
+  },
+};
+
+const hasIndicesOf = getterOf(RegExp.prototype, "hasIndices");
+
+/** `["RegExp", source, flags]`. Like structuredClone it leaves `lastIndex` behind. */
+const REG_EXP_TYPE: ValueType<RegExp> = {
+  name: "RegExp",
+  is: (value): value is RegExp => value instanceof RegExp && hasSlot(hasIndicesOf, value),
+  encode(regExp, parts): void {
+    parts.push(regExp.source, regExp.flags);
+  },
+  create([, source, flags]): RegExp {
+    if (typeof source !== "string" || typeof flags !== "string") {
+      throw malformed("the source or flags of a regular expression are no text");
+    }
+    return new RegExp(source, flags);
+  },
+};
+
+const sizeOfMap = getterOf(Map.prototype, "size");
+
+/** `["Map", key, value, key, value, …]`. */
+const MAP_TYPE: ValueType<Map<unknown, unknown>> = {
+  name: "Map",
+  is: (value): value is Map<unknown, unknown> => value instanceof Map && hasSlot(sizeOfMap, value),
+  encode(map, parts): void {
+    Map.prototype.forEach.call(map, (value, key) => parts.push(key, value));
+  },
+  create: () => new Map(),
+  fill(map, parts, reader): void {
+    if (parts.length % 2 === 0) throw malformed("a key of a Map has no value");
+    for (let i = 1; i < parts.length; i += 2) {
+      const key = reader.value(parts[i]);
+      map.set(key, reader.value(parts[i + 1]));
+    }
+  },
+  step(parts, index): string {
+    const entry = (index - 1) >> 1;
+    const isKey = index % 2 === 1;
+    if (isKey) return `.keys[${entry}]`;
+    const key = parts[index - 1];
+    return typeof key === "object" && key !== null
+      ? `.values[${entry}]`
+      : `.get(${JSON.stringify(key)})`;
+  },
+};
+
+const sizeOfSet = getterOf(Set.prototype, "size");
+
+/** `["Set", value, value, …]`. */
+const SET_TYPE: ValueType<Set<unknown>> = {
+  name: "Set",
+  is: (value): value is Set<unknown> => value instanceof Set && hasSlot(sizeOfSet, value),
+  encode(set, parts): void {
+    Set.prototype.forEach.call(set, (value) => parts.push(value));
+  },
+  create: () => new Set(),
+  fill(set, parts, reader): void {
+    for (let i = 1; i < parts.length; i++) set.add(reader.value(parts[i]));
+  },
+  step: (_parts, index) => `.values[${index - 1}]`,
+};
+
+/** `["Array", length, key, value, key, value, …]`, for arrays with holes or with properties beside the elements. */
+export const ARRAY_TYPE: ValueType<unknown[]> = {
+  name: "Array",
+  is: Array.isArray,
+  encode(array, parts): void {
+    parts.push(array.length);
+    for (const key of Object.keys(array)) {
+      const index = Number(key);
+      const isIndex = index < MAX_ARRAY_LENGTH && String(index >>> 0) === key;
+      parts.push(isIndex ? index : key, Reflect.get(array, key));
+    }
+  },
+  create(parts): unknown[] {
+    const length = parts[1];
+    if (!isArrayLength(length)) {
+      throw malformed(`${String(length)} cannot be the length of an array`);
+    }
+    return makeArray(length, parts.length);
+  },
+  fill(array, parts, reader): void {
+    const { length } = array;
+    readProperties(parts, 2, reader, (key, value) => {
+      if (typeof key === "number" && isArrayLength(key) && key < length) {
+        array[key] = value;
+      } else if (typeof key === "string" && key !== "length") {
+        Object.defineProperty(array, key, {
+          value,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+      } else {
+        throw malformed(`an array of ${length} elements cannot have a property ${String(key)}`);
+      }
+    });
+  },
+  step: (parts, index) => propertyStep(String(parts[index - 1])),
+};
+
+/** `["Boolean", true]` and so on: the object around a primitive. */
+function boxedType(constructor: BoxConstructor): ValueType {
+  const { name, prototype } = constructor;
+  const typeofContent: string = name.toLowerCase();
+  return {
+    name,
+    is: (value): value is object =>
+      value instanceof constructor && hasSlot(prototype.valueOf, value),
+    encode(box, parts): void {
+      parts.push(prototype.valueOf.call(box));
+    },
+    create([, content], reader): object {
+      const primitive = reader.primitive(content);
+      const type: string = typeof primitive;
+      if (type !== typeofContent) throw malformed(`a ${name} object holds no ${typeofContent}`);
+      return Object(primitive);
+    },
+  };
+}
+
+/** Everything that is neither a primitive nor a plain object nor a plain array. */
+export const VALUE_TYPES: readonly ValueType[] = [
+  DATE_TYPE,
+  REG_EXP_TYPE,
+  MAP_TYPE,
+  SET_TYPE,
+  ARRAY_TYPE,
+  ...[Boolean, Number, String, BigInt].map(boxedType),
+  ...BUFFER_TYPES,
+  DOM_EXCEPTION_TYPE,
+  ERROR_TYPE,
+];
+
+const TYPES_BY_NAME: ReadonlyMap<unknown, ValueType> = new Map(
+  VALUE_TYPES.map((type) => [type.name, type]),
+);
+
+/** @returns The row of the table that an escape names, if there is one. */
+export function typeNamed(name: unknown): ValueType | undefined {
+  return TYPES_BY_NAME.get(name);
+}
+
+/** @returns The row of the table for an object, `undefined` for plain objects and for what cannot be sent. */
+export function findType(value: object): ValueType | undefined {
+  const name = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  if (name === "Object") return undefined;
+  const named = TYPES_BY_NAME.get(name);
+  if (named?.is(value)) return named;
+  // The class says something else by Symbol.toStringTag.
+  return VALUE_TYPES.find((type) => type.is(value));
+}
+
+function isArrayLength(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_ARRAY_LENGTH;
+}
+
+/** An array of a length that may be much greater than what it will hold. */
+function makeArray(length: number, partCount: number): unknown[] {
+  const array: unknown[] = [];
+  if (length > 1000 + 10 * partCount) {
+    // An element this far out makes V8 store the array as a dictionary. Otherwise it would reserve every hole.
+    array[MAX_ARRAY_LENGTH - 1] = undefined;
+    array.length = 0;
+  }
+  array.length = length;
+  return array;
+}

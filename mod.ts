@@ -1,0 +1,46 @@
+/**
+ * Farms independent tasks out to slave processes, on this machine or on a cluster.
+ *
+ * A master script adds slaves to a {@linkcode Manager}, makes a {@linkcode Context}, adds tasks to it and reads the results as they
+ * come in. Tasks are functions that a module exports, named with {@linkcode remote} and loaded on the slaves only, or inline
+ * functions.
+ *
+ * @example A first script
+ * ```ts
+ * import { LocalSlave, Manager } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * manager.addSlave(new LocalSlave());
+ * manager.addSlave(new LocalSlave());
+ *
+ * const context = manager.getContext(() => ({ offset: 100 }));
+ * for (let i = 0; i < 5; i++) context.addTask((x: number, { offset }) => x + offset, i);
+ * for await (const sum of context.getResultsUnordered<number>()) console.log(sum);
+ * ```
+ *
+ * @module
+ */
+
+export {
+  type Attempt,
+  NetworkError,
+  NoMoreSlavesError,
+  ParallelError,
+  ParallelError as Error,
+  RemoteError,
+  type RemoteErrorOptions,
+  type SlaveIdentity,
+} from "./lib/errors.ts";
+export { type Code, type CodeReference, type EncodedArguments, Task } from "./lib/task.ts";
+export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./lib/remote.ts";
+export { type LaunchOrder, Slave } from "./lib/launch/slave.ts";
+export { SlaveArray } from "./lib/launch/slave_array.ts";
+export { LocalSlave } from "./lib/launch/local_slave.ts";
+export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
+export type { OutputSink } from "./lib/launch/output_sink.ts";
+export { type ContextOptions, Manager, type StartupCode } from "./lib/master/manager.ts";
+export { Context, type ReadOptions, type StartupValues, type TaskCode } from "./lib/master/context.ts";
+export type { Outcome } from "./lib/master/dispatcher.ts";
+export type { ManagerEvent } from "./lib/master/events.ts";
+export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
+export type { ManagerOptions } from "./lib/master/settings.ts";

@@ -1,0 +1,150 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
+
+function decode(text: string, buffers: readonly Uint8Array[] = []): unknown {
+  return decodeValue(JSON.parse(text), new BufferCursor(buffers));
+}
+
+Deno.test("decodeValue hands out the JSON of a plain value itself", () => {
+  const json = { a: [{ $: "undefined" }] };
+  assertStrictEquals(decodeValue(json, new BufferCursor([])), json);
+});
+
+Deno.test("decodeValue takes the buffers of one frame in the order of the values", () => {
+  const first = encodeValue([new Uint8Array([1]), new Uint8Array([2])], "args");
+  const second = encodeValue(new Uint8Array([3]), "args");
+  if (typeof first === "string" || typeof second === "string") throw new Error("No buffers");
+  const cursor = new BufferCursor([...first.buffers, ...second.buffers]);
+  const values = [first, second].map(({ text }) => decodeValue(JSON.parse(text), cursor));
+  assertEquals(values, [[new Uint8Array([1]), new Uint8Array([2])], new Uint8Array([3])]);
+  assertEquals(cursor.done, true);
+});
+
+Deno.test("decodeValue makes a buffer that came by itself part of the value", () => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  assertStrictEquals(decode('{"$":["ArrayBuffer"]}', [bytes]), bytes.buffer);
+});
+
+Deno.test("decodeValue copies a buffer that came within a larger one", () => {
+  const bytes = new Uint8Array([1, 2, 3]).subarray(1);
+  assertEquals(decode('{"$":["ArrayBuffer"]}', [bytes]), new Uint8Array([2, 3]).buffer);
+});
+
+Deno.test("decodeValue reserves no memory for the holes of an array", () => {
+  const before = Deno.memoryUsage().heapTotal;
+  const array = decode('{"$":["Array",30000000]}') as unknown[];
+  const reserved = Deno.memoryUsage().heapTotal - before;
+  assertEquals([array.length, reserved < 100_000_000], [30_000_000, true]);
+});
+
+/** JSON that no encoder makes. */
+const MALFORMED: readonly string[] = [
+  '{"$":null}',
+  '{"$":true}',
+  '{"$":{}}',
+  '{"$":[]}',
+  '{"$":"nothing"}',
+  '{"$":"__proto__"}',
+  '{"$":["constructor"]}',
+  '{"$":["__proto__",1]}',
+  '{"$":[["Map"]]}',
+  '{"$":0}',
+  '{"$":-1}',
+  '{"$":0.5}',
+  '{"$":1e300}',
+  '{"$":["plain"]}',
+  '{"$":["plain",1]}',
+  '{"$":["plain",[{"$":7}]]}',
+  '{"$":["bigint"]}',
+  '{"$":["bigint","0x5"]}',
+  '{"$":["bigint",5]}',
+  '{"$":["bigint",""]}',
+  '{"$":["Date"]}',
+  '{"$":["Date","now"]}',
+  '{"$":["RegExp","("]}',
+  '{"$":["RegExp","(",""]}',
+  '{"$":["RegExp","a","gg"]}',
+  '{"$":["Map",1]}',
+  '{"$":["Array",-1]}',
+  '{"$":["Array",1.5]}',
+  '{"$":["Array",4294967296]}',
+  '{"$":["Array","5"]}',
+  '{"$":["Array",2,0]}',
+  '{"$":["Array",2,2,1]}',
+  '{"$":["Array",2,-1,1]}',
+  '{"$":["Array",2,0.5,1]}',
+  '{"$":["Array",2,"length",1]}',
+  '{"$":["Array",2,null,1]}',
+  '{"$":["Boolean",1]}',
+  '{"$":["Number"]}',
+  '{"$":["String",[]]}',
+  '{"$":["BigInt","5"]}',
+  '{"$":["ArrayBuffer"]}',
+  '{"$":["Uint8Array"]}',
+  '{"$":["Uint8Array",[]]}',
+  '{"$":["Uint8Array",{"$":0}]}',
+  '{"$":["Uint8Array",{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}]}',
+  '{"$":["Error"]}',
+  '{"$":["Error","Map"]}',
+  '{"$":["Error","constructor"]}',
+  '{"$":["Error","Error","message"]}',
+  '{"$":["Error","Error",1,2]}',
+  '{"$":["Error","Error","stack",2]}',
+  '{"$":["DOMException","a"]}',
+];
+
+for (const text of MALFORMED) {
+  Deno.test(`decodeValue refuses ${text}`, () => {
+    assertThrows(() => decode(text), SyntaxError);
+  });
+}
+
+/** JSON of views and buffers that cannot be, with eight bytes beside it. */
+const MALFORMED_BUFFERS: readonly string[] = [
+  '{"$":["ArrayBuffer",4]}',
+  '{"$":["ArrayBuffer",-1]}',
+  '{"$":["ArrayBuffer",1e300]}',
+  '{"$":["ArrayBuffer","8"]}',
+  '{"$":["Uint8Array",{"$":["ArrayBuffer"]},9]}',
+  '{"$":["Uint8Array",{"$":["ArrayBuffer"]},-1]}',
+  '{"$":["Uint8Array",{"$":["ArrayBuffer"]},0,9]}',
+  '{"$":["Uint8Array",{"$":["ArrayBuffer"]},0.5]}',
+  '{"$":["Float64Array",{"$":["ArrayBuffer"]},4]}',
+  '{"$":["DataView",{"$":["ArrayBuffer"]},4,5]}',
+  '{"$":["plain",[{"$":["ArrayBuffer"]},{"$":["ArrayBuffer"]}]]}',
+];
+
+for (const text of MALFORMED_BUFFERS) {
+  Deno.test(`decodeValue refuses ${text} with one buffer`, () => {
+    const error = assertThrows(() => decode(text, [new Uint8Array(8)]), Error);
+    assertEquals(["SyntaxError", "RangeError"].includes((error as Error).name), true);
+  });
+}
+
+Deno.test("decodeValue sets no prototype", () => {
+  const text = '{"$":["plain",{"__proto__":{"$":["plain",{"evil":{"$":"undefined"}}]}}]}';
+  const decoded = decode(text) as object;
+  assertStrictEquals(Object.getPrototypeOf(decoded), Object.prototype);
+  assertEquals(Object.keys(decoded), ["__proto__"]);
+  const array = decode('{"$":["Array",0,"__proto__",{"evil":1}]}') as object;
+  assertStrictEquals(Object.getPrototypeOf(array), Array.prototype);
+  const error = decode('{"$":["Error","Error","__proto__",{"evil":1}]}') as object;
+  assertStrictEquals(Object.getPrototypeOf(error), Error.prototype);
+});
+
+Deno.test("decodeValue is not misled by an enumerable property of Object.prototype", () => {
+  Reflect.set(Object.prototype, "everywhere", { $: "undefined" });
+  try {
+    assertEquals(Object.keys(decode('{"$":["plain",{"a":1}]}') as object), ["a"]);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "everywhere");
+  }
+});
+
+Deno.test("decodeValue survives deep nesting of escapes", () => {
+  const depth = 100_000;
+  const views = '{"$":["Uint8Array",'.repeat(depth) + "0" + "]}".repeat(depth);
+  assertThrows(() => decode(views), SyntaxError);
+  const boxes = '{"$":["Number",'.repeat(depth) + "0" + "]}".repeat(depth);
+  assertThrows(() => decode(boxes), SyntaxError);
+});

@@ -1,0 +1,194 @@
+/** A class with what JSON would fall for. */
+export class Point {
+  x = 1;
+  #secret = 2;
+  get double(): number {
+    return this.x * this.#secret;
+  }
+  toJSON(): string {
+    return "not asked";
+  }
+}
+
+function withReferences(): unknown {
+  const shared = { a: 1 };
+  const circular: Record<string, unknown> = { shared, list: [shared, shared] };
+  circular.self = circular;
+  circular.map = new Map<unknown, unknown>([[circular, shared], [shared, circular]]);
+  circular.set = new Set([circular, circular.map]);
+  return circular;
+}
+
+function withBuffer(make: (buffer: ArrayBuffer) => unknown): unknown {
+  return make(Uint8Array.from({ length: 16 }, (_, i) => i * 7).buffer);
+}
+
+function named(error: Error, name: string): Error {
+  error.name = name;
+  return error;
+}
+
+function circularError(): Error {
+  const error = new Error("outer");
+  error.cause = new TypeError("inner", { cause: error });
+  return error;
+}
+
+/** Values of every kind whose decoded form must be what `structuredClone` makes of them. */
+export const CLONED: Readonly<Record<string, () => unknown>> = {
+  "undefined": () => undefined,
+  "null": () => null,
+  "booleans": () => [true, false],
+  "numbers": () => [0, 1, -1, 1.5, 1e21, 5e-324, Number.MAX_VALUE],
+  "NaN, -0 and infinities": () => [NaN, -0, 0, Infinity, -Infinity],
+  "a single -0": () => -0,
+  "a single NaN": () => NaN,
+  "bigints": () => [0n, -1n, 255n, 2n ** 64n, -(2n ** 1000n)],
+  "a single bigint": () => 10n,
+  "strings": () => ["", "ä€😀", '"\\\n\u0000\u2028', "$"],
+  "lone surrogates": () => ["\ud800", "\udfff", "a\ud83dz"],
+  "an empty array": () => [],
+  "a short array with undefined": () => [undefined],
+  "a short array with -0": () => [1, -0],
+  "a short array with a hole": () => [1, , 3],
+  "a short array with a property": () => Object.assign([1, 2], { x: 3 }),
+  "nested plain objects": () => ({ a: { b: [{ c: 1 }, { c: 2 }] }, d: [] }),
+  "a property that is undefined": () => ({ a: undefined, b: 1 }),
+  "the order of keys": () => ({ b: 1, a: 2, 2: 3, 1: 4, "": 5 }),
+  "keys that mean something to the language": () =>
+    JSON.parse('{"__proto__":{"a":1},"constructor":2,"toString":3,"hasOwnProperty":4}'),
+  "such keys beside something special": () =>
+    JSON.parse('{"__proto__":{"a":[1]},"constructor":2,"toJSON":[]}', function (key, value) {
+      return key === "toJSON" ? [undefined] : value;
+    }),
+  "a toJSON property": () => ({ toJSON: 5, a: 1 }),
+  "keys that mean something to the codec": () => ({ $: 1 }),
+  "nested keys that mean something to the codec": () => [{ $: "undefined" }, { a: { $: ["Map"] } }],
+  "such a key beside something special": () => ({ $: { $: NaN }, b: { $: 0 } }),
+  "a class instance as a plain object": () => new Point(),
+  "a class instance among special values": () => [new Point(), undefined],
+  "an instance without fields": () => new (class Empty {})(),
+  "an instance that shows the tag of a Map": () =>
+    new (class {
+      a = 1;
+      get [Symbol.toStringTag](): string {
+        return "Map";
+      }
+    })(),
+  "an instance that can be iterated": () =>
+    new (class {
+      a = 1;
+      *[Symbol.iterator](): Generator<number> {
+        yield 1;
+      }
+    })(),
+  "an object without prototype": () => Object.assign(Object.create(null), { a: 1 }),
+  "an object that only inherits from Map": () => Object.create(Map.prototype),
+  "named groups of a match": () => /(?<x>b)/.exec("abc"),
+  "what a getter returns": () => ({
+    get a(): number {
+      return 5;
+    },
+  }),
+  "only enumerable string keys": () =>
+    Object.defineProperty({ a: 1, [Symbol("b")]: 2 }, "c", { value: 3 }),
+  "frozen objects": () => Object.freeze({ a: Object.freeze([1]) }),
+  "dates": () => [new Date(0), new Date(-1), new Date(NaN), Object.assign(new Date(5), { x: 1 })],
+  // deno-lint-ignore no-invalid-regexp -- the rule does not know the flag v yet
+  "regular expressions": () => [/a\/b/dgimsuy, /[\p{L}--a]/v, new RegExp(""), /\n/],
+  "a regular expression without its lastIndex": () => Object.assign(/a/g, { lastIndex: 3 }),
+  "boxed primitives": () => [Object(true), Object(-0), Object(NaN), Object("ab"), Object(7n)],
+  "a boxed string without properties": () => Object.assign(Object("ab"), { x: 1 }),
+  "maps": () => new Map<unknown, unknown>([[1, "a"], ["1", { a: 1 }], [NaN, new Map()]]),
+  "a map with objects as keys": () => new Map([[{ a: 1 }, [1]], [{ a: 1 }, [1]]]),
+  "a derived map as a Map": () => new (class Derived extends Map<number, number> {})([[1, 2]]),
+  "a map without properties": () => Object.assign(new Map([[1, 2]]), { x: 1 }),
+  "sets": () => new Set<unknown>([1, "1", undefined, new Set([{}]), -0]),
+  "arrays with holes": () => [, 1, , [, 2], ,],
+  "an array of holes": () => new Array(5),
+  "undefined beside holes": () => [undefined, , undefined],
+  "a long sparse array": () => Object.assign([1], { 4294967294: "last" }),
+  "the longest array": () => Object.assign([], { length: 4294967295 }),
+  "properties of arrays": () => Object.assign([1, 2], { x: [3], "-1": 4, "01": 5, "": 6 }),
+  "as many extra properties as holes": () => Object.assign([1, , 3], { x: 2 }),
+  "a key that no array index is": () => Object.assign([1], { "4294967295": 1, $: 2 }),
+  "an array with a __proto__ property": () =>
+    Object.defineProperty([1], "__proto__", {
+      value: { a: 1 },
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    }),
+  "a derived array as an Array": () => new (class Derived extends Array<number> {})(1, 2),
+  "repeated and circular references": withReferences,
+  "a repeated array": () => {
+    const row = [1, 2];
+    return [row, row];
+  },
+  "references among many objects": () => {
+    const all = Array.from({ length: 100 }, (_, i): Record<string, unknown> => ({ i }));
+    all.forEach((object, i) => object.next = all[(i * 7 + 1) % 100]);
+    return all;
+  },
+  "a map in itself": () => {
+    const map = new Map<unknown, unknown>();
+    return map.set(map, map).set("set", new Set([map]));
+  },
+  "a sparse array in itself": () => {
+    const array: unknown[] = [, 1];
+    array[5] = array;
+    return array;
+  },
+  "a buffer": () => withBuffer((buffer) => buffer),
+  "an empty buffer": () => new ArrayBuffer(0),
+  "one buffer met twice": () => withBuffer((buffer) => [buffer, { buffer }, new Set([buffer])]),
+  "several buffers": () => [new Uint8Array([1]), new Uint8Array([2, 3]), new ArrayBuffer(1)],
+  "a resizable buffer": () => new ArrayBuffer(4, { maxByteLength: 16 }),
+  "every typed array": () =>
+    withBuffer((buffer) => [
+      new Int8Array(buffer),
+      new Uint8Array(buffer),
+      new Uint8ClampedArray(buffer),
+      new Int16Array(buffer),
+      new Uint16Array(buffer),
+      new Int32Array(buffer),
+      new Uint32Array(buffer),
+      new BigInt64Array(buffer),
+      new BigUint64Array(buffer),
+      new Float16Array(buffer),
+      new Float32Array(buffer),
+      new Float64Array(buffer),
+      new DataView(buffer),
+    ]),
+  "views of parts of a buffer": () =>
+    withBuffer((buffer) => [
+      new Uint16Array(buffer, 2, 3),
+      new Uint8Array(buffer, 4),
+      new DataView(buffer, 3, 5),
+      new DataView(buffer, 3),
+      new Uint8Array(buffer, 16),
+      new Uint8Array(buffer, 3, 0),
+    ]),
+  "a view before and after its buffer": () =>
+    withBuffer((buffer) => [new Uint8Array(buffer), buffer, new Float64Array(buffer, 8)]),
+  "a typed array without properties": () => Object.assign(new Uint8Array(2), { x: 1 }),
+  "a derived typed array": () => new (class Derived extends Float32Array {})([1, 2]),
+  "errors of every class": () =>
+    [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
+      .map((ErrorClass) => new ErrorClass("message", { cause: { a: [undefined] } })),
+  "an error without message": () => new Error(),
+  "an error with an empty message": () => new Error(""),
+  "an error whose cause is undefined": () => new Error("x", { cause: undefined }),
+  "an error whose message is no text": () => Object.assign(new Error("x"), { message: 5 }),
+  "an error without stack": () => {
+    const error = new Error("x");
+    delete error.stack;
+    return error;
+  },
+  "an error whose name is that of another class": () => named(new Error("x"), "TypeError"),
+  "errors that cause each other": circularError,
+  "a derived error": () => new (class Derived extends Error {})("x"),
+  "what only inherits from an error": () => Object.create(new Error("x")),
+  "a DOMException": () => new DOMException("message", "AbortError"),
+  "a DOMException of an own name": () => new DOMException("", "Own"),
+};

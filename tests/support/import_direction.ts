@@ -1,0 +1,196 @@
+/**
+ * The import direction of this project, as a plugin of `deno lint`.
+ *
+ * Imports go one way: `errors ← task ← wire ← { launch, slave, master }`. Only `master` may import
+ * `launch`; `master` and `slave` are two programs, and `wire/messages.ts` is their one vocabulary.
+ * Every way to name another module counts: `import`, `export … from`, `import()`, and types.
+ *
+ * A new file needs a row in {@linkcode PARTS} only if it does not belong to a folder that is there.
+ *
+ * @module
+ */
+
+/** A part of the project: one file, or the files of a folder that have no row of their own. */
+interface Part {
+  /** Path from the project's root; a folder ends in a slash. */
+  at: string;
+  /** The parts that its files may import, by their `at`. */
+  imports: readonly string[];
+  /** Why no others. */
+  because: string;
+}
+
+const ERRORS = "lib/errors.ts";
+const TASK = "lib/";
+const DEPS = "lib/deps.ts";
+const FRAMES = "lib/wire/frames.ts";
+const CODEC = "lib/wire/codec.ts";
+const MESSAGES = "lib/wire/messages.ts";
+const HANDSHAKE = "lib/wire/handshake.ts";
+const WIRE = "lib/wire/";
+const LAUNCH = "lib/launch/";
+const MASTER = "lib/master/";
+const SLAVE = "lib/slave/";
+
+// The tables and halves of the codec. Others see codec.ts alone.
+const CODEC_FILES = [
+  CODEC,
+  "lib/wire/uncloneable.ts",
+  "lib/wire/value_decoder.ts",
+  "lib/wire/value_encoder.ts",
+  "lib/wire/value_types.ts",
+];
+
+const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
+const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
+
+const PARTS: readonly Part[] = [
+  {
+    at: "mod.ts",
+    imports: [...WHOLE_WIRE, LAUNCH, MASTER],
+    because: "it is the public face of the master's program; the slave's program is slave.ts",
+  },
+  {
+    at: "slave.ts",
+    imports: [...WHOLE_WIRE, SLAVE],
+    because: "a compute node starts it with nothing but Deno and the slave's own modules",
+  },
+  { at: ERRORS, imports: [], because: "everything imports it, so it imports nothing" },
+  {
+    at: DEPS,
+    imports: [],
+    because: "it holds the third-party specifiers and nothing of ours",
+  },
+  {
+    at: TASK,
+    imports: [ERRORS, TASK],
+    because: "lib/task.ts and its neighbours say what a task is; they know no network",
+  },
+  { at: FRAMES, imports: [ERRORS], because: "frames are bytes; what they mean is above them" },
+  ...CODEC_FILES.map((at) => ({
+    at,
+    imports: [ERRORS, ...CODEC_FILES],
+    because: "the codec turns values into bytes, without I/O",
+  })),
+  {
+    at: MESSAGES,
+    imports: [ERRORS, TASK, CODEC],
+    because: "messages are data; how they travel is not their business",
+  },
+  {
+    at: HANDSHAKE,
+    imports: [ERRORS, FRAMES, CODEC, MESSAGES, WIRE],
+    because: "who may talk is settled before there is any task",
+  },
+  { at: WIRE, imports: WHOLE_WIRE, because: "the wire knows no slave and no master" },
+  {
+    at: LAUNCH,
+    imports: [...VALUES, HANDSHAKE, LAUNCH, DEPS],
+    because: "launching starts and ends processes; it knows no socket, no master and no slave",
+  },
+  {
+    at: MASTER,
+    imports: [...WHOLE_WIRE, LAUNCH, MASTER, DEPS],
+    because:
+      "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
+  },
+  {
+    at: SLAVE,
+    imports: [...WHOLE_WIRE, SLAVE],
+    because: "a compute node has nothing but Deno and the slave's own modules: no third-party " +
+      "module, and nothing of the master's program",
+  },
+];
+
+/** The plugin; `lint.plugins` in `deno.json` names this file. */
+const plugin: Deno.lint.Plugin = {
+  name: "parallel",
+  rules: { "import-direction": { create: visitImports } },
+};
+export default plugin;
+
+const ROOT = new URL("../../", import.meta.url);
+
+function visitImports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  const file = toFileUrl(context.filename);
+  const path = pathFromRoot(file);
+  if (path === undefined || !isOurProgram(path)) return {};
+
+  function check(node: Deno.lint.Node, source: Deno.lint.Node | null): void {
+    if (source === null) return;
+    const specifier = literalText(source);
+    if (specifier === undefined) return;
+    const reason = whyNot(path!, specifier, file);
+    if (reason !== undefined) context.report({ node, message: reason });
+  }
+
+  return {
+    ImportDeclaration: (node) => check(node, node.source),
+    ExportNamedDeclaration: (node) => check(node, node.source),
+    ExportAllDeclaration: (node) => check(node, node.source),
+    ImportExpression: (node) => check(node, node.source),
+    TSImportType: (node) => check(node, node.argument),
+  };
+}
+
+/** Says why the file at `path` may not import `specifier`; undefined if it may. */
+function whyNot(path: string, specifier: string, file: URL): string | undefined {
+  const part = partOf(path);
+  if (part === undefined) {
+    return `${path} is in a folder that has no place in the import direction yet. ` +
+      "Give it a row in tests/support/import_direction.ts";
+  }
+  if (!/^\.{0,2}\//.test(specifier)) return whyNotForeign(path, specifier);
+
+  const target = pathFromRoot(new URL(specifier, file)) ?? specifier;
+  const targetPart = partOf(target);
+  if (targetPart !== undefined && part.imports.includes(targetPart.at)) return undefined;
+  const allowed = part.imports.length === 0 ? "nothing of ours" : part.imports.join(", ");
+  return `${path} may not import ${target}: ${part.because}. It may import ${allowed}`;
+}
+
+/** The same for a specifier that is not a relative path. */
+function whyNotForeign(path: string, specifier: string): string | undefined {
+  if (specifier.startsWith("node:")) return undefined;
+  if (path !== DEPS) {
+    return `${path} may not import "${specifier}": a third-party specifier stands in ${DEPS} only, ` +
+      "which the slave's program never imports";
+  }
+  if (/^(npm|jsr|https):/.test(specifier)) return undefined;
+  return `${path} may not import "${specifier}": whoever imports us by URL has no import map of ` +
+    "ours. Write the full specifier, such as npm:name@1.2.3";
+}
+
+function isOurProgram(path: string): boolean {
+  return path === "mod.ts" || path === "slave.ts" || path.startsWith("lib/");
+}
+
+function partOf(path: string): Part | undefined {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  return PARTS.find(({ at }) => at === path) ?? PARTS.find(({ at }) => at === folder);
+}
+
+function pathFromRoot(file: URL): string | undefined {
+  return file.href.startsWith(ROOT.href) ? file.href.slice(ROOT.href.length) : undefined;
+}
+
+/** `deno lint` gives a native path; `Deno.lint.runPlugin` what the test wrote, from the root. */
+function toFileUrl(filename: string): URL {
+  const path = filename.replaceAll("\\", "/");
+  if (/^([A-Za-z]:)?\//.test(path)) {
+    return new URL(
+      `file:///${path.replace(/^\//, "").split("/").map(encodeURIComponent).join("/")}`,
+    );
+  }
+  return new URL(path, ROOT);
+}
+
+/** The text of a string literal, also as a type or as a template without expressions. */
+function literalText(node: Deno.lint.Node): string | undefined {
+  if (node.type === "TSLiteralType") return literalText(node.literal);
+  if (node.type === "TemplateLiteral" && node.expressions.length === 0) {
+    return node.quasis[0].cooked;
+  }
+  if (node.type === "Literal" && typeof node.value === "string") return node.value;
+  return undefined;
+}
