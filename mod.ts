@@ -39,7 +39,12 @@ export { LocalSlave } from "./lib/launch/local_slave.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
 export type { OutputSink } from "./lib/launch/output_sink.ts";
 export { type ContextOptions, Manager, type StartupCode } from "./lib/master/manager.ts";
-export { Context, type ReadOptions, type StartupValues, type TaskCode } from "./lib/master/context.ts";
+export {
+  Context,
+  type ReadOptions,
+  type StartupValues,
+  type TaskCode,
+} from "./lib/master/context.ts";
 export type { Outcome } from "./lib/master/dispatcher.ts";
 export type { ManagerEvent } from "./lib/master/events.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";

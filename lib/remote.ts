@@ -99,10 +99,14 @@ function remoteExport(module: string, name: string): unknown {
 }
 
 function runsOnSlaves(): never {
-  throw new TypeError("Cannot run a remote object here: it is made on the slaves. Give it to addTask()");
+  throw new TypeError(
+    "Cannot run a remote object here: it is made on the slaves. Give it to addTask()",
+  );
 }
 
 /** Finds what a remote export or object stands for; `undefined` for anything else. @internal */
 export function remoteTarget(value: unknown): RemoteTarget | undefined {
-  return (typeof value === "object" && value !== null) || typeof value === "function" ? targets.get(value) : undefined;
+  return (typeof value === "object" && value !== null) || typeof value === "function"
+    ? targets.get(value)
+    : undefined;
 }

@@ -23,7 +23,10 @@ export interface Code {
 }
 
 /** Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it. */
-export type EncodedArguments = string | { readonly text: string; readonly buffers: readonly Uint8Array[] };
+export type EncodedArguments = string | {
+  readonly text: string;
+  readonly buffers: readonly Uint8Array[];
+};
 
 /**
  * One task of a context, as `addTask` returns it.

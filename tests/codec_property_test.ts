@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import { BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
-import { VALUE_TYPES } from "../lib/wire/value_types.ts";
+import { VALUE_TYPES } from "../lib/wire/values/value_types.ts";
 import { arbitraryPlainValue, arbitraryValue } from "./support/arbitrary_value.ts";
 import { roundTrip } from "./support/codec.ts";
 import { assertSameValue } from "./support/same_value.ts";

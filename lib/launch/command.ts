@@ -36,16 +36,28 @@ const OUTPUT_GRACE_MS = 300;
  * @param command Program and arguments.
  * @throws {Error} If the program cannot be started, naming it.
  */
-export function spawnSlave(command: readonly string[], { connection, output }: LaunchOrder): SlaveProcess {
+export function spawnSlave(
+  command: readonly string[],
+  { connection, output }: LaunchOrder,
+): SlaveProcess {
   const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
   const pumps = [new Pump(child.stdout, output), new Pump(child.stderr, output)];
   const fed = feed(child.stdin, connection);
-  return { name: `process ${child.pid}`, pid: child.pid, ended: waitForEnd(child, pumps, fed), kill: () => kill(child) };
+  return {
+    name: `process ${child.pid}`,
+    pid: child.pid,
+    ended: waitForEnd(child, pumps, fed),
+    kill: () => kill(child),
+  };
 }
 
-async function waitForEnd(child: Deno.ChildProcess, pumps: readonly Pump[], fed: Promise<void>): Promise<ProcessEnd> {
+async function waitForEnd(
+  child: Deno.ChildProcess,
+  pumps: readonly Pump[],
+  fed: Promise<void>,
+): Promise<ProcessEnd> {
   const { code, signal } = await child.status;
   const timer = setTimeout(() => pumps.forEach((pump) => pump.stop()), OUTPUT_GRACE_MS);
   await Promise.all([fed, ...pumps.map((pump) => pump.ended)]);
@@ -79,7 +91,9 @@ class Pump {
       } catch (error) {
         // The slave's work matters more than what it prints: go on reading, so that it is not stopped.
         isFull = true;
-        console.error(`Cannot write a slave's output to ${sink.target}: ${error}. The rest of it is dropped`);
+        console.error(
+          `Cannot write a slave's output to ${sink.target}: ${error}. The rest of it is dropped`,
+        );
       }
     }
   }
@@ -130,9 +144,16 @@ function spawnWithoutLinkerPaths(
   args: readonly string[],
   options: Deno.CommandOptions,
 ): Deno.ChildProcess {
-  const variables = Object.entries(Deno.env.toObject()).filter(([name]) => !/^(LD|DYLD)_/.test(name));
+  const variables = Object.entries(Deno.env.toObject()).filter(([name]) =>
+    !/^(LD|DYLD)_/.test(name)
+  );
   try {
-    return new Deno.Command(program, { ...options, args: [...args], clearEnv: true, env: Object.fromEntries(variables) })
+    return new Deno.Command(program, {
+      ...options,
+      args: [...args],
+      clearEnv: true,
+      env: Object.fromEntries(variables),
+    })
       .spawn();
   } catch (error) {
     throw startError(program, error);

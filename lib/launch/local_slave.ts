@@ -14,9 +14,12 @@ import { type LaunchOrder, Slave } from "./slave.ts";
  * ```
  */
 export class LocalSlave extends Slave {
+  /** Begins its name in messages. */
   override readonly kind = "local slave";
+  /** It runs on this machine. */
   override readonly isRemote = false;
 
+  /** Starts a process with the command of the order. */
   override launch(order: LaunchOrder): SlaveProcess {
     return this.spawn(order);
   }

@@ -14,6 +14,8 @@ export interface OutputSink extends AsyncDisposable {
   readonly target: string;
   /** Takes bytes; resolves when more may follow. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Forgets what came: another process prints from now on. */
+  clearTail(): void;
   /** The last lines that came, for error messages; empty if nothing was printed. */
   readonly tail: string;
 }
@@ -28,6 +30,10 @@ class Tail {
     joined.set(this.#bytes.subarray(this.#bytes.length - (joined.length - recent.length)));
     joined.set(recent, joined.length - recent.length);
     this.#bytes = joined;
+  }
+
+  clear(): void {
+    this.#bytes = new Uint8Array();
   }
 
   get text(): string {
@@ -49,7 +55,9 @@ class FileSink implements OutputSink {
     try {
       this.#file = Deno.openSync(path, { write: true, create: true, truncate: true });
     } catch (cause) {
-      throw new Error(`Cannot write the slave's output to ${path}: ${(cause as Error).message}`, { cause });
+      throw new Error(`Cannot write the slave's output to ${path}: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 
@@ -57,11 +65,17 @@ class FileSink implements OutputSink {
     return this.#tail.text;
   }
 
+  clearTail(): void {
+    this.#tail.clear();
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     this.#tail.add(bytes);
     // Standard output and error come at the same time: one after the other, each as a whole.
     this.#last = this.#last.then(async () => {
-      for (let written = 0; written < bytes.length;) written += await this.#file.write(bytes.subarray(written));
+      for (let written = 0; written < bytes.length;) {
+        written += await this.#file.write(bytes.subarray(written));
+      }
     });
     return this.#last;
   }
@@ -85,6 +99,10 @@ class InheritSink implements OutputSink {
 
   get tail(): string {
     return this.#tail.text;
+  }
+
+  clearTail(): void {
+    this.#tail.clear();
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -117,7 +135,9 @@ class InheritSink implements OutputSink {
       whole.set(part, offset);
       offset += part.length;
     }
-    for (let written = 0; written < whole.length;) written += Deno.stderr.writeSync(whole.subarray(written));
+    for (let written = 0; written < whole.length;) {
+      written += Deno.stderr.writeSync(whole.subarray(written));
+    }
   }
 }
 
@@ -128,6 +148,10 @@ class NullSink implements OutputSink {
 
   get tail(): string {
     return this.#tail.text;
+  }
+
+  clearTail(): void {
+    this.#tail.clear();
   }
 
   write(bytes: Uint8Array): Promise<void> {

@@ -45,7 +45,9 @@ export class Watchdog implements AsyncDisposable {
   constructor(deno: readonly string[]) {
     const isShellAllowed = Deno.build.os !== "windows" &&
       Deno.permissions.querySync({ name: "run", command: "/bin/sh" }).state === "granted";
-    const command = isShellAllowed ? ["/bin/sh", "-c", SHELL_SCRIPT] : [...deno, "eval", "--quiet", DENO_SCRIPT];
+    const command = isShellAllowed
+      ? ["/bin/sh", "-c", SHELL_SCRIPT]
+      : [...deno, "eval", "--quiet", DENO_SCRIPT];
     this.#child = spawn(command, { stdin: "piped", stdout: "null", stderr: "null" });
     this.#child.unref();
     this.#writer = this.#child.stdin.getWriter();

@@ -34,7 +34,9 @@ export class CodeRegistry {
     const target = remoteTarget(task);
     if (target !== undefined) {
       const code = this.#codeOf(target.reference);
-      if (target.constructorArgs !== undefined) return { code, constructorArgs: target.constructorArgs };
+      if (target.constructorArgs !== undefined) {
+        return { code, constructorArgs: target.constructorArgs };
+      }
       this.#byFunction.set(task as object, code);
       return { code };
     }
@@ -61,7 +63,9 @@ export class CodeRegistry {
     if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
       throw new TypeError(
         `Cannot use the ${use} "${fn.name}": it is a native or bound function, whose source cannot be sent. ` +
-          `Wrap it: (...args) => ${fn.name.replace(/^bound /, "") || "fn"}(...args), or export it from a module and use remote()`,
+          `Wrap it: (...args) => ${
+            fn.name.replace(/^bound /, "") || "fn"
+          }(...args), or export it from a module and use remote()`,
       );
     }
     if (/^class\b/.test(source)) {

@@ -26,7 +26,9 @@ function namedConfig(config: string | URL): string {
   try {
     return Deno.realPathSync(path);
   } catch (cause) {
-    throw new TypeError(`Cannot use the option config, ${path}: ${(cause as Error).message}`, { cause });
+    throw new TypeError(`Cannot use the option config, ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -34,8 +36,12 @@ function isReadableFile(file: URL): boolean {
   try {
     return Deno.statSync(file).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return false;
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
+      return false;
+    }
+    if (
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory
+    ) return false;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { ParallelError } from "../errors.ts";
+import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, type EncodedArguments, Task } from "../task.ts";
 import { encodeValue } from "../wire/codec.ts";
@@ -108,8 +108,13 @@ export class Context<Values extends readonly unknown[] = []> {
     inputs: Iterable<Input> | AsyncIterable<Input>,
   ): void {
     const { code, constructorArgs } = this.#host.resolve(task, "task");
-    if (typeof inputs !== "object" || inputs === null || !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)) {
-      throw new TypeError(`Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}`);
+    if (
+      typeof inputs !== "object" || inputs === null ||
+      !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
+    ) {
+      throw new TypeError(
+        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}`,
+      );
     }
     const source: TaskSource = new TaskSource(inputs, {
       add: (input) => this.#add(code, constructorArgs, [input]),
@@ -131,7 +136,9 @@ export class Context<Values extends readonly unknown[] = []> {
    * @throws {NoMoreSlavesError} If tasks are left and no slave is.
    * @throws {NetworkError} If no slave can connect to this machine.
    */
-  getResultsUnordered<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
+  getResultsUnordered<Result = unknown>(
+    options: ReadOptions = {},
+  ): AsyncGenerator<Result, void, undefined> {
     return this.#read("unordered", options, unwrap<Result>);
   }
 
@@ -176,7 +183,11 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#core.sourceCode = undefined;
   }
 
-  #add(code: Code, constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): Task {
+  #add(
+    code: Code,
+    constructorArgs: readonly unknown[] | undefined,
+    args: readonly unknown[],
+  ): Task {
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
     this.#host.addTask(this.#core, task);
@@ -206,7 +217,9 @@ export class Context<Values extends readonly unknown[] = []> {
     checkKnown(options, ["signal"], "a method that reads results");
     const { signal } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`The option signal must be an AbortSignal, not ${Deno.inspect(signal, { depth: 0 })}`);
+      throw new TypeError(
+        `The option signal must be an AbortSignal, not ${Deno.inspect(signal, { depth: 0 })}`,
+      );
     }
     return this.#generate(order, signal, pick);
   }
@@ -217,7 +230,9 @@ export class Context<Values extends readonly unknown[] = []> {
     pick: (outcome: Outcome) => Item,
   ): AsyncGenerator<Item, void, undefined> {
     if (this.#isBeingRead) {
-      throw new TypeError("Cannot read the results of a context twice at the same time. Read to the end, or break, first");
+      throw new TypeError(
+        "Cannot read the results of a context twice at the same time. Read to the end, or break, first",
+      );
     }
     if (signal?.aborted) this.#abort();
     signal?.throwIfAborted();
@@ -295,18 +310,26 @@ function unwrap<Result>(outcome: Outcome): Result {
 }
 
 /** For an object, its constructor's arguments and those of `run`, as a list of two lists. */
-function encodeArguments(constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): EncodedArguments {
+function encodeArguments(
+  constructorArgs: readonly unknown[] | undefined,
+  args: readonly unknown[],
+): EncodedArguments {
   const encoded = encodeBoth(constructorArgs, args);
   if (sizeOf(encoded) > MAX_ARGUMENT_BYTES) {
     throw new RangeError(
-      `Cannot add a task: its arguments take ${sizeOf(encoded)} bytes, the most is ${MAX_ARGUMENT_BYTES}. ` +
+      `Cannot add a task: its arguments take ${
+        sizeOf(encoded)
+      } bytes, the most is ${MAX_ARGUMENT_BYTES}. ` +
         "Write the data to a file that the slaves can read, or cut the task into several",
     );
   }
   return encoded;
 }
 
-function encodeBoth(constructorArgs: readonly unknown[] | undefined, args: readonly unknown[]): EncodedArguments {
+function encodeBoth(
+  constructorArgs: readonly unknown[] | undefined,
+  args: readonly unknown[],
+): EncodedArguments {
   if (constructorArgs === undefined) return encodeValue(args, "args");
   try {
     return encodeValue([constructorArgs, args], "args");

@@ -33,7 +33,9 @@ export class Deque<Element> {
     this.#ring[this.#start] = undefined;
     this.#start = (this.#start + 1) & (this.#ring.length - 1);
     this.#length--;
-    if (this.#ring.length > 1024 && this.#length * 4 < this.#ring.length) this.#resize(this.#ring.length / 2);
+    if (this.#ring.length > 1024 && this.#length * 4 < this.#ring.length) {
+      this.#resize(this.#ring.length / 2);
+    }
     return element;
   }
 
@@ -45,14 +47,18 @@ export class Deque<Element> {
   /** Takes all elements, in order. */
   takeAll(): Element[] {
     const all: Element[] = [];
-    for (let element = this.shift(); element !== undefined; element = this.shift()) all.push(element);
+    for (let element = this.shift(); element !== undefined; element = this.shift()) {
+      all.push(element);
+    }
     return all;
   }
 
   /** Sizes are powers of two, so that a position wraps around by a mask. */
   #resize(size: number): void {
     const ring: (Element | undefined)[] = new Array(size);
-    for (let i = 0; i < this.#length; i++) ring[i] = this.#ring[(this.#start + i) & (this.#ring.length - 1)];
+    for (let i = 0; i < this.#length; i++) {
+      ring[i] = this.#ring[(this.#start + i) & (this.#ring.length - 1)];
+    }
     this.#ring = ring;
     this.#start = 0;
   }

@@ -69,7 +69,9 @@ export class DispatchContext {
   }
 
   get #limit(): number {
-    return this.reading === "ordered" ? this.#maxWaitingResults * ORDERED_FACTOR : this.#maxWaitingResults;
+    return this.reading === "ordered"
+      ? this.#maxWaitingResults * ORDERED_FACTOR
+      : this.#maxWaitingResults;
   }
 
   /** Learns how large results are: fewer large ones may wait. */

@@ -145,7 +145,8 @@ export class Dispatcher {
     slave.deathsInARow++;
     if (slave.state.state === "serving") this.#judgeDeath(slave, slave.state, death.reason);
     this.#stopServing(slave);
-    const isRestarted = slave.hasServed && !death.isFinal && slave.deathsInARow <= MAX_DEATHS_IN_A_ROW;
+    const isRestarted = slave.hasServed && !death.isFinal &&
+      slave.deathsInARow <= MAX_DEATHS_IN_A_ROW;
     if (isRestarted) return "restart";
     slave.state = { state: "lost", reason: death.reason };
     this.#slaves.delete(slave);
@@ -191,7 +192,12 @@ export class Dispatcher {
   }
 
   /** Startup of a context failed on a slave: the tasks that were to run there fail; no other goes there. */
-  startupFailed(slave: DispatchSlave, context: DispatchContext, thrown: unknown, nowMs: number): void {
+  startupFailed(
+    slave: DispatchSlave,
+    context: DispatchContext,
+    thrown: unknown,
+    nowMs: number,
+  ): void {
     if (slave.state.state !== "serving") return;
     context.barred.set(slave, thrown);
     for (const { task } of slave.state.sent.takeWhere((sent) => sent.context === context)) {
@@ -329,7 +335,9 @@ export class Dispatcher {
       }
     }
     const stuck = this.#longestWithoutNews();
-    if (stuck !== undefined && this.#idle.size > 0) wakeMs = Math.min(wakeMs, stuck.lastNewsMs + STUCK_AFTER_MS);
+    if (stuck !== undefined && this.#idle.size > 0) {
+      wakeMs = Math.min(wakeMs, stuck.lastNewsMs + STUCK_AFTER_MS);
+    }
     return wakeMs;
   }
 
@@ -397,11 +405,15 @@ export class Dispatcher {
   #headChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
     if (this.#timed.size === 0 && this.#actions.start === undefined) return;
     const head = serving.sent.head();
-    if (head !== undefined && head.task !== serving.startedTask && this.#isReady(serving, head.context)) {
+    if (
+      head !== undefined && head.task !== serving.startedTask &&
+      this.#isReady(serving, head.context)
+    ) {
       serving.startedTask = head.task;
       this.#actions.start?.(head.task, slave, nowMs);
     }
-    const isTimed = head?.context.taskTimeoutMs !== undefined && this.#isReady(serving, head.context);
+    const isTimed = head?.context.taskTimeoutMs !== undefined &&
+      this.#isReady(serving, head.context);
     const timed = isTimed ? head : undefined;
     if (timed?.task === serving.timedTask?.task) return;
     serving.timedTask?.context.deadlines.delete(slave);
@@ -414,7 +426,8 @@ export class Dispatcher {
     const isIdle = sent.size === 0 && !isRecalled;
     put(slave, this.#idle, isIdle);
     // One that found no room for what waits is looked at again when it has news.
-    const isHungry = sent.size * HUNGRY_FRACTION < depth && !isRecalled && this.#sendable.size === 0;
+    const isHungry = sent.size * HUNGRY_FRACTION < depth && !isRecalled &&
+      this.#sendable.size === 0;
     put(slave, this.#hungry, isIdle || isHungry);
     put(slave, this.#laden, sent.size > 1);
   }
@@ -439,7 +452,9 @@ export class Dispatcher {
   /** Gives idle slaves what waits behind a long task. */
   #takeFromStuck(nowMs: number): void {
     for (const slave of this.#laden) {
-      if (slave.state.state !== "serving" || slave.state.lastNewsMs + STUCK_AFTER_MS > nowMs) return;
+      if (slave.state.state !== "serving" || slave.state.lastNewsMs + STUCK_AFTER_MS > nowMs) {
+        return;
+      }
       this.#recall(slave, slave.state);
       for (const idle of this.#idle) this.#fill(idle, nowMs);
       return;
@@ -547,10 +562,19 @@ export class Dispatcher {
   }
 
   #failStartup(context: DispatchContext, task: Task, slave: DispatchSlave, thrown: unknown): void {
-    this.#fail({ context, task }, startupFailure(task, context.startup!, slave.identity, thrown), 0);
+    this.#fail(
+      { context, task },
+      startupFailure(task, context.startup!, slave.identity, thrown),
+      0,
+    );
   }
 
-  #fail({ context, task }: SentTask, reason: RemoteError, runTimeMs: number, attempts?: number): void {
+  #fail(
+    { context, task }: SentTask,
+    reason: RemoteError,
+    runTimeMs: number,
+    attempts?: number,
+  ): void {
     const ended = this.#endAttempts(task);
     context.addResult();
     this.#actions.deliver(context, {

@@ -43,7 +43,9 @@ export type ManagerEvent =
   );
 
 /** An event without its time. */
-export type ManagerEventBody = ManagerEvent extends infer Event ? Event extends unknown ? Omit<Event, "timeMs"> : never : never;
+export type ManagerEventBody = ManagerEvent extends infer Event
+  ? Event extends unknown ? Omit<Event, "timeMs"> : never
+  : never;
 
 /** What the manager does with events by default: a line on standard error for what a user should know. */
 export function printWarning(event: ManagerEvent): void {

@@ -9,19 +9,34 @@ import { type Code, describeCode, type Task } from "../task.ts";
 import type { Failure } from "../wire/messages.ts";
 
 /** The task itself failed on a slave. */
-export function taskFailure(task: Task, slave: SlaveIdentity, failure: Failure, thrown: unknown): RemoteError {
+export function taskFailure(
+  task: Task,
+  slave: SlaveIdentity,
+  failure: Failure,
+  thrown: unknown,
+): RemoteError {
   const what = failure === "result" ? "returned what cannot be sent" : "failed";
-  return new RemoteError(`${capitalize(`${task}`)} ${what} on ${slave.name}: ${describeThrown(thrown)}`, {
-    task,
-    slave,
-    cause: thrown,
-  });
+  return new RemoteError(
+    `${capitalize(`${task}`)} ${what} on ${slave.name}: ${describeThrown(thrown)}`,
+    {
+      task,
+      slave,
+      cause: thrown,
+    },
+  );
 }
 
 /** Startup failed on the slave that the task was on. */
-export function startupFailure(task: Task, startup: Code, slave: SlaveIdentity, thrown: unknown): RemoteError {
+export function startupFailure(
+  task: Task,
+  startup: Code,
+  slave: SlaveIdentity,
+  thrown: unknown,
+): RemoteError {
   return new RemoteError(
-    `${capitalize(`${task}`)} did not run: startup (${describeCode(startup.reference)}) failed on ${slave.name}: ` +
+    `${capitalize(`${task}`)} did not run: startup (${
+      describeCode(startup.reference)
+    }) failed on ${slave.name}: ` +
       describeThrown(thrown),
     { task, slave, cause: thrown },
   );
@@ -29,8 +44,11 @@ export function startupFailure(task: Task, startup: Code, slave: SlaveIdentity, 
 
 /** The slave died again and again while it ran the task. */
 export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
-  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${slave.name}: ${reason}`).join("\n");
-  const count = attempts.length === 1 ? "a slave died" : `${attempts.length} slaves died, one after another,`;
+  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${slave.name}: ${reason}`)
+    .join("\n");
+  const count = attempts.length === 1
+    ? "a slave died"
+    : `${attempts.length} slaves died, one after another,`;
   return new RemoteError(
     `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
       `If the task is not to blame, raise maxAttempts.\n${deaths}`,
@@ -41,7 +59,9 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
 /** The task ran longer than its context allows. */
 export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
   return new RemoteError(
-    `${capitalize(`${task}`)} was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
+    `${
+      capitalize(`${task}`)
+    } was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
     { task, slave },
   );
 }

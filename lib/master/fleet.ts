@@ -62,12 +62,18 @@ export class Fleet implements AsyncDisposable {
 
   /** Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them. */
   add(source: Slave | SlaveArray): void {
-    if (source.isRemote) throw new TypeError(`Cannot add a ${source.kind}: slaves on other machines are not supported yet`);
+    if (source.isRemote) {
+      throw new TypeError(
+        `Cannot add a ${source.kind}: slaves on other machines are not supported yet`,
+      );
+    }
     const count = source instanceof Slave ? 1 : source.count;
     const slots: SlaveSlot[] = [];
     for (let i = 0; i < count; i++) {
       const number = this.#slots.length;
-      const slot = new SlaveSlot(new DispatchSlave({ number, name: `${source.kind} ${number}`, host: "" }));
+      const slot = new SlaveSlot(
+        new DispatchSlave({ number, name: `${source.kind} ${number}`, host: "" }),
+      );
       this.#slots.push(slot);
       this.#bySlave.set(slot.slave, slot);
       this.#sources.set(slot, source);
@@ -112,8 +118,12 @@ export class Fleet implements AsyncDisposable {
   describeLosses(): string {
     const lost = this.#slots.filter(({ slave }) => slave.state.state === "lost");
     const last = lost.at(-1)?.slave;
-    if (last?.state.state !== "lost") return "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())";
-    const which = lost.length === 1 ? "the only slave is lost" : `all ${lost.length} slaves are lost`;
+    if (last?.state.state !== "lost") {
+      return "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())";
+    }
+    const which = lost.length === 1
+      ? "the only slave is lost"
+      : `all ${lost.length} slaves are lost`;
     return `Cannot run tasks: ${which} (last: ${last.identity.name}, ${last.state.reason}). ` +
       "Look into their output, or add slaves with Manager.addSlave()";
   }
@@ -160,6 +170,7 @@ export class Fleet implements AsyncDisposable {
   #order(slot: SlaveSlot): LaunchOrder {
     const { settings } = this.#options;
     slot.output ??= openOutputSink(settings.output, slot.number);
+    slot.output.clearTail();
     slot.state = { state: "launching" };
     slot.replacement = undefined;
     const info: ConnectionInfo = {
@@ -233,7 +244,10 @@ export class Fleet implements AsyncDisposable {
     try {
       this.#watchdog ??= new Watchdog(this.#options.settings.deno);
     } catch (error) {
-      this.#options.emit({ type: "warning", message: `Slaves may outlive the master if it is killed: ${error}` });
+      this.#options.emit({
+        type: "warning",
+        message: `Slaves may outlive the master if it is killed: ${error}`,
+      });
       return;
     }
     this.#watchdog.add(process.pid);
@@ -254,7 +268,11 @@ export class Fleet implements AsyncDisposable {
     const { state } = slot;
     let fault: Error | undefined;
     if (state.state === "connected") {
-      fault = await settleWithin(state.session.ended, PARTING_GRACE_MS, () => state.session[Symbol.dispose]());
+      fault = await settleWithin(
+        state.session.ended,
+        PARTING_GRACE_MS,
+        () => state.session[Symbol.dispose](),
+      );
       if (process.pid !== undefined) this.#watchdog?.remove(process.pid);
       if (state.pid !== process.pid) this.#watchdog?.remove(state.pid);
     } else if (state.state === "running") {
@@ -286,11 +304,22 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
-  #describeEnd(slot: SlaveSlot, wasConnected: boolean, { code, signal }: ProcessEnd, fault: Error | undefined): string {
+  #describeEnd(
+    slot: SlaveSlot,
+    wasConnected: boolean,
+    { code, signal }: ProcessEnd,
+    fault: Error | undefined,
+  ): string {
     const { target, tail } = slot.output!;
     const parts = [`exit code ${code}${signal === null ? "" : ` (${signal})`}`];
     if (fault !== undefined) parts.unshift(`its connection was closed: ${fault.message}`);
-    if (!wasConnected) parts.push(`before it connected; the command was ${this.#options.settings.deno.join(" ")} run … ${SLAVE_PROGRAM}`);
+    if (!wasConnected) {
+      parts.push(
+        `before it connected; the command was ${
+          this.#options.settings.deno.join(" ")
+        } run … ${SLAVE_PROGRAM}`,
+      );
+    }
     if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
     return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
   }
@@ -309,7 +338,11 @@ export class Fleet implements AsyncDisposable {
 }
 
 /** Waits for a promise; calls `onTimeout`, which is to bring it about, if that takes too long. */
-async function settleWithin<Value>(promise: Promise<Value>, ms: number, onTimeout: () => void): Promise<Value> {
+async function settleWithin<Value>(
+  promise: Promise<Value>,
+  ms: number,
+  onTimeout: () => void,
+): Promise<Value> {
   const timer = setTimeout(onTimeout, ms);
   try {
     return await promise;

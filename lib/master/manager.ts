@@ -11,7 +11,13 @@ import { Dispatcher, type DispatcherActions, type Outcome } from "./dispatcher.t
 import { type ManagerEventBody, printWarning } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Session } from "./session.ts";
-import { asSettings, checkKnown, checkTaskTimeout, type ManagerOptions, type ManagerSettings } from "./settings.ts";
+import {
+  asSettings,
+  checkKnown,
+  checkTaskTimeout,
+  type ManagerOptions,
+  type ManagerSettings,
+} from "./settings.ts";
 
 /** Options of `Manager.getContext()`. */
 export interface ContextOptions {
@@ -50,7 +56,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Manager implements AsyncDisposable {
   readonly #settings: ManagerSettings;
   readonly #codes = new CodeRegistry();
-  readonly #contexts: { readonly core: DispatchContext; readonly context: Context<readonly unknown[]> }[] = [];
+  readonly #contexts: {
+    readonly core: DispatchContext;
+    readonly context: Context<readonly unknown[]>;
+  }[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
   readonly #dispatcher: Dispatcher;
   readonly #fleet: Fleet;
@@ -92,10 +101,14 @@ export class Manager implements AsyncDisposable {
   addSlave(slave: Slave | SlaveArray): void {
     this.#checkOpen("add a slave");
     if (!(slave instanceof Slave) && !(slave instanceof SlaveArray)) {
-      const given = typeof slave === "function" ? `the class ${(slave as { name: string }).name}` : Deno.inspect(slave);
+      const given = typeof slave === "function"
+        ? `the class ${(slave as { name: string }).name}`
+        : Deno.inspect(slave);
       throw new TypeError(`Expected a slave, such as new LocalSlave(), got ${given}`);
     }
-    if (this.#sources.has(slave)) throw new TypeError("This slave has been added before: make a new object for each slave");
+    if (this.#sources.has(slave)) {
+      throw new TypeError("This slave has been added before: make a new object for each slave");
+    }
     this.#fleet.add(slave);
     this.#sources.add(slave);
     if (this.#contexts.some(({ core }) => core.reading !== "no")) this.#fleet.launch();
@@ -118,9 +131,13 @@ export class Manager implements AsyncDisposable {
     this.#checkOpen("make a context");
     checkKnown(options, ["taskTimeoutMs"], "Manager.getContext()");
     checkTaskTimeout(options.taskTimeoutMs);
-    const resolved = startup === undefined ? undefined : this.#codes.resolve(startup, "startup function");
+    const resolved = startup === undefined
+      ? undefined
+      : this.#codes.resolve(startup, "startup function");
     if (resolved?.constructorArgs !== undefined) {
-      throw new TypeError("Expected a startup function, got an object: name the function that makes it");
+      throw new TypeError(
+        "Expected a startup function, got an object: name the function that makes it",
+      );
     }
     const core = new DispatchContext(this.#contexts.length, resolved?.code, options.taskTimeoutMs);
     const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core);
@@ -155,7 +172,9 @@ export class Manager implements AsyncDisposable {
   }
 
   #checkOpen(action: string): void {
-    if (this.#closing !== undefined) throw new ParallelError(`Cannot ${action}: the manager is closed. Make a new one`);
+    if (this.#closing !== undefined) {
+      throw new ParallelError(`Cannot ${action}: the manager is closed. Make a new one`);
+    }
   }
 
   #actions(): DispatcherActions {
@@ -165,9 +184,11 @@ export class Manager implements AsyncDisposable {
       restart: (slave, reason) => this.#fleet.restart(slave, reason),
       deliver: (context, outcome) => this.#deliver(context, outcome),
       pull: (context, count) => this.#pulls.set(context, count),
-      retry: (task, { identity }, reason) => this.#emit({ type: "task-retried", task, slave: identity, reason }),
+      retry: (task, { identity }, reason) =>
+        this.#emit({ type: "task-retried", task, slave: identity, reason }),
       start: this.#areTasksObserved
-        ? (task, { identity }, atMs) => this.#emit({ type: "task-started", task, slave: identity }, atMs)
+        ? (task, { identity }, atMs) =>
+          this.#emit({ type: "task-started", task, slave: identity }, atMs)
         : undefined,
       strand: () => this.#contexts.forEach(({ context }) => context.wake()),
     };
@@ -209,9 +230,13 @@ export class Manager implements AsyncDisposable {
 
   #standstill(): ParallelError | undefined {
     if (this.#closing !== undefined) {
-      return new ParallelError("Cannot run tasks: the manager is closed. Read all results before closing it");
+      return new ParallelError(
+        "Cannot run tasks: the manager is closed. Read all results before closing it",
+      );
     }
-    return this.#dispatcher.hasSlaves ? undefined : new NoMoreSlavesError(this.#fleet.describeLosses());
+    return this.#dispatcher.hasSlaves
+      ? undefined
+      : new NoMoreSlavesError(this.#fleet.describeLosses());
   }
 
   #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void {
@@ -229,8 +254,9 @@ export class Manager implements AsyncDisposable {
     this.#contexts[number].context.deliver(outcome);
     if (!this.#areTasksObserved) return;
     const { task, slave } = outcome;
-    if (outcome.status === "rejected") this.#emit({ type: "task-failed", task, slave, reason: outcome.reason });
-    else this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs: outcome.runTimeMs });
+    if (outcome.status === "rejected") {
+      this.#emit({ type: "task-failed", task, slave, reason: outcome.reason });
+    } else this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs: outcome.runTimeMs });
   }
 
   /** Has tasks sent when the code that runs now has added all of them. */
@@ -266,7 +292,10 @@ export class Manager implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
     if (dueMs === Infinity || this.#closing !== undefined) return;
-    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS));
+    this.#timer = setTimeout(
+      () => this.#wake(),
+      Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS),
+    );
     Deno.unrefTimer(this.#timer as unknown as number);
   }
 

@@ -55,13 +55,20 @@ export function checkPermissions(permissions: SlavePermissions): void {
   }
   for (const [kind, value] of Object.entries(permissions)) {
     if (!(KINDS as readonly string[]).includes(kind)) {
-      throw new TypeError(`The option permissions has no kind ${kind}. There are: ${KINDS.join(", ")}`);
+      throw new TypeError(
+        `The option permissions has no kind ${kind}. There are: ${KINDS.join(", ")}`,
+      );
     }
     if (typeof value === "boolean") continue;
     // A comma would make two entries of one.
-    if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string" && /^[^,]+$/.test(entry))) {
+    if (
+      !Array.isArray(value) ||
+      !value.every((entry) => typeof entry === "string" && /^[^,]+$/.test(entry))
+    ) {
       throw new TypeError(
-        `The option permissions.${kind} must be true, false or a list of texts without commas, not ${Deno.inspect(value)}`,
+        `The option permissions.${kind} must be true, false or a list of texts without commas, not ${
+          Deno.inspect(value)
+        }`,
       );
     }
   }
@@ -106,12 +113,17 @@ function grant(permissions: SlavePermissions, kind: PermissionKind): true | read
 }
 
 /** Whoever names a module by URL wants it to be loaded from there. */
-function importHosts(granted: readonly string[], permissions: SlavePermissions, modules: readonly string[]): string[] {
+function importHosts(
+  granted: readonly string[],
+  permissions: SlavePermissions,
+  modules: readonly string[],
+): string[] {
   const hosts = modules.filter((module) => /^https?:/.test(module)).map((module) => {
     const { host, port, protocol } = new URL(module);
     return port === "" ? `${host}:${protocol === "https:" ? 443 : 80}` : host;
   });
-  const isUnrestricted = permissions === "inherit" || (permissions !== "none" && permissions.import === undefined);
+  const isUnrestricted = permissions === "inherit" ||
+    (permissions !== "none" && permissions.import === undefined);
   if (granted.length + hosts.length === 0) return [];
   return [...new Set([...granted, ...hosts, ...(isUnrestricted ? DEFAULT_IMPORT_HOSTS : [])])];
 }

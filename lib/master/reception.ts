@@ -1,4 +1,10 @@
-import { type Hello, HandshakeError, refuse, UNPROVED_BYTES, verifySlave } from "../wire/handshake.ts";
+import {
+  HandshakeError,
+  type Hello,
+  refuse,
+  UNPROVED_BYTES,
+  verifySlave,
+} from "../wire/handshake.ts";
 import { FrameError } from "../wire/frames.ts";
 import { MessageStream } from "../wire/message_stream.ts";
 
@@ -68,7 +74,10 @@ export class Reception implements Disposable {
       } catch (error) {
         if (this.#isClosed) return;
         // A connection that ended before it was accepted is nobody's loss.
-        if (error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.ConnectionReset) continue;
+        if (
+          error instanceof Deno.errors.ConnectionAborted ||
+          error instanceof Deno.errors.ConnectionReset
+        ) continue;
         this.#options.warn(`Cannot accept a connection: ${error}`);
         await pause(ACCEPT_PAUSE_MS);
       }

@@ -123,5 +123,7 @@ export class SentTasks {
 }
 
 function unexpectedAnswer(number: number): AnswerError {
-  return new AnswerError(`The slave answered task ${number} of its connection, which it does not have`);
+  return new AnswerError(
+    `The slave answered task ${number} of its connection, which it does not have`,
+  );
 }

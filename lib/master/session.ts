@@ -66,7 +66,9 @@ export class Session implements Disposable {
 
   /** Queues the news that a context has no more tasks. */
   forget(context: DispatchContext): void {
-    if (this.#announcedContexts.delete(context)) this.#post({ type: "forget", context: context.number });
+    if (this.#announcedContexts.delete(context)) {
+      this.#post({ type: "forget", context: context.number });
+    }
   }
 
   /** Sends what is queued. */
@@ -81,7 +83,11 @@ export class Session implements Disposable {
 
   #announceContext(context: DispatchContext): void {
     this.#announcedContexts.add(context);
-    this.#post({ type: "context", context: context.number, startup: context.startup?.reference ?? null });
+    this.#post({
+      type: "context",
+      context: context.number,
+      startup: context.startup?.reference ?? null,
+    });
   }
 
   #announceCode(code: Code): void {
@@ -118,7 +124,9 @@ export class Session implements Disposable {
     switch (message.type) {
       case "results": {
         const { first, values, micros } = message;
-        if (!Array.isArray(values) || !Array.isArray(micros) || values.length !== micros.length) throw malformed(message);
+        if (!Array.isArray(values) || !Array.isArray(micros) || values.length !== micros.length) {
+          throw malformed(message);
+        }
         for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
         dispatcher.tasksDone(slave, first, values, micros, batch.bytes, nowMs);
         break;
@@ -150,11 +158,15 @@ export class Session implements Disposable {
 
   #context(number: number): DispatchContext {
     const context = this.#options.contextOf(number);
-    if (context === undefined) throw new MessageError(`The slave speaks of context ${number}, which there is not`);
+    if (context === undefined) {
+      throw new MessageError(`The slave speaks of context ${number}, which there is not`);
+    }
     return context;
   }
 }
 
 function malformed(message: unknown): MessageError {
-  return new MessageError(`The slave sent a message that is none: ${Deno.inspect(message).slice(0, 200)}`);
+  return new MessageError(
+    `The slave sent a message that is none: ${Deno.inspect(message).slice(0, 200)}`,
+  );
 }

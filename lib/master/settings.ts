@@ -81,7 +81,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
-  const { host, output = "slave%d.output", permissions = "inherit", onEvent = printWarning } = options;
+  const { host, output = "slave%d.output", permissions = "inherit", onEvent = printWarning } =
+    options;
   if (host !== undefined) checkText("host", host);
   checkText("output", output);
   checkPermissions(permissions);
@@ -93,9 +94,24 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     output,
     permissions,
     config: findConfig(options.config),
-    heartbeatIntervalMs: wholeNumber("heartbeatIntervalMs", options.heartbeatIntervalMs ?? 10_000, 1, MAX_TIMER_MS),
-    heartbeatTimeoutMs: wholeNumber("heartbeatTimeoutMs", options.heartbeatTimeoutMs ?? 60_000, 1, MAX_TIMER_MS),
-    connectTimeoutMs: wholeNumber("connectTimeoutMs", options.connectTimeoutMs ?? 7_200_000, 1, MAX_TIMER_MS),
+    heartbeatIntervalMs: wholeNumber(
+      "heartbeatIntervalMs",
+      options.heartbeatIntervalMs ?? 10_000,
+      1,
+      MAX_TIMER_MS,
+    ),
+    heartbeatTimeoutMs: wholeNumber(
+      "heartbeatTimeoutMs",
+      options.heartbeatTimeoutMs ?? 60_000,
+      1,
+      MAX_TIMER_MS,
+    ),
+    connectTimeoutMs: wholeNumber(
+      "connectTimeoutMs",
+      options.connectTimeoutMs ?? 7_200_000,
+      1,
+      MAX_TIMER_MS,
+    ),
     maxAttempts: wholeNumber("maxAttempts", options.maxAttempts ?? 3, 1, Infinity),
     onEvent,
   };
@@ -144,7 +160,8 @@ function denoCommand(deno: string | readonly string[] | undefined): readonly str
 
 /** A link to Deno on the PATH, as npm makes it, counts as another program for `--allow-run=deno`. */
 function defaultDeno(): string {
-  const isAllowed = (command: string) => Deno.permissions.querySync({ name: "run", command }).state === "granted";
+  const isAllowed = (command: string) =>
+    Deno.permissions.querySync({ name: "run", command }).state === "granted";
   return !isAllowed(Deno.execPath()) && isAllowed("deno") ? "deno" : Deno.execPath();
 }
 
@@ -159,11 +176,15 @@ function isText(value: unknown): value is string {
 function wholeNumber(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== "number") throw wrongOption(name, "a number", value);
   if ((!Number.isInteger(value) && value !== most) || value < least || value > most) {
-    throw new RangeError(`The option ${name} must be a whole number from ${least} to ${most}, not ${value}`);
+    throw new RangeError(
+      `The option ${name} must be a whole number from ${least} to ${most}, not ${value}`,
+    );
   }
   return value;
 }
 
 function wrongOption(name: string, expected: string, value: unknown): TypeError {
-  return new TypeError(`The option ${name} must be ${expected}, not ${Deno.inspect(value, { depth: 1 })}`);
+  return new TypeError(
+    `The option ${name} must be ${expected}, not ${Deno.inspect(value, { depth: 1 })}`,
+  );
 }

@@ -14,7 +14,12 @@ export type SlotState =
   | { readonly state: "launching" }
   /** Its process runs, and has not connected. */
   | { readonly state: "running"; readonly process: SlaveProcess; readonly connectTimer: Timer }
-  | { readonly state: "connected"; readonly process: SlaveProcess; readonly session: Session; readonly pid: number }
+  | {
+    readonly state: "connected";
+    readonly process: SlaveProcess;
+    readonly session: Session;
+    readonly pid: number;
+  }
   /** Its process has ended for good. */
   | { readonly state: "ended" };
 
@@ -39,7 +44,9 @@ export class SlaveSlot {
 
   /** The present process, if there is one. */
   get process(): SlaveProcess | undefined {
-    return this.state.state === "running" || this.state.state === "connected" ? this.state.process : undefined;
+    return this.state.state === "running" || this.state.state === "connected"
+      ? this.state.process
+      : undefined;
   }
 
   /** The connection to the present process, if there is one. */

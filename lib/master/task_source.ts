@@ -19,7 +19,9 @@ export class TaskSource {
 
   constructor(inputs: Iterable<unknown> | AsyncIterable<unknown>, events: TaskSourceEvents) {
     this.#isAsync = Symbol.asyncIterator in inputs;
-    this.#iterator = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+    this.#iterator = Symbol.asyncIterator in inputs
+      ? inputs[Symbol.asyncIterator]()
+      : inputs[Symbol.iterator]();
     this.#events = events;
   }
 

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { type ConnectionInfo, HandshakeError, UNPROVED_BYTES, verifyMaster } from "../wire/handshake.ts";
+import {
+  type ConnectionInfo,
+  HandshakeError,
+  UNPROVED_BYTES,
+  verifyMaster,
+} from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
 import type { ToSlave } from "../wire/messages.ts";
 
@@ -29,9 +34,12 @@ export async function connectToMaster(info: ConnectionInfo): Promise<MessageStre
       return await connectOnce(info);
     } catch (error) {
       if (error instanceof HandshakeError || Date.now() + pauseMs > deadline) {
-        throw new Error(`Cannot connect to the master at ${info.host}:${info.port}: ${describe(error)}`, {
-          cause: error,
-        });
+        throw new Error(
+          `Cannot connect to the master at ${info.host}:${info.port}: ${describe(error)}`,
+          {
+            cause: error,
+          },
+        );
       }
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
@@ -61,7 +69,8 @@ async function connectOnce(info: ConnectionInfo): Promise<MessageStream<ToSlave>
 
 /** Name of this machine, as far as the slave may know it. */
 function hostName(): string {
-  const isAllowed = Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state === "granted";
+  const isAllowed =
+    Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state === "granted";
   return isAllowed ? Deno.hostname() : "";
 }
 

@@ -7,6 +7,7 @@
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import { connectToMaster } from "./connect.ts";
 import { Runner } from "./runner.ts";
+import { hideOwnFrames } from "./thrown.ts";
 
 /** Exit code of a slave that could not serve; why stands in its output. */
 const CANNOT_SERVE = 3;
@@ -34,7 +35,9 @@ export async function runSlave(): Promise<never> {
 async function readConnectionInfo(): Promise<ConnectionInfo> {
   const text = await new Response(Deno.stdin.readable).text();
   if (text === "") {
-    throw new Error("nothing came on standard input. Slaves are started by a manager: see Manager.addSlave()");
+    throw new Error(
+      "nothing came on standard input. Slaves are started by a manager: see Manager.addSlave()",
+    );
   }
   return JSON.parse(text);
 }
@@ -42,7 +45,10 @@ async function readConnectionInfo(): Promise<ConnectionInfo> {
 /** The permission to connect to the master is this module's, not the tasks'. */
 function giveUpConnectPermission({ host, port }: ConnectionInfo): void {
   if (Deno.permissions.querySync({ name: "net" }).state === "granted") return;
-  Deno.permissions.revokeSync({ name: "net", host: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}` });
+  Deno.permissions.revokeSync({
+    name: "net",
+    host: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+  });
 }
 
 /**
@@ -52,10 +58,12 @@ function giveUpConnectPermission({ host, port }: ConnectionInfo): void {
 function keepAlive(runner: Runner, exit: (code?: number) => never): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
+    hideOwnFrames(event.reason);
     console.error("Unhandled rejection in code of a task:", event.reason);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
+    hideOwnFrames(event.error);
     console.error("Uncaught error in code of a task:", event.error);
   });
   Deno.exit = (code = Deno.exitCode) => {

@@ -191,9 +191,13 @@ export class Runner {
   /** Runs a context's startup if it has not run: returns its values, or nothing if it failed. */
   async #startContext(context: number): Promise<readonly unknown[] | undefined> {
     const state = this.#contexts.get(context);
-    if (state === undefined) throw new Error(`The master sent a task of context ${context} without announcing it`);
+    if (state === undefined) {
+      throw new Error(`The master sent a task of context ${context} without announcing it`);
+    }
     if (state.state === "ready") return state.values;
-    if (state.state === "failed") throw new Error(`A task of context ${context} was kept after its startup had failed`);
+    if (state.state === "failed") {
+      throw new Error(`A task of context ${context} was kept after its startup had failed`);
+    }
     this.#flush();
     let failure: Failure = "load";
     try {
@@ -225,7 +229,9 @@ export class Runner {
     const known = this.#functions.get(tasks.code);
     if (known !== undefined) return known;
     const reference = this.#references.get(tasks.code);
-    if (reference === undefined) throw new Error(`The master sent a task of code ${tasks.code} without announcing it`);
+    if (reference === undefined) {
+      throw new Error(`The master sent a task of code ${tasks.code} without announcing it`);
+    }
     try {
       const fn = await loadCode(reference);
       this.#functions.set(tasks.code, fn);
@@ -244,7 +250,9 @@ export class Runner {
     try {
       encoded = encodeValue(value, "result", { shareBuffers: true });
       if (sizeOf(encoded) > MAX_VALUE_BYTES) {
-        throw new RangeError(`result has ${sizeOf(encoded)} bytes, the most is ${MAX_VALUE_BYTES}. Return it in parts`);
+        throw new RangeError(
+          `result has ${sizeOf(encoded)} bytes, the most is ${MAX_VALUE_BYTES}. Return it in parts`,
+        );
       }
     } catch (error) {
       return this.#postFailure("result", error, elapsedMs);
@@ -264,7 +272,8 @@ export class Runner {
   /** Joins the results of tasks that ended one after another into one message. */
   #postResults(): void {
     if (this.#resultTexts.length === 0) return;
-    const text = `{"type":"results","first":${this.#firstResult},"values":[${this.#resultTexts.join(",")}],` +
+    const text =
+      `{"type":"results","first":${this.#firstResult},"values":[${this.#resultTexts.join(",")}],` +
       `"micros":[${this.#resultMicros.join(",")}]}`;
     this.#stream.post(text, this.#resultBuffers);
     this.#resultTexts = [];
@@ -275,14 +284,20 @@ export class Runner {
   #postFailure(failure: Failure, error: unknown, elapsedMs: number): void {
     const first = this.#current;
     this.#postResults();
-    this.#postThrown({ type: "failed", first, failure, micros: Math.round(elapsedMs * 1000) }, encodeThrown(error));
+    this.#postThrown(
+      { type: "failed", first, failure, micros: Math.round(elapsedMs * 1000) },
+      encodeThrown(error),
+    );
   }
 
   /** Posts a message whose field `thrown` is an encoded value. */
   #postThrown(message: object, thrown: Encoded): void {
     const text = typeof thrown === "string" ? thrown : thrown.text;
     const start = JSON.stringify(message).slice(0, -1);
-    this.#stream.post(`${start},"thrown":${text}}`, typeof thrown === "string" ? undefined : thrown.buffers);
+    this.#stream.post(
+      `${start},"thrown":${text}}`,
+      typeof thrown === "string" ? undefined : thrown.buffers,
+    );
   }
 
   #post(message: ToMaster): void {
@@ -312,5 +327,6 @@ function asStartupValues(value: unknown): readonly unknown[] {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
+  return typeof value === "object" && value !== null &&
+    typeof (value as PromiseLike<unknown>).then === "function";
 }

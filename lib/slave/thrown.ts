@@ -15,7 +15,11 @@ const MAX_CAUSES = 20;
  * the error itself must arrive.
  */
 export function encodeThrown(thrown: unknown): Encoded {
-  for (let error = thrown, depth = 0; error instanceof Error && depth < MAX_CAUSES; error = error.cause, depth++) {
+  for (
+    let error = thrown, depth = 0;
+    error instanceof Error && depth < MAX_CAUSES;
+    error = error.cause, depth++
+  ) {
     hideOwnFrames(error);
   }
   try {
@@ -26,7 +30,8 @@ export function encodeThrown(thrown: unknown): Encoded {
 }
 
 /** Takes the frames of this module out of a stack: it ends with the task's own code. */
-function hideOwnFrames(error: Error): void {
+export function hideOwnFrames(error: unknown): void {
+  if (!(error instanceof Error)) return;
   const { stack } = error;
   if (typeof stack !== "string" || !stack.includes(OWN_CODE)) return;
   try {
@@ -37,7 +42,9 @@ function hideOwnFrames(error: Error): void {
 }
 
 function withoutUncloneables(thrown: unknown, depth: number): unknown {
-  if (!(thrown instanceof Error)) return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
+  if (!(thrown instanceof Error)) {
+    return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
+  }
   const copy: Error = new Error(thrown.message);
   if (copy.name !== thrown.name) copy.name = String(thrown.name);
   if (typeof thrown.stack === "string") copy.stack = thrown.stack;

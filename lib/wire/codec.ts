@@ -24,9 +24,9 @@
  * @module
  */
 
-import { isExact, stringify } from "./json_text.ts";
-import { ValueDecoder } from "./value_decoder.ts";
-import { ValueEncoder } from "./value_encoder.ts";
+import { isExact, stringify } from "./values/json_text.ts";
+import { ValueDecoder } from "./values/value_decoder.ts";
+import { ValueEncoder } from "./values/value_encoder.ts";
 
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {

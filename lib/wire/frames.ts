@@ -40,7 +40,13 @@ export class FrameError extends Error {
 type ParserState =
   | { state: "head" }
   | { state: "long head"; head: Uint8Array<ArrayBuffer>; filled: number }
-  | { state: "buffers"; text: string; buffers: Uint8Array<ArrayBuffer>[]; sizes: number[]; filled: number };
+  | {
+    state: "buffers";
+    text: string;
+    buffers: Uint8Array<ArrayBuffer>[];
+    sizes: number[];
+    filled: number;
+  };
 
 /**
  * Cuts a stream of bytes into frames, wherever the stream was cut on its way. Does no I/O: the caller puts the
@@ -70,11 +76,16 @@ export class FrameParser {
    * @throws {FrameError} If the allowance is used up.
    */
   space(): Uint8Array<ArrayBuffer> {
-    if (this.#allowance <= 0) throw new FrameError("More bytes came than are read before the proof of the secret");
+    if (this.#allowance <= 0) {
+      throw new FrameError("More bytes came than are read before the proof of the secret");
+    }
     const state = this.#state;
     switch (state.state) {
       case "head":
-        return this.#scratch.subarray(this.#end, Math.min(SCRATCH_BYTES, this.#end + this.#allowance));
+        return this.#scratch.subarray(
+          this.#end,
+          Math.min(SCRATCH_BYTES, this.#end + this.#allowance),
+        );
       case "long head":
         return state.head.subarray(state.filled, state.filled + this.#allowance);
       case "buffers": {
@@ -188,8 +199,16 @@ function parseHead(head: Uint8Array): ParserState & { state: "buffers" } {
     frameBytes += size;
     sizes.push(size);
   }
-  if (frameBytes !== view.getUint32(0, true)) throw new FrameError("A frame's parts do not add up to its length");
-  return { state: "buffers", text: decoder.decode(head.subarray(textStart)), buffers: [], sizes, filled: 0 };
+  if (frameBytes !== view.getUint32(0, true)) {
+    throw new FrameError("A frame's parts do not add up to its length");
+  }
+  return {
+    state: "buffers",
+    text: decoder.decode(head.subarray(textStart)),
+    buffers: [],
+    sizes,
+    filled: 0,
+  };
 }
 
 function allocate(bytes: number): Uint8Array<ArrayBuffer> {
@@ -217,7 +236,9 @@ export function encodeFrame(
   let bufferBytes = 0;
   for (const buffer of buffers) bufferBytes += buffer.length;
   // A character is at most three bytes of UTF-8.
-  let head = scratch !== undefined && textStart + text.length * 3 <= scratch.length ? scratch : undefined;
+  let head = scratch !== undefined && textStart + text.length * 3 <= scratch.length
+    ? scratch
+    : undefined;
   let headBytes: number;
   if (head !== undefined) {
     headBytes = textStart + encoder.encodeInto(text, head.subarray(textStart)).written;
@@ -237,7 +258,9 @@ export function encodeFrame(
   view.setUint32(0, frameBytes, true);
   view.setUint32(4, headBytes - textStart, true);
   view.setUint32(8, buffers.length, true);
-  for (let i = 0; i < buffers.length; i++) view.setUint32(HEADER_BYTES + i * 4, buffers[i].length, true);
+  for (let i = 0; i < buffers.length; i++) {
+    view.setUint32(HEADER_BYTES + i * 4, buffers[i].length, true);
+  }
   return joinSmallChunks(head.subarray(0, headBytes), buffers);
 }
 

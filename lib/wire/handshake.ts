@@ -75,7 +75,10 @@ export function newSecret(): string {
  */
 export async function importSecret(secret: string): Promise<CryptoKey> {
   const bytes = fromHex(secret, SECRET_BYTES);
-  return await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  return await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+    "verify",
+  ]);
 }
 
 /**
@@ -87,7 +90,8 @@ export async function importSecret(secret: string): Promise<CryptoKey> {
 export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey): Promise<Hello> {
   const hello = asHello(await receiveOne(stream));
   if (hello.protocol !== PROTOCOL_VERSION) {
-    const reason = `The master speaks version ${PROTOCOL_VERSION} of the protocol, the slave version ` +
+    const reason =
+      `The master speaks version ${PROTOCOL_VERSION} of the protocol, the slave version ` +
       `${hello.protocol}. Run the same version of parallel on both`;
     refuse(stream, reason);
     throw new HandshakeError(reason);
@@ -96,9 +100,18 @@ export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey
   stream.postMessage({ type: "challenge", nonce, proof: await prove(key, "master", hello, nonce) });
   stream.flush();
   const answer = await receiveOne(stream);
-  if (answer.type !== "proof" || typeof answer.proof !== "string") throw new HandshakeError("The slave sent no proof");
+  if (answer.type !== "proof" || typeof answer.proof !== "string") {
+    throw new HandshakeError("The slave sent no proof");
+  }
   // `verify` compares in constant time.
-  if (!await crypto.subtle.verify("HMAC", key, fromHex(answer.proof, 32), transcript("slave", hello, nonce))) {
+  if (
+    !await crypto.subtle.verify(
+      "HMAC",
+      key,
+      fromHex(answer.proof, 32),
+      transcript("slave", hello, nonce),
+    )
+  ) {
     const reason = "The slave does not know this manager's secret";
     refuse(stream, reason);
     throw new HandshakeError(reason);
@@ -132,7 +145,9 @@ export async function verifyMaster(
   const challenge = expectAnswer(await receiveOne(stream), "challenge");
   const expected = transcript("master", hello, challenge.nonce);
   if (!await crypto.subtle.verify("HMAC", key, fromHex(challenge.proof, 32), expected)) {
-    throw new HandshakeError("The master does not know the secret: something else answers at its address");
+    throw new HandshakeError(
+      "The master does not know the secret: something else answers at its address",
+    );
   }
   stream.postMessage({ type: "proof", proof: await prove(key, "slave", hello, challenge.nonce) });
   stream.flush();
@@ -144,14 +159,20 @@ function expectAnswer<Type extends "challenge" | "welcome">(
   message: Record<string, unknown>,
   type: Type,
 ): Record<"nonce" | "proof", string> {
-  if (message.type === "refused") throw new HandshakeError(`The master refuses this slave: ${message.reason}`);
-  if (message.type !== type) throw new HandshakeError("What answers at the master's address is not a master");
+  if (message.type === "refused") {
+    throw new HandshakeError(`The master refuses this slave: ${message.reason}`);
+  }
+  if (message.type !== type) {
+    throw new HandshakeError("What answers at the master's address is not a master");
+  }
   return { nonce: String(message.nonce), proof: String(message.proof) };
 }
 
 async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string, unknown>> {
   const batch = await stream.receive();
-  if (batch === undefined) throw new HandshakeError("The connection ended before both sides had proved themselves");
+  if (batch === undefined) {
+    throw new HandshakeError("The connection ended before both sides had proved themselves");
+  }
   const [message] = batch.messages;
   if (batch.messages.length !== 1 || typeof message !== "object" || message === null) {
     throw new HandshakeError("The peer sent something else than a message of the handshake");
@@ -161,23 +182,40 @@ async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string
 
 function asHello(message: Record<string, unknown>): Hello {
   const { type, protocol, slave, launch, pid, host, nonce } = message;
-  if (type !== "hello" || !Number.isInteger(protocol)) throw new HandshakeError("The peer sent no hello");
+  if (type !== "hello" || !Number.isInteger(protocol)) {
+    throw new HandshakeError("The peer sent no hello");
+  }
   const numbers = [slave, launch, pid];
-  const isComplete = numbers.every((number) => Number.isSafeInteger(number)) && typeof host === "string" &&
+  const isComplete = numbers.every((number) => Number.isSafeInteger(number)) &&
+    typeof host === "string" &&
     typeof nonce === "string";
   // A hello of another version may have other fields: its version is what is wrong with it.
-  if (!isComplete && protocol === PROTOCOL_VERSION) throw new HandshakeError("The peer sent an incomplete hello");
+  if (!isComplete && protocol === PROTOCOL_VERSION) {
+    throw new HandshakeError("The peer sent an incomplete hello");
+  }
   return message as unknown as Hello;
 }
 
-async function prove(key: CryptoKey, label: "master" | "slave", hello: Hello, nonce: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.sign("HMAC", key, transcript(label, hello, nonce))).toHex();
+async function prove(
+  key: CryptoKey,
+  label: "master" | "slave",
+  hello: Hello,
+  nonce: string,
+): Promise<string> {
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, transcript(label, hello, nonce)))
+    .toHex();
 }
 
 /** What is signed: who signs, and everything that was said before. */
-function transcript(label: "master" | "slave", hello: Hello, masterNonce: string): Uint8Array<ArrayBuffer> {
+function transcript(
+  label: "master" | "slave",
+  hello: Hello,
+  masterNonce: string,
+): Uint8Array<ArrayBuffer> {
   const { protocol, slave, launch, pid, host, nonce } = hello;
-  return new TextEncoder().encode(JSON.stringify([label, protocol, slave, launch, pid, host, nonce, masterNonce]));
+  return new TextEncoder().encode(
+    JSON.stringify([label, protocol, slave, launch, pid, host, nonce, masterNonce]),
+  );
 }
 
 function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> {

@@ -142,7 +142,9 @@ export class MessageStream<Incoming> implements Disposable {
           this.#closeFrame();
         }
         const { texts, buffers } = this.#fullFrames.shift()!;
-        for (const chunk of encodeFrame(`[${texts.join(",")}]`, buffers, this.#scratch)) await this.#write(chunk);
+        for (const chunk of encodeFrame(`[${texts.join(",")}]`, buffers, this.#scratch)) {
+          await this.#write(chunk);
+        }
       }
     } catch (error) {
       // Whoever receives finds the connection closed, and is told why.
@@ -173,7 +175,8 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
 }
 
 function isConnectionLoss(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
     error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
 }

@@ -25,21 +25,14 @@ const TASK = "lib/";
 const DEPS = "lib/deps.ts";
 const FRAMES = "lib/wire/frames.ts";
 const CODEC = "lib/wire/codec.ts";
+// The tables and halves of the codec. Others see codec.ts alone.
+const CODEC_PARTS = "lib/wire/values/";
 const MESSAGES = "lib/wire/messages.ts";
 const HANDSHAKE = "lib/wire/handshake.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const MASTER = "lib/master/";
 const SLAVE = "lib/slave/";
-
-// The tables and halves of the codec. Others see codec.ts alone.
-const CODEC_FILES = [
-  CODEC,
-  "lib/wire/uncloneable.ts",
-  "lib/wire/value_decoder.ts",
-  "lib/wire/value_encoder.ts",
-  "lib/wire/value_types.ts",
-];
 
 const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
 const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
@@ -67,9 +60,9 @@ const PARTS: readonly Part[] = [
     because: "lib/task.ts and its neighbours say what a task is; they know no network",
   },
   { at: FRAMES, imports: [ERRORS], because: "frames are bytes; what they mean is above them" },
-  ...CODEC_FILES.map((at) => ({
+  ...[CODEC, CODEC_PARTS].map((at) => ({
     at,
-    imports: [ERRORS, ...CODEC_FILES],
+    imports: [ERRORS, CODEC, CODEC_PARTS],
     because: "the codec turns values into bytes, without I/O",
   })),
   {

@@ -1,4 +1,4 @@
-import type { Encoded } from "./codec.ts";
+import type { Encoded } from "../codec.ts";
 import { isExact, stringify } from "./json_text.ts";
 import { describe, isUncloneable } from "./uncloneable.ts";
 import { type Parts, type PartsWriter, propertyStep, type ValueType } from "./value_type.ts";

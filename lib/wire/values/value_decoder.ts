@@ -1,4 +1,4 @@
-import type { BufferCursor } from "./codec.ts";
+import type { BufferCursor } from "../codec.ts";
 import { malformed, type Parts, type PartsReader, type ValueType } from "./value_type.ts";
 import { typeNamed } from "./value_types.ts";
 
