@@ -7,16 +7,19 @@
 
 /** Any failure that this module reports itself; `parallel.Error` is the same class. */
 export class ParallelError extends Error {
+  /** Name of the class. */
   override name = "ParallelError";
 }
 
 /** The connection to the slaves was lost, or could never be made. */
 export class NetworkError extends ParallelError {
+  /** Name of the class. */
   override name = "NetworkError";
 }
 
 /** There are tasks to run, but no slave is left (or none was ever added) to run them. */
 export class NoMoreSlavesError extends ParallelError {
+  /** Name of the class. */
   override name = "NoMoreSlavesError";
 }
 
@@ -52,6 +55,7 @@ export interface RemoteErrorOptions {
 
 /** A task, or the startup function before it, failed on a slave; or a task was given up. */
 export class RemoteError extends ParallelError {
+  /** Name of the class. */
   override name = "RemoteError";
   /** The task that failed. */
   readonly task: { readonly id: number; toString(): string };
@@ -61,6 +65,8 @@ export class RemoteError extends ParallelError {
   readonly attempts: readonly Attempt[];
 
   /**
+   * Made by the manager.
+   *
    * @param message Begins with what failed where.
    * @param options The task, the slave, and what was thrown there.
    */

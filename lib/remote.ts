@@ -6,18 +6,16 @@
 
 import type { CodeReference } from "./task.ts";
 
-declare const signature: unique symbol;
-
 /** A function that a module exports, named without loading the module here. A task for `addTask`, or a startup. */
 export interface RemoteFunction<Args extends readonly unknown[], Result> {
-  /** Holds the types alone. */
-  readonly [signature]: (...args: Args) => Result;
+  /** Holds the types alone: there is no such property. */
+  readonly "~signature": (...args: Args) => Result;
 }
 
 /** An object to be made on a slave; as a task, its `run` method is called there. */
 export interface RemoteObject<Args extends readonly unknown[], Result> {
-  /** Holds the types alone. */
-  readonly [signature]: (...args: Args) => Result;
+  /** Holds the types alone: there is no such property. */
+  readonly "~signature": (...args: Args) => Result;
 }
 
 /** The exports of a module as tasks: functions, and classes that have a `run` method. */

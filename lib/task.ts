@@ -18,7 +18,9 @@ export type CodeReference =
  * lists: the constructor's, and those of `run`.
  */
 export interface Code {
+  /** Counted from 0 in the order in which a manager met the code. */
   readonly number: number;
+  /** Where the code is found. */
   readonly reference: CodeReference;
 }
 

@@ -4,10 +4,19 @@
  * @module
  */
 
-const KINDS = ["read", "write", "net", "env", "run", "sys", "ffi", "import"] as const;
-
 /** A kind of permission that Deno knows. */
-export type PermissionKind = typeof KINDS[number];
+export type PermissionKind = "read" | "write" | "net" | "env" | "run" | "sys" | "ffi" | "import";
+
+const KINDS: readonly PermissionKind[] = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "run",
+  "sys",
+  "ffi",
+  "import",
+];
 
 /**
  * Permissions of the code that runs on slaves: `"inherit"` for each kind that the master itself has in full, `"none"`,
