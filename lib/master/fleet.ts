@@ -10,7 +10,13 @@ import { openOutputSink } from "../launch/output_sink.ts";
 import { type LaunchOrder, Slave } from "../launch/slave.ts";
 import type { SlaveArray } from "../launch/slave_array.ts";
 import { Watchdog } from "../launch/watchdog.ts";
-import { type ConnectionInfo, type Hello, importSecret, newSecret } from "../wire/handshake.ts";
+import {
+  type ConnectionInfo,
+  type Hello,
+  hostAndPort,
+  importSecret,
+  newSecret,
+} from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster } from "../wire/messages.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -174,9 +180,10 @@ export class Fleet implements AsyncDisposable {
     slot.state = { state: "launching" };
     slot.replacement = undefined;
     const info: ConnectionInfo = {
-      host: settings.host ?? LOOPBACK,
+      hosts: [settings.host ?? LOOPBACK],
       port: this.#reception!.port,
       secret: this.#secret,
+      role: "runner",
       slave: slot.number,
       launch: slot.launches++,
     };
@@ -188,9 +195,9 @@ export class Fleet implements AsyncDisposable {
     };
   }
 
-  #command({ host, port }: ConnectionInfo): string[] {
+  #command({ hosts, port }: ConnectionInfo): string[] {
     const { settings, modules } = this.#options;
-    const master = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    const master = hosts.map((host) => hostAndPort(host, port));
     return [
       ...settings.deno,
       "run",

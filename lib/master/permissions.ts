@@ -30,8 +30,8 @@ export type SlavePermissions =
 
 /** What a slave needs for itself, whatever its tasks may do. */
 export interface SlaveNeeds {
-  /** `host:port` of the master; the slave gives up this permission once it is connected. */
-  readonly master: string;
+  /** Each `host:port` of the master; the slave gives up this permission once it is connected. */
+  readonly master: readonly string[];
   /** URL of the slave's own program. */
   readonly program: string;
   /** URLs and specifiers of the modules that tasks come from, as far as they are known. */
@@ -98,7 +98,7 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
       flags.push(`--allow-${kind}`);
       continue;
     }
-    if (kind === "net") granted = [...granted, needs.master];
+    if (kind === "net") granted = [...granted, ...needs.master];
     if (kind === "import") granted = importHosts(granted, permissions, [needs.program, ...modules]);
     if (granted.length > 0) flags.push(`--allow-${kind}=${granted.join(",")}`);
   }

@@ -11,7 +11,6 @@ import {
   verifyMaster,
 } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
-import type { ToSlave } from "../wire/messages.ts";
 
 /** How long one try to connect and be welcomed may take. */
 const WELCOME_TIMEOUT_MS = 30_000;
@@ -27,36 +26,49 @@ const LONGEST_PAUSE_MS = 5_000;
  * @throws {Error} If there is no connection within two minutes, saying why.
  * @throws {HandshakeError} If what answers is not the master, or it refuses this slave.
  */
-export async function connectToMaster(info: ConnectionInfo): Promise<MessageStream<ToSlave>> {
+export async function connectToMaster<Incoming>(
+  info: ConnectionInfo,
+): Promise<MessageStream<Incoming>> {
   const deadline = Date.now() + GIVE_UP_AFTER_MS;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    try {
-      return await connectOnce(info);
-    } catch (error) {
-      if (error instanceof HandshakeError || Date.now() + pauseMs > deadline) {
-        throw new Error(
-          `Cannot connect to the master at ${info.host}:${info.port}: ${describe(error)}`,
-          {
-            cause: error,
-          },
-        );
+    const failures: string[] = [];
+    for (const host of info.hosts) {
+      try {
+        return await connectOnce(info, host);
+      } catch (cause) {
+        failures.push(`${host}:${info.port}: ${cause instanceof Error ? cause.message : cause}`);
+        if (cause instanceof HandshakeError) throw giveUp(failures, cause);
       }
     }
+    if (Date.now() + pauseMs > deadline) throw giveUp(failures);
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
   }
 }
 
-async function connectOnce(info: ConnectionInfo): Promise<MessageStream<ToSlave>> {
-  const connection = await Deno.connect({ hostname: info.host, port: info.port });
+function giveUp(failures: readonly string[], cause?: unknown): Error {
+  return new Error(`Cannot connect to the master at ${failures.join("; at ")}`, { cause });
+}
+
+async function connectOnce<Incoming>(
+  info: ConnectionInfo,
+  hostname: string,
+): Promise<MessageStream<Incoming>> {
+  const { port, ca } = info;
+  const connection = ca === undefined
+    ? await Deno.connect({ hostname, port })
+    : await Deno.connectTls({ hostname, port, caCerts: [ca] });
   connection.setNoDelay(true);
-  const stream = new MessageStream<ToSlave>(connection, UNPROVED_BYTES);
+  const stream = new MessageStream<Incoming>(connection, UNPROVED_BYTES);
   let isTooLate = false;
   const timer = setTimeout(() => {
     isTooLate = true;
     stream[Symbol.dispose]();
   }, WELCOME_TIMEOUT_MS);
   try {
-    await verifyMaster(stream as MessageStream<unknown>, info, { pid: Deno.pid, host: hostName() });
+    await verifyMaster(stream as MessageStream<unknown>, info, {
+      pid: Deno.pid,
+      host: hostName(),
+    });
     return stream;
   } catch (error) {
     stream[Symbol.dispose]();
@@ -72,8 +84,4 @@ function hostName(): string {
   const isAllowed =
     Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state === "granted";
   return isAllowed ? Deno.hostname() : "";
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

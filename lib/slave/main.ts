@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { ConnectionInfo } from "../wire/handshake.ts";
+import { type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
+import type { ToSlave } from "../wire/messages.ts";
 import { connectToMaster } from "./connect.ts";
 import { Runner } from "./runner.ts";
 import { hideOwnFrames } from "./thrown.ts";
@@ -20,7 +21,7 @@ export async function runSlave(): Promise<never> {
   const exit = Deno.exit;
   try {
     const info = await readConnectionInfo();
-    const stream = await connectToMaster(info);
+    const stream = await connectToMaster<ToSlave>(info);
     giveUpConnectPermission(info);
     const runner = new Runner(stream);
     keepAlive(runner, exit);
@@ -43,12 +44,11 @@ async function readConnectionInfo(): Promise<ConnectionInfo> {
 }
 
 /** The permission to connect to the master is this module's, not the tasks'. */
-function giveUpConnectPermission({ host, port }: ConnectionInfo): void {
+function giveUpConnectPermission({ hosts, port }: ConnectionInfo): void {
   if (Deno.permissions.querySync({ name: "net" }).state === "granted") return;
-  Deno.permissions.revokeSync({
-    name: "net",
-    host: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
-  });
+  for (const host of hosts) {
+    Deno.permissions.revokeSync({ name: "net", host: hostAndPort(host, port) });
+  }
 }
 
 /**

@@ -126,9 +126,14 @@ export class FrameParser {
     const available = this.#end - this.#start;
     if (available < HEADER_BYTES) return this.#makeRoom();
     const view = new DataView(this.#scratch.buffer, this.#start, HEADER_BYTES);
+    const frameBytes = LENGTH_BYTES + view.getUint32(0, true);
     const headBytes = HEADER_BYTES + view.getUint32(8, true) * 4 + view.getUint32(4, true);
-    if (headBytes - LENGTH_BYTES > view.getUint32(0, true)) {
+    if (headBytes > frameBytes) {
       throw new FrameError("A frame's text and buffers are longer than the frame");
+    }
+    // Before memory is made ready for it: a stranger could ask for 4 GiB.
+    if (frameBytes > this.#allowance + available) {
+      throw new FrameError("A frame is longer than what is read before the proof of the secret");
     }
     if (headBytes <= available) {
       const head = this.#scratch.subarray(this.#start, this.#start + headBytes);
@@ -137,9 +142,6 @@ export class FrameParser {
       return true;
     }
     if (headBytes <= SCRATCH_BYTES) return this.#makeRoom();
-    if (headBytes - LENGTH_BYTES > this.#allowance + available) {
-      throw new FrameError("A frame is longer than what is read before the proof of the secret");
-    }
     const head = allocate(headBytes);
     head.set(this.#scratch.subarray(this.#start, this.#end));
     this.#start = this.#end = 0;

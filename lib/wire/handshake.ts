@@ -26,23 +26,36 @@ export const UNPROVED_BYTES = 4096;
 const NONCE_BYTES = 32;
 const SECRET_BYTES = 32;
 
+/** A `runner` runs tasks; an `agent` starts, watches and ends the runners of another machine. */
+export type SlaveRole = "runner" | "agent";
+
 /** What a new slave is told to find its master, as one line of JSON. Secret. */
 export interface ConnectionInfo {
-  /** Name or address of the master's machine. */
-  readonly host: string;
+  /** Names and addresses of the master's machine, to be tried in this order. */
+  readonly hosts: readonly string[];
   readonly port: number;
   /** 256 random bits, in hexadecimal. */
   readonly secret: string;
+  /** Certificate of the run's authority, as PEM, if the connection is to be TLS. */
+  readonly ca?: string;
+  /** What the process is to be. */
+  readonly role: SlaveRole;
   /** Number of the slave. */
   readonly slave: number;
   /** How often this slave has been launched before: tells a new process from one that should have ended. */
   readonly launch: number;
 }
 
+/** Writes an address as Deno's permissions have it: `nodeA:4711`, `[::1]:4711`. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** What a slave says of itself. */
 export interface Hello {
   readonly type: "hello";
   readonly protocol: number;
+  readonly role: SlaveRole;
   readonly slave: number;
   readonly launch: number;
   readonly pid: number;
@@ -138,7 +151,7 @@ export async function verifyMaster(
 ): Promise<void> {
   const key = await importSecret(info.secret);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
-  const { slave, launch } = info;
+  const { role, slave, launch } = info;
   const hello: Hello = { type: "hello", protocol: PROTOCOL_VERSION, slave, launch, ...self, nonce };
   stream.postMessage(hello);
   stream.flush();
@@ -181,12 +194,13 @@ async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string
 }
 
 function asHello(message: Record<string, unknown>): Hello {
-  const { type, protocol, slave, launch, pid, host, nonce } = message;
+  const { type, protocol, role, slave, launch, pid, host, nonce } = message;
   if (type !== "hello" || !Number.isInteger(protocol)) {
     throw new HandshakeError("The peer sent no hello");
   }
   const numbers = [slave, launch, pid];
-  const isComplete = numbers.every((number) => Number.isSafeInteger(number)) &&
+  const isComplete = (role === "runner" || role === "agent") &&
+    numbers.every((number) => Number.isSafeInteger(number)) &&
     typeof host === "string" &&
     typeof nonce === "string";
   // A hello of another version may have other fields: its version is what is wrong with it.
@@ -212,9 +226,9 @@ function transcript(
   hello: Hello,
   masterNonce: string,
 ): Uint8Array<ArrayBuffer> {
-  const { protocol, slave, launch, pid, host, nonce } = hello;
+  const { protocol, role, slave, launch, pid, host, nonce } = hello;
   return new TextEncoder().encode(
-    JSON.stringify([label, protocol, slave, launch, pid, host, nonce, masterNonce]),
+    JSON.stringify([label, protocol, role, slave, launch, pid, host, nonce, masterNonce]),
   );
 }
 

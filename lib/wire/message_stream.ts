@@ -76,7 +76,9 @@ export class MessageStream<Incoming> implements Disposable {
   flush(): void {
     if (this.#writing !== undefined || this.#isClosed) return;
     if (this.#texts.length === 0 && this.#fullFrames.length === 0) return;
-    this.#writing = this.#writeAll();
+    const writing = this.#writeAll();
+    // A message that cannot be encoded fails, and closes the stream, before anything is written.
+    if (!this.#isClosed) this.#writing = writing;
   }
 
   /** Resolves when nothing flushed is left to be written. */
