@@ -54,10 +54,11 @@ async function connectOnce<Incoming>(
   hostname: string,
 ): Promise<MessageStream<Incoming>> {
   const { port, ca } = info;
+  const plain = await Deno.connect({ hostname, port });
+  plain.setNoDelay(true);
   const connection = ca === undefined
-    ? await Deno.connect({ hostname, port })
-    : await Deno.connectTls({ hostname, port, caCerts: [ca] });
-  connection.setNoDelay(true);
+    ? plain
+    : await Deno.startTls(plain, { hostname, caCerts: [ca] });
   const stream = new MessageStream<Incoming>(connection, UNPROVED_BYTES);
   let isTooLate = false;
   const timer = setTimeout(() => {

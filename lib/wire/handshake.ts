@@ -152,7 +152,15 @@ export async function verifyMaster(
   const key = await importSecret(info.secret);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
   const { role, slave, launch } = info;
-  const hello: Hello = { type: "hello", protocol: PROTOCOL_VERSION, slave, launch, ...self, nonce };
+  const hello: Hello = {
+    type: "hello",
+    protocol: PROTOCOL_VERSION,
+    role,
+    slave,
+    launch,
+    ...self,
+    nonce,
+  };
   stream.postMessage(hello);
   stream.flush();
   const challenge = expectAnswer(await receiveOne(stream), "challenge");
