@@ -6,4 +6,4 @@
 
 import { runSlave } from "./lib/slave/main.ts";
 
-if (import.meta.main) await runSlave();
+if (import.meta.main) await runSlave(Deno.args);

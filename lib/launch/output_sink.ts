@@ -8,69 +8,60 @@
 const TAIL_BYTES = 2000;
 const TAIL_LINES = 10;
 
-/** Takes what a slave prints, whichever of its processes prints it. */
-export interface OutputSink extends AsyncDisposable {
+/** Takes what a slave prints, whichever of its processes prints it, and keeps the last lines for error messages. */
+export abstract class OutputSink implements AsyncDisposable {
   /** What becomes of the output: a file's path, `inherit` or `null`. */
-  readonly target: string;
-  /** Takes bytes; resolves when more may follow. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Forgets what came: another process prints from now on. */
-  clearTail(): void;
-  /** The last lines that came, for error messages; empty if nothing was printed. */
-  readonly tail: string;
-}
+  abstract readonly target: string;
+  #tail = new Uint8Array();
 
-/** Keeps the last lines of what passes. */
-class Tail {
-  #bytes = new Uint8Array();
-
-  add(bytes: Uint8Array): void {
-    const joined = new Uint8Array(Math.min(TAIL_BYTES, this.#bytes.length + bytes.length));
-    const recent = bytes.subarray(-TAIL_BYTES);
-    joined.set(this.#bytes.subarray(this.#bytes.length - (joined.length - recent.length)));
-    joined.set(recent, joined.length - recent.length);
-    this.#bytes = joined;
-  }
-
-  clear(): void {
-    this.#bytes = new Uint8Array();
-  }
-
-  get text(): string {
+  /** The last lines that came; empty if nothing was printed. */
+  get tail(): string {
     // deno-lint-ignore no-control-regex -- colours mean nothing in an error message
-    const text = new TextDecoder().decode(this.#bytes).replaceAll(/\x1b\[[0-9;]*m/g, "");
+    const text = new TextDecoder().decode(this.#tail).replaceAll(/\x1b\[[0-9;]*m/g, "");
     return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").trim();
   }
+
+  /** Forgets what came: another process prints from now on. */
+  clearTail(): void {
+    this.#tail = new Uint8Array();
+  }
+
+  /** Takes bytes; resolves when more may follow. */
+  write(bytes: Uint8Array): Promise<void> {
+    const kept = new Uint8Array(Math.min(TAIL_BYTES, this.#tail.length + bytes.length));
+    const recent = bytes.subarray(-TAIL_BYTES);
+    kept.set(this.#tail.subarray(this.#tail.length - (kept.length - recent.length)));
+    kept.set(recent, kept.length - recent.length);
+    this.#tail = kept;
+    return this.take(bytes);
+  }
+
+  /** Does with the bytes whatever is done with output here. */
+  protected abstract take(bytes: Uint8Array): Promise<void>;
+
+  /** Finishes what is under way. */
+  abstract [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Writes the output of one slave to a file, which is made when the slave is first launched. */
-class FileSink implements OutputSink {
-  readonly target: string;
-  readonly #tail = new Tail();
+/** Writes the output of one slave to a file. */
+class FileSink extends OutputSink {
+  override readonly target: string;
   readonly #file: Deno.FsFile;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string) {
+  constructor(path: string, isAppended: boolean) {
+    super();
     this.target = path;
     try {
-      this.#file = Deno.openSync(path, { write: true, create: true, truncate: true });
+      const mode = isAppended ? { append: true } : { write: true, truncate: true };
+      this.#file = Deno.openSync(path, { create: true, ...mode });
     } catch (cause) {
-      throw new Error(`Cannot write the slave's output to ${path}: ${(cause as Error).message}`, {
-        cause,
-      });
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new Error(`Cannot write the slave's output to ${path}: ${reason}`, { cause });
     }
   }
 
-  get tail(): string {
-    return this.#tail.text;
-  }
-
-  clearTail(): void {
-    this.#tail.clear();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.#tail.add(bytes);
+  protected override take(bytes: Uint8Array): Promise<void> {
     // Standard output and error come at the same time: one after the other, each as a whole.
     this.#last = this.#last.then(async () => {
       for (let written = 0; written < bytes.length;) {
@@ -80,33 +71,24 @@ class FileSink implements OutputSink {
     return this.#last;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     await this.#last.catch(() => {}); // Whoever wrote has been told.
     this.#file.close();
   }
 }
 
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
-class InheritSink implements OutputSink {
-  readonly target = "inherit";
-  readonly #tail = new Tail();
+class InheritSink extends OutputSink {
+  override readonly target = "inherit";
   readonly #prefix: Uint8Array;
   #line: Uint8Array[] = [];
 
   constructor(slave: number) {
+    super();
     this.#prefix = new TextEncoder().encode(`slave ${slave}: `);
   }
 
-  get tail(): string {
-    return this.#tail.text;
-  }
-
-  clearTail(): void {
-    this.#tail.clear();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.#tail.add(bytes);
+  protected override take(bytes: Uint8Array): Promise<void> {
     let start = 0;
     for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
       this.#line.push(bytes.slice(start, end + 1));
@@ -117,7 +99,7 @@ class InheritSink implements OutputSink {
     return Promise.resolve();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  override [Symbol.asyncDispose](): Promise<void> {
     if (this.#line.length > 0) {
       this.#line.push(new Uint8Array([10]));
       this.#writeLine();
@@ -141,25 +123,15 @@ class InheritSink implements OutputSink {
   }
 }
 
-/** Drops the output, but for the last lines, which error messages may need. */
-class NullSink implements OutputSink {
-  readonly target = "null";
-  readonly #tail = new Tail();
+/** Drops the output, but for the last lines. */
+class NullSink extends OutputSink {
+  override readonly target = "null";
 
-  get tail(): string {
-    return this.#tail.text;
-  }
-
-  clearTail(): void {
-    this.#tail.clear();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.#tail.add(bytes);
+  protected override take(): Promise<void> {
     return Promise.resolve();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  override [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
 }
@@ -169,10 +141,11 @@ class NullSink implements OutputSink {
  *
  * @param output A file name in which `%d` stands for the slave's number, `inherit`, or `null`.
  * @param slave Number of the slave.
+ * @param isAppended Whether what the file has is kept.
  * @throws {Error} If the file cannot be written.
  */
-export function openOutputSink(output: string, slave: number): OutputSink {
+export function openOutputSink(output: string, slave: number, isAppended = false): OutputSink {
   if (output === "inherit") return new InheritSink(slave);
   if (output === "null") return new NullSink();
-  return new FileSink(output.replaceAll("%d", String(slave)));
+  return new FileSink(output.replaceAll("%d", String(slave)), isAppended);
 }

@@ -5,7 +5,7 @@
  */
 
 import { type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
-import type { ToSlave } from "../wire/messages.ts";
+import type { ToAgent, ToSlave } from "../wire/messages.ts";
 import { connectToMaster } from "./connect.ts";
 import { Runner } from "./runner.ts";
 import { hideOwnFrames } from "./thrown.ts";
@@ -14,18 +14,18 @@ import { hideOwnFrames } from "./thrown.ts";
 const CANNOT_SERVE = 3;
 
 /**
- * Reads from standard input where the master is, connects, and serves until the master closes the connection or is
- * gone. Ends the process.
+ * Runs a slave: reads where the master is, connects, and serves until the master closes the connection or is gone.
+ * Ends the process.
+ *
+ * @param args Empty for a process that is told of the master on its standard input; `--connection FILE NUMBER` for one that
+ * reads the file and serves as the slave of this number.
  */
-export async function runSlave(): Promise<never> {
+export async function runSlave(args: readonly string[]): Promise<never> {
   const exit = Deno.exit;
   try {
-    const info = await readConnectionInfo();
-    const stream = await connectToMaster<ToSlave>(info);
-    giveUpConnectPermission(info);
-    const runner = new Runner(stream);
-    keepAlive(runner, exit);
-    await runner.serve();
+    const info = await readConnectionInfo(args);
+    if (info.role === "agent") await serveAsAgent(info);
+    else await serveAsRunner(info, exit);
   } catch (error) {
     console.error(`This slave cannot serve: ${error instanceof Error ? error.message : error}`);
     exit(CANNOT_SERVE);
@@ -33,14 +33,51 @@ export async function runSlave(): Promise<never> {
   return exit(0);
 }
 
-async function readConnectionInfo(): Promise<ConnectionInfo> {
-  const text = await new Response(Deno.stdin.readable).text();
-  if (text === "") {
+async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => never): Promise<void> {
+  const stream = await connectToMaster<ToSlave>(info);
+  giveUpConnectPermission(info);
+  const runner = new Runner(stream);
+  keepAlive(runner, exit);
+  await runner.serve();
+}
+
+async function serveAsAgent(info: ConnectionInfo): Promise<void> {
+  // A runner does without this module: it starts the sooner.
+  const { Agent } = await import("./agent.ts");
+  const agent = new Agent(await connectToMaster<ToAgent>(info), info);
+  const end = await agent.serve();
+  console.error(`The agent of slave ${info.slave} ends: ${AGENT_ENDS[end]}`);
+}
+
+const AGENT_ENDS = {
+  closed: "the master has closed the connection",
+  silence: "the master has been silent for longer than heartbeatTimeoutMs",
+  "time limit": "its time limit has come",
+};
+
+async function readConnectionInfo(args: readonly string[]): Promise<ConnectionInfo> {
+  const [option, file, number] = args;
+  if (option === undefined) {
+    return parseConnectionInfo(await new Response(Deno.stdin.readable).text());
+  }
+  if (option !== "--connection" || !/^\d+$/.test(number ?? "")) {
     throw new Error(
-      "nothing came on standard input. Slaves are started by a manager: see Manager.addSlave()",
+      `unknown arguments ${
+        args.join(" ")
+      }. Slaves are started by a manager: see Manager.addSlave()`,
     );
   }
-  return JSON.parse(text);
+  return { ...parseConnectionInfo(await Deno.readTextFile(file)), slave: Number(number) };
+}
+
+function parseConnectionInfo(text: string): ConnectionInfo {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(
+      "nothing was said about a master. Slaves are started by a manager: see Manager.addSlave()",
+    );
+  }
 }
 
 /** The permission to connect to the master is this module's, not the tasks'. */
@@ -66,6 +103,10 @@ function keepAlive(runner: Runner, exit: (code?: number) => never): void {
     hideOwnFrames(event.error);
     console.error("Uncaught error in code of a task:", event.error);
   });
+  // A scheduler that is about to end this machine's slaves tells all processes; the agent tells the master.
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+    if (Deno.build.os !== "windows") Deno.addSignalListener(signal, () => {});
+  }
   Deno.exit = (code = Deno.exitCode) => {
     runner.announceExit(code);
     return exit(code);

@@ -29,7 +29,8 @@ const SCRATCH_BYTES = 64 * 1024;
 const SMALL_BUFFER_BYTES = 16 * 1024;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Keeps a byte order mark: it is a character of the text. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Bytes came that no {@linkcode encodeFrame} made, or more of them than allowed. */
 export class FrameError extends Error {
@@ -126,13 +127,13 @@ export class FrameParser {
     const available = this.#end - this.#start;
     if (available < HEADER_BYTES) return this.#makeRoom();
     const view = new DataView(this.#scratch.buffer, this.#start, HEADER_BYTES);
-    const frameBytes = LENGTH_BYTES + view.getUint32(0, true);
+    const frameBytes = view.getUint32(0, true);
     const headBytes = HEADER_BYTES + view.getUint32(8, true) * 4 + view.getUint32(4, true);
-    if (headBytes > frameBytes) {
+    if (headBytes - LENGTH_BYTES > frameBytes) {
       throw new FrameError("A frame's text and buffers are longer than the frame");
     }
     // Before memory is made ready for it: a stranger could ask for 4 GiB.
-    if (frameBytes > this.#allowance + available) {
+    if (LENGTH_BYTES + frameBytes > this.#allowance + available) {
       throw new FrameError("A frame is longer than what is read before the proof of the secret");
     }
     if (headBytes <= available) {

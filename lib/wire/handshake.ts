@@ -180,13 +180,15 @@ function expectAnswer<Type extends "challenge" | "welcome">(
   message: Record<string, unknown>,
   type: Type,
 ): Record<"nonce" | "proof", string> {
-  if (message.type === "refused") {
-    throw new HandshakeError(`The master refuses this slave: ${message.reason}`);
+  const { nonce, proof, reason } = message;
+  if (message.type === "refused" && typeof reason === "string") {
+    throw new HandshakeError(`The master refuses this slave: ${reason}`);
   }
-  if (message.type !== type) {
+  const isComplete = type === "welcome" || (typeof nonce === "string" && typeof proof === "string");
+  if (message.type !== type || !isComplete) {
     throw new HandshakeError("What answers at the master's address is not a master");
   }
-  return { nonce: String(message.nonce), proof: String(message.proof) };
+  return message as Record<"nonce" | "proof", string>;
 }
 
 async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string, unknown>> {

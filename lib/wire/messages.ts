@@ -67,6 +67,58 @@ export type ToMaster =
   | { readonly type: "exiting"; readonly running: number; readonly code: number };
 
 /**
+ * What the master says to an agent: a process on another machine that starts, watches and ends the runners there. The
+ * runners have connections of their own.
+ */
+export type ToAgent =
+  /** How often to say `alive`, after how long a silence of the master to end, and when to take leave. */
+  | {
+    readonly type: "configure";
+    readonly heartbeatIntervalMs: number;
+    readonly heartbeatTimeoutMs: number;
+    /** Since the start of the agent; `null` for never. */
+    readonly timeLimitMs: number | null;
+  }
+  /** Start a runner. `output` is a file's path, `inherit` (send what it prints) or `null`. */
+  | {
+    readonly type: "start";
+    readonly slave: number;
+    readonly launch: number;
+    readonly command: readonly string[];
+    readonly output: string;
+  }
+  /** Kill the present runner of a slave. */
+  | { readonly type: "kill"; readonly slave: number }
+  /** The master is there. */
+  | { readonly type: "alive" };
+
+/** What an agent says. */
+export type FromAgent =
+  /** A runner has ended, or could not be started: then `code` is `null` and `tail` says why. */
+  | {
+    readonly type: "ended";
+    readonly slave: number;
+    readonly launch: number;
+    readonly code: number | null;
+    readonly signal: string | null;
+    /** The last lines that it printed. */
+    readonly tail: string;
+  }
+  /** The next of the frame's buffers is something that the runner of a slave has printed. */
+  | { readonly type: "printed"; readonly slave: number }
+  /** The scheduler is about to end this machine's slaves: they are to be given no more tasks. */
+  | { readonly type: "leaving"; readonly reason: string }
+  /** The agent is there, and so are its runners; memory in bytes, processor time in milliseconds, as far as known. */
+  | {
+    readonly type: "alive";
+    readonly runners: readonly {
+      readonly slave: number;
+      readonly memoryBytes: number | null;
+      readonly cpuMs: number | null;
+    }[];
+  };
+
+/**
  * How a task or a startup failed: its code could not be `load`ed, it `threw`, or what it returned could not be sent
  * (`result`).
  */

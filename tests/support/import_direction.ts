@@ -33,6 +33,9 @@ const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const MASTER = "lib/master/";
 const SLAVE = "lib/slave/";
+const AGENT = "lib/slave/agent.ts";
+const COMMAND = "lib/launch/command.ts";
+const OUTPUT_SINK = "lib/launch/output_sink.ts";
 
 const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
 const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
@@ -40,7 +43,7 @@ const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
 const PARTS: readonly Part[] = [
   {
     at: "mod.ts",
-    imports: [...WHOLE_WIRE, LAUNCH, MASTER],
+    imports: [...WHOLE_WIRE, LAUNCH, COMMAND, OUTPUT_SINK, MASTER],
     because: "it is the public face of the master's program; the slave's program is slave.ts",
   },
   {
@@ -78,18 +81,28 @@ const PARTS: readonly Part[] = [
   { at: WIRE, imports: WHOLE_WIRE, because: "the wire knows no slave and no master" },
   {
     at: LAUNCH,
-    imports: [...VALUES, HANDSHAKE, LAUNCH, DEPS],
+    imports: [...VALUES, HANDSHAKE, LAUNCH, COMMAND, OUTPUT_SINK, DEPS],
     because: "launching starts and ends processes; it knows no socket, no master and no slave",
   },
   {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, MASTER, DEPS],
+    imports: [...WHOLE_WIRE, LAUNCH, COMMAND, OUTPUT_SINK, MASTER, DEPS],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
   },
   {
+    at: AGENT,
+    imports: [...WHOLE_WIRE, SLAVE, COMMAND, OUTPUT_SINK],
+    because: "an agent starts processes, as launching does, but knows nothing else of launching",
+  },
+  ...[COMMAND, OUTPUT_SINK].map((at) => ({
+    at,
+    imports: [...VALUES, HANDSHAKE, LAUNCH, COMMAND, OUTPUT_SINK, DEPS],
+    because: "launching starts and ends processes; it knows no socket, no master and no slave",
+  })),
+  {
     at: SLAVE,
-    imports: [...WHOLE_WIRE, SLAVE],
+    imports: [...WHOLE_WIRE, SLAVE, AGENT],
     because: "a compute node has nothing but Deno and the slave's own modules: no third-party " +
       "module, and nothing of the master's program",
   },

@@ -1,0 +1,151 @@
+import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
+import type { OutputSink } from "../launch/output_sink.ts";
+import type { MessageStream } from "../wire/message_stream.ts";
+import type { FromAgent, ToAgent } from "../wire/messages.ts";
+import { MessageError } from "./session.ts";
+
+/** What a runner on another machine is started with. */
+export interface RunnerOrder {
+  readonly slave: number;
+  readonly launch: number;
+  readonly command: readonly string[];
+  /** What becomes of its output: a file's absolute path, `inherit` or `null`. */
+  readonly target: string;
+  /** Takes its output, if that is sent here, and its last lines. */
+  readonly output: OutputSink;
+}
+
+/** What is told of an agent. */
+export interface AgentLinkEvents {
+  /** The scheduler is about to end the slaves of the agent. */
+  leaving(reason: string): void;
+}
+
+interface StartedRunner {
+  readonly order: RunnerOrder;
+  readonly end: PromiseWithResolvers<ProcessEnd>;
+}
+
+/** The master's end of the control connection to an agent. */
+export class AgentLink implements Disposable {
+  readonly #stream: MessageStream<FromAgent>;
+  readonly #events: AgentLinkEvents;
+  readonly #runners = new Map<number, StartedRunner>();
+  #closeReason: string | undefined;
+  /** When the agent was last heard of, in milliseconds of `performance.now()`. */
+  heardAt: number = performance.now();
+  /** Resolves, when the connection has ended, with the reason. */
+  readonly ended: Promise<string>;
+
+  /** @param stream A connection whose agent has proved itself and waits for its welcome. */
+  constructor(
+    stream: MessageStream<FromAgent>,
+    configuration: Omit<ToAgent & { type: "configure" }, "type">,
+    events: AgentLinkEvents,
+  ) {
+    this.#stream = stream;
+    this.#events = events;
+    stream.postMessage({ type: "welcome" });
+    stream.flush();
+    this.#post({ type: "configure", ...configuration });
+    this.ended = this.#readAll();
+  }
+
+  /** Whether the connection has ended. */
+  get isEnded(): boolean {
+    return this.#closeReason !== undefined;
+  }
+
+  /** Has a runner started. */
+  start(order: RunnerOrder): SlaveProcess {
+    const { slave, launch, command, target } = order;
+    const end = Promise.withResolvers<ProcessEnd>();
+    this.#runners.set(slave, { order, end });
+    if (this.isEnded) this.#loseRunners();
+    else this.#post({ type: "start", slave, launch, command, output: target });
+    return {
+      name: `runner ${slave}.${launch}`,
+      ended: end.promise,
+      kill: () => this.#post({ type: "kill", slave }),
+    };
+  }
+
+  /** Says that the master lives. */
+  beat(): void {
+    this.#post({ type: "alive" });
+  }
+
+  /** Closes the connection: the agent ends, and its runners with it. */
+  close(reason: string): void {
+    this.#closeReason ??= reason;
+    this.#stream[Symbol.dispose]();
+  }
+
+  /** Closes the connection. */
+  [Symbol.dispose](): void {
+    this.close("the manager was closed");
+  }
+
+  #post(message: ToAgent): void {
+    this.#stream.postMessage(message);
+    this.#stream.flush();
+  }
+
+  async #readAll(): Promise<string> {
+    try {
+      for (;;) {
+        const batch = await this.#stream.receive();
+        if (batch === undefined) break;
+        this.heardAt = performance.now();
+        for (const message of batch.messages) {
+          this.#handle(message, () => batch.buffers.take());
+        }
+      }
+      this.#closeReason ??= "the connection to its agent has ended";
+    } catch (error) {
+      this.#closeReason ??= error instanceof Error ? error.message : String(error);
+    }
+    this.#stream[Symbol.dispose]();
+    this.#loseRunners();
+    return this.#closeReason;
+  }
+
+  #handle(message: FromAgent, nextBuffer: () => Uint8Array): void {
+    switch (message.type) {
+      case "ended":
+        this.#endRunner(message);
+        break;
+      case "printed":
+        this.#runners.get(message.slave)?.order.output.write(nextBuffer());
+        break;
+      case "leaving":
+        this.#events.leaving(message.reason);
+        break;
+      case "alive":
+        break;
+      default:
+        message satisfies never;
+        throw new MessageError("The agent sent a message that is none");
+    }
+  }
+
+  #endRunner({ slave, launch, code, signal, tail }: FromAgent & { type: "ended" }): void {
+    const runner = this.#runners.get(slave);
+    if (runner?.order.launch !== launch) return;
+    this.#runners.delete(slave);
+    const { output } = runner.order;
+    // What is sent here has passed through the sink already.
+    if (output.target !== "inherit") output.write(new TextEncoder().encode(tail));
+    runner.end.resolve({ code: code ?? CANNOT_START, signal });
+  }
+
+  #loseRunners(): void {
+    for (const { end } of this.#runners.values()) end.resolve({ code: UNKNOWN_CODE, signal: null });
+    this.#runners.clear();
+  }
+}
+
+/** What a shell exits with when a command cannot be started. */
+const CANNOT_START = 127;
+/** Nobody is left to say how it ended. */
+const UNKNOWN_CODE = -1;

@@ -1,0 +1,193 @@
+/**
+ * The agent: on another machine than the master's, it starts the runners, kills them when told, and says that they
+ * live, which a runner that computes for an hour cannot say itself. When the master is gone it ends, and they with it.
+ *
+ * @module
+ */
+
+import { type SlaveProcess, spawnSlave } from "../launch/command.ts";
+import { openOutputSink, OutputSink } from "../launch/output_sink.ts";
+import type { ConnectionInfo } from "../wire/handshake.ts";
+import type { MessageStream } from "../wire/message_stream.ts";
+import type { FromAgent, ToAgent } from "../wire/messages.ts";
+
+/** How long the master may take to configure a new agent, ms. */
+const CONFIGURE_TIMEOUT_MS = 60_000;
+
+/** The part of its time limit before the end at which an agent takes leave: a running task has that long to end. */
+const LEAVE_BEFORE = 0.1;
+
+/** A runner as its agent sees it. */
+interface Runner {
+  readonly launch: number;
+  readonly process: SlaveProcess;
+}
+
+/** Why an agent has ended. */
+export type AgentEnd = "closed" | "silence" | "time limit";
+
+/** Does what the master says over one connection. */
+export class Agent {
+  readonly #stream: MessageStream<ToAgent>;
+  readonly #info: ConnectionInfo;
+  readonly #runners = new Map<number, Runner>();
+  readonly #sinks = new Map<number, OutputSink>();
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #end = Promise.withResolvers<AgentEnd>();
+  #timeoutMs = CONFIGURE_TIMEOUT_MS;
+  #heardAt = performance.now();
+  #beatAt = performance.now();
+
+  /**
+   * @param stream The connection to the master, welcomed.
+   * @param info What the agent was told of the master; runners are told the same.
+   */
+  constructor(stream: MessageStream<ToAgent>, info: ConnectionInfo) {
+    this.#stream = stream;
+    this.#info = info;
+  }
+
+  /** Serves until the master is gone; then no runner is left. */
+  async serve(): Promise<AgentEnd> {
+    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+      Deno.addSignalListener(signal, () => this.#leave(`Grid Engine sent ${signal}`));
+    }
+    this.#read().then(() => this.#end.resolve("closed"), this.#end.reject);
+    try {
+      return await this.#end.promise;
+    } finally {
+      for (const timer of this.#timers) clearInterval(timer);
+      this.#stream[Symbol.dispose]();
+      for (const { process } of this.#runners.values()) process.kill();
+      await Promise.all(this.#runners.values().map(({ process }) => process.ended));
+      for (const sink of this.#sinks.values()) await sink[Symbol.asyncDispose]();
+    }
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const batch = await this.#stream.receive();
+      if (batch === undefined) return;
+      this.#heardAt = performance.now();
+      for (const message of batch.messages) this.#handle(message);
+      this.#stream.flush();
+    }
+  }
+
+  #handle(message: ToAgent): void {
+    switch (message.type) {
+      case "configure":
+        this.#configure(message);
+        break;
+      case "start":
+        this.#start(message);
+        break;
+      case "kill":
+        this.#runners.get(message.slave)?.process.kill();
+        break;
+      case "alive":
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #configure(
+    { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs }: ToAgent & { type: "configure" },
+  ): void {
+    this.#timeoutMs = heartbeatTimeoutMs;
+    this.#timers.push(setInterval(() => this.#beat(heartbeatIntervalMs), heartbeatIntervalMs));
+    if (timeLimitMs === null) return;
+    const leftMs = timeLimitMs - performance.now();
+    // Between tasks if possible, and in any case before the scheduler does it.
+    const leave = () => this.#leave(`the time limit of ${timeLimitMs} ms is near`);
+    this.#timers.push(setTimeout(leave, Math.max(0, leftMs - timeLimitMs * LEAVE_BEFORE)));
+    this.#timers.push(setTimeout(() => this.#end.resolve("time limit"), Math.max(0, leftMs)));
+  }
+
+  #beat(intervalMs: number): void {
+    const now = performance.now();
+    const silenceMs = now - this.#heardAt;
+    // One that was stopped itself must first read what came meanwhile.
+    const isAwake = now - this.#beatAt < 2 * intervalMs;
+    this.#beatAt = now;
+    if (isAwake && silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
+    const runners = this.#runners.entries().map(([slave, { process }]) => ({
+      slave,
+      ...usage(process.pid),
+    }));
+    this.#post({ type: "alive", runners: [...runners] });
+  }
+
+  #start({ slave, launch, command, output }: ToAgent & { type: "start" }): void {
+    try {
+      const sink = this.#sinkOf(slave, output);
+      sink.clearTail();
+      const connection = JSON.stringify({ ...this.#info, role: "runner", slave, launch });
+      const process = spawnSlave(command, { number: slave, command, connection, output: sink });
+      this.#runners.set(slave, { launch, process });
+      process.ended.then(({ code, signal }) => {
+        this.#runners.delete(slave);
+        this.#post({ type: "ended", slave, launch, code, signal, tail: sink.tail });
+      });
+    } catch (error) {
+      const tail = error instanceof Error ? error.message : String(error);
+      this.#post({ type: "ended", slave, launch, code: null, signal: null, tail });
+    }
+  }
+
+  #sinkOf(slave: number, output: string): OutputSink {
+    let sink = this.#sinks.get(slave);
+    if (sink === undefined) {
+      sink = output === "inherit"
+        ? new PrintedSink(this.#stream, slave)
+        : openOutputSink(output, slave, true);
+      this.#sinks.set(slave, sink);
+    }
+    return sink;
+  }
+
+  #leave(reason: string): void {
+    this.#post({ type: "leaving", reason });
+  }
+
+  #post(message: FromAgent): void {
+    this.#stream.postMessage(message);
+    this.#stream.flush();
+  }
+}
+
+/** Sends what a runner prints to the master. */
+class PrintedSink extends OutputSink {
+  override readonly target = "inherit";
+  readonly #stream: MessageStream<ToAgent>;
+  readonly #slave: number;
+
+  constructor(stream: MessageStream<ToAgent>, slave: number) {
+    super();
+    this.#stream = stream;
+    this.#slave = slave;
+  }
+
+  protected override async take(bytes: Uint8Array): Promise<void> {
+    const message: FromAgent = { type: "printed", slave: this.#slave };
+    this.#stream.post(JSON.stringify(message), [bytes]);
+    await this.#stream.flushed();
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** What a process uses, where `/proc` tells. */
+function usage(pid: number | undefined): { memoryBytes: number | null; cpuMs: number | null } {
+  try {
+    // See proc_pid_stat(5): after the name in parentheses, field 3 comes first. Ticks are 10 ms, pages 4 KiB, on Linux.
+    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
+    const ticks = Number(fields[14 - 3]) + Number(fields[15 - 3]);
+    return { memoryBytes: Number(fields[24 - 3]) * 4096, cpuMs: ticks * 10 };
+  } catch {
+    return { memoryBytes: null, cpuMs: null };
+  }
+}
