@@ -9,10 +9,12 @@ import type { LaunchOrder } from "./slave.ts";
 
 /** How a process ended. */
 export interface ProcessEnd {
-  /** Its exit code; 128 and the signal's number if a signal ended it. */
-  readonly code: number;
+  /** Its exit code; 128 and the signal's number if a signal ended it; `null` if nobody knows. */
+  readonly code: number | null;
   /** The signal that ended it. */
   readonly signal: string | null;
+  /** What else is known of its end, such as what a scheduler says of it. */
+  readonly reason?: string;
 }
 
 /** The process of a slave. */
@@ -21,6 +23,10 @@ export interface SlaveProcess {
   readonly name: string;
   /** Its id on this machine, if it has one. */
   readonly pid?: number;
+  /** Resolves when the process runs, if a scheduler may keep it waiting. */
+  readonly started?: Promise<void>;
+  /** After how many milliseconds since its start a scheduler ends it, if that is known. */
+  readonly timeLimitMs?: number;
   /** Resolves when the process has ended and all that it printed has been taken. */
   readonly ended: Promise<ProcessEnd>;
   /** Ends the process at once. Does nothing if it has ended. */

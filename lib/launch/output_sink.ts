@@ -123,9 +123,14 @@ class InheritSink extends OutputSink {
   }
 }
 
-/** Drops the output, but for the last lines. */
-class NullSink extends OutputSink {
-  override readonly target = "null";
+/** Keeps the last lines alone: of output that is dropped, or that goes to its target elsewhere. */
+class TailSink extends OutputSink {
+  override readonly target: string;
+
+  constructor(target: string) {
+    super();
+    this.target = target;
+  }
 
   protected override take(): Promise<void> {
     return Promise.resolve();
@@ -146,6 +151,28 @@ class NullSink extends OutputSink {
  */
 export function openOutputSink(output: string, slave: number, isAppended = false): OutputSink {
   if (output === "inherit") return new InheritSink(slave);
-  if (output === "null") return new NullSink();
+  if (output === "null") return new TailSink("null");
   return new FileSink(output.replaceAll("%d", String(slave)), isAppended);
+}
+
+/**
+ * Opens the output of a slave whose agent writes it, on another machine with the same files.
+ *
+ * @param output As for {@linkcode openOutputSink}. A file is made, empty, to be found there.
+ * @param slave Number of the slave.
+ * @param folder Absolute path of the folder that a relative file name is meant for.
+ * @returns A sink whose target is the file's absolute path.
+ * @throws {Error} If the file cannot be written.
+ */
+export async function openRemoteOutputSink(
+  output: string,
+  slave: number,
+  folder: string,
+): Promise<OutputSink> {
+  if (output === "inherit") return new InheritSink(slave);
+  if (output === "null") return new TailSink("null");
+  const name = output.replaceAll("%d", String(slave));
+  const path = name.startsWith("/") ? name : `${folder}/${name}`;
+  await using _file = new FileSink(path, false);
+  return new TailSink(path);
 }

@@ -7,13 +7,27 @@ export interface LaunchOrder {
   readonly number: number;
   /**
    * Program and arguments that run the slave: `deno run … slave.ts`. It has to be given {@linkcode LaunchOrder.connection}
-   * on its standard input, and then the end of input.
+   * on its standard input and then the end of input, or as a file: `--connection FILE NUMBER` behind the command.
    */
   readonly command: readonly string[];
   /** Where the master is and how to prove oneself, as one line. Secret: not for command lines, logs or environments. */
   readonly connection: string;
-  /** Takes what the slave prints. */
+  /** Takes what the process prints. */
   readonly output: OutputSink;
+  /** What launches of one manager share. */
+  readonly services: LaunchServices;
+}
+
+/** What launches of one manager share. */
+export interface LaunchServices {
+  /** Gets the only object of a class, making it at first; it is disposed of when the manager closes. */
+  get<Service extends AsyncDisposable>(
+    serviceClass: new (services: LaunchServices) => Service,
+  ): Service;
+  /** Tells the user something, once. */
+  tell(message: string): void;
+  /** Tells that a slave waits in a scheduler's queue. */
+  queued(slave: number, process: string): void;
 }
 
 /**
@@ -49,6 +63,11 @@ export abstract class Slave {
    * @throws {Error} If it cannot be started: the slave is then lost.
    */
   abstract launch(order: LaunchOrder): SlaveProcess | Promise<SlaveProcess>;
+
+  /** Called when the manager closes, after the process was told to end: what is left of it is to be ended. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 
   /**
    * Starts a program on this machine that runs the slave or, like `ssh`, passes its input on to one.

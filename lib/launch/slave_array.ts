@@ -10,18 +10,23 @@ export abstract class SlaveArray {
   /** What slaves of this kind are called in messages; the number follows. */
   abstract readonly kind: string;
 
-  /** Whether the processes run on other machines than the master. */
-  abstract readonly isRemote: boolean;
-
   /** How many slaves there are, at least 1. */
   abstract readonly count: number;
+
+  /** Whether the slave at an index below {@linkcode SlaveArray.count} runs on another machine than the master. */
+  abstract isRemoteAt(index: number): boolean;
 
   /**
    * Starts the processes.
    *
    * @param orders One for each slave to be started: all of them at first, later those that are to be replaced.
-   * @returns The processes, in the order of the orders.
+   * @returns The processes, in the order of the orders. Slaves that share a process, an agent, are given the same object.
    * @throws {Error} If they cannot be started: the slaves are then lost.
    */
   abstract launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]>;
+
+  /** Called when the manager closes, after the processes were told to end: what is left of them is to be ended. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }

@@ -140,12 +140,10 @@ export class AgentLink implements Disposable {
   }
 
   #loseRunners(): void {
-    for (const { end } of this.#runners.values()) end.resolve({ code: UNKNOWN_CODE, signal: null });
+    for (const { end } of this.#runners.values()) end.resolve({ code: null, signal: null });
     this.#runners.clear();
   }
 }
 
 /** What a shell exits with when a command cannot be started. */
 const CANNOT_START = 127;
-/** Nobody is left to say how it ended. */
-const UNKNOWN_CODE = -1;

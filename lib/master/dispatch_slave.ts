@@ -22,6 +22,8 @@ export interface ServingState {
   lastNewsMs: number;
   /** What was behind its running task has been given to others; whether it started any of it is not known yet. */
   isRecalled: boolean;
+  /** It is about to be ended by others: it finishes the task that it runs, and gets no more. */
+  isLeaving: boolean;
   /** Number of the task in which it said it would exit. */
   exitingIn: number | undefined;
   /** The task last known to run. */
@@ -55,6 +57,7 @@ export class DispatchSlave {
       depth: Infinity,
       lastNewsMs: nowMs,
       isRecalled: false,
+      isLeaving: false,
       exitingIn: undefined,
       startedTask: undefined,
       timedTask: undefined,

@@ -43,6 +43,8 @@ export interface DispatcherActions {
   recall(slave: DispatchSlave): void;
   /** End the process of a slave and start it anew. */
   restart(slave: DispatchSlave, reason: string): void;
+  /** End the process of a slave that was said to leave, and has no task any more. */
+  dismiss(slave: DispatchSlave): void;
   /** Hand an outcome to the reader of the context. */
   deliver(context: DispatchContext, outcome: Outcome): void;
   /** Add up to `count` tasks from the context's source, soon. */
@@ -153,6 +155,14 @@ export class Dispatcher {
     for (const context of this.#contexts) context.barred.delete(slave);
     if (!this.hasSlaves) this.#actions.strand();
     return "lost";
+  }
+
+  /** A slave is about to be ended by others: it is to finish the task that it runs, and gets no more. */
+  slaveLeaving(slave: DispatchSlave): void {
+    if (slave.state.state !== "serving" || slave.state.isLeaving) return;
+    slave.state.isLeaving = true;
+    this.#recall(slave, slave.state);
+    if (slave.state.sent.size === 0) this.#actions.dismiss(slave);
   }
 
   /** A context has been made. */
@@ -366,7 +376,7 @@ export class Dispatcher {
   #takeTasks(slave: DispatchSlave, serving: ServingState, context: DispatchContext): Task[] {
     const tasks: Task[] = [];
     const first = context.waiting.peek();
-    if (first === undefined || serving.isRecalled || context.barred.has(slave)) return tasks;
+    if (first === undefined || !takesTasks(serving) || context.barred.has(slave)) return tasks;
     const isSuspect = this.#suspects.has(first);
     const depth = isSuspect || !this.#isReady(serving, context) ? 1 : this.#pace.depth(first.code);
     const { sendable } = context;
@@ -398,7 +408,8 @@ export class Dispatcher {
     this.#laden.delete(slave);
     this.#sortSlave(slave, serving);
     // It is looked at once, whatever it has: others may wait for what it has room for.
-    if (!serving.isRecalled) this.#hungry.add(slave);
+    if (takesTasks(serving)) this.#hungry.add(slave);
+    if (serving.isLeaving && serving.sent.size === 0) this.#actions.dismiss(slave);
   }
 
   /** Sets the deadline of the running task, if it is a new one. Time does not run before startup has finished. */
@@ -422,11 +433,12 @@ export class Dispatcher {
   }
 
   /** Puts a slave into the sets that it belongs to. */
-  #sortSlave(slave: DispatchSlave, { sent, depth, isRecalled }: ServingState): void {
-    const isIdle = sent.size === 0 && !isRecalled;
+  #sortSlave(slave: DispatchSlave, serving: ServingState): void {
+    const { sent, depth } = serving;
+    const isIdle = sent.size === 0 && takesTasks(serving);
     put(slave, this.#idle, isIdle);
     // One that found no room for what waits is looked at again when it has news.
-    const isHungry = sent.size * HUNGRY_FRACTION < depth && !isRecalled &&
+    const isHungry = sent.size * HUNGRY_FRACTION < depth && takesTasks(serving) &&
       this.#sendable.size === 0;
     put(slave, this.#hungry, isIdle || isHungry);
     put(slave, this.#laden, sent.size > 1);
@@ -596,6 +608,10 @@ export class Dispatcher {
     this.#attempts.delete(task);
     return 1 + (attempts?.length ?? 0);
   }
+}
+
+function takesTasks({ isRecalled, isLeaving }: ServingState): boolean {
+  return !isRecalled && !isLeaving;
 }
 
 function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {

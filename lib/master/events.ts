@@ -5,6 +5,8 @@ import type { Task } from "../task.ts";
 export type ManagerEvent =
   & { readonly timeMs: number }
   & (
+    /** A slave waits for a scheduler to start it. */
+    | { readonly type: "slave-queued"; readonly slave: SlaveIdentity; readonly process: string }
     /** The process of a slave has been started, for the first time or again. */
     | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
     /** A slave has connected, and takes tasks from now on. */
@@ -59,6 +61,7 @@ export function printWarning(event: ManagerEvent): void {
     case "warning":
       console.error(`parallel: ${event.message}`);
       break;
+    case "slave-queued":
     case "slave-started":
     case "slave-connected":
     case "slave-ended":

@@ -1,40 +1,38 @@
 /**
  * The slaves of a manager: launches them, knows which process is whose, and replaces or gives up those that end.
  *
+ * A slave on this machine is a process. One on another machine has an agent there, brought by a job of a scheduler or
+ * the like, that starts and watches its process for the fleet: see `lib/slave/agent.ts`.
+ *
  * @module
  */
 
-import { NetworkError } from "../errors.ts";
+import { NetworkError, NoMoreSlavesError, type ParallelError } from "../errors.ts";
 import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
-import { openOutputSink } from "../launch/output_sink.ts";
-import { type LaunchOrder, Slave } from "../launch/slave.ts";
+import { openOutputSink, openRemoteOutputSink } from "../launch/output_sink.ts";
+import { type LaunchOrder, type LaunchServices, Slave } from "../launch/slave.ts";
 import type { SlaveArray } from "../launch/slave_array.ts";
 import { Watchdog } from "../launch/watchdog.ts";
-import {
-  type ConnectionInfo,
-  type Hello,
-  hostAndPort,
-  importSecret,
-  newSecret,
-} from "../wire/handshake.ts";
+import { type Hello, importSecret, newSecret } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
-import type { ToMaster } from "../wire/messages.ts";
+import type { FromAgent, ToMaster } from "../wire/messages.ts";
+import { AgentLink } from "./agent_link.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { type Endpoint, Endpoints } from "./endpoints.ts";
 import type { ManagerEventBody } from "./events.ts";
-import { permissionFlags } from "./permissions.ts";
-import { Reception } from "./reception.ts";
 import { Session } from "./session.ts";
 import type { ManagerSettings } from "./settings.ts";
+import { agentCommand, connectionLine, describeCommand, runnerCommand } from "./slave_command.ts";
 import { SlaveSlot } from "./slave_slot.ts";
 
-const SLAVE_PROGRAM = new URL("../../slave.ts", import.meta.url).href;
-const LOOPBACK = "127.0.0.1";
 /** How long an idle slave may take to end by itself when its connection is closed. */
 const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
+/** How long to wait for a scheduler to say what became of a job whose agent has gone. */
+const EXPLANATION_MS = 5000;
 
 /** What a fleet needs of its manager. */
 export interface FleetOptions {
@@ -52,64 +50,64 @@ export interface FleetOptions {
 export class Fleet implements AsyncDisposable {
   readonly #options: FleetOptions;
   readonly #secret = newSecret();
-  readonly #key = importSecret(this.#secret);
   readonly #slots: SlaveSlot[] = [];
   readonly #bySlave = new Map<DispatchSlave, SlaveSlot>();
-  readonly #sources = new Map<SlaveSlot, Slave | SlaveArray>();
-  #waiting: { source: Slave | SlaveArray; slots: SlaveSlot[] }[] = [];
+  #waiting: SlaveSlot[][] = [];
+  /** Promises that must end before the fleet has ended. None of them fails. */
   readonly #watches = new Set<Promise<void>>();
-  #reception: Reception | undefined;
+  readonly #endpoints: Endpoints;
+  readonly #links = new Set<AgentLink>();
+  readonly #services = new Map<unknown, AsyncDisposable>();
+  readonly #launchServices: LaunchServices;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
   #watchdog: Watchdog | undefined;
+  #networkFault: NetworkError | undefined;
   #isClosing = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#endpoints = new Endpoints({
+      settings: options.settings,
+      key: importSecret(this.#secret),
+      admit: (hello, stream) => this.#admit(hello, stream),
+      warn: (message) => options.emit({ type: "warning", message }),
+    });
+    this.#launchServices = {
+      get: (serviceClass) => this.#service(serviceClass),
+      tell: (message) => options.emit({ type: "warning", message }),
+      queued: (slave, process) => {
+        options.emit({ type: "slave-queued", slave: this.#slots[slave].slave.identity, process });
+      },
+    };
   }
 
   /** Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them. */
   add(source: Slave | SlaveArray): void {
-    if (source.isRemote) {
-      throw new TypeError(
-        `Cannot add a ${source.kind}: slaves on other machines are not supported yet`,
-      );
-    }
     const count = source instanceof Slave ? 1 : source.count;
     const slots: SlaveSlot[] = [];
     for (let i = 0; i < count; i++) {
       const number = this.#slots.length;
-      const slot = new SlaveSlot(
-        new DispatchSlave({ number, name: `${source.kind} ${number}`, host: "" }),
-      );
+      const name = `${source.kind} ${number}`;
+      const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(i);
+      const slot = new SlaveSlot(new DispatchSlave({ number, name, host: "" }), source, isRemote);
       this.#slots.push(slot);
       this.#bySlave.set(slot.slave, slot);
-      this.#sources.set(slot, source);
       this.#options.dispatcher.addSlave(slot.slave);
       slots.push(slot);
     }
-    this.#waiting.push({ source, slots });
+    this.#waiting.push(slots);
   }
 
-  /**
-   * Starts the slaves that have been added and not been started.
-   *
-   * @throws {NetworkError} If there is no address to listen on.
-   */
+  /** Starts the slaves that have been added and not been started. */
   launch(): void {
-    if (this.#waiting.length === 0) return;
-    this.#reception ??= this.#listen();
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { source, slots } of waiting) this.#watch(this.#launchAll(source, slots));
+    for (const slots of waiting) this.#watch(this.#launchAll(slots));
   }
 
   /** The connection to a slave that serves. */
   sessionOf(slave: DispatchSlave): Session | undefined {
     return this.#bySlave.get(slave)?.session;
-  }
-
-  /** Tells the slaves that a context has no more tasks. */
-  forget(context: DispatchContext): void {
-    for (const { session } of this.#slots) session?.forget(context);
   }
 
   /** Ends the process of a slave and starts it anew. */
@@ -120,98 +118,146 @@ export class Fleet implements AsyncDisposable {
     slot.process?.kill();
   }
 
-  /** Why no slave is left, in words. */
-  describeLosses(): string {
-    const lost = this.#slots.filter(({ slave }) => slave.state.state === "lost");
-    const last = lost.at(-1)?.slave;
+  /** Ends the process of a slave that takes leave and has no task any more. */
+  dismiss(slave: DispatchSlave): void {
+    this.#bySlave.get(slave)?.session?.[Symbol.dispose]();
+  }
+
+  /** Why no slave is left. */
+  explainLosses(): ParallelError {
+    if (this.#networkFault !== undefined) return this.#networkFault;
+    const lost = this.#slots.map(({ slave }) => slave).filter(({ state }) =>
+      state.state === "lost"
+    );
+    const last = lost.at(-1);
     if (last?.state.state !== "lost") {
-      return "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())";
+      return new NoMoreSlavesError(
+        "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())",
+      );
     }
     const which = lost.length === 1
       ? "the only slave is lost"
       : `all ${lost.length} slaves are lost`;
-    return `Cannot run tasks: ${which} (last: ${last.identity.name}, ${last.state.reason}). ` +
-      "Look into their output, or add slaves with Manager.addSlave()";
+    return new NoMoreSlavesError(
+      `Cannot run tasks: ${which} (last: ${last.identity.name}, ${last.state.reason}). ` +
+        "Look into their output, or add slaves with Manager.addSlave()",
+    );
   }
 
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
-    this.#reception?.[Symbol.dispose]();
+    clearInterval(this.#heartbeat);
+    this.#endpoints[Symbol.dispose]();
     await Promise.all(this.#slots.map((slot) => this.#end(slot)));
+    for (const link of this.#links) link[Symbol.dispose]();
+    await Promise.all(
+      [...new Set(this.#slots.map(({ source }) => source))].map((source) => source.close()),
+    );
     while (this.#watches.size > 0) await Promise.all(this.#watches);
+    for (const service of this.#services.values()) await service[Symbol.asyncDispose]();
     await this.#watchdog?.[Symbol.asyncDispose]();
     for (const { output } of this.#slots) await output?.[Symbol.asyncDispose]();
   }
 
-  #listen(): Reception {
-    const { settings, emit } = this.#options;
-    const hostname = settings.host ?? LOOPBACK;
-    try {
-      return new Reception({
-        hostname,
-        port: settings.port,
-        key: this.#key,
-        admit: (hello, stream) => this.#admit(hello, stream as MessageStream<ToMaster>),
-        warn: (message) => emit({ type: "warning", message }),
-      });
-    } catch (cause) {
-      throw new NetworkError(listenFailure(hostname, settings.port, cause), { cause });
+  #service<Service extends AsyncDisposable>(
+    serviceClass: new (services: LaunchServices) => Service,
+  ): Service {
+    let service = this.#services.get(serviceClass);
+    if (service === undefined) {
+      this.#services.set(serviceClass, service = new serviceClass(this.#launchServices));
     }
+    return service as Service;
   }
 
-  async #launchAll(source: Slave | SlaveArray, slots: readonly SlaveSlot[]): Promise<void> {
+  /** Starts the slaves of one source: the processes themselves, or what brings their agents. */
+  async #launchAll(slots: readonly SlaveSlot[]): Promise<void> {
     try {
-      const orders = slots.map((slot) => this.#order(slot));
+      const orders: LaunchOrder[] = [];
+      for (const slot of slots) orders.push(await this.#order(slot));
+      const { source } = slots[0];
       const processes = source instanceof Slave
         ? [await source.launch(orders[0])]
         : await source.launch(orders);
-      for (let i = 0; i < slots.length; i++) this.#started(slots[i], processes[i]);
+      for (let i = 0; i < slots.length; i++) {
+        if (slots[i].isRemote) this.#queued(slots[i], processes[i]);
+        else this.#started(slots[i], processes[i]);
+      }
     } catch (error) {
+      if (error instanceof NetworkError) this.#networkFault = error;
       const reason = error instanceof Error ? error.message : String(error);
       for (const slot of slots) this.#died(slot, reason, true);
     }
   }
 
-  #order(slot: SlaveSlot): LaunchOrder {
+  async #order(slot: SlaveSlot): Promise<LaunchOrder> {
     const { settings } = this.#options;
-    slot.output ??= openOutputSink(settings.output, slot.number);
-    slot.output.clearTail();
     slot.state = { state: "launching" };
+    const { isRemote, number } = slot;
+    const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
+    this.#networkFault = undefined;
+    slot.endpoint = endpoint;
+    slot.output ??= isRemote
+      ? await openRemoteOutputSink(settings.output, number, Deno.cwd())
+      : openOutputSink(settings.output, number);
+    slot.output.clearTail();
     slot.replacement = undefined;
-    const info: ConnectionInfo = {
-      hosts: [settings.host ?? LOOPBACK],
-      port: this.#reception!.port,
-      secret: this.#secret,
-      role: "runner",
-      slave: slot.number,
-      launch: slot.launches++,
-    };
+    const identity = { secret: this.#secret, slave: number, launch: slot.launches };
+    if (!isRemote) slot.launches++;
     return {
-      number: slot.number,
-      command: this.#command(info),
-      connection: JSON.stringify(info) + "\n",
+      number,
+      command: isRemote ? agentCommand(settings) : this.#runnerCommand(endpoint),
+      connection: connectionLine(endpoint, { ...identity, role: isRemote ? "agent" : "runner" }),
       output: slot.output,
+      services: this.#launchServices,
     };
   }
 
-  #command({ hosts, port }: ConnectionInfo): string[] {
-    const { settings, modules } = this.#options;
-    const master = hosts.map((host) => hostAndPort(host, port));
-    return [
-      ...settings.deno,
-      "run",
-      "--quiet",
-      ...(settings.config === undefined ? ["--no-config"] : ["--config", settings.config]),
-      ...permissionFlags(settings.permissions, { master, program: SLAVE_PROGRAM, modules }),
-      SLAVE_PROGRAM,
-    ];
+  #runnerCommand(endpoint: Endpoint): string[] {
+    return runnerCommand(this.#options.settings, endpoint, this.#options.modules);
+  }
+
+  /** What brings the agent of a slave has been submitted. */
+  #queued(slot: SlaveSlot, job: SlaveProcess): void {
+    slot.state = { state: "queued" };
+    slot.job = job;
+    slot.slave.identity = {
+      ...slot.slave.identity,
+      name: `${slot.source.kind} ${slot.number}, ${job.name}`,
+    };
+    this.#options.emit({ type: "slave-queued", slave: slot.slave.identity, process: job.name });
+    this.#watch(this.#watchJob(slot, job));
+    if (this.#isClosing) job.kill();
+  }
+
+  async #watchJob(slot: SlaveSlot, job: SlaveProcess): Promise<void> {
+    const { settings } = this.#options;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    (job.started ?? Promise.resolve()).then(() => {
+      if (slot.state.state !== "queued" || this.#isClosing) return;
+      timer = setTimeout(() => job.kill(), settings.connectTimeoutMs);
+      Deno.unrefTimer(timer as unknown as number);
+    });
+    const end = await job.ended;
+    clearTimeout(timer);
+    if (slot.state.state === "queued") {
+      this.#died(slot, this.#describeEnd(slot, false, end, undefined), true);
+    }
+  }
+
+  /** Has the agent of a slave start its process. */
+  #startRunner(slot: SlaveSlot, agent: AgentLink): void {
+    const output = slot.output!;
+    const order = { slave: slot.number, launch: slot.launches++, target: output.target, output };
+    output.clearTail();
+    slot.replacement = undefined;
+    this.#started(slot, agent.start({ ...order, command: this.#runnerCommand(slot.endpoint!) }));
   }
 
   #started(slot: SlaveSlot, process: SlaveProcess): void {
     const { settings, emit } = this.#options;
     const connectTimer = setTimeout(() => process.kill(), settings.connectTimeoutMs);
-    Deno.unrefTimer(connectTimer);
+    Deno.unrefTimer(connectTimer as unknown as number);
     slot.state = { state: "running", process, connectTimer };
     emit({ type: "slave-started", slave: slot.slave.identity, process: process.name });
     this.#watch(this.#watchProcess(slot, process));
@@ -219,15 +265,22 @@ export class Fleet implements AsyncDisposable {
     if (this.#isClosing || slot.replacement !== undefined) process.kill();
   }
 
-  /** Keeps a promise until it is done, so that closing can wait for it. It must not fail. */
   #watch(promise: Promise<void>): void {
     this.#watches.add(promise);
     promise.finally(() => this.#watches.delete(promise));
   }
 
-  #admit(hello: Hello, stream: MessageStream<ToMaster>): string | undefined {
+  #admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
     const slot = this.#slots[hello.slave];
-    if (slot?.state.state !== "running" || hello.launch !== slot.launches - 1) {
+    if (this.#isClosing || slot === undefined) return "The manager is closed, or has no such slave";
+    if (hello.role === "agent") {
+      return this.#admitAgent(slot, hello, stream as MessageStream<FromAgent>);
+    }
+    return this.#admitRunner(slot, hello, stream as MessageStream<ToMaster>);
+  }
+
+  #admitRunner(slot: SlaveSlot, hello: Hello, stream: MessageStream<ToMaster>): string | undefined {
+    if (slot.state.state !== "running" || hello.launch !== slot.launches - 1) {
       return `The manager does not expect slave ${hello.slave}, launch ${hello.launch}`;
     }
     const { process, connectTimer } = slot.state;
@@ -235,7 +288,7 @@ export class Fleet implements AsyncDisposable {
     clearTimeout(connectTimer);
     const session = new Session(stream, { slave: slot.slave, dispatcher, contextOf, onNews });
     slot.state = { state: "connected", process, session, pid: hello.pid };
-    slot.slave.identity = { ...slot.slave.identity, host: hello.host };
+    if (!slot.isRemote) slot.slave.identity = { ...slot.slave.identity, host: hello.host };
     this.#guard(process, hello.pid);
     this.#watch(this.#watchSession(process, session));
     emit({ type: "slave-connected", slave: slot.slave.identity });
@@ -245,16 +298,73 @@ export class Fleet implements AsyncDisposable {
     return undefined;
   }
 
-  /** Has the process killed if the master is. Not for one on another machine, whose id means nothing here. */
+  /** An agent serves all slaves that were launched by one and the same job. */
+  #admitAgent(slot: SlaveSlot, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
+    const { job } = slot;
+    if (slot.state.state !== "queued" || job === undefined) {
+      return `The manager does not expect an agent of slave ${hello.slave}`;
+    }
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
+    const slots = this.#slots.filter((other) =>
+      other.job === job && other.state.state === "queued"
+    );
+    const link = new AgentLink(
+      stream,
+      { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs: job.timeLimitMs ?? null },
+      { leaving: (reason) => slots.forEach((each) => this.#leave(each, reason)) },
+    );
+    this.#links.add(link);
+    this.#heartbeat ??= this.#startHeartbeat();
+    this.#watch(link.ended.then(() => void this.#links.delete(link)));
+    for (const each of slots) {
+      each.agent = link;
+      const { identity } = each.slave;
+      each.slave.identity = {
+        ...identity,
+        name: `${identity.name} on ${hello.host}`,
+        host: hello.host,
+      };
+      this.#startRunner(each, link);
+    }
+    return undefined;
+  }
+
+  #leave(slot: SlaveSlot, reason: string): void {
+    slot.departure = reason;
+    this.#options.dispatcher.slaveLeaving(slot.slave);
+    this.#options.onNews(performance.now());
+  }
+
+  /** Says to all agents that the master lives, and gives up those that say nothing. */
+  #startHeartbeat(): ReturnType<typeof setInterval> {
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
+    let beatAt = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      // A master that was busy itself must first read what came meanwhile.
+      const wasAwake = now - beatAt < 2 * heartbeatIntervalMs;
+      beatAt = now;
+      for (const link of this.#links) {
+        const silenceMs = now - link.heardAt;
+        if (wasAwake && silenceMs > heartbeatTimeoutMs) {
+          link.close(`nothing was heard from its agent for ${Math.round(silenceMs / 1000)} s`);
+        } else {
+          link.beat();
+        }
+      }
+    }, heartbeatIntervalMs);
+    Deno.unrefTimer(timer as unknown as number);
+    return timer;
+  }
+
+  /** Has a process killed if the master is. One on another machine is its agent's to kill. */
   #guard(process: SlaveProcess, pid: number): void {
     if (process.pid === undefined) return;
     try {
       this.#watchdog ??= new Watchdog(this.#options.settings.deno);
     } catch (error) {
-      this.#options.emit({
-        type: "warning",
-        message: `Slaves may outlive the master if it is killed: ${error}`,
-      });
+      const message = `Slaves may outlive the master if it is killed: ${error}`;
+      this.#options.emit({ type: "warning", message });
       return;
     }
     this.#watchdog.add(process.pid);
@@ -270,9 +380,10 @@ export class Fleet implements AsyncDisposable {
 
   /** Waits for the end of a process, and for all that it had sent. */
   async #watchProcess(slot: SlaveSlot, process: SlaveProcess): Promise<void> {
-    const end = await process.ended;
+    let end = await process.ended;
     if (slot.process !== process) return;
     const { state } = slot;
+    const wasConnected = state.state === "connected";
     let fault: Error | undefined;
     if (state.state === "connected") {
       fault = await settleWithin(
@@ -288,10 +399,33 @@ export class Fleet implements AsyncDisposable {
     if (this.#isClosing) {
       slot.state = { state: "ended" };
       this.#options.emit({ type: "slave-ended", slave: slot.slave.identity });
+      return;
+    }
+    if (slot.agent?.isEnded) {
+      end = await this.#explainAgentEnd(slot, slot.agent);
+      this.#died(slot, this.#describeEnd(slot, wasConnected, end, fault), true);
+    } else if (slot.departure !== undefined) {
+      this.#died(slot, slot.departure, true);
     } else if (slot.replacement !== undefined) {
       this.#relaunch(slot, slot.replacement);
     } else {
-      this.#died(slot, this.#describeEnd(slot, state.state === "connected", end, fault), false);
+      this.#died(slot, this.#describeEnd(slot, wasConnected, end, fault), false);
+    }
+  }
+
+  /** An agent has gone: the scheduler knows best why, if it knows soon. */
+  async #explainAgentEnd({ job }: SlaveSlot, agent: AgentLink): Promise<ProcessEnd> {
+    const reason = await agent.ended;
+    const unknown: ProcessEnd = { code: null, signal: null, reason };
+    const timeout = Promise.withResolvers<ProcessEnd>();
+    const timer = setTimeout(() => timeout.resolve(unknown), EXPLANATION_MS);
+    try {
+      const end = await Promise.race([job!.ended, timeout.promise]);
+      return end === unknown
+        ? end
+        : { ...end, reason: `${reason}; ${end.reason ?? `its job ended`}` };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -306,26 +440,29 @@ export class Fleet implements AsyncDisposable {
 
   #relaunch(slot: SlaveSlot, reason: string): void {
     this.#options.emit({ type: "slave-restarted", slave: slot.slave.identity, reason });
-    slot.state = { state: "waiting" };
-    this.#watch(this.#launchAll(this.#sources.get(slot)!, [slot]));
+    slot.state = { state: "launching" };
+    if (slot.agent !== undefined) this.#startRunner(slot, slot.agent);
+    else this.#watch(this.#launchAll([slot]));
   }
 
   /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
   #describeEnd(
     slot: SlaveSlot,
     wasConnected: boolean,
-    { code, signal }: ProcessEnd,
+    end: ProcessEnd,
     fault: Error | undefined,
   ): string {
+    const { settings } = this.#options;
     const { target, tail } = slot.output!;
-    const parts = [`exit code ${code}${signal === null ? "" : ` (${signal})`}`];
-    if (fault !== undefined) parts.unshift(`its connection was closed: ${fault.message}`);
-    if (!wasConnected) {
-      parts.push(
-        `before it connected; the command was ${
-          this.#options.settings.deno.join(" ")
-        } run … ${SLAVE_PROGRAM}`,
-      );
+    const parts: string[] = [];
+    if (fault !== undefined) parts.push(`its connection was closed: ${fault.message}`);
+    if (end.reason !== undefined) parts.push(end.reason);
+    if (end.code !== null) {
+      parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
+    }
+    if (!wasConnected && end.reason === undefined) {
+      const command = slot.isRemote ? agentCommand(settings) : this.#runnerCommand(slot.endpoint!);
+      parts.push(`before it connected; the command was ${describeCommand(command, settings)}`);
     }
     if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
     return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
@@ -334,6 +471,7 @@ export class Fleet implements AsyncDisposable {
   /** Ends the process of one slave, because the manager closes. */
   async #end(slot: SlaveSlot): Promise<void> {
     const { process, session } = slot;
+    if (slot.state.state === "queued") slot.state = { state: "ended" };
     if (process === undefined) return;
     const { state } = slot.slave;
     const isIdle = state.state === "serving" && state.sent.size === 0;
@@ -356,16 +494,4 @@ async function settleWithin<Value>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function listenFailure(hostname: string, port: number, cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const where = `${hostname}:${port}`;
-  if (cause instanceof Deno.errors.NotCapable) {
-    return `Cannot listen for slaves on ${where}: ${message}. Run the master with --allow-net=${hostname}`;
-  }
-  if (cause instanceof Deno.errors.AddrInUse) {
-    return `Cannot listen for slaves on ${where}: the port is in use. Choose another, or leave out the option port to take a free one`;
-  }
-  return `Cannot listen for slaves on ${where}: ${message}. Set the options host and port of the manager to an address of this machine`;
 }

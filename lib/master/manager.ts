@@ -1,4 +1,4 @@
-import { NoMoreSlavesError, ParallelError } from "../errors.ts";
+import { ParallelError } from "../errors.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
@@ -182,6 +182,7 @@ export class Manager implements AsyncDisposable {
       run: (slave, context, tasks) => this.#run(slave, context, tasks),
       recall: (slave) => this.#withSession(slave, (session) => session.recall()),
       restart: (slave, reason) => this.#fleet.restart(slave, reason),
+      dismiss: (slave) => this.#fleet.dismiss(slave),
       deliver: (context, outcome) => this.#deliver(context, outcome),
       pull: (context, count) => this.#pulls.set(context, count),
       retry: (task, { identity }, reason) =>
@@ -234,9 +235,7 @@ export class Manager implements AsyncDisposable {
         "Cannot run tasks: the manager is closed. Read all results before closing it",
       );
     }
-    return this.#dispatcher.hasSlaves
-      ? undefined
-      : new NoMoreSlavesError(this.#fleet.describeLosses());
+    return this.#dispatcher.hasSlaves ? undefined : this.#fleet.explainLosses();
   }
 
   #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void {

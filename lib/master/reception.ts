@@ -1,11 +1,4 @@
-import {
-  HandshakeError,
-  type Hello,
-  refuse,
-  UNPROVED_BYTES,
-  verifySlave,
-} from "../wire/handshake.ts";
-import { FrameError } from "../wire/frames.ts";
+import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
 
 /** How long a connection may take to prove itself. */
@@ -23,6 +16,9 @@ const ACCEPT_PAUSE_MS = 100;
 export interface ReceptionOptions {
   readonly hostname: string;
   readonly port: number;
+  /** Certificate and private key, as PEM, if connections are to be TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** The secret. */
   readonly key: Promise<CryptoKey>;
   /** Takes a slave that has proved itself; returns why not, or nothing after having taken it. */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
@@ -32,7 +28,7 @@ export interface ReceptionOptions {
 
 /** Listens for slaves, and lets in those that prove that they know the secret. */
 export class Reception implements Disposable {
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #options: ReceptionOptions;
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
@@ -45,8 +41,11 @@ export class Reception implements Disposable {
    */
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    const { hostname, port } = options;
-    this.#listener = Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
+    const { hostname, port, tls } = options;
+    const address = { hostname, port, tcpBacklog: BACKLOG };
+    this.#listener = tls === undefined
+      ? Deno.listen(address)
+      : Deno.listenTls({ ...address, ...tls });
     this.#listener.unref();
     this.#acceptAll();
   }
@@ -68,7 +67,8 @@ export class Reception implements Disposable {
       try {
         const connection = await this.#listener.accept();
         connection.unref();
-        connection.setNoDelay(true);
+        // Deno sets it for TLS by itself.
+        if ("setNoDelay" in connection) connection.setNoDelay(true);
         await this.#makeRoom();
         this.#receive(connection);
       } catch (error) {
@@ -98,7 +98,7 @@ export class Reception implements Disposable {
     }
   }
 
-  async #receive(connection: Deno.TcpConn): Promise<void> {
+  async #receive(connection: Deno.Conn): Promise<void> {
     const stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
     if (this.#isClosed) return stream[Symbol.dispose]();
     this.#unproved.set(stream, performance.now());
@@ -114,8 +114,9 @@ export class Reception implements Disposable {
     } catch (error) {
       await stream.flushed();
       stream[Symbol.dispose]();
-      if (!(error instanceof HandshakeError) && !(error instanceof FrameError)) throw error;
-      if (!this.#isClosed) this.#options.warn(`Refused a connection: ${error.message}`);
+      // Whatever a stranger does costs only its connection.
+      const reason = error instanceof Error ? error.message : error;
+      if (!this.#isClosed) this.#options.warn(`Refused a connection: ${reason}`);
     } finally {
       clearTimeout(timer);
       this.#unproved.delete(stream);

@@ -37,6 +37,11 @@ export interface ManagerOptions {
   readonly connectTimeoutMs?: number;
   /** How many slaves may die running one and the same task before it is given up; 3 by default. */
   readonly maxAttempts?: number;
+  /**
+   * Whether connections are encrypted, with certificates made for the run. By default those that leave the machine are;
+   * `true` or `false` forces it for all.
+   */
+  readonly tls?: boolean;
   /** Told each event. The default prints warnings to standard error. */
   readonly onEvent?: (event: ManagerEvent) => void;
 }
@@ -53,6 +58,7 @@ export interface ManagerSettings {
   readonly heartbeatTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxAttempts: number;
+  readonly tls: boolean | undefined;
   readonly onEvent: (event: ManagerEvent) => void;
 }
 
@@ -67,6 +73,7 @@ const KNOWN = [
   "heartbeatTimeoutMs",
   "connectTimeoutMs",
   "maxAttempts",
+  "tls",
   "onEvent",
 ];
 
@@ -81,11 +88,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
-  const { host, output = "slave%d.output", permissions = "inherit", onEvent = printWarning } =
+  const { host, output = "slave%d.output", permissions = "inherit", tls, onEvent = printWarning } =
     options;
   if (host !== undefined) checkText("host", host);
   checkText("output", output);
   checkPermissions(permissions);
+  if (tls !== undefined && typeof tls !== "boolean") throw wrongOption("tls", "true or false", tls);
   if (typeof onEvent !== "function") throw wrongOption("onEvent", "a function", onEvent);
   const settings = {
     deno: denoCommand(options.deno),
@@ -113,6 +121,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
       MAX_TIMER_MS,
     ),
     maxAttempts: wholeNumber("maxAttempts", options.maxAttempts ?? 3, 1, Infinity),
+    tls,
     onEvent,
   };
   if (settings.heartbeatTimeoutMs <= settings.heartbeatIntervalMs) {

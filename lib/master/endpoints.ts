@@ -1,0 +1,110 @@
+import { NetworkError } from "../errors.ts";
+import type { Hello } from "../wire/handshake.ts";
+import type { MessageStream } from "../wire/message_stream.ts";
+import { type Certificates, makeCertificates } from "./certificates.ts";
+import { findMasterAddress, type MasterAddress } from "./master_address.ts";
+import { Reception } from "./reception.ts";
+import type { ManagerSettings } from "./settings.ts";
+
+/** Where slaves of one kind connect to. */
+export interface Endpoint {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  /** The authority to trust, if connections are TLS. */
+  readonly ca?: string;
+}
+
+/** What the endpoints of a manager are made of. */
+export interface EndpointsOptions {
+  readonly settings: ManagerSettings;
+  readonly key: Promise<CryptoKey>;
+  admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
+  warn(message: string): void;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/** The addresses that a manager listens on: one for slaves on this machine, one for those on others. */
+export class Endpoints implements Disposable {
+  readonly #options: EndpointsOptions;
+  readonly #receptions: Reception[] = [];
+  #local: Promise<Endpoint> | undefined;
+  #remote: Promise<Endpoint> | undefined;
+  #isClosed = false;
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The endpoint for slaves on this machine.
+   *
+   * @throws {NetworkError} If the address cannot be listened on; it is tried again the next time.
+   */
+  local(): Promise<Endpoint> {
+    return this.#local ??= this.#open(() => {
+      const { host } = this.#options.settings;
+      // One that other machines connect to as well is not for slaves that need not leave this one.
+      if (host === undefined || this.#remote !== undefined) {
+        return { bind: LOOPBACK, hosts: [LOOPBACK] };
+      }
+      return { bind: host, hosts: [host] };
+    }, false).catch((error) => {
+      this.#local = undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * The endpoint for slaves on other machines.
+   *
+   * @throws {NetworkError} If the address cannot be found or listened on; it is tried again the next time.
+   */
+  remote(): Promise<Endpoint> {
+    return this.#remote ??= this.#open(() => findMasterAddress(this.#options.settings.host), true)
+      .catch((error) => {
+        this.#remote = undefined;
+        throw error;
+      });
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    for (const reception of this.#receptions) reception[Symbol.dispose]();
+  }
+
+  async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
+    const { settings, key, admit, warn } = this.#options;
+    // A port that the user chose is for the connections that have to pass a firewall.
+    const port = !isRemote && this.#remote !== undefined ? 0 : settings.port;
+    let bind = settings.host ?? LOOPBACK;
+    try {
+      const address = findAddress();
+      bind = address.bind;
+      let tls: Certificates | undefined;
+      if (settings.tls ?? isRemote) tls = await makeCertificates(address.hosts);
+      if (this.#isClosed) throw new Error("the manager was closed");
+      const reception = new Reception({ hostname: bind, port, tls, key, admit, warn });
+      this.#receptions.push(reception);
+      return { hosts: address.hosts, port: reception.port, ca: tls?.ca };
+    } catch (cause) {
+      throw new NetworkError(listenFailure(bind, port, cause), { cause });
+    }
+  }
+}
+
+function listenFailure(hostname: string, port: number, cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const what = `Cannot listen for slaves on ${hostname}:${port}`;
+  if (cause instanceof Deno.errors.NotCapable) {
+    const flag = /--allow-sys/.test(message)
+      ? "--allow-sys=hostname,networkInterfaces"
+      : `--allow-net=${hostname}`;
+    return `${what}: ${message}. Run the master with ${flag}`;
+  }
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return `${what}: the port is in use. Choose another, or leave out the option port to take a free one`;
+  }
+  return `${what}: ${message}. Set the options host and port of the manager to an address of this machine`;
+}

@@ -1,0 +1,60 @@
+import type { ConnectionInfo } from "../wire/handshake.ts";
+import { hostAndPort } from "../wire/handshake.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { permissionFlags } from "./permissions.ts";
+import type { ManagerSettings } from "./settings.ts";
+
+const SLAVE_PROGRAM = new URL("../../slave.ts", import.meta.url).href;
+
+/** An agent is this module's own code: it starts processes, writes their output and reads of their use of memory. */
+const AGENT_FLAGS = [
+  "--no-prompt",
+  "--no-config",
+  "--allow-net",
+  "--allow-run",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+];
+
+/**
+ * The command that runs tasks.
+ *
+ * @param modules Modules that tasks are known to come from.
+ */
+export function runnerCommand(
+  settings: ManagerSettings,
+  endpoint: Endpoint,
+  modules: Iterable<string>,
+): string[] {
+  const { deno, config, permissions } = settings;
+  const master = endpoint.hosts.map((host) => hostAndPort(host, endpoint.port));
+  return [
+    ...deno,
+    "run",
+    "--quiet",
+    ...(config === undefined ? ["--no-config"] : ["--config", config]),
+    ...permissionFlags(permissions, { master, program: SLAVE_PROGRAM, modules }),
+    SLAVE_PROGRAM,
+  ];
+}
+
+/** The command that runs an agent. */
+export function agentCommand({ deno }: ManagerSettings): string[] {
+  return [...deno, "run", "--quiet", ...AGENT_FLAGS, SLAVE_PROGRAM];
+}
+
+/** Shortens a command for messages: which program, and what it runs. */
+export function describeCommand(command: readonly string[], { deno }: ManagerSettings): string {
+  return `${deno.join(" ")} run … ${command.at(-1)}`;
+}
+
+/** What a new process is told, as one line. */
+export function connectionLine(
+  endpoint: Endpoint,
+  identity: Pick<ConnectionInfo, "secret" | "role" | "slave" | "launch">,
+): string {
+  const info: ConnectionInfo = { ...endpoint, ...identity };
+  return JSON.stringify(info) + "\n";
+}
