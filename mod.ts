@@ -33,11 +33,12 @@ export {
 } from "./lib/errors.ts";
 export { type Code, type CodeReference, type EncodedArguments, Task } from "./lib/task.ts";
 export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./lib/remote.ts";
-export { type LaunchOrder, Slave } from "./lib/launch/slave.ts";
+export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
+export { type SGEQsubOptions, SGEQsubSlaveArray } from "./lib/launch/sge_qsub_slave_array.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
-export type { OutputSink } from "./lib/launch/output_sink.ts";
+export { OutputSink } from "./lib/launch/output_sink.ts";
 export { type ContextOptions, Manager, type StartupCode } from "./lib/master/manager.ts";
 export {
   Context,

@@ -124,6 +124,44 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
+/** What a program that has ended printed. */
+export interface ProgramOutput {
+  /** Its exit code. */
+  readonly code: number;
+  /** What it printed to standard output. */
+  readonly stdout: string;
+  /** What it printed to standard error. */
+  readonly stderr: string;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param command Program and arguments.
+ * @param timeoutMs After this it is killed.
+ * @param input What it reads on standard input.
+ * @throws {Error} If it cannot be started, or does not end in time.
+ */
+export async function runProgram(
+  command: readonly string[],
+  timeoutMs: number,
+  input = "",
+): Promise<ProgramOutput> {
+  const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
+  let isTooLate = false;
+  const timer = setTimeout(() => {
+    isTooLate = true;
+    kill(child);
+  }, timeoutMs);
+  const [{ code, stdout, stderr }] = await Promise.all([child.output(), feed(child.stdin, input)]);
+  clearTimeout(timer);
+  if (isTooLate) {
+    throw new Error(`${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`);
+  }
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout).trim(), stderr: decoder.decode(stderr).trim() };
+}
+
 /**
  * Starts a program.
  *

@@ -24,10 +24,8 @@ export interface LaunchServices {
   get<Service extends AsyncDisposable>(
     serviceClass: new (services: LaunchServices) => Service,
   ): Service;
-  /** Tells the user something, once. */
+  /** Tells the user something. */
   tell(message: string): void;
-  /** Tells that a slave waits in a scheduler's queue. */
-  queued(slave: number, process: string): void;
 }
 
 /**

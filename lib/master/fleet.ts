@@ -75,9 +75,6 @@ export class Fleet implements AsyncDisposable {
     this.#launchServices = {
       get: (serviceClass) => this.#service(serviceClass),
       tell: (message) => options.emit({ type: "warning", message }),
-      queued: (slave, process) => {
-        options.emit({ type: "slave-queued", slave: this.#slots[slave].slave.identity, process });
-      },
     };
   }
 

@@ -1,0 +1,58 @@
+/**
+ * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with
+ * the connection, and what jobs print before their slaves are there.
+ */
+export class ConnectionFolder implements AsyncDisposable {
+  /** Absolute path of the folder. */
+  readonly path: string;
+  /** Absolute path of the file with the connection, which only its owner may read. */
+  readonly file: string;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.file = `${path}/connection.json`;
+  }
+
+  /**
+   * Makes the folder.
+   *
+   * @param parent Absolute path of the folder to make it in.
+   * @param connection Content of the file.
+   * @throws {Error} If it cannot be made there.
+   */
+  static async make(parent: string, connection: string): Promise<ConnectionFolder> {
+    try {
+      // The mode of a temporary folder is 0700.
+      const folder = new ConnectionFolder(
+        await Deno.makeTempDir({ dir: parent, prefix: ".parallel-" }),
+      );
+      await Deno.writeTextFile(folder.file, connection, { mode: 0o600 });
+      return folder;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new Error(
+        `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +
+          "to (--allow-write) and that the compute nodes see",
+        { cause },
+      );
+    }
+  }
+
+  /** The last lines of a file in the folder; empty if it is not there. */
+  async tail(name: string): Promise<string> {
+    try {
+      const text = await Deno.readTextFile(`${this.path}/${name}`);
+      return text.trimEnd().split("\n").slice(-10).join("\n").slice(-2000);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return "";
+      return `(cannot read ${this.path}/${name}: ${
+        error instanceof Error ? error.message : error
+      })`;
+    }
+  }
+
+  /** Removes the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}

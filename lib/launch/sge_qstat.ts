@@ -1,0 +1,64 @@
+/**
+ * What `qstat -xml` says.
+ *
+ * @module
+ */
+
+/** One task of a job array, or a job that is none, as Grid Engine sees it. */
+export interface SgeTaskStatus {
+  /** Such as `qw`, `r`, `Eqw`, `dr`: see qstat(1). */
+  readonly state: string;
+  /** Where it runs, such as `long.q@nodeB`; empty while it waits. */
+  readonly queue: string;
+}
+
+/**
+ * Reads the output of `qstat -xml`.
+ *
+ * @returns The tasks by name: `4711.8`, or `4711` for a job that is no array.
+ * @throws {SyntaxError} If it is not such an output.
+ */
+export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
+  if (!/<job_info\b/.test(xml)) {
+    throw new SyntaxError(`Expected the output of qstat -xml, got "${xml.slice(0, 200)}"`);
+  }
+  const statuses = new Map<string, SgeTaskStatus>();
+  for (const [, entry] of xml.matchAll(/<job_list\b[^>]*>(.*?)<\/job_list>/gs)) {
+    const job = element(entry, "JB_job_number");
+    const status = { state: element(entry, "state"), queue: element(entry, "queue_name") };
+    const tasks = element(entry, "tasks");
+    if (tasks === "") statuses.set(job, status);
+    else for (const task of parseTaskRanges(tasks)) statuses.set(`${job}.${task}`, status);
+  }
+  return statuses;
+}
+
+/**
+ * Reads the reasons for an error state from the output of `qstat -j`.
+ *
+ * @param task Number of the task, if it is one of an array.
+ */
+export function parseErrorReason(text: string, task: number): string {
+  const reasons = text.matchAll(/^error reason\s+(\d+):\s*(.*)$/gm);
+  for (const [, number, reason] of reasons) {
+    // The reason begins with date, process and job.
+    if (Number(number) === task) return reason.replace(/^.*?\]:\s*/, "").trim();
+  }
+  return "";
+}
+
+function element(xml: string, name: string): string {
+  return new RegExp(`<${name}\\b[^>]*>(.*?)</${name}>`, "s").exec(xml)?.[1].trim() ?? "";
+}
+
+/** Ranges as in `1-5:2,7`. */
+function* parseTaskRanges(text: string): Generator<number> {
+  for (const range of text.split(",")) {
+    const match = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(range.trim());
+    if (match === null) {
+      throw new SyntaxError(`Expected a range of tasks such as 1-5:2, got "${range}"`);
+    }
+    const [, first, last = first, step = "1"] = match;
+    for (let task = Number(first); task <= Number(last); task += Number(step)) yield task;
+  }
+}
