@@ -83,7 +83,7 @@ export async function submitArray(
       continue;
     }
     await Promise.all(parts.map((part) => runSge("qdel", [part.job])));
-    const words = [stderr, stdout].filter((text) => text !== "").join("\n");
+    const words = [stderr, stdout].filter((text) => text !== "").join("\n").replace(/[.\s]+$/, "");
     throw new SgeError(
       `Grid Engine refused the job (exit code ${code}): ${words}. The command was qsub ${
         args.join(" ")

@@ -187,7 +187,7 @@ export class SgeQueue implements AsyncDisposable {
     const { stdout } = await runSge("qstat", ["-j", task.job]);
     const why = parseErrorReason(stdout, task.task);
     const reason =
-      `Grid Engine could not start job ${task.name} (state Eqw): ${why}. Mend that, and start the master again`;
+      `Grid Engine could not start its job (state Eqw): ${why}. Mend that, and start the master again`;
     this.#delete(task);
     this.#end(task, { code: null, signal: null, reason });
   }

@@ -16,6 +16,8 @@ import { MessageStream } from "../wire/message_stream.ts";
 const WELCOME_TIMEOUT_MS = 30_000;
 /** How long a slave keeps trying before it gives up. */
 const GIVE_UP_AFTER_MS = 120_000;
+/** How long it keeps trying where nobody listens: a master listens before it starts slaves, so it has ended. */
+const GIVE_UP_REFUSED_MS = 3_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -23,30 +25,39 @@ const LONGEST_PAUSE_MS = 5_000;
  * Connects to the master; both sides prove themselves. A master that does not answer (its machine is busy with
  * thousands of slaves) is tried again, after pauses of random length.
  *
- * @throws {Error} If there is no connection within two minutes, saying why.
+ * @throws {Error} If there is no connection within two minutes, or nobody listens there for 3 s, saying why.
  * @throws {HandshakeError} If what answers is not the master, or it refuses this slave.
  */
 export async function connectToMaster<Incoming>(
   info: ConnectionInfo,
 ): Promise<MessageStream<Incoming>> {
-  const deadline = Date.now() + GIVE_UP_AFTER_MS;
+  const startedAt = Date.now();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const failures: string[] = [];
+    let isRefused = true;
     for (const host of info.hosts) {
       try {
         return await connectOnce(info, host);
       } catch (cause) {
         failures.push(`${host}:${info.port}: ${cause instanceof Error ? cause.message : cause}`);
         if (cause instanceof HandshakeError) throw giveUp(failures, cause);
+        if (!(cause instanceof Deno.errors.ConnectionRefused)) isRefused = false;
       }
     }
-    if (Date.now() + pauseMs > deadline) throw giveUp(failures);
+    const patienceMs = isRefused ? GIVE_UP_REFUSED_MS : GIVE_UP_AFTER_MS;
+    if (Date.now() - startedAt > patienceMs) throw giveUp(failures);
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
   }
 }
 
 function giveUp(failures: readonly string[], cause?: unknown): Error {
-  return new Error(`Cannot connect to the master at ${failures.join("; at ")}`, { cause });
+  return new Error(
+    `Cannot connect to the master at ${
+      failures.join("; at ")
+    }. It may have ended; or a firewall or another network ` +
+      "lies between: set the options host and port of the manager to what slaves can reach",
+    { cause },
+  );
 }
 
 async function connectOnce<Incoming>(

@@ -1,0 +1,141 @@
+import { type SlaveProcess, spawnSlave } from "./command.ts";
+import { quote, quoteAll } from "./shell.ts";
+import type { LaunchOrder } from "./slave.ts";
+import { SlaveArray } from "./slave_array.ts";
+
+/** Slots that Grid Engine has granted on one host. */
+export interface GrantedSlots {
+  /** Name of the host. */
+  readonly host: string;
+  /** How many slots, at least 1. */
+  readonly slots: number;
+}
+
+/**
+ * Reads a parallel environment's host file.
+ *
+ * @param text Content of `$PE_HOSTFILE`: one `host slots queue processors` line per host.
+ * @returns One entry per line, in file order.
+ * @throws {SyntaxError} If a line has no number of slots, or there is no line.
+ * @see sge_pe(5)
+ */
+export function parseHostFile(text: string): GrantedSlots[] {
+  const granted = text.split("\n").filter((line) => line.trim() !== "").map((line, i) => {
+    const [host, slots] = line.trim().split(/\s+/);
+    if (!/^[1-9]\d*$/.test(slots ?? "")) {
+      throw new SyntaxError(`Line ${i + 1} of the host file has no number of slots: "${line}"`);
+    }
+    return { host, slots: Number(slots) };
+  });
+  if (granted.length === 0) throw new SyntaxError("The host file is empty");
+  return granted;
+}
+
+/** What goes to one host: the slots that one agent is to serve. */
+type Placement = { readonly place: "here" } | { readonly place: "agent"; readonly host: string };
+
+/**
+ * The slots of the Grid Engine parallel environment that the master itself runs in (`qsub -pe …`): one slave each. The first slot
+ * of the master's own host becomes a process here; the others are started by `qrsh -inherit`, with one agent a host.
+ *
+ * @example
+ * ```ts ignore
+ * import { Manager, SGEPESlaveArray } from "@parallel/parallel";
+ *
+ * await using manager = new Manager();
+ * manager.addSlave(new SGEPESlaveArray()); // in a job submitted with: qsub -pe mpi 16 …
+ * ```
+ */
+export class SGEPESlaveArray extends SlaveArray {
+  /** Begins their names in messages. */
+  override readonly kind = "slave";
+  /** How many slots were granted. */
+  override readonly count: number;
+  readonly #placements: readonly Placement[];
+
+  /**
+   * Reads what was granted from `$PE_HOSTFILE`; nothing is started before results are read.
+   *
+   * @throws {Error} If this is not a job in a parallel environment, or its host file cannot be read.
+   */
+  constructor() {
+    super();
+    const granted = readGranted();
+    const own = findOwnHost(granted);
+    this.#placements = [
+      { place: "here" },
+      ...granted.flatMap(({ host, slots }) =>
+        Array.from(
+          { length: host === own ? slots - 1 : slots },
+          () => ({ place: "agent" as const, host }),
+        )
+      ),
+    ];
+    this.count = this.#placements.length;
+  }
+
+  /** All but the first. */
+  override isRemoteAt(index: number): boolean {
+    return this.#placements[index].place === "agent";
+  }
+
+  /** Starts the process here, and the agents. */
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    const agents = new Map<string, SlaveProcess>();
+    return Promise.resolve(orders.map((order, i) => {
+      // A process that is to be replaced is the one here: the others are their agents' to replace.
+      const placement = this.#placements[orders.length === 1 ? 0 : i];
+      if (placement.place === "here") return spawnSlave(order.command, order);
+      let agent = agents.get(placement.host);
+      if (agent === undefined) {
+        agents.set(placement.host, agent = startAgent(placement.host, order));
+      }
+      return agent;
+    }));
+  }
+}
+
+function readGranted(): GrantedSlots[] {
+  const file = Deno.env.get("PE_HOSTFILE");
+  if (file === undefined) {
+    throw new Error(
+      "Cannot make an SGEPESlaveArray: PE_HOSTFILE is not set, so this is not a job in a parallel environment. " +
+        "Submit the master with qsub -pe, or use SGEQsubSlaveArray",
+    );
+  }
+  try {
+    return parseHostFile(Deno.readTextFileSync(file));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new Error(
+      `Cannot make an SGEPESlaveArray: the host file ${file} cannot be used: ${reason}`,
+      { cause },
+    );
+  }
+}
+
+/** Host names may be given with or without their domain. */
+function findOwnHost(granted: readonly GrantedSlots[]): string {
+  const name = Deno.hostname();
+  const short = (host: string) => host.split(".")[0];
+  const own = granted.find(({ host }) => host === name) ??
+    granted.find(({ host }) => short(host) === short(name));
+  if (own === undefined) {
+    const hosts = granted.map(({ host }) => host).join(", ");
+    throw new Error(
+      `Cannot make an SGEPESlaveArray: this host, ${name}, is not among those granted: ${hosts}`,
+    );
+  }
+  return own.host;
+}
+
+/**
+ * Grid Engine ends the whole job when a command that qrsh runs dies by a signal: a shell turns that into an exit code. For the same
+ * reason qrsh is never killed; its agent ends when the master's connection does.
+ */
+function startAgent(host: string, order: LaunchOrder): SlaveProcess {
+  const denoDir = 'DENO_DIR="${TMPDIR:-${TMP:-/tmp}}/parallel-deno-$JOB_ID"; export DENO_DIR';
+  const script = `cd ${quote(Deno.cwd())}; ${denoDir}; ${quoteAll(order.command)}; exit $?`;
+  const qrsh = spawnSlave(["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)], order);
+  return { name: `qrsh to ${host}`, ended: qrsh.ended, kill: () => {} };
+}
