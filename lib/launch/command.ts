@@ -44,7 +44,7 @@ const OUTPUT_GRACE_MS = 300;
  */
 export function spawnSlave(
   command: readonly string[],
-  { connection, output }: LaunchOrder,
+  { connection, output }: Pick<LaunchOrder, "connection" | "output">,
 ): SlaveProcess {
   const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
   // It is the reader of results that keeps the script from ending, not the slaves.

@@ -124,7 +124,7 @@ export class Agent {
       const sink = this.#sinkOf(slave, output);
       sink.clearTail();
       const connection = JSON.stringify({ ...this.#info, role: "runner", slave, launch });
-      const process = spawnSlave(command, { number: slave, command, connection, output: sink });
+      const process = spawnSlave(command, { connection, output: sink });
       this.#runners.set(slave, { launch, process });
       process.ended.then(({ code, signal }) => {
         this.#runners.delete(slave);
