@@ -31,6 +31,8 @@ import { SlaveSlot } from "./slave_slot.ts";
 const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
+/** The last losses that an error lists. */
+const MAX_LISTED_LOSSES = 10;
 /** How long to wait for a scheduler to say what became of a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
 
@@ -102,6 +104,11 @@ export class Fleet implements AsyncDisposable {
     for (const slots of waiting) this.#watch(this.#launchAll(slots));
   }
 
+  /** Whether any slave runs on another machine. */
+  get hasRemoteSlaves(): boolean {
+    return this.#slots.some(({ isRemote }) => isRemote);
+  }
+
   /** The connection to a slave that serves. */
   sessionOf(slave: DispatchSlave): Session | undefined {
     return this.#bySlave.get(slave)?.session;
@@ -123,21 +130,23 @@ export class Fleet implements AsyncDisposable {
   /** Why no slave is left. */
   explainLosses(): ParallelError {
     if (this.#networkFault !== undefined) return this.#networkFault;
-    const lost = this.#slots.map(({ slave }) => slave).filter(({ state }) =>
-      state.state === "lost"
-    );
-    const last = lost.at(-1);
-    if (last?.state.state !== "lost") {
+    const losses = this.#slots.map(({ slave: { identity, state } }) =>
+      state.state === "lost" ? `${identity.name}, ${state.reason}` : ""
+    ).filter((loss) => loss !== "");
+    const last = losses.pop();
+    if (last === undefined) {
       return new NoMoreSlavesError(
         "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())",
       );
     }
-    const which = lost.length === 1
+    const which = losses.length === 0
       ? "the only slave is lost"
-      : `all ${lost.length} slaves are lost`;
+      : `all ${losses.length + 1} slaves are lost`;
+    const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${loss}`).join("");
     return new NoMoreSlavesError(
-      `Cannot run tasks: ${which} (last: ${last.identity.name}, ${last.state.reason}). ` +
-        "Look into their output, or add slaves with Manager.addSlave()",
+      `Cannot run tasks: ${which} (last: ${last}). ` +
+        "Look into their output, or add slaves with Manager.addSlave()" +
+        (others === "" ? "" : `. Lost before:${others}`),
     );
   }
 

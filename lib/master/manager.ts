@@ -11,6 +11,7 @@ import { Dispatcher, type DispatcherActions, type Outcome } from "./dispatcher.t
 import { type ManagerEventBody, printWarning } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Session } from "./session.ts";
+import { SignalGuard } from "./signal_guard.ts";
 import {
   asSettings,
   checkKnown,
@@ -70,6 +71,7 @@ export class Manager implements AsyncDisposable {
   #timerDueMs = Infinity;
   #waitingReaders = 0;
   #aliveTimer: ReturnType<typeof setInterval> | undefined;
+  #signalGuard: SignalGuard | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -111,7 +113,7 @@ export class Manager implements AsyncDisposable {
     }
     this.#fleet.add(slave);
     this.#sources.add(slave);
-    if (this.#contexts.some(({ core }) => core.reading !== "no")) this.#fleet.launch();
+    if (this.#contexts.some(({ core }) => core.reading !== "no")) this.#launch();
   }
 
   /**
@@ -147,7 +149,7 @@ export class Manager implements AsyncDisposable {
   }
 
   /**
-   * Ends every slave, closes every connection and file. Results that have come can still be read; tasks that have not
+   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file. Results that have come can still be read; tasks that have not
    * finished are given up. Calling it again waits for the same end.
    */
   close(): Promise<void> {
@@ -166,6 +168,7 @@ export class Manager implements AsyncDisposable {
       context.wake();
     }
     await this.#fleet[Symbol.asyncDispose]();
+    this.#signalGuard?.[Symbol.dispose]();
     clearTimeout(this.#timer);
     this.#keepAlive(false);
     clearInterval(this.#aliveTimer);
@@ -200,7 +203,7 @@ export class Manager implements AsyncDisposable {
       resolve: (task, use) => this.#codes.resolve(task, use),
       addTask: (context, task) => this.#addTask(context, task),
       startReading: (context, order) => {
-        this.#fleetLaunch();
+        this.#launch();
         this.#dispatcher.setReading(context, order);
         this.#schedule();
       },
@@ -219,8 +222,11 @@ export class Manager implements AsyncDisposable {
     };
   }
 
-  #fleetLaunch(): void {
-    if (this.#closing === undefined) this.#fleet.launch();
+  #launch(): void {
+    if (this.#closing !== undefined) return;
+    this.#fleet.launch();
+    // A slave on this machine ends with the master; a job in a queue would not.
+    if (this.#fleet.hasRemoteSlaves) this.#signalGuard ??= new SignalGuard(() => this.close());
   }
 
   #addTask(context: DispatchContext, task: Task): void {
