@@ -40,7 +40,7 @@ export { SGEPESlaveArray } from "./lib/launch/sge_pe_slave_array.ts";
 export { type SGEQsubOptions, SGEQsubSlaveArray } from "./lib/launch/sge_qsub_slave_array.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink } from "./lib/launch/output_sink.ts";
-export { type ContextOptions, Manager, type StartupCode } from "./lib/master/manager.ts";
+export { Manager, type StartupCode } from "./lib/master/manager.ts";
 export {
   Context,
   type ReadOptions,
@@ -50,4 +50,5 @@ export {
 export type { Outcome } from "./lib/master/dispatcher.ts";
 export type { ManagerEvent } from "./lib/master/events.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
-export type { ManagerOptions } from "./lib/master/settings.ts";
+export { JournalError } from "./lib/master/journal.ts";
+export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";

@@ -9,6 +9,7 @@ import { DeliveredIds } from "./delivered_ids.ts";
 import { Deque } from "./deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { Outcome } from "./dispatcher.ts";
+import { Journal, type JournalOptions } from "./journal.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
 
@@ -37,6 +38,8 @@ export interface ContextHost {
   startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
   stopReading(context: DispatchContext): void;
   resultTaken(context: DispatchContext): void;
+  /** A result that was not run for waits for the reader. */
+  resultRestored(context: DispatchContext): void;
   cancel(context: DispatchContext): readonly Task[];
   /** Lets slaves be given tasks soon, if tasks or a source of them have come. */
   schedule(): void;
@@ -63,7 +66,9 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #early = new Map<number, Outcome>();
   readonly #delivered = new DeliveredIds();
   readonly #sources: TaskSource[] = [];
-  readonly #sourceFailures: unknown[] = [];
+  /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
+  readonly #faults: unknown[] = [];
+  readonly #journal: Journal | undefined;
   #taskCount = 0;
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
@@ -71,9 +76,15 @@ export class Context<Values extends readonly unknown[] = []> {
   #wake: (() => void) | undefined;
 
   /** @internal */
-  constructor(host: ContextHost, core: DispatchContext) {
+  constructor(
+    host: ContextHost,
+    core: DispatchContext,
+    journal?: Omit<JournalOptions, "onFailure">,
+  ) {
     this.#host = host;
     this.#core = core;
+    if (journal === undefined) return;
+    this.#journal = new Journal({ ...journal, onFailure: (error) => this.#fault(error) });
   }
 
   /**
@@ -119,7 +130,7 @@ export class Context<Values extends readonly unknown[] = []> {
     const source: TaskSource = new TaskSource(inputs, {
       add: (input) => this.#add(code, constructorArgs, [input]),
       end: () => this.#endSource(source, code),
-      fail: (error) => this.#failSource(error),
+      fail: (error) => this.#fault(error),
     });
     this.#sources.push(source);
     this.#core.sourceCode ??= code;
@@ -163,6 +174,18 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /** Takes an outcome from the dispatcher. @internal */
   deliver(outcome: Outcome): void {
+    if (this.#journal === undefined) this.#deliverNow(outcome);
+    else this.#journal.record(outcome, () => this.#deliverNow(outcome));
+  }
+
+  /** Finishes what is to be written. @internal */
+  async close(): Promise<void> {
+    this.#stopSources();
+    await this.#journal?.[Symbol.asyncDispose]();
+    this.wake();
+  }
+
+  #deliverNow(outcome: Outcome): void {
     this.#ready.push(outcome);
     this.wake();
   }
@@ -177,8 +200,8 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#sources[0]?.pull(count);
   }
 
-  /** Takes nothing more from sources. @internal */
-  stopSources(): void {
+  /** Takes nothing more from sources. */
+  #stopSources(): void {
     for (const source of this.#sources.splice(0)) source.stop();
     this.#core.sourceCode = undefined;
   }
@@ -190,7 +213,13 @@ export class Context<Values extends readonly unknown[] = []> {
   ): Task {
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
-    this.#host.addTask(this.#core, task);
+    const recorded = this.#journal?.find(task);
+    if (recorded === undefined) {
+      this.#host.addTask(this.#core, task);
+    } else {
+      this.#host.resultRestored(this.#core);
+      this.#deliverNow(recorded);
+    }
     this.#taskCount++;
     this.#unread++;
     return task;
@@ -204,8 +233,8 @@ export class Context<Values extends readonly unknown[] = []> {
     this.wake();
   }
 
-  #failSource(error: unknown): void {
-    this.#sourceFailures.push(error);
+  #fault(error: unknown): void {
+    this.#faults.push(error);
     this.wake();
   }
 
@@ -240,14 +269,15 @@ export class Context<Values extends readonly unknown[] = []> {
     signal?.addEventListener("abort", abort);
     this.#isBeingRead = true;
     try {
+      this.#journal?.retry();
       this.#host.startReading(this.#core, order);
       for (;;) {
         const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
         if (outcome !== undefined) {
           this.#take(outcome);
           yield pick(outcome);
-        } else if (this.#sourceFailures.length > 0) {
-          throw this.#sourceFailures.shift();
+        } else if (this.#faults.length > 0) {
+          throw this.#faults.shift();
         } else if (this.#unread === 0 && this.#sources.length === 0) {
           return;
         } else {
@@ -295,8 +325,9 @@ export class Context<Values extends readonly unknown[] = []> {
   }
 
   #abort(): void {
-    this.stopSources();
+    this.#stopSources();
     for (const task of this.#host.cancel(this.#core)) {
+      this.#journal?.forget(task);
       this.#delivered.add(task.id);
       this.#unread--;
     }

@@ -14,20 +14,11 @@ import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
   asSettings,
-  checkKnown,
-  checkTaskTimeout,
+  checkContextOptions,
+  type ContextOptions,
   type ManagerOptions,
   type ManagerSettings,
 } from "./settings.ts";
-
-/** Options of `Manager.getContext()`. */
-export interface ContextOptions {
-  /**
-   * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
-   * default there is no limit.
-   */
-  readonly taskTimeoutMs?: number;
-}
 
 /** What can run before the first task of a context on a slave. */
 export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
@@ -124,6 +115,7 @@ export class Manager implements AsyncDisposable {
    * stays on the slave, so it may be anything.
    * @param options See {@linkcode ContextOptions}.
    * @throws {TypeError} If `startup` is neither an export of a remote module nor an inline function, or an option is wrong.
+   * @throws {JournalError} If the journal is another script's, is in use, or is damaged.
    * @throws {ParallelError} If the manager is closed.
    */
   getContext<Result = undefined>(
@@ -131,8 +123,7 @@ export class Manager implements AsyncDisposable {
     options: ContextOptions = {},
   ): Context<StartupValues<Awaited<Result>>> {
     this.#checkOpen("make a context");
-    checkKnown(options, ["taskTimeoutMs"], "Manager.getContext()");
-    checkTaskTimeout(options.taskTimeoutMs);
+    checkContextOptions(options);
     const resolved = startup === undefined
       ? undefined
       : this.#codes.resolve(startup, "startup function");
@@ -142,7 +133,9 @@ export class Manager implements AsyncDisposable {
       );
     }
     const core = new DispatchContext(this.#contexts.length, resolved?.code, options.taskTimeoutMs);
-    const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core);
+    const { journal: path, rerunFailed = false } = options;
+    const journal = path === undefined ? undefined : { path, rerunFailed };
+    const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core, journal);
     this.#contexts.push({ core, context: context as unknown as Context<readonly unknown[]> });
     this.#dispatcher.addContext(core);
     return context;
@@ -163,11 +156,9 @@ export class Manager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#keepAlive(true);
-    for (const { context } of this.#contexts) {
-      context.stopSources();
-      context.wake();
-    }
+    for (const { context } of this.#contexts) context.wake();
     await this.#fleet[Symbol.asyncDispose]();
+    for (const { context } of this.#contexts) await context.close();
     this.#signalGuard?.[Symbol.dispose]();
     clearTimeout(this.#timer);
     this.#keepAlive(false);
@@ -211,6 +202,7 @@ export class Manager implements AsyncDisposable {
       resultTaken: (context) => {
         if (this.#dispatcher.resultTaken(context)) this.#schedule();
       },
+      resultRestored: (context) => context.addResult(),
       cancel: (context) => {
         const dropped = this.#dispatcher.cancel(context);
         this.#schedule();

@@ -46,6 +46,23 @@ export interface ManagerOptions {
   readonly onEvent?: (event: ManagerEvent) => void;
 }
 
+/** Options of `Manager.getContext()`. */
+export interface ContextOptions {
+  /**
+   * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
+   * default there is no limit.
+   */
+  readonly taskTimeoutMs?: number;
+  /**
+   * Path of a file that each outcome is written to before it is delivered. A script that is started again with it is
+   * given those outcomes again, and runs only the tasks that are missing: a task is known by its function, its arguments and, among
+   * several that are alike, its place.
+   */
+  readonly journal?: string;
+  /** Whether tasks that have failed according to the journal run again; not by default. */
+  readonly rerunFailed?: boolean;
+}
+
 /** The options of a manager, checked and complete. */
 export interface ManagerSettings {
   readonly deno: readonly string[];
@@ -134,13 +151,19 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
 }
 
 /**
- * Checks the time limit of a context's tasks.
+ * Checks the options of a context.
  *
- * @throws {TypeError} If it is not a number.
- * @throws {RangeError} If it is not a time that a timer can be set to.
+ * @throws {TypeError} If an option is unknown or of the wrong type.
+ * @throws {RangeError} If the time limit is not a time that a timer can be set to.
  */
-export function checkTaskTimeout(taskTimeoutMs: number | undefined): void {
+export function checkContextOptions(options: ContextOptions): void {
+  checkKnown(options, ["taskTimeoutMs", "journal", "rerunFailed"], "Manager.getContext()");
+  const { taskTimeoutMs, journal, rerunFailed } = options;
   if (taskTimeoutMs !== undefined) wholeNumber("taskTimeoutMs", taskTimeoutMs, 1, MAX_TIMER_MS);
+  if (journal !== undefined) checkText("journal", journal);
+  if (rerunFailed !== undefined && typeof rerunFailed !== "boolean") {
+    throw wrongOption("rerunFailed", "true or false", rerunFailed);
+  }
 }
 
 /**
