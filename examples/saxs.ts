@@ -15,10 +15,12 @@
  *   examples/saxs.ts 6lyz.pdb lyzexp.dat --slaves 2 --plot saxs.svg
  * ```
  *
+ * With `--sge` the slaves are jobs of a Grid Engine cluster: one line differs, that which adds them.
+ *
  * @module
  */
 import { resolve } from "@std/path";
-import { LocalSlave, Manager, ParallelError, remote } from "../mod.ts";
+import { LocalSlave, Manager, ParallelError, remote, SGEQsubSlaveArray } from "../mod.ts";
 import { type Command, parseCommandLine, USAGE, UsageError } from "./saxs/command_line.ts";
 import { fitScale } from "./saxs/fit.ts";
 import { fileName, InputError } from "./saxs/input_error.ts";
@@ -41,11 +43,12 @@ export interface Calculation {
 }
 
 /**
- * Calculates a structure's scattering profile on slaves of this machine.
+ * Calculates a structure's scattering profile on slaves.
  *
  * @param pdb Path of the structure file.
  * @param q Momentum transfers in 1/Å.
  * @param slaveCount Number of slaves to start, at least 1.
+ * @param isOnCluster Whether they are a Grid Engine job array, and not on this machine.
  * @throws {ParallelError} If a slave cannot read the structure (`cause` is the `InputError`), or the
  * slaves are lost.
  */
@@ -53,6 +56,7 @@ export async function calculateProfile(
   pdb: string,
   q: Float64Array,
   slaveCount: number,
+  isOnCluster = false,
 ): Promise<Calculation> {
   // A startup function has no arguments. The module that it is in finds the path in its own address.
   const address = new URL(import.meta.resolve("./saxs_tasks.ts"));
@@ -60,7 +64,8 @@ export async function calculateProfile(
   const tasks = remote<typeof import("./saxs_tasks.ts")>(address.href);
 
   await using manager = new Manager({ output: "inherit" });
-  for (let i = 0; i < slaveCount; i++) manager.addSlave(new LocalSlave());
+  if (isOnCluster) manager.addSlave(new SGEQsubSlaveArray(slaveCount));
+  else for (let i = 0; i < slaveCount; i++) manager.addSlave(new LocalSlave());
   const context = manager.getContext(tasks.loadStructure);
   let taskCount = 0;
   for (let first = 0; first < q.length; first += POINTS_PER_TASK) {
@@ -76,11 +81,11 @@ export async function calculateProfile(
   return { intensities, atomCount, taskCount };
 }
 
-async function run({ pdb, profile, slaves, plot }: Command): Promise<void> {
+async function run({ pdb, profile, slaves, sge, plot }: Command): Promise<void> {
   const measured = await readProfile(profile);
   const { q } = measured;
   const start = performance.now();
-  const { intensities, atomCount, taskCount } = await calculateProfile(pdb, q, slaves);
+  const { intensities, atomCount, taskCount } = await calculateProfile(pdb, q, slaves, sge);
   const seconds = (performance.now() - start) / 1000;
   const fit = fitScale(measured, intensities);
   console.log(`structure  ${fileName(pdb)}: ${atomCount} protein atoms, hydrogens implied`);

@@ -520,12 +520,14 @@ Deno.test("parseCommandLine: reads files and options, two slaves by default", ()
     pdb: "a.pdb",
     profile: "b.dat",
     slaves: 2,
+    sge: false,
     plot: undefined,
   });
   assertEquals(parseCommandLine(["--slaves", "3", "1e3", "b.dat", "--plot=c.svg"]), {
     pdb: "1e3",
     profile: "b.dat",
     slaves: 3,
+    sge: false,
     plot: "c.svg",
   });
   assertEquals(parseCommandLine(["--help"]), "help");

@@ -8,18 +8,21 @@ export interface Command {
   profile: string;
   /** Number of slaves, at least 1. */
   slaves: number;
+  /** Whether the slaves are to be a Grid Engine job array. */
+  sge: boolean;
   /** File to write the plot to, if asked for. */
   plot?: string;
 }
 
 /** How to call `saxs.ts`. */
-export const USAGE = `Usage: saxs.ts PDB PROFILE [--slaves N] [--plot FILE.svg]
+export const USAGE = `Usage: saxs.ts PDB PROFILE [--slaves N] [--sge] [--plot FILE.svg]
 
 Fits the small-angle X-ray scattering profile calculated from a protein structure to a measured one.
 
   PDB              structure in PDB format
   PROFILE          measured profile: q (1/Å), intensity and error in each line
   --slaves N       number of slave processes (default 2)
+  --sge            start them as a Grid Engine job array, instead of on this machine
   --plot FILE.svg  write a plot of both profiles
   --help           show this text`;
 
@@ -32,6 +35,7 @@ interface ParsedArguments {
   _: string[];
   slaves: string[];
   plot: string[];
+  sge: boolean;
   help: boolean;
 }
 
@@ -43,9 +47,9 @@ interface ParsedArguments {
  * @throws {UsageError} If files are missing or too many, an option is unknown or its value is wrong.
  */
 export function parseCommandLine(args: string[]): Command | "help" {
-  const { _: files, slaves, plot, help }: ParsedArguments = parseArgs(args, {
+  const { _: files, slaves, plot, sge, help }: ParsedArguments = parseArgs(args, {
     string: ["_", "slaves", "plot"],
-    boolean: ["help"],
+    boolean: ["sge", "help"],
     collect: ["slaves", "plot"],
     unknown: (name: string, key?: string) => {
       if (key !== undefined) throw new UsageError(`unknown option ${name}`);
@@ -57,7 +61,7 @@ export function parseCommandLine(args: string[]): Command | "help" {
   }
   const [pdb, profile] = files;
   if (pdb === "" || profile === "") throw new UsageError("a file's name is empty");
-  return { pdb, profile, slaves: slaveCount(slaves), plot: plotFile(plot) };
+  return { pdb, profile, slaves: slaveCount(slaves), sge, plot: plotFile(plot) };
 }
 
 function slaveCount(values: string[]): number {

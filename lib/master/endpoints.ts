@@ -78,7 +78,7 @@ export class Endpoints implements Disposable {
     const { settings, key, admit, warn } = this.#options;
     // A port that the user chose is for the connections that have to pass a firewall.
     const port = !isRemote && this.#remote !== undefined ? 0 : settings.port;
-    let bind = settings.host ?? LOOPBACK;
+    let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
     try {
       const address = findAddress();
       bind = address.bind;
@@ -96,7 +96,7 @@ export class Endpoints implements Disposable {
 
 function listenFailure(hostname: string, port: number, cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const what = `Cannot listen for slaves on ${hostname}:${port}`;
+  const what = `Cannot listen for slaves on ${hostname}${port === 0 ? "" : `, port ${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
