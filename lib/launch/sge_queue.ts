@@ -127,7 +127,7 @@ export class SgeQueue implements AsyncDisposable {
         if (this.#tasks.size > 0) this.#schedule(isAnyWaiting ? POLL_MS : RELAXED_POLL_MS);
       });
     }, ms);
-    Deno.unrefTimer(this.#timer as unknown as number);
+    this.#timer.unref();
   }
 
   async #poll(): Promise<void> {

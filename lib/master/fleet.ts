@@ -242,7 +242,7 @@ export class Fleet implements AsyncDisposable {
     (job.started ?? Promise.resolve()).then(() => {
       if (slot.state.state !== "queued" || this.#isClosing) return;
       timer = setTimeout(() => job.kill(), settings.connectTimeoutMs);
-      Deno.unrefTimer(timer as unknown as number);
+      timer.unref();
     });
     const end = await job.ended;
     clearTimeout(timer);
@@ -263,7 +263,7 @@ export class Fleet implements AsyncDisposable {
   #started(slot: SlaveSlot, process: SlaveProcess): void {
     const { settings, emit } = this.#options;
     const connectTimer = setTimeout(() => process.kill(), settings.connectTimeoutMs);
-    Deno.unrefTimer(connectTimer as unknown as number);
+    connectTimer.unref();
     slot.state = { state: "running", process, connectTimer };
     emit({ type: "slave-started", slave: slot.slave.identity, process: process.name });
     this.#watch(this.#watchProcess(slot, process));
@@ -359,7 +359,7 @@ export class Fleet implements AsyncDisposable {
         }
       }
     }, heartbeatIntervalMs);
-    Deno.unrefTimer(timer as unknown as number);
+    timer.unref();
     return timer;
   }
 

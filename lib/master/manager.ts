@@ -293,7 +293,7 @@ export class Manager implements AsyncDisposable {
       () => this.#wake(),
       Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS),
     );
-    Deno.unrefTimer(this.#timer as unknown as number);
+    this.#timer.unref();
   }
 
   #wake(): void {
@@ -303,7 +303,7 @@ export class Manager implements AsyncDisposable {
     if (isLate) {
       this.#timerDueMs = nowMs + CATCH_UP_MS;
       this.#timer = setTimeout(() => this.#wake(), CATCH_UP_MS);
-      Deno.unrefTimer(this.#timer as unknown as number);
+      this.#timer.unref();
       return;
     }
     this.#dispatcher.wake(nowMs);
@@ -314,9 +314,8 @@ export class Manager implements AsyncDisposable {
   #keepAlive(isWaiting: boolean): void {
     this.#waitingReaders += isWaiting ? 1 : -1;
     if (this.#aliveTimer === undefined) this.#aliveTimer = setInterval(() => {}, MAX_TIMER_MS);
-    const timer = this.#aliveTimer as unknown as number;
-    if (this.#waitingReaders > 0) Deno.refTimer(timer);
-    else Deno.unrefTimer(timer);
+    if (this.#waitingReaders > 0) this.#aliveTimer.ref();
+    else this.#aliveTimer.unref();
   }
 
   /** Events of tasks cost time for each: they are made only for somebody who asked for events. */

@@ -103,7 +103,7 @@ export class Reception implements Disposable {
     if (this.#isClosed) return stream[Symbol.dispose]();
     this.#unproved.set(stream, performance.now());
     const timer = setTimeout(() => stream[Symbol.dispose](), PROOF_TIMEOUT_MS);
-    Deno.unrefTimer(timer);
+    timer.unref();
     try {
       const hello = await verifySlave(stream, await this.#options.key);
       const objection = this.#options.admit(hello, stream);
