@@ -272,15 +272,24 @@ export class Manager implements AsyncDisposable {
   }
 
   #afterDispatch(nowMs: number): void {
-    while (this.#pulls.size > 0) {
-      const pulls = [...this.#pulls];
-      this.#pulls.clear();
-      for (const [{ number }, count] of pulls) this.#contexts[number].context.pull(count);
-      this.#dispatcher.dispatch(nowMs);
-    }
+    // An async source adds its tasks later: then there is nothing to dispatch yet.
+    while (this.#pull()) this.#dispatcher.dispatch(nowMs);
     for (const session of this.#unsent) session.flush();
     this.#unsent.clear();
     this.#setTimer(nowMs);
+  }
+
+  /** Takes from sources what the dispatcher asked for; returns whether tasks have come of it. */
+  #pull(): boolean {
+    const pulls = [...this.#pulls];
+    this.#pulls.clear();
+    let isAnyAdded = false;
+    for (const [core, count] of pulls) {
+      const before = core.waiting.length;
+      this.#contexts[core.number].context.pull(count);
+      if (core.waiting.length > before) isAnyAdded = true;
+    }
+    return isAnyAdded;
   }
 
   #setTimer(nowMs: number): void {

@@ -194,7 +194,8 @@ function expectAnswer<Type extends "challenge" | "welcome">(
 async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string, unknown>> {
   const batch = await stream.receive();
   if (batch === undefined) {
-    throw new HandshakeError("The connection ended before both sides had proved themselves");
+    // Says nothing about the peer: a master that is beset by strangers closes connections that are slow.
+    throw new Error("The connection ended before both sides had proved themselves");
   }
   const [message] = batch.messages;
   if (batch.messages.length !== 1 || typeof message !== "object" || message === null) {
@@ -210,7 +211,9 @@ function asHello(message: Record<string, unknown>): Hello {
   }
   const numbers = [slave, launch, pid];
   const isComplete = (role === "runner" || role === "agent") &&
-    numbers.every((number) => Number.isSafeInteger(number)) &&
+    numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0) &&
+    // The process may have to be killed: 0 would mean many.
+    pid !== 0 &&
     typeof host === "string" &&
     typeof nonce === "string";
   // A hello of another version may have other fields: its version is what is wrong with it.
