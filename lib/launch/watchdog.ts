@@ -9,7 +9,7 @@ pids=" "
 while read -r sign pid; do
   case $sign in
     +) pids="$pids$pid " ;;
-    -) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+    -) case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac ;;
   esac
 done
 for pid in $pids; do kill -KILL "$pid"; done 2>/dev/null`;

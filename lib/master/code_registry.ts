@@ -68,7 +68,7 @@ export class CodeRegistry {
           }(...args), or export it from a module and use remote()`,
       );
     }
-    if (/^class\b/.test(source)) {
+    if (/^class\b(?!\s*\()/.test(source)) {
       throw new TypeError(
         `Cannot use the class "${fn.name}" as ${use}: export it from a module, name that with remote(), and pass new tasks.${fn.name}(…)`,
       );

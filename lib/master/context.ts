@@ -2,8 +2,7 @@ import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, type EncodedArguments, Task } from "../task.ts";
 import { encodeValue } from "../wire/codec.ts";
-import { MAX_FRAME_BYTES } from "../wire/frames.ts";
-import { sizeOf } from "../wire/message_stream.ts";
+import { checkSendable } from "../wire/message_stream.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import { Deque } from "./deque.ts";
@@ -49,9 +48,6 @@ export interface ContextHost {
   keepAlive(isWaiting: boolean): void;
 }
 
-/** Room for the message around a value. */
-const MAX_ARGUMENT_BYTES = MAX_FRAME_BYTES - 1024 * 1024;
-
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.
  *
@@ -65,7 +61,7 @@ export class Context<Values extends readonly unknown[] = []> {
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
   readonly #early = new Map<number, Outcome>();
   readonly #delivered = new DeliveredIds();
-  readonly #sources: TaskSource[] = [];
+  readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
   /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
@@ -129,10 +125,10 @@ export class Context<Values extends readonly unknown[] = []> {
     }
     const source: TaskSource = new TaskSource(inputs, {
       add: (input) => this.#add(code, constructorArgs, [input]),
-      end: () => this.#endSource(source, code),
+      end: () => this.#endSource(source),
       fail: (error) => this.#fault(error),
     });
-    this.#sources.push(source);
+    this.#sources.push({ source, code });
     this.#core.sourceCode ??= code;
     this.#host.schedule();
   }
@@ -197,12 +193,12 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /** Takes up to `count` tasks from the first source. @internal */
   pull(count: number): void {
-    this.#sources[0]?.pull(count);
+    this.#sources[0]?.source.pull(count);
   }
 
   /** Takes nothing more from sources. */
   #stopSources(): void {
-    for (const source of this.#sources.splice(0)) source.stop();
+    for (const { source } of this.#sources.splice(0)) source.stop();
     this.#core.sourceCode = undefined;
   }
 
@@ -225,10 +221,10 @@ export class Context<Values extends readonly unknown[] = []> {
     return task;
   }
 
-  #endSource(source: TaskSource, code: Code): void {
-    const index = this.#sources.indexOf(source);
+  #endSource(ended: TaskSource): void {
+    const index = this.#sources.findIndex(({ source }) => source === ended);
     if (index >= 0) this.#sources.splice(index, 1);
-    this.#core.sourceCode = this.#sources.length > 0 ? code : undefined;
+    this.#core.sourceCode = this.#sources[0]?.code;
     this.#host.schedule();
     this.wake();
   }
@@ -346,14 +342,7 @@ function encodeArguments(
   args: readonly unknown[],
 ): EncodedArguments {
   const encoded = encodeBoth(constructorArgs, args);
-  if (sizeOf(encoded) > MAX_ARGUMENT_BYTES) {
-    throw new RangeError(
-      `Cannot add a task: its arguments take ${
-        sizeOf(encoded)
-      } bytes, the most is ${MAX_ARGUMENT_BYTES}. ` +
-        "Write the data to a file that the slaves can read, or cut the task into several",
-    );
-  }
+  checkSendable(encoded, "args");
   return encoded;
 }
 

@@ -9,6 +9,9 @@ const MIN_WAITING_RESULTS = 4;
 /** Read in order, results wait for a slow task rather than for a slow reader: more of them may. */
 const ORDERED_FACTOR = 8;
 
+/** Whether and how somebody reads the results of a context. */
+export type Reading = "no" | "unordered" | "ordered";
+
 /** What the dispatcher knows of a context. Only the dispatcher writes. */
 export class DispatchContext {
   /** Number of the context in its manager. */
@@ -17,18 +20,15 @@ export class DispatchContext {
   readonly startup: Code | undefined;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
-  /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
-  readonly waiting: Deque<Task> = new Deque();
   /** Slaves on which startup failed, each with the error it failed with. */
   readonly barred: Map<DispatchSlave, unknown> = new Map();
-  /** When the running task of each slave is out of time, soonest first. Empty without a time limit. */
-  readonly deadlines: Map<DispatchSlave, number> = new Map();
-  /** How many of the first `waiting` tasks were sent before and came back. These are sent even if results pile up. */
-  returned = 0;
-  /** Whether and how somebody reads results: only then are tasks sent. */
-  reading: "no" | "unordered" | "ordered" = "no";
   /** Code of the tasks that a lazy source still has. */
   sourceCode: Code | undefined;
+  /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
+  readonly #waiting = new Deque<Task>();
+  /** How many of the first `#waiting` tasks were sent before and came back. */
+  #returned = 0;
+  #reading: Reading = "no";
   #waitingResults = 0;
   #bytesPerResult = 0;
   #maxWaitingResults = MAX_WAITING_RESULTS;
@@ -41,43 +41,99 @@ export class DispatchContext {
     this.taskTimeoutMs = taskTimeoutMs;
   }
 
+  /** Whether and how somebody reads results: only then are tasks sent. */
+  get reading(): Reading {
+    return this.#reading;
+  }
+
+  set reading(reading: Reading) {
+    this.#reading = reading;
+    this.#noteLimit();
+  }
+
+  /** How many tasks wait to be sent. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /**
    * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by
    * half first, so that tasks do not leave one by one.
    */
   get isOpen(): boolean {
-    return this.reading !== "no" && !this.#isFull;
+    return this.#reading !== "no" && !this.#isFull;
   }
 
-  /** How many tasks may be sent. A reader may wait for just the one that came back, so that is always sent. */
+  /**
+   * How many tasks may be sent. Those that came back are sent even if results pile up, since a reader may wait for
+   * just one of them.
+   */
   get sendable(): number {
-    if (this.isOpen) return this.waiting.length;
-    return this.reading === "no" ? 0 : this.returned;
+    if (this.isOpen) return this.#waiting.length;
+    return this.#reading === "no" ? 0 : this.#returned;
   }
 
-  /** A result waits for the reader. */
-  addResult(): void {
-    if (++this.#waitingResults >= this.#limit) this.#isFull = true;
+  /** Adds a task behind all others. */
+  add(task: Task): void {
+    this.#waiting.push(task);
+  }
+
+  /** Puts a task that was sent before all others. */
+  putBack(task: Task): void {
+    this.#waiting.unshift(task);
+    this.#returned++;
+  }
+
+  /** The task that is to be sent next. */
+  first(): Task | undefined {
+    return this.#waiting.peek();
+  }
+
+  /** Takes the task that is to be sent next. */
+  take(): Task | undefined {
+    if (this.#returned > 0) this.#returned--;
+    return this.#waiting.shift();
+  }
+
+  /** Takes all tasks that wait to be sent. */
+  takeAll(): Task[] {
+    this.#returned = 0;
+    return this.#waiting.takeAll();
+  }
+
+  /** A result waits for the reader; returns whether that closed the context. */
+  addResult(): boolean {
+    if (++this.#waitingResults < this.#limit || this.#isFull) return false;
+    this.#isFull = true;
+    return true;
   }
 
   /** The reader has taken a result; returns whether that opened the context. */
   takeResult(): boolean {
     this.#waitingResults--;
-    if (!this.#isFull || this.#waitingResults > this.#limit / 2) return false;
-    this.#isFull = false;
-    return true;
-  }
-
-  get #limit(): number {
-    return this.reading === "ordered"
-      ? this.#maxWaitingResults * ORDERED_FACTOR
-      : this.#maxWaitingResults;
+    const wasFull = this.#isFull;
+    this.#noteLimit();
+    return wasFull && !this.#isFull;
   }
 
   /** Learns how large results are: fewer large ones may wait. */
   noteResultBytes(bytes: number, results: number): void {
-    this.#bytesPerResult += (bytes / results - this.#bytesPerResult) / 4;
+    const mean = bytes / results;
+    this.#bytesPerResult += (mean - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
     const fitting = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
     this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, Math.min(MAX_WAITING_RESULTS, fitting));
+    this.#noteLimit();
+  }
+
+  get #limit(): number {
+    return this.#reading === "ordered"
+      ? this.#maxWaitingResults * ORDERED_FACTOR
+      : this.#maxWaitingResults;
+  }
+
+  #noteLimit(): void {
+    const limit = this.#limit;
+    if (this.#waitingResults >= limit) this.#isFull = true;
+    else if (this.#waitingResults <= limit / 2) this.#isFull = false;
   }
 }

@@ -1,7 +1,6 @@
 import type { SlaveIdentity } from "../errors.ts";
-import type { Task } from "../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import { type SentTask, SentTasks } from "./sent_tasks.ts";
+import { SentTasks } from "./sent_tasks.ts";
 
 /** Where a slave stands, for the dispatcher. */
 export type DispatchSlaveState =
@@ -18,18 +17,18 @@ export interface ServingState {
   readonly readyContexts: Set<DispatchContext>;
   /** The most tasks that it may have, by the slowest code among them. */
   depth: number;
-  /** When the last news came: nothing behind the running task moves while it runs. Milliseconds. */
-  lastNewsMs: number;
-  /** What was behind its running task has been given to others; whether it started any of it is not known yet. */
-  isRecalled: boolean;
+  /** Since when nothing has moved behind its running task, if there is anything. Milliseconds. */
+  ladenSinceMs: number;
+  /** When to look whether an idle slave can take that. Milliseconds. */
+  takeAtMs: number;
   /** It is about to be ended by others: it finishes the task that it runs, and gets no more. */
   isLeaving: boolean;
-  /** Number of the task in which it said it would exit. */
-  exitingIn: number | undefined;
-  /** The task last known to run. */
-  startedTask: Task | undefined;
-  /** The task whose time runs, if its context has a time limit. */
-  timedTask: SentTask | undefined;
+  /** Number of the task in which it said it would exit; `null` if it ran none then. */
+  exitingIn: number | null | undefined;
+  /** Number of the task last known to run. */
+  startedNumber: number;
+  /** Number of the task whose time runs, and how long it may run. */
+  timed: { readonly number: number; readonly limitMs: number } | undefined;
 }
 
 /** What the dispatcher knows of a slave. Only the dispatcher writes. */
@@ -49,18 +48,23 @@ export class DispatchSlave {
   }
 
   /** The state of a slave that has just connected. @internal */
-  static serving(nowMs: number): ServingState {
+  static serving(): ServingState {
     return {
       state: "serving",
       sent: new SentTasks(),
       readyContexts: new Set(),
       depth: Infinity,
-      lastNewsMs: nowMs,
-      isRecalled: false,
+      ladenSinceMs: Infinity,
+      takeAtMs: Infinity,
       isLeaving: false,
       exitingIn: undefined,
-      startedTask: undefined,
-      timedTask: undefined,
+      startedNumber: -1,
+      timed: undefined,
     };
   }
+}
+
+/** Whether a task of the context would run there at once, without startup before it. */
+export function isReady({ readyContexts }: ServingState, context: DispatchContext): boolean {
+  return context.startup === undefined || readyContexts.has(context);
 }

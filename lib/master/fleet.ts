@@ -10,6 +10,7 @@
 import { NetworkError, NoMoreSlavesError, type ParallelError } from "../errors.ts";
 import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
 import { openOutputSink, openRemoteOutputSink } from "../launch/output_sink.ts";
+import type { Code } from "../task.ts";
 import { type LaunchOrder, type LaunchServices, Slave } from "../launch/slave.ts";
 import type { SlaveArray } from "../launch/slave_array.ts";
 import { Watchdog } from "../launch/watchdog.ts";
@@ -22,6 +23,7 @@ import { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Endpoint, Endpoints } from "./endpoints.ts";
 import type { ManagerEventBody } from "./events.ts";
+import { mayReadAll } from "./permissions.ts";
 import { Session } from "./session.ts";
 import type { ManagerSettings } from "./settings.ts";
 import { agentCommand, connectionLine, describeCommand, runnerCommand } from "./slave_command.ts";
@@ -122,6 +124,15 @@ export class Fleet implements AsyncDisposable {
     slot.process?.kill();
   }
 
+  /**
+   * Whether a slave can load a piece of code. One that may not read files has only the modules that were known when its
+   * process was started.
+   */
+  canLoad(slave: DispatchSlave, { reference }: Code): boolean {
+    const loadable = this.#bySlave.get(slave)?.loadableModules;
+    return reference.type === "inline" || loadable === undefined || loadable.has(reference.module);
+  }
+
   /** Ends the process of a slave that takes leave and has no task any more. */
   dismiss(slave: DispatchSlave): void {
     this.#bySlave.get(slave)?.session?.[Symbol.dispose]();
@@ -212,15 +223,17 @@ export class Fleet implements AsyncDisposable {
     if (!isRemote) slot.launches++;
     return {
       number,
-      command: isRemote ? agentCommand(settings) : this.#runnerCommand(endpoint),
+      command: isRemote ? agentCommand(settings) : this.#runnerCommand(slot, endpoint),
       connection: connectionLine(endpoint, { ...identity, role: isRemote ? "agent" : "runner" }),
       output: slot.output,
       services: this.#launchServices,
     };
   }
 
-  #runnerCommand(endpoint: Endpoint): string[] {
-    return runnerCommand(this.#options.settings, endpoint, this.#options.modules);
+  #runnerCommand(slot: SlaveSlot, endpoint: Endpoint): string[] {
+    const { settings, modules } = this.#options;
+    slot.loadableModules = mayReadAll(settings.permissions) ? undefined : new Set(modules);
+    return runnerCommand(settings, endpoint, modules);
   }
 
   /** What brings the agent of a slave has been submitted. */
@@ -257,7 +270,10 @@ export class Fleet implements AsyncDisposable {
     const order = { slave: slot.number, launch: slot.launches++, target: output.target, output };
     output.clearTail();
     slot.replacement = undefined;
-    this.#started(slot, agent.start({ ...order, command: this.#runnerCommand(slot.endpoint!) }));
+    this.#started(
+      slot,
+      agent.start({ ...order, command: this.#runnerCommand(slot, slot.endpoint!) }),
+    );
   }
 
   #started(slot: SlaveSlot, process: SlaveProcess): void {
@@ -299,7 +315,7 @@ export class Fleet implements AsyncDisposable {
     this.#watch(this.#watchSession(process, session));
     emit({ type: "slave-connected", slave: slot.slave.identity });
     const nowMs = performance.now();
-    dispatcher.slaveConnected(slot.slave, nowMs);
+    dispatcher.slaveConnected(slot.slave);
     onNews(nowMs);
     return undefined;
   }
@@ -439,9 +455,21 @@ export class Fleet implements AsyncDisposable {
     const { dispatcher, emit, onNews } = this.#options;
     const next = dispatcher.slaveDied(slot.slave, { reason, isFinal: isFinal || this.#isClosing });
     slot.state = { state: "ended" };
-    if (next === "restart") this.#relaunch(slot, reason);
-    else if (!this.#isClosing) emit({ type: "slave-lost", slave: slot.slave.identity, reason });
+    if (next === "restart") {
+      this.#relaunch(slot, reason);
+    } else {
+      if (!this.#isClosing) emit({ type: "slave-lost", slave: slot.slave.identity, reason });
+      this.#releaseAgent(slot);
+    }
     onNews(performance.now());
+  }
+
+  /** An agent whose slaves are all lost ends, and its job with it. */
+  #releaseAgent({ agent }: SlaveSlot): void {
+    const isNeeded = this.#slots.some((slot) =>
+      slot.agent === agent && slot.state.state !== "ended"
+    );
+    if (!isNeeded) agent?.close("its slaves are lost");
   }
 
   #relaunch(slot: SlaveSlot, reason: string): void {
@@ -467,7 +495,9 @@ export class Fleet implements AsyncDisposable {
       parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
     }
     if (!wasConnected && end.reason === undefined) {
-      const command = slot.isRemote ? agentCommand(settings) : this.#runnerCommand(slot.endpoint!);
+      const command = slot.isRemote
+        ? agentCommand(settings)
+        : this.#runnerCommand(slot, slot.endpoint!);
       parts.push(`before it connected; the command was ${describeCommand(command, settings)}`);
     }
     if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);

@@ -60,6 +60,7 @@ export class Manager implements AsyncDisposable {
   #isScheduled = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Infinity;
+  #isCatchingUp = false;
   #waitingReaders = 0;
   #aliveTimer: ReturnType<typeof setInterval> | undefined;
   #signalGuard: SignalGuard | undefined;
@@ -202,7 +203,11 @@ export class Manager implements AsyncDisposable {
       resultTaken: (context) => {
         if (this.#dispatcher.resultTaken(context)) this.#schedule();
       },
-      resultRestored: (context) => context.addResult(),
+      resultRestored: (context) => {
+        this.#dispatcher.resultRestored(context);
+        // Its source may have to give more before there is anything to run.
+        this.#schedule();
+      },
       cancel: (context) => {
         const dropped = this.#dispatcher.cancel(context);
         this.#schedule();
@@ -237,7 +242,18 @@ export class Manager implements AsyncDisposable {
   }
 
   #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void {
-    this.#withSession(slave, (session) => session.run(context, tasks));
+    const codes = context.startup === undefined
+      ? [tasks[0].code]
+      : [tasks[0].code, context.startup];
+    if (codes.every((code) => this.#fleet.canLoad(slave, code))) {
+      this.#withSession(slave, (session) => session.run(context, tasks));
+      return;
+    }
+    // The dispatcher must not be called from within.
+    queueMicrotask(() => {
+      this.#dispatcher.restart(slave, "it needs a module that it was not started with");
+      this.#dispatch(performance.now());
+    });
   }
 
   #withSession(slave: DispatchSlave, use: (session: Session) => void): void {
@@ -285,14 +301,16 @@ export class Manager implements AsyncDisposable {
     this.#pulls.clear();
     let isAnyAdded = false;
     for (const [core, count] of pulls) {
-      const before = core.waiting.length;
+      const before = core.waiting;
       this.#contexts[core.number].context.pull(count);
-      if (core.waiting.length > before) isAnyAdded = true;
+      if (core.waiting > before) isAnyAdded = true;
     }
     return isAnyAdded;
   }
 
   #setTimer(nowMs: number): void {
+    // What comes meanwhile must not put the end of catching up off.
+    if (this.#isCatchingUp) return;
     const dueMs = this.#dispatcher.nextWakeMs();
     if (dueMs === this.#timerDueMs) return;
     clearTimeout(this.#timer);
@@ -307,10 +325,10 @@ export class Manager implements AsyncDisposable {
 
   #wake(): void {
     const nowMs = performance.now();
-    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    const isLate = !this.#isCatchingUp && nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    this.#isCatchingUp = isLate;
     this.#timerDueMs = Infinity;
     if (isLate) {
-      this.#timerDueMs = nowMs + CATCH_UP_MS;
       this.#timer = setTimeout(() => this.#wake(), CATCH_UP_MS);
       this.#timer.unref();
       return;

@@ -102,11 +102,16 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
     if (kind === "import") granted = importHosts(granted, permissions, [needs.program, ...modules]);
     if (granted.length > 0) flags.push(`--allow-${kind}=${granted.join(",")}`);
   }
-  if (modules.length > 0 && grant(permissions, "read") !== true) {
+  if (modules.length > 0 && !mayReadAll(permissions)) {
     const imports = modules.map((module) => `()=>import(${JSON.stringify(module)})`);
     flags.push("--preload", `data:text/javascript,${encodeURIComponent(`[${imports}]`)}`);
   }
   return flags;
+}
+
+/** Whether slaves may read every file. */
+export function mayReadAll(permissions: SlavePermissions): boolean {
+  return grant(permissions, "read") === true;
 }
 
 /** What of one kind is given: `true` for all of it, or a list. */
@@ -114,8 +119,8 @@ function grant(permissions: SlavePermissions, kind: PermissionKind): true | read
   if (permissions === "none") return [];
   if (permissions === "inherit") {
     // TypeScript's list of names lags behind Deno's: `import` is missing.
-    const state = Deno.permissions.querySync({ name: kind } as Deno.PermissionDescriptor).state;
-    return state === "granted" ? true : [];
+    const status = Deno.permissions.querySync({ name: kind } as Deno.PermissionDescriptor);
+    return status.state === "granted" && !status.partial ? true : [];
   }
   const value = permissions[kind] ?? false;
   return value === false ? [] : value;

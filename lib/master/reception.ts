@@ -6,7 +6,7 @@ const PROOF_TIMEOUT_MS = 10_000;
 /** How many connections may be about to prove themselves. */
 const MAX_UNPROVED = 64;
 /** An unproved connection this old makes room for a new one: slaves prove themselves within milliseconds. */
-const MIN_UNPROVED_MS = 100;
+const MIN_UNPROVED_MS = 250;
 /** Thousands of slaves connect at once; the default of 511 makes most of them wait a second and more. */
 const BACKLOG = 4096;
 /** Pause after the system could not accept a connection, such as for lack of file descriptors. */
@@ -33,6 +33,7 @@ export class Reception implements Disposable {
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
   #isClosed = false;
+  #endPause: () => void = () => {};
 
   /**
    * Begins to listen.
@@ -57,19 +58,22 @@ export class Reception implements Disposable {
 
   /** Stops listening and closes the connections that have not proved themselves. */
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#listener.close();
+    this.#endPause();
     for (const stream of this.#unproved.keys()) stream[Symbol.dispose]();
   }
 
   async #acceptAll(): Promise<void> {
     while (!this.#isClosed) {
       try {
+        await this.#makeRoom();
+        if (this.#isClosed) return;
         const connection = await this.#listener.accept();
         connection.unref();
         // Deno sets it for TLS by itself.
         if ("setNoDelay" in connection) connection.setNoDelay(true);
-        await this.#makeRoom();
         this.#receive(connection);
       } catch (error) {
         if (this.#isClosed) return;
@@ -79,7 +83,7 @@ export class Reception implements Disposable {
           error instanceof Deno.errors.ConnectionReset
         ) continue;
         this.#options.warn(`Cannot accept a connection: ${error}`);
-        await pause(ACCEPT_PAUSE_MS);
+        await this.#pause(ACCEPT_PAUSE_MS);
       }
     }
   }
@@ -90,12 +94,21 @@ export class Reception implements Disposable {
       const [stream, since] = this.#unproved.entries().next().value!;
       const age = performance.now() - since;
       if (age < MIN_UNPROVED_MS) {
-        await pause(MIN_UNPROVED_MS - age);
+        await this.#pause(MIN_UNPROVED_MS - age);
         continue;
       }
       this.#unproved.delete(stream);
       stream[Symbol.dispose]();
     }
+  }
+
+  /** Waits; closing ends that. */
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#endPause = resolve;
+    await promise;
+    clearTimeout(timer);
   }
 
   async #receive(connection: Deno.Conn): Promise<void> {
@@ -122,8 +135,4 @@ export class Reception implements Disposable {
       this.#unproved.delete(stream);
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,10 +3,19 @@ import { sizeOf } from "../wire/message_stream.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { Deque } from "./deque.ts";
 
-/** Tasks that left in one message. A task that is no longer this slave's to answer is `null`. */
+/** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
+const TAKEN = "taken";
+/** The same for a task that nobody wants to be run any more. */
+const DROPPED = "dropped";
+/** In the place of a task that the slave has answered before its turn: it will not be heard of again. */
+const SETTLED = undefined;
+
+type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
+
+/** Tasks that left in one message. */
 interface SentGroup {
   readonly context: DispatchContext;
-  readonly tasks: (Task | null)[];
+  readonly tasks: Entry[];
   position: number;
 }
 
@@ -14,6 +23,16 @@ interface SentGroup {
 export interface SentTask {
   readonly context: DispatchContext;
   readonly task: Task;
+}
+
+/** The first task that a slave has not answered: the one that it runs now or is to run next. */
+export interface Head {
+  readonly context: DispatchContext;
+  /** Nothing if the task was taken from the slave, which may run it nevertheless. */
+  readonly task: Task | undefined;
+  /** Whether it was taken since it is not to be run at all. */
+  readonly isDropped: boolean;
+  readonly number: number;
 }
 
 /** A slave answered a task that it does not have. */
@@ -30,84 +49,144 @@ export class SentTasks {
   /** Number of the first task that stands in `#groups`. */
   #firstNumber = 0;
   #size = 0;
+  #taken = 0;
   #bytes = 0;
 
-  /** How many tasks the slave is to answer. */
+  /** How many tasks the slave has; those that were taken from it do not count. */
   get size(): number {
     return this.#size;
   }
 
-  /** About how many bytes their arguments are. */
+  /** Whether the slave is still to answer tasks that were taken from it. */
+  get hasTaken(): boolean {
+    return this.#taken > 0;
+  }
+
+  /** Whether the slave has answered all. */
+  get isSettled(): boolean {
+    return this.#size === 0 && this.#taken === 0;
+  }
+
+  /** About how many bytes the arguments of its tasks are. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /** Adds tasks of one context that leave in one message. */
-  push(context: DispatchContext, tasks: Task[]): void {
+  push(context: DispatchContext, tasks: readonly Task[]): void {
     this.#groups.push({ context, tasks: [...tasks], position: 0 });
     this.#size += tasks.length;
     for (const task of tasks) this.#bytes += sizeOf(task.args);
   }
 
-  /** The task that the slave runs now, or is to run next. */
-  head(): SentTask | undefined {
+  /** The first task that is not answered, also if it was taken. */
+  head(): Head | undefined {
     for (;;) {
       const group = this.#groups.peek();
       if (group === undefined) return undefined;
-      const task = group.tasks[group.position];
-      if (task) return { context: group.context, task };
+      const entry = group.tasks[group.position];
+      if (entry !== SETTLED) {
+        return {
+          context: group.context,
+          task: isTask(entry) ? entry : undefined,
+          isDropped: entry === DROPPED,
+          number: this.#firstNumber,
+        };
+      }
       this.#skip(group);
     }
   }
 
-  /** Number of the task that {@linkcode SentTasks.head} returns. */
-  get headNumber(): number {
-    this.head();
-    return this.#firstNumber;
+  /** All tasks that the slave has, in order. */
+  list(): SentTask[] {
+    const tasks: SentTask[] = [];
+    this.#visit((context, entry) => {
+      if (isTask(entry)) tasks.push({ context, task: entry });
+      return entry;
+    });
+    return tasks;
   }
 
   /**
-   * Takes the task that a slave has answered, which must be the first that it still has.
+   * Takes note that a slave has answered a task, which must be the first that is not answered.
    *
    * @returns Nothing if the task was taken from the slave before.
-   * @throws {AnswerError} If the slave has no such task.
+   * @throws {AnswerError} If it is another one.
    */
   answer(number: number): SentTask | undefined {
     for (;;) {
       const group = this.#groups.peek();
       if (group === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
-      const task = group.tasks[group.position];
-      if (number > this.#firstNumber && task) throw unexpectedAnswer(number);
+      const entry = group.tasks[group.position];
       const isAnswer = number === this.#firstNumber;
+      if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
       this.#skip(group);
-      if (!isAnswer) continue;
-      if (!task) return undefined;
-      this.#forget(task);
-      return { context: group.context, task };
+      if (entry === SETTLED) continue;
+      if (!isTask(entry)) {
+        this.#taken--;
+        return undefined;
+      }
+      this.#forget(entry);
+      return { context: group.context, task: entry };
     }
   }
 
+  /** Takes from the slave all tasks behind the head, which it is still to answer; returns them in order. */
+  takeBehindHead(): SentTask[] {
+    const head = this.head()?.number ?? Infinity;
+    return this.#take(TAKEN, (_context, number) => number > head);
+  }
+
+  /** Takes from the slave all tasks of a context, which nobody is to run, and it is still to answer. */
+  drop(dropped: DispatchContext): SentTask[] {
+    return this.#take(DROPPED, (context) => context === dropped);
+  }
+
   /**
-   * Takes tasks out, wherever they stand.
+   * Takes note that a slave has answered tasks wherever they stand.
    *
-   * @param isTaken Says for each task, in order, given its number.
-   * @returns The tasks taken, in order.
+   * @param isSettled Says for each task, given its number.
+   * @returns Those that had not been taken from it before, in order.
    */
-  takeWhere(isTaken: (sent: SentTask, number: number) => boolean): SentTask[] {
+  settle(isSettled: (context: DispatchContext, number: number) => boolean): SentTask[] {
+    const settled: SentTask[] = [];
+    this.#visit((context, entry, number) => {
+      if (entry === SETTLED || !isSettled(context, number)) return entry;
+      if (isTask(entry)) {
+        settled.push({ context, task: entry });
+        this.#forget(entry);
+      } else {
+        this.#taken--;
+      }
+      return SETTLED;
+    });
+    return settled;
+  }
+
+  #take(
+    mark: typeof TAKEN | typeof DROPPED,
+    isTaken: (context: DispatchContext, number: number) => boolean,
+  ): SentTask[] {
     const taken: SentTask[] = [];
-    const groups = this.#groups.takeAll();
+    this.#visit((context, entry, number) => {
+      if (!isTask(entry) || !isTaken(context, number)) return entry;
+      taken.push({ context, task: entry });
+      this.#forget(entry);
+      this.#taken++;
+      return mark;
+    });
+    return taken;
+  }
+
+  /** Shows everything that stands in `#groups`, and puts what is returned in its place. */
+  #visit(change: (context: DispatchContext, entry: Entry, number: number) => Entry): void {
     let number = this.#firstNumber;
-    for (const group of groups) {
+    for (const group of this.#groups.takeAll()) {
       this.#groups.push(group);
       for (let i = group.position; i < group.tasks.length; i++, number++) {
-        const task = group.tasks[i];
-        if (!task || !isTaken({ context: group.context, task }, number)) continue;
-        group.tasks[i] = null;
-        this.#forget(task);
-        taken.push({ context: group.context, task });
+        group.tasks[i] = change(group.context, group.tasks[i], number);
       }
     }
-    return taken;
   }
 
   #skip(group: SentGroup): void {
@@ -120,6 +199,10 @@ export class SentTasks {
     this.#size--;
     this.#bytes -= sizeOf(task.args);
   }
+}
+
+function isTask(entry: Entry): entry is Task {
+  return typeof entry === "object";
 }
 
 function unexpectedAnswer(number: number): AnswerError {

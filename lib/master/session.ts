@@ -87,6 +87,7 @@ export class Session implements Disposable {
       type: "context",
       context: context.number,
       startup: context.startup?.reference ?? null,
+      isTimed: context.taskTimeoutMs !== undefined,
     });
   }
 
@@ -124,14 +125,16 @@ export class Session implements Disposable {
     switch (message.type) {
       case "results": {
         const { first, values, micros } = message;
-        if (!Array.isArray(values) || !Array.isArray(micros) || values.length !== micros.length) {
-          throw malformed(message);
-        }
+        if (
+          !isCount(first) || !Array.isArray(values) || !Array.isArray(micros) ||
+          values.length !== micros.length || !micros.every(isCount)
+        ) throw malformed(message);
         for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
         dispatcher.tasksDone(slave, first, values, micros, batch.bytes, nowMs);
         break;
       }
       case "failed": {
+        if (!isCount(message.first) || !isCount(message.micros)) throw malformed(message);
         const thrown = decodeValue(message.thrown, batch.buffers);
         dispatcher.taskFailed(slave, message.first, message.failure, thrown, message.micros, nowMs);
         break;
@@ -140,14 +143,18 @@ export class Session implements Disposable {
         dispatcher.contextReady(slave, this.#context(message.context), nowMs);
         break;
       case "startup-failed": {
+        const context = this.#context(message.context);
+        if (context.startup === undefined) throw malformed(message);
         const thrown = decodeValue(message.thrown, batch.buffers);
-        dispatcher.startupFailed(slave, this.#context(message.context), thrown, nowMs);
+        dispatcher.startupFailed(slave, context, thrown, nowMs);
         break;
       }
       case "returned":
+        if (!isCount(message.from) || !isCount(message.to)) throw malformed(message);
         dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
         break;
       case "exiting":
+        if (message.running !== null && !isCount(message.running)) throw malformed(message);
         dispatcher.slaveExiting(slave, message.running);
         break;
       default:
@@ -163,6 +170,10 @@ export class Session implements Disposable {
     }
     return context;
   }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function malformed(message: unknown): MessageError {

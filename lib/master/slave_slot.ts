@@ -38,6 +38,8 @@ export class SlaveSlot {
   launches = 0;
   /** Where its processes connect to; set when the first is launched. */
   endpoint: Endpoint | undefined;
+  /** The only modules that the present process can load; any, if that is missing. */
+  loadableModules: ReadonlySet<string> | undefined;
   /** Set when the first process is launched. */
   output: OutputSink | undefined;
   /** What brings its agent, such as a job of a scheduler. */

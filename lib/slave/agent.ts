@@ -6,6 +6,7 @@
  */
 
 import { type SlaveProcess, spawnSlave } from "../launch/command.ts";
+import { Watchdog } from "../launch/watchdog.ts";
 import { openOutputSink, OutputSink } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
@@ -32,6 +33,8 @@ export class Agent {
   readonly #info: ConnectionInfo;
   readonly #runners = new Map<number, Runner>();
   readonly #sinks = new Map<number, OutputSink>();
+  /** Ends the runners if the agent itself is killed. */
+  readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #end = Promise.withResolvers<AgentEnd>();
   #timeoutMs = CONFIGURE_TIMEOUT_MS;
@@ -61,6 +64,7 @@ export class Agent {
       for (const { process } of this.#runners.values()) process.kill();
       await Promise.all(this.#runners.values().map(({ process }) => process.ended));
       for (const sink of this.#sinks.values()) await sink[Symbol.asyncDispose]();
+      await this.#watchdog[Symbol.asyncDispose]();
     }
   }
 
@@ -126,7 +130,10 @@ export class Agent {
       const connection = JSON.stringify({ ...this.#info, role: "runner", slave, launch });
       const process = spawnSlave(command, { connection, output: sink });
       this.#runners.set(slave, { launch, process });
+      const pid = process.pid!;
+      this.#watchdog.add(pid);
       process.ended.then(({ code, signal }) => {
+        this.#watchdog.remove(pid);
         this.#runners.delete(slave);
         this.#post({ type: "ended", slave, launch, code, signal, tail: sink.tail });
       });

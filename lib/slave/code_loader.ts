@@ -53,7 +53,7 @@ async function importFunction(reference: CodeReference & { type: "export" }): Pr
       `Cannot run ${describeCode(reference)}: it is of type ${typeof value}, not a function`,
     );
   }
-  if (/^class\b/.test(Function.prototype.toString.call(value))) {
+  if (/^class\b(?!\s*\()/.test(Function.prototype.toString.call(value))) {
     const { name } = reference;
     throw new LoadError(
       `Cannot run ${describeCode(reference)}: it is a class. Add the task as new tasks.${name}(…)`,

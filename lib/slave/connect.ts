@@ -33,61 +33,78 @@ export async function connectToMaster<Incoming>(
 ): Promise<MessageStream<Incoming>> {
   const startedAt = Date.now();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    const failures: string[] = [];
-    let isRefused = true;
+    const errors: unknown[] = [];
     for (const host of info.hosts) {
       try {
         return await connectOnce(info, host);
-      } catch (cause) {
-        failures.push(`${host}:${info.port}: ${cause instanceof Error ? cause.message : cause}`);
-        if (cause instanceof HandshakeError) throw giveUp(failures, cause);
-        if (!(cause instanceof Deno.errors.ConnectionRefused)) isRefused = false;
+      } catch (error) {
+        errors.push(error);
       }
     }
+    // A stranger at one address, where another does not answer, may be this machine's own.
+    if (errors.every((error) => error instanceof HandshakeError)) throw giveUp(info, errors);
+    const isRefused = errors.every((error) => error instanceof Deno.errors.ConnectionRefused);
     const patienceMs = isRefused ? GIVE_UP_REFUSED_MS : GIVE_UP_AFTER_MS;
-    if (Date.now() - startedAt > patienceMs) throw giveUp(failures);
+    if (Date.now() - startedAt > patienceMs) throw giveUp(info, errors);
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
   }
 }
 
-function giveUp(failures: readonly string[], cause?: unknown): Error {
-  return new Error(
-    `Cannot connect to the master at ${
-      failures.join("; at ")
-    }. It may have ended; or a firewall or another network ` +
-      "lies between: set the options host and port of the manager to what slaves can reach",
-    { cause },
+function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Error {
+  const failures = errors.map((error, i) =>
+    `${hosts[i]}:${port}: ${error instanceof Error ? error.message : error}`
   );
+  const hint = errors.some((error) => error instanceof HandshakeError)
+    ? ""
+    : ". It may have ended; or a firewall or another network lies between: set the options host and port of the manager " +
+      "to what slaves can reach";
+  return new Error(`Cannot connect to the master at ${failures.join("; at ")}${hint}`, {
+    cause: errors.at(-1),
+  });
 }
 
 async function connectOnce<Incoming>(
   info: ConnectionInfo,
   hostname: string,
 ): Promise<MessageStream<Incoming>> {
-  const { port, ca } = info;
-  const plain = await Deno.connect({ hostname, port });
-  plain.setNoDelay(true);
-  const connection = ca === undefined
-    ? plain
-    : await Deno.startTls(plain, { hostname, caCerts: [ca] });
-  const stream = new MessageStream<Incoming>(connection, UNPROVED_BYTES);
-  let isTooLate = false;
-  const timer = setTimeout(() => {
-    isTooLate = true;
-    stream[Symbol.dispose]();
-  }, WELCOME_TIMEOUT_MS);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), WELCOME_TIMEOUT_MS);
   try {
-    await verifyMaster(stream as MessageStream<unknown>, info, {
-      pid: Deno.pid,
-      host: hostName(),
-    });
-    return stream;
+    const connection = await open(info, hostname, timeout.signal);
+    const stream = new MessageStream<Incoming>(connection, UNPROVED_BYTES);
+    timeout.signal.addEventListener("abort", () => stream[Symbol.dispose]());
+    try {
+      await verifyMaster(stream as MessageStream<unknown>, info, {
+        pid: Deno.pid,
+        host: hostName(),
+      });
+      return stream;
+    } catch (error) {
+      stream[Symbol.dispose]();
+      throw error;
+    }
   } catch (error) {
-    stream[Symbol.dispose]();
-    // Closed by the timer: worth another try, unlike a peer that closes or says something wrong.
-    throw isTooLate ? new Error(`no answer within ${WELCOME_TIMEOUT_MS / 1000} s`) : error;
+    if (timeout.signal.aborted) throw new Error(`no answer within ${WELCOME_TIMEOUT_MS / 1000} s`);
+    throw error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+async function open(
+  { port, ca }: ConnectionInfo,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<Deno.Conn> {
+  const connection = await Deno.connect({ hostname, port, signal });
+  connection.setNoDelay(true);
+  if (ca === undefined) return connection;
+  const close = () => connection.close();
+  signal.addEventListener("abort", close);
+  try {
+    return await Deno.startTls(connection, { hostname, caCerts: [ca] });
+  } finally {
+    signal.removeEventListener("abort", close);
   }
 }
 

@@ -6,8 +6,7 @@
 
 import type { CodeReference } from "../task.ts";
 import { decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
-import { MAX_FRAME_BYTES } from "../wire/frames.ts";
-import { type Batch, type MessageStream, sizeOf } from "../wire/message_stream.ts";
+import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { encodeThrown } from "./thrown.ts";
@@ -18,8 +17,6 @@ const HOLD_RESULTS_MS = 0.1;
 const LONG_TASK_MS = 5;
 /** A result larger than this is written before the next task starts, so its buffers need not be copied. */
 const LARGE_RESULT_BYTES = 64 * 1024;
-/** Room for the message around a value. */
-const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 1024 * 1024;
 
 /** Tasks that came in one message. */
 interface QueuedTasks {
@@ -27,7 +24,7 @@ interface QueuedTasks {
   readonly code: number;
   /** Number of the task that `args[0]` is for. */
   readonly first: number;
-  readonly args: readonly unknown[];
+  readonly args: unknown[];
   /** Where in `args` the first task stands that has not started. */
   position: number;
 }
@@ -44,6 +41,8 @@ export class Runner {
   readonly #contexts = new Map<number, ContextState>();
   readonly #references = new Map<number, CodeReference>();
   readonly #functions = new Map<number, TaskFunction>();
+  /** Contexts with a time limit: the master has to know at once which of their tasks runs. */
+  readonly #timedContexts = new Set<number>();
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
@@ -51,6 +50,8 @@ export class Runner {
   #current = 0;
   #wake: (() => void) | undefined;
   #isFlushDue = false;
+  /** Context of the tasks that have ended and whose answers are held, if there are any. */
+  #heldContext: number | undefined;
   /** Number of the first result that is held. */
   #firstResult = 0;
   #resultTexts: string[] = [];
@@ -75,7 +76,8 @@ export class Runner {
   /** Sends what is finished, and that the running task ends the process. */
   announceExit(code: number): void {
     this.#postResults();
-    this.#post({ type: "exiting", running: this.#current, code });
+    const isWaiting = this.#wake !== undefined;
+    this.#post({ type: "exiting", running: isWaiting ? null : this.#current, code });
     this.#stream.flush();
   }
 
@@ -91,6 +93,7 @@ export class Runner {
     switch (message.type) {
       case "context":
         this.#contexts.set(message.context, { state: "new", startup: message.startup });
+        if (message.isTimed) this.#timedContexts.add(message.context);
         break;
       case "code":
         this.#references.set(message.code, message.reference);
@@ -103,6 +106,7 @@ export class Runner {
         break;
       case "forget":
         this.#contexts.delete(message.context);
+        this.#timedContexts.delete(message.context);
         break;
       default:
         message satisfies never;
@@ -152,7 +156,7 @@ export class Runner {
     if (fn === undefined) return;
     let now = performance.now();
     while (tasks.position < tasks.args.length) {
-      if (now - this.#flushedAt > HOLD_RESULTS_MS) {
+      if (!this.#mayHoldResults(tasks.context, now)) {
         this.#flush();
         await this.#stream.flushed();
         now = performance.now();
@@ -172,8 +176,19 @@ export class Runner {
         now = performance.now();
         this.#postFailure("threw", error, now - startedAt);
       }
+      this.#heldContext = tasks.context;
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
     }
+  }
+
+  /**
+   * Whether what is finished may leave after the next task only. That task may never end: then a result of another
+   * context would never come, and a time limit would hit a task that has finished.
+   */
+  #mayHoldResults(nextContext: number, now: number): boolean {
+    if (now - this.#flushedAt > HOLD_RESULTS_MS) return false;
+    if (this.#heldContext === undefined) return true;
+    return nextContext === this.#heldContext && !this.#timedContexts.has(nextContext);
   }
 
   /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held results leave. */
@@ -232,6 +247,7 @@ export class Runner {
     if (reference === undefined) {
       throw new Error(`The master sent a task of code ${tasks.code} without announcing it`);
     }
+    this.#flush();
     try {
       const fn = await loadCode(reference);
       this.#functions.set(tasks.code, fn);
@@ -241,6 +257,7 @@ export class Runner {
         this.#current = tasks.first + tasks.position++;
         this.#postFailure("load", error, 0);
       }
+      this.#heldContext = tasks.context;
       return undefined;
     }
   }
@@ -249,14 +266,12 @@ export class Runner {
     let encoded: Encoded;
     try {
       encoded = encodeValue(value, "result", { shareBuffers: true });
-      if (sizeOf(encoded) > MAX_VALUE_BYTES) {
-        throw new RangeError(
-          `result has ${sizeOf(encoded)} bytes, the most is ${MAX_VALUE_BYTES}. Return it in parts`,
-        );
-      }
+      checkSendable(encoded, "result");
     } catch (error) {
       return this.#postFailure("result", error, elapsedMs);
     }
+    // A message has the numbers of its results by counting, and the queue may have gaps: startup failed for some.
+    if (this.#current !== this.#firstResult + this.#resultTexts.length) this.#postResults();
     if (this.#resultTexts.length === 0) this.#firstResult = this.#current;
     this.#resultMicros.push(Math.round(elapsedMs * 1000));
     if (typeof encoded === "string") {
@@ -304,19 +319,25 @@ export class Runner {
     this.#stream.postMessage(message);
   }
 
-  /** Gives back all tasks that have not started. */
+  /** Gives back all tasks that have not started. The one that startup runs for, or whose code is loaded, stays. */
   #returnQueue(): void {
-    const next = this.#queue.find((tasks) => tasks.position < tasks.args.length);
-    if (next === undefined) return;
+    let from: number | undefined;
+    for (const tasks of this.#queue) {
+      const kept = Math.max(tasks.position, this.#current + 1 - tasks.first);
+      if (kept >= tasks.args.length) continue;
+      from ??= tasks.first + kept;
+      tasks.args.length = kept;
+    }
+    if (from === undefined) return;
     this.#postResults();
-    this.#post({ type: "returned", from: next.first + next.position, to: this.#received });
+    this.#post({ type: "returned", from, to: this.#received });
     this.#flush();
-    for (const tasks of this.#queue) tasks.position = tasks.args.length;
   }
 
   #flush(): void {
     this.#postResults();
     this.#stream.flush();
+    this.#heldContext = undefined;
     this.#flushedAt = performance.now();
   }
 }

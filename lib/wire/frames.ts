@@ -182,7 +182,6 @@ export class FrameParser {
         }
       }
       if (buffers.length === sizes.length) break;
-      if (this.#start === this.#end) this.#start = this.#end = 0;
       buffers.push(allocate(sizes[buffers.length]));
       state.filled = 0;
     }

@@ -5,7 +5,7 @@
  */
 
 import { BufferCursor, type Encoded } from "./codec.ts";
-import { encodeFrame, type Frame, FrameError, FrameParser } from "./frames.ts";
+import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -14,6 +14,11 @@ export interface Batch<Incoming> {
   /** About how many bytes the frame had. */
   readonly bytes: number;
 }
+
+/** The longest string that V8 can make, in characters. */
+const MAX_TEXT_LENGTH = 2 ** 29 - 24;
+/** Room for the message around a value. */
+const MESSAGE_ROOM = 1024 * 1024;
 
 /** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
 const FULL_FRAME_BYTES = 1024 * 1024;
@@ -189,4 +194,29 @@ export function sizeOf(encoded: Encoded): number {
   let bytes = encoded.text.length;
   for (const buffer of encoded.buffers) bytes += buffer.length;
   return bytes;
+}
+
+/**
+ * Refuses a value that does not fit into a message.
+ *
+ * @param what The value, as messages call it, such as `result`.
+ * @throws {RangeError} Saying how large it is, and how large it may be.
+ */
+export function checkSendable(encoded: Encoded, what: string): void {
+  const textLength = typeof encoded === "string" ? encoded.length : encoded.text.length;
+  if (textLength > MAX_TEXT_LENGTH - MESSAGE_ROOM) {
+    throw new RangeError(
+      `${what} takes ${textLength} characters of JSON, the most is ${
+        MAX_TEXT_LENGTH - MESSAGE_ROOM
+      }. ` +
+        "Send numbers as typed arrays, or less at a time",
+    );
+  }
+  const bytes = sizeOf(encoded);
+  if (bytes > MAX_FRAME_BYTES - MESSAGE_ROOM) {
+    throw new RangeError(
+      `${what} takes ${bytes} bytes, the most is ${MAX_FRAME_BYTES - MESSAGE_ROOM}. ` +
+        "Send less at a time, or write it to a file that both sides can read",
+    );
+  }
 }

@@ -19,8 +19,13 @@ export type EncodedJson = unknown;
 
 /** What the master says. */
 export type ToSlave =
-  /** Announces a context. Its startup code runs before the first task of it. */
-  | { readonly type: "context"; readonly context: number; readonly startup: CodeReference | null }
+  /** Announces a context, whose startup code runs before the first task of it. If it is timed, no result of it is held. */
+  | {
+    readonly type: "context";
+    readonly context: number;
+    readonly startup: CodeReference | null;
+    readonly isTimed: boolean;
+  }
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
   /** Tasks of one context and one piece of code: a list of argument lists, one each. */
@@ -63,8 +68,11 @@ export type ToMaster =
   }
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */
   | { readonly type: "returned"; readonly from: number; readonly to: number }
-  /** The process ends now, by `Deno.exit(code)` in task `running` (or startup before it). All before it are answered. */
-  | { readonly type: "exiting"; readonly running: number; readonly code: number };
+  /**
+   * The process ends now, by `Deno.exit(code)` in task `running` (or startup before it), or, if that is `null`, while
+   * it waited for tasks. All before it are answered.
+   */
+  | { readonly type: "exiting"; readonly running: number | null; readonly code: number };
 
 /**
  * What the master says to an agent: a process on another machine that starts, watches and ends the runners there. The

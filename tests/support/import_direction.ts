@@ -36,6 +36,9 @@ const SLAVE = "lib/slave/";
 const AGENT = "lib/slave/agent.ts";
 const COMMAND = "lib/launch/command.ts";
 const OUTPUT_SINK = "lib/launch/output_sink.ts";
+const WATCHDOG = "lib/launch/watchdog.ts";
+// What is started and ended on a machine, by whichever program.
+const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG];
 
 const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
 const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
@@ -43,7 +46,7 @@ const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
 const PARTS: readonly Part[] = [
   {
     at: "mod.ts",
-    imports: [...WHOLE_WIRE, LAUNCH, COMMAND, OUTPUT_SINK, MASTER],
+    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER],
     because: "it is the public face of the master's program; the slave's program is slave.ts",
   },
   {
@@ -81,23 +84,23 @@ const PARTS: readonly Part[] = [
   { at: WIRE, imports: WHOLE_WIRE, because: "the wire knows no slave and no master" },
   {
     at: LAUNCH,
-    imports: [...VALUES, HANDSHAKE, LAUNCH, COMMAND, OUTPUT_SINK, DEPS],
+    imports: [...VALUES, HANDSHAKE, LAUNCH, ...PROCESSES, DEPS],
     because: "launching starts and ends processes; it knows no socket, no master and no slave",
   },
   {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, COMMAND, OUTPUT_SINK, MASTER, DEPS],
+    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER, DEPS],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
   },
   {
     at: AGENT,
-    imports: [...WHOLE_WIRE, SLAVE, COMMAND, OUTPUT_SINK],
+    imports: [...WHOLE_WIRE, SLAVE, ...PROCESSES],
     because: "an agent starts processes, as launching does, but knows nothing else of launching",
   },
-  ...[COMMAND, OUTPUT_SINK].map((at) => ({
+  ...PROCESSES.map((at) => ({
     at,
-    imports: [...VALUES, HANDSHAKE, LAUNCH, COMMAND, OUTPUT_SINK, DEPS],
+    imports: [...VALUES, HANDSHAKE, LAUNCH, ...PROCESSES, DEPS],
     because: "launching starts and ends processes; it knows no socket, no master and no slave",
   })),
   {

@@ -130,6 +130,9 @@ function fillError(error: Error, parts: Parts, start: number, reader: PartsReade
       error.stack = value;
       return;
     }
+    if ((key === "message" || key === "name") && typeof value !== "string") {
+      throw malformed(`the ${key} of an error is no text`);
+    }
     const enumerable = !HIDDEN_KEYS.has(key) && !hiddenOfClass.includes(key);
     Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
   });

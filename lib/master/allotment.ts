@@ -1,0 +1,260 @@
+/**
+ * Which slave gets which task, how many at a time, and what is taken from one for another.
+ *
+ * @module
+ */
+
+import type { Task } from "../task.ts";
+import { sizeOf } from "../wire/message_stream.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
+import type { SentTask } from "./sent_tasks.ts";
+import { TaskPace } from "./task_pace.ts";
+
+/** What an allotment wants done. */
+export interface AllotmentActions {
+  /** Send tasks, all of the same code, to a slave. */
+  run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void;
+  /** Ask a slave for all tasks that it has not started. */
+  recall(slave: DispatchSlave): void;
+  /** Add up to `count` tasks from the context's source, soon. */
+  pull(context: DispatchContext, count: number): void;
+}
+
+/** What an allotment needs of the dispatcher that it belongs to. */
+export interface AllotmentOptions {
+  readonly actions: AllotmentActions;
+  /** Tasks that run with no other beside them. */
+  readonly suspects: ReadonlySet<Task>;
+  /** Called when a slave has another running task. */
+  onHeadChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void;
+}
+
+/**
+ * A slave without news for this long is taken to be busy with one long task, and what waits behind that goes to idle
+ * slaves. Longer than the 5 ms after which a slave itself returns what waits, so that few tasks run twice.
+ */
+const STUCK_AFTER_MS = 10;
+/** The arguments under way to one slave, except for a single task with larger ones. */
+const MAX_SENT_BYTES = 1024 * 1024;
+/** A slave is hungry when less than this part of what it may have is left. */
+const HUNGRY_FRACTION = 4;
+/** The most tasks that are taken from a lazy source at once. */
+const MAX_PULL = 4096;
+
+/** Gives tasks to slaves. */
+export class Allotment {
+  /** How long tasks run. */
+  readonly pace: TaskPace = new TaskPace();
+  readonly #actions: AllotmentActions;
+  readonly #options: AllotmentOptions;
+  readonly #contexts = new Set<DispatchContext>();
+  /** Slaves that have answered all they were sent. */
+  readonly #idle = new Set<DispatchSlave>();
+  /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
+  readonly #hungry = new Set<DispatchSlave>();
+  /** Slaves that have tasks behind the running one, those where nothing has moved for the longest time first. */
+  readonly #laden = new Set<DispatchSlave>();
+  /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
+  readonly #sendable = new Set<DispatchContext>();
+  #serving = 0;
+
+  constructor(options: AllotmentOptions) {
+    this.#actions = options.actions;
+    this.#options = options;
+  }
+
+  /** Contexts that have tasks to be sent. */
+  get sendable(): ReadonlySet<DispatchContext> {
+    return this.#sendable;
+  }
+
+  /** Where slaves stand, for tests. */
+  get standing(): Record<"idle" | "hungry" | "laden", ReadonlySet<DispatchSlave>> {
+    return { idle: this.#idle, hungry: this.#hungry, laden: this.#laden };
+  }
+
+  addContext(context: DispatchContext): void {
+    this.#contexts.add(context);
+  }
+
+  /** A slave takes tasks from now on. */
+  addSlave(slave: DispatchSlave): void {
+    this.#serving++;
+    this.#idle.add(slave);
+    this.#hungry.add(slave);
+  }
+
+  /** A slave takes tasks no longer. */
+  removeSlave(slave: DispatchSlave): void {
+    this.#serving--;
+    this.#idle.delete(slave);
+    this.#hungry.delete(slave);
+    this.#laden.delete(slave);
+  }
+
+  /** Takes note whether a context has tasks to be sent. To be called whenever that may have changed. */
+  sort(context: DispatchContext): void {
+    put(context, this.#sendable, context.sendable > 0);
+  }
+
+  /** Something came from a slave: its running task may be another one now, and it may have room. */
+  noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
+    this.#options.onHeadChanged(slave, serving, nowMs);
+    this.#laden.delete(slave);
+    this.#sortSlave(slave, serving, nowMs);
+    // It is looked at once, whatever it has: others may wait for what it has room for.
+    if (takesTasks(serving)) this.#hungry.add(slave);
+  }
+
+  /** Puts tasks back where they came from, before all others. */
+  requeue(tasks: readonly SentTask[]): void {
+    for (const { context, task } of tasks.toReversed()) {
+      context.putBack(task);
+      this.sort(context);
+    }
+  }
+
+  /** Takes all tasks behind the running one from a slave at once; whether it started one shows when it answers. */
+  recall(slave: DispatchSlave, { sent }: ServingState): void {
+    this.requeue(sent.takeBehindHead());
+    this.#idle.delete(slave);
+    this.#hungry.delete(slave);
+    this.#laden.delete(slave);
+    this.#actions.recall(slave);
+  }
+
+  /** Gives waiting tasks to slaves that have room. */
+  give(nowMs: number): void {
+    const hungry = this.#hungry.size;
+    for (const slave of this.#hungry) {
+      if (this.#sendable.size === 0) break;
+      this.#fill(slave, nowMs);
+    }
+    // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
+    const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
+    if (takers > 0) {
+      for (const context of this.#contexts) this.#pull(context, takers);
+    }
+    if (this.#idle.size > 0) this.#takeFromStuck(nowMs);
+  }
+
+  /** When tasks may have to be taken from a slave; `Infinity` for never. */
+  nextStuckMs(): number {
+    if (this.#idle.size === 0) return Infinity;
+    let soonestMs = Infinity;
+    for (const { state } of this.#laden) {
+      if (state.state !== "serving") continue;
+      soonestMs = Math.min(soonestMs, state.takeAtMs);
+      // Those behind it became laden later, and have not been looked at either.
+      if (state.takeAtMs === state.ladenSinceMs + STUCK_AFTER_MS) break;
+    }
+    return soonestMs;
+  }
+
+  #fill(slave: DispatchSlave, nowMs: number): void {
+    if (slave.state.state !== "serving" || !takesTasks(slave.state)) return;
+    const { sent } = slave.state;
+    const wasIdle = sent.isSettled;
+    if (wasIdle) slave.state.depth = Infinity;
+    // A context that was served goes to the end, and is visited again.
+    for (const context of this.#sendable) {
+      if (context.barred.has(slave)) continue;
+      const tasks = this.#takeTasks(slave.state, context);
+      // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
+      if (tasks.length === 0) break;
+      sent.push(context, tasks);
+      this.#actions.run(slave, context, tasks);
+      this.#sendable.delete(context);
+      this.sort(context);
+    }
+    if (wasIdle && sent.size > 0) this.#options.onHeadChanged(slave, slave.state, nowMs);
+    this.#sortSlave(slave, slave.state, nowMs);
+  }
+
+  /** Takes tasks of one code from a context, as many as the slave has room for. */
+  #takeTasks(serving: ServingState, context: DispatchContext): Task[] {
+    const tasks: Task[] = [];
+    const first = context.first();
+    if (first === undefined) return tasks;
+    const { suspects } = this.#options;
+    const isAlone = suspects.has(first) || !isReady(serving, context);
+    const depth = isAlone ? 1 : this.pace.depth(first.code);
+    const { sendable } = context;
+    const fairShare = Math.ceil(sendable / this.#serving);
+    const room = Math.min(sendable, Math.min(depth, serving.depth, fairShare) - serving.sent.size);
+    let bytes = serving.sent.bytes;
+    for (let task: Task | undefined = first; task !== undefined; task = context.first()) {
+      if (tasks.length >= room || task.code !== first.code) break;
+      if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
+      bytes += sizeOf(task.args);
+      if (bytes > MAX_SENT_BYTES && serving.sent.size + tasks.length > 0) break;
+      tasks.push(task);
+      context.take();
+    }
+    if (tasks.length > 0) serving.depth = Math.min(serving.depth, depth);
+    return tasks;
+  }
+
+  /** Puts a slave into the sets that it belongs to. */
+  #sortSlave(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
+    const { sent, depth } = serving;
+    const isIdle = sent.isSettled && takesTasks(serving);
+    put(slave, this.#idle, isIdle);
+    // One that found no room for what waits is looked at again when it has news.
+    const isHungry = sent.size * HUNGRY_FRACTION < depth && takesTasks(serving) &&
+      this.#sendable.size === 0;
+    put(slave, this.#hungry, isIdle || isHungry);
+    if (sent.size <= 1) {
+      this.#laden.delete(slave);
+    } else if (!this.#laden.has(slave)) {
+      this.#laden.add(slave);
+      serving.ladenSinceMs = nowMs;
+      serving.takeAtMs = nowMs + STUCK_AFTER_MS;
+    }
+  }
+
+  /** Asks the source of a context for as many tasks as there is room for. */
+  #pull(context: DispatchContext, takers: number): void {
+    if (context.sourceCode === undefined || !context.isOpen || context.waiting > 0) return;
+    const room = takers * this.pace.depth(context.sourceCode);
+    this.#actions.pull(context, Math.min(room, MAX_PULL));
+  }
+
+  /** Gives idle slaves what waits behind a long task. */
+  #takeFromStuck(nowMs: number): void {
+    for (const slave of this.#laden) {
+      const { state } = slave;
+      if (this.#idle.size === 0 || state.state !== "serving") return;
+      if (state.ladenSinceMs + STUCK_AFTER_MS > nowMs) return;
+      if (this.#canIdleTakeFrom(state)) {
+        this.recall(slave, state);
+        for (const idle of this.#idle) this.#fill(idle, nowMs);
+      } else {
+        state.takeAtMs = nowMs + STUCK_AFTER_MS;
+      }
+    }
+  }
+
+  /** Whether there is an idle slave for a task that waits behind the running one. */
+  #canIdleTakeFrom({ sent }: ServingState): boolean {
+    const contexts = new Set(sent.list().slice(1).map(({ context }) => context));
+    for (const { reading, barred } of contexts) {
+      if (reading === "no") continue;
+      for (const idle of this.#idle) {
+        if (!barred.has(idle)) return true;
+      }
+    }
+    return false;
+  }
+}
+
+/** Tasks behind one that was taken might wait for it: how long it runs, if it does, nobody knows. */
+function takesTasks({ sent, isLeaving }: ServingState): boolean {
+  return !sent.hasTaken && !isLeaving;
+}
+
+function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {
+  if (isMember) set.add(member);
+  else set.delete(member);
+}

@@ -1,0 +1,72 @@
+import type { Attempt } from "../errors.ts";
+import type { Task } from "../task.ts";
+import { isReady, type ServingState } from "./dispatch_slave.ts";
+import type { SentTask } from "./sent_tasks.ts";
+
+/** What is known of the tasks that a slave had when it died. */
+export interface Verdict {
+  /** The task that was running. */
+  readonly culprit: SentTask | undefined;
+  /** Tasks of which one, or none, was running. */
+  readonly suspects: readonly SentTask[];
+  /** Tasks that were not running. */
+  readonly innocent: readonly SentTask[];
+}
+
+/**
+ * Finds which task, if any, was running when a slave died.
+ *
+ * A slave that is killed says nothing, and results of short tasks leave together: whichever of several tasks was
+ * running, the slave may have finished it, and those before it. With a single task that is not answered there is no
+ * doubt, but for the moment in which it, or its answer, is under way.
+ */
+export function judgeDeath(serving: ServingState): Verdict {
+  const { sent, exitingIn } = serving;
+  const tasks = sent.list();
+  const head = sent.head();
+  // Without its startup the first task has not begun, and those behind it neither.
+  if (head === undefined || !isReady(serving, head.context)) return acquitted(tasks);
+  if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);
+  const isClear = exitingIn !== undefined || (tasks.length === 1 && !sent.hasTaken);
+  if (!isClear) return { culprit: undefined, suspects: tasks, innocent: [] };
+  if (head.task === undefined) return acquitted(tasks);
+  return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };
+}
+
+function acquitted(innocent: readonly SentTask[]): Verdict {
+  return { culprit: undefined, suspects: [], innocent };
+}
+
+/** Which tasks were, or may have been, running when slaves died. Those that end are forgotten. */
+export class Blame {
+  readonly #attempts = new Map<Task, Attempt[]>();
+  readonly #suspects = new Set<Task>();
+
+  /** Tasks that may have killed a slave: each runs with no other beside it, so that the next death is clear. */
+  get suspects(): ReadonlySet<Task> {
+    return this.#suspects;
+  }
+
+  /** A task may have been running when a slave died. */
+  suspect(task: Task): void {
+    this.#suspects.add(task);
+  }
+
+  /** A task was running when a slave died; returns all attempts so far. */
+  charge(task: Task, attempt: Attempt): readonly Attempt[] {
+    const attempts = this.#attempts.get(task) ?? [];
+    attempts.push(attempt);
+    this.#attempts.set(task, attempts);
+    this.#suspects.add(task);
+    return attempts;
+  }
+
+  /** A task has ended; returns how many slaves died while they ran it. */
+  end(task: Task): number {
+    // Nearly always there are none, and this is asked for every task.
+    if (this.#suspects.size === 0 || !this.#suspects.delete(task)) return 0;
+    const attempts = this.#attempts.get(task);
+    this.#attempts.delete(task);
+    return attempts?.length ?? 0;
+  }
+}

@@ -1,0 +1,393 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { type Context, Manager, type ManagerOptions, NoMoreSlavesError, remote } from "../mod.ts";
+import { EventLog } from "./support/event_log.ts";
+import { FarSlave, type FarSlaveOptions } from "./support/far_slave.ts";
+import { Gates } from "./support/gates.ts";
+import { MODULE_URL, runScript, startScript } from "./support/script.ts";
+import { TempFolder } from "./support/temp_folder.ts";
+
+const FAR_SLAVE = import.meta.resolve("./support/far_slave.ts");
+const GATE_TASKS = import.meta.resolve("./support/gate_tasks.ts");
+const gateTasks = remote<typeof import("./support/gate_tasks.ts")>(GATE_TASKS);
+const tasks = remote<typeof import("./support/tasks.ts")>(
+  import.meta.resolve("./support/tasks.ts"),
+);
+const failingTasks = remote<typeof import("./support/failing_tasks.ts")>(
+  import.meta.resolve("./support/failing_tasks.ts"),
+);
+
+/** Short, so that a silent agent is noticed soon. */
+const SHORT = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
+
+/** A manager with far slaves, and what a test wants to know of it. */
+class FarRun implements AsyncDisposable {
+  readonly log = new EventLog();
+  readonly slaves: FarSlave[] = [];
+  readonly manager: Manager;
+  readonly context: Context<readonly []>;
+
+  constructor(options: ManagerOptions = {}) {
+    const { onEvent } = this.log;
+    this.manager = new Manager({ host: "127.0.0.1", output: "null", ...options, onEvent });
+    this.context = this.manager.getContext() as unknown as Context<readonly []>;
+  }
+
+  /** Adds a slave. */
+  add(options?: FarSlaveOptions): FarSlave {
+    const slave = new FarSlave(options);
+    this.slaves.push(slave);
+    this.manager.addSlave(slave);
+    return slave;
+  }
+
+  /** Reads all results to the end. */
+  async results(): Promise<unknown[]> {
+    return await Array.fromAsync(this.context.getResultsUnordered());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.manager.close();
+    await Promise.all(this.slaves.map((slave) => slave.ended));
+  }
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+function sorted(values: readonly unknown[]): unknown[] {
+  return (values as number[]).toSorted((a, b) => a - b);
+}
+
+Deno.test("agent: runs tasks, and all processes have ended when the manager has closed", async () => {
+  let pids: number[];
+  {
+    await using run = new FarRun();
+    run.add();
+    run.add();
+    for (let i = 0; i < 500; i++) run.context.addTask(tasks.processId, i);
+    pids = [...new Set(await run.results() as number[])];
+    pids.push(...run.slaves.map(({ pid }) => pid));
+    assertEquals(run.log.of("slave-queued").length, 2);
+  }
+  for (const pid of pids) assert(!isAlive(pid), `process ${pid} is still there`);
+});
+
+Deno.test("agent: starts a new runner when one is killed", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun();
+  const { log, context } = run;
+  run.add();
+  context.addTask(failingTasks.killItselfOnce, folder.file("killed"));
+  assertEquals(await run.results(), ["survived"]);
+  const [{ reason, slave }] = log.of("slave-restarted");
+  assertMatch(reason, /exit code 137 \(SIGKILL\)/);
+  assertMatch(slave.name, /^far slave 0, process \d+ on /);
+  assertEquals(log.of("slave-queued").length, 1, "one agent for both runners");
+});
+
+Deno.test("agent: a task out of time is killed, and the same agent starts a new runner", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  run.add();
+  const context = run.manager.getContext(undefined, { taskTimeoutMs: 300 });
+  context.addTask(gateTasks.loop, "for ever", gates.port);
+  context.addTask(tasks.square, 3);
+  const outcomes = await Array.fromAsync(context.getOutcomesUnordered());
+  const reasons = outcomes.map((outcome) =>
+    outcome.status === "fulfilled" ? outcome.value : outcome.reason.message
+  );
+  assertEquals(reasons.filter((reason) => reason === 9).length, 1);
+  assertEquals(run.log.of("slave-queued").length, 1);
+  await (await gates.next()).ended;
+});
+
+Deno.test("agent: killed itself, its slave is lost, its runner ends and the task goes to another slave", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const doomed = run.add();
+  context.addTask(gateTasks.wait, "moved", gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(doomed.pid, "SIGKILL");
+  await first.ended;
+  await log.until("slave-lost");
+  await (await gates.next()).open();
+  assertEquals(await results, ["moved"]);
+  assertMatch(log.of("slave-lost")[0].reason, /connection to its agent has ended/);
+  assertMatch(log.of("slave-lost")[0].reason, /SIGKILL/);
+  assertEquals(log.of("task-retried").length, 1);
+});
+
+Deno.test("agent: killed itself, a runner that computes does not outlive it", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const doomed = run.add();
+  run.context.addTask(gateTasks.loop, "for ever", gates.port);
+  const results = run.results();
+  results.catch(() => {});
+  const task = await gates.next();
+  Deno.kill(doomed.pid, "SIGKILL");
+  await run.log.until("slave-lost");
+  await endsWithin(task.pid, task.ended);
+});
+
+Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tasks move", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun(SHORT);
+  const { log, context } = run;
+  const frozen = run.add();
+  context.addTask(gateTasks.wait, "moved", gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(frozen.pid, "SIGSTOP");
+  await (await gates.next()).open();
+  assertEquals(await results, ["moved"]);
+  const [{ slave, reason }] = log.of("slave-lost");
+  assertEquals(slave.number, 0);
+  assertMatch(reason, /nothing was heard from its agent for \d+ s/);
+  await first.ended;
+  Deno.kill(frozen.pid, "SIGCONT");
+  await frozen.ended;
+});
+
+Deno.test("agent: what a thawed runner answers late is dropped", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun(SHORT);
+  const { log, context } = run;
+  const frozen = run.add();
+  for (const i of range(3)) context.addTask(gateTasks.wait, i, gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  const second = await gates.next();
+  Deno.kill(frozen.pid, "SIGSTOP");
+  Deno.kill(first.pid, "SIGSTOP");
+  await first.open(); // Its answer waits in the frozen process.
+  await log.until("slave-lost");
+  Deno.kill(first.pid, "SIGCONT");
+  await first.ended;
+  await second.open();
+  await (await gates.next()).open();
+  await (await gates.next()).open();
+  assertEquals(sorted(await results), range(3));
+  Deno.kill(frozen.pid, "SIGCONT");
+  await frozen.ended;
+});
+
+Deno.test("agent: a task that computes for longer than heartbeatTimeoutMs is not taken for dead", async () => {
+  await using run = new FarRun({ heartbeatIntervalMs: 50, heartbeatTimeoutMs: 500 });
+  run.add();
+  run.context.addTask(tasks.compute, 2000);
+  assertEquals(await run.results(), [2000]);
+  assertEquals(run.log.of("slave-lost"), []);
+  assertEquals(run.log.of("slave-restarted"), []);
+});
+
+Deno.test("agent: a master that is busy for longer than heartbeatTimeoutMs loses nobody", async () => {
+  await using run = new FarRun({ heartbeatIntervalMs: 50, heartbeatTimeoutMs: 500 });
+  run.add();
+  for (const i of range(3)) run.context.addTask(tasks.square, i);
+  const values: unknown[] = [];
+  for await (const value of run.context.getResultsUnordered()) {
+    values.push(value);
+    // The agents must be patient, too: longer than half of it, less than the whole.
+    block(350);
+  }
+  assertEquals(sorted(values), [0, 1, 4]);
+  assertEquals(run.log.of("slave-lost"), []);
+});
+
+for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+  for (const kind of ["waits", "computes"] as const) {
+    Deno.test(`agent: ends, and its runner whose task ${kind} with it, when the master gets ${signal}`, async () => {
+      await using folder = new TempFolder();
+      await using gates = new Gates();
+      const master = startScript(
+        folder,
+        `
+        import { Manager, remote } from "${MODULE_URL}";
+        import { FarSlave } from "${FAR_SLAVE}";
+        const tasks = remote<typeof import("${GATE_TASKS}")>("${GATE_TASKS}");
+        const options = { host: "127.0.0.1", heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
+        await using manager = new Manager(options);
+        manager.addSlave(new FarSlave());
+        const context = manager.getContext();
+        context.addTask(tasks.wait, 0, ${gates.port});
+        context.addTask(tasks.${kind === "waits" ? "wait" : "loop"}, 1, ${gates.port});
+        const results = context.getResultsUnordered();
+        await results.next();
+        await results.next();
+        `,
+        ["--allow-all"],
+      );
+      await (await gates.next()).open();
+      const task = await gates.next();
+      master.kill(signal);
+      await endsWithin(task.pid, task.ended);
+      if (signal === "SIGSTOP") master.kill("SIGKILL");
+      await master.status;
+      await untilGone(task.parentPid);
+    });
+  }
+}
+
+Deno.test("agent: told by SIGUSR2, it takes no new task, ends the running one, and nobody is charged", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const leaving = run.add();
+  context.addTask(gateTasks.wait, -1, gates.port);
+  const outcomes = Array.fromAsync(context.getOutcomesUnordered());
+  const held = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(leaving.pid, "SIGUSR2");
+  for (const i of range(50)) context.addTask(tasks.echo, i);
+  await log.until("task-finished", 50);
+  await held.open();
+  const values = (await outcomes).map((outcome) =>
+    outcome.status === "fulfilled" ? [outcome.value, outcome.attempts] : [outcome.reason.message]
+  );
+  assertEquals(values, [...range(50), -1].map((value) => [value, 1]));
+  await log.until("slave-lost");
+  assertMatch(log.of("slave-lost")[0].reason, /Grid Engine sent SIGUSR2/);
+  assertEquals(log.of("slave-lost")[0].slave.number, 0);
+  assertEquals(log.of("task-retried"), []);
+  await endsWithin(leaving.pid, leaving.ended, 5000);
+});
+
+Deno.test("agent: told by SIGUSR2, the tasks behind the running one go to others at once", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const leaving = run.add();
+  // Short tasks, so that many are sent ahead; then one that takes long.
+  for (const i of range(2000)) context.addTask(tasks.echo, i);
+  context.addTask(gateTasks.wait, 2000, gates.port);
+  for (const i of range(200)) context.addTask(tasks.echo, 2001 + i);
+  const results = run.results();
+  const held = await gates.next();
+  Deno.kill(leaving.pid, "SIGUSR2");
+  run.add();
+  await log.until("task-finished", 2200);
+  await held.open();
+  assertEquals(sorted(await results), range(2201));
+  assertEquals(log.of("task-retried"), []);
+});
+
+Deno.test("agent: near its time limit it takes no new task, and at the limit it ends", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const limited = run.add({ timeLimitMs: 1500 });
+  context.addTask(gateTasks.loop, "first", gates.port);
+  const results = run.results();
+  const task = await gates.next();
+  await limited.ended;
+  await task.ended;
+  context.addTask(gateTasks.wait, "second", gates.port);
+  await log.until("slave-lost");
+  assertMatch(log.of("slave-lost")[0].reason, /time limit/);
+  assertEquals(log.of("task-retried").length, 1);
+  await run.manager.close();
+  await results.catch(() => {});
+});
+
+Deno.test("agent: a file of output has what all runners printed", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun({ output: folder.file("out%d") });
+  run.add();
+  run.context.addTask(failingTasks.print, "before");
+  await run.results();
+  run.context.addTask(failingTasks.killItselfOnce, folder.file("killed"));
+  run.context.addTask(failingTasks.print, "after");
+  await run.results();
+  await run.manager.close();
+  const lines = folder.lines("out0").filter((line) => !line.startsWith("The agent"));
+  assertEquals(lines.toSorted(), [
+    "after to standard error",
+    "after to standard output",
+    "before to standard error",
+    "before to standard output",
+  ]);
+});
+
+Deno.test("agent: output null leaves no file, inherit is the master's standard error with the slave's number", async () => {
+  await using folder = new TempFolder();
+  for (const output of ["null", "inherit"]) {
+    const { code, stderr } = await runScript(
+      folder,
+      `
+      import { Manager } from "${MODULE_URL}";
+      import { FarSlave } from "${FAR_SLAVE}";
+      await using manager = new Manager({ host: "127.0.0.1", output: "${output}" });
+      manager.addSlave(new FarSlave());
+      const context = manager.getContext();
+      context.addTask(() => console.log("something"));
+      for await (const _ of context.getResults());
+      `,
+      ["--allow-all"],
+    );
+    assertEquals(code, 0, stderr);
+    if (output === "inherit") assertStringIncludes(stderr, "slave 0: something\n");
+    else assertEquals(stderr, "");
+    assertEquals(folder.names(), ["main.ts"]);
+  }
+});
+
+Deno.test("agent: a runner that cannot start is an error with the reason", async () => {
+  await using folder = new TempFolder();
+  // The first call is the agent's.
+  const script = `mkdir ${folder.file("agent")} 2>&- && exec "$0" "$@"; echo no licence; exit 4`;
+  await using run = new FarRun({ deno: ["/bin/sh", "-c", script, Deno.execPath()] });
+  run.add();
+  run.context.addTask(tasks.square, 1);
+  const { message } = await assertRejects(() => run.results(), NoMoreSlavesError);
+  assertStringIncludes(message, "exit code 4, before it connected");
+  assertStringIncludes(message, "it printed last: no licence");
+});
+
+/** Blocks this process. */
+function block(ms: number): void {
+  const start = performance.now();
+  while (performance.now() - start < ms);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // A zombie has ended; it waits for its parent to look.
+    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A process that should end and does not is killed, so that it does not burn on; the test has then failed. */
+async function endsWithin(pid: number, ended: Promise<unknown>, ms = 10_000): Promise<void> {
+  let isKilled = false;
+  const timer = setTimeout(() => {
+    isKilled = true;
+    Deno.kill(pid, "SIGKILL");
+  }, ms);
+  await ended;
+  clearTimeout(timer);
+  assert(!isKilled, `process ${pid} was still there after ${ms} ms`);
+}

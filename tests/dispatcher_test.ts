@@ -1,0 +1,199 @@
+import { assert, assertEquals } from "@std/assert";
+import { DispatchContext } from "../lib/master/dispatch_context.ts";
+import { DispatchSlave } from "../lib/master/dispatch_slave.ts";
+import { Dispatcher, type Outcome } from "../lib/master/dispatcher.ts";
+import { type Code, Task } from "../lib/task.ts";
+
+/** A dispatcher whose decisions are kept as text. */
+class Bench {
+  readonly decisions: string[] = [];
+  readonly outcomes: Outcome[] = [];
+  readonly dispatcher: Dispatcher;
+  #slaves = 0;
+  #tasks = 0;
+
+  constructor(maxAttempts = 3) {
+    const decide = (decision: string) => this.decisions.push(decision);
+    this.dispatcher = new Dispatcher({
+      run: (slave, _context, tasks) =>
+        decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${slave.identity.number}`),
+      recall: (slave) => decide(`recall ${slave.identity.number}`),
+      restart: (slave) => decide(`restart ${slave.identity.number}`),
+      dismiss: (slave) => decide(`dismiss ${slave.identity.number}`),
+      deliver: (_context, outcome) => {
+        this.outcomes.push(outcome);
+      },
+      pull: (context, count) => decide(`pull ${count} of context ${context.number}`),
+      retry: () => {},
+      strand: () => decide("strand"),
+    }, maxAttempts);
+  }
+
+  /** Tells the decisions since the last time. */
+  decided(): string[] {
+    return this.decisions.splice(0);
+  }
+
+  connect(): DispatchSlave {
+    const number = this.#slaves++;
+    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" });
+    this.dispatcher.addSlave(slave);
+    this.dispatcher.slaveConnected(slave);
+    return slave;
+  }
+
+  context(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchContext {
+    const context = new DispatchContext(0, options.startup, options.taskTimeoutMs);
+    this.dispatcher.addContext(context);
+    this.dispatcher.setReading(context, "unordered");
+    return context;
+  }
+
+  add(context: DispatchContext, count: number, code = CODE): void {
+    for (let i = 0; i < count; i++) {
+      this.dispatcher.addTask(context, new Task(this.#tasks++, code, "[]"));
+    }
+  }
+
+  /** A slave answers tasks that took a microsecond each, and is given more. */
+  done(slave: DispatchSlave, first: number, count: number, nowMs = 0, bytes = 1): void {
+    const values = new Array<number>(count).fill(0);
+    this.dispatcher.tasksDone(slave, first, values, values.map(() => 1), bytes, nowMs);
+    this.dispatcher.dispatch(nowMs);
+  }
+}
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "short", source: "" } };
+const OTHER: Code = { number: 1, reference: { type: "inline", name: "other", source: "" } };
+const HUGE_BYTES = 64 * 1024 * 1024;
+
+Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const busy = bench.context();
+  bench.add(busy, 10_000);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  const late = bench.context();
+  bench.add(late, 1, OTHER);
+  bench.decided();
+  // The slave never runs out of tasks by itself: each time it answers only some.
+  let first = 1;
+  let runs: string[] = [];
+  for (let i = 0; i < 30 && !runs.includes("run 10000 on 0"); i++) {
+    const { state } = slave;
+    assert(state.state === "serving");
+    const count = Math.ceil(state.sent.size / 2);
+    bench.done(slave, first, count);
+    first += count;
+    runs = bench.decided();
+  }
+  assertEquals(runs.includes("run 10000 on 0"), true);
+});
+
+Deno.test("Dispatcher: a source of tasks is asked while another context keeps slaves fed", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const busy = bench.context();
+  bench.add(busy, 10_000);
+  bench.dispatcher.dispatch(0);
+  const lazy = bench.context();
+  lazy.sourceCode = OTHER;
+  bench.decided();
+  bench.done(slave, 0, 1);
+  assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
+    "pull 1 of context 0",
+  ]);
+});
+
+Deno.test("Dispatcher: tasks that came back fail where no startup works, also if the reader lags behind", () => {
+  const bench = new Bench();
+  const context = bench.context({ startup: CODE });
+  const slaves = [bench.connect(), bench.connect()];
+  bench.add(context, 6);
+  bench.dispatcher.dispatch(0);
+  for (const slave of slaves) bench.dispatcher.contextReady(slave, context, 0);
+  for (let i = 0; i < 2; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
+  for (let i = 2; i < 4; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
+  assertEquals(context.isOpen, false);
+  bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true });
+  const failed = new Error("no startup");
+  bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false });
+  bench.dispatcher.slaveConnected(slaves[0]);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.startupFailed(slaves[0], context, failed, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(context.sendable, 0);
+});
+
+Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 10 ms", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const kept = bench.context();
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  const cancelled = bench.context();
+  bench.add(cancelled, 2);
+  bench.dispatcher.contextReady(slave, kept, 0);
+  bench.dispatcher.dispatch(0);
+  bench.decided();
+  assertEquals(bench.dispatcher.cancel(cancelled).length, 2);
+  bench.done(slave, 1, 1, 5);
+  assertEquals(bench.decided(), ["recall 0"]);
+  assertEquals(bench.dispatcher.nextWakeMs(), 15);
+  bench.dispatcher.wake(15);
+  assertEquals(bench.decided(), ["restart 0"]);
+});
+
+Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const kept = bench.context();
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  const cancelled = bench.context();
+  bench.add(cancelled, 2);
+  bench.dispatcher.contextReady(slave, kept, 0);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.cancel(cancelled);
+  bench.done(slave, 1, 1, 5);
+  bench.dispatcher.tasksReturned(slave, 2, 3, 6);
+  bench.dispatcher.dispatch(6);
+  bench.decided();
+  assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(7);
+  assertEquals(bench.decided(), ["run 4 on 0"]);
+});
+
+Deno.test("Dispatcher: nobody is charged if a slave exits while it waits, with a task under way to it", () => {
+  const bench = new Bench(1);
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.slaveExiting(slave, null);
+  bench.dispatcher.slaveDied(slave, { reason: "exit", isFinal: false });
+  assertEquals([bench.outcomes.length, context.waiting], [0, 1]);
+});
+
+Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts", () => {
+  const bench = new Bench(6);
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.add(context, 1);
+  const nexts: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    bench.dispatcher.dispatch(i);
+    nexts.push(bench.dispatcher.slaveDied(slave, { reason: `death ${i}`, isFinal: false }));
+    bench.dispatcher.slaveConnected(slave);
+  }
+  assertEquals(nexts, new Array(6).fill("restart"));
+  assertEquals(bench.outcomes.map(({ attempts }) => attempts), [6]);
+});

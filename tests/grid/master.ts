@@ -1,0 +1,109 @@
+/**
+ * A master for the tests on a cluster. Its argument is an `Order` as JSON; it prints what happens as lines of JSON, each
+ * an `Occurrence`.
+ *
+ * @module
+ */
+
+import {
+  Manager,
+  type ManagerEvent,
+  type ManagerOptions,
+  remote,
+  SGEPESlaveArray,
+  type SGEQsubOptions,
+  SGEQsubSlaveArray,
+} from "../../mod.ts";
+import type { Place } from "./place_tasks.ts";
+
+/** What a master is to do. */
+export interface Order {
+  /** How many tasks, which return 0, 1, 2 … */
+  readonly tasks: number;
+  /** How long each of them takes, in milliseconds; nothing by default. */
+  readonly taskMs?: number;
+  /** How many slaves; without a number those of the parallel environment. */
+  readonly slaves?: number;
+  readonly qsub?: SGEQsubOptions;
+  readonly manager?: ManagerOptions;
+  /** Throw after so many results. */
+  readonly throwAfter?: number;
+  /** Close before the first result has come, when all slaves are queued. */
+  readonly closeWhenQueued?: boolean;
+  /** Module that the tasks come from, if others than those beside this file. */
+  readonly module?: string;
+}
+
+/** What a master tells. */
+export type Occurrence =
+  | { readonly type: "master"; readonly pid: number; readonly host: string }
+  | { readonly type: "result" } & Place
+  | { readonly type: "done" }
+  | { readonly type: "error"; readonly name: string; readonly message: string }
+  | EventOccurrence;
+
+/** An event of the manager, but for the usual ones of tasks. */
+type EventOccurrence<Type = ManagerEvent["type"]> = Type extends ManagerEvent["type"] ? {
+    readonly type: Type;
+    /** The slave's number and name. */
+    readonly slave?: number;
+    readonly name?: string;
+    /** Why, or what is to be warned of. */
+    readonly reason?: string;
+  }
+  : never;
+
+function tell(occurrence: Occurrence): void {
+  console.log(JSON.stringify(occurrence));
+}
+
+function tellEvent(event: ManagerEvent): void {
+  switch (event.type) {
+    case "task-started":
+    case "task-finished":
+    case "task-failed":
+      break;
+    case "warning":
+      tell({ type: event.type, reason: event.message });
+      break;
+    default: {
+      const { number: slave, name } = event.slave;
+      tell({ type: event.type, slave, name, reason: "reason" in event ? event.reason : undefined });
+    }
+  }
+}
+
+async function run(order: Order): Promise<void> {
+  const { taskMs = 0, module = import.meta.resolve("./place_tasks.ts") } = order;
+  const tasks = remote<typeof import("./place_tasks.ts")>(module);
+  let queued = 0;
+  const onEvent = (event: ManagerEvent): void => {
+    tellEvent(event);
+    if (event.type === "slave-queued" && ++queued === order.slaves && order.closeWhenQueued) {
+      manager.close();
+    }
+  };
+  await using manager = new Manager({ ...order.manager, onEvent });
+  manager.addSlave(
+    order.slaves === undefined
+      ? new SGEPESlaveArray()
+      : new SGEQsubSlaveArray(order.slaves, order.qsub),
+  );
+  const context = manager.getContext();
+  for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, taskMs);
+  let results = 0;
+  for await (const place of context.getResultsUnordered<Place>()) {
+    tell({ type: "result", ...place });
+    if (++results === order.throwAfter) throw new RangeError("the script has an error");
+  }
+}
+
+tell({ type: "master", pid: Deno.pid, host: Deno.hostname() });
+try {
+  await run(JSON.parse(Deno.args[0]));
+  tell({ type: "done" });
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  tell({ type: "error", name: error.name, message: error.message });
+  Deno.exitCode = 1;
+}

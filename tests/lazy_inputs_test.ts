@@ -1,0 +1,296 @@
+import { assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
+import { ParallelError, remote, RemoteError } from "../mod.ts";
+import { localManager } from "./support/local_manager.ts";
+
+const tasks = remote<typeof import("./support/tasks.ts")>(
+  import.meta.resolve("./support/tasks.ts"),
+);
+
+/** Longer than the 5 ms above which tasks are sent one by one. */
+const LONG_MS = 6;
+
+Deno.test("Context.addTasks: runs one task per element of an iterable", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  context.addTasks(tasks.square, [1, 2, 3]);
+  assertEquals(await Array.fromAsync(context.getResults()), [1, 4, 9]);
+});
+
+Deno.test("Context.addTasks: runs one task per element of an async iterable", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  context.addTasks(
+    tasks.square,
+    async function* () {
+      for (let i = 0; i < 1000; i++) yield await Promise.resolve(i);
+    }(),
+  );
+  const squares = await Array.fromAsync(context.getResults());
+  assertEquals(squares, Array.from({ length: 1000 }, (_, i) => i * i));
+});
+
+Deno.test("Context.addTasks: takes the inputs of several iterables one after another", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  context.addTasks(tasks.square, [1, 2, 3]);
+  context.addTasks(tasks.echo, new Set(["a", "b"]));
+  context.addTasks(tasks.square, []);
+  context.addTask(tasks.echo, "task");
+  const results = await Array.fromAsync(context.getResults());
+  assertEquals(results, ["task", 1, 4, 9, "a", "b"]);
+});
+
+Deno.test("Context.addTasks: takes inputs of an endless generator only as slaves need them", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  let pulled = 0;
+  context.addTasks(
+    tasks.compute,
+    function* () {
+      for (;;) {
+        pulled++;
+        yield LONG_MS;
+      }
+    }(),
+  );
+  let read = 0;
+  for await (const _ of context.getResultsUnordered()) {
+    read++;
+    // One runs on each slave, and one more may be waiting for each.
+    assertLessOrEqual(pulled - read, 4);
+    if (read === 30) break;
+  }
+});
+
+Deno.test("Context.addTasks: takes inputs of an endless async generator only as slaves need them", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  let pulled = 0;
+  context.addTasks(
+    tasks.compute,
+    async function* () {
+      for (;;) {
+        pulled++;
+        yield await Promise.resolve(LONG_MS);
+      }
+    }(),
+  );
+  let read = 0;
+  for await (const _ of context.getResultsUnordered()) {
+    read++;
+    assertLessOrEqual(pulled - read, 4);
+    if (read === 30) break;
+  }
+});
+
+Deno.test("Context.addTasks: takes no input before results are read", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  let pulled = 0;
+  context.addTasks(
+    tasks.square,
+    function* () {
+      for (;;) yield pulled++;
+    }(),
+  );
+  const other = manager.getContext();
+  other.addTask(tasks.square, 2);
+  await Array.fromAsync(other.getResults());
+  assertEquals(pulled, 0);
+});
+
+Deno.test("Context.addTasks: goes on with an endless generator after a break", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  let next = 0;
+  context.addTasks(
+    tasks.echo,
+    function* () {
+      for (;;) yield next++;
+    }(),
+  );
+  const results: number[] = [];
+  for (let round = 1; round <= 3; round++) {
+    for await (const result of context.getResults<number>()) {
+      if (results.push(result) === 10 * round) break;
+    }
+  }
+  assertEquals(results, Array.from({ length: 30 }, (_, i) => i));
+});
+
+Deno.test("Context.addTasks: lets a generator clean up when the manager is closed", async () => {
+  let isCleanedUp = false;
+  {
+    await using manager = localManager(1);
+    const context = manager.getContext();
+    context.addTasks(
+      tasks.echo,
+      function* () {
+        try {
+          for (;;) yield 1;
+        } finally {
+          isCleanedUp = true;
+        }
+      }(),
+    );
+    for await (const _ of context.getResults()) break;
+  }
+  assertEquals(isCleanedUp, true);
+});
+
+Deno.test("Context.addTasks: lets an async generator clean up when the manager is closed", async () => {
+  const { promise: cleanedUp, resolve } = Promise.withResolvers<void>();
+  {
+    await using manager = localManager(1);
+    const context = manager.getContext();
+    context.addTasks(
+      tasks.echo,
+      async function* () {
+        try {
+          for (;;) yield await Promise.resolve(1);
+        } finally {
+          resolve();
+        }
+      }(),
+    );
+    for await (const _ of context.getResults()) break;
+  }
+  await cleanedUp;
+});
+
+/** Reads all results of a context, and what it threw in between. */
+async function readAll(
+  read: () => AsyncIterable<unknown>,
+): Promise<{ results: unknown[]; errors: Error[] }> {
+  const results: unknown[] = [];
+  const errors: Error[] = [];
+  for (;;) {
+    try {
+      for await (const result of read()) results.push(result);
+      return { results, errors };
+    } catch (error) {
+      errors.push(error as Error);
+    }
+  }
+}
+
+Deno.test("Context.addTasks: an error of the inputs is thrown to the reader, after the results", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(
+    tasks.echo,
+    function* () {
+      yield 1;
+      yield 2;
+      throw new RangeError("no more data");
+    }(),
+  );
+  const { results, errors } = await readAll(() => context.getResults());
+  assertEquals([results, errors.map(String)], [[1, 2], ["RangeError: no more data"]]);
+});
+
+Deno.test("Context.addTasks: an error of async inputs is thrown to the reader, after the results", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(
+    tasks.echo,
+    async function* () {
+      yield 1;
+      yield 2;
+      await Promise.reject(new RangeError("no more data"));
+    }(),
+  );
+  const { results, errors } = await readAll(() => context.getResults());
+  assertEquals([results, errors.map(String)], [[1, 2], ["RangeError: no more data"]]);
+});
+
+Deno.test("Context.addTasks: an input that cannot be cloned is thrown to the reader, the others are run", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(tasks.echo, [1, { on: () => {} }, 3]);
+  const { results, errors } = await readAll(() => context.getResults());
+  assertEquals([results.length, results[0], results[1]], [2, 1, 3]);
+  assertEquals(errors.map(({ name }) => name), ["DataCloneError"]);
+  assertEquals(errors[0].message.includes("args[0].on"), true);
+});
+
+Deno.test("Context.addTasks: a task that fails does not end the inputs", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  context.addTasks((x: number) => {
+    if (x % 10 === 3) throw new RangeError(`${x}`);
+    return x;
+  }, Array.from({ length: 100 }, (_, i) => i));
+  const { results, errors } = await readAll(() => context.getResultsUnordered());
+  assertEquals([results.length, errors.length], [90, 10]);
+  assertEquals(errors.every((error) => error instanceof RemoteError), true);
+});
+
+Deno.test("Context.addTasks: refuses what cannot be iterated", async () => {
+  await using manager = localManager(0);
+  const context = manager.getContext();
+  for (const inputs of [5, {}, null, undefined]) {
+    assertThrows(
+      () => context.addTasks(tasks.echo, inputs as unknown as number[]),
+      TypeError,
+      "Expected an iterable or async iterable of inputs, got",
+    );
+  }
+});
+
+Deno.test("Context.addTasks: inputs that wait for an event hold back no other task", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  context.addTasks(
+    tasks.echo,
+    async function* () {
+      await released;
+      yield "late";
+    }(),
+  );
+  context.addTask(tasks.echo, "early");
+  const results: unknown[] = [];
+  for await (const result of context.getResultsUnordered()) {
+    results.push(result);
+    release();
+  }
+  assertEquals(results, ["early", "late"]);
+});
+
+Deno.test("Context.addTasks: inputs may be made from results", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const queue = [1];
+  context.addTasks(
+    tasks.echo,
+    function* () {
+      for (let x = queue.shift(); x !== undefined; x = queue.shift()) yield x;
+    }(),
+  );
+  const results: number[] = [];
+  for await (const result of context.getResultsUnordered<number>()) {
+    results.push(result);
+    if (result < 5) context.addTasks(tasks.echo, [result + 1]);
+  }
+  assertEquals(results, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("Context.getResults: rejects with the manager's end when it is closed while inputs are awaited", async () => {
+  const manager = localManager(1);
+  const context = manager.getContext();
+  const { promise: never, resolve: release } = Promise.withResolvers<void>();
+  context.addTasks(
+    tasks.echo,
+    async function* () {
+      yield 1;
+      await never;
+    }(),
+  );
+  const results = context.getResults();
+  assertEquals(await results.next(), { done: false, value: 1 });
+  const next = assertRejects(() => results.next(), ParallelError, "the manager is closed");
+  await manager.close();
+  await next;
+  release();
+});

@@ -1,0 +1,196 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  openOutputSink,
+  openRemoteOutputSink,
+  type OutputSink,
+} from "../lib/launch/output_sink.ts";
+import { TempFolder } from "./support/temp_folder.ts";
+
+const encoder = new TextEncoder();
+
+async function print(sink: OutputSink, ...texts: readonly string[]): Promise<void> {
+  for (const text of texts) await sink.write(encoder.encode(text));
+}
+
+/** Keeps what is written to standard error, one text for each write. */
+class StandardError implements Disposable {
+  readonly writes: string[] = [];
+  readonly #writeSync = Deno.stderr.writeSync;
+
+  /** @param most How many bytes one write takes. */
+  constructor(most = Infinity) {
+    Deno.stderr.writeSync = (bytes) => {
+      const taken = bytes.subarray(0, most);
+      this.writes.push(new TextDecoder().decode(taken));
+      return taken.length;
+    };
+  }
+
+  [Symbol.dispose](): void {
+    Deno.stderr.writeSync = this.#writeSync;
+  }
+}
+
+Deno.test("openOutputSink: writes a file that has the slave's number in its name", async () => {
+  await using folder = new TempFolder();
+  {
+    await using sink = openOutputSink(folder.file("a%d-%d.output"), 7);
+    assertEquals(sink.target, folder.file("a7-7.output"));
+    await print(sink, "one\nt", "wo\n");
+  }
+  assertEquals(Deno.readTextFileSync(folder.file("a7-7.output")), "one\ntwo\n");
+});
+
+Deno.test("openOutputSink: makes the file at once, and empties one that is there", async () => {
+  await using folder = new TempFolder();
+  folder.write("old.output", "old");
+  await using _sink = openOutputSink(folder.file("old.output"), 0);
+  assertEquals(Deno.readTextFileSync(folder.file("old.output")), "");
+});
+
+Deno.test("openOutputSink: appends to a file if it is told to", async () => {
+  await using folder = new TempFolder();
+  folder.write("old.output", "old\n");
+  {
+    await using sink = openOutputSink(folder.file("old.output"), 0, true);
+    await print(sink, "new\n");
+  }
+  assertEquals(Deno.readTextFileSync(folder.file("old.output")), "old\nnew\n");
+});
+
+Deno.test("openOutputSink: writes of two processes do not mix, whoever waits for them", async () => {
+  await using folder = new TempFolder();
+  const line = "x".repeat(100_000) + "\n";
+  {
+    await using sink = openOutputSink(folder.file("output"), 0);
+    for (let i = 0; i < 10; i++) sink.write(encoder.encode(line));
+  }
+  assertEquals(folder.lines("output"), Array(10).fill(line.trimEnd()));
+});
+
+Deno.test("openOutputSink: throws if the file cannot be written, naming it and why", async () => {
+  await using folder = new TempFolder();
+  const path = folder.file("no such folder/slave%d.output");
+  assertThrows(
+    () => openOutputSink(path, 3),
+    Error,
+    `Cannot write the slave's output to ${
+      folder.file("no such folder/slave3.output")
+    }: No such file`,
+  );
+  assertThrows(() => openOutputSink(folder.path, 3), Error, "Cannot write the slave's output to");
+});
+
+Deno.test("openOutputSink: inherit passes whole lines on, each with the slave's number", async () => {
+  using stderr = new StandardError();
+  await using sink = openOutputSink("inherit", 12);
+  await print(sink, "one\ntw", "", "o", "\n\nthree");
+  assertEquals(stderr.writes, ["slave 12: one\n", "slave 12: two\n", "slave 12: \n"]);
+  assertEquals(sink.target, "inherit");
+});
+
+Deno.test("openOutputSink: inherit completes the last line at the end, if there is one", async () => {
+  using stderr = new StandardError();
+  {
+    await using sink = openOutputSink("inherit", 0);
+    await print(sink, "one\ntwo");
+  }
+  {
+    await using sink = openOutputSink("inherit", 1);
+    await print(sink, "three\n");
+  }
+  assertEquals(stderr.writes, ["slave 0: one\n", "slave 0: two\n", "slave 1: three\n"]);
+});
+
+Deno.test("openOutputSink: inherit keeps characters that two writes share", async () => {
+  using stderr = new StandardError();
+  await using sink = openOutputSink("inherit", 0);
+  for (const byte of encoder.encode("é€😀\n")) await sink.write(new Uint8Array([byte]));
+  assertEquals(stderr.writes, ["slave 0: é€😀\n"]);
+});
+
+Deno.test("openOutputSink: inherit keeps bytes though their memory is used again", async () => {
+  using stderr = new StandardError();
+  await using sink = openOutputSink("inherit", 0);
+  const memory = encoder.encode("one");
+  await sink.write(memory);
+  memory.fill(0);
+  await print(sink, "\n");
+  assertEquals(stderr.writes, ["slave 0: one\n"]);
+});
+
+Deno.test("openOutputSink: inherit goes on until standard error has taken all", async () => {
+  using stderr = new StandardError(5);
+  await using sink = openOutputSink("inherit", 0);
+  await print(sink, "a long line\n");
+  assertEquals(stderr.writes.join(""), "slave 0: a long line\n");
+});
+
+Deno.test("openOutputSink: null drops everything but the last lines", async () => {
+  await using sink = openOutputSink("null", 0);
+  await print(sink, "one\ntwo\n");
+  assertEquals(sink.target, "null");
+  assertEquals(sink.tail, "one\ntwo");
+});
+
+Deno.test("openRemoteOutputSink: makes the file, names it in full and keeps the last lines", async () => {
+  await using folder = new TempFolder();
+  await using sink = await openRemoteOutputSink("a%d.output", 3, folder.path);
+  assertEquals(sink.target, folder.file("a3.output"));
+  await print(sink, "one\n");
+  assertEquals(sink.tail, "one");
+  // The agent writes it, on the other machine.
+  assertEquals(Deno.readTextFileSync(folder.file("a3.output")), "");
+  const absolute = folder.file("b%d.output");
+  await using other = await openRemoteOutputSink(absolute, 4, "/no/such/folder");
+  assertEquals(other.target, folder.file("b4.output"));
+});
+
+Deno.test("openRemoteOutputSink: throws if the file cannot be written", async () => {
+  await assertRejects(
+    () => openRemoteOutputSink("a%d.output", 3, "/no/such/folder"),
+    Error,
+    "Cannot write the slave's output to /no/such/folder/a3.output: No such file",
+  );
+});
+
+for (const output of ["file", "inherit", "null"]) {
+  Deno.test(`OutputSink.tail: has the last lines of ${output}`, async () => {
+    using _stderr = new StandardError();
+    await using folder = new TempFolder();
+    await using sink = openOutputSink(output === "file" ? folder.file("output") : output, 0);
+    assertEquals(sink.tail, "");
+    for (let i = 0; i < 1000; i++) await print(sink, `line ${i}\n`);
+    const last = Array.from({ length: 10 }, (_, i) => `line ${990 + i}`).join("\n");
+    assertEquals(sink.tail, last);
+    sink.clearTail();
+    assertEquals(sink.tail, "");
+    await print(sink, "more");
+    assertEquals(sink.tail, "more");
+  });
+}
+
+Deno.test("OutputSink.tail: has the end of a line that is too long", async () => {
+  await using sink = openOutputSink("null", 0);
+  await print(sink, "begin" + "x".repeat(10_000), "end\n");
+  assert(sink.tail.length <= 2000);
+  assertStringIncludes(sink.tail, "xend");
+});
+
+Deno.test("OutputSink.tail: has no colours and no blanks around it", async () => {
+  await using sink = openOutputSink("null", 0);
+  await print(sink, "\n\n\x1b[31merror\x1b[0m: \x1b[1;38;5;245mwhy\x1b[0m\n  at a\n\n");
+  assertEquals(sink.tail, "error: why\n  at a");
+});
+
+Deno.test("OutputSink.tail: begins in the middle of a character if it must", async () => {
+  await using sink = openOutputSink("null", 0);
+  await print(sink, "€".repeat(1000));
+  assertEquals(sink.tail.replaceAll("\ufffd", ""), "€".repeat(666));
+});

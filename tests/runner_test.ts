@@ -1,0 +1,462 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import type { CodeReference } from "../lib/task.ts";
+import { Runner } from "../lib/slave/runner.ts";
+import { type BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
+import { FrameError } from "../lib/wire/frames.ts";
+import { MessageStream } from "../lib/wire/message_stream.ts";
+import type { ToMaster, ToSlave } from "../lib/wire/messages.ts";
+import { SocketPair } from "./support/socket_pair.ts";
+
+type Answer = Exclude<ToMaster, { type: "results" }> | {
+  readonly type: "result";
+  readonly task: number;
+  readonly value: unknown;
+};
+
+/** A runner, and the master's end of its connection. Its clock stands still unless the test moves it. */
+class Bench implements AsyncDisposable {
+  nowMs = 1000;
+  readonly runner: Runner;
+  readonly master: MessageStream<ToMaster>;
+  /** What `serve()` comes to. */
+  readonly served: Promise<void>;
+  readonly #slave: MessageStream<ToSlave>;
+  readonly #answers: Answer[] = [];
+  #codes = 0;
+
+  private constructor({ near, far }: SocketPair) {
+    this.master = new MessageStream(near);
+    this.#slave = new MessageStream(far);
+    performance.now = () => this.nowMs;
+    this.runner = new Runner(this.#slave);
+    this.served = this.runner.serve();
+    this.served.catch(() => {}); // Whoever waits for it is told.
+  }
+
+  static async open(): Promise<Bench> {
+    return new Bench(await SocketPair.open());
+  }
+
+  say(message: ToSlave): void {
+    this.master.postMessage(message);
+  }
+
+  /** Announces a context with an inline function as its startup. */
+  context(context: number, startup?: () => unknown): void {
+    const reference: CodeReference | null = startup === undefined
+      ? null
+      : { type: "inline", name: "", source: String(startup) };
+    this.say({ type: "context", context, startup: reference });
+  }
+
+  /** Announces an inline function; returns its number. */
+  code(fn: (...args: never[]) => unknown): number {
+    const code = this.#codes++;
+    this.say({ type: "code", code, reference: { type: "inline", name: "", source: String(fn) } });
+    return code;
+  }
+
+  /** Sends tasks, one for each list of arguments. */
+  run(context: number, code: number, ...args: readonly unknown[][]): void {
+    const encoded = args.map((list) => encodeValue(list, "args"));
+    const texts = encoded.map((one) => typeof one === "string" ? one : one.text);
+    const buffers = encoded.flatMap((one) => typeof one === "string" ? [] : one.buffers);
+    this.master.post(
+      `{"type":"run","context":${context},"code":${code},"args":[${texts}]}`,
+      buffers,
+    );
+  }
+
+  /** Sends what was said, and waits for the next answers. */
+  async answers(count: number): Promise<Answer[]> {
+    this.master.flush();
+    while (this.#answers.length < count) {
+      const batch = await this.master.receive();
+      assert(batch !== undefined, `Only ${Deno.inspect(this.#answers)} came`);
+      for (const message of batch.messages) this.#take(message, batch.buffers);
+    }
+    return this.#answers.splice(0, count);
+  }
+
+  #take(message: ToMaster, buffers: BufferCursor): void {
+    if (message.type === "results") {
+      assertEquals(message.micros.length, message.values.length);
+      message.values.forEach((value, i) => {
+        assert(Number.isInteger(message.micros[i]) && message.micros[i] >= 0);
+        this.#answers.push({
+          type: "result",
+          task: message.first + i,
+          value: decodeValue(value, buffers),
+        });
+      });
+    } else if ("thrown" in message) {
+      this.#answers.push({ ...message, thrown: decodeValue(message.thrown, buffers) });
+    } else {
+      this.#answers.push(message);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.master[Symbol.dispose]();
+    await this.served.catch(() => {});
+    this.#slave[Symbol.dispose]();
+    Reflect.deleteProperty(performance, "now");
+    // What the runner does in a later turn of the event loop has been done then.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+/** A function that an inline task finds by its name: it runs in the process of the test here. */
+class Hook implements Disposable {
+  readonly name = `hook-${crypto.randomUUID()}`;
+  /** Resolves when it is first called. */
+  readonly called: Promise<void>;
+
+  constructor(fn: (...args: unknown[]) => unknown) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.called = promise;
+    Reflect.set(globalThis, this.name, (...args: unknown[]) => {
+      resolve();
+      return fn(...args);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    Reflect.deleteProperty(globalThis, this.name);
+  }
+}
+
+function result(task: number, value: unknown): Answer {
+  return { type: "result", task, value };
+}
+
+const READY: Answer = { type: "ready", context: 0 };
+
+Deno.test("Runner: runs tasks in their order, and answers each with its number", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const double = bench.code((x: number) => 2 * x);
+  const negate = bench.code(async (x: number) => await -x);
+  bench.run(0, double, [1], [2], [3]);
+  bench.run(0, negate, [4]);
+  bench.run(0, double, [5]);
+  assertEquals(await bench.answers(6), [
+    READY,
+    result(0, 2),
+    result(1, 4),
+    result(2, 6),
+    result(3, -4),
+    result(4, 10),
+  ]);
+  bench.run(0, double, [6]);
+  assertEquals(await bench.answers(1), [result(5, 12)]);
+});
+
+Deno.test("Runner: puts the results of short tasks into few messages", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, ...Array.from({ length: 2000 }, (_, i) => [i]));
+  bench.master.flush();
+  let results = 0;
+  let messages = 0;
+  while (results < 2000) {
+    const batch = await bench.master.receive();
+    for (const message of batch!.messages) {
+      if (message.type !== "results") continue;
+      assertEquals(message.first, results);
+      results += message.values.length;
+      messages++;
+    }
+  }
+  assert(messages < 1000, `${messages} messages`);
+});
+
+Deno.test("Runner: runs startup once, before the first task of its context, and says when it is ready", async () => {
+  await using bench = await Bench.open();
+  bench.context(0, () => [10, 20]);
+  bench.context(1, () => ({ offset: 5 }));
+  bench.context(2, () => undefined);
+  bench.context(3, async () => await [7]);
+  const list = bench.code((...args: unknown[]) => args);
+  bench.run(0, list, [1], [2]);
+  bench.run(1, list, [3]);
+  bench.run(2, list, [4]);
+  bench.run(3, list, [5]);
+  bench.run(0, list, [6]);
+  assertEquals(await bench.answers(10), [
+    READY,
+    result(0, [1, 10, 20]),
+    result(1, [2, 10, 20]),
+    { type: "ready", context: 1 },
+    result(2, [3, { offset: 5 }]),
+    { type: "ready", context: 2 },
+    result(3, [4]),
+    { type: "ready", context: 3 },
+    result(4, [5, 7]),
+    result(5, [6, 10, 20]),
+  ]);
+});
+
+Deno.test("Runner: a startup that fails answers all tasks of its context, and no others", async () => {
+  await using bench = await Bench.open();
+  bench.context(0, () => {
+    throw new RangeError("no model");
+  });
+  bench.context(1);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0], [1]);
+  bench.run(1, code, [2]);
+  bench.run(0, code, [3]);
+  const [failed, ...rest] = await bench.answers(3);
+  assert(failed.type === "startup-failed");
+  assertEquals([failed.context, failed.failure], [0, "threw"]);
+  assertInstanceOf(failed.thrown, RangeError);
+  assertEquals(rest, [{ type: "ready", context: 1 }, result(2, 2)]);
+  // These were sent before the master knew.
+  bench.run(0, code, [4], [5]);
+  bench.run(1, code, [6]);
+  assertEquals(await bench.answers(1), [result(6, 6)]);
+});
+
+Deno.test("Runner: a startup that cannot be loaded fails as well", async () => {
+  await using bench = await Bench.open();
+  const reference: CodeReference = { type: "export", module: "data:text/javascript,", name: "x" };
+  bench.say({ type: "context", context: 0, startup: reference });
+  bench.run(0, bench.code(() => 1), []);
+  const [failed] = await bench.answers(1);
+  assert(failed.type === "startup-failed" && failed.failure === "load");
+});
+
+Deno.test("Runner: a task that throws fails alone", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => {
+    if (x === 1) throw new RangeError("one");
+    return x;
+  });
+  bench.run(0, code, [0], [1], [2]);
+  const [, first, failed, last] = await bench.answers(4);
+  assertEquals([first, last], [result(0, 0), result(2, 2)]);
+  assert(failed.type === "failed");
+  assertEquals([failed.first, failed.failure], [1, "threw"]);
+  assertInstanceOf(failed.thrown, RangeError);
+});
+
+Deno.test("Runner: a task whose promise rejects fails alone", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => x === 1 ? Promise.reject("why") : Promise.resolve(x));
+  bench.run(0, code, [0], [1], [2]);
+  const [, first, failed, last] = await bench.answers(4);
+  assertEquals([first, last], [result(0, 0), result(2, 2)]);
+  assert(failed.type === "failed");
+  assertEquals([failed.first, failed.failure, failed.thrown], [1, "threw", "why"]);
+});
+
+Deno.test("Runner: a task that returns what cannot be sent fails alone", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => x === 1 ? { fn: () => 1 } : x);
+  bench.run(0, code, [0], [1], [2]);
+  const [, first, failed, last] = await bench.answers(4);
+  assertEquals([first, last], [result(0, 0), result(2, 2)]);
+  assert(failed.type === "failed");
+  assertEquals([failed.first, failed.failure], [1, "result"]);
+  assertInstanceOf(failed.thrown, DOMException);
+});
+
+Deno.test("Runner: code that cannot be loaded fails each of its tasks, and no others", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => x);
+  const reference: CodeReference = { type: "export", module: "data:text/javascript,", name: "x" };
+  bench.say({ type: "code", code: 99, reference });
+  bench.run(0, 99, [0], [1]);
+  bench.run(0, code, [2]);
+  const [, first, second, last] = await bench.answers(4);
+  for (const [i, failed] of [first, second].entries()) {
+    assert(failed.type === "failed");
+    assertEquals([failed.first, failed.failure], [i, "load"]);
+  }
+  assertEquals(last, result(2, 2));
+});
+
+Deno.test("Runner: carries buffers both ways, of several tasks in one message", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((bytes: Uint8Array) => [bytes.length, bytes.map((byte) => byte + 1)]);
+  const sizes = [0, 3, 100_000, 7];
+  bench.run(0, code, ...sizes.map((size) => [new Uint8Array(size).fill(size)]));
+  const [, ...answers] = await bench.answers(5);
+  answers.forEach((answer, i) => {
+    assert(answer.type === "result");
+    const [length, bytes] = answer.value as [number, Uint8Array];
+    assertEquals(length, sizes[i]);
+    assert(bytes.every((byte) => byte === ((sizes[i] & 255) + 1)));
+  });
+});
+
+Deno.test("Runner: a large result leaves as it was, though the next task changes its memory", async () => {
+  await using bench = await Bench.open();
+  bench.context(0, () => [new Uint8Array(1_000_000)]);
+  const code = bench.code((x: number, memory: Uint8Array) => memory.fill(x));
+  bench.run(0, code, [1], [2], [3]);
+  const [, ...answers] = await bench.answers(4);
+  answers.forEach((answer, i) => {
+    assert(answer.type === "result");
+    assert((answer.value as Uint8Array).every((byte) => byte === i + 1), `result ${i}`);
+  });
+});
+
+Deno.test("Runner: recalled, it gives back what it has not started", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const held = Promise.withResolvers<string>();
+  using gate = new Hook(() => held.promise);
+  const wait = bench.code((name: string) => Reflect.get(globalThis, name)());
+  const code = bench.code((x: number) => x);
+  bench.run(0, wait, [gate.name], [gate.name]);
+  bench.run(0, code, [2]);
+  bench.master.flush();
+  await gate.called;
+  bench.say({ type: "recall" });
+  assertEquals(await bench.answers(2), [READY, { type: "returned", from: 1, to: 3 }]);
+  held.resolve("waited");
+  assertEquals(await bench.answers(1), [result(0, "waited")]);
+  bench.run(0, code, [3]);
+  assertEquals(await bench.answers(1), [result(3, 3)]);
+});
+
+Deno.test("Runner: recalled with nothing to give back, it says nothing", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.say({ type: "recall" });
+  bench.run(0, bench.code((x: number) => x), [0]);
+  assertEquals(await bench.answers(2), [READY, result(0, 0)]);
+});
+
+Deno.test("Runner: after a long task it gives back what waits behind it", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  using pass = new Hook((ms) => bench.nowMs += ms as number);
+  const code = bench.code((name: string, ms: number) => {
+    Reflect.get(globalThis, name)(ms);
+    return ms;
+  });
+  bench.run(0, code, ...[4, 6, 0, 0].map((ms) => [pass.name, ms]));
+  assertEquals(await bench.answers(4), [
+    READY,
+    result(0, 4),
+    result(1, 6),
+    { type: "returned", from: 2, to: 4 },
+  ]);
+});
+
+Deno.test("Runner: sends what is finished before a task starts, if that was a while ago", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const held = Promise.withResolvers<string>();
+  using gate = new Hook(() => held.promise);
+  using pass = new Hook(() => bench.nowMs += 1);
+  const code = bench.code((name: string) => Reflect.get(globalThis, name)());
+  bench.run(0, code, [pass.name], [gate.name]);
+  assertEquals(await bench.answers(2), [READY, result(0, 1001)]);
+  held.resolve("waited");
+  assertEquals(await bench.answers(1), [result(1, "waited")]);
+});
+
+Deno.test("Runner: sends what is finished while an asynchronous task waits", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const held = Promise.withResolvers<string>();
+  using gate = new Hook(() => held.promise);
+  const wait = bench.code((name: string) => Reflect.get(globalThis, name)());
+  bench.run(0, bench.code((x: number) => x), [0]);
+  bench.run(0, wait, [gate.name]);
+  assertEquals(await bench.answers(2), [READY, result(0, 0)]);
+  held.resolve("waited");
+  assertEquals(await bench.answers(1), [result(1, "waited")]);
+});
+
+Deno.test("Runner: tells how long a task ran, in microseconds", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  using pass = new Hook(() => bench.nowMs += 1.5);
+  bench.run(0, bench.code((name: string) => Reflect.get(globalThis, name)()), [pass.name]);
+  bench.master.flush();
+  for (;;) {
+    const batch = await bench.master.receive();
+    const message = batch!.messages.find(({ type }) => type === "results");
+    if (message?.type !== "results") continue;
+    assertEquals(message.micros, [1500]);
+    return;
+  }
+});
+
+Deno.test("Runner: ends when the master closes the connection", async () => {
+  await using bench = await Bench.open();
+  bench.master[Symbol.dispose]();
+  await bench.served;
+});
+
+Deno.test("Runner: ends when the master closes the connection while a task waits", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.run(0, bench.code(() => new Promise(() => {})), []);
+  await bench.answers(1);
+  bench.master[Symbol.dispose]();
+  await bench.served;
+});
+
+Deno.test("Runner: does not serve a master that sends what is no message", async () => {
+  await using bench = await Bench.open();
+  bench.master.post("nonsense");
+  bench.master.flush();
+  await assertRejects(() => bench.served, FrameError);
+});
+
+Deno.test("Runner: does not serve a master that sends a task of a context that it has not announced", async () => {
+  await using bench = await Bench.open();
+  bench.run(5, bench.code(() => 1), []);
+  bench.master.flush();
+  await assertRejects(() => bench.served, Error, "task of context 5 without announcing it");
+});
+
+Deno.test("Runner: does not serve a master that sends a task of code that it has not announced", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.run(0, 7, []);
+  bench.master.flush();
+  await assertRejects(() => bench.served, Error, "task of code 7 without announcing it");
+});
+
+Deno.test("Runner: forgets what startup returned when it is told to", async () => {
+  await using bench = await Bench.open();
+  bench.context(0, () => [1]);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, []);
+  await bench.answers(2);
+  bench.say({ type: "forget", context: 0 });
+  bench.context(0, () => [2]);
+  bench.run(0, code, []);
+  assertEquals(await bench.answers(2), [READY, result(1, 2)]);
+});
+
+Deno.test("Runner.announceExit: sends what is finished, and which task it was", async () => {
+  await using bench = await Bench.open();
+  using exit = new Hook(() => bench.runner.announceExit(5));
+  bench.context(0);
+  const code = bench.code((x: number, name: string) => {
+    if (x === 2) Reflect.get(globalThis, name)();
+    return x;
+  });
+  bench.run(0, code, ...[0, 1, 2, 3].map((x) => [x, exit.name]));
+  const answers = await bench.answers(4);
+  assertEquals(answers, [
+    READY,
+    result(0, 0),
+    result(1, 1),
+    { type: "exiting", running: 2, code: 5 },
+  ]);
+});

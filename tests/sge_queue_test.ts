@@ -1,0 +1,217 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { LaunchServices } from "../mod.ts";
+import { SgeQueue } from "../lib/launch/sge_queue.ts";
+import { FakeCommands } from "./support/grid_fake_commands.ts";
+import { HeldTimers } from "./support/held_timers.ts";
+
+/** What a manager was told. */
+class Told implements LaunchServices {
+  readonly messages: string[] = [];
+
+  get(): never {
+    throw new Error("A queue needs no other service");
+  }
+
+  tell(message: string): void {
+    this.messages.push(message);
+  }
+}
+
+/** A queue with a fake Grid Engine; it is asked when the test says so. */
+class QueueRun implements AsyncDisposable {
+  readonly commands = new FakeCommands();
+  readonly told = new Told();
+  readonly queue = new SgeQueue(this.told);
+  // The pauses between two looks.
+  readonly timers = new HeldTimers((ms) => ms === 3000 || ms === 15_000);
+
+  constructor() {
+    this.commands.set("qdel", "");
+  }
+
+  /** What qstat says from now on: the tasks of job 4711 and the state of each. */
+  states(states: Record<string, string>): void {
+    const entries = Object.entries(states).map(([tasks, state]) =>
+      `<job_list><JB_job_number>4711</JB_job_number><state>${state}</state>` +
+      `<queue_name></queue_name><tasks>${tasks}</tasks></job_list>`
+    );
+    this.commands.print("qstat", `<job_info>${entries.join("")}</job_info>`);
+  }
+
+  /** Has the queue ask once, and waits until it is to ask again. */
+  async look(): Promise<void> {
+    await this.lastLook();
+    await this.timers.set();
+  }
+
+  /** Has the queue ask once, when it has nothing to ask for afterwards. */
+  async lastLook(): Promise<void> {
+    await this.timers.fire();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.deleteJobs([]);
+    await this.queue[Symbol.asyncDispose]();
+    this.timers[Symbol.dispose]();
+    await this.commands[Symbol.asyncDispose]();
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Whether a promise has been fulfilled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let isDone = false;
+  promise.then(() => isDone = true);
+  await turn();
+  return isDone;
+}
+
+/** Waits for something that is brought about by what has been started. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await isSo()) await turn();
+}
+
+Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async () => {
+  await using run = new QueueRun();
+  const { queue } = run;
+  const task = queue.follow("4711", 3, () => Promise.resolve("; it printed: no licence"));
+  assertEquals(task.name, "job 4711.3");
+  run.states({ "1-5": "qw" });
+  await run.look();
+  assertEquals(await isSettled(task.started!), false);
+  run.states({ "3": "r", "4-5": "qw" });
+  await run.look();
+  await task.started;
+  assertEquals(await isSettled(task.ended), false);
+  run.states({ "4-5": "qw" });
+  await run.lastLook();
+  const { code, signal, reason } = await task.ended;
+  assertEquals([code, signal], [null, null]);
+  assertMatch(reason!, /4711\.3 is not in Grid Engine's queue any more.*; it printed: no licence$/);
+});
+
+Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
+  await using run = new QueueRun();
+  const tasks = Array.from(
+    { length: 50 },
+    (_, i) => run.queue.follow("4711", i + 1, () => Promise.resolve("")),
+  );
+  run.states({ "1-50": "r" });
+  await run.look();
+  await Promise.all(tasks.map(({ started }) => started));
+  assertEquals(run.commands.calls("qstat"), ["-xml"]);
+});
+
+Deno.test("SgeQueue: a task that qstat does not know just after its submission is not given up at once", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  run.states({});
+  await run.look();
+  assertEquals(await isSettled(task.ended), false);
+  run.states({ "1": "r" });
+  await run.look();
+  await task.started;
+});
+
+Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  run.states({});
+  await run.look();
+  await run.lastLook();
+  assertStringIncludes((await task.ended).reason!, "it has ended or was deleted");
+});
+
+Deno.test("SgeQueue: a task in an error state ends with Grid Engine's reason, and is deleted", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 2, () => Promise.resolve(""));
+  run.states({ "2": "Eqw" });
+  const xml = run.commands.read("qstat.text");
+  run.commands.set(
+    "qstat",
+    `if [ "$1" = -xml ]; then echo '${xml}'
+    else echo "error reason    2:   11/22/2026 12:16:06 [0:3628]: error: can't chdir to /nowhere"; fi`,
+  );
+  await run.lastLook();
+  assertMatch((await task.ended).reason!, /\(state Eqw\): error: can't chdir to \/nowhere\. Mend/);
+  await until(() => run.commands.calls("qdel").length > 0);
+  assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
+});
+
+for (
+  const [what, script] of [
+    ["fails", "echo 'error: commlib error: got select error (Connection refused)' >&2; exit 1"],
+    ["says nothing", ""],
+    ["says something else", "echo 'Segmentation fault'"],
+  ]
+) {
+  Deno.test(`SgeQueue: when qstat ${what} nothing is concluded, and it is told once`, async () => {
+    await using run = new QueueRun();
+    const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+    run.states({ "1": "r" });
+    await run.look();
+    await task.started;
+    run.commands.set("qstat", script);
+    for (let i = 0; i < 3; i++) await run.look();
+    await until(() => run.told.messages.length > 0);
+    assertEquals(await isSettled(task.ended), false);
+    assertEquals(run.told.messages.length, 1);
+    assertMatch(
+      run.told.messages[0],
+      /^Grid Engine does not answer; its jobs are left as they are/,
+    );
+    run.states({});
+    await run.lastLook();
+    await task.ended;
+  });
+}
+
+Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  run.commands.set("qstat", "exec sleep 1000");
+  using limits = new HeldTimers((ms) => ms === 60_000);
+  await run.lastLook();
+  await limits.fire();
+  await until(() => run.told.messages.length > 0);
+  assertMatch(run.told.messages[0], /qstat did not end within 60 s, and was killed/);
+  run.states({ "1": "r" });
+  await run.look();
+  await task.started;
+});
+
+Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () => {
+  await using run = new QueueRun();
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, () => Promise.resolve("")));
+  const other = run.queue.follow("4712", 1, () => Promise.resolve(""));
+  run.states({ "1-2": "dr" });
+  run.commands.set("qdel", `echo '<job_info></job_info>' >${run.commands.folder}/qstat.text`);
+  await run.queue.deleteJobs(["4711"]);
+  assertEquals(run.commands.calls("qdel"), ["4711"]);
+  for (const { ended } of tasks) assertStringIncludes((await ended).reason!, "it was deleted");
+  assertEquals(await isSettled(other.ended), false);
+});
+
+Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  run.states({ "1": "r" });
+  await run.look();
+  await task.started;
+  run.states({});
+  await run.lastLook();
+  await task.ended;
+  await run.queue.deleteJobs(["4711"]);
+  assertEquals(run.commands.calls("qdel"), []);
+});
+
+Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
+  await using run = new QueueRun();
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, () => Promise.resolve("")));
+  tasks[1].kill();
+  await until(() => run.commands.calls("qdel").length > 0);
+  assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
+});

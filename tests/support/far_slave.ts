@@ -1,0 +1,42 @@
+import { type LaunchOrder, Slave, type SlaveProcess } from "../../mod.ts";
+
+/** What a test changes of a {@linkcode FarSlave}. */
+export interface FarSlaveOptions {
+  /** After how many milliseconds a scheduler would end it. */
+  readonly timeLimitMs?: number;
+  /** Changes what the agent is told of the master. */
+  changeConnection?(connection: string): string | Promise<string>;
+}
+
+/** A slave with an agent, as if on another machine: the agent is a process of this one. */
+export class FarSlave extends Slave {
+  override readonly kind = "far slave";
+  override readonly isRemote = true;
+  readonly #options: FarSlaveOptions;
+  #process: SlaveProcess | undefined;
+  /** What the agent was told of the master. */
+  connection = "";
+
+  constructor(options: FarSlaveOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** Id of the agent's process. */
+  get pid(): number {
+    return this.#process!.pid!;
+  }
+
+  /** Resolves when the agent has ended. */
+  get ended(): Promise<unknown> {
+    return this.#process!.ended;
+  }
+
+  /** Starts the agent. */
+  override async launch(order: LaunchOrder): Promise<SlaveProcess> {
+    const { changeConnection = (text: string) => text, timeLimitMs } = this.#options;
+    this.connection = await changeConnection(order.connection);
+    this.#process = this.spawn({ ...order, connection: this.connection });
+    return { ...this.#process, timeLimitMs };
+  }
+}

@@ -1,0 +1,20 @@
+/** Tasks that a test holds with its `Gates`. */
+
+/** Returns its value when the test says so; other code of the process may run meanwhile. */
+export async function wait<Value>(value: Value, port: number): Promise<Value> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(describe(value));
+  await connection.read(new Uint8Array(1));
+  return value;
+}
+
+/** Tells the test that it runs, and computes for ever. */
+export async function loop(value: unknown, port: number): Promise<never> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(describe(value));
+  for (;;);
+}
+
+function describe(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify([String(value), Deno.pid, Deno.ppid]));
+}

@@ -1,0 +1,53 @@
+/** The longest time that a timer can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Holds some timers: they fire when the test says so, and at no other time. */
+export class HeldTimers implements Disposable {
+  readonly #setTimeout = globalThis.setTimeout;
+  readonly #clearTimeout = globalThis.clearTimeout;
+  readonly #held = new Map<unknown, { callback: () => void; ms: number }>();
+  #onHeld: (() => void) | undefined;
+
+  /** @param isHeld Says which timers are held, given their milliseconds. Others run as they do. */
+  constructor(isHeld: (ms: number) => boolean) {
+    const [set, clear] = [this.#setTimeout, this.#clearTimeout];
+    const hold = (callback: () => void, ms = 0) => {
+      if (!isHeld(ms)) return set(callback, ms);
+      const timer = set(callback, MAX_TIMER_MS);
+      this.#held.set(timer, { callback, ms });
+      this.#onHeld?.();
+      return timer;
+    };
+    globalThis.setTimeout = hold as typeof globalThis.setTimeout;
+    globalThis.clearTimeout = (timer) => {
+      this.#held.delete(timer);
+      clear(timer);
+    };
+  }
+
+  /** Whether none of the timers is set any more. */
+  get areCleared(): boolean {
+    return this.#held.size === 0;
+  }
+
+  /** Waits until a timer is set. */
+  async set(): Promise<void> {
+    while (this.#held.size === 0) {
+      await new Promise<void>((resolve) => this.#onHeld = resolve);
+    }
+  }
+
+  /** Fires the timer that was set first, as soon as one is set. Returns its milliseconds. */
+  async fire(): Promise<number> {
+    await this.set();
+    const [timer, { callback, ms }] = this.#held.entries().next().value!;
+    globalThis.clearTimeout(timer as number);
+    callback();
+    return ms;
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.setTimeout = this.#setTimeout;
+    globalThis.clearTimeout = this.#clearTimeout;
+  }
+}

@@ -1,0 +1,53 @@
+import type { TempFolder } from "./temp_folder.ts";
+
+/** URL of the module, for scripts elsewhere. */
+export const MODULE_URL = new URL("../../mod.ts", import.meta.url).href;
+
+/** How a script ended. */
+export interface ScriptEnd {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a script in a process of its own.
+ *
+ * @param folder Gets the script as `main.ts`; the process runs in it.
+ * @param flags Permissions and other options of `deno run`.
+ */
+export async function runScript(
+  folder: TempFolder,
+  source: string,
+  flags: readonly string[],
+): Promise<ScriptEnd> {
+  const { code, stdout, stderr } = await scriptCommand(folder, source, flags).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Starts a script as {@linkcode runScript} does; what it prints is dropped. */
+export function startScript(
+  folder: TempFolder,
+  source: string,
+  flags: readonly string[],
+): Deno.ChildProcess {
+  return scriptCommand(folder, source, flags, "null").spawn();
+}
+
+function scriptCommand(
+  folder: TempFolder,
+  source: string,
+  flags: readonly string[],
+  output: "piped" | "null" = "piped",
+): Deno.Command {
+  folder.write("main.ts", source);
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: output,
+    stderr: output,
+  });
+}

@@ -1,0 +1,372 @@
+import type { RemoteError } from "../../../lib/errors.ts";
+import type { Task } from "../../../lib/task.ts";
+import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import type { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import type { Dispatcher, Outcome } from "../../../lib/master/dispatcher.ts";
+import type { SimulatedReader } from "./simulated_reader.ts";
+import type { SimulatedSlot } from "./simulated_slot.ts";
+import type { TaskPlan } from "./task_plan.ts";
+
+/** The dispatcher did what it must not. */
+export class Violation extends Error {
+  override name = "Violation";
+}
+
+/** Ends a check. */
+export function violate(message: string): never {
+  throw new Violation(message);
+}
+
+/** A death of a slave, as the simulation knows it. */
+export interface DeathRecord {
+  /** The task that may be charged: the one that truly ran, or the only one that was, or whose answer was, under way. */
+  readonly mayCharge: Task | undefined;
+  /** Whether it must be: the slave said that it would exit in it. */
+  readonly mustCharge: boolean;
+}
+
+const STUCK_AFTER_MS = 10;
+const DROP_GRACE_MS = 10;
+/** How many results of 64 MiB and more may wait for a reader: `MIN_WAITING_RESULTS`, by `ORDERED_FACTOR` in order. */
+const MAX_HUGE_RESULTS = { unordered: 4, ordered: 32, no: 0 };
+
+/** Keeps books of its own on what the dispatcher does, and compares. */
+export class Ledger {
+  readonly plans: Map<Task, TaskPlan> = new Map();
+  readonly slots: SimulatedSlot[] = [];
+  readonly readers: Map<DispatchContext, SimulatedReader> = new Map();
+  readonly deaths: Map<string, DeathRecord> = new Map();
+  readonly #dispatcher: Dispatcher;
+  readonly #maxAttempts: number;
+  #slotBySlave = new Map<DispatchSlave, SimulatedSlot>();
+
+  constructor(dispatcher: Dispatcher, maxAttempts: number) {
+    this.#dispatcher = dispatcher;
+    this.#maxAttempts = maxAttempts;
+  }
+
+  addSlot(slot: SimulatedSlot): void {
+    this.slots.push(slot);
+    this.#slotBySlave.set(slot.slave, slot);
+  }
+
+  slotOf(slave: DispatchSlave): SimulatedSlot {
+    return this.#slotBySlave.get(slave)!;
+  }
+
+  planOf(task: Task): TaskPlan {
+    return this.plans.get(task)!;
+  }
+
+  /** Tasks are sent. */
+  noteRun(
+    slot: SimulatedSlot,
+    context: DispatchContext,
+    tasks: readonly Task[],
+    nowMs: number,
+  ): void {
+    const { slave } = slot;
+    const { suspects } = this.#dispatcher.inventory;
+    if (slave.state.state !== "serving") {
+      violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
+    }
+    if (slave.state.isLeaving) violate("tasks were sent to a slave that leaves");
+    if (context.barred.has(slave)) violate("tasks were sent to a slave where startup had failed");
+    if (context.reading === "no") violate("tasks were sent though nobody reads");
+    if (slave.state.sent.hasTaken) violate("tasks were sent behind one that was taken back");
+    if (tasks.length === 0) violate("no tasks were sent");
+    const beside = slot.unresolved.size + tasks.length > 1;
+    for (const { task } of slot.unresolved.values()) {
+      if (suspects.has(task)) {
+        violate(`${this.name(tasks[0])} was sent behind the suspect ${this.name(task)}`);
+      }
+    }
+    const reader = this.readers.get(context)!;
+    for (const task of tasks) {
+      const plan = this.planOf(task);
+      if (plan.context !== context) violate("a task was sent as one of another context");
+      if (plan.fate !== "open") violate(`${this.name(task)} was sent after it was ${plan.fate}`);
+      if (this.holderOf(task) !== undefined) violate(`${this.name(task)} was sent to two slaves`);
+      if (beside && suspects.has(task)) {
+        violate(`the suspect ${this.name(task)} was sent with others`);
+      }
+      if (task.code !== tasks[0].code) violate("tasks of two codes were sent together");
+      if (!plan.wasSent) this.#checkOpen(reader, context, task);
+      plan.wasSent = true;
+      slot.unresolved.set(slot.sentCount++, { task, context, isTaken: false });
+    }
+    if (slot.unresolved.size > 1) slot.ladenSinceMs ??= nowMs;
+  }
+
+  #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
+    if (!context.isOpen) violate(`${this.name(task)} was sent first though the reader lags behind`);
+    if (
+      reader.hasHugeResults && reader.received > 0 &&
+      reader.waiting >= MAX_HUGE_RESULTS[context.reading]
+    ) {
+      violate(`${this.name(task)} was sent though ${reader.waiting} huge results wait`);
+    }
+  }
+
+  /** The slave that has a task, by the dispatcher's word. */
+  holderOf(task: Task): SimulatedSlot | undefined {
+    for (const slot of this.slots) {
+      for (const entry of slot.unresolved.values()) {
+        if (entry.task === task && !entry.isTaken) return slot;
+      }
+    }
+    return undefined;
+  }
+
+  /** Tasks were taken from a slave, which may go to others at once. */
+  noteTaken(slot: SimulatedSlot): void {
+    const { state } = slot.slave;
+    const kept = new Set(
+      state.state === "serving" ? state.sent.list().map(({ task }) => task) : [],
+    );
+    for (const entry of slot.unresolved.values()) entry.isTaken ||= !kept.has(entry.task);
+    slot.ladenSinceMs = undefined;
+  }
+
+  /** An outcome is delivered. */
+  noteOutcome(context: DispatchContext, outcome: Outcome): void {
+    const { task, attempts } = outcome;
+    const plan = this.planOf(task);
+    if (plan.context !== context) violate("an outcome was delivered to another context");
+    if (plan.fate !== "open") violate(`${this.name(task)} was delivered after it was ${plan.fate}`);
+    plan.fate = "delivered";
+    if (outcome.status === "fulfilled") {
+      if (outcome.value !== plan.value) {
+        violate(`${this.name(task)} got the value ${outcome.value}`);
+      }
+      this.#checkAttempts(plan, attempts - 1);
+    } else if (outcome.reason.attempts.length > 0) {
+      this.#checkGivenUp(plan, outcome.reason, attempts);
+    } else if (outcome.reason.message.includes("ran longer than")) {
+      if (context.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
+      this.#checkAttempts(plan, attempts - 1);
+    } else if (outcome.reason.message.includes("did not run")) {
+      if (context.startup === undefined) violate("startup failed where there is none");
+      this.#checkAttempts(plan, attempts);
+    } else {
+      if (plan.end !== "throws") violate(`${this.name(task)} failed: ${outcome.reason.message}`);
+      this.#checkAttempts(plan, attempts - 1);
+    }
+  }
+
+  #checkAttempts(plan: TaskPlan, charged: number): void {
+    if (charged > plan.chargeable || charged < plan.charged) {
+      violate(
+        `${
+          this.name(plan.task)
+        } was charged with ${charged} deaths; it may be with ${plan.chargeable}, and must be with ${plan.charged}`,
+      );
+    }
+    if (charged >= this.#maxAttempts) violate(`${this.name(plan.task)} was not given up in time`);
+  }
+
+  #checkGivenUp({ task }: TaskPlan, reason: RemoteError, attempts: number): void {
+    const { length } = reason.attempts;
+    if (length !== this.#maxAttempts || attempts !== length) {
+      violate(
+        `${this.name(task)} was given up after ${length} attempts, its outcome says ${attempts}`,
+      );
+    }
+    if (new Set(reason.attempts.map((attempt) => attempt.reason)).size < length) {
+      violate("one death was charged twice");
+    }
+    for (const attempt of reason.attempts) {
+      if (this.deaths.get(attempt.reason)?.mayCharge !== task) {
+        violate(`${this.name(task)} was charged with ${attempt.reason}, when it did not run`);
+      }
+    }
+  }
+
+  /** A slave is restarted since its task is out of time. */
+  checkOutOfTime({ process, latencyMs }: SimulatedSlot, nowMs: number): void {
+    if (process === undefined || !process.isAlive || process.isFrozen) return;
+    // What was sent, and its answer, may be under way.
+    const slackMs = latencyMs * 2 + 0.01;
+    const { running, finishedAtMs } = process;
+    for (const atMs of finishedAtMs.values()) {
+      if (nowMs - atMs <= slackMs) return;
+    }
+    if (running.type === "nothing") return;
+    if (running.type === "startup") violate("startup was said to run out of time");
+    const { context, fate } = this.planOf(running.task);
+    const limitMs = fate === "dropped" ? DROP_GRACE_MS : context.taskTimeoutMs;
+    if (limitMs === undefined || nowMs - running.sinceMs < limitMs - slackMs) {
+      violate(`a slave was restarted when ${this.name(running.task)} ran, which had time left`);
+    }
+  }
+
+  /** Tasks are taken from a slave for others. */
+  checkRecall({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): void {
+    if (slave.state.state === "serving" && slave.state.isLeaving) return;
+    if (ladenSinceMs === undefined || nowMs < ladenSinceMs + STUCK_AFTER_MS) {
+      violate(`tasks were taken from ${slave.identity.name}, which went on`);
+    }
+  }
+
+  /** Tasks were dropped since their context was cancelled. */
+  noteDropped(context: DispatchContext, tasks: readonly Task[]): void {
+    for (const task of tasks) {
+      const plan = this.planOf(task);
+      if (plan.context !== context) violate("a task of another context was dropped");
+      if (plan.fate !== "open") violate(`${this.name(task)} was dropped after it was ${plan.fate}`);
+      plan.fate = "dropped";
+    }
+    for (const plan of this.plans.values()) {
+      if (plan.context === context && plan.fate === "open") {
+        violate(`${this.name(plan.task)} was not dropped`);
+      }
+    }
+  }
+
+  /**
+   * Compares all that can be compared.
+   *
+   * @param master Whether the dispatcher has been let give out tasks since it was told something, and whether it is
+   * woken in time.
+   */
+  check(
+    nowMs: number,
+    master: { readonly isDispatched: boolean; readonly isPrompt: boolean },
+  ): void {
+    this.#checkPlaces();
+    this.#checkSlaves(nowMs);
+    this.#checkSets();
+    if (!master.isDispatched) return;
+    this.#checkIdle();
+    if (master.isPrompt) this.#checkStuck(nowMs);
+  }
+
+  /** Each task is in exactly one place. */
+  #checkPlaces(): void {
+    const places = new Map<Task, SimulatedSlot>();
+    for (const slot of this.slots) {
+      const { state } = slot.slave;
+      const sent = state.state === "serving" ? state.sent.list() : [];
+      for (const { task, context } of sent) {
+        const plan = this.planOf(task);
+        if (places.has(task)) violate(`${this.name(task)} is on two slaves`);
+        if (plan.fate !== "open") violate(`${this.name(task)} is on a slave, and ${plan.fate}`);
+        if (plan.context !== context) {
+          violate(`${this.name(task)} is on a slave for another context`);
+        }
+        places.set(task, slot);
+      }
+      if (state.state !== "serving") slot.unresolved.clear();
+      let live = 0;
+      for (const entry of slot.unresolved.values()) {
+        entry.isTaken = places.get(entry.task) !== slot || entry.isTaken;
+        if (!entry.isTaken) live++;
+      }
+      if (live !== sent.length) {
+        violate(`${slot.slave.identity.name} is said to have tasks that it has answered`);
+      }
+      slot.live = live;
+    }
+    for (const reader of this.readers.values()) {
+      let waiting = 0;
+      for (const task of reader.tasks) {
+        if (this.planOf(task).fate === "open" && !places.has(task)) waiting++;
+      }
+      if (reader.core.waiting !== waiting) {
+        violate(
+          `${reader.core.waiting} tasks of context ${reader.core.number} wait, it should be ${waiting}`,
+        );
+      }
+    }
+  }
+
+  /** Which slaves are idle, and which have tasks behind the running one. */
+  #checkSlaves(nowMs: number): void {
+    const { idle, laden } = this.#dispatcher.inventory.standing;
+    for (const slot of this.slots) {
+      const { slave, unresolved } = slot;
+      const isIdle = slave.state.state === "serving" && !slave.state.isLeaving &&
+        unresolved.size === 0;
+      if (idle.has(slave) !== isIdle) {
+        violate(`${slave.identity.name} is ${isIdle ? "" : "not "}idle`);
+      }
+      const isLaden = slot.live > 1;
+      if (laden.has(slave) !== isLaden) {
+        violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);
+      }
+      if (!isLaden) slot.ladenSinceMs = undefined;
+      else slot.ladenSinceMs ??= nowMs;
+    }
+  }
+
+  /** No slave is idle while there is a task for it. */
+  #checkIdle(): void {
+    for (const slave of this.#dispatcher.inventory.standing.idle) {
+      for (const { core, isPulling } of this.readers.values()) {
+        if (core.barred.has(slave)) continue;
+        if (core.sendable > 0) {
+          violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
+        }
+        if (core.isOpen && core.waiting === 0 && core.sourceCode !== undefined && !isPulling) {
+          violate(
+            `${slave.identity.name} is idle, and context ${core.number} has a source of tasks for it`,
+          );
+        }
+      }
+    }
+  }
+
+  /** What waits behind a long task is given to idle slaves. */
+  #checkStuck(nowMs: number): void {
+    const { idle } = this.#dispatcher.inventory.standing;
+    if (idle.size === 0) return;
+    for (const { slave, ladenSinceMs } of this.slots) {
+      if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + STUCK_AFTER_MS) continue;
+      if (slave.state.state !== "serving") continue;
+      for (const { context } of slave.state.sent.list().slice(1)) {
+        if (context.reading === "no") continue;
+        for (const other of idle) {
+          if (context.barred.has(other)) continue;
+          violate(
+            `${other.identity.name} is idle, and tasks wait behind a long one on ${slave.identity.name}`,
+          );
+        }
+      }
+    }
+  }
+
+  /** What the dispatcher remembers is what there is. */
+  #checkSets(): void {
+    const { slaves, standing, sendable, suspects, deadlines } = this.#dispatcher.inventory;
+    let serving = 0;
+    for (const { slave } of this.slots) {
+      if (slave.state.state === "serving") serving++;
+      else if (standing.hungry.has(slave)) {
+        violate(`${slave.identity.name} is hungry, but does not serve`);
+      }
+      if (slaves.has(slave) === (slave.state.state === "lost")) violate("a lost slave is kept");
+    }
+    for (const slave of standing.idle) {
+      if (!standing.hungry.has(slave)) violate(`${slave.identity.name} is idle, but not hungry`);
+    }
+    for (const { core } of this.readers.values()) {
+      if (sendable.has(core) !== core.sendable > 0) {
+        violate(`context ${core.number} is wrongly sendable, or not`);
+      }
+      for (const slave of core.barred.keys()) {
+        if (!slaves.has(slave)) violate("a lost slave is barred");
+      }
+    }
+    for (const task of suspects) {
+      if (this.planOf(task).fate !== "open") {
+        violate(`${this.name(task)} has ended, and is a suspect`);
+      }
+    }
+    if (deadlines > serving) violate(`${serving} slaves serve, ${deadlines} tasks have deadlines`);
+  }
+
+  /** Names a task in messages. */
+  name(task: Task): string {
+    return `task ${this.planOf(task).value}`;
+  }
+}

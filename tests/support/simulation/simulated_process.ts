@@ -1,0 +1,272 @@
+import type { Task } from "../../../lib/task.ts";
+import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import type { SeededRandom } from "./seeded_random.ts";
+import type { TaskPlan } from "./task_plan.ts";
+import type { VirtualTime } from "./virtual_time.ts";
+
+/** What the master says; as in `wire/messages.ts`, with tasks and contexts in place of their numbers. */
+export type ToProcess =
+  | { readonly type: "run"; readonly context: DispatchContext; readonly tasks: readonly Task[] }
+  | { readonly type: "recall" };
+
+/** What a process says; `end` is the end of its connection. */
+export type FromProcess =
+  | { readonly type: "ready"; readonly context: DispatchContext }
+  | { readonly type: "startup-failed"; readonly context: DispatchContext }
+  | {
+    readonly type: "results";
+    readonly first: number;
+    readonly values: string[];
+    readonly micros: number[];
+    readonly bytes: number;
+  }
+  | { readonly type: "failed"; readonly first: number; readonly micros: number }
+  | { readonly type: "returned"; readonly from: number; readonly to: number }
+  | { readonly type: "exiting"; readonly running: number | null }
+  | { readonly type: "end" };
+
+/** What a process runs at a moment; nobody but the simulation knows. */
+export type Running =
+  | { readonly type: "nothing" }
+  | { readonly type: "startup"; readonly context: DispatchContext }
+  | { readonly type: "task"; readonly task: Task; readonly sinceMs: number };
+
+/** What a process needs of the world around it. */
+export interface ProcessOptions {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+  planOf(task: Task): TaskPlan;
+  /** What startup does, once for each process and context. */
+  planStartup(
+    context: DispatchContext,
+  ): { ms: number; end: "ready" | "failed" | "dies"; isAsync: boolean };
+  /** Called with messages that left together. */
+  send(messages: readonly FromProcess[]): void;
+  trace(line: () => string): void;
+}
+
+const HOLD_RESULTS_MS = 0.1;
+const LONG_TASK_MS = 5;
+
+interface QueuedTask {
+  readonly context: DispatchContext;
+  readonly task: Task;
+  readonly number: number;
+}
+
+/** The process of a slave, which does what `lib/slave/runner.ts` does. */
+export class SimulatedProcess {
+  /** What runs, or ran when it died. */
+  running: Running = { type: "nothing" };
+  isAlive = true;
+  isFrozen = false;
+  /** When each task that it ran was finished. */
+  readonly finishedAtMs: Map<Task, number> = new Map();
+  readonly #options: ProcessOptions;
+  #inbox: ToProcess[] = [];
+  readonly #queue: QueuedTask[] = [];
+  readonly #contexts = new Map<DispatchContext, "ready" | "failed">();
+  #received = 0;
+  #current = 0;
+  #isWaiting = true;
+  /** Whether messages are handled as they come: it waits, or what runs is asynchronous. */
+  #isReading = true;
+  #posted: FromProcess[] = [];
+  #held: { first: number; values: string[]; micros: number[]; bytes: number } | undefined;
+  /** Context of the answers that have not left. */
+  #heldContext: DispatchContext | undefined;
+  #flushedAtMs = 0;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+  }
+
+  /** A message has arrived. */
+  receive(message: ToProcess): void {
+    if (!this.isAlive) return;
+    this.#inbox.push(message);
+    if (this.#isReading && !this.isFrozen) this.#readInbox();
+    if (this.#isWaiting && this.#queue.length > 0 && !this.isFrozen) {
+      this.#isWaiting = false;
+      this.#flushedAtMs = this.#options.time.nowMs;
+      // All that came together is read before anything runs.
+      this.#options.time.after(0, () => this.#next());
+    }
+  }
+
+  /** Ends at once; what has not left is lost. */
+  kill(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    this.#options.send([{ type: "end" }]);
+  }
+
+  /** Ends by `Deno.exit()`, in the running task or while it waits. A synchronous task cannot be interrupted. */
+  exit(): void {
+    if (!this.isAlive || this.isFrozen) return;
+    this.#postResults();
+    this.#posted.push({ type: "exiting", running: this.#isWaiting ? null : this.#current });
+    this.#flush();
+    this.kill();
+  }
+
+  /** Whether code of the user's, left behind by a task, could run now. */
+  get isTurning(): boolean {
+    return this.#isReading && this.isAlive && !this.isFrozen;
+  }
+
+  /** Says nothing any more, and does nothing. */
+  freeze(): void {
+    this.isFrozen = true;
+  }
+
+  /** Says something that no slave of ours says: answers a task again. */
+  answerTwice(): void {
+    if (!this.isTurning || this.#current === 0 || this.#held !== undefined) return;
+    this.#posted.push({ type: "results", first: 0, values: ["twice"], micros: [1], bytes: 1 });
+    this.#flush();
+  }
+
+  #readInbox(): void {
+    for (const message of this.#inbox.splice(0)) {
+      if (message.type === "recall") {
+        this.#returnQueue();
+        continue;
+      }
+      for (const task of message.tasks) {
+        const number = this.#received++;
+        if (this.#contexts.get(message.context) === "failed") continue;
+        this.#queue.push({ context: message.context, task, number });
+      }
+    }
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#options.time.after(ms, () => {
+      if (this.isAlive && !this.isFrozen) run();
+    });
+  }
+
+  #next(): void {
+    if (!this.isAlive || this.isFrozen) return;
+    this.running = { type: "nothing" };
+    this.#isReading = false;
+    if (this.#queue.length === 0) this.#readInbox();
+    const next = this.#queue[0];
+    if (next === undefined) {
+      this.#current = this.#received;
+      this.#flush();
+      this.#isWaiting = true;
+      this.#isReading = true;
+      return;
+    }
+    if (!this.#contexts.has(next.context)) return this.#startContext(next);
+    if (!this.#mayHold(next.context)) {
+      this.#flush();
+      if (this.#options.random.chance(0.7)) this.#readInbox();
+      if (this.#queue[0] !== next) return this.#next();
+    }
+    this.#run(next);
+  }
+
+  #startContext({ context, number }: QueuedTask): void {
+    this.#current = number;
+    this.#flush();
+    const { ms, end, isAsync } = context.startup === undefined
+      ? { ms: 0, end: "ready", isAsync: false } as const
+      : this.#options.planStartup(context);
+    this.running = { type: "startup", context };
+    this.#options.trace(() => `starts context ${context.number}`);
+    this.#isReading = isAsync;
+    if (isAsync) this.#readInbox();
+    this.#later(ms, () => {
+      if (end === "dies") return this.#options.random.chance(0.5) ? this.kill() : this.exit();
+      this.#contexts.set(context, end);
+      if (end === "failed") {
+        const kept = this.#queue.filter((queued) => queued.context !== context);
+        this.#queue.splice(0, Infinity, ...kept);
+      }
+      this.#posted.push(
+        end === "ready" ? { type: "ready", context } : { type: "startup-failed", context },
+      );
+      this.#flush();
+      this.#next();
+    });
+  }
+
+  #run({ context, task, number }: QueuedTask): void {
+    this.#queue.shift();
+    this.#current = number;
+    const { time } = this.#options;
+    const startMs = time.nowMs;
+    this.running = { type: "task", task, sinceMs: startMs };
+    const plan = this.#options.planOf(task);
+    this.#options.trace(() => `starts task ${plan.value}`);
+    this.#isReading = plan.isAsync;
+    if (plan.isAsync) {
+      this.#readInbox();
+      this.#later(0.05, () => this.#flush());
+    }
+    if (plan.end === "never") return;
+    this.#later(plan.ms, () => {
+      if (plan.deaths > 0) {
+        plan.deaths--;
+        return plan.isExit ? this.exit() : this.kill();
+      }
+      this.finishedAtMs.set(task, time.nowMs);
+      this.running = { type: "nothing" };
+      this.#isReading = false;
+      const micros = Math.round(plan.ms * 1000);
+      if (plan.end === "returns") {
+        this.#addResult(number, plan, micros);
+      } else {
+        this.#postResults();
+        this.#posted.push({ type: "failed", first: number, micros });
+      }
+      this.#heldContext = context;
+      if (plan.ms > LONG_TASK_MS) this.#returnQueue();
+      this.#next();
+    });
+  }
+
+  #mayHold(context: DispatchContext): boolean {
+    if (this.#options.time.nowMs - this.#flushedAtMs > HOLD_RESULTS_MS) return false;
+    if (this.#heldContext === undefined) return true;
+    return this.#heldContext === context && context.taskTimeoutMs === undefined;
+  }
+
+  #addResult(number: number, plan: TaskPlan, micros: number): void {
+    if (this.#held !== undefined && number !== this.#held.first + this.#held.values.length) {
+      this.#postResults();
+    }
+    this.#held ??= { first: number, values: [], micros: [], bytes: 0 };
+    this.#held.values.push(plan.value);
+    this.#held.micros.push(micros);
+    this.#held.bytes += plan.resultBytes;
+  }
+
+  #postResults(): void {
+    if (this.#held === undefined) return;
+    this.#posted.push({ type: "results", ...this.#held });
+    this.#held = undefined;
+  }
+
+  #returnQueue(): void {
+    const from = this.#queue.find(({ number }) => number > this.#current)?.number;
+    if (from === undefined) return;
+    this.#postResults();
+    this.#posted.push({ type: "returned", from, to: this.#received });
+    this.#flush();
+    const kept = this.#queue.filter(({ number }) => number < from);
+    this.#queue.splice(0, Infinity, ...kept);
+  }
+
+  #flush(): void {
+    this.#postResults();
+    this.#heldContext = undefined;
+    this.#flushedAtMs = this.#options.time.nowMs;
+    if (this.#posted.length === 0) return;
+    this.#options.send(this.#posted);
+    this.#posted = [];
+  }
+}

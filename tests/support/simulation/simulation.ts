@@ -1,0 +1,730 @@
+/**
+ * A run of the real dispatcher in a world that is made up: slaves, network, users and time. Everything follows from a
+ * seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
+ *
+ * The world does what `lib/master/manager.ts`, `fleet.ts`, `session.ts` and `context.ts` do on one side, and
+ * `lib/slave/runner.ts` on the other.
+ *
+ * @module
+ */
+
+import type { Code, Task } from "../../../lib/task.ts";
+import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import { Dispatcher, type DispatcherActions } from "../../../lib/master/dispatcher.ts";
+import { AnswerError } from "../../../lib/master/sent_tasks.ts";
+import { Ledger, violate } from "./ledger.ts";
+import { SeededRandom } from "./seeded_random.ts";
+import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";
+import { SimulatedReader } from "./simulated_reader.ts";
+import type { SimulatedSlot } from "./simulated_slot.ts";
+import type { TaskPlan } from "./task_plan.ts";
+import { VirtualTime } from "./virtual_time.ts";
+
+/** More events than any run has that makes progress. */
+const MAX_EVENTS = 30_000;
+const MAX_DEATHS_IN_A_ROW = 3;
+const LATE_TIMER_MS = 10;
+const CATCH_UP_MS = 50;
+const HUGE_BYTES = 64 * 1024 * 1024;
+
+/** What the tasks of a context are like. */
+interface ContextKinds {
+  readonly shortMs: number;
+  readonly hasHugeResults: boolean;
+  readonly endlessRate: number;
+  /** Until then, tasks may run for ever. */
+  isToBeCancelled: boolean;
+}
+
+/** What a run was like. */
+export interface SimulationReport {
+  readonly events: number;
+  readonly tasks: number;
+  readonly deaths: number;
+  readonly recalls: number;
+  readonly restarts: number;
+}
+
+/** Runs one schedule. */
+export class Simulation {
+  readonly #random: SeededRandom;
+  readonly #time = new VirtualTime();
+  readonly #dispatcher: Dispatcher;
+  readonly #ledger: Ledger;
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #codes: readonly Code[];
+  readonly #pulls = new Map<DispatchContext, number>();
+  /** What is sent when the dispatcher is done. */
+  readonly #unsent = new Map<SimulatedSlot, ToProcess[]>();
+  readonly #faultRate: number;
+  readonly #maxAttempts: number;
+  #isScheduled = false;
+  #timerDueMs = Infinity;
+  #timer = 0;
+  #isCatchingUp = false;
+  #blockedUntilMs = 0;
+  #isCancelling = false;
+  #isClosed = false;
+  #givenUp = 0;
+  #tasks = 0;
+  #deaths = 0;
+  #recalls = 0;
+  #restarts = 0;
+
+  /**
+   * @param seed What the whole run follows from.
+   * @param trace Is told what happens, a line at a time.
+   */
+  constructor(seed: number, trace?: (line: string) => void) {
+    this.#random = new SeededRandom(seed);
+    this.#trace = trace;
+    const random = this.#random;
+    this.#faultRate = random.pick([0, 0.3, 1, 3]);
+    this.#maxAttempts = random.integer(1, 5);
+    this.#codes = Array.from({ length: 3 }, (_, number) => ({
+      number,
+      reference: { type: "inline", name: `code${number}`, source: "" },
+    }));
+    this.#dispatcher = new Dispatcher(this.#actions(), this.#maxAttempts);
+    this.#ledger = new Ledger(this.#dispatcher, this.#maxAttempts);
+    const slaves = random.integer(1, 6);
+    for (let i = 0; i < slaves; i++) {
+      this.#addSlave(random.chance(0.2) ? random.between(0, 100) : 0);
+    }
+    const contexts = random.pick([1, 1, 2, 3]);
+    for (let i = 0; i < contexts; i++) this.#addContext(i);
+    this.#planUsers();
+  }
+
+  /**
+   * Runs until nothing is left to happen.
+   *
+   * @throws {Violation} If the dispatcher did what it must not.
+   */
+  run(): SimulationReport {
+    let events = 0;
+    while (this.#time.step()) {
+      const { nowMs } = this.#time;
+      const isPrompt = nowMs > this.#blockedUntilMs && !this.#isCatchingUp;
+      this.#ledger.check(nowMs, { isDispatched: !this.#isScheduled, isPrompt });
+      if (++events > MAX_EVENTS) violate("the run does not come to an end");
+    }
+    this.#checkEnd();
+    return {
+      events,
+      tasks: this.#tasks,
+      deaths: this.#deaths,
+      recalls: this.#recalls,
+      restarts: this.#restarts,
+    };
+  }
+
+  #say(line: () => string): void {
+    this.#trace?.(`${this.#time.nowMs.toFixed(3).padStart(10)}  ${line()}`);
+  }
+
+  #checkEnd(): void {
+    if (this.#isClosed) return;
+    if (!this.#dispatcher.hasSlaves) return;
+    for (const reader of this.#ledger.readers.values()) {
+      if (!reader.isDone) {
+        violate(`the run hangs: the reader of context ${reader.core.number} waits for ever`);
+      }
+    }
+    const { suspects, deadlines, standing, sendable } = this.#dispatcher.inventory;
+    if (suspects.size + standing.laden.size + sendable.size > 0) {
+      violate("something is kept after the end");
+    }
+    if (deadlines > 0) violate("a deadline is kept after the end");
+    for (const { process } of this.#ledger.slots) {
+      if (
+        process === undefined || !process.isAlive || process.isFrozen ||
+        process.running.type !== "task"
+      ) continue;
+      const plan = this.#ledger.planOf(process.running.task);
+      if (plan.context.taskTimeoutMs !== undefined) {
+        violate(`${plan.value} is out of time and runs on`);
+      }
+      if (plan.fate === "dropped") violate(`${plan.value} was cancelled and runs on`);
+    }
+  }
+
+  // What the dispatcher wants done.
+
+  #actions(): DispatcherActions {
+    const name = (task: Task) => this.#ledger.name(task);
+    return {
+      run: (slave, context, tasks) => {
+        this.#say(() => `run on ${slave.identity.name}: ${tasks.map(name).join(", ")}`);
+        const slot = this.#ledger.slotOf(slave);
+        this.#ledger.noteRun(slot, context, tasks, this.#time.nowMs);
+        this.#queue(slot, { type: "run", context, tasks });
+      },
+      recall: (slave) => {
+        this.#say(() => `recall from ${slave.identity.name}`);
+        this.#recalls++;
+        const slot = this.#ledger.slotOf(slave);
+        if (!this.#isCancelling) this.#ledger.checkRecall(slot, this.#time.nowMs);
+        this.#ledger.noteTaken(slot);
+        this.#queue(slot, { type: "recall" });
+      },
+      restart: (slave, reason) => {
+        this.#say(() => `restart ${slave.identity.name}: ${reason}`);
+        this.#restarts++;
+        const slot = this.#ledger.slotOf(slave);
+        if (!this.#isCancelling) this.#ledger.checkOutOfTime(slot, this.#time.nowMs);
+        slot.unresolved.clear();
+        slot.replacement = reason;
+        slot.isListening = false;
+        slot.process?.kill();
+      },
+      dismiss: (slave) => {
+        const slot = this.#ledger.slotOf(slave);
+        if (slot.isDismissed) return;
+        this.#say(() => `dismiss ${slave.identity.name}`);
+        slot.isDismissed = true;
+        slot.process?.kill();
+      },
+      deliver: (context, outcome) => {
+        this.#say(() =>
+          `deliver ${name(outcome.task)}: ${outcome.status}, ${outcome.attempts} attempts`
+        );
+        this.#ledger.noteOutcome(context, outcome);
+        if (outcome.status === "rejected" && outcome.reason.attempts.length > 0) this.#givenUp++;
+        this.#ledger.readers.get(context)!.deliver(outcome);
+      },
+      pull: (context, count) => {
+        if (count < 1) violate(`${count} tasks were to be pulled`);
+        if (!context.isOpen || context.waiting > 0) {
+          violate("tasks were pulled that nobody waits for");
+        }
+        this.#pulls.set(context, count);
+      },
+      retry: (task, slave) =>
+        this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`),
+      strand: () => this.#ledger.readers.forEach((reader) => reader.wake()),
+    };
+  }
+
+  #queue(slot: SimulatedSlot, message: ToProcess): void {
+    const messages = this.#unsent.get(slot) ?? [];
+    messages.push(message);
+    this.#unsent.set(slot, messages);
+  }
+
+  // The manager.
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#dispatchSoon();
+  }
+
+  #dispatchSoon(): void {
+    this.#time.after(0, () => {
+      this.#isScheduled = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    this.#dispatcher.dispatch(this.#time.nowMs);
+    this.#afterDispatch();
+  }
+
+  #afterDispatch(): void {
+    while (this.#pulls.size > 0) {
+      const pulls = [...this.#pulls];
+      this.#pulls.clear();
+      let hasMore = false;
+      for (const [context, count] of pulls) {
+        if (this.#ledger.readers.get(context)!.pull(count)) hasMore = true;
+      }
+      if (!hasMore) break;
+      this.#dispatcher.dispatch(this.#time.nowMs);
+    }
+    for (const [slot, messages] of this.#unsent) this.#send(slot, messages);
+    this.#unsent.clear();
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    if (this.#isCatchingUp) return;
+    const dueMs = this.#dispatcher.nextWakeMs();
+    if (dueMs === this.#timerDueMs) return;
+    this.#timer++;
+    this.#timerDueMs = dueMs;
+    if (dueMs === Infinity) return;
+    const timer = this.#timer;
+    this.#atMaster(dueMs, () => {
+      if (timer === this.#timer) this.#wake();
+    });
+  }
+
+  #wake(): void {
+    const { nowMs } = this.#time;
+    const isLate = !this.#isCatchingUp && nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    this.#isCatchingUp = isLate;
+    this.#timerDueMs = Infinity;
+    if (isLate) return this.#atMaster(nowMs + CATCH_UP_MS, () => this.#wake());
+    this.#dispatcher.wake(nowMs);
+    this.#afterDispatch();
+    const nextMs = this.#dispatcher.nextWakeMs();
+    if (nextMs <= nowMs) {
+      violate(`after waking at ${nowMs} the dispatcher wants to be woken at ${nextMs}`);
+    }
+  }
+
+  /** Something that the master does, as soon as it is not blocked. */
+  #atMaster(atMs: number, run: () => void): void {
+    this.#time.at(atMs, () => {
+      if (this.#time.nowMs < this.#blockedUntilMs) this.#atMaster(this.#blockedUntilMs, run);
+      else run();
+    });
+  }
+
+  // The network.
+
+  #send(slot: SimulatedSlot, messages: readonly ToProcess[]): void {
+    const { process } = slot;
+    if (process === undefined) return;
+    slot.lastToMs = Math.max(slot.lastToMs, this.#time.nowMs + this.#latency(slot));
+    this.#time.at(slot.lastToMs, () => messages.forEach((message) => process.receive(message)));
+  }
+
+  #receive(slot: SimulatedSlot, launch: number, messages: readonly FromProcess[]): void {
+    slot.lastFromMs = Math.max(slot.lastFromMs, this.#time.nowMs + this.#latency(slot));
+    this.#time.at(slot.lastFromMs, () => {
+      for (const message of messages) slot.arrived.push({ launch, message });
+      this.#atMaster(this.#time.nowMs, () => this.#readArrived(slot));
+    });
+  }
+
+  #latency({ latencyMs }: SimulatedSlot): number {
+    return this.#random.between(0, latencyMs);
+  }
+
+  /** Reads all that has come from a slave, then has tasks given out. */
+  #readArrived(slot: SimulatedSlot): void {
+    if (slot.arrived.length === 0) return;
+    let isEnd = false;
+    for (const { launch, message } of slot.arrived.splice(0)) {
+      const isPresent = launch === slot.launch;
+      if (message.type === "end") isEnd ||= isPresent;
+      // A closed session may have one more message; while no other is open, the dispatcher knows that itself.
+      else if ((isPresent && slot.isListening) || slot.slave.state.state !== "serving") {
+        this.#tell(slot, message);
+      }
+    }
+    if (isEnd) this.#processEnded(slot);
+    this.#dispatch();
+  }
+
+  #tell(slot: SimulatedSlot, message: Exclude<FromProcess, { type: "end" }>): void {
+    const { slave, unresolved } = slot;
+    const { nowMs } = this.#time;
+    const isServing = slave.state.state === "serving";
+    this.#say(() =>
+      `${slave.identity.name} says${isServing ? "" : " in vain"} ${describe(message)}`
+    );
+    const isWrong = message.type === "results" && message.values[0] === "twice";
+    if (isServing && !isWrong && message.type !== "exiting") slot.ladenSinceMs = undefined;
+    try {
+      switch (message.type) {
+        case "ready":
+          return this.#dispatcher.contextReady(slave, message.context, nowMs);
+        case "startup-failed":
+          forget(unresolved, (entry) => entry.context === message.context);
+          return this.#dispatcher.startupFailed(
+            slave,
+            message.context,
+            new Error("no startup"),
+            nowMs,
+          );
+        case "results": {
+          const { first, values, micros, bytes } = message;
+          forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
+          this.#dispatcher.tasksDone(slave, first, values, micros, bytes, nowMs);
+          if (isServing) slot.deathsInARow = 0;
+          return;
+        }
+        case "failed":
+          unresolved.delete(message.first);
+          if (isServing) slot.deathsInARow = 0;
+          return this.#dispatcher.taskFailed(
+            slave,
+            message.first,
+            "threw",
+            new Error("no"),
+            message.micros,
+            nowMs,
+          );
+        case "returned":
+          forget(unresolved, (_entry, number) => number >= message.from && number < message.to);
+          return this.#dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
+        case "exiting":
+          slot.exitingIn = message.running;
+          return this.#dispatcher.slaveExiting(slave, message.running);
+        default:
+          message satisfies never;
+      }
+    } catch (error) {
+      if (!(error instanceof AnswerError) || !isWrong) throw error;
+      this.#say(() => `${slave.identity.name} answered twice and is disconnected`);
+      slot.isListening = false;
+      slot.process?.kill();
+    }
+  }
+
+  // The fleet.
+
+  #addSlave(afterMs: number): void {
+    const number = this.#ledger.slots.length;
+    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" });
+    const slot: SimulatedSlot = {
+      slave,
+      latencyMs: this.#random.pick([0.02, 0.1, 3, 8]),
+      process: undefined,
+      launch: 0,
+      isListening: false,
+      replacement: undefined,
+      isDismissed: false,
+      arrived: [],
+      lastToMs: 0,
+      lastFromMs: 0,
+      sentCount: 0,
+      unresolved: new Map(),
+      live: 0,
+      ladenSinceMs: undefined,
+      deathsInARow: 0,
+      hasServed: false,
+      exitingIn: undefined,
+    };
+    this.#ledger.addSlot(slot);
+    this.#dispatcher.addSlave(slave);
+    this.#time.after(afterMs, () => this.#launch(slot));
+  }
+
+  #launch(slot: SimulatedSlot): void {
+    const random = this.#random;
+    slot.launch++;
+    slot.replacement = undefined;
+    slot.process = undefined;
+    slot.isListening = false;
+    const { launch } = slot;
+    this.#atMaster(this.#time.nowMs + random.between(1, random.chance(0.1) ? 300 : 20), () => {
+      if (launch !== slot.launch || slot.slave.state.state === "lost") return;
+      if (random.chance(0.05 * this.#faultRate)) {
+        this.#say(() => `${slot.slave.identity.name} dies before it connects`);
+        this.#died(slot, false);
+        this.#dispatch();
+      } else {
+        this.#connect(slot);
+      }
+    });
+  }
+
+  #connect(slot: SimulatedSlot): void {
+    this.#say(() => `${slot.slave.identity.name} connects, launch ${slot.launch}`);
+    const random = this.#random;
+    const { launch } = slot;
+    const process = new SimulatedProcess({
+      time: this.#time,
+      random,
+      planOf: (task) => this.#ledger.planOf(task),
+      planStartup: () => ({
+        ms: random.between(0, random.chance(0.2) ? 100 : 3),
+        end: random.chance(0.05 * this.#faultRate)
+          ? "dies"
+          : random.chance(0.05 * this.#faultRate)
+          ? "failed"
+          : "ready",
+        isAsync: random.chance(0.3),
+      }),
+      send: (messages) => this.#receive(slot, launch, messages),
+      trace: (line) => this.#say(() => `(${slot.slave.identity.name} ${line()})`),
+    });
+    slot.process = process;
+    slot.isListening = true;
+    slot.hasServed = true;
+    slot.sentCount = 0;
+    slot.unresolved.clear();
+    slot.exitingIn = undefined;
+    this.#dispatcher.slaveConnected(slot.slave);
+    this.#planFaults(slot, process);
+    this.#dispatch();
+  }
+
+  #planFaults(slot: SimulatedSlot, process: SimulatedProcess): void {
+    const random = this.#random;
+    const plan = (probability: number, run: () => void) => {
+      if (!random.chance(probability * this.#faultRate)) return;
+      this.#time.after(random.between(0, random.pick([5, 60, 400])), () => {
+        if (process.isAlive && !process.isFrozen && slot.process === process) run();
+      });
+    };
+    const { name } = slot.slave.identity;
+    plan(0.25, () => {
+      this.#say(() => `(${name} is killed, running ${this.#describeRunning(process)})`);
+      process.kill();
+    });
+    plan(0.2, () => {
+      if (!process.isTurning) return;
+      this.#say(() => `(${name} exits, running ${this.#describeRunning(process)})`);
+      process.exit();
+    });
+    plan(0.1, () => process.answerTwice());
+    plan(0.1, () => {
+      this.#say(() => `(${name} freezes, running ${this.#describeRunning(process)})`);
+      process.freeze();
+      this.#atMaster(
+        this.#time.nowMs + random.between(20, 100),
+        () => this.#declareDead(slot, process),
+      );
+    });
+    // What is under way when a slave is given up is not read any more.
+    plan(0.05, () => this.#atMaster(this.#time.nowMs, () => this.#declareDead(slot, process)));
+    plan(0.03, () =>
+      this.#atMaster(this.#time.nowMs, () => {
+        if (slot.process !== process || !slot.isListening) return;
+        this.#say(() => `${name} is to leave`);
+        this.#dispatcher.slaveLeaving(slot.slave);
+        this.#dispatch();
+        this.#time.after(200, () => process.kill());
+      }));
+  }
+
+  #declareDead(slot: SimulatedSlot, process: SimulatedProcess): void {
+    if (slot.process !== process || !slot.isListening) return;
+    slot.isListening = false;
+    const wasAlive = process.isAlive;
+    process.kill();
+    // The end comes by itself if the process is dead already.
+    if (!wasAlive) return;
+    this.#say(() => `${slot.slave.identity.name} is declared dead`);
+    this.#processEnded(slot);
+    this.#dispatch();
+  }
+
+  #processEnded(slot: SimulatedSlot): void {
+    if (slot.process === undefined) return;
+    slot.isListening = false;
+    if (this.#isClosed) return;
+    if (slot.replacement !== undefined) this.#launch(slot);
+    else this.#died(slot, slot.slave.state.state === "serving" && slot.slave.state.isLeaving);
+  }
+
+  #died(slot: SimulatedSlot, isFinal: boolean): void {
+    const { slave } = slot;
+    const reason = `death ${this.#deaths++}`;
+    const record = this.#recordDeath(slot);
+    this.#ledger.deaths.set(reason, record);
+    this.#say(() =>
+      `${reason}: ${slave.identity.name}; to blame: ${
+        record.mayCharge === undefined ? "none" : this.#ledger.name(record.mayCharge)
+      }${record.mustCharge ? ", as it said" : ""}`
+    );
+    slot.process = undefined;
+    slot.deathsInARow++;
+    const givenUpBefore = this.#givenUp;
+    const next = this.#dispatcher.slaveDied(slave, { reason, isFinal });
+    if (this.#givenUp > givenUpBefore) slot.deathsInARow = 0;
+    const mayRestart = slot.hasServed && !isFinal &&
+      slot.deathsInARow <= Math.max(MAX_DEATHS_IN_A_ROW, this.#maxAttempts);
+    if ((next === "restart") !== mayRestart) {
+      violate(`${slave.identity.name} is to ${next}, after ${slot.deathsInARow} deaths in a row`);
+    }
+    slot.unresolved.clear();
+    if (next === "restart") this.#launch(slot);
+    else slot.launch++;
+  }
+
+  /** Finds out what really ran. */
+  #recordDeath(slot: SimulatedSlot): { mayCharge: Task | undefined; mustCharge: boolean } {
+    const { process, unresolved, exitingIn } = slot;
+    if (process === undefined || slot.slave.state.state !== "serving") {
+      return { mayCharge: undefined, mustCharge: false };
+    }
+    this.#ledger.noteTaken(slot);
+    const { running } = process;
+    let task = running.type === "task" ? running.task : undefined;
+    if (running.type === "nothing" && exitingIn === undefined && unresolved.size === 1) {
+      // It died while its only task, or the answer to that, was under way: nobody can know.
+      for (const entry of unresolved.values()) task = entry.task;
+    }
+    if (task === undefined) return { mayCharge: undefined, mustCharge: false };
+    const plan = this.#ledger.planOf(task);
+    const entry = [...unresolved].find(([, other]) => other.task === task);
+    const mustCharge = running.type === "task" && entry !== undefined && !entry[1].isTaken &&
+      (exitingIn === entry[0] ||
+        (unresolved.size === 1 && exitingIn === undefined && this.#isReady(slot, plan)));
+    plan.chargeable++;
+    if (mustCharge) plan.charged++;
+    return { mayCharge: task, mustCharge };
+  }
+
+  #isReady({ slave }: SimulatedSlot, { context }: TaskPlan): boolean {
+    return context.startup === undefined ||
+      (slave.state.state === "serving" && slave.state.readyContexts.has(context));
+  }
+
+  #describeRunning({ running }: SimulatedProcess): string {
+    switch (running.type) {
+      case "nothing":
+        return "nothing";
+      case "startup":
+        return `startup of context ${running.context.number}`;
+      case "task":
+        return this.#ledger.name(running.task);
+      default:
+        return running satisfies never;
+    }
+  }
+
+  // The users.
+
+  #addContext(number: number): void {
+    const random = this.#random;
+    const startup = random.chance(0.5) ? this.#codes[0] : undefined;
+    const core = new DispatchContext(
+      number,
+      startup,
+      random.chance(0.3) ? random.pick([5, 30, 100]) : undefined,
+    );
+    const kinds: ContextKinds = {
+      shortMs: random.pick([0.02, 0.3, 1]),
+      hasHugeResults: random.chance(0.2),
+      endlessRate: random.pick([0.03, 0.08]),
+      isToBeCancelled: random.chance(0.2),
+    };
+    const reader = new SimulatedReader({
+      time: this.#time,
+      random,
+      core,
+      codes: this.#codes,
+      readMs: random.pick([0, 0.2, 5]),
+      hasHugeResults: kinds.hasHugeResults,
+      spareTasks: random.chance(0.3) ? random.integer(1, 20) : 0,
+      addTask: (task) => {
+        this.#tasks++;
+        this.#ledger.plans.set(task, this.#planTask(core, task, kinds));
+        this.#dispatcher.addTask(core, task);
+      },
+      setReading: (reading) => this.#dispatcher.setReading(core, reading),
+      resultTaken: () => {
+        if (this.#dispatcher.resultTaken(core)) this.#schedule();
+      },
+      schedule: () => this.#schedule(),
+      hasSlaves: () => this.#dispatcher.hasSlaves,
+      trace: (line) => this.#say(line),
+    });
+    this.#ledger.readers.set(core, reader);
+    this.#dispatcher.addContext(core);
+    reader.addTasks(random.integer(1, random.pick([5, 20, 60])));
+    if (random.chance(0.3)) reader.addSource(random.integer(0, 20), random.chance(0.5));
+    this.#time.at(random.chance(0.5) ? 0 : random.between(0, 30), () => reader.read());
+    if (!kinds.isToBeCancelled) return;
+    this.#atMaster(random.between(0, 300), () => {
+      kinds.isToBeCancelled = false;
+      this.#cancel(reader);
+    });
+  }
+
+  #planTask(
+    context: DispatchContext,
+    task: Task,
+    kinds: ContextKinds,
+  ): TaskPlan {
+    const random = this.#random;
+    const mayNeverEnd = context.taskTimeoutMs !== undefined || kinds.isToBeCancelled;
+    const fault = random.next() / this.#faultRate;
+    return {
+      context,
+      task,
+      end: fault < kinds.endlessRate && mayNeverEnd ? "never" : fault < 0.1 ? "throws" : "returns",
+      ms: random.chance(0.1) ? random.between(1, 60) : random.between(0, 2 * kinds.shortMs),
+      isAsync: random.chance(0.2),
+      deaths: fault > 0.1 && fault < 0.16 ? random.pick([1, 2, Infinity]) : 0,
+      isExit: random.chance(0.5),
+      value: `c${context.number}t${task.id}`,
+      resultBytes: kinds.hasHugeResults ? HUGE_BYTES : 10,
+      wasSent: false,
+      fate: "open",
+      chargeable: 0,
+      charged: 0,
+    };
+  }
+
+  #cancel(reader: SimulatedReader): void {
+    if (this.#isClosed) return;
+    this.#say(() => `user cancels context ${reader.core.number}`);
+    this.#isCancelling = true;
+    const dropped = this.#dispatcher.cancel(reader.core);
+    this.#isCancelling = false;
+    this.#ledger.noteDropped(reader.core, dropped);
+    reader.dropped(dropped);
+    if (this.#random.chance(0.5)) reader.stop();
+    this.#time.after(this.#random.between(0, 30), () => reader.read());
+    this.#schedule();
+  }
+
+  #planUsers(): void {
+    const random = this.#random;
+    if (random.chance(0.15)) {
+      this.#time.at(random.between(0, 400), () => {
+        if (this.#isClosed) return;
+        this.#say(() => "user adds a slave");
+        this.#addSlave(0);
+        for (const reader of this.#ledger.readers.values()) reader.read();
+      });
+    }
+    if (random.chance(0.05)) this.#time.at(random.between(0, 200), () => this.#close());
+    if (random.chance(0.15)) {
+      this.#time.at(random.between(0, 100), () => {
+        this.#blockedUntilMs = this.#time.nowMs + random.between(1, 100);
+        this.#say(() => `user blocks the master until ${this.#blockedUntilMs.toFixed(3)}`);
+      });
+    }
+  }
+
+  #close(): void {
+    this.#say(() => "user closes the manager");
+    for (const reader of this.#ledger.readers.values()) reader.stop();
+    for (const slot of this.#ledger.slots) {
+      if (slot.slave.state.state !== "lost") this.#died(slot, true);
+      slot.isListening = false;
+    }
+    this.#isClosed = true;
+    for (const { process } of this.#ledger.slots) process?.kill();
+  }
+}
+
+function forget<Entry>(
+  entries: Map<number, Entry>,
+  isGone: (entry: Entry, number: number) => boolean,
+): void {
+  for (const [number, entry] of entries) {
+    if (isGone(entry, number)) entries.delete(number);
+  }
+}
+
+function describe(message: FromProcess): string {
+  switch (message.type) {
+    case "ready":
+    case "startup-failed":
+      return `${message.type}: context ${message.context.number}`;
+    case "results":
+      return `results from ${message.first}: ${message.values.join(", ")}`;
+    case "failed":
+      return `failed: ${message.first}`;
+    case "returned":
+      return `returned: ${message.from} to ${message.to}`;
+    case "exiting":
+      return `exiting in ${message.running}`;
+    case "end":
+      return "the end";
+    default:
+      return message satisfies never;
+  }
+}

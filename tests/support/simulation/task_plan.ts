@@ -1,0 +1,24 @@
+import type { Task } from "../../../lib/task.ts";
+import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+
+/** What a task of a simulation does, and what has become of it. */
+export interface TaskPlan {
+  readonly context: DispatchContext;
+  readonly task: Task;
+  readonly end: "returns" | "throws" | "never";
+  readonly ms: number;
+  readonly isAsync: boolean;
+  /** How many slaves it still kills before it ends otherwise. */
+  deaths: number;
+  /** Whether it kills by `Deno.exit()`, which is announced. */
+  readonly isExit: boolean;
+  /** What it returns; no two tasks the same. */
+  readonly value: string;
+  readonly resultBytes: number;
+  /** Whether it has ever been sent to a slave. */
+  wasSent: boolean;
+  fate: "open" | "delivered" | "dropped";
+  /** How many deaths it may be charged with, and how many it must be. */
+  chargeable: number;
+  charged: number;
+}

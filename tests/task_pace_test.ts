@@ -1,0 +1,42 @@
+import { assert, assertEquals } from "@std/assert";
+import { TaskPace } from "../lib/master/task_pace.ts";
+import type { Code } from "../lib/task.ts";
+
+const [ONE, OTHER]: Code[] = [0, 1].map((number) => ({
+  number,
+  reference: { type: "inline", name: "", source: `() => ${number}` },
+}));
+
+/** How many tasks are sent ahead when all so far have run for this long. */
+function depthFor(micros: number): number {
+  const pace = new TaskPace();
+  pace.note(ONE, 10 * micros, 10);
+  return pace.depth(ONE);
+}
+
+Deno.test("TaskPace: sends tasks of code that it does not know one by one", () => {
+  const pace = new TaskPace();
+  pace.note(OTHER, 1, 1);
+  assertEquals(pace.depth(ONE), 1);
+});
+
+Deno.test("TaskPace: sends long tasks one by one, and the more of the others the shorter they are", () => {
+  assertEquals(depthFor(60_000_000), 1);
+  assertEquals(depthFor(5_000), 1);
+  const depths = [4_999, 2_000, 1_000, 100, 10, 3].map(depthFor);
+  assertEquals(depths[0], 2);
+  assertEquals(depths, depths.toSorted((a, b) => a - b));
+});
+
+Deno.test("TaskPace: sends at most 1024 ahead, also of tasks that take no time", () => {
+  for (const micros of [0, 0.1, 1]) assertEquals(depthFor(micros), 1024);
+});
+
+Deno.test("TaskPace: learns when tasks become longer or shorter", () => {
+  const pace = new TaskPace();
+  pace.note(ONE, 0, 1);
+  pace.note(ONE, 1_000_000, 1);
+  assertEquals(pace.depth(ONE), 1);
+  for (let i = 0; i < 100; i++) pace.note(ONE, 10, 10);
+  assert(pace.depth(ONE) > 100);
+});

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { encodeThrown, hideOwnFrames } from "../lib/slave/thrown.ts";
+import { BufferCursor, decodeValue } from "../lib/wire/codec.ts";
+
+const OWN_FRAME = `    at run (${new URL("../lib/slave/runner.ts", import.meta.url).href}:1:2)`;
+
+/** What arrives of something that was thrown. */
+function arrival(thrown: unknown): unknown {
+  const encoded = encodeThrown(thrown);
+  if (typeof encoded === "string") return decodeValue(JSON.parse(encoded), new BufferCursor([]));
+  return decodeValue(JSON.parse(encoded.text), new BufferCursor(encoded.buffers));
+}
+
+Deno.test("encodeThrown: an error arrives with its class, message, stack, causes and properties", () => {
+  const thrown = Object.assign(new RangeError("too far", { cause: new TypeError("deeper") }), {
+    code: 5,
+    bytes: new Uint8Array([1, 2]),
+  });
+  const arrived = arrival(thrown);
+  assertInstanceOf(arrived, RangeError);
+  assertEquals(arrived.message, "too far");
+  assertEquals(arrived.stack, thrown.stack);
+  assertInstanceOf(arrived.cause, TypeError);
+  assertEquals(Object.entries(arrived), [["code", 5], ["bytes", new Uint8Array([1, 2])]]);
+});
+
+Deno.test("encodeThrown: what is no error arrives as it is", () => {
+  for (const thrown of [undefined, null, 5, "text", { why: new Map([[1, 2]]) }]) {
+    assertEquals(arrival(thrown), thrown);
+  }
+});
+
+Deno.test("encodeThrown: what cannot be cloned arrives as an error that describes it", () => {
+  for (const thrown of [() => 1, Symbol("why"), { socket: () => 1 }]) {
+    const arrived = arrival(thrown);
+    assertInstanceOf(arrived, Error);
+    assertEquals(arrived.message, `Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
+  }
+});
+
+Deno.test("encodeThrown: an error arrives without properties and causes that cannot be cloned", () => {
+  const thrown = Object.assign(new Error("why", { cause: () => 1 }), { socket: () => 1, code: 5 });
+  thrown.name = "MyError";
+  const arrived = arrival(thrown);
+  assertInstanceOf(arrived, Error);
+  assertEquals([arrived.name, arrived.message], ["MyError", "why"]);
+  assertEquals(arrived.stack, thrown.stack);
+  assertEquals(Object.entries(arrived), [["code", 5]]);
+  assertInstanceOf(arrived.cause, Error);
+  assertEquals(arrived.cause.message, "Threw [Function: cause], which cannot be cloned");
+});
+
+Deno.test("encodeThrown: an endless chain of causes that cannot be cloned is cut", () => {
+  const first = new AggregateError([() => 1], "first");
+  first.cause = new Error("second", { cause: first });
+  let depth = 0;
+  for (let error = arrival(first); error instanceof Error; error = error.cause) {
+    assertEquals(error.message, depth % 2 === 0 ? "first" : "second");
+    depth++;
+  }
+  assert(depth > 2 && depth < 100, `${depth} causes`);
+});
+
+Deno.test("encodeThrown: our own frames are hidden in an error and its causes", () => {
+  const cause = new Error("deeper");
+  const thrown = new Error("why", { cause });
+  for (const error of [thrown, cause]) {
+    error.stack = `Error: ${error.message}\n    at task (file:///tasks.ts:1:1)\n${OWN_FRAME}`;
+  }
+  const arrived = arrival(thrown);
+  assertInstanceOf(arrived, Error);
+  assertEquals(arrived.stack, "Error: why\n    at task (file:///tasks.ts:1:1)");
+  assertEquals((arrived.cause as Error).stack, "Error: deeper\n    at task (file:///tasks.ts:1:1)");
+});
+
+Deno.test("hideOwnFrames: leaves alone what has none, is frozen or is no error", () => {
+  const error = new Error("why");
+  error.stack = "Error: why\n    at task (file:///tasks.ts:1:1)";
+  const { stack } = error;
+  hideOwnFrames(error);
+  assertStrictEquals(error.stack, stack);
+  error.stack += `\n${OWN_FRAME}`;
+  hideOwnFrames(Object.freeze(error));
+  for (const thrown of [undefined, "text", { stack: OWN_FRAME }]) hideOwnFrames(thrown);
+});
