@@ -116,9 +116,9 @@ Deno.test("Dispatcher: tasks that came back fail where no startup works, also if
   for (let i = 0; i < 2; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
   for (let i = 2; i < 4; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
   assertEquals(context.isOpen, false);
-  bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true });
+  bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true, isHeardOut: true });
   const failed = new Error("no startup");
-  bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false });
+  bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false, isHeardOut: true });
   bench.dispatcher.slaveConnected(slaves[0]);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.startupFailed(slaves[0], context, failed, 0);
@@ -179,7 +179,7 @@ Deno.test("Dispatcher: nobody is charged if a slave exits while it waits, with a
   bench.add(context, 1);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.slaveExiting(slave, null);
-  bench.dispatcher.slaveDied(slave, { reason: "exit", isFinal: false });
+  bench.dispatcher.slaveDied(slave, { reason: "exit", isFinal: false, isHeardOut: true });
   assertEquals([bench.outcomes.length, context.waiting], [0, 1]);
 });
 
@@ -191,7 +191,9 @@ Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts"
   const nexts: string[] = [];
   for (let i = 0; i < 6; i++) {
     bench.dispatcher.dispatch(i);
-    nexts.push(bench.dispatcher.slaveDied(slave, { reason: `death ${i}`, isFinal: false }));
+    nexts.push(
+      bench.dispatcher.slaveDied(slave, { reason: `death ${i}`, isFinal: false, isHeardOut: true }),
+    );
     bench.dispatcher.slaveConnected(slave);
   }
   assertEquals(nexts, new Array(6).fill("restart"));

@@ -97,7 +97,7 @@ Deno.test("LocalSlave: without the permission to listen, the error names --allow
     `--allow-run=${Deno.execPath()}`,
   ]);
   assertEquals([code, stderr.includes("Uncaught")], [0, false]);
-  assertStringIncludes(stdout, "NetworkError: Cannot listen for slaves on 127.0.0.1:0");
+  assertStringIncludes(stdout, "NetworkError: Cannot listen for slaves on 127.0.0.1: ");
   assertStringIncludes(stdout, "Run the master with --allow-net=127.0.0.1");
 });
 

@@ -15,6 +15,8 @@ type Answer = Exclude<ToMaster, { type: "results" }> | {
 
 /** A runner, and the master's end of its connection. Its clock stands still unless the test moves it. */
 class Bench implements AsyncDisposable {
+  /** How many answers may not be held back when a task starts. */
+  hold = 256;
   nowMs = 1000;
   readonly runner: Runner;
   readonly master: MessageStream<ToMaster>;
@@ -62,7 +64,7 @@ class Bench implements AsyncDisposable {
     const texts = encoded.map((one) => typeof one === "string" ? one : one.text);
     const buffers = encoded.flatMap((one) => typeof one === "string" ? [] : one.buffers);
     this.master.post(
-      `{"type":"run","context":${context},"code":${code},"args":[${texts}]}`,
+      `{"type":"run","context":${context},"code":${code},"hold":${this.hold},"args":[${texts}]}`,
       buffers,
     );
   }
@@ -170,6 +172,23 @@ Deno.test("Runner: puts the results of short tasks into few messages", async () 
     }
   }
   assert(messages < 1000, `${messages} messages`);
+});
+
+Deno.test("Runner: holds no answer back when it may not", async () => {
+  await using bench = await Bench.open();
+  bench.hold = 1;
+  bench.context(0);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, ...Array.from({ length: 100 }, (_, i) => [i]));
+  bench.master.flush();
+  for (let results = 0; results < 100;) {
+    const batch = await bench.master.receive();
+    for (const message of batch!.messages) {
+      if (message.type !== "results") continue;
+      assertEquals([message.first, message.values.length], [results, 1]);
+      results++;
+    }
+  }
 });
 
 Deno.test("Runner: runs startup once, before the first task of its context, and says when it is ready", async () => {

@@ -14,9 +14,9 @@ function tasks(...ids: number[]): Task[] {
 /** Tasks 10, 11, 12 of one context, then 20, 21 of another, then 13. */
 function someSent(): SentTasks {
   const sent = new SentTasks();
-  sent.push(CONTEXT, tasks(10, 11, 12));
-  sent.push(OTHER, tasks(20, 21));
-  sent.push(CONTEXT, tasks(13));
+  sent.push(CONTEXT, tasks(10, 11, 12), 1);
+  sent.push(OTHER, tasks(20, 21), 1);
+  sent.push(CONTEXT, tasks(13), 1);
   return sent;
 }
 
@@ -44,9 +44,9 @@ Deno.test("SentTasks: takes answers in the order in which tasks were sent, over 
 
 Deno.test("SentTasks: numbers go on when it was empty", () => {
   const sent = new SentTasks();
-  sent.push(CONTEXT, tasks(1));
+  sent.push(CONTEXT, tasks(1), 1);
   sent.answer(0);
-  sent.push(CONTEXT, tasks(2));
+  sent.push(CONTEXT, tasks(2), 1);
   assertEquals(sent.head()?.number, 1);
   assertEquals(sent.answer(1)?.task.id, 2);
 });
@@ -83,10 +83,10 @@ Deno.test("SentTasks.drop: takes the tasks of a context, which are still to be a
   assertEquals([sent.hasTaken, sent.isSettled], [false, true]);
 });
 
-Deno.test("SentTasks.takeBehindHead: takes all tasks but the first", () => {
+Deno.test("SentTasks.takeWaiting: takes all tasks but the first", () => {
   const sent = someSent();
   sent.answer(0);
-  assertEquals(sent.takeBehindHead().map(({ task }) => task.id), [12, 20, 21, 13]);
+  assertEquals(sent.takeWaiting().map(({ task }) => task.id), [12, 20, 21, 13]);
   assertEquals(idsOf(sent), [11]);
   assertEquals(sent.answer(1)?.task.id, 11);
   assertEquals([sent.size, sent.isSettled], [0, false]);
@@ -94,7 +94,7 @@ Deno.test("SentTasks.takeBehindHead: takes all tasks but the first", () => {
 
 Deno.test("SentTasks.head: is a task that was taken as long as it is not answered", () => {
   const sent = someSent();
-  sent.takeBehindHead();
+  sent.takeWaiting();
   sent.answer(0);
   assertEquals(sent.head(), { context: CONTEXT, task: undefined, isDropped: false, number: 1 });
   const dropped = someSent();
@@ -131,7 +131,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
   const sent = someSent();
   sent.settle(() => true);
   assertEquals(sent.head(), undefined);
-  sent.push(CONTEXT, tasks(14));
+  sent.push(CONTEXT, tasks(14), 1);
   assertEquals(sent.head()?.number, 6);
   assertEquals(sent.answer(6)?.task.id, 14);
 });
@@ -139,7 +139,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
 Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => {
   const sent = new SentTasks();
   const args = { text: "[1]", buffers: [new Uint8Array(100)] };
-  sent.push(CONTEXT, [new Task(0, CODE, args), ...tasks(1)]);
+  sent.push(CONTEXT, [new Task(0, CODE, args), ...tasks(1)], 1);
   assertEquals(sent.bytes, 106);
   sent.answer(0);
   assertEquals(sent.bytes, 3);
@@ -148,7 +148,7 @@ Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => 
 Deno.test("SentTasks: does not change the list of tasks that it was given", () => {
   const sent = new SentTasks();
   const given = tasks(1, 2);
-  sent.push(CONTEXT, given);
+  sent.push(CONTEXT, given, 1);
   sent.drop(CONTEXT);
   assertEquals(given.map(({ id }) => id), [1, 2]);
 });

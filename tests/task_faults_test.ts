@@ -186,13 +186,16 @@ function assertGivenUp({ values, errors }: { values: number[]; errors: RemoteErr
 }
 
 for (const [how, task] of [["kills", failing.killItselfAt], ["exits", failing.exitAt]] as const) {
-  Deno.test(`a task among 500 that ${how} its process is given up after exactly 3 deaths, on one slave`, async () => {
+  Deno.test(`a task among 500 that ${how} its process is given up after 3 deaths that are its own, on one slave`, async () => {
     await using folder = new TempFolder();
     await using manager = localManager(1);
     const context = manager.getContext();
     for (let i = 0; i < 500; i++) context.addTask(task, i, 250, folder.file("deaths"));
     assertGivenUp(await readAll(context));
-    assertEquals(folder.lines("deaths").length, 3);
+    // Of several short tasks nobody knows which was running when the process was killed: that death is not charged.
+    const unclear = how === "kills" ? 1 : 0;
+    const { length } = folder.lines("deaths");
+    assert(length >= 3 && length <= 3 + unclear, `${length} deaths`);
   });
 
   Deno.test(`a task among 500 that ${how} its process is given up after 3 attempts, on three slaves`, async () => {

@@ -29,6 +29,8 @@ export interface SlaveProcess {
   readonly timeLimitMs?: number;
   /** Resolves when the process has ended and all that it printed has been taken. */
   readonly ended: Promise<ProcessEnd>;
+  /** Has a scheduler asked at once what has become of the process. */
+  hurry?(): void;
   /** Ends the process at once. Does nothing if it has ended. */
   kill(): void;
 }

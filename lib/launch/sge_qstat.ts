@@ -19,7 +19,8 @@ export interface SgeTaskStatus {
  * @throws {SyntaxError} If it is not such an output.
  */
 export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
-  if (!/<job_info\b/.test(xml)) {
+  // One that was cut off would make jobs seem gone.
+  if (!/<job_info\b.*<\/job_info>\s*$/s.test(xml)) {
     throw new SyntaxError(`Expected the output of qstat -xml, got "${xml.slice(0, 200)}"`);
   }
   const statuses = new Map<string, SgeTaskStatus>();

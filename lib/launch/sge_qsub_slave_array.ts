@@ -138,19 +138,23 @@ export class SGEQsubSlaveArray extends SlaveArray {
 
   #script(command: readonly string[], connectionFile: string, firstNumber: number): string {
     const { setup = [], denoDir = DEFAULT_DENO_DIR } = this.#options;
-    const setupLines = (typeof setup === "string" ? [setup] : setup).map((line) =>
-      `{ ${line}\n} || setup_failed ${quote(line)}`
-    );
+    const setupLines = (typeof setup === "string" ? [setup] : setup).flatMap((line) => [
+      `setup_line=${quote(line)}`,
+      line,
+    ]);
     return [
       "#!/bin/sh",
-      "# Runs one slave. Grid Engine announces the end of a job by these signals, which slaves handle themselves.",
-      'trap "" USR1 USR2',
+      "# Runs one slave.",
       `number=$((SGE_TASK_ID + ${firstNumber}))`,
       "setup_failed() {",
-      '  code=$?; echo "The setup line \\"$1\\" failed with exit code $code. Correct the option setup of SGEQsubSlaveArray"; exit 1',
+      '  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"',
       "}",
       `DENO_DIR="${denoDir}"; export DENO_DIR`,
-      ...setupLines,
+      ...(setupLines.length === 0
+        ? []
+        : ["trap setup_failed EXIT", "set -e", ...setupLines, "set +e", "trap - EXIT"]),
+      "# Grid Engine announces the end of a job by these signals, which slaves handle themselves.",
+      'trap "" USR1 USR2',
       `${quoteAll(command)} --connection ${quote(connectionFile)} "$number"`,
       "code=$?",
       'test "$code" -eq 0 || echo "The agent of slave $number ended with exit code $code"',

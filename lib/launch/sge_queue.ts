@@ -10,6 +10,9 @@ const RELAXED_POLL_MS = 15_000;
 const MISSING_POLLS = 2;
 /** After this time it is said that slaves wait in the queue; then after twice that, and so on. */
 const FIRST_REPORT_MS = 15_000;
+/** Between two calls when somebody waits for the answer, and for how long. */
+const HURRIED_POLL_MS = 1_000;
+const HURRY_MS = 6_000;
 /** How long to wait, at the end, for deleted jobs to vanish. */
 const DELETE_WAIT_MS = 20_000;
 const DELETE_POLL_MS = 500;
@@ -55,6 +58,7 @@ export class SgeQueue implements AsyncDisposable {
   #hasFailed = false;
   #firstSubmissionMs = 0;
   #nextReportMs = FIRST_REPORT_MS;
+  #hurriedUntilMs = 0;
   #isClosed = false;
 
   constructor(services: LaunchServices) {
@@ -82,6 +86,7 @@ export class SgeQueue implements AsyncDisposable {
       started: followed.started.promise,
       ended: followed.ended.promise,
       timeLimitMs,
+      hurry: () => this.#hurry(),
       kill: () => this.#delete(followed),
     };
   }
@@ -115,16 +120,28 @@ export class SgeQueue implements AsyncDisposable {
     await Promise.all(this.#deletions);
   }
 
+  /** Asks now, and again soon: a job takes a second to end. */
+  #hurry(): void {
+    this.#hurriedUntilMs = performance.now() + HURRY_MS;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule(0);
+  }
+
+  /** When to ask again. */
+  #pauseMs(): number {
+    if (performance.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
+    const isAnyWaiting = [...this.#tasks.values()].some(({ state }) => state.state !== "running");
+    return isAnyWaiting ? POLL_MS : RELAXED_POLL_MS;
+  }
+
   #schedule(ms: number): void {
     if (this.#timer !== undefined || this.#polling !== undefined || this.#isClosed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#polling = this.#poll().finally(() => {
         this.#polling = undefined;
-        const isAnyWaiting = [...this.#tasks.values()].some(({ state }) =>
-          state.state !== "running"
-        );
-        if (this.#tasks.size > 0) this.#schedule(isAnyWaiting ? POLL_MS : RELAXED_POLL_MS);
+        if (this.#tasks.size > 0) this.#schedule(this.#pauseMs());
       });
     }, ms);
     this.#timer.unref();

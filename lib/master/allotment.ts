@@ -13,8 +13,13 @@ import { TaskPace } from "./task_pace.ts";
 
 /** What an allotment wants done. */
 export interface AllotmentActions {
-  /** Send tasks, all of the same code, to a slave. */
-  run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void;
+  /** Send tasks, all of the same code, to a slave, which may hold fewer than `hold` answers back when one starts. */
+  run(
+    slave: DispatchSlave,
+    context: DispatchContext,
+    tasks: readonly Task[],
+    hold: number,
+  ): void;
   /** Ask a slave for all tasks that it has not started. */
   recall(slave: DispatchSlave): void;
   /** Add up to `count` tasks from the context's source, soon. */
@@ -101,6 +106,7 @@ export class Allotment {
   /** Something came from a slave: its running task may be another one now, and it may have room. */
   noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
     this.#options.onHeadChanged(slave, serving, nowMs);
+    serving.isAsked = false;
     this.#laden.delete(slave);
     this.#sortSlave(slave, serving, nowMs);
     // It is looked at once, whatever it has: others may wait for what it has room for.
@@ -115,9 +121,13 @@ export class Allotment {
     }
   }
 
-  /** Takes all tasks behind the running one from a slave at once; whether it started one shows when it answers. */
-  recall(slave: DispatchSlave, { sent }: ServingState): void {
-    this.requeue(sent.takeBehindHead());
+  /**
+   * Asks a slave for all tasks behind the running one, and takes those at once that are certainly not running: it may be
+   * in no state to answer. Whether it started one of them shows when it is.
+   */
+  recall(slave: DispatchSlave, serving: ServingState): void {
+    serving.isAsked = true;
+    this.requeue(serving.sent.takeWaiting());
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -163,8 +173,10 @@ export class Allotment {
       const tasks = this.#takeTasks(slave.state, context);
       // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
       if (tasks.length === 0) break;
-      sent.push(context, tasks);
-      this.#actions.run(slave, context, tasks);
+      // A time limit must not hit a task that has finished.
+      const hold = context.taskTimeoutMs === undefined ? this.pace.hold(tasks[0].code) : 1;
+      sent.push(context, tasks, hold);
+      this.#actions.run(slave, context, tasks, hold);
       this.#sendable.delete(context);
       this.sort(context);
     }
@@ -205,7 +217,7 @@ export class Allotment {
     const isHungry = sent.size * HUNGRY_FRACTION < depth && takesTasks(serving) &&
       this.#sendable.size === 0;
     put(slave, this.#hungry, isIdle || isHungry);
-    if (sent.size <= 1) {
+    if (sent.size <= 1 || sent.hasTaken || serving.isAsked) {
       this.#laden.delete(slave);
     } else if (!this.#laden.has(slave)) {
       this.#laden.add(slave);
@@ -250,8 +262,8 @@ export class Allotment {
 }
 
 /** Tasks behind one that was taken might wait for it: how long it runs, if it does, nobody knows. */
-function takesTasks({ sent, isLeaving }: ServingState): boolean {
-  return !sent.hasTaken && !isLeaving;
+function takesTasks({ sent, isAsked, isLeaving }: ServingState): boolean {
+  return !sent.hasTaken && !isAsked && !isLeaving;
 }
 
 function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {

@@ -16,19 +16,26 @@ export interface Verdict {
 /**
  * Finds which task, if any, was running when a slave died.
  *
- * A slave that is killed says nothing, and results of short tasks leave together: whichever of several tasks was
- * running, the slave may have finished it, and those before it. With a single task that is not answered there is no
+ * A slave that is killed says nothing, and answers of short tasks leave together: whichever of the first few tasks was
+ * running, the slave may have finished it, and those before it. With a single task that can have been running there is no
  * doubt, but for the moment in which it, or its answer, is under way.
+ *
+ * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
-export function judgeDeath(serving: ServingState): Verdict {
-  const { sent, exitingIn } = serving;
+export function judgeDeath(
+  { sent, exitingIn, readyContexts }: ServingState,
+  isHeardOut: boolean,
+): Verdict {
   const tasks = sent.list();
   const head = sent.head();
   // Without its startup the first task has not begun, and those behind it neither.
-  if (head === undefined || !isReady(serving, head.context)) return acquitted(tasks);
+  if (head === undefined || !isReady({ readyContexts }, head.context)) return acquitted(tasks);
   if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);
-  const isClear = exitingIn !== undefined || (tasks.length === 1 && !sent.hasTaken);
-  if (!isClear) return { culprit: undefined, suspects: tasks, innocent: [] };
+  const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.unsettledCount };
+  if (exitingIn === undefined && candidates.count > 1) {
+    const { tasks: suspects } = candidates;
+    return { culprit: undefined, suspects, innocent: tasks.slice(suspects.length) };
+  }
   if (head.task === undefined) return acquitted(tasks);
   return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };
 }

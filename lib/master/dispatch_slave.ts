@@ -21,6 +21,8 @@ export interface ServingState {
   ladenSinceMs: number;
   /** When to look whether an idle slave can take that. Milliseconds. */
   takeAtMs: number;
+  /** It was asked for the tasks behind its running one, and has not been heard of since. */
+  isAsked: boolean;
   /** It is about to be ended by others: it finishes the task that it runs, and gets no more. */
   isLeaving: boolean;
   /** Number of the task in which it said it would exit; `null` if it ran none then. */
@@ -56,6 +58,7 @@ export class DispatchSlave {
       depth: Infinity,
       ladenSinceMs: Infinity,
       takeAtMs: Infinity,
+      isAsked: false,
       isLeaving: false,
       exitingIn: undefined,
       startedNumber: -1,
@@ -65,6 +68,9 @@ export class DispatchSlave {
 }
 
 /** Whether a task of the context would run there at once, without startup before it. */
-export function isReady({ readyContexts }: ServingState, context: DispatchContext): boolean {
+export function isReady(
+  { readyContexts }: Pick<ServingState, "readyContexts">,
+  context: DispatchContext,
+): boolean {
   return context.startup === undefined || readyContexts.has(context);
 }

@@ -42,8 +42,8 @@ export interface DispatcherActions extends AllotmentActions {
   restart(slave: DispatchSlave, reason: string): void;
   /** End the process of a slave that was said to leave, and has no task any more. */
   dismiss(slave: DispatchSlave): void;
-  /** Hand an outcome to the reader of the context. */
-  deliver(context: DispatchContext, outcome: Outcome): void;
+  /** Hand an outcome to the reader of the context, and say when the task ended if it was before now. */
+  deliver(context: DispatchContext, outcome: Outcome, endedMs?: number): void;
   /** Report that a task goes to another slave, since one died while it ran or may have run the task. */
   retry(task: Task, slave: DispatchSlave, reason: string): void;
   /** Report that a task runs, if that is wanted. */
@@ -56,8 +56,10 @@ export interface DispatcherActions extends AllotmentActions {
 export interface Death {
   /** How it ended, in words. */
   readonly reason: string;
-  /** Whether another process can take the slave's place. */
+  /** Whether no other process can take the slave's place. */
   readonly isFinal: boolean;
+  /** Whether all that the slave had said has arrived: not so if its machine or the network to it is gone. */
+  readonly isHeardOut: boolean;
 }
 
 /**
@@ -72,6 +74,7 @@ const DROP_GRACE_MS = 10;
 interface LastRun {
   readonly hasRun: boolean;
   readonly runTimeMs: number;
+  readonly endedMs?: number;
 }
 
 const NOT_RUN: LastRun = { hasRun: false, runTimeMs: 0 };
@@ -150,7 +153,7 @@ export class Dispatcher {
     if (slave.state.state === "lost") return "lost";
     slave.deathsInARow++;
     if (slave.state.state === "serving") {
-      this.#judge(slave, slave.state, death.reason);
+      this.#judge(slave, slave.state, death);
       this.#stopServing(slave, slave.state);
     }
     const isRestarted = slave.hasServed && !death.isFinal &&
@@ -161,6 +164,16 @@ export class Dispatcher {
     for (const context of this.#contexts) context.barred.delete(slave);
     if (!this.hasSlaves) this.#actions.strand();
     return "lost";
+  }
+
+  /** A slave has gone without another word: its tasks go to others now. It is to be said soon that it died. */
+  withdraw(slave: DispatchSlave): void {
+    if (slave.state.state !== "serving") return;
+    this.#judge(slave, slave.state, {
+      reason: "its machine or the network to it is gone",
+      isHeardOut: false,
+    });
+    this.#stopServing(slave, slave.state);
   }
 
   /** A slave is about to be ended by others: it is to finish the task that it runs, and gets no more. */
@@ -276,7 +289,7 @@ export class Dispatcher {
         runTimeMs: micros[i] / 1000,
         status: "fulfilled",
         value: values[i],
-      });
+      }, nowMs - microsAgo / 1000);
     }
     if (last !== undefined) {
       this.#allotment.pace.note(last.task.code, totalMicros, values.length);
@@ -305,7 +318,7 @@ export class Dispatcher {
     if (done !== undefined) {
       this.#allotment.pace.note(done.task.code, micros, 1);
       if (startedNumber < number) this.#actions.start?.(done.task, slave, nowMs - micros / 1000);
-      this.#fail(done, reason!, { hasRun: true, runTimeMs: micros / 1000 });
+      this.#fail(done, reason!, { hasRun: true, runTimeMs: micros / 1000, endedMs: nowMs });
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, slave.state, nowMs);
@@ -416,8 +429,12 @@ export class Dispatcher {
   }
 
   /** Requeues the tasks of a slave that died, and charges the one that was running. */
-  #judge(slave: DispatchSlave, serving: ServingState, reason: string): void {
-    const { culprit, suspects, innocent } = judgeDeath(serving);
+  #judge(
+    slave: DispatchSlave,
+    serving: ServingState,
+    { reason, isHeardOut }: Omit<Death, "isFinal">,
+  ): void {
+    const { culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
     this.#allotment.requeue(innocent);
     for (const { task } of suspects) {
       this.#blame.suspect(task);
@@ -463,7 +480,7 @@ export class Dispatcher {
       runTimeMs: run.runTimeMs,
       status: "rejected",
       reason,
-    });
+    }, run.endedMs);
     this.#allotment.sort(context);
   }
 }

@@ -96,7 +96,7 @@ export class Endpoints implements Disposable {
 
 function listenFailure(hostname: string, port: number, cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const what = `Cannot listen for slaves on ${hostname}${port === 0 ? "" : `, port ${port}`}`;
+  const what = `Cannot listen for slaves on ${hostname}${port === 0 ? "" : `:${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"

@@ -404,15 +404,17 @@ export class Fleet implements AsyncDisposable {
   async #watchProcess(slot: SlaveSlot, process: SlaveProcess): Promise<void> {
     let end = await process.ended;
     if (slot.process !== process) return;
+    const { dispatcher, onNews } = this.#options;
     const { state } = slot;
     const wasConnected = state.state === "connected";
     let fault: Error | undefined;
+    let isHeardOut = true;
     if (state.state === "connected") {
-      fault = await settleWithin(
-        state.session.ended,
-        PARTING_GRACE_MS,
-        () => state.session[Symbol.dispose](),
-      );
+      fault = await settleWithin(state.session.ended, PARTING_GRACE_MS, () => {
+        isHeardOut = false;
+        state.session[Symbol.dispose]();
+      });
+      if (fault !== undefined) isHeardOut = false;
       if (process.pid !== undefined) this.#watchdog?.remove(process.pid);
       if (state.pid !== process.pid) this.#watchdog?.remove(state.pid);
     } else if (state.state === "running") {
@@ -424,6 +426,9 @@ export class Fleet implements AsyncDisposable {
       return;
     }
     if (slot.agent?.isEnded) {
+      // Its tasks move at once; only the last slave's end may need the explanation, for the error.
+      dispatcher.withdraw(slot.slave);
+      onNews(performance.now());
       end = await this.#explainAgentEnd(slot, slot.agent);
       this.#died(slot, this.#describeEnd(slot, wasConnected, end, fault), true);
     } else if (slot.departure !== undefined) {
@@ -431,13 +436,14 @@ export class Fleet implements AsyncDisposable {
     } else if (slot.replacement !== undefined) {
       this.#relaunch(slot, slot.replacement);
     } else {
-      this.#died(slot, this.#describeEnd(slot, wasConnected, end, fault), false);
+      this.#died(slot, this.#describeEnd(slot, wasConnected, end, fault), false, isHeardOut);
     }
   }
 
   /** An agent has gone: the scheduler knows best why, if it knows soon. */
-  async #explainAgentEnd({ job }: SlaveSlot, agent: AgentLink): Promise<ProcessEnd> {
-    const reason = await agent.ended;
+  async #explainAgentEnd({ job, departure }: SlaveSlot, agent: AgentLink): Promise<ProcessEnd> {
+    const reason = [departure, await agent.ended].filter((part) => part !== undefined).join("; ");
+    job?.hurry?.();
     const unknown: ProcessEnd = { code: null, signal: null, reason };
     const timeout = Promise.withResolvers<ProcessEnd>();
     const timer = setTimeout(() => timeout.resolve(unknown), EXPLANATION_MS);
@@ -451,9 +457,13 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  #died(slot: SlaveSlot, reason: string, isFinal: boolean): void {
+  #died(slot: SlaveSlot, reason: string, isFinal: boolean, isHeardOut = true): void {
     const { dispatcher, emit, onNews } = this.#options;
-    const next = dispatcher.slaveDied(slot.slave, { reason, isFinal: isFinal || this.#isClosing });
+    const next = dispatcher.slaveDied(slot.slave, {
+      reason,
+      isFinal: isFinal || this.#isClosing,
+      isHeardOut,
+    });
     slot.state = { state: "ended" };
     if (next === "restart") {
       this.#relaunch(slot, reason);

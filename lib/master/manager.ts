@@ -174,11 +174,11 @@ export class Manager implements AsyncDisposable {
 
   #actions(): DispatcherActions {
     return {
-      run: (slave, context, tasks) => this.#run(slave, context, tasks),
+      run: (slave, context, tasks, hold) => this.#run(slave, context, tasks, hold),
       recall: (slave) => this.#withSession(slave, (session) => session.recall()),
       restart: (slave, reason) => this.#fleet.restart(slave, reason),
       dismiss: (slave) => this.#fleet.dismiss(slave),
-      deliver: (context, outcome) => this.#deliver(context, outcome),
+      deliver: (context, outcome, endedMs) => this.#deliver(context, outcome, endedMs),
       pull: (context, count) => this.#pulls.set(context, count),
       retry: (task, { identity }, reason) =>
         this.#emit({ type: "task-retried", task, slave: identity, reason }),
@@ -241,12 +241,12 @@ export class Manager implements AsyncDisposable {
     return this.#dispatcher.hasSlaves ? undefined : this.#fleet.explainLosses();
   }
 
-  #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[]): void {
+  #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[], hold: number): void {
     const codes = context.startup === undefined
       ? [tasks[0].code]
       : [tasks[0].code, context.startup];
     if (codes.every((code) => this.#fleet.canLoad(slave, code))) {
-      this.#withSession(slave, (session) => session.run(context, tasks));
+      this.#withSession(slave, (session) => session.run(context, tasks, hold));
       return;
     }
     // The dispatcher must not be called from within.
@@ -263,13 +263,16 @@ export class Manager implements AsyncDisposable {
     this.#unsent.add(session);
   }
 
-  #deliver({ number }: DispatchContext, outcome: Outcome): void {
+  #deliver({ number }: DispatchContext, outcome: Outcome, endedMs?: number): void {
     this.#contexts[number].context.deliver(outcome);
     if (!this.#areTasksObserved) return;
     const { task, slave } = outcome;
     if (outcome.status === "rejected") {
-      this.#emit({ type: "task-failed", task, slave, reason: outcome.reason });
-    } else this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs: outcome.runTimeMs });
+      this.#emit({ type: "task-failed", task, slave, reason: outcome.reason }, endedMs);
+    } else {
+      const { runTimeMs } = outcome;
+      this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs }, endedMs);
+    }
   }
 
   /** Has tasks sent when the code that runs now has added all of them. */

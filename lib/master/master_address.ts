@@ -24,11 +24,12 @@ export interface MasterAddress {
  * @throws {Error} If the name does not resolve, or no interface has an address.
  */
 export function findMasterAddress(host: string = Deno.hostname()): MasterAddress {
+  if (isAnyAddress(host)) return { bind: host, hosts: [Deno.hostname(), ...ownAddresses()] };
   if (isAddress(host)) return { bind: host, hosts: [host] };
   const address = resolve(host);
   if (!isLoopback(address)) return { bind: address, hosts: [host, address] };
   if (host === "localhost") return { bind: address, hosts: [address] };
-  const own = interfaceAddress();
+  const own = ownAddresses()[0];
   if (own === undefined) {
     throw new Error(
       `The host name ${host} means only this machine itself (${address}), and no network interface has an address. ` +
@@ -57,10 +58,15 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-/** The first address of a real network interface, IPv4 before IPv6. */
-function interfaceAddress(): string | undefined {
-  const addresses = Deno.networkInterfaces().filter(({ address }) =>
+/** Whether an address means all interfaces: to be listened on, but not to be connected to. */
+function isAnyAddress(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** The addresses of real network interfaces, IPv4 before IPv6. */
+function ownAddresses(): string[] {
+  const interfaces = Deno.networkInterfaces().filter(({ address }) =>
     !isLoopback(address) && !/^(fe80|169\.254\.)/i.test(address)
   );
-  return (addresses.find(({ family }) => family === "IPv4") ?? addresses[0])?.address;
+  return interfaces.sort((a, b) => a.family.localeCompare(b.family)).map(({ address }) => address);
 }

@@ -51,10 +51,17 @@ export class SentTasks {
   #size = 0;
   #taken = 0;
   #bytes = 0;
+  /** The most answers, and one, that the slave may hold back while it runs a task. */
+  #hold = 1;
 
   /** How many tasks the slave has; those that were taken from it do not count. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many tasks the slave is to answer, with those that were taken from it. */
+  get unsettledCount(): number {
+    return this.#size + this.#taken;
   }
 
   /** Whether the slave is still to answer tasks that were taken from it. */
@@ -72,8 +79,13 @@ export class SentTasks {
     return this.#bytes;
   }
 
-  /** Adds tasks of one context that leave in one message. */
-  push(context: DispatchContext, tasks: readonly Task[]): void {
+  /**
+   * Adds tasks of one context that leave in one message.
+   *
+   * @param hold One more than the answers that the slave may hold back when one of these starts.
+   */
+  push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
+    this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
     this.#groups.push({ context, tasks: [...tasks], position: 0 });
     this.#size += tasks.length;
     for (const task of tasks) this.#bytes += sizeOf(task.args);
@@ -131,10 +143,39 @@ export class SentTasks {
     }
   }
 
-  /** Takes from the slave all tasks behind the head, which it is still to answer; returns them in order. */
-  takeBehindHead(): SentTask[] {
-    const head = this.head()?.number ?? Infinity;
-    return this.#take(TAKEN, (_context, number) => number > head);
+  /**
+   * Which tasks may be running: the first that is not answered, or, if the slave holds answers back, one of the next.
+   *
+   * @returns The tasks that the slave still has, and how many there are with those that were taken from it.
+   */
+  candidates(): { readonly tasks: SentTask[]; readonly count: number } {
+    const tasks: SentTask[] = [];
+    const end = this.#endOfCandidates();
+    let count = 0;
+    this.#visit((context, entry, number) => {
+      if (entry === SETTLED || number >= end) return entry;
+      count++;
+      if (isTask(entry)) tasks.push({ context, task: entry });
+      return entry;
+    });
+    return { tasks, count };
+  }
+
+  /** The tasks that are certainly not running, in order. */
+  waiting(): SentTask[] {
+    const tasks: SentTask[] = [];
+    const end = this.#endOfCandidates();
+    this.#visit((context, entry, number) => {
+      if (isTask(entry) && number >= end) tasks.push({ context, task: entry });
+      return entry;
+    });
+    return tasks;
+  }
+
+  /** Takes from the slave all tasks that are not running, which it is still to answer; returns them in order. */
+  takeWaiting(): SentTask[] {
+    const end = this.#endOfCandidates();
+    return this.#take(TAKEN, (_context, number) => number >= end);
   }
 
   /** Takes from the slave all tasks of a context, which nobody is to run, and it is still to answer. */
@@ -161,6 +202,19 @@ export class SentTasks {
       return SETTLED;
     });
     return settled;
+  }
+
+  /** Number of the first task that cannot be running. */
+  #endOfCandidates(): number {
+    let count = 0;
+    let end = Infinity;
+    this.#visit((_context, entry, number) => {
+      if (entry === SETTLED) return entry;
+      if (count === this.#hold) end = Math.min(end, number);
+      else count++;
+      return entry;
+    });
+    return end;
   }
 
   #take(

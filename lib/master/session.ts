@@ -40,7 +40,7 @@ export class Session implements Disposable {
   }
 
   /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
-  run(context: DispatchContext, tasks: readonly Task[]): void {
+  run(context: DispatchContext, tasks: readonly Task[], hold: number): void {
     const { code } = tasks[0];
     if (!this.#announcedContexts.has(context)) this.#announceContext(context);
     if (!this.#announcedCodes.has(code)) this.#announceCode(code);
@@ -55,7 +55,8 @@ export class Session implements Disposable {
       }
     }
     // Put together as text, since the arguments are JSON already.
-    const head = `{"type":"run","context":${context.number},"code":${code.number},"args":[`;
+    const head =
+      `{"type":"run","context":${context.number},"code":${code.number},"hold":${hold},"args":[`;
     this.#stream.post(`${head}${texts.join(",")}]}`, buffers);
   }
 
@@ -87,7 +88,6 @@ export class Session implements Disposable {
       type: "context",
       context: context.number,
       startup: context.startup?.reference ?? null,
-      isTimed: context.taskTimeoutMs !== undefined,
     });
   }
 

@@ -1,5 +1,5 @@
 /** The signals that end a script, and the exit codes that a shell reports for them. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type EndingSignal = keyof typeof EXIT_CODES;
 
 /**

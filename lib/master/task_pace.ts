@@ -7,6 +7,9 @@ const AHEAD_MICROS = 2_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
+/** Answers are held back for about half this time at most: a slave that is stuck holds few, one of long tasks none. */
+const HELD_MICROS = 200;
+const MAX_HOLD = 256;
 
 /** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
 export class TaskPace {
@@ -18,6 +21,16 @@ export class TaskPace {
     const average = totalMicros / tasks;
     const before = this.#averages[code.number] ?? average;
     this.#averages[code.number] = before + (average - before) * NEW_SHARE;
+  }
+
+  /**
+   * How many answers, less one, a slave may hold back when a task of this code starts; 1 for tasks that are not short, or not
+   * known yet.
+   */
+  hold(code: Code): number {
+    const average = this.#averages[code.number];
+    if (average === undefined || 2 * average >= HELD_MICROS) return 1;
+    return Math.min(MAX_HOLD, Math.ceil(HELD_MICROS / Math.max(average, 1)));
   }
 
   /** How many tasks of this code a slave may have; 1 for tasks that are long, or not known yet. */

@@ -42,7 +42,7 @@ export async function connectToMaster<Incoming>(
       }
     }
     // A stranger at one address, where another does not answer, may be this machine's own.
-    if (errors.every((error) => error instanceof HandshakeError)) throw giveUp(info, errors);
+    if (errors.every(isFinal)) throw giveUp(info, errors);
     const isRefused = errors.every((error) => error instanceof Deno.errors.ConnectionRefused);
     const patienceMs = isRefused ? GIVE_UP_REFUSED_MS : GIVE_UP_AFTER_MS;
     if (Date.now() - startedAt > patienceMs) throw giveUp(info, errors);
@@ -50,11 +50,17 @@ export async function connectToMaster<Incoming>(
   }
 }
 
+/** Whether it is of no use to try again: what answers is not the master, or is not to be talked to. */
+function isFinal(error: unknown): boolean {
+  // TLS: the certificate is not of the run's authority, or the other side speaks plain text.
+  return error instanceof HandshakeError || error instanceof Deno.errors.InvalidData;
+}
+
 function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Error {
   const failures = errors.map((error, i) =>
     `${hosts[i]}:${port}: ${error instanceof Error ? error.message : error}`
   );
-  const hint = errors.some((error) => error instanceof HandshakeError)
+  const hint = errors.some(isFinal)
     ? ""
     : ". It may have ended; or a firewall or another network lies between: set the options host and port of the manager " +
       "to what slaves can reach";

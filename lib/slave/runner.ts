@@ -22,6 +22,8 @@ const LARGE_RESULT_BYTES = 64 * 1024;
 interface QueuedTasks {
   readonly context: number;
   readonly code: number;
+  /** How many answers may not be held back when one of these tasks starts. */
+  readonly hold: number;
   /** Number of the task that `args[0]` is for. */
   readonly first: number;
   readonly args: unknown[];
@@ -41,8 +43,6 @@ export class Runner {
   readonly #contexts = new Map<number, ContextState>();
   readonly #references = new Map<number, CodeReference>();
   readonly #functions = new Map<number, TaskFunction>();
-  /** Contexts with a time limit: the master has to know at once which of their tasks runs. */
-  readonly #timedContexts = new Set<number>();
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
@@ -50,8 +50,9 @@ export class Runner {
   #current = 0;
   #wake: (() => void) | undefined;
   #isFlushDue = false;
-  /** Context of the tasks that have ended and whose answers are held, if there are any. */
-  #heldContext: number | undefined;
+  /** How many tasks have ended whose answers are held, and their context. */
+  #held = 0;
+  #heldContext = 0;
   /** Number of the first result that is held. */
   #firstResult = 0;
   #resultTexts: string[] = [];
@@ -93,7 +94,6 @@ export class Runner {
     switch (message.type) {
       case "context":
         this.#contexts.set(message.context, { state: "new", startup: message.startup });
-        if (message.isTimed) this.#timedContexts.add(message.context);
         break;
       case "code":
         this.#references.set(message.code, message.reference);
@@ -106,20 +106,19 @@ export class Runner {
         break;
       case "forget":
         this.#contexts.delete(message.context);
-        this.#timedContexts.delete(message.context);
         break;
       default:
         message satisfies never;
     }
   }
 
-  #enqueue({ context, code, args }: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
+  #enqueue({ context, code, hold, args }: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
     const first = this.#received;
     this.#received += args.length;
     const decoded = args.map((arg: EncodedJson) => decodeValue(arg, batch.buffers));
     // Startup's failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
-    this.#queue.push({ first, context, code, args: decoded, position: 0 });
+    this.#queue.push({ first, context, code, hold, args: decoded, position: 0 });
     this.#wake?.();
   }
 
@@ -156,7 +155,7 @@ export class Runner {
     if (fn === undefined) return;
     let now = performance.now();
     while (tasks.position < tasks.args.length) {
-      if (!this.#mayHoldResults(tasks.context, now)) {
+      if (!this.#mayHoldAnswers(tasks, now)) {
         this.#flush();
         await this.#stream.flushed();
         now = performance.now();
@@ -176,19 +175,19 @@ export class Runner {
         now = performance.now();
         this.#postFailure("threw", error, now - startedAt);
       }
+      this.#held++;
       this.#heldContext = tasks.context;
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
     }
   }
 
   /**
-   * Whether what is finished may leave after the next task only. That task may never end: then a result of another
-   * context would never come, and a time limit would hit a task that has finished.
+   * Whether what is finished may leave after the next task only. That task may never end: then the answers would never
+   * come. The master allows it for few of them, and not for those of another context.
    */
-  #mayHoldResults(nextContext: number, now: number): boolean {
+  #mayHoldAnswers({ context, hold }: QueuedTasks, now: number): boolean {
     if (now - this.#flushedAt > HOLD_RESULTS_MS) return false;
-    if (this.#heldContext === undefined) return true;
-    return nextContext === this.#heldContext && !this.#timedContexts.has(nextContext);
+    return this.#held === 0 || (this.#held < hold && this.#heldContext === context);
   }
 
   /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held results leave. */
@@ -256,6 +255,7 @@ export class Runner {
       while (tasks.position < tasks.args.length) {
         this.#current = tasks.first + tasks.position++;
         this.#postFailure("load", error, 0);
+        this.#held++;
       }
       this.#heldContext = tasks.context;
       return undefined;
@@ -337,7 +337,7 @@ export class Runner {
   #flush(): void {
     this.#postResults();
     this.#stream.flush();
-    this.#heldContext = undefined;
+    this.#held = 0;
     this.#flushedAt = performance.now();
   }
 }

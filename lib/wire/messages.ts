@@ -19,20 +19,23 @@ export type EncodedJson = unknown;
 
 /** What the master says. */
 export type ToSlave =
-  /** Announces a context, whose startup code runs before the first task of it. If it is timed, no result of it is held. */
+  /** Announces a context, whose startup code runs before the first task of it. */
   | {
     readonly type: "context";
     readonly context: number;
     readonly startup: CodeReference | null;
-    readonly isTimed: boolean;
   }
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
-  /** Tasks of one context and one piece of code: a list of argument lists, one each. */
+  /**
+   * Tasks of one context and one piece of code: a list of argument lists, one each. Before one of them starts, fewer than
+   * `hold` answers may be held back: 1 means that each leaves before the next task starts.
+   */
   | {
     readonly type: "run";
     readonly context: number;
     readonly code: number;
+    readonly hold: number;
     readonly args: readonly EncodedJson[];
   }
   /** Asks for all tasks that wait behind the running one. */

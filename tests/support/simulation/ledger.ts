@@ -95,7 +95,8 @@ export class Ledger {
       plan.wasSent = true;
       slot.unresolved.set(slot.sentCount++, { task, context, isTaken: false });
     }
-    if (slot.unresolved.size > 1) slot.ladenSinceMs ??= nowMs;
+    const { state } = slot.slave;
+    if (state.state === "serving" && state.sent.size > 1) slot.ladenSinceMs ??= nowMs;
   }
 
   #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
@@ -290,7 +291,8 @@ export class Ledger {
       if (idle.has(slave) !== isIdle) {
         violate(`${slave.identity.name} is ${isIdle ? "" : "not "}idle`);
       }
-      const isLaden = slot.live > 1;
+      const isLaden = slave.state.state === "serving" && slave.state.sent.size > 1 &&
+        !slave.state.sent.hasTaken && !slave.state.isAsked;
       if (laden.has(slave) !== isLaden) {
         violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);
       }
@@ -323,7 +325,7 @@ export class Ledger {
     for (const { slave, ladenSinceMs } of this.slots) {
       if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + STUCK_AFTER_MS) continue;
       if (slave.state.state !== "serving") continue;
-      for (const { context } of slave.state.sent.list().slice(1)) {
+      for (const { context } of slave.state.sent.waiting()) {
         if (context.reading === "no") continue;
         for (const other of idle) {
           if (context.barred.has(other)) continue;

@@ -6,7 +6,12 @@ import type { VirtualTime } from "./virtual_time.ts";
 
 /** What the master says; as in `wire/messages.ts`, with tasks and contexts in place of their numbers. */
 export type ToProcess =
-  | { readonly type: "run"; readonly context: DispatchContext; readonly tasks: readonly Task[] }
+  | {
+    readonly type: "run";
+    readonly context: DispatchContext;
+    readonly tasks: readonly Task[];
+    readonly hold: number;
+  }
   | { readonly type: "recall" };
 
 /** What a process says; `end` is the end of its connection. */
@@ -52,6 +57,7 @@ interface QueuedTask {
   readonly context: DispatchContext;
   readonly task: Task;
   readonly number: number;
+  readonly hold: number;
 }
 
 /** The process of a slave, which does what `lib/slave/runner.ts` does. */
@@ -73,7 +79,8 @@ export class SimulatedProcess {
   #isReading = true;
   #posted: FromProcess[] = [];
   #held: { first: number; values: string[]; micros: number[]; bytes: number } | undefined;
-  /** Context of the answers that have not left. */
+  /** How many answers have not left, and their context. */
+  #heldCount = 0;
   #heldContext: DispatchContext | undefined;
   #flushedAtMs = 0;
 
@@ -136,7 +143,7 @@ export class SimulatedProcess {
       for (const task of message.tasks) {
         const number = this.#received++;
         if (this.#contexts.get(message.context) === "failed") continue;
-        this.#queue.push({ context: message.context, task, number });
+        this.#queue.push({ context: message.context, task, number, hold: message.hold });
       }
     }
   }
@@ -161,7 +168,7 @@ export class SimulatedProcess {
       return;
     }
     if (!this.#contexts.has(next.context)) return this.#startContext(next);
-    if (!this.#mayHold(next.context)) {
+    if (!this.#mayHold(next)) {
       this.#flush();
       if (this.#options.random.chance(0.7)) this.#readInbox();
       if (this.#queue[0] !== next) return this.#next();
@@ -223,16 +230,16 @@ export class SimulatedProcess {
         this.#postResults();
         this.#posted.push({ type: "failed", first: number, micros });
       }
+      this.#heldCount++;
       this.#heldContext = context;
       if (plan.ms > LONG_TASK_MS) this.#returnQueue();
       this.#next();
     });
   }
 
-  #mayHold(context: DispatchContext): boolean {
+  #mayHold({ context, hold }: QueuedTask): boolean {
     if (this.#options.time.nowMs - this.#flushedAtMs > HOLD_RESULTS_MS) return false;
-    if (this.#heldContext === undefined) return true;
-    return this.#heldContext === context && context.taskTimeoutMs === undefined;
+    return this.#heldCount === 0 || (this.#heldCount < hold && this.#heldContext === context);
   }
 
   #addResult(number: number, plan: TaskPlan, micros: number): void {
@@ -263,7 +270,7 @@ export class SimulatedProcess {
 
   #flush(): void {
     this.#postResults();
-    this.#heldContext = undefined;
+    this.#heldCount = 0;
     this.#flushedAtMs = this.#options.time.nowMs;
     if (this.#posted.length === 0) return;
     this.#options.send(this.#posted);

@@ -155,11 +155,11 @@ export class Simulation {
   #actions(): DispatcherActions {
     const name = (task: Task) => this.#ledger.name(task);
     return {
-      run: (slave, context, tasks) => {
+      run: (slave, context, tasks, hold) => {
         this.#say(() => `run on ${slave.identity.name}: ${tasks.map(name).join(", ")}`);
         const slot = this.#ledger.slotOf(slave);
         this.#ledger.noteRun(slot, context, tasks, this.#time.nowMs);
-        this.#queue(slot, { type: "run", context, tasks });
+        this.#queue(slot, { type: "run", context, tasks, hold });
       },
       recall: (slave) => {
         this.#say(() => `recall from ${slave.identity.name}`);
@@ -317,7 +317,8 @@ export class Simulation {
         this.#tell(slot, message);
       }
     }
-    if (isEnd) this.#processEnded(slot);
+    // What a slave said that was disconnected for a fault has not been heard.
+    if (isEnd) this.#processEnded(slot, slot.isListening);
     this.#dispatch();
   }
 
@@ -417,7 +418,7 @@ export class Simulation {
       if (launch !== slot.launch || slot.slave.state.state === "lost") return;
       if (random.chance(0.05 * this.#faultRate)) {
         this.#say(() => `${slot.slave.identity.name} dies before it connects`);
-        this.#died(slot, false);
+        this.#died(slot, false, true);
         this.#dispatch();
       } else {
         this.#connect(slot);
@@ -503,22 +504,26 @@ export class Simulation {
     // The end comes by itself if the process is dead already.
     if (!wasAlive) return;
     this.#say(() => `${slot.slave.identity.name} is declared dead`);
-    this.#processEnded(slot);
+    this.#processEnded(slot, false);
     this.#dispatch();
   }
 
-  #processEnded(slot: SimulatedSlot): void {
+  /** @param isHeardOut Whether all that it said has arrived. */
+  #processEnded(slot: SimulatedSlot, isHeardOut = true): void {
     if (slot.process === undefined) return;
     slot.isListening = false;
     if (this.#isClosed) return;
     if (slot.replacement !== undefined) this.#launch(slot);
-    else this.#died(slot, slot.slave.state.state === "serving" && slot.slave.state.isLeaving);
+    else {
+      const { state } = slot.slave;
+      this.#died(slot, state.state === "serving" && state.isLeaving, isHeardOut);
+    }
   }
 
-  #died(slot: SimulatedSlot, isFinal: boolean): void {
+  #died(slot: SimulatedSlot, isFinal: boolean, isHeardOut: boolean): void {
     const { slave } = slot;
     const reason = `death ${this.#deaths++}`;
-    const record = this.#recordDeath(slot);
+    const record = this.#recordDeath(slot, isHeardOut);
     this.#ledger.deaths.set(reason, record);
     this.#say(() =>
       `${reason}: ${slave.identity.name}; to blame: ${
@@ -528,7 +533,7 @@ export class Simulation {
     slot.process = undefined;
     slot.deathsInARow++;
     const givenUpBefore = this.#givenUp;
-    const next = this.#dispatcher.slaveDied(slave, { reason, isFinal });
+    const next = this.#dispatcher.slaveDied(slave, { reason, isFinal, isHeardOut });
     if (this.#givenUp > givenUpBefore) slot.deathsInARow = 0;
     const mayRestart = slot.hasServed && !isFinal &&
       slot.deathsInARow <= Math.max(MAX_DEATHS_IN_A_ROW, this.#maxAttempts);
@@ -541,7 +546,10 @@ export class Simulation {
   }
 
   /** Finds out what really ran. */
-  #recordDeath(slot: SimulatedSlot): { mayCharge: Task | undefined; mustCharge: boolean } {
+  #recordDeath(
+    slot: SimulatedSlot,
+    isHeardOut: boolean,
+  ): { mayCharge: Task | undefined; mustCharge: boolean } {
     const { process, unresolved, exitingIn } = slot;
     if (process === undefined || slot.slave.state.state !== "serving") {
       return { mayCharge: undefined, mustCharge: false };
@@ -549,9 +557,11 @@ export class Simulation {
     this.#ledger.noteTaken(slot);
     const { running } = process;
     let task = running.type === "task" ? running.task : undefined;
-    if (running.type === "nothing" && exitingIn === undefined && unresolved.size === 1) {
-      // It died while its only task, or the answer to that, was under way: nobody can know.
-      for (const entry of unresolved.values()) task = entry.task;
+    const { sent } = slot.slave.state;
+    const candidates = isHeardOut ? sent.candidates().count : unresolved.size;
+    if (running.type === "nothing" && exitingIn === undefined && candidates === 1) {
+      // It died while the only task that can have run, or the answer to that, was under way: nobody can know.
+      task = sent.head()?.task;
     }
     if (task === undefined) return { mayCharge: undefined, mustCharge: false };
     const plan = this.#ledger.planOf(task);
@@ -692,7 +702,7 @@ export class Simulation {
     this.#say(() => "user closes the manager");
     for (const reader of this.#ledger.readers.values()) reader.stop();
     for (const slot of this.#ledger.slots) {
-      if (slot.slave.state.state !== "lost") this.#died(slot, true);
+      if (slot.slave.state.state !== "lost") this.#died(slot, true, false);
       slot.isListening = false;
     }
     this.#isClosed = true;
