@@ -11,6 +11,9 @@ const lifelineTasks = remote<typeof import("./support/lifeline_tasks.ts")>(
   import.meta.resolve("./support/lifeline_tasks.ts"),
 );
 
+/** The most short tasks whose answers leave together. */
+const MAX_HOLD = 64;
+
 function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
@@ -109,8 +112,10 @@ Deno.test("Context.getResultsUnordered: short tasks sent ahead do not stay behin
   const context = manager.getContext();
   for (let i = 0; i < 2000; i++) context.addTask(tasks.computeAt, i, 1000);
   const results = await Array.fromAsync(context.getResultsUnordered<number>());
-  // The other slave has two seconds for what takes some milliseconds.
-  assertEquals(results.slice(results.indexOf(1000)), [1000]);
+  assertEquals(sorted(results), range(0, 2000));
+  // The other slave has two seconds for what takes some milliseconds. But which of the next few it is that the first
+  // slave runs, and has not run yet, nobody knows.
+  assertLess(results.length - results.indexOf(1000), MAX_HOLD + 1);
 });
 
 Deno.test("Context.addTask: tasks added between two results are run", async () => {

@@ -9,7 +9,7 @@ const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
 /** Answers are held back for about half this time at most: a slave that is stuck holds few, one of long tasks none. */
 const HELD_MICROS = 200;
-const MAX_HOLD = 256;
+const MAX_HOLD = 64;
 
 /** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
 export class TaskPace {
