@@ -208,7 +208,7 @@ Deno.test("SGEQsubSlaveArray: a setup line that fails ends the job and is named"
   await using folder = new TempFolder();
   const { script } = await submit(folder, 1, { setup: ["true", `cd "/no'where"`] }, PRINTER);
   const { code, output } = await runJob(script);
-  assertEquals(code, 1);
+  assert(code !== 0);
   assertStringIncludes(output, `The setup line "cd "/no'where"" failed with exit code`);
   assertEquals(output.includes("--connection"), false);
 });

@@ -106,22 +106,6 @@ Deno.test("tls: a slave refuses a master that cannot show the certificate, and s
   assertMatch(message, /certificate/i);
 });
 
-Deno.test("tls: a slave that expects it refuses a master without it", async () => {
-  const { ca } = await makeCertificates(["127.0.0.1"]);
-  const options = { host: "127.0.0.1", tls: false, output: "null", onEvent: () => {} };
-  await using manager = new Manager(options);
-  const slave = new FarSlave({
-    changeConnection: (connection) => JSON.stringify({ ...JSON.parse(connection), ca }),
-  });
-  manager.addSlave(slave);
-  const context = manager.getContext();
-  context.addTask(tasks.square, 3);
-  const timer = setTimeout(() => Deno.kill(slave.pid, "SIGKILL"), 10_000);
-  const { message } = await assertRejects(() => context.getResults().next(), NoMoreSlavesError);
-  clearTimeout(timer);
-  assertStringIncludes(message, "exit code 3");
-});
-
 Deno.test("tls: strangers get nothing, and the run goes on", async () => {
   const log = new EventLog();
   await using manager = new Manager({

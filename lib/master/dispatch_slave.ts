@@ -29,6 +29,8 @@ export interface ServingState {
   exitingIn: number | null | undefined;
   /** Number of the task last known to run. */
   startedNumber: number;
+  /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
+  toldMs: number;
   /** Number of the task whose time runs, and how long it may run. */
   timed: { readonly number: number; readonly limitMs: number } | undefined;
 }
@@ -62,6 +64,7 @@ export class DispatchSlave {
       isLeaving: false,
       exitingIn: undefined,
       startedNumber: -1,
+      toldMs: 0,
       timed: undefined,
     };
   }

@@ -279,8 +279,11 @@ export class Dispatcher {
       last = done;
       const { context, task } = done;
       if (startedNumber < first + i) {
-        this.#actions.start?.(task, slave, nowMs - startedAgo / 1000);
+        this.#tellStart(slave, slave.state, task, nowMs - startedAgo / 1000);
       }
+      // The slave may have ended it before it was told here that the task runs.
+      const endedMs = Math.max(slave.state.toldMs, nowMs - microsAgo / 1000);
+      slave.state.toldMs = endedMs;
       if (context.addResult()) this.#allotment.sort(context);
       this.#actions.deliver(context, {
         task,
@@ -289,7 +292,7 @@ export class Dispatcher {
         runTimeMs: micros[i] / 1000,
         status: "fulfilled",
         value: values[i],
-      }, nowMs - microsAgo / 1000);
+      }, endedMs);
     }
     if (last !== undefined) {
       this.#allotment.pace.note(last.task.code, totalMicros, values.length);
@@ -317,7 +320,9 @@ export class Dispatcher {
     const done = sent.answer(number);
     if (done !== undefined) {
       this.#allotment.pace.note(done.task.code, micros, 1);
-      if (startedNumber < number) this.#actions.start?.(done.task, slave, nowMs - micros / 1000);
+      if (startedNumber < number) {
+        this.#tellStart(slave, slave.state, done.task, nowMs - micros / 1000);
+      }
       this.#fail(done, reason!, { hasRun: true, runTimeMs: micros / 1000, endedMs: nowMs });
     }
     slave.deathsInARow = 0;
@@ -385,7 +390,7 @@ export class Dispatcher {
     const isRunning = head !== undefined && isReady(serving, head.context);
     if (isRunning && head.number !== serving.startedNumber) {
       serving.startedNumber = head.number;
-      if (head.task !== undefined) this.#actions.start?.(head.task, slave, nowMs);
+      if (head.task !== undefined) this.#tellStart(slave, serving, head.task, nowMs);
     }
     let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
     if (head?.isDropped) limitMs = DROP_GRACE_MS;
@@ -395,6 +400,12 @@ export class Dispatcher {
     if (timed === undefined) return;
     const { number } = timed;
     this.#deadlines.start(slave, serving, { number, limitMs: limitMs!, nowMs });
+  }
+
+  #tellStart(slave: DispatchSlave, serving: ServingState, task: Task, startedMs: number): void {
+    if (this.#actions.start === undefined) return;
+    serving.toldMs = Math.max(serving.toldMs, startedMs);
+    this.#actions.start(task, slave, serving.toldMs);
   }
 
   #noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
