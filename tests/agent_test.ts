@@ -154,6 +154,7 @@ Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tas
   Deno.kill(frozen.pid, "SIGSTOP");
   await (await gates.next()).open();
   assertEquals(await results, ["moved"]);
+  await log.until("slave-lost");
   const [{ slave, reason }] = log.of("slave-lost");
   assertEquals(slave.number, 0);
   assertMatch(reason, /nothing was heard from its agent for \d+ s/);

@@ -35,6 +35,10 @@ const END_GRACE_MS = 1000;
 const PARTING_GRACE_MS = 2000;
 /** The last losses that an error lists. */
 const MAX_LISTED_LOSSES = 10;
+/** How long to wait for the end of a process whose connection has ended. */
+const END_NEWS_MS = 200;
+/** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
+const JOB_GRACE_MS = 3000;
 /** How long to wait for a scheduler to say what became of a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
 
@@ -67,6 +71,8 @@ export class Fleet implements AsyncDisposable {
   #watchdog: Watchdog | undefined;
   #networkFault: NetworkError | undefined;
   #isClosing = false;
+  /** Resolves when the manager waits for no job any more. */
+  readonly #isLeft = Promise.withResolvers<undefined>();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -171,10 +177,26 @@ export class Fleet implements AsyncDisposable {
     await Promise.all(
       [...new Set(this.#slots.map(({ source }) => source))].map((source) => source.close()),
     );
+    await Promise.all(
+      [...new Set(this.#slots.map(({ job }) => job))].map((job) => this.#endJob(job)),
+    );
+    this.#isLeft.resolve(undefined);
     while (this.#watches.size > 0) await Promise.all(this.#watches);
     for (const service of this.#services.values()) await service[Symbol.asyncDispose]();
     await this.#watchdog?.[Symbol.asyncDispose]();
     for (const { output } of this.#slots) await output?.[Symbol.asyncDispose]();
+  }
+
+  /** An agent that is frozen, or whose machine is cut off, does not end by itself. */
+  async #endJob(job: SlaveProcess | undefined): Promise<void> {
+    if (job === undefined) return;
+    const left = Promise.withResolvers<void>();
+    let timer = setTimeout(() => {
+      job.kill();
+      timer = setTimeout(left.resolve, JOB_GRACE_MS);
+    }, JOB_GRACE_MS);
+    await Promise.race([job.ended, left.promise]);
+    clearTimeout(timer);
   }
 
   #service<Service extends AsyncDisposable>(
@@ -257,9 +279,9 @@ export class Fleet implements AsyncDisposable {
       timer = setTimeout(() => job.kill(), settings.connectTimeoutMs);
       timer.unref();
     });
-    const end = await job.ended;
+    const end = await Promise.race([job.ended, this.#isLeft.promise]);
     clearTimeout(timer);
-    if (slot.state.state === "queued") {
+    if (end !== undefined && slot.state.state === "queued") {
       this.#died(slot, this.#describeEnd(slot, false, end, undefined), true);
     }
   }
@@ -446,7 +468,9 @@ export class Fleet implements AsyncDisposable {
     job?.hurry?.();
     const unknown: ProcessEnd = { code: null, signal: null, reason };
     const timeout = Promise.withResolvers<ProcessEnd>();
-    const timer = setTimeout(() => timeout.resolve(unknown), EXPLANATION_MS);
+    // Without a scheduler nobody knows more, except how a process of this machine ended.
+    const patienceMs = job?.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
+    const timer = setTimeout(() => timeout.resolve(unknown), patienceMs);
     try {
       const end = await Promise.race([job!.ended, timeout.promise]);
       return end === unknown

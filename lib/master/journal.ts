@@ -24,6 +24,8 @@ import { BufferCursor, decodeValue, type Encoded, encodeValue } from "../wire/co
 import type { Outcome } from "./dispatcher.ts";
 
 const VERSION = 1;
+/** A first line longer than this is not that of a journal. */
+const MAX_HEADER_LENGTH = 10_000;
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
 const READ_BYTES = 1024 * 1024;
@@ -309,6 +311,10 @@ function* readLines(file: Deno.FsFile): Generator<{ text: string; start: number;
     }
     text += decoder.decode(chunk.subarray(start, count), { stream: true });
     position += count;
+    if (lineStart === 0 && text.length > MAX_HEADER_LENGTH) {
+      yield { text, start: 0, end: position };
+      return;
+    }
   }
 }
 

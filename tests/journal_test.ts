@@ -1,0 +1,260 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { JournalError, type Outcome, remote, RemoteError } from "../mod.ts";
+import { localManager } from "./support/local_manager.ts";
+import { MODULE_URL, runScript, startScript } from "./support/script.ts";
+import { TempFolder } from "./support/temp_folder.ts";
+
+/** Notes each of its runs in a file, so that a test sees what ran. */
+function noted(x: number, file: string): number {
+  Deno.writeTextFileSync(file, `${x}\n`, { append: true });
+  if (x === 13) throw new RangeError("13 is not to be had", { cause: "superstition" });
+  return x * 2;
+}
+
+/** Runs tasks with a journal, as a script does each time that it is started. */
+async function runAll(
+  folder: TempFolder,
+  inputs: readonly number[],
+  options: { readonly rerunFailed?: boolean; readonly stopAfter?: number } = {},
+): Promise<Outcome[]> {
+  const { rerunFailed = false, stopAfter = Infinity } = options;
+  await using manager = localManager(2);
+  const context = manager.getContext(undefined, { journal: folder.file("run.jsonl"), rerunFailed });
+  for (const input of inputs) context.addTask(noted, input, folder.file("ran"));
+  const outcomes: Outcome[] = [];
+  for await (const outcome of context.getOutcomesUnordered()) {
+    outcomes.push(outcome);
+    if (outcomes.length === stopAfter) break;
+  }
+  return outcomes;
+}
+
+function ran(folder: TempFolder): number[] {
+  return folder.lines("ran").map(Number).sort((a, b) => a - b);
+}
+
+Deno.test("journal: tasks that are in it do not run again", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1, 2, 3]);
+  const outcomes = await runAll(folder, [3, 4, 2]);
+  assertEquals(
+    outcomes.map((outcome) => outcome.status === "fulfilled" && outcome.value).sort(),
+    [4, 6, 8],
+  );
+  assertEquals(ran(folder), [1, 2, 3, 4]);
+});
+
+Deno.test("journal: outcomes of an earlier run are as they were, and in order", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1, 2]);
+  await using manager = localManager(1);
+  const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+  for (const input of [5, 2, 1]) context.addTask(noted, input, folder.file("ran"));
+  assertEquals(await Array.fromAsync(context.getResults()), [10, 4, 2]);
+});
+
+Deno.test("journal: of tasks that are alike each is answered once", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [7, 7]);
+  await runAll(folder, [7, 7, 7]);
+  assertEquals(ran(folder), [7, 7, 7]);
+});
+
+Deno.test("journal: an error of an earlier run is rebuilt with its cause, and not run again", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [13]);
+  const [outcome] = await runAll(folder, [13]);
+  assert(outcome.status === "rejected");
+  assertInstanceOf(outcome.reason, RemoteError);
+  assertStringIncludes(outcome.reason.message, "13 is not to be had");
+  assertInstanceOf(outcome.reason.cause, RangeError);
+  assertEquals(outcome.reason.cause.cause, "superstition");
+  assertEquals(ran(folder), [13]);
+});
+
+Deno.test("journal: with rerunFailed a task that failed runs again", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [12, 13]);
+  await runAll(folder, [12, 13], { rerunFailed: true });
+  assertEquals(ran(folder), [12, 13, 13]);
+});
+
+Deno.test("journal: values that JSON cannot hold, buffers and large arguments are known again", async () => {
+  await using folder = new TempFolder();
+  const echo = (value: unknown) => value;
+  const values = [new Map([[NaN, -0]]), new Float64Array([1, 2]), "x".repeat(5000), undefined];
+  const results: unknown[][] = [];
+  for (let start = 0; start < 2; start++) {
+    await using manager = localManager(start === 0 ? 1 : 0);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    for (const value of values) context.addTask(echo, value);
+    results.push(await Array.fromAsync(context.getResults()));
+  }
+  assertEquals(results, [values, values]);
+});
+
+Deno.test("journal: a last line that was cut off is removed, and its task runs again", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1, 2]);
+  const text = Deno.readTextFileSync(folder.file("run.jsonl"));
+  folder.write("run.jsonl", text.slice(0, -10));
+  await runAll(folder, [1, 2]);
+  assertEquals(ran(folder).length, 3);
+  for (const line of folder.lines("run.jsonl")) JSON.parse(line);
+});
+
+Deno.test("journal: a damaged line among whole ones is an error that names its place", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1, 2]);
+  const lines = folder.lines("run.jsonl");
+  lines[2] = lines[2].slice(0, 20);
+  folder.write("run.jsonl", lines.join("\n") + "\n");
+  await assertRejects(
+    () => runAll(folder, [1]),
+    JournalError,
+    "is damaged in the line that starts",
+  );
+});
+
+Deno.test("journal: one of another script, of another version, or no journal is an error", async () => {
+  await using folder = new TempFolder();
+  await using manager = localManager(1);
+  const open = () => manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+  folder.write("run.jsonl", '{"journal":"parallel","version":1,"script":"file:///other.ts"}\n');
+  assertThrows(open, JournalError, "is that of the script file:///other.ts");
+  folder.write("run.jsonl", '{"journal":"parallel","version":99,"script":"x"}\n');
+  assertThrows(open, JournalError, "has version 99 of the format");
+  folder.write("run.jsonl", "q,I\n1,2\n");
+  assertThrows(open, JournalError, "is no journal");
+});
+
+Deno.test("journal: one that is in use is an error", async () => {
+  await using folder = new TempFolder();
+  await using manager = localManager(1);
+  const open = () => manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+  open();
+  assertThrows(open, JournalError, "is in use");
+});
+
+Deno.test("journal: a folder that is not there is an error with the path", async () => {
+  await using manager = localManager(1);
+  const open = () => manager.getContext(undefined, { journal: "/no/such/folder/run.jsonl" });
+  assertThrows(open, JournalError, "Cannot open the journal /no/such/folder/run.jsonl");
+});
+
+Deno.test("journal: what is no journal, and endless, is an error", async () => {
+  await using manager = localManager(1);
+  const open = () => manager.getContext(undefined, { journal: "/dev/zero" });
+  assertThrows(open, JournalError, "is no journal");
+});
+
+Deno.test("journal: where it cannot be written outcomes are kept back, and it can be tried again", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "main.ts",
+    `import { LocalSlave, Manager } from "${MODULE_URL}";
+    await using manager = new Manager({ output: "null", onEvent: () => {} });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext(undefined, { journal: "run.jsonl" });
+    for (let i = 0; i < 100; i++) context.addTask((x) => x, i);
+    let count = 0;
+    for (let i = 0; i < 2; i++) {
+      try {
+        for await (const _ of context.getResults()) count++;
+      } catch (error) {
+        console.log(error.name, error.message.includes("Cannot write the journal"));
+      }
+    }
+    const lines = Deno.readTextFileSync("run.jsonl").split("\\n");
+    console.log(count <= lines.length && count < 100);`,
+  );
+  // A file that may not be larger than 1 kB stands for a disk that is full.
+  const command = new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `trap "" XFSZ; ulimit -f 2; exec "$0" run -A --no-check --quiet main.ts`,
+      Deno.execPath(),
+    ],
+    cwd: folder.path,
+    stdin: "null",
+  });
+  const { stdout } = await command.output();
+  const text = new TextDecoder().decode(stdout);
+  assertEquals(text, "JournalError true\nJournalError true\ntrue\n");
+});
+
+Deno.test("journal: a master killed at random moments loses nothing and runs nothing twice that it has", async () => {
+  await using folder = new TempFolder();
+  const source = `import { LocalSlave, Manager } from "${MODULE_URL}";
+    await using manager = new Manager({ output: "null" });
+    for (let i = 0; i < 2; i++) manager.addSlave(new LocalSlave());
+    const context = manager.getContext(undefined, { journal: "run.jsonl" });
+    const noted = (x) => {
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+      return [x];
+    };
+    for (let i = 0; i < 300; i++) context.addTask(noted, i);
+    const results = await Array.fromAsync(context.getResults());
+    console.log(JSON.stringify(results));`;
+  let journalled = 0;
+  for (let kill = 0; kill < 10; kill++) {
+    const child = startScript(folder, source, ["-A", "--no-check"]);
+    const ended = child.status;
+    // A random moment is one between two looks at the journal.
+    const target = journalled + Math.ceil(Math.random() * 20);
+    let isOver = false;
+    ended.then(() => isOver = true);
+    while (!isOver && folder.lines("run.jsonl").length < target) {
+      await Promise.race([ended, turn()]);
+    }
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It was done before.
+    }
+    await ended;
+    const lines = folder.lines("run.jsonl").length;
+    assert(lines >= journalled, "what is in the journal stays there");
+    journalled = lines - 1;
+  }
+  const { code, stdout } = await runScript(folder, source, ["-A", "--no-check"]);
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(stdout), Array.from({ length: 300 }, (_, i) => [i]));
+  const tasks = folder.lines("run.jsonl").map((line) => JSON.parse(line)).filter((line) =>
+    "task" in line
+  );
+  assertEquals(
+    new Set(tasks.map(({ args }) => args[0])).size,
+    tasks.length,
+    "each task is there once",
+  );
+});
+
+/** Lets others run. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+const tasks = remote<typeof import("./support/tasks.ts")>(
+  import.meta.resolve("./support/tasks.ts"),
+);
+
+Deno.test("journal: a lazy source goes on where it was", async () => {
+  await using folder = new TempFolder();
+  const results: unknown[][] = [];
+  for (let start = 0; start < 2; start++) {
+    await using manager = localManager(2);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    context.addTasks(tasks.square, Array.from({ length: start === 0 ? 10 : 1000 }, (_, i) => i));
+    results.push(await Array.fromAsync(context.getResults()));
+  }
+  assertEquals(results[1], Array.from({ length: 1000 }, (_, i) => i * i));
+});
