@@ -51,8 +51,9 @@ export class ConnectionFolder implements AsyncDisposable {
     }
   }
 
-  /** Removes the folder. */
+  /** Removes the folder; the file first, whatever becomes of the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.file);
     await Deno.remove(this.path, { recursive: true });
   }
 }

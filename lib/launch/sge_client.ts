@@ -65,6 +65,22 @@ export async function submitArray(
   makeScript: (offset: number) => string,
 ): Promise<{ readonly job: string; readonly count: number }[]> {
   const parts: { job: string; count: number }[] = [];
+  try {
+    await submitParts(options, count, makeScript, parts);
+    return parts;
+  } catch (error) {
+    // Why it failed matters more than whether what is there already can be deleted.
+    await Promise.allSettled(parts.map((part) => runSge("qdel", [part.job])));
+    throw error;
+  }
+}
+
+async function submitParts(
+  options: readonly string[],
+  count: number,
+  makeScript: (offset: number) => string,
+  parts: { job: string; count: number }[],
+): Promise<void> {
   let largest = count;
   for (let submitted = 0; submitted < count;) {
     const size = Math.min(largest, count - submitted);
@@ -82,7 +98,6 @@ export async function submitArray(
       largest = limit;
       continue;
     }
-    await Promise.all(parts.map((part) => runSge("qdel", [part.job])));
     const words = [stderr, stdout].filter((text) => text !== "").join("\n").replace(/[.\s]+$/, "");
     throw new SgeError(
       `Grid Engine refused the job (exit code ${code}): ${words}. The command was qsub ${
@@ -91,5 +106,4 @@ export async function submitArray(
         "Correct the options of SGEQsubSlaveArray",
     );
   }
-  return parts;
 }

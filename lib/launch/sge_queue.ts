@@ -178,7 +178,8 @@ export class SgeQueue implements AsyncDisposable {
   async #update(task: SgeTask, status: SgeTaskStatus | undefined): Promise<void> {
     if (status === undefined) return await this.#noteMissing(task);
     if (status.state.includes("E")) return await this.#endInError(task);
-    if (/[rt]/.test(status.state)) {
+    // Suspended ones have run, and will again.
+    if (/[rtsST]/.test(status.state)) {
       if (task.state.state !== "running") task.started.resolve();
       task.state = { state: "running", missing: 0 };
     } else {

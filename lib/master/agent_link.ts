@@ -66,7 +66,9 @@ export class AgentLink implements Disposable {
     return {
       name: `runner ${slave}.${launch}`,
       ended: end.promise,
-      kill: () => this.#post({ type: "kill", slave }),
+      kill: () => {
+        if (this.#runners.get(slave)?.order.launch === launch) this.#post({ type: "kill", slave });
+      },
     };
   }
 
@@ -116,7 +118,7 @@ export class AgentLink implements Disposable {
         this.#endRunner(message);
         break;
       case "printed":
-        this.#runners.get(message.slave)?.order.output.write(nextBuffer());
+        this.#print(message.slave, nextBuffer());
         break;
       case "leaving":
         this.#events.leaving(message.reason);
@@ -127,6 +129,11 @@ export class AgentLink implements Disposable {
         message satisfies never;
         throw new MessageError("The agent sent a message that is none");
     }
+  }
+
+  #print(slave: number, bytes: Uint8Array): void {
+    // What cannot be printed here is lost; the slave is not.
+    Promise.try(() => this.#runners.get(slave)?.order.output.write(bytes)).catch(() => {});
   }
 
   #endRunner({ slave, launch, code, signal, tail }: FromAgent & { type: "ended" }): void {

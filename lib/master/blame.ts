@@ -23,11 +23,13 @@ export interface Verdict {
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
 export function judgeDeath(
-  { sent, exitingIn, readyContexts }: ServingState,
+  { sent, exitingIn, readyContexts, isLeaving }: ServingState,
   isHeardOut: boolean,
 ): Verdict {
   const tasks = sent.list();
   const head = sent.head();
+  // Its end was announced: it is no task's fault.
+  if (isLeaving) return acquitted(tasks);
   // Without its startup the first task has not begun, and those behind it neither.
   if (head === undefined || !isReady({ readyContexts }, head.context)) return acquitted(tasks);
   if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);

@@ -63,6 +63,8 @@ export class Fleet implements AsyncDisposable {
   #waiting: SlaveSlot[][] = [];
   /** Promises that must end before the fleet has ended. None of them fails. */
   readonly #watches = new Set<Promise<void>>();
+  /** Launches that are under way. None of them fails. */
+  readonly #launches = new Set<Promise<void>>();
   readonly #endpoints: Endpoints;
   readonly #links = new Set<AgentLink>();
   readonly #services = new Map<unknown, AsyncDisposable>();
@@ -109,7 +111,7 @@ export class Fleet implements AsyncDisposable {
   launch(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const slots of waiting) this.#watch(this.#launchAll(slots));
+    for (const slots of waiting) this.#watchLaunch(slots);
   }
 
   /** Whether any slave runs on another machine. */
@@ -172,11 +174,15 @@ export class Fleet implements AsyncDisposable {
     this.#isClosing = true;
     clearInterval(this.#heartbeat);
     this.#endpoints[Symbol.dispose]();
+    // What is being launched can be ended when that is done.
+    await Promise.all(this.#launches);
     await Promise.all(this.#slots.map((slot) => this.#end(slot)));
     for (const link of this.#links) link[Symbol.dispose]();
-    await Promise.all(
-      [...new Set(this.#slots.map(({ source }) => source))].map((source) => source.close()),
-    );
+    const sources = [...new Set(this.#slots.map(({ source }) => source))];
+    for (const end of await Promise.allSettled(sources.map((source) => source.close()))) {
+      // The rest is to be ended all the same.
+      if (end.status === "rejected") this.#launchServices.tell(`Cannot end a slave: ${end.reason}`);
+    }
     await Promise.all(
       [...new Set(this.#slots.map(({ job }) => job))].map((job) => this.#endJob(job)),
     );
@@ -207,6 +213,12 @@ export class Fleet implements AsyncDisposable {
       this.#services.set(serviceClass, service = new serviceClass(this.#launchServices));
     }
     return service as Service;
+  }
+
+  #watchLaunch(slots: readonly SlaveSlot[]): void {
+    const launch = this.#launchAll(slots);
+    this.#launches.add(launch);
+    launch.finally(() => this.#launches.delete(launch));
   }
 
   /** Starts the slaves of one source: the processes themselves, or what brings their agents. */
@@ -268,7 +280,6 @@ export class Fleet implements AsyncDisposable {
     };
     this.#options.emit({ type: "slave-queued", slave: slot.slave.identity, process: job.name });
     this.#watch(this.#watchJob(slot, job));
-    if (this.#isClosing) job.kill();
   }
 
   async #watchJob(slot: SlaveSlot, job: SlaveProcess): Promise<void> {
@@ -276,7 +287,12 @@ export class Fleet implements AsyncDisposable {
     let timer: ReturnType<typeof setTimeout> | undefined;
     (job.started ?? Promise.resolve()).then(() => {
       if (slot.state.state !== "queued" || this.#isClosing) return;
-      timer = setTimeout(() => job.kill(), settings.connectTimeoutMs);
+      timer = setTimeout(() => {
+        if (slot.state.state !== "queued") return;
+        job.kill();
+        const seconds = settings.connectTimeoutMs / 1000;
+        this.#died(slot, `its agent did not connect within connectTimeoutMs, ${seconds} s`, true);
+      }, settings.connectTimeoutMs);
       timer.unref();
     });
     const end = await Promise.race([job.ended, this.#isLeft.promise]);
@@ -338,6 +354,7 @@ export class Fleet implements AsyncDisposable {
     emit({ type: "slave-connected", slave: slot.slave.identity });
     const nowMs = performance.now();
     dispatcher.slaveConnected(slot.slave);
+    if (slot.departure !== undefined) dispatcher.slaveLeaving(slot.slave);
     onNews(nowMs);
     return undefined;
   }
@@ -510,7 +527,7 @@ export class Fleet implements AsyncDisposable {
     this.#options.emit({ type: "slave-restarted", slave: slot.slave.identity, reason });
     slot.state = { state: "launching" };
     if (slot.agent !== undefined) this.#startRunner(slot, slot.agent);
-    else this.#watch(this.#launchAll([slot]));
+    else this.#watchLaunch([slot]);
   }
 
   /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
@@ -546,9 +563,14 @@ export class Fleet implements AsyncDisposable {
     const { state } = slot.slave;
     const isIdle = state.state === "serving" && state.sent.size === 0;
     session?.[Symbol.dispose]();
-    if (isIdle) await settleWithin(process.ended, END_GRACE_MS, () => process.kill());
-    else process.kill();
-    await process.ended;
+    if (!isIdle) process.kill();
+    else if (slot.agent === undefined) {
+      await settleWithin(process.ended, END_GRACE_MS, () => process.kill());
+    }
+    // The agent of a machine that is frozen or cut off does not answer.
+    const { agent } = slot;
+    if (agent === undefined) await process.ended;
+    else await settleWithin(process.ended, END_GRACE_MS, () => agent[Symbol.dispose]());
   }
 }
 

@@ -26,9 +26,11 @@ import type { Outcome } from "./dispatcher.ts";
 const VERSION = 1;
 /** A first line longer than this is not that of a journal. */
 const MAX_HEADER_LENGTH = 10_000;
+const HEADER_START = '{"journal":"parallel"';
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
 const READ_BYTES = 1024 * 1024;
+const WRITE_LENGTH = 1024 * 1024;
 
 /** The journal cannot be used: it is another script's, in use, or damaged. */
 export class JournalError extends Error {
@@ -136,8 +138,17 @@ export class Journal implements AsyncDisposable {
     const key = this.#keys.get(outcome.task);
     if (key === undefined) throw new Error(`${outcome.task} is not in the journal's list`);
     this.#keys.delete(outcome.task);
-    this.#pending.push({ line: this.#head + toLine(outcome, key), deliver });
-    this.#head = "";
+    try {
+      this.#pending.push({ line: this.#head + toLine(outcome, key), deliver });
+      this.#head = "";
+    } catch (cause) {
+      // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
+      deliver();
+      const reason =
+        `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
+      this.#options.onFailure(new JournalError(reason, { cause }));
+      return;
+    }
     this.#writing ??= this.#writeAll();
   }
 
@@ -192,12 +203,22 @@ export class Journal implements AsyncDisposable {
       else if (damagedAt !== undefined) throw this.#damaged(damagedAt);
       else this.#end = end;
     }
+    if (this.#end === 0) this.#checkUnfinished();
     this.#file.truncateSync(this.#end);
     this.#file.seekSync(this.#end, Deno.SeekMode.Start);
     if (this.#end === 0) {
       this.#head =
         JSON.stringify({ journal: "parallel", version: VERSION, script: Deno.mainModule }) + "\n";
     }
+  }
+
+  /** A file without a whole line is a journal that was cut off in its first, or something else, to be left alone. */
+  #checkUnfinished(): void {
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    const start = new Uint8Array(HEADER_START.length);
+    const count = this.#file.readSync(start) ?? 0;
+    const text = new TextDecoder().decode(start.subarray(0, count));
+    if (!HEADER_START.startsWith(text)) this.#checkHeader(undefined);
   }
 
   #checkHeader(line: Record<string, unknown> | undefined): void {
@@ -261,10 +282,14 @@ export class Journal implements AsyncDisposable {
 
   /** A group that could not be written as a whole is cut off again, to be written anew. */
   async #writeGroup(group: readonly PendingOutcome[]): Promise<void> {
-    const bytes = new TextEncoder().encode(group.map(({ line }) => line).join(""));
+    let end = this.#end;
     try {
-      for (let written = 0; written < bytes.length;) {
-        written += await this.#file.write(bytes.subarray(written));
+      for (const text of joinUpTo(group, WRITE_LENGTH)) {
+        const bytes = new TextEncoder().encode(text);
+        for (let written = 0; written < bytes.length;) {
+          written += await this.#file.write(bytes.subarray(written));
+        }
+        end += bytes.length;
       }
       await this.#file.syncData();
     } catch (error) {
@@ -273,8 +298,23 @@ export class Journal implements AsyncDisposable {
       await this.#file.seek(this.#end, Deno.SeekMode.Start);
       throw error;
     }
-    this.#end += bytes.length;
+    this.#end = end;
   }
+}
+
+/** Joins lines to texts that are at least so long, but for the last. */
+function* joinUpTo(group: readonly PendingOutcome[], length: number): Generator<string> {
+  let lines: string[] = [];
+  let joined = 0;
+  for (const { line } of group) {
+    lines.push(line);
+    joined += line.length;
+    if (joined < length) continue;
+    yield lines.join("");
+    lines = [];
+    joined = 0;
+  }
+  yield lines.join("");
 }
 
 function openFile(path: string): Deno.FsFile {

@@ -157,13 +157,16 @@ export class Manager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#keepAlive(true);
-    for (const { context } of this.#contexts) context.wake();
-    await this.#fleet[Symbol.asyncDispose]();
-    for (const { context } of this.#contexts) await context.close();
-    this.#signalGuard?.[Symbol.dispose]();
-    clearTimeout(this.#timer);
-    this.#keepAlive(false);
-    clearInterval(this.#aliveTimer);
+    try {
+      for (const { context } of this.#contexts) context.wake();
+      await this.#fleet[Symbol.asyncDispose]();
+      for (const { context } of this.#contexts) await context.close();
+    } finally {
+      this.#signalGuard?.[Symbol.dispose]();
+      clearTimeout(this.#timer);
+      this.#keepAlive(false);
+      clearInterval(this.#aliveTimer);
+    }
   }
 
   #checkOpen(action: string): void {

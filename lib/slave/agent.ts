@@ -37,7 +37,7 @@ export class Agent {
   readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #end = Promise.withResolvers<AgentEnd>();
-  #timeoutMs = CONFIGURE_TIMEOUT_MS;
+  #timeoutMs = Infinity;
   #heardAt = performance.now();
   #beatAt = performance.now();
 
@@ -55,6 +55,9 @@ export class Agent {
     for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
       Deno.addSignalListener(signal, () => this.#leave(`Grid Engine sent ${signal}`));
     }
+    this.#timers.push(setTimeout(() => {
+      if (this.#timeoutMs === Infinity) this.#end.resolve("silence");
+    }, CONFIGURE_TIMEOUT_MS));
     this.#read().then(() => this.#end.resolve("closed"), this.#end.reject);
     try {
       return await this.#end.promise;

@@ -551,13 +551,15 @@ export class Simulation {
     isHeardOut: boolean,
   ): { mayCharge: Task | undefined; mustCharge: boolean } {
     const { process, unresolved, exitingIn } = slot;
-    if (process === undefined || slot.slave.state.state !== "serving") {
+    const { state } = slot.slave;
+    // The end of one that leaves is no task's fault.
+    if (process === undefined || state.state !== "serving" || state.isLeaving) {
       return { mayCharge: undefined, mustCharge: false };
     }
     this.#ledger.noteTaken(slot);
     const { running } = process;
     let task = running.type === "task" ? running.task : undefined;
-    const { sent } = slot.slave.state;
+    const { sent } = state;
     const candidates = isHeardOut ? sent.candidates().count : unresolved.size;
     if (running.type === "nothing" && exitingIn === undefined && candidates === 1) {
       // It died while the only task that can have run, or the answer to that, was under way: nobody can know.
