@@ -21,16 +21,16 @@ export interface RemoteObject<Args extends readonly unknown[], Result> {
 /** The exports of a module as tasks: functions, and classes that have a `run` method. Others are left out. */
 export type Remote<Module> = {
   readonly [
-    Name in keyof Module as Module[Name] extends AnyTask ? Name : never
+    Name in keyof Module as Module[Name] extends
+      | ((...args: never[]) => unknown)
+      | (new (...args: never[]) => { run(...args: never[]): unknown }) ? Name
+      : never
   ]: Module[Name] extends new (...args: infer ConstructorArgs) => {
     run(...args: infer RunArgs): infer Result;
   } ? new (...args: ConstructorArgs) => RemoteObject<RunArgs, Result>
     : Module[Name] extends (...args: infer Args) => infer Result ? RemoteFunction<Args, Result>
     : never;
 };
-
-// deno-lint-ignore no-explicit-any -- no other type is extended by every function
-type AnyTask = ((...args: any) => unknown) | (new (...args: any) => { run(...args: any): unknown });
 
 /** What a remote export or object stands for. */
 export interface RemoteTarget {
