@@ -450,18 +450,6 @@ Deno.test("Runner: does not serve a master that sends a task of code that it has
   await assertRejects(() => bench.served, Error, "task of code 7 without announcing it");
 });
 
-Deno.test("Runner: forgets what startup returned when it is told to", async () => {
-  await using bench = await Bench.open();
-  bench.context(0, () => [1]);
-  const code = bench.code((x: number) => x);
-  bench.run(0, code, []);
-  await bench.answers(2);
-  bench.say({ type: "forget", context: 0 });
-  bench.context(0, () => [2]);
-  bench.run(0, code, []);
-  assertEquals(await bench.answers(2), [READY, result(1, 2)]);
-});
-
 Deno.test("Runner.announceExit: sends what is finished, and which task it was", async () => {
   await using bench = await Bench.open();
   using exit = new Hook(() => bench.runner.announceExit(5));

@@ -5,7 +5,7 @@ import {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "../mod.ts";
-import { submitArray } from "../lib/launch/sge_client.ts";
+import { submitArray } from "../lib/launch/sge_commands.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 import { MODULE_URL, runScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";

@@ -1,6 +1,6 @@
 import type { SlaveProcess } from "./command.ts";
 import { ConnectionFolder } from "./connection_folder.ts";
-import { submitArray } from "./sge_client.ts";
+import { submitArray } from "./sge_commands.ts";
 import { SgeQueue } from "./sge_queue.ts";
 import { quote, quoteAll } from "./shell.ts";
 import type { LaunchOrder } from "./slave.ts";

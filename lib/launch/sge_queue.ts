@@ -1,5 +1,5 @@
 import type { ProcessEnd, SlaveProcess } from "./command.ts";
-import { runSge, SgeError } from "./sge_client.ts";
+import { runSge, SgeError } from "./sge_commands.ts";
 import { parseErrorReason, parseQstat, type SgeTaskStatus } from "./sge_qstat.ts";
 import type { LaunchServices } from "./slave.ts";
 

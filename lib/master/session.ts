@@ -65,13 +65,6 @@ export class Session implements Disposable {
     this.#post({ type: "recall" });
   }
 
-  /** Queues the news that a context has no more tasks. */
-  forget(context: DispatchContext): void {
-    if (this.#announcedContexts.delete(context)) {
-      this.#post({ type: "forget", context: context.number });
-    }
-  }
-
   /** Sends what is queued. */
   flush(): void {
     this.#stream.flush();

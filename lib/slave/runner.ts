@@ -104,9 +104,6 @@ export class Runner {
       case "recall":
         this.#returnQueue();
         break;
-      case "forget":
-        this.#contexts.delete(message.context);
-        break;
       default:
         message satisfies never;
     }

@@ -39,9 +39,7 @@ export type ToSlave =
     readonly args: readonly EncodedJson[];
   }
   /** Asks for all tasks that wait behind the running one. */
-  | { readonly type: "recall" }
-  /** The context will have no more tasks: what startup returned can go. */
-  | { readonly type: "forget"; readonly context: number };
+  | { readonly type: "recall" };
 
 /** What a slave says. */
 export type ToMaster =
