@@ -28,6 +28,8 @@ export interface SGEQsubOptions {
 }
 
 const KNOWN_OPTIONS = ["qsub", "setup", "shell", "cwd", "jobName", "timeLimitMs", "denoDir"];
+/** The longest time that a timer can be set to; about 25 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Words of qsub that would change what this class is. */
 const REFUSED_WORDS = ["-t", "-terse", "-sync", "-b", "-now"];
 /** A cache on a file system that is shared by nodes can hang; and it is of no use to other jobs. */
@@ -191,9 +193,9 @@ function checkOptions(options: SGEQsubOptions): void {
       `SGEQsubSlaveArray cannot be given the word ${refused} of qsub: the array is made and watched by the manager`,
     );
   }
-  if (timeLimitMs !== undefined && !(timeLimitMs > 0)) {
+  if (timeLimitMs !== undefined && !(timeLimitMs > 0 && timeLimitMs < MAX_TIMER_MS)) {
     throw new RangeError(
-      `The option timeLimitMs of SGEQsubSlaveArray must be a number above 0, not ${
+      `The option timeLimitMs of SGEQsubSlaveArray must be a number above 0 and below 25 days, not ${
         Deno.inspect(timeLimitMs)
       }`,
     );
