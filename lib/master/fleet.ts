@@ -39,6 +39,7 @@ const MAX_LISTED_LOSSES = 10;
 const END_NEWS_MS = 200;
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
+const LAST_JOB_GRACE_MS = 10_000;
 /** How long to wait for a scheduler to say what became of a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
 
@@ -199,7 +200,7 @@ export class Fleet implements AsyncDisposable {
     const left = Promise.withResolvers<void>();
     let timer = setTimeout(() => {
       job.kill();
-      timer = setTimeout(left.resolve, JOB_GRACE_MS);
+      timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
     }, JOB_GRACE_MS);
     await Promise.race([job.ended, left.promise]);
     clearTimeout(timer);
