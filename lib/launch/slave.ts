@@ -56,7 +56,8 @@ export abstract class Slave {
   abstract readonly isRemote: boolean;
 
   /**
-   * Starts the process. Called again, with another connection, when the process has ended and is to be replaced.
+   * Starts the process. For a slave on this machine it is called again, with another connection, when the process has
+   * ended and is to be replaced; on another machine the agent that it starts does that.
    *
    * @throws {Error} If it cannot be started: the slave is then lost.
    */

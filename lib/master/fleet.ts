@@ -547,10 +547,7 @@ export class Fleet implements AsyncDisposable {
       parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
     }
     if (!wasConnected && end.reason === undefined) {
-      const command = slot.isRemote
-        ? agentCommand(settings)
-        : this.#runnerCommand(slot, slot.endpoint!);
-      parts.push(`before it connected; the command was ${describeCommand(command, settings)}`);
+      parts.push(`before it connected; the command was ${describeCommand(settings)}`);
     }
     if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
     return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);

@@ -18,6 +18,7 @@ import {
   type ContextOptions,
   type ManagerOptions,
   type ManagerSettings,
+  MAX_TIMER_MS,
 } from "./settings.ts";
 
 /** What can run before the first task of a context on a slave. */
@@ -27,8 +28,6 @@ export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
 const LATE_TIMER_MS = 10;
 /** Time for reading what came while the script blocked. */
 const CATCH_UP_MS = 50;
-/** The longest time that a timer can be set to; about 25 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.

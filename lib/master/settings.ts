@@ -95,7 +95,7 @@ const KNOWN = [
 ];
 
 /** The longest time that a timer can be set to; about 25 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Checks a manager's options and fills in what is missing.

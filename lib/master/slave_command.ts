@@ -45,9 +45,9 @@ export function agentCommand({ deno }: ManagerSettings): string[] {
   return [...deno, "run", "--quiet", ...AGENT_FLAGS, SLAVE_PROGRAM];
 }
 
-/** Shortens a command for messages: which program, and what it runs. */
-export function describeCommand(command: readonly string[], { deno }: ManagerSettings): string {
-  return `${deno.join(" ")} run … ${command.at(-1)}`;
+/** The command that runs a slave, shortened for messages: which program, and what it runs. */
+export function describeCommand({ deno }: ManagerSettings): string {
+  return `${deno.join(" ")} run … ${SLAVE_PROGRAM}`;
 }
 
 /** What a new process is told, as one line. */
