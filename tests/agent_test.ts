@@ -145,7 +145,7 @@ Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tas
   await using gates = new Gates();
   await using run = new FarRun(SHORT);
   const { log, context } = run;
-  const frozen = run.add();
+  const frozen = run.add({ isOutOfReach: true });
   context.addTask(gateTasks.wait, "moved", gates.port);
   const results = run.results();
   const first = await gates.next();
@@ -167,7 +167,7 @@ Deno.test("agent: what a thawed runner answers late is dropped", async () => {
   await using gates = new Gates();
   await using run = new FarRun(SHORT);
   const { log, context } = run;
-  const frozen = run.add();
+  const frozen = run.add({ isOutOfReach: true });
   for (const i of range(3)) context.addTask(gateTasks.wait, i, gates.port);
   const results = run.results();
   const first = await gates.next();
@@ -185,6 +185,16 @@ Deno.test("agent: what a thawed runner answers late is dropped", async () => {
   await (await gates.next()).open();
   assertEquals(sorted(await results), range(3));
   Deno.kill(frozen.pid, "SIGCONT");
+  await frozen.ended;
+});
+
+Deno.test("agent: frozen within reach, what started it is told to kill it", async () => {
+  await using run = new FarRun(SHORT);
+  const frozen = run.add();
+  run.context.addTask(tasks.square, 1);
+  assertEquals(await run.results(), [1]);
+  Deno.kill(frozen.pid, "SIGSTOP");
+  await run.log.until("slave-lost");
   await frozen.ended;
 });
 

@@ -18,7 +18,7 @@ const OUTPUT_GRACE_MS = 300;
 /** Starts Deno with a program given as text. */
 function spawnProgram(output: OutputSink, program: string, connection = "{}\n"): SlaveProcess {
   const command = [Deno.execPath(), "eval", program];
-  return spawnSlave(command, { connection, output });
+  return spawnSlave({ command, connection, output });
 }
 
 Deno.test("spawnSlave: gives the process its connection on standard input, and then the end of it", async () => {
@@ -118,7 +118,7 @@ Deno.test("spawnSlave: a process whose output cannot be written goes on, and tha
 Deno.test("spawnSlave: throws if the program cannot be started, naming it and what to do", async () => {
   await using output = openOutputSink("null", 0);
   const error = assertThrows(
-    () => spawnSlave(["/no/such/deno", "run"], { connection: "", output }),
+    () => spawnSlave({ command: ["/no/such/deno", "run"], connection: "", output }),
     Error,
   );
   assertMatch(

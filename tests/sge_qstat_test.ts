@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseErrorReason, parseQstat } from "../lib/launch/sge_qstat.ts";
+import { parseErrorReasons, parseQstat } from "../lib/launch/sge_qstat.ts";
 
 // All texts are of Grid Engine 8.1.9.
 
@@ -112,19 +112,19 @@ error reason          2:      11/22/2026 12:16:06 [0:4141]: error: can't open ou
 scheduling info:            Job is in error state
 `;
 
-Deno.test("parseErrorReason: finds the reason of a task, without date and process", () => {
+Deno.test("parseErrorReasons: finds the reason of a task, without date and process", () => {
   assertEquals(
-    parseErrorReason(QSTAT_J, 1),
+    parseErrorReasons(QSTAT_J).get(1),
     `error: can't open output file "/nowhere/x": No such file or directory`,
   );
   assertEquals(
-    parseErrorReason(QSTAT_J, 2),
+    parseErrorReasons(QSTAT_J).get(2),
     `error: can't open output file "/other": Permission denied`,
   );
 });
 
-Deno.test("parseErrorReason: is empty if there is none", () => {
-  assertEquals(parseErrorReason(QSTAT_J, 3), "");
-  assertEquals(parseErrorReason("", 1), "");
-  assertEquals(parseErrorReason("Following jobs do not exist: \n1000", 1), "");
+Deno.test("parseErrorReasons: knows none where there is none", () => {
+  assertEquals(parseErrorReasons(QSTAT_J).get(3), undefined);
+  assertEquals(parseErrorReasons("").size, 0);
+  assertEquals(parseErrorReasons("Following jobs do not exist: \n1000").size, 0);
 });

@@ -4,6 +4,9 @@ import { SgeQueue } from "../lib/launch/sge_queue.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
+/** For tasks of whose end nothing more is known. */
+const EXPLAINED_BY_NOTHING = { explain: () => Promise.resolve("") };
+
 /** What a manager was told. */
 class Told implements LaunchServices {
   readonly messages: string[] = [];
@@ -36,6 +39,12 @@ class QueueRun implements AsyncDisposable {
       `<queue_name></queue_name><tasks>${tasks}</tasks></job_list>`
     );
     this.commands.print("qstat", `<job_info>${entries.join("")}</job_info>`);
+  }
+
+  /** What `qstat -j` says from now on. */
+  explains(text: string): void {
+    const xml = this.commands.read("qstat.text");
+    this.commands.set("qstat", `if [ "$1" = -xml ]; then echo '${xml}'; else echo "${text}"; fi`);
   }
 
   /** Has the queue ask once, and waits until it is to ask again. */
@@ -77,7 +86,9 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
 Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async () => {
   await using run = new QueueRun();
   const { queue } = run;
-  const task = queue.follow("4711", 3, () => Promise.resolve("; it printed: no licence"));
+  const task = queue.follow("4711", 3, {
+    explain: () => Promise.resolve("; it printed: no licence"),
+  });
   assertEquals(task.name, "job 4711.3");
   run.states({ "1-5": "qw" });
   await run.look();
@@ -97,7 +108,7 @@ Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
   await using run = new QueueRun();
   const tasks = Array.from(
     { length: 50 },
-    (_, i) => run.queue.follow("4711", i + 1, () => Promise.resolve("")),
+    (_, i) => run.queue.follow("4711", i + 1, EXPLAINED_BY_NOTHING),
   );
   run.states({ "1-50": "r" });
   await run.look();
@@ -107,7 +118,7 @@ Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
 
 Deno.test("SgeQueue: a task that qstat does not know just after its submission is not given up at once", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
   run.states({});
   await run.look();
   assertEquals(await isSettled(task.ended), false);
@@ -118,7 +129,7 @@ Deno.test("SgeQueue: a task that qstat does not know just after its submission i
 
 Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
   run.states({});
   await run.look();
   await run.lastLook();
@@ -127,14 +138,9 @@ Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
 
 Deno.test("SgeQueue: a task in an error state ends with Grid Engine's reason, and is deleted", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 2, () => Promise.resolve(""));
+  const task = run.queue.follow("4711", 2, EXPLAINED_BY_NOTHING);
   run.states({ "2": "Eqw" });
-  const xml = run.commands.read("qstat.text");
-  run.commands.set(
-    "qstat",
-    `if [ "$1" = -xml ]; then echo '${xml}'
-    else echo "error reason    2:   11/22/2026 12:16:06 [0:3628]: error: can't chdir to /nowhere"; fi`,
-  );
+  run.explains("error reason    2:   11/22/2026 12:16:06 [0:3628]: error: can't chdir to /nowhere");
   await run.lastLook();
   assertMatch((await task.ended).reason!, /\(state Eqw\): error: can't chdir to \/nowhere\. Mend/);
   await until(() => run.commands.calls("qdel").length > 0);
@@ -150,7 +156,7 @@ for (
 ) {
   Deno.test(`SgeQueue: when qstat ${what} nothing is concluded, and it is told once`, async () => {
     await using run = new QueueRun();
-    const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+    const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
     run.states({ "1": "r" });
     await run.look();
     await task.started;
@@ -171,7 +177,7 @@ for (
 
 Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
   run.commands.set("qstat", "exec sleep 1000");
   using limits = new HeldTimers((ms) => ms === 60_000);
   await run.lastLook();
@@ -185,8 +191,8 @@ Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again"
 
 Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () => {
   await using run = new QueueRun();
-  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, () => Promise.resolve("")));
-  const other = run.queue.follow("4712", 1, () => Promise.resolve(""));
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
+  const other = run.queue.follow("4712", 1, EXPLAINED_BY_NOTHING);
   run.states({ "1-2": "dr" });
   run.commands.set("qdel", `echo '<job_info></job_info>' >${run.commands.folder}/qstat.text`);
   await run.queue.deleteJobs(["4711"]);
@@ -197,7 +203,7 @@ Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () =
 
 Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, () => Promise.resolve(""));
+  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
   run.states({ "1": "r" });
   await run.look();
   await task.started;
@@ -210,8 +216,22 @@ Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
 
 Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
   await using run = new QueueRun();
-  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, () => Promise.resolve("")));
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
   tasks[1].kill();
   await until(() => run.commands.calls("qdel").length > 0);
   assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
+});
+
+Deno.test("SgeQueue: asks once for the reasons of all tasks in error, and deletes them together", async () => {
+  await using run = new QueueRun();
+  const tasks = [1, 2, 3].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
+  run.states({ "1": "r", "2-3": "Eqw" });
+  run.explains("error reason    3:   11/22/2026 12:16:06 [0:3628]: no folder");
+  await run.look();
+  assertStringIncludes((await tasks[2].ended).reason!, "(state Eqw): no folder.");
+  assertStringIncludes((await tasks[1].ended).reason!, "qstat -j 4711 does not tell");
+  await until(() => run.commands.calls("qdel").length > 0);
+  assertEquals(run.commands.calls("qdel"), ["4711 -t 2,3"]);
+  assertEquals(run.commands.calls("qstat"), ["-xml", "-j 4711"]);
+  assertEquals(await isSettled(tasks[0].ended), false);
 });

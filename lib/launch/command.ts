@@ -41,14 +41,16 @@ const OUTPUT_GRACE_MS = 300;
 /**
  * Starts a process that runs a slave: gives it the connection on its standard input, and takes what it prints.
  *
- * @param command Program and arguments.
+ * @param command Program and arguments; those of the order by default.
  * @throws {Error} If the program cannot be started, naming it.
  */
 export function spawnSlave(
-  command: readonly string[],
-  { connection, output }: Pick<LaunchOrder, "connection" | "output">,
+  order: Pick<LaunchOrder, "command" | "connection" | "output">,
+  command: readonly string[] = order.command,
 ): SlaveProcess {
-  const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
+  const { connection, output } = order;
+  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = spawn(command, pipes, { isDeno: command[0] === order.command[0] });
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
   const pumps = [new Pump(child.stdout, output), new Pump(child.stderr, output)];
@@ -167,15 +169,24 @@ export async function runProgram(
 /**
  * Starts a program.
  *
+ * @param options.isDeno Whether the program is what the manager's option `deno` says.
  * @throws {Error} If it cannot be started, naming it and what to do.
  */
-export function spawn(command: readonly string[], options: Deno.CommandOptions): Deno.ChildProcess {
+export function spawn(
+  command: readonly string[],
+  pipes: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">,
+  { isDeno = false }: { isDeno?: boolean } = {},
+): Deno.ChildProcess {
   const [program, ...args] = command;
   try {
-    return new Deno.Command(program, { ...options, args }).spawn();
+    try {
+      return new Deno.Command(program, { ...pipes, args }).spawn();
+    } catch (error) {
+      if (!isLinkerRefusal(error)) throw error;
+      return new Deno.Command(program, { ...pipes, args, ...withoutLinkerPaths() }).spawn();
+    }
   } catch (error) {
-    if (isLinkerRefusal(error)) return spawnWithoutLinkerPaths(program, args, options);
-    throw startError(program, error);
+    throw startError(program, error, isDeno);
   }
 }
 
@@ -185,31 +196,18 @@ function isLinkerRefusal(error: unknown): boolean {
     Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
 
-function spawnWithoutLinkerPaths(
-  program: string,
-  args: readonly string[],
-  options: Deno.CommandOptions,
-): Deno.ChildProcess {
-  const variables = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    !/^(LD|DYLD)_/.test(name)
-  );
-  try {
-    return new Deno.Command(program, {
-      ...options,
-      args: [...args],
-      clearEnv: true,
-      env: Object.fromEntries(variables),
-    })
-      .spawn();
-  } catch (error) {
-    throw startError(program, error);
-  }
+function withoutLinkerPaths(): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
+  const variables = Object.entries(Deno.env.toObject());
+  const env = Object.fromEntries(variables.filter(([name]) => !/^(LD|DYLD)_/.test(name)));
+  return { clearEnv: true, env };
 }
 
-function startError(program: string, cause: unknown): Error {
+function startError(program: string, cause: unknown, isDeno: boolean): Error {
   const message = cause instanceof Error ? cause.message : String(cause);
   const remedy = cause instanceof Deno.errors.NotCapable
     ? `Run the master with --allow-run=${program}`
-    : "Set the option deno of the manager to a command that starts Deno";
+    : isDeno
+    ? "Set the option deno of the manager to a command that starts Deno"
+    : "It has to be installed on this machine, and on PATH";
   return new Error(`Cannot start ${program}: ${message}. ${remedy}`, { cause });
 }

@@ -85,7 +85,7 @@ export class SGEPESlaveArray extends SlaveArray {
     return Promise.resolve(orders.map((order, i) => {
       // A process that is to be replaced is the one here: the others are their agents' to replace.
       const placement = this.#placements[orders.length === 1 ? 0 : i];
-      if (placement.place === "here") return spawnSlave(order.command, order);
+      if (placement.place === "here") return spawnSlave(order);
       let agent = agents.get(placement.host);
       if (agent === undefined) {
         agents.set(placement.host, agent = startAgent(placement.host, order));
@@ -136,6 +136,6 @@ function findOwnHost(granted: readonly GrantedSlots[]): string {
 function startAgent(host: string, order: LaunchOrder): SlaveProcess {
   const denoDir = 'DENO_DIR="${TMPDIR:-${TMP:-/tmp}}/parallel-deno-$JOB_ID"; export DENO_DIR';
   const script = `cd ${quote(Deno.cwd())}; ${denoDir}; ${quoteAll(order.command)}; exit $?`;
-  const qrsh = spawnSlave(["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)], order);
+  const qrsh = spawnSlave(order, ["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)]);
   return { name: `qrsh to ${host}`, ended: qrsh.ended, kill: () => {} };
 }

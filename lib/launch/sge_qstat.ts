@@ -35,17 +35,17 @@ export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
 }
 
 /**
- * Reads the reasons for an error state from the output of `qstat -j`.
+ * Reads the reasons for error states from the output of `qstat -j`.
  *
- * @param task Number of the task, if it is one of an array.
+ * @returns The reasons by the number of the task in its array; 1 for a job that is none.
  */
-export function parseErrorReason(text: string, task: number): string {
-  const reasons = text.matchAll(/^error reason\s+(\d+):\s*(.*)$/gm);
-  for (const [, number, reason] of reasons) {
+export function parseErrorReasons(text: string): Map<number, string> {
+  const reasons = new Map<number, string>();
+  for (const [, number, reason] of text.matchAll(/^error reason\s+(\d+):\s*(.*)$/gm)) {
     // The reason begins with date, process and job.
-    if (Number(number) === task) return reason.replace(/^.*?\]:\s*/, "").trim();
+    reasons.set(Number(number), reason.replace(/^.*?\]:\s*/, "").trim());
   }
-  return "";
+  return reasons;
 }
 
 function element(xml: string, name: string): string {

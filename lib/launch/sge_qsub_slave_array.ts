@@ -111,7 +111,7 @@ export class SGEQsubSlaveArray extends SlaveArray {
           const text = await folder.tail(`${job}.${task}.log`);
           return text === "" ? "" : `; its job printed last: ${text}`;
         };
-        return queue.follow(job, task, explain, timeLimitMs);
+        return queue.follow(job, task, { explain, timeLimitMs });
       })
     );
   }

@@ -1,11 +1,12 @@
 import type { ProcessEnd, SlaveProcess } from "./command.ts";
 import { runSge, SgeError } from "./sge_commands.ts";
-import { parseErrorReason, parseQstat, type SgeTaskStatus } from "./sge_qstat.ts";
+import { parseErrorReasons, parseQstat, type SgeTaskStatus } from "./sge_qstat.ts";
 import type { LaunchServices } from "./slave.ts";
 
-/** Between two calls of qstat while anything waits; and when everything has run for a while. */
+/** Between two calls of qstat while anything waits; and when everything has run for a while, such as slaves do that have connected. */
 const POLL_MS = 3_000;
 const RELAXED_POLL_MS = 15_000;
+const WHILE_MS = 60_000;
 /** A job may be missing in an answer that qstat gave just after its submission. */
 const MISSING_POLLS = 2;
 /** After this time it is said that slaves wait in the queue; then after twice that, and so on. */
@@ -13,16 +14,24 @@ const FIRST_REPORT_MS = 15_000;
 /** Between two calls when somebody waits for the answer, and for how long. */
 const HURRIED_POLL_MS = 1_000;
 const HURRY_MS = 6_000;
-/** How long to wait, at the end, for deleted jobs to vanish. */
-const DELETE_WAIT_MS = 20_000;
+/** How long to wait, at the end, for jobs to vanish since they were deleted: the daemon of a node that is cut off tells nothing. */
+const DELETE_WAIT_MS = 10_000;
 const DELETE_POLL_MS = 500;
 
 /** What is known of one task of a job array. */
 type TaskState =
   | { readonly state: "submitted"; readonly missing: number }
   | { readonly state: "queued" }
-  | { readonly state: "running"; readonly missing: number }
+  | { readonly state: "running"; readonly sinceMs: number }
   | { readonly state: "ended" };
+
+/** What else there is to know of a task. */
+export interface FollowOptions {
+  /** Finds more about its end, once it has ended, such as what it printed. */
+  explain(): Promise<string>;
+  /** How long it may run, in milliseconds, if that is known. */
+  readonly timeLimitMs?: number;
+}
 
 /** One task of a job array that is to bring a slave. */
 class SgeTask {
@@ -53,6 +62,8 @@ export class SgeQueue implements AsyncDisposable {
   readonly #tasks = new Map<string, SgeTask>();
   readonly #jobs = new Set<string>();
   readonly #deletions = new Set<Promise<unknown>>();
+  /** When tasks were deleted, by their names. */
+  readonly #deletedAtMs = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #polling: Promise<void> | undefined;
   #hasFailed = false;
@@ -66,16 +77,12 @@ export class SgeQueue implements AsyncDisposable {
   }
 
   /**
-   * Follows a task that has been submitted.
+   * Follows a task of a job array that has been submitted.
    *
-   * @param explain Finds more about its end, once it has ended, such as what it printed.
+   * @param job Its id, such as `4711`.
+   * @param task Its number in the array, from 1.
    */
-  follow(
-    job: string,
-    task: number,
-    explain: () => Promise<string>,
-    timeLimitMs?: number,
-  ): SlaveProcess {
+  follow(job: string, task: number, { explain, timeLimitMs }: FollowOptions): SlaveProcess {
     const followed = new SgeTask(job, task, explain);
     if (this.#jobs.size === 0) this.#firstSubmissionMs = performance.now();
     this.#jobs.add(job);
@@ -87,28 +94,31 @@ export class SgeQueue implements AsyncDisposable {
       ended: followed.ended.promise,
       timeLimitMs,
       hurry: () => this.#hurry(),
-      kill: () => this.#delete(followed),
+      kill: () => {
+        if (followed.state.state !== "ended") this.#delete(job, [followed]);
+      },
     };
   }
 
-  /** Deletes whatever of the given jobs has not ended, and waits until Grid Engine does not know them any more. */
+  /**
+   * Deletes whatever of the given jobs has not ended, and waits until Grid Engine does not know them any more. The manager closes: no
+   * job is followed from now on.
+   */
   async deleteJobs(jobs: readonly string[]): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#polling;
-    const left = jobs.filter((job) =>
-      [...this.#tasks.values()].some((task) => task.job === job && task.state.state !== "ended")
-    );
-    if (left.length === 0) return;
+    const tasks = [...this.#tasks.values()].filter(({ job }) => jobs.includes(job));
+    if (tasks.length === 0) return;
+    const left = new Set(tasks.map(({ job }) => job));
     // It complains of jobs that have ended meanwhile, which is no fault.
     await this.#attempt(async () => {
-      await runSge("qdel", left);
+      await runSge("qdel", [...left]);
+      this.#noteDeletion(tasks);
       await this.#waitUntilGone(left);
     });
-    for (const task of this.#tasks.values()) {
-      if (left.includes(task.job)) {
-        this.#end(task, { code: null, signal: null, reason: "it was deleted" });
-      }
+    for (const task of tasks) {
+      this.#end(task, { code: null, signal: null, reason: "it was deleted" });
     }
   }
 
@@ -131,8 +141,11 @@ export class SgeQueue implements AsyncDisposable {
   /** When to ask again. */
   #pauseMs(): number {
     if (performance.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
-    const isAnyWaiting = [...this.#tasks.values()].some(({ state }) => state.state !== "running");
-    return isAnyWaiting ? POLL_MS : RELAXED_POLL_MS;
+    const oldMs = performance.now() - WHILE_MS;
+    for (const { state } of this.#tasks.values()) {
+      if (state.state !== "running" || state.sinceMs > oldMs) return POLL_MS;
+    }
+    return RELAXED_POLL_MS;
   }
 
   #schedule(ms: number): void {
@@ -152,9 +165,14 @@ export class SgeQueue implements AsyncDisposable {
       const { code, stdout, stderr } = await runSge("qstat", ["-xml"]);
       if (code !== 0) throw new SgeError(`qstat ended with exit code ${code}: ${stderr}`);
       const statuses = parseQstat(stdout);
+      const inError: SgeTask[] = [];
       for (const task of [...this.#tasks.values()]) {
-        await this.#update(task, statuses.get(task.name));
+        const status = statuses.get(task.name);
+        if (status === undefined) await this.#noteMissing(task);
+        else if (status.state.includes("E")) inError.push(task);
+        else this.#note(task, status);
       }
+      if (inError.length > 0) await this.#endInError(inError);
       this.#hasFailed = false;
       this.#report();
     });
@@ -175,24 +193,20 @@ export class SgeQueue implements AsyncDisposable {
     }
   }
 
-  async #update(task: SgeTask, status: SgeTaskStatus | undefined): Promise<void> {
-    if (status === undefined) return await this.#noteMissing(task);
-    if (status.state.includes("E")) return await this.#endInError(task);
+  #note(task: SgeTask, { state }: SgeTaskStatus): void {
     // Suspended ones have run, and will again.
-    if (/[rtsST]/.test(status.state)) {
-      if (task.state.state !== "running") task.started.resolve();
-      task.state = { state: "running", missing: 0 };
-    } else {
+    if (!/[rtsST]/.test(state)) {
       task.state = { state: "queued" };
+    } else if (task.state.state !== "running") {
+      task.state = { state: "running", sinceMs: performance.now() };
+      task.started.resolve();
     }
   }
 
   async #noteMissing(task: SgeTask): Promise<void> {
-    const { state } = task;
-    const missing = "missing" in state ? state.missing + 1 : 1;
     // One that was seen to wait or run is gone for certain.
-    if (state.state === "submitted" && missing < MISSING_POLLS) {
-      task.state = { state: "submitted", missing };
+    if (task.state.state === "submitted" && task.state.missing + 1 < MISSING_POLLS) {
+      task.state = { state: "submitted", missing: task.state.missing + 1 };
       return;
     }
     const detail = await task.explain();
@@ -201,13 +215,18 @@ export class SgeQueue implements AsyncDisposable {
     this.#end(task, { code: null, signal: null, reason: `job ${reason}` });
   }
 
-  async #endInError(task: SgeTask): Promise<void> {
-    const { stdout } = await runSge("qstat", ["-j", task.job]);
-    const why = parseErrorReason(stdout, task.task);
-    const reason =
-      `Grid Engine could not start its job (state Eqw): ${why}. Mend that, and start the master again`;
-    this.#delete(task);
-    this.#end(task, { code: null, signal: null, reason });
+  async #endInError(tasks: readonly SgeTask[]): Promise<void> {
+    for (const [job, ofJob] of Map.groupBy(tasks, (task) => task.job)) {
+      const { stdout } = await runSge("qstat", ["-j", job]);
+      const reasons = parseErrorReasons(stdout);
+      for (const task of ofJob) {
+        const why = reasons.get(task.task) ?? `for a reason that qstat -j ${job} does not tell`;
+        const reason = `Grid Engine could not start its job (state Eqw): ${why}. ` +
+          "Mend that, and start the master again";
+        this.#end(task, { code: null, signal: null, reason });
+      }
+      this.#delete(job, ofJob);
+    }
   }
 
   #end(task: SgeTask, end: ProcessEnd): void {
@@ -216,28 +235,40 @@ export class SgeQueue implements AsyncDisposable {
     task.ended.resolve(end);
   }
 
-  #delete(task: SgeTask): void {
-    if (task.state.state === "ended") return;
-    const deletion = this.#attempt(async () =>
-      void await runSge("qdel", [task.job, "-t", String(task.task)])
-    );
+  #delete(job: string, tasks: readonly SgeTask[]): void {
+    this.#noteDeletion(tasks);
+    const numbers = tasks.map(({ task }) => task).join(",");
+    const deletion = this.#attempt(async () => void await runSge("qdel", [job, "-t", numbers]));
     this.#deletions.add(deletion);
     deletion.finally(() => this.#deletions.delete(deletion));
   }
 
-  async #waitUntilGone(jobs: readonly string[]): Promise<void> {
-    const deadline = performance.now() + DELETE_WAIT_MS;
-    while (performance.now() < deadline) {
+  #noteDeletion(tasks: readonly SgeTask[]): void {
+    for (const { name } of tasks) {
+      if (!this.#deletedAtMs.has(name)) this.#deletedAtMs.set(name, performance.now());
+    }
+  }
+
+  async #waitUntilGone(jobs: ReadonlySet<string>): Promise<void> {
+    const startMs = performance.now();
+    for (;;) {
       const { code, stdout } = await runSge("qstat", ["-xml"]);
-      const known = code === 0 ? [...parseQstat(stdout).keys()] : jobs;
-      if (!known.some((name) => jobs.includes(name.split(".")[0]))) return;
+      const known = code === 0
+        ? [...parseQstat(stdout).keys()].filter((name) => jobs.has(name.split(".")[0]))
+        : [...jobs];
+      if (known.length === 0) return;
+      const longAgoMs = performance.now() - DELETE_WAIT_MS;
+      if (known.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
+        this.#services.tell(
+          `${known.length} tasks of job ${
+            [...jobs].join(", ")
+          } were deleted, but are still in Grid Engine's queue: ` +
+            "their nodes do not answer. Look with qstat",
+        );
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve, DELETE_POLL_MS));
     }
-    this.#services.tell(
-      `Jobs ${
-        jobs.join(", ")
-      } have been deleted, but are still in Grid Engine's queue: look with qstat`,
-    );
   }
 
   /** Says, seldom, that slaves wait. */

@@ -76,6 +76,6 @@ export abstract class Slave {
    * @throws {Error} If the program cannot be started, naming it.
    */
   protected spawn(order: LaunchOrder, command: readonly string[] = order.command): SlaveProcess {
-    return spawnSlave(command, order);
+    return spawnSlave(order, command);
   }
 }

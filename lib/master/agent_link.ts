@@ -4,6 +4,9 @@ import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../wire/messages.ts";
 import { MessageError } from "./session.ts";
 
+/** What a shell exits with when a command cannot be started. */
+const CANNOT_START = 127;
+
 /** What a runner on another machine is started with. */
 export interface RunnerOrder {
   readonly slave: number;
@@ -21,6 +24,13 @@ export interface AgentLinkEvents {
   leaving(reason: string): void;
 }
 
+/** How the connection to an agent ended. */
+export interface AgentEnd {
+  readonly reason: string;
+  /** Whether nothing was heard of it for too long: then its machine is not heard of by anybody. */
+  readonly isSilent: boolean;
+}
+
 interface StartedRunner {
   readonly order: RunnerOrder;
   readonly end: PromiseWithResolvers<ProcessEnd>;
@@ -31,11 +41,11 @@ export class AgentLink implements Disposable {
   readonly #stream: MessageStream<FromAgent>;
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
-  #closeReason: string | undefined;
+  #end: AgentEnd | undefined;
   /** When the agent was last heard of, in milliseconds of `performance.now()`. */
   heardAt: number = performance.now();
-  /** Resolves, when the connection has ended, with the reason. */
-  readonly ended: Promise<string>;
+  /** Resolves when the connection has ended. */
+  readonly ended: Promise<AgentEnd>;
 
   /** @param stream A connection whose agent has proved itself and waits for its welcome. */
   constructor(
@@ -53,7 +63,7 @@ export class AgentLink implements Disposable {
 
   /** Whether the connection has ended. */
   get isEnded(): boolean {
-    return this.#closeReason !== undefined;
+    return this.#end !== undefined;
   }
 
   /** Has a runner started. */
@@ -79,8 +89,13 @@ export class AgentLink implements Disposable {
 
   /** Closes the connection: the agent ends, and its runners with it. */
   close(reason: string): void {
-    this.#closeReason ??= reason;
-    this.#stream[Symbol.dispose]();
+    this.#close({ reason, isSilent: false });
+  }
+
+  /** Closes the connection to an agent that has said nothing for too long. */
+  giveUp(silenceMs: number): void {
+    const seconds = Math.round(silenceMs / 1000);
+    this.#close({ reason: `nothing was heard from its agent for ${seconds} s`, isSilent: true });
   }
 
   /** Closes the connection. */
@@ -88,12 +103,18 @@ export class AgentLink implements Disposable {
     this.close("the manager was closed");
   }
 
+  #close(end: AgentEnd): void {
+    this.#end ??= end;
+    this.#stream[Symbol.dispose]();
+  }
+
   #post(message: ToAgent): void {
     this.#stream.postMessage(message);
     this.#stream.flush();
   }
 
-  async #readAll(): Promise<string> {
+  async #readAll(): Promise<AgentEnd> {
+    let reason = "the connection to its agent has ended";
     try {
       for (;;) {
         const batch = await this.#stream.receive();
@@ -103,13 +124,12 @@ export class AgentLink implements Disposable {
           this.#handle(message, () => batch.buffers.take());
         }
       }
-      this.#closeReason ??= "the connection to its agent has ended";
     } catch (error) {
-      this.#closeReason ??= error instanceof Error ? error.message : String(error);
+      reason = error instanceof Error ? error.message : String(error);
     }
-    this.#stream[Symbol.dispose]();
+    this.close(reason);
     this.#loseRunners();
-    return this.#closeReason;
+    return this.#end!;
   }
 
   #handle(message: FromAgent, nextBuffer: () => Uint8Array): void {
@@ -151,6 +171,3 @@ export class AgentLink implements Disposable {
     this.#runners.clear();
   }
 }
-
-/** What a shell exits with when a command cannot be started. */
-const CANNOT_START = 127;

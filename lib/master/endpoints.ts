@@ -18,6 +18,8 @@ export interface Endpoint {
 export interface EndpointsOptions {
   readonly settings: ManagerSettings;
   readonly key: Promise<CryptoKey>;
+  /** Whether slaves on other machines connect as well, or will. */
+  hasRemoteSlaves(): boolean;
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   warn(message: string): void;
 }
@@ -45,7 +47,7 @@ export class Endpoints implements Disposable {
     return this.#local ??= this.#open(() => {
       const { host } = this.#options.settings;
       // One that other machines connect to as well is not for slaves that need not leave this one.
-      if (host === undefined || this.#remote !== undefined) {
+      if (host === undefined || this.#options.hasRemoteSlaves()) {
         return { bind: LOOPBACK, hosts: [LOOPBACK] };
       }
       return { bind: host, hosts: [host] };
@@ -75,9 +77,9 @@ export class Endpoints implements Disposable {
   }
 
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
-    const { settings, key, admit, warn } = this.#options;
+    const { settings, key, hasRemoteSlaves, admit, warn } = this.#options;
     // A port that the user chose is for the connections that have to pass a firewall.
-    const port = !isRemote && this.#remote !== undefined ? 0 : settings.port;
+    const port = !isRemote && hasRemoteSlaves() ? 0 : settings.port;
     let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
     try {
       const address = findAddress();

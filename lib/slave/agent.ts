@@ -131,7 +131,7 @@ export class Agent {
       const sink = this.#sinkOf(slave, output);
       sink.clearTail();
       const connection = JSON.stringify({ ...this.#info, role: "runner", slave, launch });
-      const process = spawnSlave(command, { connection, output: sink });
+      const process = spawnSlave({ command, connection, output: sink });
       this.#runners.set(slave, { launch, process });
       const pid = process.pid!;
       this.#watchdog.add(pid);

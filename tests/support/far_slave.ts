@@ -4,6 +4,8 @@ import { type LaunchOrder, Slave, type SlaveProcess } from "../../mod.ts";
 export interface FarSlaveOptions {
   /** After how many milliseconds a scheduler would end it. */
   readonly timeLimitMs?: number;
+  /** Whether the agent is out of reach of what started it: it cannot be killed. */
+  readonly isOutOfReach?: boolean;
   /** Changes what the agent is told of the master. */
   changeConnection?(connection: string): string | Promise<string>;
 }
@@ -34,9 +36,11 @@ export class FarSlave extends Slave {
 
   /** Starts the agent. */
   override async launch(order: LaunchOrder): Promise<SlaveProcess> {
-    const { changeConnection = (text: string) => text, timeLimitMs } = this.#options;
+    const { changeConnection = (text: string) => text, timeLimitMs, isOutOfReach = false } =
+      this.#options;
     this.connection = await changeConnection(order.connection);
     this.#process = this.spawn({ ...order, connection: this.connection });
-    return { ...this.#process, timeLimitMs };
+    const kill = isOutOfReach ? () => {} : this.#process.kill;
+    return { ...this.#process, kill, timeLimitMs };
   }
 }
