@@ -2,13 +2,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./grid/master.ts";
 import {
   cluster,
-  ClusterMaster,
   type ClusterNode,
   clusterTest,
+  GridMaster,
   isAliveOn,
   killOn,
   missingCluster,
-  queue,
   until,
   untilQueueIsEmpty,
 } from "./support/grid_cluster.ts";
@@ -27,24 +26,24 @@ const MANY: Order = {
 };
 
 /** A master with many tasks under way, that has a result from each of the nodes. */
-async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<ClusterMaster> {
-  const master = new ClusterMaster(folder.path, { ...MANY, ...order });
+async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
+  const master = new GridMaster(folder.path, { ...MANY, ...order });
   await master.until("slave-connected", 9);
   await master.until("result", 100);
   return master;
 }
 
 /** Where the last result of a node came from. */
-function lastFrom(master: ClusterMaster, node: ClusterNode) {
+function lastFrom(master: GridMaster, node: ClusterNode) {
   const place = master.of("result").findLast(({ host }) => host === node);
   assert(place !== undefined, `no result came from ${node}`);
   return place;
 }
 
 clusterTest("an array of 9 slaves runs 2000 tasks on three nodes", async (folder) => {
-  await using master = new ClusterMaster(folder.path, { tasks: 2000, taskMs: 2, slaves: 9 });
+  await using master = new GridMaster(folder.path, { tasks: 2000, taskMs: 2, slaves: 9 });
   await master.complete(2000);
-  assertEquals(await queue(), "", "the job is gone when the master has ended");
+  assertEquals(await master.job(), "", "the job is gone when the master has ended");
   const hosts = new Set(master.of("result").map(({ host }) => host));
   assertEquals([...hosts].sort(), ["nodeA", "nodeB", "nodeC"]);
   const names = master.of("slave-connected").map(({ name }) => name);
@@ -73,6 +72,7 @@ clusterTest(
       await cluster("heal", "nodeB");
     }
   },
+  { isSlowToEnd: true },
 );
 
 clusterTest("a node that is cut off and healed at once goes on", async (folder) => {
@@ -97,6 +97,7 @@ clusterTest(
     }
     await master.complete(500);
   },
+  { isSlowToEnd: true },
 );
 
 clusterTest("a runner that is killed is started anew", async (folder) => {
@@ -132,14 +133,14 @@ clusterTest("an execd that is killed and started again costs nothing", async (fo
   }
   await master.complete(500);
   assertEquals(master.of("slave-lost"), []);
-});
+}, { isSlowToEnd: true });
 
 clusterTest("a qmaster that is killed and started again costs nothing", async (folder) => {
   await using master = await startMany(folder);
   await cluster("qmaster");
   await master.complete(500);
   assertEquals(master.of("slave-lost"), []);
-});
+}, { isSlowToEnd: true });
 
 clusterTest("a master that is killed leaves no slave and no job", async (folder) => {
   const master = await startMany(folder);
@@ -159,7 +160,7 @@ clusterTest("a master that is killed leaves no slave and no job", async (folder)
 clusterTest(
   "a job in a parallel environment runs slaves in all slots of three nodes",
   async (folder) => {
-    await using master = new ClusterMaster(folder.path, { tasks: 500, taskMs: 50 }, 7);
+    await using master = new GridMaster(folder.path, { tasks: 500, taskMs: 50 }, 7);
     await master.complete(500);
     const places = master.of("result");
     assertEquals([...new Set(places.map(({ host }) => host))].sort(), ["nodeA", "nodeB", "nodeC"]);
@@ -172,7 +173,7 @@ clusterTest(
 clusterTest(
   "in a parallel environment, a runner that is killed is started anew, and the job goes on",
   async (folder) => {
-    await using master = new ClusterMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
     await master.until("slave-connected", 7);
     await master.until("result", 100);
     const own = master.of("master")[0].host;
@@ -186,7 +187,7 @@ clusterTest(
 clusterTest(
   "in a parallel environment, an agent that is killed costs its slaves, and the job goes on",
   async (folder) => {
-    await using master = new ClusterMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
     await master.until("slave-connected", 7);
     await master.until("result", 100);
     const own = master.of("master")[0].host;
@@ -199,7 +200,7 @@ clusterTest(
 );
 
 clusterTest("a qrsh that is killed leaves no process and no job", async (folder) => {
-  await using master = new ClusterMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+  await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
   await master.until("slave-connected", 7);
   await master.until("result", 100);
   const { host: own } = master.of("master")[0];

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Occurrence, Order } from "../grid/master.ts";
 import { skipIf } from "./skip.ts";
 import { TempFolder } from "./temp_folder.ts";
@@ -15,6 +15,9 @@ const MASTER_SCRIPT = new URL("../grid/master.ts", import.meta.url).pathname;
 /** Why tests that need the cluster cannot run; undefined if they can. */
 export const missingCluster: string | undefined = findCluster();
 
+/** Why tests that need some Grid Engine cannot run; undefined if they can. */
+export const missingGrid: string | undefined = findGrid();
+
 function findCluster(): string | undefined {
   if (Deno.env.get("PARALLEL_TEST_CLUSTER") === undefined) {
     return "needs a cluster: as root on Debian, run tests/grid/cluster.sh up and set PARALLEL_TEST_CLUSTER=1";
@@ -25,6 +28,28 @@ function findCluster(): string | undefined {
   }).outputSync();
   if (!success) throw new Error("PARALLEL_TEST_CLUSTER is set, but there is no cluster");
   return undefined;
+}
+
+function findGrid(): string | undefined {
+  if (missingCluster === undefined) return undefined;
+  try {
+    const { success } = new Deno.Command("qstat", { stdout: "null", stderr: "null" }).outputSync();
+    return success ? undefined : `qstat does not work here; otherwise it ${missingCluster}`;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return `there is no Grid Engine here; otherwise it ${missingCluster}`;
+  }
+}
+
+/** A command that runs another where jobs can be submitted: on a host of the cluster, or here. */
+const SUBMIT_HOST = missingCluster === undefined ? [CLUSTER_SCRIPT, "run", "master"] : [];
+
+/** Runs a command where jobs can be submitted. */
+async function onSubmitHost(...command: string[]): Promise<{ success: boolean; output: string }> {
+  const [program, ...args] = [...SUBMIT_HOST, ...command];
+  const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+  const decoder = new TextDecoder();
+  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
 /** Runs a command of `cluster.sh`; returns what it printed. */
@@ -60,12 +85,12 @@ export async function until(
   }
 }
 
-/** Jobs that Grid Engine knows of, as `qstat` prints them. */
-export async function queue(): Promise<string> {
+/** Jobs that the cluster knows of, as `qstat` prints them. */
+async function queue(): Promise<string> {
   return await cluster("run", "master", "qstat");
 }
 
-/** Waits until Grid Engine knows of no job. */
+/** Waits until the cluster knows of no job. */
 export async function untilQueueIsEmpty(): Promise<void> {
   await until("no job is left in qstat", async () => await queue() === "");
 }
@@ -73,31 +98,35 @@ export async function untilQueueIsEmpty(): Promise<void> {
 /** An occurrence of one type. */
 type OccurrenceOf<Type extends Occurrence["type"]> = Extract<Occurrence, { type: Type }>;
 
-/** A master that runs on a host of the cluster. */
-export class ClusterMaster implements AsyncDisposable {
+/** A master that runs where jobs can be submitted, or as a job itself. */
+export class GridMaster implements AsyncDisposable {
+  /** Name of the job of its slaves, which no other has. */
+  readonly jobName: string = `p${crypto.randomUUID().slice(0, 8)}`;
   readonly occurrences: Occurrence[] = [];
   /** What it printed that is no occurrence. */
   readonly printed: string[] = [];
   /** Its exit code; resolves when all that it printed has been read. */
   readonly ended: Promise<number>;
   readonly #child: Deno.ChildProcess;
+  #hasEnded = false;
   #waiting: (() => void)[] = [];
 
   /**
    * Starts a master.
    *
    * @param folder Absolute path of the folder to run in.
-   * @param slots Runs it in a parallel environment with so many slots; otherwise on the host of that name.
+   * @param slots Runs it as a job, in a parallel environment with so many slots.
    */
   constructor(folder: string, order: Order, slots?: number) {
     const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all", MASTER_SCRIPT];
-    const text = JSON.stringify(order);
+    const text = JSON.stringify({ ...order, qsub: { jobName: this.jobName, ...order.qsub } });
     // qrsh has its words parsed again by a shell.
     const command = slots === undefined
       ? [...deno, text]
       : ["qrsh", "-now", "n", "-cwd", "-pe", "rr", String(slots), ...deno, `'${text}'`];
-    this.#child = new Deno.Command(CLUSTER_SCRIPT, {
-      args: ["run", "master", ...command],
+    const [program, ...args] = [...SUBMIT_HOST, ...command];
+    this.#child = new Deno.Command(program, {
+      args,
       cwd: folder,
       env: { NO_COLOR: "1" },
       stdin: "null",
@@ -114,10 +143,8 @@ export class ClusterMaster implements AsyncDisposable {
 
   /** Waits until there are as many occurrences of a type. */
   async until(type: Occurrence["type"], count = 1): Promise<void> {
-    let hasEnded = false;
-    this.ended.then(() => hasEnded = true);
     while (this.of(type).length < count) {
-      if (hasEnded) {
+      if (this.#hasEnded) {
         throw new Error(`The master ended without ${count} ${type}: ${this.describe()}`);
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -128,7 +155,21 @@ export class ClusterMaster implements AsyncDisposable {
   async kill(signal: string): Promise<void> {
     await this.until("master");
     const [{ host, pid }] = this.of("master");
-    await killOn(host as ClusterHost, pid, signal);
+    if (missingCluster === undefined) await killOn(host as ClusterHost, pid, signal);
+    else Deno.kill(pid, `SIG${signal}` as Deno.Signal);
+  }
+
+  /** Does something to the job of its slaves, such as `qdel`. */
+  async control(command: string, ...args: string[]): Promise<void> {
+    const { success, output } = await onSubmitHost(command, this.jobName, ...args);
+    if (!success) throw new Error(`${command} failed: ${output}`);
+  }
+
+  /** What Grid Engine knows of the job of its slaves; nothing if it is gone. */
+  async job(): Promise<string> {
+    const { success, output } = await onSubmitHost("qstat", "-j", this.jobName);
+    if (!success && !/do not exist/.test(output)) throw new Error(`qstat failed: ${output}`);
+    return success ? output : "";
   }
 
   /** Waits for its end; it must have told each result once. */
@@ -157,10 +198,7 @@ export class ClusterMaster implements AsyncDisposable {
 
   /** Ends it, if the test has failed, and waits. */
   async [Symbol.asyncDispose](): Promise<void> {
-    let hasEnded = false;
-    this.ended.then(() => hasEnded = true);
-    await Promise.resolve();
-    if (!hasEnded && this.of("master").length > 0) await this.kill("KILL").catch(() => {}); // It has ended.
+    if (!this.#hasEnded && this.of("master").length > 0) await this.kill("KILL").catch(() => {}); // It has ended.
     await this.ended;
   }
 
@@ -173,6 +211,7 @@ export class ClusterMaster implements AsyncDisposable {
       this.#read(this.#child.stderr, (line) => this.printed.push(line)),
     ]);
     const { code } = await this.#child.status;
+    this.#hasEnded = true;
     this.#wake();
     return code;
   }
@@ -192,26 +231,52 @@ export class ClusterMaster implements AsyncDisposable {
   }
 
   #wake(): void {
-    // After whoever waits for the end has been told.
-    setTimeout(() => {
-      for (const look of this.#waiting.splice(0)) look();
-    });
+    for (const look of this.#waiting.splice(0)) look();
   }
 }
 
-/** A test on the cluster: has a folder of its own, and leaves no job. */
-export function clusterTest(name: string, run: (folder: TempFolder) => Promise<void>): void {
+/** How a test on the cluster leaves it. */
+export interface ClusterTestOptions {
+  /** Grid Engine itself is slow to see that the jobs have ended: it is enough that their deletion has been ordered. */
+  readonly isSlowToEnd?: boolean;
+}
+
+/** A test that needs the cluster: has a folder of its own, and leaves no job. */
+export function clusterTest(
+  name: string,
+  run: (folder: TempFolder) => Promise<void>,
+  { isSlowToEnd = false }: ClusterTestOptions = {},
+): void {
   Deno.test({
     ...skipIf(missingCluster, `cluster: ${name}`),
     fn: async () => {
       await using folder = new TempFolder();
       try {
         await run(folder);
-        await untilQueueIsEmpty();
+        if (!isSlowToEnd) await untilQueueIsEmpty();
+        for (const [, state] of (await queue()).matchAll(/^ +\d+ \S+ \S+ +\S+ +(\S+)/gm)) {
+          assertMatch(state, /d/, "the job has not been deleted");
+        }
       } finally {
         // Not to disturb the other tests.
         if (await queue() !== "") await cluster("run", "master", "qdel", "-f", "-u", "*");
+        await untilQueueIsEmpty();
       }
+    },
+  });
+}
+
+/** A test that needs some Grid Engine, such as the cluster: has a folder that all its hosts see, and leaves no job. */
+export function gridTest(name: string, run: (folder: TempFolder) => Promise<void>): void {
+  Deno.test({
+    ...skipIf(missingGrid, `grid: ${name}`),
+    fn: async () => {
+      // The project itself is likely to be in a folder that all machines share.
+      const dir = missingCluster === undefined
+        ? undefined
+        : new URL("../..", import.meta.url).pathname;
+      await using folder = new TempFolder(dir);
+      await run(folder);
     },
   });
 }

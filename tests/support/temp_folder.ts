@@ -3,9 +3,13 @@ export class TempFolder implements AsyncDisposable {
   /** Its absolute path, without a slash at the end. */
   readonly path: string;
 
-  /** Makes the folder. */
-  constructor() {
-    this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "parallel-test-" }));
+  /**
+   * Makes the folder.
+   *
+   * @param dir Folder to make it in; that for temporary files by default.
+   */
+  constructor(dir?: string) {
+    this.path = Deno.realPathSync(Deno.makeTempDirSync({ dir, prefix: "parallel-test-" }));
   }
 
   /** The absolute path of a file in it. */
