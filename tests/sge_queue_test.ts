@@ -101,7 +101,7 @@ Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async ()
   await run.lastLook();
   const { code, signal, reason } = await task.ended;
   assertEquals([code, signal], [null, null]);
-  assertMatch(reason!, /4711\.3 is not in Grid Engine's queue any more.*; it printed: no licence$/);
+  assertMatch(reason!, /its job is not in Grid Engine's queue any more.*; it printed: no licence$/);
 });
 
 Deno.test("SgeQueue: one qstat asks for all tasks", async () => {

@@ -242,7 +242,7 @@ Deno.test("SGEQsubSlaveArray: the job's exit code is the slave's, and what to do
   const failing = await submit(folder, 1, {}, ["/bin/sh", "-c", "exit 3"]);
   const failed = await runJob(failing.script);
   assertEquals(failed.code, 3);
-  assertStringIncludes(failed.output, "The agent of slave 7 ended with exit code 3");
+  assertStringIncludes(failed.output, "The agent ended with exit code 3");
   const missing = await runJob((await submit(folder, 1, {}, ["/nowhere/deno"])).script);
   assertEquals(missing.code, 127);
   assertStringIncludes(missing.output, "Set the option deno of the manager");

@@ -109,7 +109,7 @@ export class SGEQsubSlaveArray extends SlaveArray {
         const task = i + 1;
         const explain = async () => {
           const text = await folder.tail(`${job}.${task}.log`);
-          return text === "" ? "" : `; its job printed last: ${text}`;
+          return text === "" ? "" : `; it printed last: ${text}`;
         };
         return queue.follow(job, task, { explain, timeLimitMs });
       })
@@ -159,7 +159,7 @@ export class SGEQsubSlaveArray extends SlaveArray {
       'trap "" USR1 USR2',
       `${quoteAll(command)} --connection ${quote(connectionFile)} "$number"`,
       "code=$?",
-      'test "$code" -eq 0 || echo "The agent of slave $number ended with exit code $code"',
+      'test "$code" -eq 0 || echo "The agent ended with exit code $code"',
       'test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"',
       "exit $code",
       "",

