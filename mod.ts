@@ -50,5 +50,5 @@ export {
 export type { Outcome } from "./lib/master/dispatcher.ts";
 export type { ManagerEvent } from "./lib/master/events.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
-export { JournalError } from "./lib/master/journal.ts";
+export { JournalError } from "./lib/master/journal_file.ts";
 export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";

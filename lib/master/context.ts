@@ -75,12 +75,16 @@ export class Context<Values extends readonly unknown[] = []> {
   constructor(
     host: ContextHost,
     core: DispatchContext,
-    journal?: Omit<JournalOptions, "onFailure">,
+    journal?: Pick<JournalOptions, "path" | "rerunFailed">,
   ) {
     this.#host = host;
     this.#core = core;
     if (journal === undefined) return;
-    this.#journal = new Journal({ ...journal, onFailure: (error) => this.#fault(error) });
+    this.#journal = new Journal({
+      ...journal,
+      deliver: (outcome) => this.#deliverNow(outcome),
+      onFailure: (error) => this.#fault(error),
+    });
   }
 
   /**
@@ -171,7 +175,7 @@ export class Context<Values extends readonly unknown[] = []> {
   /** Takes an outcome from the dispatcher. @internal */
   deliver(outcome: Outcome): void {
     if (this.#journal === undefined) this.#deliverNow(outcome);
-    else this.#journal.record(outcome, () => this.#deliverNow(outcome));
+    else this.#journal.record(outcome);
   }
 
   /** Finishes what is to be written. @internal */
