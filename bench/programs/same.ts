@@ -1,0 +1,4 @@
+/** Returns its argument. */
+export function same(value: number): number {
+  return value;
+}

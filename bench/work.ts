@@ -1,0 +1,73 @@
+/**
+ * What a program of the benchmarks is asked to do: the last word of its command, as JSON. Each program starts two slaves (or what
+ * it has in their place), warms up, does the work and prints its {@linkcode Figures} as one line of JSON.
+ */
+export type Work =
+  /** Many tasks, added at once, that each return their argument after `micros` µs of computing. */
+  | {
+    readonly kind: "stream";
+    readonly tasks: number;
+    readonly warmUpTasks: number;
+    /** How often so many tasks are added and read to the end; 1 if missing. */
+    readonly rounds?: number;
+    /** How many of them the user has put into one, by hand. */
+    readonly chunk: number;
+    readonly micros: number;
+    /** The argument: the number of the task, or an object of about 1 kB. */
+    readonly payload: "index" | "object";
+  }
+  /** One task at a time: each is added when the result of the one before is there. */
+  | { readonly kind: "round trip"; readonly tasks: number; readonly warmUpTasks: number }
+  /** Buffers there and back. */
+  | {
+    readonly kind: "echo";
+    readonly tasks: number;
+    readonly warmUpTasks: number;
+    readonly bytes: number;
+  }
+  /** Nothing but the first result of a new process. */
+  | { readonly kind: "first result" };
+
+/** Work of one kind. */
+export type WorkOf<Kind extends Work["kind"]> = Work & { readonly kind: Kind };
+
+/** What a program has measured, by name and unit: `seconds`, `medianMicros`, `p99Micros`, `megabytes` … */
+export type Figures = Readonly<Record<string, number>>;
+
+/** Reads the work that a program was started with. */
+export function givenWork(): Work {
+  return JSON.parse(Deno.args[Deno.args.length - 1]);
+}
+
+/** Prints what was measured. */
+export function printFigures(figures: Figures): void {
+  console.log(JSON.stringify(figures));
+}
+
+/** The median and the 99th percentile of round trips. */
+export function roundTripFigures(micros: Float64Array): Figures {
+  const sorted = micros.toSorted();
+  return {
+    medianMicros: sorted[Math.floor(sorted.length / 2)],
+    p99Micros: sorted[Math.floor(sorted.length * 0.99)],
+  };
+}
+
+/**
+ * The arguments of tasks by their number. Objects of about 1 kB as JSON are made beforehand, so that only their way is measured.
+ */
+export function payloads(payload: WorkOf<"stream">["payload"]): (index: number) => unknown {
+  if (payload === "index") return (index) => index;
+  const objects = Array.from({ length: 64 }, (_, i) => kilobyteObject(i));
+  return (index) => objects[index % objects.length];
+}
+
+function kilobyteObject(index: number): Record<string, unknown> {
+  return {
+    index,
+    name: `structure ${index}`,
+    weights: Array.from({ length: 48 }, (_, i) => (index + i) / 64),
+    labels: Array.from({ length: 12 }, (_, i) => `residue ${i} of chain A`),
+    options: { cutoff: 8.5, isPeriodic: false, comment: null },
+  };
+}
