@@ -1,9 +1,29 @@
 import type { BenchCase } from "./bench_case.ts";
 import { echo } from "./cases/echo.ts";
+import { hugeBuffer } from "./cases/huge_buffer.ts";
+import { ideal } from "./cases/ideal.ts";
+import { lazy } from "./cases/lazy.ts";
+import { manySlaves } from "./cases/many_slaves.ts";
 import { objects } from "./cases/objects.ts";
+import { plot } from "./cases/plot.ts";
+import { queue } from "./cases/queue.ts";
 import { roundTrip } from "./cases/round_trip.ts";
 import { start } from "./cases/start.ts";
+import { switches } from "./cases/switches.ts";
 import { throughput } from "./cases/throughput.ts";
 
 /** All cases, in the order of the table. */
-export const CASES: readonly BenchCase[] = [throughput, objects, roundTrip, echo, start];
+export const CASES: readonly BenchCase[] = [
+  throughput,
+  objects,
+  roundTrip,
+  echo,
+  queue,
+  start,
+  ideal,
+  switches,
+  manySlaves,
+  lazy,
+  hugeBuffer,
+  plot,
+];

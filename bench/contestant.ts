@@ -1,4 +1,4 @@
-import type { Figures, Work } from "./work.ts";
+import type { ComparedWork, Figures, Work } from "./work.ts";
 
 /** A program that is measured, and what it is asked to do. */
 export interface Contestant {
@@ -9,20 +9,29 @@ export interface Contestant {
   readonly work: Work;
 }
 
+const DENO_RUN = [
+  Deno.execPath(),
+  "run",
+  "--allow-all",
+  "--quiet",
+  "--no-check",
+  "--v8-flags=--expose-gc",
+];
+
 /** Our own program. `variant` is one of those in `programs/parallel.ts`. */
-export function parallel(work: Work, variant = "plain", who = "parallel"): Contestant {
+export function parallel(work: ComparedWork, variant = "plain", who = "parallel"): Contestant {
   return { who, command: denoProgram("parallel.ts", variant), work };
 }
 
 /** The wire, with so many messages in flight over each connection. */
-export function wire(work: Work, inFlight = 64, who = "the wire"): Contestant {
+export function wire(work: ComparedWork, inFlight = 64, who = "the wire"): Contestant {
   return { who, command: denoProgram("wire.ts", String(inFlight)), work };
 }
 
 /** The command that runs one of `programs/`. */
 export function denoProgram(name: string, ...args: string[]): string[] {
   const program = new URL(`programs/${name}`, import.meta.url).href;
-  return [Deno.execPath(), "run", "--allow-all", "--quiet", "--no-check", program, ...args];
+  return [...DENO_RUN, program, ...args];
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
- * What a program of the benchmarks is asked to do: the last word of its command, as JSON. Each program starts two slaves (or what
- * it has in their place), warms up, does the work and prints its {@linkcode Figures} as one line of JSON.
+ * What programs that are compared with each other are asked to do: the last word of the command, as JSON. Each starts two slaves
+ * (or what it has in their place), warms up, does the work and prints its {@linkcode Figures} as one line of JSON.
  */
-export type Work =
+export type ComparedWork =
   /** Many tasks, added at once, that each return their argument after `micros` µs of computing. */
   | {
     readonly kind: "stream";
@@ -28,6 +28,34 @@ export type Work =
   /** Nothing but the first result of a new process. */
   | { readonly kind: "first result" };
 
+/** What programs are asked to do that measure us alone. */
+export type OwnWork =
+  /** Tasks that are added and wait, since nobody reads results. */
+  | { readonly kind: "waiting"; readonly tasks: number }
+  /** Tasks from a lazy source. */
+  | { readonly kind: "lazy"; readonly tasks: number }
+  /** One long task among many short ones, all of them of one function. */
+  | {
+    readonly kind: "long task";
+    readonly tasks: number;
+    readonly micros: number;
+    readonly longMicros: number;
+    /** How many tasks are added before the long one. */
+    readonly position: number;
+  }
+  /** One buffer there and back. */
+  | { readonly kind: "huge buffer"; readonly bytes: number }
+  /** Many simulated slaves, and no-op tasks for them. */
+  | {
+    readonly kind: "many slaves";
+    readonly slaves: number;
+    readonly tasks: number;
+    readonly warmUpTasks: number;
+  };
+
+/** What a program is asked to do. */
+export type Work = ComparedWork | OwnWork;
+
 /** Work of one kind. */
 export type WorkOf<Kind extends Work["kind"]> = Work & { readonly kind: Kind };
 
@@ -35,7 +63,7 @@ export type WorkOf<Kind extends Work["kind"]> = Work & { readonly kind: Kind };
 export type Figures = Readonly<Record<string, number>>;
 
 /** Reads the work that a program was started with. */
-export function givenWork(): Work {
+export function givenWork<Given extends Work>(): Given {
   return JSON.parse(Deno.args[Deno.args.length - 1]);
 }
 
@@ -70,4 +98,15 @@ function kilobyteObject(index: number): Record<string, unknown> {
     labels: Array.from({ length: 12 }, (_, i) => `residue ${i} of chain A`),
     options: { cutoff: 8.5, isPeriodic: false, comment: null },
   };
+}
+
+/** The most memory that this process has had, in MB; `NaN` where the system does not tell. */
+export function peakMegabytes(): number {
+  try {
+    const [, kilobytes] = /VmHWM:\s*(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))!;
+    return Number(kilobytes) * 1024 / 1e6;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return NaN;
+    throw error;
+  }
 }

@@ -17,6 +17,7 @@ import {
 } from "../../mod.ts";
 import { AgentSlave } from "../agent_slave.ts";
 import {
+  type ComparedWork,
   type Figures,
   givenWork,
   payloads,
@@ -54,7 +55,7 @@ const VARIANTS: Readonly<Record<string, () => Variant>> = {
 };
 
 async function main(): Promise<void> {
-  const work = givenWork();
+  const work = givenWork<ComparedWork>();
   const { manager: options, context: contextOptions, slave }: Variant = VARIANTS
     [Deno.args.length > 1 ? Deno.args[0] : "plain"]();
   await using manager = new Manager({ output: "null", ...options });

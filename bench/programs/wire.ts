@@ -6,6 +6,7 @@
  */
 
 import {
+  type ComparedWork,
   type Figures,
   givenWork,
   payloads,
@@ -18,7 +19,7 @@ import { LineStream, readFull, writeAll } from "./newline_json.ts";
 const SLAVES = 2;
 
 async function main(): Promise<void> {
-  const work = givenWork();
+  const work = givenWork<ComparedWork>();
   const inFlight = Deno.args.length > 1 ? Number(Deno.args[0]) : 64;
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const words = [String(listener.addr.port), String(inFlight), JSON.stringify(work)];

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { givenWork } from "../work.ts";
+import { type ComparedWork, givenWork } from "../work.ts";
 import { LineStream, readFull, spin, writeAll } from "./newline_json.ts";
 
 async function main(): Promise<void> {
-  const work = givenWork();
+  const work = givenWork<ComparedWork>();
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });
   if (work.kind === "echo") await echo(connection, work.bytes, Deno.args[1] === "1");
   else await answer(new LineStream(connection), work.kind === "stream" ? work.micros : 0);
