@@ -19,12 +19,16 @@ const TOP = 28;
 const BOTTOM = 376;
 /** Where tasks stand that do nothing, µs: the axis is logarithmic. */
 const NOTHING_MICROS = 1;
+const SHORTEST_MICROS = 10;
 const LONGEST_MICROS = 100_000;
 const SLOWEST = 10;
 const FASTEST = 10_000_000;
 const LINE_HEIGHT = 19;
 
-/** Can be told apart on white and on black, also by most of the colour-blind; ours and the wire come first. */
+/** Which curve is drawn bold: the first is the wire. */
+const OURS = 1;
+
+/** Can be told apart on white and on black, also by most of the colour-blind. */
 const COLOURS = [
   "#8a8a8a",
   "#d9480f",
@@ -44,7 +48,7 @@ const STYLE = `
   `;
 
 /**
- * Draws both axes logarithmic, with the ideal as a dashed line: no overhead at all.
+ * Draws both axes logarithmic; a dashed line is what slaves could do without any overhead.
  *
  * @param slaves How many slaves compute.
  * @returns An SVG that stands on a light and on a dark page.
@@ -53,7 +57,9 @@ export function drawThroughput(curves: readonly Curve[], slaves: number): string
   const parts = [
     ...drawGrid(),
     drawIdeal(slaves),
-    ...curves.map(({ points }, i) => drawCurve(points, COLOURS[i % COLOURS.length], i === 1)),
+    // Ours lies on top.
+    ...curves.map(({ points }, i) => drawCurve(points, COLOURS[i % COLOURS.length], i === OURS))
+      .reverse(),
     ...drawLegend(curves),
     text((LEFT + RIGHT) / 2, BOTTOM + 44, "length of a task", "middle"),
     `<text transform="translate(18 ${(TOP + BOTTOM) / 2}) rotate(-90)" text-anchor="middle">` +
@@ -87,12 +93,11 @@ function nameOfTick(micros: number): string {
   return micros < 1000 ? `${micros} µs` : `${micros / 1000} ms`;
 }
 
+/** Where tasks do nothing there is none. */
 function drawIdeal(slaves: number): string {
-  const shortest = slaves * 1e6 / FASTEST;
-  const start = Math.max(shortest, NOTHING_MICROS);
-  return `<path class="ideal" d="M${xOf(start)} ${yOf(slaves * 1e6 / start)}L${
-    xOf(LONGEST_MICROS)
-  } ${yOf(slaves * 1e6 / LONGEST_MICROS)}"/>`;
+  const ends = [SHORTEST_MICROS, LONGEST_MICROS]
+    .map((micros) => `${xOf(micros)} ${yOf(slaves * 1e6 / micros)}`);
+  return `<path class="ideal" d="M${ends.join("L")}"/>`;
 }
 
 function drawCurve(points: Curve["points"], colour: string, isOurs: boolean): string {
@@ -110,7 +115,7 @@ function drawLegend(curves: readonly Curve[]): string[] {
   const entries = curves.map(({ name }, i) => {
     const y = TOP + 12 + i * LINE_HEIGHT;
     const colour = COLOURS[i % COLOURS.length];
-    const width = i === 1 ? 3 : 1.5;
+    const width = i === OURS ? 3 : 1.5;
     return `<path d="M${x} ${y - 4}h18" stroke="${colour}" stroke-width="${width}"/>` +
       text(x + 26, y, name);
   });
