@@ -88,6 +88,39 @@ class House implements Disposable {
   }
 }
 
+/** Holds up the master's check of a slave's proof, which is the second check of a handshake. */
+class HeldCheck implements Disposable {
+  readonly #verify = crypto.subtle.verify;
+  readonly #begun = Promise.withResolvers<void>();
+  readonly #finish = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
+  #count = 0;
+  /** Resolves when the check is to be made. */
+  readonly begun = this.#begun.promise;
+  /** Resolves when what follows the check has run. */
+  readonly ended = this.#ended.promise;
+
+  constructor() {
+    crypto.subtle.verify = async (...args: Parameters<SubtleCrypto["verify"]>) => {
+      const isProved = await this.#verify.apply(crypto.subtle, args);
+      if (++this.#count < 2) return isProved;
+      this.#begun.resolve();
+      await this.#finish.promise;
+      setTimeout(this.#ended.resolve);
+      return isProved;
+    };
+  }
+
+  /** Lets the check be made. */
+  finish(): void {
+    this.#finish.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    crypto.subtle.verify = this.#verify;
+  }
+}
+
 /** Connections that say nothing. */
 class SilentCrowd implements Disposable {
   readonly connections: readonly Deno.TcpConn[];
@@ -214,6 +247,33 @@ Deno.test("Reception: closes a connection that has not proved itself in time", a
   await timers.fire();
   await crowd.closed[0];
   using _stream = await house.enter();
+});
+
+Deno.test("Reception: does not admit a slave whose connection it has closed while it checked the proof", async () => {
+  using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
+  using check = new HeldCheck();
+  using house = new House();
+  const entering = house.enter().catch((error: Error) => error.message);
+  await check.begun;
+  await timers.fire();
+  check.finish();
+  assertEquals(await entering, "The connection ended before both sides had proved themselves");
+  await check.ended;
+  assertEquals(house.guests, []);
+  assertEquals(house.warnings, ["Refused a connection: It took too long to prove itself"]);
+});
+
+Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", async () => {
+  // The pause until the oldest of the crowd has had its chance.
+  using timers = new HeldTimers((ms) => ms <= MIN_UNPROVED_MS);
+  using house = new House();
+  using crowd = await SilentCrowd.gather(house, MAX_UNPROVED);
+  const entering = house.enter();
+  await timers.set();
+  crowd.connections[7].close();
+  using stream = await entering;
+  assertEquals(house.guests.length, 1);
+  assert(stream !== undefined);
 });
 
 Deno.test("Reception: does not close a slave that has proved itself when the time for that is over", async () => {

@@ -97,9 +97,13 @@ export class Reception implements Disposable {
         await this.#pause(MIN_UNPROVED_MS - age);
         continue;
       }
-      this.#unproved.delete(stream);
-      stream[Symbol.dispose]();
+      this.#drop(stream);
     }
+  }
+
+  #drop(stream: MessageStream<unknown>): void {
+    this.#unproved.delete(stream);
+    stream[Symbol.dispose]();
   }
 
   /** Waits; closing ends that. */
@@ -115,10 +119,12 @@ export class Reception implements Disposable {
     const stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
     if (this.#isClosed) return stream[Symbol.dispose]();
     this.#unproved.set(stream, performance.now());
-    const timer = setTimeout(() => stream[Symbol.dispose](), PROOF_TIMEOUT_MS);
+    const timer = setTimeout(() => this.#drop(stream), PROOF_TIMEOUT_MS);
     timer.unref();
     try {
       const hello = await verifySlave(stream, await this.#options.key);
+      // Closed while its proof was checked: admitted, its slave would count as connected, and be refused when it tries again.
+      if (!this.#unproved.has(stream)) throw new Error("It took too long to prove itself");
       const objection = this.#options.admit(hello, stream);
       if (objection === undefined) return;
       refuse(stream, objection);
@@ -133,6 +139,8 @@ export class Reception implements Disposable {
     } finally {
       clearTimeout(timer);
       this.#unproved.delete(stream);
+      // There is room for another.
+      this.#endPause();
     }
   }
 }
