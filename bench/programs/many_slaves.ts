@@ -17,6 +17,7 @@ const PROCESSES = 2;
 class SimulatedSlaves extends SlaveArray {
   override readonly kind = "simulated slave";
   override readonly count: number;
+  #isLaunched = false;
 
   constructor(count: number) {
     super();
@@ -27,7 +28,10 @@ class SimulatedSlaves extends SlaveArray {
     return false;
   }
 
+  /** They are not replaced one by one: the death of a process would start as many as there were slaves in it. */
   override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    if (this.#isLaunched) throw new Error("Simulated slaves are not started again");
+    this.#isLaunched = true;
     const share = Math.ceil(orders.length / PROCESSES);
     const processes: SlaveProcess[] = [];
     for (let start = 0; start < orders.length; start += share) {
@@ -58,9 +62,12 @@ async function main(): Promise<void> {
   let lost = 0;
   await using manager = new Manager({
     output: "null",
-    onEvent: ({ type }) => {
-      if (type === "slave-connected" && ++connected === slaves) allConnected.resolve();
-      if (type === "slave-lost" || type === "slave-restarted") lost++;
+    onEvent: (event) => {
+      if (event.type === "slave-connected") connected++;
+      if (event.type === "slave-lost" && lost++ === 0) {
+        console.error(`${event.slave.name}: ${event.reason}`);
+      }
+      if (connected + lost >= slaves) allConnected.resolve();
     },
   });
   manager.addSlave(new SimulatedSlaves(slaves));
