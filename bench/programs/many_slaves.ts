@@ -47,10 +47,11 @@ function spawnSlaves(orders: readonly LaunchOrder[]): SlaveProcess {
   const program = import.meta.resolve("./simulated_slaves.ts");
   const [{ output }] = orders;
   const connection = orders.map((order) => order.connection).join("");
-  const { name, ended, kill } = spawnSlave(
-    [Deno.execPath(), "run", "--allow-all", "--quiet", "--no-check", program],
-    { connection, output },
-  );
+  const { name, ended, kill } = spawnSlave({
+    command: [Deno.execPath(), "run", "--allow-all", "--quiet", "--no-check", program],
+    connection,
+    output,
+  });
   // Without its id: the manager would have it watched once for each of its slaves.
   return { name, ended, kill };
 }
