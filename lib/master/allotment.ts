@@ -62,7 +62,6 @@ export class Allotment {
   readonly #laden = new Set<DispatchSlave>();
   /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
   readonly #sendable = new Set<DispatchContext>();
-  #serving = 0;
 
   constructor(options: AllotmentOptions) {
     this.#actions = options.actions;
@@ -85,14 +84,12 @@ export class Allotment {
 
   /** A slave takes tasks from now on. */
   addSlave(slave: DispatchSlave): void {
-    this.#serving++;
     this.#idle.add(slave);
     this.#hungry.add(slave);
   }
 
   /** A slave takes tasks no longer. */
   removeSlave(slave: DispatchSlave): void {
-    this.#serving--;
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -193,7 +190,8 @@ export class Allotment {
     const isAlone = suspects.has(first) || !isReady(serving, context);
     const depth = isAlone ? 1 : this.pace.depth(first.code);
     const { sendable } = context;
-    const fairShare = Math.ceil(sendable / this.#serving);
+    // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
+    const fairShare = Math.ceil(sendable / Math.max(this.#hungry.size, 1));
     const room = Math.min(sendable, Math.min(depth, serving.depth, fairShare) - serving.sent.size);
     let bytes = serving.sent.bytes;
     for (let task: Task | undefined = first; task !== undefined; task = context.first()) {
