@@ -50,6 +50,11 @@ export class Task {
     this.args = args;
   }
 
+  /** Name of the function or class that it runs; empty for an inline function without one. */
+  get name(): string {
+    return this.code.reference.name;
+  }
+
   /** Says which task this is and where its code comes from: `task 3 (distance in file:///home/me/tasks.ts)`. */
   toString(): string {
     return `task ${this.id} (${describeCode(this.code.reference)})`;

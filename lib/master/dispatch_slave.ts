@@ -29,6 +29,8 @@ export interface ServingState {
   exitingIn: number | null | undefined;
   /** Number of the task last known to run. */
   startedNumber: number;
+  /** The context whose startup runs, if that is reported, and since when. */
+  startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
   /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
   toldMs: number;
   /** Number of the task whose time runs, and how long it may run. */
@@ -64,6 +66,7 @@ export class DispatchSlave {
       isLeaving: false,
       exitingIn: undefined,
       startedNumber: -1,
+      startup: undefined,
       toldMs: 0,
       timed: undefined,
     };

@@ -42,14 +42,41 @@ export interface DispatcherActions extends AllotmentActions {
   restart(slave: DispatchSlave, reason: string): void;
   /** End the process of a slave that was said to leave, and has no task any more. */
   dismiss(slave: DispatchSlave): void;
-  /** Hand an outcome to the reader of the context, and say when the task ended if it was before now. */
-  deliver(context: DispatchContext, outcome: Outcome, endedMs?: number): void;
+  /**
+   * Hand an outcome to the reader of the context.
+   *
+   * @param bytes About how many bytes its value took to send.
+   * @param endedMs When the task ended, if that was before now.
+   */
+  deliver(context: DispatchContext, outcome: Outcome, bytes: number, endedMs?: number): void;
   /** Report that a task goes to another slave, since one died while it ran or may have run the task. */
-  retry(task: Task, slave: DispatchSlave, reason: string): void;
-  /** Report that a task runs, if that is wanted. */
-  start?(task: Task, slave: DispatchSlave, atMs: number): void;
+  retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
+  /** Reports of what runs, if they are wanted. */
+  readonly reports?: RunReports;
   /** Tell the readers of all contexts that no slave is left. */
   strand(): void;
+}
+
+/** Reports of what begins to run, and of startup. */
+export interface RunReports {
+  /** A task runs. */
+  taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
+  /** Startup of a context runs. */
+  startupStarted(context: DispatchContext, slave: DispatchSlave, atMs: number): void;
+  startupFinished(
+    context: DispatchContext,
+    slave: DispatchSlave,
+    runTimeMs: number,
+    atMs: number,
+  ): void;
+  /** @param thrown What it threw. */
+  startupFailed(
+    context: DispatchContext,
+    slave: DispatchSlave,
+    runTimeMs: number,
+    atMs: number,
+    thrown: unknown,
+  ): void;
 }
 
 /** What is known of a slave's death. */
@@ -228,6 +255,10 @@ export class Dispatcher {
   contextReady(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
     if (slave.state.state !== "serving") return;
     slave.state.readyContexts.add(context);
+    const runTimeMs = endStartup(slave.state, context, nowMs);
+    if (runTimeMs !== undefined) {
+      this.#actions.reports?.startupFinished(context, slave, runTimeMs, nowMs);
+    }
     this.#noteNews(slave, slave.state, nowMs);
   }
 
@@ -246,6 +277,10 @@ export class Dispatcher {
       reason: startupFailure(each.task, context.startup!, slave.identity, thrown),
     }));
     context.barred.set(slave, thrown);
+    const runTimeMs = endStartup(slave.state, context, nowMs);
+    if (runTimeMs !== undefined) {
+      this.#actions.reports?.startupFailed(context, slave, runTimeMs, nowMs, thrown);
+    }
     sent.settle((other) => other === context);
     for (const { sent, reason } of failed) this.#fail(sent, reason, NOT_RUN);
     this.#noteNews(slave, slave.state, nowMs);
@@ -271,6 +306,7 @@ export class Dispatcher {
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
     let microsAgo = totalMicros;
+    const bytesEach = Math.round(bytes / values.length);
     for (let i = 0; i < values.length; i++) {
       const done = sent.answer(first + i);
       const startedAgo = microsAgo;
@@ -279,20 +315,25 @@ export class Dispatcher {
       last = done;
       const { context, task } = done;
       if (startedNumber < first + i) {
-        this.#tellStart(slave, slave.state, task, nowMs - startedAgo / 1000);
+        this.#tellStart(slave, slave.state, done, nowMs - startedAgo / 1000);
       }
       // The slave may have ended it before it was told here that the task runs.
       const endedMs = Math.max(slave.state.toldMs, nowMs - microsAgo / 1000);
       slave.state.toldMs = endedMs;
       if (context.addResult()) this.#allotment.sort(context);
-      this.#actions.deliver(context, {
-        task,
-        slave: slave.identity,
-        attempts: this.#blame.end(task) + 1,
-        runTimeMs: micros[i] / 1000,
-        status: "fulfilled",
-        value: values[i],
-      }, endedMs);
+      this.#actions.deliver(
+        context,
+        {
+          task,
+          slave: slave.identity,
+          attempts: this.#blame.end(task) + 1,
+          runTimeMs: micros[i] / 1000,
+          status: "fulfilled",
+          value: values[i],
+        },
+        bytesEach,
+        endedMs,
+      );
     }
     if (last !== undefined) {
       this.#allotment.pace.note(last.task.code, totalMicros, values.length);
@@ -321,7 +362,7 @@ export class Dispatcher {
     if (done !== undefined) {
       this.#allotment.pace.note(done.task.code, micros, 1);
       if (startedNumber < number) {
-        this.#tellStart(slave, slave.state, done.task, nowMs - micros / 1000);
+        this.#tellStart(slave, slave.state, done, nowMs - micros / 1000);
       }
       this.#fail(done, reason!, { hasRun: true, runTimeMs: micros / 1000, endedMs: nowMs });
     }
@@ -385,13 +426,15 @@ export class Dispatcher {
 
   /** Sets the deadline of the running task, if it is a new one. Time does not run before startup has finished. */
   #headChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    if (!this.#deadlines.areUsed && this.#actions.start === undefined) return;
+    if (!this.#deadlines.areUsed && this.#actions.reports === undefined) return;
     const head = serving.sent.head();
     const isRunning = head !== undefined && isReady(serving, head.context);
     if (isRunning && head.number !== serving.startedNumber) {
       serving.startedNumber = head.number;
-      if (head.task !== undefined) this.#tellStart(slave, serving, head.task, nowMs);
+      const { context, task } = head;
+      if (task !== undefined) this.#tellStart(slave, serving, { context, task }, nowMs);
     }
+    if (head !== undefined && !isRunning) this.#noteStartup(slave, serving, head.context, nowMs);
     let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
     if (head?.isDropped) limitMs = DROP_GRACE_MS;
     const timed = limitMs === undefined ? undefined : head;
@@ -402,10 +445,27 @@ export class Dispatcher {
     this.#deadlines.start(slave, serving, { number, limitMs: limitMs!, nowMs });
   }
 
-  #tellStart(slave: DispatchSlave, serving: ServingState, task: Task, startedMs: number): void {
-    if (this.#actions.start === undefined) return;
+  #tellStart(
+    slave: DispatchSlave,
+    serving: ServingState,
+    { context, task }: SentTask,
+    startedMs: number,
+  ): void {
+    if (this.#actions.reports === undefined) return;
     serving.toldMs = Math.max(serving.toldMs, startedMs);
-    this.#actions.start(task, slave, serving.toldMs);
+    this.#actions.reports.taskStarted(context, task, slave, serving.toldMs);
+  }
+
+  /** The first task of a context has its turn: the slave runs startup. */
+  #noteStartup(
+    slave: DispatchSlave,
+    serving: ServingState,
+    context: DispatchContext,
+    nowMs: number,
+  ): void {
+    if (this.#actions.reports === undefined || serving.startup?.context === context) return;
+    serving.startup = { context, startedMs: nowMs };
+    this.#actions.reports.startupStarted(context, slave, nowMs);
   }
 
   #noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
@@ -447,19 +507,19 @@ export class Dispatcher {
   ): void {
     const { culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
     this.#allotment.requeue(innocent);
-    for (const { task } of suspects) {
+    for (const { context, task } of suspects) {
       this.#blame.suspect(task);
-      this.#actions.retry(task, slave, reason);
+      this.#actions.retry(task, slave, reason, context);
     }
     this.#allotment.requeue(suspects);
     if (culprit !== undefined) this.#charge(slave, culprit, reason);
   }
 
   #charge(slave: DispatchSlave, culprit: SentTask, reason: string): void {
-    const { task } = culprit;
+    const { context, task } = culprit;
     const attempts = this.#blame.charge(task, { slave: slave.identity, reason });
     if (attempts.length < this.#maxAttempts) {
-      this.#actions.retry(task, slave, reason);
+      this.#actions.retry(task, slave, reason, context);
       this.#allotment.requeue([culprit]);
     } else {
       slave.deathsInARow = 0;
@@ -484,14 +544,33 @@ export class Dispatcher {
 
   #fail({ context, task }: SentTask, reason: RemoteError, run: LastRun): void {
     context.addResult();
-    this.#actions.deliver(context, {
-      task,
-      slave: reason.slave,
-      attempts: this.#blame.end(task) + (run.hasRun ? 1 : 0),
-      runTimeMs: run.runTimeMs,
-      status: "rejected",
-      reason,
-    }, run.endedMs);
+    this.#actions.deliver(
+      context,
+      {
+        task,
+        slave: reason.slave,
+        attempts: this.#blame.end(task) + (run.hasRun ? 1 : 0),
+        runTimeMs: run.runTimeMs,
+        status: "rejected",
+        reason,
+      },
+      0,
+      run.endedMs,
+    );
     this.#allotment.sort(context);
   }
+}
+
+/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was noted. */
+function endStartup(
+  serving: ServingState,
+  context: DispatchContext,
+  nowMs: number,
+): number | undefined {
+  if (serving.startup?.context !== context) return undefined;
+  const { startedMs } = serving.startup;
+  serving.startup = undefined;
+  // What the slave says of its tasks from now on happened after this.
+  serving.toldMs = nowMs;
+  return nowMs - startedMs;
 }

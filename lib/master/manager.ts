@@ -7,8 +7,8 @@ import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions, type Outcome } from "./dispatcher.ts";
-import { type ManagerEventBody, printWarning } from "./events.ts";
+import { Dispatcher, type DispatcherActions, type Outcome, type RunReports } from "./dispatcher.ts";
+import { EventFeed } from "./event_feed.ts";
 import { Fleet } from "./fleet.ts";
 import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
@@ -52,6 +52,7 @@ export class Manager implements AsyncDisposable {
     readonly context: Context<readonly unknown[]>;
   }[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
+  readonly #feed: EventFeed;
   readonly #dispatcher: Dispatcher;
   readonly #fleet: Fleet;
   readonly #unsent = new Set<Session>();
@@ -71,9 +72,11 @@ export class Manager implements AsyncDisposable {
    * @param options See {@linkcode ManagerOptions}.
    * @throws {TypeError} If an option is unknown or of the wrong type.
    * @throws {RangeError} If a number is out of range.
+   * @throws {Error} If a file to record the run in cannot be written.
    */
   constructor(options: ManagerOptions = {}) {
     this.#settings = asSettings(options);
+    this.#feed = new EventFeed(this.#settings);
     this.#dispatcher = new Dispatcher(this.#actions(), this.#settings.maxAttempts);
     this.#fleet = new Fleet({
       settings: this.#settings,
@@ -81,7 +84,7 @@ export class Manager implements AsyncDisposable {
       modules: this.#codes.modules,
       contextOf: (number) => this.#contexts[number]?.core,
       onNews: (nowMs) => this.#dispatch(nowMs),
-      emit: (event) => this.#emit(event),
+      emit: (event) => this.#feed.tell(event),
     });
   }
 
@@ -161,6 +164,7 @@ export class Manager implements AsyncDisposable {
       await this.#fleet[Symbol.asyncDispose]();
       for (const { context } of this.#contexts) await context.close();
     } finally {
+      await this.#feed[Symbol.asyncDispose]();
       this.#signalGuard?.[Symbol.dispose]();
       clearTimeout(this.#timer);
       this.#keepAlive(false);
@@ -180,15 +184,49 @@ export class Manager implements AsyncDisposable {
       recall: (slave) => this.#withSession(slave, (session) => session.recall()),
       restart: (slave, reason) => this.#fleet.restart(slave, reason),
       dismiss: (slave) => this.#fleet.dismiss(slave),
-      deliver: (context, outcome, endedMs) => this.#deliver(context, outcome, endedMs),
+      deliver: (context, outcome, bytes, endedMs) =>
+        this.#deliver(context, outcome, bytes, endedMs),
       pull: (context, count) => this.#pulls.set(context, count),
-      retry: (task, { identity }, reason) =>
-        this.#emit({ type: "task-retried", task, slave: identity, reason }),
-      start: this.#areTasksObserved
-        ? (task, { identity }, atMs) =>
-          this.#emit({ type: "task-started", task, slave: identity }, atMs)
-        : undefined,
+      retry: (task, { identity }, reason, { number }) =>
+        this.#feed.tell({
+          type: "task-retried",
+          context: number,
+          task,
+          slave: identity,
+          reason,
+        }),
+      reports: this.#feed.areTasksTold ? this.#reports() : undefined,
       strand: () => this.#contexts.forEach(({ context }) => context.wake()),
+    };
+  }
+
+  #reports(): RunReports {
+    const feed = this.#feed;
+    return {
+      taskStarted: ({ number }, task, { identity }, atMs) =>
+        feed.tellStart(number, task, identity, atMs),
+      startupStarted: ({ number, startup }, { identity }, atMs) =>
+        feed.tellAt(atMs, {
+          type: "startup-started",
+          context: number,
+          slave: identity,
+          name: startup!.reference.name,
+        }),
+      startupFinished: ({ number }, { identity }, runTimeMs, atMs) =>
+        feed.tellAt(atMs, {
+          type: "startup-finished",
+          context: number,
+          slave: identity,
+          runTimeMs,
+        }),
+      startupFailed: ({ number }, { identity }, runTimeMs, atMs, reason) =>
+        feed.tellAt(atMs, {
+          type: "startup-failed",
+          context: number,
+          slave: identity,
+          runTimeMs,
+          reason,
+        }),
     };
   }
 
@@ -265,16 +303,14 @@ export class Manager implements AsyncDisposable {
     this.#unsent.add(session);
   }
 
-  #deliver({ number }: DispatchContext, outcome: Outcome, endedMs?: number): void {
+  #deliver(
+    { number }: DispatchContext,
+    outcome: Outcome,
+    bytes: number,
+    endedMs = performance.now(),
+  ): void {
     this.#contexts[number].context.deliver(outcome);
-    if (!this.#areTasksObserved) return;
-    const { task, slave } = outcome;
-    if (outcome.status === "rejected") {
-      this.#emit({ type: "task-failed", task, slave, reason: outcome.reason }, endedMs);
-    } else {
-      const { runTimeMs } = outcome;
-      this.#emit({ type: "task-finished", task, slave: slave!, runTimeMs }, endedMs);
-    }
+    if (this.#feed.areTasksTold) this.#feed.tellOutcome(number, outcome, bytes, endedMs);
   }
 
   /** Has tasks sent when the code that runs now has added all of them. */
@@ -348,19 +384,5 @@ export class Manager implements AsyncDisposable {
     if (this.#aliveTimer === undefined) this.#aliveTimer = setInterval(() => {}, MAX_TIMER_MS);
     if (this.#waitingReaders > 0) this.#aliveTimer.ref();
     else this.#aliveTimer.unref();
-  }
-
-  /** Events of tasks cost time for each: they are made only for somebody who asked for events. */
-  get #areTasksObserved(): boolean {
-    return this.#settings.onEvent !== printWarning;
-  }
-
-  #emit(event: ManagerEventBody, atMs: number = performance.now()): void {
-    try {
-      this.#settings.onEvent({ timeMs: performance.timeOrigin + atMs, ...event });
-    } catch (error) {
-      // The run goes on; the fault of the user's code is reported as any uncaught error is.
-      reportError(error);
-    }
   }
 }

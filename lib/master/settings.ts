@@ -44,6 +44,16 @@ export interface ManagerOptions {
   readonly tls?: boolean;
   /** Told each event. The default prints warnings to standard error. */
   readonly onEvent?: (event: ManagerEvent) => void;
+  /**
+   * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number, context,
+   * function, slave, host, start, run time, bytes, attempts, status and message. A file that is there is replaced.
+   */
+  readonly joblog?: string;
+  /**
+   * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and
+   * chrome://tracing. A file that is there is replaced.
+   */
+  readonly trace?: string;
 }
 
 /** Options of `Manager.getContext()`. */
@@ -77,6 +87,8 @@ export interface ManagerSettings {
   readonly maxAttempts: number;
   readonly tls: boolean | undefined;
   readonly onEvent: (event: ManagerEvent) => void;
+  readonly joblog: string | undefined;
+  readonly trace: string | undefined;
 }
 
 const KNOWN = [
@@ -92,6 +104,8 @@ const KNOWN = [
   "maxAttempts",
   "tls",
   "onEvent",
+  "joblog",
+  "trace",
 ];
 
 /** The longest time that a timer can be set to; about 25 days. */
@@ -112,6 +126,14 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
   checkPermissions(permissions);
   if (tls !== undefined && typeof tls !== "boolean") throw wrongOption("tls", "true or false", tls);
   if (typeof onEvent !== "function") throw wrongOption("onEvent", "a function", onEvent);
+  const { joblog, trace } = options;
+  if (joblog !== undefined) checkText("joblog", joblog);
+  if (trace !== undefined) checkText("trace", trace);
+  if (joblog !== undefined && joblog === trace) {
+    throw new RangeError(
+      `The options joblog and trace name one file, ${joblog}: give each its own`,
+    );
+  }
   const settings = {
     deno: denoCommand(options.deno),
     host,
@@ -140,6 +162,8 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     maxAttempts: wholeNumber("maxAttempts", options.maxAttempts ?? 3, 1, Infinity),
     tls,
     onEvent,
+    joblog,
+    trace,
   };
   if (settings.heartbeatTimeoutMs <= settings.heartbeatIntervalMs) {
     throw new RangeError(

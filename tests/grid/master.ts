@@ -62,6 +62,11 @@ function tellEvent(event: ManagerEvent): void {
     case "task-started":
     case "task-finished":
     case "task-failed":
+    case "task-restored":
+    case "startup-started":
+    case "startup-finished":
+    case "startup-failed":
+    case "progress":
       break;
     case "warning":
       tell({ type: event.type, reason: event.message });

@@ -32,6 +32,8 @@ const HANDSHAKE = "lib/wire/handshake.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const MASTER = "lib/master/";
+const OBSERVE = "lib/master/observe/";
+const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
 const AGENT = "lib/slave/agent.ts";
 const COMMAND = "lib/launch/command.ts";
@@ -89,9 +91,24 @@ const PARTS: readonly Part[] = [
   },
   {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER, DEPS],
+    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER, OBSERVE, DEPS],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
+  },
+  {
+    at: OBSERVE,
+    imports: [...WHOLE_WIRE, MASTER, OBSERVE, DEPS],
+    because: "what shows a run is told events, and has no part in it",
+  },
+  {
+    at: "report.ts",
+    imports: [REPORT, DEPS],
+    because: "a report is made of a job log, by a program of its own",
+  },
+  {
+    at: REPORT,
+    imports: [TASK, REPORT],
+    because: "a report is made of a job log; it knows no run",
   },
   {
     at: AGENT,
@@ -171,7 +188,8 @@ function whyNotForeign(path: string, specifier: string): string | undefined {
 }
 
 function isOurProgram(path: string): boolean {
-  return path === "mod.ts" || path === "slave.ts" || path.startsWith("lib/");
+  return path === "mod.ts" || path === "slave.ts" || path === "report.ts" ||
+    path.startsWith("lib/");
 }
 
 function partOf(path: string): Part | undefined {

@@ -1,0 +1,126 @@
+/**
+ * The job log: a text file with a line for each task of a run, its fields parted by tabs, for spreadsheets and for the report.
+ *
+ * @module
+ */
+
+/** One task, as the job log has it. */
+export interface JobLogLine {
+  /** Number of the task in its context. */
+  readonly task: number;
+  /** Number of the context in its manager. */
+  readonly context: number;
+  /** Name of the function that it ran; empty if it had none. */
+  readonly label: string;
+  /** Number of the slave that it ended on; missing if it never got to one. */
+  readonly slave: number | undefined;
+  /** Machine of that slave, as far as it is known. */
+  readonly host: string;
+  /** When it started there, in milliseconds since 1970; missing if it did not run in this run. */
+  readonly startMs: number | undefined;
+  readonly runTimeMs: number;
+  readonly bytesIn: number;
+  /** Missing if it was not known. */
+  readonly bytesOut: number | undefined;
+  readonly attempts: number;
+  readonly status: "fulfilled" | "rejected";
+  /** Why it failed; empty if it did not. */
+  readonly message: string;
+}
+
+const COLUMNS = [
+  "task",
+  "context",
+  "label",
+  "slave",
+  "host",
+  "start_utc",
+  "run_time_s",
+  "bytes_in",
+  "bytes_out",
+  "attempts",
+  "status",
+  "message",
+] as const;
+
+/** The first line of a job log, with its end. */
+export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
+
+/** Puts a task into a line, with its end. */
+export function formatJobLogLine(line: JobLogLine): string {
+  const { task, context, slave, startMs, runTimeMs, bytesIn, bytesOut, attempts, status } = line;
+  return `${task}\t${context}\t${escapeField(line.label)}\t${slave ?? ""}\t${
+    escapeField(line.host)
+  }\t${startMs === undefined ? "" : formatTime(startMs)}\t${
+    (runTimeMs / 1000).toFixed(6)
+  }\t${bytesIn}\t${bytesOut ?? ""}\t${attempts}\t${status}\t${escapeField(line.message)}\n`;
+}
+
+/**
+ * Reads a line of a job log.
+ *
+ * @param text The line without its end.
+ * @throws {SyntaxError} If it is none.
+ */
+export function parseJobLogLine(text: string): JobLogLine {
+  const fields = text.split("\t");
+  if (fields.length !== COLUMNS.length) {
+    throw new SyntaxError(`Expected ${COLUMNS.length} fields parted by tabs, got ${fields.length}`);
+  }
+  const [task, context, label, slave, host, start, runTime, bytesIn, bytesOut, attempts] = fields;
+  const [status, message] = fields.slice(10);
+  if (status !== "fulfilled" && status !== "rejected") {
+    throw new SyntaxError(`Expected fulfilled or rejected in the column status, got "${status}"`);
+  }
+  return {
+    task: parseNumber("task", task),
+    context: parseNumber("context", context),
+    label: unescapeField(label),
+    slave: slave === "" ? undefined : parseNumber("slave", slave),
+    host: unescapeField(host),
+    startMs: start === "" ? undefined : parseTime(start),
+    runTimeMs: parseNumber("run_time_s", runTime) * 1000,
+    bytesIn: parseNumber("bytes_in", bytesIn),
+    bytesOut: bytesOut === "" ? undefined : parseNumber("bytes_out", bytesOut),
+    attempts: parseNumber("attempts", attempts),
+    status,
+    message: unescapeField(message),
+  };
+}
+
+const ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
+const UNESCAPES: Record<string, string> = { "\\": "\\", t: "\t", n: "\n", r: "\r" };
+
+/** A tab would begin another field, and the end of a line another task. */
+function escapeField(text: string): string {
+  return /[\\\t\n\r]/.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (each) => ESCAPES[each]) : text;
+}
+
+function unescapeField(text: string): string {
+  return text.replaceAll(/\\([\\tnr])/g, (_, each) => UNESCAPES[each]);
+}
+
+/** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace("T", " ").slice(0, -1);
+}
+
+function parseTime(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/.test(text)
+    ? Date.parse(text.replace(" ", "T") + "Z")
+    : NaN;
+  if (Number.isNaN(ms)) {
+    throw new SyntaxError(
+      `Expected a time such as 2026-11-22 13:35:31.042 in the column start_utc, got "${text}"`,
+    );
+  }
+  return ms;
+}
+
+function parseNumber(column: string, text: string): number {
+  const number = text.trim() === "" ? NaN : Number(text);
+  if (!(number >= 0 && Number.isFinite(number))) {
+    throw new SyntaxError(`Expected a number in the column ${column}, got "${text}"`);
+  }
+  return number;
+}

@@ -1,0 +1,144 @@
+import type { SlaveIdentity } from "../errors.ts";
+import type { Task } from "../task.ts";
+import { sizeOf } from "../wire/message_stream.ts";
+import type { Outcome } from "./dispatcher.ts";
+import { type ManagerEvent, type ManagerEventBody, printWarning } from "./events.ts";
+import type { RunRecorder } from "./observe/run_recorder.ts";
+
+/** Who is told the events of a manager. */
+export interface EventFeedOptions {
+  readonly onEvent: (event: ManagerEvent) => void;
+  /** Path of the file that gets a line for each task, if there is to be one. */
+  readonly joblog: string | undefined;
+  /** Path of the file that gets the timeline, if there is to be one. */
+  readonly trace: string | undefined;
+}
+
+/** Tells the events of a manager to whoever listens: the user, and the files that the run is recorded in. */
+export class EventFeed implements AsyncDisposable {
+  /** Whether anybody wants to know of single tasks. Events for each cost time: without listeners none are made. */
+  readonly areTasksTold: boolean;
+  readonly #onEvent: (event: ManagerEvent) => void;
+  #recorder: RunRecorder | undefined;
+  /** Events that came before the recorder's module was there. */
+  readonly #early: ManagerEvent[] = [];
+  readonly #loading: Promise<void> | undefined;
+
+  /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
+  constructor({ onEvent, joblog, trace }: EventFeedOptions) {
+    this.#onEvent = onEvent;
+    const isRecorded = joblog !== undefined || trace !== undefined;
+    if (isRecorded) this.#loading = this.#loadRecorder(openRecords({ joblog, trace }));
+    this.areTasksTold = onEvent !== printWarning || isRecorded;
+  }
+
+  /** Tells an event of now. */
+  tell(body: ManagerEventBody): void {
+    this.tellAt(performance.now(), body);
+  }
+
+  /** Tells an event of the time `atMs` of `performance.now()`. */
+  tellAt(atMs: number, body: ManagerEventBody): void {
+    this.#tell({ timeMs: performance.timeOrigin + atMs, ...body });
+  }
+
+  /** Tells that a task runs since `atMs` of `performance.now()`. */
+  tellStart(context: number, task: Task, slave: SlaveIdentity, atMs: number): void {
+    // Made in one piece, as below: there are two events for each task, up to a million tasks a second.
+    const timeMs = performance.timeOrigin + atMs;
+    this.#tell({ timeMs, type: "task-started", context, task, slave });
+  }
+
+  /** Tells how a task ended, at `atMs` of `performance.now()`. */
+  tellOutcome(context: number, outcome: Outcome, bytesOut: number, atMs: number): void {
+    const timeMs = performance.timeOrigin + atMs;
+    const { task, slave, attempts, runTimeMs } = outcome;
+    const bytesIn = sizeOf(task.args);
+    if (outcome.status === "fulfilled") {
+      this.#tell({
+        timeMs,
+        type: "task-finished",
+        context,
+        task,
+        slave: slave!,
+        attempts,
+        runTimeMs,
+        bytesIn,
+        bytesOut,
+      });
+    } else {
+      const { reason } = outcome;
+      this.#tell({
+        timeMs,
+        type: "task-failed",
+        context,
+        task,
+        slave,
+        attempts,
+        runTimeMs,
+        bytesIn,
+        reason,
+      });
+    }
+  }
+
+  /** Finishes the files. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loading;
+    this.#recorder?.[Symbol.dispose]();
+  }
+
+  #tell(event: ManagerEvent): void {
+    if (this.#recorder !== undefined) this.#recorder.tell(event);
+    else if (this.#loading !== undefined) this.#early.push(event);
+    try {
+      this.#onEvent(event);
+    } catch (error) {
+      // The run goes on; the fault of the user's code is reported as any uncaught error is.
+      reportError(error);
+    }
+  }
+
+  async #loadRecorder(files: RecordFiles): Promise<void> {
+    const { RunRecorder } = await import("./observe/run_recorder.ts");
+    this.#recorder = new RunRecorder(files, (message) => this.tell({ type: "warning", message }));
+    for (const event of this.#early.splice(0)) this.#recorder.tell(event);
+  }
+}
+
+/** The files that a run is recorded in, open for writing. */
+export interface RecordFiles {
+  readonly joblog?: Deno.FsFile;
+  readonly trace?: Deno.FsFile;
+}
+
+/** Opens the files at once, so that a mistake shows before the run and not after it. */
+function openRecords(paths: Pick<EventFeedOptions, "joblog" | "trace">): RecordFiles {
+  const joblog = openRecord("joblog", paths.joblog);
+  try {
+    return { joblog, trace: openRecord("trace", paths.trace) };
+  } catch (error) {
+    joblog?.close();
+    throw error;
+  }
+}
+
+function openRecord(option: string, path: string | undefined): Deno.FsFile | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return Deno.openSync(path, { write: true, create: true, truncate: true });
+  } catch (cause) {
+    throw new Error(
+      `Cannot write the file that the option ${option} names, ${path}: ${whyNot(cause, path)}`,
+      { cause },
+    );
+  }
+}
+
+function whyNot(error: unknown, path: string): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return `the master may not write there. Start it with --allow-write=${path}`;
+  }
+  if (error instanceof Deno.errors.NotFound) return "its folder does not exist. Make it first";
+  return `${error instanceof Error ? error.message : error}. Name another file`;
+}

@@ -1,0 +1,62 @@
+/** What waits is written when it is this long, in characters, or has waited this long. */
+const GROUP_LENGTH = 64 * 1024;
+const GROUP_MS = 1000;
+
+/**
+ * Writes text to a file in groups, so that a line costs next to nothing. Each group is written at once and as a whole: a
+ * reader of the file sees no half lines but while it is written.
+ */
+export class GroupWriter implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #onFailure: (error: Error) => void;
+  #texts: string[] = [];
+  #length = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasFailed = false;
+
+  /**
+   * @param file Closed with this writer.
+   * @param onFailure Told once that the file cannot be written; whatever follows is dropped.
+   */
+  constructor(file: Deno.FsFile, onFailure: (error: Error) => void) {
+    this.#file = file;
+    this.#onFailure = onFailure;
+  }
+
+  /** Adds text. */
+  write(text: string): void {
+    if (this.#hasFailed) return;
+    this.#texts.push(text);
+    this.#length += text.length;
+    if (this.#length >= GROUP_LENGTH) {
+      this.flush();
+    } else if (this.#timer === undefined) {
+      this.#timer = setTimeout(() => this.flush(), GROUP_MS);
+      this.#timer.unref();
+    }
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#texts.length === 0) return;
+    const bytes = new TextEncoder().encode(this.#texts.join(""));
+    this.#texts = [];
+    this.#length = 0;
+    try {
+      for (let written = 0; written < bytes.length;) {
+        written += this.#file.writeSync(bytes.subarray(written));
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#onFailure(error as Error);
+    }
+  }
+
+  /** Writes what waits, and closes the file. */
+  [Symbol.dispose](): void {
+    this.flush();
+    this.#file.close();
+  }
+}

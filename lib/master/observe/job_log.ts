@@ -1,0 +1,75 @@
+import { formatJobLogLine, JOB_LOG_HEADER } from "../../job_log_line.ts";
+import type { Task } from "../../task.ts";
+import { sizeOf } from "../../wire/message_stream.ts";
+import type { Outcome } from "../dispatcher.ts";
+import type { ManagerEvent } from "../events.ts";
+import type { GroupWriter } from "./group_writer.ts";
+
+type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
+
+/** The job log of a run: a line for each task that has ended, in the order in which they did. */
+export class JobLog {
+  readonly #writer: GroupWriter;
+
+  constructor(writer: GroupWriter) {
+    this.#writer = writer;
+    writer.write(JOB_LOG_HEADER);
+  }
+
+  /** Takes an event of the manager; those of the ends of tasks get a line. */
+  tell(event: ManagerEvent): void {
+    switch (event.type) {
+      case "task-finished":
+      case "task-failed":
+        this.#writer.write(endLine(event));
+        break;
+      case "task-restored":
+        this.#writer.write(restoredLine(event.context, event.outcome));
+        break;
+    }
+  }
+
+  /** There is nothing to be added. */
+  end(): void {}
+}
+
+function endLine(event: TaskEnd): string {
+  const { timeMs, context, task, slave, runTimeMs, bytesIn, attempts } = event;
+  const hasFailed = event.type === "task-failed";
+  return formatJobLogLine({
+    ...describe(task),
+    context,
+    slave: slave?.number,
+    host: slave?.host ?? "",
+    // A task whose startup failed, or that was given up, ended without running there.
+    startMs: hasFailed && runTimeMs === 0 ? undefined : timeMs - runTimeMs,
+    runTimeMs,
+    bytesIn,
+    bytesOut: hasFailed ? undefined : event.bytesOut,
+    attempts,
+    status: hasFailed ? "rejected" : "fulfilled",
+    message: hasFailed ? event.reason.message : "",
+  });
+}
+
+/** The line of a task that was run in an earlier run, whose slaves are not those of this one. */
+function restoredLine(context: number, outcome: Outcome): string {
+  const { task, runTimeMs, attempts, status } = outcome;
+  return formatJobLogLine({
+    ...describe(task),
+    context,
+    slave: undefined,
+    host: outcome.slave?.host ?? "",
+    startMs: undefined,
+    runTimeMs,
+    bytesIn: sizeOf(task.args),
+    bytesOut: undefined,
+    attempts,
+    status,
+    message: status === "rejected" ? outcome.reason.message : "",
+  });
+}
+
+function describe(task: Task): { readonly task: number; readonly label: string } {
+  return { task: task.id, label: task.name === "" ? "inline function" : task.name };
+}

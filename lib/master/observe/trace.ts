@@ -1,0 +1,317 @@
+/**
+ * The timeline of a run in the Trace Event Format, which Perfetto (https://ui.perfetto.dev) and chrome://tracing show: a
+ * row for each slave, with its waiting, starting, startups, tasks and idle times.
+ *
+ * A JSON array with an event a line. Viewers do not mind if its end is missing because the master was killed.
+ *
+ * @see https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+ * @module
+ */
+
+import type { SlaveIdentity } from "../../errors.ts";
+import type { Task } from "../../task.ts";
+import type { ManagerEvent, SlaveCounts } from "../events.ts";
+import type { GroupWriter } from "./group_writer.ts";
+
+/** Gaps at least this long are drawn as idle time. */
+const MIN_IDLE_MS = 1;
+/**
+ * Tasks shorter than the first that follow each other within it are drawn as one, up to the second: no more than a
+ * thousand of these a second, so that a viewer can show millions of tasks.
+ */
+const TINY_TASK_MS = 0.1;
+const MAX_MERGED_MS = 1;
+const PROCESS = 1;
+
+/** Something that took time on a slave. */
+interface Slice {
+  readonly name: string;
+  readonly category: string;
+  readonly startMs: number;
+  endMs: number;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+/** Tiny tasks that are drawn as one. */
+interface MergedTasks extends Slice {
+  readonly firstTask: number;
+  readonly context: number;
+  count: number;
+}
+
+/** What is known of a slave at the moment. */
+interface Row {
+  readonly number: number;
+  /** What it does since when, other than tasks and startup. */
+  phase: { readonly name: "queued" | "starting" | "idle"; readonly sinceMs: number } | undefined;
+  /** What it runs, as far as it is known. */
+  running: { readonly what: Task | "startup"; readonly startMs: number } | undefined;
+  merged: MergedTasks | undefined;
+}
+
+type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
+
+/** Writes the timeline. */
+export class Trace {
+  readonly #writer: GroupWriter;
+  readonly #rows = new Map<number, Row>();
+  /** Times in the file count from here, milliseconds since 1970. */
+  #originMs: number | undefined;
+  #lastMs = 0;
+  #counts: SlaveCounts | undefined;
+
+  constructor(writer: GroupWriter) {
+    this.#writer = writer;
+    const args = { name: `parallel: ${Deno.mainModule.replace(/^.*\//, "")}` };
+    writer.write(
+      "[\n" + JSON.stringify({ ph: "M", name: "process_name", pid: PROCESS, tid: 0, args }),
+    );
+  }
+
+  /** Takes an event of the manager. */
+  tell(event: ManagerEvent): void {
+    this.#originMs ??= event.timeMs;
+    this.#lastMs = Math.max(this.#lastMs, event.timeMs);
+    switch (event.type) {
+      case "slave-queued":
+        this.#enter(this.#rowOf(event.slave), "queued", event.timeMs);
+        break;
+      case "slave-started":
+        this.#enter(this.#rowOf(event.slave), "starting", event.timeMs);
+        break;
+      case "slave-connected":
+        this.#name(event.slave);
+        this.#enter(this.#rowOf(event.slave), "idle", event.timeMs);
+        break;
+      case "slave-restarted":
+        this.#leave(event.slave, event.timeMs);
+        this.#mark(event.slave, "started anew", event.timeMs, { reason: event.reason });
+        break;
+      case "slave-lost":
+        this.#leave(event.slave, event.timeMs);
+        this.#mark(event.slave, "lost", event.timeMs, { reason: event.reason });
+        break;
+      case "slave-ended":
+        this.#leave(event.slave, event.timeMs);
+        break;
+      case "startup-started": {
+        const row = this.#rowOf(event.slave);
+        this.#enter(row, undefined, event.timeMs);
+        row.running = { what: "startup", startMs: event.timeMs };
+        break;
+      }
+      case "startup-finished":
+      case "startup-failed":
+        this.#startupEnded(event);
+        break;
+      case "task-started": {
+        const row = this.#rowOf(event.slave);
+        row.running = { what: event.task, startMs: event.timeMs };
+        break;
+      }
+      case "task-finished":
+      case "task-failed":
+        this.#taskEnded(event);
+        break;
+      case "task-retried":
+        this.#taskLost(event);
+        break;
+      case "progress":
+        this.#count(event.slaves, event.timeMs);
+        break;
+      case "task-restored":
+      case "warning":
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Nothing follows: completes what is under way, and the array. */
+  end(): void {
+    for (const row of this.#rows.values()) {
+      this.#drawMerged(row);
+      this.#enter(row, undefined, this.#lastMs);
+    }
+    this.#writer.write("\n]\n");
+  }
+
+  #rowOf(slave: SlaveIdentity): Row {
+    let row = this.#rows.get(slave.number);
+    if (row === undefined) {
+      row = { number: slave.number, phase: undefined, running: undefined, merged: undefined };
+      this.#rows.set(slave.number, row);
+      this.#name(slave);
+      const args = { sort_index: slave.number };
+      this.#write({ ph: "M", name: "thread_sort_index", tid: slave.number + 1, args });
+    }
+    return row;
+  }
+
+  #name({ number, name, host }: SlaveIdentity): void {
+    const args = { name: host === "" || name.includes(host) ? name : `${name} on ${host}` };
+    this.#write({ ph: "M", name: "thread_name", tid: number + 1, args });
+  }
+
+  /** Ends what a slave was in, and has it be in something else, or in what is drawn when it ends. */
+  #enter(row: Row, name: "queued" | "starting" | "idle" | undefined, atMs: number): void {
+    const { phase } = row;
+    row.phase = name && { name, sinceMs: atMs };
+    if (phase === undefined) return;
+    const isNotable = phase.name !== "idle" || atMs - phase.sinceMs >= MIN_IDLE_MS;
+    if (!isNotable) return;
+    this.#draw(row, { name: phase.name, category: "slave", startMs: phase.sinceMs, endMs: atMs });
+  }
+
+  /** The process of a slave has ended, whatever it did. */
+  #leave(slave: SlaveIdentity, atMs: number): void {
+    const row = this.#rowOf(slave);
+    this.#drawMerged(row);
+    if (row.running !== undefined) {
+      const { what, startMs } = row.running;
+      const name = what === "startup" ? what : labelOf(what);
+      const task = what === "startup" ? undefined : what.id;
+      this.#runEnded(row, {
+        name,
+        category: "cut off",
+        startMs,
+        endMs: atMs,
+        args: { task, status: "cut off" },
+      });
+    }
+    this.#enter(row, undefined, atMs);
+  }
+
+  #startupEnded(
+    event: Extract<ManagerEvent, { type: "startup-finished" | "startup-failed" }>,
+  ): void {
+    const { slave, context, timeMs, runTimeMs } = event;
+    const args = event.type === "startup-failed"
+      ? { context, status: "rejected", message: String(event.reason) }
+      : { context };
+    const startMs = timeMs - runTimeMs;
+    const slice = { name: "startup", category: "startup", startMs, endMs: timeMs, args };
+    this.#runEnded(this.#rowOf(slave), slice);
+  }
+
+  #taskEnded(event: TaskEnd): void {
+    const { task, slave, context, timeMs, runTimeMs, attempts, bytesIn } = event;
+    const hasFailed = event.type === "task-failed";
+    if (slave === undefined || (hasFailed && runTimeMs === 0)) {
+      this.#mark(slave, `${labelOf(task)} failed`, timeMs, { task: task.id, context });
+      return;
+    }
+    const row = this.#rowOf(slave);
+    const startMs = Math.max(timeMs - runTimeMs, row.phase?.sinceMs ?? -Infinity);
+    if (!hasFailed && timeMs - startMs < TINY_TASK_MS) {
+      this.#merge(row, task, context, startMs, timeMs);
+      return;
+    }
+    const details = hasFailed
+      ? { status: "rejected", message: event.reason.message }
+      : { bytesOut: event.bytesOut };
+    const args = { task: task.id, context, attempts, bytesIn, ...details };
+    const category = hasFailed ? "failed" : "task";
+    this.#runEnded(row, { name: labelOf(task), category, startMs, endMs: timeMs, args });
+  }
+
+  /** Draws what has run on a slave, and the gap before it. */
+  #runEnded(row: Row, slice: Slice): void {
+    this.#drawMerged(row);
+    this.#enter(row, "idle", slice.startMs);
+    row.phase = { name: "idle", sinceMs: slice.endMs };
+    row.running = undefined;
+    this.#draw(row, slice);
+  }
+
+  #merge(row: Row, task: Task, context: number, startMs: number, endMs: number): void {
+    const { merged } = row;
+    const name = labelOf(task);
+    if (
+      merged?.name === name && merged.context === context &&
+      startMs - merged.endMs < TINY_TASK_MS && endMs - merged.startMs < MAX_MERGED_MS
+    ) {
+      merged.endMs = endMs;
+      merged.count++;
+    } else {
+      this.#drawMerged(row);
+      this.#enter(row, "idle", startMs);
+      row.merged = {
+        name,
+        category: "task",
+        context,
+        startMs,
+        endMs,
+        firstTask: task.id,
+        count: 1,
+      };
+    }
+    row.phase = { name: "idle", sinceMs: endMs };
+    row.running = undefined;
+  }
+
+  #drawMerged(row: Row): void {
+    const { merged } = row;
+    if (merged === undefined) return;
+    row.merged = undefined;
+    const { count, firstTask, context } = merged;
+    const name = count === 1 ? merged.name : `${merged.name} × ${count}`;
+    this.#draw(row, { ...merged, name, args: { task: firstTask, tasks: count, context } });
+  }
+
+  #taskLost(
+    { task, slave, timeMs, reason }: Extract<ManagerEvent, { type: "task-retried" }>,
+  ): void {
+    const row = this.#rowOf(slave);
+    const { running } = row;
+    if (running?.what !== task) {
+      this.#mark(slave, `${labelOf(task)} goes elsewhere`, timeMs, { task: task.id, reason });
+      return;
+    }
+    this.#runEnded(row, {
+      name: labelOf(task),
+      category: "cut off",
+      startMs: running.startMs,
+      endMs: timeMs,
+      args: { task: task.id, status: "cut off", reason },
+    });
+  }
+
+  #count(counts: SlaveCounts, atMs: number): void {
+    const before = this.#counts;
+    if (before?.busy === counts.busy && before.idle === counts.idle) return;
+    this.#counts = counts;
+    const args = { busy: counts.busy, idle: counts.idle };
+    this.#write({ ph: "C", name: "slaves", tid: 0, ts: this.#micros(atMs), args });
+  }
+
+  #draw(row: Row, { name, category, startMs, endMs, args }: Slice): void {
+    const ts = this.#micros(startMs);
+    const dur = Math.max(0, this.#micros(endMs) - ts);
+    this.#write({ ph: "X", name, cat: category, tid: row.number + 1, ts, dur, args });
+  }
+
+  /** A moment on the row of a slave, or on that of none. */
+  #mark(
+    slave: SlaveIdentity | undefined,
+    name: string,
+    atMs: number,
+    args: Readonly<Record<string, unknown>>,
+  ): void {
+    const tid = slave === undefined ? 0 : this.#rowOf(slave).number + 1;
+    const scope = slave === undefined ? "p" : "t";
+    this.#write({ ph: "i", name, cat: "slave", tid, ts: this.#micros(atMs), s: scope, args });
+  }
+
+  #micros(ms: number): number {
+    return Math.max(0, Math.round((ms - this.#originMs!) * 1000));
+  }
+
+  #write(event: Readonly<Record<string, unknown>>): void {
+    this.#writer.write(",\n" + JSON.stringify({ ...event, pid: PROCESS }));
+  }
+}
+
+function labelOf({ name }: Task): string {
+  return name === "" ? "inline function" : name;
+}
