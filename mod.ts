@@ -48,7 +48,7 @@ export {
   type TaskCode,
 } from "./lib/master/context.ts";
 export type { Outcome } from "./lib/master/dispatcher.ts";
-export type { ManagerEvent } from "./lib/master/events.ts";
+export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/events.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal_file.ts";
 export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";

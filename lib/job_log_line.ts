@@ -46,14 +46,40 @@ const COLUMNS = [
 /** The first line of a job log, with its end. */
 export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
 
-/** Puts a task into a line, with its end. */
-export function formatJobLogLine(line: JobLogLine): string {
-  const { task, context, slave, startMs, runTimeMs, bytesIn, bytesOut, attempts, status } = line;
-  return `${task}\t${context}\t${escapeField(line.label)}\t${slave ?? ""}\t${
-    escapeField(line.host)
-  }\t${startMs === undefined ? "" : formatTime(startMs)}\t${
-    (runTimeMs / 1000).toFixed(6)
-  }\t${bytesIn}\t${bytesOut ?? ""}\t${attempts}\t${status}\t${escapeField(line.message)}\n`;
+/** Puts tasks into lines. */
+export class JobLogFormatter {
+  /** The second since 1970 that was last put into words: making a text of a time takes longer than all the rest. */
+  #second = NaN;
+  #secondText = "";
+
+  /** The line of a task, with its end. */
+  format(line: JobLogLine): string {
+    const { task, context, slave, startMs, bytesIn, bytesOut, attempts, status } = line;
+    const start = startMs === undefined ? "" : this.#formatTime(startMs);
+    return `${task}\t${context}\t${escapeField(line.label)}\t${slave ?? ""}\t${
+      escapeField(line.host)
+    }\t${start}\t${formatSeconds(line.runTimeMs)}\t${bytesIn}\t${
+      bytesOut ?? ""
+    }\t${attempts}\t${status}\t${escapeField(line.message)}\n`;
+  }
+
+  /** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
+  #formatTime(ms: number): string {
+    const wholeMs = Math.round(ms);
+    const second = Math.floor(wholeMs / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#secondText = new Date(second * 1000).toISOString().slice(0, 19).replace("T", " ");
+    }
+    return `${this.#secondText}.${String(1000 + wholeMs - second * 1000).slice(1)}`;
+  }
+}
+
+/** `0.000042`: seconds, to the microsecond. */
+function formatSeconds(ms: number): string {
+  const micros = Math.round(ms * 1000);
+  const seconds = Math.floor(micros / 1e6);
+  return `${seconds}.${String(1e6 + micros - seconds * 1e6).slice(1)}`;
 }
 
 /**
@@ -89,20 +115,16 @@ export function parseJobLogLine(text: string): JobLogLine {
 }
 
 const ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
+const NEEDS_ESCAPE = /[\\\t\n\r]/;
 const UNESCAPES: Record<string, string> = { "\\": "\\", t: "\t", n: "\n", r: "\r" };
 
 /** A tab would begin another field, and the end of a line another task. */
 function escapeField(text: string): string {
-  return /[\\\t\n\r]/.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (each) => ESCAPES[each]) : text;
+  return NEEDS_ESCAPE.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (each) => ESCAPES[each]) : text;
 }
 
 function unescapeField(text: string): string {
   return text.replaceAll(/\\([\\tnr])/g, (_, each) => UNESCAPES[each]);
-}
-
-/** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
-function formatTime(ms: number): string {
-  return new Date(ms).toISOString().replace("T", " ").slice(0, -1);
 }
 
 function parseTime(text: string): number {

@@ -8,6 +8,7 @@ import { DeliveredIds } from "./delivered_ids.ts";
 import { Deque } from "./deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { Outcome } from "./dispatcher.ts";
+import type { ProgressEvent } from "./events.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
@@ -27,7 +28,18 @@ export type TaskCode<Args extends readonly unknown[], Result> =
 export interface ReadOptions {
   /** When it aborts, waiting tasks are dropped, running ones killed, and the reader gets its reason thrown. */
   readonly signal?: AbortSignal;
+  /**
+   * `true` shows on standard error how far the context has come: on a terminal in one line at its bottom, elsewhere by a line
+   * now and then. A function is called with each {@linkcode ProgressEvent} instead. The default is `false`.
+   */
+  readonly progress?: boolean | ((progress: ProgressEvent) => void);
 }
+
+/** How far a context has come. @internal */
+export type Tally = Pick<
+  ProgressEvent,
+  "name" | "done" | "failed" | "restored" | "added" | "isMoreToCome"
+>;
 
 /** What a context needs of its manager. @internal */
 export interface ContextHost {
@@ -37,8 +49,15 @@ export interface ContextHost {
   startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
   stopReading(context: DispatchContext): void;
   resultTaken(context: DispatchContext): void;
+  /** Begins to tell how far a context has come; resolves when it has been told for the first time. */
+  startProgress(
+    context: DispatchContext,
+    progress: true | ((progress: ProgressEvent) => void),
+  ): Promise<void>;
+  /** Tells that for the last time. */
+  endProgress(context: DispatchContext): void;
   /** A result that was not run for waits for the reader. */
-  resultRestored(context: DispatchContext): void;
+  resultRestored(context: DispatchContext, outcome: Outcome): void;
   cancel(context: DispatchContext): readonly Task[];
   /** Lets slaves be given tasks soon, if tasks or a source of them have come. */
   schedule(): void;
@@ -66,6 +85,11 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
   #taskCount = 0;
+  #latestCode: Code | undefined;
+  #done = 0;
+  #failed = 0;
+  #restored = 0;
+  #dropped = 0;
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
   #isBeingRead = false;
@@ -85,6 +109,11 @@ export class Context<Values extends readonly unknown[] = []> {
       deliver: (outcome) => this.#deliverNow(outcome),
       onFailure: (error) => this.#fault(error),
     });
+  }
+
+  /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log have it. */
+  get number(): number {
+    return this.#core.number;
   }
 
   /**
@@ -178,6 +207,18 @@ export class Context<Values extends readonly unknown[] = []> {
     else this.#journal.record(outcome);
   }
 
+  /** How far it has come. @internal */
+  tally(): Tally {
+    return {
+      name: this.#latestCode?.reference.name ?? "",
+      done: this.#done,
+      failed: this.#failed,
+      restored: this.#restored,
+      added: this.#taskCount - this.#dropped,
+      isMoreToCome: this.#sources.length > 0,
+    };
+  }
+
   /** Finishes what is to be written. @internal */
   async close(): Promise<void> {
     this.#stopSources();
@@ -186,6 +227,8 @@ export class Context<Values extends readonly unknown[] = []> {
   }
 
   #deliverNow(outcome: Outcome): void {
+    this.#done++;
+    if (outcome.status === "rejected") this.#failed++;
     this.#ready.push(outcome);
     this.wake();
   }
@@ -217,10 +260,12 @@ export class Context<Values extends readonly unknown[] = []> {
     if (recorded === undefined) {
       this.#host.addTask(this.#core, task);
     } else {
-      this.#host.resultRestored(this.#core);
+      this.#restored++;
+      this.#host.resultRestored(this.#core, recorded);
       this.#deliverNow(recorded);
     }
     this.#taskCount++;
+    this.#latestCode = code;
     this.#unread++;
     return task;
   }
@@ -243,19 +288,26 @@ export class Context<Values extends readonly unknown[] = []> {
     options: ReadOptions,
     pick: (outcome: Outcome) => Item,
   ): AsyncGenerator<Item, void, undefined> {
-    checkKnown(options, ["signal"], "a method that reads results");
-    const { signal } = options;
+    checkKnown(options, ["signal", "progress"], "a method that reads results");
+    const { signal, progress = false } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError(
         `The option signal must be an AbortSignal, not ${Deno.inspect(signal, { depth: 0 })}`,
       );
     }
-    return this.#generate(order, signal, pick);
+    if (typeof progress !== "boolean" && typeof progress !== "function") {
+      throw new TypeError(
+        `The option progress must be true, false or a function, not ${
+          Deno.inspect(progress, { depth: 0 })
+        }`,
+      );
+    }
+    return this.#generate(order, { signal, progress }, pick);
   }
 
   async *#generate<Item>(
     order: "ordered" | "unordered",
-    signal: AbortSignal | undefined,
+    { signal, progress }: ReadOptions,
     pick: (outcome: Outcome) => Item,
   ): AsyncGenerator<Item, void, undefined> {
     if (this.#isBeingRead) {
@@ -271,6 +323,7 @@ export class Context<Values extends readonly unknown[] = []> {
     try {
       this.#journal?.retry();
       this.#host.startReading(this.#core, order);
+      if (progress) await this.#host.startProgress(this.#core, progress);
       for (;;) {
         const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
         if (outcome !== undefined) {
@@ -291,6 +344,7 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#isBeingRead = false;
       signal?.removeEventListener("abort", abort);
       this.#host.stopReading(this.#core);
+      if (progress) this.#host.endProgress(this.#core);
     }
   }
 
@@ -330,6 +384,7 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#journal?.forget(task);
       this.#delivered.add(task.id);
       this.#unread--;
+      this.#dropped++;
     }
     this.wake();
   }

@@ -2,7 +2,12 @@ import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { sizeOf } from "../wire/message_stream.ts";
 import type { Outcome } from "./dispatcher.ts";
-import { type ManagerEvent, type ManagerEventBody, printWarning } from "./events.ts";
+import {
+  type ManagerEvent,
+  type ManagerEventBody,
+  printWarning,
+  type ProgressEvent,
+} from "./events.ts";
 import type { RunRecorder } from "./observe/run_recorder.ts";
 
 /** Who is told the events of a manager. */
@@ -80,6 +85,11 @@ export class EventFeed implements AsyncDisposable {
         reason,
       });
     }
+  }
+
+  /** Tells how far a context has come. */
+  tellProgress(event: ProgressEvent): void {
+    this.#tell(event);
   }
 
   /** Finishes the files. */

@@ -17,11 +17,12 @@ import { AgentLink } from "./agent_link.ts";
 import { AgentLinks } from "./agent_links.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import { Endpoints } from "./endpoints.ts";
+import type { SlaveCounts } from "./events.ts";
 import { explainLosses } from "./losses.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import type { Session } from "./session.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
-import { SlaveSlot, type SlotServices } from "./slave_slot.ts";
+import { SlaveSlot, type SlotServices, type SlotState } from "./slave_slot.ts";
 
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
@@ -105,6 +106,13 @@ export class Fleet implements AsyncDisposable {
   /** Whether any slave runs on another machine. */
   get hasRemoteSlaves(): boolean {
     return this.#slots.some(({ isRemote }) => isRemote);
+  }
+
+  /** How many slaves stand where. */
+  count(): SlaveCounts {
+    const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
+    for (const { state, slave } of this.#slots) counts[standingOf(state, slave)]++;
+    return counts;
   }
 
   /** The connection to a slave that serves. */
@@ -263,4 +271,20 @@ async function endJob(job: SlaveProcess): Promise<void> {
   }, JOB_GRACE_MS);
   await Promise.race([job.ended, left.promise]);
   clearTimeout(timer);
+}
+
+function standingOf(state: SlotState["state"], slave: DispatchSlave): keyof SlaveCounts {
+  switch (state) {
+    case "queued":
+      return "queued";
+    case "launching":
+    case "running":
+      return "starting";
+    case "connected":
+      return slave.state.state === "serving" && slave.state.sent.size > 0 ? "busy" : "idle";
+    case "ended":
+      return "lost";
+    default:
+      return state satisfies never;
+  }
 }

@@ -9,7 +9,9 @@ import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import { Dispatcher, type DispatcherActions, type Outcome, type RunReports } from "./dispatcher.ts";
 import { EventFeed } from "./event_feed.ts";
+import type { ProgressEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
+import type { ProgressReports } from "./observe/progress_reports.ts";
 import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
@@ -61,6 +63,7 @@ export class Manager implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Infinity;
   #isCatchingUp = false;
+  #progress: ProgressReports | undefined;
   #waitingReaders = 0;
   #aliveTimer: ReturnType<typeof setInterval> | undefined;
   #signalGuard: SignalGuard | undefined;
@@ -164,6 +167,7 @@ export class Manager implements AsyncDisposable {
       await this.#fleet[Symbol.asyncDispose]();
       for (const { context } of this.#contexts) await context.close();
     } finally {
+      this.#progress?.[Symbol.dispose]();
       await this.#feed[Symbol.asyncDispose]();
       this.#signalGuard?.[Symbol.dispose]();
       clearTimeout(this.#timer);
@@ -239,12 +243,17 @@ export class Manager implements AsyncDisposable {
         this.#dispatcher.setReading(context, order);
         this.#schedule();
       },
+      startProgress: (context, progress) => this.#startProgress(context, progress),
+      endProgress: (context) => this.#progress?.end(context.number),
       stopReading: (context) => this.#dispatcher.setReading(context, "no"),
       resultTaken: (context) => {
         if (this.#dispatcher.resultTaken(context)) this.#schedule();
       },
-      resultRestored: (context) => {
+      resultRestored: (context, outcome) => {
         this.#dispatcher.resultRestored(context);
+        if (this.#feed.areTasksTold) {
+          this.#feed.tell({ type: "task-restored", context: context.number, outcome });
+        }
         // Its source may have to give more before there is anything to run.
         this.#schedule();
       },
@@ -257,6 +266,19 @@ export class Manager implements AsyncDisposable {
       standstill: () => this.#standstill(),
       keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
     };
+  }
+
+  async #startProgress(
+    { number }: DispatchContext,
+    progress: true | ((progress: ProgressEvent) => void),
+  ): Promise<void> {
+    const { ProgressReports } = await import("./observe/progress_reports.ts");
+    this.#progress ??= new ProgressReports({
+      tallyOf: (context) => this.#contexts[context].context.tally(),
+      countSlaves: () => this.#fleet.count(),
+      tell: (event) => this.#feed.tellProgress(event),
+    });
+    await this.#progress.begin(number, progress);
   }
 
   #launch(): void {

@@ -1,4 +1,4 @@
-import { formatJobLogLine, JOB_LOG_HEADER } from "../../job_log_line.ts";
+import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
 import type { Task } from "../../task.ts";
 import { sizeOf } from "../../wire/message_stream.ts";
 import type { Outcome } from "../dispatcher.ts";
@@ -10,6 +10,7 @@ type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-fa
 /** The job log of a run: a line for each task that has ended, in the order in which they did. */
 export class JobLog {
   readonly #writer: GroupWriter;
+  readonly #formatter = new JobLogFormatter();
 
   constructor(writer: GroupWriter) {
     this.#writer = writer;
@@ -21,55 +22,57 @@ export class JobLog {
     switch (event.type) {
       case "task-finished":
       case "task-failed":
-        this.#writer.write(endLine(event));
+        this.#writeEnd(event);
         break;
       case "task-restored":
-        this.#writer.write(restoredLine(event.context, event.outcome));
+        this.#writeRestored(event.context, event.outcome);
         break;
     }
   }
 
   /** There is nothing to be added. */
   end(): void {}
+
+  #writeEnd(event: TaskEnd): void {
+    const { timeMs, context, task, slave, runTimeMs, bytesIn, attempts } = event;
+    const hasFailed = event.type === "task-failed";
+    this.#writer.write(this.#formatter.format({
+      task: task.id,
+      context,
+      label: labelOf(task),
+      slave: slave?.number,
+      host: slave?.host ?? "",
+      // A task whose startup failed, or that was given up, ended without running there.
+      startMs: hasFailed && runTimeMs === 0 ? undefined : timeMs - runTimeMs,
+      runTimeMs,
+      bytesIn,
+      bytesOut: hasFailed ? undefined : event.bytesOut,
+      attempts,
+      status: hasFailed ? "rejected" : "fulfilled",
+      message: hasFailed ? event.reason.message : "",
+    }));
+  }
+
+  /** The task was run in an earlier run, whose slaves are not those of this one. */
+  #writeRestored(context: number, outcome: Outcome): void {
+    const { task, runTimeMs, attempts, status } = outcome;
+    this.#writer.write(this.#formatter.format({
+      task: task.id,
+      context,
+      label: labelOf(task),
+      slave: undefined,
+      host: outcome.slave?.host ?? "",
+      startMs: undefined,
+      runTimeMs,
+      bytesIn: sizeOf(task.args),
+      bytesOut: undefined,
+      attempts,
+      status,
+      message: status === "rejected" ? outcome.reason.message : "",
+    }));
+  }
 }
 
-function endLine(event: TaskEnd): string {
-  const { timeMs, context, task, slave, runTimeMs, bytesIn, attempts } = event;
-  const hasFailed = event.type === "task-failed";
-  return formatJobLogLine({
-    ...describe(task),
-    context,
-    slave: slave?.number,
-    host: slave?.host ?? "",
-    // A task whose startup failed, or that was given up, ended without running there.
-    startMs: hasFailed && runTimeMs === 0 ? undefined : timeMs - runTimeMs,
-    runTimeMs,
-    bytesIn,
-    bytesOut: hasFailed ? undefined : event.bytesOut,
-    attempts,
-    status: hasFailed ? "rejected" : "fulfilled",
-    message: hasFailed ? event.reason.message : "",
-  });
-}
-
-/** The line of a task that was run in an earlier run, whose slaves are not those of this one. */
-function restoredLine(context: number, outcome: Outcome): string {
-  const { task, runTimeMs, attempts, status } = outcome;
-  return formatJobLogLine({
-    ...describe(task),
-    context,
-    slave: undefined,
-    host: outcome.slave?.host ?? "",
-    startMs: undefined,
-    runTimeMs,
-    bytesIn: sizeOf(task.args),
-    bytesOut: undefined,
-    attempts,
-    status,
-    message: status === "rejected" ? outcome.reason.message : "",
-  });
-}
-
-function describe(task: Task): { readonly task: number; readonly label: string } {
-  return { task: task.id, label: task.name === "" ? "inline function" : task.name };
+function labelOf({ name }: Task): string {
+  return name === "" ? "inline function" : name;
 }

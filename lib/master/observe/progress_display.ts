@@ -1,0 +1,154 @@
+import { loadUnicodeWidth } from "../../deps.ts";
+import type { ProgressEvent } from "../events.ts";
+import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
+import { RateMeter } from "./rate_meter.ts";
+import { StatusLine, type Terminal } from "./status_line.ts";
+
+/** Where nobody can see a line change, a new one is written this often. */
+const LOG_MS = 30_000;
+/** Of a terminal that does not say how wide it is. */
+const DEFAULT_COLUMNS = 80;
+
+/** Where progress is shown. */
+export type ProgressOutput =
+  | {
+    readonly type: "terminal";
+    readonly terminal: Terminal;
+    /** How many columns a text takes. */
+    widthOf(text: string): number;
+  }
+  | { readonly type: "log"; write(line: string): void };
+
+/** A context whose progress is shown. */
+interface Shown {
+  latest: ProgressEvent;
+  readonly meter: RateMeter;
+  /** Whether anything of it has been seen. */
+  isSeen: boolean;
+}
+
+/** Shows how far contexts have come: in one line on a terminal, by a line now and then in a log. */
+export class ProgressDisplay {
+  readonly #output: ProgressOutput;
+  readonly #shown = new Map<number, Shown>();
+  #line: StatusLine | undefined;
+  #loggedMs = -Infinity;
+
+  constructor(output: ProgressOutput) {
+    this.#output = output;
+  }
+
+  /** Takes the news of a context. */
+  tell(event: ProgressEvent): void {
+    const before = this.#shown.get(event.context);
+    const shown = before ?? { latest: event, meter: new RateMeter(), isSeen: false };
+    shown.latest = event;
+    shown.meter.note(event.timeMs, event.done - event.restored);
+    this.#shown.set(event.context, shown);
+    if (event.isOver) this.#finish(shown);
+    // A context that is read in no time is not seen but for its end.
+    else if (before !== undefined) this.#update(event.timeMs);
+    else if (this.#shown.size === 1) this.#loggedMs = event.timeMs;
+  }
+
+  #update(nowMs: number): void {
+    if (this.#output.type === "log") {
+      if (nowMs - this.#loggedMs < LOG_MS) return;
+      this.#loggedMs = nowMs;
+    }
+    const all = [...this.#shown.values()];
+    for (const shown of all) shown.isSeen = true;
+    this.#write(joinStates(all));
+  }
+
+  #write(state: ProgressState): void {
+    if (this.#output.type === "log") {
+      this.#output.write(progressSentence(state));
+      return;
+    }
+    const { terminal, widthOf } = this.#output;
+    this.#line ??= new StatusLine(terminal, widthOf);
+    this.#line.show(this.#lineOf(state));
+  }
+
+  /** The last column stays free: with it taken, terminals differ in where the cursor is. */
+  #lineOf(state: ProgressState): string {
+    if (this.#output.type === "log") return progressSentence(state);
+    return progressLine(state, this.#output.terminal.columns() - 1, this.#output.widthOf);
+  }
+
+  /** Leaves a last line of a context, unless somebody stopped reading before there was any. */
+  #finish(shown: Shown): void {
+    const { latest, isSeen } = shown;
+    this.#shown.delete(latest.context);
+    if (this.#shown.size === 0) {
+      this.#line?.[Symbol.dispose]();
+      this.#line = undefined;
+    }
+    if (!isSeen && !isFinished(latest)) return;
+    const text = this.#lineOf(joinStates([shown]));
+    if (this.#output.type === "log") this.#output.write(text);
+    else if (this.#line !== undefined) this.#line.print(text);
+    else this.#output.terminal.write(text + "\n");
+  }
+}
+
+/** What contexts that are read at the same time have come to together. */
+function joinStates(all: readonly Shown[]): ProgressState {
+  const names = new Set(all.map(({ latest }) => latest.name).filter((name) => name !== ""));
+  let state: ProgressState = {
+    name: [...names].join(", "),
+    done: 0,
+    failed: 0,
+    added: 0,
+    isMoreToCome: false,
+    slaves: all[0].latest.slaves,
+    perSecond: 0,
+    elapsedMs: 0,
+  };
+  for (const { latest, meter } of all) {
+    state = {
+      ...state,
+      done: state.done + latest.done,
+      failed: state.failed + latest.failed,
+      added: state.added + latest.added,
+      isMoreToCome: state.isMoreToCome || latest.isMoreToCome,
+      slaves: latest.slaves,
+      perSecond: state.perSecond + meter.perSecond,
+      elapsedMs: Math.max(state.elapsedMs, meter.elapsedMs),
+    };
+  }
+  return state;
+}
+
+/** A display on standard error. */
+export async function openProgressDisplay(): Promise<ProgressDisplay> {
+  if (!Deno.stderr.isTerminal()) {
+    return new ProgressDisplay({ type: "log", write: (line) => console.error(line) });
+  }
+  // On a machine that cannot load it, names of functions in wide letters make the line too long, and nothing else.
+  const widthOf = await loadUnicodeWidth().catch(() => (text: string) => text.length);
+  const { stderr } = Deno;
+  const writeSync = stderr.writeSync.bind(stderr);
+  const terminal = { columns, write: (text: string) => writeAll(writeSync, text) };
+  return new ProgressDisplay({ type: "terminal", terminal, widthOf });
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || DEFAULT_COLUMNS;
+  } catch (error) {
+    // Such a terminal makes it throw, and there is nothing that a wrong width would spoil but the line.
+    if (error instanceof Error) return DEFAULT_COLUMNS;
+    throw error;
+  }
+}
+
+function writeAll(writeSync: (bytes: Uint8Array) => number, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(bytes.subarray(written));
+  } catch {
+    // Whoever looked has gone: the run goes on, as it does when console.error() cannot print.
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * How progress is put into words.
+ *
+ * @module
+ */
+
+import type { SlaveCounts } from "../events.ts";
+
+/** What is to be said. */
+export interface ProgressState {
+  /** Names of what runs. */
+  readonly name: string;
+  readonly done: number;
+  readonly failed: number;
+  readonly added: number;
+  /** Whether more tasks than `added` are to come. */
+  readonly isMoreToCome: boolean;
+  readonly slaves: SlaveCounts;
+  /** Tasks a second; 0 if that is not known. */
+  readonly perSecond: number;
+  readonly elapsedMs: number;
+}
+
+const MIN_BAR_COLUMNS = 12;
+const MAX_BAR_COLUMNS = 42;
+const GAP = "  ";
+
+/**
+ * One line for a terminal; what matters least is left out if it would not fit.
+ *
+ * @param columns The most that the line may have, but for its percentage or count, which are always there.
+ * @param widthOf How many columns a text takes.
+ */
+export function progressLine(
+  state: ProgressState,
+  columns: number,
+  widthOf: (text: string) => number,
+): string {
+  const isEnded = isFinished(state);
+  // In the order in which they are given up, last first; `place` is where they stand.
+  const parts = [
+    { place: 2, text: state.isMoreToCome ? `${state.done} done` : percentText(state) },
+    { place: 7, text: state.failed > 0 ? `${state.failed} failed` : "" },
+    { place: 3, text: state.isMoreToCome ? "" : `${state.done}/${state.added}` },
+    { place: 5, text: isEnded ? `in ${durationText(state.elapsedMs)}` : timeText(state) },
+    { place: 4, text: state.perSecond > 0 ? rateText(state.perSecond) : "" },
+    { place: 6, text: isEnded ? "" : slavesText(state.slaves) },
+    { place: 0, text: state.name },
+  ];
+  const kept: typeof parts = [];
+  let width = 0;
+  for (const part of parts) {
+    if (part.text === "") continue;
+    const needed = widthOf(part.text) + (kept.length > 0 ? GAP.length : 0);
+    if (kept.length > 0 && width + needed > columns) continue;
+    kept.push(part);
+    width += needed;
+  }
+  const barColumns = Math.min(MAX_BAR_COLUMNS, columns - width - GAP.length);
+  if (!state.isMoreToCome && barColumns >= MIN_BAR_COLUMNS) {
+    kept.push({ place: 1, text: barText(state, barColumns) });
+  }
+  return kept.sort((a, b) => a.place - b.place).map(({ text }) => text).join(GAP);
+}
+
+/** The same as a sentence, for a log. */
+export function progressSentence(state: ProgressState): string {
+  const { name, done, added, isMoreToCome, failed, perSecond } = state;
+  const parts = [isMoreToCome ? `${done} tasks done` : `${done} of ${added} tasks done`];
+  if (isFinished(state)) parts[0] += ` in ${durationText(state.elapsedMs)}`;
+  if (perSecond > 0) parts.push(rateText(perSecond));
+  if (!isFinished(state)) parts.push(timeText(state), slavesText(state.slaves));
+  if (failed > 0) parts.push(`${failed} failed`);
+  return `parallel: ${name === "" ? "" : `${name}: `}${parts.filter((part) => part).join(", ")}`;
+}
+
+/** Whether there is nothing left to do. */
+export function isFinished(
+  { done, added, isMoreToCome }: Pick<ProgressState, "done" | "added" | "isMoreToCome">,
+): boolean {
+  return done === added && !isMoreToCome;
+}
+
+/** 100 % means that all is done. */
+function percentText({ done, added }: ProgressState): string {
+  return `${added === 0 ? 100 : Math.floor(done / added * 100)} %`;
+}
+
+function barText({ done, added }: ProgressState, columns: number): string {
+  const cells = columns - 2;
+  const full = added === 0 ? cells : Math.floor(done / added * cells);
+  return `[${"#".repeat(full)}${"-".repeat(cells - full)}]`;
+}
+
+function timeText(state: ProgressState): string {
+  const { done, added, isMoreToCome, perSecond, elapsedMs } = state;
+  if (isMoreToCome) return durationText(elapsedMs);
+  return perSecond > 0 ? `${durationText((added - done) / perSecond * 1000)} left` : "";
+}
+
+function slavesText({ queued, starting, idle, busy, lost }: SlaveCounts): string {
+  const parts = [`${busy} busy`];
+  if (idle > 0) parts.push(`${idle} idle`);
+  if (starting > 0) parts.push(`${starting} starting`);
+  if (queued > 0) parts.push(`${queued} queued`);
+  if (lost > 0) parts.push(`${lost} lost`);
+  return parts.join(", ");
+}
+
+/** `1250/s`, `9.5/s`, `3.2/min`, `0.5/h`. */
+function rateText(perSecond: number): string {
+  if (perSecond >= 1) return `${shortNumber(perSecond)}/s`;
+  if (perSecond * 60 >= 1) return `${shortNumber(perSecond * 60)}/min`;
+  return `${shortNumber(perSecond * 3600)}/h`;
+}
+
+function shortNumber(number: number): string {
+  return number >= 99.95 ? String(Math.round(number)) : number.toFixed(1);
+}
+
+/** `0:42`, `12:34`, `3:12:34`, `2 d 5 h`. */
+function durationText(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const hours = Math.floor(seconds / 3600);
+  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  const minutes = Math.floor(seconds / 60) % 60;
+  const rest = String(seconds % 60).padStart(2, "0");
+  return hours === 0
+    ? `${minutes}:${rest}`
+    : `${hours}:${String(minutes).padStart(2, "0")}:${rest}`;
+}
