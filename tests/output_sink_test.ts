@@ -125,6 +125,23 @@ Deno.test("openOutputSink: inherit keeps bytes though their memory is used again
   assertEquals(stderr.writes, ["slave 0: one\n"]);
 });
 
+Deno.test("openOutputSink: inherit does not join what two processes of a slave print", async () => {
+  using stderr = new StandardError();
+  await using sink = openOutputSink("inherit", 0);
+  await print(sink, "the first dies in its li");
+  sink.clearTail();
+  await print(sink, "the second\n");
+  assertEquals(stderr.writes, ["slave 0: the first dies in its li\n", "slave 0: the second\n"]);
+});
+
+Deno.test("openOutputSink: inherit does not wait for ever for the end of a line", async () => {
+  using stderr = new StandardError();
+  await using sink = openOutputSink("inherit", 0);
+  for (let i = 0; i < 300; i++) await print(sink, "x".repeat(1000));
+  assert(stderr.writes.length >= 4);
+  for (const line of stderr.writes) assert(/^slave 0: x+\n$/.test(line));
+});
+
 Deno.test("openOutputSink: inherit goes on until standard error has taken all", async () => {
   using stderr = new StandardError(5);
   await using sink = openOutputSink("inherit", 0);

@@ -77,11 +77,15 @@ class FileSink extends OutputSink {
   }
 }
 
+/** A line that is longer is passed on in pieces: a program may never end its line. */
+const MAX_LINE_BYTES = 64 * 1024;
+
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
 class InheritSink extends OutputSink {
   override readonly target = "inherit";
   readonly #prefix: Uint8Array;
   #line: Uint8Array[] = [];
+  #lineBytes = 0;
 
   constructor(slave: number) {
     super();
@@ -95,22 +99,36 @@ class InheritSink extends OutputSink {
       this.#writeLine();
       start = end + 1;
     }
-    if (start < bytes.length) this.#line.push(bytes.slice(start));
+    if (start < bytes.length) {
+      this.#line.push(bytes.slice(start));
+      this.#lineBytes += bytes.length - start;
+    }
+    if (this.#lineBytes > MAX_LINE_BYTES) this.#endLine();
     return Promise.resolve();
   }
 
+  /** What the process left unfinished is not gone on with by the next one. */
+  override clearTail(): void {
+    super.clearTail();
+    this.#endLine();
+  }
+
   override [Symbol.asyncDispose](): Promise<void> {
-    if (this.#line.length > 0) {
-      this.#line.push(new Uint8Array([10]));
-      this.#writeLine();
-    }
+    this.#endLine();
     return Promise.resolve();
+  }
+
+  #endLine(): void {
+    if (this.#line.length === 0) return;
+    this.#line.push(new Uint8Array([10]));
+    this.#writeLine();
   }
 
   /** One write, so that lines of different slaves do not mix. */
   #writeLine(): void {
     const parts = [this.#prefix, ...this.#line];
     this.#line = [];
+    this.#lineBytes = 0;
     const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
     let offset = 0;
     for (const part of parts) {

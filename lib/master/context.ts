@@ -35,12 +35,6 @@ export interface ReadOptions {
   readonly progress?: boolean | ((progress: ProgressEvent) => void);
 }
 
-/** How far a context has come. @internal */
-export type Tally = Pick<
-  ProgressEvent,
-  "name" | "done" | "failed" | "restored" | "added" | "isMoreToCome"
->;
-
 /** What a context needs of its manager. @internal */
 export interface ContextHost {
   resolve(task: unknown, use: string): ResolvedTask;
@@ -208,7 +202,7 @@ export class Context<Values extends readonly unknown[] = []> {
   }
 
   /** How far it has come. @internal */
-  tally(): Tally {
+  tally(): Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves"> {
     return {
       name: this.#latestCode?.reference.name ?? "",
       done: this.#done,

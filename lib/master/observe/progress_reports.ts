@@ -1,4 +1,4 @@
-import type { Tally } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { ProgressEvent, SlaveCounts } from "../events.ts";
 import type { ProgressDisplay } from "./progress_display.ts";
 
@@ -7,7 +7,7 @@ const REPORT_MS = 200;
 
 /** What reports are made from, and who is told beside those who asked for them. */
 export interface ProgressReportsOptions {
-  tallyOf(context: number): Tally;
+  tallyOf(context: number): ReturnType<Context["tally"]>;
   countSlaves(): SlaveCounts;
   tell(event: ProgressEvent): void;
 }

@@ -1,0 +1,48 @@
+/**
+ * Reads the job log of a run.
+ *
+ * @module
+ */
+
+import { JOB_LOG_HEADER, type JobLogLine, parseJobLogLine } from "../job_log_line.ts";
+
+/**
+ * Reads a job log.
+ *
+ * @param chunks Its text, in pieces. A last line without its end was cut off when the master was killed, and is left out.
+ * @throws {SyntaxError} If it is no job log, or has a line that is none, naming its number.
+ */
+export async function* readJobLog(
+  chunks: AsyncIterable<string> | Iterable<string>,
+): AsyncGenerator<JobLogLine, void, undefined> {
+  let number = 0;
+  let rest = "";
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) {
+      // A spreadsheet may have written it with other ends of lines.
+      const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+      if (++number === 1) checkHeader(text);
+      else if (text !== "") yield parseLine(text, number);
+    }
+    if (number === 0 && rest.length > JOB_LOG_HEADER.length) checkHeader(rest);
+  }
+  if (number === 0) checkHeader(rest);
+}
+
+function checkHeader(text: string): void {
+  if (`${text}\n` === JOB_LOG_HEADER) return;
+  throw new SyntaxError(
+    "It does not begin with the names of the columns of a job log. Name a file that a manager wrote with the option joblog",
+  );
+}
+
+function parseLine(text: string, number: number): JobLogLine {
+  try {
+    return parseJobLogLine(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new SyntaxError(`Line ${number} is damaged: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,224 @@
+import type { JobLogLine } from "../job_log_line.ts";
+import { escapeHtml } from "./html_text.ts";
+import { bytesText, countText, durationText, shareText, threeDigits } from "./number_text.ts";
+import { REPORT_STYLE } from "./report_style.ts";
+import type { FailureSummary, FunctionSummary, RunSummary, SlaveSummary } from "./run_summary.ts";
+import { runTimeChart } from "./run_time_chart.ts";
+import { slaveChart } from "./slave_chart.ts";
+import { throughputChart } from "./throughput_chart.ts";
+
+/** Slaves with more than this are listed in a part that is to be opened. */
+const MAX_OPEN_SLAVES = 16;
+
+/**
+ * The report on a run: one HTML page that needs nothing else, and has no script.
+ *
+ * @param title What the report is about, such as the name of the job log.
+ */
+export function reportPage(summary: RunSummary, title: string): string {
+  const sections = summary.runs.length === 0
+    ? [`<p class="empty">${emptyText(summary)}</p>`, failuresSection(summary)]
+    : [
+      section("Slaves over time", legend(summary), slaveChart(summary)),
+      section("Throughput", "Tasks that ended.", throughputChart(summary)),
+      failuresSection(summary),
+      section("Run times", "Tasks by how long they ran.", runTimeChart(summary)),
+      section("Slowest tasks", "", slowestTable(summary)),
+      summary.functions.size > 1 ? section("Functions", "", functionTable(summary)) : "",
+      slavesSection(summary),
+    ];
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(title)}: report</title>
+<style>${REPORT_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>${escapeHtml(title)}</h1>
+<p>${timesText(summary)}</p>
+</header>
+<main>
+${tiles(summary)}
+${sections.join("\n")}
+</main>
+</body>
+</html>
+`;
+}
+
+function emptyText({ tasks }: RunSummary): string {
+  return tasks === 0 ? "No task has ended." : "No task ran on a slave.";
+}
+
+function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
+  if (runs.length === 0) return "";
+  const [start, end] = [startMs, endMs].map((ms) =>
+    new Date(ms).toISOString().slice(0, 19).replace("T", " ")
+  );
+  return `${start} to ${end} UTC, ${durationText(elapsedMs)}`;
+}
+
+function tiles(summary: RunSummary): string {
+  const { tasks, failed, restored, retried, slaves, busyMs, elapsedMs, runs } = summary;
+  const hosts = new Set([...slaves.values()].map(({ host }) => host)).size;
+  const available = elapsedMs * slaves.size;
+  const notes: string[] = [];
+  if (restored > 0) notes.push(`${countText(restored)} from the journal`);
+  if (retried > 0) notes.push(`${countText(retried)} ran again since slaves died`);
+  const list: [name: string, value: string, note: string, isBad?: boolean][] = [
+    ["tasks", countText(tasks), notes.join(", ")],
+    [
+      "failed",
+      countText(failed),
+      failed > 0 ? shareText(failed / tasks) : "",
+      failed > 0,
+    ],
+    [
+      "slaves",
+      countText(slaves.size),
+      `on ${hosts === 1 ? "1 host" : `${countText(hosts)} hosts`}`,
+    ],
+    [
+      "busy",
+      available > 0 ? shareText(Math.min(1, busyMs / available)) : "–",
+      "of the slaves’ time",
+    ],
+    [
+      "throughput",
+      elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 1000)}/s` : "–",
+      elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 3_600_000)}/h` : "",
+    ],
+    [
+      "median run time",
+      durationText(summary.quantileMs(0.5)),
+      `95 % below ${durationText(summary.quantileMs(0.95))}`,
+    ],
+    ["computed", durationText(busyMs), "all tasks together"],
+    [
+      "sent",
+      bytesText(summary.bytesIn + summary.bytesOut),
+      `${bytesText(summary.bytesIn)} to slaves, ${bytesText(summary.bytesOut)} back`,
+    ],
+  ];
+  return `<dl class="tiles">${
+    list.map(([name, value, note, isBad]) =>
+      `<div${
+        isBad ? ' class="bad"' : ""
+      }><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>`
+    ).join("\n")
+  }</dl>`;
+}
+
+function legend({ failed }: RunSummary): string {
+  const entries = ['<span class="key busy"></span>tasks', '<span class="key idle"></span>idle'];
+  if (failed > 0) entries.push('<span class="key failed"></span>failed');
+  return entries.join(" ");
+}
+
+function section(heading: string, note: string, content: string): string {
+  const noteText = note === "" ? "" : `<p class="note">${note}</p>`;
+  return `<section><h2>${heading}</h2>${noteText}\n${content}\n</section>`;
+}
+
+function failuresSection({ failures, failed, unlistedFailures }: RunSummary): string {
+  if (failed === 0) return "";
+  const list = [...failures.values()].sort((a, b) => b.count - a.count);
+  const more = unlistedFailures === 0
+    ? ""
+    : `<p class="note">${
+      countText(unlistedFailures)
+    } more failures, of other kinds, are in the job log.</p>`;
+  const note = "Messages that differ in numbers only are one entry.";
+  return section("Failures", note, list.map(failureEntry).join("\n") + more);
+}
+
+function failureEntry({ count, message, tasks }: FailureSummary): string {
+  const others = count > tasks.length ? " …" : "";
+  return `<article class="failure"><p><b>${countText(count)} ×</b> <span class="note">${
+    count === 1 ? "task" : "tasks"
+  } (context/number) ${escapeHtml(tasks.join(", "))}${others}</span></p><pre>${
+    escapeHtml(message)
+  }</pre></article>`;
+}
+
+function slowestTable({ slowest, startMs }: RunSummary): string {
+  const row = (line: JobLogLine) => [
+    durationText(line.runTimeMs),
+    String(line.task),
+    String(line.context),
+    escapeHtml(line.label),
+    `${line.slave}`,
+    escapeHtml(line.host),
+    durationText(line.startMs! - startMs),
+    bytesText(line.bytesIn),
+    line.bytesOut === undefined ? "" : bytesText(line.bytesOut),
+    line.status === "rejected" ? '<span class="bad">failed</span>' : "",
+  ];
+  const heads = [
+    "run time",
+    "task",
+    "context",
+    "function",
+    "slave",
+    "host",
+    "after",
+    "in",
+    "out",
+    "",
+  ];
+  return table(heads, slowest.map(row), [3, 5, 9]);
+}
+
+function functionTable({ functions }: RunSummary): string {
+  const list = [...functions.values()].sort((a, b) => b.totalMs - a.totalMs);
+  const row = ({ label, tasks, failed, totalMs, maxMs }: FunctionSummary) => [
+    escapeHtml(label),
+    countText(tasks),
+    countText(failed),
+    durationText(totalMs / tasks),
+    durationText(maxMs),
+    durationText(totalMs),
+  ];
+  return table(["function", "tasks", "failed", "mean", "longest", "together"], list.map(row), [0]);
+}
+
+function slavesSection({ slaves, elapsedMs }: RunSummary): string {
+  const list = [...slaves.values()].sort((a, b) => a.number - b.number);
+  const row = ({ number, host, tasks, failed, busyMs }: SlaveSummary) => [
+    String(number),
+    escapeHtml(host),
+    countText(tasks),
+    countText(failed),
+    durationText(busyMs),
+    elapsedMs > 0 ? shareText(Math.min(1, busyMs / elapsedMs)) : "–",
+  ];
+  const content = table(
+    ["slave", "host", "tasks", "failed", "computed", "busy"],
+    list.map(row),
+    [1],
+  );
+  return section(
+    "Slaves",
+    "",
+    list.length <= MAX_OPEN_SLAVES
+      ? content
+      : `<details><summary>All ${countText(list.length)} slaves</summary>${content}</details>`,
+  );
+}
+
+/** @param texts Which columns are texts rather than numbers. */
+function table(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  texts: readonly number[],
+): string {
+  const cell = (tag: string) => (content: string, i: number) =>
+    `<${tag}${texts.includes(i) ? ' class="text"' : ""}>${content}</${tag}>`;
+  const head = heads.map(cell("th")).join("");
+  const body = rows.map((row) => `<tr>${row.map(cell("td")).join("")}</tr>`).join("\n");
+  return `<div class="wide"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div>`;
+}

@@ -1,0 +1,153 @@
+import type { JobLogLine } from "../job_log_line.ts";
+
+/** The slowest tasks, and the different failures, that are listed. */
+const MAX_SLOWEST = 20;
+const MAX_FAILURES = 50;
+/** Tasks of one failure that are named. */
+const MAX_NAMED = 5;
+
+/** What one slave did. */
+export interface SlaveSummary {
+  readonly number: number;
+  host: string;
+  tasks: number;
+  failed: number;
+  busyMs: number;
+}
+
+/** What the tasks of one function did. */
+export interface FunctionSummary {
+  readonly label: string;
+  tasks: number;
+  failed: number;
+  totalMs: number;
+  maxMs: number;
+}
+
+/** Failures that are alike but for the numbers in their messages. */
+export interface FailureSummary {
+  count: number;
+  /** The message of the first. */
+  readonly message: string;
+  /** Some of the tasks, as `context/task`. */
+  readonly tasks: string[];
+}
+
+/** One task that ran, as pictures need it. Times are in milliseconds since 1970. */
+export interface TaskRun {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** More exact than the difference of the two. */
+  readonly runTimeMs: number;
+  readonly slave: number;
+  readonly hasFailed: boolean;
+}
+
+/** What the tasks of a job log come to. */
+export class RunSummary {
+  tasks = 0;
+  failed = 0;
+  /** Tasks that were not run, since a journal had their outcome. */
+  restored = 0;
+  /** Tasks that ran more than once, since slaves died. */
+  retried = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Milliseconds since 1970; `Infinity` and `-Infinity` if no task ran. */
+  startMs = Infinity;
+  endMs = -Infinity;
+  busyMs = 0;
+  readonly runs: TaskRun[] = [];
+  readonly slaves: Map<number, SlaveSummary> = new Map();
+  readonly functions: Map<string, FunctionSummary> = new Map();
+  readonly failures: Map<string, FailureSummary> = new Map();
+  /** Failures of other kinds than those listed. */
+  unlistedFailures = 0;
+  /** The tasks that ran longest, the longest first. */
+  readonly slowest: JobLogLine[] = [];
+  #sortedMs: Float64Array | undefined;
+
+  /** Takes a task into account. */
+  add(line: JobLogLine): void {
+    this.tasks++;
+    this.bytesIn += line.bytesIn;
+    this.bytesOut += line.bytesOut ?? 0;
+    if (line.attempts > 1) this.retried++;
+    if (line.status === "rejected") this.#addFailure(line);
+    if (line.startMs === undefined || line.slave === undefined) {
+      if (line.status === "fulfilled") this.restored++;
+      return;
+    }
+    this.#addRun(line, line.startMs, line.slave);
+  }
+
+  /** Between the start of the first task and the end of the last; 0 if none ran. */
+  get elapsedMs(): number {
+    return Math.max(0, this.endMs - this.startMs);
+  }
+
+  /** The run time that a share of the tasks do not exceed: 0.5 for the median. Milliseconds; 0 if none ran. */
+  quantileMs(share: number): number {
+    if (this.#sortedMs?.length !== this.runs.length) {
+      this.#sortedMs = Float64Array.from(this.runs, ({ runTimeMs }) => runTimeMs).sort();
+    }
+    return this.#sortedMs[Math.ceil(share * this.runs.length) - 1] ?? this.#sortedMs[0] ?? 0;
+  }
+
+  #addRun(line: JobLogLine, startMs: number, slaveNumber: number): void {
+    const { runTimeMs } = line;
+    const hasFailed = line.status === "rejected";
+    const endMs = startMs + runTimeMs;
+    this.startMs = Math.min(this.startMs, startMs);
+    this.endMs = Math.max(this.endMs, endMs);
+    this.busyMs += runTimeMs;
+    this.runs.push({ startMs, endMs, runTimeMs, slave: slaveNumber, hasFailed });
+    const slave = getOrSet(this.slaves, slaveNumber, () => newSlave(slaveNumber));
+    slave.host = line.host;
+    slave.tasks++;
+    slave.busyMs += runTimeMs;
+    const ofFunction = getOrSet(this.functions, line.label, () => newFunction(line.label));
+    ofFunction.tasks++;
+    ofFunction.totalMs += runTimeMs;
+    ofFunction.maxMs = Math.max(ofFunction.maxMs, runTimeMs);
+    if (hasFailed) {
+      slave.failed++;
+      ofFunction.failed++;
+    }
+    this.#addToSlowest(line);
+  }
+
+  #addToSlowest(line: JobLogLine): void {
+    const { slowest } = this;
+    if (slowest.length === MAX_SLOWEST && line.runTimeMs <= slowest.at(-1)!.runTimeMs) return;
+    const place = slowest.findIndex(({ runTimeMs }) => runTimeMs < line.runTimeMs);
+    slowest.splice(place < 0 ? slowest.length : place, 0, line);
+    slowest.length = Math.min(slowest.length, MAX_SLOWEST);
+  }
+
+  #addFailure({ context, task, message }: JobLogLine): void {
+    this.failed++;
+    const kind = message.replaceAll(/\d+/g, "#");
+    if (!this.failures.has(kind) && this.failures.size === MAX_FAILURES) {
+      this.unlistedFailures++;
+      return;
+    }
+    const failure = getOrSet(this.failures, kind, () => ({ count: 0, message, tasks: [] }));
+    failure.count++;
+    if (failure.tasks.length < MAX_NAMED) failure.tasks.push(`${context}/${task}`);
+  }
+}
+
+function newSlave(number: number): SlaveSummary {
+  return { number, host: "", tasks: 0, failed: 0, busyMs: 0 };
+}
+
+function newFunction(label: string): FunctionSummary {
+  return { label, tasks: 0, failed: 0, totalMs: 0, maxMs: 0 };
+}
+
+function getOrSet<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, value = make());
+  return value;
+}

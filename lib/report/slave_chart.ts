@@ -1,0 +1,166 @@
+import { escapeHtml } from "./html_text.ts";
+import { durationText, timeMarks } from "./number_text.ts";
+import type { RunSummary, TaskRun } from "./run_summary.ts";
+
+/** Size of the picture, in units of its own. */
+export const CHART_WIDTH = 1000;
+/** Where the time axis starts and ends. */
+export const CHART_LEFT = 70;
+export const CHART_RIGHT = 990;
+const MAX_ROWS = 64;
+/** With more tasks than this, they are not drawn one by one. */
+const MAX_DRAWN_TASKS = 2000;
+/** Into how many parts time is divided then. */
+const BINS = 460;
+/** Into how many shades, from idle to busy. */
+const SHADES = 4;
+const MAX_ROW_HEIGHT = 22;
+const MIN_ROW_HEIGHT = 7;
+const AXIS_HEIGHT = 22;
+
+/** One row: a slave, or some that stand side by side. */
+interface Row {
+  readonly name: string;
+  readonly slaves: number;
+  readonly runs: TaskRun[];
+}
+
+/** A picture of what the slaves did when: a row for each, or for some of them together if there are many. */
+export function slaveChart(summary: RunSummary): string {
+  const rows = makeRows(summary);
+  const rowHeight = Math.max(MIN_ROW_HEIGHT, Math.min(MAX_ROW_HEIGHT, 420 / rows.length));
+  const height = rowHeight * rows.length;
+  const isDetailed = summary.runs.length <= MAX_DRAWN_TASKS;
+  const parts = [
+    `<svg viewBox="0 0 ${CHART_WIDTH} ${
+      round(height + AXIS_HEIGHT)
+    }" role="img" aria-label="Slaves over time">`,
+    timeAxis(summary.elapsedMs, height),
+  ];
+  const nameEvery = Math.ceil(11 / rowHeight);
+  rows.forEach((row, i) => {
+    const y = i * rowHeight;
+    const box = { y: y + rowHeight * 0.1, height: rowHeight * 0.8 };
+    if (i % nameEvery === 0) {
+      parts.push(
+        `<text class="name" x="${CHART_LEFT - 8}" y="${round(y + rowHeight / 2 + 4)}">${
+          escapeHtml(row.name)
+        }</text>`,
+      );
+    }
+    parts.push(`<path class="idle" d="${rectangle(CHART_LEFT, CHART_RIGHT, box)}"/>`);
+    parts.push(isDetailed ? drawTasks(row, summary, box) : drawShades(row, summary, box));
+  });
+  return parts.join("\n") + "\n</svg>";
+}
+
+/** The marks of a time axis below a picture, and their lines in it. */
+export function timeAxis(elapsedMs: number, height: number): string {
+  return timeMarks(elapsedMs, 8).map((ms) => {
+    const x = round(CHART_LEFT + (CHART_RIGHT - CHART_LEFT) * (elapsedMs > 0 ? ms / elapsedMs : 0));
+    return `<path class="grid" d="M${x} 0V${round(height)}"/>` +
+      `<text class="mark" x="${x}" y="${round(height + 16)}">${durationText(ms)}</text>`;
+  }).join("");
+}
+
+/** A number as it stands in a picture: a tenth of a unit is seen no more. */
+export function round(number: number): string {
+  return String(Math.round(number * 10) / 10);
+}
+
+interface Box {
+  readonly y: number;
+  readonly height: number;
+}
+
+function makeRows({ slaves, runs }: RunSummary): Row[] {
+  const numbers = [...slaves.keys()].sort((a, b) => a - b);
+  const size = Math.ceil(numbers.length / MAX_ROWS);
+  const rows: Row[] = [];
+  const rowOf = new Map<number, Row>();
+  for (let i = 0; i < numbers.length; i += size) {
+    const members = numbers.slice(i, i + size);
+    const name = size === 1 ? `slave ${members[0]}` : `${members[0]}–${members.at(-1)}`;
+    const row = { name, slaves: members.length, runs: [] };
+    rows.push(row);
+    for (const number of members) rowOf.set(number, row);
+  }
+  for (const run of runs) rowOf.get(run.slave)!.runs.push(run);
+  return rows;
+}
+
+function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, box: Box): string {
+  const place = (ms: number) =>
+    CHART_LEFT + (CHART_RIGHT - CHART_LEFT) * (elapsedMs > 0 ? (ms - startMs) / elapsedMs : 0);
+  return runs.map((run) => {
+    const from = place(run.startMs);
+    // A gap of a third of a unit tells one task from the next.
+    const to = Math.max(place(run.endMs) - 0.3, from + 0.7);
+    const kind = run.hasFailed ? "failed" : slaves > 1 ? "busy shared" : "busy";
+    const title = `slave ${run.slave}: ${durationText(run.runTimeMs)} from ${
+      durationText(run.startMs - startMs)
+    }${run.hasFailed ? ", failed" : ""}`;
+    return `<path class="${kind}" d="${rectangle(from, to, box)}"><title>${title}</title></path>`;
+  }).join("");
+}
+
+/** How busy the row was in each part of the time, as shades; parts with failures have a mark. */
+function drawShades({ runs, slaves }: Row, summary: RunSummary, box: Box): string {
+  const binMs = summary.elapsedMs / BINS;
+  const busy = busyShares(runs, summary.startMs, binMs);
+  const hasFailed = new Uint8Array(BINS);
+  for (const run of runs) {
+    const bin = Math.floor((run.endMs - summary.startMs) / binMs);
+    if (run.hasFailed) hasFailed[Math.min(BINS - 1, bin)] = 1;
+  }
+  // Next to nothing is a shade as well: what ran is to be seen.
+  const shades = busy.map((share) => Math.ceil(Math.min(1, share / slaves) * SHADES - 1e-9));
+  const paths: string[] = [];
+  for (let shade = 1; shade <= SHADES; shade++) {
+    const path = spans(shades, shade, box);
+    if (path !== "") paths.push(`<path class="busy shade${shade}" d="${path}"/>`);
+  }
+  const marks = spans(hasFailed, 1, { y: box.y + box.height * 0.65, height: box.height * 0.35 });
+  if (marks !== "") paths.push(`<path class="failed" d="${marks}"/>`);
+  return paths.join("");
+}
+
+/** How many tasks ran on average in each part of the time. */
+function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): Float64Array {
+  const partial = new Float64Array(BINS + 1);
+  // Sums of these are the tasks that ran throughout: long tasks must not cost a step for each part.
+  const changes = new Float64Array(BINS + 1);
+  for (const run of runs) {
+    const from = (run.startMs - startMs) / binMs;
+    const to = Math.min(BINS, (run.endMs - startMs) / binMs);
+    const first = Math.min(BINS - 1, Math.floor(from));
+    const last = Math.min(BINS - 1, Math.floor(to));
+    if (first === last) {
+      partial[first] += to - from;
+    } else {
+      partial[first] += first + 1 - from;
+      partial[last] += to - last;
+      changes[first + 1]++;
+      changes[last]--;
+    }
+  }
+  let throughout = 0;
+  return partial.subarray(0, BINS).map((share, i) => share + (throughout += changes[i]));
+}
+
+/** Rectangles where a row of values is the one given. */
+function spans(values: Float64Array | Uint8Array, value: number, box: Box): string {
+  const width = (CHART_RIGHT - CHART_LEFT) / BINS;
+  let path = "";
+  for (let i = 0; i < BINS; i++) {
+    if (values[i] !== value) continue;
+    const from = i;
+    while (i + 1 < BINS && values[i + 1] === value) i++;
+    path += rectangle(CHART_LEFT + from * width, CHART_LEFT + (i + 1) * width, box);
+  }
+  return path;
+}
+
+function rectangle(from: number, to: number, { y, height }: Box): string {
+  return `M${round(from)} ${round(y)}H${round(to)}v${round(height)}H${round(from)}z`;
+}

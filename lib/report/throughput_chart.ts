@@ -1,0 +1,54 @@
+import { countMarks, threeDigits } from "./number_text.ts";
+import type { RunSummary } from "./run_summary.ts";
+import { CHART_LEFT, CHART_RIGHT, CHART_WIDTH, round, timeAxis } from "./slave_chart.ts";
+
+const MAX_BINS = 230;
+const HEIGHT = 150;
+const TOP = 8;
+const AXIS_HEIGHT = 22;
+
+/** A picture of how many tasks ended a second, over time; the failed ones among them stand out. */
+export function throughputChart(summary: RunSummary): string {
+  const { runs, startMs, elapsedMs } = summary;
+  // With few tasks narrow bins would show nothing but single tasks.
+  const bins = Math.max(1, Math.min(MAX_BINS, Math.ceil(runs.length / 4)));
+  const ended = new Float64Array(bins);
+  const failed = new Float64Array(bins);
+  for (const { endMs, hasFailed } of runs) {
+    const bin = elapsedMs > 0 ? Math.floor((endMs - startMs) / elapsedMs * bins) : 0;
+    ended[Math.min(bins - 1, bin)]++;
+    if (hasFailed) failed[Math.min(bins - 1, bin)]++;
+  }
+  const binSeconds = Math.max(elapsedMs, 0.001) / bins / 1000;
+  const isPerSecond = runs.length / Math.max(elapsedMs, 0.001) * 1000 >= 0.1;
+  const [unitSeconds, unit] = isPerSecond ? [1, "/s"] : [3600, "/h"];
+  const rates = ended.map((count) => count / binSeconds * unitSeconds);
+  const failedRates = failed.map((count) => count / binSeconds * unitSeconds);
+  const max = Math.max(...rates, 1e-9);
+  const place = (rate: number) => HEIGHT - (HEIGHT - TOP) * rate / max;
+  const marks = countMarks(max, 4).map((rate) =>
+    `<path class="grid" d="M${CHART_LEFT} ${round(place(rate))}H${CHART_RIGHT}"/>` +
+    `<text class="name" x="${CHART_LEFT - 8}" y="${round(place(rate) + 4)}">${
+      threeDigits(rate)
+    }${unit}</text>`
+  );
+  return [
+    `<svg viewBox="0 0 ${CHART_WIDTH} ${
+      HEIGHT + AXIS_HEIGHT
+    }" role="img" aria-label="Tasks that ended, over time">`,
+    timeAxis(elapsedMs, HEIGHT),
+    ...marks,
+    `<path class="area" d="${steps(rates, place)}"/>`,
+    summary.failed > 0 ? `<path class="failed" d="${steps(failedRates, place)}"/>` : "",
+    "</svg>",
+  ].join("\n");
+}
+
+function steps(rates: Float64Array, place: (rate: number) => number): string {
+  const width = (CHART_RIGHT - CHART_LEFT) / rates.length;
+  let path = `M${CHART_LEFT} ${HEIGHT}`;
+  rates.forEach((rate, i) => {
+    path += `V${round(place(rate))}H${round(CHART_LEFT + (i + 1) * width)}`;
+  });
+  return path + `V${HEIGHT}z`;
+}

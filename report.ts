@@ -1,0 +1,131 @@
+/**
+ * Makes a report on a run from its job log, as one HTML file.
+ *
+ * ```sh
+ * deno run --allow-read=. --allow-write=. report.ts run.tsv
+ * ```
+ *
+ * The job log is what a manager writes with the option `joblog`.
+ *
+ * @module
+ */
+
+import { loadParseArgs } from "./lib/deps.ts";
+import { readJobLog } from "./lib/report/job_log_reader.ts";
+import { reportPage } from "./lib/report/report_page.ts";
+import { RunSummary } from "./lib/report/run_summary.ts";
+
+const HELP = `Makes a report on a run from its job log, as one HTML file.
+
+Usage: deno run --allow-read --allow-write report.ts RUN.tsv [REPORT.html]
+
+  RUN.tsv      what a manager wrote with the option joblog
+  REPORT.html  the file to be written; by default the job log's name with .html instead of .tsv
+
+  --title TEXT  what stands above the report; by default the job log's name
+  -h, --help    prints this
+`;
+
+/** What the program was asked to do. */
+interface Order {
+  readonly log: string;
+  readonly report: string;
+  readonly title: string;
+}
+
+/** A mistake of who started the program: its message is enough. */
+class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/**
+ * Makes a report from the text of a job log.
+ *
+ * @param chunks The text, in pieces of any size.
+ * @param title What stands above the report.
+ * @returns An HTML page that needs no other file.
+ * @throws {SyntaxError} If the text is no job log.
+ */
+export async function makeReport(
+  chunks: AsyncIterable<string> | Iterable<string>,
+  title: string,
+): Promise<string> {
+  const summary = new RunSummary();
+  for await (const line of readJobLog(chunks)) summary.add(line);
+  return reportPage(summary, title);
+}
+
+async function readOrder(words: readonly string[]): Promise<Order | "help"> {
+  const parseArgs = await loadParseArgs();
+  const args = parseArgs(words, {
+    boolean: ["help"],
+    string: ["title", "_"],
+    alias: { h: "help" },
+    unknown: (word, key) => {
+      if (key !== undefined) throw new UsageError(`There is no option ${word}. See --help`);
+      return true;
+    },
+  });
+  if (args.help === true) return "help";
+  const [log, report = defaultReport(`${log}`), ...others] = args._.map(String);
+  if (log === undefined || others.length > 0) {
+    throw new UsageError("Name a job log, and a file for the report if you like. See --help");
+  }
+  if (report === log) throw new UsageError(`The report would replace the job log ${log}`);
+  const title = typeof args.title === "string" && args.title !== "" ? args.title : nameOf(log);
+  return { log, report, title };
+}
+
+function defaultReport(log: string): string {
+  return `${log.replace(/\.[^./\\]*$/, "")}.html`;
+}
+
+function nameOf(path: string): string {
+  return path.replace(/^.*[/\\]/, "");
+}
+
+async function writeReport({ log, report, title }: Order): Promise<void> {
+  let page: string;
+  try {
+    const file = await Deno.open(log);
+    page = await makeReport(file.readable.pipeThrough(new TextDecoderStream()), title);
+  } catch (error) {
+    throw explain(`Cannot read the job log ${log}`, error, `--allow-read=${log}`);
+  }
+  try {
+    await Deno.writeTextFile(report, page);
+  } catch (error) {
+    throw explain(`Cannot write the report ${report}`, error, `--allow-write=${report}`);
+  }
+}
+
+/** Says what is wrong with a file; whatever else happens is a fault of this program. */
+function explain(what: string, error: unknown, flag: string): unknown {
+  if (error instanceof Deno.errors.NotCapable) {
+    return new UsageError(`${what}: that is not allowed. Start with ${flag}`, { cause: error });
+  }
+  if (error instanceof Deno.errors.NotFound) {
+    return new UsageError(`${what}: it, or its folder, does not exist`, { cause: error });
+  }
+  const isKnown = error instanceof SyntaxError || error instanceof Deno.errors.IsADirectory ||
+    (error instanceof Error && "code" in error);
+  return isKnown ? new UsageError(`${what}: ${error.message}`, { cause: error }) : error;
+}
+
+async function main(): Promise<void> {
+  try {
+    const order = await readOrder(Deno.args);
+    if (order === "help") {
+      console.log(HELP.trimEnd());
+      return;
+    }
+    await writeReport(order);
+    console.log(`The report is in ${order.report}`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    Deno.exitCode = 1;
+  }
+}
+
+if (import.meta.main) await main();
