@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as fc from "fast-check";
+import {
+  JOB_LOG_HEADER,
+  JobLogFormatter,
+  type JobLogLine,
+  parseJobLogLine,
+} from "../lib/job_log_line.ts";
+import { remote } from "../mod.ts";
+import { localManager } from "./support/local_manager.ts";
+import { MODULE_URL, runScript } from "./support/script.ts";
+import { TempFolder } from "./support/temp_folder.ts";
+
+const tasks = remote<typeof import("./support/tasks.ts")>(
+  import.meta.resolve("./support/tasks.ts"),
+);
+
+const LINE: JobLogLine = {
+  task: 3,
+  context: 1,
+  label: "score",
+  slave: 2,
+  host: "nodeA",
+  startMs: Date.parse("2026-11-22T13:35:31.042Z"),
+  runTimeMs: 1234.567,
+  bytesIn: 10,
+  bytesOut: 20,
+  attempts: 1,
+  status: "fulfilled",
+  message: "",
+};
+
+/** The lines of a job log, without the header. */
+function readLog(folder: TempFolder, name = "run.tsv"): JobLogLine[] {
+  const [header, ...lines] = folder.lines(name);
+  assertEquals(header, JOB_LOG_HEADER.trimEnd());
+  return lines.map(parseJobLogLine);
+}
+
+Deno.test("JobLogFormatter.format: parts fields by tabs, with times that a spreadsheet understands", () => {
+  assertEquals(
+    new JobLogFormatter().format(LINE),
+    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\tfulfilled\t\n",
+  );
+});
+
+Deno.test("JobLogFormatter.format: leaves out what there is not, and escapes what would break the line", () => {
+  const line: JobLogLine = {
+    ...LINE,
+    slave: undefined,
+    host: "",
+    startMs: undefined,
+    runTimeMs: 0,
+    bytesOut: undefined,
+    status: "rejected",
+    message: "tab\there\nC:\\new\r\n",
+  };
+  assertEquals(
+    new JobLogFormatter().format(line),
+    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trejected\ttab\\there\\nC:\\\\new\\r\\n\n",
+  );
+});
+
+Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
+  const count = fc.nat(2 ** 31 - 1);
+  const line = fc.record({
+    task: count,
+    context: count,
+    label: fc.string({ unit: "binary" }),
+    slave: fc.option(count, { nil: undefined }),
+    host: fc.string(),
+    startMs: fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined }),
+    // Whole microseconds are what is kept; up to some weeks.
+    runTimeMs: fc.integer({ min: 0, max: 4e12 }).map((micros) => micros / 1000),
+    bytesIn: count,
+    bytesOut: fc.option(count, { nil: undefined }),
+    attempts: count,
+    status: fc.constantFrom("fulfilled" as const, "rejected" as const),
+    message: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
+  });
+  const formatter = new JobLogFormatter();
+  fc.assert(fc.property(line, (line) => {
+    const text = formatter.format(line);
+    assertEquals(text.indexOf("\n"), text.length - 1);
+    const parsed = parseJobLogLine(text.slice(0, -1));
+    assertEquals({ ...parsed, runTimeMs: 0 }, { ...line, runTimeMs: 0 });
+    assert(Math.abs(parsed.runTimeMs - line.runTimeMs) < 0.0005);
+  }));
+});
+
+const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: string]> = {
+  "too few fields": [(fields) => fields.slice(1), "Expected 12 fields parted by tabs, got 11"],
+  "a number that is none": [([_, ...rest]) => ["x", ...rest], 'in the column task, got "x"'],
+  "an empty number": [([_, ...rest]) => ["", ...rest], 'in the column task, got ""'],
+  "a time that is none": [
+    (fields) => fields.with(5, "yesterday"),
+    'in the column start_utc, got "yesterday"',
+  ],
+  "a status that there is not": [
+    (fields) => fields.with(10, "done"),
+    'in the column status, got "done"',
+  ],
+};
+for (const [what, [change, message]] of Object.entries(DAMAGED)) {
+  Deno.test(`parseJobLogLine: refuses ${what}`, () => {
+    const fields = new JobLogFormatter().format(LINE).trimEnd().split("\t");
+    // trimEnd() took the empty message as well.
+    const text = change([...fields, ""]).join("\t");
+    assertThrows(() => parseJobLogLine(text), SyntaxError, message);
+  });
+}
+
+Deno.test("joblog: has a line for each task that ended, with all that is known of it", async () => {
+  await using folder = new TempFolder();
+  const before = Date.now();
+  {
+    await using manager = localManager(2, { joblog: folder.file("run.tsv") });
+    const context = manager.getContext(tasks.setup);
+    for (let i = 0; i < 20; i++) context.addTask(tasks.score, i);
+    context.addTask(() => {
+      throw new Error("not\twith\nme");
+    });
+    const other = manager.getContext();
+    other.addTask((text: string) => text + text, "x".repeat(1000));
+    for await (const _ of context.getOutcomesUnordered());
+    for await (const _ of other.getOutcomesUnordered());
+  }
+  const lines = readLog(folder);
+  const ids = (context: number) =>
+    lines.filter((line) => line.context === context).map(({ task }) => task);
+  assertEquals(ids(0).sort((a, b) => a - b), Array.from({ length: 21 }, (_, i) => i));
+  assertEquals(ids(1), [0]);
+  for (const line of lines) {
+    assert(line.slave === 0 || line.slave === 1);
+    assert(line.host !== "");
+    assert(line.startMs! >= before - 1000 && line.startMs! <= Date.now() + 1000);
+    assertEquals(line.attempts, 1);
+  }
+  const failed = lines.filter(({ status }) => status === "rejected");
+  assertEquals(failed.map(({ task, label }) => [task, label]), [[20, "inline function"]]);
+  assertStringIncludes(failed[0].message, "Error: not\twith\nme");
+  assertEquals(lines.find(({ task }) => task === 3)!.label, "score");
+  const large = lines.find(({ context }) => context === 1)!;
+  assertEquals(large.bytesIn, 1004);
+  assert(large.bytesOut! >= 2000 && large.bytesOut! < 2200, `${large.bytesOut}`);
+});
+
+Deno.test("joblog: counts the slaves that died running a task, and has no start of one that was given up", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1, { joblog: folder.file("run.tsv"), maxAttempts: 2 });
+    const context = manager.getContext();
+    context.addTask(() => Deno.exit(7));
+    for await (const _ of context.getOutcomesUnordered());
+  }
+  const [line] = readLog(folder);
+  assertEquals([line.status, line.attempts, line.startMs], ["rejected", 2, undefined]);
+  assertStringIncludes(line.message, "exit code 7");
+});
+
+Deno.test("joblog: has the tasks whose outcomes were in the journal as well", async () => {
+  await using folder = new TempFolder();
+  for (const name of ["first.tsv", "second.tsv"]) {
+    await using manager = localManager(1, { joblog: folder.file(name) });
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    for (let i = 0; i < 3; i++) context.addTask(tasks.square, i);
+    if (name === "second.tsv") context.addTask(tasks.square, 3);
+    await Array.fromAsync(context.getResults());
+  }
+  const first = readLog(folder, "first.tsv");
+  const second = readLog(folder, "second.tsv");
+  assertEquals(first.map(({ startMs }) => startMs !== undefined), [true, true, true]);
+  assertEquals(second.map(({ task }) => task), [0, 1, 2, 3]);
+  assertEquals(second.map(({ startMs }) => startMs !== undefined), [false, false, false, true]);
+  assertEquals(
+    second.slice(0, 3).map(({ runTimeMs }) => runTimeMs),
+    first.map(({ runTimeMs }) => runTimeMs),
+  );
+});
+
+/** A script that ends in its own way when it has read ten results. */
+function endingScript(end: string): string {
+  return `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    const manager = new Manager({ output: "null", joblog: "run.tsv", trace: "run.json" });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    for (let i = 0; i < 10; i++) context.addTask((x: number) => x, i);
+    let read = 0;
+    for await (const _ of context.getResults()) {
+      if (++read === 10) { ${end} }
+    }
+  `;
+}
+const ENDS: Record<string, string> = {
+  "an error that nobody catches": `throw new Error("enough");`,
+  "an error in a timer":
+    `setTimeout(() => { throw new Error("enough"); }); await new Promise(() => {});`,
+  "Deno.exit()": `Deno.exit(3);`,
+  "close() in the middle": `await manager.close();`,
+};
+for (const [what, end] of Object.entries(ENDS)) {
+  Deno.test(`joblog: is complete when the script ends by ${what}`, async () => {
+    await using folder = new TempFolder();
+    await runScript(folder, endingScript(end), ["-A", "--no-check"]);
+    assertEquals(readLog(folder).map(({ task }) => task), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const trace = Deno.readTextFileSync(folder.file("run.json"));
+    assertStringIncludes(trace, '"starting"');
+  });
+}
+
+for (const option of ["joblog", "trace"] as const) {
+  Deno.test(`${option}: a file in a folder that is not there is refused at once`, () => {
+    assertThrows(
+      () => localManager(1, { [option]: "/no/such/folder/run" }),
+      Error,
+      `Cannot write the file that the option ${option} names, /no/such/folder/run: its folder does not exist`,
+    );
+  });
+
+  Deno.test(`${option}: a folder is refused`, async () => {
+    await using folder = new TempFolder();
+    assertThrows(
+      () => localManager(1, { [option]: folder.path }),
+      Error,
+      `the option ${option} names, ${folder.path}: Is a directory`,
+    );
+  });
+
+  Deno.test(`${option}: what is no text is refused`, () => {
+    assertThrows(
+      () => localManager(1, { [option]: 7 as unknown as string }),
+      TypeError,
+      `The option ${option} must be a text that is not empty, not 7`,
+    );
+  });
+
+  Deno.test(`${option}: without permission the error names the flag`, async () => {
+    await using folder = new TempFolder();
+    const { code, stderr } = await runScript(
+      folder,
+      `import { Manager } from "${MODULE_URL}"; new Manager({ ${option}: "run.out" });`,
+      ["--no-check"],
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Start it with --allow-write=run.out");
+  });
+}
+
+Deno.test("joblog: when trace cannot be written its file is not left open", async () => {
+  await using folder = new TempFolder();
+  assertThrows(() => localManager(1, { joblog: folder.file("run.tsv"), trace: folder.path }));
+});
+
+Deno.test("joblog: the same file as trace is refused", () => {
+  assertThrows(
+    () => localManager(1, { joblog: "run", trace: "run" }),
+    RangeError,
+    "The options joblog and trace name one file, run",
+  );
+});
+
+Deno.test("joblog: a manager that never runs leaves the header alone", async () => {
+  await using folder = new TempFolder();
+  folder.write("run.tsv", "an earlier run\n");
+  {
+    await using _manager = localManager(1, { joblog: folder.file("run.tsv") });
+  }
+  assertEquals(readLog(folder), []);
+});
