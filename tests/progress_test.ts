@@ -324,6 +324,35 @@ for (const columns of [20, 80, 200]) {
   );
 }
 
+Deno.test(
+  skipIf(
+    missingScript,
+    "progress: needs no permission, and neither do job log and timeline but their own",
+  ),
+  async () => {
+    await using folder = new TempFolder();
+    folder.write(
+      "main.ts",
+      RUN.replace(`output: "inherit"`, `output: "null", joblog: "run.tsv", trace: "run.json"`),
+    );
+    const flags = "--allow-net=127.0.0.1 --allow-run --allow-write=run.tsv,run.json";
+    folder.write(
+      "run.sh",
+      `stty cols 80\nexec "$DENO" run --no-prompt ${flags} --no-check main.ts\n`,
+    );
+    const { stdout, code } = await new Deno.Command("script", {
+      args: ["-qec", "sh run.sh", "/dev/null"],
+      cwd: folder.path,
+      env: { NO_COLOR: "1", DENO: Deno.execPath() },
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assertEquals(code, 0, text);
+    assertMatch(text, /work .*100 % {2}60\/60/);
+    assertEquals(folder.lines("run.tsv").length, 61);
+  },
+);
+
 Deno.test("progress: where there is no terminal the end is a line, and lines of slaves are whole", async () => {
   await using folder = new TempFolder();
   const { stdout, stderr, code } = await runScript(folder, RUN, ["-A", "--no-check"]);
