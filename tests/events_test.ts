@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ProgressEvent, remote } from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { localManager } from "./support/local_manager.ts";
@@ -154,6 +154,17 @@ Deno.test("progress: tasks that an aborted signal dropped do not count", async (
   await results.next().catch(() => {});
   const last = told.at(-1)!;
   assertEquals([last.isOver, last.added === last.done], [true, true]);
+});
+
+Deno.test("progress: a signal that aborts before the first task has been sent is thrown", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTask(tasks.square, 1);
+  const stop = new AbortController();
+  const results = context.getResults({ signal: stop.signal, progress: () => {} });
+  const next = results.next();
+  stop.abort(new RangeError("no time"));
+  await assertRejects(() => next, RangeError, "no time");
 });
 
 Deno.test("progress: a manager that is closed while nobody goes on reading tells the end", async () => {

@@ -318,6 +318,7 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#journal?.retry();
       this.#host.startReading(this.#core, order);
       if (progress) await this.#host.startProgress(this.#core, progress);
+      signal?.throwIfAborted();
       for (;;) {
         const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
         if (outcome !== undefined) {
