@@ -1,17 +1,8 @@
-/**
- * The timeline of a run in the Trace Event Format, which Perfetto (https://ui.perfetto.dev) and chrome://tracing show: a
- * row for each slave, with its waiting, starting, startups, tasks and idle times.
- *
- * A JSON array with an event a line. Viewers do not mind if its end is missing because the master was killed.
- *
- * @see https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
- * @module
- */
-
 import type { SlaveIdentity } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
+import { type Slice, TraceFile } from "./trace_file.ts";
 
 /** Gaps at least this long are drawn as idle time. */
 const MIN_IDLE_MS = 1;
@@ -21,17 +12,6 @@ const MIN_IDLE_MS = 1;
  */
 const TINY_TASK_MS = 0.1;
 const MAX_MERGED_MS = 1;
-const PROCESS = 1;
-
-/** Something that took time on a slave. */
-interface Slice {
-  readonly name: string;
-  readonly category: string;
-  readonly startMs: number;
-  endMs: number;
-  readonly args?: Readonly<Record<string, unknown>>;
-}
-
 /** Tiny tasks that are drawn as one. */
 interface MergedTasks extends Slice {
   readonly firstTask: number;
@@ -51,26 +31,23 @@ interface Row {
 
 type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
 
-/** Writes the timeline. */
+/**
+ * The timeline of a run, which Perfetto (https://ui.perfetto.dev) and chrome://tracing show: a row for each slave, with its
+ * waiting, starting, startups, tasks and idle times.
+ */
 export class Trace {
-  readonly #writer: GroupWriter;
+  readonly #file: TraceFile;
   readonly #rows = new Map<number, Row>();
-  /** Times in the file count from here, milliseconds since 1970. */
-  #originMs: number | undefined;
   #lastMs = 0;
   #counts: SlaveCounts | undefined;
 
   constructor(writer: GroupWriter) {
-    this.#writer = writer;
-    const args = { name: `parallel: ${Deno.mainModule.replace(/^.*\//, "")}` };
-    writer.write(
-      "[\n" + JSON.stringify({ ph: "M", name: "process_name", pid: PROCESS, tid: 0, args }),
-    );
+    this.#file = new TraceFile(writer, `parallel: ${Deno.mainModule.replace(/^.*\//, "")}`);
   }
 
   /** Takes an event of the manager. */
   tell(event: ManagerEvent): void {
-    this.#originMs ??= event.timeMs;
+    this.#file.begin(event.timeMs);
     this.#lastMs = Math.max(this.#lastMs, event.timeMs);
     switch (event.type) {
       case "slave-queued":
@@ -85,11 +62,11 @@ export class Trace {
         break;
       case "slave-restarted":
         this.#leave(event.slave, event.timeMs);
-        this.#mark(event.slave, "started anew", event.timeMs, { reason: event.reason });
+        this.#file.mark(event.slave.number, "started anew", event.timeMs, { reason: event.reason });
         break;
       case "slave-lost":
         this.#leave(event.slave, event.timeMs);
-        this.#mark(event.slave, "lost", event.timeMs, { reason: event.reason });
+        this.#file.mark(event.slave.number, "lost", event.timeMs, { reason: event.reason });
         break;
       case "slave-ended":
         this.#leave(event.slave, event.timeMs);
@@ -133,7 +110,7 @@ export class Trace {
       this.#drawMerged(row);
       this.#enter(row, undefined, this.#lastMs);
     }
-    this.#writer.write("\n]\n");
+    this.#file.end();
   }
 
   #rowOf(slave: SlaveIdentity): Row {
@@ -142,15 +119,12 @@ export class Trace {
       row = { number: slave.number, phase: undefined, running: undefined, merged: undefined };
       this.#rows.set(slave.number, row);
       this.#name(slave);
-      const args = { sort_index: slave.number };
-      this.#write({ ph: "M", name: "thread_sort_index", tid: slave.number + 1, args });
     }
     return row;
   }
 
   #name({ number, name, host }: SlaveIdentity): void {
-    const args = { name: host === "" || name.includes(host) ? name : `${name} on ${host}` };
-    this.#write({ ph: "M", name: "thread_name", tid: number + 1, args });
+    this.#file.nameRow(number, host === "" || name.includes(host) ? name : `${name} on ${host}`);
   }
 
   /** Ends what a slave was in, and has it be in something else, or in what is drawn when it ends. */
@@ -160,7 +134,12 @@ export class Trace {
     if (phase === undefined) return;
     const isNotable = phase.name !== "idle" || atMs - phase.sinceMs >= MIN_IDLE_MS;
     if (!isNotable) return;
-    this.#draw(row, { name: phase.name, category: "slave", startMs: phase.sinceMs, endMs: atMs });
+    this.#file.draw(row.number, {
+      name: phase.name,
+      category: "slave",
+      startMs: phase.sinceMs,
+      endMs: atMs,
+    });
   }
 
   /** The process of a slave has ended, whatever it did. */
@@ -198,7 +177,7 @@ export class Trace {
     const { task, slave, context, timeMs, runTimeMs, attempts, bytesIn } = event;
     const hasFailed = event.type === "task-failed";
     if (slave === undefined || (hasFailed && runTimeMs === 0)) {
-      this.#mark(slave, `${labelOf(task)} failed`, timeMs, { task: task.id, context });
+      this.#file.mark(slave?.number, `${labelOf(task)} failed`, timeMs, { task: task.id, context });
       return;
     }
     const row = this.#rowOf(slave);
@@ -221,7 +200,7 @@ export class Trace {
     this.#enter(row, "idle", slice.startMs);
     row.phase = { name: "idle", sinceMs: slice.endMs };
     row.running = undefined;
-    this.#draw(row, slice);
+    this.#file.draw(row.number, slice);
   }
 
   #merge(row: Row, task: Task, context: number, startMs: number, endMs: number): void {
@@ -256,7 +235,11 @@ export class Trace {
     row.merged = undefined;
     const { count, firstTask, context } = merged;
     const name = count === 1 ? merged.name : `${merged.name} × ${count}`;
-    this.#draw(row, { ...merged, name, args: { task: firstTask, tasks: count, context } });
+    this.#file.draw(row.number, {
+      ...merged,
+      name,
+      args: { task: firstTask, tasks: count, context },
+    });
   }
 
   #taskLost(
@@ -265,7 +248,10 @@ export class Trace {
     const row = this.#rowOf(slave);
     const { running } = row;
     if (running?.what !== task) {
-      this.#mark(slave, `${labelOf(task)} goes elsewhere`, timeMs, { task: task.id, reason });
+      this.#file.mark(slave.number, `${labelOf(task)} goes elsewhere`, timeMs, {
+        task: task.id,
+        reason,
+      });
       return;
     }
     this.#runEnded(row, {
@@ -281,34 +267,7 @@ export class Trace {
     const before = this.#counts;
     if (before?.busy === counts.busy && before.idle === counts.idle) return;
     this.#counts = counts;
-    const args = { busy: counts.busy, idle: counts.idle };
-    this.#write({ ph: "C", name: "slaves", tid: 0, ts: this.#micros(atMs), args });
-  }
-
-  #draw(row: Row, { name, category, startMs, endMs, args }: Slice): void {
-    const ts = this.#micros(startMs);
-    const dur = Math.max(0, this.#micros(endMs) - ts);
-    this.#write({ ph: "X", name, cat: category, tid: row.number + 1, ts, dur, args });
-  }
-
-  /** A moment on the row of a slave, or on that of none. */
-  #mark(
-    slave: SlaveIdentity | undefined,
-    name: string,
-    atMs: number,
-    args: Readonly<Record<string, unknown>>,
-  ): void {
-    const tid = slave === undefined ? 0 : this.#rowOf(slave).number + 1;
-    const scope = slave === undefined ? "p" : "t";
-    this.#write({ ph: "i", name, cat: "slave", tid, ts: this.#micros(atMs), s: scope, args });
-  }
-
-  #micros(ms: number): number {
-    return Math.max(0, Math.round((ms - this.#originMs!) * 1000));
-  }
-
-  #write(event: Readonly<Record<string, unknown>>): void {
-    this.#writer.write(",\n" + JSON.stringify({ ...event, pid: PROCESS }));
+    this.#file.count("slaves", atMs, { busy: counts.busy, idle: counts.idle });
   }
 }
 
