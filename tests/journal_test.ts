@@ -163,7 +163,7 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
     await using manager = new Manager({ output: "null", onEvent: () => {} });
     manager.addSlave(new LocalSlave());
     const context = manager.getContext(undefined, { journal: "run.jsonl" });
-    for (let i = 0; i < 100; i++) context.addTask((x) => x, i);
+    for (let i = 0; i < 100; i++) context.addTask((x) => "x".repeat(x), 100);
     let count = 0;
     for (let i = 0; i < 2; i++) {
       try {
@@ -172,8 +172,9 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
         console.log(error.name, error.message.includes("Cannot write the journal"));
       }
     }
-    const lines = Deno.readTextFileSync("run.jsonl").split("\\n");
-    console.log(count <= lines.length && count < 100);`,
+    const lines = Deno.readTextFileSync("run.jsonl").trimEnd().split("\\n");
+    const written = lines.flatMap((line) => JSON.parse(line).tasks ?? [line]);
+    console.log(count <= written.length && count < 100);`,
   );
   // A file that may not be larger than 1 kB stands for a disk that is full.
   const command = new Deno.Command("/bin/sh", {

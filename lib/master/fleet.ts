@@ -103,6 +103,11 @@ export class Fleet implements AsyncDisposable {
     for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
   }
 
+  /** Waits until the launches that are under way are done. */
+  async launched(): Promise<void> {
+    await Promise.all(this.#launches);
+  }
+
   /** Whether any slave runs on another machine. */
   get hasRemoteSlaves(): boolean {
     return this.#slots.some(({ isRemote }) => isRemote);
@@ -146,7 +151,7 @@ export class Fleet implements AsyncDisposable {
     this.#links.stop();
     this.#endpoints[Symbol.dispose]();
     // What is being launched can be ended when that is done.
-    await Promise.all(this.#launches);
+    await this.launched();
     await Promise.all(this.#slots.map((slot) => slot.end()));
     this.#links[Symbol.dispose]();
     await this.#closeSources();

@@ -403,7 +403,16 @@ export class Manager implements AsyncDisposable {
   /** A reader that waits keeps the script from ending; idle slaves do not. */
   #keepAlive(isWaiting: boolean): void {
     this.#waitingReaders += isWaiting ? 1 : -1;
-    if (this.#aliveTimer === undefined) this.#aliveTimer = setInterval(() => {}, MAX_TIMER_MS);
+    if (this.#aliveTimer === undefined && this.#closing === undefined) {
+      // The first timer of a script takes 7 ms, since Deno loads Node's for it: slaves are started before.
+      this.#fleet.launched().then(() => this.#keepAliveByTimer());
+    } else {
+      this.#keepAliveByTimer();
+    }
+  }
+
+  #keepAliveByTimer(): void {
+    this.#aliveTimer ??= setInterval(() => {}, MAX_TIMER_MS);
     if (this.#waitingReaders > 0) this.#aliveTimer.ref();
     else this.#aliveTimer.unref();
   }

@@ -58,7 +58,7 @@ const AGENT_ENDS = {
 async function readConnectionInfo(args: readonly string[]): Promise<ConnectionInfo> {
   const [option, file, number] = args;
   if (option === undefined) {
-    return parseConnectionInfo(await new Response(Deno.stdin.readable).text());
+    return parseConnectionInfo(readStandardInput());
   }
   if (option !== "--connection" || !/^\d+$/.test(number ?? "")) {
     throw new Error(
@@ -68,6 +68,17 @@ async function readConnectionInfo(args: readonly string[]): Promise<ConnectionIn
     );
   }
   return { ...parseConnectionInfo(await Deno.readTextFile(file)), slave: Number(number) };
+}
+
+/** By hand and in one go: a stream and a `Response` take 8 ms to load. */
+function readStandardInput(): string {
+  const chunk = new Uint8Array(64 * 1024);
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let count = Deno.stdin.readSync(chunk); count !== null; count = Deno.stdin.readSync(chunk)) {
+    text += decoder.decode(chunk.subarray(0, count), { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parseConnectionInfo(text: string): ConnectionInfo {

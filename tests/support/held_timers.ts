@@ -1,10 +1,11 @@
 /** The longest time that a timer can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Holds some timers: they fire when the test says so, and at no other time. */
+/** Holds some timers, those of `AbortSignal.timeout()` included: they fire when the test says so, and at no other time. */
 export class HeldTimers implements Disposable {
   readonly #setTimeout = globalThis.setTimeout;
   readonly #clearTimeout = globalThis.clearTimeout;
+  readonly #signalTimeout = AbortSignal.timeout;
   readonly #held = new Map<unknown, { callback: () => void; ms: number }>();
   #onHeld: (() => void) | undefined;
 
@@ -22,6 +23,13 @@ export class HeldTimers implements Disposable {
     globalThis.clearTimeout = (timer) => {
       this.#held.delete(timer);
       clear(timer);
+    };
+    AbortSignal.timeout = (ms) => {
+      if (!isHeld(ms)) return this.#signalTimeout.call(AbortSignal, ms);
+      const controller = new AbortController();
+      this.#held.set(controller, { callback: () => controller.abort(), ms });
+      this.#onHeld?.();
+      return controller.signal;
     };
   }
 
@@ -41,7 +49,8 @@ export class HeldTimers implements Disposable {
   async fire(): Promise<number> {
     await this.set();
     const [timer, { callback, ms }] = this.#held.entries().next().value!;
-    globalThis.clearTimeout(timer as number);
+    this.#held.delete(timer);
+    if (!(timer instanceof AbortController)) this.#clearTimeout(timer as number);
     callback();
     return ms;
   }
@@ -49,5 +58,6 @@ export class HeldTimers implements Disposable {
   [Symbol.dispose](): void {
     globalThis.setTimeout = this.#setTimeout;
     globalThis.clearTimeout = this.#clearTimeout;
+    AbortSignal.timeout = this.#signalTimeout;
   }
 }
