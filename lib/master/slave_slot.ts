@@ -97,6 +97,8 @@ export class SlaveSlot {
   #agent: AgentLink | undefined;
   /** Why the present process is to be replaced by a new one as soon as it has ended, if it is. */
   #replacement: string | undefined;
+  /** Why the present process was killed, if that was its own fault. */
+  #killReason: string | undefined;
   /** Why it is about to be ended by others, if it is. */
   #departure: string | undefined;
 
@@ -193,7 +195,12 @@ export class SlaveSlot {
   /** Its process has been started. */
   started(process: SlaveProcess): void {
     const { settings, closing, emit, watch } = this.#services;
-    const connectTimer = setTimeout(() => process.kill(), settings.connectTimeoutMs);
+    this.#killReason = undefined;
+    const connectTimer = setTimeout(() => {
+      const seconds = settings.connectTimeoutMs / 1000;
+      this.#killReason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
+      process.kill();
+    }, settings.connectTimeoutMs);
     connectTimer.unref();
     this.#state = { state: "running", process, connectTimer };
     emit({ type: "slave-started", slave: this.slave.identity, process: process.name });
@@ -398,7 +405,8 @@ export class SlaveSlot {
 
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
     const command = wasConnected ? undefined : describeCommand(this.#services.settings);
-    return describeEnd(end, this.output!, { command, fault });
+    const { reason = this.#killReason } = end;
+    return describeEnd({ ...end, reason }, this.output!, { command, fault });
   }
 }
 
