@@ -58,7 +58,7 @@ export class Allotment {
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
   readonly #hungry = new Set<DispatchSlave>();
-  /** Slaves that have tasks behind the running one, those where nothing has moved for the longest time first. */
+  /** Slaves that have tasks behind the running one, or behind startup, those where nothing has moved for the longest time first. */
   readonly #laden = new Set<DispatchSlave>();
   /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
   readonly #sendable = new Set<DispatchContext>();
@@ -124,7 +124,7 @@ export class Allotment {
    */
   recall(slave: DispatchSlave, serving: ServingState): void {
     serving.isAsked = true;
-    this.requeue(serving.sent.takeWaiting());
+    this.requeue(serving.sent.takeWaiting(!isInStartup(serving)));
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -215,7 +215,8 @@ export class Allotment {
     const isHungry = sent.size * HUNGRY_FRACTION < depth && takesTasks(serving) &&
       this.#sendable.size === 0;
     put(slave, this.#hungry, isIdle || isHungry);
-    if (sent.size <= 1 || sent.hasTaken || serving.isAsked) {
+    const running = isInStartup(serving) ? 0 : 1;
+    if (sent.size <= running || sent.hasTaken || serving.isAsked) {
       this.#laden.delete(slave);
     } else if (!this.#laden.has(slave)) {
       this.#laden.add(slave);
@@ -231,7 +232,7 @@ export class Allotment {
     this.#actions.pull(context, Math.min(room, MAX_PULL));
   }
 
-  /** Gives idle slaves what waits behind a long task. */
+  /** Gives idle slaves what waits behind a long task, or a long startup. */
   #takeFromStuck(nowMs: number): void {
     for (const slave of this.#laden) {
       const { state } = slave;
@@ -247,8 +248,11 @@ export class Allotment {
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */
-  #canIdleTakeFrom({ sent }: ServingState): boolean {
-    const contexts = new Set(sent.list().slice(1).map(({ context }) => context));
+  #canIdleTakeFrom(serving: ServingState): boolean {
+    const [first, ...others] = serving.sent.list();
+    // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
+    if (isInStartup(serving) && this.#isIdleReady(first.context)) return true;
+    const contexts = new Set(others.map(({ context }) => context));
     for (const { reading, barred } of contexts) {
       if (reading === "no") continue;
       for (const idle of this.#idle) {
@@ -257,6 +261,21 @@ export class Allotment {
     }
     return false;
   }
+
+  /** Whether an idle slave would run a task of the context at once. */
+  #isIdleReady(context: DispatchContext): boolean {
+    if (context.reading === "no") return false;
+    for (const { state } of this.#idle) {
+      if (state.state === "serving" && isReady(state, context)) return true;
+    }
+    return false;
+  }
+}
+
+/** Whether the startup runs, or is to run, that stands before the first task of the slave. */
+function isInStartup(serving: ServingState): boolean {
+  const head = serving.sent.head();
+  return head !== undefined && !isReady(serving, head.context);
 }
 
 /** Tasks behind one that was taken might wait for it: how long it runs, if it does, nobody knows. */

@@ -172,9 +172,13 @@ export class SentTasks {
     return tasks;
   }
 
-  /** Takes from the slave all tasks that are not running, which it is still to answer; returns them in order. */
-  takeWaiting(): SentTask[] {
-    const end = this.#endOfCandidates();
+  /**
+   * Takes from the slave all tasks that are not running, which it is still to answer; returns them in order.
+   *
+   * @param isRunning Whether the slave runs tasks: not so while the startup before the first one runs.
+   */
+  takeWaiting(isRunning = true): SentTask[] {
+    const end = isRunning ? this.#endOfCandidates() : 0;
     return this.#take(TAKEN, (_context, number) => number >= end);
   }
 
