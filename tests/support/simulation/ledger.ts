@@ -1,7 +1,11 @@
 import type { RemoteError } from "../../../lib/errors.ts";
 import type { Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
-import type { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import {
+  type DispatchSlave,
+  isReady,
+  type ServingState,
+} from "../../../lib/master/dispatch_slave.ts";
 import type { Dispatcher, Outcome } from "../../../lib/master/dispatcher.ts";
 import type { SimulatedReader } from "./simulated_reader.ts";
 import type { SimulatedSlot } from "./simulated_slot.ts";
@@ -291,7 +295,8 @@ export class Ledger {
       if (idle.has(slave) !== isIdle) {
         violate(`${slave.identity.name} is ${isIdle ? "" : "not "}idle`);
       }
-      const isLaden = slave.state.state === "serving" && slave.state.sent.size > 1 &&
+      const isLaden = slave.state.state === "serving" &&
+        slave.state.sent.size > (isInStartup(slave.state) ? 0 : 1) &&
         !slave.state.sent.hasTaken && !slave.state.isAsked;
       if (laden.has(slave) !== isLaden) {
         violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);
@@ -325,6 +330,13 @@ export class Ledger {
     for (const { slave, ladenSinceMs } of this.slots) {
       if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + STUCK_AFTER_MS) continue;
       if (slave.state.state !== "serving") continue;
+      const [first] = slave.state.sent.list();
+      if (isInStartup(slave.state) && first.context.reading !== "no") {
+        for (const { identity, state } of idle) {
+          if (state.state !== "serving" || !isReady(state, first.context)) continue;
+          violate(`${this.name(first.task)} waits for a startup, and ${identity.name} is idle`);
+        }
+      }
       for (const { context } of slave.state.sent.waiting()) {
         if (context.reading === "no") continue;
         for (const other of idle) {
@@ -371,4 +383,10 @@ export class Ledger {
   name(task: Task): string {
     return `task ${this.planOf(task).value}`;
   }
+}
+
+/** Whether the first task of a slave has its startup before it. */
+function isInStartup(serving: ServingState): boolean {
+  const head = serving.sent.head();
+  return head !== undefined && !isReady(serving, head.context);
 }
