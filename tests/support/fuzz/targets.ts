@@ -1,0 +1,167 @@
+import { AgentLink } from "../../../lib/master/agent_link.ts";
+import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import { Dispatcher } from "../../../lib/master/dispatcher.ts";
+import { Session } from "../../../lib/master/session.ts";
+import { OutputSink } from "../../../lib/launch/output_sink.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+import {
+  importSecret,
+  newSecret,
+  UNPROVED_BYTES,
+  verifyMaster,
+  verifySlave,
+} from "../../../lib/wire/handshake.ts";
+import { MessageStream } from "../../../lib/wire/message_stream.ts";
+import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
+import { MemoryConnection } from "./memory_connection.ts";
+
+/** Reads one input as the program does. Returns the name of what it ended in; throws if a promise is broken. */
+export type Target = (chunks: readonly Uint8Array[]) => Promise<string>;
+
+/** What a promise was broken by. */
+export class BrokenPromise extends Error {
+  override name = "BrokenPromise";
+}
+
+/** Tasks that a slave has been given when it begins to speak, in two contexts. */
+const TASKS_OF_CONTEXT = 20;
+
+const secret = newSecret();
+const key = await importSecret(secret);
+
+/** Who does not know the secret, at the master's door. */
+export async function stranger(chunks: readonly Uint8Array[]): Promise<string> {
+  const connection = MemoryConnection.of(chunks);
+  using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
+  const reason = await reasonOf(verifySlave(stream, key), "A stranger was let in");
+  if (connection.written > 2 * UNPROVED_BYTES) throw new BrokenPromise("A stranger was told much");
+  return reason;
+}
+
+/** What answers a slave in the place of its master. */
+export async function falseMaster(chunks: readonly Uint8Array[]): Promise<string> {
+  const connection = MemoryConnection.of(chunks);
+  using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
+  const info = { hosts: [], port: 1, secret, role: "runner", slave: 0, launch: 0 } as const;
+  return await reasonOf(
+    verifyMaster(stream, info, { pid: 4711, host: "" }),
+    "A slave believed a false master",
+  );
+}
+
+async function reasonOf(attempt: Promise<unknown>, success: string): Promise<string> {
+  try {
+    await attempt;
+  } catch (error) {
+    // An error of ours, and not one that the engine throws for code that is wrong.
+    const name = error instanceof Error ? error.name : String(error);
+    if (["HandshakeError", "FrameError", "Error"].includes(name)) return name;
+    throw error;
+  }
+  throw new BrokenPromise(success);
+}
+
+const CODES: readonly Code[] = ["work", "setup"].map((name, number) => ({
+  number,
+  reference: { type: "export", module: "file:///tasks.ts", name },
+}));
+
+/** A slave that has proved itself, and has tasks. */
+export async function slave(chunks: readonly Uint8Array[]): Promise<string> {
+  const run = new SlaveRun(chunks);
+  const end = await run.session.ended;
+  run.settle();
+  return end?.name ?? "end";
+}
+
+/** The master's side of one slave, without processes. */
+class SlaveRun {
+  readonly session: Session;
+  readonly #dispatcher: Dispatcher;
+  readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" });
+  readonly #contexts = [
+    new DispatchContext(0, undefined, undefined),
+    new DispatchContext(1, CODES[1], undefined),
+  ];
+  readonly #delivered = new Set<Task>();
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#dispatcher = new Dispatcher({
+      run: (_slave, context, tasks, hold) => this.session.run(context, tasks, hold),
+      recall: () => this.session.recall(),
+      restart: () => this.session[Symbol.dispose](),
+      dismiss: () => this.session[Symbol.dispose](),
+      deliver: (_context, outcome) => {
+        if (this.#delivered.has(outcome.task)) throw new BrokenPromise("An outcome came twice");
+        this.#delivered.add(outcome.task);
+        if (outcome.status === "rejected" && typeof outcome.reason.message !== "string") {
+          throw new BrokenPromise("An error has a message that is no text");
+        }
+      },
+      pull: () => {},
+      retry: () => {},
+      strand: () => {},
+    }, 3);
+    this.session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
+      slave: this.#slave,
+      dispatcher: this.#dispatcher,
+      contextOf: (number) => this.#contexts[number],
+      onNews: (nowMs) => this.#dispatch(nowMs),
+    });
+    this.#dispatcher.addSlave(this.#slave);
+    for (const context of this.#contexts) {
+      this.#dispatcher.addContext(context);
+      for (let id = 0; id < TASKS_OF_CONTEXT; id++) {
+        this.#dispatcher.addTask(context, new Task(id, CODES[0], "[1]"));
+      }
+      this.#dispatcher.setReading(context, "unordered");
+    }
+    this.#dispatcher.slaveConnected(this.#slave);
+    this.#dispatch(0);
+  }
+
+  /** The slave dies; each of its tasks must be where it belongs. */
+  settle(): void {
+    this.#dispatcher.slaveDied(this.#slave, { reason: "", isFinal: true, isHeardOut: true });
+    const waiting = this.#contexts.reduce((sum, context) => sum + context.waiting, 0);
+    if (waiting + this.#delivered.size !== 2 * TASKS_OF_CONTEXT) {
+      throw new BrokenPromise(`${waiting} tasks wait, ${this.#delivered.size} are done`);
+    }
+  }
+
+  #dispatch(nowMs: number): void {
+    this.#dispatcher.dispatch(nowMs);
+    this.session.flush();
+  }
+}
+
+/** An agent that has proved itself, and has started a runner. */
+export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
+  const link = new AgentLink(
+    new MessageStream<FromAgent>(MemoryConnection.of(chunks)),
+    { heartbeatIntervalMs: 1000, heartbeatTimeoutMs: 10_000, timeLimitMs: null },
+    {
+      leaving: (reason) => {
+        if (typeof reason !== "string") throw new BrokenPromise("A reason is no text");
+      },
+    },
+  );
+  const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });
+  const reason = await link.ended;
+  const { code, signal } = await runner.ended;
+  if (typeof reason !== "string") throw new BrokenPromise("An agent's end has no reason");
+  if (code !== null && typeof code !== "number") throw new BrokenPromise("An exit code is none");
+  if (signal !== null && typeof signal !== "string") throw new BrokenPromise("A signal is none");
+  return reason.includes("has ended") ? "end" : "closed";
+}
+
+const OUTPUT = new (class extends OutputSink {
+  override readonly target = "null";
+  protected override take(): Promise<void> {
+    return Promise.resolve();
+  }
+  override [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+})();
