@@ -32,6 +32,8 @@ export class Reception implements Disposable {
   readonly #options: ReceptionOptions;
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
+  /** What has been said of connections that could not be accepted. */
+  readonly #warned = new Set<string>();
   #isClosed = false;
   #endPause: () => void = () => {};
 
@@ -68,7 +70,7 @@ export class Reception implements Disposable {
   async #acceptAll(): Promise<void> {
     while (!this.#isClosed) {
       try {
-        await this.#makeRoom();
+        await this.#makeRoom(MAX_UNPROVED - 1);
         if (this.#isClosed) return;
         const connection = await this.#listener.accept();
         connection.unref();
@@ -82,15 +84,17 @@ export class Reception implements Disposable {
           error instanceof Deno.errors.ConnectionAborted ||
           error instanceof Deno.errors.ConnectionReset
         ) continue;
-        this.#options.warn(`Cannot accept a connection: ${error}`);
-        await this.#pause(ACCEPT_PAUSE_MS);
+        this.#warnOnce(`Cannot accept a connection: ${error}`);
+        // For lack of file descriptors: that of a stranger will do.
+        if (this.#unproved.size > 0) await this.#makeRoom(this.#unproved.size - 1);
+        else await this.#pause(ACCEPT_PAUSE_MS);
       }
     }
   }
 
-  /** Keeps the number of unproved connections below its limit: the oldest goes, when it has had its chance. */
-  async #makeRoom(): Promise<void> {
-    while (this.#unproved.size >= MAX_UNPROVED && !this.#isClosed) {
+  /** Leaves no more than `most` unproved connections: the oldest go, when they have had their chance. */
+  async #makeRoom(most: number): Promise<void> {
+    while (this.#unproved.size > most && !this.#isClosed) {
       const [stream, since] = this.#unproved.entries().next().value!;
       const age = performance.now() - since;
       if (age < MIN_UNPROVED_MS) {
@@ -104,6 +108,13 @@ export class Reception implements Disposable {
   #drop(stream: MessageStream<unknown>): void {
     this.#unproved.delete(stream);
     stream[Symbol.dispose]();
+  }
+
+  /** A flood brings the same trouble a thousand times. */
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#options.warn(message);
   }
 
   /** Waits; closing ends that. */
