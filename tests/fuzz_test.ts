@@ -4,11 +4,16 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { TextLineStream } from "@std/streams";
 import { Manager, remote } from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FarSlave } from "./support/far_slave.ts";
 import type { FuzzOrder, FuzzReport } from "./support/fuzz/fuzz.ts";
+import { freePort } from "./support/free_port.ts";
+import { framesOf, Mutator } from "./support/fuzz/mutator.ts";
+import { readToEnd, writeAll } from "./support/socket_pair.ts";
+import { SeededRandom } from "./support/simulation/seeded_random.ts";
 import { type Dialogue, RecordedSlave, Recorder } from "./support/fuzz/recording.ts";
 
 const failing = remote<typeof import("./support/failing_tasks.ts")>(
@@ -111,3 +116,102 @@ Deno.test(`strangers: ${INPUTS} inputs do no harm, before and after the proof of
   assert(report.ends.agent.end > INPUTS / 100, "some agents are believed to the end");
   assertLess(report.peakBytes, MOST_BYTES);
 });
+
+/** A master in a process of its own, under siege. */
+class BesiegedMaster {
+  readonly port: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<unknown>;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+
+  /** @param descriptors How many files and connections it may have open. */
+  constructor(descriptors: number) {
+    this.port = freePort();
+    this.#child = new Deno.Command("/bin/sh", {
+      args: [
+        "-c",
+        'ulimit -n "$0" && exec "$@"',
+        `${descriptors}`,
+        Deno.execPath(),
+        ...["run", "-A", "--quiet", "--no-check"],
+        import.meta.resolve("./support/fuzz/besieged_master.ts"),
+        `${this.port}`,
+      ],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream()).getReader();
+    this.#input = this.#child.stdin.getWriter();
+  }
+
+  /** Waits for the next line that it says. */
+  async line(): Promise<string> {
+    return String((await this.#lines.read()).value);
+  }
+
+  async addSlave(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("another\n"));
+  }
+
+  /** Has it end; returns its last line. */
+  async end(): Promise<string> {
+    await this.#input.close();
+    const last = await this.line();
+    assertEquals((await this.#child.status).code, 0);
+    await this.#lines.cancel();
+    return last;
+  }
+
+  connect(): Promise<Deno.TcpConn> {
+    return Deno.connect({ hostname: "127.0.0.1", port: this.port });
+  }
+}
+
+/** Fewer than a flood, and more than what a master and two slaves need. */
+const FEW_DESCRIPTORS = 100;
+
+Deno.test("strangers: a flood of 2 000 silent connections does not keep a slave out", async () => {
+  const master = new BesiegedMaster(FEW_DESCRIPTORS);
+  assertEquals(await master.line(), `port ${master.port}`);
+  const flood: Deno.TcpConn[] = [];
+  for (let i = 0; i < 2000; i++) flood.push(await master.connect());
+  await master.addSlave();
+  assertEquals(await master.line(), "joined");
+  assertMatch(await master.end(), /^done \d+$/);
+  for (const connection of flood) connection.close();
+});
+
+Deno.test("strangers: what they send to a master at work harms nobody", async () => {
+  const master = new BesiegedMaster(1000);
+  assertEquals(await master.line(), `port ${master.port}`);
+  const dialogues = (await recordDialogues()).map(({ fromSlave }) => framesOf(fromSlave));
+  const mutator = new Mutator(new SeededRandom(SEED), dialogues);
+  const attack = async (): Promise<void> => {
+    for (let i = 0; i < 200; i++) {
+      const connection = await master.connect();
+      try {
+        for (const chunk of mutator.next()) await writeAll(connection, chunk);
+        // Half of the strangers wait for an answer, the others are gone at once.
+        if (i % 2 === 0) {
+          await connection.closeWrite();
+          await readToEnd(connection);
+        }
+      } catch (error) {
+        if (!isClosedByPeer(error)) throw error;
+      } finally {
+        connection.close();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 10 }, attack));
+  await master.addSlave();
+  assertEquals(await master.line(), "joined");
+  assertMatch(await master.end(), /^done \d+$/);
+});
+
+function isClosedByPeer(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.NotConnected;
+}
