@@ -191,6 +191,9 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
   assertEquals(text, "JournalError true\nJournalError true\ntrue\n");
 });
 
+/** How often the master is killed. */
+const KILLS = 50;
+
 Deno.test("journal: a master killed at random moments loses nothing and runs nothing twice that it has", async () => {
   await using folder = new TempFolder();
   const source = `import { LocalSlave, Manager } from "${MODULE_URL}";
@@ -202,11 +205,11 @@ Deno.test("journal: a master killed at random moments loses nothing and runs not
       while (performance.now() < end);
       return [x];
     };
-    for (let i = 0; i < 300; i++) context.addTask(noted, i);
+    for (let i = 0; i < 800; i++) context.addTask(noted, i);
     const results = await Array.fromAsync(context.getResults());
     console.log(JSON.stringify(results));`;
   let journalled = 0;
-  for (let kill = 0; kill < 10; kill++) {
+  for (let kill = 0; kill < KILLS; kill++) {
     const child = startScript(folder, source, ["-A", "--no-check"]);
     const ended = child.status;
     // A random moment is one between two looks at the journal.
@@ -228,7 +231,7 @@ Deno.test("journal: a master killed at random moments loses nothing and runs not
   }
   const { code, stdout } = await runScript(folder, source, ["-A", "--no-check"]);
   assertEquals(code, 0);
-  assertEquals(JSON.parse(stdout), Array.from({ length: 300 }, (_, i) => [i]));
+  assertEquals(JSON.parse(stdout), Array.from({ length: 800 }, (_, i) => [i]));
   const tasks = folder.lines("run.jsonl").map((line) => JSON.parse(line)).filter((line) =>
     "task" in line
   );
@@ -241,7 +244,7 @@ Deno.test("journal: a master killed at random moments loses nothing and runs not
 
 /** Lets others run. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => setTimeout(resolve, 3));
 }
 
 const tasks = remote<typeof import("./support/tasks.ts")>(
