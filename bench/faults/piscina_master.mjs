@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { Piscina } from "piscina";
 
+// By a variable: it is installed beside a copy of this file, and not here.
+const installed = "piscina";
+const { Piscina } = await import(installed);
 const [fault, folder] = process.argv.slice(2);
 const pool = new Piscina({
   filename: new URL("./piscina_tasks.mjs", import.meta.url).href,

@@ -148,7 +148,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
     },
   );
   const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });
-  const reason = await link.ended;
+  const { reason } = await link.ended;
   const { code, signal } = await runner.ended;
   if (typeof reason !== "string") throw new BrokenPromise("An agent's end has no reason");
   if (code !== null && typeof code !== "number") throw new BrokenPromise("An exit code is none");
