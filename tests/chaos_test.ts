@@ -9,7 +9,7 @@ const { respond } = remote<typeof import("./support/chaos_tasks.ts")>(
 );
 
 /** `CHAOS_TASKS=20000` makes the long run. */
-const TASKS = Number(Deno.env.get("CHAOS_TASKS") ?? 2000);
+const TASKS = Number(Deno.env.get("CHAOS_TASKS") ?? 1500);
 const SEED = Number(Deno.env.get("SEED") ?? 1);
 const SLAVES = 4;
 const KILL_EVERY_MS = 100;
