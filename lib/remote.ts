@@ -40,6 +40,7 @@ export interface RemoteTarget {
 }
 
 const targets = new WeakMap<object, RemoteTarget>();
+const modules = new WeakSet<object>();
 
 /**
  * Names the exports of a module that the slaves load. Nothing is loaded here.
@@ -69,7 +70,7 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
     );
   }
   const exports = new Map<string, unknown>();
-  return new Proxy({} as Remote<Module>, {
+  const exportsByName = new Proxy({} as Remote<Module>, {
     get(_target, name): unknown {
       // A promise asks for `then`: this is not one, and a module that exports it could not be imported either.
       if (typeof name === "symbol" || name === "then") return undefined;
@@ -81,6 +82,8 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
       throw new TypeError(`Cannot set an export of the remote module ${module}`);
     },
   });
+  modules.add(exportsByName);
+  return exportsByName;
 }
 
 /** One export: which it is, function or class, shows in whether it is used with `new`. */
@@ -112,4 +115,9 @@ export function remoteTarget(value: unknown): RemoteTarget | undefined {
   return (typeof value === "object" && value !== null) || typeof value === "function"
     ? targets.get(value)
     : undefined;
+}
+
+/** Whether a value is what {@linkcode remote} returned, and not one of its properties. @internal */
+export function isRemoteModule(value: unknown): boolean {
+  return typeof value === "object" && value !== null && modules.has(value);
 }

@@ -157,7 +157,7 @@ Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so o
   const { message } = await given;
   assertMatch(
     message,
-    /^Cannot connect to the master at 127\.0\.0\.1:\d+: .+; at ::1:\d+: .+\. It may/,
+    /^Cannot connect to the master at 127\.0\.0\.1:\d+: .+; at \[::1\]:\d+: .+\. It may/,
   );
 });
 

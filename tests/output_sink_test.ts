@@ -173,7 +173,7 @@ Deno.test("openRemoteOutputSink: throws if the file cannot be written", async ()
   await assertRejects(
     () => openRemoteOutputSink("a%d.output", 3, "/no/such/folder"),
     Error,
-    "Cannot write the slave's output to /no/such/folder/a3.output: No such file",
+    "Cannot write the slave's output to /no/such/folder/a3.output: there is no folder /no/such/folder. Make it first",
   );
 });
 

@@ -56,8 +56,9 @@ class FileSink extends OutputSink {
       const mode = isAppended ? { append: true } : { write: true, truncate: true };
       this.#file = Deno.openSync(path, { create: true, ...mode });
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
-      throw new Error(`Cannot write the slave's output to ${path}: ${reason}`, { cause });
+      throw new Error(`Cannot write the slave's output to ${path}: ${outputFault(path, cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -79,6 +80,18 @@ class FileSink extends OutputSink {
 
 /** A line that is longer is passed on in pieces: a program may never end its line. */
 const MAX_LINE_BYTES = 64 * 1024;
+
+/** Why an output file cannot be written, and what to do. */
+function outputFault(path: string, cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    return `there is no folder ${folder}. Make it first, or set the option output of the manager`;
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return cause instanceof Deno.errors.NotCapable
+    ? `${reason}. Run the master with --allow-write=., or set its option output to "null" or "inherit"`
+    : `${reason}. Set the option output of the manager to a file that can be written`;
+}
 
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
 class InheritSink extends OutputSink {

@@ -96,6 +96,13 @@ export class SGEPESlaveArray extends SlaveArray {
 }
 
 function readGranted(): GrantedSlots[] {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "PE_HOSTFILE" });
+  if (state !== "granted") {
+    throw new Error(
+      "Cannot make an SGEPESlaveArray: the environment may not be asked for the host file. " +
+        "Run the master with --allow-env=PE_HOSTFILE",
+    );
+  }
   const file = Deno.env.get("PE_HOSTFILE");
   if (file === undefined) {
     throw new Error(
@@ -107,8 +114,23 @@ function readGranted(): GrantedSlots[] {
     return parseHostFile(Deno.readTextFileSync(file));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause;
+    const remedy = cause instanceof Deno.errors.NotCapable
+      ? '. Run the master with --allow-read="$PE_HOSTFILE"'
+      : "";
     throw new Error(
-      `Cannot make an SGEPESlaveArray: the host file ${file} cannot be used: ${reason}`,
+      `Cannot make an SGEPESlaveArray: the host file ${file} cannot be used: ${reason}${remedy}`,
+      { cause },
+    );
+  }
+}
+
+function ownHostName(): string {
+  try {
+    return Deno.hostname();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    throw new Error(
+      `Cannot make an SGEPESlaveArray: ${cause.message}. Run the master with --allow-sys=hostname,networkInterfaces`,
       { cause },
     );
   }
@@ -116,7 +138,7 @@ function readGranted(): GrantedSlots[] {
 
 /** Host names may be given with or without their domain. */
 function findOwnHost(granted: readonly GrantedSlots[]): string {
-  const name = Deno.hostname();
+  const name = ownHostName();
   const short = (host: string) => host.split(".")[0];
   const own = granted.find(({ host }) => host === name) ??
     granted.find(({ host }) => short(host) === short(name));

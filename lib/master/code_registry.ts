@@ -1,4 +1,4 @@
-import { remoteTarget } from "../remote.ts";
+import { isRemoteModule, remoteTarget } from "../remote.ts";
 import type { Code, CodeReference } from "../task.ts";
 
 /** What a task is made of: code, and for an object the arguments of its constructor. */
@@ -83,13 +83,16 @@ export class CodeRegistry {
 }
 
 function notATask(value: unknown, use: string): string {
-  const given = value === undefined
-    ? "undefined"
-    : typeof value === "object"
-    ? Deno.inspect(value, { depth: 0 })
-    : typeof value;
-  const hint = typeof value === "object" && value !== null && "run" in value
-    ? ". An object made here stays here: make it from a remote module, as in new tasks.Distance(3)"
-    : "";
+  let given = typeof value === "object" ? Deno.inspect(value, { depth: 0 }) : typeof value;
+  let hint = "";
+  if (isRemoteModule(value)) {
+    given = "the remote module itself";
+    hint = ". Name one of its exports, as in tasks.distance";
+  } else if (value instanceof Promise) {
+    hint = ". Await it first";
+  } else if (typeof value === "object" && value !== null && "run" in value) {
+    hint =
+      ". An object made here stays here: make it from a remote module, as in new tasks.Distance(3)";
+  }
   return `Expected a ${use}: an export of a remote() module or an inline function, got ${given}${hint}`;
 }

@@ -9,6 +9,7 @@ import { Deque } from "./deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { Outcome } from "./dispatcher.ts";
 import type { ProgressEvent } from "./events.ts";
+import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
@@ -87,6 +88,7 @@ export class Context<Values extends readonly unknown[] = []> {
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
   #isBeingRead = false;
+  #hasBeenRead = false;
   #wake: (() => void) | undefined;
 
   /** @internal */
@@ -147,7 +149,8 @@ export class Context<Values extends readonly unknown[] = []> {
       !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
     ) {
       throw new TypeError(
-        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}`,
+        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}` +
+          (inputs as unknown instanceof Promise ? ". Await it first" : ""),
       );
     }
     const source: TaskSource = new TaskSource(inputs, {
@@ -173,7 +176,7 @@ export class Context<Values extends readonly unknown[] = []> {
   getResultsUnordered<Result = unknown>(
     options: ReadOptions = {},
   ): AsyncGenerator<Result, void, undefined> {
-    return this.#read("unordered", options, unwrap<Result>);
+    return this.#read("unordered", options, unwrap<Result>, "getResultsUnordered");
   }
 
   /**
@@ -182,7 +185,7 @@ export class Context<Values extends readonly unknown[] = []> {
    * @typeParam Result Type of the results; it is not checked.
    */
   getResults<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
-    return this.#read("ordered", options, unwrap<Result>);
+    return this.#read("ordered", options, unwrap<Result>, "getResults");
   }
 
   /**
@@ -192,7 +195,7 @@ export class Context<Values extends readonly unknown[] = []> {
    * @throws {NetworkError} If no slave can connect to this machine.
    */
   getOutcomesUnordered(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
-    return this.#read("unordered", options, (outcome) => outcome);
+    return this.#read("unordered", options, (outcome) => outcome, "getOutcomesUnordered");
   }
 
   /** Takes an outcome from the dispatcher. @internal */
@@ -225,6 +228,11 @@ export class Context<Values extends readonly unknown[] = []> {
     if (outcome.status === "rejected") this.#failed++;
     this.#ready.push(outcome);
     this.wake();
+  }
+
+  /** Whether there are tasks, and nobody has ever begun to read: none of them has run. @internal */
+  get isForgotten(): boolean {
+    return !this.#hasBeenRead && this.#unread + this.#sources.length > 0;
   }
 
   /** Makes a waiting reader look again. @internal */
@@ -281,6 +289,7 @@ export class Context<Values extends readonly unknown[] = []> {
     order: "ordered" | "unordered",
     options: ReadOptions,
     pick: (outcome: Outcome) => Item,
+    method: string,
   ): AsyncGenerator<Item, void, undefined> {
     checkKnown(options, ["signal", "progress"], "a method that reads results");
     const { signal, progress = false } = options;
@@ -296,7 +305,7 @@ export class Context<Values extends readonly unknown[] = []> {
         }`,
       );
     }
-    return this.#generate(order, { signal, progress }, pick);
+    return refuseSyncRead(this.#generate(order, { signal, progress }, pick), method);
   }
 
   async *#generate<Item>(
@@ -314,6 +323,7 @@ export class Context<Values extends readonly unknown[] = []> {
     const abort = () => this.#abort();
     signal?.addEventListener("abort", abort);
     this.#isBeingRead = true;
+    this.#hasBeenRead = true;
     try {
       this.#journal?.retry();
       this.#host.startReading(this.#core, order);

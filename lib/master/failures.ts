@@ -74,8 +74,22 @@ function capitalize(text: string): string {
 function describeThrown(thrown: unknown): string {
   if (thrown instanceof Error || thrown instanceof DOMException) {
     const { name, message } = thrown;
-    if (name === "LoadError" || name === "DataCloneError") return message;
-    return message === "" ? String(name) : `${name}: ${message}`;
+    const explained = withPermissionRemedy(message);
+    if (name === "LoadError" || name === "DataCloneError") return explained;
+    return message === "" ? String(name) : `${name}: ${explained}`;
   }
   return `threw ${Deno.inspect(thrown, { depth: 1, colors: false })}`;
+}
+
+/** Deno advises to run the program again with a flag. On a slave it is the manager that gives permissions. */
+function withPermissionRemedy(message: string): string {
+  const refused = /Requires \w+ access(?: to "(.*?)")?(, run again with the --allow-(\w+) flag)/;
+  const [, target, advice, kind] = refused.exec(message) ?? [];
+  if (kind === undefined) return message;
+  const entry = target === undefined ? `${kind}: true` : `${kind}: [${JSON.stringify(target)}]`;
+  return `${
+    message.replace(advice, "")
+  }. Tasks may do what the option permissions of the manager says: ` +
+    `give { ${entry} } there. By default they may do what the master may do in full, so that --allow-${kind} ` +
+    "for the master, without a list, gives it to them as well";
 }

@@ -8,6 +8,7 @@ import { NoMoreSlavesError } from "../errors.ts";
 import type { ProcessEnd } from "../launch/command.ts";
 import type { OutputSink } from "../launch/output_sink.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
+import { startRemedy } from "./slave_command.ts";
 
 /** The last losses that an error lists. */
 const MAX_LISTED_LOSSES = 10;
@@ -73,5 +74,7 @@ export function describeEnd(
     parts.push(`before it connected; the command was ${command}`);
   }
   if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
+  const remedy = command === undefined ? undefined : startRemedy(tail);
+  if (remedy !== undefined) parts.push(remedy);
   return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
 }

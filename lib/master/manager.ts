@@ -3,6 +3,7 @@ import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import type { Task } from "../task.ts";
+import { checkDeno } from "../wire/handshake.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
@@ -12,6 +13,7 @@ import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { ProgressReports } from "./observe/progress_reports.ts";
+import { refuseSyncUse } from "./forgotten_await.ts";
 import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
@@ -47,6 +49,10 @@ const CATCH_UP_MS = 50;
  * ```
  */
 export class Manager implements AsyncDisposable {
+  static {
+    refuseSyncUse(this.prototype, "Manager");
+  }
+
   readonly #settings: ManagerSettings;
   readonly #codes = new CodeRegistry();
   readonly #contexts: {
@@ -78,6 +84,7 @@ export class Manager implements AsyncDisposable {
    * @throws {Error} If a file to record the run in cannot be written.
    */
   constructor(options: ManagerOptions = {}) {
+    checkDeno();
     this.#settings = asSettings(options);
     this.#feed = new EventFeed(this.#settings);
     this.#dispatcher = new Dispatcher(this.#actions(), this.#settings.maxAttempts);
@@ -162,6 +169,12 @@ export class Manager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#keepAlive(true);
+    if (this.#contexts.some(({ context }) => context.isForgotten)) {
+      const message =
+        "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
+        "for await (const result of context.getResultsUnordered()) …";
+      this.#feed.tell({ type: "warning", message });
+    }
     try {
       for (const { context } of this.#contexts) context.wake();
       await this.#fleet[Symbol.asyncDispose]();
@@ -297,7 +310,7 @@ export class Manager implements AsyncDisposable {
   #standstill(): ParallelError | undefined {
     if (this.#closing !== undefined) {
       return new ParallelError(
-        "Cannot run tasks: the manager is closed. Read all results before closing it",
+        "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
       );
     }
     return this.#dispatcher.hasSlaves ? undefined : this.#fleet.explainLosses();

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from "../wire/handshake.ts";
-import { hostAndPort } from "../wire/handshake.ts";
+import { hostAndPort, OLDEST_DENO } from "../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "./permissions.ts";
 import type { ManagerSettings } from "./settings.ts";
@@ -48,6 +48,22 @@ export function agentCommand({ deno }: ManagerSettings): string[] {
 /** The command that runs a slave, shortened for messages: which program, and what it runs. */
 export function describeCommand({ deno }: ManagerSettings): string {
   return `${deno.join(" ")} run … ${SLAVE_PROGRAM}`;
+}
+
+/**
+ * What to do about a slave that ended before it connected, as far as its last words tell.
+ *
+ * @returns A sentence, or nothing.
+ */
+export function startRemedy(lastWords: string): string | undefined {
+  if (/unexpected argument '--/.test(lastWords)) {
+    return `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
+  }
+  if (lastWords.includes("Module not found") && lastWords.includes(SLAVE_PROGRAM)) {
+    return "its machine does not see parallel's own files: put them into a folder that all machines share, or import " +
+      "mod.ts by an https: URL";
+  }
+  return undefined;
 }
 
 /** What a new process is told, as one line. */

@@ -75,25 +75,57 @@ async function importClass(reference: CodeReference & { type: "class" }): Promis
 async function importExport(
   reference: { readonly module: string; readonly name: string },
 ): Promise<unknown> {
+  const { module, name } = reference;
   let exports: Record<string, unknown>;
   try {
-    exports = await import(reference.module);
+    exports = await import(module);
   } catch (cause) {
+    throw new LoadError(`Cannot load ${name} from ${module}: ${explainImport(cause, module)}`, {
+      cause,
+    });
+  }
+  if (!(name in exports)) {
     throw new LoadError(
-      `Cannot load ${reference.name} from ${reference.module}: ${
-        cause instanceof Error ? cause.message : cause
-      }`,
-      { cause },
+      `Cannot load ${name} from ${module}: there is no such export; ${listExports(exports)}`,
     );
   }
-  if (!(reference.name in exports)) {
-    const names = Object.keys(exports);
-    const hint = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
-    throw new LoadError(
-      `Cannot load ${reference.name} from ${reference.module}: there is no such export; ${hint}`,
-    );
+  return exports[name];
+}
+
+/** Why a module could not be imported, and what to do. */
+function explainImport(thrown: unknown, module: string): string {
+  if (!(thrown instanceof Error)) return `the module throws while it is loaded: ${thrown}`;
+  if (isRaisedInCode(thrown)) {
+    return `the module throws while it is loaded: ${thrown.name}: ${thrown.message}`;
   }
-  return exports[reference.name];
+  const { message } = thrown;
+  // Deno's hint is for the program that is started, and the user does not start slaves. The place comes on a line of its own.
+  const what = message.replace(/\n\s*hint: .*/, "").replace(/\.?\n {4}at /, ", at ")
+    .replace(/\.$/, "");
+  if (/^Module not found/.test(what)) {
+    const path = what.includes(`"${module}"`) ? "the path given to remote()" : "the path there";
+    return `${what}. Is ${path} right, and does the slave's machine see the file?`;
+  }
+  if (/^Import .* not a dependency/.test(what)) {
+    return `${what}. Slaves know the names that are in the import map of their configuration: the deno.json beside ` +
+      "the main module or above it, if the master may read it (--allow-read), or what the option config of the manager names";
+  }
+  return message;
+}
+
+/** Whether an error comes out of some code: Deno's own errors of loading a module come out of the import here. */
+function isRaisedInCode({ stack = "", message }: Error): boolean {
+  const [, firstFrame] = stack.replace(message, "").split("\n");
+  return firstFrame !== undefined && !firstFrame.includes(import.meta.url);
+}
+
+function listExports(exports: Record<string, unknown>): string {
+  const names = Object.keys(exports);
+  if (names.length === 0) return "it exports nothing";
+  const list = `it exports ${names.join(", ")}`;
+  return names.includes("default")
+    ? `${list}. The default export is tasks.default for addTask()`
+    : list;
 }
 
 /** The text of a function is an expression, or, for a method, what stands in an object literal. */

@@ -7,6 +7,7 @@
 import {
   type ConnectionInfo,
   HandshakeError,
+  hostAndPort,
   UNPROVED_BYTES,
   verifyMaster,
 } from "../wire/handshake.ts";
@@ -58,7 +59,7 @@ function isFinal(error: unknown): boolean {
 
 function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Error {
   const failures = errors.map((error, i) =>
-    `${hosts[i]}:${port}: ${error instanceof Error ? error.message : error}`
+    `${hostAndPort(hosts[i], port)}: ${error instanceof Error ? error.message : error}`
   );
   const hint = errors.some(isFinal)
     ? ""

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
+import { checkDeno, type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
 import type { ToAgent, ToSlave } from "../wire/messages.ts";
 import { connectToMaster } from "./connect.ts";
 import { Runner } from "./runner.ts";
@@ -18,11 +18,16 @@ const CANNOT_SERVE = 3;
  * Ends the process.
  *
  * @param args Empty for a process that is told of the master on its standard input; `--connection FILE NUMBER` for one that
- * reads the file and serves as the slave of this number.
+ * reads the file and serves as the slave of this number; or what a user asks for: see `command_line.ts`.
  */
 export async function runSlave(args: readonly string[]): Promise<never> {
   const exit = Deno.exit;
   try {
+    checkDeno();
+    if (isCommand(args)) {
+      const { runCommand } = await import("./command_line.ts");
+      return exit(await runCommand(args));
+    }
     const info = await readConnectionInfo(args);
     if (info.role === "agent") await serveAsAgent(info);
     else await serveAsRunner(info, exit);
@@ -31,6 +36,13 @@ export async function runSlave(args: readonly string[]): Promise<never> {
     exit(CANNOT_SERVE);
   }
   return exit(0);
+}
+
+/** Whether a user asks for something: a manager gives `--connection`, or nothing but its standard input. */
+function isCommand([option]: readonly string[]): boolean {
+  return option === undefined
+    ? Deno.stdin.isTerminal()
+    : ["--check", "--help", "--version"].includes(option);
 }
 
 async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => never): Promise<void> {

@@ -6,7 +6,10 @@
 
 import { type Encoded, encodeValue } from "../wire/codec.ts";
 
-const OWN_CODE = new URL("..", import.meta.url).href;
+const OWN_CODE = [
+  new URL("..", import.meta.url).href,
+  new URL("../../slave.ts", import.meta.url).href,
+];
 /** Deeper causes are cut off when a thrown error has to be rebuilt without what cannot be cloned. */
 const MAX_CAUSES = 20;
 
@@ -33,9 +36,12 @@ export function encodeThrown(thrown: unknown): Encoded {
 export function hideOwnFrames(error: unknown): void {
   if (!(error instanceof Error)) return;
   const { stack } = error;
-  if (typeof stack !== "string" || !stack.includes(OWN_CODE)) return;
+  if (typeof stack !== "string") return;
+  const lines = stack.split("\n");
+  const shown = lines.filter((line) => !OWN_CODE.some((url) => line.includes(url)));
+  if (shown.length === lines.length) return;
   try {
-    error.stack = stack.split("\n").filter((line) => !line.includes(OWN_CODE)).join("\n");
+    error.stack = shown.join("\n");
   } catch {
     // A frozen error keeps its stack as it is.
   }

@@ -20,6 +20,12 @@ import type { MessageStream } from "./message_stream.ts";
 /** Raised with every change of the messages or the encoding of values; master and slave must have the same. */
 export const PROTOCOL_VERSION = 1;
 
+/** Version of this project, as in `deno.json`. */
+export const VERSION = "0.1.0";
+
+/** The oldest Deno that a master runs with: in 2.7, timers have no `unref()`. */
+export const OLDEST_DENO = "2.8.0";
+
 /** The most that is read from a connection before its proof. */
 export const UNPROVED_BYTES = 4096;
 
@@ -44,6 +50,22 @@ export interface ConnectionInfo {
   readonly slave: number;
   /** How often this slave has been launched before: tells a new process from one that should have ended. */
   readonly launch: number;
+}
+
+/**
+ * Refuses a Deno that lacks what is used here: it would fail later, and not say why.
+ *
+ * @throws {Error} If the version is older than {@linkcode OLDEST_DENO}.
+ */
+export function checkDeno(version: string = Deno.version.deno): void {
+  const parts = version.split(".").map((part) => parseInt(part));
+  const oldest = OLDEST_DENO.split(".").map(Number);
+  const differing = oldest.findIndex((part, i) => part !== parts[i]);
+  if (differing < 0 || parts[differing] > oldest[differing]) return;
+  throw new Error(
+    `Deno is too old here: ${version}. Install ${OLDEST_DENO} or newer; for slaves, the option deno of the manager ` +
+      "names the one to use",
+  );
 }
 
 /** Writes an address as Deno's permissions have it: `nodeA:4711`, `[::1]:4711`. */
@@ -74,6 +96,11 @@ export type HandshakeMessage =
 /** The peer does not know the secret, speaks another version, or no known language at all. */
 export class HandshakeError extends Error {
   override name = "HandshakeError";
+}
+
+/** The peer is a master, of another version. */
+export class ProtocolError extends HandshakeError {
+  override name = "ProtocolError";
 }
 
 /** Makes the secret of a manager. */
@@ -174,6 +201,26 @@ export async function verifyMaster(
   stream.flush();
   expectAnswer(await receiveOne(stream), "welcome");
   stream.trust();
+}
+
+/**
+ * Asks what answers whether it is a master of this version: any master challenges whoever greets it, and can be known
+ * by that. Without the secret nobody gets further.
+ *
+ * @throws {ProtocolError} If it is a master of another version.
+ * @throws {HandshakeError} If it is no master.
+ */
+export async function requestChallenge(stream: MessageStream<unknown>): Promise<void> {
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
+  const identity = { role: "agent", slave: 0, launch: 0, pid: Deno.pid, host: "" } as const;
+  const hello: Hello = { type: "hello", protocol: PROTOCOL_VERSION, ...identity, nonce };
+  stream.postMessage(hello);
+  stream.flush();
+  const answer = await receiveOne(stream);
+  if (answer.type === "refused" && typeof answer.reason === "string") {
+    throw new ProtocolError(answer.reason);
+  }
+  expectAnswer(answer, "challenge");
 }
 
 function expectAnswer<Type extends "challenge" | "welcome">(

@@ -76,9 +76,11 @@ export class ValueEncoder implements PartsWriter {
   /** @throws {DOMException} Always: a `DataCloneError` that names the path to what is being escaped. */
   refuse(what: string): never {
     const path = this.#pathTo(this.#place.parent, this.#place.key);
+    const remedy = what === "a Promise"
+      ? "Await it first"
+      : "Send the plain data that it is made from instead, or make it on the slave, in the startup function or the task";
     throw new DOMException(
-      `${path} is ${what}, which cannot be sent to another process. ` +
-        "Send the plain data that it is made from instead, or make it on the slave, in the startup function or the task",
+      `${path} is ${what}, which cannot be sent to another process. ${remedy}`,
       "DataCloneError",
     );
   }

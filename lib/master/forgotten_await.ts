@@ -1,0 +1,30 @@
+/**
+ * What a script is told that leaves out an `await`. TypeScript would tell, but `deno run` does not check types.
+ *
+ * @module
+ */
+
+/**
+ * Makes results throw when they are read as if they were there already: by `for (… of …)`, a spread, `Array.from()`.
+ *
+ * @param method Name of the method that the results come from.
+ */
+export function refuseSyncRead<Results extends object>(results: Results, method: string): Results {
+  const value = (): never => {
+    throw new TypeError(
+      `Cannot read results without waiting for them: write "for await (const result of context.${method}())", ` +
+        `or "await Array.fromAsync(context.${method}())"`,
+    );
+  };
+  return Object.defineProperty(results, Symbol.iterator, { value });
+}
+
+/** Makes `using` throw for what needs `await using`. */
+export function refuseSyncUse(prototype: object, name: string): void {
+  const get = (): never => {
+    throw new TypeError(
+      `Cannot close a ${name} without waiting for it: write "await using ${name.toLowerCase()} = new ${name}()"`,
+    );
+  };
+  Object.defineProperty(prototype, Symbol.dispose, { get });
+}

@@ -1,0 +1,226 @@
+/**
+ * Whether a master can be reached from this machine, step by step. Needs no secret: a master tells its version to
+ * whoever asks, and nothing else.
+ *
+ * @module
+ */
+
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import {
+  hostAndPort,
+  PROTOCOL_VERSION,
+  ProtocolError,
+  requestChallenge,
+  UNPROVED_BYTES,
+} from "../wire/handshake.ts";
+import { MessageStream } from "../wire/message_stream.ts";
+
+/** How long each step may take. */
+const STEP_TIMEOUT_MS = 10_000;
+
+type Step = "name" | "TCP" | "TLS" | "version";
+
+/** A step that went wrong: why, and what to do. */
+class StepFailure extends Error {
+  readonly step: Step;
+
+  constructor(step: Step, message: string) {
+    super(message);
+    this.step = step;
+  }
+}
+
+/**
+ * Tries to reach a master.
+ *
+ * @param host Name or address of the master's machine.
+ * @param port Its port.
+ * @param print Is given one line for each step, and one for the whole.
+ * @returns Whether slaves of this machine can reach the master.
+ */
+export async function checkMaster(
+  host: string,
+  port: number,
+  print: (line: string) => void,
+): Promise<boolean> {
+  const report = (step: Step, state: "ok" | "failed", text: string) =>
+    print(`${step.padEnd(9)} ${state.padEnd(7)} ${text}`);
+  let reached = false;
+  try {
+    const addresses = await resolveName(host);
+    if (isIP(host) === 0) report("name", "ok", `${host} is ${addresses.join(", ")}`);
+    for (const address of addresses) {
+      try {
+        await checkAddress(host, address, port, (step, text) => report(step, "ok", text));
+        reached = true;
+      } catch (error) {
+        if (!(error instanceof StepFailure)) throw error;
+        report(error.step, "failed", error.message);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error;
+    report(error.step, "failed", error.message);
+  }
+  const master = hostAndPort(host, port);
+  print(`A slave on this machine can${reached ? "" : "not"} reach the master at ${master}`);
+  return reached;
+}
+
+/** The system's resolver is asked, which knows `/etc/hosts` as well. */
+async function resolveName(host: string): Promise<string[]> {
+  try {
+    const found = await lookup(host, { all: true });
+    return [...new Set(found.map(({ address }) => address))];
+  } catch (error) {
+    rethrowPermission(error);
+    throw new StepFailure(
+      "name",
+      `${host} is unknown here (${
+        messageOf(error)
+      }). Set the option host of the manager to an address of the ` +
+        "master's machine, such as 10.0.0.5",
+    );
+  }
+}
+
+async function checkAddress(
+  host: string,
+  address: string,
+  port: number,
+  pass: (step: Step, text: string) => void,
+): Promise<void> {
+  const place = hostAndPort(address, port);
+  const socket = await openTls(host, address, port);
+  pass("TCP", `${place} accepts connections`);
+  if (socket !== undefined) {
+    pass("TLS", "the connection is encrypted; slaves know by which certificate");
+    await checkVersion(new TlsConnection(socket) as unknown as Deno.Conn, place);
+  } else {
+    const connection = await Deno.connect({ hostname: address, port });
+    await checkVersion(connection, place);
+    pass("TLS", "not used: the manager was told tls: false");
+  }
+  pass("version", `the master speaks version ${PROTOCOL_VERSION} of the protocol, as this slave`);
+}
+
+/** Opens an encrypted connection; `undefined` if the other side does not encrypt. */
+function openTls(host: string, address: string, port: number): Promise<TLSSocket | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket | undefined>();
+  // The run's own authority is told to slaves alone, with the secret. Nothing is said here that others may not hear.
+  const socket = connect({
+    host: address,
+    port,
+    rejectUnauthorized: false,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+  });
+  let isConnected = false;
+  const fail = (error: unknown) => {
+    socket.destroy();
+    if (isConnected) resolve(undefined);
+    else reject(tcpFailure(hostAndPort(address, port), error));
+  };
+  const timer = setTimeout(() => fail(undefined), STEP_TIMEOUT_MS);
+  socket.once("connect", () => isConnected = true);
+  socket.once("secureConnect", () => resolve(socket));
+  socket.on("error", fail);
+  socket.once("close", () => fail(new Error("the connection was closed")));
+  return promise.finally(() => clearTimeout(timer));
+}
+
+function tcpFailure(place: string, error: unknown): unknown {
+  if (error === undefined) {
+    return new StepFailure(
+      "TCP",
+      `${place} does not answer within ${
+        STEP_TIMEOUT_MS / 1000
+      } s. A firewall lies between, or this is an address ` +
+        "that only other machines reach: set the options host and port of the manager to what is open",
+    );
+  }
+  try {
+    rethrowPermission(error);
+  } catch (permission) {
+    return permission;
+  }
+  const { code } = error as { code?: string };
+  return new StepFailure(
+    "TCP",
+    code === "ECONNREFUSED"
+      ? `${place}: connection refused. Nobody listens there: the master has ended, or has another address or port. ` +
+        "It listens from when results are first read until it is closed"
+      : `${place}: ${
+        messageOf(error)
+      }. No network leads there: set the option host of the manager to an address ` +
+        "that this machine reaches",
+  );
+}
+
+/** Asks for the version; closes the connection. */
+async function checkVersion(connection: Deno.Conn, place: string): Promise<void> {
+  using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stream[Symbol.dispose]();
+  }, STEP_TIMEOUT_MS);
+  try {
+    await requestChallenge(stream);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new StepFailure("version", error.message);
+    const reason = isLate ? "nothing" : messageOf(error);
+    throw new StepFailure(
+      "version",
+      `what listens at ${place} is not a master of parallel: it answers ${reason}. Is the port right?`,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Deno's own error says best which permission is missing. */
+function rethrowPermission(error: unknown): void {
+  if (error instanceof Deno.errors.NotCapable) {
+    throw new Error(`${error.message.replace(/, run again.*/, "")}: run slave.ts with --allow-net`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A socket of node:tls as a connection of Deno, as far as messages need it. */
+class TlsConnection {
+  readonly #socket: TLSSocket;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest = new Uint8Array();
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  }
+
+  async read(space: Uint8Array): Promise<number | null> {
+    if (this.#rest.length === 0) {
+      const { done, value } = await this.#chunks.next();
+      if (done) return null;
+      this.#rest = new Uint8Array(value);
+    }
+    const taken = this.#rest.subarray(0, space.length);
+    space.set(taken);
+    this.#rest = this.#rest.subarray(taken.length);
+    return taken.length;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
+    return promise;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
