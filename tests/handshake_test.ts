@@ -1,12 +1,20 @@
-import { assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { encodeFrame, FrameError } from "../lib/wire/frames.ts";
 import {
+  checkDeno,
   type ConnectionInfo,
   HandshakeError,
   type HandshakeMessage,
   type Hello,
   importSecret,
   newSecret,
+  OLDEST_DENO,
   PROTOCOL_VERSION,
   refuse,
   UNPROVED_BYTES,
@@ -474,3 +482,14 @@ Deno.test("handshake: waits for a silent peer until the connection is closed", a
   other.slave[Symbol.dispose]();
   await assertRejects(() => slaving, Error, "ended before");
 });
+
+for (const version of ["2.8.0", "2.8.1", "2.10.0", "3.0.0", "2.9.0-rc.1+abc"]) {
+  Deno.test(`checkDeno: takes Deno ${version}`, () => checkDeno(version));
+}
+
+for (const version of ["2.7.14", "1.99.0", "2.0.0"]) {
+  Deno.test(`checkDeno: refuses Deno ${version}, and says which is needed`, () => {
+    const message = `Deno is too old here: ${version}. Install ${OLDEST_DENO} or newer`;
+    assertThrows(() => checkDeno(version), Error, message);
+  });
+}

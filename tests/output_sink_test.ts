@@ -82,7 +82,7 @@ Deno.test("openOutputSink: throws if the file cannot be written, naming it and w
     Error,
     `Cannot write the slave's output to ${
       folder.file("no such folder/slave3.output")
-    }: No such file`,
+    }: there is no folder ${folder.file("no such folder")}. Make it first`,
   );
   assertThrows(() => openOutputSink(folder.path, 3), Error, "Cannot write the slave's output to");
 });

@@ -15,13 +15,15 @@ export interface ScriptEnd {
  *
  * @param folder Gets the script as `main.ts`; the process runs in it.
  * @param flags Permissions and other options of `deno run`.
+ * @param env Variables that its environment has beside this one's.
  */
 export async function runScript(
   folder: TempFolder,
   source: string,
   flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ScriptEnd> {
-  const { code, stdout, stderr } = await scriptCommand(folder, source, flags).output();
+  const { code, stdout, stderr } = await scriptCommand(folder, source, flags, { env }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -32,20 +34,23 @@ export function startScript(
   source: string,
   flags: readonly string[],
 ): Deno.ChildProcess {
-  return scriptCommand(folder, source, flags, "null").spawn();
+  return scriptCommand(folder, source, flags, { output: "null" }).spawn();
 }
 
 function scriptCommand(
   folder: TempFolder,
   source: string,
   flags: readonly string[],
-  output: "piped" | "null" = "piped",
+  { output = "piped", env = {} }: {
+    output?: "piped" | "null";
+    env?: Readonly<Record<string, string>>;
+  },
 ): Deno.Command {
   folder.write("main.ts", source);
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
     cwd: folder.path,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "null",
     stdout: output,
     stderr: output,
