@@ -1,22 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { TempFolder } from "./support/temp_folder.ts";
-
-/** Copies what the example needs, so that its output files do not come to lie among the sources. */
-async function copyOfTheProject(): Promise<TempFolder> {
-  const folder = new TempFolder();
-  for (const name of ["deno.json", "deno.lock", "mod.ts", "slave.ts", "lib", "examples"]) {
-    await copy(new URL(`../${name}`, import.meta.url), folder.file(name));
-  }
-  return folder;
-}
-
-async function copy(source: URL, target: string): Promise<void> {
-  if ((await Deno.stat(source)).isFile) return await Deno.copyFile(source, target);
-  await Deno.mkdir(target);
-  for await (const { name } of Deno.readDir(source)) {
-    await copy(new URL(`${source.href}/${name}`), `${target}/${name}`);
-  }
-}
+import { copyOfTheProject } from "./support/project_copy.ts";
 
 Deno.test("the task demo: prints ten distances and their scores, and nothing else", async () => {
   await using folder = await copyOfTheProject();

@@ -1,0 +1,79 @@
+/**
+ * Which shape does a cluster of argon atoms take? Shows results that choose the next tasks: several walkers hop from valley to
+ * valley of the energy, and each result decides at once where its walker hops from next. No slave waits for the others.
+ *
+ * The method is basin hopping, by Wales and Doye (Journal of Physical Chemistry A 101 (1997), 5111), with one walker more
+ * than there are slaves. For 13 atoms the best shape is known, an icosahedron of energy −44.3268.
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/optimize.ts --slaves 2 --hops 400
+ * ```
+ *
+ * @module
+ */
+
+import { Manager, remote } from "../mod.ts";
+import { addSlaves, numbersFromArgs } from "./numbers_from_args.ts";
+import type { Shape } from "./optimize_tasks.ts";
+import { randomStream } from "./random_numbers_tasks.ts";
+
+const USAGE = `Usage: optimize.ts [--slaves N] [--atoms N] [--hops N] [--seed N] [--sge]
+
+Searches the shape of lowest energy of a cluster of Lennard-Jones atoms.
+
+  --slaves N  number of slave processes (default 2)
+  --atoms N   number of atoms (default 13)
+  --hops N    number of tasks (default 400)
+  --seed N    chooses the random numbers (default 1)
+  --sge       start the slaves as a Grid Engine job array, instead of on this machine`;
+
+/** How far a hop moves each coordinate, in diameters of an atom. */
+const REACH = 0.4;
+/** A hop to a worse valley is taken with a probability that falls by e for each such difference of energy. */
+const TEMPERATURE = 0.8;
+
+const args = numbersFromArgs(USAGE, { atoms: 13, hops: 400, seed: 1 });
+const { slaves, atoms, hops, seed } = args;
+const tasks = remote<typeof import("./optimize_tasks.ts")>(
+  import.meta.resolve("./optimize_tasks.ts"),
+);
+// The slaves' streams are those of the hops' numbers, from 0.
+const random = randomStream(seed, -1);
+
+await using manager = new Manager({ output: "inherit" });
+addSlaves(manager, args);
+const context = manager.getContext();
+
+/** Where the walker of each task hopped from, by the task's id. */
+const origins = new Map<number, Shape>();
+let added = 0;
+
+function addHop(from: Shape): void {
+  if (added === hops) return;
+  const { id } = context.addTask(tasks.hop, from.positions, REACH, seed, added++);
+  origins.set(id, from);
+}
+
+const edge = Math.cbrt(atoms);
+for (let walker = 0; walker <= slaves; walker++) {
+  const positions = Float64Array.from({ length: 3 * atoms }, () => edge * (random() - 0.5));
+  addHop({ positions, energy: Infinity });
+}
+
+let best = Infinity;
+let hop = 0;
+console.log("   hop      energy");
+for await (const outcome of context.getOutcomesUnordered()) {
+  if (outcome.status === "rejected") throw outcome.reason;
+  const found = outcome.value as Shape;
+  const from = origins.get(outcome.task.id)!;
+  origins.delete(outcome.task.id);
+  hop++;
+  // Added while results are read: it is sent to a slave at once.
+  const isTaken = random() < Math.exp((from.energy - found.energy) / TEMPERATURE);
+  addHop(isTaken ? found : from);
+  if (found.energy < best - 1e-6) {
+    best = found.energy;
+    console.log(`${String(hop).padStart(6)} ${best.toFixed(6).padStart(11)}`);
+  }
+}

@@ -1,0 +1,125 @@
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { turnoverTimes } from "../examples/long_run_tasks.ts";
+import { hop, relax } from "../examples/optimize_tasks.ts";
+import { randomStream } from "../examples/random_numbers_tasks.ts";
+import { copyOfTheProject, runInCopy } from "./support/project_copy.ts";
+
+/** The command that an example begins with. */
+function commandOf(example: string): string {
+  const text = Deno.readTextFileSync(new URL(`../examples/${example}`, import.meta.url));
+  const command = /^ \* ```sh\n([^`]*)^ \* ```/m.exec(text)?.[1];
+  if (command === undefined) throw new Error(`${example} does not begin with its command`);
+  return command.replaceAll(/^ \* /gm, "").trim();
+}
+
+/** Runs the command of an example, with more words at its end: of options given twice the last one counts. */
+async function runExample(
+  example: string,
+  ...words: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  await using folder = await copyOfTheProject();
+  return await runInCopy(folder, `${commandOf(example)} ${words.join(" ")}`);
+}
+
+Deno.test("random_numbers.ts: gives the same digits with 1 and with 8 slaves, and other ones for another seed", async () => {
+  const few = ["--tasks 20", "--samples 1000"];
+  const one = await runExample("random_numbers.ts", ...few, "--slaves 1");
+  assertEquals([one.code, one.stderr], [0, ""]);
+  const eight = await runExample("random_numbers.ts", ...few, "--slaves 8");
+  assertEquals(eight, one);
+  const other = await runExample("random_numbers.ts", ...few, "--seed 2");
+  assert(other.stdout !== one.stdout, other.stdout);
+});
+
+Deno.test("random_numbers.ts: estimates the mean distance", async () => {
+  const { stdout } = await runExample("random_numbers.ts", "--tasks 20", "--samples 20000");
+  const [mean, exact, deviation] = stdout.split("\n").map((line) => Number(line.split(/\s+/)[1]));
+  assertAlmostEquals(exact, 0.661707182267176, 1e-14);
+  assertAlmostEquals(mean, exact, 0.003);
+  // The numbers are always the same, so this is no matter of luck.
+  assert(Math.abs(deviation) < 3, stdout);
+});
+
+Deno.test("randomStream: is even, and another one for each task and seed", () => {
+  const bins = new Uint32Array(16);
+  const random = randomStream(1, 0);
+  for (let i = 0; i < 160_000; i++) bins[Math.floor(16 * random())]++;
+  // Five standard deviations.
+  for (const count of bins) assertAlmostEquals(count, 10_000, 500);
+  const first = new Set<number>();
+  for (let seed = 0; seed < 10; seed++) {
+    for (let task = 0; task < 100; task++) first.add(randomStream(seed, task)());
+  }
+  assertEquals(first.size, 1000);
+});
+
+Deno.test("optimize.ts: finds the best shape of five atoms, in steps that lead down", async () => {
+  const { code, stdout, stderr } = await runExample("optimize.ts", "--atoms 5", "--hops 80");
+  assertEquals([code, stderr], [0, ""]);
+  const [head, ...rows] = stdout.trimEnd().split("\n");
+  assertEquals(head, "   hop      energy");
+  const energies = rows.map((row) => Number(row.trim().split(/\s+/)[1]));
+  assertEquals(energies, [...energies].sort((a, b) => b - a));
+  // A triangular bipyramid; see the Cambridge Cluster Database.
+  assertEquals(energies.at(-1), -9.103852);
+});
+
+Deno.test("relax: two atoms come to rest at the distance of their minimum", () => {
+  const { positions, energy } = relax(new Float64Array([0, 0, 0, 1.5, 0, 0]));
+  assertAlmostEquals(energy, -1, 1e-9);
+  assertAlmostEquals(Math.abs(positions[3] - positions[0]), 2 ** (1 / 6), 1e-6);
+});
+
+Deno.test("hop: depends on its number, and on nothing else", () => {
+  const from = new Float64Array([0, 0, 0, 1, 0, 0, 0, 1, 0]);
+  assertEquals(hop(from, 0.4, 1, 5), hop(from, 0.4, 1, 5));
+  assert(hop(from, 0.4, 1, 5).positions[0] !== hop(from, 0.4, 1, 6).positions[0]);
+});
+
+Deno.test("long_run.ts: started again it takes what is in the journal, and runs what is missing", async () => {
+  await using folder = await copyOfTheProject();
+  const command = `${commandOf("long_run.ts")} --size 12`;
+  const whole = await runInCopy(folder, command);
+  assertEquals([whole.code, whole.stderr], [0, ""]);
+  assertStringIncludes(whole.stdout, "% turn over within 30 s; see long_run.pgm");
+  const picture = Deno.readFileSync(folder.file("long_run.pgm"));
+  assertEquals(picture.length, "P5 12 12 255\n".length + 12 * 12);
+  const journal = folder.lines("long_run.jsonl");
+
+  assertEquals(await runInCopy(folder, command), whole);
+  assertEquals(folder.lines("long_run.jsonl"), journal);
+
+  // As if the master had been killed in the middle of a line.
+  const lost = journal.slice(0, -5).join("\n") + "\n" + journal.at(-5)!.slice(0, 20);
+  Deno.writeTextFileSync(folder.file("long_run.jsonl"), lost);
+  assertEquals(await runInCopy(folder, command), whole);
+  assertEquals(folder.lines("long_run.jsonl").length, journal.length);
+  assertEquals(Deno.readFileSync(folder.file("long_run.pgm")), picture);
+});
+
+Deno.test("turnoverTimes: no pendulum turns over that has not the energy for it", () => {
+  // The lower rod needs 3 cos(upper) + cos(lower) ≤ 2.
+  const times = turnoverTimes(0.3, 8);
+  for (const [i, time] of times.entries()) {
+    const lower = Math.PI * ((2 * i + 1) / 8 - 1);
+    if (3 * Math.cos(0.3) + Math.cos(lower) > 2) assertEquals(time, Infinity);
+  }
+  assert(turnoverTimes(3, 8).every((time) => time < 30));
+});
+
+for (const example of ["random_numbers.ts", "optimize.ts", "long_run.ts"]) {
+  Deno.test(`${example}: tells how it is called`, async () => {
+    const { code, stdout, stderr } = await runExample(example, "--help");
+    assertStringIncludes(stdout, `Usage: ${example} [--slaves N]`);
+    assertEquals([code, stderr], [0, ""]);
+  });
+}
+
+for (const words of ["--slaves 0", "--speed 1"]) {
+  Deno.test(`optimize.ts: tells what is wrong with ${words}`, async () => {
+    const { code, stdout, stderr } = await runExample("optimize.ts", words);
+    assertStringIncludes(stderr, words.split(" ")[0]);
+    assertStringIncludes(stderr, "\n\nUsage: optimize.ts");
+    assertEquals([code, stdout], [2, ""]);
+  });
+}
