@@ -1,0 +1,220 @@
+/**
+ * Every block of code in the README is run: scripts and their commands as they stand there, in a copy of the project.
+ * Where something has to differ, it says what, and why.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { LocalSlave, Manager } from "../mod.ts";
+import { addFakeGrid } from "./support/fake_grid.ts";
+import { freePort } from "./support/free_port.ts";
+import { copyOfTheProject, runInCopy } from "./support/project_copy.ts";
+import { MODULE_URL } from "./support/script.ts";
+import { skipIf } from "./support/skip.ts";
+import { TempFolder } from "./support/temp_folder.ts";
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+const README = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
+const BLOCKS: readonly Block[] = [...README.matchAll(/^```(.*)\n([^]*?)^```$/gm)]
+  .map(([, language, text]) => ({ language, text }));
+
+/** Blocks that a test below runs. */
+const used = new Set<Block>();
+
+/** The block that contains some text. */
+function block(language: string, text: string): string {
+  const found = BLOCKS.filter((each) => each.language === language && each.text.includes(text));
+  assertEquals(found.length, 1, `blocks of ${language} with ${text}`);
+  used.add(found[0]);
+  return found[0].text;
+}
+
+/** The scripts, each of which says its name in its first line. */
+const SCRIPTS = Object.fromEntries(
+  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts"]
+    .map((name) => [name, block("ts", `// ${name}\n`)]),
+);
+
+/** A copy of the project with some of the scripts. */
+async function copyWithScripts(...names: string[]): Promise<TempFolder> {
+  const folder = await copyOfTheProject();
+  for (const name of names) folder.write(name, SCRIPTS[name]);
+  return folder;
+}
+
+const DEMO = block("sh", "deno task demo ");
+const NPX = block("sh", "npx -y");
+const FIRST = block("sh", "first.ts");
+const OWN_FOLDER = block("json", "imports");
+const MAIN = block("sh", "main.ts");
+const EXAMPLES = block("sh", "examples/saxs.ts");
+const CLUSTER = block("sh", "cluster.ts");
+const SLOTS = block("sh", "slots.ts");
+const CHECK = block("sh", "--check");
+const NIGHT = block("sh", "night.ts");
+const JQ = block("sh", "jq ");
+const GRID = block("sh", "tests/grid/cluster.sh");
+
+/** All hundred tasks of `weigh`, in any order. */
+const WEIGHTS = Array.from({ length: 100 }, (_, i) => `${42 * i} kg`).sort();
+
+Deno.test("README: the first command runs the demo, and there is a task for the second", async () => {
+  await using folder = await copyOfTheProject();
+  const [demo, test] = DEMO.trim().split("\n");
+  const { code, stdout } = await runInCopy(folder, demo);
+  assertStringIncludes(stdout, "distance    score");
+  assertEquals(code, 0);
+  // To run it would be to run this test again.
+  assertMatch(test, /^deno task test /);
+  const tasks = await runInCopy(folder, "deno task 2>&1");
+  assertStringIncludes(tasks.stdout, "- test\n");
+});
+
+Deno.test("README: the commands for machines without Deno are those of .ci/run", () => {
+  const ci = Deno.readTextFileSync(new URL("../.ci/run", import.meta.url));
+  const [demo, test] = NPX.trim().split("\n");
+  assertStringIncludes(ci, `\n${test} `);
+  assertEquals(demo, test.replace("task test", "task demo"));
+});
+
+Deno.test("README: the first script, with its permissions", async () => {
+  await using folder = await copyWithScripts("first.ts");
+  const { code, stdout, stderr } = await runInCopy(folder, FIRST);
+  const squares = stdout.trim().split("\n").map(Number).sort((a, b) => a - b);
+  assertEquals(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
+  assertEquals([code, stderr], [0, ""]);
+  for (const name of ["slave0.output", "slave1.output"]) assert(folder.names().includes(name));
+});
+
+Deno.test("README: a project of one's own names the module in its import map", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "deno.json",
+    OWN_FOLDER.replace("file:///home/me/parallel/mod.ts", MODULE_URL),
+  );
+  const script = SCRIPTS["first.ts"].replace("./mod.ts", "parallel");
+  folder.write("first.ts", script);
+  await Deno.mkdir(folder.file("bin"));
+  await Deno.symlink(Deno.execPath(), folder.file("bin/deno"));
+  const { code, stdout, stderr } = await runInCopy(folder, FIRST);
+  assertEquals(stdout.trim().split("\n").length, 10);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: tasks in a module of their own", async () => {
+  await using folder = await copyWithScripts("tasks.ts", "main.ts");
+  const { code, stdout, stderr } = await runInCopy(folder, MAIN);
+  assertEquals([code, stdout, stderr], [0, "84 kg\nFloat64Array(1) [ 12 ]\n", ""]);
+});
+
+Deno.test("README: all scripts are correct TypeScript", async () => {
+  const names = Object.keys(SCRIPTS);
+  await using folder = await copyWithScripts(...names);
+  const { code, stdout, stderr } = await runInCopy(folder, `deno check --quiet ${names.join(" ")}`);
+  assertEquals([code, stdout, stderr], [0, "", ""]);
+});
+
+Deno.test("README: the optimizer", async () => {
+  const [command] = EXAMPLES.split("\n");
+  await using folder = await copyOfTheProject();
+  const { code, stdout, stderr } = await runInCopy(folder, command);
+  assertStringIncludes(stdout, "   hop      energy");
+  assertEquals([code, stderr], [0, ""]);
+});
+
+const DATA = new URL("../../shared/data/", import.meta.url);
+const missingData = isThere(new URL("6lyz.pdb", DATA))
+  ? undefined
+  : "the measured data, 6lyz.pdb and lyzexp.dat, are not there";
+
+function isThere(file: URL): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+Deno.test({
+  ...skipIf(missingData, "README: the scattering profile"),
+  fn: async () => {
+    await using folder = await copyOfTheProject();
+    for (const name of ["6lyz.pdb", "lyzexp.dat"]) {
+      await Deno.copyFile(new URL(name, DATA), folder.file(name));
+    }
+    const { code, stdout, stderr } = await runInCopy(
+      folder,
+      EXAMPLES.slice(EXAMPLES.indexOf("\n") + 1),
+    );
+    assertMatch(stdout, /^chi {8}\d/m);
+    assertEquals([code, stderr], [0, ""]);
+    assert(folder.names().includes("saxs.svg"));
+  },
+});
+
+Deno.test("README: the script for a cluster, with its permissions, on a Grid Engine that is played", async () => {
+  await using folder = await copyWithScripts("tasks.ts");
+  addFakeGrid(folder);
+  // A hundred slaves are too many for this machine.
+  folder.write("cluster.ts", SCRIPTS["cluster.ts"].replace("Array(100,", "Array(2,"));
+  const { code, stdout, stderr } = await runInCopy(folder, CLUSTER);
+  assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: the script for a parallel environment, with its permissions, on a Grid Engine that is played", async () => {
+  await using folder = await copyWithScripts("tasks.ts", "slots.ts");
+  addFakeGrid(folder);
+  // Beside the slot of the master's own host there is one of another, which qrsh reaches.
+  folder.write("hosts", `${Deno.hostname()} 1 all.q@a <NULL>\nnodeA 1 all.q@b <NULL>\n`);
+  const command = `PE_HOSTFILE=${folder.file("hosts")}; export PE_HOSTFILE\n${SLOTS}`;
+  const { code, stdout, stderr } = await runInCopy(folder, command);
+  assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: whether a master can be reached", async () => {
+  const port = freePort();
+  await using manager = new Manager({ output: "null", port, onEvent: () => {} });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext();
+  context.addTask(() => {});
+  await Array.fromAsync(context.getResults());
+  await using folder = await copyOfTheProject();
+  const command = CHECK.replace("localhost:4711", `127.0.0.1:${port}`);
+  const { code, stdout } = await runInCopy(folder, command);
+  assertStringIncludes(stdout, "A slave on this machine can reach the master");
+  assertEquals(code, 0);
+});
+
+Deno.test("README: a run with a journal, started twice, and what jq finds in it", async () => {
+  await using folder = await copyWithScripts("tasks.ts", "night.ts");
+  const first = await runInCopy(folder, NIGHT);
+  assertEquals([first.code, first.stdout, first.stderr], [0, "", ""]);
+  const journal = folder.lines("run.jsonl");
+  assert(journal.length >= 1000);
+  await runInCopy(folder, NIGHT);
+  assertEquals(folder.lines("run.jsonl"), journal);
+  const { stdout, code } = await runInCopy(folder, `if command -v jq >/dev/null; then\n${JQ}fi`);
+  assertEquals([code, stdout], [0, ""]);
+});
+
+Deno.test("README: the commands for a real Grid Engine are those that there are", () => {
+  const script = Deno.readTextFileSync(new URL("grid/cluster.sh", import.meta.url));
+  const names = [...Deno.readDirSync(new URL(".", import.meta.url))].map(({ name }) => name);
+  for (const line of GRID.trim().split("\n")) {
+    // They need root, and take minutes.
+    const [, command] = /^tests\/grid\/cluster\.sh (\w+)$/.exec(line) ?? [];
+    if (command === undefined) assertEquals(line, "deno task test cluster");
+    else assertMatch(script, new RegExp(`^#   cluster\\.sh ${command} `, "m"));
+  }
+  assert(names.includes("cluster_test.ts"));
+});
+
+Deno.test("README: has no block that is not run", () => {
+  assertEquals(BLOCKS.filter((each) => !used.has(each)), []);
+});
