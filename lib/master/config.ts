@@ -33,14 +33,14 @@ function namedConfig(config: string | URL): string {
 }
 
 function isReadableFile(file: URL): boolean {
+  // On a terminal Deno would ask for the permission, once for each folder.
+  if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") return false;
   try {
     return Deno.statSync(file).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
-      return false;
-    }
     if (
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory
+      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+      error instanceof Deno.errors.PermissionDenied
     ) return false;
     throw error;
   }
