@@ -53,7 +53,26 @@ export interface RemoteErrorOptions {
   readonly attempts?: readonly Attempt[];
 }
 
-/** A task, or the startup function before it, failed on a slave; or a task was given up. */
+/**
+ * A task, or the startup function before it, failed on a slave; or a task was given up.
+ *
+ * @example
+ * ```ts
+ * import { LocalSlave, Manager, RemoteError } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * manager.addSlave(new LocalSlave());
+ *
+ * const context = manager.getContext();
+ * context.addTask(() => { throw new RangeError("too far"); });
+ * try {
+ *   await Array.fromAsync(context.getResults());
+ * } catch (error) {
+ *   if (!(error instanceof RemoteError)) throw error;
+ *   console.log(error.cause instanceof RangeError, error.task.id, error.slave?.name);
+ * }
+ * ```
+ */
 export class RemoteError extends ParallelError {
   /** Name of the class. */
   override name = "RemoteError";

@@ -65,6 +65,22 @@ export interface ContextHost {
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.
  *
+ * @example Results that choose the next tasks
+ * ```ts
+ * import { LocalSlave, Manager } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * manager.addSlave(new LocalSlave());
+ *
+ * const context = manager.getContext(() => [2]);
+ * const addTask = (x: number) => context.addTask((x: number, factor: number) => factor * x, x);
+ * addTask(1);
+ * for await (const result of context.getResultsUnordered<number>()) {
+ *   if (result < 100) addTask(result);
+ *   else console.log(result); // 128
+ * }
+ * ```
+ *
  * @typeParam Values What startup adds to the arguments of each task.
  */
 export class Context<Values extends readonly unknown[] = []> {
