@@ -37,10 +37,13 @@ export function explainLosses(slaves: readonly DispatchSlave[]): NoMoreSlavesErr
     );
   }
   const which = count === 1 ? "the only slave is lost" : `all ${count} slaves are lost`;
+  // What was never started has no output.
+  const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
   const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
   return new NoMoreSlavesError(
     `Cannot run tasks: ${which} (last: ${describe(last)}). ` +
-      "Look into their output, or add slaves with Manager.addSlave()" +
+      (isInFiles ? "Look into their output, or add" : "Add") +
+      " slaves with Manager.addSlave()" +
       (others === "" ? "" : `. Lost before:${others}`),
   );
 }
