@@ -136,6 +136,14 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: ["returned what cannot be sent", "result.value is a Promise", "Await it first"],
   },
 
+  "no permission at all": {
+    options: "{}",
+    flags: [],
+    says: [
+      "Cannot listen for slaves on 127.0.0.1",
+      `Run the master with --allow-net=127.0.0.1 ${RUN} --allow-write=.`,
+    ],
+  },
   "no --allow-net": {
     flags: [RUN],
     says: ["Cannot listen for slaves on 127.0.0.1", "Run the master with --allow-net=127.0.0.1"],
@@ -351,6 +359,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "Cannot write the slave's output to logs/slave0.txt: there is no folder logs",
       "Make it first, or set the option output",
     ],
+  },
+  "the folder for a journal is missing": {
+    script: `await using manager = new Manager();
+      manager.getContext(undefined, { journal: "nowhere/run.jsonl" });`,
+    flags: [READ, WRITE],
+    says: ["Cannot open the journal nowhere/run.jsonl: No such file", "Make its folder first"],
   },
   "deno is not there": {
     options: `{ output: "null", deno: "./no-deno" }`,

@@ -91,22 +91,38 @@ export class Endpoints implements Disposable {
       this.#receptions.push(reception);
       return { hosts: address.hosts, port: reception.port, ca: tls?.ca };
     } catch (cause) {
-      throw new NetworkError(listenFailure(bind, port, cause), { cause });
+      throw new NetworkError(listenFailure(bind, port, cause, settings), { cause });
     }
   }
 }
 
-function listenFailure(hostname: string, port: number, cause: unknown): string {
+function listenFailure(
+  hostname: string,
+  port: number,
+  cause: unknown,
+  settings: ManagerSettings,
+): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const what = `Cannot listen for slaves on ${hostname}${port === 0 ? "" : `:${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
-      : `--allow-net=${hostname}`;
+      : [`--allow-net=${hostname}`, ...otherMissingFlags(settings)].join(" ");
     return `${what}: ${message}. Run the master with ${flag}`;
   }
   if (cause instanceof Deno.errors.AddrInUse) {
     return `${what}: the port is in use. Choose another, or leave out the option port to take a free one`;
   }
   return `${what}: ${message}. Set the options host and port of the manager to an address of this machine`;
+}
+
+/** What the master will ask for next: who lacks one permission mostly lacks all. */
+function otherMissingFlags({ deno: [command], output }: ManagerSettings): string[] {
+  const flags: string[] = [];
+  const run = Deno.permissions.querySync({ name: "run", command });
+  if (run.state !== "granted") flags.push(`--allow-run=${command}`);
+  const isFile = output !== "null" && output !== "inherit";
+  const write = Deno.permissions.querySync({ name: "write", path: output });
+  if (isFile && write.state !== "granted") flags.push("--allow-write=.");
+  return flags;
 }

@@ -150,6 +150,8 @@ function openFile(path: string): Deno.FsFile {
     const reason = cause instanceof Error ? cause.message : cause;
     const hint = cause instanceof Deno.errors.NotCapable
       ? ". Run the master with --allow-read and --allow-write for it"
+      : cause instanceof Deno.errors.NotFound
+      ? ". Make its folder first"
       : "";
     throw new JournalError(`Cannot open the journal ${path}: ${reason}${hint}`, { cause });
   }
