@@ -9,6 +9,8 @@
  *
  * It writes `long_run.jsonl`, the journal, and `long_run.pgm`, the picture: the brighter, the sooner it turns over.
  *
+ * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ *
  * @module
  */
 

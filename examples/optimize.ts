@@ -9,6 +9,8 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/optimize.ts --slaves 2 --hops 400
  * ```
  *
+ * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ *
  * @module
  */
 

@@ -7,6 +7,8 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/random_numbers.ts --slaves 8
  * ```
  *
+ * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ *
  * @module
  */
 

@@ -7,6 +7,7 @@ import settings from "../deno.json" with { type: "json" };
 import { freePort } from "./support/free_port.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { skipIf } from "./support/skip.ts";
+import { missingTerminal, onTerminal } from "./support/terminal.ts";
 
 const SLAVE_PROGRAM = new URL("../slave.ts", import.meta.url).href;
 const STEP_TIMEOUT_MS = 10_000;
@@ -190,6 +191,18 @@ Deno.test("slave.ts --help: says how to use it by hand, and needs no permission"
     assertStringIncludes(stdout, word);
   }
   assertEquals(code, 0);
+});
+
+Deno.test({
+  ...skipIf(
+    missingTerminal,
+    "slave.ts: typed alone on a terminal it says how it is used, and waits for nothing",
+  ),
+  fn: async () => {
+    const shown = await onTerminal(`run --quiet --no-config "${SLAVE_PROGRAM}"`, "/");
+    assertStringIncludes(shown, "Managers start it.");
+    assertStringIncludes(shown, "--check HOST:PORT");
+  },
 });
 
 Deno.test("slave.ts --version: is that of deno.json", async () => {

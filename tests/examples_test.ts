@@ -2,6 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "
 import { turnoverTimes } from "../examples/long_run_tasks.ts";
 import { hop, relax } from "../examples/optimize_tasks.ts";
 import { randomStream } from "../examples/random_numbers_tasks.ts";
+import { addFakeGrid } from "./support/fake_grid.ts";
 import { copyOfTheProject, runInCopy } from "./support/project_copy.ts";
 
 /** The command that an example begins with. */
@@ -29,6 +30,19 @@ Deno.test("random_numbers.ts: gives the same digits with 1 and with 8 slaves, an
   assertEquals(eight, one);
   const other = await runExample("random_numbers.ts", ...few, "--seed 2");
   assert(other.stdout !== one.stdout, other.stdout);
+});
+
+Deno.test("random_numbers.ts: gives the same digits on a cluster, which is played here", async () => {
+  const words = ["--tasks 20", "--samples 1000"];
+  const here = await runExample("random_numbers.ts", ...words);
+  await using folder = await copyOfTheProject();
+  addFakeGrid(folder);
+  const there = await runInCopy(
+    folder,
+    `deno run --allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. \\
+      --allow-sys=hostname,networkInterfaces examples/random_numbers.ts --sge ${words.join(" ")}`,
+  );
+  assertEquals(there, here);
 });
 
 Deno.test("random_numbers.ts: estimates the mean distance", async () => {

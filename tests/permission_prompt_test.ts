@@ -2,42 +2,16 @@ import { assert, assertStringIncludes } from "@std/assert";
 import { MODULE_URL } from "./support/script.ts";
 import { skipIf } from "./support/skip.ts";
 import { TempFolder } from "./support/temp_folder.ts";
+import { missingTerminal, onTerminal } from "./support/terminal.ts";
 
-const missingTerminal = hasScript() ? undefined : "there is no script(1) to make a terminal with";
-
-function hasScript(): boolean {
-  try {
-    return new Deno.Command("script", { args: ["--version"] }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** Runs a script of the folder on a terminal, whose user hangs up when asked; returns what the terminal shows. */
-async function onTerminal(folder: TempFolder, source: string, flags: string): Promise<string> {
+/** Runs a script of the folder on a terminal; returns what that shows. */
+async function scriptOnTerminal(
+  folder: TempFolder,
+  source: string,
+  flags: string,
+): Promise<string> {
   folder.write("main.ts", source);
-  const command = `"$DENO" run --no-check ${flags} main.ts`;
-  const child = new Deno.Command("script", {
-    args: ["--quiet", "--return", "--command", command, "/dev/null"],
-    cwd: folder.path,
-    env: { DENO: Deno.execPath(), NO_COLOR: "1", SHELL: "/bin/sh" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const decoder = new TextDecoder();
-  let shown = "";
-  for await (const bytes of child.stdout) {
-    shown += decoder.decode(bytes, { stream: true });
-    if (!shown.includes("Allow?")) continue;
-    child.kill("SIGTERM");
-    break;
-  }
-  // The end of the input would be the end of the terminal, so it stays open as long as the script runs.
-  await child.stdin.close().catch(() => {}); // Nobody reads it any more.
-  await child.status;
-  return shown;
+  return await onTerminal(`run --no-check ${flags} main.ts`, folder.path);
 }
 
 const READS = `await Deno.readTextFile("/etc/hostname")`;
@@ -49,7 +23,7 @@ Deno.test({
   ),
   fn: async () => {
     await using folder = new TempFolder();
-    assertStringIncludes(await onTerminal(folder, READS, ""), "Allow?");
+    assertStringIncludes(await scriptOnTerminal(folder, READS, ""), "Allow?");
   },
 });
 
@@ -61,7 +35,7 @@ Deno.test({
   fn: async () => {
     await using folder = new TempFolder();
     for (const permissions of [`"none"`, `"inherit"`, "{ read: [] }"]) {
-      const shown = await onTerminal(
+      const shown = await scriptOnTerminal(
         folder,
         `import { LocalSlave, Manager } from "${MODULE_URL}";
          await using manager = new Manager({ output: "null", permissions: ${permissions} });
