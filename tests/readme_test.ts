@@ -192,15 +192,21 @@ Deno.test("README: whether a master can be reached", async () => {
 });
 
 Deno.test("README: a run with a journal, started twice, and what jq finds in it", async () => {
-  await using folder = await copyWithScripts("tasks.ts", "night.ts");
+  await using folder = await copyWithScripts("night.ts");
+  const failing = SCRIPTS["tasks.ts"].replace(
+    "  return `${factor",
+    `  if (factor === 7) throw new RangeError("too heavy");\n  return \`\${factor`,
+  );
+  folder.write("tasks.ts", failing);
   const first = await runInCopy(folder, NIGHT);
-  assertEquals([first.code, first.stdout, first.stderr], [0, "", ""]);
-  const journal = folder.lines("run.jsonl");
-  assert(journal.length >= 1000);
-  await runInCopy(folder, NIGHT);
-  assertEquals(folder.lines("run.jsonl"), journal);
-  const { stdout, code } = await runInCopy(folder, `if command -v jq >/dev/null; then\n${JQ}fi`);
-  assertEquals([code, stdout], [0, ""]);
+  assertMatch(first.stderr, /^Task 7 .* failed on local slave 0: RangeError: too heavy\n$/);
+  assertEquals([first.code, first.stdout], [0, ""]);
+  const journal = Deno.readTextFileSync(folder.file("run.jsonl"));
+  assertEquals(await runInCopy(folder, NIGHT), first);
+  assertEquals(Deno.readTextFileSync(folder.file("run.jsonl")), journal);
+  const { stdout, code } = await runInCopy(folder, `if command -v jq >jq.path; then\n${JQ}fi`);
+  if (folder.lines("jq.path").length > 0) assertStringIncludes(stdout, "RangeError: too heavy");
+  assertEquals(code, 0);
 });
 
 Deno.test("README: the commands for a real Grid Engine are those that there are", () => {
