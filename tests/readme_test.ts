@@ -34,7 +34,7 @@ function block(language: string, text: string): string {
 
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
-  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts"]
+  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts", "seen.ts"]
     .map((name) => [name, block("ts", `// ${name}\n`)]),
 );
 
@@ -55,6 +55,7 @@ const CLUSTER = block("sh", "cluster.ts");
 const SLOTS = block("sh", "slots.ts");
 const CHECK = block("sh", "--check");
 const NIGHT = block("sh", "night.ts");
+const REPORT = block("sh", "report.ts");
 const JQ = block("sh", "jq ");
 const GRID = block("sh", "tests/grid/cluster.sh");
 
@@ -209,6 +210,18 @@ Deno.test("README: a run with a journal, started twice, and what jq finds in it"
   assertEquals(code, 0);
 });
 
+Deno.test("README: a run that is seen, and the report on it", async () => {
+  await using folder = await copyWithScripts("seen.ts");
+  const seen = await runInCopy(folder, FIRST.replace("first.ts", "seen.ts"));
+  assertMatch(seen.stdout, /^21065\.83\d+\n$/);
+  assertEquals(seen.code, 0, seen.stderr);
+  assertEquals(folder.lines("run.tsv").length, 1001);
+  JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
+  const report = await runInCopy(folder, REPORT);
+  assertEquals(report.code, 0, report.stderr);
+  assert(folder.names().includes("run.html"));
+});
+
 Deno.test("README: the commands for a real Grid Engine are those that there are", () => {
   const script = Deno.readTextFileSync(new URL("grid/cluster.sh", import.meta.url));
   const support = Deno.readTextFileSync(new URL("support/grid_cluster.ts", import.meta.url));
@@ -224,5 +237,6 @@ Deno.test("README: the commands for a real Grid Engine are those that there are"
 });
 
 Deno.test("README: has no block that is not run", () => {
-  assertEquals(BLOCKS.filter((each) => !used.has(each)), []);
+  // What a terminal shows is no code.
+  assertEquals(BLOCKS.filter((each) => each.language !== "text" && !used.has(each)), []);
 });

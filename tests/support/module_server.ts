@@ -1,7 +1,7 @@
 import type { Certificates } from "../../lib/master/certificates.ts";
 
 /** What of the project is served: what is published. */
-const PUBLISHED = /^\/(mod\.ts|slave\.ts|lib\/[\w/]+\.ts)$/;
+const PUBLISHED = /^\/(mod\.ts|slave\.ts|report\.ts|lib\/[\w/]+\.ts)$/;
 
 /** Serves the project's modules, as a web server of the user's does, until the end of the scope. */
 export class ModuleServer implements AsyncDisposable {

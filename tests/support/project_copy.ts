@@ -6,7 +6,9 @@ import { TempFolder } from "./temp_folder.ts";
  */
 export async function copyOfTheProject(): Promise<TempFolder> {
   const folder = new TempFolder();
-  for (const name of ["deno.json", "deno.lock", "mod.ts", "slave.ts", "lib", "examples"]) {
+  for (
+    const name of ["deno.json", "deno.lock", "mod.ts", "slave.ts", "report.ts", "lib", "examples"]
+  ) {
     await copy(new URL(`../../${name}`, import.meta.url), folder.file(name));
   }
   await Deno.mkdir(folder.file("bin"));
