@@ -7,7 +7,8 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. --allow-write=. examples/long_run.ts --size 400
  * ```
  *
- * It writes `long_run.jsonl`, the journal, and `long_run.pgm`, the picture: the brighter, the sooner it turns over.
+ * It writes `long_run.jsonl`, the journal; `long_run.tsv`, the job log, of which `report.ts` makes a page; and
+ * `long_run.pgm`, the picture: the brighter, the sooner it turns over.
  *
  * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
  *
@@ -35,7 +36,7 @@ const tasks = remote<typeof import("./long_run_tasks.ts")>(
   import.meta.resolve("./long_run_tasks.ts"),
 );
 
-await using manager = new Manager({ output: "inherit" });
+await using manager = new Manager({ output: "inherit", joblog: "long_run.tsv" });
 addSlaves(manager, args);
 
 const context = manager.getContext(undefined, { journal: JOURNAL });
@@ -43,7 +44,7 @@ for (let row = 0; row < size; row++) context.addTask(tasks.turnoverTimes, angleO
 
 const picture = new Uint8Array(size * size);
 let turned = 0;
-for await (const outcome of context.getOutcomesUnordered()) {
+for await (const outcome of context.getOutcomesUnordered({ progress: true })) {
   // One row that fails does not end the night: it stays black, and says why.
   if (outcome.status === "rejected") {
     console.error(outcome.reason.message);
