@@ -13,7 +13,15 @@ import { Saboteur } from "./saboteur.ts";
 const plan: FaultPlan = JSON.parse(Deno.args[0]);
 const line = await new Response(Deno.stdin.readable).text();
 // It has been read here: the program that reads it next finds it again.
-Object.defineProperty(Deno, "stdin", { value: { readable: new Response(line).body } });
+let unread = new TextEncoder().encode(line);
+const readSync = (bytes: Uint8Array): number | null => {
+  if (unread.length === 0) return null;
+  const count = Math.min(bytes.length, unread.length);
+  bytes.set(unread.subarray(0, count));
+  unread = unread.subarray(count);
+  return count;
+};
+Object.defineProperty(Deno, "stdin", { value: { readSync } });
 const info: ConnectionInfo = JSON.parse(line);
 
 if (info.role === "runner") {
