@@ -198,6 +198,18 @@ Deno.test("agent: frozen within reach, what started it is told to kill it", asyn
   await frozen.ended;
 });
 
+Deno.test("agent: says how much memory and processor time its runner uses", async () => {
+  await using run = new FarRun(SHORT);
+  run.add();
+  run.context.addTask(tasks.compute, 300);
+  assertEquals(await run.results(), [300]);
+  const isTold = () =>
+    run.log.of("slave-alive").some(({ slave, memoryBytes, cpuMs }) =>
+      slave.number === 0 && memoryBytes! > 10_000_000 && cpuMs! >= 200
+    );
+  for (let count = 1; !isTold(); count++) await run.log.until("slave-alive", count);
+});
+
 Deno.test("agent: a task that computes for longer than heartbeatTimeoutMs is not taken for dead", async () => {
   await using run = new FarRun({ heartbeatIntervalMs: 50, heartbeatTimeoutMs: 500 });
   run.add();

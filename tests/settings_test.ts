@@ -14,7 +14,7 @@ const CONFIG = Deno.realPathSync(new URL("../deno.json", import.meta.url));
 
 Deno.test("asSettings: has a default for everything", () => {
   const { onEvent, ...settings } = asSettings({ config: CONFIG });
-  assertEquals(typeof onEvent, "function");
+  assertEquals(onEvent, undefined);
   const { deno, host, port, output, permissions, config } = settings;
   assertEquals({ deno, host, port, output, permissions, config }, {
     deno: [Deno.execPath()],

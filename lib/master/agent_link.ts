@@ -22,6 +22,8 @@ export interface RunnerOrder {
 export interface AgentLinkEvents {
   /** The scheduler is about to end the slaves of the agent. */
   leaving(reason: string): void;
+  /** What the process of a slave uses. */
+  used(slave: number, use: { memoryBytes: number | undefined; cpuMs: number | undefined }): void;
 }
 
 /** How the connection to an agent ended. */
@@ -144,6 +146,13 @@ export class AgentLink implements Disposable {
         this.#events.leaving(message.reason);
         break;
       case "alive":
+        for (const { slave, memoryBytes, cpuMs } of message.runners) {
+          if (!this.#runners.has(slave)) continue;
+          this.#events.used(slave, {
+            memoryBytes: typeof memoryBytes === "number" ? memoryBytes : undefined,
+            cpuMs: typeof cpuMs === "number" ? cpuMs : undefined,
+          });
+        }
         break;
       default:
         message satisfies never;

@@ -2,17 +2,14 @@ import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { sizeOf } from "../wire/message_stream.ts";
 import type { Outcome } from "./dispatcher.ts";
-import {
-  type ManagerEvent,
-  type ManagerEventBody,
-  printWarning,
-  type ProgressEvent,
-} from "./events.ts";
+import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RunRecorder } from "./observe/run_recorder.ts";
+import { WarningPrinter } from "./warning_printer.ts";
 
 /** Who is told the events of a manager. */
 export interface EventFeedOptions {
-  readonly onEvent: (event: ManagerEvent) => void;
+  /** The user; without one, warnings are printed. */
+  readonly onEvent: ((event: ManagerEvent) => void) | undefined;
   /** Path of the file that gets a line for each task, if there is to be one. */
   readonly joblog: string | undefined;
   /** Path of the file that gets the timeline, if there is to be one. */
@@ -31,10 +28,11 @@ export class EventFeed implements AsyncDisposable {
 
   /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
   constructor({ onEvent, joblog, trace }: EventFeedOptions) {
-    this.#onEvent = onEvent;
+    const printer = new WarningPrinter();
+    this.#onEvent = onEvent ?? ((event) => printer.tell(event));
     const isRecorded = joblog !== undefined || trace !== undefined;
     if (isRecorded) this.#loading = this.#loadRecorder(openRecords({ joblog, trace }));
-    this.areTasksTold = onEvent !== printWarning || isRecorded;
+    this.areTasksTold = onEvent !== undefined || isRecorded;
   }
 
   /** Tells an event of now. */

@@ -29,6 +29,15 @@ export type ManagerEvent =
     | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
     /** A slave has connected, and takes tasks from now on. From here on its host is known. */
     | { readonly type: "slave-connected"; readonly slave: SlaveIdentity }
+    /** A slave on another machine lives, and what its process uses: told with each heartbeat. */
+    | {
+      readonly type: "slave-alive";
+      readonly slave: SlaveIdentity;
+      /** Memory that its process has in use, in bytes; missing where the machine does not tell. */
+      readonly memoryBytes: number | undefined;
+      /** Processor time that its process has used, in milliseconds; missing where the machine does not tell. */
+      readonly cpuMs: number | undefined;
+    }
     /** The process of a slave has ended and is started anew. */
     | { readonly type: "slave-restarted"; readonly slave: SlaveIdentity; readonly reason: string }
     /** A slave is lost: it will run no more tasks. */
@@ -137,34 +146,3 @@ export type ProgressEvent = Extract<ManagerEvent, { readonly type: "progress" }>
 export type ManagerEventBody = ManagerEvent extends infer Event
   ? Event extends unknown ? Omit<Event, "timeMs"> : never
   : never;
-
-/** What the manager does with events by default: a line on standard error for what a user should know. */
-export function printWarning(event: ManagerEvent): void {
-  switch (event.type) {
-    case "slave-restarted":
-      console.error(`parallel: ${event.slave.name} is started anew: ${event.reason}`);
-      break;
-    case "slave-lost":
-      console.error(`parallel: ${event.slave.name} is lost: ${event.reason}`);
-      break;
-    case "warning":
-      console.error(`parallel: ${event.message}`);
-      break;
-    case "slave-queued":
-    case "slave-started":
-    case "slave-connected":
-    case "slave-ended":
-    case "startup-started":
-    case "startup-finished":
-    case "startup-failed":
-    case "task-started":
-    case "task-finished":
-    case "task-failed":
-    case "task-retried":
-    case "task-restored":
-    case "progress":
-      break;
-    default:
-      event satisfies never;
-  }
-}

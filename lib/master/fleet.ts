@@ -252,7 +252,13 @@ export class Fleet implements AsyncDisposable {
     const link = new AgentLink(
       stream,
       { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs: job.timeLimitMs ?? null },
-      { leaving: (reason) => slots.forEach((each) => each.leave(reason)) },
+      {
+        leaving: (reason) => slots.forEach((each) => each.leave(reason)),
+        used: (number, use) => {
+          const slave = this.#slots[number].slave.identity;
+          this.#options.emit({ type: "slave-alive", slave, ...use });
+        },
+      },
     );
     this.#keep(this.#links.add(link), this.#watches);
     for (const each of slots) each.agentConnected(link, hello.host);

@@ -1,5 +1,5 @@
 import { findConfig } from "./config.ts";
-import { type ManagerEvent, printWarning } from "./events.ts";
+import type { ManagerEvent } from "./events.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
 /** Options of a {@linkcode Manager}. */
@@ -86,7 +86,7 @@ export interface ManagerSettings {
   readonly connectTimeoutMs: number;
   readonly maxAttempts: number;
   readonly tls: boolean | undefined;
-  readonly onEvent: (event: ManagerEvent) => void;
+  readonly onEvent: ((event: ManagerEvent) => void) | undefined;
   readonly joblog: string | undefined;
   readonly trace: string | undefined;
 }
@@ -119,13 +119,14 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
-  const { host, output = "slave%d.output", permissions = "inherit", tls, onEvent = printWarning } =
-    options;
+  const { host, output = "slave%d.output", permissions = "inherit", tls, onEvent } = options;
   if (host !== undefined) checkText("host", host);
   checkText("output", output);
   checkPermissions(permissions);
   if (tls !== undefined && typeof tls !== "boolean") throw wrongOption("tls", "true or false", tls);
-  if (typeof onEvent !== "function") throw wrongOption("onEvent", "a function", onEvent);
+  if (onEvent !== undefined && typeof onEvent !== "function") {
+    throw wrongOption("onEvent", "a function", onEvent);
+  }
   const { joblog, trace } = options;
   if (joblog !== undefined) checkText("joblog", joblog);
   if (trace !== undefined) checkText("trace", trace);

@@ -60,6 +60,9 @@ export class Trace {
         this.#name(event.slave);
         this.#enter(this.#rowOf(event.slave), "idle", event.timeMs);
         break;
+      case "slave-alive":
+        this.#drawMemory(event);
+        break;
       case "slave-restarted":
         this.#leave(event.slave, event.timeMs);
         this.#file.mark(event.slave.number, "started anew", event.timeMs, { reason: event.reason });
@@ -111,6 +114,14 @@ export class Trace {
       this.#enter(row, undefined, this.#lastMs);
     }
     this.#file.end();
+  }
+
+  #drawMemory(
+    { slave, memoryBytes, timeMs }: Extract<ManagerEvent, { type: "slave-alive" }>,
+  ): void {
+    if (memoryBytes === undefined) return;
+    const megabytes = Math.round(memoryBytes / 1e6);
+    this.#file.count(`memory of slave ${slave.number}`, timeMs, { MB: megabytes });
   }
 
   #rowOf(slave: SlaveIdentity): Row {

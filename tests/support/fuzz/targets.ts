@@ -145,6 +145,11 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
       leaving: (reason) => {
         if (typeof reason !== "string") throw new BrokenPromise("A reason is no text");
       },
+      used: (slave, { memoryBytes = 0, cpuMs = 0 }) => {
+        if (slave !== 0 || typeof memoryBytes !== "number" || typeof cpuMs !== "number") {
+          throw new BrokenPromise("What a slave uses is no number");
+        }
+      },
     },
   );
   const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });

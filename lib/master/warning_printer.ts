@@ -1,0 +1,64 @@
+import type { ManagerEvent } from "./events.ts";
+
+/** Prints to standard error what a user should know: what a manager does with events by default. */
+export class WarningPrinter {
+  /** Slaves that were lost since the last line, for the same reason as the one that was printed. */
+  #alike: { readonly reason: string; count: number } | undefined;
+
+  /** Takes any event. */
+  tell(event: ManagerEvent): void {
+    switch (event.type) {
+      case "slave-restarted":
+        this.#print(`${event.slave.name} is started anew: ${event.reason}`);
+        break;
+      case "slave-lost":
+        this.#tellLoss(event.slave.name, event.reason);
+        break;
+      case "warning":
+        this.#print(event.message);
+        break;
+      case "slave-queued":
+      case "slave-started":
+      case "slave-connected":
+      case "slave-alive":
+      case "slave-ended":
+      case "startup-started":
+      case "startup-finished":
+      case "startup-failed":
+      case "task-started":
+      case "task-finished":
+      case "task-failed":
+      case "task-retried":
+      case "task-restored":
+      case "progress":
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** A hundred slaves that one refused job was to bring are two lines, not a hundred. */
+  #tellLoss(name: string, reason: string): void {
+    if (this.#alike?.reason === reason) {
+      this.#alike.count++;
+      return;
+    }
+    this.#print(`${name} is lost: ${reason}`);
+    const alike = this.#alike = { reason, count: 0 };
+    queueMicrotask(() => {
+      if (this.#alike === alike) this.#endAlike();
+    });
+  }
+
+  #print(text: string): void {
+    this.#endAlike();
+    console.error(`parallel: ${text}`);
+  }
+
+  #endAlike(): void {
+    const count = this.#alike?.count ?? 0;
+    this.#alike = undefined;
+    if (count === 1) console.error("parallel: another slave is lost for the same reason");
+    if (count > 1) console.error(`parallel: ${count} more slaves are lost for the same reason`);
+  }
+}
