@@ -6,17 +6,8 @@ import type { ManagerSettings } from "./settings.ts";
 
 const SLAVE_PROGRAM = new URL("../../slave.ts", import.meta.url).href;
 
-/** An agent is this module's own code: it starts processes, writes their output and reads of their use of memory. */
-const AGENT_FLAGS = [
-  "--no-prompt",
-  "--no-config",
-  "--allow-net",
-  "--allow-run",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-  "--allow-sys",
-];
+/** An agent is this module's own code: it starts processes, writes their output, and reads in `/proc`, which takes all. */
+const AGENT_FLAGS = ["--no-prompt", "--no-config", "--allow-all"];
 
 /**
  * The command that runs tasks.
