@@ -4,8 +4,8 @@ const FIRST_CAPACITY = 1024;
  * Counts how often each text was seen.
  *
  * A text is known by a hash of 53 bits: with a million texts the odds that any two are taken for one are 1 in 18,000. Then
- * their counts run on together, which are still the same each time the same texts come in the same order. Counting takes
- * 45 ns and 24 bytes a text, against 200 ns and 100 bytes for a `Map` of the texts themselves.
+ * their counts run on together, which are still the same each time the same texts come in the same order. Counting a
+ * million texts takes a third of the time of a `Map` of the texts themselves, and does not keep them.
  */
 export class OccurrenceCounter {
   /** Hashes, by open addressing; 0 where there is none. */
