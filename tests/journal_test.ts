@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { JournalError, type Outcome, remote, RemoteError } from "../mod.ts";
+import { JournalError, type Outcome, ParallelError, remote, RemoteError } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -84,6 +84,79 @@ Deno.test("journal: with rerunFailed a task that failed runs again", async () =>
   await runAll(folder, [12, 13]);
   await runAll(folder, [12, 13], { rerunFailed: true });
   assertEquals(ran(folder), [12, 13, 13]);
+});
+
+Deno.test("journal: a task that did not run, as its startup failed or its code did not load, runs the next time", async () => {
+  await using folder = new TempFolder();
+  const tasks = (code: string) =>
+    remote<{ setup(): void; missing(): number; double(x: number): number }>(
+      folder.write("tasks.ts", code),
+    );
+  const outcomes = async (code: string) => {
+    await using manager = localManager(1);
+    const { setup, missing, double } = tasks(code);
+    const context = manager.getContext(setup, { journal: folder.file("run.jsonl") });
+    context.addTask(double, 2);
+    context.addTask(missing);
+    const outcomes = await Array.fromAsync(context.getOutcomesUnordered());
+    return outcomes.map((outcome) =>
+      outcome.status === "rejected" ? `rejected, has run: ${outcome.hasRun}` : outcome.value
+    ).sort();
+  };
+  const start = "export const double = (x) => 2 * x;";
+  const did = "rejected, has run: false";
+  assertEquals(await outcomes(`${start} export function setup() { throw new Error("no data"); }`), [
+    did,
+    did,
+  ]);
+  assertEquals(await outcomes(`${start} export function setup() {}`), [4, did]);
+  assertEquals(
+    await outcomes(`${start} export function setup() {} export const missing = () => 7;`),
+    [4, 7],
+  );
+});
+
+Deno.test("journal: tasks that are dropped and added again are known as the same", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    const add = () => {
+      for (const input of [1, 2, 2]) context.addTask(noted, input, folder.file("ran"));
+    };
+    add();
+    const abort = new AbortController();
+    const aborted = Array.fromAsync(context.getResults({ signal: abort.signal }));
+    abort.abort();
+    await assertRejects(() => aborted, DOMException);
+    add();
+    assertEquals(await Array.fromAsync(context.getResults()), [2, 4, 4]);
+  }
+  const before = ran(folder);
+  await runAll(folder, [1, 2, 2]);
+  assertEquals(ran(folder), before);
+});
+
+Deno.test("journal: a run that it answers starts no slave", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1, 2]);
+  const events: string[] = [];
+  {
+    await using manager = localManager(1, { onEvent: ({ type }) => events.push(type) });
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    for (const input of [1, 2]) context.addTask(noted, input, folder.file("ran"));
+    assertEquals(await Array.fromAsync(context.getResults()), [2, 4]);
+  }
+  assertEquals(events, ["task-restored", "task-restored"]);
+});
+
+Deno.test("journal: takes no task once the manager is closed, not even one that is in it", async () => {
+  await using folder = new TempFolder();
+  await runAll(folder, [1]);
+  const manager = localManager(1);
+  const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+  await manager.close();
+  assertThrows(() => context.addTask(noted, 1, folder.file("ran")), ParallelError, "closed");
 });
 
 Deno.test("journal: values that JSON cannot hold, buffers and large arguments are known again", async () => {
@@ -172,15 +245,20 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
         console.log(error.name, error.message.includes("Cannot write the journal"));
       }
     }
+    const before = count;
     const lines = Deno.readTextFileSync("run.jsonl").trimEnd().split("\\n");
     const written = lines.flatMap((line) => JSON.parse(line).tasks ?? [line]);
-    console.log(count <= written.length && count < 100);`,
+    console.log(before <= written.length && before < 100);
+    const args = ["--pid", String(Deno.pid), "--fsize=unlimited"];
+    await new Deno.Command("prlimit", { args }).output();
+    for await (const _ of context.getResults()) count++;
+    console.log(count);`,
   );
   // A file that may not be larger than 1 kB stands for a disk that is full.
   const command = new Deno.Command("/bin/sh", {
     args: [
       "-c",
-      `trap "" XFSZ; ulimit -f 2; exec "$0" run -A --no-check --quiet main.ts`,
+      `trap "" XFSZ; ulimit -S -f 2; exec "$0" run -A --no-check --quiet main.ts`,
       Deno.execPath(),
     ],
     cwd: folder.path,
@@ -188,7 +266,7 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
   });
   const { stdout } = await command.output();
   const text = new TextDecoder().decode(stdout);
-  assertEquals(text, "JournalError true\nJournalError true\ntrue\n");
+  assertEquals(text, "JournalError true\nJournalError true\ntrue\n100\n");
 });
 
 /** How often the master is killed. */

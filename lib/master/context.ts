@@ -11,6 +11,7 @@ import type { Outcome } from "./dispatcher.ts";
 import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
+import type { JournalError } from "./journal_file.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
 
@@ -39,6 +40,8 @@ export interface ReadOptions {
 /** What a context needs of its manager. @internal */
 export interface ContextHost {
   resolve(task: unknown, use: string): ResolvedTask;
+  /** Throws if no task may be added any more. */
+  checkOpen(): void;
   addTask(context: DispatchContext, task: Task): void;
   /** Starts slaves, and begins to send tasks. */
   startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
@@ -95,6 +98,8 @@ export class Context<Values extends readonly unknown[] = []> {
   /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
+  /** Why the journal cannot be written, as far as that is known since reading began. */
+  #journalFault: JournalError | undefined;
   #taskCount = 0;
   #latestCode: Code | undefined;
   #done = 0;
@@ -119,7 +124,11 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#journal = new Journal({
       ...journal,
       deliver: (outcome) => this.#deliverNow(outcome),
-      onFailure: (error) => this.#fault(error),
+      onFailure: (error) => {
+        this.#journalFault = error;
+        this.wake();
+      },
+      onUnrecorded: (error) => this.#fault(error),
     });
   }
 
@@ -272,6 +281,7 @@ export class Context<Values extends readonly unknown[] = []> {
     constructorArgs: readonly unknown[] | undefined,
     args: readonly unknown[],
   ): Task {
+    this.#host.checkOpen();
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
     const recorded = this.#journal?.find(task);
@@ -341,6 +351,7 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#isBeingRead = true;
     this.#hasBeenRead = true;
     try {
+      this.#journalFault = undefined;
       this.#journal?.retry();
       this.#host.startReading(this.#core, order);
       if (progress) await this.#host.startProgress(this.#core, progress);
@@ -352,6 +363,8 @@ export class Context<Values extends readonly unknown[] = []> {
           yield pick(outcome);
         } else if (this.#faults.length > 0) {
           throw this.#faults.shift();
+        } else if (this.#journalFault !== undefined) {
+          throw this.#journalFault;
         } else if (this.#unread === 0 && this.#sources.length === 0) {
           return;
         } else {

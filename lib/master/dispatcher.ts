@@ -33,7 +33,12 @@ export type Outcome =
   }
   & (
     | { readonly status: "fulfilled"; readonly value: unknown }
-    | { readonly status: "rejected"; readonly reason: RemoteError }
+    | {
+      readonly status: "rejected";
+      readonly reason: RemoteError;
+      /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
+      readonly hasRun: boolean;
+    }
   );
 
 /** What the dispatcher wants done. */
@@ -97,14 +102,19 @@ const MAX_DEATHS_IN_A_ROW = 3;
 /** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
 const DROP_GRACE_MS = 10;
 
-/** Whether a task ran after the times at which a slave died, and for how long. */
+/** How a task that failed ended. */
 interface LastRun {
+  /** Whether that was an attempt beside those in which slaves died. */
+  readonly isAttempt: boolean;
+  /** Whether the task itself was ever run. */
   readonly hasRun: boolean;
   readonly runTimeMs: number;
   readonly endedMs?: number;
 }
 
-const NOT_RUN: LastRun = { hasRun: false, runTimeMs: 0 };
+const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
+/** The deaths that the task is given up for were counted when they happened. */
+const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
 /** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
 export class Dispatcher {
@@ -151,6 +161,14 @@ export class Dispatcher {
       suspects: this.#blame.suspects,
       deadlines: this.#deadlines.size,
     };
+  }
+
+  /** Whether somebody reads results of tasks that are to run. */
+  get hasWork(): boolean {
+    for (const context of this.#contexts) {
+      if (context.sendable > 0 || (context.isOpen && context.sourceCode !== undefined)) return true;
+    }
+    return false;
   }
 
   /** A slave is being started. */
@@ -364,7 +382,13 @@ export class Dispatcher {
       if (startedNumber < number) {
         this.#tellStart(slave, slave.state, done, nowMs - micros / 1000);
       }
-      this.#fail(done, reason!, { hasRun: true, runTimeMs: micros / 1000, endedMs: nowMs });
+      const hasRun = failure !== "load";
+      this.#fail(done, reason!, {
+        isAttempt: true,
+        hasRun,
+        runTimeMs: micros / 1000,
+        endedMs: nowMs,
+      });
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, slave.state, nowMs);
@@ -482,7 +506,7 @@ export class Dispatcher {
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of serving.sent.settle((_context, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);
-      this.#fail(sent, reason, { hasRun: true, runTimeMs: limitMs });
+      this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
     this.#restart(slave, serving, "its task ran out of time");
   }
@@ -523,7 +547,7 @@ export class Dispatcher {
       this.#allotment.requeue([culprit]);
     } else {
       slave.deathsInARow = 0;
-      this.#fail(culprit, givenUp(task, attempts), NOT_RUN);
+      this.#fail(culprit, givenUp(task, attempts), GIVEN_UP);
     }
   }
 
@@ -549,10 +573,11 @@ export class Dispatcher {
       {
         task,
         slave: reason.slave,
-        attempts: this.#blame.end(task) + (run.hasRun ? 1 : 0),
+        attempts: this.#blame.end(task) + (run.isAttempt ? 1 : 0),
         runTimeMs: run.runTimeMs,
         status: "rejected",
         reason,
+        hasRun: run.hasRun,
       },
       0,
       run.endedMs,

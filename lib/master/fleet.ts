@@ -103,8 +103,14 @@ export class Fleet implements AsyncDisposable {
     for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
   }
 
-  /** Waits until the launches that are under way are done. */
+  /** Whether any slave has been added and not been started. */
+  get hasUnlaunched(): boolean {
+    return this.#unlaunched.length > 0;
+  }
+
+  /** Waits until the launches that are under way, or begin before anything else happens, are done. */
   async launched(): Promise<void> {
+    await undefined;
     await Promise.all(this.#launches);
   }
 

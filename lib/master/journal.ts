@@ -7,6 +7,7 @@
 
 import type { Code, CodeReference, Task } from "../task.ts";
 import type { Outcome } from "./dispatcher.ts";
+import { Deque } from "./deque.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
 import {
   argumentsText,
@@ -35,8 +36,10 @@ export interface JournalOptions {
   readonly rerunFailed: boolean;
   /** Takes outcomes that are on disk. */
   deliver(outcome: Outcome): void;
-  /** Told that the journal cannot be written. */
-  onFailure(error: Error): void;
+  /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
+  onFailure(error: JournalError): void;
+  /** Told that an outcome was delivered that no line can hold. */
+  onUnrecorded(error: JournalError): void;
 }
 
 /** The journal of one context. */
@@ -50,6 +53,8 @@ export class Journal implements AsyncDisposable {
   readonly #occurrences = new OccurrenceCounter();
   /** Tasks that are not the first of their kind, or whose arguments are long. */
   readonly #peculiar = new Map<Task, Peculiarity>();
+  /** Occurrences of tasks that were dropped, by function and arguments: they go to the next ones that are alike. */
+  readonly #dropped = new Map<string, Deque<number>>();
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: (string | RunOfOutcomes)[] = [];
   #outcomes: Outcome[] = [];
@@ -75,7 +80,7 @@ export class Journal implements AsyncDisposable {
   find(task: Task): Outcome | undefined {
     const number = this.#numberOf(task.code);
     const args = argumentsText(task.args);
-    const occurrence = this.#occurrences.count(number, args);
+    const occurrence = this.#takeDropped(number, args) ?? this.#occurrences.count(number, args);
     if (this.#recorded.size > 0) {
       const name = `${number} ${args} ${occurrence}`;
       const line = this.#recorded.get(name);
@@ -88,8 +93,16 @@ export class Journal implements AsyncDisposable {
     return undefined;
   }
 
-  /** Writes the outcome of a task, and delivers it when it is on disk. */
+  /**
+   * Writes the outcome of a task, and delivers it when it is on disk. A task that did not run is to run the next time: its
+   * outcome is not written.
+   */
   record(outcome: Outcome): void {
+    if (outcome.status === "rejected" && !outcome.hasRun) {
+      this.#peculiar.delete(outcome.task);
+      this.#options.deliver(outcome);
+      return;
+    }
     try {
       this.#addLine(outcome);
       this.#outcomes.push(outcome);
@@ -98,7 +111,7 @@ export class Journal implements AsyncDisposable {
       this.#options.deliver(outcome);
       const reason =
         `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
-      this.#options.onFailure(new JournalError(reason, { cause }));
+      this.#options.onUnrecorded(new JournalError(reason, { cause }));
       return;
     }
     this.#writing ??= this.#writeAll();
@@ -106,7 +119,13 @@ export class Journal implements AsyncDisposable {
 
   /** Forgets a task that was dropped: it will have no outcome. */
   forget(task: Task): void {
+    const { args, occurrence } = this.#peculiar.get(task) ??
+      { args: task.args as string, occurrence: 0 };
     this.#peculiar.delete(task);
+    const name = `${this.#numberOf(task.code)} ${args}`;
+    let occurrences = this.#dropped.get(name);
+    if (occurrences === undefined) this.#dropped.set(name, occurrences = new Deque());
+    occurrences.push(occurrence);
   }
 
   /** Tries again to write what could not be written. */
@@ -120,13 +139,24 @@ export class Journal implements AsyncDisposable {
     this.#file[Symbol.dispose]();
   }
 
+  /** The first of the occurrences that were dropped, of tasks like this one. */
+  #takeDropped(number: number, args: string): number | undefined {
+    if (this.#dropped.size === 0) return undefined;
+    const name = `${number} ${args}`;
+    const occurrences = this.#dropped.get(name);
+    const first = occurrences?.shift();
+    if (occurrences?.length === 0) this.#dropped.delete(name);
+    return first;
+  }
+
   #addLine(outcome: Outcome): void {
     const { task, slave, status, attempts } = outcome;
     const number = this.#numberOf(task.code);
     const encoded = encodeOutcome(outcome);
     const peculiarity = this.#peculiar.get(task);
     const isUsual = peculiarity === undefined && status === "fulfilled" && attempts === 1;
-    if (isUsual && slave !== undefined && typeof encoded === "string") {
+    const mayShare = isUsual && slave !== undefined && typeof encoded === "string";
+    if (mayShare && RunOfOutcomes.fits(task.args as string, encoded)) {
       if (!this.#run?.takes(number, slave)) {
         this.#lines.push(this.#run = new RunOfOutcomes(number, slave));
       }

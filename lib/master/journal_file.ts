@@ -1,3 +1,5 @@
+import { ParallelError } from "../errors.ts";
+
 const VERSION = 1;
 /** A first line longer than this is not that of a journal. */
 const MAX_HEADER_LENGTH = 10_000;
@@ -6,7 +8,7 @@ const READ_BYTES = 1024 * 1024;
 const WRITE_LENGTH = 1024 * 1024;
 
 /** The journal cannot be used: it is another script's, in use, or damaged. */
-export class JournalError extends Error {
+export class JournalError extends ParallelError {
   /** Name of the class. */
   override name = "JournalError";
 }
@@ -111,7 +113,8 @@ export class JournalFile implements Disposable {
     }
     if (line.script !== Deno.mainModule) {
       throw new JournalError(
-        `The journal ${path} is that of the script ${line.script}, this is ${Deno.mainModule}. ${remedy}`,
+        `The journal ${path} is that of the script ${line.script}, this is ${Deno.mainModule}. If that is the same script, ` +
+          `which was moved, write the new place into the first line. Otherwise name another file`,
       );
     }
   }

@@ -25,7 +25,7 @@ import type { Outcome } from "./dispatcher.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
-/** A line with more than this many characters of arguments and values is given no further outcome. */
+/** A line of several outcomes has about this many characters of arguments and values at most. */
 const MAX_RUN_LENGTH = 64 * 1024;
 
 /** Which task of the journal a task is. */
@@ -161,6 +161,11 @@ export class RunOfOutcomes {
     return number === this.#function && slave === this.#slave && this.#length < MAX_RUN_LENGTH;
   }
 
+  /** Whether an outcome is short enough to share a line with others. */
+  static fits(args: string, value: string): boolean {
+    return args.length + value.length < MAX_RUN_LENGTH;
+  }
+
   /**
    * Adds an outcome.
    *
@@ -210,5 +215,6 @@ export function toOutcome(task: Task, line: OutcomeLine): Outcome {
     ...common,
     status,
     reason: new RemoteError(message, { task, slave, attempts: errorAttempts, ...cause }),
+    hasRun: true,
   };
 }

@@ -117,7 +117,7 @@ export class Manager implements AsyncDisposable {
     }
     this.#fleet.add(slave);
     this.#sources.add(slave);
-    if (this.#contexts.some(({ core }) => core.reading !== "no")) this.#launch();
+    this.#schedule();
   }
 
   /**
@@ -250,9 +250,12 @@ export class Manager implements AsyncDisposable {
   #host(): ContextHost {
     return {
       resolve: (task, use) => this.#codes.resolve(task, use),
-      addTask: (context, task) => this.#addTask(context, task),
+      checkOpen: () => this.#checkOpen("add a task"),
+      addTask: (context, task) => {
+        this.#dispatcher.addTask(context, task);
+        this.#schedule();
+      },
       startReading: (context, order) => {
-        this.#launch();
         this.#dispatcher.setReading(context, order);
         this.#schedule();
       },
@@ -299,12 +302,6 @@ export class Manager implements AsyncDisposable {
     this.#fleet.launch();
     // A slave on this machine ends with the master; a job in a queue would not.
     if (this.#fleet.hasRemoteSlaves) this.#signalGuard ??= new SignalGuard(() => this.close());
-  }
-
-  #addTask(context: DispatchContext, task: Task): void {
-    this.#checkOpen("add a task");
-    this.#dispatcher.addTask(context, task);
-    this.#schedule();
   }
 
   #standstill(): ParallelError | undefined {
@@ -359,6 +356,8 @@ export class Manager implements AsyncDisposable {
   }
 
   #dispatch(nowMs: number): void {
+    // A run that its journal answers needs no slaves.
+    if (this.#fleet.hasUnlaunched && this.#dispatcher.hasWork) this.#launch();
     this.#dispatcher.dispatch(nowMs);
     this.#afterDispatch(nowMs);
   }
