@@ -121,9 +121,9 @@ Deno.test("slave.ts --check: an HTTP server is no master", async () => {
   const { code, stdout } = await runSlaveProgram(["--check", `127.0.0.1:${port}`]);
   assertStringIncludes(
     stdout,
-    `version   failed  what listens at 127.0.0.1:${port} is not a master`,
+    `version   failed  what listens at 127.0.0.1:${port} is not a master of parallel: ` +
+      "it answers in another language. Is the port right?\n",
   );
-  assertStringIncludes(stdout, "Is the port right?");
   assertEquals(code, 1);
 });
 
@@ -154,6 +154,18 @@ Deno.test("checkMaster: tells the version of a master that speaks another", asyn
   assertEquals(reached, false);
 });
 
+Deno.test("checkMaster: what hangs up is no master, or a busy one", async () => {
+  const { reached, lines } = await checkPeer((connection) => {
+    connection.close();
+    return Promise.resolve();
+  });
+  assertMatch(
+    lines[1],
+    /closes the connection: it is not a master of parallel, or too many connect to it/,
+  );
+  assertEquals(reached, false);
+});
+
 Deno.test("checkMaster: gives up one that never says anything", async () => {
   using timers = new HeldTimers((ms) => ms === STEP_TIMEOUT_MS);
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -170,12 +182,14 @@ Deno.test("checkMaster: gives up one that never says anything", async () => {
   assertMatch(lines[1], /is not a master of parallel: it answers nothing/);
 });
 
-Deno.test("slave.ts --check: says which permission it needs", async () => {
-  const { code, stderr } = await runSlaveProgram(["--check", "127.0.0.1:4711"], []);
-  assertStringIncludes(stderr, `Requires net access to "127.0.0.1:4711"`);
-  assertStringIncludes(stderr, "run slave.ts with --allow-net");
-  assertEquals(code, 3);
-});
+for (const [host, missing] of [["127.0.0.1", "127.0.0.1:4711"], ["localhost", "localhost"]]) {
+  Deno.test(`slave.ts --check: says which permission it needs for ${host}`, async () => {
+    const { code, stdout, stderr } = await runSlaveProgram(["--check", `${host}:4711`], []);
+    assertStringIncludes(stderr, `Requires net access to "${missing}"`);
+    assertStringIncludes(stderr, "run slave.ts with --allow-net");
+    assertEquals([code, stdout], [3, ""]);
+  });
+}
 
 for (const words of [[], ["nodeA"], ["nodeA:0"], ["nodeA:70000"], ["::1:4711"], ["a:1", "b:2"]]) {
   Deno.test(`slave.ts --check: refuses "${words.join(" ")}"`, async () => {

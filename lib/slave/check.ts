@@ -8,14 +8,16 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
+import { FrameError } from "../wire/frames.ts";
 import {
+  HandshakeError,
   hostAndPort,
   PROTOCOL_VERSION,
   ProtocolError,
   requestChallenge,
   UNPROVED_BYTES,
 } from "../wire/handshake.ts";
-import { MessageStream } from "../wire/message_stream.ts";
+import { type Connection, MessageStream } from "../wire/message_stream.ts";
 
 /** How long each step may take. */
 const STEP_TIMEOUT_MS = 10_000;
@@ -39,6 +41,7 @@ class StepFailure extends Error {
  * @param port Its port.
  * @param print Is given one line for each step, and one for the whole.
  * @returns Whether slaves of this machine can reach the master.
+ * @throws {Error} If this program may not try: it lacks a permission.
  */
 export async function checkMaster(
   host: string,
@@ -47,14 +50,14 @@ export async function checkMaster(
 ): Promise<boolean> {
   const report = (step: Step, state: "ok" | "failed", text: string) =>
     print(`${step.padEnd(9)} ${state.padEnd(7)} ${text}`);
-  let reached = false;
+  let isReached = false;
   try {
     const addresses = await resolveName(host);
     if (isIP(host) === 0) report("name", "ok", `${host} is ${addresses.join(", ")}`);
     for (const address of addresses) {
       try {
         await checkAddress(host, address, port, (step, text) => report(step, "ok", text));
-        reached = true;
+        isReached = true;
       } catch (error) {
         if (!(error instanceof StepFailure)) throw error;
         report(error.step, "failed", error.message);
@@ -65,8 +68,8 @@ export async function checkMaster(
     report(error.step, "failed", error.message);
   }
   const master = hostAndPort(host, port);
-  print(`A slave on this machine can${reached ? "" : "not"} reach the master at ${master}`);
-  return reached;
+  print(`A slave on this machine can${isReached ? "" : "not"} reach the master at ${master}`);
+  return isReached;
 }
 
 /** The system's resolver is asked, which knows `/etc/hosts` as well. */
@@ -75,7 +78,8 @@ async function resolveName(host: string): Promise<string[]> {
     const found = await lookup(host, { all: true });
     return [...new Set(found.map(({ address }) => address))];
   } catch (error) {
-    rethrowPermission(error);
+    // The resolver of node:dns has no better word for a missing permission.
+    if (codeOf(error) === "EPERM") throw permissionError(`Requires net access to "${host}"`);
     throw new StepFailure(
       "name",
       `${host} is unknown here (${
@@ -97,7 +101,7 @@ async function checkAddress(
   pass("TCP", `${place} accepts connections`);
   if (socket !== undefined) {
     pass("TLS", "the connection is encrypted; slaves know by which certificate");
-    await checkVersion(new TlsConnection(socket) as unknown as Deno.Conn, place);
+    await checkVersion(new TlsConnection(socket), place);
   } else {
     const connection = await Deno.connect({ hostname: address, port });
     await checkVersion(connection, place);
@@ -140,15 +144,13 @@ function tcpFailure(place: string, error: unknown): unknown {
         "that only other machines reach: set the options host and port of the manager to what is open",
     );
   }
-  try {
-    rethrowPermission(error);
-  } catch (permission) {
-    return permission;
+  // Deno's own error says best what is missing.
+  if (error instanceof Deno.errors.NotCapable) {
+    return permissionError(error.message.replace(/, run again.*/, ""));
   }
-  const { code } = error as { code?: string };
   return new StepFailure(
     "TCP",
-    code === "ECONNREFUSED"
+    codeOf(error) === "ECONNREFUSED"
       ? `${place}: connection refused. Nobody listens there: the master has ended, or has another address or port. ` +
         "It listens from when results are first read until it is closed"
       : `${place}: ${
@@ -159,7 +161,7 @@ function tcpFailure(place: string, error: unknown): unknown {
 }
 
 /** Asks for the version; closes the connection. */
-async function checkVersion(connection: Deno.Conn, place: string): Promise<void> {
+async function checkVersion(connection: Connection, place: string): Promise<void> {
   using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
   let isLate = false;
   const timer = setTimeout(() => {
@@ -170,21 +172,28 @@ async function checkVersion(connection: Deno.Conn, place: string): Promise<void>
     await requestChallenge(stream);
   } catch (error) {
     if (error instanceof ProtocolError) throw new StepFailure("version", error.message);
-    const reason = isLate ? "nothing" : messageOf(error);
+    const isForeign = error instanceof FrameError || error instanceof HandshakeError;
     throw new StepFailure(
       "version",
-      `what listens at ${place} is not a master of parallel: it answers ${reason}. Is the port right?`,
+      isForeign || isLate
+        ? `what listens at ${place} is not a master of parallel: it answers ${
+          isLate ? "nothing" : "in another language"
+        }. Is the port right?`
+        : `what listens at ${place} closes the connection: it is not a master of parallel, or too many connect to it ` +
+          "at once. Is the port right? Then try again",
     );
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Deno's own error says best which permission is missing. */
-function rethrowPermission(error: unknown): void {
-  if (error instanceof Deno.errors.NotCapable) {
-    throw new Error(`${error.message.replace(/, run again.*/, "")}: run slave.ts with --allow-net`);
-  }
+function permissionError(missing: string): Error {
+  return new Error(`${missing}: run slave.ts with --allow-net`);
+}
+
+/** The code of an error of Node.js, such as `ECONNREFUSED`. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function messageOf(error: unknown): string {
@@ -192,7 +201,7 @@ function messageOf(error: unknown): string {
 }
 
 /** A socket of node:tls as a connection of Deno, as far as messages need it. */
-class TlsConnection {
+class TlsConnection implements Connection {
   readonly #socket: TLSSocket;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest = new Uint8Array();

@@ -15,6 +15,9 @@ export interface Batch<Incoming> {
   readonly bytes: number;
 }
 
+/** What messages need of a connection. */
+export type Connection = Pick<Deno.Conn, "read" | "write" | "close">;
+
 /** The longest string that V8 can make, in characters. */
 const MAX_TEXT_LENGTH = 2 ** 29 - 24;
 /** Room for the message around a value. */
@@ -31,7 +34,7 @@ const WRITE_SCRATCH_BYTES = 64 * 1024;
  * write is under way new messages gather for the next one.
  */
 export class MessageStream<Incoming> implements Disposable {
-  readonly #connection: Deno.Conn;
+  readonly #connection: Connection;
   readonly #parser: FrameParser;
   readonly #scratch = new Uint8Array(WRITE_SCRATCH_BYTES);
   #texts: string[] = [];
@@ -46,7 +49,7 @@ export class MessageStream<Incoming> implements Disposable {
    * @param connection Closed with this stream.
    * @param allowance How many bytes may come before {@linkcode MessageStream.trust} is called.
    */
-  constructor(connection: Deno.Conn, allowance?: number) {
+  constructor(connection: Connection, allowance?: number) {
     this.#connection = connection;
     this.#parser = new FrameParser(allowance);
   }
