@@ -199,6 +199,13 @@ for (const words of [[], ["nodeA"], ["nodeA:0"], ["nodeA:70000"], ["::1:4711"], 
   });
 }
 
+Deno.test("slave.ts: a word that it does not know, and those that it does", async () => {
+  const { code, stdout, stderr } = await runSlaveProgram(["--chek", "nodeA:4711"]);
+  assertStringIncludes(stderr, "unknown arguments --chek nodeA:4711");
+  assertStringIncludes(stderr, "--check HOST:PORT, --version and --help");
+  assertEquals([code, stdout], [3, ""]);
+});
+
 Deno.test("slave.ts --help: says how to use it by hand, and needs no permission", async () => {
   const { code, stdout } = await runSlaveProgram(["--help"], []);
   for (const word of ["--check HOST:PORT", "--version", "--help"]) {

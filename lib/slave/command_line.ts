@@ -14,8 +14,9 @@ Usage, by hand:
   deno run slave.ts --help                          this text
 
 HOST:PORT is in a slave's output: "Cannot connect to the master at HOST:PORT". An IPv6 address
-stands in brackets. The exit code of --check is 0 if the master can be reached, and 1 if not;
-the master tells of each check that it refused a connection.`;
+stands in brackets. The exit code of --check is 0 if the master can be reached, 1 if not, and 2
+or 3 if that was not tried: the words are wrong, or the permission is missing. The master tells of
+each check that it refused a connection.`;
 
 /**
  * Does what the words ask for.

@@ -76,7 +76,8 @@ async function readConnectionInfo(args: readonly string[]): Promise<ConnectionIn
     throw new Error(
       `unknown arguments ${
         args.join(" ")
-      }. Slaves are started by a manager: see Manager.addSlave()`,
+      }. Slaves are started by a manager: see Manager.addSlave(). ` +
+        "By hand there are --check HOST:PORT, --version and --help",
     );
   }
   return { ...parseConnectionInfo(await Deno.readTextFile(file)), slave: Number(number) };
