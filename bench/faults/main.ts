@@ -1,6 +1,10 @@
 /**
  * Does the same faults to this module, to Python's `multiprocessing.Pool` and `concurrent.futures.ProcessPoolExecutor`, and
- * to piscina, and prints what becomes of them as a table in Markdown: `deno run -A bench/faults/main.ts`.
+ * to piscina, and prints what becomes of them as a table in Markdown:
+ *
+ * ```sh
+ * deno run --allow-run --allow-read --allow-write --allow-env bench/faults/main.ts
+ * ```
  *
  * Each has two processes (piscina: threads) and 20 tasks of 50 ms; task 3 has the fault. Needs python3, node and npm, which
  * installs piscina into a temporary folder.
