@@ -48,6 +48,7 @@ async function copyWithScripts(...names: string[]): Promise<TempFolder> {
 const DEMO = block("sh", "deno task demo ");
 const NPX = block("sh", "npx -y");
 const FIRST = block("sh", "first.ts");
+const SEEN = block("sh", "seen.ts");
 const OWN_FOLDER = block("json", "imports");
 const MAIN = block("sh", "main.ts");
 const EXAMPLES = block("sh", "examples/saxs.ts");
@@ -212,7 +213,7 @@ Deno.test("README: a run with a journal, started twice, and what jq finds in it"
 
 Deno.test("README: a run that is seen, and the report on it", async () => {
   await using folder = await copyWithScripts("seen.ts");
-  const seen = await runInCopy(folder, FIRST.replace("first.ts", "seen.ts"));
+  const seen = await runInCopy(folder, SEEN);
   assertMatch(seen.stdout, /^21065\.83\d+\n$/);
   assertEquals(seen.code, 0, seen.stderr);
   assertEquals(folder.lines("run.tsv").length, 1001);
