@@ -241,3 +241,11 @@ Deno.test("README: has no block that is not run", () => {
   // What a terminal shows is no code.
   assertEquals(BLOCKS.filter((each) => each.language !== "text" && !used.has(each)), []);
 });
+Deno.test("README: the packages to be fetched for TLS are those that it loads", () => {
+  const deps = Deno.readTextFileSync(new URL("../lib/deps.ts", import.meta.url));
+  const [, words] = /`deno cache (.*?)`/.exec(README) ?? [];
+  const specifiers = words.split(" ");
+  assertEquals(specifiers.length, 2);
+  for (const specifier of specifiers) assertStringIncludes(deps, `"${specifier}"`);
+});
+
