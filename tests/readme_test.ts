@@ -187,7 +187,7 @@ Deno.test("README: whether a master can be reached", async () => {
   context.addTask(() => {});
   await Array.fromAsync(context.getResults());
   await using folder = await copyOfTheProject();
-  const command = CHECK.replace("localhost:4711", `127.0.0.1:${port}`);
+  const command = CHECK.replace("HOST:PORT", `127.0.0.1:${port}`);
   const { code, stdout } = await runInCopy(folder, command);
   assertStringIncludes(stdout, "A slave on this machine can reach the master");
   assertEquals(code, 0);
