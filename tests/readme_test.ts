@@ -57,6 +57,7 @@ const SLOTS = block("sh", "slots.ts");
 const CHECK = block("sh", "--check");
 const NIGHT = block("sh", "night.ts");
 const REPORT = block("sh", "report.ts");
+const MOVE = block("sh", "sed ");
 const JQ = block("sh", "jq ");
 const GRID = block("sh", "tests/grid/cluster.sh");
 
@@ -193,22 +194,51 @@ Deno.test("README: whether a master can be reached", async () => {
   assertEquals(code, 0);
 });
 
-Deno.test("README: a run with a journal, started twice, and what jq finds in it", async () => {
-  await using folder = await copyWithScripts("night.ts");
+/** A copy of the project in which `night.ts` meets a task that fails. */
+async function copyOfTheNight(): Promise<TempFolder> {
+  const folder = await copyWithScripts("night.ts");
   const failing = SCRIPTS["tasks.ts"].replace(
     "  return `${factor",
     `  if (factor === 7) throw new RangeError("too heavy");\n  return \`\${factor`,
   );
   folder.write("tasks.ts", failing);
+  return folder;
+}
+
+Deno.test("README: a run with a journal, started twice, and what jq finds in it", async () => {
+  await using folder = await copyOfTheNight();
   const first = await runInCopy(folder, NIGHT);
   assertMatch(first.stderr, /^Task 7 .* failed on local slave 0: RangeError: too heavy\n$/);
   assertEquals([first.code, first.stdout], [0, ""]);
   const journal = Deno.readTextFileSync(folder.file("run.jsonl"));
+  // Of the short tasks some have a line of their own, and others share one.
+  assertMatch(journal, /^\{"task":/m);
+  assertMatch(journal, /^\{"tasks":/m);
   assertEquals(await runInCopy(folder, NIGHT), first);
   assertEquals(Deno.readTextFileSync(folder.file("run.jsonl")), journal);
   const { stdout, code } = await runInCopy(folder, `if command -v jq >jq.path; then\n${JQ}fi`);
-  if (folder.lines("jq.path").length > 0) assertStringIncludes(stdout, "RangeError: too heavy");
+  if (folder.lines("jq.path").length > 0) {
+    const [failure, ...values] = stdout.trimEnd().split("\n").reverse();
+    assertStringIncludes(failure, "RangeError: too heavy");
+    const weights = Array.from({ length: 1000 }, (_, i) => `"${42 * i} kg"`);
+    assertEquals(values.sort(), weights.toSpliced(7, 1).sort());
+  }
   assertEquals(code, 0);
+});
+
+Deno.test("README: a run with a journal, moved to another folder", async () => {
+  await using folder = await copyOfTheNight();
+  const first = await runInCopy(folder, NIGHT);
+  await using other = await copyOfTheNight();
+  Deno.copyFileSync(folder.file("run.jsonl"), other.file("run.jsonl"));
+  const unchanged = await runInCopy(other, NIGHT);
+  assertStringIncludes(unchanged.stderr, "is that of the script");
+  const move = MOVE.replaceAll("/old/folder/", folder.file(""))
+    .replaceAll("/new/folder/", other.file(""));
+  assertEquals(await runInCopy(other, move), { code: 0, stdout: "", stderr: "" });
+  const journal = Deno.readTextFileSync(other.file("run.jsonl"));
+  assertEquals(await runInCopy(other, NIGHT), first);
+  assertEquals(Deno.readTextFileSync(other.file("run.jsonl")), journal);
 });
 
 Deno.test("README: a run that is seen, and the report on it", async () => {
@@ -221,6 +251,14 @@ Deno.test("README: a run that is seen, and the report on it", async () => {
   const report = await runInCopy(folder, REPORT);
   assertEquals(report.code, 0, report.stderr);
   assert(folder.names().includes("run.html"));
+});
+
+Deno.test("README: the packages to be fetched for TLS are those that it loads", () => {
+  const deps = Deno.readTextFileSync(new URL("../lib/deps.ts", import.meta.url));
+  const [, words] = /`deno cache (.*?)`/.exec(README) ?? [];
+  const specifiers = words.split(" ");
+  assertEquals(specifiers.length, 2);
+  for (const specifier of specifiers) assertStringIncludes(deps, `"${specifier}"`);
 });
 
 Deno.test("README: the commands for a real Grid Engine are those that there are", () => {
@@ -241,11 +279,3 @@ Deno.test("README: has no block that is not run", () => {
   // What a terminal shows is no code.
   assertEquals(BLOCKS.filter((each) => each.language !== "text" && !used.has(each)), []);
 });
-Deno.test("README: the packages to be fetched for TLS are those that it loads", () => {
-  const deps = Deno.readTextFileSync(new URL("../lib/deps.ts", import.meta.url));
-  const [, words] = /`deno cache (.*?)`/.exec(README) ?? [];
-  const specifiers = words.split(" ");
-  assertEquals(specifiers.length, 2);
-  for (const specifier of specifiers) assertStringIncludes(deps, `"${specifier}"`);
-});
-
