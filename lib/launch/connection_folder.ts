@@ -1,3 +1,5 @@
+import { messageOf } from "../message_of.ts";
+
 /**
  * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with
  * the connection, and what jobs print before their slaves are there.
@@ -29,7 +31,7 @@ export class ConnectionFolder implements AsyncDisposable {
       await Deno.writeTextFile(folder.file, connection, { mode: 0o600 });
       return folder;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
+      const reason = messageOf(cause);
       throw new Error(
         `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +
           "to (--allow-write) and that the compute nodes see",
@@ -45,9 +47,7 @@ export class ConnectionFolder implements AsyncDisposable {
       return text.trimEnd().split("\n").slice(-10).join("\n").slice(-2000);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return "";
-      return `(cannot read ${this.path}/${name}: ${
-        error instanceof Error ? error.message : error
-      })`;
+      return `(cannot read ${this.path}/${name}: ${messageOf(error)})`;
     }
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../message_of.ts";
 import { type ProgramOutput, runProgram } from "./command.ts";
 
 /** A busy qmaster answers in seconds; one that hangs, never. */
@@ -44,9 +45,7 @@ export async function runSge(
         },
       );
     }
-    throw new SgeError(`Cannot run ${program}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    throw new SgeError(`Cannot run ${program}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -8,6 +8,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
+import { messageOf } from "../message_of.ts";
 import { FrameError } from "../wire/frames.ts";
 import {
   HandshakeError,
@@ -194,10 +195,6 @@ function permissionError(missing: string): Error {
 /** The code of an error of Node.js, such as `ECONNREFUSED`. */
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** A socket of node:tls as a connection of Deno, as far as messages need it. */
