@@ -11,7 +11,6 @@
 const REFLECT_METADATA = "npm:reflect-metadata@0.2.2";
 const X509 = "npm:@peculiar/x509@1.14.0";
 const PARSE_ARGS = "npm:deno-std@1.4.0/cli/parse_args.js";
-const UNICODE_WIDTH = "npm:deno-std@1.4.0/cli/unicode_width.js";
 
 /** Makes X.509 certificates. It needs `reflect-metadata` to be there before it. */
 export async function loadX509(): Promise<X509> {
@@ -23,12 +22,6 @@ export async function loadX509(): Promise<X509> {
 export async function loadParseArgs(): Promise<ParseArgs> {
   const { parseArgs } = await import(PARSE_ARGS);
   return parseArgs;
-}
-
-/** Says how many columns of a terminal a text takes. */
-export async function loadUnicodeWidth(): Promise<(text: string) => number> {
-  const { unicodeWidth } = await import(UNICODE_WIDTH);
-  return unicodeWidth;
 }
 
 /** The part of `parseArgs` of `@std/cli` that is used here. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ProgressEvent, SlaveCounts } from "../mod.ts";
 import { ProgressDisplay } from "../lib/master/observe/progress_display.ts";
 import {
@@ -8,8 +8,10 @@ import {
 } from "../lib/master/observe/progress_text.ts";
 import { RateMeter } from "../lib/master/observe/rate_meter.ts";
 import { StatusLine } from "../lib/master/observe/status_line.ts";
+import { textWidth } from "../lib/master/observe/text_width.ts";
 import { Screen } from "./support/screen.ts";
 import { MODULE_URL, runScript } from "./support/script.ts";
+import { SilentRegistry } from "./support/silent_registry.ts";
 import { skipIf } from "./support/skip.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
@@ -27,11 +29,10 @@ const STATE: ProgressState = {
 /** How the progress line is drawn. */
 // deno-lint-ignore no-control-regex -- that is what it is drawn with
 const DRAWN = /\r([^\r\n]*?)\x1b\[K/g;
-const lengthOf = (text: string): number => text.length;
 
 Deno.test("progressLine: has everything where there is room", () => {
   assertEquals(
-    progressLine(STATE, 199, lengthOf),
+    progressLine(STATE, 199),
     "score  [################------------------------]  42 %  4200/10000  132/s  0:44 left  " +
       "8 busy, 2 idle, 1 queued  3 failed",
   );
@@ -39,39 +40,57 @@ Deno.test("progressLine: has everything where there is room", () => {
 
 Deno.test("progressLine: never has more columns than it may, and gives up what matters least", () => {
   for (let columns = 5; columns < 200; columns++) {
-    const line = progressLine(STATE, columns, lengthOf);
+    const line = progressLine(STATE, columns);
     assert(line.length <= columns, `${columns}: ${line}`);
     assertMatch(line, /42 %/);
   }
-  assertEquals(progressLine(STATE, 19, lengthOf), "42 %  3 failed");
-  assertEquals(progressLine(STATE, 30, lengthOf), "42 %  4200/10000  3 failed");
+  assertEquals(progressLine(STATE, 19), "42 %  3 failed");
+  assertEquals(progressLine(STATE, 30), "42 %  4200/10000  3 failed");
 });
 
 Deno.test("progressLine: a name in wide letters takes the room that it takes", () => {
-  const widthOf = (text: string) => [...text].reduce((sum, c) => sum + (c > "\u2000" ? 2 : 1), 0);
   for (let columns = 20; columns < 160; columns++) {
-    const line = progressLine({ ...STATE, name: "評価関数" }, columns, widthOf);
-    assert(widthOf(line) <= columns, `${columns}: ${line}`);
+    const line = progressLine({ ...STATE, name: "評価関数" }, columns);
+    const wide = line.match(/[評価関数]/g)?.length ?? 0;
+    assert(line.length + wide <= columns, `${columns}: ${line}`);
   }
 });
 
+const WIDTHS: Record<string, number> = {
+  "score_2$": 8,
+  "評価関数": 8,
+  "スコアー": 8,
+  "점수": 4,
+  "𠮷": 2,
+  "Ａ": 2,
+  "ｱ": 1,
+  "größe": 5,
+  "gro\u0308ße": 5,
+  "оценка": 6,
+};
+for (const [text, width] of Object.entries(WIDTHS)) {
+  Deno.test(`textWidth: ${text} takes ${width} columns`, () => {
+    assertEquals(textWidth(text), width);
+  });
+}
+
 Deno.test("progressLine: without a known total there is no share, no bar and no time left", () => {
   assertEquals(
-    progressLine({ ...STATE, isMoreToCome: true }, 199, lengthOf),
+    progressLine({ ...STATE, isMoreToCome: true }, 199),
     "score  4200 done  132/s  0:32  8 busy, 2 idle, 1 queued  3 failed",
   );
 });
 
 Deno.test("progressLine: 100 % are all tasks and no fewer", () => {
-  const nearly = progressLine({ ...STATE, done: 9999 }, 60, lengthOf);
+  const nearly = progressLine({ ...STATE, done: 9999 }, 60);
   assertMatch(nearly, /99 %/);
-  const all = progressLine({ ...STATE, done: 10_000, failed: 0 }, 80, lengthOf);
+  const all = progressLine({ ...STATE, done: 10_000, failed: 0 }, 80);
   assertMatch(all, /\[#+\] {2}100 % {2}10000\/10000 {2}132\/s {2}in 0:32$/);
 });
 
 Deno.test("progressLine: no tasks at all is a line as well", () => {
   const none = { ...STATE, done: 0, added: 0, failed: 0, perSecond: 0 };
-  assertMatch(progressLine(none, 80, lengthOf), /100 % {2}0\/0 {2}in 0:32$/);
+  assertMatch(progressLine(none, 80), /100 % {2}0\/0 {2}in 0:32$/);
 });
 
 Deno.test("progressSentence: says the same for a log", () => {
@@ -151,7 +170,7 @@ Deno.test("ProgressDisplay: reading that is broken off before anything was seen 
 /** A display on a screen; `Deno.stdout` and `Deno.stderr` are not those of the test. */
 function terminalDisplay(screen: Screen): ProgressDisplay {
   const terminal = { columns: () => screen.columns, write: (text: string) => screen.write(text) };
-  return new ProgressDisplay({ type: "terminal", terminal, widthOf: lengthOf });
+  return new ProgressDisplay({ type: "terminal", terminal });
 }
 
 /** Has the console print to a screen while the test runs. */
@@ -217,7 +236,6 @@ Deno.test("StatusLine: is taken away whole when the terminal has been made narro
   const screen = new Screen(80);
   using line = new StatusLine(
     { columns: () => screen.columns, write: (text) => screen.write(text) },
-    lengthOf,
   );
   line.show("x".repeat(79));
   screen.resize(30);
@@ -232,7 +250,6 @@ Deno.test("StatusLine: waits for the end of a line that a program prints in piec
   using _console = new ConsoleOn(screen);
   using line = new StatusLine(
     { columns: () => screen.columns, write: (text) => screen.write(text) },
-    lengthOf,
   );
   const encoder = new TextEncoder();
   line.show("status");
@@ -247,7 +264,7 @@ Deno.test("StatusLine: afterwards the console and the streams are as they were",
   const { log, error } = console;
   const { writeSync, write } = Deno.stderr;
   {
-    using _line = new StatusLine({ columns: () => 80, write: () => {} }, lengthOf);
+    using _line = new StatusLine({ columns: () => 80, write: () => {} });
     assert(console.log !== log);
   }
   assertEquals([console.log === log, console.error === error], [true, true]);
@@ -350,6 +367,26 @@ Deno.test(
     assertEquals(code, 0, text);
     assertMatch(text, /work .*100 % {2}60\/60/);
     assertEquals(folder.lines("run.tsv").length, 61);
+  },
+);
+
+Deno.test(
+  skipIf(missingScript, "progress: on a terminal results come where no package can be fetched"),
+  async () => {
+    await using folder = new TempFolder();
+    using registry = new SilentRegistry();
+    const stop = new AbortController();
+    registry.asked.then((answer) => answer === "asked" && stop.abort());
+    folder.write("main.ts", RUN);
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qec", `"$DENO" run -A --no-check --quiet main.ts`, "/dev/null"],
+      cwd: folder.path,
+      env: { NO_COLOR: "1", DENO: Deno.execPath(), ...registry.env(folder) },
+      stdin: "null",
+      signal: stop.signal,
+    }).output();
+    assertEquals(stop.signal.aborted, false, "a package was asked for");
+    assertStringIncludes(new TextDecoder().decode(stdout), "the end");
   },
 );
 

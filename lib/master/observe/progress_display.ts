@@ -1,4 +1,3 @@
-import { loadUnicodeWidth } from "../../deps.ts";
 import type { ProgressEvent } from "../events.ts";
 import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
 import { RateMeter } from "./rate_meter.ts";
@@ -11,12 +10,7 @@ const DEFAULT_COLUMNS = 80;
 
 /** Where progress is shown. */
 export type ProgressOutput =
-  | {
-    readonly type: "terminal";
-    readonly terminal: Terminal;
-    /** How many columns a text takes. */
-    widthOf(text: string): number;
-  }
+  | { readonly type: "terminal"; readonly terminal: Terminal }
   | { readonly type: "log"; write(line: string): void };
 
 /** A context whose progress is shown. */
@@ -66,15 +60,14 @@ export class ProgressDisplay {
       this.#output.write(progressSentence(state));
       return;
     }
-    const { terminal, widthOf } = this.#output;
-    this.#line ??= new StatusLine(terminal, widthOf);
+    this.#line ??= new StatusLine(this.#output.terminal);
     this.#line.show(this.#lineOf(state));
   }
 
   /** The last column stays free: with it taken, terminals differ in where the cursor is. */
   #lineOf(state: ProgressState): string {
     if (this.#output.type === "log") return progressSentence(state);
-    return progressLine(state, this.#output.terminal.columns() - 1, this.#output.widthOf);
+    return progressLine(state, this.#output.terminal.columns() - 1);
   }
 
   /** Leaves a last line of a context, unless somebody stopped reading before there was any. */
@@ -122,16 +115,14 @@ function joinStates(all: readonly Shown[]): ProgressState {
 }
 
 /** A display on standard error. */
-export async function openProgressDisplay(): Promise<ProgressDisplay> {
+export function openProgressDisplay(): ProgressDisplay {
   if (!Deno.stderr.isTerminal()) {
     return new ProgressDisplay({ type: "log", write: (line) => console.error(line) });
   }
-  // On a machine that cannot load it, names of functions in wide letters make the line too long, and nothing else.
-  const widthOf = await loadUnicodeWidth().catch(() => (text: string) => text.length);
   const { stderr } = Deno;
   const writeSync = stderr.writeSync.bind(stderr);
   const terminal = { columns, write: (text: string) => writeAll(writeSync, text) };
-  return new ProgressDisplay({ type: "terminal", terminal, widthOf });
+  return new ProgressDisplay({ type: "terminal", terminal });
 }
 
 function columns(): number {

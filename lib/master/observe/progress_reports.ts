@@ -31,7 +31,7 @@ export class ProgressReports implements Disposable {
   async begin(context: number, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
     if (progress === true) {
       const { openProgressDisplay } = await import("./progress_display.ts");
-      this.#display ??= await openProgressDisplay();
+      this.#display ??= openProgressDisplay();
     }
     const display = this.#display;
     this.#listeners.set(context, progress === true ? (event) => display!.tell(event) : progress);

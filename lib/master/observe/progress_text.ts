@@ -5,6 +5,7 @@
  */
 
 import type { SlaveCounts } from "../events.ts";
+import { textWidth } from "./text_width.ts";
 
 /** What is to be said. */
 export interface ProgressState {
@@ -29,13 +30,8 @@ const GAP = "  ";
  * One line for a terminal; what matters least is left out if it would not fit.
  *
  * @param columns The most that the line may have, but for its percentage or count, which are always there.
- * @param widthOf How many columns a text takes.
  */
-export function progressLine(
-  state: ProgressState,
-  columns: number,
-  widthOf: (text: string) => number,
-): string {
+export function progressLine(state: ProgressState, columns: number): string {
   const isEnded = isFinished(state);
   // In the order in which they are given up, last first; `place` is where they stand.
   const parts = [
@@ -51,7 +47,7 @@ export function progressLine(
   let width = 0;
   for (const part of parts) {
     if (part.text === "") continue;
-    const needed = widthOf(part.text) + (kept.length > 0 ? GAP.length : 0);
+    const needed = textWidth(part.text) + (kept.length > 0 ? GAP.length : 0);
     if (kept.length > 0 && width + needed > columns) continue;
     kept.push(part);
     width += needed;

@@ -1,3 +1,5 @@
+import { textWidth } from "./text_width.ts";
+
 /** The terminal that a status line stands on. */
 export interface Terminal {
   /** How many columns it has now. */
@@ -33,7 +35,6 @@ const PRINTING = [
  */
 export class StatusLine implements Disposable {
   readonly #terminal: Terminal;
-  readonly #widthOf: (text: string) => number;
   readonly #restore: (() => void)[] = [];
   #text = "";
   /** Columns that the line takes where it stands; 0 if it does not. */
@@ -41,10 +42,8 @@ export class StatusLine implements Disposable {
   /** Whether something stands in the last row that is to be gone on with. */
   #isRowTaken = false;
 
-  /** @param widthOf How many columns a text takes. */
-  constructor(terminal: Terminal, widthOf: (text: string) => number) {
+  constructor(terminal: Terminal) {
     this.#terminal = terminal;
-    this.#widthOf = widthOf;
     this.#interceptConsole();
     this.#interceptEnds();
     this.#interceptStream(Deno.stderr);
@@ -84,7 +83,7 @@ export class StatusLine implements Disposable {
     const isInOneRow = this.#drawn <= this.#terminal.columns();
     if (!isInOneRow) this.#erase();
     this.#terminal.write(`\r${this.#text}\x1b[K`);
-    this.#drawn = this.#widthOf(this.#text);
+    this.#drawn = textWidth(this.#text);
   }
 
   #erase(): void {
