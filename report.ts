@@ -10,7 +10,6 @@
  * @module
  */
 
-import { loadParseArgs } from "./lib/deps.ts";
 import { readJobLog } from "./lib/report/job_log_reader.ts";
 import { reportPage } from "./lib/report/report_page.ts";
 import { RunSummary } from "./lib/report/run_summary.ts";
@@ -55,25 +54,30 @@ export async function makeReport(
   return reportPage(summary, title);
 }
 
-async function readOrder(words: readonly string[]): Promise<Order | "help"> {
-  const parseArgs = await loadParseArgs();
-  const args = parseArgs(words, {
-    boolean: ["help"],
-    string: ["title", "_"],
-    alias: { h: "help" },
-    unknown: (word, key) => {
-      if (key !== undefined) throw new UsageError(`There is no option ${word}. See --help`);
-      return true;
-    },
-  });
-  if (args.help === true) return "help";
-  const [log, report = defaultReport(`${log}`), ...others] = args._.map(String);
+function readOrder(words: readonly string[]): Order | "help" {
+  const files: string[] = [];
+  let title = "";
+  const rest = words.values();
+  for (const word of rest) {
+    const [, option, value] = word.match(/^(-[^=]+)(?:=(.*))?$/s) ?? [];
+    if (option === undefined) files.push(word);
+    else if (word === "-h" || word === "--help") return "help";
+    else if (word === "--") files.push(...rest);
+    else if (option === "--title") title = value ?? readTitle(rest);
+    else throw new UsageError(`There is no option ${word}. See --help`);
+  }
+  const [log, report = defaultReport(`${log}`), ...others] = files;
   if (log === undefined || others.length > 0) {
     throw new UsageError("Name a job log, and a file for the report if you like. See --help");
   }
   if (report === log) throw new UsageError(`The report would replace the job log ${log}`);
-  const title = typeof args.title === "string" && args.title !== "" ? args.title : nameOf(log);
-  return { log, report, title };
+  return { log, report, title: title === "" ? nameOf(log) : title };
+}
+
+function readTitle(rest: Iterator<string, void>): string {
+  const { value } = rest.next();
+  if (value === undefined) throw new UsageError("A title has to follow --title. See --help");
+  return value;
 }
 
 function defaultReport(log: string): string {
@@ -114,7 +118,7 @@ function explain(what: string, error: unknown, flag: string): unknown {
 
 async function main(): Promise<void> {
   try {
-    const order = await readOrder(Deno.args);
+    const order = readOrder(Deno.args);
     if (order === "help") {
       console.log(HELP.trimEnd());
       return;

@@ -10,30 +10,12 @@
 
 const REFLECT_METADATA = "npm:reflect-metadata@0.2.2";
 const X509 = "npm:@peculiar/x509@1.14.0";
-const PARSE_ARGS = "npm:deno-std@1.4.0/cli/parse_args.js";
 
 /** Makes X.509 certificates. It needs `reflect-metadata` to be there before it. */
 export async function loadX509(): Promise<X509> {
   await import(REFLECT_METADATA);
   return await import(X509);
 }
-
-/** Reads the arguments of a program. */
-export async function loadParseArgs(): Promise<ParseArgs> {
-  const { parseArgs } = await import(PARSE_ARGS);
-  return parseArgs;
-}
-
-/** The part of `parseArgs` of `@std/cli` that is used here. */
-export type ParseArgs = (
-  args: readonly string[],
-  options: {
-    readonly boolean: readonly string[];
-    readonly string: readonly string[];
-    readonly alias?: Readonly<Record<string, string>>;
-    unknown(arg: string, key?: string): boolean;
-  },
-) => { readonly _: readonly (string | number)[]; readonly [name: string]: unknown };
 
 /** The part of `@peculiar/x509` that is used here. */
 export interface X509 {

@@ -30,7 +30,7 @@ const ALLOWED: [file: string, code: string][] = [
   ["lib/master/observe/job_log.ts", `import type { ManagerEvent } from "../events.ts";`],
   ["lib/master/observe/job_log.ts", `import { JobLogFormatter } from "../../job_log_line.ts";`],
   ["report.ts", `import { reportPage } from "./lib/report/report_page.ts";`],
-  ["report.ts", `import { loadParseArgs } from "./lib/deps.ts";`],
+  ["report.ts", `import { loadX509 } from "./lib/deps.ts";`],
   ["lib/report/job_log_reader.ts", `import { parseJobLogLine } from "../job_log_line.ts";`],
   ["lib/slave/runner.ts", `import type { ToSlave } from "../wire/messages.ts";`],
   ["lib/slave/runner.ts", `const tasks = await import(url);`],

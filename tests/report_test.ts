@@ -11,6 +11,7 @@ import { countMarks, durationText, timeMarks } from "../lib/report/number_text.t
 import { RunSummary } from "../lib/report/run_summary.ts";
 import { makeReport } from "../report.ts";
 import { localManager } from "./support/local_manager.ts";
+import { SilentRegistry } from "./support/silent_registry.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
 const REPORT = new URL("../report.ts", import.meta.url).href;
@@ -208,17 +209,27 @@ Deno.test("timeMarks, countMarks: are round, few and from zero to the end", () =
   }
 });
 
+function reportCommand(
+  folder: TempFolder,
+  args: readonly string[],
+  flags: readonly string[],
+  options: Pick<Deno.CommandOptions, "env" | "signal"> = {},
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    ...options,
+    args: ["run", "--quiet", "--no-prompt", "--no-check", ...flags, REPORT, ...args],
+    cwd: folder.path,
+    env: { NO_COLOR: "1", ...options.env },
+  });
+}
+
 /** Runs the program. */
 async function runReport(
   folder: TempFolder,
   args: readonly string[],
   flags: readonly string[] = ["--allow-read", "--allow-write"],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-check", ...flags, REPORT, ...args],
-    cwd: folder.path,
-    env: { NO_COLOR: "1" },
-  }).output();
+  const { code, stdout, stderr } = await reportCommand(folder, args, flags).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -254,10 +265,36 @@ Deno.test("report.ts: --help says how it is used", async () => {
   assertMatch(stdout, /Usage: deno run .* report\.ts RUN\.tsv \[REPORT\.html\]/);
 });
 
+Deno.test("report.ts: works where no package can be fetched", async () => {
+  await using folder = new TempFolder();
+  folder.write("run.tsv", logOf([line(0)]));
+  using registry = new SilentRegistry();
+  const stop = new AbortController();
+  registry.asked.then((answer) => answer === "asked" && stop.abort());
+  const env = registry.env(folder);
+  const { success } = await reportCommand(
+    folder,
+    ["run.tsv"],
+    ["--no-config", "--allow-read", "--allow-write"],
+    { env, signal: stop.signal },
+  ).output();
+  assertEquals([success, stop.signal.aborted], [true, false]);
+});
+
+Deno.test("report.ts: takes a title with and without =, and after -- names that begin with a hyphen", async () => {
+  await using folder = new TempFolder();
+  folder.write("-run.tsv", logOf([line(0)]));
+  for (const words of [["--title=A=B"], ["--title", "A=B"]]) {
+    assertEquals((await runReport(folder, [...words, "--", "-run.tsv", "a.html"])).code, 0);
+    assertStringIncludes(Deno.readTextFileSync(folder.file("a.html")), "<h1>A=B</h1>");
+  }
+});
+
 const MISTAKES: Record<string, [args: string[], message: string]> = {
   "no file": [[], "Name a job log, and a file for the report if you like. See --help"],
   "too many files": [["a", "b", "c"], "Name a job log, and a file for the report"],
   "an option that there is not": [["--dark", "run.tsv"], "There is no option --dark. See --help"],
+  "a title that is missing": [["run.tsv", "--title"], "A title has to follow --title. See --help"],
   "a log that is not there": [["none.tsv"], "Cannot read the job log none.tsv: it, or its folder"],
   "a folder": [["."], "Cannot read the job log .: Is a directory"],
   "another file": [["other.txt"], "Cannot read the job log other.txt: It does not begin with"],
