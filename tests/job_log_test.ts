@@ -209,6 +209,18 @@ for (const [what, end] of Object.entries(ENDS)) {
   });
 }
 
+Deno.test("trace: takes nothing after close(), when there is nobody to write it", async () => {
+  await using folder = new TempFolder();
+  const manager = localManager(1, { trace: folder.file("run.json") });
+  const context = manager.getContext();
+  for (let i = 0; i < 3; i++) context.addTask((x: number) => x, i);
+  for await (const _ of context.getOutcomesUnordered()) break;
+  await manager.close();
+  // Its events would wait for a timer, which the test would be told of.
+  const reading = context.getOutcomesUnordered({ progress: () => {} });
+  await Array.fromAsync(reading).catch(() => {}); // Tasks may have been given up.
+});
+
 for (const option of ["joblog", "trace"] as const) {
   Deno.test(`${option}: a file in a folder that is not there is refused at once`, () => {
     assertThrows(

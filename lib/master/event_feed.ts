@@ -24,7 +24,7 @@ export class EventFeed implements AsyncDisposable {
   #recorder: RunRecorder | undefined;
   /** Events that came before the recorder's module was there. */
   readonly #early: ManagerEvent[] = [];
-  readonly #loading: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
 
   /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
   constructor({ onEvent, joblog, trace }: EventFeedOptions) {
@@ -90,10 +90,12 @@ export class EventFeed implements AsyncDisposable {
     this.#tell(event);
   }
 
-  /** Finishes the files. */
+  /** Finishes the files. What is told from now on, such as the progress of reading what is left, does not get there. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#loading;
+    this.#loading = undefined;
     this.#recorder?.[Symbol.dispose]();
+    this.#recorder = undefined;
   }
 
   #tell(event: ManagerEvent): void {
