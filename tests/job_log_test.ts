@@ -8,7 +8,7 @@ import {
 } from "../lib/job_log_line.ts";
 import { remote } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
-import { MODULE_URL, runScript } from "./support/script.ts";
+import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
 const tasks = remote<typeof import("./support/tasks.ts")>(
@@ -206,6 +206,21 @@ for (const [what, end] of Object.entries(ENDS)) {
     assertEquals(readLog(folder).map(({ task }) => task), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     const trace = Deno.readTextFileSync(folder.file("run.json"));
     assertStringIncludes(trace, '"starting"');
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`joblog, trace: are complete when ${signal} ends the script`, async () => {
+    await using folder = new TempFolder();
+    const master = startScript(
+      folder,
+      endingScript(`Deno.kill(Deno.pid, "${signal}"); await new Promise(() => {});`),
+      ["-A", "--no-check"],
+    );
+    assertEquals((await master.status).success, false);
+    assertEquals(readLog(folder).map(({ task }) => task), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // Its end is written when the manager is closed, and not before.
+    JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
   });
 }
 

@@ -300,8 +300,11 @@ export class Manager implements AsyncDisposable {
   #launch(): void {
     if (this.#closing !== undefined) return;
     this.#fleet.launch();
-    // A slave on this machine ends with the master; a job in a queue would not.
-    if (this.#fleet.hasRemoteSlaves) this.#signalGuard ??= new SignalGuard(() => this.close());
+    // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
+    const { joblog, trace } = this.#settings;
+    if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
+      this.#signalGuard ??= new SignalGuard(() => this.close());
+    }
   }
 
   #standstill(): ParallelError | undefined {

@@ -3,8 +3,8 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type EndingSignal = keyof typeof EXIT_CODES;
 
 /**
- * Ends what would outlive the script, such as jobs in a cluster's queue, before a signal ends the script itself. A second
- * signal ends it at once.
+ * Ends what would outlive the script, such as jobs in a cluster's queue, and writes what is to be written, before a signal
+ * ends the script itself. A second signal ends it at once.
  */
 export class SignalGuard implements Disposable {
   readonly #cleanUp: () => Promise<void>;
