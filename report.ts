@@ -90,16 +90,35 @@ function nameOf(path: string): string {
 
 async function writeReport({ log, report, title }: Order): Promise<void> {
   let page: string;
+  let logInfo: Deno.FileInfo;
   try {
     const file = await Deno.open(log);
+    logInfo = await file.stat();
     page = await makeReport(file.readable.pipeThrough(new TextDecoderStream()), title);
   } catch (error) {
     throw explain(`Cannot read the job log ${log}`, error, `--allow-read=${log}`);
   }
   try {
-    await Deno.writeTextFile(report, page);
+    using file = await Deno.open(report, { write: true, create: true });
+    if (await isSame(file, logInfo)) {
+      throw new UsageError(`The report would replace the job log ${log}`);
+    }
+    await file.truncate();
+    await new Blob([page]).stream().pipeTo(file.writable);
   } catch (error) {
     throw explain(`Cannot write the report ${report}`, error, `--allow-write=${report}`);
+  }
+}
+
+/** Whether a file that is open is the one that has been read, whatever they are called. */
+async function isSame(file: Deno.FsFile, read: Deno.FileInfo): Promise<boolean> {
+  try {
+    const { ino, dev } = await file.stat();
+    return ino !== null && ino === read.ino && dev === read.dev;
+  } catch (error) {
+    // What may not be read is another file.
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
   }
 }
 

@@ -316,6 +316,36 @@ for (const [what, [args, message]] of Object.entries(MISTAKES)) {
   });
 }
 
+for (const name of ["./run.tsv", "symbolic.html", "hard.html"]) {
+  Deno.test(`report.ts: does not replace the job log, called ${name}`, async () => {
+    await using folder = new TempFolder();
+    const log = logOf([line(0)]);
+    folder.write("run.tsv", log);
+    await Deno.symlink("run.tsv", folder.file("symbolic.html"));
+    await Deno.link(folder.file("run.tsv"), folder.file("hard.html"));
+    const { code, stderr } = await runReport(folder, ["run.tsv", name]);
+    assertEquals([code, stderr], [1, "The report would replace the job log run.tsv\n"]);
+    assertEquals(Deno.readTextFileSync(folder.file("run.tsv")), log);
+  });
+}
+
+Deno.test("report.ts: leaves nothing of a longer file that it replaces", async () => {
+  await using folder = new TempFolder();
+  folder.write("run.tsv", logOf([line(0)]));
+  folder.write("run.html", "x".repeat(1_000_000));
+  assertEquals((await runReport(folder, ["run.tsv"])).code, 0);
+  countElements(Deno.readTextFileSync(folder.file("run.html")));
+  assert(Deno.readTextFileSync(folder.file("run.html")).endsWith("</html>\n"));
+});
+
+Deno.test("report.ts: needs no permission but to read the log and to write the report", async () => {
+  await using folder = new TempFolder();
+  folder.write("run.tsv", logOf([line(0)]));
+  const flags = ["--allow-read=run.tsv", "--allow-write=run.html"];
+  const { stderr, code } = await runReport(folder, ["run.tsv"], flags);
+  assertEquals([code, stderr], [0, ""]);
+});
+
 Deno.test("report.ts: without permission names the flag", async () => {
   await using folder = new TempFolder();
   folder.write("run.tsv", logOf([line(0)]));
