@@ -3,7 +3,7 @@ import type { Task } from "../task.ts";
 import { sizeOf } from "../wire/message_stream.ts";
 import type { Outcome } from "./dispatcher.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
-import type { RunRecorder } from "./observe/run_recorder.ts";
+import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
 import { WarningPrinter } from "./warning_printer.ts";
 
 /** Who is told the events of a manager. */
@@ -114,12 +114,6 @@ export class EventFeed implements AsyncDisposable {
     this.#recorder = new RunRecorder(files, (message) => this.tell({ type: "warning", message }));
     for (const event of this.#early.splice(0)) this.#recorder.tell(event);
   }
-}
-
-/** The files that a run is recorded in, open for writing. */
-export interface RecordFiles {
-  readonly joblog?: Deno.FsFile;
-  readonly trace?: Deno.FsFile;
 }
 
 /** Opens the files at once, so that a mistake shows before the run and not after it. */

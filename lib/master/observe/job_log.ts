@@ -1,11 +1,9 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
-import type { Task } from "../../task.ts";
 import { sizeOf } from "../../wire/message_stream.ts";
 import type { Outcome } from "../dispatcher.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
-
-type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
+import { labelOf, type TaskEnd } from "./task_end.ts";
 
 /** The job log of a run: a line for each task that has ended, in the order in which they did. */
 export class JobLog {
@@ -29,9 +27,6 @@ export class JobLog {
         break;
     }
   }
-
-  /** There is nothing to be added. */
-  end(): void {}
 
   #writeEnd(event: TaskEnd): void {
     const { timeMs, context, task, slave, runTimeMs, bytesIn, attempts } = event;
@@ -71,8 +66,4 @@ export class JobLog {
       message: status === "rejected" ? outcome.reason.message : "",
     }));
   }
-}
-
-function labelOf({ name }: Task): string {
-  return name === "" ? "inline function" : name;
 }

@@ -1,8 +1,13 @@
-import type { RecordFiles } from "../event_feed.ts";
 import type { ManagerEvent } from "../events.ts";
 import { GroupWriter } from "./group_writer.ts";
 import { JobLog } from "./job_log.ts";
 import { Trace } from "./trace.ts";
+
+/** The files that a run is recorded in, open for writing. */
+export interface RecordFiles {
+  readonly joblog?: Deno.FsFile;
+  readonly trace?: Deno.FsFile;
+}
 
 /** Ends of a process that no `close()` of the manager goes before. What came before a `kill -9` is lost, a second at most. */
 const ENDS = ["unload", "error", "unhandledrejection"];
@@ -10,7 +15,8 @@ const ENDS = ["unload", "error", "unhandledrejection"];
 /** Records the events of a manager in files. */
 export class RunRecorder implements Disposable {
   readonly #writers: GroupWriter[] = [];
-  readonly #records: (JobLog | Trace)[] = [];
+  readonly #jobLog: JobLog | undefined;
+  readonly #trace: Trace | undefined;
   readonly #flush = (): void => this.#writers.forEach((writer) => writer.flush());
 
   /**
@@ -25,20 +31,21 @@ export class RunRecorder implements Disposable {
       this.#writers.push(writer);
       return writer;
     };
-    if (joblog !== undefined) this.#records.push(new JobLog(open("joblog", joblog)));
-    if (trace !== undefined) this.#records.push(new Trace(open("trace", trace)));
+    this.#jobLog = joblog && new JobLog(open("joblog", joblog));
+    this.#trace = trace && new Trace(open("trace", trace));
     for (const end of ENDS) addEventListener(end, this.#flush);
   }
 
   /** Records an event. */
   tell(event: ManagerEvent): void {
-    for (const record of this.#records) record.tell(event);
+    this.#jobLog?.tell(event);
+    this.#trace?.tell(event);
   }
 
   /** Completes the files and closes them. */
   [Symbol.dispose](): void {
     for (const end of ENDS) removeEventListener(end, this.#flush);
-    for (const record of this.#records) record.end();
+    this.#trace?.end();
     for (const writer of this.#writers) writer[Symbol.dispose]();
   }
 }

@@ -2,6 +2,7 @@ import type { SlaveIdentity } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
+import { labelOf, type TaskEnd } from "./task_end.ts";
 import { type Slice, TraceFile } from "./trace_file.ts";
 
 /** Gaps at least this long are drawn as idle time. */
@@ -28,8 +29,6 @@ interface Row {
   running: { readonly what: Task | "startup"; readonly startMs: number } | undefined;
   merged: MergedTasks | undefined;
 }
-
-type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
 
 /**
  * The timeline of a run, which Perfetto (https://ui.perfetto.dev) and chrome://tracing show: a row for each slave, with its
@@ -280,8 +279,4 @@ export class Trace {
     this.#counts = counts;
     this.#file.count("slaves", atMs, { busy: counts.busy, idle: counts.idle });
   }
-}
-
-function labelOf({ name }: Task): string {
-  return name === "" ? "inline function" : name;
 }
