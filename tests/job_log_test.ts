@@ -287,6 +287,71 @@ Deno.test("joblog: the same file as trace is refused", () => {
   );
 });
 
+Deno.test("joblog: the same file as trace is refused, whatever they are called", async () => {
+  await using folder = new TempFolder();
+  await Deno.symlink("run", folder.file("other"));
+  assertThrows(
+    () => localManager(1, { joblog: folder.file("run"), trace: folder.file("other") }),
+    Error,
+    `the option trace names, ${folder.file("other")}: it is in use by another run, or by another`,
+  );
+});
+
+for (const option of ["joblog", "trace"] as const) {
+  Deno.test(`${option}: the file of another manager is refused and left alone, and free when that is closed`, async () => {
+    await using folder = new TempFolder();
+    const path = folder.file("run");
+    const options = { joblog: path };
+    const first = localManager(1, options);
+    const context = first.getContext();
+    context.addTask((x: number) => x, 1);
+    await Array.fromAsync(context.getResults());
+    assertThrows(() => localManager(1, { [option]: path }), Error, "it is in use by another run");
+    await first.close();
+    assertEquals(readLog(folder, "run").length, 1);
+    await localManager(1, { [option]: path }).close();
+  });
+}
+
+Deno.test("joblog: a file of another process is refused", async () => {
+  await using folder = new TempFolder();
+  await using _manager = localManager(1, { joblog: folder.file("run.tsv") });
+  const { code, stderr } = await runScript(
+    folder,
+    `import { Manager } from "${MODULE_URL}"; new Manager({ joblog: "run.tsv" });`,
+    ["-A", "--no-check"],
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(
+    stderr,
+    "Cannot write the file that the option joblog names, run.tsv: it is",
+  );
+});
+
+Deno.test("joblog: a file system without locks is no reason not to run", async () => {
+  await using folder = new TempFolder();
+  const { tryLockSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.tryLockSync = () => {
+    throw Object.assign(new Error("Function not implemented (os error 38)"), { code: "ENOSYS" });
+  };
+  try {
+    await localManager(1, { joblog: folder.file("run.tsv") }).close();
+  } finally {
+    Deno.FsFile.prototype.tryLockSync = tryLockSync;
+  }
+  assertEquals(readLog(folder), []);
+});
+
+Deno.test("joblog: may be a pipe, which has no beginning to be emptied to", async () => {
+  await using folder = new TempFolder();
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `import { Manager } from "${MODULE_URL}"; await using _ = new Manager({ joblog: "/dev/stdout" });`,
+    ["-A", "--no-check"],
+  );
+  assertEquals([code, stdout], [0, JOB_LOG_HEADER], stderr);
+});
+
 Deno.test("joblog: a manager that never runs leaves the header alone", async () => {
   await using folder = new TempFolder();
   folder.write("run.tsv", "an earlier run\n");

@@ -129,13 +129,31 @@ function openRecords(paths: Pick<EventFeedOptions, "joblog" | "trace">): RecordF
 
 function openRecord(option: string, path: string | undefined): Deno.FsFile | undefined {
   if (path === undefined) return undefined;
+  const what = `Cannot write the file that the option ${option} names, ${path}`;
+  let file: Deno.FsFile;
   try {
-    return Deno.openSync(path, { write: true, create: true, truncate: true });
+    file = Deno.openSync(path, { write: true, create: true });
   } catch (cause) {
+    throw new Error(`${what}: ${whyNot(cause, path)}`, { cause });
+  }
+  if (!isLocked(file)) {
+    file.close();
     throw new Error(
-      `Cannot write the file that the option ${option} names, ${path}: ${whyNot(cause, path)}`,
-      { cause },
+      `${what}: it is in use by another run, or by another option of this one. Name another file, or wait for its end`,
     );
+  }
+  // Opening empties files and leaves pipes alone, which a file that is open cannot be asked to.
+  Deno.openSync(path, { write: true, truncate: true }).close();
+  return file;
+}
+
+/** Locks a file, unless another does. Some network file systems have no locks: then nobody can be kept from it. */
+function isLocked(file: Deno.FsFile): boolean {
+  try {
+    return file.tryLockSync(true);
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return true;
+    throw error;
   }
 }
 
