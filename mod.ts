@@ -39,7 +39,7 @@ export { LocalSlave } from "./lib/launch/local_slave.ts";
 export { SGEPESlaveArray } from "./lib/launch/sge_pe_slave_array.ts";
 export { type SGEQsubOptions, SGEQsubSlaveArray } from "./lib/launch/sge_qsub_slave_array.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
-export { OutputSink } from "./lib/launch/output_sink.ts";
+export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export { Manager, type StartupCode } from "./lib/master/manager.ts";
 export {
   Context,

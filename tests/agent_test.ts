@@ -360,14 +360,22 @@ Deno.test("agent: output null leaves no file, inherit is the master's standard e
       await using manager = new Manager({ host: "127.0.0.1", output: "${output}" });
       manager.addSlave(new FarSlave());
       const context = manager.getContext();
-      context.addTask(() => console.log("something"));
+      context.addTask(() => {
+        Deno.stdout.writeSync(new TextEncoder().encode("some"));
+        console.error("an error");
+        console.log("thing");
+      });
       for await (const _ of context.getResults());
       `,
       ["--allow-all"],
     );
     assertEquals(code, 0, stderr);
-    if (output === "inherit") assertStringIncludes(stderr, "slave 0: something\n");
-    else assertEquals(stderr, "");
+    if (output === "inherit") {
+      assertStringIncludes(stderr, "slave 0: something\n");
+      assertStringIncludes(stderr, "slave 0: an error\n");
+    } else {
+      assertEquals(stderr, "");
+    }
     assertEquals(folder.names(), ["main.ts"]);
   }
 });

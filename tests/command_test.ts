@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { runProgram, type SlaveProcess, spawnSlave } from "../lib/launch/command.ts";
-import { openOutputSink, OutputSink } from "../lib/launch/output_sink.ts";
+import { openOutputSink, OutputSink, type OutputStream } from "../lib/launch/output_sink.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { KeepAlive } from "./support/keep_alive.ts";
 import { runScript } from "./support/script.ts";
@@ -47,6 +47,24 @@ Deno.test("spawnSlave: takes standard output and error, all of it before the end
   const lines = folder.lines("output");
   assertEquals(lines.filter((line) => line === "out").length, 20_000);
   assertEquals(lines.filter((line) => line === "err").length, 20_000);
+});
+
+Deno.test("spawnSlave: tells the sink which stream it is", async () => {
+  using _alive = new KeepAlive();
+  const texts = { stdout: "", stderr: "" };
+  class Texts extends OutputSink {
+    override readonly target = "texts";
+    protected override take(bytes: Uint8Array, stream: OutputStream): Promise<void> {
+      texts[stream] += new TextDecoder().decode(bytes);
+      return Promise.resolve();
+    }
+    override [Symbol.asyncDispose](): Promise<void> {
+      return Promise.resolve();
+    }
+  }
+  await using output = new Texts();
+  await spawnProgram(output, `console.log("out"); console.error("err");`).ended;
+  assertEquals(texts, { stdout: "out\n", stderr: "err\n" });
 });
 
 Deno.test("spawnSlave: tells the exit code, or the signal", async () => {

@@ -115,6 +115,19 @@ Deno.test("openOutputSink: inherit keeps characters that two writes share", asyn
   assertEquals(stderr.writes, ["slave 0: é€😀\n"]);
 });
 
+Deno.test("openOutputSink: inherit does not join what comes on both streams of a process", async () => {
+  using stderr = new StandardError();
+  {
+    await using sink = openOutputSink("inherit", 0);
+    const bytes = encoder.encode("é");
+    await sink.write(encoder.encode("out, "), "stdout");
+    await sink.write(bytes.subarray(0, 1), "stderr");
+    await sink.write(encoder.encode("more\nout"), "stdout");
+    await sink.write(bytes.subarray(1), "stderr");
+  }
+  assertEquals(stderr.writes, ["slave 0: out, more\n", "slave 0: out\n", "slave 0: é\n"]);
+});
+
 Deno.test("openOutputSink: inherit keeps bytes though their memory is used again", async () => {
   using stderr = new StandardError();
   await using sink = openOutputSink("inherit", 0);

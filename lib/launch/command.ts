@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OutputSink } from "./output_sink.ts";
+import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
 
 /** How a process ended. */
@@ -53,7 +53,10 @@ export function spawnSlave(
   const child = spawn(command, pipes, { isDeno: command[0] === order.command[0] });
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
-  const pumps = [new Pump(child.stdout, output), new Pump(child.stderr, output)];
+  const pumps = [
+    new Pump(child.stdout, output, "stdout"),
+    new Pump(child.stderr, output, "stderr"),
+  ];
   const fed = feed(child.stdin, connection);
   return {
     name: `process ${child.pid}`,
@@ -81,23 +84,23 @@ class Pump {
   /** Resolves when there is nothing more to move. */
   readonly ended: Promise<void>;
 
-  constructor(source: ReadableStream<Uint8Array>, sink: OutputSink) {
+  constructor(source: ReadableStream<Uint8Array>, sink: OutputSink, stream: OutputStream) {
     this.#reader = source.getReader();
-    this.ended = this.#run(sink);
+    this.ended = this.#run(sink, stream);
   }
 
   stop(): void {
     this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
   }
 
-  async #run(sink: OutputSink): Promise<void> {
+  async #run(sink: OutputSink, stream: OutputStream): Promise<void> {
     let isFull = false;
     for (;;) {
       const { done, value } = await this.#reader.read();
       if (done) return;
       if (isFull) continue;
       try {
-        await sink.write(value);
+        await sink.write(value, stream);
       } catch (error) {
         // The slave's work matters more than what it prints: go on reading, so that it is not stopped.
         isFull = true;

@@ -8,6 +8,9 @@
 const TAIL_BYTES = 2000;
 const TAIL_LINES = 10;
 
+/** Which of its two streams a process has printed to. */
+export type OutputStream = "stdout" | "stderr";
+
 /** Takes what a slave prints, whichever of its processes prints it, and keeps the last lines for error messages. */
 export abstract class OutputSink implements AsyncDisposable {
   /** What becomes of the output: a file's path, `inherit` or `null`. */
@@ -27,17 +30,17 @@ export abstract class OutputSink implements AsyncDisposable {
   }
 
   /** Takes bytes; resolves when more may follow. */
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array, stream: OutputStream = "stdout"): Promise<void> {
     const kept = new Uint8Array(Math.min(TAIL_BYTES, this.#tail.length + bytes.length));
     const recent = bytes.subarray(-TAIL_BYTES);
     kept.set(this.#tail.subarray(this.#tail.length - (kept.length - recent.length)));
     kept.set(recent, kept.length - recent.length);
     this.#tail = kept;
-    return this.take(bytes);
+    return this.take(bytes, stream);
   }
 
   /** Does with the bytes whatever is done with output here. */
-  protected abstract take(bytes: Uint8Array): Promise<void>;
+  protected abstract take(bytes: Uint8Array, stream: OutputStream): Promise<void>;
 
   /** Finishes what is under way. */
   abstract [Symbol.asyncDispose](): Promise<void>;
@@ -96,49 +99,71 @@ function outputFault(path: string, cause: unknown): string {
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
 class InheritSink extends OutputSink {
   override readonly target = "inherit";
-  readonly #prefix: Uint8Array;
-  #line: Uint8Array[] = [];
-  #lineBytes = 0;
+  /** What is printed to one stream does not go on with a line of the other. */
+  readonly #lines: Readonly<Record<OutputStream, PrefixedLines>>;
 
   constructor(slave: number) {
     super();
-    this.#prefix = new TextEncoder().encode(`slave ${slave}: `);
+    const prefix = new TextEncoder().encode(`slave ${slave}: `);
+    this.#lines = { stdout: new PrefixedLines(prefix), stderr: new PrefixedLines(prefix) };
   }
 
-  protected override take(bytes: Uint8Array): Promise<void> {
-    let start = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-      this.#line.push(bytes.slice(start, end + 1));
-      this.#writeLine();
-      start = end + 1;
-    }
-    if (start < bytes.length) {
-      this.#line.push(bytes.slice(start));
-      this.#lineBytes += bytes.length - start;
-    }
-    if (this.#lineBytes > MAX_LINE_BYTES) this.#endLine();
+  protected override take(bytes: Uint8Array, stream: OutputStream): Promise<void> {
+    this.#lines[stream].take(bytes);
     return Promise.resolve();
   }
 
   /** What the process left unfinished is not gone on with by the next one. */
   override clearTail(): void {
     super.clearTail();
-    this.#endLine();
+    this.#end();
   }
 
   override [Symbol.asyncDispose](): Promise<void> {
-    this.#endLine();
+    this.#end();
     return Promise.resolve();
   }
 
-  #endLine(): void {
+  #end(): void {
+    this.#lines.stdout.end();
+    this.#lines.stderr.end();
+  }
+}
+
+/** Writes lines to the master's standard error, with something before each. */
+class PrefixedLines {
+  readonly #prefix: Uint8Array;
+  #line: Uint8Array[] = [];
+  #lineBytes = 0;
+
+  constructor(prefix: Uint8Array) {
+    this.#prefix = prefix;
+  }
+
+  /** Takes bytes, and writes the lines that they complete. */
+  take(bytes: Uint8Array): void {
+    let start = 0;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+      this.#line.push(bytes.slice(start, end + 1));
+      this.#write();
+      start = end + 1;
+    }
+    if (start < bytes.length) {
+      this.#line.push(bytes.slice(start));
+      this.#lineBytes += bytes.length - start;
+    }
+    if (this.#lineBytes > MAX_LINE_BYTES) this.end();
+  }
+
+  /** Completes and writes a line that has been begun. */
+  end(): void {
     if (this.#line.length === 0) return;
     this.#line.push(new Uint8Array([10]));
-    this.#writeLine();
+    this.#write();
   }
 
   /** One write, so that lines of different slaves do not mix. */
-  #writeLine(): void {
+  #write(): void {
     const parts = [this.#prefix, ...this.#line];
     this.#line = [];
     this.#lineBytes = 0;

@@ -140,7 +140,7 @@ export class AgentLink implements Disposable {
         this.#endRunner(message);
         break;
       case "printed":
-        this.#print(message.slave, nextBuffer());
+        this.#print(message, nextBuffer());
         break;
       case "leaving":
         this.#events.leaving(message.reason);
@@ -160,9 +160,10 @@ export class AgentLink implements Disposable {
     }
   }
 
-  #print(slave: number, bytes: Uint8Array): void {
+  #print({ slave, stream }: FromAgent & { type: "printed" }, bytes: Uint8Array): void {
+    const output = this.#runners.get(slave)?.order.output;
     // What cannot be printed here is lost; the slave is not.
-    Promise.try(() => this.#runners.get(slave)?.order.output.write(bytes)).catch(() => {});
+    Promise.try(() => output?.write(bytes, stream)).catch(() => {});
   }
 
   #endRunner({ slave, launch, code, signal, tail }: FromAgent & { type: "ended" }): void {

@@ -7,7 +7,7 @@
 
 import { type SlaveProcess, spawnSlave } from "../launch/command.ts";
 import { Watchdog } from "../launch/watchdog.ts";
-import { openOutputSink, OutputSink } from "../launch/output_sink.ts";
+import { openOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../wire/messages.ts";
@@ -179,8 +179,8 @@ class PrintedSink extends OutputSink {
     this.#slave = slave;
   }
 
-  protected override async take(bytes: Uint8Array): Promise<void> {
-    const message: FromAgent = { type: "printed", slave: this.#slave };
+  protected override async take(bytes: Uint8Array, stream: OutputStream): Promise<void> {
+    const message: FromAgent = { type: "printed", slave: this.#slave, stream };
     this.#stream.post(JSON.stringify(message), [bytes]);
     await this.#stream.flushed();
   }

@@ -114,7 +114,11 @@ export type FromAgent =
     readonly tail: string;
   }
   /** The next of the frame's buffers is something that the runner of a slave has printed. */
-  | { readonly type: "printed"; readonly slave: number }
+  | {
+    readonly type: "printed";
+    readonly slave: number;
+    readonly stream: "stdout" | "stderr";
+  }
   /** The scheduler is about to end this machine's slaves: they are to be given no more tasks. */
   | { readonly type: "leaving"; readonly reason: string }
   /** The agent is there, and so are its runners; memory in bytes, processor time in milliseconds, as far as known. */
