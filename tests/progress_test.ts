@@ -260,6 +260,40 @@ Deno.test("StatusLine: waits for the end of a line that a program prints in piec
   assertEquals(screen.lines, ["one, two", "other status"]);
 });
 
+for (const end of ["printed", "failed"]) {
+  Deno.test(`StatusLine: is not drawn while a program awaits a write, which is ${end} at last`, async () => {
+    const screen = new Screen(80);
+    using _console = new ConsoleOn(screen);
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    const { write } = Deno.stderr;
+    Deno.stderr.write = async (bytes) => {
+      await taken;
+      if (end === "failed") throw new Deno.errors.BrokenPipe();
+      return Deno.stderr.writeSync(bytes);
+    };
+    try {
+      using line = new StatusLine({
+        columns: () => screen.columns,
+        write: (text) => screen.write(text),
+      });
+      line.show("status");
+      const writing = Deno.stderr.write(new TextEncoder().encode("printed\n")).catch(() => 0);
+      line.show("other status");
+      line.print("a line");
+      assertEquals(screen.lines, ["a line"]);
+      take();
+      await writing;
+      assertEquals(screen.lines, [
+        "a line",
+        ...(end === "printed" ? ["printed"] : []),
+        "other status",
+      ]);
+    } finally {
+      Deno.stderr.write = write;
+    }
+  });
+}
+
 Deno.test("StatusLine: afterwards the console and the streams are as they were", () => {
   const { log, error } = console;
   const { writeSync, write } = Deno.stderr;

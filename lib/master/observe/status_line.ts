@@ -41,6 +41,8 @@ export class StatusLine implements Disposable {
   #drawn = 0;
   /** Whether something stands in the last row that is to be gone on with. */
   #isRowTaken = false;
+  /** Writes under way: what they print may come at any moment. */
+  #writes = 0;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -79,7 +81,7 @@ export class StatusLine implements Disposable {
   }
 
   #draw(): void {
-    if (this.#text === "" || this.#isRowTaken) return;
+    if (this.#text === "" || this.#isRowTaken || this.#writes > 0) return;
     const isInOneRow = this.#drawn <= this.#terminal.columns();
     if (!isInOneRow) this.#erase();
     this.#terminal.write(`\r${this.#text}\x1b[K`);
@@ -131,10 +133,15 @@ export class StatusLine implements Disposable {
     };
     const intercepted = async (bytes: Uint8Array): Promise<number> => {
       this.#erase();
-      const count = await write.call(stream, bytes);
-      note(bytes, count);
-      this.#draw();
-      return count;
+      this.#writes++;
+      try {
+        const count = await write.call(stream, bytes);
+        note(bytes, count);
+        return count;
+      } finally {
+        this.#writes--;
+        this.#draw();
+      }
     };
     stream.writeSync = interceptedSync;
     stream.write = intercepted;
