@@ -12,7 +12,7 @@ export interface JobLogLine {
   readonly context: number;
   /** Name of the function that it ran; empty if it had none. */
   readonly label: string;
-  /** Number of the slave that it ended on; missing if it never got to one. */
+  /** Number of the slave that it ended on, in the run that it ran in; missing if it never got to one. */
   readonly slave: number | undefined;
   /** Machine of that slave, as far as it is known. */
   readonly host: string;
@@ -23,6 +23,8 @@ export interface JobLogLine {
   /** Missing if it was not known. */
   readonly bytesOut: number | undefined;
   readonly attempts: number;
+  /** Whether it was run, or a journal had its outcome, of an earlier run. */
+  readonly source: "run" | "journal";
   readonly status: "fulfilled" | "rejected";
   /** Why it failed; empty if it did not. */
   readonly message: string;
@@ -39,6 +41,7 @@ const COLUMNS = [
   "bytes_in",
   "bytes_out",
   "attempts",
+  "source",
   "status",
   "message",
 ] as const;
@@ -54,13 +57,13 @@ export class JobLogFormatter {
 
   /** The line of a task, with its end. */
   format(line: JobLogLine): string {
-    const { task, context, slave, startMs, bytesIn, bytesOut, attempts, status } = line;
+    const { task, context, slave, startMs, bytesIn, bytesOut, attempts, source, status } = line;
     const start = startMs === undefined ? "" : this.#formatTime(startMs);
     return `${task}\t${context}\t${escapeField(line.label)}\t${slave ?? ""}\t${
       escapeField(line.host)
     }\t${start}\t${formatSeconds(line.runTimeMs)}\t${bytesIn}\t${
       bytesOut ?? ""
-    }\t${attempts}\t${status}\t${escapeField(line.message)}\n`;
+    }\t${attempts}\t${source}\t${status}\t${escapeField(line.message)}\n`;
   }
 
   /** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
@@ -94,7 +97,10 @@ export function parseJobLogLine(text: string): JobLogLine {
     throw new SyntaxError(`Expected ${COLUMNS.length} fields parted by tabs, got ${fields.length}`);
   }
   const [task, context, label, slave, host, start, runTime, bytesIn, bytesOut, attempts] = fields;
-  const [status, message] = fields.slice(10);
+  const [source, status, message] = fields.slice(10);
+  if (source !== "run" && source !== "journal") {
+    throw new SyntaxError(`Expected run or journal in the column source, got "${source}"`);
+  }
   if (status !== "fulfilled" && status !== "rejected") {
     throw new SyntaxError(`Expected fulfilled or rejected in the column status, got "${status}"`);
   }
@@ -109,6 +115,7 @@ export function parseJobLogLine(text: string): JobLogLine {
     bytesIn: parseNumber("bytes_in", bytesIn),
     bytesOut: bytesOut === "" ? undefined : parseNumber("bytes_out", bytesOut),
     attempts: parseNumber("attempts", attempts),
+    source,
     status,
     message: unescapeField(message),
   };

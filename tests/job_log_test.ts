@@ -26,6 +26,7 @@ const LINE: JobLogLine = {
   bytesIn: 10,
   bytesOut: 20,
   attempts: 1,
+  source: "run",
   status: "fulfilled",
   message: "",
 };
@@ -40,7 +41,7 @@ function readLog(folder: TempFolder, name = "run.tsv"): JobLogLine[] {
 Deno.test("JobLogFormatter.format: parts fields by tabs, with times that a spreadsheet understands", () => {
   assertEquals(
     new JobLogFormatter().format(LINE),
-    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\tfulfilled\t\n",
+    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\n",
   );
 });
 
@@ -57,7 +58,7 @@ Deno.test("JobLogFormatter.format: leaves out what there is not, and escapes wha
   };
   assertEquals(
     new JobLogFormatter().format(line),
-    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trejected\ttab\\there\\nC:\\\\new\\r\\n\n",
+    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trun\trejected\ttab\\there\\nC:\\\\new\\r\\n\n",
   );
 });
 
@@ -75,6 +76,7 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
     bytesIn: count,
     bytesOut: fc.option(count, { nil: undefined }),
     attempts: count,
+    source: fc.constantFrom("run" as const, "journal" as const),
     status: fc.constantFrom("fulfilled" as const, "rejected" as const),
     message: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
   });
@@ -89,15 +91,19 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
 });
 
 const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: string]> = {
-  "too few fields": [(fields) => fields.slice(1), "Expected 12 fields parted by tabs, got 11"],
+  "too few fields": [(fields) => fields.slice(1), "Expected 13 fields parted by tabs, got 12"],
   "a number that is none": [([_, ...rest]) => ["x", ...rest], 'in the column task, got "x"'],
   "an empty number": [([_, ...rest]) => ["", ...rest], 'in the column task, got ""'],
   "a time that is none": [
     (fields) => fields.with(5, "yesterday"),
     'in the column start_utc, got "yesterday"',
   ],
+  "a source that there is not": [
+    (fields) => fields.with(10, "here"),
+    'in the column source, got "here"',
+  ],
   "a status that there is not": [
-    (fields) => fields.with(10, "done"),
+    (fields) => fields.with(11, "done"),
     'in the column status, got "done"',
   ],
 };
@@ -172,10 +178,9 @@ Deno.test("joblog: has the tasks whose outcomes were in the journal as well", as
   assertEquals(first.map(({ startMs }) => startMs !== undefined), [true, true, true]);
   assertEquals(second.map(({ task }) => task), [0, 1, 2, 3]);
   assertEquals(second.map(({ startMs }) => startMs !== undefined), [false, false, false, true]);
-  assertEquals(
-    second.slice(0, 3).map(({ runTimeMs }) => runTimeMs),
-    first.map(({ runTimeMs }) => runTimeMs),
-  );
+  assertEquals(second.map(({ source }) => source), ["journal", "journal", "journal", "run"]);
+  const known = ({ runTimeMs, slave, host }: JobLogLine) => ({ runTimeMs, slave, host });
+  assertEquals(second.slice(0, 3).map(known), first.map(known));
 });
 
 /** A script that ends in its own way when it has read ten results. */

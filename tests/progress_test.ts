@@ -20,6 +20,7 @@ const STATE: ProgressState = {
   name: "score",
   done: 4200,
   failed: 3,
+  restored: 0,
   added: 10_000,
   isMoreToCome: false,
   slaves: SLAVES,
@@ -108,6 +109,15 @@ Deno.test("progressSentence: says the same for a log", () => {
   );
 });
 
+Deno.test("progressLine, progressSentence: say what a journal had", () => {
+  const state = { ...STATE, restored: 260 };
+  assertMatch(
+    progressLine(state, 199),
+    /8 busy, 2 idle, 1 queued {2}3 failed {2}260 from the journal$/,
+  );
+  assertMatch(progressSentence(state), /, 3 failed, 260 from the journal$/);
+});
+
 Deno.test("RateMeter: is that of the last half of the time, and keeps few samples of long runs", () => {
   const meter = new RateMeter();
   assertEquals([meter.perSecond, meter.elapsedMs], [0, 0]);
@@ -156,7 +166,7 @@ Deno.test("ProgressDisplay: what the journal had does not count for the rate", (
   const display = new ProgressDisplay({ type: "log", write: (line) => void lines.push(line) });
   display.tell(event(0, 50, { restored: 50 }));
   display.tell(event(30_000, 80, { restored: 50 }));
-  assertMatch(lines[0], /80 of 100 tasks done, 1\.0\/s, 0:20 left/);
+  assertMatch(lines[0], /80 of 100 tasks done, 1\.0\/s, 0:20 left.*50 from the journal/);
 });
 
 Deno.test("ProgressDisplay: reading that is broken off before anything was seen leaves nothing", () => {

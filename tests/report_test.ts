@@ -31,6 +31,7 @@ function line(task: number, change: Partial<JobLogLine> = {}): JobLogLine {
     bytesIn: 10,
     bytesOut: 20,
     attempts: 1,
+    source: "run",
     status: "fulfilled",
     message: "",
     ...change,
@@ -124,7 +125,7 @@ Deno.test("makeReport: an empty log, and one of tasks that did not run, are repo
   const nowhere = { slave: undefined, startMs: undefined, runTimeMs: 0 };
   const page = await report([
     line(0, { ...nowhere, status: "rejected", message: "no slave" }),
-    line(1, nowhere),
+    line(1, { source: "journal", startMs: undefined }),
   ]);
   assertStringIncludes(page, "No task ran on a slave.");
   assertStringIncludes(page, "1 from the journal");
@@ -135,6 +136,25 @@ Deno.test("makeReport: one task of no length is drawn without a number that is n
   const page = await report([line(0, { runTimeMs: 0 })]);
   countElements(page);
   assert(!/NaN|Infinity|undefined/.test(page));
+});
+
+Deno.test("RunSummary: tasks of the journal are counted as such, failed or not, and nothing else of them", () => {
+  const summary = new RunSummary();
+  const ofJournal = { source: "journal", startMs: undefined, attempts: 2 } as const;
+  summary.add(line(0, ofJournal));
+  summary.add(line(1, { ...ofJournal, status: "rejected", message: "no" }));
+  summary.add(line(2, { attempts: 2 }));
+  // Given up before it ran.
+  summary.add(line(3, { startMs: undefined, slave: undefined, status: "rejected", message: "no" }));
+  const { tasks, restored, retried, failed, runs, bytesIn } = summary;
+  assertEquals({ tasks, restored, retried, failed, runs: runs.length, bytesIn }, {
+    tasks: 4,
+    restored: 2,
+    retried: 1,
+    failed: 2,
+    runs: 1,
+    bytesIn: 20,
+  });
 });
 
 Deno.test("RunSummary: finds the slowest tasks, quantiles and groups of failures", () => {
@@ -180,7 +200,7 @@ Deno.test("readJobLog: refuses what is no job log, and names the line that is da
   await assertRejects(
     () => Array.fromAsync(readJobLog([logOf([line(0)]) + "rubbish\n"])),
     SyntaxError,
-    "Line 3 is damaged: Expected 12 fields parted by tabs, got 1",
+    "Line 3 is damaged: Expected 13 fields parted by tabs, got 1",
   );
 });
 

@@ -70,14 +70,15 @@ export class RunSummary {
   /** Takes a task into account. */
   add(line: JobLogLine): void {
     this.tasks++;
+    if (line.status === "rejected") this.#addFailure(line);
+    if (line.source === "journal") {
+      this.restored++;
+      return;
+    }
     this.bytesIn += line.bytesIn;
     this.bytesOut += line.bytesOut ?? 0;
     if (line.attempts > 1) this.retried++;
-    if (line.status === "rejected") this.#addFailure(line);
-    if (line.startMs === undefined || line.slave === undefined) {
-      if (line.status === "fulfilled") this.restored++;
-      return;
-    }
+    if (line.startMs === undefined || line.slave === undefined) return;
     this.#addRun(line, line.startMs, line.slave);
   }
 

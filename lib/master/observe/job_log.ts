@@ -43,25 +43,27 @@ export class JobLog {
       bytesIn,
       bytesOut: hasFailed ? undefined : event.bytesOut,
       attempts,
+      source: "run",
       status: hasFailed ? "rejected" : "fulfilled",
       message: hasFailed ? event.reason.message : "",
     }));
   }
 
-  /** The task was run in an earlier run, whose slaves are not those of this one. */
+  /** The task was run in an earlier run, by a slave of that. */
   #writeRestored(context: number, outcome: Outcome): void {
     const { task, runTimeMs, attempts, status } = outcome;
     this.#writer.write(this.#formatter.format({
       task: task.id,
       context,
       label: labelOf(task),
-      slave: undefined,
+      slave: outcome.slave?.number,
       host: outcome.slave?.host ?? "",
       startMs: undefined,
       runTimeMs,
       bytesIn: sizeOf(task.args),
       bytesOut: undefined,
       attempts,
+      source: "journal",
       status,
       message: status === "rejected" ? outcome.reason.message : "",
     }));

@@ -13,6 +13,8 @@ export interface ProgressState {
   readonly name: string;
   readonly done: number;
   readonly failed: number;
+  /** Of those done, how many a journal had. */
+  readonly restored: number;
   readonly added: number;
   /** Whether more tasks than `added` are to come. */
   readonly isMoreToCome: boolean;
@@ -41,6 +43,7 @@ export function progressLine(state: ProgressState, columns: number): string {
     { place: 5, text: isEnded ? `in ${durationText(state.elapsedMs)}` : timeText(state) },
     { place: 4, text: state.perSecond > 0 ? rateText(state.perSecond) : "" },
     { place: 6, text: isEnded ? "" : slavesText(state.slaves) },
+    { place: 8, text: restoredText(state) },
     { place: 0, text: state.name },
   ];
   const kept: typeof parts = [];
@@ -67,6 +70,7 @@ export function progressSentence(state: ProgressState): string {
   if (perSecond > 0) parts.push(rateText(perSecond));
   if (!isFinished(state)) parts.push(timeText(state), slavesText(state.slaves));
   if (failed > 0) parts.push(`${failed} failed`);
+  parts.push(restoredText(state));
   return `parallel: ${name === "" ? "" : `${name}: `}${parts.filter((part) => part).join(", ")}`;
 }
 
@@ -92,6 +96,10 @@ function timeText(state: ProgressState): string {
   const { done, added, isMoreToCome, perSecond, elapsedMs } = state;
   if (isMoreToCome) return durationText(elapsedMs);
   return perSecond > 0 ? `${durationText((added - done) / perSecond * 1000)} left` : "";
+}
+
+function restoredText({ restored }: ProgressState): string {
+  return restored > 0 ? `${restored} from the journal` : "";
 }
 
 function slavesText({ queued, starting, idle, busy, lost }: SlaveCounts): string {
