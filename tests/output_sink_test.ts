@@ -162,6 +162,18 @@ Deno.test("openOutputSink: inherit goes on until standard error has taken all", 
   assertEquals(stderr.writes.join(""), "slave 0: a long line\n");
 });
 
+Deno.test("openOutputSink: inherit goes on when nobody reads standard error any more", async () => {
+  using _stderr = new StandardError();
+  Deno.stderr.writeSync = () => {
+    throw new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
+  };
+  await using sink = openOutputSink("inherit", 0);
+  await print(sink, "one\ntw");
+  assertEquals(sink.tail, "one\ntw");
+  sink.clearTail();
+  await print(sink, "three");
+});
+
 Deno.test("openOutputSink: null drops everything but the last lines", async () => {
   await using sink = openOutputSink("null", 0);
   await print(sink, "one\ntwo\n");

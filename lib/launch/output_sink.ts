@@ -173,8 +173,13 @@ class PrefixedLines {
       whole.set(part, offset);
       offset += part.length;
     }
-    for (let written = 0; written < whole.length;) {
-      written += Deno.stderr.writeSync(whole.subarray(written));
+    try {
+      for (let written = 0; written < whole.length;) {
+        written += Deno.stderr.writeSync(whole.subarray(written));
+      }
+    } catch (error) {
+      // Whoever read has gone, such as a terminal or head(1): the run goes on, as it does when console.error() cannot print.
+      if (!(error instanceof Error)) throw error;
     }
   }
 }
