@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ProgressEvent, SlaveCounts } from "../mod.ts";
-import { ProgressDisplay } from "../lib/master/observe/progress_display.ts";
+import { ProgressDisplay, progressDisplay } from "../lib/master/observe/progress_display.ts";
 import {
   progressLine,
   progressSentence,
@@ -240,6 +240,29 @@ Deno.test("ProgressDisplay: contexts that are read at the same time share the li
   display.tell(event(3000, 100, { context: 1, name: "refine", isOver: true }));
   assertEquals(screen.lines.length, 2);
   assertMatch(screen.lines[1], /^refine .*100 %/);
+});
+
+Deno.test("ProgressDisplay: managers share the line, and their slaves are added up", () => {
+  const screen = new Screen(100);
+  using _console = new ConsoleOn(screen);
+  const display = terminalDisplay(screen);
+  const [first, second] = [{}, {}];
+  for (const timeMs of [0, 1000]) {
+    display.tell(event(timeMs, 10), first);
+    display.tell(event(timeMs, 10, { context: 1 }), first);
+    display.tell(event(timeMs, 40, { name: "refine" }), second);
+  }
+  assertEquals(screen.lines.length, 1);
+  assertMatch(screen.lines[0], /score, refine .*20 % {2}60\/300 {2}16 busy, 4 idle, 2 queued/);
+  display.tell(event(2000, 100, { name: "refine", isOver: true }), second);
+  assertEquals(screen.lines.length, 2);
+  assertMatch(screen.lines[0], /^refine .*100\/100/);
+  display.tell(event(3000, 50, { isOver: true }), first);
+  display.tell(event(3000, 50, { context: 1, isOver: true }), first);
+});
+
+Deno.test("progressDisplay: is one for all managers of a process", () => {
+  assertEquals(progressDisplay() === progressDisplay(), true);
 });
 
 Deno.test("StatusLine: is taken away whole when the terminal has been made narrower", () => {

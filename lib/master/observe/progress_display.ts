@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../events.ts";
+import type { ProgressEvent, SlaveCounts } from "../events.ts";
 import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
 import { RateMeter } from "./rate_meter.ts";
 import { StatusLine, type Terminal } from "./status_line.ts";
@@ -15,6 +15,8 @@ export type ProgressOutput =
 
 /** A context whose progress is shown. */
 interface Shown {
+  /** Whose context it is. */
+  readonly manager: object;
   latest: ProgressEvent;
   readonly meter: RateMeter;
   /** Whether anything of it has been seen. */
@@ -24,7 +26,7 @@ interface Shown {
 /** Shows how far contexts have come: in one line on a terminal, by a line now and then in a log. */
 export class ProgressDisplay {
   readonly #output: ProgressOutput;
-  readonly #shown = new Map<number, Shown>();
+  readonly #shown = new Set<Shown>();
   #line: StatusLine | undefined;
   #loggedMs = -Infinity;
 
@@ -32,13 +34,19 @@ export class ProgressDisplay {
     this.#output = output;
   }
 
-  /** Takes the news of a context. */
-  tell(event: ProgressEvent): void {
-    const before = this.#shown.get(event.context);
-    const shown = before ?? { latest: event, meter: new RateMeter(), isSeen: false };
+  /**
+   * Takes the news of a context.
+   *
+   * @param manager Whose context it is: those of different managers may have the same number.
+   */
+  tell(event: ProgressEvent, manager: object = this): void {
+    const before = [...this.#shown].find((shown) =>
+      shown.manager === manager && shown.latest.context === event.context
+    );
+    const shown = before ?? { manager, latest: event, meter: new RateMeter(), isSeen: false };
     shown.latest = event;
     shown.meter.note(event.timeMs, event.done - event.restored);
-    this.#shown.set(event.context, shown);
+    this.#shown.add(shown);
     if (event.isOver) this.#finish(shown);
     // A context that is read in no time is not seen but for its end.
     else if (before !== undefined) this.#update(event.timeMs);
@@ -50,7 +58,7 @@ export class ProgressDisplay {
       if (nowMs - this.#loggedMs < LOG_MS) return;
       this.#loggedMs = nowMs;
     }
-    const all = [...this.#shown.values()];
+    const all = [...this.#shown];
     for (const shown of all) shown.isSeen = true;
     this.#write(joinStates(all));
   }
@@ -73,7 +81,7 @@ export class ProgressDisplay {
   /** Leaves a last line of a context, unless somebody stopped reading before there was any. */
   #finish(shown: Shown): void {
     const { latest, isSeen } = shown;
-    this.#shown.delete(latest.context);
+    this.#shown.delete(shown);
     if (this.#shown.size === 0) {
       this.#line?.[Symbol.dispose]();
       this.#line = undefined;
@@ -96,7 +104,7 @@ function joinStates(all: readonly Shown[]): ProgressState {
     restored: 0,
     added: 0,
     isMoreToCome: false,
-    slaves: all[0].latest.slaves,
+    slaves: joinSlaves(all),
     perSecond: 0,
     elapsedMs: 0,
   };
@@ -108,7 +116,6 @@ function joinStates(all: readonly Shown[]): ProgressState {
       restored: state.restored + latest.restored,
       added: state.added + latest.added,
       isMoreToCome: state.isMoreToCome || latest.isMoreToCome,
-      slaves: latest.slaves,
       perSecond: state.perSecond + meter.perSecond,
       elapsedMs: Math.max(state.elapsedMs, meter.elapsedMs),
     };
@@ -116,8 +123,27 @@ function joinStates(all: readonly Shown[]): ProgressState {
   return state;
 }
 
-/** A display on standard error. */
-export function openProgressDisplay(): ProgressDisplay {
+/** The slaves of all managers; contexts of one manager have the same. */
+function joinSlaves(all: readonly Shown[]): SlaveCounts {
+  const ofManagers = new Map(all.map(({ manager, latest }) => [manager, latest.slaves]));
+  const sums = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
+  for (const counts of ofManagers.values()) {
+    for (const state of Object.keys(sums) as (keyof SlaveCounts)[]) sums[state] += counts[state];
+  }
+  return sums;
+}
+
+/** One standard error has one display, whoever shows something there: two would draw over each other. */
+const displays = new WeakMap<typeof Deno.stderr, ProgressDisplay>();
+
+/** The display on standard error. */
+export function progressDisplay(): ProgressDisplay {
+  let display = displays.get(Deno.stderr);
+  if (display === undefined) displays.set(Deno.stderr, display = openProgressDisplay());
+  return display;
+}
+
+function openProgressDisplay(): ProgressDisplay {
   if (!Deno.stderr.isTerminal()) {
     return new ProgressDisplay({ type: "log", write: (line) => console.error(line) });
   }

@@ -1,6 +1,5 @@
 import type { Context } from "../context.ts";
 import type { ProgressEvent, SlaveCounts } from "../events.ts";
-import type { ProgressDisplay } from "./progress_display.ts";
 
 /** How often progress is told. */
 const REPORT_MS = 200;
@@ -16,7 +15,6 @@ export interface ProgressReportsOptions {
 export class ProgressReports implements Disposable {
   readonly #options: ProgressReportsOptions;
   readonly #listeners = new Map<number, (event: ProgressEvent) => void>();
-  #display: ProgressDisplay | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ProgressReportsOptions) {
@@ -29,12 +27,7 @@ export class ProgressReports implements Disposable {
    * @param progress Who is told; `true` for whoever looks at standard error.
    */
   async begin(context: number, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
-    if (progress === true) {
-      const { openProgressDisplay } = await import("./progress_display.ts");
-      this.#display ??= openProgressDisplay();
-    }
-    const display = this.#display;
-    this.#listeners.set(context, progress === true ? (event) => display!.tell(event) : progress);
+    this.#listeners.set(context, progress === true ? await this.#openDisplay() : progress);
     this.#timer ??= setInterval(() => this.#tellAll(), REPORT_MS);
     this.#timer.unref();
     this.#tell(context, false);
@@ -53,6 +46,11 @@ export class ProgressReports implements Disposable {
   /** Ends what has not been ended. */
   [Symbol.dispose](): void {
     for (const context of [...this.#listeners.keys()]) this.end(context);
+  }
+
+  async #openDisplay(): Promise<(event: ProgressEvent) => void> {
+    const { progressDisplay } = await import("./progress_display.ts");
+    return (event) => progressDisplay().tell(event, this);
   }
 
   #tellAll(): void {
