@@ -138,6 +138,16 @@ Deno.test("makeReport: one task of no length is drawn without a number that is n
   assert(!/NaN|Infinity|undefined/.test(page));
 });
 
+Deno.test("makeReport: a slave that came late, as from a queue, was not idle before", async () => {
+  const page = await report([
+    line(0, { slave: 0, startMs: START_MS, runTimeMs: 3000 }),
+    line(1, { slave: 1, startMs: START_MS + 2000, runTimeMs: 500 }),
+    line(2, { slave: 1, startMs: START_MS + 2750, runTimeMs: 250 }),
+  ]);
+  assertStringIncludes(page, "<dt>busy</dt><dd>93.8 %</dd>");
+  assertStringIncludes(page, "<td>750 ms</td><td>75 %</td>");
+});
+
 Deno.test("RunSummary: tasks of the journal are counted as such, failed or not, and nothing else of them", () => {
   const summary = new RunSummary();
   const ofJournal = { source: "journal", startMs: undefined, attempts: 2 } as const;

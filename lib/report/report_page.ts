@@ -65,7 +65,8 @@ function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
 function tiles(summary: RunSummary): string {
   const { tasks, failed, restored, retried, slaves, busyMs, elapsedMs, runs } = summary;
   const hosts = new Set([...slaves.values()].map(({ host }) => host)).size;
-  const available = elapsedMs * slaves.size;
+  let availableMs = 0;
+  for (const { startMs } of slaves.values()) availableMs += summary.endMs - startMs;
   const notes: string[] = [];
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
   if (retried > 0) notes.push(`${countText(retried)} ran again since slaves died`);
@@ -84,8 +85,8 @@ function tiles(summary: RunSummary): string {
     ],
     [
       "busy",
-      available > 0 ? shareText(Math.min(1, busyMs / available)) : "–",
-      "of the slaves’ time",
+      busyText(busyMs, availableMs),
+      "of the slaves’ time since their first tasks",
     ],
     [
       "throughput",
@@ -186,15 +187,15 @@ function functionTable({ functions }: RunSummary): string {
   return table(["function", "tasks", "failed", "mean", "longest", "together"], list.map(row), [0]);
 }
 
-function slavesSection({ slaves, elapsedMs }: RunSummary): string {
+function slavesSection({ slaves, endMs }: RunSummary): string {
   const list = [...slaves.values()].sort((a, b) => a.number - b.number);
-  const row = ({ number, host, tasks, failed, busyMs }: SlaveSummary) => [
+  const row = ({ number, host, tasks, failed, busyMs, startMs }: SlaveSummary) => [
     String(number),
     escapeHtml(host),
     countText(tasks),
     countText(failed),
     durationText(busyMs),
-    elapsedMs > 0 ? shareText(Math.min(1, busyMs / elapsedMs)) : "–",
+    busyText(busyMs, endMs - startMs),
   ];
   const content = table(
     ["slave", "host", "tasks", "failed", "computed", "busy"],
@@ -208,6 +209,10 @@ function slavesSection({ slaves, elapsedMs }: RunSummary): string {
       ? content
       : `<details><summary>All ${countText(list.length)} slaves</summary>${content}</details>`,
   );
+}
+
+function busyText(busyMs: number, availableMs: number): string {
+  return availableMs > 0 ? shareText(Math.min(1, busyMs / availableMs)) : "–";
 }
 
 /** @param texts Which columns are texts rather than numbers. */

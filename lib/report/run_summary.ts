@@ -13,6 +13,8 @@ export interface SlaveSummary {
   tasks: number;
   failed: number;
   busyMs: number;
+  /** When its first task started; before, it may have waited in a queue. Milliseconds since 1970. */
+  startMs: number;
 }
 
 /** What the tasks of one function did. */
@@ -107,6 +109,7 @@ export class RunSummary {
     slave.host = line.host;
     slave.tasks++;
     slave.busyMs += runTimeMs;
+    slave.startMs = Math.min(slave.startMs, startMs);
     const ofFunction = getOrSet(this.functions, line.label, () => newFunction(line.label));
     ofFunction.tasks++;
     ofFunction.totalMs += runTimeMs;
@@ -140,7 +143,7 @@ export class RunSummary {
 }
 
 function newSlave(number: number): SlaveSummary {
-  return { number, host: "", tasks: 0, failed: 0, busyMs: 0 };
+  return { number, host: "", tasks: 0, failed: 0, busyMs: 0, startMs: Infinity };
 }
 
 function newFunction(label: string): FunctionSummary {
