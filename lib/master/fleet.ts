@@ -51,6 +51,7 @@ export class Fleet implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
   #unlaunched: SlaveSlot[][] = [];
+  #hasLaunched = false;
   /** Promises that must end before the fleet has ended. None of them fails. */
   readonly #watches = new Set<Promise<void>>();
   /** Launches that are under way. None of them fails. */
@@ -98,6 +99,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Starts the slaves that have been added and not been started. */
   launch(): void {
+    this.#hasLaunched = true;
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
     for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
@@ -106,6 +108,11 @@ export class Fleet implements AsyncDisposable {
   /** Whether any slave has been added and not been started. */
   get hasUnlaunched(): boolean {
     return this.#unlaunched.length > 0;
+  }
+
+  /** Whether any slave has been started. */
+  get hasLaunched(): boolean {
+    return this.#hasLaunched;
   }
 
   /** Waits until the launches that are under way, or begin before anything else happens, are done. */

@@ -117,7 +117,9 @@ export class Manager implements AsyncDisposable {
     }
     this.#fleet.add(slave);
     this.#sources.add(slave);
-    this.#schedule();
+    const isReading = this.#contexts.some(({ core }) => core.reading !== "no");
+    if (isReading && this.#fleet.hasLaunched) this.#launch();
+    else this.#schedule();
   }
 
   /**
