@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import * as parallel from "../mod.ts";
 import {
+  type LaunchOrder,
   LocalSlave,
   Manager,
   type ManagerOptions,
@@ -16,6 +17,7 @@ import {
   ParallelError,
   remote,
   RemoteError,
+  type SlaveProcess,
 } from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { freePort } from "./support/free_port.ts";
@@ -117,6 +119,34 @@ Deno.test("Manager.close: is not kept from its work while a slave is started ane
   const next = context.getResults().next();
   await log.until("slave-restarted");
   await Promise.all([manager.close(), assertRejects(() => next, ParallelError)]);
+});
+
+/** What a kind of slave keeps for all its launches, and cannot end. */
+class EndlessService implements AsyncDisposable {
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.reject(new Error("it will not end"));
+  }
+}
+
+class EndlessSlave extends LocalSlave {
+  override launch(order: LaunchOrder): SlaveProcess {
+    order.services.get(EndlessService);
+    return super.launch(order);
+  }
+}
+
+Deno.test("Manager.close: closes the rest if a part of it cannot be ended", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  const manager = localManager(0, { output: folder.file("output") });
+  manager.addSlave(new EndlessSlave());
+  const context = manager.getContext(undefined, { journal });
+  context.addTask(tasks.square, 2);
+  assertEquals(await Array.fromAsync(context.getResults()), [4]);
+  await assertRejects(() => manager.close(), Error, "it will not end");
+  // It would be locked.
+  await using next = localManager(0);
+  next.getContext(undefined, { journal });
 });
 
 Deno.test("Context.getResults: a signal that has aborted is thrown, and nothing is run", async () => {

@@ -16,6 +16,7 @@ import type { FromAgent, ToMaster } from "../wire/messages.ts";
 import { AgentLink } from "./agent_link.ts";
 import { AgentLinks } from "./agent_links.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
+import { endAll, endInOrder } from "./end_in_order.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { SlaveCounts } from "./events.ts";
 import { explainLosses } from "./losses.ts";
@@ -163,16 +164,22 @@ export class Fleet implements AsyncDisposable {
     this.#closing.abort();
     this.#links.stop();
     this.#endpoints[Symbol.dispose]();
-    // What is being launched can be ended when that is done.
-    await this.launched();
-    await Promise.all(this.#slots.map((slot) => slot.end()));
-    this.#links[Symbol.dispose]();
-    await this.#closeSources();
-    await Promise.all(this.#byJob.keys().map(endJob));
+    await endInOrder([
+      // What is being launched can be ended when that is done.
+      () => this.launched(),
+      () => endAll(this.#slots, (slot) => slot.end()),
+      () => this.#links[Symbol.dispose](),
+      () => this.#closeSources(),
+      () => endAll(this.#byJob.keys(), endJob),
+      () => this.#watched(),
+      () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
+      () => this.#guard[Symbol.asyncDispose](),
+      () => endAll(this.#slots, ({ output }) => output?.[Symbol.asyncDispose]()),
+    ]);
+  }
+
+  async #watched(): Promise<void> {
     while (this.#watches.size > 0) await Promise.all(this.#watches);
-    for (const service of this.#services.values()) await service[Symbol.asyncDispose]();
-    await this.#guard[Symbol.asyncDispose]();
-    for (const { output } of this.#slots) await output?.[Symbol.asyncDispose]();
   }
 
   async #closeSources(): Promise<void> {

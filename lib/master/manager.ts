@@ -9,6 +9,7 @@ import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import { Dispatcher, type DispatcherActions, type Outcome, type RunReports } from "./dispatcher.ts";
+import { endInOrder } from "./end_in_order.ts";
 import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
@@ -177,18 +178,20 @@ export class Manager implements AsyncDisposable {
         "for await (const result of context.getResultsUnordered()) …";
       this.#feed.tell({ type: "warning", message });
     }
-    try {
-      for (const { context } of this.#contexts) context.wake();
-      await this.#fleet[Symbol.asyncDispose]();
-      for (const { context } of this.#contexts) await context.close();
-    } finally {
-      this.#progress?.[Symbol.dispose]();
-      await this.#feed[Symbol.asyncDispose]();
-      this.#signalGuard?.[Symbol.dispose]();
-      clearTimeout(this.#timer);
-      this.#keepAlive(false);
-      clearInterval(this.#aliveTimer);
-    }
+    for (const { context } of this.#contexts) context.wake();
+    await endInOrder([
+      () => this.#fleet[Symbol.asyncDispose](),
+      // Whatever became of the slaves: a journal that is not closed stays locked.
+      ...this.#contexts.map(({ context }) => () => context.close()),
+      () => this.#progress?.[Symbol.dispose](),
+      () => this.#feed[Symbol.asyncDispose](),
+      () => this.#signalGuard?.[Symbol.dispose](),
+      () => {
+        clearTimeout(this.#timer);
+        this.#keepAlive(false);
+        clearInterval(this.#aliveTimer);
+      },
+    ]);
   }
 
   #checkOpen(action: string): void {
