@@ -61,6 +61,40 @@ Deno.test("encodeThrown: an endless chain of causes that cannot be cloned is cut
   assert(depth > 2 && depth < 100, `${depth} causes`);
 });
 
+/** An error whose property of this name cannot be read. */
+function errorWithout(key: string): Error {
+  return Object.defineProperty(new RangeError("too far"), key, {
+    enumerable: true,
+    get: () => {
+      throw new Error(`no ${key}`);
+    },
+  });
+}
+
+for (const key of ["message", "name", "stack", "cause", "code"]) {
+  Deno.test(`encodeThrown: an error arrives though its ${key} cannot be read`, () => {
+    // One that can be cloned, and one that cannot.
+    for (const thrown of [errorWithout(key), Object.assign(errorWithout(key), { f: () => 1 })]) {
+      const arrived = arrival(thrown);
+      assertInstanceOf(arrived, Error);
+      if (key !== "message") assertEquals(arrived.message, "too far");
+      if (key !== "name" && key !== "stack") assertEquals(arrived.name, "RangeError");
+    }
+  });
+}
+
+Deno.test("encodeThrown: what cannot even be described arrives as an error that says so", () => {
+  const fail = () => {
+    throw new Error("not here");
+  };
+  const proxy = new Proxy(new Error("why"), { getPrototypeOf: fail, get: fail });
+  for (const thrown of [{ [Symbol.for("Deno.customInspect")]: fail, socket: () => 1 }, proxy]) {
+    const arrived = arrival(thrown);
+    assertInstanceOf(arrived, Error);
+    assertEquals(arrived.message, "Threw what cannot be described");
+  }
+});
+
 Deno.test("encodeThrown: our own frames are hidden in an error and its causes", () => {
   const cause = new Error("deeper");
   const thrown = new Error("why", { cause });

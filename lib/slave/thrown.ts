@@ -18,24 +18,44 @@ const MAX_CAUSES = 20;
  * the error itself must arrive.
  */
 export function encodeThrown(thrown: unknown): Encoded {
+  try {
+    return encodeWithCauses(thrown);
+  } catch {
+    // Code of its own runs in whatever is asked of it, and throws: a proxy, or what describes itself.
+    return encodeValue(new Error("Threw what cannot be described"), "error");
+  }
+}
+
+function encodeWithCauses(thrown: unknown): Encoded {
   for (
     let error = thrown, depth = 0;
     error instanceof Error && depth < MAX_CAUSES;
-    error = error.cause, depth++
+    error = read(error, "cause"), depth++
   ) {
     hideOwnFrames(error);
   }
   try {
     return encodeValue(thrown, "error");
   } catch {
+    // It holds what cannot be cloned.
     return encodeValue(withoutUncloneables(thrown, 0), "error");
+  }
+}
+
+/** A property of an error; nothing if a getter throws: then the error does without it. */
+function read(error: Error, key: string): unknown {
+  try {
+    return Reflect.get(error, key);
+  } catch {
+    // The error itself is worth more than this property.
+    return undefined;
   }
 }
 
 /** Takes the frames of this module out of a stack: it ends with the task's own code. */
 export function hideOwnFrames(error: unknown): void {
   if (!(error instanceof Error)) return;
-  const { stack } = error;
+  const stack = read(error, "stack");
   if (typeof stack !== "string") return;
   const lines = stack.split("\n");
   const shown = lines.filter((line) => !OWN_CODE.some((url) => line.includes(url)));
@@ -51,11 +71,16 @@ function withoutUncloneables(thrown: unknown, depth: number): unknown {
   if (!(thrown instanceof Error)) {
     return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
   }
-  const copy: Error = new Error(thrown.message);
-  if (copy.name !== thrown.name) copy.name = String(thrown.name);
-  if (typeof thrown.stack === "string") copy.stack = thrown.stack;
-  if ("cause" in thrown && depth < MAX_CAUSES) copy.cause = cloneableOr(thrown.cause, depth);
-  for (const [key, value] of Object.entries(thrown)) {
+  const copy: Error = new Error(String(read(thrown, "message") ?? ""));
+  const name = String(read(thrown, "name") ?? copy.name);
+  if (copy.name !== name) copy.name = name;
+  const stack = read(thrown, "stack");
+  if (typeof stack === "string") copy.stack = stack;
+  if ("cause" in thrown && depth < MAX_CAUSES) {
+    copy.cause = cloneableOr(read(thrown, "cause"), depth);
+  }
+  for (const key of Object.keys(thrown)) {
+    const value = read(thrown, key);
     if (isCloneable(value)) Object.defineProperty(copy, key, { value, enumerable: true });
   }
   return copy;
@@ -70,6 +95,7 @@ function isCloneable(value: unknown): boolean {
     encodeValue(value, "error");
     return true;
   } catch {
+    // Why does not matter here.
     return false;
   }
 }
