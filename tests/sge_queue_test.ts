@@ -4,8 +4,8 @@ import { SgeQueue } from "../lib/launch/sge_queue.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
-/** For tasks of whose end nothing more is known. */
-const EXPLAINED_BY_NOTHING = { explain: () => Promise.resolve("") };
+/** For tasks that print nothing. */
+const NOTHING_PRINTED = { findTail: () => Promise.resolve("") };
 
 /** What a manager was told. */
 class Told implements LaunchServices {
@@ -87,7 +87,7 @@ Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async ()
   await using run = new QueueRun();
   const { queue } = run;
   const task = queue.follow("4711", 3, {
-    explain: () => Promise.resolve("; it printed: no licence"),
+    findTail: () => Promise.resolve("no licence"),
   });
   assertEquals(task.name, "job 4711.3");
   run.states({ "1-5": "qw" });
@@ -99,16 +99,19 @@ Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async ()
   assertEquals(await isSettled(task.ended), false);
   run.states({ "4-5": "qw" });
   await run.lastLook();
-  const { code, signal, reason } = await task.ended;
-  assertEquals([code, signal], [null, null]);
-  assertMatch(reason!, /its job is not in Grid Engine's queue any more.*; it printed: no licence$/);
+  assertEquals(await task.ended, {
+    code: null,
+    signal: null,
+    reason: "its job has ended",
+    tail: "no licence",
+  });
 });
 
 Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
   await using run = new QueueRun();
   const tasks = Array.from(
     { length: 50 },
-    (_, i) => run.queue.follow("4711", i + 1, EXPLAINED_BY_NOTHING),
+    (_, i) => run.queue.follow("4711", i + 1, NOTHING_PRINTED),
   );
   run.states({ "1-50": "r" });
   await run.look();
@@ -118,7 +121,7 @@ Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
 
 Deno.test("SgeQueue: a task that qstat does not know just after its submission is not given up at once", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
+  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({});
   await run.look();
   assertEquals(await isSettled(task.ended), false);
@@ -129,7 +132,7 @@ Deno.test("SgeQueue: a task that qstat does not know just after its submission i
 
 Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
+  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({});
   await run.look();
   await run.lastLook();
@@ -138,7 +141,7 @@ Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
 
 Deno.test("SgeQueue: a task in an error state ends with Grid Engine's reason, and is deleted", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 2, EXPLAINED_BY_NOTHING);
+  const task = run.queue.follow("4711", 2, NOTHING_PRINTED);
   run.states({ "2": "Eqw" });
   run.explains("error reason    2:   11/22/2026 12:16:06 [0:3628]: error: can't chdir to /nowhere");
   await run.lastLook();
@@ -156,7 +159,7 @@ for (
 ) {
   Deno.test(`SgeQueue: when qstat ${what} nothing is concluded, and it is told once`, async () => {
     await using run = new QueueRun();
-    const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
+    const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
     run.states({ "1": "r" });
     await run.look();
     await task.started;
@@ -177,7 +180,7 @@ for (
 
 Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
+  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.commands.set("qstat", "exec sleep 1000");
   using limits = new HeldTimers((ms) => ms === 60_000);
   await run.lastLook();
@@ -191,8 +194,8 @@ Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again"
 
 Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () => {
   await using run = new QueueRun();
-  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
-  const other = run.queue.follow("4712", 1, EXPLAINED_BY_NOTHING);
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
+  const other = run.queue.follow("4712", 1, NOTHING_PRINTED);
   run.states({ "1-2": "dr" });
   run.commands.set("qdel", `echo '<job_info></job_info>' >${run.commands.folder}/qstat.text`);
   await run.queue.deleteJobs(["4711"]);
@@ -203,7 +206,7 @@ Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () =
 
 Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, EXPLAINED_BY_NOTHING);
+  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({ "1": "r" });
   await run.look();
   await task.started;
@@ -216,7 +219,7 @@ Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
 
 Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
   await using run = new QueueRun();
-  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
+  const tasks = [1, 2].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
   tasks[1].kill();
   await until(() => run.commands.calls("qdel").length > 0);
   assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
@@ -224,7 +227,7 @@ Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
 
 Deno.test("SgeQueue: asks once for the reasons of all tasks in error, and deletes them together", async () => {
   await using run = new QueueRun();
-  const tasks = [1, 2, 3].map((i) => run.queue.follow("4711", i, EXPLAINED_BY_NOTHING));
+  const tasks = [1, 2, 3].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
   run.states({ "1": "r", "2-3": "Eqw" });
   run.explains("error reason    3:   11/22/2026 12:16:06 [0:3628]: no folder");
   await run.look();
@@ -234,4 +237,72 @@ Deno.test("SgeQueue: asks once for the reasons of all tasks in error, and delete
   assertEquals(run.commands.calls("qdel"), ["4711 -t 2,3"]);
   assertEquals(run.commands.calls("qstat"), ["-xml", "-j 4711"]);
   assertEquals(await isSettled(tasks[0].ended), false);
+});
+
+Deno.test("SgeQueue: tasks that are gone at once end at once, whenever their last words are found", async () => {
+  await using run = new QueueRun();
+  const found = Promise.withResolvers<string>();
+  const [first, second] = [
+    run.queue.follow("4711", 1, { findTail: () => Promise.resolve("first") }),
+    run.queue.follow("4711", 2, { findTail: () => found.promise }),
+  ];
+  run.states({ "1-2": "r" });
+  await run.look();
+  await second.started;
+  run.states({});
+  await run.lastLook();
+  await until(() => run.commands.calls("qstat").length === 2);
+  assertEquals(await isSettled(first.ended), false);
+  found.resolve("second");
+  const ends = await Promise.all([first.ended, second.ended]);
+  assertEquals(ends.map(({ tail }) => tail), ["first", "second"]);
+});
+
+Deno.test("SgeQueue: tells how to delete jobs that cannot be deleted, though Grid Engine was known to be away", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.states({ "1": "r" });
+  await run.look();
+  await task.started;
+  for (const command of ["qstat", "qdel"]) run.commands.set(command, "echo away >&2; exit 1");
+  await run.look();
+  await until(() => run.told.messages.length > 0);
+  await run.queue.deleteJobs(["4711"]);
+  assertEquals(run.told.messages.length, 2);
+  assertEquals(
+    run.told.messages[1],
+    "Job 4711 may go on in Grid Engine: qstat ended with exit code 1: away. Delete what is left later: qdel 4711",
+  );
+  assertStringIncludes((await task.ended).reason!, "Grid Engine does not answer");
+});
+
+Deno.test("SgeQueue: tells how to delete a task that could not be killed", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 2, NOTHING_PRINTED);
+  Deno.removeSync(`${run.commands.folder}/qdel`);
+  // This machine may have one of its own.
+  Deno.env.set("PATH", run.commands.folder);
+  task.kill();
+  await until(() => run.told.messages.length > 0);
+  assertMatch(
+    run.told.messages[0],
+    /^Job 4711 may go on.* Delete what is left later: qdel 4711 -t 2$/,
+  );
+});
+
+Deno.test("SgeQueue: says that slaves wait, and where the reason is to be had", async () => {
+  const now = performance.now;
+  await using run = new QueueRun();
+  run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.queue.follow("4711", 2, NOTHING_PRINTED);
+  run.states({ "1": "r", "2": "qw" });
+  try {
+    performance.now = () => now.call(performance) + 20_000;
+    await run.look();
+  } finally {
+    performance.now = now;
+  }
+  assertEquals(run.told.messages, [
+    "1 of 2 slaves are queued in Grid Engine, job 4711: qstat -j 4711 says why",
+  ]);
 });

@@ -15,6 +15,8 @@ export interface ProcessEnd {
   readonly signal: string | null;
   /** What else is known of its end, such as what a scheduler says of it. */
   readonly reason?: string;
+  /** What it printed last, if that did not go to the sink of the slave's output. */
+  readonly tail?: string;
 }
 
 /** The process of a slave. */

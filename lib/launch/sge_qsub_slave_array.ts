@@ -107,20 +107,21 @@ export class SGEQsubSlaveArray extends SlaveArray {
     return parts.flatMap(({ job, count }) =>
       Array.from({ length: count }, (_, i) => {
         const task = i + 1;
-        const explain = async () => {
-          const text = await folder.tail(`${job}.${task}.log`);
-          return text === "" ? "" : `; it printed last: ${text}`;
-        };
-        return queue.follow(job, task, { explain, timeLimitMs });
+        const findTail = () => folder.tail(`${job}.${task}.log`);
+        return queue.follow(job, task, { findTail, timeLimitMs });
       })
     );
   }
 
   /** Deletes what is left of the job. */
   override async close(): Promise<void> {
-    await this.#queue?.deleteJobs(this.#jobs);
-    await this.#folder?.[Symbol.asyncDispose]();
-    this.#folder = undefined;
+    try {
+      await this.#queue?.deleteJobs(this.#jobs);
+    } finally {
+      // The secret is in it.
+      await this.#folder?.[Symbol.asyncDispose]();
+      this.#folder = undefined;
+    }
   }
 
   /** What qsub is told: ours, less what the user says as well, and the user's. */

@@ -27,8 +27,8 @@ type TaskState =
 
 /** What else there is to know of a task. */
 export interface FollowOptions {
-  /** Finds more about its end, once it has ended, such as what it printed. */
-  explain(): Promise<string>;
+  /** Finds what it printed last, once it has ended; empty if that is nothing. */
+  findTail(): Promise<string>;
   /** How long it may run, in milliseconds, if that is known. */
   readonly timeLimitMs?: number;
 }
@@ -37,15 +37,15 @@ export interface FollowOptions {
 class SgeTask {
   readonly job: string;
   readonly task: number;
-  readonly explain: () => Promise<string>;
+  readonly findTail: () => Promise<string>;
   readonly started = Promise.withResolvers<void>();
   readonly ended = Promise.withResolvers<ProcessEnd>();
   state: TaskState = { state: "submitted", missing: 0 };
 
-  constructor(job: string, task: number, explain: () => Promise<string>) {
+  constructor(job: string, task: number, findTail: () => Promise<string>) {
     this.job = job;
     this.task = task;
-    this.explain = explain;
+    this.findTail = findTail;
   }
 
   get name(): string {
@@ -82,8 +82,8 @@ export class SgeQueue implements AsyncDisposable {
    * @param job Its id, such as `4711`.
    * @param task Its number in the array, from 1.
    */
-  follow(job: string, task: number, { explain, timeLimitMs }: FollowOptions): SlaveProcess {
-    const followed = new SgeTask(job, task, explain);
+  follow(job: string, task: number, { findTail, timeLimitMs }: FollowOptions): SlaveProcess {
+    const followed = new SgeTask(job, task, findTail);
     if (this.#jobs.size === 0) this.#firstSubmissionMs = performance.now();
     this.#jobs.add(job);
     this.#tasks.set(followed.name, followed);
@@ -110,16 +110,16 @@ export class SgeQueue implements AsyncDisposable {
     await this.#polling;
     const tasks = [...this.#tasks.values()].filter(({ job }) => jobs.includes(job));
     if (tasks.length === 0) return;
-    const left = new Set(tasks.map(({ job }) => job));
-    // It complains of jobs that have ended meanwhile, which is no fault.
-    await this.#attempt(async () => {
-      await runSge("qdel", [...left]);
-      this.#noteDeletion(tasks);
-      await this.#waitUntilGone(left);
-    });
-    for (const task of tasks) {
-      this.#end(task, { code: null, signal: null, reason: "it was deleted" });
+    const left = [...new Set(tasks.map(({ job }) => job))];
+    let reason = "it was deleted";
+    try {
+      await this.#deleteAndWait(left, tasks);
+    } catch (error) {
+      if (!isSgeFault(error)) throw error;
+      this.#tellUndeleted(left, error);
+      reason = "it was to be deleted, but Grid Engine does not answer";
     }
+    for (const task of tasks) this.#end(task, { code: null, signal: null, reason });
   }
 
   /** Stops following. */
@@ -165,13 +165,15 @@ export class SgeQueue implements AsyncDisposable {
       const { code, stdout, stderr } = await runSge("qstat", ["-xml"]);
       if (code !== 0) throw new SgeError(`qstat ended with exit code ${code}: ${stderr}`);
       const statuses = parseQstat(stdout);
+      const missing: SgeTask[] = [];
       const inError: SgeTask[] = [];
       for (const task of [...this.#tasks.values()]) {
         const status = statuses.get(task.name);
-        if (status === undefined) await this.#noteMissing(task);
+        if (status === undefined) missing.push(task);
         else if (status.state.includes("E")) inError.push(task);
         else this.#note(task, status);
       }
+      await this.#noteMissing(missing);
       if (inError.length > 0) await this.#endInError(inError);
       this.#hasFailed = false;
       this.#report();
@@ -183,7 +185,7 @@ export class SgeQueue implements AsyncDisposable {
     try {
       await action();
     } catch (error) {
-      if (!(error instanceof SgeError) && !(error instanceof SyntaxError)) throw error;
+      if (!isSgeFault(error)) throw error;
       if (!this.#hasFailed) {
         this.#services.tell(
           `Grid Engine does not answer; its jobs are left as they are: ${error.message}`,
@@ -203,16 +205,21 @@ export class SgeQueue implements AsyncDisposable {
     }
   }
 
-  async #noteMissing(task: SgeTask): Promise<void> {
-    // One that was seen to wait or run is gone for certain.
-    if (task.state.state === "submitted" && task.state.missing + 1 < MISSING_POLLS) {
+  async #noteMissing(missing: readonly SgeTask[]): Promise<void> {
+    const gone = missing.filter((task) => {
+      // One that was seen to wait or run is gone for certain.
+      if (task.state.state !== "submitted") return true;
       task.state = { state: "submitted", missing: task.state.missing + 1 };
-      return;
-    }
-    const detail = await task.explain();
-    const reason =
-      `its job is not in Grid Engine's queue any more: it has ended or was deleted${detail}`;
-    this.#end(task, { code: null, signal: null, reason });
+      return task.state.missing >= MISSING_POLLS;
+    });
+    const tails = await Promise.all(gone.map((task) => task.findTail()));
+    // All in one turn: slaves that are lost at once for one reason are told of together.
+    gone.forEach((task, i) => {
+      const reason = tails[i] === ""
+        ? "its job is not in Grid Engine's queue any more: it has ended or was deleted"
+        : "its job has ended";
+      this.#end(task, { code: null, signal: null, reason, tail: tails[i] });
+    });
   }
 
   async #endInError(tasks: readonly SgeTask[]): Promise<void> {
@@ -238,9 +245,19 @@ export class SgeQueue implements AsyncDisposable {
   #delete(job: string, tasks: readonly SgeTask[]): void {
     this.#noteDeletion(tasks);
     const numbers = tasks.map(({ task }) => task).join(",");
-    const deletion = this.#attempt(async () => void await runSge("qdel", [job, "-t", numbers]));
+    const words = [job, "-t", numbers];
+    const deletion = runSge("qdel", words).catch((error) => this.#tellUndeleted(words, error));
     this.#deletions.add(deletion);
     deletion.finally(() => this.#deletions.delete(deletion));
+  }
+
+  /** Nobody else will delete them: this is told however often Grid Engine has failed before. */
+  #tellUndeleted(words: readonly string[], { message }: Error): void {
+    this.#services.tell(
+      `Job ${words[0]} may go on in Grid Engine: ${message}. Delete what is left later: qdel ${
+        words.join(" ")
+      }`,
+    );
   }
 
   #noteDeletion(tasks: readonly SgeTask[]): void {
@@ -249,26 +266,35 @@ export class SgeQueue implements AsyncDisposable {
     }
   }
 
-  async #waitUntilGone(jobs: ReadonlySet<string>): Promise<void> {
+  async #deleteAndWait(jobs: readonly string[], tasks: readonly SgeTask[]): Promise<void> {
     const startMs = performance.now();
+    const deletion = await runSge("qdel", jobs);
+    this.#noteDeletion(tasks);
     for (;;) {
-      const { code, stdout } = await runSge("qstat", ["-xml"]);
-      const known = code === 0
-        ? [...parseQstat(stdout).keys()].filter((name) => jobs.has(name.split(".")[0]))
-        : [...jobs];
-      if (known.length === 0) return;
+      const { code, stdout, stderr } = await runSge("qstat", ["-xml"]);
       const longAgoMs = performance.now() - DELETE_WAIT_MS;
-      if (known.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
-        this.#services.tell(
-          `${known.length} tasks of job ${
-            [...jobs].join(", ")
-          } were deleted, but are still in Grid Engine's queue: ` +
-            "their nodes do not answer. Look with qstat",
-        );
-        return;
+      if (code === 0) {
+        const known = [...parseQstat(stdout).keys()]
+          .filter((name) => jobs.includes(name.split(".")[0]));
+        if (known.length === 0) return;
+        if (known.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
+          return this.#tellStuck(jobs, known.length);
+        }
+      } else if (deletion.code !== 0 || startMs < longAgoMs) {
+        // That qdel complains of jobs that have ended meanwhile would be no fault.
+        throw new SgeError(`qstat ended with exit code ${code}: ${stderr}`);
       }
       await new Promise((resolve) => setTimeout(resolve, DELETE_POLL_MS));
     }
+  }
+
+  #tellStuck(jobs: readonly string[], count: number): void {
+    this.#services.tell(
+      `${count} tasks of job ${
+        jobs.join(", ")
+      } were deleted, but are still in Grid Engine's queue: ` +
+        "their nodes do not answer. Look with qstat",
+    );
   }
 
   /** Says, seldom, that slaves wait. */
@@ -281,7 +307,12 @@ export class SgeQueue implements AsyncDisposable {
     this.#services.tell(
       `${waiting.length} of ${this.#tasks.size} slaves are queued in Grid Engine, job ${
         jobs.join(", ")
-      }`,
+      }: qstat -j ${jobs.join(",")} says why`,
     );
   }
+}
+
+/** Whether Grid Engine's commands fail, or say what nobody understands. */
+function isSgeFault(error: unknown): error is Error {
+  return error instanceof SgeError || error instanceof SyntaxError;
 }
