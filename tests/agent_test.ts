@@ -5,7 +5,16 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { type Context, Manager, type ManagerOptions, NoMoreSlavesError, remote } from "../mod.ts";
+import {
+  type Context,
+  Manager,
+  type ManagerOptions,
+  NoMoreSlavesError,
+  type ProcessEnd,
+  remote,
+  Slave,
+  type SlaveProcess,
+} from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "./support/far_slave.ts";
 import { Gates } from "./support/gates.ts";
@@ -390,6 +399,40 @@ Deno.test("agent: a runner that cannot start is an error with the reason", async
   const { message } = await assertRejects(() => run.results(), NoMoreSlavesError);
   assertStringIncludes(message, "exit code 4, before it connected");
   assertStringIncludes(message, "it printed last: no licence");
+});
+
+/** A job of a scheduler, which the test has start and end; no agent ever comes of it. */
+class IdleJob extends Slave {
+  override readonly kind = "slave";
+  override readonly isRemote = true;
+  readonly started = Promise.withResolvers<void>();
+  readonly ended = Promise.withResolvers<ProcessEnd>();
+
+  override launch(): SlaveProcess {
+    const [started, ended] = [this.started.promise, this.ended.promise];
+    return { name: "job 7", started, ended, kill: () => {} };
+  }
+
+  override close(): Promise<void> {
+    this.ended.resolve({ code: null, signal: null });
+    return Promise.resolve();
+  }
+}
+
+Deno.test("agent: jobs that end before it connects are lost for one reason: what they printed, and no output of theirs", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun({ output: folder.file("out%d") });
+  const jobs = [new IdleJob(), new IdleJob()];
+  for (const job of jobs) run.manager.addSlave(job);
+  run.context.addTask(tasks.square, 1);
+  const results = assertRejects(() => run.results(), NoMoreSlavesError);
+  await run.log.until("slave-queued", 2);
+  for (const { ended } of jobs) {
+    ended.resolve({ code: null, signal: null, reason: "it has gone", tail: "no licence" });
+  }
+  await results;
+  const reason = "its job ended before its agent connected; it printed last: no licence";
+  assertEquals(run.log.of("slave-lost").map((event) => event.reason), [reason, reason]);
 });
 
 /** Blocks this process. */

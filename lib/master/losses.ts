@@ -59,15 +59,18 @@ export interface EndCircumstances {
   readonly command: string | undefined;
   /** What was wrong with what it sent. */
   readonly fault: Error | undefined;
+  /** Whether the slave's own process has ever been started: only then there is output of it. */
+  readonly isStarted: boolean;
 }
 
 /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
 export function describeEnd(
   end: ProcessEnd,
-  { target, tail }: OutputSink,
-  { command, fault }: EndCircumstances,
+  { target, tail: sinkTail }: Pick<OutputSink, "target" | "tail">,
+  { command, fault, isStarted }: EndCircumstances,
 ): string {
   const parts: string[] = [];
+  const tail = end.tail || sinkTail;
   if (fault !== undefined) parts.push(`its connection was closed: ${fault.message}`);
   if (end.reason !== undefined) parts.push(end.reason);
   if (end.code !== null) {
@@ -76,7 +79,7 @@ export function describeEnd(
   if (command !== undefined && end.reason === undefined) {
     parts.push(`before it connected; the command was ${command}`);
   }
-  if (target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
+  if (isStarted && target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
   const remedy = command === undefined ? undefined : startRemedy(tail);
   if (remedy !== undefined) parts.push(remedy);
   return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);

@@ -306,7 +306,9 @@ export class SlaveSlot {
     const end = await Promise.race([job.ended, aborted(closing)]);
     clearTimeout(timer);
     if (end !== undefined && !closing.aborted && this.#state.state === "queued") {
-      this.#died(this.#describe(end, false), { isFinal: true });
+      // Its last words, if there are any, tell more than its scheduler does.
+      const reason = end.tail ? "its job ended before its agent connected" : end.reason;
+      this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
     }
   }
 
@@ -406,7 +408,11 @@ export class SlaveSlot {
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
     const command = wasConnected ? undefined : describeCommand(this.#services.settings);
     const { reason = this.#killReason } = end;
-    return describeEnd({ ...end, reason }, this.output!, { command, fault });
+    return describeEnd({ ...end, reason }, this.output!, {
+      command,
+      fault,
+      isStarted: this.#launches > 0,
+    });
   }
 }
 
