@@ -2,21 +2,25 @@ import {
   assert,
   assertEquals,
   assertMatch,
+  assertNotEquals,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import {
   type Context,
+  LocalSlave,
   Manager,
   type ManagerOptions,
   NoMoreSlavesError,
   type ProcessEnd,
+  type ProgressEvent,
   remote,
   Slave,
   type SlaveProcess,
 } from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "./support/far_slave.ts";
+import { freePort } from "./support/free_port.ts";
 import { Gates } from "./support/gates.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -434,6 +438,66 @@ Deno.test("agent: jobs that end before it connects are lost for one reason: what
   const reason = "its job ended before its agent connected; it printed last: no licence";
   assertEquals(run.log.of("slave-lost").map((event) => event.reason), [reason, reason]);
 });
+
+Deno.test("agent: a slave whose job runs is starting, and not queued any more", async () => {
+  await using run = new FarRun();
+  const job = new IdleJob();
+  run.manager.addSlave(job);
+  run.context.addTask(tasks.square, 1);
+  const queued = Promise.withResolvers<void>();
+  const starting = Promise.withResolvers<void>();
+  const progress = ({ slaves }: ProgressEvent) => {
+    if (slaves.queued === 1) queued.resolve();
+    if (slaves.starting === 1 && slaves.queued === 0) starting.resolve();
+  };
+  const next = run.context.getResults({ progress }).next().catch(() => {});
+  await run.log.until("slave-queued");
+  await queued.promise;
+  assertEquals(run.log.of("slave-job-started"), []);
+  job.started.resolve();
+  await run.log.until("slave-job-started");
+  assertEquals(run.log.of("slave-job-started")[0].process, "job 7");
+  await starting.promise;
+  await run.manager.close();
+  await next;
+});
+
+Deno.test("agent: where the manager listens is told", async () => {
+  const port = freePort();
+  await using run = new FarRun({ port });
+  run.manager.addSlave(new LocalSlave());
+  run.add();
+  run.context.addTask(tasks.square, 1);
+  await run.results();
+  await run.log.until("listening", 2);
+  const places = run.log.of("listening").toSorted((a, b) =>
+    Number(a.isRemote) - Number(b.isRemote)
+  );
+  const [local, remote] = places;
+  assertEquals([remote.hosts, remote.port, remote.isRemote], [["127.0.0.1"], port, true]);
+  assertEquals([local.hosts, local.isRemote], [["127.0.0.1"], false]);
+  assertNotEquals(local.port, port);
+});
+
+for (const host of ["127.0.0.1", "0.0.0.0"]) {
+  Deno.test(`agent: comes in by the chosen port of ${host}, though slaves of this machine had it to themselves`, async () => {
+    const port = freePort();
+    await using run = new FarRun({ host, port });
+    run.manager.addSlave(new LocalSlave());
+    run.context.addTask(tasks.square, 1);
+    await run.results();
+    assertEquals(run.log.of("listening").map((event) => event.port), [port]);
+    run.add();
+    // Started anew, a slave of this machine comes in by another port.
+    run.context.addTask(() => Deno.exit(1));
+    const outcomes = Array.fromAsync(run.context.getOutcomesUnordered());
+    await run.log.until("slave-restarted");
+    assertEquals((await outcomes)[0].status, "rejected");
+    await run.log.until("slave-connected", 2);
+    assertEquals(run.log.of("slave-lost"), []);
+    assertEquals(run.log.of("listening").find(({ isRemote }) => isRemote)?.port, port);
+  });
+}
 
 /** Blocks this process. */
 function block(ms: number): void {

@@ -15,7 +15,8 @@ Deno.test("onEvent: tells startup on each slave, between its first word and its 
   context.addTask(tasks.score, 1);
   context.addTask(tasks.score, 2);
   await Array.fromAsync(context.getResults());
-  assertEquals(log.events.map(({ type }) => type).slice(0, 5), [
+  assertEquals(log.events.map(({ type }) => type).slice(0, 6), [
+    "listening",
     "slave-started",
     "slave-connected",
     "startup-started",

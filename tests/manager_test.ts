@@ -400,6 +400,7 @@ Deno.test("onEvent: tells the life of slaves and tasks", async () => {
     await Array.fromAsync(context.getOutcomesUnordered());
   }
   assertEquals(log.events.map(({ type }) => type), [
+    "listening",
     "slave-started",
     "slave-connected",
     "task-started",

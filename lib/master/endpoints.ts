@@ -21,6 +21,8 @@ export interface EndpointsOptions {
   /** Whether slaves on other machines connect as well, or will. */
   hasRemoteSlaves(): boolean;
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
+  /** Told of each endpoint when it is listened on. */
+  opened(endpoint: Endpoint, isRemote: boolean): void;
   warn(message: string): void;
 }
 
@@ -32,6 +34,8 @@ export class Endpoints implements Disposable {
   readonly #receptions: Reception[] = [];
   #local: Promise<Endpoint> | undefined;
   #remote: Promise<Endpoint> | undefined;
+  /** What slaves on this machine are received by. */
+  #localReception: Reception | undefined;
   #isClosed = false;
 
   constructor(options: EndpointsOptions) {
@@ -63,11 +67,10 @@ export class Endpoints implements Disposable {
    * @throws {NetworkError} If the address cannot be found or listened on; it is tried again the next time.
    */
   remote(): Promise<Endpoint> {
-    return this.#remote ??= this.#open(() => findMasterAddress(this.#options.settings.host), true)
-      .catch((error) => {
-        this.#remote = undefined;
-        throw error;
-      });
+    return this.#remote ??= this.#openRemote().catch((error) => {
+      this.#remote = undefined;
+      throw error;
+    });
   }
 
   /** Stops listening. */
@@ -76,8 +79,27 @@ export class Endpoints implements Disposable {
     for (const reception of this.#receptions) reception[Symbol.dispose]();
   }
 
+  async #openRemote(): Promise<Endpoint> {
+    // Whether that failed is told to those who wait for it.
+    await this.#local?.catch(() => {});
+    this.#giveUpPort();
+    return await this.#open(() => findMasterAddress(this.#options.settings.host), true);
+  }
+
+  /**
+   * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; those that
+   * are yet to be started get another port.
+   */
+  #giveUpPort(): void {
+    const { host, port } = this.#options.settings;
+    if (host === undefined || port === 0 || this.#localReception?.port !== port) return;
+    this.#localReception[Symbol.dispose]();
+    this.#localReception = undefined;
+    this.#local = undefined;
+  }
+
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
-    const { settings, key, hasRemoteSlaves, admit, warn } = this.#options;
+    const { settings, key, hasRemoteSlaves, admit, opened, warn } = this.#options;
     // A port that the user chose is for the connections that have to pass a firewall.
     const port = !isRemote && hasRemoteSlaves() ? 0 : settings.port;
     let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
@@ -89,7 +111,10 @@ export class Endpoints implements Disposable {
       if (this.#isClosed) throw new Error("the manager was closed");
       const reception = new Reception({ hostname: bind, port, tls, key, admit, warn });
       this.#receptions.push(reception);
-      return { hosts: address.hosts, port: reception.port, ca: tls?.ca };
+      if (!isRemote) this.#localReception = reception;
+      const endpoint = { hosts: address.hosts, port: reception.port, ca: tls?.ca };
+      opened(endpoint, isRemote);
+      return endpoint;
     } catch (cause) {
       throw new NetworkError(listenFailure(bind, port, cause, settings), { cause });
     }

@@ -4,9 +4,9 @@ import type { Outcome } from "./dispatcher.ts";
 
 /** How many slaves of a manager stand where. */
 export interface SlaveCounts {
-  /** They wait for a scheduler. */
+  /** They wait for a scheduler to start their job. */
   readonly queued: number;
-  /** Their processes are being started, and have not connected. */
+  /** Their jobs or processes have been started, and have not connected. */
   readonly starting: number;
   /** They are connected, and have no task. */
   readonly idle: number;
@@ -23,8 +23,23 @@ export interface SlaveCounts {
 export type ManagerEvent =
   & { readonly timeMs: number }
   & (
+    /** The manager listens for slaves. With a fixed port `slave.ts --check HOST:PORT` tries it out from another machine. */
+    | {
+      readonly type: "listening";
+      /** Names and addresses that slaves try, in this order. */
+      readonly hosts: readonly string[];
+      readonly port: number;
+      /** Whether it is for slaves on other machines, or for those on this one. */
+      readonly isRemote: boolean;
+    }
     /** A slave waits for a scheduler to start it. */
     | { readonly type: "slave-queued"; readonly slave: SlaveIdentity; readonly process: string }
+    /** The scheduler has started the job of a slave: its agent is to connect. Not told if it has connected before that is known. */
+    | {
+      readonly type: "slave-job-started";
+      readonly slave: SlaveIdentity;
+      readonly process: string;
+    }
     /** The process of a slave has been started, for the first time or again. */
     | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
     /** A slave has connected, and takes tasks from now on. From here on its host is known. */

@@ -68,6 +68,7 @@ export class Fleet implements AsyncDisposable {
       key: importSecret(this.#secret),
       hasRemoteSlaves: () => this.hasRemoteSlaves,
       admit: (hello, stream) => this.#admit(hello, stream),
+      opened: ({ hosts, port }, isRemote) => emit({ type: "listening", hosts, port, isRemote }),
       warn,
     });
     this.#links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
@@ -264,7 +265,7 @@ export class Fleet implements AsyncDisposable {
 
   #admitAgent(slot: SlaveSlot, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
     const { job } = slot;
-    if (slot.state !== "queued" || job === undefined) {
+    if (!slot.isAwaitingAgent || job === undefined) {
       return `The manager does not expect an agent of slave ${hello.slave}`;
     }
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
@@ -309,6 +310,7 @@ function standingOf(state: SlotState["state"], slave: DispatchSlave): keyof Slav
     case "queued":
       return "queued";
     case "launching":
+    case "arriving":
     case "running":
       return "starting";
     case "connected":

@@ -45,8 +45,10 @@ type Timer = ReturnType<typeof setTimeout>;
 export type SlotState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
-  /** The job that is to bring its agent has been submitted, or runs; the agent has not connected. */
+  /** The job that is to bring its agent has been submitted; the agent has not connected. */
   | { readonly state: "queued" }
+  /** That job is known to run; the agent has not connected. */
+  | { readonly state: "arriving" }
   /** Its process runs, and has not connected. */
   | { readonly state: "running"; readonly process: SlaveProcess; readonly connectTimer: Timer }
   | {
@@ -123,6 +125,11 @@ export class SlaveSlot {
   /** What there is of it at the moment. */
   get state(): SlotState["state"] {
     return this.#state.state;
+  }
+
+  /** Whether its agent is to connect. */
+  get isAwaitingAgent(): boolean {
+    return this.#state.state === "queued" || this.#state.state === "arriving";
   }
 
   /** What brings its agent, such as a job of a scheduler. */
@@ -257,7 +264,7 @@ export class SlaveSlot {
   /** Ends its process, because the manager closes. */
   async end(): Promise<void> {
     const { process, session } = this;
-    if (this.#state.state === "queued") this.#state = { state: "ended" };
+    if (this.isAwaitingAgent) this.#state = { state: "ended" };
     if (process === undefined) return;
     const { state } = this.slave;
     const isIdle = state.state === "serving" && state.sent.size === 0;
@@ -290,12 +297,14 @@ export class SlaveSlot {
   }
 
   async #watchJob(job: SlaveProcess): Promise<void> {
-    const { settings, closing } = this.#services;
+    const { settings, closing, emit } = this.#services;
     let timer: Timer | undefined;
     (job.started ?? Promise.resolve()).then(() => {
       if (this.#state.state !== "queued" || closing.aborted) return;
+      this.#state = { state: "arriving" };
+      emit({ type: "slave-job-started", slave: this.slave.identity, process: job.name });
       timer = setTimeout(() => {
-        if (this.#state.state !== "queued") return;
+        if (!this.isAwaitingAgent) return;
         job.kill();
         const seconds = settings.connectTimeoutMs / 1000;
         const reason = `its agent did not connect within connectTimeoutMs, ${seconds} s`;
@@ -305,7 +314,7 @@ export class SlaveSlot {
     });
     const end = await Promise.race([job.ended, aborted(closing)]);
     clearTimeout(timer);
-    if (end !== undefined && !closing.aborted && this.#state.state === "queued") {
+    if (end !== undefined && !closing.aborted && this.isAwaitingAgent) {
       // Its last words, if there are any, tell more than its scheduler does.
       const reason = end.tail ? "its job ended before its agent connected" : end.reason;
       this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });

@@ -17,7 +17,9 @@ export class WarningPrinter {
       case "warning":
         this.#print(event.message);
         break;
+      case "listening":
       case "slave-queued":
+      case "slave-job-started":
       case "slave-started":
       case "slave-connected":
       case "slave-alive":

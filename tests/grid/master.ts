@@ -67,6 +67,7 @@ function tellEvent(event: ManagerEvent): void {
     case "startup-finished":
     case "startup-failed":
     case "progress":
+    case "listening":
       break;
     case "warning":
       tell({ type: event.type, reason: event.message });

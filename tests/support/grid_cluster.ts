@@ -191,7 +191,14 @@ export class GridMaster implements AsyncDisposable {
 
   /** All but results and the usual events. */
   describe(): string {
-    const usual = ["result", "slave-queued", "slave-started", "slave-connected", "slave-ended"];
+    const usual = [
+      "result",
+      "slave-queued",
+      "slave-job-started",
+      "slave-started",
+      "slave-connected",
+      "slave-ended",
+    ];
     const told = this.occurrences.filter(({ type }) => !usual.includes(type));
     return [...told.map((each) => JSON.stringify(each)), ...this.printed].join("\n");
   }

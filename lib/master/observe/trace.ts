@@ -52,6 +52,7 @@ export class Trace {
       case "slave-queued":
         this.#enter(this.#rowOf(event.slave), "queued", event.timeMs);
         break;
+      case "slave-job-started":
       case "slave-started":
         this.#enter(this.#rowOf(event.slave), "starting", event.timeMs);
         break;
@@ -98,6 +99,7 @@ export class Trace {
       case "progress":
         this.#count(event.slaves, event.timeMs);
         break;
+      case "listening":
       case "task-restored":
       case "warning":
         break;
