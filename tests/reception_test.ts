@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Reception } from "../lib/master/reception.ts";
+import { RepeatedWarnings } from "../lib/master/repeated_warnings.ts";
 import { connectToMaster } from "../lib/slave/connect.ts";
 import { encodeFrame } from "../lib/wire/frames.ts";
 import {
@@ -214,6 +215,27 @@ for (const [name, [bytes, warning]] of Object.entries(INTRUDERS)) {
     using _stream = await house.enter();
   });
 }
+
+Deno.test("Reception: tells of the same trouble less and less often", async () => {
+  using house = new House();
+  const strange = joinBytes(encodeFrame('[{"type":"hello","protocol":999}]'));
+  for (let i = 0; i < 9; i++) await house.send(strange);
+  await house.send(joinBytes(encodeFrame("{")));
+  const counts = house.warnings.map((warning) => /(\d+) times now/.exec(warning)?.[1] ?? "first");
+  assertEquals(counts, ["first", "2", "4", "8", "first"]);
+});
+
+Deno.test("RepeatedWarnings: a flood of different reasons is told less and less often as well", () => {
+  const messages: string[] = [];
+  const warnings = new RepeatedWarnings((message) => messages.push(message));
+  for (let i = 0; i < 1020; i++) warnings.add("Refused", `reason ${i}`);
+  // 20 of a kind of their own, and of the 1000 others the 1st, 2nd, 4th, … 512th.
+  assertEquals(messages.length, 20 + 10);
+  assertEquals(
+    messages.at(-1),
+    "Refused: for many other reasons, the latest of them: reason 531 (512 times now)",
+  );
+});
 
 Deno.test("Reception: stays open for slaves after half a hello, a reset and connections without a word", async () => {
   using house = new House();

@@ -1,5 +1,6 @@
 import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
+import { RepeatedWarnings } from "./repeated_warnings.ts";
 
 /** How long a connection may take to prove itself. */
 const PROOF_TIMEOUT_MS = 10_000;
@@ -32,8 +33,8 @@ export class Reception implements Disposable {
   readonly #options: ReceptionOptions;
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
-  /** What has been said of connections that could not be accepted. */
-  readonly #warned = new Set<string>();
+  /** A flood brings the same trouble a thousand times. */
+  readonly #warnings: RepeatedWarnings;
   #isClosed = false;
   #endPause: () => void = () => {};
 
@@ -44,6 +45,7 @@ export class Reception implements Disposable {
    */
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    this.#warnings = new RepeatedWarnings(options.warn);
     const { hostname, port, tls } = options;
     const address = { hostname, port, tcpBacklog: BACKLOG };
     this.#listener = tls === undefined
@@ -84,7 +86,7 @@ export class Reception implements Disposable {
           error instanceof Deno.errors.ConnectionAborted ||
           error instanceof Deno.errors.ConnectionReset
         ) continue;
-        this.#warnOnce(`Cannot accept a connection: ${error}`);
+        this.#warnings.add("Cannot accept a connection", String(error));
         // For lack of file descriptors: that of a stranger will do.
         if (this.#unproved.size > 0) await this.#makeRoom(this.#unproved.size - 1);
         else await this.#pause(ACCEPT_PAUSE_MS);
@@ -108,13 +110,6 @@ export class Reception implements Disposable {
   #drop(stream: MessageStream<unknown>): void {
     this.#unproved.delete(stream);
     stream[Symbol.dispose]();
-  }
-
-  /** A flood brings the same trouble a thousand times. */
-  #warnOnce(message: string): void {
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
-    this.#options.warn(message);
   }
 
   /** Waits; closing ends that. */
@@ -145,8 +140,8 @@ export class Reception implements Disposable {
       await stream.flushed();
       stream[Symbol.dispose]();
       // Whatever a stranger does costs only its connection.
-      const reason = error instanceof Error ? error.message : error;
-      if (!this.#isClosed) this.#options.warn(`Refused a connection: ${reason}`);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!this.#isClosed) this.#warnings.add("Refused a connection", reason);
     } finally {
       clearTimeout(timer);
       this.#unproved.delete(stream);
