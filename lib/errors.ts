@@ -90,21 +90,22 @@ export class RemoteError extends ParallelError {
    * @param options The task, the slave, and what was thrown there.
    */
   constructor(message: string, options: RemoteErrorOptions) {
+    // Where the master makes it is no place in the user's code.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, "cause" in options ? { cause: options.cause } : undefined);
+    Error.stackTraceLimit = stackTraceLimit;
     this.task = options.task;
     this.slave = options.slave;
     this.attempts = options.attempts ?? [];
-    const remoteFrames = framesOf(options.cause);
-    if (remoteFrames !== "" && options.slave !== undefined) {
-      const localFrames = framesOf(this);
-      this.stack = `${this.name}: ${message}\n${remoteFrames}\n` +
-        `    --- above: on ${options.slave.name}, below: on the master ---\n${localFrames}`;
-    }
+    const frames = options.slave === undefined ? [] : framesOf(options.cause);
+    if (frames.length > 0) frames.push(`    --- above: on ${options.slave?.name} ---`);
+    this.stack = [`${this.name}: ${message}`, ...frames].join("\n");
   }
 }
 
 /** The lines of an error's stack that name a place in the code. */
-function framesOf(thrown: unknown): string {
-  if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return "";
-  return thrown.stack.split("\n").filter((line) => /^\s+at /.test(line)).join("\n");
+function framesOf(thrown: unknown): string[] {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return [];
+  return thrown.stack.split("\n").filter((line) => /^\s+at /.test(line));
 }

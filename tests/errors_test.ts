@@ -55,24 +55,22 @@ Deno.test("RemoteError: has a cause even if undefined was thrown, and none if no
   assert(!("cause" in new RemoteError("why", { task: TASK })));
 });
 
-Deno.test("RemoteError: shows the places on the slave above those on the master", () => {
+Deno.test("RemoteError: shows the places on the slave, and none of the master's", () => {
   const cause = new RangeError("too far");
   cause.stack =
     "RangeError: too far\n    at distance (file:///tasks.ts:3:5)\n    at run (a.ts:1:2)";
-  const lines = new RemoteError("why", { task: TASK, slave: SLAVE, cause }).stack!.split("\n");
-  assertEquals(lines.slice(0, 4), [
+  const { stack } = new RemoteError("why", { task: TASK, slave: SLAVE, cause });
+  assertEquals(stack!.split("\n"), [
     "RemoteError: why",
     "    at distance (file:///tasks.ts:3:5)",
     "    at run (a.ts:1:2)",
-    "    --- above: on local slave 1, below: on the master ---",
+    "    --- above: on local slave 1 ---",
   ]);
-  assertStringIncludes(lines[4], "errors_test.ts");
 });
 
-Deno.test("RemoteError: has a stack of its own if nothing is known of the slave's", () => {
+Deno.test("RemoteError: shows no place if none is known on the slave", () => {
   for (const cause of ["text", undefined, Object.assign(new Error("x"), { stack: "x" })]) {
     const { stack } = new RemoteError("why", { task: TASK, slave: SLAVE, cause });
-    assertStringIncludes(stack!, "errors_test.ts");
-    assert(!stack!.includes("above"));
+    assertEquals(stack, "RemoteError: why");
   }
 });

@@ -9,6 +9,8 @@ import {
 } from "@std/assert";
 import { type Context, ParallelError, remote, RemoteError } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
+import { MODULE_URL, runScript } from "./support/script.ts";
+import { TempFolder } from "./support/temp_folder.ts";
 
 const MODULE = import.meta.resolve("./support/failing_tasks.ts");
 const failing = remote<typeof import("./support/failing_tasks.ts")>(MODULE);
@@ -66,14 +68,48 @@ Deno.test("RemoteError.cause: a rejection is treated like a throw", async () => 
   assertStringIncludes(error.cause.stack!, `${MODULE}:${lineOf("throw new URIError(")}:`);
 });
 
-Deno.test("RemoteError: its stack has the frames on the slave and then those on the master", async () => {
+Deno.test("RemoteError: its stack has the frames on the slave, and nothing of this module", async () => {
   const { stack } = await errorOf((context) => context.addTask(failing.throwTypeError, 3));
-  const [remoteFrames, localFrames] = stack!.split(
-    "--- above: on local slave 0, below: on the master ---",
-  );
-  assertStringIncludes(remoteFrames, `${MODULE}:${lineOf("throw new TypeError(")}:`);
-  assertMatch(localFrames, /\n +at .*\/lib\/master\//);
   assert(stack!.startsWith("RemoteError: Task 0 (throwTypeError in "));
+  assertStringIncludes(stack!, `${MODULE}:${lineOf("throw new TypeError(")}:`);
+  assertEquals(stack!.includes("/lib/"), false);
+});
+
+Deno.test("RemoteError: its stack has the lines of an inline function", async () => {
+  const error = await errorOf((context) =>
+    context.addTask(() => {
+      const fail = () => {
+        throw new RangeError("too far");
+      };
+      fail();
+    })
+  );
+  assertStringIncludes(error.stack!, "\n    at fail (inline function, line 3)\n");
+  assertEquals((error.cause as Error).stack!.split("\n").slice(0, 2), [
+    "RangeError: too far",
+    "    at fail (inline function, line 3)",
+  ]);
+});
+
+Deno.test("RemoteError: printed by Deno since nobody caught it, it shows nothing of this module", async () => {
+  await using folder = new TempFolder();
+  const { code, stderr } = await runScript(
+    folder,
+    `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    await using manager = new Manager({ output: "null" });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    context.addTask(() => {
+      throw new RangeError("too far");
+    });
+    for await (const _ of context.getResults());
+    `,
+    ["--allow-all"],
+  );
+  assertEquals(code, 1);
+  assertMatch(stderr, /failed on local slave 0: RangeError: too far\n.*inline function, line 2/);
+  assertEquals(/\/lib\/|new RemoteError/.test(stderr), false, stderr);
 });
 
 Deno.test("RemoteError.cause: an error of the user's own class is of its built-in base, with name and properties", async () => {

@@ -43,6 +43,9 @@ export async function loadCode(reference: CodeReference): Promise<TaskFunction> 
   }
 }
 
+/** What the source of inline functions is called in stacks. */
+export const INLINE_SOURCE = "inline_function";
+
 type AnyFunction = (...args: unknown[]) => unknown;
 type RunnableClass = new (...args: unknown[]) => { run: AnyFunction };
 
@@ -132,9 +135,11 @@ function listExports(exports: Record<string, unknown>): string {
 function evaluateFunction(source: string): AnyFunction {
   let lastError: unknown;
   for (const code of [`(${source}\n)`, `Object.values({${source}\n})[0]`]) {
+    // The name makes the places in it known from others in a stack.
+    const named = `"use strict";${code}\n//# sourceURL=${INLINE_SOURCE}`;
     try {
       // deno-lint-ignore no-eval -- the slave runs what the master, proved by the secret, sends. Indirect: the function sees the global scope alone.
-      const value: unknown = (0, eval)(`"use strict";${code}`);
+      const value: unknown = (0, eval)(named);
       if (typeof value === "function") return value as AnyFunction;
     } catch (error) {
       lastError = error;

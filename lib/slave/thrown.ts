@@ -5,11 +5,14 @@
  */
 
 import { type Encoded, encodeValue } from "../wire/codec.ts";
+import { INLINE_SOURCE } from "./code_loader.ts";
 
 const OWN_CODE = [
   new URL("..", import.meta.url).href,
   new URL("../../slave.ts", import.meta.url).href,
 ];
+/** A place in an inline function, in a stack. Its column is another on the slave than where it was written. */
+const INLINE_PLACE = new RegExp(`${INLINE_SOURCE}, <anonymous>:(\\d+):\\d+`);
 /** Deeper causes are cut off when a thrown error has to be rebuilt without what cannot be cloned. */
 const MAX_CAUSES = 20;
 
@@ -52,16 +55,18 @@ function read(error: Error, key: string): unknown {
   }
 }
 
-/** Takes the frames of this module out of a stack: it ends with the task's own code. */
+/** Takes the frames of this module out of a stack, which ends with the task's own code, and makes clear which are inline. */
 export function hideOwnFrames(error: unknown): void {
   if (!(error instanceof Error)) return;
   const stack = read(error, "stack");
   if (typeof stack !== "string") return;
-  const lines = stack.split("\n");
-  const shown = lines.filter((line) => !OWN_CODE.some((url) => line.includes(url)));
-  if (shown.length === lines.length) return;
+  const shown = stack.split("\n")
+    .filter((line) => !OWN_CODE.some((url) => line.includes(url)))
+    .map((line) => line.replace(INLINE_PLACE, "inline function, line $1"))
+    .join("\n");
+  if (shown === stack) return;
   try {
-    error.stack = shown.join("\n");
+    error.stack = shown;
   } catch {
     // A frozen error keeps its stack as it is.
   }
