@@ -5,7 +5,6 @@ import {
   assertMatch,
   assertNotInstanceOf,
   assertStrictEquals,
-  assertStringIncludes,
 } from "@std/assert";
 import * as parallel from "../mod.ts";
 import { NetworkError, NoMoreSlavesError, ParallelError, RemoteError } from "../lib/errors.ts";

@@ -68,17 +68,20 @@ Deno.test("startupFailure: says that the task did not run, and which startup fai
 Deno.test("givenUp: names every slave that died, and what to do", () => {
   const attempts = [
     { slave: SLAVE, reason: "exit code 1" },
-    { slave: { ...SLAVE, number: 2, name: "local slave 2" }, reason: "exit code 137 (SIGKILL)" },
+    {
+      slave: { ...SLAVE, number: 2, name: "slave 2, job 7.1 on nodeA" },
+      reason: "exit code 137 (SIGKILL)",
+    },
   ];
   const error = givenUp(TASK, attempts);
   assertEquals(
     error.message,
     `${WHO} is given up: 2 slaves died, one after another, while running it. If the task is not to ` +
-      "blame, raise maxAttempts.\n  1. local slave 1: exit code 1\n" +
-      "  2. local slave 2: exit code 137 (SIGKILL)",
+      "blame, raise maxAttempts. Deaths that another task may have caused do not count.\n" +
+      "  1. local slave 1 on nodeA: exit code 1\n  2. slave 2, job 7.1 on nodeA: exit code 137 (SIGKILL)",
   );
   assertEquals(error.attempts, attempts);
-  assertEquals(error.slave?.name, "local slave 2");
+  assertEquals(error.slave?.name, "slave 2, job 7.1 on nodeA");
   assertEquals("cause" in error, false);
 });
 

@@ -181,7 +181,10 @@ function assertGivenUp({ values, errors }: { values: number[]; errors: RemoteErr
   assertEquals(errors.map((error) => error.task.id), [250]);
   assertEquals(errors[0].attempts.length, 3);
   for (const [i, { slave, reason }] of errors[0].attempts.entries()) {
-    assertStringIncludes(errors[0].message, `${i + 1}. ${slave.name}: ${reason}`);
+    assertStringIncludes(
+      errors[0].message,
+      `${i + 1}. ${slave.name} on ${Deno.hostname()}: ${reason}`,
+    );
   }
 }
 

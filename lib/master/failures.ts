@@ -44,16 +44,22 @@ export function startupFailure(
 
 /** The slave died again and again while it ran the task. */
 export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
-  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${slave.name}: ${reason}`)
+  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${placeOf(slave)}: ${reason}`)
     .join("\n");
   const count = attempts.length === 1
     ? "a slave died"
     : `${attempts.length} slaves died, one after another,`;
   return new RemoteError(
     `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
-      `If the task is not to blame, raise maxAttempts.\n${deaths}`,
+      "If the task is not to blame, raise maxAttempts. " +
+      `Deaths that another task may have caused do not count.\n${deaths}`,
     { task, slave: attempts.at(-1)?.slave, attempts },
   );
+}
+
+/** A slave's name, which on this machine does not tell the host. */
+function placeOf({ name, host }: SlaveIdentity): string {
+  return host === "" || name.includes(host) ? name : `${name} on ${host}`;
 }
 
 /** The task ran longer than its context allows. */
