@@ -353,3 +353,32 @@ Deno.test("each result of 10 000 tasks comes once while slaves are killed", asyn
   assertEquals(numbers.sort((a, b) => a - b), Array.from({ length: 10_000 }, (_, i) => i));
   assert(kills > 5, `only ${kills} slaves were killed`);
 });
+
+Deno.test("what a task leaves behind is printed with its place and the task that ran, however strange it is", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1, { output: folder.file("output") });
+    const context = manager.getContext();
+    context.addTask(() => 1);
+    context.addTask(async () => {
+      Promise.reject(new RangeError("nobody cares"));
+      await new Promise((resolve) => setTimeout(resolve));
+    });
+    context.addTask(async () => {
+      const fail = () => {
+        throw new Error("not here");
+      };
+      Promise.reject({ [Symbol.for("Deno.customInspect")]: fail });
+      await new Promise((resolve) => setTimeout(resolve));
+    });
+    assertEquals(await Array.fromAsync(context.getResults()), [1, undefined, undefined]);
+  }
+  const [first, second, ...others] = folder.lines("output");
+  assertEquals(
+    first,
+    "Unhandled rejection in code of a task, while inline function, task 1 of this process, ran: " +
+      "RangeError: nobody cares",
+  );
+  assertStringIncludes(second, "(inline function, line 2)");
+  assertStringIncludes(others.join("\n"), "task 2 of this process, ran: what cannot be described");
+});

@@ -119,13 +119,11 @@ function giveUpConnectPermission({ hosts, port }: ConnectionInfo): void {
 function keepAlive(runner: Runner, exit: (code?: number) => never): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    hideOwnFrames(event.reason);
-    console.error("Unhandled rejection in code of a task:", event.reason);
+    tellStray("Unhandled rejection", event.reason, runner);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    hideOwnFrames(event.error);
-    console.error("Uncaught error in code of a task:", event.error);
+    tellStray("Uncaught error", event.error, runner);
   });
   // A scheduler that is about to end this machine's slaves tells all processes; the agent tells the master.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
@@ -135,4 +133,17 @@ function keepAlive(runner: Runner, exit: (code?: number) => never): void {
     runner.announceExit(code);
     return exit(code);
   };
+}
+
+/** Prints what code of a task left behind: that task may have ended long ago, but mostly it is the one that runs. */
+function tellStray(what: string, thrown: unknown, runner: Runner): void {
+  const running = runner.describeTask() ?? "no task";
+  let text = "what cannot be described";
+  try {
+    hideOwnFrames(thrown);
+    text = Deno.inspect(thrown);
+  } catch {
+    // Code of its own describes it, and throws.
+  }
+  console.error(`${what} in code of a task, while ${running} ran: ${text}`);
 }

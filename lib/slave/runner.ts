@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CodeReference } from "../task.ts";
+import { type CodeReference, describeCode } from "../task.ts";
 import { decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
 import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
@@ -72,6 +72,14 @@ export class Runner {
    */
   async serve(): Promise<void> {
     await Promise.race([this.#readMessages(), this.#runTasks()]);
+  }
+
+  /** Which task runs, in words; nothing while none does. Tasks are counted from 0 as they came to this process. */
+  describeTask(): string | undefined {
+    const tasks = this.#queue[0];
+    const reference = tasks && this.#references.get(tasks.code);
+    if (reference === undefined || this.#wake !== undefined) return undefined;
+    return `${describeCode(reference)}, task ${this.#current} of this process,`;
   }
 
   /** Sends what is finished, and that the running task ends the process. */
