@@ -198,6 +198,7 @@ function usage(pid: number | undefined): { memoryBytes: number | null; cpuMs: nu
     const ticks = Number(fields[14 - 3]) + Number(fields[15 - 3]);
     return { memoryBytes: Number(fields[24 - 3]) * 4096, cpuMs: ticks * 10 };
   } catch {
+    // The process has just ended, or this system has no /proc.
     return { memoryBytes: null, cpuMs: null };
   }
 }

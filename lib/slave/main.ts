@@ -97,9 +97,10 @@ function readStandardInput(): string {
 function parseConnectionInfo(text: string): ConnectionInfo {
   try {
     return JSON.parse(text);
-  } catch {
+  } catch (cause) {
     throw new Error(
       "nothing was said about a master. Slaves are started by a manager: see Manager.addSlave()",
+      { cause },
     );
   }
 }
