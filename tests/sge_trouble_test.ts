@@ -108,7 +108,10 @@ gridTest("slaves that wait in the queue are reported, and run when they may", as
   await master.until("warning");
   const [{ reason }] = master.of("warning");
   console.log(`  ${reason}`);
-  assertMatch(reason!, /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/);
+  assertMatch(
+    reason!,
+    /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
+  );
   await master.control("qrls");
   await master.complete(10);
 });
