@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { SGE_FLAGS } from "../lib/launch/sge_commands.ts";
 import { MODULE_URL, runScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
@@ -194,12 +195,17 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: [
       "Cannot listen for slaves on this machine's host name",
       "Run the master with --allow-sys=hostname,networkInterfaces",
+      `it needs in all ${SGE_FLAGS}`,
     ],
   },
   "no --allow-run=qsub on a cluster": {
     script: ON_CLUSTER,
     flags: [...without("run"), RUN],
-    says: ["Cannot run qsub", "Run the master with --allow-run=deno,qsub,qstat,qdel"],
+    says: [
+      "Cannot run qsub",
+      "Run the master with --allow-run=deno,qsub,qstat,qdel",
+      `In all it needs ${SGE_FLAGS}`,
+    ],
   },
   "no --allow-write on a cluster": {
     script: ON_CLUSTER,

@@ -10,6 +10,11 @@ import { type ProgramOutput, runProgram } from "./command.ts";
 /** A busy qmaster answers in seconds; one that hangs, never. */
 const COMMAND_TIMEOUT_MS = 60_000;
 
+/** What a master of slaves in Grid Engine has to be allowed, for whoever is told of one permission that lacks. */
+export const SGE_FLAGS =
+  "--allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. " +
+  "--allow-sys=hostname,networkInterfaces";
+
 /** A command of Grid Engine cannot be run, or refused what it was asked. */
 export class SgeError extends Error {
   override name = "SgeError";
@@ -39,7 +44,8 @@ export async function runSge(
     }
     if (cause instanceof Deno.errors.NotCapable) {
       throw new SgeError(
-        `Cannot run ${program}: ${cause.message}. Run the master with --allow-run=deno,qsub,qstat,qdel`,
+        `Cannot run ${program}: ${cause.message}. Run the master with --allow-run=deno,qsub,qstat,qdel. ` +
+          `In all it needs ${SGE_FLAGS}`,
         {
           cause,
         },

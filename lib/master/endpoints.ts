@@ -1,4 +1,5 @@
 import { NetworkError } from "../errors.ts";
+import { SGE_FLAGS } from "../launch/sge_commands.ts";
 import type { Hello } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
@@ -116,24 +117,24 @@ export class Endpoints implements Disposable {
       opened(endpoint, isRemote);
       return endpoint;
     } catch (cause) {
-      throw new NetworkError(listenFailure(bind, port, cause, settings), { cause });
+      throw new NetworkError(listenFailure({ bind, port, isRemote }, cause, settings), { cause });
     }
   }
 }
 
 function listenFailure(
-  hostname: string,
-  port: number,
+  { bind, port, isRemote }: { bind: string; port: number; isRemote: boolean },
   cause: unknown,
   settings: ManagerSettings,
 ): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const what = `Cannot listen for slaves on ${hostname}${port === 0 ? "" : `:${port}`}`;
+  const what = `Cannot listen for slaves on ${bind}${port === 0 ? "" : `:${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
-      : [`--allow-net=${hostname}`, ...otherMissingFlags(settings)].join(" ");
-    return `${what}: ${message}. Run the master with ${flag}`;
+      : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
+    const all = isRemote ? `. With slaves in Grid Engine it needs in all ${SGE_FLAGS}` : "";
+    return `${what}: ${message}. Run the master with ${flag}${all}`;
   }
   if (cause instanceof Deno.errors.AddrInUse) {
     return `${what}: the port is in use. Choose another, or leave out the option port to take a free one`;
