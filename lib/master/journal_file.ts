@@ -114,7 +114,7 @@ export class JournalFile implements Disposable {
     if (line.script !== Deno.mainModule) {
       throw new JournalError(
         `The journal ${path} is that of the script ${line.script}, this is ${Deno.mainModule}. If that is the same script, ` +
-          `which was moved, write the new place into the first line. Otherwise name another file`,
+          "which was moved, replace the old folder by the new one in the first line and in those that name functions. Otherwise name another file",
       );
     }
   }
