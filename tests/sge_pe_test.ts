@@ -163,7 +163,7 @@ Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an 
     deno: [
       "/bin/sh",
       "-c",
-      'case "$*" in *--no-config*--allow-run*) kill -9 $$;; esac; exec "$0" "$@"',
+      'case "$*" in *--no-config*--allow-all*) kill -9 $$;; esac; exec "$0" "$@"',
       Deno.execPath(),
     ],
   });

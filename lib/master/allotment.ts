@@ -188,7 +188,7 @@ export class Allotment {
     if (first === undefined) return tasks;
     const { suspects } = this.#options;
     const isAlone = suspects.has(first) || !isReady(serving, context);
-    const depth = isAlone ? 1 : this.pace.depth(first.code);
+    const depth = isAlone ? 1 : Math.min(this.pace.depth(first.code), context.maxSent);
     const { sendable } = context;
     // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
     const fairShare = Math.ceil(sendable / Math.max(this.#hungry.size, 1));

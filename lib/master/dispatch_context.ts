@@ -6,6 +6,8 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 const MAX_WAITING_RESULTS = 8192;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MIN_WAITING_RESULTS = 4;
+/** The part of them that may be under way from one slave. */
+const SENT_PART = 1 / 4;
 /** Read in order, results wait for a slow task rather than for a slow reader: more of them may. */
 const ORDERED_FACTOR = 8;
 
@@ -62,6 +64,11 @@ export class DispatchContext {
    */
   get isOpen(): boolean {
     return this.#reading !== "no" && !this.#isFull;
+  }
+
+  /** The most tasks that a slave may have, so that what all of them return does not pile up: few with large results. */
+  get maxSent(): number {
+    return Math.ceil(this.#maxWaitingResults * SENT_PART);
   }
 
   /**
