@@ -128,11 +128,12 @@ Deno.test({
 
 /** How many bytes wait in the system to be read. */
 function unreadBytes(connection: Deno.TcpConn): number {
-  const peerPort = connection.remoteAddr.port.toString(16).toUpperCase().padStart(4, "0");
+  const hex = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const [own, peer] = [hex(connection.localAddr.port), hex(connection.remoteAddr.port)];
   const rows = Deno.readTextFileSync("/proc/self/net/tcp").split("\n");
-  // Number, local address, remote address, state, bytes to send:bytes to read.
+  // Number, local address, remote address, state, bytes to send:bytes to read. Connections of before have rows as well.
   const row = rows.map((line) => line.trim().split(/\s+/))
-    .find(([, , remote]) => remote?.endsWith(`:${peerPort}`));
+    .find(([, local, remote]) => local?.endsWith(own) && remote?.endsWith(peer));
   return parseInt(row![4].split(":")[1], 16);
 }
 
