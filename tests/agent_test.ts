@@ -22,6 +22,7 @@ import { EventLog } from "./support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "./support/far_slave.ts";
 import { freePort } from "./support/free_port.ts";
 import { Gates } from "./support/gates.ts";
+import { KeepAlive } from "./support/keep_alive.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
@@ -482,6 +483,7 @@ Deno.test("agent: where the manager listens is told", async () => {
 for (const host of ["127.0.0.1", "0.0.0.0"]) {
   Deno.test(`agent: comes in by the chosen port of ${host}, though slaves of this machine had it to themselves`, async () => {
     const port = freePort();
+    using _alive = new KeepAlive();
     await using run = new FarRun({ host, port });
     run.manager.addSlave(new LocalSlave());
     run.context.addTask(tasks.square, 1);
