@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../message_of.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
 
@@ -208,7 +209,7 @@ function withoutLinkerPaths(): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
 }
 
 function startError(program: string, cause: unknown, isDeno: boolean): Error {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   const remedy = cause instanceof Deno.errors.NotCapable
     ? `Run the master with --allow-run=${program}`
     : isDeno

@@ -1,3 +1,5 @@
+import { messageOf } from "../message_of.ts";
+
 /**
  * Where the standard output and error of a slave go.
  *
@@ -90,7 +92,7 @@ function outputFault(path: string, cause: unknown): string {
     const folder = path.slice(0, path.lastIndexOf("/"));
     return `there is no folder ${folder}. Make it first, or set the option output of the manager`;
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return cause instanceof Deno.errors.NotCapable
     ? `${reason}. Run the master with --allow-write=., or set its option output to "null" or "inherit"`
     : `${reason}. Set the option output of the manager to a file that can be written`;

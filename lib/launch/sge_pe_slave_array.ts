@@ -1,3 +1,4 @@
+import { messageOf } from "../message_of.ts";
 import { type SlaveProcess, spawnSlave } from "./command.ts";
 import { quote, quoteAll } from "./shell.ts";
 import type { LaunchOrder } from "./slave.ts";
@@ -113,7 +114,7 @@ function readGranted(): GrantedSlots[] {
   try {
     return parseHostFile(Deno.readTextFileSync(file));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : cause;
+    const reason = messageOf(cause);
     const remedy = cause instanceof Deno.errors.NotCapable
       ? '. Run the master with --allow-read="$PE_HOSTFILE"'
       : "";

@@ -2,6 +2,7 @@ import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
 import type { OutputSink } from "../launch/output_sink.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../wire/messages.ts";
+import { messageOf } from "../message_of.ts";
 import { MessageError } from "./session.ts";
 
 /** What a shell exits with when a command cannot be started. */
@@ -127,7 +128,7 @@ export class AgentLink implements Disposable {
         }
       }
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = messageOf(error);
     }
     this.close(reason);
     this.#loseRunners();

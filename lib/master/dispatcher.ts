@@ -163,10 +163,14 @@ export class Dispatcher {
     };
   }
 
-  /** Whether somebody reads results of tasks that are to run. */
+  /** Whether somebody reads results of tasks that are to run, or that run. Looks at all contexts and slaves. */
   get hasWork(): boolean {
     for (const context of this.#contexts) {
       if (context.sendable > 0 || (context.isOpen && context.sourceCode !== undefined)) return true;
+    }
+    for (const { state } of this.#slaves) {
+      if (state.state !== "serving") continue;
+      if (state.sent.list().some(({ context }) => context.reading !== "no")) return true;
     }
     return false;
   }

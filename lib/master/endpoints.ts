@@ -2,6 +2,7 @@ import { NetworkError } from "../errors.ts";
 import { SGE_FLAGS } from "../launch/sge_commands.ts";
 import type { Hello } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
+import { messageOf } from "../message_of.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
 import { findMasterAddress, type MasterAddress } from "./master_address.ts";
 import { Reception } from "./reception.ts";
@@ -127,7 +128,7 @@ function listenFailure(
   cause: unknown,
   settings: ManagerSettings,
 ): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   const what = `Cannot listen for slaves on ${bind}${port === 0 ? "" : `:${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--allow-sys/.test(message)

@@ -1,6 +1,7 @@
 import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { sizeOf } from "../wire/message_stream.ts";
+import { messageOf } from "../message_of.ts";
 import type { Outcome } from "./dispatcher.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
@@ -162,5 +163,5 @@ function whyNot(error: unknown, path: string): string {
     return `the master may not write there. Start it with --allow-write=${path}`;
   }
   if (error instanceof Deno.errors.NotFound) return "its folder does not exist. Make it first";
-  return `${error instanceof Error ? error.message : error}. Name another file`;
+  return `${messageOf(error)}. Name another file`;
 }

@@ -13,6 +13,7 @@ import type { Code } from "../task.ts";
 import { type Hello, importSecret, newSecret } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../wire/messages.ts";
+import { messageOf } from "../message_of.ts";
 import { AgentLink } from "./agent_link.ts";
 import { AgentLinks } from "./agent_links.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
@@ -52,7 +53,6 @@ export class Fleet implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
   #unlaunched: SlaveSlot[][] = [];
-  #hasLaunched = false;
   /** Promises that must end before the fleet has ended. None of them fails. */
   readonly #watches = new Set<Promise<void>>();
   /** Launches that are under way. None of them fails. */
@@ -101,7 +101,6 @@ export class Fleet implements AsyncDisposable {
 
   /** Starts the slaves that have been added and not been started. */
   launch(): void {
-    this.#hasLaunched = true;
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
     for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
@@ -110,11 +109,6 @@ export class Fleet implements AsyncDisposable {
   /** Whether any slave has been added and not been started. */
   get hasUnlaunched(): boolean {
     return this.#unlaunched.length > 0;
-  }
-
-  /** Whether any slave has been started. */
-  get hasLaunched(): boolean {
-    return this.#hasLaunched;
   }
 
   /** Waits until the launches that are under way, or begin before anything else happens, are done. */
@@ -221,7 +215,7 @@ export class Fleet implements AsyncDisposable {
       }
     } catch (error) {
       if (error instanceof NetworkError) this.#networkFault = error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       for (const slot of slots) slot.launchFailed(reason);
     }
   }

@@ -6,6 +6,7 @@
  */
 
 import type { Code, CodeReference, Task } from "../task.ts";
+import { messageOf } from "../message_of.ts";
 import type { Outcome } from "./dispatcher.ts";
 import { Deque } from "./deque.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
@@ -218,7 +219,7 @@ export class Journal implements AsyncDisposable {
         for (const outcome of outcomes) this.#options.deliver(outcome);
       }
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
+      const reason = messageOf(cause);
       this.#options.onFailure(
         new JournalError(
           `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered: ` +

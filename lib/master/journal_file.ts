@@ -1,4 +1,5 @@
 import { ParallelError } from "../errors.ts";
+import { messageOf } from "../message_of.ts";
 
 const VERSION = 1;
 /** A first line longer than this is not that of a journal. */
@@ -150,7 +151,7 @@ function openFile(path: string): Deno.FsFile {
   try {
     return Deno.openSync(path, { read: true, write: true, create: true });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : cause;
+    const reason = messageOf(cause);
     const hint = cause instanceof Deno.errors.NotCapable
       ? ". Run the master with --allow-read and --allow-write for it"
       : cause instanceof Deno.errors.NotFound

@@ -100,7 +100,7 @@ export class Manager implements AsyncDisposable {
   }
 
   /**
-   * Adds a slave, or an array of them. They are started when results are first read, or now if that has been.
+   * Adds a slave, or an array of them. They are started as soon as there are tasks whose results are read.
    *
    * @throws {TypeError} If it is no slave, or has been added before.
    * @throws {ParallelError} If the manager is closed.
@@ -118,9 +118,7 @@ export class Manager implements AsyncDisposable {
     }
     this.#fleet.add(slave);
     this.#sources.add(slave);
-    const isReading = this.#contexts.some(({ core }) => core.reading !== "no");
-    if (isReading && this.#fleet.hasLaunched) this.#launch();
-    else this.#schedule();
+    this.#schedule();
   }
 
   /**

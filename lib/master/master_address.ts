@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../message_of.ts";
 import { isAddress } from "./certificates.ts";
 
 /** Where to listen, and what to tell slaves. */
@@ -46,7 +47,7 @@ function resolve(host: string): string {
     return listener.addr.hostname;
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
-    const reason = cause instanceof Error ? cause.message : cause;
+    const reason = messageOf(cause);
     throw new Error(
       `Cannot listen at the host name ${host}: ${reason}. Set the option host of the manager to an address of this machine`,
       { cause },

@@ -1,5 +1,6 @@
 import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
+import { messageOf } from "../message_of.ts";
 import { RepeatedWarnings } from "./repeated_warnings.ts";
 
 /** How long a connection may take to prove itself. */
@@ -140,7 +141,7 @@ export class Reception implements Disposable {
       await stream.flushed();
       stream[Symbol.dispose]();
       // Whatever a stranger does costs only its connection.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!this.#isClosed) this.#warnings.add("Refused a connection", reason);
     } finally {
       clearTimeout(timer);

@@ -11,6 +11,7 @@ import { openOutputSink, OutputSink, type OutputStream } from "../launch/output_
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../wire/messages.ts";
+import { messageOf } from "../message_of.ts";
 
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;
@@ -141,7 +142,7 @@ export class Agent {
         this.#post({ type: "ended", slave, launch, code, signal, tail: sink.tail });
       });
     } catch (error) {
-      const tail = error instanceof Error ? error.message : String(error);
+      const tail = messageOf(error);
       this.#post({ type: "ended", slave, launch, code: null, signal: null, tail });
     }
   }

@@ -12,6 +12,7 @@ import {
   verifyMaster,
 } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
+import { messageOf } from "../message_of.ts";
 
 /** How long one try to connect and be welcomed may take. */
 const WELCOME_TIMEOUT_MS = 30_000;
@@ -58,9 +59,7 @@ function isFinal(error: unknown): boolean {
 }
 
 function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Error {
-  const failures = errors.map((error, i) =>
-    `${hostAndPort(hosts[i], port)}: ${error instanceof Error ? error.message : error}`
-  );
+  const failures = errors.map((error, i) => `${hostAndPort(hosts[i], port)}: ${messageOf(error)}`);
   const hint = errors.some(isFinal)
     ? ""
     : ". It may have ended; or a firewall or another network lies between: set the options host and port of the manager " +

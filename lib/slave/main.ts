@@ -6,6 +6,7 @@
 
 import { checkDeno, type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
 import type { ToAgent, ToSlave } from "../wire/messages.ts";
+import { messageOf } from "../message_of.ts";
 import { connectToMaster } from "./connect.ts";
 import { Runner } from "./runner.ts";
 import { hideOwnFrames } from "./thrown.ts";
@@ -32,7 +33,7 @@ export async function runSlave(args: readonly string[]): Promise<never> {
     if (info.role === "agent") await serveAsAgent(info);
     else await serveAsRunner(info, exit);
   } catch (error) {
-    console.error(`This slave cannot serve: ${error instanceof Error ? error.message : error}`);
+    console.error(`This slave cannot serve: ${messageOf(error)}`);
     exit(CANNOT_SERVE);
   }
   return exit(0);

@@ -1,3 +1,5 @@
+import { untilClosed } from "./until_closed.ts";
+
 /** A task that waits. */
 export interface WaitingTask {
   /** What the task said of itself. */
@@ -50,15 +52,5 @@ export class Gates implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     await Promise.all(this.#ended);
-  }
-}
-
-async function untilClosed(connection: Deno.TcpConn): Promise<void> {
-  try {
-    while (await connection.read(new Uint8Array(32)) !== null);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-  } finally {
-    connection.close();
   }
 }

@@ -1,3 +1,5 @@
+import { untilClosed } from "./until_closed.ts";
+
 /** A connection that a process holds as long as it lives. */
 export interface Lifeline {
   /** The id of the process. */
@@ -25,7 +27,7 @@ export class Lifelines implements AsyncDisposable {
     const bytes = new Uint8Array(32);
     const count = await connection.read(bytes);
     const pid = Number(new TextDecoder().decode(bytes.subarray(0, count ?? 0)));
-    const ended = closed(connection);
+    const ended = untilClosed(connection);
     this.#ended.push(ended);
     return { pid, ended };
   }
@@ -41,15 +43,5 @@ export class Lifelines implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     await Promise.all(this.#ended);
-  }
-}
-
-async function closed(connection: Deno.TcpConn): Promise<void> {
-  try {
-    while (await connection.read(new Uint8Array(32)) !== null);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-  } finally {
-    connection.close();
   }
 }
