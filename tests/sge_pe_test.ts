@@ -63,7 +63,7 @@ Deno.test("new SGEPESlaveArray: says which file it cannot read", () => {
 });
 
 Deno.test("new SGEPESlaveArray: says that this host is not among those granted", async () => {
-  await using environment = await ParallelEnvironment.make("nodeA 1 q u\nnodeB 2 q u\n");
+  await using environment = new ParallelEnvironment("nodeA 1 q u\nnodeB 2 q u\n");
   assertEquals(environment.hosts, "nodeA 1 q u\nnodeB 2 q u\n");
   assertThrows(
     () => new SGEPESlaveArray(),
@@ -83,13 +83,14 @@ class ParallelEnvironment implements AsyncDisposable {
     this.hosts = hosts.replaceAll("OWN", Deno.hostname());
     const file = `${this.commands.folder}/hosts`;
     Deno.writeTextFileSync(file, this.hosts);
-    this.#variables = [setVariable("PE_HOSTFILE", file), setVariable("JOB_ID", "4711")];
+    this.#variables = [
+      setVariable("PE_HOSTFILE", file),
+      setVariable("JOB_ID", "4711"),
+      // Grid Engine removes the folder that a job is given when the job ends.
+      setVariable("TMPDIR", this.commands.folder),
+    ];
     // As the real one: words are joined by spaces and parsed again by a shell, in the home folder.
     this.commands.set("qrsh", 'shift 2; cd / && exec /bin/sh -c "$*"');
-  }
-
-  static make(hosts: string): Promise<ParallelEnvironment> {
-    return Promise.resolve(new ParallelEnvironment(hosts));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,7 +100,7 @@ class ParallelEnvironment implements AsyncDisposable {
 }
 
 Deno.test("SGEPESlaveArray: has one slave a slot, and one agent for each other host and for the rest of its own", async () => {
-  await using environment = await ParallelEnvironment.make("nodeB 2 q u\nOWN 3 q u\nnodeA 1 q u\n");
+  await using environment = new ParallelEnvironment("nodeB 2 q u\nOWN 3 q u\nnodeA 1 q u\n");
   const log = new EventLog();
   {
     await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
@@ -124,14 +125,14 @@ Deno.test("SGEPESlaveArray: has one slave a slot, and one agent for each other h
 });
 
 Deno.test("SGEPESlaveArray: knows its own host with and without a domain", async () => {
-  await using environment = await ParallelEnvironment.make("OWN.example.org 1 q u\n");
+  await using environment = new ParallelEnvironment("OWN.example.org 1 q u\n");
   assertEquals(new SGEPESlaveArray().count, 1);
   assertEquals(new SGEPESlaveArray().isRemoteAt(0), false);
   assertEquals(environment.commands.calls("qrsh"), []);
 });
 
 Deno.test("SGEPESlaveArray: the remote shell leaves all words as they are", async () => {
-  await using environment = await ParallelEnvironment.make("OWN 1 q u\nnodeA 1 q u\n");
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
   await using manager = new Manager({
     host: "127.0.0.1",
     onEvent: () => {},
@@ -151,7 +152,7 @@ Deno.test("SGEPESlaveArray: the remote shell leaves all words as they are", asyn
 });
 
 Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an exit code", async () => {
-  await using environment = await ParallelEnvironment.make("OWN 1 q u\nnodeA 2 q u\n");
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 2 q u\n");
   const { commands } = environment;
   commands.set("qrsh", `shift 2; /bin/sh -c "$*"; echo $? >${commands.folder}/code`);
   const log = new EventLog();
