@@ -270,6 +270,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: [`Requires run access to "true"`, `give { run: ["true"] } there`],
   },
 
+  "the host is unknown": {
+    options: `{ output: "null", host: "no-such-host.invalid" }`,
+    flags: ["--allow-net", RUN],
+    says: [
+      "NetworkError: Cannot listen for slaves on no-such-host.invalid: failed to lookup address",
+      "Set the options host and port of the manager to an address of this machine",
+    ],
+  },
+
   "a module's path is wrong": {
     adds: `context.addTask(remote(import.meta.resolve("./taks.ts")).double, 2);`,
     says: [
