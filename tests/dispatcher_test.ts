@@ -126,7 +126,8 @@ Deno.test("Dispatcher: tasks that came back fail where no startup works, also if
   assertEquals(context.sendable, 0);
 });
 
-Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 10 ms", () => {
+/** A slave that runs a task of one context, with two of another behind it. */
+function tasksBehindRunning() {
   const bench = new Bench();
   const slave = bench.connect();
   const kept = bench.context();
@@ -139,6 +140,11 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
   bench.add(cancelled, 2);
   bench.dispatcher.contextReady(slave, kept, 0);
   bench.dispatcher.dispatch(0);
+  return { bench, slave, kept, cancelled };
+}
+
+Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 10 ms", () => {
+  const { bench, slave, cancelled } = tasksBehindRunning();
   bench.decided();
   assertEquals(bench.dispatcher.cancel(cancelled).length, 2);
   bench.done(slave, 1, 1, 5);
@@ -149,18 +155,7 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
 });
 
 Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing", () => {
-  const bench = new Bench();
-  const slave = bench.connect();
-  const kept = bench.context();
-  bench.add(kept, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
-  bench.add(kept, 1);
-  bench.dispatcher.dispatch(0);
-  const cancelled = bench.context();
-  bench.add(cancelled, 2);
-  bench.dispatcher.contextReady(slave, kept, 0);
-  bench.dispatcher.dispatch(0);
+  const { bench, slave, kept, cancelled } = tasksBehindRunning();
   bench.dispatcher.cancel(cancelled);
   bench.done(slave, 1, 1, 5);
   bench.dispatcher.tasksReturned(slave, 2, 3, 6);
