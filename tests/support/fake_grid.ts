@@ -34,8 +34,9 @@ echo "</queue_info><job_info></job_info></job_info>"
   qdel: `#!/bin/sh
 touch "\${0%qdel}deleted"
 `,
-  // The words are parsed once more on the other machine.
+  // The words are parsed once more on the other machine, in a job that has a temporary folder of its own.
   qrsh: `#!/bin/sh
+TMPDIR=\${0%/*}; export TMPDIR
 shift 2
 eval "$*"
 `,
