@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { LocalSlave, NoMoreSlavesError, type Outcome, remote } from "../mod.ts";
+import { LocalSlave, NoMoreSlavesError, type Outcome, remote, RemoteError } from "../mod.ts";
 import { EventLog } from "./support/event_log.ts";
 import { Lifelines } from "./support/lifelines.ts";
 import { localManager } from "./support/local_manager.ts";
@@ -12,7 +12,7 @@ const lifelineTasks = remote<typeof import("./support/lifeline_tasks.ts")>(
 );
 
 /** The most short tasks whose answers leave together. */
-const MAX_HOLD = 64;
+const MAX_HOLD = 200;
 
 function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
@@ -116,6 +116,65 @@ Deno.test("Context.getResultsUnordered: short tasks sent ahead do not stay behin
   // The other slave has two seconds for what takes some milliseconds. But which of the next few it is that the first
   // slave runs, and has not run yet, nobody knows.
   assertLess(results.length - results.indexOf(1000), MAX_HOLD + 1);
+});
+
+Deno.test("Context.getResults: next() called many times without waiting gives the results in their order", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  for (let i = 0; i < 10; i++) context.addTask(tasks.echo, i);
+  const results = context.getResults<number>();
+  const values: unknown[] = [];
+  for (let round = 0; round < 4; round++) {
+    const three = await Promise.all([results.next(), results.next(), results.next()]);
+    for (const { value } of three) values.push(value);
+  }
+  assertEquals(values, [...range(0, 10), undefined, undefined]);
+});
+
+Deno.test("Context.getResults: a task that failed among results that are there ends the loop, and the next one goes on", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const failAt50 = (i: number) => {
+    if (i === 50) throw new RangeError("no 50");
+    return i;
+  };
+  for (let i = 0; i < 100; i++) context.addTask(failAt50, i);
+  const first: unknown[] = [];
+  await assertRejects(async () => {
+    for await (const result of context.getResults()) first.push(result);
+  }, RemoteError);
+  assertEquals(first, range(0, 50));
+  assertEquals(await Array.fromAsync(context.getResults()), range(51, 100));
+});
+
+Deno.test("Context.getResults: ends for good by return() and by throw(), and loses nothing", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  for (let i = 0; i < 6; i++) context.addTask(tasks.echo, i);
+  const first = context.getResults();
+  assertEquals(await first.next(), { value: 0, done: false });
+  assertEquals(await first.return(), { value: undefined, done: true });
+  assertEquals(await first.next(), { value: undefined, done: true });
+  const second = context.getResults();
+  assertEquals(await second.next(), { value: 1, done: false });
+  await assertRejects(() => second.throw(new RangeError("enough")), RangeError, "enough");
+  assertEquals(await second.next(), { value: undefined, done: true });
+  {
+    await using third = context.getResults();
+    assertEquals(await third.next(), { value: 2, done: false });
+  }
+  assertEquals(await Array.fromAsync(context.getResults()), [3, 4, 5]);
+});
+
+Deno.test("Context.getResults: a signal that aborts is thrown before results that are there", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  for (let i = 0; i < 100; i++) context.addTask(tasks.echo, i);
+  const controller = new AbortController();
+  const results = context.getResults({ signal: controller.signal });
+  for (let i = 0; i < 10; i++) assertEquals(await results.next(), { value: i, done: false });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => results.next(), Error, "enough");
 });
 
 Deno.test("Context.addTask: tasks added between two results are run", async () => {

@@ -1,7 +1,7 @@
 import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, type EncodedArguments, Task } from "../task.ts";
-import { encodeValue } from "../wire/codec.ts";
+import { encodeList, encodeValue } from "../wire/codec.ts";
 import { checkSendable } from "../wire/message_stream.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
@@ -12,6 +12,7 @@ import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
+import { Results } from "./results.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
 
@@ -262,7 +263,10 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /** Makes a waiting reader look again. @internal */
   wake(): void {
-    this.#wake?.();
+    // Once is enough, and a thousand outcomes may come at a time.
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
   }
 
   /** Takes up to `count` tasks from the first source. @internal */
@@ -331,12 +335,15 @@ export class Context<Values extends readonly unknown[] = []> {
         }`,
       );
     }
-    return refuseSyncRead(this.#generate(order, { signal, progress }, pick), method);
+    const take = () => signal?.aborted ? undefined : this.#take(order);
+    const generator = this.#generate(order, { signal, progress }, take, pick);
+    return refuseSyncRead(new Results({ generator, take, pick }), method);
   }
 
   async *#generate<Item>(
     order: "ordered" | "unordered",
     { signal, progress }: ReadOptions,
+    take: () => Outcome | undefined,
     pick: (outcome: Outcome) => Item,
   ): AsyncGenerator<Item, void, undefined> {
     if (this.#isBeingRead) {
@@ -357,9 +364,8 @@ export class Context<Values extends readonly unknown[] = []> {
       if (progress) await this.#host.startProgress(this.#core, progress);
       signal?.throwIfAborted();
       for (;;) {
-        const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
+        const outcome = take();
         if (outcome !== undefined) {
-          this.#take(outcome);
           yield pick(outcome);
         } else if (this.#faults.length > 0) {
           throw this.#faults.shift();
@@ -383,7 +389,9 @@ export class Context<Values extends readonly unknown[] = []> {
   }
 
   #next(): Outcome | undefined {
-    for (const outcome of this.#early.values()) return outcome;
+    if (this.#early.size > 0) {
+      for (const outcome of this.#early.values()) return outcome;
+    }
     return this.#ready.shift();
   }
 
@@ -396,11 +404,16 @@ export class Context<Values extends readonly unknown[] = []> {
     return this.#early.get(id);
   }
 
-  #take({ task }: Outcome): void {
-    this.#early.delete(task.id);
-    this.#delivered.add(task.id);
+  /** Takes the outcome that the reader is to get next, if it is there. */
+  #take(order: "ordered" | "unordered"): Outcome | undefined {
+    const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
+    if (outcome === undefined) return undefined;
+    const { id } = outcome.task;
+    if (this.#early.size > 0) this.#early.delete(id);
+    this.#delivered.add(id);
     this.#unread--;
     this.#host.resultTaken(this.#core);
+    return outcome;
   }
 
   async #arrival(): Promise<void> {
@@ -409,7 +422,6 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#host.keepAlive(true);
     await promise;
     this.#host.keepAlive(false);
-    this.#wake = undefined;
   }
 
   #abort(): void {
@@ -443,7 +455,7 @@ function encodeBoth(
   constructorArgs: readonly unknown[] | undefined,
   args: readonly unknown[],
 ): EncodedArguments {
-  if (constructorArgs === undefined) return encodeValue(args, "args");
+  if (constructorArgs === undefined) return encodeList(args, "args");
   try {
     return encodeValue([constructorArgs, args], "args");
   } catch (error) {

@@ -248,7 +248,8 @@ export class Dispatcher {
   /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
   addTask(context: DispatchContext, task: Task): void {
     context.add(task);
-    this.#allotment.sort(context);
+    // The second one and those behind it change nothing.
+    if (context.waiting === 1) this.#allotment.sort(context);
   }
 
   /** Somebody reads the results of a context in a certain order, or does no longer. */
