@@ -24,7 +24,7 @@ Deno.test("TaskPace: sends long tasks one by one, and the more of the others the
   assertEquals(depthFor(60_000_000), 1);
   assertEquals(depthFor(5_000), 1);
   const depths = [4_999, 2_000, 1_000, 100, 10, 3].map(depthFor);
-  assertEquals(depths[0], 2);
+  assertEquals(depths[0], 3);
   assertEquals(depths, depths.toSorted((a, b) => a - b));
 });
 

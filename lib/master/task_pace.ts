@@ -1,17 +1,19 @@
 import type { Code } from "../task.ts";
 
-/** Tasks at least this long are sent one by one: the way to and fro, 0.1 ms, is then below 2 % of the time. */
+/** Tasks at least this long are sent one by one: none of them is to wait behind another while a slave is idle. */
 const LONG_TASK_MICROS = 5_000;
 /** How much work waits at a slave, so that it is busy until more arrives. */
-const AHEAD_MICROS = 2_000;
+const AHEAD_MICROS = 5_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
 /**
- * Answers are held back for about half this time at most: a slave that is stuck holds few, one of long tasks none. At most
- * 200 of them then, with which no-op tasks reached 1.1 times the rate of 64.
+ * Answers are held back for about this time at most. Each that leaves on its own makes the master compute for 0.1 ms,
+ * which a slave on the same processor has to wait for.
  */
-const HELD_MICROS = 200;
+const HELD_MICROS = 4_000;
+/** A slave that is stuck holds few. With 200 no-op tasks reached 1.1 times the rate of 64. */
+const MAX_HOLD = 200;
 
 /** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
 export class TaskPace {
@@ -32,7 +34,7 @@ export class TaskPace {
   hold(code: Code): number {
     const average = this.#averages[code.number];
     if (average === undefined || 2 * average >= HELD_MICROS) return 1;
-    return Math.ceil(HELD_MICROS / Math.max(average, 1));
+    return Math.min(MAX_HOLD, Math.ceil(HELD_MICROS / Math.max(average, 1)));
   }
 
   /** How many tasks of this code a slave may have; 1 for tasks that are long, or not known yet. */
