@@ -3,6 +3,7 @@ import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, type EncodedArguments, Task } from "../task.ts";
 import { encodeList, encodeValue } from "../wire/codec.ts";
 import { checkSendable } from "../wire/message_stream.ts";
+import type { ArgumentList } from "./argument_list.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import { Deque } from "./deque.ts";
@@ -230,6 +231,15 @@ export class Context<Values extends readonly unknown[] = []> {
     else this.#journal.record(outcome);
   }
 
+  /**
+   * Takes note that tasks go to a slave.
+   *
+   * @internal
+   */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void {
+    this.#journal?.noteSent(tasks, args);
+  }
+
   /** How far it has come. @internal */
   tally(): Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves"> {
     return {
@@ -426,8 +436,9 @@ export class Context<Values extends readonly unknown[] = []> {
 
   #abort(): void {
     this.#stopSources();
-    for (const task of this.#host.cancel(this.#core)) {
-      this.#journal?.forget(task);
+    const dropped = this.#host.cancel(this.#core);
+    this.#journal?.noteDropped(dropped);
+    for (const task of dropped) {
       this.#delivered.add(task.id);
       this.#unread--;
       this.#dropped++;

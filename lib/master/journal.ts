@@ -5,29 +5,20 @@
  * @module
  */
 
-import type { Code, CodeReference, Task } from "../task.ts";
+import type { Code, Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
+import { ArgumentList } from "./argument_list.ts";
 import type { Outcome } from "./dispatcher.ts";
-import { Deque } from "./deque.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
+import { JournalIndex } from "./journal_index.ts";
 import {
   argumentsText,
-  encodeOutcome,
-  type OutcomeLine,
-  outcomeLine,
-  readOutcomes,
-  RunOfOutcomes,
+  droppedLine,
+  type JournalLine,
+  OutcomeWriter,
+  sentLines,
   toOutcome,
 } from "./journal_lines.ts";
-import { OccurrenceCounter } from "./occurrence_counter.ts";
-
-/** What a journal knows of a task, beside its function, that is not the usual. */
-interface Peculiarity {
-  /** Stands for its arguments. */
-  readonly args: string;
-  /** Which it is of several tasks that are alike. */
-  readonly occurrence: number;
-}
 
 /** How a journal is used. */
 export interface JournalOptions {
@@ -48,19 +39,16 @@ export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #file: JournalFile;
   /** What was in the file and has not been asked for. */
-  readonly #recorded = new Map<string, OutcomeLine>();
+  readonly #index = new JournalIndex();
   readonly #functions = new Map<string, number>();
   readonly #functionOf = new Map<Code, number>();
-  readonly #occurrences = new OccurrenceCounter();
-  /** Tasks that are not the first of their kind, or whose arguments are long. */
-  readonly #peculiar = new Map<Task, Peculiarity>();
-  /** Occurrences of tasks that were dropped, by function and arguments: they go to the next ones that are alike. */
-  readonly #dropped = new Map<string, Deque<number>>();
+  /** The least number of a task that was never sent. */
+  #firstUnsent = 0;
   /** Lines to be written, and the outcomes to be delivered when they are. */
-  #lines: (string | RunOfOutcomes)[] = [];
+  #lines: string[] = [];
+  #recorded: Outcome[] = [];
+  /** What is to be made lines behind them. */
   #outcomes: Outcome[] = [];
-  /** The last of the lines, if it may take more. */
-  #run: RunOfOutcomes | undefined;
   #writing: Promise<void> | undefined;
 
   /**
@@ -70,68 +58,67 @@ export class Journal implements AsyncDisposable {
    */
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#file = new JournalFile(options.path, (line) => this.#read(line));
+    this.#file = new JournalFile(
+      options.path,
+      (line) => this.#read(line as unknown as JournalLine),
+    );
+    const { rerunFailed } = options;
+    this.#index.begin({ rerunFailed });
+    const opened = new Date().toISOString();
+    this.#lines.push(JSON.stringify({ opened, rerunFailed }) + "\n");
   }
 
   /**
    * Looks up a task that is being added.
    *
-   * @returns Its outcome, if it is in the journal; otherwise the task is to run, and to be given to {@linkcode Journal.record}.
+   * @returns Its outcome, if it is in the journal; otherwise the task is to run.
    */
   find(task: Task): Outcome | undefined {
-    const number = this.#numberOf(task.code);
-    const args = argumentsText(task.args);
-    const occurrence = this.#takeDropped(number, args) ?? this.#occurrences.count(number, args);
-    if (this.#recorded.size > 0) {
-      const name = `${number} ${args} ${occurrence}`;
-      const line = this.#recorded.get(name);
-      if (line !== undefined && !(line.status === "rejected" && this.#options.rerunFailed)) {
-        this.#recorded.delete(name);
-        return toOutcome(task, line);
-      }
-    }
-    if (occurrence > 0 || args !== task.args) this.#peculiar.set(task, { args, occurrence });
-    return undefined;
+    if (this.#index.isEmpty) return undefined;
+    const recorded = this.#index.find(this.#numberOf(task.code), argumentsText(task.args));
+    return recorded === undefined ? undefined : toOutcome(task, recorded);
   }
 
   /**
-   * Writes the outcome of a task, and delivers it when it is on disk. A task that did not run is to run the next time: its
-   * outcome is not written.
+   * Takes note that tasks of one code go to a slave.
+   *
+   * @param tasks Those that go for the first time come in the order of their numbers.
+   * @param args Their arguments.
+   */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void {
+    const sent = tasks[0].id >= this.#firstUnsent
+      ? tasks
+      : tasks.filter(({ id }) => id >= this.#firstUnsent);
+    if (sent.length === 0) return;
+    const number = this.#numberOf(sent[0].code);
+    if (sent === tasks) this.#lines.push(...sentLines(number, tasks, args));
+    else this.#lines.push(...sentLines(number, sent, new ArgumentList(sent)));
+    this.#firstUnsent = sent[sent.length - 1].id + 1;
+  }
+
+  /**
+   * Writes the outcome of a task that was sent, and delivers it when it is on disk. A task that did not run is to run the
+   * next time: its outcome is not written.
    */
   record(outcome: Outcome): void {
     if (outcome.status === "rejected" && !outcome.hasRun) {
-      this.#peculiar.delete(outcome.task);
       this.#options.deliver(outcome);
       return;
     }
-    try {
-      this.#addLine(outcome);
-      this.#outcomes.push(outcome);
-    } catch (cause) {
-      // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
-      this.#options.deliver(outcome);
-      const reason =
-        `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
-      this.#options.onUnrecorded(new JournalError(reason, { cause }));
-      return;
-    }
+    this.#outcomes.push(outcome);
     this.#writing ??= this.#writeAll();
   }
 
-  /** Forgets a task that was dropped: it will have no outcome. */
-  forget(task: Task): void {
-    const { args, occurrence } = this.#peculiar.get(task) ??
-      { args: task.args as string, occurrence: 0 };
-    this.#peculiar.delete(task);
-    const name = `${this.#numberOf(task.code)} ${args}`;
-    let occurrences = this.#dropped.get(name);
-    if (occurrences === undefined) this.#dropped.set(name, occurrences = new Deque());
-    occurrences.push(occurrence);
+  /** Takes note that tasks were dropped: they will have no outcome. */
+  noteDropped(tasks: readonly Task[]): void {
+    const sent = tasks.filter(({ id }) => id < this.#firstUnsent);
+    if (sent.length === 0) return;
+    this.#lines.push(droppedLine(sent));
   }
 
   /** Tries again to write what could not be written. */
   retry(): void {
-    if (this.#outcomes.length > 0) this.#writing ??= this.#writeAll();
+    if (this.#hasOutcomes) this.#writing ??= this.#writeAll();
   }
 
   /** Writes what is left, and closes the file. */
@@ -140,34 +127,12 @@ export class Journal implements AsyncDisposable {
     this.#file[Symbol.dispose]();
   }
 
-  /** The first of the occurrences that were dropped, of tasks like this one. */
-  #takeDropped(number: number, args: string): number | undefined {
-    if (this.#dropped.size === 0) return undefined;
-    const name = `${number} ${args}`;
-    const occurrences = this.#dropped.get(name);
-    const first = occurrences?.shift();
-    if (occurrences?.length === 0) this.#dropped.delete(name);
-    return first;
-  }
-
-  #addLine(outcome: Outcome): void {
-    const { task, slave, status, attempts } = outcome;
-    const number = this.#numberOf(task.code);
-    const encoded = encodeOutcome(outcome);
-    const peculiarity = this.#peculiar.get(task);
-    const isUsual = peculiarity === undefined && status === "fulfilled" && attempts === 1;
-    const mayShare = isUsual && slave !== undefined && typeof encoded === "string";
-    if (mayShare && RunOfOutcomes.fits(task.args as string, encoded)) {
-      if (!this.#run?.takes(number, slave)) {
-        this.#lines.push(this.#run = new RunOfOutcomes(number, slave));
-      }
-      this.#run!.add(outcome, task.args as string, encoded);
-      return;
-    }
-    const { args, occurrence } = peculiarity ?? { args: task.args as string, occurrence: 0 };
-    this.#lines.push(outcomeLine(outcome, { function: number, args, occurrence }, encoded));
-    this.#run = undefined;
-    this.#peculiar.delete(task);
+  #read(line: JournalLine): void {
+    if ("reference" in line) this.#functions.set(JSON.stringify(line.reference), line.function);
+    else if ("opened" in line) this.#index.begin(line);
+    else if ("sent" in line) this.#index.noteSent(line);
+    else if ("dropped" in line) this.#index.noteDropped(line);
+    else this.#index.noteOutcomes(line);
   }
 
   #numberOf(code: Code): number {
@@ -179,23 +144,32 @@ export class Journal implements AsyncDisposable {
         number = this.#functions.size;
         this.#functions.set(reference, number);
         this.#lines.push(`{"function":${number},"reference":${reference}}\n`);
-        this.#run = undefined;
       }
       this.#functionOf.set(code, number);
     }
     return number;
   }
 
-  #read(line: Record<string, unknown>): void {
-    if ("reference" in line) {
-      this.#functions.set(JSON.stringify(line.reference as CodeReference), line.function as number);
-      return;
+  #addOutcomeLines(): void {
+    const writer = new OutcomeWriter();
+    for (const outcome of this.#outcomes) {
+      try {
+        writer.add(outcome);
+        this.#recorded.push(outcome);
+      } catch (cause) {
+        // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
+        this.#options.deliver(outcome);
+        const reason =
+          `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
+        this.#options.onUnrecorded(new JournalError(reason, { cause }));
+      }
     }
-    for (const outcome of readOutcomes(line)) {
-      const args = JSON.stringify(outcome.args);
-      // A task that failed and ran again stands twice: the later line counts.
-      this.#recorded.set(`${outcome.function} ${args} ${outcome.occurrence}`, outcome);
-    }
+    this.#outcomes = [];
+    this.#lines.push(...writer.end());
+  }
+
+  get #hasOutcomes(): boolean {
+    return this.#outcomes.length + this.#recorded.length > 0;
   }
 
   /** Writes all that is there, in groups: while one is written the next gathers. */
@@ -203,20 +177,20 @@ export class Journal implements AsyncDisposable {
     // What came together is written together.
     await undefined;
     try {
-      while (this.#outcomes.length > 0) {
-        const lines = this.#lines.map(String);
-        const outcomes = this.#outcomes;
+      while (this.#hasOutcomes) {
+        this.#addOutcomeLines();
+        const lines = this.#lines;
+        const recorded = this.#recorded;
         this.#lines = [];
-        this.#outcomes = [];
-        this.#run = undefined;
+        this.#recorded = [];
         try {
           await this.#file.append(lines);
         } catch (error) {
           this.#lines = [...lines, ...this.#lines];
-          this.#outcomes = [...outcomes, ...this.#outcomes];
+          this.#recorded = recorded;
           throw error;
         }
-        for (const outcome of outcomes) this.#options.deliver(outcome);
+        for (const outcome of recorded) this.#options.deliver(outcome);
       }
     } catch (cause) {
       const reason = messageOf(cause);

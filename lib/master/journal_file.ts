@@ -1,12 +1,17 @@
 import { ParallelError } from "../errors.ts";
 import { messageOf } from "../message_of.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 /** A first line longer than this is not that of a journal. */
 const MAX_HEADER_LENGTH = 10_000;
 const HEADER_START = '{"journal":"parallel"';
 const READ_BYTES = 1024 * 1024;
 const WRITE_LENGTH = 1024 * 1024;
+const SCRATCH_BYTES = 256 * 1024;
+/** Of UTF-8. */
+const MAX_CHARACTER_BYTES = 3;
+
+const encoder = new TextEncoder();
 
 /** The journal cannot be used: it is another script's, in use, or damaged. */
 export class JournalError extends ParallelError {
@@ -18,6 +23,7 @@ export class JournalError extends ParallelError {
 export class JournalFile implements Disposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
+  #scratch: Uint8Array<ArrayBuffer> | undefined;
   /** Where the file ends as far as it is whole. */
   #end = 0;
 
@@ -47,11 +53,7 @@ export class JournalFile implements Disposable {
     let end = this.#end;
     try {
       for (const text of joinUpTo(end === 0 ? [header(), ...lines] : lines, WRITE_LENGTH)) {
-        const bytes = new TextEncoder().encode(text);
-        for (let written = 0; written < bytes.length;) {
-          written += await this.#file.write(bytes.subarray(written));
-        }
-        end += bytes.length;
+        end += await this.#write(text);
       }
       await this.#file.syncData();
     } catch (error) {
@@ -60,6 +62,23 @@ export class JournalFile implements Disposable {
       throw error;
     }
     this.#end = end;
+  }
+
+  /** Writes a text; returns how many bytes it has. */
+  async #write(text: string): Promise<number> {
+    let written = 0;
+    if (text.length * MAX_CHARACTER_BYTES <= SCRATCH_BYTES) {
+      this.#scratch ??= new Uint8Array(SCRATCH_BYTES);
+      const { written: count } = encoder.encodeInto(text, this.#scratch);
+      // What goes into the system's cache takes 10 µs. To have another thread do it took 100 µs from each group.
+      while (written < count) {
+        written += this.#file.writeSync(this.#scratch.subarray(written, count));
+      }
+    } else {
+      const bytes = encoder.encode(text);
+      while (written < bytes.length) written += await this.#file.write(bytes.subarray(written));
+    }
+    return written;
   }
 
   /** Closes the file. */

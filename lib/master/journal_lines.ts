@@ -2,18 +2,30 @@
  * The lines of a journal. One JSON object each, readable with `jq`:
  *
  * ```json
- * {"journal":"parallel","version":1,"script":"file:///home/me/main.ts"}
+ * {"journal":"parallel","version":2,"script":"file:///home/me/main.ts"}
+ * {"opened":"2026-05-04T09:00:00.000Z","rerunFailed":false}
  * {"function":0,"reference":{"type":"export","module":"file:///home/me/tasks.ts","name":"score"}}
- * {"task":0,"function":0,"args":[3],"occurrence":0,"status":"fulfilled","value":[3,0.2],"runTimeMs":0.1,"attempts":1,"slave":{…}}
- * {"tasks":[1,2],"function":0,"args":[[4],[5]],"values":[[4,0.1],[5,0.3]],"runTimesMs":[0.1,0.2],"slave":{…}}
+ * {"sent":0,"function":0,"args":[[3],[4],[5]]}
+ * {"fulfilled":1,"values":[[4,0.1],[5,0.3]],"micros":[100,200],"slave":{…}}
+ * {"task":0,"status":"rejected","value":…,"runTimeMs":0.1,"attempts":1,"slave":{…},"message":…}
+ * {"dropped":[7,8]}
  * ```
  *
- * The first says what the file is; one with `reference` numbers a piece of code; every other is the outcome of a task, or of
- * several short ones of one function that came together, all of them fulfilled at the first attempt.
+ * The first says what the file is. The others are what happened, in order:
  *
- * A task is known by its function, its arguments and, of several that are alike, which it is: its occurrence. Values stand as
- * they do on the wire, see `codec.ts`; the bytes of buffers are in `buffers`, in base64. Long arguments are replaced by
- * their SHA-256.
+ * - `opened`: a run of the script begins. It numbers its tasks 0, 1, 2 …
+ * - `reference`: a piece of code has a number from here on, also in later runs.
+ * - `sent`: tasks that follow each other, the first of them named, went to a slave for the first time.
+ * - `fulfilled`: as many tasks, at the first attempt.
+ * - `task`: one task that ended in any way.
+ * - `dropped`: tasks that had been sent were cancelled.
+ *
+ * A task is known by its function, its arguments and, of several that are alike, which it is, by their order. That is not
+ * written, but found when the journal is read (see `journal_index.ts`): to count a million tasks while they run would
+ * take as long as to run them.
+ *
+ * Values stand as they do on the wire, see `codec.ts`; the bytes of buffers are in `buffers`, in base64. Long arguments are
+ * replaced by their SHA-256.
  *
  * @module
  */
@@ -21,27 +33,68 @@
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
+import type { ArgumentList } from "./argument_list.ts";
 import type { Outcome } from "./dispatcher.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
-/** A line of several outcomes has about this many characters of arguments and values at most. */
+/** A line of several outcomes has about this many characters of values at most. */
 const MAX_RUN_LENGTH = 64 * 1024;
+/** A number is at most so long. */
+const NUMBER_LENGTH = 24;
 
-/** Which task of the journal a task is. */
-export interface JournalKey {
-  readonly function: number;
-  /** The arguments as JSON, or what stands for them. */
-  readonly args: string;
-  readonly occurrence: number;
+/** A run of the script begins. */
+export interface OpenedLine {
+  /** When, by ISO 8601. */
+  readonly opened: string;
+  /** Whether tasks that failed before run again. */
+  readonly rerunFailed: boolean;
 }
 
-/** An outcome as a line of its own holds it. */
-export interface OutcomeLine {
-  readonly task: number;
+/** A piece of code has a number. */
+export interface FunctionLine {
   readonly function: number;
-  readonly args: unknown;
-  readonly occurrence: number;
+  readonly reference: object;
+}
+
+/** Tasks of one function went to a slave. */
+export interface SentLine {
+  /** Number of the first task. */
+  readonly sent: number;
+  readonly function: number;
+  readonly args: readonly unknown[];
+}
+
+/** Tasks that followed each other ended well. */
+export interface FulfilledLine {
+  /** Number of the first task. */
+  readonly fulfilled: number;
+  readonly values: readonly unknown[];
+  readonly micros: readonly number[];
+  readonly slave: SlaveIdentity;
+}
+
+/** One task ended. */
+export interface TaskLine extends RecordedOutcome {
+  readonly task: number;
+}
+
+/** Tasks were cancelled. */
+export interface DroppedLine {
+  readonly dropped: readonly number[];
+}
+
+/** Any line but the first. */
+export type JournalLine =
+  | OpenedLine
+  | FunctionLine
+  | SentLine
+  | FulfilledLine
+  | TaskLine
+  | DroppedLine;
+
+/** How a task ended, as a line holds it. */
+export interface RecordedOutcome {
   readonly status: "fulfilled" | "rejected";
   /** The value, or what the error was caused by. */
   readonly value?: unknown;
@@ -54,38 +107,24 @@ export interface OutcomeLine {
   readonly slave?: SlaveIdentity;
 }
 
-/** Several outcomes in one line. */
-interface RunLine {
-  readonly tasks: readonly number[];
-  readonly function: number;
-  readonly args: readonly unknown[];
-  readonly values: readonly unknown[];
-  readonly runTimesMs: readonly number[];
-  readonly slave: SlaveIdentity;
-}
-
-/** Reads a line of outcomes. */
-export function* readOutcomes(line: object): Generator<OutcomeLine> {
-  if (!("tasks" in line)) {
-    yield line as OutcomeLine;
+/** The outcomes of a line. */
+export function* outcomesOf(
+  line: FulfilledLine | TaskLine,
+): Generator<{ readonly task: number; readonly outcome: RecordedOutcome }> {
+  if ("task" in line) {
+    yield { task: line.task, outcome: line };
     return;
   }
-  const { tasks, function: number, args, values, runTimesMs, slave } = line as RunLine;
-  const common = {
-    function: number,
-    occurrence: 0,
-    status: "fulfilled",
-    attempts: 1,
-    slave,
-  } as const;
-  for (let i = 0; i < tasks.length; i++) {
-    yield {
-      ...common,
-      task: tasks[i],
-      args: args[i],
+  const { fulfilled, values, micros, slave } = line;
+  for (let i = 0; i < values.length; i++) {
+    const outcome = {
+      status: "fulfilled",
       value: values[i],
-      runTimeMs: runTimesMs[i],
-    };
+      runTimeMs: micros[i] / 1000,
+      attempts: 1,
+      slave,
+    } as const;
+    yield { task: fulfilled + i, outcome };
   }
 }
 
@@ -108,25 +147,108 @@ function nodeCrypto(): typeof import("node:crypto") {
   return process.getBuiltinModule("node:crypto");
 }
 
+/**
+ * Lines that say that tasks were sent.
+ *
+ * @param number Number of their function.
+ * @param tasks In the order of their numbers.
+ */
+export function sentLines(number: number, tasks: readonly Task[], args: ArgumentList): string[] {
+  const first = tasks[0].id;
+  const isGapless = tasks[tasks.length - 1].id - first === tasks.length - 1;
+  if (isGapless && args.maxLength <= MAX_ARGS_LENGTH && args.buffers.length === 0) {
+    return [`{"sent":${first},"function":${number},"args":[${args.text}]}\n`];
+  }
+  return tasks.map(({ id, args }) =>
+    `{"sent":${id},"function":${number},"args":[${argumentsText(args)}]}\n`
+  );
+}
+
+/** The line that says that tasks were dropped. */
+export function droppedLine(tasks: readonly Task[]): string {
+  return `{"dropped":[${tasks.map(({ id }) => id).join()}]}\n`;
+}
+
+/** Puts outcomes into lines: those of short tasks that ended one after another share one. */
+export class OutcomeWriter {
+  readonly #lines: string[] = [];
+  #slave: SlaveIdentity | undefined;
+  #first = 0;
+  /** Values of the line that is being put together: numbers as they are, or JSON texts. */
+  #numbers: number[] = [];
+  #texts: string[] = [];
+  #micros: number[] = [];
+  #length = 0;
+
+  /**
+   * Adds an outcome.
+   *
+   * @throws {RangeError} If its line would be longer than a text may be. Then it is as if it had not been added.
+   */
+  add(outcome: Outcome): void {
+    const { task, slave, status, attempts, runTimeMs } = outcome;
+    const isUsual = status === "fulfilled" && attempts === 1 && slave !== undefined;
+    const value = isUsual ? outcome.value : undefined;
+    // Many numbers are made text at once, in a third of the time that it takes for each.
+    const isNumber = typeof value === "number" && Number.isFinite(value) &&
+      !Object.is(value, -0);
+    const encoded = isNumber ? "" : encodeOutcome(outcome);
+    if (!isUsual || typeof encoded !== "string" || encoded.length >= MAX_RUN_LENGTH) {
+      const line = outcomeLine(outcome, encoded);
+      this.#endRun();
+      this.#lines.push(line);
+      return;
+    }
+    const others = isNumber ? this.#texts : this.#numbers;
+    const isNext = slave === this.#slave && task.id === this.#first + this.#micros.length &&
+      others.length === 0 && this.#length < MAX_RUN_LENGTH;
+    if (!isNext) {
+      this.#endRun();
+      this.#first = task.id;
+      this.#slave = slave;
+    }
+    if (isNumber) this.#numbers.push(value);
+    else this.#texts.push(encoded);
+    this.#micros.push(Math.round(1000 * runTimeMs));
+    this.#length += isNumber ? NUMBER_LENGTH : encoded.length;
+  }
+
+  /** The lines of all outcomes that were added. */
+  end(): readonly string[] {
+    this.#endRun();
+    return this.#lines;
+  }
+
+  #endRun(): void {
+    if (this.#micros.length === 0) return;
+    const values = this.#texts.length > 0
+      ? `[${this.#texts.join()}]`
+      : JSON.stringify(this.#numbers);
+    this.#lines.push(
+      `{"fulfilled":${this.#first},"values":${values},"micros":${JSON.stringify(this.#micros)},` +
+        `"slave":${JSON.stringify(this.#slave)}}\n`,
+    );
+    this.#numbers = [];
+    this.#texts = [];
+    this.#micros = [];
+    this.#length = 0;
+  }
+}
+
 /** Encodes the value of an outcome, or what its error was caused by. */
-export function encodeOutcome(outcome: Outcome): Encoded {
+function encodeOutcome(outcome: Outcome): Encoded {
   return outcome.status === "fulfilled"
     ? encodeValue(outcome.value, "result")
     : encodeValue(outcome.reason.cause, "error");
 }
 
-/**
- * A line of one outcome. It is put together by hand: `JSON.stringify` of the whole would take three times as long.
- *
- * @param encoded What {@linkcode encodeOutcome} made of it.
- */
-export function outcomeLine(outcome: Outcome, key: JournalKey, encoded: Encoded): string {
+/** A line of one outcome. It is put together by hand, since its value is JSON already. */
+function outcomeLine(outcome: Outcome, encoded: Encoded): string {
   const { task, slave, attempts, runTimeMs, status } = outcome;
   const { text, buffers } = typeof encoded === "string" ? { text: encoded, buffers: [] } : encoded;
-  let line =
-    `{"task":${task.id},"function":${key.function},"args":${key.args},"occurrence":${key.occurrence},` +
-    `"status":"${status}","value":${text},"runTimeMs":${runTimeMs},"attempts":${attempts}`;
-  if (slave !== undefined) line += `,"slave":${identityText(slave)}`;
+  let line = `{"task":${task.id},"status":"${status}","value":${text},"runTimeMs":${runTimeMs},` +
+    `"attempts":${attempts}`;
+  if (slave !== undefined) line += `,"slave":${JSON.stringify(slave)}`;
   if (status === "rejected") {
     const { message, attempts: errorAttempts } = outcome.reason;
     const error = { message, hasCause: "cause" in outcome.reason, errorAttempts };
@@ -138,76 +260,11 @@ export function outcomeLine(outcome: Outcome, key: JournalKey, encoded: Encoded)
   return line + "}\n";
 }
 
-/** A line of several outcomes that is being put together. */
-export class RunOfOutcomes {
-  readonly #function: number;
-  readonly #slave: SlaveIdentity;
-  readonly #outcomes: Outcome[] = [];
-  readonly #args: string[] = [];
-  readonly #values: string[] = [];
-  #length = 0;
-
-  /**
-   * @param number Number of the function of all of them.
-   * @param slave Where all of them ran.
-   */
-  constructor(number: number, slave: SlaveIdentity) {
-    this.#function = number;
-    this.#slave = slave;
-  }
-
-  /** Whether an outcome of a function can be in this line. */
-  takes(number: number, slave: SlaveIdentity): boolean {
-    return number === this.#function && slave === this.#slave && this.#length < MAX_RUN_LENGTH;
-  }
-
-  /** Whether an outcome is short enough to share a line with others. */
-  static fits(args: string, value: string): boolean {
-    return args.length + value.length < MAX_RUN_LENGTH;
-  }
-
-  /**
-   * Adds an outcome.
-   *
-   * @param args Its task's arguments, as JSON.
-   * @param value Its value, as JSON.
-   */
-  add(outcome: Outcome, args: string, value: string): void {
-    this.#outcomes.push(outcome);
-    this.#args.push(args);
-    this.#values.push(value);
-    this.#length += args.length + value.length;
-  }
-
-  /** The line. */
-  toString(): string {
-    const outcomes = this.#outcomes;
-    if (outcomes.length === 1) {
-      const key = { function: this.#function, args: this.#args[0], occurrence: 0 };
-      return outcomeLine(outcomes[0], key, this.#values[0]);
-    }
-    const tasks = outcomes.map(({ task }) => task.id).join();
-    const times = outcomes.map(({ runTimeMs }) => runTimeMs).join();
-    return `{"tasks":[${tasks}],"function":${this.#function},"args":[${this.#args.join()}],` +
-      `"values":[${this.#values.join()}],"runTimesMs":[${times}],"slave":${
-        identityText(this.#slave)
-      }}\n`;
-  }
-}
-
-const identityTexts = new WeakMap<SlaveIdentity, string>();
-
-function identityText(slave: SlaveIdentity): string {
-  let text = identityTexts.get(slave);
-  if (text === undefined) identityTexts.set(slave, text = JSON.stringify(slave));
-  return text;
-}
-
-/** Makes the outcome of a task of a line. */
-export function toOutcome(task: Task, line: OutcomeLine): Outcome {
-  const { status, runTimeMs, attempts, slave, message = "", hasCause, errorAttempts } = line;
-  const buffers = (line.buffers ?? []).map((base64) => Uint8Array.fromBase64(base64));
-  const value = decodeValue(line.value, new BufferCursor(buffers));
+/** Makes the outcome of a task of what a line holds. */
+export function toOutcome(task: Task, recorded: RecordedOutcome): Outcome {
+  const { status, runTimeMs, attempts, slave, message = "", hasCause, errorAttempts } = recorded;
+  const buffers = (recorded.buffers ?? []).map((base64) => Uint8Array.fromBase64(base64));
+  const value = decodeValue(recorded.value, new BufferCursor(buffers));
   const common = { task, slave, attempts, runTimeMs };
   if (status === "fulfilled") return { ...common, status, value };
   const cause = hasCause ? { cause: value } : {};

@@ -4,6 +4,7 @@ import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import type { Task } from "../task.ts";
 import { checkDeno } from "../wire/handshake.ts";
+import { ArgumentList } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
@@ -320,11 +321,12 @@ export class Manager implements AsyncDisposable {
   }
 
   #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[], hold: number): void {
-    const codes = context.startup === undefined
-      ? [tasks[0].code]
-      : [tasks[0].code, context.startup];
+    const { code } = tasks[0];
+    const args = new ArgumentList(tasks);
+    this.#contexts[context.number].context.noteSent(tasks, args);
+    const codes = context.startup === undefined ? [code] : [code, context.startup];
     if (codes.every((code) => this.#fleet.canLoad(slave, code))) {
-      this.#withSession(slave, (session) => session.run(context, tasks, hold));
+      this.#withSession(slave, (session) => session.run(context, code, args, hold));
       return;
     }
     // The dispatcher must not be called from within.

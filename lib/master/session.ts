@@ -1,7 +1,8 @@
-import type { Code, Task } from "../task.ts";
+import type { Code } from "../task.ts";
 import { decodeValue } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
+import type { ArgumentList } from "./argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -40,24 +41,13 @@ export class Session implements Disposable {
   }
 
   /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
-  run(context: DispatchContext, tasks: readonly Task[], hold: number): void {
-    const { code } = tasks[0];
+  run(context: DispatchContext, code: Code, args: ArgumentList, hold: number): void {
     if (!this.#announcedContexts.has(context)) this.#announceContext(context);
     if (!this.#announcedCodes.has(code)) this.#announceCode(code);
-    const texts: string[] = [];
-    const buffers: Uint8Array[] = [];
-    for (const { args } of tasks) {
-      if (typeof args === "string") {
-        texts.push(args);
-      } else {
-        texts.push(args.text);
-        buffers.push(...args.buffers);
-      }
-    }
     // Put together as text, since the arguments are JSON already.
     const head =
       `{"type":"run","context":${context.number},"code":${code.number},"hold":${hold},"args":[`;
-    this.#stream.post(`${head}${texts.join(",")}]}`, buffers);
+    this.#stream.post(`${head}${args.text}]}`, args.buffers);
   }
 
   /** Queues the request for all tasks that have not started. */

@@ -1,4 +1,5 @@
 import { AgentLink } from "../../../lib/master/agent_link.ts";
+import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/dispatcher.ts";
@@ -88,7 +89,8 @@ class SlaveRun {
 
   constructor(chunks: readonly Uint8Array[]) {
     this.#dispatcher = new Dispatcher({
-      run: (_slave, context, tasks, hold) => this.session.run(context, tasks, hold),
+      run: (_slave, context, tasks, hold) =>
+        this.session.run(context, tasks[0].code, new ArgumentList(tasks), hold),
       recall: () => this.session.recall(),
       restart: () => this.session[Symbol.dispose](),
       dismiss: () => this.session[Symbol.dispose](),

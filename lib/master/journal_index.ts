@@ -1,0 +1,129 @@
+import type {
+  DroppedLine,
+  FulfilledLine,
+  OpenedLine,
+  RecordedOutcome,
+  SentLine,
+  TaskLine,
+} from "./journal_lines.ts";
+import { outcomesOf } from "./journal_lines.ts";
+
+/** Tasks with the same function and arguments. */
+interface AlikeTasks {
+  /** How they ended, as far as they have, in the order of the tasks. */
+  readonly outcomes: (RecordedOutcome | undefined)[];
+  /** The run of the script that `next` and `dropped` belong to. */
+  run: number;
+  /** Which of them a task of this run is, if the next one comes. */
+  next: number;
+  /** Those that tasks of this run were which have been dropped: others are these now. */
+  dropped: number[] | undefined;
+}
+
+/** A task of a run that was sent, and which of those that are alike it is. */
+interface SentTask {
+  readonly alike: AlikeTasks;
+  readonly place: number;
+}
+
+/**
+ * What a journal holds, by function, arguments and order.
+ *
+ * Each run of the script goes through the tasks that are alike in the order in which it adds them: those that have ended are
+ * answered from the journal, so the ones that it sends are the others, in their order.
+ */
+export class JournalIndex {
+  readonly #alike = new Map<string, AlikeTasks>();
+  /** Tasks of the run that is being read, by their number in it. */
+  readonly #sent = new Map<number, SentTask>();
+  #run = 0;
+  #rerunFailed = false;
+
+  /** Whether there is nothing left to be found. */
+  get isEmpty(): boolean {
+    return this.#alike.size === 0;
+  }
+
+  /** A run of the script begins: one that is read, or the present one. */
+  begin({ rerunFailed }: Pick<OpenedLine, "rerunFailed">): void {
+    this.#run++;
+    this.#rerunFailed = rerunFailed;
+    this.#sent.clear();
+  }
+
+  /** Tasks were sent. */
+  noteSent({ sent, function: number, args }: SentLine): void {
+    for (let i = 0; i < args.length; i++) {
+      const key = keyOf(number, JSON.stringify(args[i]));
+      let alike = this.#alike.get(key);
+      if (alike === undefined) {
+        alike = { outcomes: [], run: 0, next: 0, dropped: undefined };
+        this.#alike.set(key, alike);
+      }
+      this.#sent.set(sent + i, { alike, place: this.#placeIn(alike) });
+    }
+  }
+
+  /** Tasks have ended. */
+  noteOutcomes(line: FulfilledLine | TaskLine): void {
+    for (const { task, outcome } of outcomesOf(line)) {
+      const sent = this.#sent.get(task);
+      // Somebody may have removed a damaged line that said so.
+      if (sent === undefined) continue;
+      sent.alike.outcomes[sent.place] = outcome;
+      this.#sent.delete(task);
+    }
+  }
+
+  /** Tasks were dropped. */
+  noteDropped({ dropped }: DroppedLine): void {
+    for (const task of dropped) {
+      const sent = this.#sent.get(task);
+      if (sent === undefined) continue;
+      (sent.alike.dropped ??= []).push(sent.place);
+      this.#sent.delete(task);
+    }
+  }
+
+  /**
+   * Looks up the next task of this run with a function and arguments.
+   *
+   * @returns How it ended; nothing if it is to run.
+   */
+  find(number: number, args: string): RecordedOutcome | undefined {
+    const key = keyOf(number, args);
+    const alike = this.#alike.get(key);
+    if (alike === undefined) return undefined;
+    this.#enter(alike);
+    const place = alike.next++;
+    const outcome = alike.outcomes[place];
+    alike.outcomes[place] = undefined;
+    if (alike.next >= alike.outcomes.length) this.#alike.delete(key);
+    return this.#isFinal(outcome) ? outcome : undefined;
+  }
+
+  /** Which of the tasks that are alike the next one is that is sent. */
+  #placeIn(alike: AlikeTasks): number {
+    this.#enter(alike);
+    const dropped = alike.dropped?.shift();
+    if (dropped !== undefined) return dropped;
+    while (this.#isFinal(alike.outcomes[alike.next])) alike.next++;
+    return alike.next++;
+  }
+
+  /** Begins anew with tasks that were last met in an earlier run. */
+  #enter(alike: AlikeTasks): void {
+    if (alike.run === this.#run) return;
+    alike.run = this.#run;
+    alike.next = 0;
+    alike.dropped = undefined;
+  }
+
+  #isFinal(outcome: RecordedOutcome | undefined): boolean {
+    return outcome !== undefined && !(this.#rerunFailed && outcome.status === "rejected");
+  }
+}
+
+function keyOf(number: number, args: string): string {
+  return `${number} ${args}`;
+}

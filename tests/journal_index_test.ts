@@ -1,0 +1,152 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { JournalIndex } from "../lib/master/journal_index.ts";
+import type { RecordedOutcome } from "../lib/master/journal_lines.ts";
+
+const SLAVE = { name: "slave 0", number: 0, host: "here" };
+
+/** What a run of a script does with a task that its journal does not answer. */
+type Fate = "ends" | "fails" | "is dropped" | "is cut off";
+
+/** One run: for each task, of which kind it is and what becomes of it. */
+interface Run {
+  readonly rerunFailed: boolean;
+  readonly tasks: readonly { readonly kind: number; readonly fate: Fate }[];
+}
+
+const FATES: readonly Fate[] = ["ends", "fails", "is dropped", "is cut off"];
+
+function runs(kinds: fc.Arbitrary<number>, fates: readonly Fate[]): fc.Arbitrary<Run[]> {
+  const task = fc.record({ kind: kinds, fate: fc.constantFrom(...fates) });
+  return fc.array(
+    fc.record({ rerunFailed: fc.boolean(), tasks: fc.array(task, { maxLength: 12 }) }),
+  );
+}
+
+/** A journal as its lines, read anew at the beginning of each run. */
+class Lines {
+  readonly #lines: ((index: JournalIndex) => void)[] = [];
+  #count = 0;
+
+  /** Carries out a run; returns what the journal answered each of its tasks with. */
+  run({ rerunFailed, tasks }: Run): (RecordedOutcome | undefined)[] {
+    const index = this.open(rerunFailed);
+    this.#lines.push((index) => index.begin({ rerunFailed }));
+    return tasks.map(({ kind, fate }, id) => {
+      const found = index.find(0, `[${kind}]`);
+      if (found === undefined) this.#send(id, kind, fate);
+      return found;
+    });
+  }
+
+  open(rerunFailed: boolean): JournalIndex {
+    const index = new JournalIndex();
+    for (const line of this.#lines) line(index);
+    index.begin({ rerunFailed });
+    return index;
+  }
+
+  #send(id: number, kind: number, fate: Fate): void {
+    this.#lines.push((index) => index.noteSent({ sent: id, function: 0, args: [[kind]] }));
+    if (fate === "is dropped") this.#lines.push((index) => index.noteDropped({ dropped: [id] }));
+    if (fate !== "ends" && fate !== "fails") return;
+    const status = fate === "ends" ? "fulfilled" : "rejected";
+    const value = this.#count++;
+    const outcome = { status, value, runTimeMs: 1, attempts: 1, slave: SLAVE } as const;
+    this.#lines.push((index) => index.noteOutcomes({ task: id, ...outcome }));
+  }
+}
+
+Deno.test("JournalIndex: a script that does the same in each run gets what its tasks ended with", () => {
+  const kind = fc.integer({ min: 0, max: 2 });
+  const fates = fc.array(
+    fc.array(fc.constantFrom<Fate>("ends", "fails", "is cut off"), { maxLength: 12 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(kind, { maxLength: 12 }),
+      fates,
+      fc.boolean(),
+      (kinds, runs, rerunFailed) => {
+        const lines = new Lines();
+        const known: (Fate | undefined)[] = [];
+        const values: unknown[] = [];
+        for (const fatesOfRun of runs) {
+          const tasks = kinds.map((kind, i) => ({ kind, fate: fatesOfRun[i] ?? "is cut off" }));
+          const found = lines.run({ rerunFailed, tasks });
+          found.forEach((outcome, i) => {
+            const isKnown = known[i] === "ends" || (known[i] === "fails" && !rerunFailed);
+            assertEquals(outcome !== undefined, isKnown);
+            if (outcome !== undefined) assertEquals(outcome.value, values[i] ??= outcome.value);
+            else if (tasks[i].fate !== "is cut off") known[i] = tasks[i].fate;
+          });
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("JournalIndex: whatever runs did, each outcome is found, and once", () => {
+  fc.assert(
+    fc.property(runs(fc.integer({ min: 0, max: 2 }), FATES), (runs) => {
+      const lines = new Lines();
+      const ended = new Set<unknown>();
+      let count = 0;
+      for (const run of runs) {
+        const found = lines.run({ ...run, rerunFailed: false });
+        found.forEach((outcome, i) => {
+          const { fate } = run.tasks[i];
+          if (outcome === undefined && (fate === "ends" || fate === "fails")) ended.add(count++);
+        });
+      }
+      const index = lines.open(false);
+      const found: unknown[] = [];
+      for (let kind = 0; kind < 3; kind++) {
+        for (let i = 0; i < 1000; i++) {
+          const outcome = index.find(0, `[${kind}]`);
+          if (outcome !== undefined) found.push(outcome.value);
+        }
+      }
+      assertEquals(found.toSorted(), [...ended].toSorted());
+      assertEquals(index.isEmpty, true);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("JournalIndex: with rerunFailed the tasks that failed run again, and their last outcome counts", () => {
+  const index = new JournalIndex();
+  const end = (task: number, status: "fulfilled" | "rejected", value: string) =>
+    index.noteOutcomes({ task, status, value, runTimeMs: 1, attempts: 1, slave: SLAVE });
+  index.begin({ rerunFailed: false });
+  index.noteSent({ sent: 0, function: 0, args: [[1], [1], [1]] });
+  end(0, "fulfilled", "first");
+  end(1, "rejected", "no");
+  end(2, "fulfilled", "third");
+  index.begin({ rerunFailed: true });
+  index.noteSent({ sent: 1, function: 0, args: [[1]] });
+  end(1, "fulfilled", "second");
+  index.begin({ rerunFailed: true });
+  const found = Array.from({ length: 4 }, () => index.find(0, "[1]")?.value);
+  assertEquals(found, ["first", "second", "third", undefined]);
+});
+
+Deno.test("JournalIndex: a task that took the place of one that was dropped is the first of its kind", () => {
+  const index = new JournalIndex();
+  index.begin({ rerunFailed: false });
+  index.noteSent({ sent: 0, function: 0, args: [[1]] });
+  index.noteDropped({ dropped: [0] });
+  index.noteSent({ sent: 1, function: 0, args: [[1]] });
+  index.noteOutcomes({ fulfilled: 1, values: ["done"], micros: [1], slave: SLAVE });
+  index.begin({ rerunFailed: false });
+  assertEquals(index.find(0, "[1]")?.value, "done");
+});
+
+Deno.test("JournalIndex: an outcome whose task is not known, since somebody removed a line, is passed over", () => {
+  const index = new JournalIndex();
+  index.begin({ rerunFailed: false });
+  index.noteOutcomes({ fulfilled: 0, values: [1, 2], micros: [1, 1], slave: SLAVE });
+  index.noteDropped({ dropped: [0, 7] });
+  assertEquals(index.isEmpty, true);
+});
