@@ -211,9 +211,9 @@ Deno.test("README: a run with a journal, started twice, and what jq finds in it"
   assertMatch(first.stderr, /^Task 7 .* failed on local slave 0: RangeError: too heavy\n$/);
   assertEquals([first.code, first.stdout], [0, ""]);
   const journal = Deno.readTextFileSync(folder.file("run.jsonl"));
-  // Of the short tasks some have a line of their own, and others share one.
+  // The task that failed has a line of its own, others share one.
   assertMatch(journal, /^\{"task":/m);
-  assertMatch(journal, /^\{"tasks":/m);
+  assertMatch(journal, /^\{"fulfilled":/m);
   assertEquals(await runInCopy(folder, NIGHT), first);
   assertEquals(Deno.readTextFileSync(folder.file("run.jsonl")), journal);
   const { stdout, code } = await runInCopy(folder, `if command -v jq >jq.path; then\n${JQ}fi`);
