@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DispatchContext } from "../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../lib/master/dispatch_slave.ts";
 import { Dispatcher, type Outcome } from "../lib/master/dispatcher.ts";
@@ -150,7 +150,7 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
   bench.done(slave, 1, 1, 5);
   assertEquals(bench.decided(), ["recall 0"]);
   assertEquals(bench.dispatcher.nextWakeMs(), 15);
-  bench.dispatcher.wake(15);
+  bench.dispatcher.wake(15, false);
   assertEquals(bench.decided(), ["restart 0"]);
 });
 
@@ -158,7 +158,7 @@ Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing
   const { bench, slave, kept, cancelled } = tasksBehindRunning();
   bench.dispatcher.cancel(cancelled);
   bench.done(slave, 1, 1, 5);
-  bench.dispatcher.tasksReturned(slave, 2, 3, 6);
+  bench.dispatcher.tasksReturned(slave, 2, 4, 6);
   bench.dispatcher.dispatch(6);
   bench.decided();
   assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
@@ -193,4 +193,46 @@ Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts"
   }
   assertEquals(nexts, new Array(6).fill("restart"));
   assertEquals(bench.outcomes.map(({ attempts }) => attempts), [6]);
+});
+
+/** Two slaves that have been given two tasks each at 0 ms; the first has answered its own. */
+function oneIdleOneLaden() {
+  const bench = new Bench();
+  const slaves = [bench.connect(), bench.connect()];
+  const context = bench.context();
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slaves[0], 0, 1);
+  bench.add(context, 100);
+  bench.dispatcher.dispatch(0);
+  return { bench, slaves };
+}
+
+Deno.test("Dispatcher: an idle slave is given what waits behind a slave that has been silent for 10 ms", () => {
+  const { bench, slaves: [first, second] } = oneIdleOneLaden();
+  bench.done(first, 1, 50, 1);
+  bench.decided();
+  const wakeMs = bench.dispatcher.nextWakeMs();
+  assert(wakeMs >= 10 && wakeMs < 11, `wakes at ${wakeMs} ms`);
+  bench.dispatcher.wake(wakeMs, false);
+  assertEquals(bench.decided(), ["recall 1"]);
+  bench.dispatcher.tasksReturned(second, 1, 50, 12);
+  bench.dispatcher.dispatch(12);
+  assertMatch(bench.decided().join(), /^run .* on 0$/);
+});
+
+Deno.test("Dispatcher: no slave seems stuck while there may be news of it that was not told", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.done(first, 1, 50, 1);
+  bench.decided();
+  bench.dispatcher.wake(15, true);
+  assertEquals(bench.decided(), []);
+});
+
+Deno.test("Dispatcher: where answers are under way for long, a slave may be silent for longer", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.decided();
+  bench.done(first, 1, 50, 100);
+  const wakeMs = bench.dispatcher.nextWakeMs();
+  assert(wakeMs > 25 && wakeMs < 100, `wakes at ${wakeMs} ms`);
 });

@@ -40,3 +40,14 @@ Deno.test("TaskPace: learns when tasks become longer or shorter", () => {
   for (let i = 0; i < 100; i++) pace.note(ONE, 10, 10);
   assert(pace.depth(ONE) > 100);
 });
+
+Deno.test("TaskPace: what is not worth a message of its own is not divided", () => {
+  const pace = new TaskPace();
+  assertEquals(pace.leastShare(ONE), 1);
+  const shares = [0, 1, 10, 40, 100, 1_000_000].map((micros) => {
+    const pace = new TaskPace();
+    pace.note(ONE, 10 * micros, 10);
+    return pace.leastShare(ONE);
+  });
+  assertEquals(shares, [50, 50, 5, 1, 1, 1]);
+});

@@ -40,6 +40,7 @@ export interface AllotmentOptions {
  * slaves. Longer than the 5 ms after which a slave itself returns what waits, so that few tasks run twice.
  */
 const STUCK_AFTER_MS = 10;
+const NEW_DELAY_SHARE = 0.1;
 /** The arguments under way to one slave, except for a single task with larger ones. */
 const MAX_SENT_BYTES = 1024 * 1024;
 /** A slave is hungry when less than this part of what it may have is left. */
@@ -62,6 +63,8 @@ export class Allotment {
   readonly #laden = new Set<DispatchSlave>();
   /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
   readonly #sendable = new Set<DispatchContext>();
+  /** How long answers are under way, on average. */
+  #delayMs = 0;
 
   constructor(options: AllotmentOptions) {
     this.#actions = options.actions;
@@ -134,16 +137,30 @@ export class Allotment {
   /** Gives waiting tasks to slaves that have room. */
   give(nowMs: number): void {
     const hungry = this.#hungry.size;
-    for (const slave of this.#hungry) {
-      if (this.#sendable.size === 0) break;
-      this.#fill(slave, nowMs);
-    }
+    this.#fillAll(this.#hungry, nowMs);
     // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
     if (takers > 0) {
       for (const context of this.#contexts) this.#pull(context, takers);
     }
-    if (this.#idle.size > 0) this.#takeFromStuck(nowMs);
+  }
+
+  /**
+   * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has
+   * been told: with 1,000 slaves whose answers came together, half of them seemed stuck to the first ones.
+   */
+  takeFromStuck(nowMs: number): void {
+    for (const slave of this.#laden) {
+      const { state } = slave;
+      if (this.#idle.size === 0 || state.state !== "serving") return;
+      if (state.ladenSinceMs + this.stuckAfterMs > nowMs) return;
+      if (this.#canIdleTakeFrom(state)) {
+        this.recall(slave, state);
+        this.#fillAll(this.#idle, nowMs);
+      } else {
+        state.keptUntilMs = nowMs + STUCK_AFTER_MS;
+      }
+    }
   }
 
   /** When tasks may have to be taken from a slave; `Infinity` for never. */
@@ -152,11 +169,36 @@ export class Allotment {
     let soonestMs = Infinity;
     for (const { state } of this.#laden) {
       if (state.state !== "serving") continue;
-      soonestMs = Math.min(soonestMs, state.takeAtMs);
+      const stuckMs = state.ladenSinceMs + this.stuckAfterMs;
+      soonestMs = Math.min(soonestMs, Math.max(stuckMs, state.keptUntilMs));
       // Those behind it became laden later, and have not been looked at either.
-      if (state.takeAtMs === state.ladenSinceMs + STUCK_AFTER_MS) break;
+      if (state.keptUntilMs <= stuckMs) break;
     }
     return soonestMs;
+  }
+
+  /** How long a slave that has tasks behind the running one may be without news before it is taken to be stuck. */
+  get stuckAfterMs(): number {
+    return STUCK_AFTER_MS + 2 * this.#delayMs;
+  }
+
+  /**
+   * Takes note how long answers were under way: with thousands of slaves, or on a machine that is busy, that is longer than
+   * short tasks take.
+   *
+   * @param runTimeMs How long the tasks ran.
+   */
+  noteDelay(slave: DispatchSlave, serving: ServingState, runTimeMs: number, nowMs: number): void {
+    if (!this.#laden.has(slave)) return;
+    const delayMs = Math.max(0, nowMs - serving.ladenSinceMs - runTimeMs);
+    this.#delayMs += (delayMs - this.#delayMs) * NEW_DELAY_SHARE;
+  }
+
+  #fillAll(slaves: ReadonlySet<DispatchSlave>, nowMs: number): void {
+    for (const slave of slaves) {
+      if (this.#sendable.size === 0) return;
+      this.#fill(slave, nowMs);
+    }
   }
 
   #fill(slave: DispatchSlave, nowMs: number): void {
@@ -191,7 +233,10 @@ export class Allotment {
     const depth = isAlone ? 1 : Math.min(this.pace.depth(first.code), context.maxSent);
     const { sendable } = context;
     // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
-    const fairShare = Math.ceil(sendable / Math.max(this.#hungry.size, 1));
+    const fairShare = Math.max(
+      Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
+      this.pace.leastShare(first.code),
+    );
     const room = Math.min(sendable, Math.min(depth, serving.depth, fairShare) - serving.sent.size);
     let bytes = serving.sent.bytes;
     for (let task: Task | undefined = first; task !== undefined; task = context.first()) {
@@ -221,7 +266,7 @@ export class Allotment {
     } else if (!this.#laden.has(slave)) {
       this.#laden.add(slave);
       serving.ladenSinceMs = nowMs;
-      serving.takeAtMs = nowMs + STUCK_AFTER_MS;
+      serving.keptUntilMs = -Infinity;
     }
   }
 
@@ -232,28 +277,12 @@ export class Allotment {
     this.#actions.pull(context, Math.min(room, MAX_PULL));
   }
 
-  /** Gives idle slaves what waits behind a long task, or a long startup. */
-  #takeFromStuck(nowMs: number): void {
-    for (const slave of this.#laden) {
-      const { state } = slave;
-      if (this.#idle.size === 0 || state.state !== "serving") return;
-      if (state.ladenSinceMs + STUCK_AFTER_MS > nowMs) return;
-      if (this.#canIdleTakeFrom(state)) {
-        this.recall(slave, state);
-        for (const idle of this.#idle) this.#fill(idle, nowMs);
-      } else {
-        state.takeAtMs = nowMs + STUCK_AFTER_MS;
-      }
-    }
-  }
-
   /** Whether there is an idle slave for a task that waits behind the running one. */
   #canIdleTakeFrom(serving: ServingState): boolean {
-    const [first, ...others] = serving.sent.list();
     // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
-    if (isInStartup(serving) && this.#isIdleReady(first.context)) return true;
-    const contexts = new Set(others.map(({ context }) => context));
-    for (const { reading, barred } of contexts) {
+    const starting = isInStartup(serving) ? serving.sent.head()?.context : undefined;
+    if (starting !== undefined && this.#isIdleReady(starting)) return true;
+    for (const { reading, barred } of serving.sent.contextsBehindFirst()) {
       if (reading === "no") continue;
       for (const idle of this.#idle) {
         if (!barred.has(idle)) return true;

@@ -44,6 +44,13 @@ export class Deque<Element> {
     return this.#ring[this.#start];
   }
 
+  /** All elements, in order, which stay. */
+  *[Symbol.iterator](): Generator<Element> {
+    for (let i = 0; i < this.#length; i++) {
+      yield this.#ring[(this.#start + i) & (this.#ring.length - 1)]!;
+    }
+  }
+
   /** Takes all elements, in order. */
   takeAll(): Element[] {
     const all: Element[] = [];

@@ -19,8 +19,8 @@ export interface ServingState {
   depth: number;
   /** Since when nothing has moved behind its running task, if there is anything. Milliseconds. */
   ladenSinceMs: number;
-  /** When to look whether an idle slave can take that. Milliseconds. */
-  takeAtMs: number;
+  /** Until when that stays, since no idle slave could take it when it was last looked at. Milliseconds. */
+  keptUntilMs: number;
   /** It was asked for the tasks behind its running one, and has not been heard of since. */
   isAsked: boolean;
   /** It is about to be ended by others: it finishes the task that it runs, and gets no more. */
@@ -61,7 +61,7 @@ export class DispatchSlave {
       readyContexts: new Set(),
       depth: Infinity,
       ladenSinceMs: Infinity,
-      takeAtMs: Infinity,
+      keptUntilMs: -Infinity,
       isAsked: false,
       isLeaving: false,
       exitingIn: undefined,

@@ -153,6 +153,7 @@ export class Dispatcher {
     readonly sendable: ReadonlySet<DispatchContext>;
     readonly suspects: ReadonlySet<Task>;
     readonly deadlines: number;
+    readonly stuckAfterMs: number;
   } {
     return {
       slaves: this.#slaves,
@@ -160,6 +161,7 @@ export class Dispatcher {
       sendable: this.#allotment.sendable,
       suspects: this.#blame.suspects,
       deadlines: this.#deadlines.size,
+      stuckAfterMs: this.#allotment.stuckAfterMs,
     };
   }
 
@@ -359,6 +361,7 @@ export class Dispatcher {
       );
     }
     if (last !== undefined) {
+      this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
       this.#allotment.pace.note(last.task.code, totalMicros, values.length);
       last.context.noteResultBytes(bytes, values.length);
       this.#allotment.sort(last.context);
@@ -440,12 +443,17 @@ export class Dispatcher {
     this.#allotment.give(nowMs);
   }
 
-  /** Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck. */
-  wake(nowMs: number): void {
+  /**
+   * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
+   *
+   * @param isBehind Whether slaves may have said more than was told here: then none is taken to be stuck.
+   */
+  wake(nowMs: number, isBehind: boolean): void {
     for (const slave of this.#deadlines.passed(nowMs)) {
       if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
     }
     this.dispatch(nowMs);
+    if (!isBehind) this.#allotment.takeFromStuck(nowMs);
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */

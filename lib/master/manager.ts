@@ -34,6 +34,8 @@ export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
 const LATE_TIMER_MS = 10;
 /** Time for reading what came while the script blocked. */
 const CATCH_UP_MS = 50;
+/** After so long a time without a moment in which all was read, what slaves have said so far has to do. */
+const MAX_BEHIND_MS = 1_000;
 
 /**
  * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.
@@ -71,6 +73,8 @@ export class Manager implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Infinity;
   #isCatchingUp = false;
+  /** Since when timers are late though there was time to catch up, if they are. */
+  #behindSinceMs: number | undefined;
   #progress: ProgressReports | undefined;
   #waitingReaders = 0;
   #aliveTimer: ReturnType<typeof setInterval> | undefined;
@@ -408,15 +412,18 @@ export class Manager implements AsyncDisposable {
 
   #wake(): void {
     const nowMs = performance.now();
-    const isLate = !this.#isCatchingUp && nowMs - this.#timerDueMs > LATE_TIMER_MS;
-    this.#isCatchingUp = isLate;
-    this.#timerDueMs = Infinity;
-    if (isLate) {
+    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    if (isLate && !this.#isCatchingUp) {
+      this.#isCatchingUp = true;
+      this.#timerDueMs = nowMs + CATCH_UP_MS;
       this.#timer = setTimeout(() => this.#wake(), CATCH_UP_MS);
       this.#timer.unref();
       return;
     }
-    this.#dispatcher.wake(nowMs);
+    this.#isCatchingUp = false;
+    this.#timerDueMs = Infinity;
+    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
+    this.#dispatcher.wake(nowMs, nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS);
     this.#afterDispatch(nowMs);
   }
 

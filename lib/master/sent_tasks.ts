@@ -119,6 +119,20 @@ export class SentTasks {
     return tasks;
   }
 
+  /** Contexts of the tasks behind the first one. */
+  contextsBehindFirst(): Set<DispatchContext> {
+    const contexts = new Set<DispatchContext>();
+    let isBehindFirst = false;
+    for (const { context, tasks, position } of this.#groups) {
+      for (let i = position; i < tasks.length && !contexts.has(context); i++) {
+        if (!isTask(tasks[i])) continue;
+        if (isBehindFirst) contexts.add(context);
+        isBehindFirst = true;
+      }
+    }
+    return contexts;
+  }
+
   /**
    * Takes note that a slave has answered a task, which must be the first that is not answered.
    *

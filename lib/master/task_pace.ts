@@ -7,6 +7,8 @@ const AHEAD_MICROS = 5_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
+/** What a message costs the master: to divide less work among slaves takes longer than to do it. */
+const MESSAGE_MICROS = 50;
 /**
  * Answers are held back for about this time at most. Each that leaves on its own makes the master compute for 0.1 ms,
  * which a slave on the same processor has to wait for.
@@ -42,5 +44,11 @@ export class TaskPace {
     const average = this.#averages[code.number];
     if (average === undefined || average >= LONG_TASK_MICROS) return 1;
     return Math.min(MAX_DEPTH, 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1)));
+  }
+
+  /** The least number of tasks of this code that is worth a message; 1 for tasks that are not known yet. */
+  leastShare(code: Code): number {
+    const average = this.#averages[code.number] ?? Infinity;
+    return Math.max(1, Math.floor(MESSAGE_MICROS / Math.max(average, 1)));
   }
 }

@@ -325,11 +325,12 @@ export class Ledger {
 
   /** What waits behind a long task is given to idle slaves. */
   #checkStuck(nowMs: number): void {
-    const { idle } = this.#dispatcher.inventory.standing;
+    const { standing: { idle }, stuckAfterMs } = this.#dispatcher.inventory;
     if (idle.size === 0) return;
     for (const { slave, ladenSinceMs } of this.slots) {
-      if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + STUCK_AFTER_MS) continue;
-      if (slave.state.state !== "serving") continue;
+      if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + stuckAfterMs) continue;
+      // It is looked at now and then while no idle slave can help.
+      if (slave.state.state !== "serving" || nowMs <= slave.state.keptUntilMs) continue;
       const [first] = slave.state.sent.list();
       if (isInStartup(slave.state) && first.context.reading !== "no") {
         for (const { identity, state } of idle) {

@@ -26,6 +26,7 @@ const MAX_EVENTS = 30_000;
 const MAX_DEATHS_IN_A_ROW = 3;
 const LATE_TIMER_MS = 10;
 const CATCH_UP_MS = 50;
+const MAX_BEHIND_MS = 1_000;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
 /** What the tasks of a context are like. */
@@ -63,6 +64,7 @@ export class Simulation {
   #timerDueMs = Infinity;
   #timer = 0;
   #isCatchingUp = false;
+  #behindSinceMs: number | undefined;
   #blockedUntilMs = 0;
   #isCancelling = false;
   #isClosed = false;
@@ -106,7 +108,8 @@ export class Simulation {
     let events = 0;
     while (this.#time.step()) {
       const { nowMs } = this.#time;
-      const isPrompt = nowMs > this.#blockedUntilMs && !this.#isCatchingUp;
+      const isPrompt = nowMs > this.#blockedUntilMs && !this.#isCatchingUp && !this.#isBehind() &&
+        nowMs < this.#timerDueMs;
       this.#ledger.check(nowMs, { isDispatched: !this.#isScheduled, isPrompt });
       if (++events > MAX_EVENTS) violate("the run does not come to an end");
     }
@@ -264,16 +267,26 @@ export class Simulation {
 
   #wake(): void {
     const { nowMs } = this.#time;
-    const isLate = !this.#isCatchingUp && nowMs - this.#timerDueMs > LATE_TIMER_MS;
-    this.#isCatchingUp = isLate;
+    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    if (isLate && !this.#isCatchingUp) {
+      this.#isCatchingUp = true;
+      this.#timerDueMs = nowMs + CATCH_UP_MS;
+      return this.#atMaster(this.#timerDueMs, () => this.#wake());
+    }
+    this.#isCatchingUp = false;
     this.#timerDueMs = Infinity;
-    if (isLate) return this.#atMaster(nowMs + CATCH_UP_MS, () => this.#wake());
-    this.#dispatcher.wake(nowMs);
+    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
+    const isBehind = this.#isBehind();
+    this.#dispatcher.wake(nowMs, isBehind);
     this.#afterDispatch();
     const nextMs = this.#dispatcher.nextWakeMs();
-    if (nextMs <= nowMs) {
+    if (!isBehind && nextMs <= nowMs) {
       violate(`after waking at ${nowMs} the dispatcher wants to be woken at ${nextMs}`);
     }
+  }
+
+  #isBehind(): boolean {
+    return this.#time.nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
   }
 
   /** Something that the master does, as soon as it is not blocked. */
