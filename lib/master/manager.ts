@@ -32,8 +32,8 @@ export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
 
 /** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
 const LATE_TIMER_MS = 10;
-/** Time for reading what came while the script blocked. */
-const CATCH_UP_MS = 50;
+/** The most time for reading what came while the script blocked; as long as it blocked is enough. */
+const MAX_CATCH_UP_MS = 50;
 /** After so long a time without a moment in which all was read, what slaves have said so far has to do. */
 const MAX_BEHIND_MS = 1_000;
 
@@ -414,9 +414,10 @@ export class Manager implements AsyncDisposable {
     const nowMs = performance.now();
     const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
     if (isLate && !this.#isCatchingUp) {
+      const catchUpMs = Math.min(nowMs - this.#timerDueMs, MAX_CATCH_UP_MS);
       this.#isCatchingUp = true;
-      this.#timerDueMs = nowMs + CATCH_UP_MS;
-      this.#timer = setTimeout(() => this.#wake(), CATCH_UP_MS);
+      this.#timerDueMs = nowMs + catchUpMs;
+      this.#timer = setTimeout(() => this.#wake(), catchUpMs);
       this.#timer.unref();
       return;
     }

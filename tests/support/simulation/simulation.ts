@@ -25,7 +25,7 @@ import { VirtualTime } from "./virtual_time.ts";
 const MAX_EVENTS = 30_000;
 const MAX_DEATHS_IN_A_ROW = 3;
 const LATE_TIMER_MS = 10;
-const CATCH_UP_MS = 50;
+const MAX_CATCH_UP_MS = 50;
 const MAX_BEHIND_MS = 1_000;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
@@ -270,7 +270,7 @@ export class Simulation {
     const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
     if (isLate && !this.#isCatchingUp) {
       this.#isCatchingUp = true;
-      this.#timerDueMs = nowMs + CATCH_UP_MS;
+      this.#timerDueMs = nowMs + Math.min(nowMs - this.#timerDueMs, MAX_CATCH_UP_MS);
       return this.#atMaster(this.#timerDueMs, () => this.#wake());
     }
     this.#isCatchingUp = false;
