@@ -16,6 +16,7 @@ Deno.test("Deque: does what an array does", () => {
       steps.forEach((step, i) => {
         assertEquals(take(deque, step, i), takeFromArray(array, step, i));
         assertEquals(deque.length, array.length);
+        assertEquals([...deque], array);
       });
       assertEquals(deque.takeAll(), array);
     }),

@@ -1,6 +1,6 @@
 import type { Bench, BenchCase, Findings, Goal, Row } from "../bench_case.ts";
 import { Comparison } from "../comparison.ts";
-import { type Contestant, denoProgram, parallel } from "../contestant.ts";
+import { type Contestant, denoProgram, parallel, wire } from "../contestant.ts";
 import type { ComparedWork } from "../work.ts";
 
 const SLAVES = 2;
@@ -36,7 +36,13 @@ async function evenTasks(bench: Bench): Promise<Findings> {
     payload: "index",
   };
   const idealMs = tasks * work.micros / 1000 / SLAVES;
-  return await againstIdeal(bench, `${tasks} tasks of 10 ms`, parallel(work), idealMs, 1.03);
+  // What is left of the ideal if no more than one task, or two, are under way to each slave.
+  const contestants = [
+    parallel(work),
+    wire(work, 1, "the wire, one at a time"),
+    wire(work, 2, "the wire, one ahead"),
+  ];
+  return await againstIdeal(bench, `${tasks} tasks of 10 ms`, contestants, idealMs, 1.03);
 }
 
 async function oneLongTask(
@@ -61,7 +67,7 @@ async function oneLongTask(
     (_, i) => i === position ? LONG_MICROS : SHORT_MICROS,
   );
   const what = `2 s among ${shortTasks.toLocaleString("en")} tasks of 1 ms, ${where}`;
-  return await againstIdeal(bench, what, contestant, idealMicros(lengths) / 1000, 1.05);
+  return await againstIdeal(bench, what, [contestant], idealMicros(lengths) / 1000, 1.05);
 }
 
 /** The time that it takes if each task starts, in their order, as soon as a slave is free. */
@@ -74,26 +80,22 @@ function idealMicros(lengths: readonly number[]): number {
   return Math.max(...freeAt);
 }
 
+/** @param contestants The goal is that of the first. */
 async function againstIdeal(
   bench: Bench,
   what: string,
-  contestant: Contestant,
+  contestants: readonly Contestant[],
   idealMs: number,
   most: number,
 ): Promise<Findings> {
-  const rows = (await Comparison.of(bench, [contestant])).rows({
+  const rows = (await Comparison.of(bench, contestants)).rows({
     what,
     unit: "ms",
     valueOf: ({ seconds }) => 1000 * seconds,
   });
-  const ideals: Row = {
-    what,
-    who: "ideal",
-    unit: "ms",
-    values: rows[0].values.map(() => idealMs),
-    ratios: rows[0].values.map(() => 1),
-  };
-  const ratios = rows[0].values.map((ms) => ms / idealMs);
-  const goal: Goal = { what: `${what}, by ideal`, values: ratios, limit: { most } };
-  return { rows: [ideals, { ...rows[0], ratios }], goals: [goal] };
+  const byIdeal = (row: Row) => ({ ...row, ratios: row.values.map((ms) => ms / idealMs) });
+  const ideals = byIdeal({ ...rows[0], who: "ideal", values: rows[0].values.map(() => idealMs) });
+  const compared = rows.map(byIdeal);
+  const goal: Goal = { what: `${what}, by ideal`, values: compared[0].ratios, limit: { most } };
+  return { rows: [ideals, ...compared], goals: [goal] };
 }
