@@ -136,8 +136,11 @@ function kilobyteObject(index) {
   };
 }
 
+// Poolifier's threads do not keep the process alive at all times.
+const keepAlive = setInterval(() => {}, 1000);
 const [name, work] = process.argv.slice(2);
 const peer = await PEERS[name]();
 const figures = await measure(peer.run, JSON.parse(work));
 if (figures !== undefined) console.log(JSON.stringify(figures));
 await peer.end();
+clearInterval(keepAlive);
