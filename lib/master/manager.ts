@@ -384,6 +384,7 @@ export class Manager implements AsyncDisposable {
 
   /** Takes from sources what the dispatcher asked for; returns whether tasks have come of it. */
   #pull(): boolean {
+    if (this.#pulls.size === 0) return false;
     const pulls = [...this.#pulls];
     this.#pulls.clear();
     let isAnyAdded = false;
