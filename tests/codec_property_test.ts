@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
+import { BufferCursor, decodeValue, encodeList, encodeValue } from "../lib/wire/codec.ts";
 import { VALUE_TYPES } from "../lib/wire/values/value_types.ts";
 import { arbitraryPlainValue, arbitraryValue } from "./support/arbitrary_value.ts";
 import { roundTrip } from "./support/codec.ts";
@@ -12,6 +12,16 @@ Deno.test("encodeValue keeps of any value what structuredClone keeps", () => {
       assertSameValue(roundTrip(value), structuredClone(value));
     }),
     { numRuns: 4000 },
+  );
+});
+
+Deno.test("encodeList writes any list as encodeValue does", () => {
+  const simple = fc.constantFrom<unknown>(0, -0, 1.5, NaN, true, null, undefined, "", "ä\n", []);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(simple, arbitraryValue), { maxLength: 6 }), (list) => {
+      assertEquals(encodeList(list, "args"), encodeValue(list, "args"));
+    }),
+    { numRuns: 2000 },
   );
 });
 

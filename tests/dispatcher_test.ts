@@ -236,3 +236,18 @@ Deno.test("Dispatcher: where answers are under way for long, a slave may be sile
   const wakeMs = bench.dispatcher.nextWakeMs();
   assert(wakeMs > 25 && wakeMs < 100, `wakes at ${wakeMs} ms`);
 });
+
+Deno.test("Dispatcher: of answers that come at one time the first tells how long that took", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  for (let i = 0; i < 50; i++) {
+    bench.dispatcher.tasksDone(first, 1 + i, [0], [1], 1, 100);
+  }
+  bench.dispatcher.dispatch(100);
+  assert(bench.dispatcher.inventory.stuckAfterMs > 25);
+});
+
+Deno.test("Dispatcher: nothing waits for minutes since the master was blocked for minutes", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.done(first, 1, 50, 600_000);
+  assert(bench.dispatcher.inventory.stuckAfterMs < 600);
+});

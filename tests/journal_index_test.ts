@@ -143,6 +143,37 @@ Deno.test("JournalIndex: a task that took the place of one that was dropped is t
   assertEquals(index.find(0, "[1]")?.value, "done");
 });
 
+Deno.test("JournalIndex: tasks take the places of those that were dropped in order, whatever order those have", () => {
+  const order = fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 });
+  fc.assert(
+    fc.property(order, fc.integer({ min: 0, max: 5 }), (dropped, cut) => {
+      const index = new JournalIndex();
+      index.begin({ rerunFailed: false });
+      index.noteSent({ sent: 0, function: 0, args: [[1], [1], [1], [1], [1]] });
+      index.noteDropped({ dropped: dropped.slice(0, cut) });
+      index.noteDropped({ dropped: dropped.slice(cut) });
+      index.noteSent({ sent: 5, function: 0, args: [[1], [1], [1], [1], [1]] });
+      const values = [5, 6, 7, 8, 9];
+      index.noteOutcomes({ fulfilled: 5, values, micros: values, slave: SLAVE });
+      index.begin({ rerunFailed: false });
+      assertEquals(values.map(() => index.find(0, "[1]")?.value), values);
+    }),
+  );
+});
+
+Deno.test("JournalIndex: numbers of tasks, and what was dropped, belong to one run", () => {
+  const index = new JournalIndex();
+  index.begin({ rerunFailed: false });
+  index.noteSent({ sent: 0, function: 0, args: [[1], [1]] });
+  index.noteDropped({ dropped: [1] });
+  index.begin({ rerunFailed: false });
+  index.noteOutcomes({ fulfilled: 0, values: ["of no task"], micros: [1], slave: SLAVE });
+  index.noteSent({ sent: 3, function: 0, args: [[1], [1]] });
+  index.noteOutcomes({ fulfilled: 3, values: ["a", "b"], micros: [1, 1], slave: SLAVE });
+  index.begin({ rerunFailed: false });
+  assertEquals([1, 2, 3].map(() => index.find(0, "[1]")?.value), ["a", "b", undefined]);
+});
+
 Deno.test("JournalIndex: an outcome whose task is not known, since somebody removed a line, is passed over", () => {
   const index = new JournalIndex();
   index.begin({ rerunFailed: false });

@@ -6,8 +6,13 @@ import {
   assertRejects,
   assertStringIncludes,
   assertThrows,
+  fail,
 } from "@std/assert";
 import { JournalError, type Outcome, ParallelError, remote, RemoteError } from "../mod.ts";
+import { ArgumentList } from "../lib/master/argument_list.ts";
+import { Journal } from "../lib/master/journal.ts";
+import { JournalIndex } from "../lib/master/journal_index.ts";
+import { Task } from "../lib/task.ts";
 import { localManager } from "./support/local_manager.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -177,6 +182,172 @@ Deno.test("journal: tasks that are dropped and added again are known as the same
   const before = ran(folder);
   await runAll(folder, [1, 2, 2]);
   assertEquals(ran(folder), before);
+});
+
+Deno.test("journal: alike tasks that were cancelled while they ran leave their places to those that are added next", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  const first: string[] = [];
+  {
+    const started = Promise.withResolvers<void>();
+    let running = 0;
+    await using manager = localManager(2, {
+      onEvent: ({ type }) => {
+        if (type === "task-started" && ++running === 2) started.resolve();
+      },
+    });
+    const context = manager.getContext(undefined, { journal });
+    const pass = (file: string) => {
+      while (true) {
+        try {
+          Deno.statSync(file);
+          return crypto.randomUUID();
+        } catch {
+          // Not yet.
+        }
+      }
+    };
+    for (let i = 0; i < 2; i++) context.addTask(pass, folder.file("go"));
+    const abort = new AbortController();
+    const aborted = Array.fromAsync(context.getResults({ signal: abort.signal }));
+    await started.promise;
+    abort.abort();
+    await assertRejects(() => aborted, DOMException);
+    folder.write("go", "");
+    for (let i = 0; i < 4; i++) context.addTask(pass, folder.file("go"));
+    for await (const result of context.getResults<string>()) first.push(result);
+  }
+  const lines = folder.lines("run.jsonl").map((line) => JSON.parse(line));
+  assertEquals(lines.filter((line) => "dropped" in line).length, 1);
+  const index = new JournalIndex();
+  for (const line of lines) {
+    if ("opened" in line) index.begin(line);
+    else if ("args" in line) index.noteSent(line);
+    else if ("dropped" in line) index.noteDropped(line);
+    else if ("slave" in line) index.noteOutcomes(line);
+  }
+  index.begin({ rerunFailed: false });
+  const args = JSON.stringify([folder.file("go")]);
+  assertEquals(first.map(() => index.find(0, args)?.value), first);
+});
+
+/** A journal on its own, without slaves: tasks are numbers, and end with ten times that. */
+class Bench {
+  readonly delivered: number[] = [];
+  readonly #journal: Journal;
+  readonly #tasks: Task[];
+
+  constructor(folder: TempFolder, args: readonly number[]) {
+    this.#journal = new Journal({
+      path: folder.file("run.jsonl"),
+      rerunFailed: false,
+      deliver: ({ task }) => this.delivered.push(task.id),
+      onFailure: ({ message }) => fail(message),
+      onUnrecorded: ({ message }) => fail(message),
+    });
+    const reference = { type: "inline", name: "", source: "" } as const;
+    this.#tasks = args.map((arg, id) => new Task(id, { number: 0, reference }, `[${arg}]`));
+  }
+
+  /** What the journal has of each task. */
+  find(): unknown[] {
+    return this.#tasks.map((task) => {
+      const outcome = this.#journal.find(task);
+      return outcome?.status === "fulfilled" ? outcome.value : undefined;
+    });
+  }
+
+  send(...ids: readonly number[]): void {
+    const tasks = ids.map((id) => this.#tasks[id]);
+    this.#journal.noteSent(tasks, new ArgumentList(tasks));
+  }
+
+  drop(...ids: readonly number[]): void {
+    this.#journal.noteDropped(ids.map((id) => this.#tasks[id]));
+  }
+
+  end(...ids: readonly number[]): void {
+    for (const id of ids) {
+      this.#journal.record({
+        task: this.#tasks[id],
+        slave: { number: 0, name: "slave 0", host: "" },
+        attempts: 1,
+        runTimeMs: 1,
+        status: "fulfilled",
+        value: 10 * id,
+      });
+    }
+  }
+
+  /** A task fails and has not run. */
+  failUnrun(id: number): void {
+    const task = this.#tasks[id];
+    const reason = new RemoteError("no startup", { task });
+    const common = { task, slave: undefined, attempts: 0, runTimeMs: 0, reason };
+    this.#journal.record({ ...common, status: "rejected", hasRun: false });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#journal[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("journal: new tasks that leave together with one that came back have their own arguments", async () => {
+  await using folder = new TempFolder();
+  const args = [5, 6, 7, 8];
+  {
+    await using bench = new Bench(folder, args);
+    bench.send(0, 1);
+    bench.send(1, 2, 3);
+    bench.end(3, 2, 1, 0);
+  }
+  await using bench = new Bench(folder, args);
+  assertEquals(bench.find(), [0, 10, 20, 30]);
+});
+
+Deno.test("journal: a task that failed and was never sent counts among those that are alike", async () => {
+  await using folder = new TempFolder();
+  {
+    await using bench = new Bench(folder, [1, 1, 1]);
+    bench.send(0);
+    bench.failUnrun(0);
+    bench.failUnrun(1);
+    bench.send(2);
+    bench.end(2);
+    assertEquals(bench.delivered, [0, 1]);
+  }
+  await using bench = new Bench(folder, [1, 1, 1]);
+  assertEquals(bench.find(), [undefined, undefined, 20]);
+});
+
+Deno.test("journal: what was sent is written, and does not pile up, also if no task ends", async () => {
+  await using folder = new TempFolder();
+  const long = Number("1".repeat(20));
+  {
+    await using bench = new Bench(folder, Array(100_000).fill(long));
+    for (let id = 0; id < 100_000; id++) bench.failUnrun(id);
+  }
+  assert(Deno.statSync(folder.file("run.jsonl")).size > 2_000_000);
+});
+
+Deno.test("journal: a line that is JSON and no line of a journal is damage", async () => {
+  const lines = ["{}", '{"sent":0}', '{"dropped":3}', '{"fulfilled":0,"values":[1]}', '{"task":1}'];
+  for (const line of lines) {
+    await using folder = new TempFolder();
+    {
+      await using bench = new Bench(folder, [1, 2]);
+      bench.send(0, 1);
+      bench.end(0, 1);
+    }
+    const text = Deno.readTextFileSync(folder.file("run.jsonl"));
+    const start = text.indexOf("\n") + 1;
+    folder.write("run.jsonl", text.slice(0, start) + line + "\n" + text.slice(start));
+    assertThrows(
+      () => new Bench(folder, []),
+      JournalError,
+      `is damaged in the line that starts at byte ${start}. Cut it off there`,
+    );
+  }
 });
 
 Deno.test("journal: a run that it answers starts no slave", async () => {

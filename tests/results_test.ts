@@ -166,6 +166,56 @@ Deno.test("Context.getResults: ends for good by return() and by throw(), and los
   assertEquals(await Array.fromAsync(context.getResults()), [3, 4, 5]);
 });
 
+Deno.test("Context.getResults: ended while a call waits, or by a failure, it takes nothing any more", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const failAt = (i: number, at: number) => {
+    if (i === at) throw new RangeError(`no ${i}`);
+    return i;
+  };
+  for (let i = 0; i < 40; i++) context.addTask(failAt, i, 31);
+  const begin = async (first: number) => {
+    const results = context.getResults<number>();
+    assertEquals(await results.next(), { value: first, done: false });
+    return results;
+  };
+  const end = { value: undefined, done: true };
+  const returned = await begin(0);
+  assertEquals(await Promise.all([returned.next(), returned.return()]), [
+    { value: 1, done: false },
+    end,
+  ]);
+  assertEquals(await returned.next(), end);
+  const thrown = await begin(2);
+  const calls = [thrown.next(), thrown.throw(new Error("enough"))];
+  assertEquals((await Promise.allSettled(calls)).map(({ status }) => status), [
+    "fulfilled",
+    "rejected",
+  ]);
+  assertEquals(await thrown.next(), end);
+  const failed = await begin(4);
+  for (let i = 5; i < 30; i++) assertEquals(await failed.next(), { value: i, done: false });
+  const last = await Promise.allSettled([failed.next(), failed.next(), failed.next()]);
+  assertEquals(last.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertEquals(await failed.next(), end);
+  assertEquals(await Array.fromAsync(context.getResults()), range(32, 40));
+});
+
+Deno.test("Context.getResults: two calls at the beginning, of which the second fails, end it", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const failAt1 = (i: number) => {
+    if (i === 1) throw new RangeError("no 1");
+    return i;
+  };
+  for (let i = 0; i < 5; i++) context.addTask(failAt1, i);
+  const results = context.getResults();
+  const calls = await Promise.allSettled([results.next(), results.next()]);
+  assertEquals(calls.map(({ status }) => status), ["fulfilled", "rejected"]);
+  assertEquals(await results.next(), { value: undefined, done: true });
+  assertEquals(await Array.fromAsync(context.getResults()), [2, 3, 4]);
+});
+
 Deno.test("Context.getResults: a signal that aborts is thrown before results that are there", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();

@@ -36,10 +36,12 @@ export interface AllotmentOptions {
 }
 
 /**
- * A slave without news for this long is taken to be busy with one long task, and what waits behind that goes to idle
- * slaves. Longer than the 5 ms after which a slave itself returns what waits, so that few tasks run twice.
+ * A slave without news for this long, and twice as long as answers usually are under way, is taken to be busy with one
+ * long task, and what waits behind that goes to idle slaves. Longer than the 5 ms after which a slave itself returns what waits, so that few tasks run twice.
  */
 const STUCK_AFTER_MS = 10;
+/** Nothing waits behind a long task for longer than twice this, also if the master was blocked for minutes. */
+const MAX_DELAY_MS = 250;
 const NEW_DELAY_SHARE = 0.1;
 /** The arguments under way to one slave, except for a single task with larger ones. */
 const MAX_SENT_BYTES = 1024 * 1024;
@@ -189,9 +191,10 @@ export class Allotment {
    * @param runTimeMs How long the tasks ran.
    */
   noteDelay(slave: DispatchSlave, serving: ServingState, runTimeMs: number, nowMs: number): void {
-    if (!this.#laden.has(slave)) return;
+    // Of several messages that came at one time the first says how long that took.
+    if (!this.#laden.has(slave) || serving.ladenSinceMs === nowMs) return;
     const delayMs = Math.max(0, nowMs - serving.ladenSinceMs - runTimeMs);
-    this.#delayMs += (delayMs - this.#delayMs) * NEW_DELAY_SHARE;
+    this.#delayMs += (Math.min(delayMs, MAX_DELAY_MS) - this.#delayMs) * NEW_DELAY_SHARE;
   }
 
   #fillAll(slaves: ReadonlySet<DispatchSlave>, nowMs: number): void {

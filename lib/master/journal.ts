@@ -14,11 +14,14 @@ import { JournalIndex } from "./journal_index.ts";
 import {
   argumentsText,
   droppedLine,
-  type JournalLine,
+  isJournalLine,
   OutcomeWriter,
   sentLines,
   toOutcome,
 } from "./journal_lines.ts";
+
+/** So many characters that say what was sent do not wait for an outcome. */
+const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
 
 /** How a journal is used. */
 export interface JournalOptions {
@@ -42,13 +45,15 @@ export class Journal implements AsyncDisposable {
   readonly #index = new JournalIndex();
   readonly #functions = new Map<string, number>();
   readonly #functionOf = new Map<Code, number>();
+  #functionCount = 0;
   /** The least number of a task that was never sent. */
   #firstUnsent = 0;
-  /** Lines to be written, and the outcomes to be delivered when they are. */
+  /** Lines to be written, those of outcomes, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
+  readonly #outcomeLines = new OutcomeWriter();
   #recorded: Outcome[] = [];
-  /** What is to be made lines behind them. */
-  #outcomes: Outcome[] = [];
+  /** How many characters the lines have that do not wait for an outcome to be written with. */
+  #unwrittenLength = 0;
   #writing: Promise<void> | undefined;
 
   /**
@@ -58,10 +63,7 @@ export class Journal implements AsyncDisposable {
    */
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#file = new JournalFile(
-      options.path,
-      (line) => this.#read(line as unknown as JournalLine),
-    );
+    this.#file = new JournalFile(options.path, (line) => this.#read(line));
     const { rerunFailed } = options;
     this.#index.begin({ rerunFailed });
     const opened = new Date().toISOString();
@@ -90,23 +92,27 @@ export class Journal implements AsyncDisposable {
       ? tasks
       : tasks.filter(({ id }) => id >= this.#firstUnsent);
     if (sent.length === 0) return;
-    const number = this.#numberOf(sent[0].code);
-    if (sent === tasks) this.#lines.push(...sentLines(number, tasks, args));
-    else this.#lines.push(...sentLines(number, sent, new ArgumentList(sent)));
+    const list = sent === tasks ? args : new ArgumentList(sent);
+    for (const line of sentLines(this.#numberOf(sent[0].code), sent, list)) {
+      this.#lines.push(line);
+      this.#unwrittenLength += line.length;
+    }
     this.#firstUnsent = sent[sent.length - 1].id + 1;
   }
 
   /**
-   * Writes the outcome of a task that was sent, and delivers it when it is on disk. A task that did not run is to run the
-   * next time: its outcome is not written.
+   * Writes the outcome of a task, and delivers it when it is on disk. A task that did not run is to run the next time: its
+   * outcome is not written.
    */
   record(outcome: Outcome): void {
     if (outcome.status === "rejected" && !outcome.hasRun) {
+      // It counts among those that are alike, also if it never got to a slave.
+      this.noteSent([outcome.task], new ArgumentList([outcome.task]));
       this.#options.deliver(outcome);
-      return;
+    } else {
+      this.#addOutcome(outcome);
     }
-    this.#outcomes.push(outcome);
-    this.#writing ??= this.#writeAll();
+    if (this.#hasMuch) this.#writing ??= this.#writeAll();
   }
 
   /** Takes note that tasks were dropped: they will have no outcome. */
@@ -118,21 +124,24 @@ export class Journal implements AsyncDisposable {
 
   /** Tries again to write what could not be written. */
   retry(): void {
-    if (this.#hasOutcomes) this.#writing ??= this.#writeAll();
+    if (this.#hasMuch) this.#writing ??= this.#writeAll();
   }
 
-  /** Writes what is left, and closes the file. */
+  /** Waits for what is being written, and closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing;
     this.#file[Symbol.dispose]();
   }
 
-  #read(line: JournalLine): void {
-    if ("reference" in line) this.#functions.set(JSON.stringify(line.reference), line.function);
+  /** Takes a line of the file; returns whether it is one of a journal. */
+  #read(line: object): boolean {
+    if (!isJournalLine(line)) return false;
+    if ("reference" in line) this.#noteFunction(JSON.stringify(line.reference), line.function);
     else if ("opened" in line) this.#index.begin(line);
     else if ("sent" in line) this.#index.noteSent(line);
     else if ("dropped" in line) this.#index.noteDropped(line);
     else this.#index.noteOutcomes(line);
+    return true;
   }
 
   #numberOf(code: Code): number {
@@ -141,8 +150,8 @@ export class Journal implements AsyncDisposable {
       const reference = JSON.stringify(code.reference);
       number = this.#functions.get(reference);
       if (number === undefined) {
-        number = this.#functions.size;
-        this.#functions.set(reference, number);
+        number = this.#functionCount;
+        this.#noteFunction(reference, number);
         this.#lines.push(`{"function":${number},"reference":${reference}}\n`);
       }
       this.#functionOf.set(code, number);
@@ -150,26 +159,27 @@ export class Journal implements AsyncDisposable {
     return number;
   }
 
-  #addOutcomeLines(): void {
-    const writer = new OutcomeWriter();
-    for (const outcome of this.#outcomes) {
-      try {
-        writer.add(outcome);
-        this.#recorded.push(outcome);
-      } catch (cause) {
-        // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
-        this.#options.deliver(outcome);
-        const reason =
-          `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
-        this.#options.onUnrecorded(new JournalError(reason, { cause }));
-      }
-    }
-    this.#outcomes = [];
-    this.#lines.push(...writer.end());
+  #noteFunction(reference: string, number: number): void {
+    this.#functions.set(reference, number);
+    this.#functionCount = Math.max(this.#functionCount, number + 1);
   }
 
-  get #hasOutcomes(): boolean {
-    return this.#outcomes.length + this.#recorded.length > 0;
+  #addOutcome(outcome: Outcome): void {
+    try {
+      this.#outcomeLines.add(outcome);
+      this.#recorded.push(outcome);
+    } catch (cause) {
+      // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
+      this.#options.deliver(outcome);
+      const reason =
+        `${outcome.task} is not recorded in the journal ${this.#options.path}: ${cause}`;
+      this.#options.onUnrecorded(new JournalError(reason, { cause }));
+    }
+  }
+
+  /** Whether there is an outcome to be written, or so much else that it should not pile up. */
+  get #hasMuch(): boolean {
+    return this.#recorded.length > 0 || this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
   }
 
   /** Writes all that is there, in groups: while one is written the next gathers. */
@@ -177,17 +187,17 @@ export class Journal implements AsyncDisposable {
     // What came together is written together.
     await undefined;
     try {
-      while (this.#hasOutcomes) {
-        this.#addOutcomeLines();
-        const lines = this.#lines;
+      while (this.#hasMuch) {
+        const lines = [...this.#lines, ...this.#outcomeLines.takeLines()];
         const recorded = this.#recorded;
         this.#lines = [];
         this.#recorded = [];
+        this.#unwrittenLength = 0;
         try {
           await this.#file.append(lines);
         } catch (error) {
           this.#lines = [...lines, ...this.#lines];
-          this.#recorded = recorded;
+          this.#recorded = [...recorded, ...this.#recorded];
           throw error;
         }
         for (const outcome of recorded) this.#options.deliver(outcome);

@@ -30,10 +30,10 @@ export class JournalFile implements Disposable {
   /**
    * Opens a file, which is made if it is not there, and reads what is in it. A last line that was cut off is removed.
    *
-   * @param take Called with each line behind the first.
+   * @param take Called with each line behind the first; returns whether it is one of a journal.
    * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
    */
-  constructor(path: string, take: (line: Record<string, unknown>) => void) {
+  constructor(path: string, take: (line: object) => boolean) {
     this.#path = path;
     this.#file = openFile(path);
     try {
@@ -95,16 +95,15 @@ export class JournalFile implements Disposable {
     }
   }
 
-  #readAll(take: (line: Record<string, unknown>) => void): void {
+  #readAll(take: (line: object) => boolean): void {
     let damagedAt: number | undefined;
     for (const { text, start, end } of readLines(this.#file)) {
       const line = parseLine(text);
       if (start === 0) this.#checkHeader(line);
-      else if (line !== undefined) take(line);
       // A power cut can leave rubbish at the end, which was not on disk as a whole and so not delivered.
-      if (line === undefined) damagedAt ??= start;
       else if (damagedAt !== undefined) throw this.#damaged(damagedAt);
-      else this.#end = end;
+      else if (line === undefined || !take(line)) damagedAt = start;
+      if (damagedAt === undefined) this.#end = end;
     }
     if (this.#end === 0) this.#checkUnfinished();
     this.#file.truncateSync(this.#end);
@@ -142,7 +141,7 @@ export class JournalFile implements Disposable {
   #damaged(start: number): JournalError {
     return new JournalError(
       `The journal ${this.#path} is damaged in the line that starts at byte ${start}. ` +
-        "Remove that line: its task runs again",
+        `Cut it off there, for example with truncate --size=${start}: what is behind runs again`,
     );
   }
 }

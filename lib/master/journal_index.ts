@@ -16,7 +16,7 @@ interface AlikeTasks {
   run: number;
   /** Which of them a task of this run is, if the next one comes. */
   next: number;
-  /** Those that tasks of this run were which have been dropped: others are these now. */
+  /** Those that tasks of this run were which have been dropped, the last one first: others are these now. */
   dropped: number[] | undefined;
 }
 
@@ -77,12 +77,16 @@ export class JournalIndex {
 
   /** Tasks were dropped. */
   noteDropped({ dropped }: DroppedLine): void {
+    const changed = new Set<number[]>();
     for (const task of dropped) {
       const sent = this.#sent.get(task);
       if (sent === undefined) continue;
-      (sent.alike.dropped ??= []).push(sent.place);
+      const places = sent.alike.dropped ??= [];
+      places.push(sent.place);
+      changed.add(places);
       this.#sent.delete(task);
     }
+    for (const places of changed) places.sort((a, b) => b - a);
   }
 
   /**
@@ -105,7 +109,7 @@ export class JournalIndex {
   /** Which of the tasks that are alike the next one is that is sent. */
   #placeIn(alike: AlikeTasks): number {
     this.#enter(alike);
-    const dropped = alike.dropped?.shift();
+    const dropped = alike.dropped?.pop();
     if (dropped !== undefined) return dropped;
     while (this.#isFinal(alike.outcomes[alike.next])) alike.next++;
     return alike.next++;

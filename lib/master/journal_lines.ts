@@ -93,6 +93,28 @@ export type JournalLine =
   | TaskLine
   | DroppedLine;
 
+/** Whether a line is one of those that a journal has behind the first. */
+export function isJournalLine(line: object): line is JournalLine {
+  if ("reference" in line) return hasCounts(line, "function");
+  if ("opened" in line) return typeof (line as Partial<OpenedLine>).rerunFailed === "boolean";
+  if ("sent" in line) return hasCounts(line, "sent", "function") && hasLists(line, "args");
+  if ("fulfilled" in line) {
+    return hasCounts(line, "fulfilled") && hasLists(line, "values", "micros") &&
+      (line as FulfilledLine).values.length === (line as FulfilledLine).micros.length;
+  }
+  if ("dropped" in line) return hasLists(line, "dropped");
+  return hasCounts(line, "task") &&
+    ["fulfilled", "rejected"].includes((line as Partial<TaskLine>).status as string);
+}
+
+function hasCounts(line: object, ...names: readonly string[]): boolean {
+  return names.every((name) => Number.isSafeInteger(Reflect.get(line, name)));
+}
+
+function hasLists(line: object, ...names: readonly string[]): boolean {
+  return names.every((name) => Array.isArray(Reflect.get(line, name)));
+}
+
 /** How a task ended, as a line holds it. */
 export interface RecordedOutcome {
   readonly status: "fulfilled" | "rejected";
@@ -213,10 +235,10 @@ export class OutcomeWriter {
     this.#length += isNumber ? NUMBER_LENGTH : encoded.length;
   }
 
-  /** The lines of all outcomes that were added. */
-  end(): readonly string[] {
+  /** The lines of all outcomes that were added since the last time. */
+  takeLines(): string[] {
     this.#endRun();
-    return this.#lines;
+    return this.#lines.splice(0);
   }
 
   #endRun(): void {

@@ -72,6 +72,8 @@ export class Manager implements AsyncDisposable {
   #isScheduled = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Infinity;
+  /** When the timer is to fire: not before now, if that is past. */
+  #timerEndMs = Infinity;
   #isCatchingUp = false;
   /** Since when timers are late though there was time to catch up, if they are. */
   #behindSinceMs: number | undefined;
@@ -404,22 +406,22 @@ export class Manager implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
     if (dueMs === Infinity || this.#closing !== undefined) return;
-    this.#timer = setTimeout(
-      () => this.#wake(),
-      Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS),
-    );
+    this.#startTimer(Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS));
+  }
+
+  #startTimer(delayMs: number): void {
+    this.#timerEndMs = performance.now() + delayMs;
+    this.#timer = setTimeout(() => this.#wake(), delayMs);
     this.#timer.unref();
   }
 
   #wake(): void {
     const nowMs = performance.now();
-    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    const lateMs = nowMs - this.#timerEndMs;
+    const isLate = lateMs > LATE_TIMER_MS;
     if (isLate && !this.#isCatchingUp) {
-      const catchUpMs = Math.min(nowMs - this.#timerDueMs, MAX_CATCH_UP_MS);
       this.#isCatchingUp = true;
-      this.#timerDueMs = nowMs + catchUpMs;
-      this.#timer = setTimeout(() => this.#wake(), catchUpMs);
-      this.#timer.unref();
+      this.#startTimer(Math.min(lateMs, MAX_CATCH_UP_MS));
       return;
     }
     this.#isCatchingUp = false;

@@ -18,8 +18,8 @@ export class Results<Item> implements AsyncGenerator<Item, void, undefined> {
   readonly #options: ResultsOptions<Item>;
   /** Calls of `next` that the generator is to answer. */
   #pending = 0;
-  /** Whether the generator waits at a `yield`. */
-  #isPaused = false;
+  /** Where the generator stands when it has answered them. */
+  #stand: "start" | "yield" | "end" = "start";
 
   constructor(options: ResultsOptions<Item>) {
     this.#options = options;
@@ -27,7 +27,7 @@ export class Results<Item> implements AsyncGenerator<Item, void, undefined> {
 
   /** The next result. */
   next(): Promise<IteratorResult<Item, void>> {
-    if (!this.#isPaused || this.#pending > 0) return this.#resume();
+    if (this.#stand !== "yield" || this.#pending > 0) return this.#resume();
     const outcome = this.#options.take();
     if (outcome === undefined) return this.#resume();
     try {
@@ -39,13 +39,13 @@ export class Results<Item> implements AsyncGenerator<Item, void, undefined> {
 
   /** Ends reading. */
   return(): Promise<IteratorResult<Item, void>> {
-    this.#isPaused = false;
+    this.#stand = "end";
     return this.#options.generator.return();
   }
 
   /** Ends reading by an error. */
   throw(error: unknown): Promise<IteratorResult<Item, void>> {
-    this.#isPaused = false;
+    this.#stand = "end";
     return this.#options.generator.throw(error);
   }
 
@@ -61,11 +61,15 @@ export class Results<Item> implements AsyncGenerator<Item, void, undefined> {
 
   async #resume(): Promise<IteratorResult<Item, void>> {
     this.#pending++;
-    this.#isPaused = false;
     try {
       const result = await this.#options.generator.next();
-      this.#isPaused = !result.done;
+      if (result.done) this.#stand = "end";
+      // It was ended meanwhile, or another call has seen its end.
+      else if (this.#stand !== "end") this.#stand = "yield";
       return result;
+    } catch (error) {
+      this.#stand = "end";
+      throw error;
     } finally {
       this.#pending--;
     }

@@ -62,6 +62,7 @@ export class Simulation {
   readonly #maxAttempts: number;
   #isScheduled = false;
   #timerDueMs = Infinity;
+  #timerEndMs = Infinity;
   #timer = 0;
   #isCatchingUp = false;
   #behindSinceMs: number | undefined;
@@ -109,7 +110,7 @@ export class Simulation {
     while (this.#time.step()) {
       const { nowMs } = this.#time;
       const isPrompt = nowMs > this.#blockedUntilMs && !this.#isCatchingUp && !this.#isBehind() &&
-        nowMs < this.#timerDueMs;
+        nowMs < this.#timerEndMs;
       this.#ledger.check(nowMs, { isDispatched: !this.#isScheduled, isPrompt });
       if (++events > MAX_EVENTS) violate("the run does not come to an end");
     }
@@ -258,23 +259,25 @@ export class Simulation {
     if (dueMs === this.#timerDueMs) return;
     this.#timer++;
     this.#timerDueMs = dueMs;
+    this.#timerEndMs = Math.max(dueMs, this.#time.nowMs);
     if (dueMs === Infinity) return;
     const timer = this.#timer;
-    this.#atMaster(dueMs, () => {
+    this.#atMaster(this.#timerEndMs, () => {
       if (timer === this.#timer) this.#wake();
     });
   }
 
   #wake(): void {
     const { nowMs } = this.#time;
-    const isLate = nowMs - this.#timerDueMs > LATE_TIMER_MS;
+    const lateMs = nowMs - this.#timerEndMs;
+    const isLate = lateMs > LATE_TIMER_MS;
     if (isLate && !this.#isCatchingUp) {
       this.#isCatchingUp = true;
-      this.#timerDueMs = nowMs + Math.min(nowMs - this.#timerDueMs, MAX_CATCH_UP_MS);
-      return this.#atMaster(this.#timerDueMs, () => this.#wake());
+      this.#timerEndMs = nowMs + Math.min(lateMs, MAX_CATCH_UP_MS);
+      return this.#atMaster(this.#timerEndMs, () => this.#wake());
     }
     this.#isCatchingUp = false;
-    this.#timerDueMs = Infinity;
+    this.#timerDueMs = this.#timerEndMs = Infinity;
     this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
     const isBehind = this.#isBehind();
     this.#dispatcher.wake(nowMs, isBehind);
