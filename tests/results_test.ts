@@ -179,7 +179,7 @@ Deno.test("Context.getResults: ended while a call waits, or by a failure, it tak
     assertEquals(await results.next(), { value: first, done: false });
     return results;
   };
-  const end = { value: undefined, done: true };
+  const end: IteratorResult<number, void> = { value: undefined, done: true };
   const returned = await begin(0);
   assertEquals(await Promise.all([returned.next(), returned.return()]), [
     { value: 1, done: false },

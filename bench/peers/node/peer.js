@@ -38,6 +38,8 @@ const PEERS = {
   async poolifier() {
     const { FixedThreadPool } = await import("poolifier");
     const pool = new FixedThreadPool(WORKERS, local("./poolifier_tasks.js"));
+    // A task that it is given before may never end.
+    if (!pool.info.ready) await new Promise((resolve) => pool.emitter.once("ready", resolve));
     return { run: (name, argument) => pool.execute(argument, name), end: () => pool.destroy() };
   },
   async workerpool() {
