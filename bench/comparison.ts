@@ -30,8 +30,16 @@ export class Comparison {
     const comparison = new Comparison(contestants);
     for (let run = 0; run < runs; run++) {
       for (const contestant of contestants) {
+        const figures = comparison.#figures.get(contestant);
+        if (figures === undefined) continue;
         progress(`run ${run + 1} of ${runs}, ${contestant.who}`);
-        comparison.#figures.get(contestant)!.push(await measureOne(contestant));
+        try {
+          figures.push(await measureOne(contestant));
+        } catch (error) {
+          if (!contestant.isPeer) throw error;
+          progress(`${contestant.who} is left out: ${error}`);
+          comparison.#figures.delete(contestant);
+        }
       }
     }
     return comparison;

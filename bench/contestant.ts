@@ -7,7 +7,12 @@ export interface Contestant {
   /** Program and arguments; the work follows as the last one. */
   readonly command: readonly string[];
   readonly work: Work;
+  /** Whether it is left out if it fails or hangs. */
+  readonly isPeer?: boolean;
 }
+
+/** A program that takes longer hangs. */
+const HANG_MS = 60_000;
 
 const DENO_RUN = [
   Deno.execPath(),
@@ -37,11 +42,12 @@ export function denoProgram(name: string, ...args: string[]): string[] {
 /**
  * Runs a program once and takes the figures that it prints.
  *
- * @throws {Error} If it fails, with what it printed.
+ * @throws {Error} If it fails, with what it printed, or takes more than a minute.
  */
 export async function measure({ who, command, work }: Contestant): Promise<Figures> {
   const [program, ...args] = [...command, JSON.stringify(work)];
-  const { code, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" })
+  const signal = AbortSignal.timeout(HANG_MS);
+  const { code, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null", signal })
     .output();
   const decoder = new TextDecoder();
   const lastLine = decoder.decode(stdout).trimEnd().split("\n").at(-1)!;

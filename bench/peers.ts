@@ -24,7 +24,7 @@ export function peerContestant({ name, language }: Peer, work: Work, who = name)
   const program = language === "node"
     ? ["node", new URL("peer.js", NODE_FOLDER).pathname]
     : ["python3", PYTHON_PROGRAM];
-  return { who, command: [...program, name], work };
+  return { who, command: [...program, name], work, isPeer: true };
 }
 
 /** Sorts the peers into those that are installed and those that are not, with what is missing. */

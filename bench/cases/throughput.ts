@@ -43,7 +43,7 @@ function goalsOf(rows: readonly Row[], { peers }: Bench): Goal[] {
     least: 1,
   })];
   if (peers.length === 0) return goals;
-  const best = peers.map(({ name }) => rowOf(rows, name))
+  const best = rows.filter(({ who }) => peers.some(({ name }) => name === who))
     .reduce((a, b) => median(a.values) > median(b.values) ? a : b);
   goals.push(
     ratioGoal(`no-op tasks by the best peer, ${best.who}`, [ours, best], { least: 10 }),

@@ -41,7 +41,7 @@ export interface AllotmentOptions {
  */
 const STUCK_AFTER_MS = 10;
 /** Nothing waits behind a long task for longer than twice this, also if the master was blocked for minutes. */
-const MAX_DELAY_MS = 250;
+const MAX_DELAY_MS = 500;
 const NEW_DELAY_SHARE = 0.1;
 /** The arguments under way to one slave, except for a single task with larger ones. */
 const MAX_SENT_BYTES = 1024 * 1024;
