@@ -14,7 +14,10 @@ const MESSAGE_MICROS = 50;
  * which a slave on the same processor has to wait for.
  */
 const HELD_MICROS = 4_000;
-/** A slave that is stuck holds few. With 200 no-op tasks reached 1.1 times the rate of 64. */
+/**
+ * So many tasks at most stay with a slave that is stuck, or are suspects when it dies, since nobody knows which of them it
+ * runs. With 200 no-op tasks reached 1.1 times the rate of 64.
+ */
 const MAX_HOLD = 200;
 
 /** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
