@@ -138,12 +138,14 @@ export class AgentLink implements Disposable {
   #handle(message: FromAgent, nextBuffer: () => Uint8Array): void {
     switch (message.type) {
       case "ended":
+        if (!isEnd(message)) throw malformed();
         this.#endRunner(message);
         break;
       case "printed":
         this.#print(message, nextBuffer());
         break;
       case "leaving":
+        if (typeof message.reason !== "string") throw malformed();
         this.#events.leaving(message.reason);
         break;
       case "alive":
@@ -157,7 +159,7 @@ export class AgentLink implements Disposable {
         break;
       default:
         message satisfies never;
-        throw new MessageError("The agent sent a message that is none");
+        throw malformed();
     }
   }
 
@@ -181,4 +183,14 @@ export class AgentLink implements Disposable {
     for (const { end } of this.#runners.values()) end.resolve({ code: null, signal: null });
     this.#runners.clear();
   }
+}
+
+/** Whether a message says how a runner has ended, in the types that it should. */
+function isEnd({ code, signal, tail }: FromAgent & { type: "ended" }): boolean {
+  return (code === null || Number.isSafeInteger(code)) &&
+    (signal === null || typeof signal === "string") && typeof tail === "string";
+}
+
+function malformed(): MessageError {
+  return new MessageError("The agent sent a message that is none");
 }
