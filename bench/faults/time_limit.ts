@@ -93,7 +93,7 @@ async function measure(
 function inWords(values: readonly number[]): string[] {
   const sorted = values.toSorted((a, b) => a - b);
   return [sorted[sorted.length >> 1], sorted[sorted.length - 1]].map((ms) =>
-    `${ms.toPrecision(2)} ms`
+    `${Number(ms.toPrecision(2))} ms`
   );
 }
 
