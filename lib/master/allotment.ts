@@ -37,11 +37,13 @@ export interface AllotmentOptions {
 
 /**
  * A slave without news for this long, and twice as long as answers usually are under way, is taken to be busy with one
- * long task, and what waits behind that goes to idle slaves. Longer than the 5 ms after which a slave itself returns what waits, so that few tasks run twice.
+ * long task, and what waits behind that goes to idle slaves. Longer than the 5 ms after which a slave itself returns what
+ * waits, so that few tasks run twice.
  */
 const STUCK_AFTER_MS = 10;
 /** Nothing waits behind a long task for longer than twice this, also if the master was blocked for minutes. */
 const MAX_DELAY_MS = 500;
+/** What the latest delay counts for in the average: with thousands of slaves it is known after some of their answers. */
 const NEW_DELAY_SHARE = 0.1;
 /** The arguments under way to one slave, except for a single task with larger ones. */
 const MAX_SENT_BYTES = 1024 * 1024;
