@@ -18,6 +18,12 @@ function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
+/** A task that fails for one number, and returns any other. */
+function failAt(i: number, at: number): number {
+  if (i === at) throw new RangeError(`no ${i}`);
+  return i;
+}
+
 function sorted(numbers: readonly number[]): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
@@ -134,11 +140,7 @@ Deno.test("Context.getResults: next() called many times without waiting gives th
 Deno.test("Context.getResults: a task that failed among results that are there ends the loop, and the next one goes on", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();
-  const failAt50 = (i: number) => {
-    if (i === 50) throw new RangeError("no 50");
-    return i;
-  };
-  for (let i = 0; i < 100; i++) context.addTask(failAt50, i);
+  for (let i = 0; i < 100; i++) context.addTask(failAt, i, 50);
   const first: unknown[] = [];
   await assertRejects(async () => {
     for await (const result of context.getResults()) first.push(result);
@@ -169,10 +171,6 @@ Deno.test("Context.getResults: ends for good by return() and by throw(), and los
 Deno.test("Context.getResults: ended while a call waits, or by a failure, it takes nothing any more", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();
-  const failAt = (i: number, at: number) => {
-    if (i === at) throw new RangeError(`no ${i}`);
-    return i;
-  };
   for (let i = 0; i < 40; i++) context.addTask(failAt, i, 31);
   const begin = async (first: number) => {
     const results = context.getResults<number>();
@@ -204,11 +202,7 @@ Deno.test("Context.getResults: ended while a call waits, or by a failure, it tak
 Deno.test("Context.getResults: two calls at the beginning, of which the second fails, end it", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();
-  const failAt1 = (i: number) => {
-    if (i === 1) throw new RangeError("no 1");
-    return i;
-  };
-  for (let i = 0; i < 5; i++) context.addTask(failAt1, i);
+  for (let i = 0; i < 5; i++) context.addTask(failAt, i, 1);
   const results = context.getResults();
   const calls = await Promise.allSettled([results.next(), results.next()]);
   assertEquals(calls.map(({ status }) => status), ["fulfilled", "rejected"]);

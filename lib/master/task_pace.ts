@@ -7,7 +7,7 @@ const AHEAD_MICROS = 5_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
-/** What a message costs the master: to divide less work among slaves takes longer than to do it. */
+/** About what a message costs the master: to divide less work among slaves takes longer than to do it. */
 const MESSAGE_MICROS = 50;
 /**
  * Answers are held back for about this time at most. Each that leaves on its own makes the master compute for 0.1 ms,
