@@ -8,6 +8,8 @@ import { type Code, Task } from "../lib/task.ts";
 class Bench {
   readonly decisions: string[] = [];
   readonly outcomes: Outcome[] = [];
+  /** Of each delivery how many outcomes it had, and the text that came with it. */
+  readonly deliveries: [count: number, text: string | undefined][] = [];
   readonly dispatcher: Dispatcher;
   #slaves = 0;
   #tasks = 0;
@@ -20,8 +22,9 @@ class Bench {
       recall: (slave) => decide(`recall ${slave.identity.number}`),
       restart: (slave) => decide(`restart ${slave.identity.number}`),
       dismiss: (slave) => decide(`dismiss ${slave.identity.number}`),
-      deliver: (_context, outcome) => {
-        this.outcomes.push(outcome);
+      deliver: (_context, outcomes, text) => {
+        this.outcomes.push(...outcomes);
+        this.deliveries.push([outcomes.length, text]);
       },
       pull: (context, count) => decide(`pull ${count} of context ${context.number}`),
       retry: () => {},
@@ -58,7 +61,8 @@ class Bench {
   /** A slave answers tasks that took a microsecond each, and is given more. */
   done(slave: DispatchSlave, first: number, count: number, nowMs = 0, bytes = 1): void {
     const values = new Array<number>(count).fill(0);
-    this.dispatcher.tasksDone(slave, first, values, values.map(() => 1), bytes, nowMs);
+    const results = { first, values, micros: values.map(() => 1), bytes, text: "as it was said" };
+    this.dispatcher.tasksDone(slave, results, nowMs);
     this.dispatcher.dispatch(nowMs);
   }
 }
@@ -89,6 +93,19 @@ Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn whi
     runs = bench.decided();
   }
   assertEquals(runs.includes("run 10000 on 0"), true);
+});
+
+Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing of others", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const contexts = [bench.context(), bench.context()];
+  bench.add(contexts[0], 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  for (const context of contexts) bench.add(context, 2);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 1, 4);
+  assertEquals(bench.deliveries, [[1, "as it was said"], [2, undefined], [2, undefined]]);
 });
 
 Deno.test("Dispatcher: a source of tasks is asked while another context keeps slaves fed", () => {
@@ -240,7 +257,7 @@ Deno.test("Dispatcher: where answers are under way for long, a slave may be sile
 Deno.test("Dispatcher: of answers that come at one time the first tells how long that took", () => {
   const { bench, slaves: [first] } = oneIdleOneLaden();
   for (let i = 0; i < 50; i++) {
-    bench.dispatcher.tasksDone(first, 1 + i, [0], [1], 1, 100);
+    bench.dispatcher.tasksDone(first, { first: 1 + i, values: [0], micros: [1], bytes: 1 }, 100);
   }
   bench.dispatcher.dispatch(100);
   assert(bench.dispatcher.inventory.stuckAfterMs > 25);

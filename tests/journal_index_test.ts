@@ -1,9 +1,15 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { JournalIndex } from "../lib/master/journal_index.ts";
-import type { RecordedOutcome } from "../lib/master/journal_lines.ts";
+import type { FulfilledLine, RecordedOutcome } from "../lib/master/journal_lines.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };
+
+/** The line of tasks that follow each other. */
+function fulfilled(first: number, values: readonly unknown[]): FulfilledLine {
+  const results = { values, micros: values.map(() => 1) };
+  return { fulfilled: [[first, values.length]], slave: SLAVE, results };
+}
 
 /** What a run of a script does with a task that its journal does not answer. */
 type Fate = "ends" | "fails" | "is dropped" | "is cut off";
@@ -138,7 +144,7 @@ Deno.test("JournalIndex: a task that took the place of one that was dropped is t
   index.noteSent({ sent: 0, function: 0, args: [[1]] });
   index.noteDropped({ dropped: [0] });
   index.noteSent({ sent: 1, function: 0, args: [[1]] });
-  index.noteOutcomes({ fulfilled: 1, values: ["done"], micros: [1], slave: SLAVE });
+  index.noteOutcomes(fulfilled(1, ["done"]));
   index.begin({ rerunFailed: false });
   assertEquals(index.find(0, "[1]")?.value, "done");
 });
@@ -154,7 +160,7 @@ Deno.test("JournalIndex: tasks take the places of those that were dropped in ord
       index.noteDropped({ dropped: dropped.slice(cut) });
       index.noteSent({ sent: 5, function: 0, args: [[1], [1], [1], [1], [1]] });
       const values = [5, 6, 7, 8, 9];
-      index.noteOutcomes({ fulfilled: 5, values, micros: values, slave: SLAVE });
+      index.noteOutcomes(fulfilled(5, values));
       index.begin({ rerunFailed: false });
       assertEquals(values.map(() => index.find(0, "[1]")?.value), values);
     }),
@@ -167,9 +173,9 @@ Deno.test("JournalIndex: numbers of tasks, and what was dropped, belong to one r
   index.noteSent({ sent: 0, function: 0, args: [[1], [1]] });
   index.noteDropped({ dropped: [1] });
   index.begin({ rerunFailed: false });
-  index.noteOutcomes({ fulfilled: 0, values: ["of no task"], micros: [1], slave: SLAVE });
+  index.noteOutcomes(fulfilled(0, ["of no task"]));
   index.noteSent({ sent: 3, function: 0, args: [[1], [1]] });
-  index.noteOutcomes({ fulfilled: 3, values: ["a", "b"], micros: [1, 1], slave: SLAVE });
+  index.noteOutcomes(fulfilled(3, ["a", "b"]));
   index.begin({ rerunFailed: false });
   assertEquals([1, 2, 3].map(() => index.find(0, "[1]")?.value), ["a", "b", undefined]);
 });
@@ -177,7 +183,7 @@ Deno.test("JournalIndex: numbers of tasks, and what was dropped, belong to one r
 Deno.test("JournalIndex: an outcome whose task is not known, since somebody removed a line, is passed over", () => {
   const index = new JournalIndex();
   index.begin({ rerunFailed: false });
-  index.noteOutcomes({ fulfilled: 0, values: [1, 2], micros: [1, 1], slave: SLAVE });
+  index.noteOutcomes(fulfilled(0, [1, 2]));
   index.noteDropped({ dropped: [0, 7] });
   assertEquals(index.isEmpty, true);
 });

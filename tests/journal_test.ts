@@ -13,8 +13,10 @@ import { ArgumentList } from "../lib/master/argument_list.ts";
 import { Journal } from "../lib/master/journal.ts";
 import { JournalIndex } from "../lib/master/journal_index.ts";
 import { Task } from "../lib/task.ts";
+import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
+import { StoppedClock } from "./support/stopped_clock.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
 /** Notes each of its runs in a file, so that a test sees what ran. */
@@ -87,7 +89,8 @@ Deno.test("journal: of tasks that are alike each keeps its own outcome, also if 
     const lost = !withoutSecond.some((line) => line.includes(value)) && i !== 1;
     if (!lost) continue;
     const slave = { name: "slave 0", number: 0, host: "localhost" };
-    withoutSecond.push(JSON.stringify({ fulfilled: i, values: [value], micros: [1], slave }));
+    const results = { values: [value], micros: [1] };
+    withoutSecond.push(JSON.stringify({ fulfilled: [[i, 1]], slave, results }));
   }
   folder.write("run.jsonl", withoutSecond.join("\n") + "\n");
   const second = await run();
@@ -234,6 +237,7 @@ Deno.test("journal: alike tasks that were cancelled while they ran leave their p
 /** A journal on its own, without slaves: tasks are numbers, and end with ten times that. */
 class Bench {
   readonly delivered: number[] = [];
+  #onDelivered: (() => void) | undefined;
   readonly #journal: Journal;
   readonly #tasks: Task[];
 
@@ -241,7 +245,10 @@ class Bench {
     this.#journal = new Journal({
       path: folder.file("run.jsonl"),
       rerunFailed: false,
-      deliver: ({ task }) => this.delivered.push(task.id),
+      deliver: (outcomes) => {
+        this.delivered.push(...outcomes.map(({ task }) => task.id));
+        this.#onDelivered?.();
+      },
       onFailure: ({ message }) => fail(message),
       onUnrecorded: ({ message }) => fail(message),
     });
@@ -268,14 +275,21 @@ class Bench {
 
   end(...ids: readonly number[]): void {
     for (const id of ids) {
-      this.#journal.record({
+      this.#journal.record([{
         task: this.#tasks[id],
         slave: { number: 0, name: "slave 0", host: "" },
         attempts: 1,
         runTimeMs: 1,
         status: "fulfilled",
         value: 10 * id,
-      });
+      }]);
+    }
+  }
+
+  /** Waits until so many outcomes have been delivered. */
+  async hasDelivered(count: number): Promise<void> {
+    while (this.delivered.length < count) {
+      await new Promise<void>((resolve) => this.#onDelivered = resolve);
     }
   }
 
@@ -284,7 +298,7 @@ class Bench {
     const task = this.#tasks[id];
     const reason = new RemoteError("no startup", { task });
     const common = { task, slave: undefined, attempts: 0, runTimeMs: 0, reason };
-    this.#journal.record({ ...common, status: "rejected", hasRun: false });
+    this.#journal.record([{ ...common, status: "rejected", hasRun: false }]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -330,8 +344,72 @@ Deno.test("journal: what was sent is written, and does not pile up, also if no t
   assert(Deno.statSync(folder.file("run.jsonl")).size > 2_000_000);
 });
 
+Deno.test("journal: where outcomes come fast they gather for 10 ms", async () => {
+  await using folder = new TempFolder();
+  using _clock = new StoppedClock();
+  using timers = new HeldTimers((ms) => ms <= 10);
+  await using bench = new Bench(folder, [...Array(400).keys()]);
+  bench.send(...Array(400).keys());
+  bench.end(...Array(200).keys());
+  await bench.hasDelivered(200);
+  bench.end(200);
+  assertEquals(await timers.fire(), 10);
+  await bench.hasDelivered(201);
+});
+
+/** What makes a group of outcomes be written before its time. */
+const HASTE: Record<string, (bench: Bench) => void> = {
+  "no slave has a task any more": (bench) =>
+    bench.end(...Array.from({ length: 9799 }, (_, i) => 201 + i)),
+  "the other tasks were dropped": (bench) =>
+    bench.drop(...Array.from({ length: 9799 }, (_, i) => 201 + i)),
+  "they are many": (bench) => bench.end(...Array.from({ length: 8192 }, (_, i) => 201 + i)),
+  "the journal is closed": (bench) => bench[Symbol.asyncDispose](),
+};
+
+for (const [why, make] of Object.entries(HASTE)) {
+  Deno.test(`journal: outcomes that gather are written at once when ${why}`, async () => {
+    await using folder = new TempFolder();
+    using _clock = new StoppedClock();
+    using timers = new HeldTimers((ms) => ms <= 10);
+    const bench = new Bench(folder, [...Array(10_000).keys()]);
+    await using _journal = why === "the journal is closed" ? undefined : bench;
+    bench.send(...Array(10_000).keys());
+    bench.end(...Array(200).keys());
+    await bench.hasDelivered(200);
+    bench.end(200);
+    await timers.set();
+    make(bench);
+    await bench.hasDelivered(201);
+    assert(timers.areCleared);
+  });
+}
+
+Deno.test("journal: few outcomes are written without a wait", async () => {
+  await using folder = new TempFolder();
+  using _clock = new StoppedClock();
+  using timers = new HeldTimers((ms) => ms <= 10);
+  await using bench = new Bench(folder, [...Array(400).keys()]);
+  bench.send(...Array(400).keys());
+  for (let count = 199; count <= 398; count += 199) {
+    bench.end(...Array.from({ length: 199 }, (_, i) => count - 199 + i));
+    await bench.hasDelivered(count);
+  }
+  assert(timers.areCleared);
+});
+
 Deno.test("journal: a line that is JSON and no line of a journal is damage", async () => {
-  const lines = ["{}", '{"sent":0}', '{"dropped":3}', '{"fulfilled":0,"values":[1]}', '{"task":1}'];
+  const lines = [
+    "{}",
+    '{"sent":0}',
+    '{"dropped":3}',
+    '{"task":1}',
+    '{"fulfilled":[[0,1]]}',
+    '{"fulfilled":[[0,2]],"results":{"values":[1],"micros":[1]}}',
+    '{"fulfilled":[[0,1]],"results":{"values":[1],"micros":[]}}',
+    '{"fulfilled":[["0",1]],"results":{"values":[1],"micros":[1]}}',
+    '{"fulfilled":[0],"results":{"values":[],"micros":[]}}',
+  ];
   for (const line of lines) {
     await using folder = new TempFolder();
     {
@@ -413,7 +491,7 @@ Deno.test("journal: one of another script, of another version, or no journal is 
   await using folder = new TempFolder();
   await using manager = localManager(1);
   const open = () => manager.getContext(undefined, { journal: folder.file("run.jsonl") });
-  folder.write("run.jsonl", '{"journal":"parallel","version":2,"script":"file:///other.ts"}\n');
+  folder.write("run.jsonl", '{"journal":"parallel","version":3,"script":"file:///other.ts"}\n');
   assertThrows(open, JournalError, "is that of the script file:///other.ts");
   folder.write("run.jsonl", '{"journal":"parallel","version":99,"script":"x"}\n');
   assertThrows(open, JournalError, "has version 99 of the format");
@@ -460,7 +538,7 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
     }
     const before = count;
     const lines = Deno.readTextFileSync("run.jsonl").trimEnd().split("\\n");
-    const written = lines.flatMap((line) => JSON.parse(line).values ?? []);
+    const written = lines.flatMap((line) => JSON.parse(line).results?.values ?? []);
     console.log(before === written.length && before < 100);
     const args = ["--pid", String(Deno.pid), "--fsize=unlimited"];
     await new Deno.Command("prlimit", { args }).output();
@@ -534,7 +612,10 @@ function endedTasks(lines: readonly string[]): number[] {
   for (const line of lines.map((line) => JSON.parse(line))) {
     if ("opened" in line) inputs = [];
     line.args?.forEach(([input]: [number], i: number) => inputs[line.sent + i] = input);
-    line.values?.forEach((_: unknown, i: number) => ended.push(inputs[line.fulfilled + i]));
+    for (const [first, count] of line.fulfilled ?? []) {
+      ended.push(...inputs.slice(first, first + count));
+    }
+    if ("task" in line) ended.push(inputs[line.task]);
   }
   return ended;
 }

@@ -125,7 +125,7 @@ export class Context<Values extends readonly unknown[] = []> {
     if (journal === undefined) return;
     this.#journal = new Journal({
       ...journal,
-      deliver: (outcome) => this.#deliverNow(outcome),
+      deliver: (outcomes) => this.#deliverNow(outcomes),
       onFailure: (error) => {
         this.#journalFault = error;
         this.wake();
@@ -225,10 +225,15 @@ export class Context<Values extends readonly unknown[] = []> {
     return this.#read("unordered", options, (outcome) => outcome, "getOutcomesUnordered");
   }
 
-  /** Takes an outcome from the dispatcher. @internal */
-  deliver(outcome: Outcome): void {
-    if (this.#journal === undefined) this.#deliverNow(outcome);
-    else this.#journal.record(outcome);
+  /**
+   * Takes outcomes from the dispatcher.
+   *
+   * @param text What a slave said of just these, as JSON.
+   * @internal
+   */
+  deliver(outcomes: readonly Outcome[], text?: string): void {
+    if (this.#journal === undefined) this.#deliverNow(outcomes);
+    else this.#journal.record(outcomes, text);
   }
 
   /**
@@ -259,10 +264,12 @@ export class Context<Values extends readonly unknown[] = []> {
     this.wake();
   }
 
-  #deliverNow(outcome: Outcome): void {
-    this.#done++;
-    if (outcome.status === "rejected") this.#failed++;
-    this.#ready.push(outcome);
+  #deliverNow(outcomes: readonly Outcome[]): void {
+    this.#done += outcomes.length;
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") this.#failed++;
+      this.#ready.push(outcome);
+    }
     this.wake();
   }
 
@@ -273,7 +280,6 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /** Makes a waiting reader look again. @internal */
   wake(): void {
-    // Once is enough, and a thousand outcomes may come at a time.
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
@@ -304,7 +310,7 @@ export class Context<Values extends readonly unknown[] = []> {
     } else {
       this.#restored++;
       this.#host.resultRestored(this.#core, recorded);
-      this.#deliverNow(recorded);
+      this.#deliverNow([recorded]);
     }
     this.#taskCount++;
     this.#latestCode = code;

@@ -3,7 +3,7 @@ import { Deque } from "./deque.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 
 /** Undelivered results that make dispatch pause, in number and in bytes. */
-const MAX_WAITING_RESULTS = 8192;
+const MAX_WAITING_RESULTS = 32_768;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MIN_WAITING_RESULTS = 4;
 /** The part of them that may be under way from one slave. */
@@ -108,9 +108,10 @@ export class DispatchContext {
     return this.#waiting.takeAll();
   }
 
-  /** A result waits for the reader; returns whether that closed the context. */
-  addResult(): boolean {
-    if (++this.#waitingResults < this.#limit || this.#isFull) return false;
+  /** Results wait for the reader; returns whether that closed the context. */
+  addResults(count: number): boolean {
+    this.#waitingResults += count;
+    if (this.#waitingResults < this.#limit || this.#isFull) return false;
     this.#isFull = true;
     return true;
   }

@@ -48,12 +48,11 @@ export interface DispatcherActions extends AllotmentActions {
   /** End the process of a slave that was said to leave, and has no task any more. */
   dismiss(slave: DispatchSlave): void;
   /**
-   * Hand an outcome to the reader of the context.
+   * Hand outcomes to the reader of the context.
    *
-   * @param bytes About how many bytes its value took to send.
-   * @param endedMs When the task ended, if that was before now.
+   * @param text What a slave said of just these, see {@linkcode TaskResults}.
    */
-  deliver(context: DispatchContext, outcome: Outcome, bytes: number, endedMs?: number): void;
+  deliver(context: DispatchContext, outcomes: readonly Outcome[], text?: string): void;
   /** Report that a task goes to another slave, since one died while it ran or may have run the task. */
   retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
   /** Reports of what runs, if they are wanted. */
@@ -62,10 +61,17 @@ export interface DispatcherActions extends AllotmentActions {
   strand(): void;
 }
 
-/** Reports of what begins to run, and of startup. */
+/** Reports of what begins to run, of how it ended, and of startup. */
 export interface RunReports {
   /** A task runs. */
   taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
+  /**
+   * A task has ended.
+   *
+   * @param bytes About how many bytes its value took to send.
+   * @param atMs When, if that was before now.
+   */
+  taskEnded(context: DispatchContext, outcome: Outcome, bytes: number, atMs?: number): void;
   /** Startup of a context runs. */
   startupStarted(context: DispatchContext, slave: DispatchSlave, atMs: number): void;
   startupFinished(
@@ -82,6 +88,18 @@ export interface RunReports {
     atMs: number,
     thrown: unknown,
   ): void;
+}
+
+/** What a slave says of tasks that have ended well, one after another. */
+export interface TaskResults {
+  /** Number of the first task on this connection. */
+  readonly first: number;
+  readonly values: readonly unknown[];
+  readonly micros: readonly number[];
+  /** About how many bytes the values took to send. */
+  readonly bytes: number;
+  /** All of it as a JSON object, unless buffers came with it. */
+  readonly text?: string;
 }
 
 /** What is known of a slave's death. */
@@ -110,6 +128,16 @@ interface LastRun {
   readonly hasRun: boolean;
   readonly runTimeMs: number;
   readonly endedMs?: number;
+}
+
+/** A task that ended well, to be reported. */
+interface DoneTask {
+  readonly context: DispatchContext;
+  readonly outcome: Outcome;
+  /** Whether it was reported that it runs. */
+  readonly isToldRunning: boolean;
+  readonly bytes: number;
+  readonly endedMs: number;
 }
 
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
@@ -273,7 +301,7 @@ export class Dispatcher {
 
   /** An outcome of an earlier run, which no slave has to find again, waits for the reader. */
   resultRestored(context: DispatchContext): void {
-    if (context.addResult()) this.#allotment.sort(context);
+    if (context.addResults(1)) this.#allotment.sort(context);
   }
 
   /** Startup of a context has finished on a slave. */
@@ -311,60 +339,56 @@ export class Dispatcher {
     this.#noteNews(slave, slave.state, nowMs);
   }
 
-  /**
-   * Tasks of a slave have ended, one after another.
-   *
-   * @param first Number of the first task on this connection.
-   * @param bytes About how many bytes the values took to send.
-   */
-  tasksDone(
-    slave: DispatchSlave,
-    first: number,
-    values: readonly unknown[],
-    micros: readonly number[],
-    bytes: number,
-    nowMs: number,
-  ): void {
+  /** Tasks of a slave have ended, one after another. */
+  tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
     if (slave.state.state !== "serving") return;
-    const { sent, startedNumber } = slave.state;
-    let last: SentTask | undefined;
+    const { sent } = slave.state;
+    const { first, values, micros, bytes, text } = results;
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
     let microsAgo = totalMicros;
-    const bytesEach = Math.round(bytes / values.length);
-    for (let i = 0; i < values.length; i++) {
-      const done = sent.answer(first + i);
-      const startedAgo = microsAgo;
-      microsAgo -= micros[i];
-      if (done === undefined) continue;
-      last = done;
-      const { context, task } = done;
-      if (startedNumber < first + i) {
-        this.#tellStart(slave, slave.state, done, nowMs - startedAgo / 1000);
-      }
-      // The slave may have ended it before it was told here that the task runs.
-      const endedMs = Math.max(slave.state.toldMs, nowMs - microsAgo / 1000);
-      slave.state.toldMs = endedMs;
-      if (context.addResult()) this.#allotment.sort(context);
-      this.#actions.deliver(
-        context,
-        {
+    let context: DispatchContext | undefined;
+    let outcomes: Outcome[] = [];
+    try {
+      for (let i = 0; i < values.length; i++) {
+        microsAgo -= micros[i];
+        const done = sent.answer(first + i);
+        if (done === undefined) continue;
+        if (done.context !== context) {
+          this.#deliver(context, outcomes);
+          context = done.context;
+          outcomes = [];
+        }
+        const { task } = done;
+        const outcome = {
           task,
           slave: slave.identity,
           attempts: this.#blame.end(task) + 1,
           runTimeMs: micros[i] / 1000,
           status: "fulfilled",
           value: values[i],
-        },
-        bytesEach,
-        endedMs,
-      );
+        } as const;
+        outcomes.push(outcome);
+        if (this.#actions.reports !== undefined) {
+          this.#tellDone(slave, slave.state, {
+            context,
+            outcome,
+            isToldRunning: slave.state.startedNumber >= first + i,
+            bytes: Math.round(bytes / values.length),
+            endedMs: nowMs - microsAgo / 1000,
+          });
+        }
+      }
+    } finally {
+      // Also if the slave answers a task that it does not have.
+      this.#deliver(context, outcomes, outcomes.length === values.length ? text : undefined);
     }
-    if (last !== undefined) {
+    const last = outcomes.at(-1);
+    if (context !== undefined && last !== undefined) {
       this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
       this.#allotment.pace.note(last.task.code, totalMicros, values.length);
-      last.context.noteResultBytes(bytes, values.length);
-      this.#allotment.sort(last.context);
+      context.noteResultBytes(bytes, values.length);
+      this.#allotment.sort(context);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, slave.state, nowMs);
@@ -493,6 +517,15 @@ export class Dispatcher {
     this.#actions.reports.taskStarted(context, task, slave, serving.toldMs);
   }
 
+  #tellDone(slave: DispatchSlave, serving: ServingState, done: DoneTask): void {
+    const { context, outcome, isToldRunning, bytes, endedMs } = done;
+    const { task, runTimeMs } = outcome;
+    if (!isToldRunning) this.#tellStart(slave, serving, { context, task }, endedMs - runTimeMs);
+    // The slave may have ended it before it was told here that the task runs.
+    serving.toldMs = Math.max(serving.toldMs, endedMs);
+    this.#actions.reports?.taskEnded(context, outcome, bytes, serving.toldMs);
+  }
+
   /** The first task of a context has its turn: the slave runs startup. */
   #noteStartup(
     slave: DispatchSlave,
@@ -580,22 +613,28 @@ export class Dispatcher {
   }
 
   #fail({ context, task }: SentTask, reason: RemoteError, run: LastRun): void {
-    context.addResult();
-    this.#actions.deliver(
-      context,
-      {
-        task,
-        slave: reason.slave,
-        attempts: this.#blame.end(task) + (run.isAttempt ? 1 : 0),
-        runTimeMs: run.runTimeMs,
-        status: "rejected",
-        reason,
-        hasRun: run.hasRun,
-      },
-      0,
-      run.endedMs,
-    );
+    const outcome = {
+      task,
+      slave: reason.slave,
+      attempts: this.#blame.end(task) + (run.isAttempt ? 1 : 0),
+      runTimeMs: run.runTimeMs,
+      status: "rejected",
+      reason,
+      hasRun: run.hasRun,
+    } as const;
+    this.#deliver(context, [outcome]);
+    this.#actions.reports?.taskEnded(context, outcome, 0, run.endedMs);
     this.#allotment.sort(context);
+  }
+
+  #deliver(
+    context: DispatchContext | undefined,
+    outcomes: readonly Outcome[],
+    text?: string,
+  ): void {
+    if (context === undefined || outcomes.length === 0) return;
+    if (context.addResults(outcomes.length)) this.#allotment.sort(context);
+    this.#actions.deliver(context, outcomes, text);
   }
 }
 

@@ -2,11 +2,11 @@
  * The lines of a journal. One JSON object each, readable with `jq`:
  *
  * ```json
- * {"journal":"parallel","version":2,"script":"file:///home/me/main.ts"}
+ * {"journal":"parallel","version":3,"script":"file:///home/me/main.ts"}
  * {"opened":"2026-05-04T09:00:00.000Z","rerunFailed":false}
  * {"function":0,"reference":{"type":"export","module":"file:///home/me/tasks.ts","name":"score"}}
  * {"sent":0,"function":0,"args":[[3],[4],[5]]}
- * {"fulfilled":1,"values":[[4,0.1],[5,0.3]],"micros":[100,200],"slave":{…}}
+ * {"fulfilled":[[1,2]],"slave":{…},"results":{"values":[[4,0.1],[5,0.3]],"micros":[100,200],…}}
  * {"task":0,"status":"rejected","value":…,"runTimeMs":0.1,"attempts":1,"slave":{…},"message":…}
  * {"dropped":[7,8]}
  * ```
@@ -16,7 +16,8 @@
  * - `opened`: a run of the script begins. It numbers its tasks 0, 1, 2 …
  * - `reference`: a piece of code has a number from here on, also in later runs.
  * - `sent`: tasks that follow each other, the first of them named, went to a slave for the first time.
- * - `fulfilled`: as many tasks, at the first attempt.
+ * - `fulfilled`: tasks that ended well at the first attempt, as the first and how many follow each other, more than once if
+ *   there are gaps; and what their slave said of them, as it stands.
  * - `task`: one task that ended in any way.
  * - `dropped`: tasks that had been sent were cancelled.
  *
@@ -32,16 +33,14 @@
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { EncodedArguments, Task } from "../task.ts";
-import { BufferCursor, decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
+import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
 import type { ArgumentList } from "./argument_list.ts";
 import type { Outcome } from "./dispatcher.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
-/** A line of several outcomes has about this many characters of values at most. */
-const MAX_RUN_LENGTH = 64 * 1024;
-/** A number is at most so long. */
-const NUMBER_LENGTH = 24;
+/** What a slave says is taken as it stands up to this length, far from the longest text that there can be. */
+const MAX_RESULTS_LENGTH = 64 * 1024 * 1024;
 
 /** A run of the script begins. */
 export interface OpenedLine {
@@ -65,13 +64,16 @@ export interface SentLine {
   readonly args: readonly unknown[];
 }
 
-/** Tasks that followed each other ended well. */
+/** Tasks ended well. */
 export interface FulfilledLine {
-  /** Number of the first task. */
-  readonly fulfilled: number;
-  readonly values: readonly unknown[];
-  readonly micros: readonly number[];
+  /** Numbers of tasks that follow each other: the first of them, and how many. */
+  readonly fulfilled: readonly (readonly [first: number, count: number])[];
   readonly slave: SlaveIdentity;
+  readonly results: {
+    readonly values: readonly unknown[];
+    /** How long each ran. */
+    readonly micros: readonly number[];
+  };
 }
 
 /** One task ended. */
@@ -99,12 +101,21 @@ export function isJournalLine(line: object): line is JournalLine {
   if ("opened" in line) return typeof (line as Partial<OpenedLine>).rerunFailed === "boolean";
   if ("sent" in line) return hasCounts(line, "sent", "function") && hasLists(line, "args");
   if ("fulfilled" in line) {
-    return hasCounts(line, "fulfilled") && hasLists(line, "values", "micros") &&
-      (line as FulfilledLine).values.length === (line as FulfilledLine).micros.length;
+    return isFulfilledLine(line as Partial<FulfilledLine>);
   }
   if ("dropped" in line) return hasLists(line, "dropped");
   return hasCounts(line, "task") &&
     ["fulfilled", "rejected"].includes((line as Partial<TaskLine>).status as string);
+}
+
+function isFulfilledLine({ fulfilled, results }: Partial<FulfilledLine>): boolean {
+  if (!Array.isArray(fulfilled) || typeof results !== "object" || results === null) return false;
+  if (!hasLists(results, "values", "micros")) return false;
+  const counts = fulfilled.map((run: unknown) =>
+    Array.isArray(run) && run.length === 2 && run.every(Number.isSafeInteger) ? run[1] : NaN
+  );
+  const count = counts.reduce((sum, count) => sum + count, 0);
+  return count === results.values.length && count === results.micros.length;
 }
 
 function hasCounts(line: object, ...names: readonly string[]): boolean {
@@ -137,16 +148,16 @@ export function* outcomesOf(
     yield { task: line.task, outcome: line };
     return;
   }
-  const { fulfilled, values, micros, slave } = line;
-  for (let i = 0; i < values.length; i++) {
-    const outcome = {
-      status: "fulfilled",
-      value: values[i],
-      runTimeMs: micros[i] / 1000,
-      attempts: 1,
-      slave,
-    } as const;
-    yield { task: fulfilled + i, outcome };
+  const { fulfilled, slave, results: { values, micros } } = line;
+  let i = 0;
+  for (const [first, count] of fulfilled) {
+    for (let task = first; task < first + count; task++, i++) {
+      const runTimeMs = micros[i] / 1000;
+      yield {
+        task,
+        outcome: { status: "fulfilled", value: values[i], runTimeMs, attempts: 1, slave },
+      };
+    }
   }
 }
 
@@ -191,82 +202,41 @@ export function droppedLine(tasks: readonly Task[]): string {
   return `{"dropped":[${tasks.map(({ id }) => id).join()}]}\n`;
 }
 
-/** Puts outcomes into lines: those of short tasks that ended one after another share one. */
-export class OutcomeWriter {
-  readonly #lines: string[] = [];
-  #slave: SlaveIdentity | undefined;
-  #first = 0;
-  /** Values of the line that is being put together: numbers as they are, or JSON texts. */
-  #numbers: number[] = [];
-  #texts: string[] = [];
-  #micros: number[] = [];
-  #length = 0;
-
-  /**
-   * Adds an outcome.
-   *
-   * @throws {RangeError} If its line would be longer than a text may be. Then it is as if it had not been added.
-   */
-  add(outcome: Outcome): void {
-    const { task, slave, status, attempts, runTimeMs } = outcome;
-    const isUsual = status === "fulfilled" && attempts === 1 && slave !== undefined;
-    const value = isUsual ? outcome.value : undefined;
-    // Many numbers are made text at once, in two thirds of the time that they take one by one.
-    const isNumber = typeof value === "number" && Number.isFinite(value) &&
-      !Object.is(value, -0);
-    const encoded = isNumber ? "" : encodeOutcome(outcome);
-    if (!isUsual || typeof encoded !== "string" || encoded.length >= MAX_RUN_LENGTH) {
-      const line = outcomeLine(outcome, encoded);
-      this.#endRun();
-      this.#lines.push(line);
-      return;
+/**
+ * The line of tasks that ended well, with what their slave said of them as it stands.
+ *
+ * @returns Nothing if one of them did not end at the first attempt, or the text does not fit into a line.
+ */
+export function resultsLine(outcomes: readonly Outcome[], text: string): string | undefined {
+  if (text.length > MAX_RESULTS_LENGTH || text.includes("\n")) return undefined;
+  const runs: [first: number, count: number][] = [];
+  let first = 0;
+  let next = -1;
+  for (const { task, attempts } of outcomes) {
+    if (attempts > 1) return undefined;
+    if (task.id !== next) {
+      if (next >= 0) runs.push([first, next - first]);
+      first = task.id;
     }
-    const others = isNumber ? this.#texts : this.#numbers;
-    const isNext = slave === this.#slave && task.id === this.#first + this.#micros.length &&
-      others.length === 0 && this.#length < MAX_RUN_LENGTH;
-    if (!isNext) {
-      this.#endRun();
-      this.#first = task.id;
-      this.#slave = slave;
-    }
-    if (isNumber) this.#numbers.push(value);
-    else this.#texts.push(encoded);
-    this.#micros.push(Math.round(1000 * runTimeMs));
-    this.#length += isNumber ? NUMBER_LENGTH : encoded.length;
+    next = task.id + 1;
   }
-
-  /** The lines of all outcomes that were added since the last time. */
-  takeLines(): string[] {
-    this.#endRun();
-    return this.#lines.splice(0);
-  }
-
-  #endRun(): void {
-    if (this.#micros.length === 0) return;
-    const values = this.#texts.length > 0
-      ? `[${this.#texts.join()}]`
-      : JSON.stringify(this.#numbers);
-    this.#lines.push(
-      `{"fulfilled":${this.#first},"values":${values},"micros":${JSON.stringify(this.#micros)},` +
-        `"slave":${JSON.stringify(this.#slave)}}\n`,
-    );
-    this.#numbers = [];
-    this.#texts = [];
-    this.#micros = [];
-    this.#length = 0;
-  }
+  runs.push([first, next - first]);
+  const { slave } = outcomes[0];
+  return `{"fulfilled":${JSON.stringify(runs)},"slave":${
+    JSON.stringify(slave)
+  },"results":${text}}\n`;
 }
 
-/** Encodes the value of an outcome, or what its error was caused by. */
-function encodeOutcome(outcome: Outcome): Encoded {
-  return outcome.status === "fulfilled"
-    ? encodeValue(outcome.value, "result")
-    : encodeValue(outcome.reason.cause, "error");
-}
-
-/** A line of one outcome. It is put together by hand, since its value is JSON already. */
-function outcomeLine(outcome: Outcome, encoded: Encoded): string {
+/**
+ * The line of one task. It is put together by hand, since the value is made JSON already.
+ *
+ * @throws {RangeError} If it is longer than a text may be.
+ */
+export function outcomeLine(outcome: Outcome): string {
   const { task, slave, attempts, runTimeMs, status } = outcome;
+  const encoded = status === "fulfilled"
+    ? encodeValue(outcome.value, "result", { shareBuffers: true })
+    : encodeValue(outcome.reason.cause, "error", { shareBuffers: true });
   const { text, buffers } = typeof encoded === "string" ? { text: encoded, buffers: [] } : encoded;
   let line = `{"task":${task.id},"status":"${status}","value":${text},"runTimeMs":${runTimeMs},` +
     `"attempts":${attempts}`;

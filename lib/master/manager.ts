@@ -9,7 +9,7 @@ import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions, type Outcome, type RunReports } from "./dispatcher.ts";
+import { Dispatcher, type DispatcherActions, type RunReports } from "./dispatcher.ts";
 import { endInOrder } from "./end_in_order.ts";
 import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
@@ -211,8 +211,8 @@ export class Manager implements AsyncDisposable {
       recall: (slave) => this.#withSession(slave, (session) => session.recall()),
       restart: (slave, reason) => this.#fleet.restart(slave, reason),
       dismiss: (slave) => this.#fleet.dismiss(slave),
-      deliver: (context, outcome, bytes, endedMs) =>
-        this.#deliver(context, outcome, bytes, endedMs),
+      deliver: ({ number }, outcomes, text) =>
+        this.#contexts[number].context.deliver(outcomes, text),
       pull: (context, count) => this.#pulls.set(context, count),
       retry: (task, { identity }, reason, { number }) =>
         this.#feed.tell({
@@ -232,6 +232,8 @@ export class Manager implements AsyncDisposable {
     return {
       taskStarted: ({ number }, task, { identity }, atMs) =>
         feed.tellStart(number, task, identity, atMs),
+      taskEnded: ({ number }, outcome, bytes, atMs = performance.now()) =>
+        feed.tellOutcome(number, outcome, bytes, atMs),
       startupStarted: ({ number, startup }, { identity }, atMs) =>
         feed.tellAt(atMs, {
           type: "startup-started",
@@ -347,16 +349,6 @@ export class Manager implements AsyncDisposable {
     if (session === undefined) return;
     use(session);
     this.#unsent.add(session);
-  }
-
-  #deliver(
-    { number }: DispatchContext,
-    outcome: Outcome,
-    bytes: number,
-    endedMs = performance.now(),
-  ): void {
-    this.#contexts[number].context.deliver(outcome);
-    if (this.#feed.areTasksTold) this.#feed.tellOutcome(number, outcome, bytes, endedMs);
   }
 
   /** Has tasks sent when the code that runs now has added all of them. */

@@ -112,8 +112,9 @@ export class Session implements Disposable {
           !isCount(first) || !Array.isArray(values) || !Array.isArray(micros) ||
           values.length !== micros.length || !micros.every(isCount)
         ) throw malformed(message);
+        const text = batch.messages.length === 1 ? onlyMessage(batch) : undefined;
         for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
-        dispatcher.tasksDone(slave, first, values, micros, batch.bytes, nowMs);
+        dispatcher.tasksDone(slave, { first, values, micros, bytes: batch.bytes, text }, nowMs);
         break;
       }
       case "failed": {
@@ -153,6 +154,12 @@ export class Session implements Disposable {
     }
     return context;
   }
+}
+
+/** The text of the only message of a batch, if it has no buffers. */
+function onlyMessage({ text, buffers }: Batch<ToMaster>): string | undefined {
+  const isPlain = buffers.done && text.startsWith("[{") && text.endsWith("}]");
+  return isPlain ? text.slice(1, -1) : undefined;
 }
 
 function isCount(value: unknown): boolean {

@@ -10,6 +10,8 @@ import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } fro
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
   readonly messages: readonly Incoming[];
+  /** The JSON text of the list of messages. */
+  readonly text: string;
   readonly buffers: BufferCursor;
   /** About how many bytes the frame had. */
   readonly bytes: number;
@@ -181,7 +183,7 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   if (!Array.isArray(messages)) throw new FrameError("A frame's text is not a list of messages");
   let bytes = frame.text.length;
   for (const buffer of frame.buffers) bytes += buffer.length;
-  return { messages, buffers: new BufferCursor(frame.buffers), bytes };
+  return { messages, text: frame.text, buffers: new BufferCursor(frame.buffers), bytes };
 }
 
 function isConnectionLoss(error: unknown): boolean {

@@ -2,7 +2,7 @@ import { AgentLink } from "../../../lib/master/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
-import { Dispatcher } from "../../../lib/master/dispatcher.ts";
+import { Dispatcher, type Outcome } from "../../../lib/master/dispatcher.ts";
 import { Session } from "../../../lib/master/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import { type Code, Task } from "../../../lib/task.ts";
@@ -94,13 +94,7 @@ class SlaveRun {
       recall: () => this.session.recall(),
       restart: () => this.session[Symbol.dispose](),
       dismiss: () => this.session[Symbol.dispose](),
-      deliver: (_context, outcome) => {
-        if (this.#delivered.has(outcome.task)) throw new BrokenPromise("An outcome came twice");
-        this.#delivered.add(outcome.task);
-        if (outcome.status === "rejected" && typeof outcome.reason.message !== "string") {
-          throw new BrokenPromise("An error has a message that is no text");
-        }
-      },
+      deliver: (_context, outcomes) => outcomes.forEach((outcome) => this.#check(outcome)),
       pull: () => {},
       retry: () => {},
       strand: () => {},
@@ -129,6 +123,14 @@ class SlaveRun {
     const waiting = this.#contexts.reduce((sum, context) => sum + context.waiting, 0);
     if (waiting + this.#delivered.size !== 2 * TASKS_OF_CONTEXT) {
       throw new BrokenPromise(`${waiting} tasks wait, ${this.#delivered.size} are done`);
+    }
+  }
+
+  #check(outcome: Outcome): void {
+    if (this.#delivered.has(outcome.task)) throw new BrokenPromise("An outcome came twice");
+    this.#delivered.add(outcome.task);
+    if (outcome.status === "rejected" && typeof outcome.reason.message !== "string") {
+      throw new BrokenPromise("An error has a message that is no text");
     }
   }
 

@@ -11,7 +11,11 @@
 import type { Code, Task } from "../../../lib/task.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions } from "../../../lib/master/dispatcher.ts";
+import {
+  Dispatcher,
+  type DispatcherActions,
+  type Outcome,
+} from "../../../lib/master/dispatcher.ts";
 import { AnswerError } from "../../../lib/master/sent_tasks.ts";
 import { Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
@@ -190,13 +194,8 @@ export class Simulation {
         slot.isDismissed = true;
         slot.process?.kill();
       },
-      deliver: (context, outcome) => {
-        this.#say(() =>
-          `deliver ${name(outcome.task)}: ${outcome.status}, ${outcome.attempts} attempts`
-        );
-        this.#ledger.noteOutcome(context, outcome);
-        if (outcome.status === "rejected" && outcome.reason.attempts.length > 0) this.#givenUp++;
-        this.#ledger.readers.get(context)!.deliver(outcome);
+      deliver: (context, outcomes) => {
+        for (const outcome of outcomes) this.#deliver(context, outcome);
       },
       pull: (context, count) => {
         if (count < 1) violate(`${count} tasks were to be pulled`);
@@ -209,6 +208,15 @@ export class Simulation {
         this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`),
       strand: () => this.#ledger.readers.forEach((reader) => reader.wake()),
     };
+  }
+
+  #deliver(context: DispatchContext, outcome: Outcome): void {
+    this.#say(() =>
+      `deliver ${this.#ledger.name(outcome.task)}: ${outcome.status}, ${outcome.attempts} attempts`
+    );
+    this.#ledger.noteOutcome(context, outcome);
+    if (outcome.status === "rejected" && outcome.reason.attempts.length > 0) this.#givenUp++;
+    this.#ledger.readers.get(context)!.deliver(outcome);
   }
 
   #queue(slot: SimulatedSlot, message: ToProcess): void {
@@ -360,9 +368,9 @@ export class Simulation {
             nowMs,
           );
         case "results": {
-          const { first, values, micros, bytes } = message;
+          const { first, values } = message;
           forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
-          this.#dispatcher.tasksDone(slave, first, values, micros, bytes, nowMs);
+          this.#dispatcher.tasksDone(slave, message, nowMs);
           if (isServing) slot.deathsInARow = 0;
           return;
         }

@@ -1,0 +1,57 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { Outcome } from "../lib/master/dispatcher.ts";
+import { isJournalLine, outcomesOf, resultsLine } from "../lib/master/journal_lines.ts";
+import { Task } from "../lib/task.ts";
+
+const SLAVE = { name: "slave 0", number: 0, host: "here" };
+const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
+
+function outcomes(ids: readonly number[], attempts = 1): Outcome[] {
+  return ids.map((id) => ({
+    task: new Task(id, CODE, "[]"),
+    slave: SLAVE,
+    attempts,
+    runTimeMs: id / 1000,
+    status: "fulfilled",
+    value: `of ${id}`,
+  }));
+}
+
+/** What a slave says of tasks: each has its number as its run time. */
+function textOf(ids: readonly number[]): string {
+  return JSON.stringify({ values: ids.map((id) => `of ${id}`), micros: ids });
+}
+
+/** The outcomes that a line holds, as their tasks and values. */
+function read(line: string | undefined): [task: number, value: unknown, runTimeMs: number][] {
+  const json: object = JSON.parse(line!);
+  assert(isJournalLine(json) && "fulfilled" in json);
+  return [...outcomesOf(json)].map(({ task, outcome }) => [task, outcome.value, outcome.runTimeMs]);
+}
+
+Deno.test("resultsLine: holds what a slave said of tasks, whatever numbers these have", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 20 }), { minLength: 1 }), (ids) => {
+      const line = resultsLine(outcomes(ids), textOf(ids));
+      assertEquals(read(line), ids.map((id) => [id, `of ${id}`, id / 1000]));
+      assertEquals(line?.indexOf("\n"), line!.length - 1);
+    }),
+  );
+});
+
+Deno.test("resultsLine: tasks that follow each other cost two numbers", () => {
+  const ids = [3, 4, 5, 9, 10, 2];
+  const { fulfilled } = JSON.parse(resultsLine(outcomes(ids), textOf(ids))!);
+  assertEquals(fulfilled, [[3, 3], [9, 2], [2, 1]]);
+});
+
+Deno.test("resultsLine: what a slave said changes nothing but the values of its own tasks", () => {
+  const text = '{"values":["of 1"],"micros":[1],"fulfilled":[[7,1]],"task":7,"slave":null}';
+  assertEquals(read(resultsLine(outcomes([1]), text)), [[1, "of 1", 0.001]]);
+});
+
+Deno.test("resultsLine: there is none for a second attempt, and none of more than one line", () => {
+  assertEquals(resultsLine(outcomes([1], 2), textOf([1])), undefined);
+  assertEquals(resultsLine(outcomes([1]), '{"values":["of 1"],\n"micros":[1]}'), undefined);
+});
