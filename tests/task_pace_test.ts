@@ -7,11 +7,16 @@ const [ONE, OTHER]: Code[] = [0, 1].map((number) => ({
   reference: { type: "inline", name: "", source: `() => ${number}` },
 }));
 
-/** How many tasks are sent ahead when all so far have run for this long. */
-function depthFor(micros: number): number {
+/** Knows tasks of which all so far have run for this long. */
+function paceOf(micros: number): TaskPace {
   const pace = new TaskPace();
   pace.note(ONE, 10 * micros, 10);
-  return pace.depth(ONE);
+  return pace;
+}
+
+/** How many tasks are sent ahead when all so far have run for this long. */
+function depthFor(micros: number): number {
+  return paceOf(micros).depth(ONE);
 }
 
 Deno.test("TaskPace: sends tasks of code that it does not know one by one", () => {
@@ -32,6 +37,15 @@ Deno.test("TaskPace: sends at most 1024 ahead, also of tasks that take no time",
   for (const micros of [0, 0.1, 1]) assertEquals(depthFor(micros), 1024);
 });
 
+Deno.test("TaskPace: answers are held in groups of 5 ms, at most 200, and a slave has two groups to do", () => {
+  const holds = [1, 25, 500, 1_000, 2_499, 2_500].map((micros) => paceOf(micros).hold(ONE));
+  assertEquals(holds, [200, 200, 10, 5, 3, 1]);
+  for (const micros of [1, 25, 500, 1_000, 1_500, 2_499]) {
+    const pace = paceOf(micros);
+    assert(pace.depth(ONE) >= 2 * pace.hold(ONE));
+  }
+});
+
 Deno.test("TaskPace: learns when tasks become longer or shorter", () => {
   const pace = new TaskPace();
   pace.note(ONE, 0, 1);
@@ -44,10 +58,6 @@ Deno.test("TaskPace: learns when tasks become longer or shorter", () => {
 Deno.test("TaskPace: what is not worth a message of its own is not divided", () => {
   const pace = new TaskPace();
   assertEquals(pace.leastShare(ONE), 1);
-  const shares = [0, 1, 10, 40, 100, 1_000_000].map((micros) => {
-    const pace = new TaskPace();
-    pace.note(ONE, 10 * micros, 10);
-    return pace.leastShare(ONE);
-  });
+  const shares = [0, 1, 10, 40, 100, 1_000_000].map((micros) => paceOf(micros).leastShare(ONE));
   assertEquals(shares, [50, 50, 5, 1, 1, 1]);
 });

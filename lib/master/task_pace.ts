@@ -2,7 +2,7 @@ import type { Code } from "../task.ts";
 
 /** Tasks at least this long are sent one by one: none of them is to wait behind another while a slave is idle. */
 const LONG_TASK_MICROS = 5_000;
-/** How much work waits at a slave, so that it is busy until more arrives. */
+/** How much work waits at a slave at least, so that it is busy until more arrives. */
 const AHEAD_MICROS = 5_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
@@ -10,10 +10,10 @@ const NEW_SHARE = 0.3;
 /** About what a message costs the master: to divide less work among slaves takes longer than to do it. */
 const MESSAGE_MICROS = 50;
 /**
- * Answers are held back for about this time at most. Each that leaves on its own makes the master compute for 0.1 ms,
- * which a slave on the same processor has to wait for.
+ * Answers are held back for about this time at most. To send them takes a slave 0.2 to 0.5 ms while all processors are
+ * busy, since the master has its turn on that of the slave, which itself holds none for longer.
  */
-const HELD_MICROS = 4_000;
+const HELD_MICROS = 5_000;
 /**
  * So many tasks at most stay with a slave that is stuck, or are suspects when it dies, since nobody knows which of them it
  * runs. With 200 no-op tasks reached 1.1 times the rate of 64.
@@ -46,7 +46,9 @@ export class TaskPace {
   depth(code: Code): number {
     const average = this.#averages[code.number];
     if (average === undefined || average >= LONG_TASK_MICROS) return 1;
-    return Math.min(MAX_DEPTH, 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1)));
+    const ahead = 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1));
+    // Two groups of answers: with less, what is left of the second leaves in a message of its own when the slave looks for more.
+    return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.hold(code)));
   }
 
   /** The least number of tasks of this code that is worth a message; 1 for tasks that are not known yet. */

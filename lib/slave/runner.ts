@@ -12,7 +12,7 @@ import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { encodeThrown } from "./thrown.ts";
 
 /** Finished results leave at the latest before the first task that starts this long after the last ones left. */
-const HOLD_RESULTS_MS = 4;
+const HOLD_RESULTS_MS = 5;
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;
 /** A result larger than this is written before the next task starts, so its buffers need not be copied. */

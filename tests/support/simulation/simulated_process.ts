@@ -50,7 +50,7 @@ export interface ProcessOptions {
   trace(line: () => string): void;
 }
 
-const HOLD_RESULTS_MS = 4;
+const HOLD_RESULTS_MS = 5;
 const LONG_TASK_MS = 5;
 
 interface QueuedTask {
