@@ -57,7 +57,13 @@ Deno.test("TaskPace: learns when tasks become longer or shorter", () => {
 
 Deno.test("TaskPace: what is not worth a message of its own is not divided", () => {
   const pace = new TaskPace();
-  assertEquals(pace.leastShare(ONE), 1);
-  const shares = [0, 1, 10, 40, 100, 1_000_000].map((micros) => paceOf(micros).leastShare(ONE));
-  assertEquals(shares, [50, 50, 5, 1, 1, 1]);
+  assertEquals(pace.leastShare(ONE, 1_000_000), 1);
+  for (const micros of [0, 1, 10, 100, 1000, 60_000_000]) {
+    for (const waiting of [1, 2, 10, 1000, 1_000_000]) {
+      const pace = paceOf(micros);
+      const endOf = (share: number) => 50 * waiting / share + Math.max(micros, 1) * share;
+      const share = pace.leastShare(ONE, waiting);
+      assert(endOf(share) <= Math.min(endOf(2 * share), share === 1 ? Infinity : endOf(share / 2)));
+    }
+  }
 });

@@ -240,7 +240,7 @@ export class Allotment {
     // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
-      this.pace.leastShare(first.code),
+      this.pace.leastShare(first.code, sendable),
     );
     const room = Math.min(sendable, Math.min(depth, serving.depth, fairShare) - serving.sent.size);
     let bytes = serving.sent.bytes;

@@ -101,7 +101,7 @@ export class Manager implements AsyncDisposable {
       dispatcher: this.#dispatcher,
       modules: this.#codes.modules,
       contextOf: (number) => this.#contexts[number]?.core,
-      onNews: (nowMs) => this.#dispatch(nowMs),
+      onNews: () => this.#schedule(),
       emit: (event) => this.#feed.tell(event),
     });
   }
@@ -394,10 +394,11 @@ export class Manager implements AsyncDisposable {
     // What comes meanwhile must not put the end of catching up off.
     if (this.#isCatchingUp) return;
     const dueMs = this.#dispatcher.nextWakeMs();
-    if (dueMs === this.#timerDueMs) return;
+    // One that fires too early costs less than to set another after every message.
+    if (dueMs >= this.#timerDueMs) return;
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
-    if (dueMs === Infinity || this.#closing !== undefined) return;
+    if (this.#closing !== undefined) return;
     this.#startTimer(Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS));
   }
 

@@ -16,6 +16,8 @@ type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
 interface SentGroup {
   readonly context: DispatchContext;
   readonly tasks: Entry[];
+  /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
+  readonly sizes: readonly number[];
   position: number;
 }
 
@@ -86,9 +88,10 @@ export class SentTasks {
    */
   push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
     this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
-    this.#groups.push({ context, tasks: [...tasks], position: 0 });
+    const sizes = tasks.map(({ args }) => sizeOf(args));
+    this.#groups.push({ context, tasks: [...tasks], sizes, position: 0 });
     this.#size += tasks.length;
-    for (const task of tasks) this.#bytes += sizeOf(task.args);
+    for (const size of sizes) this.#bytes += size;
   }
 
   /** The first task that is not answered, also if it was taken. */
@@ -144,6 +147,7 @@ export class SentTasks {
       const group = this.#groups.peek();
       if (group === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
       const entry = group.tasks[group.position];
+      const size = group.sizes[group.position];
       const isAnswer = number === this.#firstNumber;
       if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
       this.#skip(group);
@@ -152,7 +156,7 @@ export class SentTasks {
         this.#taken--;
         return undefined;
       }
-      this.#forget(entry);
+      this.#forget(size);
       return { context: group.context, task: entry };
     }
   }
@@ -209,11 +213,11 @@ export class SentTasks {
    */
   settle(isSettled: (context: DispatchContext, number: number) => boolean): SentTask[] {
     const settled: SentTask[] = [];
-    this.#visit((context, entry, number) => {
+    this.#visit((context, entry, number, size) => {
       if (entry === SETTLED || !isSettled(context, number)) return entry;
       if (isTask(entry)) {
         settled.push({ context, task: entry });
-        this.#forget(entry);
+        this.#forget(size);
       } else {
         this.#taken--;
       }
@@ -240,10 +244,10 @@ export class SentTasks {
     isTaken: (context: DispatchContext, number: number) => boolean,
   ): SentTask[] {
     const taken: SentTask[] = [];
-    this.#visit((context, entry, number) => {
+    this.#visit((context, entry, number, size) => {
       if (!isTask(entry) || !isTaken(context, number)) return entry;
       taken.push({ context, task: entry });
-      this.#forget(entry);
+      this.#forget(size);
       this.#taken++;
       return mark;
     });
@@ -251,12 +255,14 @@ export class SentTasks {
   }
 
   /** Shows everything that stands in `#groups`, and puts what is returned in its place. */
-  #visit(change: (context: DispatchContext, entry: Entry, number: number) => Entry): void {
+  #visit(
+    change: (context: DispatchContext, entry: Entry, number: number, size: number) => Entry,
+  ): void {
     let number = this.#firstNumber;
     for (const group of this.#groups.takeAll()) {
       this.#groups.push(group);
       for (let i = group.position; i < group.tasks.length; i++, number++) {
-        group.tasks[i] = change(group.context, group.tasks[i], number);
+        group.tasks[i] = change(group.context, group.tasks[i], number, group.sizes[i]);
       }
     }
   }
@@ -267,9 +273,9 @@ export class SentTasks {
     if (group.position === group.tasks.length) this.#groups.shift();
   }
 
-  #forget(task: Task): void {
+  #forget(size: number): void {
     this.#size--;
-    this.#bytes -= sizeOf(task.args);
+    this.#bytes -= size;
   }
 }
 

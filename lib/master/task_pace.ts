@@ -7,7 +7,7 @@ const AHEAD_MICROS = 5_000;
 /** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
-/** About what a message costs the master: to divide less work among slaves takes longer than to do it. */
+/** About what a message to a slave, and its answer, cost the master. */
 const MESSAGE_MICROS = 50;
 /**
  * Answers are held back for about this time at most. To send them takes a slave 0.2 to 0.5 ms while all processors are
@@ -51,9 +51,14 @@ export class TaskPace {
     return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.hold(code)));
   }
 
-  /** The least number of tasks of this code that is worth a message; 1 for tasks that are not known yet. */
-  leastShare(code: Code): number {
+  /**
+   * The least number of tasks of this code that is worth a message; 1 for tasks that are not known yet.
+   *
+   * With `n` tasks to send, `s` to a message, the last slave begins after the `n / s` messages before its own, and then runs
+   * `s` tasks. The sum is least where both take equally long.
+   */
+  leastShare(code: Code, waiting: number): number {
     const average = this.#averages[code.number] ?? Infinity;
-    return Math.max(1, Math.floor(MESSAGE_MICROS / Math.max(average, 1)));
+    return Math.max(1, Math.floor(Math.sqrt(waiting * MESSAGE_MICROS / Math.max(average, 1))));
   }
 }

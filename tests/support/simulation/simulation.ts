@@ -264,11 +264,10 @@ export class Simulation {
   #setTimer(): void {
     if (this.#isCatchingUp) return;
     const dueMs = this.#dispatcher.nextWakeMs();
-    if (dueMs === this.#timerDueMs) return;
+    if (dueMs >= this.#timerDueMs) return;
     this.#timer++;
     this.#timerDueMs = dueMs;
     this.#timerEndMs = Math.max(dueMs, this.#time.nowMs);
-    if (dueMs === Infinity) return;
     const timer = this.#timer;
     this.#atMaster(this.#timerEndMs, () => {
       if (timer === this.#timer) this.#wake();
