@@ -12,7 +12,7 @@ export interface Contestant {
 }
 
 /** A program that takes longer hangs. */
-const HANG_MS = 60_000;
+export const HANG_MS = 60_000;
 
 const DENO_RUN = [
   Deno.execPath(),

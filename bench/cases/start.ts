@@ -1,6 +1,6 @@
 import type { Bench, BenchCase, Findings } from "../bench_case.ts";
 import { Comparison, rowOf } from "../comparison.ts";
-import { type Contestant, denoProgram } from "../contestant.ts";
+import { type Contestant, denoProgram, HANG_MS } from "../contestant.ts";
 import { peerContestant } from "../peers.ts";
 import type { Figures, Work } from "../work.ts";
 
@@ -32,15 +32,21 @@ export const start: BenchCase = {
   },
 };
 
-/** The time from the start of a program until it prints something, or ends. */
-async function timeToOutput({ command, work }: Contestant): Promise<Figures> {
+/**
+ * The time from the start of a program until it prints something, or ends.
+ *
+ * @throws {Error} If it fails, or takes more than a minute.
+ */
+async function timeToOutput({ who, command, work }: Contestant): Promise<Figures> {
   const [program, ...args] = [...command, JSON.stringify(work)];
   const startMs = performance.now();
-  const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped" }).spawn();
+  const signal = AbortSignal.timeout(HANG_MS);
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", signal }).spawn();
   const reader = child.stdout.getReader();
   await reader.read();
   const ms = performance.now() - startMs;
   while (!(await reader.read()).done);
-  await child.status;
+  const { success, code } = await child.status;
+  if (!success) throw new Error(`Cannot measure ${who}: it ended with code ${code}`);
   return { ms };
 }
