@@ -344,40 +344,54 @@ Deno.test("journal: what was sent is written, and does not pile up, also if no t
   assert(Deno.statSync(folder.file("run.jsonl")).size > 2_000_000);
 });
 
-Deno.test("journal: where outcomes come fast they gather for 10 ms", async () => {
-  await using folder = new TempFolder();
-  using _clock = new StoppedClock();
-  using timers = new HeldTimers((ms) => ms <= 10);
-  await using bench = new Bench(folder, [...Array(400).keys()]);
-  bench.send(...Array(400).keys());
-  bench.end(...Array(200).keys());
-  await bench.hasDelivered(200);
-  bench.end(200);
-  assertEquals(await timers.fire(), 10);
-  await bench.hasDelivered(201);
+/** Numbers of tasks, from one up to but not including another. */
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+/** A journal that has written a group of outcomes so large that the next one gathers, and then got one more. */
+async function gathering(folder: TempFolder, tasks: number, group = 200): Promise<Bench> {
+  const bench = new Bench(folder, numbers(0, tasks));
+  bench.send(...numbers(0, tasks));
+  bench.end(...numbers(0, group));
+  await bench.hasDelivered(group);
+  bench.end(group);
+  return bench;
+}
+
+Deno.test("journal: where outcomes come fast they gather for 10 ms, however many there have been", async () => {
+  for (const group of [200, 8_192]) {
+    await using folder = new TempFolder();
+    using _clock = new StoppedClock();
+    using timers = new HeldTimers((ms) => ms <= 10);
+    await using bench = await gathering(folder, 10_000, group);
+    assertEquals(await timers.fire(), 10);
+    await bench.hasDelivered(group + 1);
+  }
 });
 
-/** What makes a group of outcomes be written before its time. */
-const HASTE: Record<string, (bench: Bench) => void> = {
-  "no slave has a task any more": (bench) =>
-    bench.end(...Array.from({ length: 9799 }, (_, i) => 201 + i)),
-  "the other tasks were dropped": (bench) =>
-    bench.drop(...Array.from({ length: 9799 }, (_, i) => 201 + i)),
-  "they are many": (bench) => bench.end(...Array.from({ length: 8192 }, (_, i) => 201 + i)),
-  "the journal is closed": (bench) => bench[Symbol.asyncDispose](),
+/** What makes a group of outcomes be written before its time, and how many tasks there are for it. */
+const HASTE: Record<string, { tasks: number; make: (bench: Bench) => void }> = {
+  "no slave has a task any more": {
+    tasks: 400,
+    make: (bench) => bench.end(...numbers(201, 400)),
+  },
+  "the other tasks were dropped": {
+    tasks: 400,
+    make: (bench) => bench.drop(...numbers(201, 400)),
+  },
+  "they are many": {
+    tasks: 10_000,
+    make: (bench) => bench.end(...numbers(201, 201 + 8_192)),
+  },
 };
 
-for (const [why, make] of Object.entries(HASTE)) {
+for (const [why, { tasks, make }] of Object.entries(HASTE)) {
   Deno.test(`journal: outcomes that gather are written at once when ${why}`, async () => {
     await using folder = new TempFolder();
     using _clock = new StoppedClock();
     using timers = new HeldTimers((ms) => ms <= 10);
-    const bench = new Bench(folder, [...Array(10_000).keys()]);
-    await using _journal = why === "the journal is closed" ? undefined : bench;
-    bench.send(...Array(10_000).keys());
-    bench.end(...Array(200).keys());
-    await bench.hasDelivered(200);
-    bench.end(200);
+    await using bench = await gathering(folder, tasks);
     await timers.set();
     make(bench);
     await bench.hasDelivered(201);
@@ -385,16 +399,25 @@ for (const [why, make] of Object.entries(HASTE)) {
   });
 }
 
+Deno.test("journal: outcomes that gather, or are about to, are written at once when it is closed", async () => {
+  for (const isAboutTo of [false, true]) {
+    await using folder = new TempFolder();
+    using _clock = new StoppedClock();
+    using timers = new HeldTimers((ms) => ms <= 10);
+    const bench = await gathering(folder, 400);
+    if (!isAboutTo) await timers.set();
+    await bench[Symbol.asyncDispose]();
+    assertEquals(bench.delivered.length, 201);
+    assert(timers.areCleared);
+  }
+});
+
 Deno.test("journal: few outcomes are written without a wait", async () => {
   await using folder = new TempFolder();
   using _clock = new StoppedClock();
   using timers = new HeldTimers((ms) => ms <= 10);
-  await using bench = new Bench(folder, [...Array(400).keys()]);
-  bench.send(...Array(400).keys());
-  for (let count = 199; count <= 398; count += 199) {
-    bench.end(...Array.from({ length: 199 }, (_, i) => count - 199 + i));
-    await bench.hasDelivered(count);
-  }
+  await using bench = await gathering(folder, 400, 199);
+  await bench.hasDelivered(200);
   assert(timers.areCleared);
 });
 
@@ -409,6 +432,7 @@ Deno.test("journal: a line that is JSON and no line of a journal is damage", asy
     '{"fulfilled":[[0,1]],"results":{"values":[1],"micros":[]}}',
     '{"fulfilled":[["0",1]],"results":{"values":[1],"micros":[1]}}',
     '{"fulfilled":[0],"results":{"values":[],"micros":[]}}',
+    '{"fulfilled":[[0,2],[5,-1]],"results":{"values":[1],"micros":[1]}}',
   ];
   for (const line of lines) {
     await using folder = new TempFolder();

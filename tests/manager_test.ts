@@ -254,6 +254,20 @@ Deno.test("taskTimeoutMs: a task that computes longer is killed where it runs, a
   );
 });
 
+Deno.test("taskTimeoutMs: a deadline that comes later and is sooner is kept, too", async () => {
+  await using manager = localManager(2);
+  const [patient, hasty] = [600_000, 300].map((taskTimeoutMs) =>
+    manager.getContext(undefined, { taskTimeoutMs })
+  );
+  const forever = () => new Promise<void>((resolve) => setTimeout(resolve, 2 ** 31 - 1));
+  patient.addTask(() => {});
+  patient.addTask(forever);
+  const results = patient.getResultsUnordered();
+  await results.next();
+  hasty.addTask(forever);
+  await assertRejects(() => hasty.getResults().next(), RemoteError, "taskTimeoutMs, 300 ms");
+});
+
 Deno.test("taskTimeoutMs: a task that waits longer is killed as well", async () => {
   await using lifelines = new Lifelines();
   await using manager = localManager(2);

@@ -111,11 +111,14 @@ export function isJournalLine(line: object): line is JournalLine {
 function isFulfilledLine({ fulfilled, results }: Partial<FulfilledLine>): boolean {
   if (!Array.isArray(fulfilled) || typeof results !== "object" || results === null) return false;
   if (!hasLists(results, "values", "micros")) return false;
-  const counts = fulfilled.map((run: unknown) =>
-    Array.isArray(run) && run.length === 2 && run.every(Number.isSafeInteger) ? run[1] : NaN
-  );
-  const count = counts.reduce((sum, count) => sum + count, 0);
-  return count === results.values.length && count === results.micros.length;
+  let total = 0;
+  for (const run of fulfilled) {
+    if (!Array.isArray(run) || run.length !== 2) return false;
+    const [first, count] = run;
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) return false;
+    total += count;
+  }
+  return total === results.values.length && total === results.micros.length;
 }
 
 function hasCounts(line: object, ...names: readonly string[]): boolean {

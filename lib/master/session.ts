@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** Finds a context by its number. */
   contextOf(number: number): DispatchContext | undefined;
   /** Called when all that came in one piece has been told to the dispatcher. */
-  onNews(nowMs: number): void;
+  onNews(): void;
 }
 
 /** The master's end of the connection to one process of a slave. */
@@ -93,7 +93,7 @@ export class Session implements Disposable {
         for (; batch !== undefined; batch = this.#stream.poll()) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
-        this.#options.onNews(nowMs);
+        this.#options.onNews();
       }
     } catch (error) {
       // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.

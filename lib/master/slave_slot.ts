@@ -71,7 +71,7 @@ export interface SlotServices {
   readonly guard: ProcessGuard;
   contextOf(number: number): DispatchContext | undefined;
   /** Called when something has been told to the dispatcher. */
-  onNews(nowMs: number): void;
+  onNews(): void;
   emit(event: ManagerEventBody): void;
   /** Waits for a promise, which never fails, before the manager has ended. */
   watch(promise: Promise<void>): void;
@@ -234,10 +234,9 @@ export class SlaveSlot {
     guard.add(process, hello.pid);
     watch(this.#watchSession(process, session));
     emit({ type: "slave-connected", slave: this.slave.identity });
-    const nowMs = performance.now();
     dispatcher.slaveConnected(this.slave);
     if (this.#departure !== undefined) dispatcher.slaveLeaving(this.slave);
-    onNews(nowMs);
+    onNews();
     return undefined;
   }
 
@@ -245,7 +244,7 @@ export class SlaveSlot {
   leave(reason: string): void {
     this.#departure = reason;
     this.#services.dispatcher.slaveLeaving(this.slave);
-    this.#services.onNews(performance.now());
+    this.#services.onNews();
   }
 
   /** Ends its process and starts it anew. */
@@ -363,7 +362,7 @@ export class SlaveSlot {
   async #lostAgent(agent: AgentLink, wasConnected: boolean): Promise<void> {
     const { dispatcher, onNews } = this.#services;
     dispatcher.withdraw(this.slave);
-    onNews(performance.now());
+    onNews();
     const end = await this.#explainAgentEnd(agent);
     this.#died(this.#describe(end, wasConnected), { isFinal: true });
   }
@@ -404,7 +403,7 @@ export class SlaveSlot {
       emit({ type: "slave-lost", slave: this.slave.identity, reason });
       released(this);
     }
-    onNews(performance.now());
+    onNews();
   }
 
   #relaunch(reason: string): void {

@@ -6,6 +6,7 @@
 
 import { BufferCursor, type Encoded } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
+import { ScratchPool } from "./scratch_pool.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -28,22 +29,8 @@ const MESSAGE_ROOM = 1024 * 1024;
 /** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
 const FULL_FRAME_BYTES = 1024 * 1024;
 
-/**
- * Memory that frames are put together in, while no stream writes from it. Each stream had its own: 256 MB for 4,000 of them,
- * and always cold.
- */
-const scratches: Uint8Array<ArrayBuffer>[] = [];
-const SCRATCH_BYTES = 64 * 1024;
-/** If more streams write at one time, the others make what they need. */
-const MAX_SCRATCHES = 16;
-let scratchCount = 0;
-
-function takeScratch(): Uint8Array<ArrayBuffer> | undefined {
-  const scratch = scratches.pop();
-  if (scratch !== undefined || scratchCount === MAX_SCRATCHES) return scratch;
-  scratchCount++;
-  return new Uint8Array(SCRATCH_BYTES);
-}
+/** For all streams of the process: what one has written from is warm for the next. If more write at one time, they make their own. */
+const scratches = new ScratchPool(64 * 1024, 16);
 
 /**
  * Sends and receives messages over a connection that it owns.
@@ -162,8 +149,9 @@ export class MessageStream<Incoming> implements Disposable {
   }
 
   async #writeAll(): Promise<void> {
-    const scratch = takeScratch();
+    let scratch: Uint8Array<ArrayBuffer> | undefined;
     try {
+      scratch = scratches.take();
       while (!this.#isClosed) {
         if (this.#fullFrames.length === 0) {
           if (this.#texts.length === 0) return;
@@ -179,7 +167,7 @@ export class MessageStream<Incoming> implements Disposable {
       if (!this.#isClosed && !isConnectionLoss(error)) this.#failure = error;
       this[Symbol.dispose]();
     } finally {
-      if (scratch !== undefined) scratches.push(scratch);
+      if (scratch !== undefined) scratches.giveBack(scratch);
       this.#writing = undefined;
     }
   }

@@ -86,6 +86,7 @@ class SlaveRun {
     new DispatchContext(1, CODES[1], undefined),
   ];
   readonly #delivered = new Set<Task>();
+  #fault: BrokenPromise | undefined;
 
   constructor(chunks: readonly Uint8Array[]) {
     this.#dispatcher = new Dispatcher({
@@ -103,7 +104,7 @@ class SlaveRun {
       slave: this.#slave,
       dispatcher: this.#dispatcher,
       contextOf: (number) => this.#contexts[number],
-      onNews: (nowMs) => this.#dispatch(nowMs),
+      onNews: () => queueMicrotask(() => this.#dispatchAfterNews()),
     });
     this.#dispatcher.addSlave(this.#slave);
     for (const context of this.#contexts) {
@@ -119,6 +120,7 @@ class SlaveRun {
 
   /** The slave dies; each of its tasks must be where it belongs. */
   settle(): void {
+    if (this.#fault !== undefined) throw this.#fault;
     this.#dispatcher.slaveDied(this.#slave, { reason: "", isFinal: true, isHeardOut: true });
     const waiting = this.#contexts.reduce((sum, context) => sum + context.waiting, 0);
     if (waiting + this.#delivered.size !== 2 * TASKS_OF_CONTEXT) {
@@ -131,6 +133,15 @@ class SlaveRun {
     this.#delivered.add(outcome.task);
     if (outcome.status === "rejected" && typeof outcome.reason.message !== "string") {
       throw new BrokenPromise("An error has a message that is no text");
+    }
+  }
+
+  /** As in the manager, outside of the session: what it throws there would end the master. */
+  #dispatchAfterNews(): void {
+    try {
+      this.#dispatch(performance.now());
+    } catch (error) {
+      this.#fault = new BrokenPromise(`The dispatcher failed: ${error}`);
     }
   }
 
