@@ -10,8 +10,8 @@ const NEW_SHARE = 0.3;
 /** About what a message to a slave, and its answer, cost the master. */
 const MESSAGE_MICROS = 50;
 /**
- * Answers are held back for about this time at most. To send them takes a slave 0.2 to 0.5 ms while all processors are
- * busy, since the master has its turn on that of the slave, which itself holds none for longer.
+ * Answers are held back for about this time at most, by the slave's clock as well. To send them takes a slave 0.2 to 0.5 ms
+ * while all processors are busy, since the master then has its turn on that of the slave.
  */
 const HELD_MICROS = 5_000;
 /**
