@@ -112,7 +112,7 @@ export class Session implements Disposable {
           !isCount(first) || !Array.isArray(values) || !Array.isArray(micros) ||
           values.length !== micros.length || !micros.every(isCount)
         ) throw malformed(message);
-        const text = batch.messages.length === 1 ? onlyMessage(batch) : undefined;
+        const text = onlyMessage(batch);
         for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
         dispatcher.tasksDone(slave, { first, values, micros, bytes: batch.bytes, text }, nowMs);
         break;
@@ -156,10 +156,11 @@ export class Session implements Disposable {
   }
 }
 
-/** The text of the only message of a batch, if it has no buffers. */
-function onlyMessage({ text, buffers }: Batch<ToMaster>): string | undefined {
-  const isPlain = buffers.done && text.startsWith("[{") && text.endsWith("}]");
-  return isPlain ? text.slice(1, -1) : undefined;
+/** The text of the only message of a batch; nothing if it has others, or buffers. */
+function onlyMessage({ messages, text, buffers }: Batch<ToMaster>): string | undefined {
+  const isAlone = messages.length === 1 && buffers.done && text.startsWith("[{") &&
+    text.endsWith("}]");
+  return isAlone ? text.slice(1, -1) : undefined;
 }
 
 function isCount(value: unknown): boolean {

@@ -152,19 +152,15 @@ export class FrameParser {
     return true;
   }
 
-  /** Moves what is there to the front, so that the head that it begins can be completed behind it. */
+  /** Moves what is there to the front, of more memory if this is full, so that the head that it begins can be completed. */
   #makeRoom(): false {
-    if (this.#end === this.#scratch.length && this.#end < SCRATCH_BYTES) {
-      const scratch = new Uint8Array(SCRATCH_BYTES);
-      scratch.set(this.#scratch.subarray(this.#start, this.#end));
-      this.#scratch = scratch;
-      this.#end -= this.#start;
-      this.#start = 0;
-    } else if (this.#start > 0) {
-      this.#scratch.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
-    }
+    const isTooSmall = this.#end === this.#scratch.length && this.#end < SCRATCH_BYTES;
+    if (this.#start === 0 && !isTooSmall) return false;
+    const there = this.#scratch.subarray(this.#start, this.#end);
+    if (isTooSmall) this.#scratch = new Uint8Array(SCRATCH_BYTES);
+    this.#scratch.set(there);
+    this.#start = 0;
+    this.#end = there.length;
     return false;
   }
 
