@@ -47,7 +47,7 @@ export {
   type StartupValues,
   type TaskCode,
 } from "./lib/master/context.ts";
-export type { Outcome } from "./lib/master/dispatcher.ts";
+export type { Outcome } from "./lib/master/outcomes.ts";
 export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/events.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal_file.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DispatchContext } from "../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../lib/master/dispatch_slave.ts";
-import { Dispatcher, type Outcome } from "../lib/master/dispatcher.ts";
+import { Dispatcher } from "../lib/master/dispatcher.ts";
+import type { Outcome } from "../lib/master/outcomes.ts";
 import { type Code, Task } from "../lib/task.ts";
 
 /** A dispatcher whose decisions are kept as text. */
@@ -106,6 +107,29 @@ Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing o
   bench.dispatcher.dispatch(0);
   bench.done(slave, 1, 4);
   assertEquals(bench.deliveries, [[1, "as it was said"], [2, undefined], [2, undefined]]);
+});
+
+Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const [kept, cancelled] = [bench.context(), bench.context()];
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  for (const context of [kept, cancelled, kept]) {
+    bench.add(context, 2);
+    bench.dispatcher.dispatch(0);
+  }
+  bench.dispatcher.cancel(cancelled);
+  const values = ["a", "b", "c", "d", "e", "f"];
+  const micros = [10, 20, 30, 40, 50, 60];
+  bench.dispatcher.tasksDone(slave, { first: 1, values, micros, bytes: 6, text: "all" }, 1);
+  const seen = bench.outcomes.slice(1).map((outcome) => {
+    assert(outcome.status === "fulfilled");
+    return [outcome.task.id, outcome.value, outcome.runTimeMs];
+  });
+  assertEquals(seen, [[1, "a", 0.01], [2, "b", 0.02], [5, "e", 0.05], [6, "f", 0.06]]);
+  assertEquals(bench.deliveries.slice(1), [[2, undefined], [2, undefined]]);
 });
 
 Deno.test("Dispatcher: a source of tasks is asked while another context keeps slaves fed", () => {

@@ -1,21 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Outcome } from "../lib/master/dispatcher.ts";
 import { isJournalLine, outcomesOf, resultsLine } from "../lib/master/journal_lines.ts";
+import { FulfilledOutcomes } from "../lib/master/outcomes.ts";
 import { Task } from "../lib/task.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };
 const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
 
-function outcomes(ids: readonly number[], attempts = 1): Outcome[] {
-  return ids.map((id) => ({
-    task: new Task(id, CODE, "[]"),
-    slave: SLAVE,
-    attempts,
-    runTimeMs: id / 1000,
-    status: "fulfilled",
-    value: `of ${id}`,
-  }));
+function outcomes(ids: readonly number[], attempts = 1): FulfilledOutcomes {
+  const values = ids.map((id) => `of ${id}`);
+  const results = { first: 0, values, micros: ids, bytes: 0 };
+  const outcomes = new FulfilledOutcomes(SLAVE, attempts, results, 0);
+  for (const id of ids) outcomes.push(new Task(id, CODE, "[]"));
+  return outcomes;
 }
 
 /** What a slave says of tasks: each has its number as its run time. */

@@ -246,7 +246,7 @@ class Bench {
       path: folder.file("run.jsonl"),
       rerunFailed: false,
       deliver: (outcomes) => {
-        this.delivered.push(...outcomes.map(({ task }) => task.id));
+        for (const { task } of outcomes) this.delivered.push(task.id);
         this.#onDelivered?.();
       },
       onFailure: ({ message }) => fail(message),

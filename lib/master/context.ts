@@ -6,13 +6,12 @@ import { checkSendable } from "../wire/message_stream.ts";
 import type { ArgumentList } from "./argument_list.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
-import { Deque } from "./deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import type { Outcome } from "./dispatcher.ts";
 import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
+import { type Outcome, OutcomeQueue, type Outcomes } from "./outcomes.ts";
 import { Results } from "./results.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
@@ -92,7 +91,7 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #host: ContextHost;
   readonly #core: DispatchContext;
   /** Results that have come and have not been read. */
-  readonly #ready = new Deque<Outcome>();
+  readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
   readonly #early = new Map<number, Outcome>();
   readonly #delivered = new DeliveredIds();
@@ -231,7 +230,7 @@ export class Context<Values extends readonly unknown[] = []> {
    * @param text What a slave said of just these, as JSON.
    * @internal
    */
-  deliver(outcomes: readonly Outcome[], text?: string): void {
+  deliver(outcomes: Outcomes, text?: string): void {
     if (this.#journal === undefined) this.#deliverNow(outcomes);
     else this.#journal.record(outcomes, text);
   }
@@ -264,12 +263,11 @@ export class Context<Values extends readonly unknown[] = []> {
     this.wake();
   }
 
-  #deliverNow(outcomes: readonly Outcome[]): void {
+  #deliverNow(outcomes: Outcomes): void {
     this.#done += outcomes.length;
-    for (const outcome of outcomes) {
-      if (outcome.status === "rejected") this.#failed++;
-      this.#ready.push(outcome);
-    }
+    // One that failed comes alone.
+    if (outcomes.at(0)?.status === "rejected") this.#failed++;
+    this.#ready.push(outcomes);
     this.wake();
   }
 

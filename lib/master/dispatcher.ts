@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { RemoteError, SlaveIdentity } from "../errors.ts";
+import type { RemoteError } from "../errors.ts";
 import type { Task } from "../task.ts";
 import type { Failure } from "../wire/messages.ts";
 import { Allotment, type AllotmentActions } from "./allotment.ts";
@@ -18,28 +18,8 @@ import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext, Reading } from "./dispatch_context.ts";
 import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import { givenUp, startupFailure, taskFailure, timedOut } from "./failures.ts";
+import { FulfilledOutcomes, type Outcome, type Outcomes, type TaskResults } from "./outcomes.ts";
 import type { SentTask } from "./sent_tasks.ts";
-
-/** How a task ended. */
-export type Outcome =
-  & {
-    readonly task: Task;
-    /** The slave that it ended on; missing if it never got to one. */
-    readonly slave: SlaveIdentity | undefined;
-    /** How many slaves have run it, this one included; a slave whose startup failed has not. */
-    readonly attempts: number;
-    /** How long it ran, in milliseconds. */
-    readonly runTimeMs: number;
-  }
-  & (
-    | { readonly status: "fulfilled"; readonly value: unknown }
-    | {
-      readonly status: "rejected";
-      readonly reason: RemoteError;
-      /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
-      readonly hasRun: boolean;
-    }
-  );
 
 /** What the dispatcher wants done. */
 export interface DispatcherActions extends AllotmentActions {
@@ -52,7 +32,7 @@ export interface DispatcherActions extends AllotmentActions {
    *
    * @param text What a slave said of just these, see {@linkcode TaskResults}.
    */
-  deliver(context: DispatchContext, outcomes: readonly Outcome[], text?: string): void;
+  deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void;
   /** Report that a task goes to another slave, since one died while it ran or may have run the task. */
   retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
   /** Reports of what runs, if they are wanted. */
@@ -88,18 +68,6 @@ export interface RunReports {
     atMs: number,
     thrown: unknown,
   ): void;
-}
-
-/** What a slave says of tasks that have ended well, one after another. */
-export interface TaskResults {
-  /** Number of the first task on this connection. */
-  readonly first: number;
-  readonly values: readonly unknown[];
-  readonly micros: readonly number[];
-  /** About how many bytes the values took to send. */
-  readonly bytes: number;
-  /** All of it as a JSON object, unless buffers came with it. */
-  readonly text?: string;
 }
 
 /** What is known of a slave's death. */
@@ -348,31 +316,27 @@ export class Dispatcher {
     for (const taskMicros of micros) totalMicros += taskMicros;
     let microsAgo = totalMicros;
     let context: DispatchContext | undefined;
-    let outcomes: Outcome[] = [];
+    let outcomes: FulfilledOutcomes | undefined;
     try {
       for (let i = 0; i < values.length; i++) {
         microsAgo -= micros[i];
         const done = sent.answer(first + i);
         if (done === undefined) continue;
-        if (done.context !== context) {
+        const { task } = done;
+        const attempts = this.#blame.end(task) + 1;
+        if (
+          outcomes === undefined || context !== done.context || attempts !== outcomes.attempts ||
+          !outcomes.endsAt(i)
+        ) {
           this.#deliver(context, outcomes);
           context = done.context;
-          outcomes = [];
+          outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
-        const { task } = done;
-        const outcome = {
-          task,
-          slave: slave.identity,
-          attempts: this.#blame.end(task) + 1,
-          runTimeMs: micros[i] / 1000,
-          status: "fulfilled",
-          value: values[i],
-        } as const;
-        outcomes.push(outcome);
+        outcomes.push(task);
         if (this.#actions.reports !== undefined) {
           this.#tellDone(slave, slave.state, {
             context,
-            outcome,
+            outcome: outcomes.at(outcomes.length - 1),
             isToldRunning: slave.state.startedNumber >= first + i,
             bytes: Math.round(bytes / values.length),
             endedMs: nowMs - microsAgo / 1000,
@@ -381,12 +345,12 @@ export class Dispatcher {
       }
     } finally {
       // Also if the slave answers a task that it does not have.
-      this.#deliver(context, outcomes, outcomes.length === values.length ? text : undefined);
+      this.#deliver(context, outcomes, outcomes?.length === values.length ? text : undefined);
     }
-    const last = outcomes.at(-1);
-    if (context !== undefined && last !== undefined) {
+    if (context !== undefined && outcomes !== undefined) {
+      const [{ code }] = outcomes.tasks;
       this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
-      this.#allotment.pace.note(last.task.code, totalMicros, values.length);
+      this.#allotment.pace.note(code, totalMicros, values.length);
       context.noteResultBytes(bytes, values.length);
       this.#allotment.sort(context);
     }
@@ -629,10 +593,10 @@ export class Dispatcher {
 
   #deliver(
     context: DispatchContext | undefined,
-    outcomes: readonly Outcome[],
+    outcomes: Outcomes | undefined,
     text?: string,
   ): void {
-    if (context === undefined || outcomes.length === 0) return;
+    if (context === undefined || outcomes === undefined) return;
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
     this.#actions.deliver(context, outcomes, text);
   }

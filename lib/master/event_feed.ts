@@ -2,7 +2,7 @@ import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { sizeOf } from "../wire/message_stream.ts";
 import { messageOf } from "../message_of.ts";
-import type { Outcome } from "./dispatcher.ts";
+import type { Outcome } from "./outcomes.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
 import { WarningPrinter } from "./warning_printer.ts";

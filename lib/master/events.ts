@@ -1,6 +1,6 @@
 import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
-import type { Outcome } from "./dispatcher.ts";
+import type { Outcome } from "./outcomes.ts";
 
 /** How many slaves of a manager stand where. */
 export interface SlaveCounts {

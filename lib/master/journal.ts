@@ -8,7 +8,7 @@
 import type { Code, Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
 import { ArgumentList } from "./argument_list.ts";
-import type { Outcome } from "./dispatcher.ts";
+import { FulfilledOutcomes, type Outcome, type Outcomes } from "./outcomes.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
 import { JournalIndex } from "./journal_index.ts";
 import {
@@ -39,7 +39,7 @@ export interface JournalOptions {
   /** Whether tasks that failed run again. */
   readonly rerunFailed: boolean;
   /** Takes outcomes that are on disk. */
-  deliver(outcomes: readonly Outcome[]): void;
+  deliver(outcomes: Outcomes): void;
   /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
   onFailure(error: JournalError): void;
   /** Told that an outcome was delivered that no line can hold. */
@@ -59,7 +59,7 @@ export class Journal implements AsyncDisposable {
   #firstUnsent = 0;
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
-  #recorded: (readonly Outcome[])[] = [];
+  #recorded: Outcomes[] = [];
   /** How many characters the lines have that do not wait for an outcome to be written with. */
   #unwrittenLength = 0;
   #recordedCount = 0;
@@ -123,8 +123,10 @@ export class Journal implements AsyncDisposable {
    *
    * @param text What a slave said of just these, as JSON.
    */
-  record(outcomes: readonly Outcome[], text?: string): void {
-    const line = text === undefined ? undefined : resultsLine(outcomes, text);
+  record(outcomes: Outcomes, text?: string): void {
+    const line = text !== undefined && outcomes instanceof FulfilledOutcomes
+      ? resultsLine(outcomes, text)
+      : undefined;
     if (line === undefined) {
       for (const outcome of outcomes) this.#recordOne(outcome);
     } else {
@@ -206,7 +208,7 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  #add(outcomes: readonly Outcome[], line: string): void {
+  #add(outcomes: Outcomes, line: string): void {
     this.#lines.push(line);
     this.#recorded.push(outcomes);
     this.#recordedCount += outcomes.length;

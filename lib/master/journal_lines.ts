@@ -35,7 +35,7 @@ import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
 import type { ArgumentList } from "./argument_list.ts";
-import type { Outcome } from "./dispatcher.ts";
+import type { FulfilledOutcomes, Outcome } from "./outcomes.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
@@ -208,23 +208,24 @@ export function droppedLine(tasks: readonly Task[]): string {
 /**
  * The line of tasks that ended well, with what their slave said of them as it stands.
  *
- * @returns Nothing if one of them did not end at the first attempt, or the text does not fit into a line.
+ * @returns Nothing if they did not end at the first attempt, or the text does not fit into a line.
  */
-export function resultsLine(outcomes: readonly Outcome[], text: string): string | undefined {
-  if (text.length > MAX_RESULTS_LENGTH || text.includes("\n")) return undefined;
+export function resultsLine(
+  { tasks, slave, attempts }: FulfilledOutcomes,
+  text: string,
+): string | undefined {
+  if (attempts > 1 || text.length > MAX_RESULTS_LENGTH || text.includes("\n")) return undefined;
   const runs: [first: number, count: number][] = [];
   let first = 0;
   let next = -1;
-  for (const { task, attempts } of outcomes) {
-    if (attempts > 1) return undefined;
-    if (task.id !== next) {
+  for (const { id } of tasks) {
+    if (id !== next) {
       if (next >= 0) runs.push([first, next - first]);
-      first = task.id;
+      first = id;
     }
-    next = task.id + 1;
+    next = id + 1;
   }
   runs.push([first, next - first]);
-  const { slave } = outcomes[0];
   return `{"fulfilled":${JSON.stringify(runs)},"slave":${
     JSON.stringify(slave)
   },"results":${text}}\n`;

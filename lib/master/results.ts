@@ -1,4 +1,4 @@
-import type { Outcome } from "./dispatcher.ts";
+import type { Outcome } from "./outcomes.ts";
 
 /** What is read, and how. */
 export interface ResultsOptions<Item> {

@@ -1,6 +1,6 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
 import { sizeOf } from "../../wire/message_stream.ts";
-import type { Outcome } from "../dispatcher.ts";
+import type { Outcome } from "../outcomes.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";

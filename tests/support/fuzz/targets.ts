@@ -2,7 +2,8 @@ import { AgentLink } from "../../../lib/master/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
-import { Dispatcher, type Outcome } from "../../../lib/master/dispatcher.ts";
+import { Dispatcher } from "../../../lib/master/dispatcher.ts";
+import type { Outcome } from "../../../lib/master/outcomes.ts";
 import { Session } from "../../../lib/master/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import { type Code, Task } from "../../../lib/task.ts";
@@ -95,7 +96,9 @@ class SlaveRun {
       recall: () => this.session.recall(),
       restart: () => this.session[Symbol.dispose](),
       dismiss: () => this.session[Symbol.dispose](),
-      deliver: (_context, outcomes) => outcomes.forEach((outcome) => this.#check(outcome)),
+      deliver: (_context, outcomes) => {
+        for (const outcome of outcomes) this.#check(outcome);
+      },
       pull: () => {},
       retry: () => {},
       strand: () => {},
