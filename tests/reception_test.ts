@@ -342,6 +342,15 @@ Deno.test("Reception: disposed, it takes no more connections", async () => {
   }
 });
 
+Deno.test("Reception: once it has ended its port is free, also while those who came by it are there", async () => {
+  using house = new House();
+  const { port, ended } = house.reception;
+  using _slave = await house.enter();
+  house.close();
+  await ended;
+  for (const hostname of ["0.0.0.0", HOSTNAME]) Deno.listen({ hostname, port }).close();
+});
+
 Deno.test("Reception: throws if the address cannot be listened on", () => {
   using house = new House();
   assertThrows(

@@ -31,7 +31,7 @@ export interface EndpointsOptions {
 const LOOPBACK = "127.0.0.1";
 
 /** The addresses that a manager listens on: one for slaves on this machine, one for those on others. */
-export class Endpoints implements Disposable {
+export class Endpoints implements AsyncDisposable {
   readonly #options: EndpointsOptions;
   readonly #receptions: Reception[] = [];
   #local: Promise<Endpoint> | undefined;
@@ -75,16 +75,17 @@ export class Endpoints implements Disposable {
     });
   }
 
-  /** Stops listening. */
-  [Symbol.dispose](): void {
+  /** Stops listening; the ports are free when it resolves. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const reception of this.#receptions) reception[Symbol.dispose]();
+    await Promise.all(this.#receptions.map(({ ended }) => ended));
   }
 
   async #openRemote(): Promise<Endpoint> {
     // Whether that failed is told to those who wait for it.
     await this.#local?.catch(() => {});
-    this.#giveUpPort();
+    await this.#giveUpPort();
     return await this.#open(() => findMasterAddress(this.#options.settings.host), true);
   }
 
@@ -92,12 +93,14 @@ export class Endpoints implements Disposable {
    * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; those that
    * are yet to be started get another port.
    */
-  #giveUpPort(): void {
+  async #giveUpPort(): Promise<void> {
     const { host, port } = this.#options.settings;
-    if (host === undefined || port === 0 || this.#localReception?.port !== port) return;
-    this.#localReception[Symbol.dispose]();
+    const reception = this.#localReception;
+    if (host === undefined || port === 0 || reception?.port !== port) return;
     this.#localReception = undefined;
     this.#local = undefined;
+    reception[Symbol.dispose]();
+    await reception.ended;
   }
 
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {

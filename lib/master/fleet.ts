@@ -158,12 +158,13 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#links.stop();
-    this.#endpoints[Symbol.dispose]();
+    const portsFree = this.#endpoints[Symbol.asyncDispose]();
     await endInOrder([
       // What is being launched can be ended when that is done.
       () => this.launched(),
       () => endAll(this.#slots, (slot) => slot.end()),
       () => this.#links[Symbol.dispose](),
+      () => portsFree,
       () => this.#closeSources(),
       () => endAll(this.#byJob.keys(), endJob),
       () => this.#watched(),

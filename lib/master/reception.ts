@@ -38,6 +38,8 @@ export class Reception implements Disposable {
   readonly #warnings: RepeatedWarnings;
   #isClosed = false;
   #endPause: () => void = () => {};
+  /** Resolves when it listens no longer: Deno keeps the socket until the last call of `accept` has been answered. */
+  readonly ended: Promise<void>;
 
   /**
    * Begins to listen.
@@ -53,7 +55,7 @@ export class Reception implements Disposable {
       ? Deno.listen(address)
       : Deno.listenTls({ ...address, ...tls });
     this.#listener.unref();
-    this.#acceptAll();
+    this.ended = this.#acceptAll();
   }
 
   /** The port it listens on. */
@@ -65,6 +67,8 @@ export class Reception implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // Whoever waits for its end gets to see it.
+    this.#listener.ref();
     this.#listener.close();
     this.#endPause();
     for (const stream of this.#unproved.keys()) stream[Symbol.dispose]();
