@@ -24,8 +24,13 @@ export interface Code {
   readonly reference: CodeReference;
 }
 
-/** Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it. */
-export type EncodedArguments = string | {
+/**
+ * Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it.
+ *
+ * A number stands for the list of just that, on the wire as well. Most of the tasks that wait by the million have no other
+ * argument: as a text it would take half as much memory again, and with all of them a fifth more time.
+ */
+export type EncodedArguments = number | string | {
   readonly text: string;
   readonly buffers: readonly Uint8Array[];
 };

@@ -9,7 +9,7 @@ import {
   fail,
 } from "@std/assert";
 import { JournalError, type Outcome, ParallelError, remote, RemoteError } from "../mod.ts";
-import { ArgumentList } from "../lib/master/argument_list.ts";
+import { ArgumentList } from "../lib/master/task_arguments.ts";
 import { Journal } from "../lib/master/journal.ts";
 import { JournalIndex } from "../lib/master/journal_index.ts";
 import { Task } from "../lib/task.ts";
@@ -515,7 +515,7 @@ Deno.test("journal: one of another script, of another version, or no journal is 
   await using folder = new TempFolder();
   await using manager = localManager(1);
   const open = () => manager.getContext(undefined, { journal: folder.file("run.jsonl") });
-  folder.write("run.jsonl", '{"journal":"parallel","version":3,"script":"file:///other.ts"}\n');
+  folder.write("run.jsonl", '{"journal":"parallel","version":4,"script":"file:///other.ts"}\n');
   assertThrows(open, JournalError, "is that of the script file:///other.ts");
   folder.write("run.jsonl", '{"journal":"parallel","version":99,"script":"x"}\n');
   assertThrows(open, JournalError, "has version 99 of the format");
@@ -635,7 +635,7 @@ function endedTasks(lines: readonly string[]): number[] {
   let inputs: number[] = [];
   for (const line of lines.map((line) => JSON.parse(line))) {
     if ("opened" in line) inputs = [];
-    line.args?.forEach(([input]: [number], i: number) => inputs[line.sent + i] = input);
+    line.args?.forEach((input: number, i: number) => inputs[line.sent + i] = input);
     for (const [first, count] of line.fulfilled ?? []) {
       ended.push(...inputs.slice(first, first + count));
     }

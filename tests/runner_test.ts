@@ -58,9 +58,9 @@ class Bench implements AsyncDisposable {
     return code;
   }
 
-  /** Sends tasks, one for each list of arguments. */
-  run(context: number, code: number, ...args: readonly unknown[][]): void {
-    const encoded = args.map((list) => encodeValue(list, "args"));
+  /** Sends tasks, one for each list of arguments, or number for the list of just that. */
+  run(context: number, code: number, ...args: readonly (unknown[] | number)[]): void {
+    const encoded = args.map((one) => encodeValue(one, "args"));
     const texts = encoded.map((one) => typeof one === "string" ? one : one.text);
     const buffers = encoded.flatMap((one) => typeof one === "string" ? [] : one.buffers);
     this.master.post(
@@ -202,7 +202,7 @@ Deno.test("Runner: runs startup once, before the first task of its context, and 
   bench.run(1, list, [3]);
   bench.run(2, list, [4]);
   bench.run(3, list, [5]);
-  bench.run(0, list, [6]);
+  bench.run(0, list, 6);
   assertEquals(await bench.answers(10), [
     READY,
     result(0, [1, 10, 20]),

@@ -26,7 +26,7 @@ async function serve(stream: MessageStream<ToSlave>): Promise<void> {
     if (batch === undefined) return;
     for (const message of batch.messages) {
       if (message.type !== "run") continue;
-      const values = message.args.map((args) => (args as unknown[])[0]);
+      const values = message.args.map((args) => Array.isArray(args) ? args[0] : args);
       const results: ToMaster = {
         type: "results",
         first: received,

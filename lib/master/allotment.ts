@@ -5,10 +5,10 @@
  */
 
 import type { Task } from "../task.ts";
-import { sizeOf } from "../wire/message_stream.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import type { SentTask } from "./sent_tasks.ts";
+import { sizeOfArguments } from "./task_arguments.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /** What an allotment wants done. */
@@ -247,7 +247,7 @@ export class Allotment {
     for (let task: Task | undefined = first; task !== undefined; task = context.first()) {
       if (tasks.length >= room || task.code !== first.code) break;
       if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
-      bytes += sizeOf(task.args);
+      bytes += sizeOfArguments(task.args);
       if (bytes > MAX_SENT_BYTES && serving.sent.size + tasks.length > 0) break;
       tasks.push(task);
       context.take();

@@ -1,9 +1,6 @@
 import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
-import { type Code, type EncodedArguments, Task } from "../task.ts";
-import { encodeList, encodeValue } from "../wire/codec.ts";
-import { checkSendable } from "../wire/message_stream.ts";
-import type { ArgumentList } from "./argument_list.ts";
+import { type Code, Task } from "../task.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -14,6 +11,7 @@ import type { JournalError } from "./journal_file.ts";
 import { type Outcome, OutcomeQueue, type Outcomes } from "./outcomes.ts";
 import { Results } from "./results.ts";
 import { checkKnown } from "./settings.ts";
+import { type ArgumentList, encodeArguments } from "./task_arguments.ts";
 import { TaskSource } from "./task_source.ts";
 
 /** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */
@@ -454,29 +452,4 @@ export class Context<Values extends readonly unknown[] = []> {
 function unwrap<Result>(outcome: Outcome): Result {
   if (outcome.status === "rejected") throw outcome.reason;
   return outcome.value as Result;
-}
-
-/** For an object, its constructor's arguments and those of `run`, as a list of two lists. */
-function encodeArguments(
-  constructorArgs: readonly unknown[] | undefined,
-  args: readonly unknown[],
-): EncodedArguments {
-  const encoded = encodeBoth(constructorArgs, args);
-  checkSendable(encoded, "args");
-  return encoded;
-}
-
-function encodeBoth(
-  constructorArgs: readonly unknown[] | undefined,
-  args: readonly unknown[],
-): EncodedArguments {
-  if (constructorArgs === undefined) return encodeList(args, "args");
-  try {
-    return encodeValue([constructorArgs, args], "args");
-  } catch (error) {
-    // Once more, for the path to the culprit.
-    encodeValue(constructorArgs, "constructorArgs");
-    encodeValue(args, "args");
-    throw error;
-  }
 }

@@ -1,10 +1,10 @@
 import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
-import { sizeOf } from "../wire/message_stream.ts";
 import { messageOf } from "../message_of.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
+import { sizeOfArguments } from "./task_arguments.ts";
 import { WarningPrinter } from "./warning_printer.ts";
 
 /** Each look at it takes 10 ns, and there are two for each task. */
@@ -60,7 +60,7 @@ export class EventFeed implements AsyncDisposable {
   tellOutcome(context: number, outcome: Outcome, bytesOut: number, atMs: number): void {
     const timeMs = TIME_ORIGIN_MS + atMs;
     const { task, slave, attempts, runTimeMs } = outcome;
-    const bytesIn = sizeOf(task.args);
+    const bytesIn = sizeOfArguments(task.args);
     if (outcome.status === "fulfilled") {
       this.#tell({
         timeMs,

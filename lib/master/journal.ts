@@ -7,7 +7,7 @@
 
 import type { Code, Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
-import { ArgumentList } from "./argument_list.ts";
+import { ArgumentList } from "./task_arguments.ts";
 import { FulfilledOutcomes, type Outcome, type Outcomes } from "./outcomes.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
 import { JournalIndex } from "./journal_index.ts";

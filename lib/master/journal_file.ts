@@ -1,7 +1,7 @@
 import { ParallelError } from "../errors.ts";
 import { messageOf } from "../message_of.ts";
 
-const VERSION = 3;
+const VERSION = 4;
 /** A first line longer than this is not that of a journal. */
 const MAX_HEADER_LENGTH = 10_000;
 const HEADER_START = '{"journal":"parallel"';

@@ -2,10 +2,10 @@
  * The lines of a journal. One JSON object each, readable with `jq`:
  *
  * ```json
- * {"journal":"parallel","version":3,"script":"file:///home/me/main.ts"}
+ * {"journal":"parallel","version":4,"script":"file:///home/me/main.ts"}
  * {"opened":"2026-05-04T09:00:00.000Z","rerunFailed":false}
  * {"function":0,"reference":{"type":"export","module":"file:///home/me/tasks.ts","name":"score"}}
- * {"sent":0,"function":0,"args":[[3],[4],[5]]}
+ * {"sent":0,"function":0,"args":[3,4,[5,"x"]]}
  * {"fulfilled":[[1,2]],"slave":{…},"results":{"values":[[4,0.1],[5,0.3]],"micros":[100,200],…}}
  * {"task":0,"status":"rejected","value":…,"runTimeMs":0.1,"attempts":1,"slave":{…},"message":…}
  * {"dropped":[7,8]}
@@ -34,7 +34,7 @@
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
-import type { ArgumentList } from "./argument_list.ts";
+import { type ArgumentList, textOfArguments } from "./task_arguments.ts";
 import type { FulfilledOutcomes, Outcome } from "./outcomes.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
@@ -166,14 +166,10 @@ export function* outcomesOf(
 
 /** Arguments as a line holds them: their JSON, or their hash if that is long or has buffers. */
 export function argumentsText(args: EncodedArguments): string {
-  if (typeof args === "string" && args.length <= MAX_ARGS_LENGTH) return args;
-  const hash = nodeCrypto().createHash("sha256");
-  if (typeof args === "string") {
-    hash.update(args);
-  } else {
-    hash.update(args.text);
-    for (const buffer of args.buffers) hash.update(buffer);
-  }
+  const text = textOfArguments(args);
+  if (typeof args !== "object" && text.length <= MAX_ARGS_LENGTH) return text;
+  const hash = nodeCrypto().createHash("sha256").update(text);
+  if (typeof args === "object") { for (const buffer of args.buffers) hash.update(buffer); }
   return `{"sha256":"${hash.digest("hex")}"}`;
 }
 

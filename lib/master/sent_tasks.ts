@@ -1,7 +1,7 @@
 import type { Task } from "../task.ts";
-import { sizeOf } from "../wire/message_stream.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { Deque } from "./deque.ts";
+import { sizeOfArguments } from "./task_arguments.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
 const TAKEN = "taken";
@@ -88,7 +88,7 @@ export class SentTasks {
    */
   push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
     this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
-    const sizes = tasks.map(({ args }) => sizeOf(args));
+    const sizes = tasks.map(({ args }) => sizeOfArguments(args));
     this.#groups.push({ context, tasks: [...tasks], sizes, position: 0 });
     this.#size += tasks.length;
     for (const size of sizes) this.#bytes += size;

@@ -1,27 +1,86 @@
-import type { Task } from "../task.ts";
+/**
+ * The arguments of tasks, from when these are added until they leave.
+ *
+ * @module
+ */
+
+import type { EncodedArguments, Task } from "../task.ts";
+import { encodeList, encodeNumbers, encodeValue, isExactNumber } from "../wire/codec.ts";
+import { checkSendable, sizeOf } from "../wire/message_stream.ts";
+
+/** The most characters that a number has in JSON: `-1.2345678901234567e-308`. */
+const MAX_NUMBER_LENGTH = 24;
+/** What a number counts for. It is not made text before it leaves. */
+const NUMBER_BYTES = 8;
+
+/**
+ * Makes arguments ready for the wire.
+ *
+ * @param constructorArgs Those of an object's constructor; the text is then a list of two lists.
+ * @param args Those of the function, or of the object's `run`.
+ * @throws {DOMException} A `DataCloneError` whose message begins with the path to what cannot be sent.
+ * @throws {RangeError} If they take too much.
+ */
+export function encodeArguments(
+  constructorArgs: readonly unknown[] | undefined,
+  args: readonly unknown[],
+): EncodedArguments {
+  if (constructorArgs === undefined && args.length === 1) {
+    const only = args[0];
+    if (isExactNumber(only)) return only;
+  }
+  const encoded = encodeBoth(constructorArgs, args);
+  checkSendable(encoded, "args");
+  return encoded;
+}
+
+function encodeBoth(
+  constructorArgs: readonly unknown[] | undefined,
+  args: readonly unknown[],
+): Exclude<EncodedArguments, number> {
+  if (constructorArgs === undefined) return encodeList(args, "args");
+  try {
+    return encodeValue([constructorArgs, args], "args");
+  } catch (error) {
+    // Once more, for the path to the culprit.
+    encodeValue(constructorArgs, "constructorArgs");
+    encodeValue(args, "args");
+    throw error;
+  }
+}
+
+/** About how many bytes arguments take to send. */
+export function sizeOfArguments(args: EncodedArguments): number {
+  return typeof args === "number" ? NUMBER_BYTES : sizeOf(args);
+}
+
+/** The JSON text of arguments, without what travels beside it. */
+export function textOfArguments(args: EncodedArguments): string {
+  return typeof args === "object" ? args.text : String(args);
+}
 
 /** The arguments of tasks that leave together. */
 export class ArgumentList {
-  /** A list of argument lists, as JSON without its brackets. */
+  /** All of them, as JSON without the brackets. */
   readonly text: string;
   /** The bytes of buffers, which travel beside it. */
   readonly buffers: readonly Uint8Array[];
-  /** How many characters the longest of the argument lists has. */
+  /** How many characters those of one task have at most. */
   readonly maxLength: number;
 
   /** @param tasks In the order in which they leave. */
   constructor(tasks: readonly Task[]) {
-    const texts: string[] = [];
-    const buffers: Uint8Array[] = [];
-    let maxLength = 0;
-    for (const { args } of tasks) {
-      const text = typeof args === "string" ? args : args.text;
-      if (typeof args !== "string") buffers.push(...args.buffers);
-      texts.push(text);
-      if (text.length > maxLength) maxLength = text.length;
+    const all = tasks.map(({ args }) => args);
+    if (all.every((args) => typeof args === "number")) {
+      // 20 ns a number, where to join them takes 40.
+      this.text = encodeNumbers(all).slice(1, -1);
+      this.buffers = [];
+      this.maxLength = MAX_NUMBER_LENGTH;
+      return;
     }
+    const texts = all.map(textOfArguments);
     this.text = texts.join(",");
-    this.buffers = buffers;
-    this.maxLength = maxLength;
+    this.buffers = all.flatMap((args) => typeof args === "object" ? args.buffers : []);
+    this.maxLength = Math.max(...texts.map(({ length }) => length));
   }
 }

@@ -169,7 +169,8 @@ export class Runner {
       }
       const startedAt = now;
       this.#current = tasks.first + tasks.position;
-      const args = tasks.args[tasks.position++] as unknown[];
+      const given = tasks.args[tasks.position++];
+      const args = typeof given === "number" ? [given] : given as unknown[];
       try {
         const result = fn(args, values);
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.

@@ -28,6 +28,8 @@ import { isExact, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
 
+export { isExactNumber } from "./values/json_text.ts";
+
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {
   /** JSON text, which may stand inside a larger JSON text. */
@@ -77,6 +79,11 @@ export function encodeValue(value: unknown, root: string, options: EncodeOptions
 export function encodeList(list: readonly unknown[], root: string): Encoded {
   const text = list.length <= SHORT_ARRAY_LENGTH ? encodeShortList(list, root) : undefined;
   return text ?? new ValueEncoder(root, false).encode(list);
+}
+
+/** The text of a list of numbers for all of which {@linkcode isExactNumber} holds. */
+export function encodeNumbers(numbers: readonly number[]): string {
+  return stringify(numbers, "args");
 }
 
 /**

@@ -28,7 +28,7 @@ export type ToSlave =
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
   /**
-   * Tasks of one context and one piece of code: a list of argument lists, one each. Before one of them starts, fewer than
+   * Tasks of one context and one piece of code: the arguments of each, a list, or a number for the list of just that. Before one of them starts, fewer than
    * `hold` answers may be held back: 1 means that each leaves before the next task starts.
    */
   | {

@@ -1,7 +1,7 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
-import { sizeOf } from "../../wire/message_stream.ts";
 import type { Outcome } from "../outcomes.ts";
 import type { ManagerEvent } from "../events.ts";
+import { sizeOfArguments } from "../task_arguments.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";
 
@@ -60,7 +60,7 @@ export class JobLog {
       host: outcome.slave?.host ?? "",
       startMs: undefined,
       runTimeMs,
-      bytesIn: sizeOf(task.args),
+      bytesIn: sizeOfArguments(task.args),
       bytesOut: undefined,
       attempts,
       source: "journal",

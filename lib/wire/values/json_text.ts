@@ -5,10 +5,15 @@ export function isExact(value: unknown): boolean {
     case "boolean":
       return true;
     case "number":
-      return Number.isFinite(value) && !Object.is(value, -0);
+      return isExactNumber(value);
     default:
       return value === null;
   }
+}
+
+/** Whether it is a number, finite and not -0, which JSON holds as it is. */
+export function isExactNumber(value: unknown): value is number {
+  return Number.isFinite(value) && !Object.is(value, -0);
 }
 
 /**

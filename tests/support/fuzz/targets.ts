@@ -1,5 +1,5 @@
 import { AgentLink } from "../../../lib/master/agent_link.ts";
-import { ArgumentList } from "../../../lib/master/argument_list.ts";
+import { ArgumentList } from "../../../lib/master/task_arguments.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/dispatcher.ts";
