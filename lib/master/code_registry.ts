@@ -11,7 +11,7 @@ export interface ResolvedTask {
 export class CodeRegistry {
   readonly #byReference = new Map<CodeReference, Code>();
   readonly #bySource = new Map<string, Code>();
-  readonly #byFunction = new WeakMap<object, Code>();
+  readonly #byFunction = new WeakMap<object, ResolvedTask>();
   readonly #modules = new Set<string>();
   #count = 0;
 
@@ -30,20 +30,22 @@ export class CodeRegistry {
   resolve(task: unknown, use: string): ResolvedTask {
     // Inline functions are asked for first: the same one is added again and again.
     const known = typeof task === "function" ? this.#byFunction.get(task) : undefined;
-    if (known !== undefined) return { code: known };
+    if (known !== undefined) return known;
     const target = remoteTarget(task);
     if (target !== undefined) {
       const code = this.#codeOf(target.reference);
       if (target.constructorArgs !== undefined) {
         return { code, constructorArgs: target.constructorArgs };
       }
-      this.#byFunction.set(task as object, code);
-      return { code };
+      return this.#know(task as object, { code });
     }
     if (typeof task !== "function") throw new TypeError(notATask(task, use));
-    const code = this.#inline(task, use);
-    this.#byFunction.set(task, code);
-    return { code };
+    return this.#know(task, { code: this.#inline(task, use) });
+  }
+
+  #know(task: object, resolved: ResolvedTask): ResolvedTask {
+    this.#byFunction.set(task, resolved);
+    return resolved;
   }
 
   #codeOf(reference: CodeReference): Code {
