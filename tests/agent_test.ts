@@ -505,6 +505,28 @@ for (const host of ["127.0.0.1", "0.0.0.0"]) {
   });
 }
 
+Deno.test("agent: takes the chosen port from a slave of this machine that has not come yet, which comes by another", async () => {
+  const port = freePort();
+  using _alive = new KeepAlive();
+  await using run = new FarRun({ host: "127.0.0.1", port });
+  run.manager.addSlave(new LocalSlave());
+  for (let i = 0; i < 100; i++) run.context.addTask(tasks.square, i);
+  const results = run.results();
+  await run.log.until("slave-started");
+  run.add();
+  await run.log.until("slave-connected", 2);
+  assertEquals(sorted(await results), range(100).map((i) => i * i));
+  assertEquals(run.log.of("slave-lost"), []);
+  const [{ slave, reason }] = run.log.of("slave-restarted");
+  assertEquals([slave.number, reason], [
+    0,
+    "the port that it was to come by is that of other machines now",
+  ]);
+  const listening = run.log.of("listening");
+  assertEquals(listening.find(({ isRemote }) => isRemote)?.port, port);
+  assertEquals(listening.map((event) => event.port === port).sort(), [false, true, true]);
+});
+
 /** Blocks this process. */
 function block(ms: number): void {
   const start = performance.now();

@@ -25,6 +25,8 @@ export interface EndpointsOptions {
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** Told of each endpoint when it is listened on. */
   opened(endpoint: Endpoint, isRemote: boolean): void;
+  /** Told that slaves on this machine which have not connected have to come by another port. */
+  moved(): void;
   warn(message: string): void;
 }
 
@@ -90,8 +92,8 @@ export class Endpoints implements AsyncDisposable {
   }
 
   /**
-   * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; those that
-   * are yet to be started get another port.
+   * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; the others
+   * get another port.
    */
   async #giveUpPort(): Promise<void> {
     const { host, port } = this.#options.settings;
@@ -101,6 +103,7 @@ export class Endpoints implements AsyncDisposable {
     this.#local = undefined;
     reception[Symbol.dispose]();
     await reception.ended;
+    this.#options.moved();
   }
 
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {

@@ -69,6 +69,7 @@ export class Fleet implements AsyncDisposable {
       hasRemoteSlaves: () => this.hasRemoteSlaves,
       admit: (hello, stream) => this.#admit(hello, stream),
       opened: ({ hosts, port }, isRemote) => emit({ type: "listening", hosts, port, isRemote }),
+      moved: () => this.#move(),
       warn,
     });
     this.#links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
@@ -172,6 +173,16 @@ export class Fleet implements AsyncDisposable {
       () => this.#guard[Symbol.asyncDispose](),
       () => endAll(this.#slots, ({ output }) => output?.[Symbol.asyncDispose]()),
     ]);
+  }
+
+  /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
+  #move(): void {
+    for (const slot of this.#slots) {
+      const isExpected = slot.state === "launching" || slot.state === "running";
+      if (isExpected && !slot.isRemote) {
+        slot.restart("the port that it was to come by is that of other machines now");
+      }
+    }
   }
 
   async #watched(): Promise<void> {
