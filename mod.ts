@@ -47,8 +47,8 @@ export {
   type StartupValues,
   type TaskCode,
 } from "./lib/master/context.ts";
-export type { Outcome } from "./lib/master/outcomes.ts";
 export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/events.ts";
+export type { Outcome } from "./lib/master/outcome.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal_file.ts";
 export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";

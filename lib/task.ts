@@ -28,7 +28,7 @@ export interface Code {
  * Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it.
  *
  * A number stands for the list of just that, on the wire as well. Most of the tasks that wait by the million have no other
- * argument: as a text it would take half as much memory again, and with all of them a fifth more time.
+ * argument: as a text a whole number would take half as much memory again, and a task that does nothing a sixth more time.
  */
 export type EncodedArguments = number | string | {
   readonly text: string;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DispatchContext } from "../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../lib/master/dispatch_slave.ts";
 import { Dispatcher } from "../lib/master/dispatcher.ts";
-import type { Outcome } from "../lib/master/outcomes.ts";
+import type { Outcome } from "../lib/master/outcome.ts";
 import { type Code, Task } from "../lib/task.ts";
 
 /** A dispatcher whose decisions are kept as text. */

@@ -47,7 +47,7 @@ const REFUSED: [file: string, code: string][] = [
   ["slave.ts", `import { Manager } from "./mod.ts";`],
   ["report.ts", `import { Manager } from "./mod.ts";`],
   ["report.ts", `import { Manager } from "./lib/master/manager.ts";`],
-  ["lib/report/report_page.ts", `import type { Outcome } from "../master/outcomes.ts";`],
+  ["lib/report/report_page.ts", `import type { Outcome } from "../master/outcome.ts";`],
   ["lib/master/observe/trace.ts", `import { LocalSlave } from "../../launch/local_slave.ts";`],
   ["slave.ts", `import { LocalSlave } from "./lib/launch/local_slave.ts";`],
   ["lib/errors.ts", `import { Task } from "./task.ts";`],

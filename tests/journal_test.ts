@@ -9,7 +9,7 @@ import {
   fail,
 } from "@std/assert";
 import { JournalError, type Outcome, ParallelError, remote, RemoteError } from "../mod.ts";
-import { ArgumentList } from "../lib/master/task_arguments.ts";
+import { ArgumentList } from "../lib/master/argument_list.ts";
 import { Journal } from "../lib/master/journal.ts";
 import { JournalIndex } from "../lib/master/journal_index.ts";
 import { Task } from "../lib/task.ts";

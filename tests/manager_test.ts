@@ -399,8 +399,6 @@ Deno.test("Manager: the option port is the one that it listens on", async () => 
   for await (const _ of context.getResults()) {
     assertThrows(() => Deno.listen({ hostname: "127.0.0.1", port }), Deno.errors.AddrInUse);
   }
-  await manager.close();
-  Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
 
 Deno.test("onEvent: tells the life of slaves and tasks", async () => {

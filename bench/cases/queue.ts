@@ -24,7 +24,7 @@ export const queue: BenchCase = {
     };
     const waiting = await Comparison.of(bench, [adding]);
     const bytes = waiting.rows({
-      what: "a waiting task, above its arguments",
+      what: "a waiting task with a number",
       unit: "bytes",
       valueOf: ({ bytesPerTask }) => bytesPerTask,
     });

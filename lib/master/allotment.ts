@@ -5,10 +5,10 @@
  */
 
 import type { Task } from "../task.ts";
+import { sizeOfArguments } from "./argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import type { SentTask } from "./sent_tasks.ts";
-import { sizeOfArguments } from "./task_arguments.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /** What an allotment wants done. */

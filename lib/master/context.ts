@@ -1,6 +1,7 @@
 import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, Task } from "../task.ts";
+import { type ArgumentList, encodeArguments } from "./argument_list.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -8,10 +9,10 @@ import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
-import { type Outcome, OutcomeQueue, type Outcomes } from "./outcomes.ts";
+import type { Outcome, Outcomes } from "./outcome.ts";
+import { OutcomeQueue } from "./outcome_queue.ts";
 import { Results } from "./results.ts";
 import { checkKnown } from "./settings.ts";
-import { type ArgumentList, encodeArguments } from "./task_arguments.ts";
 import { TaskSource } from "./task_source.ts";
 
 /** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */

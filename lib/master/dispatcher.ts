@@ -18,7 +18,8 @@ import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext, Reading } from "./dispatch_context.ts";
 import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import { givenUp, startupFailure, taskFailure, timedOut } from "./failures.ts";
-import { FulfilledOutcomes, type Outcome, type Outcomes, type TaskResults } from "./outcomes.ts";
+import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
+import type { Outcome, Outcomes } from "./outcome.ts";
 import type { SentTask } from "./sent_tasks.ts";
 
 /** What the dispatcher wants done. */
@@ -326,7 +327,7 @@ export class Dispatcher {
         const attempts = this.#blame.end(task) + 1;
         if (
           outcomes === undefined || context !== done.context || attempts !== outcomes.attempts ||
-          !outcomes.endsAt(i)
+          !outcomes.isNext(i)
         ) {
           this.#deliver(context, outcomes);
           context = done.context;
@@ -348,7 +349,8 @@ export class Dispatcher {
       this.#deliver(context, outcomes, outcomes?.length === values.length ? text : undefined);
     }
     if (context !== undefined && outcomes !== undefined) {
-      const [{ code }] = outcomes.tasks;
+      // A long task is the last one of a message.
+      const { code } = outcomes.tasks[outcomes.length - 1];
       this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
       this.#allotment.pace.note(code, totalMicros, values.length);
       context.noteResultBytes(bytes, values.length);

@@ -1,10 +1,10 @@
 import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
-import type { Outcome } from "./outcomes.ts";
+import { sizeOfArguments } from "./argument_list.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
-import { sizeOfArguments } from "./task_arguments.ts";
+import type { Outcome } from "./outcome.ts";
 import { WarningPrinter } from "./warning_printer.ts";
 
 /** Each look at it takes 10 ns, and there are two for each task. */

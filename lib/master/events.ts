@@ -1,6 +1,6 @@
 import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
-import type { Outcome } from "./outcomes.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** How many slaves of a manager stand where. */
 export interface SlaveCounts {

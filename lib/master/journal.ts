@@ -7,8 +7,8 @@
 
 import type { Code, Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
-import { ArgumentList } from "./task_arguments.ts";
-import { FulfilledOutcomes, type Outcome, type Outcomes } from "./outcomes.ts";
+import { ArgumentList } from "./argument_list.ts";
+import { FulfilledOutcomes } from "./fulfilled_outcomes.ts";
 import { JournalError, JournalFile } from "./journal_file.ts";
 import { JournalIndex } from "./journal_index.ts";
 import {
@@ -20,6 +20,7 @@ import {
   sentLines,
   toOutcome,
 } from "./journal_lines.ts";
+import type { Outcome, Outcomes } from "./outcome.ts";
 
 /** So many characters that say what was sent do not wait for an outcome. */
 const MAX_UNWRITTEN_LENGTH = 1024 * 1024;

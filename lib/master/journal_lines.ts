@@ -25,7 +25,7 @@
  * written, but found when the journal is read (see `journal_index.ts`): to count tasks while they run took 0.2 µs each,
  * a quarter of the time of one that does nothing.
  *
- * Values stand as they do on the wire, see `codec.ts`; the bytes of buffers are in `buffers`, in base64. Long arguments are
+ * Values stand as they do on the wire, see `codec.ts`, and for the list of a single number that number; the bytes of buffers are in `buffers`, in base64. Long arguments are
  * replaced by their SHA-256.
  *
  * @module
@@ -34,8 +34,9 @@
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
-import { type ArgumentList, textOfArguments } from "./task_arguments.ts";
-import type { FulfilledOutcomes, Outcome } from "./outcomes.ts";
+import { type ArgumentList, textOfArguments } from "./argument_list.ts";
+import type { FulfilledOutcomes } from "./fulfilled_outcomes.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
 const MAX_ARGS_LENGTH = 1000;
@@ -169,7 +170,9 @@ export function argumentsText(args: EncodedArguments): string {
   const text = textOfArguments(args);
   if (typeof args !== "object" && text.length <= MAX_ARGS_LENGTH) return text;
   const hash = nodeCrypto().createHash("sha256").update(text);
-  if (typeof args === "object") { for (const buffer of args.buffers) hash.update(buffer); }
+  if (typeof args === "object") {
+    for (const buffer of args.buffers) hash.update(buffer);
+  }
   return `{"sha256":"${hash.digest("hex")}"}`;
 }
 

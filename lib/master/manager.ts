@@ -4,7 +4,7 @@ import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import type { Task } from "../task.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { ArgumentList } from "./task_arguments.ts";
+import { ArgumentList } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";

@@ -1,4 +1,4 @@
-import type { Outcome } from "./outcomes.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** What is read, and how. */
 export interface ResultsOptions<Item> {

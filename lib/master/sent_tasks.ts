@@ -1,7 +1,7 @@
 import type { Task } from "../task.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
+import { sizeOfArguments } from "./argument_list.ts";
 import { Deque } from "./deque.ts";
-import { sizeOfArguments } from "./task_arguments.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
 const TAKEN = "taken";

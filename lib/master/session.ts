@@ -2,7 +2,7 @@ import type { Code } from "../task.ts";
 import { decodeValue } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
-import type { ArgumentList } from "./task_arguments.ts";
+import type { ArgumentList } from "./argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";

@@ -5,7 +5,7 @@
  */
 
 import { type CodeReference, describeCode } from "../task.ts";
-import { decodeValue, type Encoded, encodeValue } from "../wire/codec.ts";
+import { decodeList, type Encoded, encodeValue } from "../wire/codec.ts";
 import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
@@ -120,7 +120,7 @@ export class Runner {
   #enqueue({ context, code, hold, args }: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
     const first = this.#received;
     this.#received += args.length;
-    const decoded = args.map((arg: EncodedJson) => decodeValue(arg, batch.buffers));
+    const decoded = args.map((arg: EncodedJson) => decodeList(arg, batch.buffers));
     // Startup's failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
     this.#queue.push({ first, context, code, hold, args: decoded, position: 0 });
@@ -169,8 +169,7 @@ export class Runner {
       }
       const startedAt = now;
       this.#current = tasks.first + tasks.position;
-      const given = tasks.args[tasks.position++];
-      const args = typeof given === "number" ? [given] : given as unknown[];
+      const args = tasks.args[tasks.position++] as unknown[];
       try {
         const result = fn(args, values);
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.

@@ -24,11 +24,9 @@
  * @module
  */
 
-import { isExact, stringify } from "./values/json_text.ts";
+import { isExact, isExactNumber, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
-
-export { isExactNumber } from "./values/json_text.ts";
 
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {
@@ -74,16 +72,21 @@ export function encodeValue(value: unknown, root: string, options: EncodeOptions
 
 /**
  * Makes a list ready for the wire that has nothing but elements, such as a function's rest parameter. Not to look whether
- * that is so halves the time for one number, 115 ns. Otherwise like {@linkcode encodeValue}.
+ * that is so halves the time for a short one. Otherwise like {@linkcode encodeValue}.
  */
 export function encodeList(list: readonly unknown[], root: string): Encoded {
   const text = list.length <= SHORT_ARRAY_LENGTH ? encodeShortList(list, root) : undefined;
   return text ?? new ValueEncoder(root, false).encode(list);
 }
 
-/** The text of a list of numbers for all of which {@linkcode isExactNumber} holds. */
-export function encodeNumbers(numbers: readonly number[]): string {
-  return stringify(numbers, "args");
+/** Whether a list need not be encoded: the number that is all it has may go in its place, see {@linkcode decodeList}. */
+export function isSingleNumber(list: readonly unknown[]): list is readonly [number] {
+  return list.length === 1 && isExactNumber(list[0]);
+}
+
+/** Makes a list of numbers ready for the wire that {@linkcode isSingleNumber} knows; 20 ns each, where to join them takes 40. */
+export function encodeNumbers(numbers: readonly number[], root: string): string {
+  return stringify(numbers, root);
 }
 
 /**
@@ -98,6 +101,15 @@ export function encodeNumbers(numbers: readonly number[]): string {
 export function decodeValue(json: unknown, buffers: BufferCursor): unknown {
   if (typeof json !== "object" || json === null || !Object.hasOwn(json, "$")) return json;
   return new ValueDecoder(buffers).decode(json);
+}
+
+/**
+ * Makes a list from its JSON: what {@linkcode encodeList} has made, or the number that is all it has.
+ *
+ * @throws {SyntaxError} As {@linkcode decodeValue} does.
+ */
+export function decodeList(json: unknown, buffers: BufferCursor): unknown {
+  return typeof json === "number" ? [json] : decodeValue(json, buffers);
 }
 
 /** Hands out the buffers of one frame, in order, each once. */

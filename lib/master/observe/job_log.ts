@@ -1,7 +1,7 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
-import type { Outcome } from "../outcomes.ts";
+import { sizeOfArguments } from "../argument_list.ts";
 import type { ManagerEvent } from "../events.ts";
-import { sizeOfArguments } from "../task_arguments.ts";
+import type { Outcome } from "../outcome.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";
 

@@ -1,9 +1,9 @@
 import { AgentLink } from "../../../lib/master/agent_link.ts";
-import { ArgumentList } from "../../../lib/master/task_arguments.ts";
+import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/dispatcher.ts";
-import type { Outcome } from "../../../lib/master/outcomes.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import { type Code, Task } from "../../../lib/task.ts";

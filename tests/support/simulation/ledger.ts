@@ -7,7 +7,7 @@ import {
   type ServingState,
 } from "../../../lib/master/dispatch_slave.ts";
 import type { Dispatcher } from "../../../lib/master/dispatcher.ts";
-import type { Outcome } from "../../../lib/master/outcomes.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SimulatedReader } from "./simulated_reader.ts";
 import type { SimulatedSlot } from "./simulated_slot.ts";
 import type { TaskPlan } from "./task_plan.ts";

@@ -1,7 +1,7 @@
 import type { Code } from "../../../lib/task.ts";
 import { Task } from "../../../lib/task.ts";
 import type { DispatchContext, Reading } from "../../../lib/master/dispatch_context.ts";
-import type { Outcome } from "../../../lib/master/outcomes.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 

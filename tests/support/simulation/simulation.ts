@@ -12,7 +12,7 @@ import type { Code, Task } from "../../../lib/task.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import { Dispatcher, type DispatcherActions } from "../../../lib/master/dispatcher.ts";
-import type { Outcome } from "../../../lib/master/outcomes.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
 import { AnswerError } from "../../../lib/master/sent_tasks.ts";
 import { Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ArgumentList, encodeArguments, sizeOfArguments } from "../lib/master/task_arguments.ts";
+import { ArgumentList, encodeArguments, sizeOfArguments } from "../lib/master/argument_list.ts";
 import { type EncodedArguments, Task } from "../lib/task.ts";
 import { BufferCursor, decodeValue } from "../lib/wire/codec.ts";
 

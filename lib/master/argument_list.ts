@@ -5,7 +5,13 @@
  */
 
 import type { EncodedArguments, Task } from "../task.ts";
-import { encodeList, encodeNumbers, encodeValue, isExactNumber } from "../wire/codec.ts";
+import {
+  type Encoded,
+  encodeList,
+  encodeNumbers,
+  encodeValue,
+  isSingleNumber,
+} from "../wire/codec.ts";
 import { checkSendable, sizeOf } from "../wire/message_stream.ts";
 
 /** The most characters that a number has in JSON: `-1.2345678901234567e-308`. */
@@ -25,20 +31,15 @@ export function encodeArguments(
   constructorArgs: readonly unknown[] | undefined,
   args: readonly unknown[],
 ): EncodedArguments {
-  if (constructorArgs === undefined && args.length === 1) {
-    const only = args[0];
-    if (isExactNumber(only)) return only;
-  }
-  const encoded = encodeBoth(constructorArgs, args);
+  if (constructorArgs === undefined && isSingleNumber(args)) return args[0];
+  const encoded = constructorArgs === undefined
+    ? encodeList(args, "args")
+    : encodeBoth(constructorArgs, args);
   checkSendable(encoded, "args");
   return encoded;
 }
 
-function encodeBoth(
-  constructorArgs: readonly unknown[] | undefined,
-  args: readonly unknown[],
-): Exclude<EncodedArguments, number> {
-  if (constructorArgs === undefined) return encodeList(args, "args");
+function encodeBoth(constructorArgs: readonly unknown[], args: readonly unknown[]): Encoded {
   try {
     return encodeValue([constructorArgs, args], "args");
   } catch (error) {
@@ -72,8 +73,7 @@ export class ArgumentList {
   constructor(tasks: readonly Task[]) {
     const numbers = onlyNumbers(tasks);
     if (numbers !== undefined) {
-      // 20 ns a number, where to join them takes 40.
-      this.text = encodeNumbers(numbers).slice(1, -1);
+      this.text = encodeNumbers(numbers, "args").slice(1, -1);
       this.buffers = [];
       this.maxLength = MAX_NUMBER_LENGTH;
       return;

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { FulfilledOutcomes, type Outcome, OutcomeQueue } from "../lib/master/outcomes.ts";
+import { FulfilledOutcomes } from "../lib/master/fulfilled_outcomes.ts";
+import type { Outcome } from "../lib/master/outcome.ts";
+import { OutcomeQueue } from "../lib/master/outcome_queue.ts";
 import { Task } from "../lib/task.ts";
 
 const SLAVE = { name: "slave 3", number: 3, host: "here" };
@@ -27,7 +29,7 @@ Deno.test("FulfilledOutcomes: each task has what stands at its place in what the
   assertEquals([0, 1].map((i) => summary(outcomes.at(i))), [[7, 2, 2, "b"], [9, 2, 3, "c"]]);
   assertEquals(outcomes.at(0).slave, SLAVE);
   assertEquals([outcomes.length, outcomes.tasks.map(({ id }) => id)], [2, [7, 9]]);
-  assertEquals([0, 1, 2, 3, 4].filter((place) => outcomes.endsAt(place)), [3]);
+  assertEquals([0, 1, 2, 3, 4].filter((place) => outcomes.isNext(place)), [3]);
 });
 
 Deno.test("OutcomeQueue: gives outcomes one by one, in the order in which their lists came", () => {

@@ -1,0 +1,30 @@
+import type { RemoteError, SlaveIdentity } from "../errors.ts";
+import type { Task } from "../task.ts";
+
+/** How a task ended. */
+export type Outcome =
+  & {
+    readonly task: Task;
+    /** The slave that it ended on; missing if it never got to one. */
+    readonly slave: SlaveIdentity | undefined;
+    /** How many slaves have run it, this one included; a slave whose startup failed has not. */
+    readonly attempts: number;
+    /** How long it ran, in milliseconds. */
+    readonly runTimeMs: number;
+  }
+  & (
+    | { readonly status: "fulfilled"; readonly value: unknown }
+    | {
+      readonly status: "rejected";
+      readonly reason: RemoteError;
+      /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
+      readonly hasRun: boolean;
+    }
+  );
+
+/** Outcomes that are delivered together, such as an array of them: at least one. One of a task that failed comes alone. */
+export interface Outcomes extends Iterable<Outcome> {
+  readonly length: number;
+  /** The outcome at a place, counted from 0. */
+  at(index: number): Outcome | undefined;
+}
