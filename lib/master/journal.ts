@@ -25,9 +25,9 @@ import type { Outcome, Outcomes } from "./outcome.ts";
 /** So many characters that say what was sent do not wait for an outcome. */
 const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
 /**
- * Where a group has many outcomes the next one begins this long after it, or when it is full, no slave has a task any more, or
- * the journal is closed. To have the disk confirm a group takes 0.2 ms of processor time, and there would be 700 of them a second: with
- * tasks that do nothing that was a tenth of the speed.
+ * Where a group has many outcomes the next one begins this long after it, or when it is full, no slave has a task any
+ * more, or the journal is closed. To have the disk confirm a group takes 0.2 ms of processor time, and there would be 700
+ * of them a second: with tasks that do nothing that was a tenth of the speed.
  */
 const GROUP_INTERVAL_MS = 10;
 const MANY_OUTCOMES = 200;

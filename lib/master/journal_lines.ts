@@ -25,8 +25,8 @@
  * written, but found when the journal is read (see `journal_index.ts`): to count tasks while they run took 0.2 µs each,
  * a quarter of the time of one that does nothing.
  *
- * Values stand as they do on the wire, see `codec.ts`, and for the list of a single number that number; the bytes of buffers are in `buffers`, in base64. Long arguments are
- * replaced by their SHA-256.
+ * Values and arguments stand as they do on the wire, see `codec.ts`: a number among `args` is the list of just that. The
+ * bytes of buffers are in `buffers`, in base64. Long arguments are replaced by their SHA-256.
  *
  * @module
  */

@@ -29,7 +29,10 @@ const MESSAGE_ROOM = 1024 * 1024;
 /** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
 const FULL_FRAME_BYTES = 1024 * 1024;
 
-/** For all streams of the process: what one has written from is warm for the next. If more write at one time, they make their own. */
+/**
+ * For all streams of the process: what one has written from is warm for the next. If more write at one time, they make
+ * their own.
+ */
 const scratches = new ScratchPool(64 * 1024, 16);
 
 /**
