@@ -19,7 +19,8 @@ import type { DispatchContext, Reading } from "./dispatch_context.ts";
 import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import { givenUp, startupFailure, taskFailure, timedOut } from "./failures.ts";
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
-import type { Outcome, Outcomes } from "./outcome.ts";
+import type { Outcomes } from "./outcome.ts";
+import { RunReporter, type RunReports } from "./run_reporter.ts";
 import type { SentTask } from "./sent_tasks.ts";
 
 /** What the dispatcher wants done. */
@@ -40,35 +41,6 @@ export interface DispatcherActions extends AllotmentActions {
   readonly reports?: RunReports;
   /** Tell the readers of all contexts that no slave is left. */
   strand(): void;
-}
-
-/** Reports of what begins to run, of how it ended, and of startup. */
-export interface RunReports {
-  /** A task runs. */
-  taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
-  /**
-   * A task has ended.
-   *
-   * @param bytes About how many bytes its value took to send.
-   * @param atMs When, if that was before now.
-   */
-  taskEnded(context: DispatchContext, outcome: Outcome, bytes: number, atMs?: number): void;
-  /** Startup of a context runs. */
-  startupStarted(context: DispatchContext, slave: DispatchSlave, atMs: number): void;
-  startupFinished(
-    context: DispatchContext,
-    slave: DispatchSlave,
-    runTimeMs: number,
-    atMs: number,
-  ): void;
-  /** @param thrown What it threw. */
-  startupFailed(
-    context: DispatchContext,
-    slave: DispatchSlave,
-    runTimeMs: number,
-    atMs: number,
-    thrown: unknown,
-  ): void;
 }
 
 /** What is known of a slave's death. */
@@ -99,16 +71,6 @@ interface LastRun {
   readonly endedMs?: number;
 }
 
-/** A task that ended well, to be reported. */
-interface DoneTask {
-  readonly context: DispatchContext;
-  readonly outcome: Outcome;
-  /** Whether it was reported that it runs. */
-  readonly isToldRunning: boolean;
-  readonly bytes: number;
-  readonly endedMs: number;
-}
-
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
 /** The deaths that the task is given up for were counted when they happened. */
 const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
@@ -118,6 +80,7 @@ export class Dispatcher {
   readonly #actions: DispatcherActions;
   readonly #maxAttempts: number;
   readonly #allotment: Allotment;
+  readonly #reporter: RunReporter;
   readonly #blame = new Blame();
   readonly #deadlines = new Deadlines();
   /** All slaves that are not lost. */
@@ -131,6 +94,7 @@ export class Dispatcher {
   constructor(actions: DispatcherActions, maxAttempts: number) {
     this.#actions = actions;
     this.#maxAttempts = maxAttempts;
+    this.#reporter = new RunReporter(actions.reports);
     this.#allotment = new Allotment({
       actions,
       suspects: this.#blame.suspects,
@@ -277,10 +241,7 @@ export class Dispatcher {
   contextReady(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
     if (slave.state.state !== "serving") return;
     slave.state.readyContexts.add(context);
-    const runTimeMs = endStartup(slave.state, context, nowMs);
-    if (runTimeMs !== undefined) {
-      this.#actions.reports?.startupFinished(context, slave, runTimeMs, nowMs);
-    }
+    this.#reporter.startupFinished(slave, slave.state, context, nowMs);
     this.#noteNews(slave, slave.state, nowMs);
   }
 
@@ -299,10 +260,7 @@ export class Dispatcher {
       reason: startupFailure(each.task, context.startup!, slave.identity, thrown),
     }));
     context.barred.set(slave, thrown);
-    const runTimeMs = endStartup(slave.state, context, nowMs);
-    if (runTimeMs !== undefined) {
-      this.#actions.reports?.startupFailed(context, slave, runTimeMs, nowMs, thrown);
-    }
+    this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
     sent.settle((other) => other === context);
     for (const { sent, reason } of failed) this.#fail(sent, reason, NOT_RUN);
     this.#noteNews(slave, slave.state, nowMs);
@@ -334,8 +292,8 @@ export class Dispatcher {
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
         outcomes.push(task);
-        if (this.#actions.reports !== undefined) {
-          this.#tellDone(slave, slave.state, {
+        if (this.#reporter.isWanted) {
+          this.#reporter.taskDone(slave, slave.state, {
             context,
             outcome: outcomes.at(outcomes.length - 1),
             isToldRunning: slave.state.startedNumber >= first + i,
@@ -378,7 +336,7 @@ export class Dispatcher {
     if (done !== undefined) {
       this.#allotment.pace.note(done.task.code, micros, 1);
       if (startedNumber < number) {
-        this.#tellStart(slave, slave.state, done, nowMs - micros / 1000);
+        this.#reporter.taskStarted(slave, slave.state, done, nowMs - micros / 1000);
       }
       const hasRun = failure !== "load";
       this.#fail(done, reason!, {
@@ -453,15 +411,17 @@ export class Dispatcher {
 
   /** Sets the deadline of the running task, if it is a new one. Time does not run before startup has finished. */
   #headChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    if (!this.#deadlines.areUsed && this.#actions.reports === undefined) return;
+    if (!this.#deadlines.areUsed && !this.#reporter.isWanted) return;
     const head = serving.sent.head();
     const isRunning = head !== undefined && isReady(serving, head.context);
     if (isRunning && head.number !== serving.startedNumber) {
       serving.startedNumber = head.number;
       const { context, task } = head;
-      if (task !== undefined) this.#tellStart(slave, serving, { context, task }, nowMs);
+      if (task !== undefined) this.#reporter.taskStarted(slave, serving, { context, task }, nowMs);
     }
-    if (head !== undefined && !isRunning) this.#noteStartup(slave, serving, head.context, nowMs);
+    if (head !== undefined && !isRunning) {
+      this.#reporter.startupStarted(slave, serving, head.context, nowMs);
+    }
     let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
     if (head?.isDropped) limitMs = DROP_GRACE_MS;
     const timed = limitMs === undefined ? undefined : head;
@@ -470,38 +430,6 @@ export class Dispatcher {
     if (timed === undefined) return;
     const { number } = timed;
     this.#deadlines.start(slave, serving, { number, limitMs: limitMs!, nowMs });
-  }
-
-  #tellStart(
-    slave: DispatchSlave,
-    serving: ServingState,
-    { context, task }: SentTask,
-    startedMs: number,
-  ): void {
-    if (this.#actions.reports === undefined) return;
-    serving.toldMs = Math.max(serving.toldMs, startedMs);
-    this.#actions.reports.taskStarted(context, task, slave, serving.toldMs);
-  }
-
-  #tellDone(slave: DispatchSlave, serving: ServingState, done: DoneTask): void {
-    const { context, outcome, isToldRunning, bytes, endedMs } = done;
-    const { task, runTimeMs } = outcome;
-    if (!isToldRunning) this.#tellStart(slave, serving, { context, task }, endedMs - runTimeMs);
-    // The slave may have ended it before it was told here that the task runs.
-    serving.toldMs = Math.max(serving.toldMs, endedMs);
-    this.#actions.reports?.taskEnded(context, outcome, bytes, serving.toldMs);
-  }
-
-  /** The first task of a context has its turn: the slave runs startup. */
-  #noteStartup(
-    slave: DispatchSlave,
-    serving: ServingState,
-    context: DispatchContext,
-    nowMs: number,
-  ): void {
-    if (this.#actions.reports === undefined || serving.startup?.context === context) return;
-    serving.startup = { context, startedMs: nowMs };
-    this.#actions.reports.startupStarted(context, slave, nowMs);
   }
 
   #noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
@@ -589,7 +517,7 @@ export class Dispatcher {
       hasRun: run.hasRun,
     } as const;
     this.#deliver(context, [outcome]);
-    this.#actions.reports?.taskEnded(context, outcome, 0, run.endedMs);
+    this.#reporter.taskFailed(context, outcome, run.endedMs);
     this.#allotment.sort(context);
   }
 
@@ -602,18 +530,4 @@ export class Dispatcher {
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
     this.#actions.deliver(context, outcomes, text);
   }
-}
-
-/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was noted. */
-function endStartup(
-  serving: ServingState,
-  context: DispatchContext,
-  nowMs: number,
-): number | undefined {
-  if (serving.startup?.context !== context) return undefined;
-  const { startedMs } = serving.startup;
-  serving.startup = undefined;
-  // What the slave says of its tasks from now on happened after this.
-  serving.toldMs = nowMs;
-  return nowMs - startedMs;
 }

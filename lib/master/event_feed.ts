@@ -1,10 +1,12 @@
-import type { SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
 import { sizeOfArguments } from "./argument_list.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
 import type { Outcome } from "./outcome.ts";
+import type { RunReports } from "./run_reporter.ts";
 import { WarningPrinter } from "./warning_printer.ts";
 
 /** Each look at it takes 10 ns, and there are two for each task. */
@@ -21,7 +23,7 @@ export interface EventFeedOptions {
 }
 
 /** Tells the events of a manager to whoever listens: the user, and the files that the run is recorded in. */
-export class EventFeed implements AsyncDisposable {
+export class EventFeed implements AsyncDisposable, RunReports {
   /** Whether anybody wants to know of single tasks. Events for each cost time: without listeners none are made. */
   readonly areTasksTold: boolean;
   readonly #onEvent: (event: ManagerEvent) => void;
@@ -41,23 +43,28 @@ export class EventFeed implements AsyncDisposable {
 
   /** Tells an event of now. */
   tell(body: ManagerEventBody): void {
-    this.tellAt(performance.now(), body);
+    this.#tellAt(performance.now(), body);
   }
 
-  /** Tells an event of the time `atMs` of `performance.now()`. */
-  tellAt(atMs: number, body: ManagerEventBody): void {
-    this.#tell({ timeMs: TIME_ORIGIN_MS + atMs, ...body });
-  }
-
-  /** Tells that a task runs since `atMs` of `performance.now()`. */
-  tellStart(context: number, task: Task, slave: SlaveIdentity, atMs: number): void {
+  /** A task runs. */
+  taskStarted(
+    { number: context }: DispatchContext,
+    task: Task,
+    { identity: slave }: DispatchSlave,
+    atMs: number,
+  ): void {
     // Made in one piece, as below: there are two events for each task, up to a million tasks a second.
     const timeMs = TIME_ORIGIN_MS + atMs;
     this.#tell({ timeMs, type: "task-started", context, task, slave });
   }
 
-  /** Tells how a task ended, at `atMs` of `performance.now()`. */
-  tellOutcome(context: number, outcome: Outcome, bytesOut: number, atMs: number): void {
+  /** A task has ended. */
+  taskEnded(
+    { number: context }: DispatchContext,
+    outcome: Outcome,
+    bytesOut: number,
+    atMs: number = performance.now(),
+  ): void {
     const timeMs = TIME_ORIGIN_MS + atMs;
     const { task, slave, attempts, runTimeMs } = outcome;
     const bytesIn = sizeOfArguments(task.args);
@@ -89,6 +96,41 @@ export class EventFeed implements AsyncDisposable {
     }
   }
 
+  /** Startup of a context runs. */
+  startupStarted(
+    { number: context, startup }: DispatchContext,
+    { identity: slave }: DispatchSlave,
+    atMs: number,
+  ): void {
+    this.#tellAt(atMs, {
+      type: "startup-started",
+      context,
+      slave,
+      name: startup!.reference.name,
+    });
+  }
+
+  /** Startup of a context has finished. */
+  startupFinished(
+    { number: context }: DispatchContext,
+    { identity: slave }: DispatchSlave,
+    runTimeMs: number,
+    atMs: number,
+  ): void {
+    this.#tellAt(atMs, { type: "startup-finished", context, slave, runTimeMs });
+  }
+
+  /** Startup of a context has failed. */
+  startupFailed(
+    { number: context }: DispatchContext,
+    { identity: slave }: DispatchSlave,
+    runTimeMs: number,
+    atMs: number,
+    reason: unknown,
+  ): void {
+    this.#tellAt(atMs, { type: "startup-failed", context, slave, runTimeMs, reason });
+  }
+
   /** Tells how far a context has come. */
   tellProgress(event: ProgressEvent): void {
     this.#tell(event);
@@ -100,6 +142,10 @@ export class EventFeed implements AsyncDisposable {
     this.#loading = undefined;
     this.#recorder?.[Symbol.dispose]();
     this.#recorder = undefined;
+  }
+
+  #tellAt(atMs: number, body: ManagerEventBody): void {
+    this.#tell({ timeMs: TIME_ORIGIN_MS + atMs, ...body });
   }
 
   #tell(event: ManagerEvent): void {

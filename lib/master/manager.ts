@@ -9,7 +9,7 @@ import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions, type RunReports } from "./dispatcher.ts";
+import { Dispatcher, type DispatcherActions } from "./dispatcher.ts";
 import { endInOrder } from "./end_in_order.ts";
 import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
@@ -222,40 +222,8 @@ export class Manager implements AsyncDisposable {
           slave: identity,
           reason,
         }),
-      reports: this.#feed.areTasksTold ? this.#reports() : undefined,
+      reports: this.#feed.areTasksTold ? this.#feed : undefined,
       strand: () => this.#contexts.forEach(({ context }) => context.wake()),
-    };
-  }
-
-  #reports(): RunReports {
-    const feed = this.#feed;
-    return {
-      taskStarted: ({ number }, task, { identity }, atMs) =>
-        feed.tellStart(number, task, identity, atMs),
-      taskEnded: ({ number }, outcome, bytes, atMs = performance.now()) =>
-        feed.tellOutcome(number, outcome, bytes, atMs),
-      startupStarted: ({ number, startup }, { identity }, atMs) =>
-        feed.tellAt(atMs, {
-          type: "startup-started",
-          context: number,
-          slave: identity,
-          name: startup!.reference.name,
-        }),
-      startupFinished: ({ number }, { identity }, runTimeMs, atMs) =>
-        feed.tellAt(atMs, {
-          type: "startup-finished",
-          context: number,
-          slave: identity,
-          runTimeMs,
-        }),
-      startupFailed: ({ number }, { identity }, runTimeMs, atMs, reason) =>
-        feed.tellAt(atMs, {
-          type: "startup-failed",
-          context: number,
-          slave: identity,
-          runTimeMs,
-          reason,
-        }),
     };
   }
 
