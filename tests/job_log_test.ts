@@ -8,6 +8,7 @@ import {
 } from "../lib/job_log_line.ts";
 import { remote } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
+import { NoLocks } from "./support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
@@ -335,15 +336,8 @@ Deno.test("joblog: a file of another process is refused", async () => {
 
 Deno.test("joblog: a file system without locks is no reason not to run", async () => {
   await using folder = new TempFolder();
-  const { tryLockSync } = Deno.FsFile.prototype;
-  Deno.FsFile.prototype.tryLockSync = () => {
-    throw Object.assign(new Error("Function not implemented (os error 38)"), { code: "ENOSYS" });
-  };
-  try {
-    await localManager(1, { joblog: folder.file("run.tsv") }).close();
-  } finally {
-    Deno.FsFile.prototype.tryLockSync = tryLockSync;
-  }
+  using _ = new NoLocks();
+  await localManager(1, { joblog: folder.file("run.tsv") }).close();
   assertEquals(readLog(folder), []);
 });
 

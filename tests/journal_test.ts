@@ -13,8 +13,10 @@ import { ArgumentList } from "../lib/master/argument_list.ts";
 import { Journal } from "../lib/master/journal.ts";
 import { JournalIndex } from "../lib/master/journal_index.ts";
 import { Task } from "../lib/task.ts";
+import { EventLog } from "./support/event_log.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
+import { NoLocks } from "./support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
 import { StoppedClock } from "./support/stopped_clock.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -250,6 +252,7 @@ class Bench {
         this.#onDelivered?.();
       },
       onFailure: ({ message }) => fail(message),
+      onWarning: (message) => fail(message),
       onUnrecorded: ({ message }) => fail(message),
     });
     const reference = { type: "inline", name: "", source: "" } as const;
@@ -529,6 +532,18 @@ Deno.test("journal: one that is in use is an error", async () => {
   const open = () => manager.getContext(undefined, { journal: folder.file("run.jsonl") });
   open();
   assertThrows(open, JournalError, "is in use");
+});
+
+Deno.test("journal: a file system without locks is no reason not to run, and is warned of", async () => {
+  await using folder = new TempFolder();
+  using _ = new NoLocks();
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+  context.addTask(noted, 1, folder.file("ran"));
+  assertEquals(await Array.fromAsync(context.getResultsUnordered()), [2]);
+  const [{ message }] = log.of("warning");
+  assertStringIncludes(message, "its file system has no locks. Do not start the script again");
 });
 
 Deno.test("journal: a folder that is not there is an error with the path", async () => {

@@ -61,6 +61,8 @@ export interface ContextHost {
   schedule(): void;
   /** Why no task can be run any more; nothing while one can. */
   standstill(): ParallelError | undefined;
+  /** Tells the user what to take care of. */
+  warn(message: string): void;
   /** Keeps the process alive until called with `false`. */
   keepAlive(isWaiting: boolean): void;
 }
@@ -128,6 +130,7 @@ export class Context<Values extends readonly unknown[] = []> {
         this.#journalFault = error;
         this.wake();
       },
+      onWarning: (message) => host.warn(message),
       onUnrecorded: (error) => this.#fault(error),
     });
   }

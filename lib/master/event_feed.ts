@@ -3,6 +3,7 @@ import { messageOf } from "../message_of.ts";
 import { sizeOfArguments } from "./argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
+import { lockFile } from "./file_lock.ts";
 import type { ManagerEvent, ManagerEventBody, ProgressEvent } from "./events.ts";
 import type { RecordFiles, RunRecorder } from "./observe/run_recorder.ts";
 import type { Outcome } from "./outcome.ts";
@@ -186,7 +187,8 @@ function openRecord(option: string, path: string | undefined): Deno.FsFile | und
   } catch (cause) {
     throw new Error(`${what}: ${whyNot(cause, path)}`, { cause });
   }
-  if (!isLocked(file)) {
+  // Where there are no locks nobody can be kept from it.
+  if (lockFile(file) === "taken") {
     file.close();
     throw new Error(
       `${what}: it is in use by another run, or by another option of this one. Name another file, or wait for its end`,
@@ -195,16 +197,6 @@ function openRecord(option: string, path: string | undefined): Deno.FsFile | und
   // Opening empties files and leaves pipes alone, which a file that is open cannot be asked to.
   Deno.openSync(path, { write: true, truncate: true }).close();
   return file;
-}
-
-/** Locks a file, unless another does. Some network file systems have no locks: then nobody can be kept from it. */
-function isLocked(file: Deno.FsFile): boolean {
-  try {
-    return file.tryLockSync(true);
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return true;
-    throw error;
-  }
 }
 
 function whyNot(error: unknown, path: string): string {

@@ -43,6 +43,8 @@ export interface JournalOptions {
   deliver(outcomes: Outcomes): void;
   /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
   onFailure(error: JournalError): void;
+  /** Told what the user is to take care of. */
+  onWarning(message: string): void;
   /** Told that an outcome was delivered that no line can hold. */
   onUnrecorded(error: JournalError): void;
 }
@@ -81,6 +83,12 @@ export class Journal implements AsyncDisposable {
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#file = new JournalFile(options.path, (line) => this.#read(line));
+    if (!this.#file.isLocked) {
+      options.onWarning(
+        `Nobody else is kept from the journal ${options.path}: its file system has no locks. ` +
+          "Do not start the script again before it has ended, or name a file on a disk of this machine",
+      );
+    }
     const { rerunFailed } = options;
     this.#index.begin({ rerunFailed });
     const opened = new Date().toISOString();

@@ -1,5 +1,6 @@
 import { ParallelError } from "../errors.ts";
 import { messageOf } from "../message_of.ts";
+import { lockFile } from "./file_lock.ts";
 
 const VERSION = 4;
 /** A first line longer than this is not that of a journal. */
@@ -21,6 +22,8 @@ export class JournalError extends ParallelError {
 
 /** The file of a journal: whole lines of JSON, of which the first says what it is. */
 export class JournalFile implements Disposable {
+  /** Whether other masters are kept from it: not so on file systems without locks. */
+  readonly isLocked: boolean;
   readonly #path: string;
   readonly #file: Deno.FsFile;
   #scratch: Uint8Array<ArrayBuffer> | undefined;
@@ -37,7 +40,7 @@ export class JournalFile implements Disposable {
     this.#path = path;
     this.#file = openFile(path);
     try {
-      this.#lock();
+      this.isLocked = this.#lock();
       this.#readAll(take);
     } catch (error) {
       this.#file.close();
@@ -86,13 +89,15 @@ export class JournalFile implements Disposable {
     this.#file.close();
   }
 
-  #lock(): void {
-    if (!this.#file.tryLockSync(true)) {
+  #lock(): boolean {
+    const lock = lockFile(this.#file);
+    if (lock === "taken") {
       throw new JournalError(
         `The journal ${this.#path} is in use by another context or another running master. ` +
           "Wait for its end, or give each a journal of its own",
       );
     }
+    return lock === "locked";
   }
 
   #readAll(take: (line: object) => boolean): void {

@@ -260,6 +260,7 @@ export class Manager implements AsyncDisposable {
       },
       schedule: () => this.#schedule(),
       standstill: () => this.#standstill(),
+      warn: (message) => this.#feed.tell({ type: "warning", message }),
       keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
     };
   }
