@@ -48,7 +48,9 @@ Deno.test("resultsLine: what a slave said changes nothing but the values of its 
   assertEquals(read(resultsLine(outcomes([1]), text)), [[1, "of 1", 0.001]]);
 });
 
-Deno.test("resultsLine: there is none for a second attempt, and none of more than one line", () => {
+Deno.test("resultsLine: there is none for a second attempt, of several lines, or of 64 MB", () => {
   assertEquals(resultsLine(outcomes([1], 2), textOf([1])), undefined);
   assertEquals(resultsLine(outcomes([1]), '{"values":["of 1"],\n"micros":[1]}'), undefined);
+  const padding = " ".repeat(64 * 1024 * 1024);
+  assertEquals(resultsLine(outcomes([1]), `${padding}${textOf([1])}`), undefined);
 });
