@@ -62,11 +62,23 @@ const modules = new WeakSet<object>();
  * @throws {TypeError} If the URL is relative: it would mean something else on a slave.
  */
 export function remote<Module extends object>(url: string | URL): Remote<Module> {
+  if (typeof url !== "string" && !(url instanceof URL)) {
+    throw new TypeError(`Expected the URL of a module, got ${Deno.inspect(url, { depth: 0 })}`);
+  }
   const module = String(url);
-  if (/^\.{0,2}\//.test(module) || module === "") {
+  if (/^[A-Za-z]:[\\/]/.test(module)) {
+    throw new TypeError(
+      `Cannot name the remote module "${module}" by its path: write it as a URL, "file:///${
+        module.replaceAll("\\", "/")
+      }"`,
+    );
+  }
+  if (isRelative(module)) {
     throw new TypeError(
       `Cannot name the remote module "${module}": a slave does not know what it is relative to. ` +
-        `Use remote(import.meta.resolve("${module === "" ? "./tasks.ts" : module}"))`,
+        `Use remote(import.meta.resolve("${
+          module === "" ? "./tasks.ts" : module.replace(/^(?![./])/, "./")
+        }"))`,
     );
   }
   const exports = new Map<string, unknown>();
@@ -84,6 +96,19 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
   });
   modules.add(exportsByName);
   return exportsByName;
+}
+
+/** Whether a module is named by a path; one like `tasks.ts` may also be a name of the import map. */
+function isRelative(module: string): boolean {
+  if (/^\.{0,2}\//.test(module) || module === "") return true;
+  if (!/^[^:/]+\.[cm]?[jt]sx?$/.test(module)) return false;
+  try {
+    import.meta.resolve(module);
+    return false;
+  } catch {
+    // It is not in the import map.
+    return true;
+  }
 }
 
 /** One export: which it is, function or class, shows in whether it is used with `new`. */

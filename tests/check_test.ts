@@ -62,7 +62,8 @@ async function checkManager(
 const VERSION_OK =
   `version   ok      the master speaks version ${PROTOCOL_VERSION} of the protocol, as this slave`;
 const ENCRYPTED = "TLS       ok      the connection is encrypted; slaves know by which certificate";
-const PLAIN = "TLS       ok      not used: the manager was told tls: false";
+const PLAIN =
+  "TLS       ok      not used: by default only connections that leave the machine are encrypted, and the option tls decides";
 
 for (const tls of [true, false]) {
   Deno.test(`slave.ts --check: reaches a master by its address, tls ${tls}, and the master says so`, async () => {

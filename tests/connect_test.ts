@@ -13,6 +13,8 @@ import { MessageStream } from "../lib/wire/message_stream.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
 const HOSTNAME = "127.0.0.1";
+/** Addresses of a master that may be on another machine; nobody listens at the second. */
+const FAR = { hosts: [HOSTNAME, "::1"] };
 const SECRET = newSecret();
 const WELCOME_TIMEOUT_MS = 30_000;
 
@@ -106,7 +108,7 @@ Deno.test("connectToMaster: gives the connection when the master has welcomed it
 Deno.test("connectToMaster: tries again while nobody listens yet", async () => {
   using timers = new HeldTimers(isPause);
   const port = closedPort();
-  const connecting = connectToMaster(infoFor(port));
+  const connecting = connectToMaster(infoFor(port, FAR));
   await timers.fire();
   await timers.set();
   using master = new Master(port);
@@ -119,7 +121,7 @@ Deno.test("connectToMaster: tries again while nobody listens yet", async () => {
 Deno.test("connectToMaster: waits longer each time, up to a limit, and never the same", async () => {
   using timers = new HeldTimers(isPause);
   const port = closedPort();
-  const connecting = connectToMaster(infoFor(port));
+  const connecting = connectToMaster(infoFor(port, FAR));
   const pauses: number[] = [];
   for (let i = 0; i < 12; i++) pauses.push(await timers.fire());
   assert(pauses[0] >= 25 && pauses[0] <= 75, `${pauses[0]} ms`);
@@ -147,7 +149,7 @@ Deno.test("connectToMaster: tries the addresses of the master in their order", a
 Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so of each address", async () => {
   using timers = new HeldTimers(isPause);
   using clock = new MovedClock();
-  const connecting = connectToMaster(infoFor(closedPort(), { hosts: [HOSTNAME, "::1"] }));
+  const connecting = connectToMaster(infoFor(closedPort(), FAR));
   clock.aheadMs = 2_000;
   await timers.fire();
   await timers.set();
@@ -158,6 +160,15 @@ Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so o
   assertMatch(
     message,
     /^Cannot connect to the master at 127\.0\.0\.1:\d+: .+; at \[::1\]:\d+: .+\. It may/,
+  );
+});
+
+Deno.test("connectToMaster: gives up at once where nobody listens on this machine", async () => {
+  using _ = new HeldTimers(isPause);
+  await assertRejects(
+    () => connectToMaster(infoFor(closedPort())),
+    Error,
+    "Cannot connect to the master at 127.0.0.1:",
   );
 });
 

@@ -70,6 +70,7 @@ class Bench {
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "short", source: "" } };
 const OTHER: Code = { number: 1, reference: { type: "inline", name: "other", source: "" } };
+const ON_TIME = { isLate: false, isBehind: false };
 const HUGE_BYTES = 64 * 1024 * 1024;
 
 Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
@@ -191,7 +192,7 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
   bench.done(slave, 1, 1, 5);
   assertEquals(bench.decided(), ["recall 0"]);
   assertEquals(bench.dispatcher.nextWakeMs(), 15);
-  bench.dispatcher.wake(15, false);
+  bench.dispatcher.wake(15, ON_TIME);
   assertEquals(bench.decided(), ["restart 0"]);
 });
 
@@ -258,7 +259,7 @@ Deno.test("Dispatcher: an idle slave is given what waits behind a slave that has
   bench.decided();
   const wakeMs = bench.dispatcher.nextWakeMs();
   assert(wakeMs >= 10 && wakeMs < 11, `wakes at ${wakeMs} ms`);
-  bench.dispatcher.wake(wakeMs, false);
+  bench.dispatcher.wake(wakeMs, ON_TIME);
   assertEquals(bench.decided(), ["recall 1"]);
   bench.dispatcher.tasksReturned(second, 1, HALF, 12);
   bench.dispatcher.dispatch(12);
@@ -269,7 +270,7 @@ Deno.test("Dispatcher: no slave seems stuck while there may be news of it that w
   const { bench, slaves: [first] } = oneIdleOneLaden();
   bench.done(first, 1, HALF, 1);
   bench.decided();
-  bench.dispatcher.wake(15, true);
+  bench.dispatcher.wake(15, { isLate: true, isBehind: true });
   assertEquals(bench.decided(), []);
 });
 
@@ -294,4 +295,69 @@ Deno.test("Dispatcher: nothing waits for minutes since the master was blocked fo
   const { bench, slaves: [first] } = oneIdleOneLaden();
   bench.done(first, 1, HALF, 600_000);
   assert(bench.dispatcher.inventory.stuckAfterMs < 600);
+});
+
+Deno.test("Dispatcher: a task that a reader in order waits for is sent, however many restored outcomes wait behind it", () => {
+  const bench = new Bench();
+  bench.connect();
+  const context = bench.context();
+  bench.dispatcher.setReading(context, "ordered");
+  for (let i = 0; i < 300_000; i++) bench.dispatcher.resultRestored(context);
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0"]);
+});
+
+Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait for the reader", () => {
+  const bench = new Bench();
+  const context = new DispatchContext(0, undefined, undefined);
+  context.isRestoring = true;
+  bench.dispatcher.addContext(context);
+  bench.dispatcher.setReading(context, "unordered");
+  context.sourceCode = CODE;
+  bench.dispatcher.dispatch(0);
+  // Without any slave.
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+  for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(context);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), []);
+  assertEquals(bench.dispatcher.resultTaken(context, true), true);
+  assertEquals(bench.dispatcher.resultTaken(context, true), false);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+});
+
+Deno.test("Dispatcher: a task is out of time when that is seen on time, or for the third time while the script blocks", () => {
+  for (const [isLate, looks] of [[false, 1], [true, 3]] as const) {
+    const bench = new Bench();
+    bench.connect();
+    const context = bench.context({ taskTimeoutMs: 100 });
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.decided();
+    for (let look = 1; look <= looks; look++) {
+      assertEquals(bench.decided(), []);
+      bench.dispatcher.wake(200 + look, { isLate, isBehind: isLate });
+    }
+    assertEquals(bench.decided(), ["restart 0"]);
+    assertEquals(bench.outcomes.map(({ status }) => status), ["rejected"]);
+  }
+});
+
+Deno.test("Dispatcher: what a slave says of a task while the script blocks counts, and the next one's time begins then", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ taskTimeoutMs: 100 });
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.add(context, 6);
+  bench.dispatcher.dispatch(0);
+  // Each time the script has blocked for longer than a task may run.
+  for (let first = 1; first < 6; first++) {
+    const nowMs = 150 * first;
+    bench.dispatcher.wake(nowMs, { isLate: true, isBehind: true });
+    bench.done(slave, first, 1, nowMs);
+  }
+  assertEquals(bench.outcomes.map(({ status }) => status), new Array(6).fill("fulfilled"));
 });

@@ -231,3 +231,36 @@ Deno.test("onEvent: without a listener, events of tasks are not made", async () 
   }
   assertEquals(types, []);
 });
+
+for (const when of ["startup-started", "task-started", "task-finished"] as const) {
+  Deno.test(`onEvent: may abort at ${when}`, async () => {
+    const controller = new AbortController();
+    await using manager = localManager(2, {
+      onEvent: ({ type }) => {
+        if (type === when) controller.abort(new Error(`at ${when}`));
+      },
+    });
+    const context = manager.getContext(() => [1]);
+    for (let i = 0; i < 1000; i++) context.addTask((x: number) => x, i);
+    const reading = Array.fromAsync(context.getResults({ signal: controller.signal }));
+    await assertRejects(() => reading, Error, `at ${when}`);
+    context.addTask((x: number) => -x, 5);
+    const results = await Array.fromAsync(context.getResultsUnordered<number>());
+    assertEquals(results.at(-1), -5);
+  });
+}
+
+Deno.test("onEvent: may abort when a task is to be tried again, and what is added next runs", async () => {
+  const controller = new AbortController();
+  await using manager = localManager(1, {
+    onEvent: ({ type }) => {
+      if (type === "task-retried") controller.abort(new Error("enough"));
+    },
+  });
+  const context = manager.getContext();
+  context.addTask(() => Deno.exit(1));
+  const reading = Array.fromAsync(context.getResults({ signal: controller.signal }));
+  await assertRejects(() => reading, Error, "enough");
+  context.addTask(() => 5);
+  assertEquals(await Array.fromAsync(context.getResultsUnordered()), [5]);
+});

@@ -8,7 +8,14 @@ import {
   assertThrows,
   fail,
 } from "@std/assert";
-import { JournalError, type Outcome, ParallelError, remote, RemoteError } from "../mod.ts";
+import {
+  JournalError,
+  type ManagerOptions,
+  type Outcome,
+  ParallelError,
+  remote,
+  RemoteError,
+} from "../mod.ts";
 import { ArgumentList } from "../lib/master/argument_list.ts";
 import { Journal } from "../lib/master/journal.ts";
 import { JournalIndex } from "../lib/master/journal_index.ts";
@@ -466,6 +473,21 @@ Deno.test("journal: a run that it answers starts no slave", async () => {
     assertEquals(await Array.fromAsync(context.getResults()), [2, 4]);
   }
   assertEquals(events, ["task-restored", "task-restored"]);
+});
+
+Deno.test("journal: lazy sources that it answers need no slave", async () => {
+  await using folder = new TempFolder();
+  const run = async (options: ManagerOptions) => {
+    await using manager = localManager(1, options);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    const inputs = Array.from({ length: 200 }, (_, i) => i);
+    context.addTasks((x: number) => 2 * x, inputs);
+    context.addTasks((x: number) => 3 * x, ReadableStream.from([1]));
+    const results = await Array.fromAsync(context.getResultsUnordered<number>());
+    return results.length;
+  };
+  assertEquals(await run({}), 201);
+  assertEquals(await run({ deno: "/no/such/deno" }), 201);
 });
 
 Deno.test("journal: takes no task once the manager is closed, not even one that is in it", async () => {

@@ -294,3 +294,35 @@ Deno.test("Context.getResults: rejects with the manager's end when it is closed 
   await next;
   release();
 });
+
+Deno.test("Context.addTasks: while inputs are awaited those of a later iterable have their turn", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const isSeen = Promise.withResolvers<void>();
+  async function* refined() {
+    await isSeen.promise;
+    yield 100;
+  }
+  context.addTasks(tasks.echo, refined());
+  context.addTasks(tasks.echo, [1, 2, 3]);
+  const results: unknown[] = [];
+  for await (const result of context.getResultsUnordered()) {
+    results.push(result);
+    if (result === 2) isSeen.resolve();
+  }
+  assertEquals(results.toSorted(), [1, 100, 2, 3]);
+});
+
+Deno.test("Context.addTasks: in order, inputs that are awaited come before those of a later iterable", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  async function* later() {
+    for (const i of [1, 2]) {
+      await new Promise((resolve) => setTimeout(resolve));
+      yield i;
+    }
+  }
+  context.addTasks(tasks.echo, later());
+  context.addTasks(tasks.echo, [3, 4]);
+  assertEquals(await Array.fromAsync(context.getResults()), [1, 2, 3, 4]);
+});

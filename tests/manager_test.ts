@@ -488,3 +488,14 @@ Deno.test("output: %d is the number of the slave, and the file holds what all it
   assertEquals(folder.names(), ["lock", "out-0.txt", "out-1.txt"]);
   assertEquals(folder.lines("out-0.txt").length + folder.lines("out-1.txt").length, 12);
 });
+
+Deno.test("Manager.addSlave: one file for the output of several slaves is refused, saying what to write", async () => {
+  await using manager = new Manager({ output: "out/log.txt" });
+  manager.addSlave(new LocalSlave());
+  assertThrows(() => manager.addSlave(new LocalSlave()), RangeError, '"out/log%d.txt"');
+});
+
+Deno.test("Manager.addSlave: several slaves may write to a device", async () => {
+  await using manager = new Manager({ output: "/dev/null" });
+  for (let i = 0; i < 2; i++) manager.addSlave(new LocalSlave());
+});

@@ -55,6 +55,24 @@ for (const url of ["./tasks.ts", "../tasks.ts", "/home/me/tasks.ts", "//host/tas
   });
 }
 
+Deno.test("remote: refuses a file's name, which is no name of the import map", () => {
+  assertThrows(
+    () => remote("tasks.ts"),
+    TypeError,
+    'Use remote(import.meta.resolve("./tasks.ts"))',
+  );
+});
+
+Deno.test("remote: refuses a path of Windows, saying how it is written as a URL", () => {
+  assertThrows(() => remote("C:\\me\\tasks.ts"), TypeError, '"file:///C:/me/tasks.ts"');
+});
+
+Deno.test("remote: refuses what is no URL", () => {
+  for (const url of [undefined, 3, { tasks: 1 }]) {
+    assertThrows(() => remote(url as never), TypeError, "Expected the URL of a module, got");
+  }
+});
+
 Deno.test("remote: awaited, it is itself", async () => {
   const tasks = remote<Tasks>(MODULE);
   assertStrictEquals(await tasks, tasks);

@@ -395,3 +395,23 @@ Deno.test("Context.getResultsUnordered: throws NoMoreSlavesError when no slave w
   manager.addSlave(new LocalSlave());
   assertEquals(await Array.fromAsync(context.getResultsUnordered()), [5]);
 });
+
+Deno.test("Context.getResultsUnordered: while a reader computes for results that are there, timers have their turn", async () => {
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext();
+  for (let i = 0; i < 20; i++) context.addTask(tasks.echo, i);
+  const results = context.getResultsUnordered();
+  await results.next();
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await log.until("task-finished", 20);
+  turns = 0;
+  for await (const _ of results) {
+    const endMs = performance.now() + 30;
+    while (performance.now() < endMs);
+  }
+  clearInterval(timer);
+  // Each of the 19 results takes longer than a reader may go on for.
+  assert(turns >= 10, `${turns} turns`);
+});

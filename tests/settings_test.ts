@@ -124,6 +124,10 @@ const WRONG_TYPES: Record<string, [unknown, string]> = {
     { config: "/no/such/deno.json" },
     "Cannot use the option config, /no/such/deno.json: No such file",
   ],
+  "a config that is a number": [
+    { config: 4 },
+    "The option config must be a text that is not empty, not 4",
+  ],
   "a tls that is no boolean": [{ tls: "on" }, 'The option tls must be true or false, not "on"'],
   "an onEvent that is no function": [{ onEvent: "log" }, 'onEvent must be a function, not "log"'],
 };

@@ -324,8 +324,8 @@ for (
     ["no time", () => new SGEQsubSlaveArray(1, { timeLimitMs: 0 }), RangeError, "timeLimitMs"],
     [
       "a time that is a text",
-      () => new SGEQsubSlaveArray(1, { timeLimitMs: "1h" } as never),
-      RangeError,
+      () => new SGEQsubSlaveArray(1, { timeLimitMs: "5" } as never),
+      TypeError,
       "timeLimitMs",
     ],
   ] as const

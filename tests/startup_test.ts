@@ -1,5 +1,11 @@
-import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
-import { type Outcome, remote, RemoteError } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { NoMoreSlavesError, type Outcome, remote, RemoteError } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
@@ -185,4 +191,19 @@ Deno.test("Manager.getContext: a startup that cannot be loaded is a RemoteError 
   if (outcome.status === "fulfilled") throw new Error("startup did not fail");
   assertStringIncludes(outcome.reason.message, "startup (stup in file:///");
   assertStringIncludes(outcome.reason.message, "there is no such export");
+});
+
+Deno.test("Manager.getContext: an array that startup returns is refused if nobody can mean it as arguments", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext(() => new Array(300_000).fill(0));
+  context.addTask(tasks.echo as never, 1);
+  const error = await assertRejects(() => Array.fromAsync(context.getResults()), RemoteError);
+  assertStringIncludes(error.message, "return a list of it: [array]");
+});
+
+Deno.test("Manager.getContext: a slave that dies in each startup is lost, however often a task may be tried", async () => {
+  await using manager = localManager(1, { maxAttempts: Infinity });
+  const context = manager.getContext(() => Deno.exit(7));
+  context.addTask(tasks.echo as never, 1);
+  await assertRejects(() => Array.fromAsync(context.getResults()), NoMoreSlavesError, "7");
 });

@@ -382,3 +382,15 @@ Deno.test("what a task leaves behind is printed with its place and the task that
   assertStringIncludes(second, "(inline function, line 2)");
   assertStringIncludes(others.join("\n"), "task 2 of this process, ran: what cannot be described");
 });
+
+Deno.test("task: one that closes its process is charged with that, and not the next", async () => {
+  await using manager = localManager(1, { maxAttempts: 1 });
+  const context = manager.getContext();
+  context.addTask(() => self.close());
+  context.addTask(() => 2);
+  const outcomes = await Array.fromAsync(context.getOutcomesUnordered());
+  assertEquals(
+    outcomes.map(({ task, status, attempts }) => [task.id, status, attempts]),
+    [[0, "rejected", 1], [1, "fulfilled", 1]],
+  );
+});

@@ -117,3 +117,14 @@ Deno.test("hideOwnFrames: leaves alone what has none, is frozen or is no error",
   hideOwnFrames(Object.freeze(error));
   for (const thrown of [undefined, "text", { stack: OWN_FRAME }]) hideOwnFrames(thrown);
 });
+
+Deno.test("encodeThrown: a message that the class of an error computes arrives", () => {
+  class Computed extends Error {
+    override get message(): string {
+      return "3 issues";
+    }
+  }
+  const error = arrival(new Computed());
+  assertInstanceOf(error, Error);
+  assertEquals(error.message, "3 issues");
+});

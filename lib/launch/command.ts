@@ -26,11 +26,11 @@ export interface SlaveProcess {
   readonly name: string;
   /** Its id on this machine, if it has one. */
   readonly pid?: number;
-  /** Resolves when the process runs, if a scheduler may keep it waiting. */
+  /** Resolves when the process runs, if a scheduler may keep it waiting. Never rejects. */
   readonly started?: Promise<void>;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
-  /** Resolves when the process has ended and all that it printed has been taken. */
+  /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   /** Has a scheduler asked at once what has become of the process. */
   hurry?(): void;

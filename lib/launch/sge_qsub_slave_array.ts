@@ -89,7 +89,11 @@ export class SGEQsubSlaveArray extends SlaveArray {
    * angle brackets.
    */
   script(): string {
-    return this.#script(["<deno>", "run", "<slave.ts>"], "<connection file>", 0);
+    return this.#script(
+      ["<deno>", "run", "<slave.ts>"],
+      "<connection file>",
+      "<number of the first slave> - 1",
+    );
   }
 
   /** Submits the job array. */
@@ -139,7 +143,11 @@ export class SGEQsubSlaveArray extends SlaveArray {
     return [...defaults.filter(([word]) => !qsub.includes(word)).flat(), ...qsub];
   }
 
-  #script(command: readonly string[], connectionFile: string, firstNumber: number): string {
+  #script(
+    command: readonly string[],
+    connectionFile: string,
+    firstNumber: number | string,
+  ): string {
     const { setup = [], denoDir = DEFAULT_DENO_DIR } = this.#options;
     const setupLines = (typeof setup === "string" ? [setup] : setup).flatMap((line) => [
       `setup_line=${quote(line)}`,
@@ -192,6 +200,13 @@ function checkOptions(options: SGEQsubOptions): void {
   if (refused !== undefined) {
     throw new TypeError(
       `SGEQsubSlaveArray cannot be given the word ${refused} of qsub: the array is made and watched by the manager`,
+    );
+  }
+  if (timeLimitMs !== undefined && typeof timeLimitMs !== "number") {
+    throw new TypeError(
+      `The option timeLimitMs of SGEQsubSlaveArray must be a number, not ${
+        Deno.inspect(timeLimitMs)
+      }`,
     );
   }
   if (timeLimitMs !== undefined && !(timeLimitMs > 0 && timeLimitMs < MAX_TIMER_MS)) {

@@ -51,6 +51,8 @@ const MAX_SENT_BYTES = 1024 * 1024;
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
+/** The most that are taken before any slave is there, if the journal may have their outcomes. */
+const MIN_RESTORING_PULL = 64;
 
 /** Gives tasks to slaves. */
 export class Allotment {
@@ -59,6 +61,8 @@ export class Allotment {
   readonly #actions: AllotmentActions;
   readonly #options: AllotmentOptions;
   readonly #contexts = new Set<DispatchContext>();
+  /** Contexts that began with a journal of an earlier run. */
+  readonly #restoring = new Set<DispatchContext>();
   /** Slaves that have answered all they were sent. */
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
@@ -87,6 +91,7 @@ export class Allotment {
 
   addContext(context: DispatchContext): void {
     this.#contexts.add(context);
+    if (context.isRestoring) this.#restoring.add(context);
   }
 
   /** A slave takes tasks from now on. */
@@ -144,8 +149,8 @@ export class Allotment {
     this.#fillAll(this.#hungry, nowMs);
     // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
-    if (takers > 0) {
-      for (const context of this.#contexts) this.#pull(context, takers);
+    for (const context of takers > 0 ? this.#contexts : this.#restoring) {
+      this.#pull(context, takers);
     }
   }
 
@@ -277,9 +282,11 @@ export class Allotment {
 
   /** Asks the source of a context for as many tasks as there is room for. */
   #pull(context: DispatchContext, takers: number): void {
-    if (context.sourceCode === undefined || !context.isOpen || context.waiting > 0) return;
+    if (context.sourceCode === undefined || !context.takesTasks || context.waiting > 0) return;
     const room = takers * this.pace.depth(context.sourceCode);
-    this.#actions.pull(context, Math.min(room, MAX_PULL));
+    const least = context.isRestoring ? MIN_RESTORING_PULL : 0;
+    const count = Math.min(Math.max(room, least), MAX_PULL);
+    if (count > 0) this.#actions.pull(context, count);
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */

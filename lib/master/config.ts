@@ -10,7 +10,8 @@ const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
  */
 export function findConfig(config: string | URL | undefined): string | undefined {
   if (config !== undefined) return namedConfig(config);
-  if (!Deno.mainModule.startsWith("file:")) return undefined;
+  // In a Worker there is none.
+  if (!Deno.mainModule?.startsWith("file:")) return undefined;
   for (let folder = new URL(".", Deno.mainModule);; folder = new URL("..", folder)) {
     for (const name of CONFIG_NAMES) {
       const file = new URL(name, folder);

@@ -9,9 +9,10 @@ import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
+import { LoopTurn } from "./loop_turn.ts";
 import type { Outcome, Outcomes } from "./outcome.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
-import { Results } from "./results.ts";
+import { Results, type ResultsOptions } from "./results.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
 
@@ -46,7 +47,8 @@ export interface ContextHost {
   /** Starts slaves, and begins to send tasks. */
   startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
   stopReading(context: DispatchContext): void;
-  resultTaken(context: DispatchContext): void;
+  /** @param isRestored Whether the journal had it. */
+  resultTaken(context: DispatchContext, isRestored: boolean): void;
   /** Begins to tell how far a context has come; resolves when it has been told for the first time. */
   startProgress(
     context: DispatchContext,
@@ -95,6 +97,8 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
   readonly #early = new Map<number, Outcome>();
+  /** Numbers of tasks whose outcomes the journal had, and that have not been read. */
+  readonly #unreadRestored = new Set<number>();
   readonly #delivered = new DeliveredIds();
   readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
   /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
@@ -133,6 +137,7 @@ export class Context<Values extends readonly unknown[] = []> {
       onWarning: (message) => host.warn(message),
       onUnrecorded: (error) => this.#fault(error),
     });
+    core.isRestoring = this.#journal.hasRecorded;
   }
 
   /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log have it. */
@@ -161,6 +166,8 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /**
    * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many.
+   * Those of several iterables are taken one iterable after the other; unless results are read in order, a later one has its
+   * turn while an earlier one, which is asynchronous, has nothing.
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
@@ -285,9 +292,18 @@ export class Context<Values extends readonly unknown[] = []> {
     wake?.();
   }
 
-  /** Takes up to `count` tasks from the first source. @internal */
+  /**
+   * Takes up to `count` tasks from the first source. If that has none at once those behind it have their turn, unless results
+   * are read in order: then tasks are numbered as sources were added.
+   *
+   * @internal
+   */
   pull(count: number): void {
-    this.#sources[0]?.source.pull(count);
+    const before = this.#taskCount;
+    for (const { source } of [...this.#sources]) {
+      source.pull(count);
+      if (this.#taskCount > before || this.#core.reading === "ordered") return;
+    }
   }
 
   /** Takes nothing more from sources. */
@@ -305,10 +321,12 @@ export class Context<Values extends readonly unknown[] = []> {
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
     const recorded = this.#journal?.find(task);
+    if (this.#core.isRestoring) this.#core.isRestoring = this.#journal!.hasRecorded;
     if (recorded === undefined) {
       this.#host.addTask(this.#core, task);
     } else {
       this.#restored++;
+      this.#unreadRestored.add(task.id);
       this.#host.resultRestored(this.#core, recorded);
       this.#deliverNow([recorded]);
     }
@@ -352,15 +370,15 @@ export class Context<Values extends readonly unknown[] = []> {
       );
     }
     const take = () => signal?.aborted ? undefined : this.#take(order);
-    const generator = this.#generate(order, { signal, progress }, take, pick);
-    return refuseSyncRead(new Results({ generator, take, pick }), method);
+    const turn = new LoopTurn();
+    const generator = this.#generate(order, { signal, progress }, { turn, take, pick });
+    return refuseSyncRead(new Results({ generator, turn, take, pick }), method);
   }
 
   async *#generate<Item>(
     order: "ordered" | "unordered",
     { signal, progress }: ReadOptions,
-    take: () => Outcome | undefined,
-    pick: (outcome: Outcome) => Item,
+    { turn, take, pick }: Omit<ResultsOptions<Item>, "generator">,
   ): AsyncGenerator<Item, void, undefined> {
     if (this.#isBeingRead) {
       throw new TypeError(
@@ -379,7 +397,12 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#host.startReading(this.#core, order);
       if (progress) await this.#host.startProgress(this.#core, progress);
       signal?.throwIfAborted();
+      turn.begin();
       for (;;) {
+        if (turn.isDue) {
+          await turn.pass();
+          signal?.throwIfAborted();
+        }
         const outcome = take();
         if (outcome !== undefined) {
           yield pick(outcome);
@@ -393,6 +416,7 @@ export class Context<Values extends readonly unknown[] = []> {
           const standstill = this.#host.standstill();
           if (standstill !== undefined) throw standstill;
           await this.#arrival();
+          turn.begin();
         }
         signal?.throwIfAborted();
       }
@@ -428,7 +452,7 @@ export class Context<Values extends readonly unknown[] = []> {
     if (this.#early.size > 0) this.#early.delete(id);
     this.#delivered.add(id);
     this.#unread--;
-    this.#host.resultTaken(this.#core);
+    this.#host.resultTaken(this.#core, this.#unreadRestored.delete(id));
     return outcome;
   }
 

@@ -26,12 +26,16 @@ export class DispatchContext {
   readonly barred: Map<DispatchSlave, unknown> = new Map();
   /** Code of the tasks that a lazy source still has. */
   sourceCode: Code | undefined;
+  /** Whether the journal has outcomes left: what a source gives may need no slave. */
+  isRestoring = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
   readonly #waiting = new Deque<Task>();
   /** How many of the first `#waiting` tasks were sent before and came back. */
   #returned = 0;
   #reading: Reading = "no";
   #waitingResults = 0;
+  /** Those that no slave has found: they came at once, and hold up no task that one before them may wait for. */
+  #waitingRestored = 0;
   #bytesPerResult = 0;
   #maxWaitingResults = MAX_WAITING_RESULTS;
   #isFull = false;
@@ -64,6 +68,11 @@ export class DispatchContext {
    */
   get isOpen(): boolean {
     return this.#reading !== "no" && !this.#isFull;
+  }
+
+  /** Whether a source may be asked for tasks. */
+  get takesTasks(): boolean {
+    return this.isOpen && this.#waitingRestored < this.#maxWaitingResults;
   }
 
   /** The most tasks that a slave may have, so that what all of them return does not pile up: few with large results. */
@@ -122,6 +131,18 @@ export class DispatchContext {
     const wasFull = this.#isFull;
     this.#noteLimit();
     return wasFull && !this.#isFull;
+  }
+
+  /** An outcome of an earlier run waits for the reader. */
+  addRestored(): void {
+    this.#waitingRestored++;
+  }
+
+  /** The reader has taken one of those; returns whether a source may be asked for tasks again. */
+  takeRestored(): boolean {
+    const tookTasks = this.takesTasks;
+    this.#waitingRestored--;
+    return this.takesTasks && !tookTasks;
   }
 
   /** Learns how large results are: fewer large ones may wait. */

@@ -33,8 +33,8 @@ export interface ServingState {
   startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
   /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
   toldMs: number;
-  /** Number of the task whose time runs, and how long it may run. */
-  timed: { readonly number: number; readonly limitMs: number } | undefined;
+  /** Number of the task whose time runs, how long it may run, and how often it was found to be over while timers were late. */
+  timed: { readonly number: number; readonly limitMs: number; lateLooks: number } | undefined;
 }
 
 /** What the dispatcher knows of a slave. Only the dispatcher writes. */

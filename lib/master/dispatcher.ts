@@ -43,6 +43,12 @@ export interface DispatcherActions extends AllotmentActions {
   strand(): void;
 }
 
+/** How far a manager lags behind what happens. */
+export interface Lag {
+  readonly isLate: boolean;
+  readonly isBehind: boolean;
+}
+
 /** What is known of a slave's death. */
 export interface Death {
   /** How it ended, in words. */
@@ -54,10 +60,15 @@ export interface Death {
 }
 
 /**
- * A slave that dies this often without finishing a task is not started again. If a task may have more attempts than
- * that, as many deaths as attempts are allowed: all of them may fall to the same slave.
+ * So often a slave is started again without having finished a task in between. If it died running tasks that may have more
+ * attempts than that, as many restarts as attempts are allowed: all of them may fall to the same slave.
  */
-const MAX_DEATHS_IN_A_ROW = 3;
+const MAX_RESTARTS_IN_A_ROW = 3;
+/**
+ * While the script blocks the event loop again and again, so often a task has to be found out of time before it counts: in
+ * between all that had come from its slave was read, and it may have been that the task is done.
+ */
+const LATE_LOOKS = 3;
 /** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
 const DROP_GRACE_MS = 10;
 
@@ -129,7 +140,8 @@ export class Dispatcher {
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all contexts and slaves. */
   get hasWork(): boolean {
     for (const context of this.#contexts) {
-      if (context.sendable > 0 || (context.isOpen && context.sourceCode !== undefined)) return true;
+      if (context.sendable > 0) return true;
+      if (context.isOpen && context.sourceCode !== undefined && !context.isRestoring) return true;
     }
     for (const { state } of this.#slaves) {
       if (state.state !== "serving") continue;
@@ -164,13 +176,13 @@ export class Dispatcher {
   slaveDied(slave: DispatchSlave, death: Death): "restart" | "lost" {
     if (slave.state.state === "lost") return "lost";
     slave.deathsInARow++;
+    let maxRestarts = MAX_RESTARTS_IN_A_ROW;
     if (slave.state.state === "serving") {
-      this.#judge(slave, slave.state, death);
+      const isTaskBlamed = this.#judge(slave, slave.state, death);
+      if (isTaskBlamed) maxRestarts = Math.max(maxRestarts, this.#maxAttempts);
       this.#stopServing(slave, slave.state);
     }
-    const isRestarted = slave.hasServed && !death.isFinal &&
-      slave.deathsInARow <= Math.max(MAX_DEATHS_IN_A_ROW, this.#maxAttempts);
-    if (isRestarted) return "restart";
+    if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
     slave.state = { state: "lost", reason: death.reason };
     this.#slaves.delete(slave);
     for (const context of this.#contexts) context.barred.delete(slave);
@@ -224,9 +236,11 @@ export class Dispatcher {
   /**
    * A reader has taken a result.
    *
-   * @returns Whether that allows more tasks to be sent: {@linkcode Dispatcher.dispatch} is then to be called soon.
+   * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it.
+   * @returns Whether that allows more tasks to be sent or pulled: {@linkcode Dispatcher.dispatch} is then to be called soon.
    */
-  resultTaken(context: DispatchContext): boolean {
+  resultTaken(context: DispatchContext, isRestored = false): boolean {
+    if (isRestored) return context.takeRestored();
     if (!context.takeResult()) return false;
     this.#allotment.sort(context);
     return true;
@@ -234,7 +248,7 @@ export class Dispatcher {
 
   /** An outcome of an earlier run, which no slave has to find again, waits for the reader. */
   resultRestored(context: DispatchContext): void {
-    if (context.addResults(1)) this.#allotment.sort(context);
+    context.addRestored();
   }
 
   /** Startup of a context has finished on a slave. */
@@ -394,11 +408,14 @@ export class Dispatcher {
   /**
    * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
    *
-   * @param isBehind Whether slaves may have said more than was told here: then none is taken to be stuck.
+   * @param lag Whether this call is late, since the script blocked, and whether slaves may therefore have said more than
+   * was told here: then none is taken to be stuck.
    */
-  wake(nowMs: number, isBehind: boolean): void {
+  wake(nowMs: number, { isLate, isBehind }: Lag): void {
     for (const slave of this.#deadlines.passed(nowMs)) {
-      if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
+      if (slave.state.state !== "serving") continue;
+      if (isLate && ++slave.state.timed!.lateLooks < LATE_LOOKS) continue;
+      this.#timeOut(slave, slave.state);
     }
     this.dispatch(nowMs);
     if (!isBehind) this.#allotment.takeFromStuck(nowMs);
@@ -463,12 +480,16 @@ export class Dispatcher {
     slave.state = { state: "starting" };
   }
 
-  /** Requeues the tasks of a slave that died, and charges the one that was running. */
+  /**
+   * Requeues the tasks of a slave that died, and charges the one that was running.
+   *
+   * @returns Whether a task was running, or may have been.
+   */
   #judge(
     slave: DispatchSlave,
     serving: ServingState,
     { reason, isHeardOut }: Omit<Death, "isFinal">,
-  ): void {
+  ): boolean {
     const { culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
     this.#allotment.requeue(innocent);
     for (const { context, task } of suspects) {
@@ -477,6 +498,7 @@ export class Dispatcher {
     }
     this.#allotment.requeue(suspects);
     if (culprit !== undefined) this.#charge(slave, culprit, reason);
+    return culprit !== undefined || suspects.length > 0;
   }
 
   #charge(slave: DispatchSlave, culprit: SentTask, reason: string): void {

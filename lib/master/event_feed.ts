@@ -29,6 +29,8 @@ export class EventFeed implements AsyncDisposable, RunReports {
   readonly areTasksTold: boolean;
   readonly #onEvent: (event: ManagerEvent) => void;
   #recorder: RunRecorder | undefined;
+  /** What the user is to be told next. */
+  #untold: ManagerEvent[] = [];
   /** Events that came before the recorder's module was there. */
   readonly #early: ManagerEvent[] = [];
   #loading: Promise<void> | undefined;
@@ -152,11 +154,20 @@ export class EventFeed implements AsyncDisposable, RunReports {
   #tell(event: ManagerEvent): void {
     if (this.#recorder !== undefined) this.#recorder.tell(event);
     else if (this.#loading !== undefined) this.#early.push(event);
-    try {
-      this.#onEvent(event);
-    } catch (error) {
-      // The run goes on; the fault of the user's code is reported as any uncaught error is.
-      reportError(error);
+    // Not amid what the dispatcher does: the user may abort then, add tasks, or close the manager.
+    if (this.#untold.push(event) === 1) queueMicrotask(() => this.#tellUser());
+  }
+
+  #tellUser(): void {
+    const events = this.#untold;
+    this.#untold = [];
+    for (const event of events) {
+      try {
+        this.#onEvent(event);
+      } catch (error) {
+        // The run goes on; the fault of the user's code is reported as any uncaught error is.
+        reportError(error);
+      }
     }
   }
 

@@ -85,9 +85,14 @@ export class Fleet implements AsyncDisposable {
     };
   }
 
-  /** Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them. */
+  /**
+   * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
+   *
+   * @throws {RangeError} If there is just one file for the output of several slaves.
+   */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
+    checkOutput(this.#options.settings.output, this.#slots.length + count);
     const slots: SlaveSlot[] = [];
     for (let i = 0; i < count; i++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(i);
@@ -298,6 +303,17 @@ export class Fleet implements AsyncDisposable {
     const isNeeded = this.#byJob.get(job!)!.some(({ state }) => state !== "ended");
     if (!isNeeded) agent.close("its slaves are lost");
   }
+}
+
+/** Slaves that write into one file write over each other; a device has room for all. */
+function checkOutput(output: string, slaves: number): void {
+  const isShared = output === "inherit" || output === "null" || output.startsWith("/dev/");
+  if (isShared || slaves < 2 || output.includes("%d")) return;
+  const example = output.replace(/(\.[^./]*)?$/, "%d$1");
+  throw new RangeError(
+    `Cannot write what ${slaves} slaves print into one file, ${output}. Put %d into the option output of the manager, which ` +
+      `stands for the number of a slave: "${example}"`,
+  );
 }
 
 /** An agent that is frozen, or whose machine is cut off, does not end by itself. */

@@ -95,6 +95,11 @@ export class Journal implements AsyncDisposable {
     this.#lines.push(JSON.stringify({ opened, rerunFailed }) + "\n");
   }
 
+  /** Whether there are outcomes in it that have not been asked for. */
+  get hasRecorded(): boolean {
+    return !this.#index.isEmpty;
+  }
+
   /**
    * Looks up a task that is being added.
    *

@@ -110,6 +110,7 @@ export class Manager implements AsyncDisposable {
    * Adds a slave, or an array of them. They are started as soon as there are tasks whose results are read.
    *
    * @throws {TypeError} If it is no slave, or has been added before.
+   * @throws {RangeError} If the option `output` names one file for several slaves.
    * @throws {ParallelError} If the manager is closed.
    */
   addSlave(slave: Slave | SlaveArray): void {
@@ -242,8 +243,8 @@ export class Manager implements AsyncDisposable {
       startProgress: (context, progress) => this.#startProgress(context, progress),
       endProgress: (context) => this.#progress?.end(context.number),
       stopReading: (context) => this.#dispatcher.setReading(context, "no"),
-      resultTaken: (context) => {
-        if (this.#dispatcher.resultTaken(context)) this.#schedule();
+      resultTaken: (context, isRestored) => {
+        if (this.#dispatcher.resultTaken(context, isRestored)) this.#schedule();
       },
       resultRestored: (context, outcome) => {
         this.#dispatcher.resultRestored(context);
@@ -389,7 +390,8 @@ export class Manager implements AsyncDisposable {
     this.#isCatchingUp = false;
     this.#timerDueMs = Infinity;
     this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
-    this.#dispatcher.wake(nowMs, nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS);
+    const isBehind = nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
+    this.#dispatcher.wake(nowMs, { isLate, isBehind });
     this.#afterDispatch(nowMs);
   }
 

@@ -1,9 +1,12 @@
+import type { LoopTurn } from "./loop_turn.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What is read, and how. */
 export interface ResultsOptions<Item> {
   /** Reads everything from the beginning to the end; what it yields is read through `take` and `pick` as well. */
   readonly generator: AsyncGenerator<Item, void, undefined>;
+  /** The generator passes a turn that is due. */
+  readonly turn: LoopTurn;
   /** Takes the next outcome if it is there, and there is no other reason to go on with the generator. */
   take(): Outcome | undefined;
   /** Makes of an outcome what the reader gets, or throws. */
@@ -28,6 +31,7 @@ export class Results<Item> implements AsyncGenerator<Item, void, undefined> {
   /** The next result. */
   next(): Promise<IteratorResult<Item, void>> {
     if (this.#stand !== "yield" || this.#pending > 0) return this.#resume();
+    if (this.#options.turn.isDue) return this.#resume();
     const outcome = this.#options.take();
     if (outcome === undefined) return this.#resume();
     try {

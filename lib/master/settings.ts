@@ -33,7 +33,10 @@ export interface ManagerOptions {
   readonly heartbeatIntervalMs?: number;
   /** Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. */
   readonly heartbeatTimeoutMs?: number;
-  /** How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. */
+  /**
+   * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. A job in a queue has been
+   * started when it runs.
+   */
   readonly connectTimeoutMs?: number;
   /** How many slaves may die running one and the same task before it is given up; 3 by default. */
   readonly maxAttempts?: number;
@@ -42,11 +45,12 @@ export interface ManagerOptions {
    * `true` or `false` forces it for all.
    */
   readonly tls?: boolean;
-  /** Told each event. The default prints warnings to standard error. */
+  /** Told each event. The default prints warnings, and what becomes of slaves and tasks that die, to standard error. */
   readonly onEvent?: (event: ManagerEvent) => void;
   /**
-   * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number, context,
-   * function, slave, host, start, run time, bytes, attempts, status and message. A file that is there is replaced.
+   * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,
+   * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. A file
+   * that is there is replaced.
    */
   readonly joblog?: string;
   /**
@@ -60,7 +64,7 @@ export interface ManagerOptions {
 export interface ContextOptions {
   /**
    * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
-   * default there is no limit.
+   * default there is no limit. The time in which the task's module is loaded counts, that of startup does not.
    */
   readonly taskTimeoutMs?: number;
   /**
@@ -122,6 +126,8 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
   const { host, output = "slave%d.output", permissions = "inherit", tls, onEvent } = options;
   if (host !== undefined) checkText("host", host);
   checkText("output", output);
+  const { config } = options;
+  if (config !== undefined && !(config instanceof URL)) checkText("config", config);
   checkPermissions(permissions);
   if (tls !== undefined && typeof tls !== "boolean") throw wrongOption("tls", "true or false", tls);
   if (onEvent !== undefined && typeof onEvent !== "function") {
@@ -141,7 +147,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     port: wholeNumber("port", options.port ?? 0, 0, 65535),
     output,
     permissions,
-    config: findConfig(options.config),
+    config: findConfig(config),
     heartbeatIntervalMs: wholeNumber(
       "heartbeatIntervalMs",
       options.heartbeatIntervalMs ?? 10_000,

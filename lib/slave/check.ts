@@ -106,7 +106,10 @@ async function checkAddress(
   } else {
     const connection = await Deno.connect({ hostname: address, port });
     await checkVersion(connection, place);
-    pass("TLS", "not used: the manager was told tls: false");
+    pass(
+      "TLS",
+      "not used: by default only connections that leave the machine are encrypted, and the option tls decides",
+    );
   }
   pass("version", `the master speaks version ${PROTOCOL_VERSION} of the protocol, as this slave`);
 }

@@ -18,6 +18,9 @@ const LONG_TASK_MS = 5;
 /** A result larger than this is written before the next task starts, so its buffers need not be copied. */
 const LARGE_RESULT_BYTES = 64 * 1024;
 
+/** More arguments than anybody names; from about 120,000 on a call fails. */
+const MAX_STARTUP_VALUES = 1000;
+
 /** Tasks that came in one message. */
 interface QueuedTasks {
   readonly context: number;
@@ -349,7 +352,14 @@ export class Runner {
 
 function asStartupValues(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
+  if (!Array.isArray(value)) return [value];
+  if (value.length > MAX_STARTUP_VALUES) {
+    throw new RangeError(
+      `Startup returned an array of ${value.length} elements, each of which would be an argument of every task. ` +
+        "To pass the array itself return a list of it: [array]",
+    );
+  }
+  return value;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

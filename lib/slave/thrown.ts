@@ -36,6 +36,7 @@ function encodeWithCauses(thrown: unknown): Encoded {
     error = read(error, "cause"), depth++
   ) {
     hideOwnFrames(error);
+    fixMessage(error);
   }
   try {
     return encodeValue(thrown, "error");
@@ -70,6 +71,15 @@ export function hideOwnFrames(error: unknown): void {
   } catch {
     // A frozen error keeps its stack as it is.
   }
+}
+
+/** A message that a class computes, by a getter, is not cloned: it becomes the error's own. */
+function fixMessage(error: Error): void {
+  if ("value" in (Object.getOwnPropertyDescriptor(error, "message") ?? {})) return;
+  const value = read(error, "message");
+  if (typeof value !== "string" || value === "") return;
+  // A frozen error keeps what it has.
+  Reflect.defineProperty(error, "message", { value, configurable: true, writable: true });
 }
 
 function withoutUncloneables(thrown: unknown, depth: number): unknown {

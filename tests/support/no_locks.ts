@@ -4,7 +4,7 @@ export class NoLocks implements Disposable {
 
   constructor() {
     Deno.FsFile.prototype.tryLockSync = () => {
-      throw Object.assign(new Error("Function not implemented (os error 38)"), { code: "ENOSYS" });
+      throw new Error("Function not implemented (os error 38)");
     };
   }
 

@@ -41,7 +41,10 @@ export class Trace {
   #counts: SlaveCounts | undefined;
 
   constructor(writer: GroupWriter) {
-    this.#file = new TraceFile(writer, `parallel: ${Deno.mainModule.replace(/^.*\//, "")}`);
+    this.#file = new TraceFile(
+      writer,
+      `parallel: ${(Deno.mainModule ?? "a Worker").replace(/^.*\//, "")}`,
+    );
   }
 
   /** Takes an event of the manager. */

@@ -24,7 +24,7 @@ import { VirtualTime } from "./virtual_time.ts";
 
 /** More events than any run has that makes progress. */
 const MAX_EVENTS = 30_000;
-const MAX_DEATHS_IN_A_ROW = 3;
+const MAX_RESTARTS_IN_A_ROW = 3;
 const LATE_TIMER_MS = 10;
 const MAX_CATCH_UP_MS = 50;
 const MAX_BEHIND_MS = 1_000;
@@ -71,6 +71,8 @@ export class Simulation {
   #isCancelling = false;
   #isClosed = false;
   #givenUp = 0;
+  /** How often a task was said to have been running, or maybe, when a slave died. */
+  #blamed = 0;
   #tasks = 0;
   #deaths = 0;
   #recalls = 0;
@@ -201,8 +203,10 @@ export class Simulation {
         }
         this.#pulls.set(context, count);
       },
-      retry: (task, slave) =>
-        this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`),
+      retry: (task, slave) => {
+        this.#blamed++;
+        this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`);
+      },
       strand: () => this.#ledger.readers.forEach((reader) => reader.wake()),
     };
   }
@@ -284,10 +288,10 @@ export class Simulation {
     this.#timerDueMs = this.#timerEndMs = Infinity;
     this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
     const isBehind = this.#isBehind();
-    this.#dispatcher.wake(nowMs, isBehind);
+    this.#dispatcher.wake(nowMs, { isLate, isBehind });
     this.#afterDispatch();
     const nextMs = this.#dispatcher.nextWakeMs();
-    if (!isBehind && nextMs <= nowMs) {
+    if (!isLate && nextMs <= nowMs) {
       violate(`after waking at ${nowMs} the dispatcher wants to be woken at ${nextMs}`);
     }
   }
@@ -553,10 +557,14 @@ export class Simulation {
     slot.process = undefined;
     slot.deathsInARow++;
     const givenUpBefore = this.#givenUp;
+    const blamedBefore = this.#blamed;
     const next = this.#dispatcher.slaveDied(slave, { reason, isFinal, isHeardOut });
     if (this.#givenUp > givenUpBefore) slot.deathsInARow = 0;
-    const mayRestart = slot.hasServed && !isFinal &&
-      slot.deathsInARow <= Math.max(MAX_DEATHS_IN_A_ROW, this.#maxAttempts);
+    const isTaskBlamed = this.#givenUp > givenUpBefore || this.#blamed > blamedBefore;
+    const maxRestarts = isTaskBlamed
+      ? Math.max(MAX_RESTARTS_IN_A_ROW, this.#maxAttempts)
+      : MAX_RESTARTS_IN_A_ROW;
+    const mayRestart = slot.hasServed && !isFinal && slot.deathsInARow <= maxRestarts;
     if ((next === "restart") !== mayRestart) {
       violate(`${slave.identity.name} is to ${next}, after ${slot.deathsInARow} deaths in a row`);
     }
