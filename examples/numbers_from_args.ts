@@ -22,7 +22,8 @@ export function numbersFromArgs<Name extends string>(
   const parsed = parseArgs(Deno.args, {
     string: ["slaves", ...names],
     boolean: ["sge", "help"],
-    unknown: (word: string) => fail(`${word} is unknown`, usage),
+    unknown: (word: string) =>
+      fail(/^-\d/.test(word) ? `${word} is no whole number above 0` : `${word} is unknown`, usage),
   });
   if (parsed.help) {
     console.log(usage);

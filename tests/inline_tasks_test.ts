@@ -142,6 +142,22 @@ Deno.test("Context.addTask: an inline function sees none of the slave's own vari
   assertEquals(await Array.fromAsync(context.getResults()), [new Array(4).fill("undefined")]);
 });
 
+Deno.test("Context.addTask: a relative import in an inline function is told to lead nowhere", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTask(() => import("./no_such_tasks.ts" as string));
+  const error = await assertRejects(() => context.getResults().next(), RemoteError);
+  assertStringIncludes(error.message, "An inline task has no folder that an import could be rel");
+});
+
+Deno.test("Context.addTask: an inline function with import.meta is told why it is none", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTask(() => import.meta.url);
+  const error = await assertRejects(() => context.getResults().next(), RemoteError);
+  assertStringIncludes(error.message, "'import.meta'");
+});
+
 Deno.test("Context.addTask: an inline function's error names it", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();

@@ -34,7 +34,7 @@ function block(language: string, text: string): string {
 
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
-  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts", "seen.ts"]
+  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts", "seen.ts", "which.ts"]
     .map((name) => [name, block("ts", `// ${name}\n`)]),
 );
 
@@ -111,6 +111,15 @@ Deno.test("README: tasks in a module of their own", async () => {
   await using folder = await copyWithScripts("tasks.ts", "main.ts");
   const { code, stdout, stderr } = await runInCopy(folder, MAIN);
   assertEquals([code, stdout, stderr], [0, "84 kg\nFloat64Array(1) [ 12 ]\n", ""]);
+});
+
+Deno.test("README: which input a result belongs to", async () => {
+  await using folder = await copyWithScripts("which.ts");
+  const { code, stdout, stderr } = await runInCopy(folder, "deno run -A which.ts");
+  assertMatch(stdout, /^4 4n \d/m);
+  assertMatch(stdout, /^9 9n \d/m);
+  assertMatch(stdout, /^x Task 2 .*: SyntaxError: Cannot convert x to a BigInt$/m);
+  assertEquals([code, stderr], [0, ""]);
 });
 
 Deno.test("README: all scripts are correct TypeScript", async () => {
@@ -209,7 +218,7 @@ Deno.test("README: a run with a journal, started twice, and what jq finds in it"
   await using folder = await copyOfTheNight();
   const first = await runInCopy(folder, NIGHT);
   assertMatch(first.stderr, /^Task 7 .* failed on local slave 0: RangeError: too heavy\n$/);
-  assertEquals([first.code, first.stdout], [0, ""]);
+  assertEquals([first.code, first.stdout], [0, "999 tasks are done\n"]);
   const journal = Deno.readTextFileSync(folder.file("run.jsonl"));
   // The task that failed has a line of its own, others share one.
   assertMatch(journal, /^\{"task":/m);

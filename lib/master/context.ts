@@ -452,7 +452,8 @@ export class Context<Values extends readonly unknown[] = []> {
     if (this.#early.size > 0) this.#early.delete(id);
     this.#delivered.add(id);
     this.#unread--;
-    this.#host.resultTaken(this.#core, this.#unreadRestored.delete(id));
+    const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);
+    this.#host.resultTaken(this.#core, isRestored);
     return outcome;
   }
 

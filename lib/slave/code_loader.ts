@@ -133,7 +133,7 @@ function listExports(exports: Record<string, unknown>): string {
 
 /** The text of a function is an expression, or, for a method, what stands in an object literal. */
 function evaluateFunction(source: string): AnyFunction {
-  let lastError: unknown;
+  const errors: unknown[] = [];
   for (const code of [`(${source}\n)`, `Object.values({${source}\n})[0]`]) {
     // The name makes the places in it known from others in a stack.
     const named = `"use strict";${code}\n//# sourceURL=${INLINE_SOURCE}`;
@@ -142,16 +142,21 @@ function evaluateFunction(source: string): AnyFunction {
       const value: unknown = (0, eval)(named);
       if (typeof value === "function") return value as AnyFunction;
     } catch (error) {
-      lastError = error;
+      errors.push(error);
     }
   }
+  // The way that a source is not meant for ends at some sign or other.
+  const cause = errors.find((error) => !/Unexpected token/.test(String(error))) ?? errors.at(-1);
   throw new LoadError(
-    `Cannot make a function of the inline task's source: ${lastError}. Export the function from a module and use remote()`,
-    { cause: lastError },
+    `Cannot make a function of the inline task's source: ${cause}. Export the function from a module and use remote()`,
+    { cause },
   );
 }
 
-/** Adds the likely reason to a `ReferenceError` that an inline function throws. */
+/** Where relative imports of an inline function would lead: it is evaluated here. */
+const OWN_FOLDER = decodeURIComponent(new URL(".", import.meta.url).pathname);
+
+/** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
 function explainingScope(fn: AnyFunction, source: string): AnyFunction {
   const explain = (error: unknown): never => {
     const name = error instanceof ReferenceError
@@ -161,6 +166,14 @@ function explainingScope(fn: AnyFunction, source: string): AnyFunction {
     if (name !== undefined && source.includes(name)) {
       (error as Error).message += `. An inline task cannot see variables of the scope around it: ` +
         `pass ${name} as an argument, or export the function from a module and use remote()`;
+    }
+    if (
+      error instanceof TypeError && /\bimport\s*\(/.test(source) &&
+      error.message.includes(OWN_FOLDER)
+    ) {
+      error.message =
+        "An inline task has no folder that an import could be relative to. Import by an absolute URL, or " +
+        `export the function from a module and use remote()`;
     }
     throw error;
   };
