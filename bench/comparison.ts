@@ -11,8 +11,8 @@ export interface Measure {
 }
 
 /**
- * Figures of several contestants, measured side by side: one run of each, then the next of each, so that a disturbance of the machine
- * hits all.
+ * Figures of several contestants, measured side by side: one run of each, then the next of each, so that a disturbance of
+ * the machine hits all.
  */
 export class Comparison {
   readonly #figures = new Map<Contestant, Figures[]>();

@@ -11,7 +11,7 @@ export class ParallelError extends Error {
   override name = "ParallelError";
 }
 
-/** The connection to the slaves was lost, or could never be made. */
+/** Slaves cannot connect to this machine: there is no address or no port that they could reach. */
 export class NetworkError extends ParallelError {
   /** Name of the class. */
   override name = "NetworkError";

@@ -422,6 +422,28 @@ Deno.test("journal: outcomes that gather, or are about to, are written at once w
   }
 });
 
+Deno.test("journal: nothing is delivered before the disk has confirmed it", async () => {
+  await using folder = new TempFolder();
+  const { syncData } = Deno.FsFile.prototype;
+  const asked = Promise.withResolvers<void>();
+  const confirmed = Promise.withResolvers<void>();
+  Deno.FsFile.prototype.syncData = async function () {
+    asked.resolve();
+    await confirmed.promise;
+    await syncData.call(this);
+  };
+  try {
+    await using bench = new Bench(folder, [1]);
+    bench.end(0);
+    await asked.promise;
+    assertEquals(bench.delivered, []);
+    confirmed.resolve();
+    await bench.hasDelivered(1);
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+  }
+});
+
 Deno.test("journal: few outcomes are written without a wait", async () => {
   await using folder = new TempFolder();
   using _clock = new StoppedClock();

@@ -110,6 +110,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       const results = context.getResults();`,
     says: ["have not run: nobody has read its results", "for await (const result of context."],
   },
+  "results that nobody reads, of a manager that nobody closes": {
+    script: `
+      const manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      ${INLINE}
+    `,
+    says: ["have not run: nobody has read its results"],
+  },
   "the function that reads is not awaited": {
     script: `await using manager = new Manager({ output: "null" });
       manager.addSlave(new LocalSlave()); const context = manager.getContext(); ${INLINE}

@@ -394,3 +394,16 @@ Deno.test("task: one that closes its process is charged with that, and not the n
     [[0, "rejected", 1], [1, "fulfilled", 1]],
   );
 });
+
+Deno.test("task: one that is done in time is not out of time, however long a reader computes", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext(undefined, { taskTimeoutMs: 1000 });
+  for (let i = 0; i < 8; i++) context.addTask(tasks.compute, 10);
+  const statuses: string[] = [];
+  for await (const { status } of context.getOutcomesUnordered()) {
+    statuses.push(status);
+    const endMs = performance.now() + 1200;
+    while (performance.now() < endMs);
+  }
+  assertEquals(statuses, new Array(8).fill("fulfilled"));
+});

@@ -1,10 +1,10 @@
-import { messageOf } from "../message_of.ts";
-
 /**
  * Where the standard output and error of a slave go.
  *
  * @module
  */
+
+import { messageOf } from "../message_of.ts";
 
 /** Last bytes of the output that are kept for error messages. */
 const TAIL_BYTES = 2000;

@@ -84,8 +84,8 @@ export class SGEPESlaveArray extends SlaveArray {
   override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
     return Promise.resolve(orders.map((order, i) => {
-      // A process that is to be replaced is the one here: the others are their agents' to replace.
-      const placement = this.#placements[orders.length === 1 ? 0 : i];
+      // A process that is to be replaced comes alone, and is the first: the others are their agents' to replace.
+      const placement = this.#placements[i];
       if (placement.place === "here") return spawnSlave(order);
       let agent = agents.get(placement.host);
       if (agent === undefined) {

@@ -3,7 +3,7 @@ import { runSge, SgeError } from "./sge_commands.ts";
 import { parseErrorReasons, parseQstat, type SgeTaskStatus } from "./sge_qstat.ts";
 import type { LaunchServices } from "./slave.ts";
 
-/** Between two calls of qstat while anything waits; and when everything has run for a while, such as slaves do that have connected. */
+/** Between two calls of qstat while anything waits; and when all have run for a while, as slaves do that are connected. */
 const POLL_MS = 3_000;
 const RELAXED_POLL_MS = 15_000;
 const WHILE_MS = 60_000;
@@ -101,8 +101,8 @@ export class SgeQueue implements AsyncDisposable {
   }
 
   /**
-   * Deletes whatever of the given jobs has not ended, and waits until Grid Engine does not know them any more. The manager closes: no
-   * job is followed from now on.
+   * Deletes whatever of the given jobs has not ended, and waits until Grid Engine does not know them any more. The manager
+   * closes: no job is followed from now on.
    */
   async deleteJobs(jobs: readonly string[]): Promise<void> {
     this.#isClosed = true;

@@ -1,5 +1,5 @@
 import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
-import type { OutputSink } from "../launch/output_sink.ts";
+import type { OutputSink, OutputStream } from "../launch/output_sink.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../wire/messages.ts";
 import { messageOf } from "../message_of.ts";
@@ -165,8 +165,7 @@ export class AgentLink implements Disposable {
 
   #print({ slave, stream }: FromAgent & { type: "printed" }, bytes: Uint8Array): void {
     const output = this.#runners.get(slave)?.order.output;
-    // What cannot be printed here is lost; the slave is not.
-    Promise.try(() => output?.write(bytes, stream)).catch(() => {});
+    if (output !== undefined) write(output, bytes, stream);
   }
 
   #endRunner({ slave, launch, code, signal, tail }: FromAgent & { type: "ended" }): void {
@@ -175,7 +174,7 @@ export class AgentLink implements Disposable {
     this.#runners.delete(slave);
     const { output } = runner.order;
     // What is sent here has passed through the sink already.
-    if (output.target !== "inherit") output.write(new TextEncoder().encode(tail));
+    if (output.target !== "inherit") write(output, new TextEncoder().encode(tail));
     runner.end.resolve({ code: code ?? CANNOT_START, signal });
   }
 
@@ -183,6 +182,11 @@ export class AgentLink implements Disposable {
     for (const { end } of this.#runners.values()) end.resolve({ code: null, signal: null });
     this.#runners.clear();
   }
+}
+
+/** What cannot be printed here is lost; the slave is not. */
+function write(output: OutputSink, bytes: Uint8Array, stream?: OutputStream): void {
+  Promise.try(() => output.write(bytes, stream)).catch(() => {});
 }
 
 /** Whether a message says how a runner has ended, in the types that it should. */

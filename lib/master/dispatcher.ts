@@ -35,7 +35,7 @@ export interface DispatcherActions extends AllotmentActions {
    * @param text What a slave said of just these, see {@linkcode TaskResults}.
    */
   deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void;
-  /** Report that a task goes to another slave, since one died while it ran or may have run the task. */
+  /** Report that a task is to run again: a slave died that ran it, or may have. */
   retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
   /** Reports of what runs, if they are wanted. */
   readonly reports?: RunReports;

@@ -134,6 +134,12 @@ export class EventFeed implements AsyncDisposable, RunReports {
     this.#tellAt(atMs, { type: "startup-failed", context, slave, runTimeMs, reason });
   }
 
+  /** Tells an event of now at once, since the script ends. */
+  tellLast(body: ManagerEventBody): void {
+    this.tell(body);
+    this.#tellUser();
+  }
+
   /** Tells how far a context has come. */
   tellProgress(event: ProgressEvent): void {
     this.#tell(event);

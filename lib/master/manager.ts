@@ -104,6 +104,7 @@ export class Manager implements AsyncDisposable {
       onNews: () => this.#schedule(),
       emit: (event) => this.#feed.tell(event),
     });
+    globalThis.addEventListener("unload", this.#warnOfForgotten);
   }
 
   /**
@@ -164,8 +165,8 @@ export class Manager implements AsyncDisposable {
   }
 
   /**
-   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file. Results that have come can still be read; tasks that have not
-   * finished are given up. Calling it again waits for the same end.
+   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file. Results that have come
+   * can still be read; tasks that have not finished are given up. Calling it again waits for the same end.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -178,12 +179,8 @@ export class Manager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#keepAlive(true);
-    if (this.#contexts.some(({ context }) => context.isForgotten)) {
-      const message =
-        "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
-        "for await (const result of context.getResultsUnordered()) …";
-      this.#feed.tell({ type: "warning", message });
-    }
+    globalThis.removeEventListener("unload", this.#warnOfForgotten);
+    this.#warnOfForgotten();
     for (const { context } of this.#contexts) context.wake();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
@@ -199,6 +196,15 @@ export class Manager implements AsyncDisposable {
       },
     ]);
   }
+
+  /** For those who forget to read, and maybe to close the manager as well. */
+  readonly #warnOfForgotten = (): void => {
+    if (!this.#contexts.some(({ context }) => context.isForgotten)) return;
+    const message =
+      "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
+      "for await (const result of context.getResultsUnordered()) …";
+    this.#feed.tellLast({ type: "warning", message });
+  };
 
   #checkOpen(action: string): void {
     if (this.#closing !== undefined) {

@@ -179,17 +179,6 @@ export class SentTasks {
     return { tasks, count };
   }
 
-  /** The tasks that are certainly not running, in order. */
-  waiting(): SentTask[] {
-    const tasks: SentTask[] = [];
-    const end = this.#endOfCandidates();
-    this.#visit((context, entry, number) => {
-      if (isTask(entry) && number >= end) tasks.push({ context, task: entry });
-      return entry;
-    });
-    return tasks;
-  }
-
   /**
    * Takes from the slave all tasks that are not running, which it is still to answer; returns them in order.
    *

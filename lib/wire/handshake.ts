@@ -125,7 +125,8 @@ export async function importSecret(secret: string): Promise<CryptoKey> {
  * The master's part, up to the proof. The caller then sends `welcome` or `refused`.
  *
  * @returns What the slave said of itself, proved.
- * @throws {HandshakeError} If the peer did not prove itself; it has then been told why.
+ * @throws {HandshakeError} If the peer did not prove itself. One that speaks another version, or does not know the secret, has
+ * then been told so.
  */
 export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey): Promise<Hello> {
   const hello = asHello(await receiveOne(stream));

@@ -7,7 +7,7 @@ export interface Terminal {
   write(text: string): void;
 }
 
-/** Ends of a text after which the cursor stands at the beginning of a line. */
+/** The byte after which the cursor stands at the beginning of a line. */
 const NEWLINE = 10;
 /** What of the console prints. */
 const PRINTING = [

@@ -13,6 +13,7 @@ const MIN_IDLE_MS = 1;
  */
 const TINY_TASK_MS = 0.1;
 const MAX_MERGED_MS = 1;
+
 /** Tiny tasks that are drawn as one. */
 interface MergedTasks extends Slice {
   readonly firstTask: number;

@@ -339,8 +339,10 @@ export class Ledger {
           violate(`${this.name(first.task)} waits for a startup, and ${identity.name} is idle`);
         }
       }
-      for (const { context } of slave.state.sent.waiting()) {
-        if (context.reading === "no") continue;
+      const { sent } = slave.state;
+      const running = new Set(sent.candidates().tasks.map(({ task }) => task));
+      for (const { context, task } of sent.list()) {
+        if (running.has(task) || context.reading === "no") continue;
         for (const other of idle) {
           if (context.barred.has(other)) continue;
           violate(
