@@ -361,3 +361,24 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
   }
   assertEquals(bench.outcomes.map(({ status }) => status), new Array(6).fill("fulfilled"));
 });
+
+Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task with more", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.decided();
+  const large = `["${"x".repeat(400_000)}"]`;
+  const huge = `["${"x".repeat(2_000_000)}"]`;
+  for (const [i, args] of [large, large, large, huge, huge].entries()) {
+    bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+  }
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 10 11 on 0"]);
+  bench.done(slave, 1, 2);
+  assertEquals(bench.decided(), ["run 12 on 0"]);
+  bench.done(slave, 3, 1);
+  assertEquals(bench.decided(), ["run 13 on 0"]);
+});

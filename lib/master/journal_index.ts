@@ -1,12 +1,12 @@
-import type {
-  DroppedLine,
-  FulfilledLine,
-  OpenedLine,
-  RecordedOutcome,
-  SentLine,
-  TaskLine,
+import {
+  type DroppedLine,
+  type FulfilledLine,
+  type OpenedLine,
+  outcomesOf,
+  type RecordedOutcome,
+  type SentLine,
+  type TaskLine,
 } from "./journal_lines.ts";
-import { outcomesOf } from "./journal_lines.ts";
 
 /** Tasks with the same function and arguments. */
 interface AlikeTasks {

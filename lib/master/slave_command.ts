@@ -1,5 +1,4 @@
-import type { ConnectionInfo } from "../wire/handshake.ts";
-import { hostAndPort, OLDEST_DENO } from "../wire/handshake.ts";
+import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "./permissions.ts";
 import type { ManagerSettings } from "./settings.ts";

@@ -64,12 +64,13 @@ export class ProgressDisplay {
   }
 
   #write(state: ProgressState): void {
+    const line = this.#lineOf(state);
     if (this.#output.type === "log") {
-      this.#output.write(progressSentence(state));
-      return;
+      this.#output.write(line);
+    } else {
+      this.#line ??= new StatusLine(this.#output.terminal);
+      this.#line.show(line);
     }
-    this.#line ??= new StatusLine(this.#output.terminal);
-    this.#line.show(this.#lineOf(state));
   }
 
   /** The last column stays free: with it taken, terminals differ in where the cursor is. */
