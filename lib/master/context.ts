@@ -12,7 +12,7 @@ import type { JournalError } from "./journal_file.ts";
 import { LoopTurn } from "./loop_turn.ts";
 import type { Outcome, Outcomes } from "./outcome.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
-import { Results, type ResultsOptions } from "./results.ts";
+import { Results } from "./results.ts";
 import { checkKnown } from "./settings.ts";
 import { TaskSource } from "./task_source.ts";
 
@@ -97,6 +97,7 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
   readonly #early = new Map<number, Outcome>();
+  readonly #turn = new LoopTurn();
   /** Numbers of tasks whose outcomes the journal had, and that have not been read. */
   readonly #unreadRestored = new Set<number>();
   readonly #delivered = new DeliveredIds();
@@ -240,6 +241,7 @@ export class Context<Values extends readonly unknown[] = []> {
    * @internal
    */
   deliver(outcomes: Outcomes, text?: string): void {
+    this.#turn.begin();
     if (this.#journal === undefined) this.#deliverNow(outcomes);
     else this.#journal.record(outcomes, text);
   }
@@ -370,15 +372,15 @@ export class Context<Values extends readonly unknown[] = []> {
       );
     }
     const take = () => signal?.aborted ? undefined : this.#take(order);
-    const turn = new LoopTurn();
-    const generator = this.#generate(order, { signal, progress }, { turn, take, pick });
-    return refuseSyncRead(new Results({ generator, turn, take, pick }), method);
+    const generator = this.#generate(order, { signal, progress }, take, pick);
+    return refuseSyncRead(new Results({ generator, turn: this.#turn, take, pick }), method);
   }
 
   async *#generate<Item>(
     order: "ordered" | "unordered",
     { signal, progress }: ReadOptions,
-    { turn, take, pick }: Omit<ResultsOptions<Item>, "generator">,
+    take: () => Outcome | undefined,
+    pick: (outcome: Outcome) => Item,
   ): AsyncGenerator<Item, void, undefined> {
     if (this.#isBeingRead) {
       throw new TypeError(
@@ -397,10 +399,10 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#host.startReading(this.#core, order);
       if (progress) await this.#host.startProgress(this.#core, progress);
       signal?.throwIfAborted();
-      turn.begin();
+      this.#turn.begin();
       for (;;) {
-        if (turn.isDue) {
-          await turn.pass();
+        if (this.#turn.isDue) {
+          await this.#turn.pass();
           signal?.throwIfAborted();
         }
         const outcome = take();
@@ -416,7 +418,6 @@ export class Context<Values extends readonly unknown[] = []> {
           const standstill = this.#host.standstill();
           if (standstill !== undefined) throw standstill;
           await this.#arrival();
-          turn.begin();
         }
         signal?.throwIfAborted();
       }

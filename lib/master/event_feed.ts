@@ -134,10 +134,21 @@ export class EventFeed implements AsyncDisposable, RunReports {
     this.#tellAt(atMs, { type: "startup-failed", context, slave, runTimeMs, reason });
   }
 
-  /** Tells an event of now at once, since the script ends. */
-  tellLast(body: ManagerEventBody): void {
-    this.tell(body);
-    this.#tellUser();
+  /**
+   * Tells the user what has gathered. With a thousand slaves, whose messages are handled before anything that is queued, 60,000
+   * events would do so.
+   */
+  flush(): void {
+    const events = this.#untold;
+    this.#untold = [];
+    for (const event of events) {
+      try {
+        this.#onEvent(event);
+      } catch (error) {
+        // The run goes on; the fault of the user's code is reported as any uncaught error is.
+        reportError(error);
+      }
+    }
   }
 
   /** Tells how far a context has come. */
@@ -161,20 +172,7 @@ export class EventFeed implements AsyncDisposable, RunReports {
     if (this.#recorder !== undefined) this.#recorder.tell(event);
     else if (this.#loading !== undefined) this.#early.push(event);
     // Not amid what the dispatcher does: the user may abort then, add tasks, or close the manager.
-    if (this.#untold.push(event) === 1) queueMicrotask(() => this.#tellUser());
-  }
-
-  #tellUser(): void {
-    const events = this.#untold;
-    this.#untold = [];
-    for (const event of events) {
-      try {
-        this.#onEvent(event);
-      } catch (error) {
-        // The run goes on; the fault of the user's code is reported as any uncaught error is.
-        reportError(error);
-      }
-    }
+    if (this.#untold.push(event) === 1) queueMicrotask(() => this.flush());
   }
 
   async #loadRecorder(files: RecordFiles): Promise<void> {

@@ -101,7 +101,10 @@ export class Manager implements AsyncDisposable {
       dispatcher: this.#dispatcher,
       modules: this.#codes.modules,
       contextOf: (number) => this.#contexts[number]?.core,
-      onNews: () => this.#schedule(),
+      onNews: () => {
+        this.#feed.flush();
+        this.#schedule();
+      },
       emit: (event) => this.#feed.tell(event),
     });
     globalThis.addEventListener("unload", this.#warnOfForgotten);
@@ -203,7 +206,9 @@ export class Manager implements AsyncDisposable {
     const message =
       "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
       "for await (const result of context.getResultsUnordered()) …";
-    this.#feed.tellLast({ type: "warning", message });
+    this.#feed.tell({ type: "warning", message });
+    // The script may be at its end.
+    this.#feed.flush();
   };
 
   #checkOpen(action: string): void {

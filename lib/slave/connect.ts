@@ -50,7 +50,8 @@ export async function connectToMaster<Incoming>(
     // A stranger at one address, where another does not answer, may be this machine's own.
     if (errors.every(isFinal)) throw giveUp(info, errors);
     const isRefused = errors.every((error) => error instanceof Deno.errors.ConnectionRefused);
-    const isHere = info.hosts.every((host) => host === LOOPBACK);
+    // The way of an agent, such as a tunnel, may still be in the making.
+    const isHere = info.role === "runner" && info.hosts.every((host) => host === LOOPBACK);
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
     const patienceMs = isRefused ? refusedMs : GIVE_UP_AFTER_MS;
     if (Date.now() - startedAt >= patienceMs) throw giveUp(info, errors);

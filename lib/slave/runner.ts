@@ -18,8 +18,8 @@ const LONG_TASK_MS = 5;
 /** A result larger than this is written before the next task starts, so its buffers need not be copied. */
 const LARGE_RESULT_BYTES = 64 * 1024;
 
-/** More arguments than anybody names; from about 120,000 on a call fails. */
-const MAX_STARTUP_VALUES = 1000;
+/** A call with more arguments than about 120,000 fails. */
+const MAX_STARTUP_VALUES = 50_000;
 
 /** Tasks that came in one message. */
 interface QueuedTasks {
