@@ -69,7 +69,7 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
   if (/^[A-Za-z]:[\\/]/.test(module)) {
     throw new TypeError(
       `Cannot name the remote module "${module}" by its path: write it as a URL, "file:///${
-        module.replaceAll("\\", "/")
+        encodeURI(module.replaceAll("\\", "/")).replaceAll("#", "%23").replaceAll("?", "%3F")
       }"`,
     );
   }
@@ -101,7 +101,7 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
 /** Whether a module is named by a path; one like `tasks.ts` may also be a name of the import map. */
 function isRelative(module: string): boolean {
   if (/^\.{0,2}\//.test(module) || module === "") return true;
-  if (!/^[^:/]+\.[cm]?[jt]sx?$/.test(module)) return false;
+  if (!/^[^@:][^:]*\.[cm]?[jt]sx?$/.test(module)) return false;
   try {
     import.meta.resolve(module);
     return false;

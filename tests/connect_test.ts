@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, fail } from "@std/assert";
 import { connectToMaster } from "../lib/slave/connect.ts";
 import {
   type ConnectionInfo,
@@ -164,9 +164,10 @@ Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so o
 });
 
 Deno.test("connectToMaster: gives up at once where nobody listens on this machine", async () => {
-  using _ = new HeldTimers(isPause);
+  using timers = new HeldTimers(isPause);
+  const isPausing = timers.set().then(() => fail("it waits to try again"));
   await assertRejects(
-    () => connectToMaster(infoFor(closedPort())),
+    () => Promise.race([connectToMaster(infoFor(closedPort())), isPausing]),
     Error,
     "Cannot connect to the master at 127.0.0.1:",
   );

@@ -264,3 +264,24 @@ Deno.test("onEvent: may abort when a task is to be tried again, and what is adde
   context.addTask(() => 5);
   assertEquals(await Array.fromAsync(context.getResultsUnordered()), [5]);
 });
+
+Deno.test("onEvent: what comes while it is told of an event is told behind the others", async () => {
+  const types: string[] = [];
+  let depth = 0;
+  const manager = localManager(1, {
+    onEvent: ({ type }) => {
+      assertEquals(depth++, 0);
+      types.push(type);
+      // Warns that nobody has read what the other context would give.
+      if (type === "task-finished") manager.close();
+      depth--;
+    },
+  });
+  manager.getContext().addTask(() => 1);
+  const context = manager.getContext();
+  for (let i = 0; i < 2; i++) context.addTask((x: number) => x, i);
+  for await (const _ of context.getOutcomesUnordered()) break;
+  await manager.close();
+  assertEquals(depth, 0);
+  assert(types.includes("warning"), types.join());
+});

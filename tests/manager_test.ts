@@ -493,6 +493,9 @@ Deno.test("Manager.addSlave: one file for the output of several slaves is refuse
   await using manager = new Manager({ output: "out/log.txt" });
   manager.addSlave(new LocalSlave());
   assertThrows(() => manager.addSlave(new LocalSlave()), RangeError, '"out/log%d.txt"');
+  await using scratch = new Manager({ output: "/dev/shm/log" });
+  scratch.addSlave(new LocalSlave());
+  assertThrows(() => scratch.addSlave(new LocalSlave()), RangeError, '"/dev/shm/log%d"');
 });
 
 Deno.test("Manager.addSlave: several slaves may write to a device", async () => {

@@ -56,15 +56,14 @@ for (const url of ["./tasks.ts", "../tasks.ts", "/home/me/tasks.ts", "//host/tas
 }
 
 Deno.test("remote: refuses a file's name, which is no name of the import map", () => {
-  assertThrows(
-    () => remote("tasks.ts"),
-    TypeError,
-    'Use remote(import.meta.resolve("./tasks.ts"))',
-  );
+  for (const name of ["tasks.ts", "src/tasks.ts"]) {
+    const message = `Use remote(import.meta.resolve("./${name}"))`;
+    assertThrows(() => remote(name), TypeError, message);
+  }
 });
 
 Deno.test("remote: refuses a path of Windows, saying how it is written as a URL", () => {
-  assertThrows(() => remote("C:\\me\\tasks.ts"), TypeError, '"file:///C:/me/tasks.ts"');
+  assertThrows(() => remote("C:\\my dir\\a#1.ts"), TypeError, '"file:///C:/my%20dir/a%231.ts"');
 });
 
 Deno.test("remote: refuses what is no URL", () => {

@@ -415,3 +415,20 @@ Deno.test("Context.getResultsUnordered: while a reader computes for results that
   // Each of the 19 results takes longer than a reader may go on for.
   assert(turns >= 10, `${turns} turns`);
 });
+
+Deno.test("Context.getOutcomesUnordered: while tasks fail without a slave, timers have their turn", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext(() => {
+    throw new Error("no startup");
+  });
+  context.addTasks(tasks.echo as never, inputs());
+  let isTurn = false;
+  function* inputs() {
+    for (let i = 0; !isTurn; i++) yield i;
+  }
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  for await (const _ of context.getOutcomesUnordered()) {
+    timer ??= setTimeout(() => isTurn = true, 50);
+  }
+  assert(isTurn);
+});

@@ -51,7 +51,7 @@ const MAX_SENT_BYTES = 1024 * 1024;
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
-/** The most that are taken before any slave is there, if the journal may have their outcomes. */
+/** As many are taken whether slaves have room or not while the journal has their outcomes. */
 const MIN_RESTORING_PULL = 64;
 
 /** Gives tasks to slaves. */

@@ -9,7 +9,7 @@ import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
-import { LoopTurn } from "./loop_turn.ts";
+import type { LoopTurn } from "./loop_turn.ts";
 import type { Outcome, Outcomes } from "./outcome.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
 import { Results } from "./results.ts";
@@ -40,6 +40,8 @@ export interface ReadOptions {
 
 /** What a context needs of its manager. @internal */
 export interface ContextHost {
+  /** Passed by readers when it is due. */
+  readonly turn: LoopTurn;
   resolve(task: unknown, use: string): ResolvedTask;
   /** Throws if no task may be added any more. */
   checkOpen(): void;
@@ -97,7 +99,6 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
   readonly #early = new Map<number, Outcome>();
-  readonly #turn = new LoopTurn();
   /** Numbers of tasks whose outcomes the journal had, and that have not been read. */
   readonly #unreadRestored = new Set<number>();
   readonly #delivered = new DeliveredIds();
@@ -241,7 +242,6 @@ export class Context<Values extends readonly unknown[] = []> {
    * @internal
    */
   deliver(outcomes: Outcomes, text?: string): void {
-    this.#turn.begin();
     if (this.#journal === undefined) this.#deliverNow(outcomes);
     else this.#journal.record(outcomes, text);
   }
@@ -296,7 +296,7 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /**
    * Takes up to `count` tasks from the first source. If that has none at once those behind it have their turn, unless results
-   * are read in order: then tasks are numbered as sources were added.
+   * are read in order, which is that of the sources.
    *
    * @internal
    */
@@ -323,7 +323,9 @@ export class Context<Values extends readonly unknown[] = []> {
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
     const recorded = this.#journal?.find(task);
-    if (this.#core.isRestoring) this.#core.isRestoring = this.#journal!.hasRecorded;
+    if (this.#journal !== undefined) {
+      this.#core.isRestoring = recorded !== undefined && this.#journal.hasRecorded;
+    }
     if (recorded === undefined) {
       this.#host.addTask(this.#core, task);
     } else {
@@ -373,7 +375,7 @@ export class Context<Values extends readonly unknown[] = []> {
     }
     const take = () => signal?.aborted ? undefined : this.#take(order);
     const generator = this.#generate(order, { signal, progress }, take, pick);
-    return refuseSyncRead(new Results({ generator, turn: this.#turn, take, pick }), method);
+    return refuseSyncRead(new Results({ generator, turn: this.#host.turn, take, pick }), method);
   }
 
   async *#generate<Item>(
@@ -399,10 +401,10 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#host.startReading(this.#core, order);
       if (progress) await this.#host.startProgress(this.#core, progress);
       signal?.throwIfAborted();
-      this.#turn.begin();
+      this.#host.turn.begin();
       for (;;) {
-        if (this.#turn.isDue) {
-          await this.#turn.pass();
+        if (this.#host.turn.isDue) {
+          await this.#host.turn.pass();
           signal?.throwIfAborted();
         }
         const outcome = take();

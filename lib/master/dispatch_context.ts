@@ -26,7 +26,7 @@ export class DispatchContext {
   readonly barred: Map<DispatchSlave, unknown> = new Map();
   /** Code of the tasks that a lazy source still has. */
   sourceCode: Code | undefined;
-  /** Whether the journal has outcomes left: what a source gives may need no slave. */
+  /** Whether the journal had the outcome of the last task and has more: what a source gives next may need no slave. */
   isRestoring = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
   readonly #waiting = new Deque<Task>();
@@ -34,7 +34,7 @@ export class DispatchContext {
   #returned = 0;
   #reading: Reading = "no";
   #waitingResults = 0;
-  /** Those that no slave has found: they came at once, and hold up no task that one before them may wait for. */
+  /** Those that no slave has found: they hold up sources, but no task that one before them may wait for. */
   #waitingRestored = 0;
   #bytesPerResult = 0;
   #maxWaitingResults = MAX_WAITING_RESULTS;
@@ -72,7 +72,7 @@ export class DispatchContext {
 
   /** Whether a source may be asked for tasks. */
   get takesTasks(): boolean {
-    return this.isOpen && this.#waitingRestored < this.#maxWaitingResults;
+    return this.isOpen && this.#waitingRestored < this.#limit;
   }
 
   /** The most tasks that a slave may have, so that what all of them return does not pile up: few with large results. */

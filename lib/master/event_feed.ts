@@ -31,6 +31,7 @@ export class EventFeed implements AsyncDisposable, RunReports {
   #recorder: RunRecorder | undefined;
   /** What the user is to be told next. */
   #untold: ManagerEvent[] = [];
+  #isTelling = false;
   /** Events that came before the recorder's module was there. */
   readonly #early: ManagerEvent[] = [];
   #loading: Promise<void> | undefined;
@@ -139,9 +140,10 @@ export class EventFeed implements AsyncDisposable, RunReports {
    * events would do so.
    */
   flush(): void {
-    const events = this.#untold;
-    this.#untold = [];
-    for (const event of events) {
+    // What comes while the user is told is told behind it.
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    for (const event of this.#untold) {
       try {
         this.#onEvent(event);
       } catch (error) {
@@ -149,6 +151,8 @@ export class EventFeed implements AsyncDisposable, RunReports {
         reportError(error);
       }
     }
+    this.#untold = [];
+    this.#isTelling = false;
   }
 
   /** Tells how far a context has come. */

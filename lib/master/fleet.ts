@@ -305,9 +305,12 @@ export class Fleet implements AsyncDisposable {
   }
 }
 
-/** Slaves that write into one file write over each other; a device has room for all. */
+/** Devices that have room for what all slaves print. */
+const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
+
+/** Slaves that write into one file write over each other. */
 function checkOutput(output: string, slaves: number): void {
-  const isShared = output === "inherit" || output === "null" || output.startsWith("/dev/");
+  const isShared = output === "inherit" || output === "null" || DEVICE.test(output);
   if (isShared || slaves < 2 || output.includes("%d")) return;
   const example = output.replace(/(\.[^./]*)?$/, "%d$1");
   throw new RangeError(

@@ -37,6 +37,11 @@ export class JournalFile implements Disposable {
    * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
    */
   constructor(path: string, take: (line: object) => boolean) {
+    if (Deno.mainModule === undefined) {
+      throw new JournalError(
+        `Cannot use the journal ${path} in a Worker: it belongs to a script, and a Worker is none. Use it in the main script`,
+      );
+    }
     this.#path = path;
     this.#file = openFile(path);
     try {

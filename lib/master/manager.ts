@@ -16,6 +16,7 @@ import type { ProgressEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { ProgressReports } from "./observe/progress_reports.ts";
 import { refuseSyncUse } from "./forgotten_await.ts";
+import { LoopTurn } from "./loop_turn.ts";
 import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
@@ -67,6 +68,8 @@ export class Manager implements AsyncDisposable {
   readonly #feed: EventFeed;
   readonly #dispatcher: Dispatcher;
   readonly #fleet: Fleet;
+  readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this));
+  readonly #turn = new LoopTurn();
   readonly #unsent = new Set<Session>();
   readonly #pulls = new Map<DispatchContext, number>();
   #isScheduled = false;
@@ -102,12 +105,13 @@ export class Manager implements AsyncDisposable {
       modules: this.#codes.modules,
       contextOf: (number) => this.#contexts[number]?.core,
       onNews: () => {
+        this.#turn.begin();
         this.#feed.flush();
         this.#schedule();
       },
       emit: (event) => this.#feed.tell(event),
     });
-    globalThis.addEventListener("unload", this.#warnOfForgotten);
+    globalThis.addEventListener("unload", this.#atUnload);
   }
 
   /**
@@ -182,7 +186,7 @@ export class Manager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#keepAlive(true);
-    globalThis.removeEventListener("unload", this.#warnOfForgotten);
+    globalThis.removeEventListener("unload", this.#atUnload);
     this.#warnOfForgotten();
     for (const { context } of this.#contexts) context.wake();
     await endInOrder([
@@ -200,16 +204,24 @@ export class Manager implements AsyncDisposable {
     ]);
   }
 
-  /** For those who forget to read, and maybe to close the manager as well. */
-  readonly #warnOfForgotten = (): void => {
-    if (!this.#contexts.some(({ context }) => context.isForgotten)) return;
-    const message =
-      "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
-      "for await (const result of context.getResultsUnordered()) …";
-    this.#feed.tell({ type: "warning", message });
-    // The script may be at its end.
+  /** A manager that nobody closes is not to be kept by this. */
+  static #warnAtUnload(manager: WeakRef<Manager>): () => void {
+    return () => {
+      const open = manager.deref();
+      if (open !== undefined) open.#warnOfForgotten();
+    };
+  }
+
+  /** For those who forget to read, and maybe to close the manager as well. The script may be at its end. */
+  #warnOfForgotten(): void {
+    if (this.#contexts.some(({ context }) => context.isForgotten)) {
+      const message =
+        "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
+        "for await (const result of context.getResultsUnordered()) …";
+      this.#feed.tell({ type: "warning", message });
+    }
     this.#feed.flush();
-  };
+  }
 
   #checkOpen(action: string): void {
     if (this.#closing !== undefined) {
@@ -241,6 +253,7 @@ export class Manager implements AsyncDisposable {
 
   #host(): ContextHost {
     return {
+      turn: this.#turn,
       resolve: (task, use) => this.#codes.resolve(task, use),
       checkOpen: () => this.#checkOpen("add a task"),
       addTask: (context, task) => {

@@ -154,7 +154,9 @@ function evaluateFunction(source: string): AnyFunction {
 }
 
 /** Where relative imports of an inline function would lead: it is evaluated here. */
-const OWN_FOLDER = decodeURIComponent(new URL(".", import.meta.url).pathname);
+const OWN_FOLDER = new URL(".", import.meta.url);
+/** As messages of Deno name them: files that are not there by URL, those that may not be read by path. */
+const OWN_FOLDER_NAMES = [OWN_FOLDER.href, decodeURIComponent(OWN_FOLDER.pathname)];
 
 /** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
 function explainingScope(fn: AnyFunction, source: string): AnyFunction {
@@ -169,7 +171,7 @@ function explainingScope(fn: AnyFunction, source: string): AnyFunction {
     }
     if (
       error instanceof TypeError && /\bimport\s*\(/.test(source) &&
-      error.message.includes(OWN_FOLDER)
+      OWN_FOLDER_NAMES.some((name) => error.message.includes(name))
     ) {
       error.message =
         "An inline task has no folder that an import could be relative to. Import by an absolute URL, or " +
