@@ -59,6 +59,13 @@ class Bench {
     }
   }
 
+  /** A slave does the first task of a context: how long such tasks run is known then. */
+  doFirst(slave: DispatchSlave, context: DispatchContext): void {
+    this.add(context, 1);
+    this.dispatcher.dispatch(0);
+    this.done(slave, 0, 1);
+  }
+
   /** A slave answers tasks that took a microsecond each, and is given more. */
   done(slave: DispatchSlave, first: number, count: number, nowMs = 0, bytes = 1): void {
     const values = new Array<number>(count).fill(0);
@@ -101,9 +108,7 @@ Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing o
   const bench = new Bench();
   const slave = bench.connect();
   const contexts = [bench.context(), bench.context()];
-  bench.add(contexts[0], 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
+  bench.doFirst(slave, contexts[0]);
   for (const context of contexts) bench.add(context, 2);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 1, 4);
@@ -114,9 +119,7 @@ Deno.test("Dispatcher: each outcome has its own value, also if tasks between wer
   const bench = new Bench();
   const slave = bench.connect();
   const [kept, cancelled] = [bench.context(), bench.context()];
-  bench.add(kept, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
+  bench.doFirst(slave, kept);
   for (const context of [kept, cancelled, kept]) {
     bench.add(context, 2);
     bench.dispatcher.dispatch(0);
@@ -173,9 +176,7 @@ function tasksBehindRunning() {
   const bench = new Bench();
   const slave = bench.connect();
   const kept = bench.context();
-  bench.add(kept, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
+  bench.doFirst(slave, kept);
   bench.add(kept, 1);
   bench.dispatcher.dispatch(0);
   const cancelled = bench.context();
@@ -245,9 +246,7 @@ function oneIdleOneLaden() {
   const bench = new Bench();
   const slaves = [bench.connect(), bench.connect()];
   const context = bench.context();
-  bench.add(context, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slaves[0], 0, 1);
+  bench.doFirst(slaves[0], context);
   bench.add(context, 2 * HALF);
   bench.dispatcher.dispatch(0);
   return { bench, slaves };
@@ -348,9 +347,7 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
   const bench = new Bench();
   const slave = bench.connect();
   const context = bench.context({ taskTimeoutMs: 100 });
-  bench.add(context, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
+  bench.doFirst(slave, context);
   bench.add(context, 6);
   bench.dispatcher.dispatch(0);
   // Each time the script has blocked for longer than a task may run.
@@ -366,9 +363,7 @@ Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task w
   const bench = new Bench();
   const slave = bench.connect();
   const context = bench.context();
-  bench.add(context, 1);
-  bench.dispatcher.dispatch(0);
-  bench.done(slave, 0, 1);
+  bench.doFirst(slave, context);
   bench.decided();
   const large = `["${"x".repeat(400_000)}"]`;
   const huge = `["${"x".repeat(2_000_000)}"]`;

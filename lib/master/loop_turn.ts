@@ -23,7 +23,7 @@ export class LoopTurn {
     return this.#isDue;
   }
 
-  /** Takes note that the event loop has had a turn: something has come off a socket. */
+  /** Takes note that the event loop has had a turn, since something has come off a socket, or that a reader begins. */
   begin(): void {
     this.#beganMs = performance.now();
     this.#betweenLooks = this.#untilLook = 1;
