@@ -13,8 +13,8 @@ export type ComparedWork =
     /** How many of them the user has put into one, by hand. */
     readonly chunk: number;
     readonly micros: number;
-    /** The argument: the number of the task, or an object of about 1 kB. */
-    readonly payload: "index" | "object";
+    /** The argument: the number of the task, an object of about 1 kB, or a typed array of 100 numbers. */
+    readonly payload: "index" | "object" | "array";
   }
   /** One task at a time: each is added when the result of the one before is there. */
   | { readonly kind: "round trip"; readonly tasks: number; readonly warmUpTasks: number }
@@ -81,13 +81,16 @@ export function roundTripFigures(micros: Float64Array): Figures {
   };
 }
 
-/**
- * The arguments of tasks by their number. Objects of about 1 kB as JSON are made beforehand, so that only their way is measured.
- */
+/** The arguments of tasks by their number. Objects are made beforehand, so that only their way is measured. */
 export function payloads(payload: WorkOf<"stream">["payload"]): (index: number) => unknown {
   if (payload === "index") return (index) => index;
-  const objects = Array.from({ length: 64 }, (_, i) => kilobyteObject(i));
+  const make = payload === "object" ? kilobyteObject : hundredNumbers;
+  const objects = Array.from({ length: 64 }, (_, i) => make(i));
   return (index) => objects[index % objects.length];
+}
+
+function hundredNumbers(index: number): Float64Array {
+  return Float64Array.from({ length: 100 }, (_, i) => (index + i) / 64);
 }
 
 function kilobyteObject(index: number): Record<string, unknown> {

@@ -430,6 +430,20 @@ Deno.test("encodeFrame: joins many small buffers into few chunks", () => {
   assertEquals(encodeFrame("[]", buffers.slice(0, 10)).length, 1);
 });
 
+Deno.test("encodeFrame: buffers that lie one behind the other in memory are one chunk of it", () => {
+  const memory = someBytes(50_000);
+  const buffers = Array.from(
+    { length: 100 },
+    (_, i) => memory.subarray(i * 500, i * 500 + (i === 50 ? 499 : 500)),
+  );
+  const chunks = encodeFrame("[]", [someBytes(7), ...buffers, memory.subarray(0, 0)]);
+  assertEquals(chunks.slice(1), [memory.subarray(0, 25_499), memory.subarray(25_500)]);
+  assertStrictEquals(chunks[2].buffer, memory.buffer);
+  assertFrames(feed(new FrameParser(), joinBytes(chunks)), [
+    { text: "[]", buffers: [someBytes(7), ...buffers, new Uint8Array()] },
+  ]);
+});
+
 Deno.test("encodeFrame: uses the scratch memory that it is given, if the frame may fit", () => {
   const scratch = new Uint8Array(100);
   assertStrictEquals(encodeFrame("abc", [], scratch)[0].buffer, scratch.buffer);

@@ -359,3 +359,27 @@ Deno.test("sizeOf: adds text and buffers", () => {
   assertEquals(sizeOf("[1]"), 3);
   assertEquals(sizeOf({ text: "[1]", buffers: [new Uint8Array(5), new Uint8Array(6)] }), 14);
 });
+
+Deno.test("MessageStream: gives memory back when what is in it is written, and not before", async () => {
+  const writes: PromiseWithResolvers<number>[] = [];
+  using stream = new MessageStream({
+    read: () => Promise.resolve(null),
+    write: () => (writes[writes.length] = Promise.withResolvers<number>()).promise,
+    close: () => {},
+  });
+  const given: string[] = [];
+  const memory = (name: string): Disposable => ({ [Symbol.dispose]: () => given.push(name) });
+  stream.post("1", [new Uint8Array(100)], memory("first"));
+  stream.flush();
+  stream.post("2", [new Uint8Array(100)], memory("second"));
+  // Not all of it is taken by the first write.
+  writes[0].resolve(10);
+  while (writes.length < 2) await Promise.resolve();
+  assertEquals(given, []);
+  writes[1].resolve(1000);
+  while (writes.length < 3) await Promise.resolve();
+  assertEquals(given, ["first"]);
+  writes[2].resolve(1000);
+  await stream.flushed();
+  assertEquals(given, ["first", "second"]);
+});

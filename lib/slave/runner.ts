@@ -6,6 +6,7 @@
 
 import { type CodeReference, describeCode } from "../task.ts";
 import { decodeList, type Encoded, encodeValue } from "../wire/codec.ts";
+import { CopyMemory } from "../wire/copy_memory.ts";
 import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
@@ -15,7 +16,7 @@ import { encodeThrown } from "./thrown.ts";
 const HOLD_RESULTS_MS = 5;
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;
-/** A result larger than this is written before the next task starts, so its buffers need not be copied. */
+/** A result larger than this is written before the next task starts: copies of large results do not pile up. */
 const LARGE_RESULT_BYTES = 64 * 1024;
 
 /** A call with more arguments than about 120,000 fails. */
@@ -61,6 +62,8 @@ export class Runner {
   #resultTexts: string[] = [];
   #resultMicros: number[] = [];
   #resultBuffers: Uint8Array[] = [];
+  /** What {@linkcode Runner.#resultBuffers} are in. */
+  readonly #copies = new CopyMemory();
   #flushedAt = 0;
 
   /** @param stream The connection to the master, welcomed. */
@@ -227,7 +230,8 @@ export class Runner {
       if (state.startup !== null) {
         const fn = await loadCode(state.startup);
         failure = "threw";
-        values = asStartupValues(await fn([], []));
+        const returned = fn([], []);
+        values = asStartupValues(isThenable(returned) ? await returned : returned);
       }
       this.#contexts.set(context, { state: "ready", values });
       this.#post({ type: "ready", context });
@@ -271,15 +275,14 @@ export class Runner {
   }
 
   #addResult(value: unknown, elapsedMs: number): void {
+    // A message has the numbers of its results by counting, and the queue may have gaps: startup failed for some.
+    if (this.#current !== this.#firstResult + this.#resultTexts.length) this.#postResults();
     let encoded: Encoded;
     try {
-      encoded = encodeValue(value, "result", { shareBuffers: true });
-      checkSendable(encoded, "result");
+      encoded = this.#encodeResult(value);
     } catch (error) {
       return this.#postFailure("result", error, elapsedMs);
     }
-    // A message has the numbers of its results by counting, and the queue may have gaps: startup failed for some.
-    if (this.#current !== this.#firstResult + this.#resultTexts.length) this.#postResults();
     if (this.#resultTexts.length === 0) this.#firstResult = this.#current;
     this.#resultMicros.push(Math.round(elapsedMs * 1000));
     if (typeof encoded === "string") {
@@ -292,16 +295,28 @@ export class Runner {
     if (sizeOf(encoded) > LARGE_RESULT_BYTES) this.#flushedAt = -Infinity;
   }
 
+  /** Takes a result as it is now: the next line of the task's code, or of another task's, may change its memory. */
+  #encodeResult(value: unknown): Encoded {
+    const encoded = encodeValue(value, "result", { shareBuffers: true });
+    checkSendable(encoded, "result");
+    if (typeof encoded === "string") return encoded;
+    return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
+  }
+
   /** Joins the results of tasks that ended one after another into one message. */
   #postResults(): void {
     if (this.#resultTexts.length === 0) return;
     const text =
       `{"type":"results","first":${this.#firstResult},"values":[${this.#resultTexts.join(",")}],` +
       `"micros":[${this.#resultMicros.join(",")}]}`;
-    this.#stream.post(text, this.#resultBuffers);
+    if (this.#resultBuffers.length === 0) {
+      this.#stream.post(text);
+    } else {
+      this.#stream.post(text, this.#resultBuffers, this.#copies.handOver());
+      this.#resultBuffers = [];
+    }
     this.#resultTexts = [];
     this.#resultMicros = [];
-    this.#resultBuffers = [];
   }
 
   #postFailure(failure: Failure, error: unknown, elapsedMs: number): void {
@@ -359,7 +374,8 @@ function asStartupValues(value: unknown): readonly unknown[] {
         "To pass the array itself return a list of it: [array]",
     );
   }
-  return value;
+  // The array is startup's own, which may change it.
+  return [...value];
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

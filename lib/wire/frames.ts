@@ -229,7 +229,8 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
  * Makes the chunks of bytes that are one frame, in the order in which they go out.
  *
  * @param text The text of the frame.
- * @param buffers Bytes beside the text. Large ones are not copied: they must stay as they are until written.
+ * @param buffers Bytes beside the text. Large ones, and those that adjoin in memory, are not copied: they must stay as
+ * they are until written.
  * @param scratch Memory for the first chunk, if it fits; it must stay as it is until written.
  * @throws {RangeError} If the frame would be longer than {@linkcode MAX_FRAME_BYTES}.
  */
@@ -278,13 +279,12 @@ function joinSmallChunks(head: Uint8Array, buffers: readonly Uint8Array[]): Uint
     if (small.length > 0) chunks.push(concatenate(small));
     small = [];
   };
-  for (const buffer of buffers) {
-    if (buffer.length === 0) continue;
-    if (buffer.length <= SMALL_BUFFER_BYTES) {
-      small.push(buffer);
+  for (const run of adjoiningRuns(buffers)) {
+    if (run.length <= SMALL_BUFFER_BYTES) {
+      small.push(run);
     } else {
       flushSmall();
-      chunks.push(buffer);
+      chunks.push(run);
     }
   }
   flushSmall();
@@ -294,7 +294,27 @@ function joinSmallChunks(head: Uint8Array, buffers: readonly Uint8Array[]): Uint
   return chunks;
 }
 
+/** Makes one view of buffers that lie one behind the other in memory: copies of many small results do. */
+function adjoiningRuns(buffers: readonly Uint8Array[]): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  for (let i = 0; i < buffers.length;) {
+    const first = buffers[i++];
+    let length = first.length;
+    for (; i < buffers.length; i++) {
+      const next = buffers[i];
+      if (next.buffer !== first.buffer || next.byteOffset !== first.byteOffset + length) break;
+      length += next.length;
+    }
+    if (length === 0) continue;
+    runs.push(
+      length === first.length ? first : new Uint8Array(first.buffer, first.byteOffset, length),
+    );
+  }
+  return runs;
+}
+
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);

@@ -21,6 +21,14 @@ export interface Batch<Incoming> {
 /** What messages need of a connection. */
 export type Connection = Pick<Deno.Conn, "read" | "write" | "close">;
 
+/** What leaves together. */
+interface QueuedFrame {
+  readonly texts: string[];
+  readonly buffers: Uint8Array[];
+  /** Memory that the buffers are in, to be given back when they are written. */
+  readonly memories: Disposable[];
+}
+
 /** The longest string that V8 can make, in characters. */
 const MAX_TEXT_LENGTH = 2 ** 29 - 24;
 /** Room for the message around a value. */
@@ -44,9 +52,8 @@ const scratches = new ScratchPool(64 * 1024, 16);
 export class MessageStream<Incoming> implements Disposable {
   readonly #connection: Connection;
   readonly #parser: FrameParser;
-  #texts: string[] = [];
-  #buffers: Uint8Array[] = [];
-  #fullFrames: { texts: string[]; buffers: Uint8Array[] }[] = [];
+  #frame: QueuedFrame = { texts: [], buffers: [], memories: [] };
+  #fullFrames: QueuedFrame[] = [];
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #isClosed = false;
@@ -66,16 +73,23 @@ export class MessageStream<Incoming> implements Disposable {
     this.#parser.trust();
   }
 
-  /** Queues one message, given as JSON text, with the buffers of its values in their order. */
-  post(text: string, buffers?: readonly Uint8Array[]): void {
-    this.#texts.push(text);
+  /**
+   * Queues one message.
+   *
+   * @param text Its JSON.
+   * @param buffers The buffers of its values in their order. They must stay as they are until they are written.
+   * @param memory What they are in: disposed of when they are written. If the connection ends before, it is not.
+   */
+  post(text: string, buffers?: readonly Uint8Array[], memory?: Disposable): void {
+    this.#frame.texts.push(text);
     this.#queuedBytes += text.length;
     if (buffers !== undefined) {
       for (const buffer of buffers) {
-        this.#buffers.push(buffer);
+        this.#frame.buffers.push(buffer);
         this.#queuedBytes += buffer.length;
       }
     }
+    if (memory !== undefined) this.#frame.memories.push(memory);
     if (this.#queuedBytes >= FULL_FRAME_BYTES) this.#closeFrame();
   }
 
@@ -90,7 +104,7 @@ export class MessageStream<Incoming> implements Disposable {
    */
   flush(): void {
     if (this.#writing !== undefined || this.#isClosed) return;
-    if (this.#texts.length === 0 && this.#fullFrames.length === 0) return;
+    if (this.#frame.texts.length === 0 && this.#fullFrames.length === 0) return;
     const writing = this.#writeAll();
     // A message that cannot be encoded fails, and closes the stream, before anything is written.
     if (!this.#isClosed) this.#writing = writing;
@@ -145,9 +159,8 @@ export class MessageStream<Incoming> implements Disposable {
   }
 
   #closeFrame(): void {
-    this.#fullFrames.push({ texts: this.#texts, buffers: this.#buffers });
-    this.#texts = [];
-    this.#buffers = [];
+    this.#fullFrames.push(this.#frame);
+    this.#frame = { texts: [], buffers: [], memories: [] };
     this.#queuedBytes = 0;
   }
 
@@ -157,13 +170,14 @@ export class MessageStream<Incoming> implements Disposable {
       scratch = scratches.take();
       while (!this.#isClosed) {
         if (this.#fullFrames.length === 0) {
-          if (this.#texts.length === 0) return;
+          if (this.#frame.texts.length === 0) return;
           this.#closeFrame();
         }
-        const { texts, buffers } = this.#fullFrames.shift()!;
+        const { texts, buffers, memories } = this.#fullFrames.shift()!;
         for (const chunk of encodeFrame(`[${texts.join(",")}]`, buffers, scratch)) {
           await this.#write(chunk);
         }
+        for (const memory of memories) memory[Symbol.dispose]();
       }
     } catch (error) {
       // Whoever receives finds the connection closed, and is told why.

@@ -74,8 +74,9 @@ async function measure(run, work) {
 }
 
 async function stream(run, { tasks, warmUpTasks, chunk, micros, payload }) {
-  const objects = Array.from({ length: 64 }, (_, i) => kilobyteObject(i));
-  const argumentOf = (i) => payload === "object" ? objects[i % objects.length] : i;
+  const make = payload === "object" ? kilobyteObject : hundredNumbers;
+  const objects = Array.from({ length: 64 }, (_, i) => make(i));
+  const argumentOf = (i) => payload === "index" ? i : objects[i % objects.length];
   const runAll = (count) => {
     if (chunk > 1) {
       return keepInFlight(
@@ -126,6 +127,10 @@ async function keepInFlight(count, start, limit = IN_FLIGHT) {
     while (next < count) await start(next++);
   };
   await Promise.all(Array.from({ length: limit }, lane));
+}
+
+function hundredNumbers(index) {
+  return Float64Array.from({ length: 100 }, (_, i) => (index + i) / 64);
 }
 
 function kilobyteObject(index) {

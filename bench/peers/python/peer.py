@@ -1,5 +1,6 @@
 """A peer in Python: the words are its name and the work, see work.ts. Prints what it measured as one line of JSON."""
 
+import array
 import json
 import multiprocessing
 import sys
@@ -19,6 +20,10 @@ def spin_for(task):
     while time.perf_counter() < end:
         pass
     return index
+
+
+def hundred_numbers(index):
+    return array.array("d", ((index + i) / 64 for i in range(100)))
 
 
 def kilobyte_object(index):
@@ -65,15 +70,16 @@ class Executor:
 
 def stream(peer, work):
     micros, chunk = work["micros"], work["chunk"]
-    objects = [kilobyte_object(i) for i in range(64)]
+    make = kilobyte_object if work["payload"] == "object" else hundred_numbers
+    objects = [make(i) for i in range(64)]
 
     def run_all(count):
         if micros > 0:
             function, arguments = spin_for, ((i, micros) for i in range(count))
-        elif work["payload"] == "object":
-            function, arguments = same, (objects[i % 64] for i in range(count))
-        else:
+        elif work["payload"] == "index":
             function, arguments = same, range(count)
+        else:
+            function, arguments = same, (objects[i % 64] for i in range(count))
         assert sum(1 for _ in peer.run_all(function, arguments, chunk)) == count
 
     return timed(run_all, work)
