@@ -2,6 +2,7 @@ import { ParallelError } from "../errors.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
+import { thisSlaveProcess } from "../slave_process.ts";
 import type { Task } from "../task.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { ArgumentList } from "./argument_list.ts";
@@ -56,6 +57,7 @@ const MAX_BEHIND_MS = 1_000;
 export class Manager implements AsyncDisposable {
   static {
     refuseSyncUse(this.prototype, "Manager");
+    thisSlaveProcess()?.managersLoaded();
   }
 
   readonly #settings: ManagerSettings;
@@ -93,9 +95,12 @@ export class Manager implements AsyncDisposable {
    * @throws {TypeError} If an option is unknown or of the wrong type.
    * @throws {RangeError} If a number is out of range.
    * @throws {Error} If a file to record the run in cannot be written.
+   * @throws {ParallelError} On a slave, if a module makes it while it is loaded, or tasks nest managers too deep.
    */
   constructor(options: ManagerOptions = {}) {
     checkDeno();
+    const refusal = thisSlaveProcess()?.refuseManager();
+    if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     this.#feed = new EventFeed(this.#settings);
     this.#dispatcher = new Dispatcher(this.#actions(), this.#settings.maxAttempts);

@@ -1,3 +1,4 @@
+import { thisSlaveProcess } from "../slave_process.ts";
 import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "./permissions.ts";
@@ -61,6 +62,7 @@ export function connectionLine(
   endpoint: Endpoint,
   identity: Pick<ConnectionInfo, "secret" | "role" | "slave" | "launch">,
 ): string {
-  const info: ConnectionInfo = { ...endpoint, ...identity };
+  const nesting = 1 + (thisSlaveProcess()?.nesting ?? 0);
+  const info: ConnectionInfo = { ...endpoint, ...identity, nesting };
   return JSON.stringify(info) + "\n";
 }

@@ -5,6 +5,7 @@
  */
 
 import { type CodeReference, describeCode } from "../task.ts";
+import { loadGuard, ManagerRefusedError } from "./load_guard.ts";
 
 /**
  * A task's code, ready to run: `args` as they came, `values` as startup returned them.
@@ -81,11 +82,10 @@ async function importExport(
   const { module, name } = reference;
   let exports: Record<string, unknown>;
   try {
-    exports = await import(module);
+    exports = await loadGuard.load(module, () => import(module));
   } catch (cause) {
-    throw new LoadError(`Cannot load ${name} from ${module}: ${explainImport(cause, module)}`, {
-      cause,
-    });
+    const message = `Cannot load ${name} from ${module}: ${explainImport(cause, module)}`;
+    throw new LoadError(message, cause instanceof ManagerRefusedError ? {} : { cause });
   }
   if (!(name in exports)) {
     throw new LoadError(
@@ -97,6 +97,7 @@ async function importExport(
 
 /** Why a module could not be imported, and what to do. */
 function explainImport(thrown: unknown, module: string): string {
+  if (thrown instanceof ManagerRefusedError) return thrown.message;
   if (!(thrown instanceof Error)) return `the module throws while it is loaded: ${thrown}`;
   if (isRaisedInCode(thrown)) {
     return `the module throws while it is loaded: ${thrown.name}: ${thrown.message}`;
@@ -119,7 +120,7 @@ function explainImport(thrown: unknown, module: string): string {
 /** Whether an error comes out of some code: Deno's own errors of loading a module come out of the import here. */
 function isRaisedInCode({ stack = "", message }: Error): boolean {
   const [, firstFrame] = stack.replace(message, "").split("\n");
-  return firstFrame !== undefined && !firstFrame.includes(import.meta.url);
+  return firstFrame !== undefined && !firstFrame.includes(OWN_FOLDER.href);
 }
 
 function listExports(exports: Record<string, unknown>): string {

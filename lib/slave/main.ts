@@ -7,7 +7,9 @@
 import { checkDeno, type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
 import type { ToAgent, ToSlave } from "../wire/messages.ts";
 import { messageOf } from "../message_of.ts";
+import { announceSlaveProcess } from "../slave_process.ts";
 import { connectToMaster } from "./connect.ts";
+import { loadGuard } from "./load_guard.ts";
 import { Runner } from "./runner.ts";
 import { hideOwnFrames } from "./thrown.ts";
 
@@ -49,6 +51,8 @@ function isCommand([option]: readonly string[]): boolean {
 async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => never): Promise<void> {
   const stream = await connectToMaster<ToSlave>(info);
   giveUpConnectPermission(info);
+  loadGuard.nesting = info.nesting ?? 1;
+  announceSlaveProcess(loadGuard);
   const runner = new Runner(stream);
   keepAlive(runner, exit);
   await runner.serve();
@@ -132,6 +136,8 @@ function keepAlive(runner: Runner, exit: (code?: number) => never): void {
     if (Deno.build.os !== "windows") Deno.addSignalListener(signal, () => {});
   }
   Deno.exit = (code = Deno.exitCode) => {
+    // A module that ends the process because it was refused a manager would take the reason with it.
+    if (loadGuard.refusal !== undefined) throw loadGuard.refusal;
     runner.announceExit(code);
     return exit(code);
   };

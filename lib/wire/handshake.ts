@@ -50,6 +50,8 @@ export interface ConnectionInfo {
   readonly slave: number;
   /** How often this slave has been launched before: tells a new process from one that should have ended. */
   readonly launch: number;
+  /** How many managers are above its tasks: 1, the default, on the slaves of a script's own manager. */
+  readonly nesting?: number;
 }
 
 /**

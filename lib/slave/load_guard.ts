@@ -1,0 +1,119 @@
+/**
+ * Keeps modules from making managers while they are loaded on a slave.
+ *
+ * A main script that is loaded for its tasks would otherwise run as a whole on each slave: it would start slaves, which load it as
+ * well, without end. What a task or a startup function does itself is its own affair.
+ *
+ * @module
+ */
+
+import type { SlaveProcess } from "../slave_process.ts";
+
+/** Managers may be nested so deep: the bound of what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
+const MAX_NESTING = 3;
+
+const WHY_NOT =
+  "Each slave would start slaves of its own, and those again, without end. Put the tasks into a module of their " +
+  "own, which imports nothing that makes a manager, and name that with remote(); or make the manager in the main program alone: " +
+  "if (import.meta.main) { … }";
+
+/** A module has not loaded, since it makes a manager; the message says where, and what to do. */
+export class ManagerRefusedError extends Error {
+  override name = "ManagerRefusedError";
+}
+
+/** A module that is being loaded, or was. */
+interface ModuleLoad {
+  /** Why it has not loaded, if it has made a manager. */
+  refusal: ManagerRefusedError | undefined;
+  /** Ends the wait for it. */
+  readonly fail: (refusal: ManagerRefusedError) => void;
+}
+
+/** The part that is used here of `AsyncLocalStorage` of `node:async_hooks`. */
+interface LoadStorage {
+  getStore(): ModuleLoad | undefined;
+  run<Result>(load: ModuleLoad, fn: () => Result): Result;
+  enterWith(load: ModuleLoad): void;
+}
+
+/** Knows which code runs because a module is loaded, and refuses it managers. */
+export class LoadGuard implements SlaveProcess {
+  nesting = 1;
+  /** Modules that have made a manager: Deno would not run them again. */
+  readonly #refused = new Map<string, ManagerRefusedError>();
+  #current: ModuleLoad | undefined;
+  /**
+   * Which load the running code was begun by: also a promise or a timer that a module has left behind. It takes 4 ms to get, so it
+   * is there only where the program of managers is.
+   */
+  #storage: LoadStorage | undefined;
+
+  /**
+   * Loads a module.
+   *
+   * @throws {ManagerRefusedError} At once if a manager is made meanwhile, whether or not the module catches that or ever ends.
+   */
+  async load<Module>(module: string, importModule: () => Promise<Module>): Promise<Module> {
+    const known = this.#refused.get(module);
+    if (known !== undefined) throw known;
+    const refused = Promise.withResolvers<never>();
+    const load: ModuleLoad = { refusal: undefined, fail: refused.reject };
+    this.#current = load;
+    try {
+      const imported = this.#storage?.run(load, importModule) ?? importModule();
+      return await Promise.race([imported, refused.promise]);
+    } finally {
+      this.#current = undefined;
+      if (load.refusal !== undefined) this.#refused.set(module, load.refusal);
+    }
+  }
+
+  managersLoaded(): void {
+    this.#storage ??= makeStorage();
+    // Modules are run one after the other: those that import the program of managers come next. A task that imports them goes on
+    // in its own context.
+    this.#storage.enterWith(this.#current ?? { refusal: undefined, fail: () => {} });
+  }
+
+  refuseManager(): string | undefined {
+    const load = this.#runningLoad();
+    if (load !== undefined) {
+      const reason = `${placeOfManager()}. ${WHY_NOT}`;
+      load.refusal ??= new ManagerRefusedError(`it makes a manager while it is loaded${reason}`);
+      load.fail(load.refusal);
+      // What the module does after it has caught this belongs to the load as well.
+      this.#storage?.enterWith(load);
+      return `Cannot make a manager while a module is loaded on a slave${reason}`;
+    }
+    if (this.nesting < MAX_NESTING) return undefined;
+    return `Cannot make a manager: managers are nested ${this.nesting} deep here, each made by a task of the one before, and may be ` +
+      "no deeper. If a task makes the manager that it is a task of, or imports a script that does, that has no end";
+  }
+
+  /** Why the module whose loading runs the present code has been refused a manager, if it has. */
+  get refusal(): ManagerRefusedError | undefined {
+    return this.#runningLoad()?.refusal;
+  }
+
+  #runningLoad(): ModuleLoad | undefined {
+    return this.#storage?.getStore() ?? this.#current;
+  }
+}
+
+/** The guard of this process. */
+export const loadGuard = new LoadGuard();
+
+/** Where the code stands that makes the manager: `, at file:///…`; nothing if the stack does not tell. */
+function placeOfManager(): string {
+  const place = /\bnew Manager \(.*\n\s+at (?:.*\()?(.+?)\)?$/m.exec(new Error().stack ?? "")?.[1];
+  return place === undefined ? "" : `, at ${place}`;
+}
+
+/** The program of managers is run when this is called, which cannot wait for a module. */
+function makeStorage(): LoadStorage {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: string): { AsyncLocalStorage: new () => LoadStorage } };
+  };
+  return new (process.getBuiltinModule("node:async_hooks").AsyncLocalStorage)();
+}
