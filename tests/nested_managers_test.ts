@@ -281,8 +281,17 @@ const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
         worker.postMessage(x);
       });`,
   },
+  "a script that a task starts": {
+    tasks: `
+      export async function double(x) {
+        const args = ["run", "-A", "--no-check", "script.ts", String(x)];
+        const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+        return Number(new TextDecoder().decode(stdout));
+      }`,
+  },
 };
 const NESTED_FILES = {
+  "script.ts": `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE} console.log(await doubled(Number(Deno.args[0])));`,
   "doubled.ts": TASKS_IMPORTS + DOUBLES_ON_OWN_SLAVE + "export { doubled };",
   "worker.ts": `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE}
     self.onmessage = async ({ data }) => self.postMessage(await doubled(data));`,
@@ -296,8 +305,8 @@ for (const [who, { tasks, startup = "" }] of Object.entries(NESTED)) {
         await using manager = new Manager();
         manager.addSlave(new LocalSlave());
         const context = manager.getContext(${startup});
-        const before = (x) => { console.log("before"); return x; };
-        const after = (x) => { console.log("after"); return x; };
+        const before = () => console.log("before");
+        const after = () => console.log("after");
         context.addTask(before);
         context.addTask(tasks.double, 21);
         context.addTask(after);

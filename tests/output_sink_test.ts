@@ -10,12 +10,53 @@ import {
   openRemoteOutputSink,
   type OutputSink,
 } from "../lib/launch/output_sink.ts";
+import { NoLocks } from "./support/no_locks.ts";
 import { TempFolder } from "./support/temp_folder.ts";
+
+const OUTPUT_SINK_URL = new URL("../lib/launch/output_sink.ts", import.meta.url).href;
 
 const encoder = new TextEncoder();
 
 async function print(sink: OutputSink, ...texts: readonly string[]): Promise<void> {
   for (const text of texts) await sink.write(encoder.encode(text));
+}
+
+/** A process that writes a slave's output, line by line as it is told to. */
+class OtherWriter implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #written: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(output: string) {
+    const program = `
+      import { openOutputSink } from ${JSON.stringify(OUTPUT_SINK_URL)};
+      const sink = openOutputSink(${JSON.stringify(output)}, 0);
+      for await (const line of Deno.stdin.readable) {
+        await sink.write(line);
+        await Deno.stdout.write(new Uint8Array(1));
+      }
+      await sink[Symbol.asyncDispose]();
+    `;
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-write", "--no-check", `data:text/javascript,${encodeURIComponent(program)}`],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#lines = this.#process.stdin.getWriter();
+    this.#written = this.#process.stdout.getReader();
+  }
+
+  /** Has a line written, and waits for it. */
+  async print(line: string): Promise<void> {
+    await this.#lines.write(encoder.encode(line + "\n"));
+    await this.#written.read();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lines.close();
+    await this.#written.cancel();
+    await this.#process.status;
+  }
 }
 
 /** Keeps what is written to standard error, one text for each write. */
@@ -52,6 +93,71 @@ Deno.test("openOutputSink: makes the file at once, and empties one that is there
   folder.write("old.output", "old");
   await using _sink = openOutputSink(folder.file("old.output"), 0);
   assertEquals(Deno.readTextFileSync(folder.file("old.output")), "");
+});
+
+Deno.test("openOutputSink: does not empty a file again that this process has begun", async () => {
+  await using folder = new TempFolder();
+  folder.write("0.output", "old\n");
+  for (const text of ["first\n", "second\n"]) {
+    await using sink = openOutputSink(folder.file("%d.output"), 0);
+    await print(sink, text);
+  }
+  assertEquals(folder.lines("0.output"), ["first", "second"]);
+});
+
+Deno.test("openOutputSink: does not empty a file that another process writes, and takes nothing of it", async () => {
+  await using folder = new TempFolder();
+  folder.write("0.output", "old\n");
+  await using writer = new OtherWriter(folder.file("%d.output"));
+  await writer.print("first");
+  {
+    await using sink = openOutputSink(folder.file("%d.output"), 0);
+    await print(sink, "second\n");
+    await writer.print("third");
+    await print(sink, "fourth\n");
+  }
+  assertEquals(folder.lines("0.output"), ["first", "second", "third", "fourth"]);
+});
+
+Deno.test("openOutputSink: does not empty a file that another writes which was not the first to", async () => {
+  await using folder = new TempFolder();
+  await using second = new OtherWriter(folder.file("%d.output"));
+  {
+    await using first = new OtherWriter(folder.file("%d.output"));
+    await first.print("one");
+    await second.print("two");
+  }
+  await using sink = openOutputSink(folder.file("%d.output"), 0);
+  await print(sink, "three\n");
+  await second.print("four");
+  assertEquals(folder.lines("0.output"), ["one", "two", "three", "four"]);
+});
+
+Deno.test("openOutputSink: does not empty a file that one writes which came while another was emptying it", async () => {
+  await using folder = new TempFolder();
+  folder.write("0.output", "");
+  await using sink = await (async () => {
+    using emptying = Deno.openSync(folder.file("0.output"), { write: true });
+    emptying.lockSync(true);
+    return openOutputSink(folder.file("%d.output"), 0);
+  })();
+  await print(sink, "one\n");
+  await using other = new OtherWriter(folder.file("%d.output"));
+  await other.print("two");
+  assertEquals(folder.lines("0.output"), ["one", "two"]);
+});
+
+Deno.test("openOutputSink: empties a file of an earlier run on a file system without locks, and writes to devices", async () => {
+  using _noLocks = new NoLocks();
+  await using folder = new TempFolder();
+  folder.write("old.output", "old");
+  {
+    await using sink = openOutputSink(folder.file("old.output"), 0);
+    await print(sink, "new\n");
+  }
+  assertEquals(folder.lines("old.output"), ["new"]);
+  await using device = openOutputSink("/dev/null", 0);
+  await print(device, "nowhere\n");
 });
 
 Deno.test("openOutputSink: appends to a file if it is told to", async () => {
@@ -192,6 +298,24 @@ Deno.test("openRemoteOutputSink: makes the file, names it in full and keeps the 
   const absolute = folder.file("b%d.output");
   await using other = await openRemoteOutputSink(absolute, 4, "/no/such/folder");
   assertEquals(other.target, folder.file("b4.output"));
+});
+
+Deno.test("openRemoteOutputSink: a file that its agent writes is not emptied for a slave on this machine", async () => {
+  await using folder = new TempFolder();
+  const cwd = Deno.cwd();
+  Deno.chdir(folder.path);
+  try {
+    const output = `${crypto.randomUUID()}-%d`;
+    await using remote = await openRemoteOutputSink(output, 0, folder.path);
+    Deno.writeTextFileSync(remote.target, "agent\n", { append: true });
+    {
+      await using sink = openOutputSink(output, 0);
+      await print(sink, "here\n");
+    }
+    assertEquals(Deno.readTextFileSync(remote.target), "agent\nhere\n");
+  } finally {
+    Deno.chdir(cwd);
+  }
 });
 
 Deno.test("openRemoteOutputSink: throws if the file cannot be written", async () => {

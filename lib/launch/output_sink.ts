@@ -52,14 +52,19 @@ export abstract class OutputSink implements AsyncDisposable {
 class FileSink extends OutputSink {
   override readonly target: string;
   readonly #file: Deno.FsFile;
+  /** Whether others are shown that it is written, or need not be: an agent shows nobody. */
+  #isClaimed: boolean;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string, isAppended: boolean) {
+  /** @param name What the user calls the file, whether its slave is here or on another machine. */
+  constructor(path: string, isAppended: boolean, name: string = path) {
     super();
     this.target = path;
     try {
-      const mode = isAppended ? { append: true } : { write: true, truncate: true };
-      this.#file = Deno.openSync(path, { create: true, ...mode });
+      // Whoever else writes it: each write goes behind what is there.
+      this.#file = Deno.openSync(path, { create: true, append: true });
+      if (!isAppended) emptyUnlessInUse(path, name, this.#file);
+      this.#isClaimed = isAppended || claim(this.#file);
     } catch (cause) {
       throw new Error(`Cannot write the slave's output to ${path}: ${outputFault(path, cause)}`, {
         cause,
@@ -70,6 +75,8 @@ class FileSink extends OutputSink {
   protected override take(bytes: Uint8Array): Promise<void> {
     // Standard output and error come at the same time: one after the other, each as a whole.
     this.#last = this.#last.then(async () => {
+      // When it was opened, another may just have been emptying it.
+      this.#isClaimed ||= claim(this.#file);
       for (let written = 0; written < bytes.length;) {
         written += await this.#file.write(bytes.subarray(written));
       }
@@ -80,6 +87,35 @@ class FileSink extends OutputSink {
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.#last.catch(() => {}); // Whoever wrote has been told.
     this.#file.close();
+  }
+}
+
+/** Names of the files that this process has begun: what another manager of its script writes belongs behind that. */
+const begun = new Set<string>();
+
+/** Empties a file of an earlier run: one that neither this process has begun nor another writes. */
+function emptyUnlessInUse(path: string, name: string, file: Deno.FsFile): void {
+  if (!begun.has(name) && lock(file, "alone") !== "taken") {
+    // To open it once more does nothing to a device, which cannot be truncated.
+    Deno.openSync(path, { write: true, truncate: true }).close();
+  }
+  begun.add(name);
+}
+
+/** Shows others that a file is written, for as long as it is open. Returns whether that is done, as far as it can be. */
+function claim(file: Deno.FsFile): boolean {
+  return lock(file, "with others") !== "taken";
+}
+
+/** Locks a file; `"impossible"` where there are no locks, such as on some network file systems. */
+function lock(file: Deno.FsFile, use: "alone" | "with others"): "locked" | "taken" | "impossible" {
+  // A lock of Windows keeps others from writing.
+  if (Deno.build.os === "windows") return "impossible";
+  try {
+    return file.tryLockSync(use === "alone") ? "locked" : "taken";
+  } catch {
+    // ENOSYS of Lustre without its option flock, ENOLCK of NFS whose lock service does not run: plain errors, some without a code.
+    return "impossible";
   }
 }
 
@@ -207,9 +243,10 @@ class TailSink extends OutputSink {
 /**
  * Opens the output of a slave.
  *
- * @param output A file name in which `%d` stands for the slave's number, `inherit`, or `null`.
+ * @param output A file name in which `%d` stands for the slave's number, `inherit`, or `null`. A file of an earlier run is emptied; what
+ * comes is appended to one that this process has begun or another one writes.
  * @param slave Number of the slave.
- * @param isAppended Whether what the file has is kept.
+ * @param isAppended Whether what the file has is kept in any case.
  * @throws {Error} If the file cannot be written.
  */
 export function openOutputSink(output: string, slave: number, isAppended = false): OutputSink {
@@ -236,6 +273,6 @@ export async function openRemoteOutputSink(
   if (output === "null") return new TailSink("null");
   const name = output.replaceAll("%d", String(slave));
   const path = name.startsWith("/") ? name : `${folder}/${name}`;
-  await using _file = new FileSink(path, false);
+  await using _file = new FileSink(path, false, name);
   return new TailSink(path);
 }

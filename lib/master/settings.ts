@@ -1,3 +1,4 @@
+import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
 import type { ManagerEvent } from "./events.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
@@ -19,7 +20,8 @@ export interface ManagerOptions {
   /**
    * Where a slave's standard output and error go: a file name in which `%d` stands for the slave's number,
    * `"inherit"` (the master's standard error, each line with the slave's number), or `"null"`.
-   * The default is `slave%d.output`.
+   * The default is `slave%d.output`, and on a slave, for a manager that a task makes, `"inherit"`: what its slaves print goes where that
+   * slave's output goes. A file is emptied first, unless this process has written it or another writes it: then it is appended to.
    */
   readonly output?: string;
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
@@ -123,7 +125,7 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
-  const { host, output = "slave%d.output", permissions = "inherit", tls, onEvent } = options;
+  const { host, output = defaultOutput(), permissions = "inherit", tls, onEvent } = options;
   if (host !== undefined) checkText("host", host);
   checkText("output", output);
   const { config } = options;
@@ -226,6 +228,11 @@ function defaultDeno(): string {
   const isAllowed = (command: string) =>
     Deno.permissions.querySync({ name: "run", command }).state === "granted";
   return !isAllowed(Deno.execPath()) && isAllowed("deno") ? "deno" : Deno.execPath();
+}
+
+/** The slaves of a manager that a task makes do not write the files of the slave that the task is on. */
+function defaultOutput(): string {
+  return thisSlaveProcess() === undefined ? "slave%d.output" : "inherit";
 }
 
 function checkText(name: string, value: unknown): void {
