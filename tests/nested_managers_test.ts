@@ -5,7 +5,7 @@
  * mistake fills the machine with processes.
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { copyOfTheProject } from "./support/project_copy.ts";
 import { MODULE_URL, runScript, type ScriptEnd } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -176,6 +176,29 @@ Deno.test("new Manager: refused to another copy of this project than the slave's
   assertStringIncludes(stderr, "it makes a manager while it is loaded, at file://DIR/other.ts:1:");
 });
 
+Deno.test("new Manager: a module that has been refused one is not loaded later either", async () => {
+  const { code, stdout, stderr } = await run(
+    `${IMPORTS}${NOTES_RUN}
+      const tasks = remote(import.meta.resolve("./tasks.ts"));
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      context.addTask(tasks.double, 21);
+      context.addTask(() => "well");
+      context.addTask(tasks.triple, 14);
+      for await (const { status, reason, value } of context.getOutcomes()) {
+        console.log(status, value ?? /it makes a manager while it is loaded/.test(reason.message));
+      }`,
+    {
+      "tasks.ts": `import { Manager } from "${MODULE_URL}";
+        try { new Manager(); } catch { /* It does without. */ }
+        export const double = (x) => 2 * x;
+        export const triple = (x) => 3 * x;`,
+    },
+  );
+  assertEquals([code, stdout], [0, "rejected true\nfulfilled well\nrejected true\n"], stderr);
+});
+
 /** What makes a manager of its own when its module has long been loaded, while a task runs. */
 const LATE: Readonly<Record<string, string>> = {
   "a function that is not awaited": `
@@ -291,7 +314,8 @@ const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
   },
 };
 const NESTED_FILES = {
-  "script.ts": `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE} console.log(await doubled(Number(Deno.args[0])));`,
+  "script.ts":
+    `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE} console.log(await doubled(Number(Deno.args[0])));`,
   "doubled.ts": TASKS_IMPORTS + DOUBLES_ON_OWN_SLAVE + "export { doubled };",
   "worker.ts": `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE}
     self.onmessage = async ({ data }) => self.postMessage(await doubled(data));`,

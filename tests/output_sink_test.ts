@@ -38,7 +38,12 @@ class OtherWriter implements AsyncDisposable {
       await sink[Symbol.asyncDispose]();
     `;
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-write", "--no-check", `data:text/javascript,${encodeURIComponent(program)}`],
+      args: [
+        "run",
+        "--allow-write",
+        "--no-check",
+        `data:text/javascript,${encodeURIComponent(program)}`,
+      ],
       stdin: "piped",
       stdout: "piped",
     }).spawn();

@@ -4,12 +4,14 @@ const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
- * @returns Its absolute path; `undefined` if none was named, and none is found from the main module upwards or none
- * may be looked for.
+ * @returns Its absolute path; `undefined` if none was named, and none is found from the main module upwards, or none
+ * may be looked for, or the main module is inside a compiled program.
  * @throws {TypeError} If the file that was named is not there.
  */
 export function findConfig(config: string | URL | undefined): string | undefined {
   if (config !== undefined) return namedConfig(config);
+  // What is inside a compiled program no slave sees.
+  if (Deno.build.standalone) return undefined;
   // In a Worker there is none.
   if (!Deno.mainModule?.startsWith("file:")) return undefined;
   for (let folder = new URL(".", Deno.mainModule);; folder = new URL("..", folder)) {

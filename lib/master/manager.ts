@@ -95,7 +95,8 @@ export class Manager implements AsyncDisposable {
    * @throws {TypeError} If an option is unknown or of the wrong type.
    * @throws {RangeError} If a number is out of range.
    * @throws {Error} If a file to record the run in cannot be written.
-   * @throws {ParallelError} On a slave, if a module makes it while it is loaded, or tasks nest managers too deep.
+   * @throws {ParallelError} If slaves would start slaves without end: on a slave, while a module is loaded or where managers are nested
+   * too deep; if slaves would be this program again, and not Deno.
    */
   constructor(options: ManagerOptions = {}) {
     checkDeno();

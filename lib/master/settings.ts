@@ -1,5 +1,6 @@
 import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
+import { denoCommand } from "./deno_command.ts";
 import type { ManagerEvent } from "./events.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
@@ -7,7 +8,8 @@ import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 export interface ManagerOptions {
   /**
    * Command that starts Deno on the slaves: a program, or a program and its first arguments, such as a wrapper script.
-   * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run.
+   * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run. A program that `deno compile`
+   * made is not Deno, and has to name one.
    */
   readonly deno?: string | readonly string[];
   /**
@@ -122,6 +124,7 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  *
  * @throws {TypeError} If an option is unknown or of the wrong type.
  * @throws {RangeError} If a number is out of range.
+ * @throws {ParallelError} If the slaves would be this program again, and not Deno.
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
@@ -144,7 +147,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     );
   }
   const settings = {
-    deno: denoCommand(options.deno),
+    deno: denoCommand(options.deno === undefined ? undefined : asCommand(options.deno)),
     host,
     port: wholeNumber("port", options.port ?? 0, 0, 65535),
     output,
@@ -214,20 +217,12 @@ export function checkKnown(options: object, known: readonly string[], owner: str
   }
 }
 
-function denoCommand(deno: string | readonly string[] | undefined): readonly string[] {
-  if (deno === undefined) return [defaultDeno()];
+function asCommand(deno: string | readonly string[]): readonly string[] {
   const command = typeof deno === "string" ? [deno] : deno;
   if (!Array.isArray(command) || command.length === 0 || !command.every(isText)) {
     throw wrongOption("deno", "a program, or a list of a program and its first arguments", deno);
   }
   return [...command];
-}
-
-/** A link to Deno on the PATH, as npm makes it, counts as another program for `--allow-run=deno`. */
-function defaultDeno(): string {
-  const isAllowed = (command: string) =>
-    Deno.permissions.querySync({ name: "run", command }).state === "granted";
-  return !isAllowed(Deno.execPath()) && isAllowed("deno") ? "deno" : Deno.execPath();
 }
 
 /** The slaves of a manager that a task makes do not write the files of the slave that the task is on. */

@@ -4,7 +4,8 @@ import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "./permissions.ts";
 import type { ManagerSettings } from "./settings.ts";
 
-const SLAVE_PROGRAM = new URL("../../slave.ts", import.meta.url).href;
+/** URL of the slave's program. */
+export const SLAVE_PROGRAM = new URL("../../slave.ts", import.meta.url).href;
 
 /** An agent is this module's own code: it starts processes, writes their output, and reads in `/proc`, which takes all. */
 const AGENT_FLAGS = ["--no-prompt", "--no-config", "--allow-all"];
@@ -51,6 +52,10 @@ export function startRemedy(lastWords: string): string | undefined {
     return `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
   }
   if (lastWords.includes("Module not found") && lastWords.includes(SLAVE_PROGRAM)) {
+    if (Deno.build.standalone) {
+      return "parallel's own files are inside this compiled program, where a slave's Deno does not see them: import mod.ts by an " +
+        "https: URL, and name the modules of tasks by URLs that the slaves see";
+    }
     return "its machine does not see parallel's own files: put them into a folder that all machines share, or import " +
       "mod.ts by an https: URL";
   }
