@@ -115,6 +115,43 @@ Deno.test("LocalSlave: without the permission to write the output, the error nam
   assertEquals(folder.names(), ["main.ts"]);
 });
 
+Deno.test("LocalSlave: what is printed to one manager of a script survives the others, at its side or after it", async () => {
+  await using folder = new TempFolder();
+  folder.write("slave0.output", "of an earlier run\n");
+  const source = `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    async function print(manager, text) {
+      const context = manager.getContext();
+      context.addTask((text) => console.log(text), text);
+      await Array.fromAsync(context.getResults());
+    }
+    function makeManager() {
+      const manager = new Manager();
+      manager.addSlave(new LocalSlave());
+      return manager;
+    }
+    {
+      await using first = makeManager();
+      await print(first, "first");
+      await using second = makeManager();
+      await print(second, "second");
+      await print(first, "first again");
+    }
+    await using third = makeManager();
+    await print(third, "third");
+  `;
+  const { code, stderr } = await runScript(folder, source, [
+    "--no-check",
+    "--allow-net=127.0.0.1",
+    `--allow-run=${Deno.execPath()}`,
+    "--allow-write=.",
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  // What a slave printed to its end is there when its manager has closed.
+  assertEquals(folder.lines("slave0.output").sort(), ["first", "first again", "second", "third"]);
+  assertEquals(folder.lines("slave0.output").at(-1), "third");
+});
+
 Deno.test("LocalSlave: runs with no more than --allow-net=127.0.0.1 and --allow-run=deno", async () => {
   await using folder = new TempFolder();
   const { code, stdout, stderr } = await runScript(folder, ONE_TASK, [

@@ -27,12 +27,6 @@ const MAKES_MANAGER = `
   for await (const result of context.getResults()) console.log(result);
 `;
 const DOUBLE = `export const double = (x) => 2 * x;\n`;
-const SLOW_DOUBLE = `
-  export const double = async (x) => {
-    for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-    return 2 * x;
-  };
-`;
 const OWN_URL = `const TASKS = import.meta.url;\n`;
 
 /** The remedies, as a user reads them. */
@@ -110,17 +104,6 @@ const UNGUARDED: Readonly<Record<string, { main: string; files?: Record<string, 
         }
       }`,
   },
-  "tries again with a manager that it imports when needed": {
-    main: `${NOTES_RUN}${OWN_URL}${DOUBLE}
-      const { LocalSlave, Manager, remote } = await import("${MODULE_URL}");
-      for (let i = 0; i < 3; i++) {
-        try { ${MAKES_MANAGER} break; } catch (error) {
-          console.error(error.message);
-          Deno.exitCode = 1;
-          if (!error.message.startsWith("Cannot make")) break;
-        }
-      }`,
-  },
   "makes its manager after it has waited": {
     main: `${IMPORTS}${NOTES_RUN}${OWN_URL}${DOUBLE}
       await Deno.readTextFile("main.ts");
@@ -161,6 +144,13 @@ for (const [what, { main, files }] of Object.entries(UNGUARDED)) {
   });
 }
 
+Deno.test("new Manager: a script with the guard that is advised names itself, and works", async () => {
+  const { code, stdout, stderr, runs } = await run(
+    `${IMPORTS}${NOTES_RUN}${OWN_URL}${DOUBLE}if (import.meta.main) { ${MAKES_MANAGER} }`,
+  );
+  assertEquals([code, stdout, runs], [0, "42\n", 2], stderr);
+});
+
 Deno.test("new Manager: refused to another copy of this project than the slave's program is", async () => {
   await using copy = await copyOfTheProject();
   const { code, stderr, runs } = await run(
@@ -186,7 +176,7 @@ Deno.test("new Manager: a module that has been refused one is not loaded later e
       context.addTask(tasks.double, 21);
       context.addTask(() => "well");
       context.addTask(tasks.triple, 14);
-      for await (const { status, reason, value } of context.getOutcomes()) {
+      for await (const { status, reason, value } of context.getOutcomesUnordered()) {
         console.log(status, value ?? /it makes a manager while it is loaded/.test(reason.message));
       }`,
     {
@@ -199,23 +189,78 @@ Deno.test("new Manager: a module that has been refused one is not loaded later e
   assertEquals([code, stdout], [0, "rejected true\nfulfilled well\nrejected true\n"], stderr);
 });
 
+Deno.test("new Manager: a module that has been refused one, and goes on, is refused the next", async () => {
+  const { code, stdout, stderr } = await run(
+    `${IMPORTS}
+      const tasks = remote(import.meta.resolve("./tasks.ts"));
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      context.addTask(tasks.nothing);
+      context.addTask(() => globalThis.tried);
+      for await (const { status, value = [] } of context.getOutcomesUnordered()) {
+        console.log(status);
+        for (const text of value) console.log(text.split(",")[0]);
+      }`,
+    {
+      "tasks.ts": `
+        async function tryTwice() {
+          const { Manager } = await import("${MODULE_URL}");
+          const messages = [];
+          for (let i = 0; i < 2; i++) {
+            try { new Manager(); messages.push("made"); } catch ({ message }) { messages.push(message); }
+            await new Promise((resolve) => setTimeout(resolve));
+          }
+          return messages;
+        }
+        globalThis.tried = tryTwice();
+        await new Promise(() => {});`,
+    },
+  );
+  const refused = "Cannot make a manager while a module is loaded on a slave";
+  const lines = ["rejected", "fulfilled", refused, refused];
+  assertEquals([code, stdout.trimEnd().split("\n")], [0, lines], stderr);
+});
+
+/** A task that lets what its module has begun go on, and waits for it. In the main script that goes on by itself. */
+const STARTS_LATE = `
+  const started = Promise.withResolvers();
+  if (import.meta.main) started.resolve();
+  export async function double(x) {
+    started.resolve();
+    await late.catch(() => {});
+    return 2 * x;
+  }
+`;
+const LOADS_MANAGER = `context.addTask(async (url) => { await import(url); }, "${MODULE_URL}");`;
+
 /** What makes a manager of its own when its module has long been loaded, while a task runs. */
 const LATE: Readonly<Record<string, string>> = {
   "a function that is not awaited": `
-    async function main() { await Deno.readTextFile("main.ts"); ${MAKES_MANAGER} }
-    main().catch((error) => { console.error(error.message); Deno.exit(1); });`,
+    async function main() { await started.promise; ${MAKES_MANAGER} }
+    const late = main();
+    late.catch((error) => { console.error(error.message); Deno.exit(1); });`,
   "a timer": `
-    const { promise, resolve } = Promise.withResolvers();
-    setTimeout(async () => { ${MAKES_MANAGER} resolve(); });
-    promise.then(() => console.log("the end"));`,
+    async function main() { ${MAKES_MANAGER} }
+    const late = started.promise.then(() =>
+      new Promise((resolve) => setTimeout(() => resolve(main())))
+    );
+    late.catch((error) => console.error(error.message));`,
+  "a function that is not awaited, where a task has loaded the manager before,": `
+    async function main() {
+      await started.promise;
+      ${MAKES_MANAGER.replace("context.addTask", `${LOADS_MANAGER} context.addTask`)}
+    }
+    const late = main();
+    late.catch((error) => console.error(error.message));`,
 };
 
 for (const [what, source] of Object.entries(LATE)) {
   Deno.test(`new Manager: refused to ${what} that a module has begun, while its tasks run`, async () => {
     const { code, stdout, stderr, runs, output } = await run(
-      IMPORTS + NOTES_RUN + OWN_URL + SLOW_DOUBLE + source,
+      IMPORTS + NOTES_RUN + OWN_URL + STARTS_LATE + source,
     );
-    assertEquals([code, stdout.split("\n")[0], runs], [0, "42", 2], stderr);
+    assertEquals([code, stdout.trimEnd().split("\n").at(-1), runs], [0, "42", 2], stderr);
     assertStringIncludes(output, "Cannot make a manager while a module is loaded on a slave, at");
     for (const remedy of REMEDIES) assertStringIncludes(output, remedy);
   });
@@ -261,8 +306,8 @@ const DOUBLES_ON_OWN_SLAVE = `
 `;
 const TASKS_IMPORTS = `import { LocalSlave, Manager } from "${MODULE_URL}";\n`;
 
-/** Modules of tasks that make managers; `double` has a manager of its own double 21. */
-const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
+/** Modules of tasks that make managers: `double` has one double a number, with what comes before the line that the inner task prints. */
+const NESTED: Readonly<Record<string, { tasks: string; startup?: string; prefix?: string }>> = {
   "a task": { tasks: `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE} export const double = doubled;` },
   "a task that imports the manager": {
     tasks: `
@@ -286,6 +331,7 @@ const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
     startup: "tasks.setup",
   },
   "a task of a task's manager": {
+    prefix: "slave 0: slave 0: ",
     tasks: `${TASKS_IMPORTS}import { remote } from "${MODULE_URL}"; ${DOUBLES_ON_OWN_SLAVE}
       export const inner = doubled;
       export async function double(x) {
@@ -297,6 +343,7 @@ const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
       }`,
   },
   "a Worker of a task": {
+    prefix: "",
     tasks: `
       export const double = (x) => new Promise((resolve) => {
         const worker = new Worker(import.meta.resolve("./worker.ts"), { type: "module" });
@@ -305,6 +352,7 @@ const NESTED: Readonly<Record<string, { tasks: string; startup?: string }>> = {
       });`,
   },
   "a script that a task starts": {
+    prefix: "",
     tasks: `
       export async function double(x) {
         const args = ["run", "-A", "--no-check", "script.ts", String(x)];
@@ -321,7 +369,7 @@ const NESTED_FILES = {
     self.onmessage = async ({ data }) => self.postMessage(await doubled(data));`,
 };
 
-for (const [who, { tasks, startup = "" }] of Object.entries(NESTED)) {
+for (const [who, { tasks, startup = "", prefix = "slave 0: " }] of Object.entries(NESTED)) {
   Deno.test(`new Manager: ${who} may make one, and nothing that is printed is lost`, async () => {
     const { code, stdout, stderr, output } = await run(
       `${IMPORTS}
@@ -338,7 +386,7 @@ for (const [who, { tasks, startup = "" }] of Object.entries(NESTED)) {
       { "tasks.ts": tasks, ...NESTED_FILES },
     );
     assertEquals([code, stdout], [0, "[ undefined, 42, undefined ]\n"], stderr + output);
-    const printed = output.split("\n").map((line) => line.replace(/^(slave 0: )*/, ""));
-    assertEquals(printed.sort(), ["after", "before", `doubling ${startup === "" ? 21 : 10.5}`]);
+    const doubling = `${prefix}doubling ${startup === "" ? 21 : 10.5}`;
+    assertEquals(output.split("\n").sort(), ["after", "before", doubling].sort());
   });
 }
