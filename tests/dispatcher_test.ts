@@ -8,6 +8,7 @@ import { type Code, Task } from "../lib/task.ts";
 /** A dispatcher whose decisions are kept as text. */
 class Bench {
   readonly decisions: string[] = [];
+  readonly warnings: string[] = [];
   readonly outcomes: Outcome[] = [];
   /** Of each delivery how many outcomes it had, and the text that came with it. */
   readonly deliveries: [count: number, text: string | undefined][] = [];
@@ -30,6 +31,7 @@ class Bench {
       pull: (context, count) => decide(`pull ${count} of context ${context.number}`),
       retry: () => {},
       strand: () => decide("strand"),
+      warn: (message) => this.warnings.push(message),
     }, maxAttempts);
   }
 
@@ -166,7 +168,7 @@ Deno.test("Dispatcher: tasks that came back fail where no startup works, also if
   bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false, isHeardOut: true });
   bench.dispatcher.slaveConnected(slaves[0]);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.startupFailed(slaves[0], context, failed, 0);
+  bench.dispatcher.startupFailed(slaves[0], context, { thrown: failed, isLoaded: true }, 0);
   bench.dispatcher.dispatch(0);
   assertEquals(context.sendable, 0);
 });

@@ -5,7 +5,15 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { RemoteError } from "../lib/errors.ts";
-import { givenUp, startupFailure, taskFailure, timedOut } from "../lib/master/failures.ts";
+import {
+  barredFailure,
+  givenUp,
+  loadBar,
+  startupBar,
+  startupDeathBar,
+  taskFailure,
+  timedOut,
+} from "../lib/master/failures.ts";
 import { type Code, Task } from "../lib/task.ts";
 
 const CODE: Code = {
@@ -55,14 +63,37 @@ for (const [thrown, text] of THROWN) {
   });
 }
 
-Deno.test("startupFailure: says that the task did not run, and which startup failed", () => {
-  const cause = new Error("no model");
-  const error = startupFailure(TASK, STARTUP, SLAVE, cause);
+Deno.test("barredFailure: says on which slave the code could not be loaded, and on how many", () => {
+  const cause = Object.assign(new Error("Cannot load distance"), { name: "LoadError" });
+  const bar = loadBar(SLAVE, cause);
+  const error = barredFailure(TASK, bar, 1);
+  assertEquals(error.message, `${WHO} failed on local slave 1: Cannot load distance`);
+  assertStrictEquals(error.cause, cause);
+  assertStrictEquals(error.slave, SLAVE);
+  assertEquals(
+    barredFailure(TASK, bar, 4).message,
+    `${WHO} failed on local slave 1, the last of 4 slaves: Cannot load distance`,
+  );
+});
+
+Deno.test("barredFailure: says that the task did not run, and which startup failed", () => {
+  const error = barredFailure(TASK, startupBar(STARTUP, SLAVE, undefined), 1);
   assertEquals(
     error.message,
-    `${WHO} did not run: startup (inline function setup) failed on local slave 1: Error: no model`,
+    `${WHO} did not run: startup (inline function setup) failed on local slave 1: threw undefined`,
   );
-  assertStrictEquals(error.cause, cause);
+  assertEquals(["cause" in error, error.cause], [true, undefined]);
+});
+
+Deno.test("barredFailure: says which startup ended the process, how often, and how", () => {
+  const deaths = ["exit code 1", "exit code 2"].map((reason) => ({ slave: SLAVE, reason }));
+  const error = barredFailure(TASK, startupDeathBar(STARTUP, deaths), 2);
+  assertEquals(
+    error.message,
+    `${WHO} did not run: startup (inline function setup) ended the process 2 times on local slave 1, ` +
+      "the last of 2 slaves: exit code 2",
+  );
+  assertEquals(["cause" in error, error.attempts], [false, []]);
 });
 
 Deno.test("givenUp: names every slave that died, and what to do", () => {

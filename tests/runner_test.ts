@@ -198,19 +198,24 @@ Deno.test("Runner: runs startup once, before the first task of its context, and 
   bench.context(2, () => undefined);
   bench.context(3, async () => await [7]);
   const list = bench.code((...args: unknown[]) => args);
+  const starting = (context: number): Answer => ({ type: "starting", context });
   bench.run(0, list, [1], [2]);
   bench.run(1, list, [3]);
   bench.run(2, list, [4]);
   bench.run(3, list, [5]);
   bench.run(0, list, 6);
-  assertEquals(await bench.answers(10), [
+  assertEquals(await bench.answers(14), [
+    starting(0),
     READY,
     result(0, [1, 10, 20]),
     result(1, [2, 10, 20]),
+    starting(1),
     { type: "ready", context: 1 },
     result(2, [3, { offset: 5 }]),
+    starting(2),
     { type: "ready", context: 2 },
     result(3, [4]),
+    starting(3),
     { type: "ready", context: 3 },
     result(4, [5, 7]),
     result(5, [6, 10, 20]),
@@ -227,7 +232,8 @@ Deno.test("Runner: a startup that fails answers all tasks of its context, and no
   bench.run(0, code, [0], [1]);
   bench.run(1, code, [2]);
   bench.run(0, code, [3]);
-  const [failed, ...rest] = await bench.answers(3);
+  const [starting, failed, ...rest] = await bench.answers(4);
+  assertEquals(starting, { type: "starting", context: 0 });
   assert(failed.type === "startup-failed");
   assertEquals([failed.context, failed.failure], [0, "threw"]);
   assertInstanceOf(failed.thrown, RangeError);
@@ -243,7 +249,7 @@ Deno.test("Runner: a startup that cannot be loaded fails as well", async () => {
   const reference: CodeReference = { type: "export", module: "data:text/javascript,", name: "x" };
   bench.say({ type: "context", context: 0, startup: reference });
   bench.run(0, bench.code(() => 1), []);
-  const [failed] = await bench.answers(1);
+  const [, failed] = await bench.answers(2);
   assert(failed.type === "startup-failed" && failed.failure === "load");
 });
 
@@ -285,20 +291,49 @@ Deno.test("Runner: a task that returns what cannot be sent fails alone", async (
   assertInstanceOf(failed.thrown, DOMException);
 });
 
-Deno.test("Runner: code that cannot be loaded fails each of its tasks, and no others", async () => {
+Deno.test("Runner: says that startup begins before it does, and sends what is finished", async () => {
   await using bench = await Bench.open();
   bench.context(0);
+  using hook = new Hook(() => new Promise(() => {}));
+  const startup = `() => globalThis[${JSON.stringify(hook.name)}]()`;
+  bench.say({
+    type: "context",
+    context: 1,
+    startup: { type: "inline", name: "", source: startup },
+  });
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0], [1]);
+  bench.run(1, code, [2]);
+  assertEquals(await bench.answers(4), [
+    READY,
+    result(0, 0),
+    result(1, 1),
+    { type: "starting", context: 1 },
+  ]);
+  await hook.called;
+});
+
+Deno.test("Runner: code that cannot be loaded answers all of its tasks, of all contexts, and no others", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.context(1);
   const code = bench.code((x: number) => x);
   const reference: CodeReference = { type: "export", module: "data:text/javascript,", name: "x" };
   bench.say({ type: "code", code: 99, reference });
   bench.run(0, 99, [0], [1]);
   bench.run(0, code, [2]);
-  const [, first, second, last] = await bench.answers(4);
-  for (const [i, failed] of [first, second].entries()) {
-    assert(failed.type === "failed");
-    assertEquals([failed.first, failed.failure], [i, "load"]);
-  }
-  assertEquals(last, result(2, 2));
+  bench.run(1, 99, [3]);
+  bench.run(1, code, [4]);
+  const [ready, failed, ...rest] = await bench.answers(5);
+  assertEquals(ready, READY);
+  assert(failed.type === "load-failed");
+  assertEquals(failed.code, 99);
+  assertEquals((failed.thrown as Error).name, "LoadError");
+  assertEquals(rest, [result(2, 2), { type: "ready", context: 1 }, result(4, 4)]);
+  // These were sent before the master knew.
+  bench.run(0, 99, [5], [6]);
+  bench.run(0, code, [7]);
+  assertEquals(await bench.answers(1), [result(7, 7)]);
 });
 
 Deno.test("Runner: carries buffers both ways, of several tasks in one message", async () => {
@@ -321,7 +356,7 @@ Deno.test("Runner: a large result leaves as it was, though the next task changes
   bench.context(0, () => [new Uint8Array(1_000_000)]);
   const code = bench.code((x: number, memory: Uint8Array) => memory.fill(x));
   bench.run(0, code, [1], [2], [3]);
-  const [, ...answers] = await bench.answers(4);
+  const [, , ...answers] = await bench.answers(5);
   answers.forEach((answer, i) => {
     assert(answer.type === "result");
     assert((answer.value as Uint8Array).every((byte) => byte === i + 1), `result ${i}`);

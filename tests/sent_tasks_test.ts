@@ -96,10 +96,22 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
   const sent = someSent();
   sent.takeWaiting();
   sent.answer(0);
-  assertEquals(sent.head(), { context: CONTEXT, task: undefined, isDropped: false, number: 1 });
+  assertEquals(sent.head(), {
+    context: CONTEXT,
+    code: CODE,
+    task: undefined,
+    isDropped: false,
+    number: 1,
+  });
   const dropped = someSent();
   dropped.drop(CONTEXT);
-  assertEquals(dropped.head(), { context: CONTEXT, task: undefined, isDropped: true, number: 0 });
+  assertEquals(dropped.head(), {
+    context: CONTEXT,
+    code: CODE,
+    task: undefined,
+    isDropped: true,
+    number: 0,
+  });
 });
 
 Deno.test("SentTasks.answer: may not leave out a task that was taken", () => {
@@ -111,7 +123,7 @@ Deno.test("SentTasks.answer: may not leave out a task that was taken", () => {
 Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which were still there", () => {
   const sent = someSent();
   sent.drop(OTHER);
-  const settled = sent.settle((_context, number) => number >= 2 && number < 5);
+  const settled = sent.settle((_kind, number) => number >= 2 && number < 5);
   assertEquals(settled.map(({ task }) => task.id), [12]);
   assertEquals(sent.hasTaken, false);
   assertEquals(idsOf(sent), [10, 11, 13]);
@@ -123,7 +135,7 @@ Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which 
 
 Deno.test("SentTasks.settle: what was settled cannot be answered again", () => {
   const sent = someSent();
-  sent.settle((context) => context === CONTEXT);
+  sent.settle(({ context }) => context === CONTEXT);
   assertThrows(() => sent.answer(0), AnswerError);
 });
 

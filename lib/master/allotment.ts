@@ -6,9 +6,10 @@
 
 import type { Task } from "../task.ts";
 import { sizeOfArguments } from "./argument_list.ts";
+import type { Bars } from "./bars.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
-import type { SentTask } from "./sent_tasks.ts";
+import type { SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /** What an allotment wants done. */
@@ -31,6 +32,7 @@ export interface AllotmentOptions {
   readonly actions: AllotmentActions;
   /** Tasks that run with no other beside them. */
   readonly suspects: ReadonlySet<Task>;
+  readonly bars: Bars;
   /** Called when a slave has another running task. */
   onHeadChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void;
 }
@@ -51,8 +53,9 @@ const MAX_SENT_BYTES = 1024 * 1024;
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
-/** As many are taken whether slaves have room or not while the journal has their outcomes. */
-const MIN_RESTORING_PULL = 64;
+/** As many are taken whether slaves have room or not while the journal has their outcomes, or no slave can run them. */
+const MIN_SLAVELESS_PULL = 64;
+const NONE: readonly Task[] = [];
 
 /** Gives tasks to slaves. */
 export class Allotment {
@@ -130,6 +133,14 @@ export class Allotment {
     }
   }
 
+  /** Puts tasks back where they came from, before all others but one. */
+  requeueSecond(tasks: readonly SentTask[]): void {
+    for (const { context, task } of tasks.toReversed()) {
+      context.putBackSecond(task);
+      this.sort(context);
+    }
+  }
+
   /**
    * Asks a slave for all tasks behind the running one, and takes those at once that are certainly not running: it may be
    * in no state to answer. Whether it started one of them shows when it is.
@@ -149,7 +160,8 @@ export class Allotment {
     this.#fillAll(this.#hungry, nowMs);
     // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
-    for (const context of takers > 0 ? this.#contexts : this.#restoring) {
+    const isAnyPulled = takers > 0 || !this.#options.bars.isEmpty;
+    for (const context of isAnyPulled ? this.#contexts : this.#restoring) {
       this.#pull(context, takers);
     }
   }
@@ -218,8 +230,10 @@ export class Allotment {
     if (wasIdle) slave.state.depth = Infinity;
     // A context that was served goes to the end, and is visited again.
     for (const context of this.#sendable) {
-      if (context.barred.has(slave)) continue;
+      const passed = this.#passFor(slave, context);
+      if (passed === undefined) continue;
       const tasks = this.#takeTasks(slave.state, context);
+      for (const task of passed.toReversed()) context.putBack(task);
       // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
       if (tasks.length === 0) break;
       // A time limit must not hit a task that has finished.
@@ -231,6 +245,14 @@ export class Allotment {
     }
     if (wasIdle && sent.size > 0) this.#options.onHeadChanged(slave, slave.state, nowMs);
     this.#sortSlave(slave, slave.state, nowMs);
+  }
+
+  /** Takes the tasks that stand before the first one that the slave can run; nothing if there is none. */
+  #passFor(slave: DispatchSlave, context: DispatchContext): readonly Task[] | undefined {
+    const { bars } = this.#options;
+    if (bars.isEmpty) return NONE;
+    const count = context.findFor((code) => !bars.has(slave, context, code));
+    return count === undefined ? undefined : Array.from({ length: count }, () => context.take()!);
   }
 
   /** Takes tasks of one code from a context, as many as the slave has room for. */
@@ -284,7 +306,10 @@ export class Allotment {
   #pull(context: DispatchContext, takers: number): void {
     if (context.sourceCode === undefined || !context.takesTasks || context.waiting > 0) return;
     const room = takers * this.pace.depth(context.sourceCode);
-    const least = context.isRestoring ? MIN_RESTORING_PULL : 0;
+    // No slave is to be waited for.
+    const isSlaveless = context.isRestoring ||
+      this.#options.bars.everywhere(context, context.sourceCode) !== undefined;
+    const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
     const count = Math.min(Math.max(room, least), MAX_PULL);
     if (count > 0) this.#actions.pull(context, count);
   }
@@ -292,25 +317,28 @@ export class Allotment {
   /** Whether there is an idle slave for a task that waits behind the running one. */
   #canIdleTakeFrom(serving: ServingState): boolean {
     // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
-    const starting = isInStartup(serving) ? serving.sent.head()?.context : undefined;
-    if (starting !== undefined && this.#isIdleReady(starting)) return true;
-    for (const { reading, barred } of serving.sent.contextsBehindFirst()) {
-      if (reading === "no") continue;
-      for (const idle of this.#idle) {
-        if (!barred.has(idle)) return true;
-      }
-    }
-    return false;
+    const starting = isInStartup(serving) ? serving.sent.head() : undefined;
+    if (starting !== undefined && this.#canIdleTake(starting, isSlaveReady)) return true;
+    return serving.sent.kindsBehindFirst().some((kind) => this.#canIdleTake(kind));
   }
 
-  /** Whether an idle slave would run a task of the context at once. */
-  #isIdleReady(context: DispatchContext): boolean {
+  /** Whether there is an idle slave, such as is asked for, that can run tasks of a kind. */
+  #canIdleTake(
+    { context, code }: TaskKind,
+    isSuch?: (slave: DispatchSlave, context: DispatchContext) => boolean,
+  ): boolean {
     if (context.reading === "no") return false;
-    for (const { state } of this.#idle) {
-      if (state.state === "serving" && isReady(state, context)) return true;
+    for (const idle of this.#idle) {
+      if (isSuch?.(idle, context) === false) continue;
+      if (!this.#options.bars.has(idle, context, code)) return true;
     }
     return false;
   }
+}
+
+/** Whether a slave has the startup of a context behind it. */
+function isSlaveReady({ state }: DispatchSlave, context: DispatchContext): boolean {
+  return state.state === "serving" && isReady(state, context);
 }
 
 /** Whether the startup runs, or is to run, that stands before the first task of the slave. */

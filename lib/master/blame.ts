@@ -1,12 +1,15 @@
 import type { Attempt } from "../errors.ts";
 import type { Task } from "../task.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
 import { isReady, type ServingState } from "./dispatch_slave.ts";
 import type { SentTask } from "./sent_tasks.ts";
 
 /** What is known of the tasks that a slave had when it died. */
 export interface Verdict {
+  /** The context whose startup was running. */
+  readonly startup?: DispatchContext;
   /** The task that was running. */
-  readonly culprit: SentTask | undefined;
+  readonly culprit?: SentTask;
   /** Tasks of which one, or none, was running. */
   readonly suspects: readonly SentTask[];
   /** Tasks that were not running. */
@@ -20,30 +23,37 @@ export interface Verdict {
  * running, the slave may have finished it, and those before it. With a single task that can have been running there is no
  * doubt, but for the moment in which it, or its answer, is under way.
  *
+ * A slave says when startup begins. Before that it reads the arguments of the first task, which may fill its memory.
+ *
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
 export function judgeDeath(
-  { sent, exitingIn, readyContexts, isLeaving }: ServingState,
+  { sent, exitingIn, startup, readyContexts, isLeaving }: ServingState,
   isHeardOut: boolean,
 ): Verdict {
   const tasks = sent.list();
   const head = sent.head();
   // Its end was announced: it is no task's fault.
-  if (isLeaving) return acquitted(tasks);
-  // Without its startup the first task has not begun, and those behind it neither.
-  if (head === undefined || !isReady({ readyContexts }, head.context)) return acquitted(tasks);
+  if (isLeaving || head === undefined) return acquitted(tasks);
   if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);
+  if (!isReady({ readyContexts }, head.context)) {
+    // Whether startup had begun, or finished, may have been said.
+    if (!isHeardOut) return acquitted(tasks);
+    if (startup?.context === head.context) {
+      return { startup: head.context, suspects: [], innocent: tasks };
+    }
+  }
   const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.unsettledCount };
   if (exitingIn === undefined && candidates.count > 1) {
     const { tasks: suspects } = candidates;
-    return { culprit: undefined, suspects, innocent: tasks.slice(suspects.length) };
+    return { suspects, innocent: tasks.slice(suspects.length) };
   }
   if (head.task === undefined) return acquitted(tasks);
   return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };
 }
 
 function acquitted(innocent: readonly SentTask[]): Verdict {
-  return { culprit: undefined, suspects: [], innocent };
+  return { suspects: [], innocent };
 }
 
 /** Which tasks were, or may have been, running when slaves died. Those that end are forgotten. */

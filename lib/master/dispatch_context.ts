@@ -1,6 +1,5 @@
 import type { Code, Task } from "../task.ts";
 import { Deque } from "./deque.ts";
-import type { DispatchSlave } from "./dispatch_slave.ts";
 
 /** Undelivered results that make dispatch pause, in number and in bytes. */
 const MAX_WAITING_RESULTS = 32_768;
@@ -10,6 +9,9 @@ const MIN_WAITING_RESULTS = 4;
 const SENT_PART = 1 / 4;
 /** Read in order, results wait for a slow task rather than for a slow reader: more of them may. */
 const ORDERED_FACTOR = 8;
+
+/** So many tasks may be passed over for one behind them, which a slave can run that cannot run these. */
+const MAX_PASSED = 256;
 
 /** Whether and how somebody reads the results of a context. */
 export type Reading = "no" | "unordered" | "ordered";
@@ -22,8 +24,6 @@ export class DispatchContext {
   readonly startup: Code | undefined;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
-  /** Slaves on which startup failed, each with the error it failed with. */
-  readonly barred: Map<DispatchSlave, unknown> = new Map();
   /** Code of the tasks that a lazy source still has. */
   sourceCode: Code | undefined;
   /** Whether the journal had the outcome of the last task and has more: what a source gives next may need no slave. */
@@ -98,6 +98,31 @@ export class DispatchContext {
   putBack(task: Task): void {
     this.#waiting.unshift(task);
     this.#returned++;
+  }
+
+  /** Puts a task that was sent before all others but the next one. */
+  putBackSecond(task: Task): void {
+    const next = this.take();
+    this.putBack(task);
+    if (next !== undefined) this.putBack(next);
+  }
+
+  /**
+   * Looks for a task for a slave that cannot run each of them. What is passed over comes to be sent even if results pile
+   * up, as do tasks that came back: a reader in order waits for it.
+   *
+   * @param canRun Whether the slave can run tasks of a code.
+   * @returns How many tasks stand before it, which is the first such task; `undefined` if there is none near.
+   */
+  findFor(canRun: (code: Code) => boolean): number | undefined {
+    const most = Math.min(this.sendable, MAX_PASSED);
+    let index = 0;
+    for (const { code } of this.#waiting) {
+      if (index === most) return undefined;
+      if (canRun(code)) return index;
+      index++;
+    }
+    return undefined;
   }
 
   /** The task that is to be sent next. */

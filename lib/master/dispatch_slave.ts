@@ -1,4 +1,4 @@
-import type { SlaveIdentity } from "../errors.ts";
+import type { Attempt, SlaveIdentity } from "../errors.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { SentTasks } from "./sent_tasks.ts";
 
@@ -29,7 +29,7 @@ export interface ServingState {
   exitingIn: number | null | undefined;
   /** Number of the task last known to run. */
   startedNumber: number;
-  /** The context whose startup runs, if that is reported, and since when. */
+  /** The context whose startup runs, and since when. */
   startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
   /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
   toldMs: number;
@@ -47,6 +47,8 @@ export class DispatchSlave {
   deathsInARow = 0;
   /** Whether it has ever been connected. */
   hasServed = false;
+  /** Deaths of its processes in the startup of a context that has not finished there since. */
+  readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
 
   /** @internal */
   constructor(identity: SlaveIdentity) {

@@ -10,14 +10,23 @@
  */
 
 import type { RemoteError } from "../errors.ts";
-import type { Task } from "../task.ts";
+import { type Code, describeCode, type Task } from "../task.ts";
 import type { Failure } from "../wire/messages.ts";
 import { Allotment, type AllotmentActions } from "./allotment.ts";
+import { type Bar, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext, Reading } from "./dispatch_context.ts";
 import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
-import { givenUp, startupFailure, taskFailure, timedOut } from "./failures.ts";
+import {
+  barredFailure,
+  givenUp,
+  loadBar,
+  startupBar,
+  startupDeathBar,
+  taskFailure,
+  timedOut,
+} from "./failures.ts";
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
 import type { Outcomes } from "./outcome.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
@@ -35,8 +44,10 @@ export interface DispatcherActions extends AllotmentActions {
    * @param text What a slave said of just these, see {@linkcode TaskResults}.
    */
   deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void;
-  /** Report that a task is to run again: a slave died that ran it, or may have. */
+  /** Report that a task goes to another slave: one died that ran it, or may have, or could not load its code. */
   retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
+  /** Tell the user what slaves cannot do, while there are others that can. */
+  warn(message: string): void;
   /** Reports of what runs, if they are wanted. */
   readonly reports?: RunReports;
   /** Tell the readers of all contexts that no slave is left. */
@@ -64,6 +75,8 @@ export interface Death {
  * attempts than that, as many restarts as attempts are allowed: all of them may fall to the same slave.
  */
 const MAX_RESTARTS_IN_A_ROW = 3;
+/** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
+const MAX_STARTUP_DEATHS = 3;
 /**
  * While the script blocks the event loop again and again, so often a task has to be found out of time before it counts: in
  * between all that had come from its slave was read, and it may have been that the task is done.
@@ -96,6 +109,7 @@ export class Dispatcher {
   readonly #deadlines = new Deadlines();
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
+  readonly #bars = new Bars(this.#slaves);
   readonly #contexts = new Set<DispatchContext>();
 
   /**
@@ -109,6 +123,7 @@ export class Dispatcher {
     this.#allotment = new Allotment({
       actions,
       suspects: this.#blame.suspects,
+      bars: this.#bars,
       onHeadChanged: (slave, serving, nowMs) => this.#headChanged(slave, serving, nowMs),
     });
   }
@@ -123,6 +138,7 @@ export class Dispatcher {
     readonly slaves: ReadonlySet<DispatchSlave>;
     readonly standing: Allotment["standing"];
     readonly sendable: ReadonlySet<DispatchContext>;
+    readonly bars: Bars;
     readonly suspects: ReadonlySet<Task>;
     readonly deadlines: number;
     readonly stuckAfterMs: number;
@@ -131,6 +147,7 @@ export class Dispatcher {
       slaves: this.#slaves,
       standing: this.#allotment.standing,
       sendable: this.#allotment.sendable,
+      bars: this.#bars,
       suspects: this.#blame.suspects,
       deadlines: this.#deadlines.size,
       stuckAfterMs: this.#allotment.stuckAfterMs,
@@ -185,7 +202,7 @@ export class Dispatcher {
     if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
     slave.state = { state: "lost", reason: death.reason };
     this.#slaves.delete(slave);
-    for (const context of this.#contexts) context.barred.delete(slave);
+    this.#bars.delete(slave);
     if (!this.hasSlaves) this.#actions.strand();
     return "lost";
   }
@@ -251,32 +268,64 @@ export class Dispatcher {
     context.addRestored();
   }
 
+  /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
+  startupStarted(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
+    slave.state.startup = { context, startedMs: nowMs };
+    this.#reporter.startupStarted(slave, context, nowMs);
+  }
+
   /** Startup of a context has finished on a slave. */
   contextReady(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
     if (slave.state.state !== "serving") return;
     slave.state.readyContexts.add(context);
+    slave.startupDeaths.delete(context);
     this.#reporter.startupFinished(slave, slave.state, context, nowMs);
+    slave.state.startup = undefined;
     this.#noteNews(slave, slave.state, nowMs);
   }
 
-  /** Startup of a context failed on a slave: the tasks that were to run there fail; no other goes there. */
+  /**
+   * Startup of a context failed on a slave: its tasks go to others.
+   *
+   * @param isLoaded Whether it ran: if not, its code could not be loaded.
+   */
   startupFailed(
     slave: DispatchSlave,
     context: DispatchContext,
-    thrown: unknown,
+    { thrown, isLoaded }: { readonly thrown: unknown; readonly isLoaded: boolean },
     nowMs: number,
   ): void {
     if (slave.state.state !== "serving") return;
+    const startup = context.startup!;
+    // Made before anything is changed: what a slave throws may be such that it cannot be described.
+    const bar = startupBar(startup, slave.identity, thrown);
+    this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
+    slave.state.startup = undefined;
+    if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
+    else this.#barContext(slave, context, bar);
+    this.#allotment.requeue(slave.state.sent.settle((kind) => kind.context === context));
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /** A piece of code cannot be loaded on a slave: its tasks go to others. */
+  loadFailed(slave: DispatchSlave, code: Code, thrown: unknown, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
     const { sent } = slave.state;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
-    const failed = sent.list().filter((other) => other.context === context).map((each) => ({
-      sent: each,
-      reason: startupFailure(each.task, context.startup!, slave.identity, thrown),
-    }));
-    context.barred.set(slave, thrown);
-    this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
-    sent.settle((other) => other === context);
-    for (const { sent, reason } of failed) this.#fail(sent, reason, NOT_RUN);
+    const bar = loadBar(slave.identity, thrown);
+    const head = sent.head();
+    if (isSameEverywhere(code)) {
+      this.#bars.addEverywhere(code, bar);
+    } else {
+      const count = this.#bars.add(slave, code, bar);
+      this.#warnOfBar(bar, `tasks of ${describeCode(code.reference)}`, count);
+    }
+    if (head?.task !== undefined && head.code === code) {
+      // It was said to run.
+      this.#actions.retry(head.task, slave, bar.reason, head.context);
+    }
+    this.#allotment.requeue(sent.settle((kind) => kind.code === code));
     this.#noteNews(slave, slave.state, nowMs);
   }
 
@@ -352,10 +401,9 @@ export class Dispatcher {
       if (startedNumber < number) {
         this.#reporter.taskStarted(slave, slave.state, done, nowMs - micros / 1000);
       }
-      const hasRun = failure !== "load";
       this.#fail(done, reason!, {
         isAttempt: true,
-        hasRun,
+        hasRun: true,
         runTimeMs: micros / 1000,
         endedMs: nowMs,
       });
@@ -368,7 +416,7 @@ export class Dispatcher {
   tasksReturned(slave: DispatchSlave, from: number, to: number, nowMs: number): void {
     if (slave.state.state !== "serving") return;
     const { sent } = slave.state;
-    this.#allotment.requeue(sent.settle((_context, number) => number >= from && number < to));
+    this.#allotment.requeue(sent.settle((_kind, number) => number >= from && number < to));
     this.#noteNews(slave, slave.state, nowMs);
   }
 
@@ -399,8 +447,8 @@ export class Dispatcher {
 
   /** Gives waiting tasks to slaves that have room. To be called once whatever came at one time has been told. */
   dispatch(nowMs: number): void {
-    for (const context of this.#allotment.sendable) {
-      if (this.#isBarredEverywhere(context)) this.#failWaiting(context);
+    if (!this.#bars.isEmpty) {
+      for (const context of this.#allotment.sendable) this.#failBarred(context);
     }
     this.#allotment.give(nowMs);
   }
@@ -436,9 +484,6 @@ export class Dispatcher {
       const { context, task } = head;
       if (task !== undefined) this.#reporter.taskStarted(slave, serving, { context, task }, nowMs);
     }
-    if (head !== undefined && !isRunning) {
-      this.#reporter.startupStarted(slave, serving, head.context, nowMs);
-    }
     let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
     if (head?.isDropped) limitMs = DROP_GRACE_MS;
     const timed = limitMs === undefined ? undefined : head;
@@ -461,7 +506,7 @@ export class Dispatcher {
   #timeOut(slave: DispatchSlave, serving: ServingState): void {
     const { number, limitMs } = serving.timed!;
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
-    for (const sent of serving.sent.settle((_context, other) => other === number)) {
+    for (const sent of serving.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);
       this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
@@ -481,7 +526,7 @@ export class Dispatcher {
   }
 
   /**
-   * Requeues the tasks of a slave that died, and charges the one that was running.
+   * Requeues the tasks of a slave that died, and charges the one that was running, or the startup.
    *
    * @returns Whether a task was running, or may have been.
    */
@@ -490,7 +535,13 @@ export class Dispatcher {
     serving: ServingState,
     { reason, isHeardOut }: Omit<Death, "isFinal">,
   ): boolean {
-    const { culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
+    const { startup, culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
+    if (startup !== undefined) {
+      // Its arguments may have left no memory for startup: so another one goes first, if there is one.
+      this.#allotment.requeueSecond(innocent);
+      this.#chargeStartup(slave, startup, reason);
+      return false;
+    }
     this.#allotment.requeue(innocent);
     for (const { context, task } of suspects) {
       this.#blame.suspect(task);
@@ -513,17 +564,45 @@ export class Dispatcher {
     }
   }
 
-  #isBarredEverywhere(context: DispatchContext): boolean {
-    return this.#slaves.size > 0 && context.barred.size === this.#slaves.size;
+  /** The death is not the slave's own: so many of them bar it for the context, and it goes on with others. */
+  #chargeStartup(slave: DispatchSlave, context: DispatchContext, reason: string): void {
+    slave.deathsInARow--;
+    const before = slave.startupDeaths.get(context) ?? [];
+    const deaths = [...before, { slave: slave.identity, reason }];
+    if (deaths.length < Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
+      slave.startupDeaths.set(context, deaths);
+    } else {
+      slave.startupDeaths.delete(context);
+      this.#barContext(slave, context, startupDeathBar(context.startup!, deaths));
+    }
   }
 
-  /** No slave can run the context's startup: its tasks fail, as fast as somebody reads that. */
-  #failWaiting(context: DispatchContext): void {
-    const [slave, thrown] = [...context.barred].at(-1)!;
+  #barContext(slave: DispatchSlave, context: DispatchContext, bar: Bar): void {
+    const count = this.#bars.add(slave, context, bar);
+    this.#warnOfBar(bar, `tasks of context ${context.number}`, count);
+  }
+
+  /** The user is to know why a slave does less than others. With a thousand such slaves it is said ten times. */
+  #warnOfBar(bar: Bar, tasks: string, count: number): void {
+    // If none is left that can run them, they fail with the reason.
+    if (count === this.#slaves.size || (count & (count - 1)) !== 0) return;
+    const { slave, what, reason } = bar;
+    const who = count === 1
+      ? `${slave.name} gets no more ${tasks}, since one ${what}`
+      : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
+    this.#actions.warn(`${who}: ${reason}`);
+  }
+
+  /** Fails the first tasks of a context that no slave can run, as fast as somebody reads that. */
+  #failBarred(context: DispatchContext): void {
+    let code: Code | undefined;
+    let bar: Bar | undefined;
     while (context.sendable > 0) {
+      const first = context.first()!;
+      if (first.code !== code) bar = this.#bars.everywhere(context, code = first.code);
+      if (bar === undefined) break;
       const task = context.take()!;
-      const reason = startupFailure(task, context.startup!, slave.identity, thrown);
-      this.#fail({ context, task }, reason, NOT_RUN);
+      this.#fail({ context, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
     }
     this.#allotment.sort(context);
   }
@@ -552,4 +631,9 @@ export class Dispatcher {
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
     this.#actions.deliver(context, outcomes, text);
   }
+}
+
+/** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */
+function isSameEverywhere({ reference }: Code): boolean {
+  return reference.type === "inline";
 }

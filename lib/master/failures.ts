@@ -7,6 +7,7 @@
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import { type Code, describeCode, type Task } from "../task.ts";
 import type { Failure } from "../wire/messages.ts";
+import type { Bar } from "./bars.ts";
 
 /** The task itself failed on a slave. */
 export function taskFailure(
@@ -26,20 +27,38 @@ export function taskFailure(
   );
 }
 
-/** Startup failed on the slave that the task was on. */
-export function startupFailure(
-  task: Task,
-  startup: Code,
-  slave: SlaveIdentity,
-  thrown: unknown,
-): RemoteError {
-  return new RemoteError(
-    `${capitalize(`${task}`)} did not run: startup (${
-      describeCode(startup.reference)
-    }) failed on ${slave.name}: ` +
-      describeThrown(thrown),
-    { task, slave, cause: thrown },
-  );
+/** The code of tasks could not be loaded on a slave. */
+export function loadBar(slave: SlaveIdentity, thrown: unknown): Bar {
+  return { slave, what: "failed", reason: describeThrown(thrown), cause: thrown };
+}
+
+/** The startup of tasks failed on a slave. */
+export function startupBar(startup: Code, slave: SlaveIdentity, thrown: unknown): Bar {
+  const what = `did not run: startup (${describeCode(startup.reference)}) failed`;
+  return { slave, what, reason: describeThrown(thrown), cause: thrown };
+}
+
+/** The process of a slave ended in the startup of tasks, each time. */
+export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar {
+  const { slave, reason } = deaths.at(-1)!;
+  const times = deaths.length === 1 ? "" : ` ${deaths.length} times`;
+  const code = describeCode(startup.reference);
+  return { slave, what: `did not run: startup (${code}) ended the process${times}`, reason };
+}
+
+/**
+ * No slave can run the task.
+ *
+ * @param bar Why one of them cannot.
+ * @param slaves How many there are.
+ */
+export function barredFailure(task: Task, bar: Bar, slaves: number): RemoteError {
+  const { what, reason, ...options } = bar;
+  const where = slaves > 1 ? `${bar.slave.name}, the last of ${slaves} slaves` : bar.slave.name;
+  return new RemoteError(`${capitalize(`${task}`)} ${what} on ${where}: ${reason}`, {
+    ...options,
+    task,
+  });
 }
 
 /** The slave died again and again while it ran the task. */

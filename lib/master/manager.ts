@@ -252,6 +252,7 @@ export class Manager implements AsyncDisposable {
           slave: identity,
           reason,
         }),
+      warn: (message) => this.#feed.tell({ type: "warning", message }),
       reports: this.#feed.areTasksTold ? this.#feed : undefined,
       strand: () => this.#contexts.forEach(({ context }) => context.wake()),
     };

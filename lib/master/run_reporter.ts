@@ -95,16 +95,9 @@ export class RunReporter {
     this.#reports?.taskEnded(context, outcome, 0, endedMs);
   }
 
-  /** The first task of a context has its turn: the slave runs startup. */
-  startupStarted(
-    slave: DispatchSlave,
-    serving: ServingState,
-    context: DispatchContext,
-    nowMs: number,
-  ): void {
-    if (this.#reports === undefined || serving.startup?.context === context) return;
-    serving.startup = { context, startedMs: nowMs };
-    this.#reports.startupStarted(context, slave, nowMs);
+  /** A slave runs startup of a context. */
+  startupStarted(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
+    this.#reports?.startupStarted(context, slave, nowMs);
   }
 
   /** Startup has finished. */
@@ -114,7 +107,7 @@ export class RunReporter {
     context: DispatchContext,
     nowMs: number,
   ): void {
-    const runTimeMs = endStartup(serving, context, nowMs);
+    const runTimeMs = startupEnded(serving, context, nowMs);
     if (runTimeMs !== undefined) {
       this.#reports?.startupFinished(context, slave, runTimeMs, nowMs);
     }
@@ -131,22 +124,21 @@ export class RunReporter {
     { context, thrown }: { readonly context: DispatchContext; readonly thrown: unknown },
     nowMs: number,
   ): void {
-    const runTimeMs = endStartup(serving, context, nowMs);
+    const runTimeMs = startupEnded(serving, context, nowMs);
     if (runTimeMs !== undefined) {
       this.#reports?.startupFailed(context, slave, runTimeMs, nowMs, thrown);
     }
   }
 }
 
-/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was reported. */
-function endStartup(
+/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was said. */
+function startupEnded(
   serving: ServingState,
   context: DispatchContext,
   nowMs: number,
 ): number | undefined {
   if (serving.startup?.context !== context) return undefined;
   const { startedMs } = serving.startup;
-  serving.startup = undefined;
   // What the slave says of its tasks from now on happened after this.
   serving.toldMs = nowMs;
   return nowMs - startedMs;

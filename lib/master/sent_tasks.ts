@@ -1,4 +1,4 @@
-import type { Task } from "../task.ts";
+import type { Code, Task } from "../task.ts";
 import { sizeOfArguments } from "./argument_list.ts";
 import { Deque } from "./deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -12,9 +12,14 @@ const SETTLED = undefined;
 
 type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
 
-/** Tasks that left in one message. */
-interface SentGroup {
+/** What tasks that leave in one message have in common. */
+export interface TaskKind {
   readonly context: DispatchContext;
+  readonly code: Code;
+}
+
+/** Tasks that left in one message. */
+interface SentGroup extends TaskKind {
   readonly tasks: Entry[];
   /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
   readonly sizes: readonly number[];
@@ -28,8 +33,7 @@ export interface SentTask {
 }
 
 /** The first task that a slave has not answered: the one that it runs now or is to run next. */
-export interface Head {
-  readonly context: DispatchContext;
+export interface Head extends TaskKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
   /** Whether it was taken since it is not to be run at all. */
@@ -82,14 +86,15 @@ export class SentTasks {
   }
 
   /**
-   * Adds tasks of one context that leave in one message.
+   * Adds tasks of one context and code that leave in one message.
    *
    * @param hold One more than the answers that the slave may hold back when one of these starts.
    */
   push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
     this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
     const sizes = tasks.map(({ args }) => sizeOfArguments(args));
-    this.#groups.push({ context, tasks: [...tasks], sizes, position: 0 });
+    const { code } = tasks[0];
+    this.#groups.push({ context, code, tasks: [...tasks], sizes, position: 0 });
     this.#size += tasks.length;
     for (const size of sizes) this.#bytes += size;
   }
@@ -103,6 +108,7 @@ export class SentTasks {
       if (entry !== SETTLED) {
         return {
           context: group.context,
+          code: group.code,
           task: isTask(entry) ? entry : undefined,
           isDropped: entry === DROPPED,
           number: this.#firstNumber,
@@ -115,25 +121,28 @@ export class SentTasks {
   /** All tasks that the slave has, in order. */
   list(): SentTask[] {
     const tasks: SentTask[] = [];
-    this.#visit((context, entry) => {
+    this.#visit(({ context }, entry) => {
       if (isTask(entry)) tasks.push({ context, task: entry });
       return entry;
     });
     return tasks;
   }
 
-  /** Contexts of the tasks behind the first one. */
-  contextsBehindFirst(): Set<DispatchContext> {
-    const contexts = new Set<DispatchContext>();
+  /** Contexts and codes of the tasks behind the first one. */
+  kindsBehindFirst(): TaskKind[] {
+    const kinds: TaskKind[] = [];
     let isBehindFirst = false;
-    for (const { context, tasks, position } of this.#groups) {
-      for (let i = position; i < tasks.length && !contexts.has(context); i++) {
-        if (!isTask(tasks[i])) continue;
-        if (isBehindFirst) contexts.add(context);
-        isBehindFirst = true;
+    for (const group of this.#groups) {
+      const { context, code, tasks, position } = group;
+      let count = 0;
+      for (let i = position; i < tasks.length; i++) {
+        if (isTask(tasks[i])) count++;
       }
+      const isKnown = kinds.some((kind) => kind.context === context && kind.code === code);
+      if (count > (isBehindFirst ? 0 : 1) && !isKnown) kinds.push(group);
+      isBehindFirst ||= count > 0;
     }
-    return contexts;
+    return kinds;
   }
 
   /**
@@ -170,7 +179,7 @@ export class SentTasks {
     const tasks: SentTask[] = [];
     const end = this.#endOfCandidates();
     let count = 0;
-    this.#visit((context, entry, number) => {
+    this.#visit(({ context }, entry, number) => {
       if (entry === SETTLED || number >= end) return entry;
       count++;
       if (isTask(entry)) tasks.push({ context, task: entry });
@@ -197,15 +206,15 @@ export class SentTasks {
   /**
    * Takes note that a slave has answered tasks wherever they stand.
    *
-   * @param isSettled Says for each task, given its number.
+   * @param isSettled Says for each task, given its context and code, and its number.
    * @returns Those that had not been taken from it before, in order.
    */
-  settle(isSettled: (context: DispatchContext, number: number) => boolean): SentTask[] {
+  settle(isSettled: (kind: TaskKind, number: number) => boolean): SentTask[] {
     const settled: SentTask[] = [];
-    this.#visit((context, entry, number, size) => {
-      if (entry === SETTLED || !isSettled(context, number)) return entry;
+    this.#visit((kind, entry, number, size) => {
+      if (entry === SETTLED || !isSettled(kind, number)) return entry;
       if (isTask(entry)) {
-        settled.push({ context, task: entry });
+        settled.push({ context: kind.context, task: entry });
         this.#forget(size);
       } else {
         this.#taken--;
@@ -219,7 +228,7 @@ export class SentTasks {
   #endOfCandidates(): number {
     let count = 0;
     let end = Infinity;
-    this.#visit((_context, entry, number) => {
+    this.#visit((_kind, entry, number) => {
       if (entry === SETTLED) return entry;
       if (count === this.#hold) end = Math.min(end, number);
       else count++;
@@ -233,7 +242,7 @@ export class SentTasks {
     isTaken: (context: DispatchContext, number: number) => boolean,
   ): SentTask[] {
     const taken: SentTask[] = [];
-    this.#visit((context, entry, number, size) => {
+    this.#visit(({ context }, entry, number, size) => {
       if (!isTask(entry) || !isTaken(context, number)) return entry;
       taken.push({ context, task: entry });
       this.#forget(size);
@@ -245,13 +254,13 @@ export class SentTasks {
 
   /** Shows everything that stands in `#groups`, and puts what is returned in its place. */
   #visit(
-    change: (context: DispatchContext, entry: Entry, number: number, size: number) => Entry,
+    change: (kind: TaskKind, entry: Entry, number: number, size: number) => Entry,
   ): void {
     let number = this.#firstNumber;
     for (const group of this.#groups.takeAll()) {
       this.#groups.push(group);
       for (let i = group.position; i < group.tasks.length; i++, number++) {
-        group.tasks[i] = change(group.context, group.tasks[i], number, group.sizes[i]);
+        group.tasks[i] = change(group, group.tasks[i], number, group.sizes[i]);
       }
     }
   }

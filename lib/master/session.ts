@@ -27,7 +27,7 @@ export class Session implements Disposable {
   readonly #stream: MessageStream<ToMaster>;
   readonly #options: SessionOptions;
   readonly #announcedContexts = new Set<DispatchContext>();
-  readonly #announcedCodes = new Set<Code>();
+  readonly #announcedCodes = new Map<number, Code>();
   /** Resolves when the connection is closed, with the reason if it was the slave's fault. */
   readonly ended: Promise<Error | undefined>;
 
@@ -43,7 +43,7 @@ export class Session implements Disposable {
   /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
   run(context: DispatchContext, code: Code, args: ArgumentList, hold: number): void {
     if (!this.#announcedContexts.has(context)) this.#announceContext(context);
-    if (!this.#announcedCodes.has(code)) this.#announceCode(code);
+    if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
     // Put together as text, since the arguments are JSON already.
     const head =
       `{"type":"run","context":${context.number},"code":${code.number},"hold":${hold},"args":[`;
@@ -75,7 +75,7 @@ export class Session implements Disposable {
   }
 
   #announceCode(code: Code): void {
-    this.#announcedCodes.add(code);
+    this.#announcedCodes.set(code.number, code);
     this.#post({ type: "code", code: code.number, reference: code.reference });
   }
 
@@ -123,6 +123,12 @@ export class Session implements Disposable {
         dispatcher.taskFailed(slave, message.first, message.failure, thrown, message.micros, nowMs);
         break;
       }
+      case "starting": {
+        const context = this.#context(message.context);
+        if (context.startup === undefined) throw malformed(message);
+        dispatcher.startupStarted(slave, context, nowMs);
+        break;
+      }
       case "ready":
         dispatcher.contextReady(slave, this.#context(message.context), nowMs);
         break;
@@ -130,7 +136,19 @@ export class Session implements Disposable {
         const context = this.#context(message.context);
         if (context.startup === undefined) throw malformed(message);
         const thrown = decodeValue(message.thrown, batch.buffers);
-        dispatcher.startupFailed(slave, context, thrown, nowMs);
+        const isLoaded = message.failure !== "load";
+        dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
+        break;
+      }
+      case "load-failed": {
+        const code = this.#announcedCodes.get(message.code);
+        if (code === undefined) {
+          throw new MessageError(
+            `The slave speaks of code ${message.code}, which it does not have`,
+          );
+        }
+        const thrown = decodeValue(message.thrown, batch.buffers);
+        dispatcher.loadFailed(slave, code, thrown, nowMs);
         break;
       }
       case "returned":

@@ -41,12 +41,20 @@ type ContextState =
   | { readonly state: "ready"; readonly values: readonly unknown[] }
   | { readonly state: "failed" };
 
+/** What became of a piece of code here. */
+type CodeState =
+  & { readonly reference: CodeReference }
+  & (
+    | { readonly state: "new" }
+    | { readonly state: "loaded"; readonly fn: TaskFunction }
+    | { readonly state: "failed" }
+  );
+
 /** Runs what the master sends over one connection. */
 export class Runner {
   readonly #stream: MessageStream<ToSlave>;
   readonly #contexts = new Map<number, ContextState>();
-  readonly #references = new Map<number, CodeReference>();
-  readonly #functions = new Map<number, TaskFunction>();
+  readonly #codes = new Map<number, CodeState>();
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
@@ -83,7 +91,7 @@ export class Runner {
   /** Which task runs, in words; nothing while none does. Tasks are counted from 0 as they came to this process. */
   describeTask(): string | undefined {
     const tasks = this.#queue[0];
-    const reference = tasks && this.#references.get(tasks.code);
+    const reference = tasks && this.#codes.get(tasks.code)?.reference;
     if (reference === undefined || this.#wake !== undefined) return undefined;
     return `${describeCode(reference)}, task ${this.#current} of this process,`;
   }
@@ -110,7 +118,7 @@ export class Runner {
         this.#contexts.set(message.context, { state: "new", startup: message.startup });
         break;
       case "code":
-        this.#references.set(message.code, message.reference);
+        this.#codes.set(message.code, { state: "new", reference: message.reference });
         break;
       case "run":
         this.#enqueue(message, batch);
@@ -127,8 +135,9 @@ export class Runner {
     const first = this.#received;
     this.#received += args.length;
     const decoded = args.map((arg: EncodedJson) => decodeList(arg, batch.buffers));
-    // Startup's failure has answered for the tasks that were still under way.
+    // The failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
+    if (this.#codes.get(code)?.state === "failed") return;
     this.#queue.push({ first, context, code, hold, args: decoded, position: 0 });
     this.#wake?.();
   }
@@ -162,7 +171,7 @@ export class Runner {
     this.#current = tasks.first + tasks.position;
     const values = await this.#startContext(tasks.context);
     if (values === undefined) return;
-    const fn = await this.#functionOf(tasks);
+    const fn = await this.#functionOf(tasks.code);
     if (fn === undefined) return;
     let now = performance.now();
     while (tasks.position < tasks.args.length) {
@@ -224,10 +233,12 @@ export class Runner {
       throw new Error(`A task of context ${context} was kept after its startup had failed`);
     }
     this.#flush();
-    let failure: Failure = "load";
+    let failure: "load" | "threw" = "load";
     try {
       let values: readonly unknown[] = [];
       if (state.startup !== null) {
+        this.#post({ type: "starting", context });
+        await this.#flushAll();
         const fn = await loadCode(state.startup);
         failure = "threw";
         const returned = fn([], []);
@@ -243,39 +254,40 @@ export class Runner {
     }
   }
 
-  #failContext(context: number, failure: Failure, error: unknown): void {
+  #failContext(context: number, failure: "load" | "threw", error: unknown): void {
     this.#contexts.set(context, { state: "failed" });
     this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
     this.#postThrown({ type: "startup-failed", context, failure }, encodeThrown(error));
     this.#flush();
   }
 
-  /** Loads a piece of code when its first task runs. If that fails, so does that task, and each one after it. */
-  async #functionOf(tasks: QueuedTasks): Promise<TaskFunction | undefined> {
-    const known = this.#functions.get(tasks.code);
-    if (known !== undefined) return known;
-    const reference = this.#references.get(tasks.code);
-    if (reference === undefined) {
-      throw new Error(`The master sent a task of code ${tasks.code} without announcing it`);
+  /** Loads a piece of code when its first task runs: returns the function, or nothing if that failed. */
+  async #functionOf(code: number): Promise<TaskFunction | undefined> {
+    const state = this.#codes.get(code);
+    if (state === undefined) {
+      throw new Error(`The master sent a task of code ${code} without announcing it`);
     }
-    this.#flush();
+    if (state.state === "loaded") return state.fn;
+    if (state.state === "failed") {
+      throw new Error(`A task of code ${code} was kept after that could not be loaded`);
+    }
+    const { reference } = state;
+    await this.#flushAll();
     try {
       const fn = await loadCode(reference);
-      this.#functions.set(tasks.code, fn);
+      this.#codes.set(code, { state: "loaded", reference, fn });
       return fn;
     } catch (error) {
-      while (tasks.position < tasks.args.length) {
-        this.#current = tasks.first + tasks.position++;
-        this.#postFailure("load", error, 0);
-        this.#held++;
-      }
-      this.#heldContext = tasks.context;
+      this.#codes.set(code, { state: "failed", reference });
+      this.#queue = this.#queue.filter((tasks) => tasks.code !== code);
+      this.#postThrown({ type: "load-failed", code }, encodeThrown(error));
+      this.#flush();
       return undefined;
     }
   }
 
   #addResult(value: unknown, elapsedMs: number): void {
-    // A message has the numbers of its results by counting, and the queue may have gaps: startup failed for some.
+    // A message has the numbers of its results by counting, and the queue may have gaps: startup, or code, failed for some.
     if (this.#current !== this.#firstResult + this.#resultTexts.length) this.#postResults();
     let encoded: Encoded;
     try {
@@ -355,6 +367,12 @@ export class Runner {
     this.#postResults();
     this.#post({ type: "returned", from, to: this.#received });
     this.#flush();
+  }
+
+  /** Waits until what is finished has left: what runs next may end the process. */
+  async #flushAll(): Promise<void> {
+    this.#flush();
+    await this.#stream.flushed();
   }
 
   #flush(): void {

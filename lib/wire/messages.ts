@@ -4,8 +4,8 @@
  *
  * The dialogue: the master tells a slave of a context and of a piece of code before it first names them, and sends
  * tasks. The slave numbers the tasks of a connection 0, 1, 2 … as they come, runs them one at a time in that order,
- * and answers each exactly once: in `results`, in `failed`, as one of those that `startup-failed` covers, or as
- * `returned`, not run. So a task needs no identity on the wire. When the connection ends the slave ends.
+ * and answers each exactly once: in `results`, in `failed`, as one of those that `startup-failed` or `load-failed`
+ * covers, or as `returned`, not run. So a task needs no identity on the wire. When the connection ends the slave ends.
  *
  * `Encoded` values are as `codec.ts` made them; the bytes of their buffers follow in the frame, in the same order.
  *
@@ -43,6 +43,8 @@ export type ToSlave =
 
 /** What a slave says. */
 export type ToMaster =
+  /** Startup of a context begins. It has left before: what ends the process from now on is the startup, and no task. */
+  | { readonly type: "starting"; readonly context: number }
   /** Startup of a context has finished; its first task starts now. */
   | { readonly type: "ready"; readonly context: number }
   /** Values of tasks `first`, `first + 1`, … and how many microseconds each ran. */
@@ -64,9 +66,12 @@ export type ToMaster =
   | {
     readonly type: "startup-failed";
     readonly context: number;
-    readonly failure: Failure;
+    /** Whether its code could not be loaded, or it threw. */
+    readonly failure: "load" | "threw";
     readonly thrown: EncodedJson;
   }
+  /** A piece of code cannot be loaded: this answers every task of it that is or will be on this connection. */
+  | { readonly type: "load-failed"; readonly code: number; readonly thrown: EncodedJson }
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */
   | { readonly type: "returned"; readonly from: number; readonly to: number }
   /**
@@ -131,8 +136,5 @@ export type FromAgent =
     }[];
   };
 
-/**
- * How a task or a startup failed: its code could not be `load`ed, it `threw`, or what it returned could not be sent
- * (`result`).
- */
-export type Failure = "load" | "threw" | "result";
+/** How a task failed: it `threw`, or what it returned could not be sent (`result`). */
+export type Failure = "threw" | "result";

@@ -16,6 +16,8 @@ const MESSAGES = [
   "results",
   "failed",
   "startup-failed",
+  "starting",
+  "load-failed",
   "returned",
   "exiting",
   "ended",

@@ -102,6 +102,7 @@ class SlaveRun {
       pull: () => {},
       retry: () => {},
       strand: () => {},
+      warn: () => {},
     }, 3);
     this.session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
       slave: this.#slave,
