@@ -26,6 +26,7 @@ Deno.test("Dispatcher, simulated: keeps its promises in 10 000 schedules", () =>
     deaths: 0,
     recalls: 0,
     restarts: 0,
+    bars: 0,
   };
   for (let seed = first; seed <= last; seed++) {
     const report = runSeed(seed, first === last);

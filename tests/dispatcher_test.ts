@@ -379,3 +379,193 @@ Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task w
   bench.done(slave, 3, 1);
   assertEquals(bench.decided(), ["run 13 on 0"]);
 });
+
+const EXPORT: Code = {
+  number: 2,
+  reference: { type: "export", module: "file:///tasks.ts", name: "run" },
+};
+
+/** Says that a piece of code cannot be loaded on a slave. */
+function failLoad(bench: Bench, slave: DispatchSlave, code = EXPORT): void {
+  bench.dispatcher.loadFailed(slave, code, new Error("no module"), 0);
+  bench.dispatcher.dispatch(0);
+}
+
+/** The process of a slave ends and is started anew. */
+function die(bench: Bench, slave: DispatchSlave, isHeardOut = true): string {
+  const next = bench.dispatcher.slaveDied(slave, { reason: "killed", isFinal: false, isHeardOut });
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  return next;
+}
+
+Deno.test("Dispatcher: tasks that cannot be loaded on a slave go to another, uncharged, also if its process is a new one", () => {
+  const bench = new Bench(1);
+  const slaves = [bench.connect(), bench.connect()];
+  const context = bench.context();
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 on 1"]);
+  failLoad(bench, slaves[0]);
+  die(bench, slaves[0]);
+  assertEquals(bench.decided(), []);
+  bench.done(slaves[1], 0, 1);
+  assertEquals(bench.decided(), ["run 0 on 1"]);
+  bench.done(slaves[1], 1, 1);
+  assertEquals(bench.outcomes.map(({ status, attempts }) => [status, attempts]), [
+    ["fulfilled", 1],
+    ["fulfilled", 1],
+  ]);
+});
+
+Deno.test("Dispatcher: tasks wait for a slave that has not tried to load them, and fail when that is lost", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const queued = new DispatchSlave({ number: 9, name: "slave 9", host: "" });
+  bench.dispatcher.addSlave(queued);
+  const context = bench.context();
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  assertEquals(bench.outcomes, []);
+  assertEquals(bench.warnings, [
+    "slave 0 gets no more tasks of run in file:///tasks.ts, since one failed: Error: no module",
+  ]);
+  bench.dispatcher.slaveDied(queued, { reason: "no job", isFinal: true, isHeardOut: true });
+  bench.dispatcher.dispatch(0);
+  const failures = bench.outcomes.map((outcome) => {
+    assert(outcome.status === "rejected");
+    return [outcome.reason.message, outcome.attempts, outcome.hasRun];
+  });
+  assertEquals(
+    failures,
+    [0, 1].map((id) => [
+      `Task ${id} (run in file:///tasks.ts) failed on slave 0: Error: no module`,
+      0,
+      false,
+    ]),
+  );
+});
+
+Deno.test("Dispatcher: an inline function that cannot be compiled on one slave is not tried on others", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  bench.dispatcher.addSlave(new DispatchSlave({ number: 9, name: "slave 9", host: "" }));
+  const context = bench.context();
+  const startupFails = bench.context({ startup: CODE });
+  bench.add(context, 3, OTHER);
+  bench.add(startupFails, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave, OTHER);
+  assertEquals(bench.outcomes.length, 3);
+  const thrown = { thrown: new Error("no function"), isLoaded: false };
+  bench.dispatcher.startupFailed(slave, startupFails, thrown, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.outcomes.length, 5);
+  assertEquals(bench.warnings, []);
+});
+
+Deno.test("Dispatcher: that slaves are barred is told once, twice, four times … as long as others are left", () => {
+  const bench = new Bench();
+  const slaves = Array.from({ length: 10 }, () => bench.connect());
+  const context = bench.context();
+  bench.add(context, 10, EXPORT);
+  bench.dispatcher.dispatch(0);
+  for (const slave of slaves) failLoad(bench, slave);
+  assertEquals(bench.warnings.map((warning) => warning.replace(/,.* on/, ", on").split(":")[0]), [
+    "slave 0 gets no more tasks of run in file",
+    "2 slaves get no more tasks of run in file",
+    "4 slaves get no more tasks of run in file",
+    "8 slaves get no more tasks of run in file",
+  ]);
+  assertMatch(bench.warnings[3], /, since one failed, at last on slave 7: Error: no module$/);
+  assertEquals(bench.outcomes.length, 10);
+});
+
+Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind them, and these are due however many results wait", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.dispatcher.setReading(context, "ordered");
+  bench.add(context, 1, EXPORT);
+  bench.dispatcher.addSlave(new DispatchSlave({ number: 9, name: "slave 9", host: "" }));
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  for (let i = 1; context.isOpen; i++) {
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slave, i, 1, 0, HUGE_BYTES);
+  }
+  bench.decided();
+  // The reader waits for the first one.
+  bench.connect();
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 1"]);
+});
+
+Deno.test("Dispatcher: a source that no slave can run is asked while all slaves are busy", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const barred = bench.context();
+  bench.add(barred, 1, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  bench.add(bench.context(), 10);
+  bench.dispatcher.dispatch(0);
+  barred.sourceCode = EXPORT;
+  bench.decided();
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+});
+
+Deno.test("Dispatcher: a slave that dies before startup begins was reading the task's arguments, which is charged", () => {
+  const bench = new Bench(2);
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  bench.add(context, 2);
+  bench.dispatcher.dispatch(0);
+  // What a slave said last may not have been heard: nobody is charged.
+  die(bench, slave, false);
+  for (let i = 0; i < 2; i++) assertEquals(die(bench, slave), "restart");
+  assertEquals(bench.decided(), ["run 0 on 0", "run 0 on 0", "run 0 on 0", "run 1 on 0"]);
+  assertEquals(bench.outcomes.map(({ task, attempts }) => [task.id, attempts]), [[0, 2]]);
+});
+
+Deno.test("Dispatcher: a slave that dies in startup tries it with another task, and is barred after three times", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  const other = bench.context();
+  bench.add(context, 3);
+  bench.dispatcher.dispatch(0);
+  const nexts = Array.from({ length: 3 }, () => {
+    bench.dispatcher.startupStarted(slave, context, 0);
+    return die(bench, slave);
+  });
+  assertEquals(nexts, ["restart", "restart", "restart"]);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 on 0", "run 0 on 0"]);
+  assertEquals(bench.outcomes.map(({ attempts }) => attempts), [0, 0, 0]);
+  assertEquals(slave.deathsInARow, 0);
+  bench.add(other, 1, OTHER);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 3 on 0"]);
+});
+
+Deno.test("Dispatcher: deaths in startup are forgotten when it has finished", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  bench.add(context, 1);
+  for (let i = 0; i < 5; i++) {
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.startupStarted(slave, context, 0);
+    assertEquals(die(bench, slave), "restart");
+    bench.dispatcher.startupStarted(slave, context, 0);
+    bench.dispatcher.contextReady(slave, context, 0);
+    bench.done(slave, 0, 1);
+    bench.add(context, 1);
+    bench.dispatcher.restart(slave, "to begin anew");
+    bench.dispatcher.slaveConnected(slave);
+  }
+  assertEquals(bench.outcomes.length, 5);
+});

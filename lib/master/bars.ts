@@ -62,6 +62,11 @@ export class Bars {
     }
   }
 
+  /** Whether a slave is barred for anything, for tests. @internal */
+  isBarred(slave: DispatchSlave): boolean {
+    return [...this.#bars.values()].some((slaves) => slaves.has(slave));
+  }
+
   /** Whether a slave can run no task of a context and a piece of code. */
   has(slave: DispatchSlave, context: DispatchContext, code: Code): boolean {
     return this.#has(slave, context) || this.#has(slave, code);

@@ -447,10 +447,8 @@ export class Dispatcher {
 
   /** Gives waiting tasks to slaves that have room. To be called once whatever came at one time has been told. */
   dispatch(nowMs: number): void {
-    if (!this.#bars.isEmpty) {
-      for (const context of this.#allotment.sendable) this.#failBarred(context);
-    }
-    this.#allotment.give(nowMs);
+    // What stood behind tasks that left stands first then, and may be such that no slave can run it.
+    do this.#allotment.give(nowMs); while (this.#failBarred());
   }
 
   /**
@@ -593,8 +591,17 @@ export class Dispatcher {
     this.#actions.warn(`${who}: ${reason}`);
   }
 
-  /** Fails the first tasks of a context that no slave can run, as fast as somebody reads that. */
-  #failBarred(context: DispatchContext): void {
+  /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
+  #failBarred(): boolean {
+    if (this.#bars.isEmpty) return false;
+    let count = 0;
+    for (const context of this.#allotment.sendable) count += this.#failFirst(context);
+    return count > 0;
+  }
+
+  /** Fails the first tasks of a context that no slave can run, as fast as somebody reads that; returns how many. */
+  #failFirst(context: DispatchContext): number {
+    let count = 0;
     let code: Code | undefined;
     let bar: Bar | undefined;
     while (context.sendable > 0) {
@@ -603,8 +610,10 @@ export class Dispatcher {
       if (bar === undefined) break;
       const task = context.take()!;
       this.#fail({ context, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
+      count++;
     }
     this.#allotment.sort(context);
+    return count;
   }
 
   #fail({ context, task }: SentTask, reason: RemoteError, run: LastRun): void {

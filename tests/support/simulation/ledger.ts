@@ -1,5 +1,5 @@
 import type { RemoteError } from "../../../lib/errors.ts";
-import type { Task } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import {
   type DispatchSlave,
@@ -28,6 +28,8 @@ export interface DeathRecord {
   readonly mayCharge: Task | undefined;
   /** Whether it must be: the slave said that it would exit in it. */
   readonly mustCharge: boolean;
+  /** The context whose startup is to be charged. */
+  readonly startup?: DispatchContext;
 }
 
 const STUCK_AFTER_MS = 10;
@@ -41,8 +43,12 @@ export class Ledger {
   readonly slots: SimulatedSlot[] = [];
   readonly readers: Map<DispatchContext, SimulatedReader> = new Map();
   readonly deaths: Map<string, DeathRecord> = new Map();
+  /** Code that one slave could not load, and no other can. */
+  readonly refusedEverywhere: Set<Code> = new Set();
   readonly #dispatcher: Dispatcher;
   readonly #maxAttempts: number;
+  /** Tasks that are on no slave, and have not ended. */
+  readonly #waiting = new Map<SimulatedReader, readonly Task[]>();
   #slotBySlave = new Map<DispatchSlave, SimulatedSlot>();
 
   constructor(dispatcher: Dispatcher, maxAttempts: number) {
@@ -76,7 +82,9 @@ export class Ledger {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
     if (slave.state.isLeaving) violate("tasks were sent to a slave that leaves");
-    if (context.barred.has(slave)) violate("tasks were sent to a slave where startup had failed");
+    if (this.#cannotRun(slot, context, tasks[0]?.code)) {
+      violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
+    }
     if (context.reading === "no") violate("tasks were sent though nobody reads");
     if (slave.state.sent.hasTaken) violate("tasks were sent behind one that was taken back");
     if (tasks.length === 0) violate("no tasks were sent");
@@ -105,6 +113,10 @@ export class Ledger {
   }
 
   #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
+    // One that was passed over for another is due, as if it had been sent: a reader in order may wait for it.
+    if (reader.tasks.some(({ id }) => id > task.id && this.planOf(reader.tasks[id]).wasSent)) {
+      return;
+    }
     if (!context.isOpen) violate(`${this.name(task)} was sent first though the reader lags behind`);
     if (
       reader.hasHugeResults && reader.received > 0 &&
@@ -112,6 +124,17 @@ export class Ledger {
     ) {
       violate(`${this.name(task)} was sent though ${reader.waiting} huge results wait`);
     }
+  }
+
+  /** Whether a slave has said that it cannot run tasks of a context and a code, or has died of startup too often. */
+  #cannotRun({ refused }: SimulatedSlot, context: DispatchContext, code: Code): boolean {
+    return refused.has(context) || refused.has(code) || this.refusedEverywhere.has(code);
+  }
+
+  /** Whether no slave can. */
+  #canNobodyRun(context: DispatchContext, code: Code): boolean {
+    const slots = this.slots.filter(({ slave }) => slave.state.state !== "lost");
+    return slots.length > 0 && slots.every((slot) => this.#cannotRun(slot, context, code));
   }
 
   /** The slave that has a task, by the dispatcher's word. */
@@ -151,8 +174,13 @@ export class Ledger {
     } else if (outcome.reason.message.includes("ran longer than")) {
       if (context.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
       this.#checkAttempts(plan, attempts - 1);
-    } else if (outcome.reason.message.includes("did not run")) {
-      if (context.startup === undefined) violate("startup failed where there is none");
+    } else if (!outcome.hasRun) {
+      for (const slot of this.slots) {
+        if (slot.slave.state.state === "lost" || this.#cannotRun(slot, context, task.code)) {
+          continue;
+        }
+        violate(`${this.name(task)} failed, though ${slot.slave.identity.name} could run it`);
+      }
       this.#checkAttempts(plan, attempts);
     } else {
       if (plan.end !== "throws") violate(`${this.name(task)} failed: ${outcome.reason.message}`);
@@ -197,7 +225,7 @@ export class Ledger {
     for (const atMs of finishedAtMs.values()) {
       if (nowMs - atMs <= slackMs) return;
     }
-    if (running.type === "nothing") return;
+    if (running.type === "nothing" || running.type === "arguments") return;
     if (running.type === "startup") violate("startup was said to run out of time");
     const { context, fate } = this.planOf(running.task);
     const limitMs = fate === "dropped" ? DROP_GRACE_MS : context.taskTimeoutMs;
@@ -274,13 +302,13 @@ export class Ledger {
       slot.live = live;
     }
     for (const reader of this.readers.values()) {
-      let waiting = 0;
-      for (const task of reader.tasks) {
-        if (this.planOf(task).fate === "open" && !places.has(task)) waiting++;
-      }
-      if (reader.core.waiting !== waiting) {
+      const waiting = reader.tasks.filter((task) =>
+        this.planOf(task).fate === "open" && !places.has(task)
+      );
+      this.#waiting.set(reader, waiting);
+      if (reader.core.waiting !== waiting.length) {
         violate(
-          `${reader.core.waiting} tasks of context ${reader.core.number} wait, it should be ${waiting}`,
+          `${reader.core.waiting} tasks of context ${reader.core.number} wait, it should be ${waiting.length}`,
         );
       }
     }
@@ -307,19 +335,29 @@ export class Ledger {
     }
   }
 
-  /** No slave is idle while there is a task for it. */
+  /** No slave is idle while there is a task for it, and what no slave can run does not wait for one. */
   #checkIdle(): void {
-    for (const slave of this.#dispatcher.inventory.standing.idle) {
-      for (const { core, isPulling } of this.readers.values()) {
-        if (core.barred.has(slave)) continue;
-        if (core.sendable > 0) {
+    for (const reader of this.readers.values()) {
+      const { core, isPulling } = reader;
+      const waiting = this.#waiting.get(reader)!;
+      const hasSource = core.isOpen && core.waiting === 0 && core.sourceCode !== undefined &&
+        !isPulling;
+      for (const slave of this.#dispatcher.inventory.standing.idle) {
+        const slot = this.slotOf(slave);
+        const canRun = (code: Code) => !this.#cannotRun(slot, core, code);
+        const isForAny = core.isOpen && waiting.some(({ code }) => canRun(code));
+        if (core.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
           violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
         }
-        if (core.isOpen && core.waiting === 0 && core.sourceCode !== undefined && !isPulling) {
+        if (hasSource && canRun(core.sourceCode!)) {
           violate(
             `${slave.identity.name} is idle, and context ${core.number} has a source of tasks for it`,
           );
         }
+      }
+      const next = core.sendable > 0 ? core.first()?.code : hasSource ? core.sourceCode : undefined;
+      if (next !== undefined && this.#canNobodyRun(core, next)) {
+        violate(`tasks of context ${core.number} wait, which no slave can run`);
       }
     }
   }
@@ -334,8 +372,10 @@ export class Ledger {
       if (slave.state.state !== "serving" || nowMs <= slave.state.keptUntilMs) continue;
       const [first] = slave.state.sent.list();
       if (isInStartup(slave.state) && first.context.reading !== "no") {
-        for (const { identity, state } of idle) {
+        for (const other of idle) {
+          const { identity, state } = other;
           if (state.state !== "serving" || !isReady(state, first.context)) continue;
+          if (this.#cannotRun(this.slotOf(other), first.context, first.task.code)) continue;
           violate(`${this.name(first.task)} waits for a startup, and ${identity.name} is idle`);
         }
       }
@@ -344,7 +384,7 @@ export class Ledger {
       for (const { context, task } of sent.list()) {
         if (running.has(task) || context.reading === "no") continue;
         for (const other of idle) {
-          if (context.barred.has(other)) continue;
+          if (this.#cannotRun(this.slotOf(other), context, task.code)) continue;
           violate(
             `${other.identity.name} is idle, and tasks wait behind a long one on ${slave.identity.name}`,
           );
@@ -355,7 +395,7 @@ export class Ledger {
 
   /** What the dispatcher remembers is what there is. */
   #checkSets(): void {
-    const { slaves, standing, sendable, suspects, deadlines } = this.#dispatcher.inventory;
+    const { slaves, standing, sendable, bars, suspects, deadlines } = this.#dispatcher.inventory;
     let serving = 0;
     for (const { slave } of this.slots) {
       if (slave.state.state === "serving") serving++;
@@ -363,6 +403,7 @@ export class Ledger {
         violate(`${slave.identity.name} is hungry, but does not serve`);
       }
       if (slaves.has(slave) === (slave.state.state === "lost")) violate("a lost slave is kept");
+      if (slave.state.state === "lost" && bars.isBarred(slave)) violate("a lost slave is barred");
     }
     for (const slave of standing.idle) {
       if (!standing.hungry.has(slave)) violate(`${slave.identity.name} is idle, but not hungry`);
@@ -370,9 +411,6 @@ export class Ledger {
     for (const { core } of this.readers.values()) {
       if (sendable.has(core) !== core.sendable > 0) {
         violate(`context ${core.number} is wrongly sendable, or not`);
-      }
-      for (const slave of core.barred.keys()) {
-        if (!slaves.has(slave)) violate("a lost slave is barred");
       }
     }
     for (const task of suspects) {

@@ -1,4 +1,4 @@
-import type { Task } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { TaskPlan } from "./task_plan.ts";
@@ -16,8 +16,10 @@ export type ToProcess =
 
 /** What a process says; `end` is the end of its connection. */
 export type FromProcess =
+  | { readonly type: "starting"; readonly context: DispatchContext }
   | { readonly type: "ready"; readonly context: DispatchContext }
   | { readonly type: "startup-failed"; readonly context: DispatchContext }
+  | { readonly type: "load-failed"; readonly code: Code }
   | {
     readonly type: "results";
     readonly first: number;
@@ -33,6 +35,8 @@ export type FromProcess =
 /** What a process runs at a moment; nobody but the simulation knows. */
 export type Running =
   | { readonly type: "nothing" }
+  /** Its arguments are being read. */
+  | { readonly type: "arguments"; readonly task: Task }
   | { readonly type: "startup"; readonly context: DispatchContext }
   | { readonly type: "task"; readonly task: Task; readonly sinceMs: number };
 
@@ -45,6 +49,8 @@ export interface ProcessOptions {
   planStartup(
     context: DispatchContext,
   ): { ms: number; end: "ready" | "failed" | "dies"; isAsync: boolean };
+  /** How loading a piece of code goes, once for each process. */
+  planLoad(code: Code): { ms: number; isLoaded: boolean };
   /** Called with messages that left together. */
   send(messages: readonly FromProcess[]): void;
   trace(line: () => string): void;
@@ -72,6 +78,9 @@ export class SimulatedProcess {
   #inbox: ToProcess[] = [];
   readonly #queue: QueuedTask[] = [];
   readonly #contexts = new Map<DispatchContext, "ready" | "failed">();
+  readonly #codes = new Map<Code, "loaded" | "failed">();
+  /** Since when the code was loaded of the task that runs next. */
+  #loadedSinceMs: number | undefined;
   #received = 0;
   #current = 0;
   #isWaiting = true;
@@ -142,7 +151,14 @@ export class SimulatedProcess {
       }
       for (const task of message.tasks) {
         const number = this.#received++;
+        const plan = this.#options.planOf(task);
+        if (plan.isPoison && plan.deaths > 0) {
+          plan.deaths--;
+          this.running = { type: "arguments", task };
+          return this.kill();
+        }
         if (this.#contexts.get(message.context) === "failed") continue;
+        if (this.#codes.get(task.code) === "failed") continue;
         this.#queue.push({ context: message.context, task, number, hold: message.hold });
       }
     }
@@ -168,6 +184,7 @@ export class SimulatedProcess {
       return;
     }
     if (!this.#contexts.has(next.context)) return this.#startContext(next);
+    if (!this.#codes.has(next.task.code)) return this.#load(next);
     if (!this.#mayHold(next)) {
       this.#flush();
       if (this.#options.random.chance(0.7)) this.#readInbox();
@@ -182,7 +199,11 @@ export class SimulatedProcess {
     const { ms, end, isAsync } = context.startup === undefined
       ? { ms: 0, end: "ready", isAsync: false } as const
       : this.#options.planStartup(context);
-    this.running = { type: "startup", context };
+    if (context.startup !== undefined) {
+      this.running = { type: "startup", context };
+      this.#posted.push({ type: "starting", context });
+      this.#flush();
+    }
     this.#options.trace(() => `starts context ${context.number}`);
     this.#isReading = isAsync;
     if (isAsync) this.#readInbox();
@@ -201,12 +222,36 @@ export class SimulatedProcess {
     });
   }
 
+  #load({ task, number }: QueuedTask): void {
+    const { code } = task;
+    this.#current = number;
+    this.#flush();
+    const { ms, isLoaded } = this.#options.planLoad(code);
+    // The task runs: the time that this takes is its own.
+    const sinceMs = this.#loadedSinceMs = this.#options.time.nowMs;
+    this.running = { type: "task", task, sinceMs };
+    this.#isReading = true;
+    this.#readInbox();
+    this.#later(ms, () => {
+      this.#codes.set(code, isLoaded ? "loaded" : "failed");
+      if (!isLoaded) {
+        this.#loadedSinceMs = undefined;
+        const kept = this.#queue.filter((queued) => queued.task.code !== code);
+        this.#queue.splice(0, Infinity, ...kept);
+        this.#posted.push({ type: "load-failed", code });
+        this.#flush();
+      }
+      this.#next();
+    });
+  }
+
   #run({ context, task, number }: QueuedTask): void {
     this.#queue.shift();
     this.#current = number;
     const { time } = this.#options;
-    const startMs = time.nowMs;
-    this.running = { type: "task", task, sinceMs: startMs };
+    const sinceMs = this.#loadedSinceMs ?? time.nowMs;
+    this.#loadedSinceMs = undefined;
+    this.running = { type: "task", task, sinceMs };
     const plan = this.#options.planOf(task);
     this.#options.trace(() => `starts task ${plan.value}`);
     this.#isReading = plan.isAsync;
@@ -216,7 +261,7 @@ export class SimulatedProcess {
     }
     if (plan.end === "never") return;
     this.#later(plan.ms, () => {
-      if (plan.deaths > 0) {
+      if (plan.deaths > 0 && !plan.isPoison) {
         plan.deaths--;
         return plan.isExit ? this.exit() : this.kill();
       }

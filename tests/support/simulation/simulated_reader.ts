@@ -5,6 +5,9 @@ import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
+/** Arguments such that nothing goes to a slave behind them. */
+const LARGE_ARGUMENTS = `["${"x".repeat(1024 * 1024)}"]`;
+
 /** What a reader does to its manager. */
 export interface ReaderOptions {
   readonly time: VirtualTime;
@@ -30,7 +33,7 @@ export class SimulatedReader {
   readonly core: DispatchContext;
   readonly tasks: Task[] = [];
   readonly hasHugeResults: boolean;
-  /** How many outcomes have come. */
+  /** How many results of tasks that returned have come: how large they are is known from these. */
   received = 0;
   /** How many tasks an asynchronous source is about to give. */
   #wanted = 0;
@@ -119,14 +122,15 @@ export class SimulatedReader {
   }
 
   #add(code: Code): void {
-    const task = new Task(this.tasks.length, code, "[]");
+    const args = this.#options.random.chance(0.05) ? LARGE_ARGUMENTS : "[]";
+    const task = new Task(this.tasks.length, code, args);
     this.tasks.push(task);
     this.#unread++;
     this.#options.addTask(task);
   }
 
   deliver(outcome: Outcome): void {
-    this.received++;
+    if (outcome.status === "fulfilled") this.received++;
     this.#ready.push(outcome);
     this.wake();
   }

@@ -1,4 +1,4 @@
-import type { Task } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import type { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import type { FromProcess, SimulatedProcess } from "./simulated_process.ts";
@@ -31,6 +31,14 @@ export interface SimulatedSlot {
   /** How many of these are still this slave's. */
   live: number;
   ladenSinceMs: number | undefined;
+  /** What its processes can never load. */
+  readonly unloadable: ReadonlySet<Code>;
+  /** What becomes of startups there each time, by the number of their context. */
+  readonly badStartups: readonly ("failed" | "dies" | undefined)[];
+  /** What it has said that it cannot run, or has died of too often. */
+  readonly refused: Set<DispatchContext | Code>;
+  /** How often in a row its processes have died in a startup. */
+  readonly startupDeaths: Map<DispatchContext, number>;
   /** As the rules have it. */
   deathsInARow: number;
   hasServed: boolean;

@@ -14,7 +14,7 @@ import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
 import { Dispatcher, type DispatcherActions } from "../../../lib/master/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { AnswerError } from "../../../lib/master/sent_tasks.ts";
-import { Ledger, violate } from "./ledger.ts";
+import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";
 import { SimulatedReader } from "./simulated_reader.ts";
@@ -28,6 +28,7 @@ const MAX_RESTARTS_IN_A_ROW = 3;
 const LATE_TIMER_MS = 10;
 const MAX_CATCH_UP_MS = 50;
 const MAX_BEHIND_MS = 1_000;
+const MAX_STARTUP_DEATHS = 3;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
 /** What the tasks of a context are like. */
@@ -46,6 +47,8 @@ export interface SimulationReport {
   readonly deaths: number;
   readonly recalls: number;
   readonly restarts: number;
+  /** How often a slave was barred. */
+  readonly bars: number;
 }
 
 /** Runs one schedule. */
@@ -77,6 +80,7 @@ export class Simulation {
   #deaths = 0;
   #recalls = 0;
   #restarts = 0;
+  #bars = 0;
 
   /**
    * @param seed What the whole run follows from.
@@ -88,10 +92,17 @@ export class Simulation {
     const random = this.#random;
     this.#faultRate = random.pick([0, 0.3, 1, 3]);
     this.#maxAttempts = random.integer(1, 5);
-    this.#codes = Array.from({ length: 3 }, (_, number) => ({
-      number,
-      reference: { type: "inline", name: `code${number}`, source: "" },
-    }));
+    const brokenInline = random.chance(0.05) ? random.integer(0, 2) : undefined;
+    this.#codes = Array.from({ length: 3 }, (_, number) => {
+      const name = `code${number}`;
+      const isInline = number === brokenInline;
+      return {
+        number,
+        reference: isInline
+          ? { type: "inline", name, source: "" }
+          : { type: "export", name, module: "file:///tasks.ts" },
+      };
+    });
     this.#dispatcher = new Dispatcher(this.#actions(), this.#maxAttempts);
     this.#ledger = new Ledger(this.#dispatcher, this.#maxAttempts);
     const slaves = random.integer(1, 6);
@@ -124,6 +135,7 @@ export class Simulation {
       deaths: this.#deaths,
       recalls: this.#recalls,
       restarts: this.#restarts,
+      bars: this.#bars,
     };
   }
 
@@ -207,6 +219,7 @@ export class Simulation {
         this.#blamed++;
         this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`);
       },
+      warn: (message) => this.#say(() => `warns: ${message}`),
       strand: () => this.#ledger.readers.forEach((reader) => reader.wake()),
     };
   }
@@ -354,19 +367,28 @@ export class Simulation {
       `${slave.identity.name} says${isServing ? "" : " in vain"} ${describe(message)}`
     );
     const isWrong = message.type === "results" && message.values[0] === "twice";
-    if (isServing && !isWrong && message.type !== "exiting") slot.ladenSinceMs = undefined;
+    const isMove = message.type !== "exiting" && message.type !== "starting" && !isWrong;
+    if (isServing && isMove) slot.ladenSinceMs = undefined;
     try {
       switch (message.type) {
+        case "starting":
+          return this.#dispatcher.startupStarted(slave, message.context, nowMs);
         case "ready":
+          if (isServing) slot.startupDeaths.delete(message.context);
           return this.#dispatcher.contextReady(slave, message.context, nowMs);
         case "startup-failed":
           forget(unresolved, (entry) => entry.context === message.context);
+          if (isServing) this.#refuse(slot, message.context);
           return this.#dispatcher.startupFailed(
             slave,
             message.context,
-            new Error("no startup"),
+            { thrown: new Error("no startup"), isLoaded: true },
             nowMs,
           );
+        case "load-failed":
+          forget(unresolved, (entry) => entry.task.code === message.code);
+          if (isServing) this.#refuse(slot, message.code);
+          return this.#dispatcher.loadFailed(slave, message.code, new Error("no code"), nowMs);
         case "results": {
           const { first, values } = message;
           forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
@@ -404,12 +426,23 @@ export class Simulation {
 
   // The fleet.
 
+  /** From now on a slave is to get no such tasks. */
+  #refuse(slot: SimulatedSlot, what: DispatchContext | Code): void {
+    this.#bars++;
+    slot.refused.add(what);
+    if ("reference" in what && what.reference.type === "inline") {
+      this.#ledger.refusedEverywhere.add(what);
+    }
+  }
+
   #addSlave(afterMs: number): void {
+    const random = this.#random;
     const number = this.#ledger.slots.length;
+    const badRate = 0.04 * this.#faultRate;
     const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" });
     const slot: SimulatedSlot = {
       slave,
-      latencyMs: this.#random.pick([0.02, 0.1, 3, 8]),
+      latencyMs: random.pick([0.02, 0.1, 3, 8]),
       process: undefined,
       launch: 0,
       isListening: false,
@@ -421,6 +454,17 @@ export class Simulation {
       sentCount: 0,
       unresolved: new Map(),
       live: 0,
+      unloadable: new Set(
+        this.#codes.filter(({ reference }) =>
+          reference.type === "inline" || random.chance(badRate)
+        ),
+      ),
+      badStartups: Array.from(
+        { length: 3 },
+        () => random.chance(2 * badRate) ? random.pick(["failed", "dies"]) : undefined,
+      ),
+      refused: new Set(),
+      startupDeaths: new Map(),
       ladenSinceMs: undefined,
       deathsInARow: 0,
       hasServed: false,
@@ -458,14 +502,19 @@ export class Simulation {
       time: this.#time,
       random,
       planOf: (task) => this.#ledger.planOf(task),
-      planStartup: () => ({
+      planStartup: ({ number }) => ({
         ms: random.between(0, random.chance(0.2) ? 100 : 3),
-        end: random.chance(0.05 * this.#faultRate)
-          ? "dies"
-          : random.chance(0.05 * this.#faultRate)
-          ? "failed"
-          : "ready",
+        end: slot.badStartups[number] ??
+          (random.chance(0.05 * this.#faultRate)
+            ? "dies"
+            : random.chance(0.05 * this.#faultRate)
+            ? "failed"
+            : "ready"),
         isAsync: random.chance(0.3),
+      }),
+      planLoad: (code) => ({
+        ms: random.pick([0, 0, random.between(0, 20)]),
+        isLoaded: !slot.unloadable.has(code),
       }),
       send: (messages) => this.#receive(slot, launch, messages),
       trace: (line) => this.#say(() => `(${slot.slave.identity.name} ${line()})`),
@@ -555,7 +604,7 @@ export class Simulation {
       }${record.mustCharge ? ", as it said" : ""}`
     );
     slot.process = undefined;
-    slot.deathsInARow++;
+    if (record.startup === undefined) slot.deathsInARow++;
     const givenUpBefore = this.#givenUp;
     const blamedBefore = this.#blamed;
     const next = this.#dispatcher.slaveDied(slave, { reason, isFinal, isHeardOut });
@@ -574,10 +623,7 @@ export class Simulation {
   }
 
   /** Finds out what really ran. */
-  #recordDeath(
-    slot: SimulatedSlot,
-    isHeardOut: boolean,
-  ): { mayCharge: Task | undefined; mustCharge: boolean } {
+  #recordDeath(slot: SimulatedSlot, isHeardOut: boolean): DeathRecord {
     const { process, unresolved, exitingIn } = slot;
     const { state } = slot.slave;
     // The end of one that leaves is no task's fault.
@@ -586,7 +632,19 @@ export class Simulation {
     }
     this.#ledger.noteTaken(slot);
     const { running } = process;
-    let task = running.type === "task" ? running.task : undefined;
+    if (running.type === "startup") {
+      const { context } = running;
+      // Nobody hears what a slave that is cut off has said last.
+      if (!isHeardOut) return { mayCharge: undefined, mustCharge: false };
+      const deaths = (slot.startupDeaths.get(context) ?? 0) + 1;
+      slot.startupDeaths.set(context, deaths);
+      if (deaths === Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
+        slot.startupDeaths.delete(context);
+        this.#refuse(slot, context);
+      }
+      return { mayCharge: undefined, mustCharge: false, startup: context };
+    }
+    let task = running.type === "nothing" ? undefined : running.task;
     const { sent } = state;
     const candidates = isHeardOut ? sent.candidates().count : unresolved.size;
     if (running.type === "nothing" && exitingIn === undefined && candidates === 1) {
@@ -596,9 +654,11 @@ export class Simulation {
     if (task === undefined) return { mayCharge: undefined, mustCharge: false };
     const plan = this.#ledger.planOf(task);
     const entry = [...unresolved].find(([, other]) => other.task === task);
-    const mustCharge = running.type === "task" && entry !== undefined && !entry[1].isTaken &&
-      (exitingIn === entry[0] ||
-        (unresolved.size === 1 && exitingIn === undefined && this.#isReady(slot, plan)));
+    const isClear = running.type === "arguments"
+      ? isHeardOut
+      : exitingIn === entry?.[0] || (exitingIn === undefined && this.#isReady(slot, plan));
+    const mustCharge = running.type !== "nothing" && entry !== undefined && !entry[1].isTaken &&
+      isClear && (exitingIn !== undefined || unresolved.size === 1);
     plan.chargeable++;
     if (mustCharge) plan.charged++;
     return { mayCharge: task, mustCharge };
@@ -613,6 +673,8 @@ export class Simulation {
     switch (running.type) {
       case "nothing":
         return "nothing";
+      case "arguments":
+        return `nothing, reading ${this.#ledger.name(running.task)}`;
       case "startup":
         return `startup of context ${running.context.number}`;
       case "task":
@@ -679,13 +741,15 @@ export class Simulation {
     const random = this.#random;
     const mayNeverEnd = context.taskTimeoutMs !== undefined || kinds.isToBeCancelled;
     const fault = random.next() / this.#faultRate;
+    const isPoison = typeof task.args === "string" && task.args.length > 2 && fault < 0.5;
     return {
       context,
       task,
       end: fault < kinds.endlessRate && mayNeverEnd ? "never" : fault < 0.1 ? "throws" : "returns",
       ms: random.chance(0.1) ? random.between(1, 60) : random.between(0, 2 * kinds.shortMs),
       isAsync: random.chance(0.2),
-      deaths: fault > 0.1 && fault < 0.16 ? random.pick([1, 2, Infinity]) : 0,
+      deaths: isPoison || (fault > 0.1 && fault < 0.16) ? random.pick([1, 2, Infinity]) : 0,
+      isPoison,
       isExit: random.chance(0.5),
       value: `c${context.number}t${task.id}`,
       resultBytes: kinds.hasHugeResults ? HUGE_BYTES : 10,
@@ -751,9 +815,12 @@ function forget<Entry>(
 
 function describe(message: FromProcess): string {
   switch (message.type) {
+    case "starting":
     case "ready":
     case "startup-failed":
       return `${message.type}: context ${message.context.number}`;
+    case "load-failed":
+      return `${message.type}: ${message.code.reference.name}`;
     case "results":
       return `results from ${message.first}: ${message.values.join(", ")}`;
     case "failed":

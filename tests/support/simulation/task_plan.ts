@@ -10,6 +10,8 @@ export interface TaskPlan {
   readonly isAsync: boolean;
   /** How many slaves it still kills before it ends otherwise. */
   deaths: number;
+  /** Whether it kills while its arguments are read, which are many. */
+  readonly isPoison: boolean;
   /** Whether it kills by `Deno.exit()`, which is announced. */
   readonly isExit: boolean;
   /** What it returns; no two tasks the same. */
