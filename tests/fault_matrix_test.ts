@@ -23,6 +23,9 @@ import { HeldTimers } from "./support/held_timers.ts";
 const tasks = remote<typeof import("./support/faults/faulty_tasks.ts")>(
   import.meta.resolve("./support/faults/faulty_tasks.ts"),
 );
+const faultyModule = remote<typeof import("./support/faults/faulty_module.ts")>(
+  import.meta.resolve("./support/faults/faulty_module.ts"),
+);
 const FAULTY_SLAVE = import.meta.resolve("./support/faults/faulty_slave.ts");
 
 /** What becomes of a run with a fault. */
@@ -72,15 +75,26 @@ const CUT_OFF = /its connection was closed: The connection ended within a frame/
 const LATE = /it did not connect within connectTimeoutMs/;
 const TIMED_OUT = /was killed on .* slave \d.*: it ran longer than taskTimeoutMs, 500 ms/;
 const STARTUP_THREW =
-  /did not run: startup \(.*\) failed on .* slave \d.*: Error: thrown on purpose/;
+  /did not run: startup \(.*\) failed on .* slave \d.*, the last of 2 slaves: Error: thrown on purpose/;
+const DOES_NOT_LOAD =
+  /failed on .* slave \d.*, the last of 2 slaves: Cannot load work from .*: Error: thrown on purpose/;
 
 /** Not one slave connects; with the process it ends for good. */
 const beforeHello = (how: RegExp): Row => {
   const reason = new RegExp(`${how.source}.*before it connected`, "s");
   return [lost(1, reason), noSlaves(reason)];
 };
-/** Nobody is charged with a death in startup, and a slave is started four times. */
-const inStartup = (how: RegExp): Row => [restarted(1, how), noSlaves(how)];
+/** No task is charged with a death in startup: with two attempts the slave is barred for its tasks. */
+const inStartup = (how: RegExp): Row => [
+  restarted(1, how),
+  failed(
+    TASKS,
+    new RegExp(
+      `did not run: startup \\(.*\\) ended the process 2 times on .* slave \\d.*, the last of 2 slaves: .*${how.source}`,
+      "s",
+    ),
+  ),
+];
 /** The running task is charged: with two attempts it is given up. */
 const inTask = (how: RegExp): Row => [
   restarted(1, how),
@@ -114,7 +128,7 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "garbage frame": [done, noSlaves(LATE)],
   },
   "during startup": {
-    "throws": [failed(1, STARTUP_THREW), failed(TASKS, STARTUP_THREW)],
+    "throws": [done, failed(TASKS, STARTUP_THREW)],
     "exits 0": inStartup(EXIT_0),
     "exits 1": inStartup(EXIT_1),
     "SIGKILL": inStartup(KILLED),
@@ -124,7 +138,21 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     // What startup returns stays on the slave.
     "uncloneable result": [done, done],
     "half a frame, then silence": stuckInStartup,
-    "garbage frame": inStartup(GARBAGE),
+    // What else it said is not known then: nobody is charged, and a slave is started four times.
+    "garbage frame": [restarted(1, GARBAGE), noSlaves(GARBAGE)],
+  },
+  "while a module loads": {
+    "throws": [done, failed(TASKS, DOES_NOT_LOAD)],
+    "exits 0": inTask(EXIT_0),
+    "exits 1": inTask(EXIT_1),
+    "SIGKILL": inTask(KILLED),
+    "SIGSTOP": outOfTime,
+    "out of memory": inTask(OUT_OF_MEMORY),
+    "endless loop": outOfTime,
+    // Nobody looks at it.
+    "uncloneable result": [done, done],
+    "half a frame, then silence": outOfTime,
+    "garbage frame": inTask(GARBAGE),
   },
   "during a task": {
     "throws": [
@@ -217,7 +245,10 @@ class FaultyRun implements AsyncDisposable {
   }
 
   addTasks(moment: Moment): void {
-    const task = moment === "while sending a large result" ? tasks.produce : tasks.work;
+    const task = {
+      "while a module loads": faultyModule.work,
+      "while sending a large result": tasks.produce,
+    }[moment as string] ?? tasks.work;
     for (let i = 0; i < TASKS; i++) this.context.addTask(task, i);
   }
 
@@ -276,21 +307,25 @@ async function check(
   using timers = new HeldTimers((ms) => ms === CONNECT_TIMEOUT_MS);
   await using run = new FaultyRun(fault, moment, isEverywhere, isFar);
   const { log, control } = run;
+  // Where one slave refuses its tasks, another has to be there that they go to.
+  const isRefused = fault === "throws" &&
+    ["during startup", "while a module loads"].includes(moment);
+  const areBothThere = isEverywhere || isRefused || moment === "idle";
   run.addSlave();
-  if (isEverywhere || moment === "idle") run.addSlave();
+  if (areBothThere) run.addSlave();
   if (moment === "idle") {
     await run.warmUp();
     await control.strike(isEverywhere ? [0, 1] : [0]);
     await control.struck(isEverywhere ? SLAVES : 1);
     if (ending.is === "done") await log.until("slave-restarted", ending.restarts ?? 0);
-  } else if (isEverywhere && moment !== "before hello") {
+  } else if (areBothThere && moment !== "before hello") {
     await run.connectSlaves();
   }
   run.addTasks(moment);
   const reading = run.read();
   await control.struck(isEverywhere ? SLAVES : 1);
   // It comes when the fault has happened: so it cannot have taken the task for which that happens.
-  if (!isEverywhere && moment !== "idle") run.addSlave();
+  if (!areBothThere) run.addSlave();
   if (ending.is === "aborted") run.abort.abort(new Error("enough"));
   if (ending.is === "no slaves" && ending.message === LATE) await fireAll(timers);
   const outcomes = await reading;

@@ -28,7 +28,7 @@ export interface Verdict {
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
 export function judgeDeath(
-  { sent, exitingIn, startup, readyContexts, isLeaving }: ServingState,
+  { sent, exitingIn, startupOf, readyContexts, isLeaving }: ServingState,
   isHeardOut: boolean,
 ): Verdict {
   const tasks = sent.list();
@@ -39,8 +39,8 @@ export function judgeDeath(
   if (!isReady({ readyContexts }, head.context)) {
     // Whether startup had begun, or finished, may have been said.
     if (!isHeardOut) return acquitted(tasks);
-    if (startup?.context === head.context) {
-      return { startup: head.context, suspects: [], innocent: tasks };
+    if (startupOf === head.context) {
+      return { startup: startupOf, suspects: [], innocent: tasks };
     }
   }
   const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.unsettledCount };

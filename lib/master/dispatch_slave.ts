@@ -29,7 +29,9 @@ export interface ServingState {
   exitingIn: number | null | undefined;
   /** Number of the task last known to run. */
   startedNumber: number;
-  /** The context whose startup runs, and since when. */
+  /** The context whose startup it said that it begins, until that has finished. */
+  startupOf: DispatchContext | undefined;
+  /** The context whose startup runs, if that is reported, and since when. */
   startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
   /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
   toldMs: number;
@@ -68,6 +70,7 @@ export class DispatchSlave {
       isLeaving: false,
       exitingIn: undefined,
       startedNumber: -1,
+      startupOf: undefined,
       startup: undefined,
       toldMs: 0,
       timed: undefined,

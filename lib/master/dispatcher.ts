@@ -269,10 +269,8 @@ export class Dispatcher {
   }
 
   /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
-  startupStarted(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
-    if (slave.state.state !== "serving") return;
-    slave.state.startup = { context, startedMs: nowMs };
-    this.#reporter.startupStarted(slave, context, nowMs);
+  startupStarted(slave: DispatchSlave, context: DispatchContext): void {
+    if (slave.state.state === "serving") slave.state.startupOf = context;
   }
 
   /** Startup of a context has finished on a slave. */
@@ -280,8 +278,8 @@ export class Dispatcher {
     if (slave.state.state !== "serving") return;
     slave.state.readyContexts.add(context);
     slave.startupDeaths.delete(context);
+    slave.state.startupOf = undefined;
     this.#reporter.startupFinished(slave, slave.state, context, nowMs);
-    slave.state.startup = undefined;
     this.#noteNews(slave, slave.state, nowMs);
   }
 
@@ -300,8 +298,8 @@ export class Dispatcher {
     const startup = context.startup!;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = startupBar(startup, slave.identity, thrown);
+    slave.state.startupOf = undefined;
     this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
-    slave.state.startup = undefined;
     if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
     else this.#barContext(slave, context, bar);
     this.#allotment.requeue(slave.state.sent.settle((kind) => kind.context === context));
@@ -481,6 +479,9 @@ export class Dispatcher {
       serving.startedNumber = head.number;
       const { context, task } = head;
       if (task !== undefined) this.#reporter.taskStarted(slave, serving, { context, task }, nowMs);
+    }
+    if (head !== undefined && !isRunning) {
+      this.#reporter.startupStarted(slave, serving, head.context, nowMs);
     }
     let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
     if (head?.isDropped) limitMs = DROP_GRACE_MS;

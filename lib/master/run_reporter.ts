@@ -95,9 +95,16 @@ export class RunReporter {
     this.#reports?.taskEnded(context, outcome, 0, endedMs);
   }
 
-  /** A slave runs startup of a context. */
-  startupStarted(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
-    this.#reports?.startupStarted(context, slave, nowMs);
+  /** The first task of a context has its turn: the slave runs startup. */
+  startupStarted(
+    slave: DispatchSlave,
+    serving: ServingState,
+    context: DispatchContext,
+    nowMs: number,
+  ): void {
+    if (this.#reports === undefined || serving.startup?.context === context) return;
+    serving.startup = { context, startedMs: nowMs };
+    this.#reports.startupStarted(context, slave, nowMs);
   }
 
   /** Startup has finished. */
@@ -107,7 +114,7 @@ export class RunReporter {
     context: DispatchContext,
     nowMs: number,
   ): void {
-    const runTimeMs = startupEnded(serving, context, nowMs);
+    const runTimeMs = endStartup(serving, context, nowMs);
     if (runTimeMs !== undefined) {
       this.#reports?.startupFinished(context, slave, runTimeMs, nowMs);
     }
@@ -124,21 +131,22 @@ export class RunReporter {
     { context, thrown }: { readonly context: DispatchContext; readonly thrown: unknown },
     nowMs: number,
   ): void {
-    const runTimeMs = startupEnded(serving, context, nowMs);
+    const runTimeMs = endStartup(serving, context, nowMs);
     if (runTimeMs !== undefined) {
       this.#reports?.startupFailed(context, slave, runTimeMs, nowMs, thrown);
     }
   }
 }
 
-/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was said. */
-function startupEnded(
+/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was reported. */
+function endStartup(
   serving: ServingState,
   context: DispatchContext,
   nowMs: number,
 ): number | undefined {
   if (serving.startup?.context !== context) return undefined;
   const { startedMs } = serving.startup;
+  serving.startup = undefined;
   // What the slave says of its tasks from now on happened after this.
   serving.toldMs = nowMs;
   return nowMs - startedMs;

@@ -126,7 +126,7 @@ export class Session implements Disposable {
       case "starting": {
         const context = this.#context(message.context);
         if (context.startup === undefined) throw malformed(message);
-        dispatcher.startupStarted(slave, context, nowMs);
+        dispatcher.startupStarted(slave, context);
         break;
       }
       case "ready":

@@ -16,6 +16,7 @@ export const FAULTS = [
 export const MOMENTS = [
   "before hello",
   "during startup",
+  "while a module loads",
   "during a task",
   "while sending a large result",
   "idle",

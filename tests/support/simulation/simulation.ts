@@ -372,7 +372,7 @@ export class Simulation {
     try {
       switch (message.type) {
         case "starting":
-          return this.#dispatcher.startupStarted(slave, message.context, nowMs);
+          return this.#dispatcher.startupStarted(slave, message.context);
         case "ready":
           if (isServing) slot.startupDeaths.delete(message.context);
           return this.#dispatcher.contextReady(slave, message.context, nowMs);
