@@ -26,6 +26,9 @@ const startupFailed = (context: unknown, thrown = "0") =>
     JSON.stringify(context)
   },"failure":"threw","thrown":${thrown}}`;
 
+const loadFailed = (code: unknown, thrown = "0") =>
+  `{"type":"load-failed","code":${JSON.stringify(code)},"thrown":${thrown}}`;
+
 /** The message of an error cannot be made a text. */
 const UNSPEAKABLE = '{"$":["Error","Error","message",{"toString":1,"valueOf":1}]}';
 
@@ -87,6 +90,25 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   },
   "fails to start a context that has no startup": {
     says: [startupFailed(0)],
+  },
+  "begins to start a context that there is not": {
+    says: ['{"type":"starting","context":99}'],
+    reason: /speaks of context 99, which there is not/,
+  },
+  "begins to start a context that has no startup": {
+    says: ['{"type":"starting","context":0}'],
+    reason: /a message that is none/,
+  },
+  "cannot load code that it was not given": {
+    says: [loadFailed(99)],
+    reason: /speaks of code 99, which it does not have/,
+  },
+  "cannot load code without a number": {
+    says: [loadFailed("length")],
+    reason: /speaks of code length, which it does not have/,
+  },
+  "cannot load code, and what it throws cannot be described": {
+    says: [loadFailed(0, UNSPEAKABLE)],
   },
   "sends a message of a type that there is not": {
     says: ['{"type":"nonsense"}'],

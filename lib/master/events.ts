@@ -118,7 +118,7 @@ export type ManagerEvent =
       readonly bytesIn: number;
       readonly reason: Error;
     }
-    /** A slave died while it ran a task, or may have run it; the task goes to another. */
+    /** A slave died while it ran a task, or may have run it, or could not load its code; the task goes to another. */
     | {
       readonly type: "task-retried";
       readonly context: number;

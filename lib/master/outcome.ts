@@ -7,7 +7,7 @@ export type Outcome =
     readonly task: Task;
     /** The slave that it ended on; missing if it never got to one. */
     readonly slave: SlaveIdentity | undefined;
-    /** How many slaves have run it, this one included; a slave whose startup failed has not. */
+    /** How many slaves have run it, this one included; one where startup failed, or the code did not load, has not. */
     readonly attempts: number;
     /** How long it ran, in milliseconds. */
     readonly runTimeMs: number;

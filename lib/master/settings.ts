@@ -42,7 +42,10 @@ export interface ManagerOptions {
    * started when it runs.
    */
   readonly connectTimeoutMs?: number;
-  /** How many slaves may die running one and the same task before it is given up; 3 by default. */
+  /**
+   * How many slaves may die running one and the same task before it is given up; 3 by default. A slave that dies so often in the startup
+   * of a context, or three times, gets no more tasks of that.
+   */
   readonly maxAttempts?: number;
   /**
    * Whether connections are encrypted, with certificates made for the run. By default those that leave the machine are;

@@ -232,13 +232,13 @@ export class Runner {
     if (state.state === "failed") {
       throw new Error(`A task of context ${context} was kept after its startup had failed`);
     }
-    this.#flush();
+    await this.#flushAll();
     let failure: "load" | "threw" = "load";
     try {
       let values: readonly unknown[] = [];
       if (state.startup !== null) {
         this.#post({ type: "starting", context });
-        await this.#flushAll();
+        this.#stream.flush();
         const fn = await loadCode(state.startup);
         failure = "threw";
         const returned = fn([], []);
@@ -369,7 +369,7 @@ export class Runner {
     this.#flush();
   }
 
-  /** Waits until what is finished has left: what runs next may end the process. */
+  /** Waits until what is finished has left: what is not the task's own code runs next, and may end the process. */
   async #flushAll(): Promise<void> {
     this.#flush();
     await this.#stream.flushed();
