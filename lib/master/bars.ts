@@ -5,18 +5,25 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 
 /** Why tasks cannot run on a slave. */
 export interface Bar {
+  /** Who cannot run them. */
   readonly slave: SlaveIdentity;
   /** What became of one there, as it follows the task's name: `failed`, `did not run: startup (…) failed`. */
   readonly what: string;
+  /** What was thrown, or how the process ended, in words. */
   readonly reason: string;
   /** What was thrown there; missing if the process ended. */
   readonly cause?: unknown;
 }
 
-/** What a slave is barred for: tasks of a context, whose startup fails there, or tasks of code that cannot be loaded there. */
+/** What a slave is barred for: a context, whose startup fails there, or code, which cannot be loaded there. */
 export type Barred = DispatchContext | Code;
 
-/** Where tasks cannot run. A bar is the slave's, and not its process's: each slave tries once, however often it is restarted. */
+/**
+ * Where tasks cannot run.
+ *
+ * A bar is the slave's, and not its process's: what is missing on a machine is so for the next process as well. If each were
+ * to try, tasks might wait for ever for slaves that are started anew for other reasons.
+ */
 export class Bars {
   /** All slaves that are not lost. */
   readonly #slaves: ReadonlySet<DispatchSlave>;

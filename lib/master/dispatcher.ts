@@ -286,15 +286,16 @@ export class Dispatcher {
   /**
    * Startup of a context failed on a slave: its tasks go to others.
    *
-   * @param isLoaded Whether it ran: if not, its code could not be loaded.
+   * @param failed What was thrown, and whether its code was loaded before that.
    */
   startupFailed(
     slave: DispatchSlave,
     context: DispatchContext,
-    { thrown, isLoaded }: { readonly thrown: unknown; readonly isLoaded: boolean },
+    failed: { readonly thrown: unknown; readonly isLoaded: boolean },
     nowMs: number,
   ): void {
     if (slave.state.state !== "serving") return;
+    const { thrown, isLoaded } = failed;
     const startup = context.startup!;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = startupBar(startup, slave.identity, thrown);
