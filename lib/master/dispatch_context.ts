@@ -100,9 +100,9 @@ export class DispatchContext {
     this.#returned++;
   }
 
-  /** Puts a task that was sent before all others but the next one. */
+  /** Puts a task that was sent before all others but the next one, if that may be sent. */
   putBackSecond(task: Task): void {
-    const next = this.take();
+    const next = this.sendable > 0 ? this.take() : undefined;
     this.putBack(task);
     if (next !== undefined) this.putBack(next);
   }
