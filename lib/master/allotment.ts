@@ -55,7 +55,6 @@ const HUNGRY_FRACTION = 4;
 const MAX_PULL = 4096;
 /** As many are taken whether slaves have room or not while the journal has their outcomes, or no slave can run them. */
 const MIN_SLAVELESS_PULL = 64;
-const NONE: readonly Task[] = [];
 
 /** Gives tasks to slaves. */
 export class Allotment {
@@ -230,10 +229,11 @@ export class Allotment {
     if (wasIdle) slave.state.depth = Infinity;
     // A context that was served goes to the end, and is visited again.
     for (const context of this.#sendable) {
-      const passed = this.#passFor(slave, context);
-      if (passed === undefined) continue;
+      const count = this.#countPassed(slave, context);
+      if (count === undefined) continue;
+      const passed = count > 0 ? context.passOver(count) : undefined;
       const tasks = this.#takeTasks(slave.state, context);
-      for (const task of passed.toReversed()) context.putBack(task);
+      if (passed !== undefined) context.putBackPassed(passed, tasks.length > 0);
       // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
       if (tasks.length === 0) break;
       // A time limit must not hit a task that has finished.
@@ -247,12 +247,10 @@ export class Allotment {
     this.#sortSlave(slave, slave.state, nowMs);
   }
 
-  /** Takes the tasks that stand before the first one that the slave can run; nothing if there is none. */
-  #passFor(slave: DispatchSlave, context: DispatchContext): readonly Task[] | undefined {
+  /** How many tasks stand before the first one that the slave can run; nothing if there is none. */
+  #countPassed(slave: DispatchSlave, context: DispatchContext): number | undefined {
     const { bars } = this.#options;
-    if (bars.isEmpty) return NONE;
-    const count = context.findFor((code) => !bars.has(slave, context, code));
-    return count === undefined ? undefined : Array.from({ length: count }, () => context.take()!);
+    return bars.isEmpty ? 0 : context.findFor((code) => !bars.has(slave, context, code));
   }
 
   /** Takes tasks of one code from a context, as many as the slave has room for. */

@@ -13,6 +13,13 @@ const ORDERED_FACTOR = 8;
 /** So many tasks may be passed over for one behind them, which a slave can run that cannot run these. */
 const MAX_PASSED = 256;
 
+/** The first tasks of a context, taken for a moment. */
+export interface PassedTasks {
+  readonly tasks: readonly Task[];
+  /** How many of them are sent even if results pile up. */
+  readonly due: number;
+}
+
 /** Whether and how somebody reads the results of a context. */
 export type Reading = "no" | "unordered" | "ordered";
 
@@ -108,8 +115,7 @@ export class DispatchContext {
   }
 
   /**
-   * Looks for a task for a slave that cannot run each of them. What is passed over comes to be sent even if results pile
-   * up, as do tasks that came back: a reader in order waits for it.
+   * Looks for a task for a slave that cannot run each of them.
    *
    * @param canRun Whether the slave can run tasks of a code.
    * @returns How many tasks stand before it, which is the first such task; `undefined` if there is none near.
@@ -123,6 +129,23 @@ export class DispatchContext {
       index++;
     }
     return undefined;
+  }
+
+  /** Takes the next tasks, since a slave can run none before the one behind them. */
+  passOver(count: number): PassedTasks {
+    const due = Math.min(this.#returned, count);
+    return { tasks: Array.from({ length: count }, () => this.take()!), due };
+  }
+
+  /**
+   * Puts tasks that were passed over where they were.
+   *
+   * @param isOvertaken Whether one behind them has been sent. Then they are sent even if results pile up, as are those that
+   * came back: a reader in order waits for them.
+   */
+  putBackPassed({ tasks, due }: PassedTasks, isOvertaken: boolean): void {
+    for (const task of tasks.toReversed()) this.#waiting.unshift(task);
+    this.#returned += isOvertaken ? tasks.length : due;
   }
 
   /** The task that is to be sent next. */

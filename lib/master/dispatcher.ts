@@ -447,7 +447,9 @@ export class Dispatcher {
   /** Gives waiting tasks to slaves that have room. To be called once whatever came at one time has been told. */
   dispatch(nowMs: number): void {
     // What stood behind tasks that left stands first then, and may be such that no slave can run it.
-    do this.#allotment.give(nowMs); while (this.#failBarred());
+    do {
+      this.#allotment.give(nowMs);
+    } while (this.#failBarred());
   }
 
   /**
