@@ -18,6 +18,8 @@ class Bench implements AsyncDisposable {
   /** How many answers may not be held back when a task starts. */
   hold = 256;
   nowMs = 1000;
+  /** Bytes that the runner writes, and the socket has not taken. */
+  unwrittenBytes = 0;
   readonly runner: Runner;
   readonly master: MessageStream<ToMaster>;
   /** What `serve()` comes to. */
@@ -28,6 +30,13 @@ class Bench implements AsyncDisposable {
 
   private constructor({ near, far }: SocketPair) {
     this.master = new MessageStream(near);
+    const write = far.write.bind(far);
+    far.write = async (bytes) => {
+      this.unwrittenBytes += bytes.length;
+      const count = await write(bytes);
+      this.unwrittenBytes -= bytes.length;
+      return count;
+    };
     this.#slave = new MessageStream(far);
     performance.now = () => this.nowMs;
     this.runner = new Runner(this.#slave);
@@ -311,6 +320,28 @@ Deno.test("Runner: says that startup begins before it does, and sends what is fi
     { type: "starting", context: 1 },
   ]);
   await hook.called;
+});
+
+Deno.test("Runner: waits until all results have left before a startup or a module runs, which may end the process", async () => {
+  await using bench = await Bench.open();
+  const unwritten: number[] = [];
+  using hook = new Hook(() => void unwritten.push(bench.unwrittenBytes));
+  const call = `globalThis[${JSON.stringify(hook.name)}]()`;
+  bench.context(0);
+  bench.say({
+    type: "context",
+    context: 1,
+    startup: { type: "inline", name: "", source: `() => ${call}` },
+  });
+  const module = `data:text/javascript,${call}; export const one = () => 1;`;
+  bench.say({ type: "code", code: 99, reference: { type: "export", module, name: "one" } });
+  const large = bench.code(() => new Uint8Array(16_000_000));
+  bench.run(0, large, []);
+  bench.run(1, large, []);
+  bench.run(0, 99, []);
+  assertEquals((await bench.answers(6)).at(-1), result(2, 1));
+  // That startup begins is said in a short message, of which nobody has to wait to hear that it has left.
+  assertEquals(unwritten.map((bytes) => bytes < 100), [true, true]);
 });
 
 Deno.test("Runner: code that cannot be loaded answers all of its tasks, of all contexts, and no others", async () => {
