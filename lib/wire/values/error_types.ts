@@ -1,26 +1,15 @@
+import { describe } from "./describe.ts";
 import {
   getterOf,
   hasSlot,
   malformed,
   type Parts,
   type PartsReader,
+  type PartsWriter,
   propertyStep,
   readProperties,
   type ValueType,
 } from "./value_type.ts";
-
-/** Makes an empty error of each built-in class. Other classes become the last of these that they derive from. */
-const ERROR_MAKERS: ReadonlyMap<unknown, () => Error> = new Map<unknown, () => Error>([
-  ["Error", () => new Error()],
-  ["EvalError", () => new EvalError()],
-  ["RangeError", () => new RangeError()],
-  ["ReferenceError", () => new ReferenceError()],
-  ["SyntaxError", () => new SyntaxError()],
-  ["TypeError", () => new TypeError()],
-  ["URIError", () => new URIError()],
-  ["AggregateError", () => new AggregateError([])],
-  ["SuppressedError", () => new SuppressedError(undefined, undefined)],
-]);
 
 /** Properties that built-in errors hold without showing them to `for … in`, and that clones therefore hide as well. */
 const HIDDEN_KEYS: ReadonlySet<unknown> = new Set(["message", "stack", "cause", "name"]);
@@ -32,15 +21,36 @@ const HIDDEN_KEYS_OF_CLASS: ReadonlyMap<unknown, readonly string[]> = new Map([
 ]);
 
 /** Classes that `structuredClone` chooses by the `name` of an error, whatever it really is. */
-const CLASSES_CHOSEN_BY_NAME: ReadonlySet<unknown> = new Set(
-  [...ERROR_MAKERS.keys()].filter((name) => !HIDDEN_KEYS_OF_CLASS.has(name)),
-);
+const CLASSES_CHOSEN_BY_NAME: ReadonlyMap<unknown, ErrorConstructor> = new Map<
+  unknown,
+  ErrorConstructor
+>([
+  ["Error", Error],
+  ["EvalError", EvalError],
+  ["RangeError", RangeError],
+  ["ReferenceError", ReferenceError],
+  ["SyntaxError", SyntaxError],
+  ["TypeError", TypeError],
+  ["URIError", URIError],
+]);
+
+/** Makes an empty error of each built-in class. Other classes become the last of these that they derive from. */
+const ERROR_MAKERS: ReadonlyMap<unknown, () => Error> = new Map<unknown, () => Error>([
+  ...[...CLASSES_CHOSEN_BY_NAME].map(([name, constructor]) =>
+    [name, stockOf(constructor)] as const
+  ),
+  ["AggregateError", () => new AggregateError([])],
+  ["SuppressedError", () => new SuppressedError(undefined, undefined)],
+]);
 
 /** `["Error", class, key, value, …]`, the properties in the order message, stack, cause, name, own ones. */
 export const ERROR_TYPE: ValueType<Error> = {
   name: "Error",
+  prototypes: [...CLASSES_CHOSEN_BY_NAME.values(), AggregateError, SuppressedError].map((
+    { prototype },
+  ) => prototype),
   is: (value): value is Error => Error.isError(value),
-  encode(error, parts): void {
+  encode(error, parts, writer): void {
     const { name } = error;
     const className = classNameOf(error, name);
     parts.push(className);
@@ -49,13 +59,15 @@ export const ERROR_TYPE: ValueType<Error> = {
     pushStackAndCause(error, parts);
     if (typeof name === "string" && name !== className) parts.push("name", name);
     for (const key of HIDDEN_KEYS_OF_CLASS.get(className) ?? []) {
-      if (Object.hasOwn(error, key)) parts.push(key, Reflect.get(error, key));
+      if (Object.hasOwn(error, key)) {
+        parts.push(key, sendableErrors(Reflect.get(error, key), writer));
+      }
     }
-    pushOwnProperties(error, className, parts);
+    pushOwnProperties(error, className, parts, writer);
   },
-  create([, className]): Error {
-    const make = ERROR_MAKERS.get(className);
-    if (make === undefined) throw malformed(`${String(className)} is no class of errors`);
+  create(parts): Error {
+    const make = ERROR_MAKERS.get(parts[1]);
+    if (make === undefined) throw malformed(`${String(parts[1])} is no class of errors`);
     return make();
   },
   fill(error, parts, reader): void {
@@ -64,19 +76,22 @@ export const ERROR_TYPE: ValueType<Error> = {
   step: (parts, index) => propertyStep(String(parts[index - 1])),
 };
 
-const nameOfDOMException = getterOf(DOMException.prototype, "name");
+const nameOfDOMException = getterOf<string>(DOMException.prototype, "name");
+const messageOfDOMException = getterOf<string>(DOMException.prototype, "message");
 
 /** `["DOMException", message, name, key, value, …]`; its code follows from its name. */
 export const DOM_EXCEPTION_TYPE: ValueType<DOMException> = {
   name: "DOMException",
-  is: (value): value is DOMException =>
-    value instanceof DOMException && hasSlot(nameOfDOMException, value),
-  encode(exception, parts): void {
-    parts.push(exception.message, exception.name);
+  prototypes: [DOMException.prototype],
+  is: (value): value is DOMException => hasSlot(nameOfDOMException, value),
+  encode(exception, parts, writer): void {
+    parts.push(messageOfDOMException.call(exception), nameOfDOMException.call(exception));
     pushStackAndCause(exception, parts);
-    pushOwnProperties(exception, "DOMException", parts);
+    pushOwnProperties(exception, "DOMException", parts, writer);
   },
-  create([, message, name]): DOMException {
+  create(parts): DOMException {
+    const message = parts[1];
+    const name = parts[2];
     if (typeof message !== "string" || typeof name !== "string") {
       throw malformed("the message or name of a DOMException is no text");
     }
@@ -88,36 +103,111 @@ export const DOM_EXCEPTION_TYPE: ValueType<DOMException> = {
   step: (parts, index) => propertyStep(String(parts[index - 1])),
 };
 
+/**
+ * Makes an error of the built-in class that another has, with its message, stack and name and nothing else.
+ *
+ * @param read How a property of it is read.
+ */
+export function bareCopyOf(
+  error: Error,
+  read: (error: Error, key: string) => unknown = Reflect.get,
+): Error {
+  const name = read(error, "name");
+  const className = classNameOf(error, name);
+  const copy = ERROR_MAKERS.get(className)!();
+  const hide = (key: string, value: string) =>
+    Object.defineProperty(copy, key, { value, writable: true, configurable: true });
+  hide("message", String(read(error, "message") ?? ""));
+  if (typeof name === "string" && name !== className) hide("name", name);
+  const stack = read(error, "stack");
+  copy.stack = typeof stack === "string" ? stack : undefined;
+  return copy;
+}
+
+/** Hidden properties that an error has for being of its class: `errors` and the like. */
+export function errorKeysOf(error: Error): readonly string[] {
+  return HIDDEN_KEYS_OF_CLASS.get(classNameOf(error, undefined)) ?? [];
+}
+
+/**
+ * Makes empty errors. `new Error()` takes 2.5 µs, most of them for a stack that is not wanted; a clone of one without stack
+ * takes 0.4 µs if several are cloned together. So where there are many they are taken from a stock of clones.
+ */
+function stockOf(constructor: ErrorConstructor): () => Error {
+  const size = 64;
+  let made = 0;
+  let originals: Error[] | undefined;
+  let stock: Error[] = [];
+  return () => {
+    if (stock.length === 0) {
+      if (made++ < size) return new constructor();
+      originals ??= Array.from({ length: size }, () => {
+        const original = new constructor();
+        delete original.stack;
+        return original;
+      });
+      stock = structuredClone(originals);
+    }
+    return stock.pop()!;
+  };
+}
+
+/** The built-in class that an error has or derives from, of whatever realm. */
 function classNameOf(error: Error, name: unknown): string {
   if (CLASSES_CHOSEN_BY_NAME.has(name)) return name as string;
-  let className = "Error";
-  for (const candidate of ERROR_MAKERS.keys()) {
-    const constructor: unknown = Reflect.get(globalThis, candidate as string);
-    if (typeof constructor === "function" && error instanceof constructor) {
-      className = candidate as string;
+  for (
+    let prototype: unknown = Object.getPrototypeOf(error);
+    typeof prototype === "object" && prototype !== null;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    const className: unknown = Object.getOwnPropertyDescriptor(prototype, "name")?.value;
+    if (ERROR_MAKERS.has(className) && Object.hasOwn(prototype, "constructor")) {
+      return className as string;
     }
   }
-  return className;
+  return "Error";
 }
 
 function pushStackAndCause(error: Error, parts: Parts): void {
-  if (typeof error.stack === "string") parts.push("stack", error.stack);
+  const { stack } = error;
+  if (typeof stack === "string") parts.push("stack", stack);
   if (Object.hasOwn(error, "cause")) parts.push("cause", error.cause);
 }
 
 /** Pushes what structuredClone leaves out. It would not refuse an error for any of this, so neither do we. */
-function pushOwnProperties(error: Error, className: string, parts: Parts): void {
+function pushOwnProperties(
+  error: Error,
+  className: string,
+  parts: Parts,
+  writer: PartsWriter,
+): void {
+  const keys = Object.keys(error);
+  if (keys.length === 0) return;
   const hiddenOfClass = HIDDEN_KEYS_OF_CLASS.get(className) ?? [];
-  for (const key of Object.keys(error)) {
+  for (const key of keys) {
     if (HIDDEN_KEYS.has(key) || hiddenOfClass.includes(key)) continue;
     try {
       const value: unknown = Reflect.get(error, key);
-      structuredClone(value);
-      parts.push(key, value);
+      if (writer.isSendable(value)) parts.push(key, value);
     } catch {
-      // A getter that throws or a value that cannot be cloned: the error itself is worth more than this property.
+      // A getter that throws: the error itself is worth more than this property.
     }
   }
+}
+
+/** The errors that an error gathers. In the place of what cannot be sent, or holds what cannot, stands an error that can. */
+function sendableErrors(gathered: unknown, writer: PartsWriter): unknown {
+  if (writer.isSendable(gathered)) return gathered;
+  if (Array.isArray(gathered)) {
+    return gathered.map((each) => writer.isSendable(each) ? each : standInFor(each));
+  }
+  return standInFor(gathered);
+}
+
+function standInFor(value: unknown): Error {
+  return Error.isError(value)
+    ? bareCopyOf(value)
+    : new Error(`${describe(value)}, which cannot be sent to another process`);
 }
 
 function fillError(error: Error, parts: Parts, start: number, reader: PartsReader): void {

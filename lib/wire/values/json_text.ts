@@ -1,7 +1,22 @@
-/** Whether a value is a primitive that JSON keeps as it is. */
+/** The longest string that V8 can make, in characters; no longer may be the bytes of UTF-8 that it makes one of. */
+export const MAX_TEXT_LENGTH = 2 ** 29 - 24;
+
+/**
+ * A text of more than 2^28 characters of Latin-1, or 2^27 others, that `JSON.stringify` meets as a value or a key ends the
+ * process, out of memory for a `Zone`. That is so on its short way, which it does not take if it has a replacer.
+ */
+const LONG_TEXT_LENGTH = 2 ** 26;
+
+/** Whether a text is such that {@linkcode stringify} has to be told. */
+export function isLongText(text: string): boolean {
+  return text.length > LONG_TEXT_LENGTH;
+}
+
+/** Whether a value is a primitive that JSON keeps as it is, and no long text. */
 export function isExact(value: unknown): boolean {
   switch (typeof value) {
     case "string":
+      return value.length <= LONG_TEXT_LENGTH;
     case "boolean":
       return true;
     case "number":
@@ -21,13 +36,16 @@ export function isExactNumber(value: unknown): value is number {
  *
  * @param json Primitives, plain objects and arrays.
  * @param root What the value is called in error messages.
+ * @param hasLongTexts Whether one of the texts or keys is long.
  * @throws {RangeError} If the text is too long for a string, or V8 gives up on deep nesting, which it does (at some
  * thousand levels) only where objects have unusual keys.
  */
-export function stringify(json: unknown, root: string): string {
+export function stringify(json: unknown, root: string, hasLongTexts = false): string {
   try {
-    if (typeof json === "string" || !hasToJson(json)) return JSON.stringify(json);
-    // Somebody gave every object a toJSON method, or this one. The replacer has the last word.
+    if (!hasLongTexts && (typeof json === "string" || !hasToJson(json))) {
+      return JSON.stringify(json);
+    }
+    // Somebody gave every object a toJSON method, or this one, or a text is long. The replacer has the last word.
     return JSON.stringify(json, function (this: Record<string, unknown>, key: string): unknown {
       return this[key];
     });
@@ -36,11 +54,16 @@ export function stringify(json: unknown, root: string): string {
     const why = error.message.includes("string length")
       ? "its JSON text is longer than the longest string that V8 can make (536,870,888 characters)"
       : "it is nested too deeply";
-    throw new RangeError(
-      `Cannot send ${root}: ${why}. Divide it among several tasks, or send numbers as typed arrays`,
-      { cause: error },
-    );
+    throw tooLarge(root, why, error);
   }
+}
+
+/** @returns The error for a value that is too large. */
+export function tooLarge(root: string, why: string, cause?: unknown): RangeError {
+  return new RangeError(
+    `Cannot send ${root}: ${why}. Divide it among several tasks, or send numbers as typed arrays`,
+    { cause },
+  );
 }
 
 function hasToJson(json: unknown): boolean {

@@ -1,19 +1,51 @@
+import { tagOf } from "./describe.ts";
+import { typeNamed } from "./value_types.ts";
+
 /** `JSON.isRawJSON`, which TypeScript does not know yet: of what `JSON.rawJSON` makes, `stringify` writes the text. */
 const { isRawJSON } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
+/** Where the classes of the platform are found that are written in JavaScript. */
+const NAMESPACES: readonly object[] = [globalThis, Deno];
+
+/** Built-in classes that a program's own may derive from: the instances are sent as any others. */
+const BASE_CLASSES: ReadonlySet<string> = new Set([
+  "Object",
+  "EventTarget",
+  "Iterator",
+  "TypedArray",
+]);
+
+/** Prototypes of what the language makes without a class that has a name. */
+const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
+  Object.getPrototypeOf((function* () {}).prototype),
+  Object.getPrototypeOf((async function* () {}).prototype),
+  ...[
+    [].values(),
+    new Map().values(),
+    new Set().values(),
+    ""[Symbol.iterator](),
+    "".matchAll(/a/g),
+    [].values().map(() => 0),
+  ].map((iterator) => Object.getPrototypeOf(iterator)),
+]);
+
+/** Whether objects of a prototype are refused, for each that was met. */
+const verdicts = new WeakMap<object, boolean>();
+
 /**
  * Whether an object that is of no known type cannot be sent, although it may look like a plain one: promises,
- * generators, `Temporal` and `Intl` objects, streams, host objects.
+ * generators, `Temporal` and `Intl` objects, streams, files, forms, signals and all else whose class is one of the
+ * language or the platform. Of some of these `structuredClone` makes empty objects, which help nobody.
  *
- * A program cannot see the internal slots of an object, but `structuredClone` does. It is asked where that costs
- * little: about objects that show no properties, as nearly all of these do, and about those of global classes.
+ * A program cannot see the internal slots of an object, but `structuredClone` does. It is asked about objects of other
+ * classes that show no properties: to ask about the others would be to clone all that they hold.
  */
 export function isUncloneable(value: object): boolean {
   const name = tagOf(value);
   if (name === "Module" || name === "Arguments" || isRawJSON(value)) return true;
-  if (Object.keys(value).length > 0 && !isOfGlobalClass(value, name)) return false;
+  if (isOfPlatformClass(value)) return true;
+  if (Object.keys(value).length > 0) return false;
   try {
-    // What has its own kind of clone, such as a Blob, has no row in our table.
     return Object.getPrototypeOf(structuredClone(value)) !== Object.prototype;
   } catch (error) {
     if (error instanceof DOMException && error.name === "DataCloneError") return true;
@@ -21,23 +53,24 @@ export function isUncloneable(value: object): boolean {
   }
 }
 
-/** @returns What a value is, with an article, for messages: `a function`, `a Promise`, `an Intl.Locale`. */
-export function describe(value: unknown): string {
-  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
-  let name = tagOf(value);
-  if (name === "Object") {
-    const constructor: unknown = Reflect.get(value, "constructor");
-    if (typeof constructor === "function" && constructor !== Object) name = constructor.name;
-  }
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+function isOfPlatformClass(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === null) return false;
+  const known = verdicts.get(prototype);
+  if (known !== undefined) return known;
+  const verdict = isOfPlatform(prototype) || isOfPlatformClass(prototype);
+  verdicts.set(prototype, verdict);
+  return verdict;
 }
 
-function tagOf(value: object): string {
-  return Object.prototype.toString.call(value).slice("[object ".length, -1);
-}
-
-function isOfGlobalClass(value: object, name: string): boolean {
-  if (name === "Object") return false;
-  const constructor: unknown = Reflect.get(globalThis, name);
-  return typeof constructor === "function" && value instanceof constructor;
+/** Whether a prototype is that of a class of the language, in whatever realm, or of the platform. */
+function isOfPlatform(prototype: object): boolean {
+  if (NAMELESS_PROTOTYPES.has(prototype)) return true;
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
+  if (typeof constructor !== "function") return false;
+  const { name } = constructor;
+  // What only inherits from a Map or an error is a plain object: the real ones are told by their slots.
+  if (BASE_CLASSES.has(name) || typeNamed(name) !== undefined || /Error$/.test(name)) return false;
+  return NAMESPACES.some((namespace) => Reflect.get(namespace, name) === constructor) ||
+    Function.prototype.toString.call(constructor).endsWith("{ [native code] }");
 }

@@ -37,7 +37,7 @@ export class ValueDecoder implements PartsReader {
     const escape = escapeIn(json);
     if (escape === undefined) return this.#plain(json);
     if (typeof escape === "string") return constantNamed(escape);
-    if (typeof escape === "number") return this.#objectNumbered(escape);
+    if (typeof escape === "number") return this.objectNumbered(escape);
     if (!Array.isArray(escape)) {
       throw malformed("an escape is neither a name, a number nor an array");
     }
@@ -53,8 +53,9 @@ export class ValueDecoder implements PartsReader {
 
   /** Decodes a part that must be a primitive. */
   primitive(json: unknown): unknown {
+    if (typeof json !== "object" || json === null) return json;
     const escape = escapeIn(json);
-    const isPrimitive = typeof json !== "object" || json === null || typeof escape === "string" ||
+    const isPrimitive = typeof escape === "string" ||
       (Array.isArray(escape) && escape[0] === "bigint");
     if (!isPrimitive) throw malformed("an object stands where only a primitive can");
     return this.value(json);
@@ -69,6 +70,13 @@ export class ValueDecoder implements PartsReader {
       if (buffer instanceof ArrayBuffer) return buffer;
     }
     throw malformed("a view has no buffer");
+  }
+
+  /** Finds an object that was met before, by its number. */
+  objectNumbered(number: number): object {
+    const object = this.#objects[number];
+    if (object === undefined) throw malformed(`there is no object number ${number} yet`);
+    return object;
   }
 
   /** Takes the bytes of the next buffer. */
@@ -92,12 +100,6 @@ export class ValueDecoder implements PartsReader {
     const object = type.create(parts, this);
     this.#objects[number] = object;
     if (type.fill !== undefined) this.#unfilled.push({ type, object, parts });
-    return object;
-  }
-
-  #objectNumbered(number: number): object {
-    const object = this.#objects[number];
-    if (object === undefined) throw malformed(`there is no object number ${number} yet`);
     return object;
   }
 
@@ -131,9 +133,11 @@ export class ValueDecoder implements PartsReader {
 }
 
 /** @returns What the `$` of an escape holds; `undefined` if the JSON is no escape. */
-function escapeIn(json: unknown): unknown {
-  const isEscape = typeof json === "object" && json !== null && Object.hasOwn(json, "$");
-  return isEscape ? Reflect.get(json, "$") : undefined;
+export function escapeIn(json: unknown): unknown {
+  if (typeof json !== "object" || json === null) return undefined;
+  const escape = (json as { $?: unknown }).$;
+  // Nothing in JSON is undefined. What somebody added to Object.prototype is no escape.
+  return escape === undefined || !Object.hasOwn(json, "$") ? undefined : escape;
 }
 
 function constantNamed(name: string): number | undefined {
@@ -154,8 +158,11 @@ function constantNamed(name: string): number | undefined {
 }
 
 function parseBigInt(text: unknown): bigint {
-  if (typeof text !== "string" || !/^-?[0-9a-f]+$/.test(text)) {
-    throw malformed("the digits of a bigint are missing");
+  if (typeof text !== "string") throw malformed("the digits of a bigint are missing");
+  try {
+    return text.startsWith("-") ? -BigInt("0x" + text.slice(1)) : BigInt("0x" + text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw malformed(`${JSON.stringify(text.slice(0, 40))} is no bigint in hexadecimal`);
   }
-  return text.startsWith("-") ? -BigInt("0x" + text.slice(1)) : BigInt("0x" + text);
 }

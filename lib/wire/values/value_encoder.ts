@@ -1,8 +1,11 @@
 import type { Encoded } from "../codec.ts";
-import { isExact, stringify } from "./json_text.ts";
-import { describe, isUncloneable } from "./uncloneable.ts";
+import { describe } from "./describe.ts";
+import { isExact, isLongText, stringify, tooLarge } from "./json_text.ts";
+import { findListType, LIST_TYPE } from "./list_types.ts";
+import { SendableCheck } from "./sendable_check.ts";
+import { isUncloneable } from "./uncloneable.ts";
 import { type Parts, type PartsWriter, propertyStep, type ValueType } from "./value_type.ts";
-import { ARRAY_TYPE, findType } from "./value_types.ts";
+import { ARRAY_TYPE, findType, isPlain } from "./value_types.ts";
 
 /** Stands for a value that JSON cannot hold. */
 type Escape = { $: string | number | Parts };
@@ -24,6 +27,15 @@ const SEARCHED_OBJECTS = 32;
 /** Up to this length an array is copied element by element, which is faster than `Object.values`. */
 const LOOPED_ARRAY_LENGTH = 64;
 
+/** From this length on an array in which objects stand repeatedly is written as a list, see list_types.ts. */
+const LIST_LENGTH = 16;
+
+/** JSON with more elements in one array, or more keys in one object, ends a process that parses it. */
+const MAX_ELEMENTS = 2 ** 26;
+const MAX_KEYS = 2 ** 22;
+/** The most that a `Map` takes. */
+const MAX_OBJECTS = 2 ** 24;
+
 const MAX_PATH_LENGTH = 400;
 
 /** Encodes one value. See codec.ts for the format. */
@@ -33,11 +45,14 @@ export class ValueEncoder implements PartsWriter {
   readonly #buffers: Uint8Array[] = [];
   /** Every object met so far; its index is the object's number. */
   readonly #sources: object[] = [];
-  /** What was made of each. */
+  /** What was made of those that are escaped when their turn comes. */
   readonly #entries: Entry[] = [];
   /** Numbers of the objects, once there are more than {@linkcode SEARCHED_OBJECTS}. */
   #numbers: Map<object, number> | undefined;
+  #json: unknown;
   #hasEscapes = false;
+  #hasLongTexts = false;
+  #check: SendableCheck | undefined;
   /** What is being escaped, for error messages. */
   #place: { parent: Entry | undefined; key: string | number } = { parent: undefined, key: "" };
 
@@ -56,14 +71,11 @@ export class ValueEncoder implements PartsWriter {
    * @throws {RangeError} If the text is too long for a string.
    */
   encode(value: unknown): Encoded {
-    let json = isExact(value) ? value : this.#escape(value, undefined, "");
-    for (let i = 0; i < this.#entries.length; i++) {
-      const entry = this.#entries[i];
-      if (!isMadeAtOnce(entry.type)) this.#escapeContents(entry);
-    }
-    const isBare = this.#entries.length > 0 && json === this.#entries[0].target;
-    if (this.#hasEscapes && isBare) json = { $: ["plain", json] };
-    const text = stringify(json, this.#root);
+    this.#json = isExact(value) ? value : this.#escape(value, undefined, "");
+    for (let i = 0; i < this.#entries.length; i++) this.#escapeContents(this.#entries[i]);
+    const isBare = this.#entries.length > 0 && this.#json === this.#entries[0].target;
+    if (this.#hasEscapes && isBare) this.#json = { $: ["plain", this.#json] };
+    const text = stringify(this.#json, this.#root, this.#hasLongTexts);
     return this.#buffers.length === 0 ? text : { text, buffers: this.#buffers };
   }
 
@@ -71,6 +83,17 @@ export class ValueEncoder implements PartsWriter {
   addBuffer(buffer: ArrayBuffer): void {
     const bytes = new Uint8Array(buffer);
     this.#buffers.push(this.#shareBuffers ? bytes : bytes.slice());
+  }
+
+  /** Adds bytes that nobody else has or changes. */
+  addBytes(bytes: Uint8Array): void {
+    this.#buffers.push(bytes);
+  }
+
+  /** Whether a value can be sent. */
+  isSendable(value: unknown): boolean {
+    this.#check ??= new SendableCheck();
+    return this.#check.isSendable(value);
   }
 
   /** @throws {DOMException} Always: a `DataCloneError` that names the path to what is being escaped. */
@@ -86,26 +109,52 @@ export class ValueEncoder implements PartsWriter {
   }
 
   #escapeContents(entry: Entry): void {
-    const { target } = entry;
+    const { target, type } = entry;
     if (Array.isArray(target)) {
-      for (let i = 0; i < target.length; i++) {
-        const value = target[i];
-        if (!isExact(value)) target[i] = this.#escape(value, entry, i);
-      }
+      if (type === undefined && mayRepeat(target)) this.#escapeList(entry, target);
+      else this.#escapeElements(entry, target);
       return;
     }
+    let count = 0;
     for (const key in target) {
       const value = target[key];
       // for-in also visits what somebody added to Object.prototype.
       if (!isExact(value) && Object.hasOwn(target, key)) {
         target[key] = this.#escape(value, entry, key);
       }
+      if (isLongText(key)) this.#hasLongTexts = true;
+      count++;
     }
+    if (count > MAX_KEYS) throw tooLarge(this.#root, `an object in it has ${count} properties`);
+  }
+
+  #escapeElements(entry: Entry, target: unknown[]): void {
+    for (let i = 0; i < target.length; i++) {
+      const value = target[i];
+      if (!isExact(value)) target[i] = this.#escape(value, entry, i);
+    }
+  }
+
+  /** Escapes an array without numbers: where an object stands in it once more its bare number does, if there is any. */
+  #escapeList(entry: Entry, target: unknown[]): void {
+    let hasNumbers = false;
+    for (let i = 0; i < target.length; i++) {
+      const value = target[i];
+      if (isExact(value)) continue;
+      const number = typeof value === "object" ? this.#numberOf(value as object) : undefined;
+      if (number !== undefined) hasNumbers = true;
+      target[i] = number ?? this.#escape(value, entry, i);
+    }
+    if (!hasNumbers) return;
+    this.#hasEscapes = true;
+    const list = { $: [LIST_TYPE.name, target] };
+    if (entry.parent === undefined) this.#json = list;
+    else (entry.parent.target as Record<string | number, unknown>)[entry.key] = list;
   }
 
   #escape(value: unknown, parent: Entry | undefined, key: string | number): unknown {
     if (typeof value === "object") return this.#escapeObject(value as object, parent, key);
-    this.#hasEscapes = true;
+    if (typeof value !== "string") this.#hasEscapes = true;
     switch (typeof value) {
       case "undefined":
         return { $: "undefined" };
@@ -113,6 +162,9 @@ export class ValueEncoder implements PartsWriter {
         return { $: Object.is(value, -0) ? "-0" : String(value) };
       case "bigint":
         return { $: ["bigint", value.toString(16)] };
+      case "string":
+        this.#hasLongTexts = true;
+        return value;
       default:
         this.#place = { parent, key };
         return this.refuse(describe(value));
@@ -128,6 +180,11 @@ export class ValueEncoder implements PartsWriter {
     if (Array.isArray(source)) {
       const copy = copyIfDense(source);
       if (copy === undefined) return this.#escapeTyped(source, ARRAY_TYPE, parent, key);
+      const type = findListType(copy);
+      if (type !== undefined) return this.#escapeTyped(source, type, parent, key);
+      if (copy.length > MAX_ELEMENTS) {
+        throw tooLarge(this.#root, `an array in it has ${copy.length} elements`);
+      }
       this.#add(source, { target: copy, type: undefined, parent, key });
       return copy;
     }
@@ -160,17 +217,24 @@ export class ValueEncoder implements PartsWriter {
     this.#hasEscapes = true;
     const parts: Parts = [type.name];
     const entry = { target: parts, type, parent, key };
-    this.#add(source, entry);
     this.#place = entry;
-    type.encode(source, parts, this);
     // What the decoder needs to make the object at all is numbered right after it.
-    if (isMadeAtOnce(type)) this.#escapeContents(entry);
+    const isMadeAtOnce = type.fill === undefined;
+    if (isMadeAtOnce) this.#giveNumber(source);
+    else this.#add(source, entry);
+    type.encode(source, parts, this);
+    if (isMadeAtOnce) this.#escapeElements(entry, parts);
     return { $: parts };
   }
 
   #add(source: object, entry: Entry): void {
     this.#entries.push(entry);
+    this.#giveNumber(source);
+  }
+
+  #giveNumber(source: object): void {
     const number = this.#sources.push(source) - 1;
+    if (number >= MAX_OBJECTS) throw tooLarge(this.#root, `it has more than ${number} objects`);
     if (this.#numbers !== undefined) {
       this.#numbers.set(source, number);
     } else if (number === SEARCHED_OBJECTS) {
@@ -197,14 +261,13 @@ export class ValueEncoder implements PartsWriter {
   }
 }
 
-/** Whether the decoder needs all parts of an object to make it, so that none of them can refer back to it. */
-function isMadeAtOnce(type: ValueType | undefined): boolean {
-  return type !== undefined && type.fill === undefined;
-}
-
-/** Whether an object can only be a plain one. `arguments`, which cannot be cloned, is an iterable `Object`. */
-function isPlain(source: object): boolean {
-  return Object.getPrototypeOf(source) === Object.prototype && !(Symbol.iterator in source);
+/** Whether an array is worth to be looked at for objects that stand in it repeatedly, and may become a list. */
+function mayRepeat(array: readonly unknown[]): boolean {
+  if (array.length < LIST_LENGTH || typeof array[0] !== "object") return false;
+  for (let i = 0; i < array.length; i++) {
+    if (typeof array[i] === "number") return false;
+  }
+  return true;
 }
 
 /** Copies an array that has neither holes nor properties beside its elements. */

@@ -5,6 +5,10 @@ export type Parts = unknown[];
 export interface PartsWriter {
   /** Adds the bytes of a buffer to those that travel beside the text. */
   addBuffer(buffer: ArrayBuffer): void;
+  /** Adds bytes that nobody else has or changes. */
+  addBytes(bytes: Uint8Array): void;
+  /** Whether a value can be sent: `encode` leaves out what need not arrive. */
+  isSendable(value: unknown): boolean;
   /** Says that the object cannot be sent after all, and what it is: `"a detached ArrayBuffer"`. */
   refuse(what: string): never;
 }
@@ -17,6 +21,8 @@ export interface PartsReader {
   primitive(json: unknown): unknown;
   /** Decodes a part that must be an `ArrayBuffer`. */
   buffer(json: unknown): ArrayBuffer;
+  /** Finds an object that was met before, by its number. */
+  objectNumbered(number: number): object;
   /** Takes the next buffer of the frame. */
   takeBytes(): Uint8Array;
 }
@@ -30,10 +36,20 @@ export interface PartsReader {
 export interface ValueType<T extends object = object> {
   /** Name in the text, and what `Object.prototype.toString` calls these objects. */
   readonly name: string;
-  /** Whether an object really is of this type, whatever `Symbol.toStringTag` it shows. */
+  /** Prototypes that objects of this type usually have. */
+  readonly prototypes: readonly object[];
+  /**
+   * Whether an object really is of this type, of whatever realm, and whatever `Symbol.toStringTag` it shows: its internal
+   * slots count.
+   */
   is(value: object): value is T;
-  /** Pushes what the object is made of; the encoder escapes it afterwards. */
+  /**
+   * Pushes what the object is made of; the encoder escapes it afterwards. Reads slots, by getters of the built-in prototypes:
+   * an object may have properties of its own with the names of these.
+   */
   encode(value: T, parts: Parts, writer: PartsWriter): void;
+  /** Whether `create` takes bytes from the frame. */
+  readonly takesBytes?: boolean;
   /** Makes the object, without its contents if there is a `fill`. */
   create(parts: Parts, reader: PartsReader): T;
   /** Adds what the object contains. */
@@ -60,8 +76,11 @@ export function hasSlot(read: (this: object) => unknown, value: object): boolean
   }
 }
 
-/** @returns The getter of a property of a built-in prototype. */
-export function getterOf(prototype: object, key: PropertyKey): (this: object) => unknown {
+/** @returns The getter of a property of a built-in prototype: it reads a slot, whatever properties an object has. */
+export function getterOf<Value = unknown>(
+  prototype: object,
+  key: PropertyKey,
+): (this: object) => Value {
   const getter = Object.getOwnPropertyDescriptor(prototype, key)?.get;
   if (getter === undefined) throw new TypeError(`No getter is called ${String(key)}`);
   return getter;
