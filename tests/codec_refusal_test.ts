@@ -109,7 +109,6 @@ const PATHS: readonly (readonly [path: string, hide: (culprit: () => void) => un
   ["args.values[1]", (culprit) => new Map<unknown, unknown>([[{}, 1], [{}, culprit]])],
   ["args.values[1].x", (x) => new Set([1, { x }])],
   ["args.cause.x", (x) => new Error("m", { cause: { x } })],
-  ["args.errors[1]", (culprit) => new AggregateError([1, culprit])],
   ["args[5]", (culprit) => Object.assign([, 1], { 5: culprit })],
   ["args.extra", (extra) => Object.assign([1], { extra })],
   ["args.$.a", (a) => ({ $: { a } })],

@@ -50,15 +50,57 @@ Deno.test("encodeThrown: an error arrives without properties and causes that can
   assertEquals(arrived.cause.message, "Threw [Function: cause], which cannot be cloned");
 });
 
-Deno.test("encodeThrown: an endless chain of causes that cannot be cloned is cut", () => {
-  const first = new AggregateError([() => 1], "first");
-  first.cause = new Error("second", { cause: first });
+Deno.test("encodeThrown: a long chain of causes that cannot be cloned is cut", () => {
+  let thrown: unknown = () => 1;
+  for (let i = 0; i < 1000; i++) thrown = new Error("next", { cause: thrown });
   let depth = 0;
-  for (let error = arrival(first); error instanceof Error; error = error.cause) {
-    assertEquals(error.message, depth % 2 === 0 ? "first" : "second");
+  for (let error = arrival(thrown); error instanceof Error; error = error.cause) {
+    assertEquals(error.message, "next");
     depth++;
   }
   assert(depth > 2 && depth < 100, `${depth} causes`);
+});
+
+Deno.test("encodeThrown: errors that cause each other arrive so, though one gathers what cannot be cloned", () => {
+  const first = new AggregateError([() => 1, new TypeError("inner")], "first");
+  first.cause = new Error("second", { cause: first });
+  const arrived = arrival(first);
+  assertInstanceOf(arrived, AggregateError);
+  assertInstanceOf(arrived.errors[0], Error);
+  assertInstanceOf(arrived.errors[1], TypeError);
+  assertStrictEquals((arrived.cause as Error).cause, arrived);
+});
+
+Deno.test("encodeThrown: an error whose cause cannot be cloned keeps its class and what it gathers", () => {
+  const cause = () => 1;
+  const aggregate = arrival(new AggregateError([new RangeError("a"), () => 1], "both", { cause }));
+  assertInstanceOf(aggregate, AggregateError);
+  assertEquals(aggregate.errors.map((error) => error.name), ["RangeError", "Error"]);
+  assertEquals(Object.keys(aggregate), []);
+  assertInstanceOf(arrival(new TypeError("x", { cause })), TypeError);
+});
+
+for (const what of ["Blob", "SharedArrayBuffer", "WebAssembly.Module"]) {
+  Deno.test(`encodeThrown: an error with a ${what} keeps its class and loses the property`, () => {
+    const value = {
+      "Blob": () => new Blob(["a"]),
+      "SharedArrayBuffer": () => new SharedArrayBuffer(8),
+      "WebAssembly.Module": () =>
+        new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])),
+    }[what]!();
+    const arrived = arrival(Object.assign(new RangeError("far"), { value, code: 5 }));
+    assertInstanceOf(arrived, RangeError);
+    assertEquals(Object.entries(arrived), [["code", 5]]);
+  });
+}
+
+Deno.test("encodeThrown: an error that is too large arrives with its class and the beginnings of its texts", () => {
+  const message = "x".repeat(300_000_000);
+  const thrown = Object.assign(new RangeError(message), { code: 5 });
+  const arrived = arrival(thrown);
+  assertInstanceOf(arrived, RangeError);
+  assertEquals(arrived.message, `${"x".repeat(65_536)} … and 299934464 characters more`);
+  assert(arrived.stack!.startsWith("RangeError: xxx") && arrived.stack!.length < 70_000);
 });
 
 /** An error whose property of this name cannot be read. */

@@ -5,6 +5,8 @@
  */
 
 import { type Encoded, encodeValue } from "../wire/codec.ts";
+import { checkSendable } from "../wire/message_stream.ts";
+import { bareCopyOf, errorKeysOf, sendableErrors } from "../wire/values/error_types.ts";
 import { INLINE_SOURCE } from "./code_loader.ts";
 
 const OWN_CODE = [
@@ -15,10 +17,12 @@ const OWN_CODE = [
 const INLINE_PLACE = new RegExp(`${INLINE_SOURCE}, <anonymous>:(\\d+):\\d+`);
 /** Deeper causes are cut off when a thrown error has to be rebuilt without what cannot be cloned. */
 const MAX_CAUSES = 20;
+/** What is left of the message and of the stack of an error that is too large to be sent, in characters. */
+const MAX_TEXT_LENGTH = 64 * 1024;
 
 /**
- * Encodes whatever was thrown. An error that holds what cannot be cloned (a socket, a function) is sent without it:
- * the error itself must arrive.
+ * Encodes whatever was thrown. An error that holds what cannot be cloned (a socket, a function) is sent without it, one that
+ * is too large with the beginning of its message and nothing more: the error itself must arrive.
  */
 export function encodeThrown(thrown: unknown): Encoded {
   try {
@@ -39,11 +43,23 @@ function encodeWithCauses(thrown: unknown): Encoded {
     fixMessage(error);
   }
   try {
-    return encodeValue(thrown, "error");
+    return encodeSendable(thrown);
   } catch {
-    // It holds what cannot be cloned.
-    return encodeValue(withoutUncloneables(thrown, 0), "error");
+    // It holds what cannot be cloned, or is too large.
   }
+  try {
+    return encodeSendable(withoutUncloneables(thrown, 0));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // It is too large.
+    return encodeValue(shortened(thrown), "error");
+  }
+}
+
+function encodeSendable(thrown: unknown): Encoded {
+  const encoded = encodeValue(thrown, "error");
+  checkSendable(encoded, "error");
+  return encoded;
 }
 
 /** A property of an error; nothing if a getter throws: then the error does without it. */
@@ -82,19 +98,20 @@ function fixMessage(error: Error): void {
   Reflect.defineProperty(error, "message", { value, configurable: true, writable: true });
 }
 
-function withoutUncloneables(thrown: unknown, depth: number): unknown {
-  if (!(thrown instanceof Error)) {
+function withoutUncloneables(thrown: unknown, depth: number): Error {
+  if (!Error.isError(thrown)) {
     return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
   }
-  const copy: Error = new Error(String(read(thrown, "message") ?? ""));
-  const name = String(read(thrown, "name") ?? copy.name);
-  if (copy.name !== name) copy.name = name;
-  const stack = read(thrown, "stack");
-  if (typeof stack === "string") copy.stack = stack;
+  const copy = bareCopyOf(thrown, read);
   if ("cause" in thrown && depth < MAX_CAUSES) {
     copy.cause = cloneableOr(read(thrown, "cause"), depth);
   }
+  for (const key of errorKeysOf(thrown)) {
+    const value = sendableErrors(read(thrown, key), isCloneable);
+    Object.defineProperty(copy, key, { value, configurable: true });
+  }
   for (const key of Object.keys(thrown)) {
+    if (Object.hasOwn(copy, key)) continue;
     const value = read(thrown, key);
     if (isCloneable(value)) Object.defineProperty(copy, key, { value, enumerable: true });
   }
@@ -107,10 +124,21 @@ function cloneableOr(cause: unknown, depth: number): unknown {
 
 function isCloneable(value: unknown): boolean {
   try {
-    encodeValue(value, "error");
+    encodeSendable(value);
     return true;
   } catch {
     // Why does not matter here.
     return false;
   }
+}
+
+/** The beginnings of the texts of what was thrown. */
+function shortened(thrown: unknown): Error {
+  if (!Error.isError(thrown)) return new Error("Threw what is too large to be sent");
+  return bareCopyOf(thrown, (error, key) => {
+    const value = read(error, key);
+    if (typeof value !== "string" || value.length <= MAX_TEXT_LENGTH) return value;
+    const rest = value.length - MAX_TEXT_LENGTH;
+    return `${value.slice(0, MAX_TEXT_LENGTH)} … and ${rest} characters more`;
+  });
 }

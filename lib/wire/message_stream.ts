@@ -7,6 +7,8 @@
 import { BufferCursor, type Encoded } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { ScratchPool } from "./scratch_pool.ts";
+import { utf8LengthOf } from "./utf8_length.ts";
+import { MAX_TEXT_LENGTH } from "./values/json_text.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -29,10 +31,8 @@ interface QueuedFrame {
   readonly memories: Disposable[];
 }
 
-/** The longest string that V8 can make, in characters. */
-const MAX_TEXT_LENGTH = 2 ** 29 - 24;
-/** Room for the message around a value. */
-const MESSAGE_ROOM = 1024 * 1024;
+/** Room for the message around a value, and for those that share its frame. */
+const MESSAGE_ROOM = 8 * 1024 * 1024;
 
 /** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
 const FULL_FRAME_BYTES = 1024 * 1024;
@@ -81,6 +81,8 @@ export class MessageStream<Incoming> implements Disposable {
    * @param memory What they are in: disposed of when they are written. If the connection ends before, it is not.
    */
   post(text: string, buffers?: readonly Uint8Array[], memory?: Disposable): void {
+    // The texts of a frame are joined: together with others a long one might be too long.
+    if (text.length >= FULL_FRAME_BYTES && this.#frame.texts.length > 0) this.#closeFrame();
     this.#frame.texts.push(text);
     this.#queuedBytes += text.length;
     if (buffers !== undefined) {
@@ -230,12 +232,13 @@ export function sizeOf(encoded: Encoded): number {
  * @throws {RangeError} Saying how large it is, and how large it may be.
  */
 export function checkSendable(encoded: Encoded, what: string): void {
-  const textLength = typeof encoded === "string" ? encoded.length : encoded.text.length;
-  if (textLength > MAX_TEXT_LENGTH - MESSAGE_ROOM) {
+  const text = typeof encoded === "string" ? encoded : encoded.text;
+  const maxTextBytes = MAX_TEXT_LENGTH - MESSAGE_ROOM;
+  // A character is at most three bytes of UTF-8, and V8 makes no text of more bytes than it makes one of characters.
+  const textBytes = text.length * 3 > maxTextBytes ? utf8LengthOf(text) : 0;
+  if (textBytes > maxTextBytes) {
     throw new RangeError(
-      `${what} takes ${textLength} characters of JSON, the most is ${
-        MAX_TEXT_LENGTH - MESSAGE_ROOM
-      }. ` +
+      `${what} takes ${textBytes} bytes of JSON, the most is ${maxTextBytes}. ` +
         "Send numbers as typed arrays, or less at a time",
     );
   }

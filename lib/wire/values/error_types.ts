@@ -60,7 +60,8 @@ export const ERROR_TYPE: ValueType<Error> = {
     if (typeof name === "string" && name !== className) parts.push("name", name);
     for (const key of HIDDEN_KEYS_OF_CLASS.get(className) ?? []) {
       if (Object.hasOwn(error, key)) {
-        parts.push(key, sendableErrors(Reflect.get(error, key), writer));
+        const gathered: unknown = Reflect.get(error, key);
+        parts.push(key, sendableErrors(gathered, (each) => writer.isSendable(each)));
       }
     }
     pushOwnProperties(error, className, parts, writer);
@@ -195,13 +196,14 @@ function pushOwnProperties(
   }
 }
 
-/** The errors that an error gathers. In the place of what cannot be sent, or holds what cannot, stands an error that can. */
-function sendableErrors(gathered: unknown, writer: PartsWriter): unknown {
-  if (writer.isSendable(gathered)) return gathered;
-  if (Array.isArray(gathered)) {
-    return gathered.map((each) => writer.isSendable(each) ? each : standInFor(each));
-  }
-  return standInFor(gathered);
+/**
+ * What an `AggregateError` or `SuppressedError` gathers. In the place of what cannot be sent, or holds what cannot, stands an
+ * error that can: `structuredClone` leaves all of it out, and would not refuse the error for it.
+ */
+export function sendableErrors(gathered: unknown, isSendable: (value: unknown) => boolean): unknown {
+  if (isSendable(gathered)) return gathered;
+  if (!Array.isArray(gathered)) return standInFor(gathered);
+  return gathered.map((each) => isSendable(each) ? each : standInFor(each));
 }
 
 function standInFor(value: unknown): Error {
@@ -212,12 +214,12 @@ function standInFor(value: unknown): Error {
 
 function fillError(error: Error, parts: Parts, start: number, reader: PartsReader): void {
   const hiddenOfClass = HIDDEN_KEYS_OF_CLASS.get(parts[1]) ?? [];
-  error.stack = undefined;
+  let stack: string | undefined;
   readProperties(parts, start, reader, (key, value) => {
     if (typeof key !== "string") throw malformed("a property of an error has no name");
     if (key === "stack") {
       if (typeof value !== "string") throw malformed("the stack of an error is no text");
-      error.stack = value;
+      stack = value;
       return;
     }
     if ((key === "message" || key === "name") && typeof value !== "string") {
@@ -226,4 +228,5 @@ function fillError(error: Error, parts: Parts, start: number, reader: PartsReade
     const enumerable = !HIDDEN_KEYS.has(key) && !hiddenOfClass.includes(key);
     Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
   });
+  error.stack = stack;
 }

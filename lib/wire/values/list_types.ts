@@ -1,9 +1,9 @@
-import { malformed, type ValueType } from "./value_type.ts";
+import { hasSlot, malformed, type ValueType } from "./value_type.ts";
 
 /** From this length on a list of numbers goes as bytes. Shorter ones can be read in a journal. */
 const LONG_NUMBERS_LENGTH = 1000;
-/** From this length on a list of bigints goes as bytes. */
-const LONG_BIGINTS_LENGTH = 32;
+/** From this length on a list of bigints or of dates, of which JSON has none, goes as bytes. */
+const LONG_OTHERS_LENGTH = 32;
 /** Up to so many words of 64 bits bigints go as bytes; larger ones are written in hexadecimal faster. */
 const MAX_WORDS = 4;
 
@@ -29,7 +29,7 @@ const BIGINTS_TYPE: ValueType<bigint[]> = {
   name: "bigints",
   prototypes: [],
   is: (value): value is bigint[] =>
-    hasOnly(value, "bigint", LONG_BIGINTS_LENGTH) &&
+    hasOnly(value, "bigint", LONG_OTHERS_LENGTH) &&
     (value as bigint[]).every((bigint) => BigInt.asIntN(64 * MAX_WORDS, bigint) === bigint),
   encode(bigints, parts, writer): void {
     let count = 1;
@@ -62,6 +62,36 @@ const BIGINTS_TYPE: ValueType<bigint[]> = {
   },
 };
 
+const { getTime } = Date.prototype;
+
+/** `["dates"]`: an array of nothing but dates, each once, whose times travel as those of numbers do. */
+const DATES_TYPE: ValueType<Date[]> = {
+  name: "dates",
+  prototypes: [],
+  is: (value): value is Date[] =>
+    hasOnly(value, "object", LONG_OTHERS_LENGTH) &&
+    (value as (object | null)[]).every((each) => each !== null && hasSlot(getTime, each)),
+  encode(dates, _parts, writer): void {
+    const times = new Float64Array(dates.length);
+    for (let i = 0; i < dates.length; i++) {
+      times[i] = getTime.call(dates[i]);
+      writer.giveNumber(dates[i]);
+    }
+    writer.addBytes(new Uint8Array(times.buffer));
+  },
+  takesBytes: true,
+  create(_parts, reader): Date[] {
+    const times = new Float64Array(wordsIn(reader.takeBytes()));
+    const list: Date[] = [];
+    for (let i = 0; i < times.length; i++) {
+      const date = new Date(times[i]);
+      reader.giveNumber(date);
+      list.push(date);
+    }
+    return list;
+  },
+};
+
 /** `["list", array]`: an array without numbers of its own. Each number in it stands for the object of that number. */
 export const LIST_TYPE: ValueType<unknown[]> = {
   name: "list",
@@ -82,21 +112,38 @@ export const LIST_TYPE: ValueType<unknown[]> = {
 };
 
 /** Arrays that have neither holes nor properties beside their elements, in a form that is faster than JSON. */
-export const LIST_TYPES: readonly ValueType[] = [NUMBERS_TYPE, BIGINTS_TYPE, LIST_TYPE];
+export const LIST_TYPES: readonly ValueType[] = [
+  NUMBERS_TYPE,
+  BIGINTS_TYPE,
+  DATES_TYPE,
+  LIST_TYPE,
+];
 
-/** @returns The row for a dense array, if it has another form than JSON. */
-export function findListType(array: readonly unknown[]): ValueType | undefined {
+/**
+ * @param isNew Whether an object has not been met before.
+ * @returns The row for a dense array, if it has another form than JSON.
+ */
+export function findListType(
+  array: readonly unknown[],
+  isNew: (object: object) => boolean,
+): ValueType | undefined {
   switch (typeof array[0]) {
     case "number":
       return NUMBERS_TYPE.is(array) ? NUMBERS_TYPE : undefined;
     case "bigint":
       return BIGINTS_TYPE.is(array) ? BIGINTS_TYPE : undefined;
+    case "object": {
+      // To ask what is no date for its time takes 3 µs.
+      const isNewDates = array[0] instanceof Date && DATES_TYPE.is(array) && array.every(isNew) &&
+        new Set(array).size === array.length;
+      return isNewDates ? DATES_TYPE : undefined;
+    }
     default:
       return undefined;
   }
 }
 
-function hasOnly(value: object, type: "number" | "bigint", minLength: number): boolean {
+function hasOnly(value: object, type: "number" | "bigint" | "object", minLength: number): boolean {
   if (!Array.isArray(value) || value.length < minLength) return false;
   for (let i = 0; i < value.length; i++) {
     if (typeof value[i] !== type) return false;

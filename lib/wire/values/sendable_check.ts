@@ -45,6 +45,7 @@ export class SendableCheck {
 const droppingAll: PartsWriter = {
   addBuffer(): void {},
   addBytes(): void {},
+  giveNumber(): void {},
   isSendable: () => false,
   refuse(what: string): never {
     throw new Error(what);

@@ -72,6 +72,11 @@ export class ValueDecoder implements PartsReader {
     throw malformed("a view has no buffer");
   }
 
+  /** Numbers an object. */
+  giveNumber(object: object): void {
+    this.#objects.push(object);
+  }
+
   /** Finds an object that was met before, by its number. */
   objectNumbered(number: number): object {
     const object = this.#objects[number];

@@ -180,7 +180,7 @@ export class ValueEncoder implements PartsWriter {
     if (Array.isArray(source)) {
       const copy = copyIfDense(source);
       if (copy === undefined) return this.#escapeTyped(source, ARRAY_TYPE, parent, key);
-      const type = findListType(copy);
+      const type = findListType(copy, this.#isNew);
       if (type !== undefined) return this.#escapeTyped(source, type, parent, key);
       if (copy.length > MAX_ELEMENTS) {
         throw tooLarge(this.#root, `an array in it has ${copy.length} elements`);
@@ -220,7 +220,7 @@ export class ValueEncoder implements PartsWriter {
     this.#place = entry;
     // What the decoder needs to make the object at all is numbered right after it.
     const isMadeAtOnce = type.fill === undefined;
-    if (isMadeAtOnce) this.#giveNumber(source);
+    if (isMadeAtOnce) this.giveNumber(source);
     else this.#add(source, entry);
     type.encode(source, parts, this);
     if (isMadeAtOnce) this.#escapeElements(entry, parts);
@@ -229,10 +229,11 @@ export class ValueEncoder implements PartsWriter {
 
   #add(source: object, entry: Entry): void {
     this.#entries.push(entry);
-    this.#giveNumber(source);
+    this.giveNumber(source);
   }
 
-  #giveNumber(source: object): void {
+  /** Numbers an object. */
+  giveNumber(source: object): void {
     const number = this.#sources.push(source) - 1;
     if (number >= MAX_OBJECTS) throw tooLarge(this.#root, `it has more than ${number} objects`);
     if (this.#numbers !== undefined) {
@@ -242,6 +243,8 @@ export class ValueEncoder implements PartsWriter {
       for (let i = 0; i <= number; i++) this.#numbers.set(this.#sources[i], i);
     }
   }
+
+  readonly #isNew = (source: object): boolean => this.#numberOf(source) === undefined;
 
   #numberOf(source: object): number | undefined {
     if (this.#numbers !== undefined) return this.#numbers.get(source);

@@ -7,6 +7,8 @@ export interface PartsWriter {
   addBuffer(buffer: ArrayBuffer): void;
   /** Adds bytes that nobody else has or changes. */
   addBytes(bytes: Uint8Array): void;
+  /** Numbers an object that the type itself makes ready, as the decoder does when it makes that object. */
+  giveNumber(object: object): void;
   /** Whether a value can be sent: `encode` leaves out what need not arrive. */
   isSendable(value: unknown): boolean;
   /** Says that the object cannot be sent after all, and what it is: `"a detached ArrayBuffer"`. */
@@ -21,6 +23,8 @@ export interface PartsReader {
   primitive(json: unknown): unknown;
   /** Decodes a part that must be an `ArrayBuffer`. */
   buffer(json: unknown): ArrayBuffer;
+  /** Numbers an object that the type itself makes. */
+  giveNumber(object: object): void;
   /** Finds an object that was met before, by its number. */
   objectNumbered(number: number): object;
   /** Takes the next buffer of the frame. */
