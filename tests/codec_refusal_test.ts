@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { runInNewContext } from "node:vm";
 import { encodeValue } from "../lib/wire/codec.ts";
 import * as namespace from "./support/cloned_values.ts";
 
@@ -67,6 +68,12 @@ const REFUSED: Record<string, () => unknown> = {
   "a DataView that is outside its resized ArrayBuffer": () =>
     outOfBounds((buffer) => new DataView(buffer, 4, 2)),
   "a Promise with properties": () => Object.assign(Promise.resolve(), { x: 1 }),
+  "an Intl.NumberFormat with properties": () => Object.assign(new Intl.NumberFormat(), { x: 1 }),
+  "a Temporal.Duration with properties": () => Object.assign(new Temporal.Duration(), { x: 1 }),
+  "a Generator with properties": () => Object.assign((function* () {})(), { x: 1 }),
+  "a Map Iterator with properties": () => Object.assign(new Map().keys(), { x: 1 }),
+  "a Headers with properties": () => Object.assign(new Headers(), { x: 1 }),
+  "a Promise of another realm": () => runInNewContext("Object.assign(Promise.resolve(), { x: 1 })"),
 };
 
 /** What `structuredClone` copies, but no other process could use or has. */
@@ -74,6 +81,13 @@ const REFUSED_BY_US: Record<string, () => unknown> = {
   "a SharedArrayBuffer": () => new SharedArrayBuffer(4),
   "a Blob": () => new Blob(["a"]),
   "a File": () => new File(["a"], "b"),
+  "a FormData": () => new FormData(),
+  "an AbortSignal": () => new AbortController().signal,
+  "a DOMMatrix": () => new (Reflect.get(globalThis, "DOMMatrix"))(),
+  "a FsFile": () => Object.create(Deno.FsFile.prototype),
+  "a TextDecoder": () => new TextDecoder(),
+  "an Event": () => new Event("x"),
+  "an AbortSignal with properties": () => Object.assign(AbortSignal.abort(), { x: 1 }),
   "a WebAssembly.Module": () =>
     new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])),
 };
@@ -82,7 +96,10 @@ for (const [what, make] of Object.entries({ ...REFUSED, ...REFUSED_BY_US })) {
   Deno.test(`encodeValue refuses ${what}`, () => {
     const value = make();
     const error = refusalOf([{ deep: [value, 1] }]);
-    assertStringIncludes(error.message, `args[0].deep[0] is ${what.replace(/ with .*/, "")}`);
+    assertStringIncludes(
+      error.message,
+      `args[0].deep[0] is ${what.replace(/ (with|of another) .*/, "")}`,
+    );
     if (what in REFUSED) assertThrows(() => structuredClone(value), DOMException);
   });
 }

@@ -11,7 +11,6 @@
 
 import type { RemoteError } from "../errors.ts";
 import { type Code, describeCode, type Task } from "../task.ts";
-import type { Failure } from "../wire/messages.ts";
 import { Allotment, type AllotmentActions } from "./allotment.ts";
 import { type Bar, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
@@ -24,6 +23,7 @@ import {
   loadBar,
   startupBar,
   startupDeathBar,
+  type TaskFailure,
   taskFailure,
   timedOut,
 } from "./failures.ts";
@@ -384,7 +384,7 @@ export class Dispatcher {
   taskFailed(
     slave: DispatchSlave,
     number: number,
-    failure: Failure,
+    failure: TaskFailure,
     thrown: unknown,
     micros: number,
     nowMs: number,
@@ -402,7 +402,7 @@ export class Dispatcher {
       }
       this.#fail(done, reason!, {
         isAttempt: true,
-        hasRun: true,
+        hasRun: failure !== "arguments",
         runTimeMs: micros / 1000,
         endedMs: nowMs,
       });

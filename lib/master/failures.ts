@@ -9,22 +9,37 @@ import { type Code, describeCode, type Task } from "../task.ts";
 import type { Failure } from "../wire/messages.ts";
 import type { Bar } from "./bars.ts";
 
+/** How a task failed: as its slave says, or since the master could not decode what it had returned. */
+export type TaskFailure = Failure | "undecodable";
+
 /** The task itself failed on a slave. */
 export function taskFailure(
   task: Task,
   slave: SlaveIdentity,
-  failure: Failure,
+  failure: TaskFailure,
   thrown: unknown,
 ): RemoteError {
-  const what = failure === "result" ? "returned what cannot be sent" : "failed";
   return new RemoteError(
-    `${capitalize(`${task}`)} ${what} on ${slave.name}: ${describeThrown(thrown)}`,
+    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}`,
     {
       task,
       slave,
       cause: thrown,
     },
   );
+}
+
+function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {
+  switch (failure) {
+    case "arguments":
+      return `did not run: its arguments cannot be decoded on ${name}`;
+    case "result":
+      return `returned what cannot be sent on ${name}`;
+    case "undecodable":
+      return `ran on ${name}, but what it returned cannot be decoded here`;
+    default:
+      return `failed on ${name}`;
+  }
 }
 
 /** The code of tasks could not be loaded on a slave. */

@@ -1,11 +1,12 @@
 import type { Code } from "../task.ts";
-import { decodeValue } from "../wire/codec.ts";
+import { decodeEach, decodeValue, Undecodable } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import type { ArgumentList } from "./argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { TaskResults } from "./fulfilled_outcomes.ts";
 
 /** A slave said something that no slave of ours says. */
 export class MessageError extends Error {
@@ -113,13 +114,13 @@ export class Session implements Disposable {
           values.length !== micros.length || !micros.every(isCount)
         ) throw malformed(message);
         const text = onlyMessage(batch);
-        for (let i = 0; i < values.length; i++) values[i] = decodeValue(values[i], batch.buffers);
-        dispatcher.tasksDone(slave, { first, values, micros, bytes: batch.bytes, text }, nowMs);
+        decodeEach(values, batch.buffers, decodeValue, () => batch.originalOf(message).values);
+        this.#takeResults({ first, values, micros, bytes: batch.bytes, text }, nowMs);
         break;
       }
       case "failed": {
         if (!isCount(message.first) || !isCount(message.micros)) throw malformed(message);
-        const thrown = decodeValue(message.thrown, batch.buffers);
+        const thrown = thrownOf(message, batch);
         dispatcher.taskFailed(slave, message.first, message.failure, thrown, message.micros, nowMs);
         break;
       }
@@ -135,7 +136,7 @@ export class Session implements Disposable {
       case "startup-failed": {
         const context = this.#context(message.context);
         if (context.startup === undefined) throw malformed(message);
-        const thrown = decodeValue(message.thrown, batch.buffers);
+        const thrown = thrownOf(message, batch);
         const isLoaded = message.failure !== "load";
         dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
         break;
@@ -147,7 +148,7 @@ export class Session implements Disposable {
             `The slave speaks of code ${message.code}, which it does not have`,
           );
         }
-        const thrown = decodeValue(message.thrown, batch.buffers);
+        const thrown = thrownOf(message, batch);
         dispatcher.loadFailed(slave, code, thrown, nowMs);
         break;
       }
@@ -165,6 +166,34 @@ export class Session implements Disposable {
     }
   }
 
+  /** Tells of results; a task whose result cannot be decoded has failed. */
+  #takeResults(results: TaskResults, nowMs: number): void {
+    const { dispatcher, slave } = this.#options;
+    const { first, values, micros } = results;
+    let start = 0;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (!(value instanceof Undecodable)) continue;
+      tell(start, i);
+      dispatcher.taskFailed(slave, first + i, "undecodable", value.reason, micros[i], nowMs);
+      start = i + 1;
+    }
+    if (start === 0) dispatcher.tasksDone(slave, results, nowMs);
+    else tell(start, values.length);
+
+    function tell(from: number, to: number): void {
+      if (from === to) return;
+      const bytes = results.bytes * (to - from) / values.length;
+      dispatcher.tasksDone(slave, {
+        first: first + from,
+        values: values.slice(from, to),
+        micros: micros.slice(from, to),
+        bytes,
+        text: undefined,
+      }, nowMs);
+    }
+  }
+
   #context(number: number): DispatchContext {
     const context = this.#options.contextOf(number);
     if (context === undefined) {
@@ -179,6 +208,16 @@ function onlyMessage({ messages, text, buffers }: Batch<ToMaster>): string | und
   const isAlone = messages.length === 1 && buffers.done && text.startsWith("[{") &&
     text.endsWith("}]");
   return isAlone ? text.slice(1, -1) : undefined;
+}
+
+/** What was thrown on the slave, or why that cannot be decoded. */
+function thrownOf(
+  message: ToMaster & { readonly thrown: unknown },
+  batch: Batch<ToMaster>,
+): unknown {
+  const thrown = [message.thrown];
+  decodeEach(thrown, batch.buffers, decodeValue, () => [batch.originalOf(message).thrown]);
+  return thrown[0] instanceof Undecodable ? thrown[0].reason : thrown[0];
 }
 
 function isCount(value: unknown): boolean {

@@ -5,10 +5,10 @@
  */
 
 import { type CodeReference, describeCode } from "../task.ts";
-import { decodeList, type Encoded, encodeValue } from "../wire/codec.ts";
+import { decodeEach, decodeList, type Encoded, encodeValue, Undecodable } from "../wire/codec.ts";
 import { CopyMemory } from "../wire/copy_memory.ts";
 import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
-import type { EncodedJson, Failure, ToMaster, ToSlave } from "../wire/messages.ts";
+import type { Failure, ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { encodeThrown } from "./thrown.ts";
 
@@ -131,14 +131,15 @@ export class Runner {
     }
   }
 
-  #enqueue({ context, code, hold, args }: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
+  #enqueue(message: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
+    const { context, code, hold, args } = message;
     const first = this.#received;
     this.#received += args.length;
-    const decoded = args.map((arg: EncodedJson) => decodeList(arg, batch.buffers));
+    decodeEach(args, batch.buffers, decodeList, () => batch.originalOf(message).args);
     // The failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
     if (this.#codes.get(code)?.state === "failed") return;
-    this.#queue.push({ first, context, code, hold, args: decoded, position: 0 });
+    this.#queue.push({ first, context, code, hold, args, position: 0 });
     this.#wake?.();
   }
 
@@ -184,7 +185,13 @@ export class Runner {
       }
       const startedAt = now;
       this.#current = tasks.first + tasks.position;
-      const args = tasks.args[tasks.position++] as unknown[];
+      const args = tasks.args[tasks.position++] as unknown[] | Undecodable;
+      if (args instanceof Undecodable) {
+        this.#postFailure("arguments", args.reason, 0);
+        this.#held++;
+        this.#heldContext = tasks.context;
+        continue;
+      }
       try {
         const result = fn(args, values);
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.

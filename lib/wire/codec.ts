@@ -13,17 +13,20 @@
  *     {"$":["Map","key",1,"other",2]}  a type and its parts: one row of VALUE_TYPES in value_types.ts
  *     {"$":["bigint","-ff"]}           hexadecimal, because that is read and written in linear time
  *     {"$":["plain",{"$":1}]}          the object or array that follows, whose own `$` is no escape
+ *     {"$":["numbers"]}                a long array of numbers (or of bigints, or dates), as bytes: see list_types.ts
+ *     {"$":["list",["a",3,3]]}         a long array without numbers: those in it are objects once more
  *
  * Escapes are looked for only in a value that is an escape itself, so an object or array with something special in it
  * goes out as `plain`: `[1, undefined]` is `{"$":["plain",[1,{"$":"undefined"}]]}`.
  *
  * Objects are numbered in the order in which both sides meet them, breadth first, beginning with 0. Neither side
  * recurses, so nesting is limited by memory alone. A buffer is `{"$":["ArrayBuffer"]}`; its bytes are the next ones in
- * the frame, in the order in which the escapes are met.
+ * the frame, in the order in which the escapes are met. What earlier versions wrote is read as well: journals keep it.
  *
  * @module
  */
 
+import { countBuffers } from "./values/count_buffers.ts";
 import { isExact, isExactNumber, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
@@ -56,14 +59,15 @@ const SHORT_ARRAY_LENGTH = 4;
  *
  * Keeps what `structuredClone` keeps, and of errors also own properties, a custom `name`, and the classes
  * `AggregateError` and `SuppressedError`. Refuses what `structuredClone` refuses, and what has no meaning in another
- * process (`SharedArrayBuffer`, `Blob`, `WebAssembly.Module`). One difference is left: a program cannot
- * tell a `Proxy` from its target, so it goes out as what it shows.
+ * process: `SharedArrayBuffer`, `Blob`, and all else that is of a class of the language or the platform, such as
+ * `AbortSignal`, `FormData` or `Deno.FsFile`, of which `structuredClone` makes empty objects. One difference is left: a
+ * program cannot tell a `Proxy` from its target, so it goes out as what it shows.
  *
  * @param value Anything.
  * @param root What the value is called in error messages, such as `"args"` or `"result"`.
  * @returns JSON text, which may stand inside a larger JSON text; with buffers beside it if the value contains any.
  * @throws {DOMException} A `DataCloneError` whose message begins with the path to what cannot be sent.
- * @throws {RangeError} If the text is too long for a string.
+ * @throws {RangeError} If the text is too long for a string, or such that V8 could not parse it.
  */
 export function encodeValue(value: unknown, root: string, options: EncodeOptions = {}): Encoded {
   return encodeSimply(value, root) ??
@@ -112,10 +116,41 @@ export function decodeList(json: unknown, buffers: BufferCursor): unknown {
   return typeof json === "number" ? [json] : decodeValue(json, buffers);
 }
 
+/** What has arrived in the place of a value that cannot be decoded here. */
+export class Undecodable {
+  /** @param reason Why it cannot. */
+  constructor(readonly reason: unknown) {}
+}
+
+/**
+ * Decodes each value of a list in its place. Where one cannot be decoded, an {@linkcode Undecodable} stands for it, and the
+ * others have their own buffers nevertheless.
+ *
+ * @param decode {@linkcode decodeValue} or {@linkcode decodeList}.
+ * @param original Makes the JSON of the list anew, since decoding changes it.
+ */
+export function decodeEach(
+  values: unknown[],
+  buffers: BufferCursor,
+  decode: typeof decodeValue,
+  original: () => readonly unknown[],
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const { position } = buffers;
+    try {
+      values[i] = decode(values[i], buffers);
+    } catch (reason) {
+      values[i] = new Undecodable(reason);
+      buffers.position = position + countBuffers(original()[i]);
+    }
+  }
+}
+
 /** Hands out the buffers of one frame, in order, each once. */
 export class BufferCursor {
   readonly #buffers: readonly Uint8Array[];
-  #position = 0;
+  /** How many have been taken. */
+  position = 0;
 
   /**
    * A cursor at the first buffer.
@@ -128,7 +163,7 @@ export class BufferCursor {
 
   /** Whether every buffer has been taken. */
   get done(): boolean {
-    return this.#position === this.#buffers.length;
+    return this.position >= this.#buffers.length;
   }
 
   /**
@@ -143,7 +178,7 @@ export class BufferCursor {
         `Cannot decode a value: it needs more buffers than the ${this.#buffers.length} that came with it`,
       );
     }
-    return this.#buffers[this.#position++];
+    return this.#buffers[this.position++];
   }
 }
 

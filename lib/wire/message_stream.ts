@@ -18,6 +18,8 @@ export interface Batch<Incoming> {
   readonly buffers: BufferCursor;
   /** About how many bytes the frame had. */
   readonly bytes: number;
+  /** Makes a message anew that has been changed since it came. */
+  originalOf<Message extends Incoming>(message: Message): Message;
 }
 
 /** What messages need of a connection. */
@@ -207,7 +209,10 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   if (!Array.isArray(messages)) throw new FrameError("A frame's text is not a list of messages");
   let bytes = frame.text.length;
   for (const buffer of frame.buffers) bytes += buffer.length;
-  return { messages, text: frame.text, buffers: new BufferCursor(frame.buffers), bytes };
+  const { text } = frame;
+  const originalOf = <Message>(message: Message): Message =>
+    JSON.parse(text)[messages.indexOf(message)];
+  return { messages, text, buffers: new BufferCursor(frame.buffers), bytes, originalOf };
 }
 
 function isConnectionLoss(error: unknown): boolean {

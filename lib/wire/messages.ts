@@ -36,7 +36,7 @@ export type ToSlave =
     readonly context: number;
     readonly code: number;
     readonly hold: number;
-    readonly args: readonly EncodedJson[];
+    readonly args: EncodedJson[];
   }
   /** Asks for all tasks that wait behind the running one. */
   | { readonly type: "recall" };
@@ -51,7 +51,7 @@ export type ToMaster =
   | {
     readonly type: "results";
     readonly first: number;
-    readonly values: readonly EncodedJson[];
+    readonly values: EncodedJson[];
     readonly micros: readonly number[];
   }
   /** Task `first` failed; see {@linkcode Failure} for how. */
@@ -136,5 +136,7 @@ export type FromAgent =
     }[];
   };
 
-/** How a task failed: it `threw`, or what it returned could not be sent (`result`). */
-export type Failure = "threw" | "result";
+/**
+ * How a task failed: its `arguments` could not be decoded, it `threw`, or what it returned could not be sent (`result`).
+ */
+export type Failure = "arguments" | "threw" | "result";

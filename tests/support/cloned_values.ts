@@ -1,3 +1,5 @@
+import { runInNewContext } from "node:vm";
+
 /** A class with what JSON would fall for. */
 export class Point {
   x = 1;
@@ -32,6 +34,34 @@ function circularError(): Error {
   const error = new Error("outer");
   error.cause = new TypeError("inner", { cause: error });
   return error;
+}
+
+/** An object that claims, by properties of its own, to hold something else than it does. */
+function lying<Value extends object>(value: Value, claims: Record<PropertyKey, unknown>): Value {
+  for (const key of Reflect.ownKeys(claims)) {
+    Object.defineProperty(value, key, { value: claims[key] });
+  }
+  return value;
+}
+
+/** Views whose last element ends with their resizable buffer, or before. Zero-length ones are among them. */
+function viewsOfResizable(byteLength: number, maxByteLength: number): unknown {
+  const buffer = new ArrayBuffer(byteLength, { maxByteLength });
+  new Uint8Array(buffer).forEach((_, i, bytes) => bytes[i] = i + 1);
+  return [
+    new Uint8Array(buffer, byteLength, 0),
+    new Uint8Array(buffer, byteLength),
+    new Uint8Array(buffer, 4, 0),
+    new Float64Array(buffer, 8, 0),
+    new Float64Array(buffer),
+    new Float64Array(buffer, 0, 1),
+    new Uint16Array(buffer, 2, (byteLength >> 1) - 1),
+    new Uint16Array(buffer, 2),
+    new DataView(buffer, 3),
+    new DataView(buffer, 3, byteLength - 3),
+    new DataView(buffer, byteLength, 0),
+    buffer,
+  ];
 }
 
 /** Values of every kind whose decoded form must be what `structuredClone` makes of them. */
@@ -191,4 +221,79 @@ export const CLONED: Readonly<Record<string, () => unknown>> = {
   "what only inherits from an error": () => Object.create(new Error("x")),
   "a DOMException": () => new DOMException("message", "AbortError"),
   "a DOMException of an own name": () => new DOMException("", "Own"),
+  "buffers and views with properties that claim something else": () => [
+    lying(new Uint8Array([1, 2, 3]), { buffer: 5, byteOffset: 1, byteLength: 9, length: 2 }),
+    lying(new Uint16Array(new ArrayBuffer(8), 2, 2), { byteOffset: 0, length: 9 }),
+    lying(new DataView(new ArrayBuffer(8), 1), { buffer: {}, byteLength: 2 }),
+    lying(new ArrayBuffer(3), { resizable: true, maxByteLength: 99, detached: true }),
+    lying(new ArrayBuffer(3, { maxByteLength: 5 }), { resizable: false, byteLength: 1 }),
+  ],
+  "regular expressions with properties that claim something else": () => [
+    lying(/a/g, { source: "(", flags: "gg", global: false }),
+    new (class Derived extends RegExp {
+      override get flags(): string {
+        return "zz";
+      }
+      override get sticky(): boolean {
+        return true;
+      }
+    })("b", "i"),
+  ],
+  "a Date and a Map with properties that claim something else": () => [
+    lying(new Date(5), { getTime: () => 6, constructor: Map }),
+    lying(new Map([[1, 2]]), { size: 5, forEach: 1 }),
+  ],
+  "a DOMException with properties that claim something else": () =>
+    lying(new DOMException("message", "AbortError"), { name: "Other", message: 5 }),
+  "a Date that shows the tag of a Map": () => lying(new Date(5), { [Symbol.toStringTag]: "Map" }),
+  "RegExp.prototype, which is a plain object": () => RegExp.prototype,
+  "views of a resizable buffer with room": () => viewsOfResizable(16, 40),
+  "views of a resizable buffer with little room": () => viewsOfResizable(18, 20),
+  "views of a resizable buffer without room": () => viewsOfResizable(16, 16),
+  "a long array of numbers": () => Array.from({ length: 3000 }, (_, i) => i / 7),
+  "long arrays of numbers that JSON lacks": () => {
+    const numbers = Array.from({ length: 1500 }, (_, i) => [NaN, -0, Infinity, -Infinity][i % 4]);
+    return { numbers, again: numbers, other: numbers.slice() };
+  },
+  "a long array of numbers with a hole": () => {
+    const numbers = new Array(2000).fill(1);
+    delete numbers[5];
+    return numbers;
+  },
+  "long arrays of numbers and others": () => {
+    const numbers = new Array(2000).fill(1.5);
+    return [numbers.with(-1, undefined), numbers.with(0, "a"), Object.assign(numbers, { x: 1 })];
+  },
+  "long arrays of bigints": () =>
+    [1n, 2n ** 62n, 2n ** 63n, 2n ** 64n, 2n ** 200n, 2n ** 255n, 2n ** 256n, 2n ** 1000n]
+      .map((size) =>
+        Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? -size : size) + BigInt(i))
+      ),
+  "a long array of dates": () =>
+    Array.from({ length: 50 }, (_, i) => new Date(i === 7 ? NaN : i * 1e10)),
+  "long arrays that share dates": () => {
+    const dates = Array.from({ length: 50 }, (_, i) => new Date(i));
+    return [dates, dates.toReversed(), [...dates, ...dates], dates[3], [...dates, 5], dates];
+  },
+  "a long array of the same object": () => new Array(100).fill({ a: [undefined] }),
+  "long arrays of few objects among others": () => {
+    const few: unknown[] = [{ a: 1 }, [2], new Map(), "text", null, true, undefined, -0, 5n];
+    const long = Array.from({ length: 200 }, (_, i) => few[(i * i) % 9]);
+    return { long, nested: Array.from({ length: 40 }, () => [long, few[0]]), few };
+  },
+  "a long array that holds itself": () => {
+    const list: unknown[] = [];
+    for (let i = 0; i < 40; i++) list.push(list);
+    return list;
+  },
+  "values of another realm": () =>
+    runInNewContext(`[
+      new Map([[1, new Set([2])]]), new Date(5), /a/gi, new String("ab"), Object(5n), Object(true),
+      new Uint8Array([1, 2]), new DataView(new ArrayBuffer(4), 1), new ArrayBuffer(3), [1, , 3],
+      { a: {} }, {}, [], new (class { x = 1 }), Object.create(null),
+    ]`),
+  "errors of another realm": () =>
+    runInNewContext(
+      `[new TypeError("a", { cause: new Error("b") }), new (class X extends RangeError {})]`,
+    ),
 };

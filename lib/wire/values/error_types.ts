@@ -200,7 +200,10 @@ function pushOwnProperties(
  * What an `AggregateError` or `SuppressedError` gathers. In the place of what cannot be sent, or holds what cannot, stands an
  * error that can: `structuredClone` leaves all of it out, and would not refuse the error for it.
  */
-export function sendableErrors(gathered: unknown, isSendable: (value: unknown) => boolean): unknown {
+export function sendableErrors(
+  gathered: unknown,
+  isSendable: (value: unknown) => boolean,
+): unknown {
   if (isSendable(gathered)) return gathered;
   if (!Array.isArray(gathered)) return standInFor(gathered);
   return gathered.map((each) => isSendable(each) ? each : standInFor(each));
