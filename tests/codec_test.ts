@@ -1,4 +1,11 @@
-import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertLessOrEqual,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { runInNewContext } from "node:vm";
 import { type EncodedWithBuffers, encodeValue } from "../lib/wire/codec.ts";
 import { CLONED, Point } from "./support/cloned_values.ts";
 import { roundTrip, textOf } from "./support/codec.ts";
@@ -85,6 +92,28 @@ Deno.test("encodeValue writes a bigint in hexadecimal: in decimal a big one take
   assertStrictEquals(roundTrip(big) === big, true);
 });
 
+/** As one piece of memory: V8 looks at others more closely. */
+function flatText(unit: string, length: number): string {
+  const piece = unit.repeat(2 ** 16);
+  return new Array(Math.ceil(length / piece.length)).fill(piece).join("").slice(0, length);
+}
+
+for (const [what, unit, length] of [["Latin-1", "a", 2 ** 28], ["other", "€", 2 ** 27]] as const) {
+  Deno.test(`encodeValue sends a text and a key of more than ${length} ${what} characters`, () => {
+    const text = flatText(unit, length + 2 ** 16);
+    assertStrictEquals(roundTrip(text) === text, true);
+    assertStrictEquals((roundTrip([text, undefined]) as string[])[0] === text, true);
+    assertStrictEquals(Object.keys(roundTrip({ a: { [text]: 1 } }) as { a: object })[0], "a");
+    const [key] = Object.keys(roundTrip({ [text]: 1 }) as object);
+    assertStrictEquals(key === text, true);
+  });
+}
+
+Deno.test("encodeValue refuses an array with more elements than V8 can parse", () => {
+  const array = new Array(2 ** 26 + 1).fill(true);
+  assertThrows(() => encodeValue({ array }, "args"), RangeError, "67108865 elements");
+});
+
 Deno.test("encodeValue says that a text is too long", () => {
   const half = "a".repeat(2 ** 28);
   assertThrows(
@@ -137,6 +166,58 @@ Deno.test("encodeValue keeps the built-in class, the name and the properties of 
   assertEquals({ ...decoded }, { code: 7, field: { path: ["a", undefined] } });
 });
 
+Deno.test("encodeValue leaves out what cannot be sent of an error's properties, though it can be cloned", () => {
+  const properties = {
+    blob: new Blob(["a"]),
+    memory: { deep: [new SharedArrayBuffer(8)] },
+    view: new Uint8Array(new SharedArrayBuffer(8)),
+    signal: AbortSignal.abort(),
+    status: 500,
+  };
+  const decoded = roundTrip(Object.assign(new RangeError("x"), properties));
+  assertInstanceOf(decoded, RangeError);
+  assertEquals({ ...decoded }, { status: 500 });
+  const exception = roundTrip(Object.assign(new DOMException("x", "AbortError"), properties));
+  assertEquals(Object.entries(exception as object).filter(([key]) => key in properties), [
+    ["status", 500],
+  ]);
+});
+
+Deno.test("encodeValue keeps of errors' properties what can be sent, also where they share and hold each other", () => {
+  const shared = { a: [1, undefined] };
+  const unsendable = { shared, f: () => {} };
+  const circle: Record<string, unknown> = { shared };
+  circle.self = circle;
+  const error = Object.assign(new Error("x"), {
+    unsendable,
+    holder: [[unsendable]],
+    shared,
+    circle,
+    hidden: { circle, then: unsendable },
+  });
+  Object.assign(error, { inner: Object.assign(new Error("y"), { outer: error, unsendable }) });
+  const decoded = roundTrip(error) as Error & Record<string, unknown>;
+  assertEquals(Object.keys(decoded), ["shared", "circle", "inner"]);
+  assertStrictEquals((decoded.circle as typeof circle).shared, decoded.shared);
+  assertEquals({ ...decoded.inner as object }, { outer: decoded });
+});
+
+Deno.test("encodeValue puts errors into the places of what cannot be sent among the errors of an AggregateError", () => {
+  const cause = () => 1;
+  const decoded = roundTrip(new AggregateError([cause, new TypeError("a", { cause }), 5], "both"));
+  assertInstanceOf(decoded, AggregateError);
+  const [first, second, third] = decoded.errors;
+  assertEquals(first.message, "a function, which cannot be sent to another process");
+  assertInstanceOf(second, TypeError);
+  assertEquals([second.message, "cause" in second, third], ["a", false, 5]);
+});
+
+Deno.test("encodeValue keeps the class of an AggregateError of another realm", () => {
+  const decoded = roundTrip(runInNewContext("new AggregateError([new TypeError('a')], 'm')"));
+  assertInstanceOf(decoded, AggregateError);
+  assertInstanceOf(decoded.errors[0], TypeError);
+});
+
 Deno.test("encodeValue leaves out what cannot be cloned of an error's properties", () => {
   const error = Object.assign(new Error("x"), { request: { send: (): void => {} }, status: 500 });
   assertEquals({ ...(roundTrip(error) as Error) }, { status: 500 });
@@ -180,6 +261,83 @@ Deno.test("encodeValue with shareBuffers sends views of the memory itself", () =
   const numbers = new Float64Array([1, 2]);
   const encoded = encodeValue([numbers], "args", { shareBuffers: true }) as EncodedWithBuffers;
   assertStrictEquals(encoded.buffers[0].buffer, numbers.buffer);
+});
+
+Deno.test("encodeValue leaves a resizable buffer as it was", () => {
+  for (const maxByteLength of [8, 100]) {
+    const buffer = new ArrayBuffer(8, { maxByteLength });
+    const bytes = new Uint8Array(buffer);
+    bytes.set([1, 2, 3, 4, 5, 6, 7, 8]);
+    roundTrip([bytes, new Float64Array(buffer, 0, 1), new Uint8Array(buffer, 8, 0)]);
+    assertEquals([...bytes], [1, 2, 3, 4, 5, 6, 7, 8]);
+  }
+});
+
+Deno.test("encodeValue keeps that a view of no length does not follow that of its buffer", () => {
+  const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
+  const decoded = roundTrip([
+    new Uint8Array(buffer, 8, 0),
+    new Uint8Array(buffer, 8),
+    new DataView(buffer, 8, 0),
+    new Float64Array(buffer, 0, 0),
+  ]) as Uint8Array<ArrayBuffer>[];
+  decoded[0].buffer.resize(16);
+  assertEquals(decoded.map((view) => view.byteLength), [0, 8, 0, 0]);
+});
+
+/** Values that share something, of which `seen` is told each time that it is read. */
+const SHARING: Record<string, (count: number, seen: () => void) => unknown> = {
+  "errors that share a property": (count, seen) => {
+    const shared = sharedPart(seen);
+    return Array.from({ length: count }, () => Object.assign(new Error("x"), { shared }));
+  },
+  "errors that share what cannot be sent": (count, seen) => {
+    const shared = { part: sharedPart(seen), f: () => {} };
+    return Array.from({ length: count }, () => Object.assign(new Error("x"), { in: { shared } }));
+  },
+  "errors that share a part of what cannot be sent": (count, seen) => {
+    const shared = sharedPart(seen);
+    return Array.from(
+      { length: count },
+      () => Object.assign(new Error("x"), { in: { shared, f: () => {} } }),
+    );
+  },
+  "instances of an EventTarget that share a property": (count, seen) => {
+    const shared = sharedPart(seen);
+    class Node extends EventTarget {
+      part = shared;
+    }
+    return Array.from({ length: count }, () => new Node());
+  },
+};
+
+function sharedPart(seen: () => void): object {
+  return Object.defineProperty({}, "a", { get: seen, enumerable: true });
+}
+
+for (const [what, make] of Object.entries(SHARING)) {
+  Deno.test(`encodeValue reads what they share once or twice: 100 ${what}`, () => {
+    let count = 0;
+    encodeValue(make(100, () => void count++), "args");
+    assertLessOrEqual(count, 2);
+  });
+}
+
+Deno.test("encodeValue clones no resizable buffer for the views of it", () => {
+  const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
+  const views = Array.from({ length: 40 }, (_, i) => new Uint8Array(buffer, i % 8));
+  const { structuredClone } = globalThis;
+  let count = 0;
+  globalThis.structuredClone = (value) => {
+    count++;
+    return structuredClone(value);
+  };
+  try {
+    encodeValue(views, "args");
+  } finally {
+    globalThis.structuredClone = structuredClone;
+  }
+  assertEquals(count, 0);
 });
 
 Deno.test("encodeValue keeps whether a view follows the length of its buffer", () => {
