@@ -1,5 +1,11 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
+import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  BufferCursor,
+  decodeEach,
+  decodeValue,
+  encodeValue,
+  Undecodable,
+} from "../lib/wire/codec.ts";
 
 function decode(text: string, buffers: readonly Uint8Array[] = []): unknown {
   return decodeValue(JSON.parse(text), new BufferCursor(buffers));
@@ -35,6 +41,42 @@ Deno.test("decodeValue reserves no memory for the holes of an array", () => {
   const array = decode('{"$":["Array",30000000]}') as unknown[];
   const reserved = Deno.memoryUsage().heapTotal - before;
   assertEquals([array.length, reserved < 100_000_000], [30_000_000, true]);
+});
+
+/** Values that fail before, between and after the buffers that are theirs, and how many these are. */
+const FAILING: readonly (readonly [text: string, buffers: number])[] = [
+  ['{"$":["Nonsense",{"$":["ArrayBuffer"]}]}', 1],
+  ['{"$":["plain",[{"$":["ArrayBuffer"]},{"$":["RegExp","(",""]},{"$":["ArrayBuffer"]}]]}', 2],
+  ['{"$":["plain",{"$":["ArrayBuffer"],"a":{"$":["Date"]},"b":{"$":["ArrayBuffer"]}}]}', 1],
+  ['{"$":["Map",{"$":["Uint8Array",{"$":["ArrayBuffer"]},9]},{"$":["numbers"]}]}', 2],
+  ['{"$":["ArrayBuffer",1]}', 1],
+  ['{"$":["list",[7,{"$":["bigints",1]},{"$":["dates"]}]]}', 2],
+];
+
+for (const [text, count] of FAILING) {
+  Deno.test(`decodeEach gives the values beside ${text} their own buffers`, () => {
+    const whole = encodeValue([new Uint8Array([1, 2]), new Uint8Array([3])], "args");
+    if (typeof whole === "string") throw new Error("No buffers");
+    const texts = [whole.text, text, whole.text];
+    const lost = Array.from({ length: count }, () => new Uint8Array(8));
+    const values = texts.map((each) => JSON.parse(each));
+    const cursor = new BufferCursor([...whole.buffers, ...lost, ...whole.buffers]);
+    decodeEach(values, cursor, decodeValue, () => texts.map((each) => JSON.parse(each)));
+    const expected = [new Uint8Array([1, 2]), new Uint8Array([3])];
+    assertEquals([values[0], values[2]], [expected, expected]);
+    assertInstanceOf(values[1], Undecodable);
+    assertInstanceOf(values[1].reason, Error);
+    assertEquals(cursor.done, true);
+  });
+}
+
+Deno.test("decodeValue reads what earlier versions wrote of long lists", () => {
+  const numbers = Array.from({ length: 2000 }, (_, i) => i / 2);
+  assertEquals(decode(JSON.stringify(numbers)), numbers);
+  const bigints = '{"$":["bigint","ff"]},'.repeat(50).slice(0, -1);
+  assertEquals(decode(`{"$":["plain",[${bigints}]]}`), new Array(50).fill(255n));
+  const dates = decode('{"$":["plain",[{"$":["Date",5]},{"$":1},{"$":1}]]}') as Date[];
+  assertEquals([dates[0].getTime(), dates[2] === dates[0]], [5, true]);
 });
 
 /** JSON that no encoder makes. */
@@ -91,6 +133,14 @@ const MALFORMED: readonly string[] = [
   '{"$":["Error","Error",1,2]}',
   '{"$":["Error","Error","stack",2]}',
   '{"$":["DOMException","a"]}',
+  '{"$":["numbers"]}',
+  '{"$":["dates"]}',
+  '{"$":["bigints",1]}',
+  '{"$":["list"]}',
+  '{"$":["list",5]}',
+  '{"$":["list",{}]}',
+  '{"$":["list",[1]]}',
+  '{"$":["list",[-1]]}',
 ];
 
 for (const text of MALFORMED) {
@@ -112,7 +162,17 @@ const MALFORMED_BUFFERS: readonly string[] = [
   '{"$":["Float64Array",{"$":["ArrayBuffer"]},4]}',
   '{"$":["DataView",{"$":["ArrayBuffer"]},4,5]}',
   '{"$":["plain",[{"$":["ArrayBuffer"]},{"$":["ArrayBuffer"]}]]}',
+  '{"$":["bigints"]}',
+  '{"$":["bigints",0]}',
+  '{"$":["bigints",0.5]}',
+  '{"$":["bigints",2]}',
 ];
+
+for (const name of ["numbers", "dates", "bigints"]) {
+  Deno.test(`decodeValue refuses ${name} that end within one`, () => {
+    assertThrows(() => decode(`{"$":["${name}",1]}`, [new Uint8Array(9)]), SyntaxError);
+  });
+}
 
 for (const text of MALFORMED_BUFFERS) {
   Deno.test(`decodeValue refuses ${text} with one buffer`, () => {

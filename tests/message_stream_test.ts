@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeFrame, FrameError, FrameParser } from "../lib/wire/frames.ts";
-import { MessageStream, sizeOf } from "../lib/wire/message_stream.ts";
+import { checkSendable, MessageStream, sizeOf } from "../lib/wire/message_stream.ts";
 import { skipIf } from "./support/skip.ts";
 import { joinBytes, readToEnd, SocketPair, writeAll } from "./support/socket_pair.ts";
 
@@ -383,3 +383,32 @@ Deno.test("MessageStream: gives memory back when what is in it is written, and n
   await stream.flushed();
   assertEquals(given, ["first", "second"]);
 });
+
+Deno.test("checkSendable: counts the bytes of a text, which may be more than its characters", () => {
+  // Just too long to be decoded, though its characters are a third of the most that a text may have.
+  const text = "€".repeat(178_956_970);
+  assertThrows(() => checkSendable(text, "args"), RangeError, "args takes 536870910 bytes of JSON");
+  checkSendable("€".repeat(1000), "args");
+  checkSendable("a".repeat(500_000_000), "args");
+});
+
+Deno.test("MessageStream: a long text has a frame of its own", async () => {
+  using streams = await StreamPair.open();
+  const long = JSON.stringify("a".repeat(2_000_000));
+  for (const text of ["1", long, "2"]) streams.near.post(text);
+  const [, batches] = await Promise.all([streams.near.flushed(), receiveBatches(streams.far, 3)]);
+  assertEquals(batches.map(({ text }) => text.length), [3, long.length + 2, 3]);
+});
+
+async function receiveBatches(
+  stream: MessageStream<unknown>,
+  count: number,
+): Promise<{ readonly text: string }[]> {
+  const batches: { readonly text: string }[] = [];
+  while (batches.length < count) {
+    const batch = await stream.receive();
+    assert(batch !== undefined, `The stream ended after ${batches.length} frames`);
+    batches.push(batch);
+  }
+  return batches;
+}

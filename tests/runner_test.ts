@@ -143,6 +143,26 @@ function result(task: number, value: unknown): Answer {
 
 const READY: Answer = { type: "ready", context: 0 };
 
+Deno.test("Runner: a task whose arguments cannot be decoded fails with the reason, and those beside it run", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const sum = bench.code((bytes: Uint8Array) => bytes[0] + bytes.length);
+  const args = [
+    '{"$":["plain",[{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}]]}',
+    '{"$":["plain",[{"$":["RegExp","(",""]},{"$":["ArrayBuffer"]}]]}',
+    '{"$":["plain",[{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}]]}',
+  ];
+  bench.master.post(
+    `{"type":"run","context":0,"code":${sum},"hold":${bench.hold},"args":[${args}]}`,
+    [new Uint8Array([1]), new Uint8Array([2]), new Uint8Array([3, 3])],
+  );
+  const [ready, first, second, third] = await bench.answers(4);
+  assertEquals([ready, first, third], [READY, result(0, 2), result(2, 5)]);
+  assert(second.type === "failed" && second.thrown instanceof Error);
+  assertEquals([second.first, second.failure], [1, "arguments"]);
+  assertEquals(second.thrown.message.includes("Invalid regular expression"), true);
+});
+
 Deno.test("Runner: runs tasks in their order, and answers each with its number", async () => {
   await using bench = await Bench.open();
   bench.context(0);

@@ -63,19 +63,6 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   "sends times that are no numbers": {
     says: ['{"type":"results","first":0,"values":[0],"micros":["x"]}'],
   },
-  "sends a value that cannot be decoded": {
-    says: [result(0, '{"$":["Nonsense"]}')],
-    reason: /there is no type "Nonsense"/,
-  },
-  "sends a value without its buffers": {
-    says: [result(0, '{"$":["ArrayBuffer"]}')],
-    reason: /more buffers than the 0 that came/,
-  },
-  "throws what cannot be decoded": {
-    says: [failed('{"$":["Error","Nonsense"]}')],
-    reason: /Nonsense is no class of errors/,
-  },
-  "throws an error whose message is no text": { says: [failed(UNSPEAKABLE)] },
   "is ready for a context that there is not": {
     says: ['{"type":"ready","context":99}'],
     reason: /speaks of context 99, which there is not/,
@@ -172,6 +159,70 @@ for (const [name, { says, does, reason }] of Object.entries(MISBEHAVIOURS)) {
   });
 }
 
+/** What a slave answers to its task, and why that cannot be decoded. */
+const UNDECODABLE: Record<string, { readonly says: string; readonly reason: RegExp }> = {
+  "of a value that cannot be decoded": {
+    says: result(0, '{"$":["Nonsense"]}'),
+    reason:
+      /ran on fake slave 0, but what it returned cannot be decoded here: .*no type "Nonsense"/,
+  },
+  "of a value without its buffers": {
+    says: result(0, '{"$":["ArrayBuffer"]}'),
+    reason: /more buffers than the 0 that came/,
+  },
+  "with what was thrown and cannot be decoded": {
+    says: failed('{"$":["Error","Nonsense"]}'),
+    reason: /Nonsense is no class of errors/,
+  },
+  "with an error whose message is no text": {
+    says: failed(UNSPEAKABLE),
+    reason: /the message of an error is no text/,
+  },
+};
+
+for (const [name, { says, reason }] of Object.entries(UNDECODABLE)) {
+  Deno.test(`Session: an answer ${name} fails its task, and the slave goes on`, async () => {
+    const outcomes = await answersOfFake(async ({ stream }) => {
+      await receiveTasks(stream);
+      stream.post(says);
+      await stream.flushed();
+      // It has several now, in one message.
+      const count = await receiveTasks(stream);
+      stream.post(resultsFrom(1, count));
+      await stream.flushed();
+      return count;
+    });
+    assertEquals(outcomes[0].status, "rejected");
+    assertMatch(String((outcomes[0] as { reason?: Error }).reason?.message), reason);
+    for (const outcome of outcomes.slice(1)) assertEquals(outcome.status, "fulfilled");
+  });
+}
+
+Deno.test("Session: a value that cannot be decoded costs those beside it neither their task nor their buffers", async () => {
+  const bytes = (byte: number) => new Uint8Array([byte, byte]);
+  const outcomes = await answersOfFake(async ({ stream }) => {
+    await receiveTasks(stream);
+    stream.post(result(0, "5"));
+    await stream.flushed();
+    const count = await receiveTasks(stream);
+    assert(count >= 3, `${count} tasks`);
+    const view = '{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}';
+    const values = Array.from({ length: count }, () => view);
+    values[1] = '{"$":["plain",[{"$":["Date"]},{"$":["ArrayBuffer"]}]]}';
+    const micros = values.map(() => 1);
+    stream.post(
+      `{"type":"results","first":1,"values":[${values}],"micros":[${micros}]}`,
+      values.map((_, i) => bytes(i + 1)),
+    );
+    await stream.flushed();
+    return count;
+  });
+  assertEquals(outcomes[2].status, "rejected");
+  for (const { task, status, ...outcome } of [outcomes[1], ...outcomes.slice(3)]) {
+    assertEquals([status, (outcome as { value?: unknown }).value], ["fulfilled", bytes(task.id)]);
+  }
+});
+
 Deno.test("Session: a slave that closes the connection before it has a task loses nothing", async () => {
   await runBeside(async ({ connection }, join) => {
     join();
@@ -261,4 +312,38 @@ async function runBeside(
   assertEquals(log.of("slave-restarted").length, 1);
   assertEquals(log.of("slave-lost").map(({ slave }) => slave.name), ["fake slave 0"]);
   return outcomes;
+}
+
+/** Results of tasks that follow each other. */
+function resultsFrom(first: number, count: number): string {
+  const values = new Array(count).fill(0);
+  return `{"type":"results","first":${first},"values":[${values}],"micros":[${values}]}`;
+}
+
+/**
+ * Runs tasks on a slave that answers the first and those that it is given next. Checks that it stays connected.
+ *
+ * @param speak What the slave does; it returns how many tasks it has answered beside the first.
+ * @returns The outcomes of these, in the order of the tasks.
+ */
+async function answersOfFake(speak: (session: FakeSession) => Promise<number>): Promise<Outcome[]> {
+  const log = new EventLog();
+  await using manager = new Manager({ output: "null", onEvent: log.onEvent });
+  const { promise: answered, resolve } = Promise.withResolvers<number>();
+  manager.addSlave(
+    new FakeSlave(async (session) => {
+      resolve(1 + await speak(session));
+      await untilClosed(session.stream);
+    }),
+  );
+  const context = manager.getContext();
+  for (let i = 0; i < TASKS; i++) context.addTask((x: number) => x * x, i);
+  const outcomes: Outcome[] = [];
+  for await (const outcome of context.getOutcomesUnordered()) {
+    outcomes.push(outcome);
+    if (outcomes.length > 1 && outcomes.length === await answered) break;
+  }
+  assertEquals(log.of("slave-restarted"), []);
+  assertEquals(log.of("slave-lost"), []);
+  return outcomes.toSorted((a, b) => a.task.id - b.task.id);
 }
