@@ -11,11 +11,13 @@ import { roundTrip } from "./cases/round_trip.ts";
 import { start } from "./cases/start.ts";
 import { switches } from "./cases/switches.ts";
 import { throughput } from "./cases/throughput.ts";
+import { values } from "./cases/values.ts";
 
 /** All cases, in the order of the table. */
 export const CASES: readonly BenchCase[] = [
   throughput,
   objects,
+  values,
   roundTrip,
   echo,
   queue,

@@ -45,6 +45,18 @@ export type OwnWork =
   }
   /** One buffer there and back. */
   | { readonly kind: "huge buffer"; readonly bytes: number }
+  /** A value of many parts, to its text and back. */
+  | {
+    readonly kind: "values";
+    readonly value:
+      | "bigints"
+      | "bigints of 128 bits"
+      | "errors"
+      | "Dates"
+      | "references to 100 objects"
+      | "doubles";
+    readonly count: number;
+  }
   /** Many simulated slaves, and no-op tasks for them. */
   | {
     readonly kind: "many slaves";
