@@ -1,6 +1,14 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { remote } from "../mod.ts";
 import { CLONED } from "./support/cloned_values.ts";
+import { EventLog } from "./support/event_log.ts";
 import { localManager } from "./support/local_manager.ts";
 import { assertSameValue } from "./support/same_value.ts";
 import { counting, depthOf, nested, sum } from "./support/value_tasks.ts";
@@ -133,4 +141,75 @@ Deno.test("Context.addTask: names the path in the arguments of a remote object's
     DOMException,
     "constructorArgs[0].on",
   );
+});
+
+/** Tasks whose answers are too large, and what comes of them. */
+const TOO_LARGE: Record<string, readonly [task: () => unknown, message: RegExp]> = {
+  // As one piece of memory, that JSON.stringify takes in one go.
+  "returns a text of more than 2^29 bytes": [
+    () => new Array(2731).fill("€".repeat(2 ** 16)).join(""),
+    /returned what cannot be sent .*RangeError: result takes 536936450 bytes of JSON/,
+  ],
+  "returns a key of more than 2^29 bytes": [
+    () => ({ [new Array(2731).fill("€".repeat(2 ** 16)).join("")]: 1 }),
+    /returned what cannot be sent .*RangeError: result takes \d+ bytes of JSON/,
+  ],
+  "returns an error with a message of 300 MB": [
+    () => new RangeError("x".repeat(300_000_000)),
+    /returned what cannot be sent .*RangeError: Cannot send result: its JSON text is longer/,
+  ],
+  "throws an error with a message of 300 MB": [
+    () => {
+      throw new RangeError("x".repeat(300_000_000));
+    },
+    /failed on local slave 0: RangeError: x+ … and 299934464 characters more/,
+  ],
+};
+
+for (const [what, [task, message]] of Object.entries(TOO_LARGE)) {
+  Deno.test(`Context.getOutcomes: a task that ${what} fails, and its slave goes on`, async () => {
+    const log = new EventLog();
+    await using manager = localManager(1, { onEvent: log.onEvent });
+    const context = manager.getContext();
+    context.addTask(task);
+    context.addTask(() => "next");
+    const [first, next] = await Array.fromAsync(context.getOutcomesUnordered());
+    assert(first.status === "rejected");
+    assertMatch(first.reason.message, message);
+    assertInstanceOf(first.reason.cause, RangeError);
+    assertEquals(next.status === "fulfilled" && next.value, "next");
+    assertEquals(log.of("slave-restarted"), []);
+  });
+}
+
+Deno.test("Context.getResults: a text of more than 2^28 characters in one piece of memory goes there and back", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const text = new Array(4097).fill("a".repeat(2 ** 16)).join("");
+  context.addTask(
+    (text: string) => text + new Array(4097).fill("b".repeat(2 ** 16)).join("").slice(1, 3),
+    text,
+  );
+  const [result] = await Array.fromAsync(context.getResults<string>());
+  assertStrictEquals(result === text + "bb", true);
+});
+
+Deno.test("Context.addTask: refuses arguments that are too large, alone or together, and adds no task", async () => {
+  await using manager = localManager(0);
+  const context = manager.getContext();
+  const euros = "€".repeat(100_000_000);
+  const doubles = { list: new Array(1).fill(euros), more: euros };
+  assertThrows(() => context.addTask(tasks.echo, doubles), RangeError, "args takes 600000");
+  assertThrows(
+    () => context.addTask(tasks.echo, { [euros + euros]: 1 }),
+    RangeError,
+    "args takes 600000",
+  );
+  const letters = "a".repeat(300_000_000);
+  assertThrows(
+    () => context.addTask(tasks.echoAll, letters, letters),
+    RangeError,
+    "longest string",
+  );
+  assertEquals(context.addTask(tasks.echo, 1).id, 0);
 });
