@@ -1,5 +1,7 @@
 /** The tasks and startup functions of the system tests. */
 
+import { cpuUsage } from "node:process";
+
 /** What `setup` returns. */
 export interface Model {
   readonly name: string;
@@ -81,6 +83,14 @@ export function compute(ms: number): number {
   const start = performance.now();
   while (performance.now() - start < ms);
   return ms;
+}
+
+/** Computes until its process has used as many milliseconds of processor time. */
+export function useProcessor(ms: number): number {
+  for (;;) {
+    const { user, system } = cpuUsage();
+    if (user + system >= ms * 1000) return ms;
+  }
 }
 
 /** The process it runs in. */
