@@ -11,6 +11,7 @@ import {
   verifyMaster,
 } from "../lib/wire/handshake.ts";
 import { MessageStream } from "../lib/wire/message_stream.ts";
+import { HeldProof } from "./support/held_proof.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { closeQuietly, joinBytes, readToEnd, writeAll } from "./support/socket_pair.ts";
 
@@ -22,7 +23,7 @@ const PROOF_TIMEOUT_MS = 10_000;
 const SELF = { pid: 4711, host: "nodeA" };
 
 /** A reception whose guests and warnings a test can see. */
-class House implements Disposable {
+class House implements AsyncDisposable {
   readonly secret = newSecret();
   readonly guests: { hello: Hello; stream: MessageStream<unknown> }[] = [];
   readonly warnings: string[] = [];
@@ -83,42 +84,23 @@ class House implements Disposable {
     this.#isClosed = true;
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     for (const { stream } of this.guests) stream[Symbol.dispose]();
+    await this.reception.ended;
   }
 }
 
-/** Holds up the master's check of a slave's proof, which is the second check of a handshake. */
-class HeldCheck implements Disposable {
-  readonly #verify = crypto.subtle.verify;
-  readonly #begun = Promise.withResolvers<void>();
-  readonly #finish = Promise.withResolvers<void>();
-  readonly #ended = Promise.withResolvers<void>();
-  #count = 0;
-  /** Resolves when the check is to be made. */
-  readonly begun = this.#begun.promise;
-  /** Resolves when what follows the check has run. */
-  readonly ended = this.#ended.promise;
-
-  constructor() {
-    crypto.subtle.verify = async (...args: Parameters<SubtleCrypto["verify"]>) => {
-      const isProved = await this.#verify.apply(crypto.subtle, args);
-      if (++this.#count < 2) return isProved;
-      this.#begun.resolve();
-      await this.#finish.promise;
-      setTimeout(this.#ended.resolve);
-      return isProved;
-    };
-  }
-
-  /** Lets the check be made. */
-  finish(): void {
-    this.#finish.resolve();
-  }
-
-  [Symbol.dispose](): void {
-    crypto.subtle.verify = this.#verify;
+/** Waits until nobody listens on a port. */
+async function untilFree(port: number): Promise<void> {
+  for (;;) {
+    try {
+      Deno.listen({ hostname: HOSTNAME, port }).close();
+      return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
@@ -152,7 +134,7 @@ function ignoreClosed(error: unknown): void {
 }
 
 Deno.test("Reception: lets in a slave that proves itself", async () => {
-  using house = new House();
+  await using house = new House();
   using stream = await house.enter(5);
   assertEquals(house.guests.length, 1);
   assertEquals(house.guests[0].hello.slave, 5);
@@ -164,7 +146,7 @@ Deno.test("Reception: lets in a slave that proves itself", async () => {
 });
 
 Deno.test("Reception: lets in many slaves that come at once, sooner or later", async () => {
-  using house = new House();
+  await using house = new House();
   const numbers = Array.from({ length: 150 }, (_, i) => i);
   const streams = await Promise.all(numbers.map((number) => connectToMaster(house.info(number))));
   const guests = house.guests.map(({ hello }) => hello.slave);
@@ -174,7 +156,7 @@ Deno.test("Reception: lets in many slaves that come at once, sooner or later", a
 });
 
 Deno.test("Reception: tells a slave why it is not admitted, and closes the connection", async () => {
-  using house = new House();
+  await using house = new House();
   house.objection = "The manager does not expect slave 0";
   using stream = new MessageStream<unknown>(await house.connect());
   let message = "";
@@ -207,7 +189,7 @@ const INTRUDERS: Record<string, [Uint8Array, RegExp]> = {
 
 for (const [name, [bytes, warning]] of Object.entries(INTRUDERS)) {
   Deno.test(`Reception: closes a connection that sends ${name}, and says so`, async () => {
-    using house = new House();
+    await using house = new House();
     await house.send(bytes);
     assertEquals(house.warnings.length, 1);
     assertMatch(house.warnings[0], warning);
@@ -217,7 +199,7 @@ for (const [name, [bytes, warning]] of Object.entries(INTRUDERS)) {
 }
 
 Deno.test("Reception: tells of the same trouble less and less often", async () => {
-  using house = new House();
+  await using house = new House();
   const strange = joinBytes(encodeFrame('[{"type":"hello","protocol":999}]'));
   for (let i = 0; i < 9; i++) await house.send(strange);
   await house.send(joinBytes(encodeFrame("{")));
@@ -238,7 +220,7 @@ Deno.test("RepeatedWarnings: a flood of different reasons is told less and less 
 });
 
 Deno.test("Reception: stays open for slaves after half a hello, a reset and connections without a word", async () => {
-  using house = new House();
+  await using house = new House();
   const hello = joinBytes(encodeFrame('[{"type":"hello","protocol":1}]'));
   const half = await house.connect();
   await writeAll(half, hello.subarray(0, 20));
@@ -255,7 +237,7 @@ Deno.test("Reception: stays open for slaves after half a hello, a reset and conn
 
 Deno.test("Reception: a crowd of silent connections does not keep a slave out, and the oldest of them go", async () => {
   using _timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  using house = new House();
+  await using house = new House();
   using crowd = await SilentCrowd.gather(house, 200);
   using _stream = await house.enter();
   assertEquals(house.guests.length, 1);
@@ -264,7 +246,7 @@ Deno.test("Reception: a crowd of silent connections does not keep a slave out, a
 
 Deno.test("Reception: closes a connection that has not proved itself in time", async () => {
   using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  using house = new House();
+  await using house = new House();
   using crowd = await SilentCrowd.gather(house, 1);
   await timers.fire();
   await crowd.closed[0];
@@ -273,8 +255,8 @@ Deno.test("Reception: closes a connection that has not proved itself in time", a
 
 Deno.test("Reception: does not admit a slave whose connection it has closed while it checked the proof", async () => {
   using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  using check = new HeldCheck();
-  using house = new House();
+  using check = new HeldProof("verify", 2);
+  await using house = new House();
   const entering = house.enter().catch((error: Error) => error.message);
   await check.begun;
   await timers.fire();
@@ -288,7 +270,7 @@ Deno.test("Reception: does not admit a slave whose connection it has closed whil
 Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", async () => {
   // The pause until the oldest of the crowd has had its chance.
   using timers = new HeldTimers((ms) => ms <= MIN_UNPROVED_MS);
-  using house = new House();
+  await using house = new House();
   using crowd = await SilentCrowd.gather(house, MAX_UNPROVED);
   const entering = house.enter();
   await timers.set();
@@ -300,7 +282,7 @@ Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", as
 
 Deno.test("Reception: does not close a slave that has proved itself when the time for that is over", async () => {
   using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  using house = new House();
+  await using house = new House();
   using stream = await house.enter();
   assert(timers.areCleared, "The timer is still set");
   house.guests[0].stream.postMessage({});
@@ -310,7 +292,7 @@ Deno.test("Reception: does not close a slave that has proved itself when the tim
 
 Deno.test("Reception: disposed, it closes the connections that have not proved themselves", async () => {
   using _timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  using house = new House();
+  await using house = new House();
   using crowd = await SilentCrowd.gather(house, 10);
   using _stream = await house.enter();
   house.close();
@@ -320,7 +302,7 @@ Deno.test("Reception: disposed, it closes the connections that have not proved t
 
 Deno.test("Reception: disposed while a crowd is at the door, it leaves nothing behind", async () => {
   using timers = new HeldTimers((ms) => ms <= MIN_UNPROVED_MS);
-  using house = new House();
+  await using house = new House();
   using crowd = await SilentCrowd.gather(house, MAX_UNPROVED + 5);
   await timers.set();
   house.close();
@@ -328,7 +310,7 @@ Deno.test("Reception: disposed while a crowd is at the door, it leaves nothing b
 });
 
 Deno.test("Reception: disposed, it takes no more connections", async () => {
-  using house = new House();
+  await using house = new House();
   const { port } = house.reception;
   house.close();
   try {
@@ -343,7 +325,7 @@ Deno.test("Reception: disposed, it takes no more connections", async () => {
 });
 
 Deno.test("Reception: once it has ended its port is free, also while those who came by it are there", async () => {
-  using house = new House();
+  await using house = new House();
   const { port, ended } = house.reception;
   using _slave = await house.enter();
   house.close();
@@ -351,8 +333,27 @@ Deno.test("Reception: once it has ended its port is free, also while those who c
   for (const hostname of ["0.0.0.0", HOSTNAME]) Deno.listen({ hostname, port }).close();
 });
 
-Deno.test("Reception: throws if the address cannot be listened on", () => {
-  using house = new House();
+Deno.test("Reception: has not ended while the proof of a connection is checked", async () => {
+  using check = new HeldProof("verify", 2);
+  await using house = new House();
+  const { port, ended } = house.reception;
+  const order: string[] = [];
+  const entering = house.enter().catch(() => {});
+  await check.begun;
+  house.close();
+  const isEnded = ended.then(() => order.push("ended"));
+  await entering;
+  await untilFree(port);
+  order.push("checked");
+  check.finish();
+  await isEnded;
+  await check.ended;
+  assertEquals(order, ["checked", "ended"]);
+  assertEquals(house.warnings, []);
+});
+
+Deno.test("Reception: throws if the address cannot be listened on", async () => {
+  await using house = new House();
   assertThrows(
     () =>
       new Reception({

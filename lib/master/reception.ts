@@ -34,11 +34,16 @@ export class Reception implements Disposable {
   readonly #options: ReceptionOptions;
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
+  /** What is being done with connections that have come, of which none fails: their proofs, and refusals that are written. */
+  readonly #visits = new Set<Promise<void>>();
   /** A flood brings the same trouble a thousand times. */
   readonly #warnings: RepeatedWarnings;
   #isClosed = false;
   #endPause: () => void = () => {};
-  /** Resolves when it listens no longer: Deno keeps the socket until the last call of `accept` has been answered. */
+  /**
+   * Resolves when it listens no longer, and nothing is left of connections that were not admitted. Deno keeps the socket until
+   * the last call of `accept` has been answered.
+   */
   readonly ended: Promise<void>;
 
   /**
@@ -55,7 +60,7 @@ export class Reception implements Disposable {
       ? Deno.listen(address)
       : Deno.listenTls({ ...address, ...tls });
     this.#listener.unref();
-    this.ended = this.#acceptAll();
+    this.ended = this.#serve();
   }
 
   /** The port it listens on. */
@@ -74,6 +79,12 @@ export class Reception implements Disposable {
     for (const stream of this.#unproved.keys()) stream[Symbol.dispose]();
   }
 
+  async #serve(): Promise<void> {
+    await this.#acceptAll();
+    // No other can come: the listener is closed.
+    await Promise.all(this.#visits);
+  }
+
   async #acceptAll(): Promise<void> {
     while (!this.#isClosed) {
       try {
@@ -83,7 +94,9 @@ export class Reception implements Disposable {
         connection.unref();
         // Deno sets it for TLS by itself.
         if ("setNoDelay" in connection) connection.setNoDelay(true);
-        this.#receive(connection);
+        const visit = this.#receive(connection);
+        this.#visits.add(visit);
+        visit.finally(() => this.#visits.delete(visit));
       } catch (error) {
         if (this.#isClosed) return;
         // A connection that ended before it was accepted is nobody's loss.

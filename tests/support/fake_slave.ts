@@ -63,8 +63,13 @@ export class FakeSlave extends Slave {
 async function openSession(info: ConnectionInfo): Promise<FakeSession> {
   const connection = await Deno.connect({ hostname: info.hosts[0], port: info.port });
   const stream = new MessageStream<ToSlave>(connection);
-  await verifyMaster(stream as MessageStream<unknown>, info, { pid: 4711, host: "nowhere" });
-  return { stream, connection };
+  try {
+    await verifyMaster(stream as MessageStream<unknown>, info, { pid: 4711, host: "nowhere" });
+    return { stream, connection };
+  } catch (error) {
+    stream[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Waits until the master has sent tasks; returns how many there are. */
