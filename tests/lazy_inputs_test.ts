@@ -1,5 +1,6 @@
-import { assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { ParallelError, remote, RemoteError } from "../mod.ts";
+import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
 
 const tasks = remote<typeof import("./support/tasks.ts")>(
@@ -8,6 +9,8 @@ const tasks = remote<typeof import("./support/tasks.ts")>(
 
 /** Longer than the 5 ms above which tasks are sent one by one. */
 const LONG_MS = 6;
+/** How long inputs that are awaited may take to end when the manager closes. */
+const SOURCE_GRACE_MS = 500;
 
 Deno.test("Context.addTasks: runs one task per element of an iterable", async () => {
   await using manager = localManager(2);
@@ -138,8 +141,13 @@ Deno.test("Context.addTasks: lets a generator clean up when the manager is close
   assertEquals(isCleanedUp, true);
 });
 
-Deno.test("Context.addTasks: lets an async generator clean up when the manager is closed", async () => {
-  const { promise: cleanedUp, resolve } = Promise.withResolvers<void>();
+/** Gives the event loop some turns, as the end of a file or a connection would. */
+async function cleanUp(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("Context.addTasks: when the manager has closed an async generator has cleaned up", async () => {
+  let isCleanedUp = false;
   {
     await using manager = localManager(1);
     const context = manager.getContext();
@@ -149,13 +157,86 @@ Deno.test("Context.addTasks: lets an async generator clean up when the manager i
         try {
           for (;;) yield await Promise.resolve(1);
         } finally {
-          resolve();
+          await cleanUp();
+          isCleanedUp = true;
         }
       }(),
     );
     for await (const _ of context.getResults()) break;
   }
-  await cleanedUp;
+  assertEquals(isCleanedUp, true);
+});
+
+Deno.test("Context.addTasks: when the manager has closed inputs that reading was aborted for have cleaned up", async () => {
+  let isCleanedUp = false;
+  const controller = new AbortController();
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(
+    tasks.echo,
+    async function* () {
+      try {
+        for (;;) yield await Promise.resolve(1);
+      } finally {
+        await cleanUp();
+        isCleanedUp = true;
+      }
+    }(),
+  );
+  const results = context.getResults({ signal: controller.signal });
+  await results.next();
+  controller.abort();
+  await assertRejects(() => results.next(), DOMException);
+  await manager.close();
+  assertEquals(isCleanedUp, true);
+});
+
+/** A manager whose source of tasks waits for its next input, for which the test has a gate. */
+class WaitingSource {
+  readonly manager = localManager(1);
+  readonly gate = Promise.withResolvers<void>();
+  readonly #cleanedUp = Promise.withResolvers<void>();
+  readonly cleanedUp = this.#cleanedUp.promise;
+  isCleanedUp = false;
+
+  async begin(): Promise<void> {
+    const context = this.manager.getContext();
+    context.addTasks(tasks.echo, this.#inputs());
+    for await (const _ of context.getResults()) break;
+  }
+
+  async *#inputs(): AsyncGenerator<number> {
+    try {
+      yield 1;
+      await this.gate.promise;
+    } finally {
+      await cleanUp();
+      this.isCleanedUp = true;
+      this.#cleanedUp.resolve();
+    }
+  }
+}
+
+Deno.test("Context.addTasks: when the manager has closed inputs that were awaited have cleaned up", async () => {
+  using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
+  const source = new WaitingSource();
+  await source.begin();
+  const closing = source.manager.close();
+  await timers.set();
+  source.gate.resolve();
+  await closing;
+  assertEquals(source.isCleanedUp, true);
+  assert(timers.areCleared);
+});
+
+Deno.test("Context.addTasks: inputs that do not come do not keep the manager from closing", async () => {
+  using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
+  const source = new WaitingSource();
+  await source.begin();
+  await Promise.all([source.manager.close(), timers.fire()]);
+  assertEquals(source.isCleanedUp, false);
+  source.gate.resolve();
+  await source.cleanedUp;
 });
 
 /** Reads all results of a context, and what it threw in between. */

@@ -71,6 +71,9 @@ export interface ContextHost {
   keepAlive(isWaiting: boolean): void;
 }
 
+/** How long a source of tasks that waits for its next input may take to end when the manager closes. */
+const SOURCE_GRACE_MS = 500;
+
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.
  *
@@ -103,6 +106,8 @@ export class Context<Values extends readonly unknown[] = []> {
   readonly #unreadRestored = new Set<number>();
   readonly #delivered = new DeliveredIds();
   readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
+  /** Sources that clean up. None of these promises rejects. */
+  readonly #stops = new Set<Promise<void>>();
   /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
@@ -272,6 +277,7 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#stopSources();
     await this.#journal?.[Symbol.asyncDispose]();
     this.wake();
+    await this.#sourcesStopped();
   }
 
   #deliverNow(outcomes: Outcomes): void {
@@ -310,8 +316,21 @@ export class Context<Values extends readonly unknown[] = []> {
 
   /** Takes nothing more from sources. */
   #stopSources(): void {
-    for (const { source } of this.#sources.splice(0)) source.stop();
+    for (const { source } of this.#sources.splice(0)) {
+      const stop = source.stop();
+      this.#stops.add(stop);
+      stop.finally(() => this.#stops.delete(stop));
+    }
     this.#core.sourceCode = undefined;
+  }
+
+  /** Waits until sources have cleaned up; but one that waits for its next input does not hear that it is to end. */
+  async #sourcesStopped(): Promise<void> {
+    if (this.#stops.size === 0) return;
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, SOURCE_GRACE_MS);
+    await Promise.race([Promise.all(this.#stops), patience.promise]);
+    clearTimeout(timer);
   }
 
   #add(

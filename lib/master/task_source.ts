@@ -15,6 +15,8 @@ export class TaskSource {
   readonly #events: TaskSourceEvents;
   #wanted = 0;
   #isRunning = false;
+  /** Resolves when no input is awaited any more. It never rejects. */
+  #pulling: Promise<void> | undefined;
   #isEnded = false;
 
   constructor(inputs: Iterable<unknown> | AsyncIterable<unknown>, events: TaskSourceEvents) {
@@ -29,7 +31,7 @@ export class TaskSource {
   pull(count: number): void {
     if (this.#isAsync) {
       this.#wanted = Math.max(this.#wanted, count);
-      if (!this.#isRunning) this.#pullAsync();
+      if (!this.#isRunning) this.#pulling = this.#pullAsync();
       return;
     }
     for (let i = 0; i < count && !this.#isEnded; i++) {
@@ -41,12 +43,14 @@ export class TaskSource {
     }
   }
 
-  /** Takes no more inputs, and lets the iterable clean up. */
-  stop(): void {
+  /**
+   * Takes no more inputs, and lets the iterable clean up. Resolves when it has, and no input is awaited any more. What its
+   * cleaning up fails with is nobody's.
+   */
+  async stop(): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    // Nobody waits for what its cleaning up may fail with.
-    Promise.try(() => this.#iterator.return?.()).catch(() => {});
+    await Promise.allSettled([this.#pulling, Promise.try(() => this.#iterator.return?.())]);
   }
 
   async #pullAsync(): Promise<void> {
