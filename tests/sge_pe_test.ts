@@ -1,5 +1,11 @@
-import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { Manager, remote, SGEPESlaveArray } from "../mod.ts";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { Manager, NoMoreSlavesError, remote, SGEPESlaveArray } from "../mod.ts";
 import { parseHostFile } from "../lib/launch/sge_pe_slave_array.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
@@ -175,4 +181,23 @@ Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an 
   await log.until("slave-lost", 2);
   assertEquals(commands.read("code"), "137\n");
   for (const { reason } of log.of("slave-lost")) assertMatch(reason, /exit code/);
+});
+
+Deno.test("SGEPESlaveArray: if an agent cannot be started the process here has ended when the slaves are lost", async () => {
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
+  const { commands } = environment;
+  Deno.removeSync(`${commands.folder}/qrsh`);
+  // This machine may have a real one.
+  using _path = setVariable("PATH", commands.folder);
+  await using manager = new Manager({
+    host: "127.0.0.1",
+    output: "null",
+    onEvent: () => {},
+    // It would not end by itself, as one does that is refused.
+    deno: ["/bin/sh", "-c", "exec /bin/sleep 1000"],
+  });
+  manager.addSlave(new SGEPESlaveArray());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  await assertRejects(() => context.getResults().next(), NoMoreSlavesError, "Cannot start qrsh");
 });

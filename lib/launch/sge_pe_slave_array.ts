@@ -81,18 +81,29 @@ export class SGEPESlaveArray extends SlaveArray {
   }
 
   /** Starts the process here, and the agents. */
-  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+  override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
-    return Promise.resolve(orders.map((order, i) => {
-      // A process that is to be replaced comes alone, and is the first: the others are their agents' to replace.
-      const placement = this.#placements[i];
-      if (placement.place === "here") return spawnSlave(order);
-      let agent = agents.get(placement.host);
-      if (agent === undefined) {
-        agents.set(placement.host, agent = startAgent(placement.host, order));
+    const processes: SlaveProcess[] = [];
+    try {
+      for (const [i, order] of orders.entries()) {
+        // A process that is to be replaced comes alone, and is the first: the others are their agents' to replace.
+        const placement = this.#placements[i];
+        if (placement.place === "here") {
+          processes.push(spawnSlave(order));
+          continue;
+        }
+        const { host } = placement;
+        const agent = agents.get(host) ?? startAgent(host, order);
+        agents.set(host, agent);
+        processes.push(agent);
       }
-      return agent;
-    }));
+      return processes;
+    } catch (error) {
+      // All slaves are lost then. Agents are refused by the master, and end.
+      for (const process of processes) process.kill();
+      await Promise.all(processes.map(({ ended }) => ended));
+      throw error;
+    }
   }
 }
 
