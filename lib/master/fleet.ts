@@ -172,7 +172,7 @@ export class Fleet implements AsyncDisposable {
       () => this.#links[Symbol.dispose](),
       () => portsFree,
       () => this.#closeSources(),
-      () => endAll(this.#byJob.keys(), endJob),
+      () => endAll(this.#byJob, ([job, slots]) => endJob(job, slots[0].agent !== undefined)),
       () => this.#watched(),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
       () => this.#guard[Symbol.asyncDispose](),
@@ -319,13 +319,16 @@ function checkOutput(output: string, slaves: number): void {
   );
 }
 
-/** An agent that is frozen, or whose machine is cut off, does not end by itself. */
-async function endJob(job: SlaveProcess): Promise<void> {
+/**
+ * An agent that is frozen, or whose machine is cut off, does not end by itself. One that has not connected would look for the
+ * master for a while, and has nothing to end.
+ */
+async function endJob(job: SlaveProcess, hasConnected: boolean): Promise<void> {
   const left = Promise.withResolvers<void>();
   let timer = setTimeout(() => {
     job.kill();
     timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
-  }, JOB_GRACE_MS);
+  }, hasConnected ? JOB_GRACE_MS : 0);
   await Promise.race([job.ended, left.promise]);
   clearTimeout(timer);
 }

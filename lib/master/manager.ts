@@ -11,7 +11,7 @@ import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import { Dispatcher, type DispatcherActions } from "./dispatcher.ts";
-import { endInOrder } from "./end_in_order.ts";
+import { endAll, endInOrder } from "./end_in_order.ts";
 import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
@@ -83,6 +83,8 @@ export class Manager implements AsyncDisposable {
   /** Since when timers are late though there was time to catch up, if they are. */
   #behindSinceMs: number | undefined;
   #progress: ProgressReports | undefined;
+  /** Beginnings of progress, whose modules are being loaded. Whether one fails is told to its reader. */
+  readonly #progressStarts = new Set<Promise<void>>();
   #waitingReaders = 0;
   #aliveTimer: ReturnType<typeof setInterval> | undefined;
   #signalGuard: SignalGuard | undefined;
@@ -178,11 +180,19 @@ export class Manager implements AsyncDisposable {
   }
 
   /**
-   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file. Results that have come
-   * can still be read; tasks that have not finished are given up. Calling it again waits for the same end.
+   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file, and has iterables of inputs
+   * clean up. When it resolves nothing of the manager is open, whatever was under way; but an iterable that awaits its next
+   * element is left after half a second. Results that have come can still be read; tasks that have not finished are given up.
+   * Calling it again waits for the same end.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Before anything is done: whoever is told of the end may call this as well.
+      this.#closing = promise;
+      resolve(this.#close());
+    }
+    return this.#closing;
   }
 
   /** The same as {@linkcode Manager.close}. */
@@ -198,8 +208,8 @@ export class Manager implements AsyncDisposable {
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.
-      ...this.#contexts.map(({ context }) => () => context.close()),
-      () => this.#progress?.[Symbol.dispose](),
+      () => endAll(this.#contexts, ({ context }) => context.close()),
+      () => this.#endProgress(),
       () => this.#feed[Symbol.asyncDispose](),
       () => this.#signalGuard?.[Symbol.dispose](),
       () => {
@@ -271,7 +281,11 @@ export class Manager implements AsyncDisposable {
         this.#dispatcher.setReading(context, order);
         this.#schedule();
       },
-      startProgress: (context, progress) => this.#startProgress(context, progress),
+      startProgress: (context, progress) => {
+        const start = this.#startProgress(context, progress);
+        this.#progressStarts.add(start);
+        return start.finally(() => this.#progressStarts.delete(start));
+      },
       endProgress: (context) => this.#progress?.end(context.number),
       stopReading: (context) => this.#dispatcher.setReading(context, "no"),
       resultTaken: (context, isRestored) => {
@@ -308,6 +322,12 @@ export class Manager implements AsyncDisposable {
       tell: (event) => this.#feed.tellProgress(event),
     });
     await this.#progress.begin(number, progress);
+  }
+
+  /** One that is about to begin ends after it has begun. */
+  async #endProgress(): Promise<void> {
+    await Promise.allSettled(this.#progressStarts);
+    this.#progress?.[Symbol.dispose]();
   }
 
   #launch(): void {
