@@ -310,7 +310,9 @@ async function check(
   // Where one slave refuses its tasks, another has to be there that they go to.
   const isRefused = fault === "throws" &&
     ["during startup", "while a module loads"].includes(moment);
-  const areBothThere = isEverywhere || isRefused || moment === "idle";
+  // The only slave that is lost before the other one has come would end the run.
+  const isLostEarly = moment === "before hello";
+  const areBothThere = isEverywhere || isRefused || isLostEarly || moment === "idle";
   run.addSlave();
   if (areBothThere) run.addSlave();
   if (moment === "idle") {
