@@ -8,6 +8,7 @@ import {
 import { runProgram, type SlaveProcess, spawnSlave } from "../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../lib/launch/output_sink.ts";
 import { HeldTimers } from "./support/held_timers.ts";
+import { Lifelines } from "./support/lifelines.ts";
 import { KeepAlive } from "./support/keep_alive.ts";
 import { runScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -163,6 +164,21 @@ Deno.test("runProgram: kills a program that does not end in time", async () => {
   await timers.fire();
   await rejected;
   assertEquals(timers.areCleared, true);
+});
+
+Deno.test("runProgram: kills a script that does not end in time, whatever it has started", async () => {
+  using timers = new HeldTimers((ms) => ms === 60_000);
+  await using lifelines = new Lifelines();
+  // Holds what the script prints to.
+  const program = `const connection = await Deno.connect({ port: ${lifelines.port} });
+    await connection.write(new TextEncoder().encode(String(Deno.pid))); await connection.read(new Uint8Array(1));`;
+  const script = ["/bin/sh", "-c", '"$0" eval "$1" & wait', Deno.execPath(), program];
+  const running = runProgram(script, 60_000);
+  const { pid } = await lifelines.next();
+  const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
+  await timers.fire();
+  await rejected;
+  Deno.kill(pid, "SIGKILL");
 });
 
 Deno.test("runProgram: throws if the program cannot be started", async () => {

@@ -158,18 +158,53 @@ export async function runProgram(
   input = "",
 ): Promise<ProgramOutput> {
   const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
+  const stdout = new Collector(child.stdout);
+  const stderr = new Collector(child.stderr);
   let isTooLate = false;
   const timer = setTimeout(() => {
     isTooLate = true;
     kill(child);
+    // What a script has started lives on, and may keep them open.
+    stdout.stop();
+    stderr.stop();
   }, timeoutMs);
-  const [{ code, stdout, stderr }] = await Promise.all([child.output(), feed(child.stdin, input)]);
+  const [{ code }, out, err] = await Promise.all([
+    child.status,
+    stdout.text,
+    stderr.text,
+    feed(child.stdin, input),
+  ]);
   clearTimeout(timer);
   if (isTooLate) {
     throw new Error(`${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`);
   }
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout).trim(), stderr: decoder.decode(stderr).trim() };
+  return { code, stdout: out.trim(), stderr: err.trim() };
+}
+
+/** Takes what a process prints as a text. */
+class Collector {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** Resolves when there is nothing more to come. */
+  readonly text: Promise<string>;
+
+  constructor(source: ReadableStream<Uint8Array>) {
+    this.#reader = source.getReader();
+    this.text = this.#collect();
+  }
+
+  stop(): void {
+    this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
+  }
+
+  async #collect(): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return text + decoder.decode();
+      text += decoder.decode(value, { stream: true });
+    }
+  }
 }
 
 /**

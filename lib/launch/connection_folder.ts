@@ -23,14 +23,16 @@ export class ConnectionFolder implements AsyncDisposable {
    * @throws {Error} If it cannot be made there.
    */
   static async make(parent: string, connection: string): Promise<ConnectionFolder> {
+    let folder: ConnectionFolder | undefined;
     try {
       // The mode of a temporary folder is 0700.
-      const folder = new ConnectionFolder(
+      folder = new ConnectionFolder(
         await Deno.makeTempDir({ dir: parent, prefix: ".parallel-" }),
       );
       await Deno.writeTextFile(folder.file, connection, { mode: 0o600 });
       return folder;
     } catch (cause) {
+      await folder?.[Symbol.asyncDispose]();
       const reason = messageOf(cause);
       throw new Error(
         `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +
@@ -53,7 +55,16 @@ export class ConnectionFolder implements AsyncDisposable {
 
   /** Removes the folder; the file first, whatever becomes of the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.file);
-    await Deno.remove(this.path, { recursive: true });
+    await remove(this.file);
+    await remove(this.path);
+  }
+}
+
+/** Removes a file, or a folder with all that is in it, if it is there. */
+async function remove(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
