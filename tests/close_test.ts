@@ -4,13 +4,16 @@ import {
   LocalSlave,
   Manager,
   type ManagerOptions,
+  NoMoreSlavesError,
   ParallelError,
   type ProcessEnd,
   remote,
   SGEQsubSlaveArray,
   Slave,
+  SlaveArray,
   type SlaveProcess,
 } from "../mod.ts";
+import { spawnSlave } from "../lib/launch/command.ts";
 import { encodeFrame } from "../lib/wire/frames.ts";
 import { type ConnectionInfo, verifyMaster } from "../lib/wire/handshake.ts";
 import { MessageStream } from "../lib/wire/message_stream.ts";
@@ -303,6 +306,34 @@ Deno.test("Manager.close: an agent that has not found the master is ended at onc
   await run.close();
   await slave.ended;
   assertEquals(isGivenTime, false);
+});
+
+/** Forgets one of its slaves. */
+class ForgetfulArray extends SlaveArray {
+  override readonly kind = "slave";
+  override readonly count = 3;
+
+  override isRemoteAt(): boolean {
+    return false;
+  }
+
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    // They would not end by themselves.
+    const command = ["/bin/sleep", "1000"];
+    return Promise.resolve(orders.slice(1).map((order) => spawnSlave(order, command)));
+  }
+}
+
+Deno.test("Manager.close: nothing is open afterwards if an array has not launched all of its slaves", async () => {
+  await using manager = new Manager({ output: "null", onEvent: () => {} });
+  manager.addSlave(new ForgetfulArray());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 2);
+  await assertRejects(
+    () => context.getResults().next(),
+    NoMoreSlavesError,
+    "ForgetfulArray.launch() returned no process for slave 2: it has to return one for each order",
+  );
 });
 
 /** Commands of Grid Engine of which one waits until a test lets it go on. */

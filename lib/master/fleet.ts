@@ -226,6 +226,7 @@ export class Fleet implements AsyncDisposable {
       const processes = source instanceof Slave
         ? [await source.launch(orders[0])]
         : await source.launch(orders);
+      this.#checkProcesses(slots, processes);
       for (let i = 0; i < slots.length; i++) {
         if (slots[i].isRemote) this.#queued(slots[i], processes[i]);
         else slots[i].started(processes[i]);
@@ -235,6 +236,23 @@ export class Fleet implements AsyncDisposable {
       const reason = messageOf(error);
       for (const slot of slots) slot.launchFailed(reason);
     }
+  }
+
+  /** A class of the user's may have forgotten some; the others are nobody's then. */
+  #checkProcesses(
+    slots: readonly SlaveSlot[],
+    processes: readonly (SlaveProcess | undefined)[],
+  ): void {
+    const missing = slots.find((_, i) => processes[i] === undefined);
+    if (missing === undefined) return;
+    for (const process of processes) {
+      process?.kill();
+      if (process !== undefined) this.#keep(process.ended.then(() => {}), this.#watches);
+    }
+    const { source, number } = missing;
+    throw new TypeError(
+      `${source.constructor.name}.launch() returned no process for slave ${number}: it has to return one for each order`,
+    );
   }
 
   #queued(slot: SlaveSlot, job: SlaveProcess): void {
