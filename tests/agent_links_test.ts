@@ -1,36 +1,10 @@
 import { assertEquals } from "@std/assert";
 import type { AgentLink } from "../lib/master/agent_link.ts";
 import { AgentLinks } from "../lib/master/agent_links.ts";
+import { Beats } from "./support/beats.ts";
 
 const INTERVAL_MS = 10_000;
 const TIMEOUT_MS = 25_000;
-
-/** A timer and a clock that a test moves on. */
-class Beats implements Disposable {
-  nowMs = 0;
-  #beat = () => {};
-  readonly #now = performance.now;
-  readonly #setInterval = globalThis.setInterval;
-
-  constructor() {
-    performance.now = () => this.nowMs;
-    globalThis.setInterval = ((beat: () => void) => {
-      this.#beat = beat;
-      return { unref: () => {} };
-    }) as unknown as typeof setInterval;
-  }
-
-  /** The timer fires at a time. */
-  at(nowMs: number): void {
-    this.nowMs = nowMs;
-    this.#beat();
-  }
-
-  [Symbol.dispose](): void {
-    performance.now = this.#now;
-    globalThis.setInterval = this.#setInterval;
-  }
-}
 
 /** A link to an agent that was last heard of at 0 ms, and what is done with it. */
 function silentLink(done: string[]): AgentLink {
