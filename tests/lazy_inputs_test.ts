@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
-import { ParallelError, remote, RemoteError } from "../mod.ts";
+import { type Manager, ParallelError, remote, RemoteError } from "../mod.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
 
@@ -141,102 +141,90 @@ Deno.test("Context.addTasks: lets a generator clean up when the manager is close
   assertEquals(isCleanedUp, true);
 });
 
-/** Gives the event loop some turns, as the end of a file or a connection would. */
-async function cleanUp(): Promise<void> {
-  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve));
-}
-
-Deno.test("Context.addTasks: when the manager has closed an async generator has cleaned up", async () => {
-  let isCleanedUp = false;
-  {
-    await using manager = localManager(1);
-    const context = manager.getContext();
-    context.addTasks(
-      tasks.echo,
-      async function* () {
-        try {
-          for (;;) yield await Promise.resolve(1);
-        } finally {
-          await cleanUp();
-          isCleanedUp = true;
-        }
-      }(),
-    );
-    for await (const _ of context.getResults()) break;
-  }
-  assertEquals(isCleanedUp, true);
-});
-
-Deno.test("Context.addTasks: when the manager has closed inputs that reading was aborted for have cleaned up", async () => {
-  let isCleanedUp = false;
-  const controller = new AbortController();
-  await using manager = localManager(1);
-  const context = manager.getContext();
-  context.addTasks(
-    tasks.echo,
-    async function* () {
-      try {
-        for (;;) yield await Promise.resolve(1);
-      } finally {
-        await cleanUp();
-        isCleanedUp = true;
-      }
-    }(),
-  );
-  const results = context.getResults({ signal: controller.signal });
-  await results.next();
-  controller.abort();
-  await assertRejects(() => results.next(), DOMException);
-  await manager.close();
-  assertEquals(isCleanedUp, true);
-});
-
-/** A manager whose source of tasks waits for its next input, for which the test has a gate. */
-class WaitingSource {
-  readonly manager = localManager(1);
-  readonly gate = Promise.withResolvers<void>();
+/** Endless inputs that clean up when they end. */
+class Inputs implements AsyncIterable<number> {
   readonly #cleanedUp = Promise.withResolvers<void>();
+  /** Resolves when they have cleaned up. */
   readonly cleanedUp = this.#cleanedUp.promise;
-  isCleanedUp = false;
+  areCleanedUp = false;
+  readonly #gate: Promise<void> | undefined;
 
-  async begin(): Promise<void> {
-    const context = this.manager.getContext();
-    context.addTasks(tasks.echo, this.#inputs());
-    for await (const _ of context.getResults()) break;
+  /** @param gate All but the first wait for this. */
+  constructor(gate?: Promise<void>) {
+    this.#gate = gate;
   }
 
-  async *#inputs(): AsyncGenerator<number> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<number> {
     try {
-      yield 1;
-      await this.gate.promise;
+      for (let i = 0;; i++) {
+        yield i;
+        await this.#gate;
+      }
     } finally {
-      await cleanUp();
-      this.isCleanedUp = true;
+      // Some turns of the event loop, as the end of a file or a connection takes.
+      for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve));
+      this.areCleanedUp = true;
       this.#cleanedUp.resolve();
     }
   }
 }
 
-Deno.test("Context.addTasks: when the manager has closed inputs that were awaited have cleaned up", async () => {
+Deno.test("Context.addTasks: when the manager has closed an async iterable has cleaned up", async () => {
+  const inputs = new Inputs();
+  {
+    await using manager = localManager(1);
+    const context = manager.getContext();
+    context.addTasks(tasks.echo, inputs);
+    for await (const _ of context.getResults()) break;
+  }
+  assert(inputs.areCleanedUp);
+});
+
+Deno.test("Context.addTasks: when the manager has closed an iterable that reading was aborted for has cleaned up", async () => {
+  const inputs = new Inputs();
+  const controller = new AbortController();
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(tasks.echo, inputs);
+  const results = context.getResults({ signal: controller.signal });
+  await results.next();
+  controller.abort();
+  await assertRejects(() => results.next(), DOMException);
+  await manager.close();
+  assert(inputs.areCleanedUp);
+});
+
+/** A manager whose next input is awaited. */
+async function managerThatWaits(inputs: Inputs): Promise<Manager> {
+  const manager = localManager(1);
+  const context = manager.getContext();
+  context.addTasks(tasks.echo, inputs);
+  for await (const _ of context.getResults()) break;
+  return manager;
+}
+
+Deno.test("Context.addTasks: when the manager has closed an iterable whose next element was awaited has cleaned up", async () => {
   using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
-  const source = new WaitingSource();
-  await source.begin();
-  const closing = source.manager.close();
+  const gate = Promise.withResolvers<void>();
+  const inputs = new Inputs(gate.promise);
+  const manager = await managerThatWaits(inputs);
+  const closing = manager.close();
   await timers.set();
-  source.gate.resolve();
+  gate.resolve();
   await closing;
-  assertEquals(source.isCleanedUp, true);
+  assert(inputs.areCleanedUp);
   assert(timers.areCleared);
 });
 
-Deno.test("Context.addTasks: inputs that do not come do not keep the manager from closing", async () => {
+Deno.test("Context.addTasks: an iterable whose next element does not come does not keep the manager from closing", async () => {
   using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
-  const source = new WaitingSource();
-  await source.begin();
-  await Promise.all([source.manager.close(), timers.fire()]);
-  assertEquals(source.isCleanedUp, false);
-  source.gate.resolve();
-  await source.cleanedUp;
+  const gate = Promise.withResolvers<void>();
+  const inputs = new Inputs(gate.promise);
+  const manager = await managerThatWaits(inputs);
+  await Promise.all([manager.close(), timers.fire()]);
+  assert(!inputs.areCleanedUp);
+  gate.resolve();
+  await inputs.cleanedUp;
 });
 
 /** Reads all results of a context, and what it threw in between. */
