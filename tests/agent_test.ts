@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import {
   type Context,
+  type LaunchOrder,
   LocalSlave,
   Manager,
   type ManagerOptions,
@@ -92,6 +93,27 @@ Deno.test("agent: runs tasks, and all processes have ended when the manager has 
     assertEquals(run.log.of("slave-queued").length, 2);
   }
   for (const pid of pids) assert(!isAlive(pid), `process ${pid} is still there`);
+});
+
+Deno.test("agent: one that comes before it is known to be submitted tries again", async () => {
+  const log = new EventLog();
+  class SlowSlave extends FarSlave {
+    override async launch(order: LaunchOrder): Promise<SlaveProcess> {
+      const process = await super.launch(order);
+      await Promise.race([log.until("warning"), process.ended]);
+      return process;
+    }
+  }
+  await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  manager.addSlave(new SlowSlave());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  const [{ message }] = log.of("warning");
+  assertEquals(
+    message,
+    "Refused a connection: The agent of slave 0 came before all jobs were submitted, and tries again",
+  );
 });
 
 Deno.test("agent: starts a new runner when one is killed", async () => {

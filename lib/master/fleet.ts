@@ -294,6 +294,12 @@ export class Fleet implements AsyncDisposable {
 
   #admitAgent(slot: SlaveSlot, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
     const { job } = slot;
+    if (slot.isRemote && slot.state === "launching") {
+      // The first part of an array may run before its last is submitted. Refused, its agents would not try again.
+      throw new Error(
+        `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
+      );
+    }
     if (!slot.isAwaitingAgent || job === undefined) {
       return `The manager does not expect an agent of slave ${hello.slave}`;
     }
