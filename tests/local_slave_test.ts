@@ -178,7 +178,7 @@ function lifelineScript(port: number, task: string, then: string, slaves = 2): s
   `;
 }
 
-/** Waits for slaves of a master; throws if it ends before they have connected. */
+/** Waits for slaves of a master that ends when it is killed; throws if it ends before they have connected. */
 async function slavesOf(
   master: Deno.ChildProcess,
   lifelines: Lifelines,
@@ -188,6 +188,19 @@ async function slavesOf(
     throw new Error(`The master ended with exit code ${code} before its slaves ran`);
   });
   return await Promise.race([lifelines.take(count), early]);
+}
+
+/** The slave of a master that ends by itself; throws if none has connected before. */
+async function slaveOfEnded(master: Deno.ChildProcess, lifelines: Lifelines): Promise<Lifeline> {
+  const { code } = await master.status;
+  // Whoever has connected comes before this.
+  using marker = await Deno.connect({ hostname: "127.0.0.1", port: lifelines.port });
+  await marker.write(new TextEncoder().encode("0"));
+  const first = await lifelines.next();
+  if (first.pid === 0) {
+    throw new Error(`The master ended with exit code ${code} before its slave ran`);
+  }
+  return first;
 }
 
 const ONLY_DENO = ["--no-check", "--allow-net"];
@@ -276,8 +289,8 @@ for (const [what, then] of Object.entries(ENDINGS)) {
     await using lifelines = new Lifelines();
     const script = lifelineScript(lifelines.port, "connect", then, 1);
     const master = startScript(folder, script, ["-A", "--no-check"]);
-    const [slave] = await slavesOf(master, lifelines, 1);
-    await Promise.all([master.status, slave.ended]);
+    const slave = await slaveOfEnded(master, lifelines);
+    await slave.ended;
   });
 }
 
