@@ -27,10 +27,12 @@ function* inputs(random: SeededRandom): Generator<ChaosInput> {
   }
 }
 
-/** Kills one slave after another, whichever process fills it. */
+/** Kills one slave after another, whichever process fills it. One that has done nothing is spared: it might not be started anew. */
 class Killer implements Disposable {
   readonly #random: SeededRandom;
   readonly #pids = new Map<number, number>();
+  /** Numbers of slaves whose present process has done a task. */
+  readonly #useful = new Set<number>();
   readonly #timer = setInterval(() => this.#kill(), KILL_EVERY_MS);
   kills = 0;
 
@@ -42,15 +44,18 @@ class Killer implements Disposable {
     if (event.type === "slave-started") {
       this.#pids.set(event.slave.number, Number(event.process.match(/\d+/)![0]));
     } else if (event.type === "slave-restarted") {
-      this.#pids.delete(event.slave.number);
+      this.#useful.delete(event.slave.number);
+    } else if (event.type === "task-finished") {
+      this.#useful.add(event.slave.number);
     }
   };
 
   #kill(): void {
-    const pids = [...this.#pids.values()];
-    if (pids.length === 0) return;
+    if (this.#useful.size === 0) return;
+    const slave = this.#random.pick([...this.#useful]);
+    this.#useful.delete(slave);
     try {
-      Deno.kill(this.#random.pick(pids), "SIGKILL");
+      Deno.kill(this.#pids.get(slave)!, "SIGKILL");
       this.kills++;
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error; // It has just ended.
