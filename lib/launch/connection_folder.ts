@@ -32,7 +32,8 @@ export class ConnectionFolder implements AsyncDisposable {
       await Deno.writeTextFile(folder.file, connection, { mode: 0o600 });
       return folder;
     } catch (cause) {
-      await folder?.[Symbol.asyncDispose]();
+      // Why it cannot be made matters more than whether what is there can be removed.
+      await folder?.[Symbol.asyncDispose]().catch(() => {});
       const reason = messageOf(cause);
       throw new Error(
         `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +

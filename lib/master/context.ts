@@ -5,6 +5,7 @@ import { type ArgumentList, encodeArguments } from "./argument_list.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
+import { endInOrder } from "./end_in_order.ts";
 import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
@@ -275,9 +276,11 @@ export class Context<Values extends readonly unknown[] = []> {
   /** Finishes what is to be written. @internal */
   async close(): Promise<void> {
     this.#stopSources();
-    await this.#journal?.[Symbol.asyncDispose]();
-    this.wake();
-    await this.#sourcesStopped();
+    await endInOrder([
+      () => this.#journal?.[Symbol.asyncDispose](),
+      () => this.wake(),
+      () => this.#sourcesStopped(),
+    ]);
   }
 
   #deliverNow(outcomes: Outcomes): void {
