@@ -123,6 +123,20 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     isWarnedOf: true,
     says: ["have not run: nobody has read its results"],
   },
+  "results that nobody reads, of a manager that nobody closes, when memory is freed meanwhile": {
+    script: `
+      {
+        const manager = new Manager({ output: "null" });
+        manager.addSlave(new LocalSlave());
+        manager.getContext().addTask((x) => x, 1);
+        manager.getContext().getResults().next();
+      }
+      setTimeout(gc, 0);
+    `,
+    flags: ["--v8-flags=--expose-gc"],
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results"],
+  },
   "the function that reads is not awaited": {
     script: `await using manager = new Manager({ output: "null" });
       manager.addSlave(new LocalSlave()); const context = manager.getContext(); ${INLINE}

@@ -70,7 +70,9 @@ export class Manager implements AsyncDisposable {
   readonly #feed: EventFeed;
   readonly #dispatcher: Dispatcher;
   readonly #fleet: Fleet;
-  readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this));
+  /** Contexts that nobody has begun to read. They hold the manager, so that it is there to warn of them. */
+  readonly #unread = new Map<DispatchContext, Manager>();
+  readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this), this.#unread);
   readonly #turn = new LoopTurn();
   readonly #unsent = new Set<Session>();
   readonly #pulls = new Map<DispatchContext, number>();
@@ -176,6 +178,7 @@ export class Manager implements AsyncDisposable {
     const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core, journal);
     this.#contexts.push({ core, context: context as unknown as Context<readonly unknown[]> });
     this.#dispatcher.addContext(core);
+    this.#unread.set(core, this);
     return context;
   }
 
@@ -220,10 +223,13 @@ export class Manager implements AsyncDisposable {
     ]);
   }
 
-  /** A manager that nobody closes is not to be kept by this. */
-  static #warnAtUnload(manager: WeakRef<Manager>): () => void {
+  /** A manager that nobody closes is not to be kept by this, unless there is something to warn of. */
+  static #warnAtUnload(
+    manager: WeakRef<Manager>,
+    unread: ReadonlyMap<DispatchContext, Manager>,
+  ): () => void {
     return () => {
-      const open = manager.deref();
+      const [open = manager.deref()] = unread.values();
       if (open !== undefined) open.#warnOfForgotten();
     };
   }
@@ -278,6 +284,7 @@ export class Manager implements AsyncDisposable {
         this.#schedule();
       },
       startReading: (context, order) => {
+        this.#unread.delete(context);
         this.#dispatcher.setReading(context, order);
         this.#schedule();
       },
