@@ -36,8 +36,11 @@ export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./l
 export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
-export { SGEPESlaveArray } from "./lib/launch/sge_pe_slave_array.ts";
-export { type SGEQsubOptions, SGEQsubSlaveArray } from "./lib/launch/sge_qsub_slave_array.ts";
+export { SGEPESlaveArray } from "./lib/launch/cluster/sge_pe_slave_array.ts";
+export {
+  type SGEQsubOptions,
+  SGEQsubSlaveArray,
+} from "./lib/launch/cluster/sge_qsub_slave_array.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export { Manager, type StartupCode } from "./lib/master/manager.ts";

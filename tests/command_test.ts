@@ -150,7 +150,7 @@ Deno.test("spawnSlave: throws if the program cannot be started, naming it and wh
 Deno.test("runProgram: gives the exit code and what was printed, without blanks around it", async () => {
   const program = `const input = await new Response(Deno.stdin.readable).text();
     console.log("\\n", input, "out", "\\n"); console.error("err"); Deno.exit(3);`;
-  assertEquals(await runProgram([Deno.execPath(), "eval", program], 60_000, "in"), {
+  assertEquals(await runProgram([Deno.execPath(), "eval", program], 60_000, { input: "in" }), {
     code: 3,
     stdout: "in out",
     stderr: "err",

@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Manager, NoMoreSlavesError, remote, SGEPESlaveArray } from "../mod.ts";
-import { parseHostFile } from "../lib/launch/sge_pe_slave_array.ts";
+import { parseHostFile } from "../lib/launch/cluster/sge_pe_slave_array.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 

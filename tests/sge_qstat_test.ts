@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseErrorReasons, parseQstat } from "../lib/launch/sge_qstat.ts";
+import { parseErrorReasons, parseQstat } from "../lib/launch/cluster/sge_qstat.ts";
 
 // All texts are of Grid Engine 8.1.9.
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { LaunchServices } from "../mod.ts";
-import { SgeQueue } from "../lib/launch/sge_queue.ts";
+import { JobQueue } from "../lib/launch/cluster/job_queue.ts";
+import { GRID_ENGINE } from "../lib/launch/cluster/sge.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
@@ -24,7 +25,7 @@ class Told implements LaunchServices {
 class QueueRun implements AsyncDisposable {
   readonly commands = new FakeCommands();
   readonly told = new Told();
-  readonly queue = new SgeQueue(this.told);
+  readonly queue = new JobQueue(GRID_ENGINE, this.told);
   // The pauses between two looks.
   readonly timers = new HeldTimers((ms) => ms === 3000 || ms === 15_000);
 
@@ -83,7 +84,7 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!await isSo()) await turn();
 }
 
-Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async () => {
+Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async () => {
   await using run = new QueueRun();
   const { queue } = run;
   const task = queue.follow("4711", 3, {
@@ -107,7 +108,7 @@ Deno.test("SgeQueue: knows of a task that it waits, runs, and is gone", async ()
   });
 });
 
-Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
+Deno.test("JobQueue: one qstat asks for all tasks", async () => {
   await using run = new QueueRun();
   const tasks = Array.from(
     { length: 50 },
@@ -119,7 +120,7 @@ Deno.test("SgeQueue: one qstat asks for all tasks", async () => {
   assertEquals(run.commands.calls("qstat"), ["-xml"]);
 });
 
-Deno.test("SgeQueue: a task that qstat does not know just after its submission is not given up at once", async () => {
+Deno.test("JobQueue: a task that qstat does not know just after its submission is not given up at once", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({});
@@ -130,7 +131,7 @@ Deno.test("SgeQueue: a task that qstat does not know just after its submission i
   await task.started;
 });
 
-Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
+Deno.test("JobQueue: a task that qstat never knew is gone", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({});
@@ -139,7 +140,7 @@ Deno.test("SgeQueue: a task that qstat never knew is gone", async () => {
   assertStringIncludes((await task.ended).reason!, "it has ended or was deleted");
 });
 
-Deno.test("SgeQueue: a task in an error state ends with Grid Engine's reason, and is deleted", async () => {
+Deno.test("JobQueue: a task in an error state ends with Grid Engine's reason, and is deleted", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 2, NOTHING_PRINTED);
   run.states({ "2": "Eqw" });
@@ -157,7 +158,7 @@ for (
     ["says something else", "echo 'Segmentation fault'"],
   ]
 ) {
-  Deno.test(`SgeQueue: when qstat ${what} nothing is concluded, and it is told once`, async () => {
+  Deno.test(`JobQueue: when qstat ${what} nothing is concluded, and it is told once`, async () => {
     await using run = new QueueRun();
     const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
     run.states({ "1": "r" });
@@ -178,7 +179,7 @@ for (
   });
 }
 
-Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again", async () => {
+Deno.test("JobQueue: a qstat that hangs is killed after a time, and asked again", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.commands.set("qstat", "exec sleep 1000");
@@ -192,7 +193,7 @@ Deno.test("SgeQueue: a qstat that hangs is killed after a time, and asked again"
   await task.started;
 });
 
-Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () => {
+Deno.test("JobQueue: jobs that are left are deleted, and waited for", async () => {
   await using run = new QueueRun();
   const tasks = [1, 2].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
   const other = run.queue.follow("4712", 1, NOTHING_PRINTED);
@@ -204,7 +205,7 @@ Deno.test("SgeQueue: jobs that are left are deleted, and waited for", async () =
   assertEquals(await isSettled(other.ended), false);
 });
 
-Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
+Deno.test("JobQueue: jobs that have ended are not deleted", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({ "1": "r" });
@@ -217,7 +218,7 @@ Deno.test("SgeQueue: jobs that have ended are not deleted", async () => {
   assertEquals(run.commands.calls("qdel"), []);
 });
 
-Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
+Deno.test("JobQueue: killing a task deletes that task alone", async () => {
   await using run = new QueueRun();
   const tasks = [1, 2].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
   tasks[1].kill();
@@ -225,7 +226,7 @@ Deno.test("SgeQueue: killing a task deletes that task alone", async () => {
   assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
 });
 
-Deno.test("SgeQueue: asks once for the reasons of all tasks in error, and deletes them together", async () => {
+Deno.test("JobQueue: asks once for the reasons of all tasks in error, and deletes them together", async () => {
   await using run = new QueueRun();
   const tasks = [1, 2, 3].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
   run.states({ "1": "r", "2-3": "Eqw" });
@@ -239,7 +240,7 @@ Deno.test("SgeQueue: asks once for the reasons of all tasks in error, and delete
   assertEquals(await isSettled(tasks[0].ended), false);
 });
 
-Deno.test("SgeQueue: tasks that are gone at once end at once, whenever their last words are found", async () => {
+Deno.test("JobQueue: tasks that are gone at once end at once, whenever their last words are found", async () => {
   await using run = new QueueRun();
   const found = Promise.withResolvers<string>();
   const [first, second] = [
@@ -258,7 +259,7 @@ Deno.test("SgeQueue: tasks that are gone at once end at once, whenever their las
   assertEquals(ends.map(({ tail }) => tail), ["first", "second"]);
 });
 
-Deno.test("SgeQueue: tells how to delete jobs that cannot be deleted, though Grid Engine was known to be away", async () => {
+Deno.test("JobQueue: tells how to delete jobs that cannot be deleted, though Grid Engine was known to be away", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
   run.states({ "1": "r" });
@@ -276,7 +277,7 @@ Deno.test("SgeQueue: tells how to delete jobs that cannot be deleted, though Gri
   assertStringIncludes((await task.ended).reason!, "Grid Engine does not answer");
 });
 
-Deno.test("SgeQueue: tells how to delete a task that could not be killed", async () => {
+Deno.test("JobQueue: tells how to delete a task that could not be killed", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 2, NOTHING_PRINTED);
   Deno.removeSync(`${run.commands.folder}/qdel`);
@@ -290,7 +291,7 @@ Deno.test("SgeQueue: tells how to delete a task that could not be killed", async
   );
 });
 
-Deno.test("SgeQueue: says that slaves wait, and where the reason is to be had", async () => {
+Deno.test("JobQueue: says that slaves wait, and where the reason is to be had", async () => {
   const now = performance.now;
   await using run = new QueueRun();
   run.queue.follow("4711", 1, NOTHING_PRINTED);

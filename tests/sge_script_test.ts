@@ -5,7 +5,8 @@ import {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "../mod.ts";
-import { submitArray } from "../lib/launch/sge_commands.ts";
+import { type ArrayOrder, submitArray } from "../lib/launch/cluster/scheduler_commands.ts";
+import { GRID_ENGINE } from "../lib/launch/cluster/sge.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 import { MODULE_URL, runScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -57,6 +58,7 @@ async function submit(
     const services = new Services();
     const orders = Array.from({ length: count }, (_, i) => ({
       number: 5 + i,
+      index: i,
       command,
       connection: CONNECTION,
       output: undefined as unknown as LaunchOrder["output"],
@@ -271,6 +273,35 @@ for (const shell of ["dash", "bash", "ksh", "zsh"]) {
   });
 }
 
+/** The whole script of a job, its command and connection file aside. */
+const SCRIPT = `#!/bin/sh
+# Runs one slave.
+number=$((SGE_TASK_ID + 4))
+setup_failed() {
+  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
+}
+DENO_DIR="\${TMPDIR:-\${TMP:-/tmp}}/parallel-deno-$JOB_ID-$SGE_TASK_ID"; export DENO_DIR
+trap setup_failed EXIT
+set -e
+setup_line='module load deno'
+module load deno
+set +e
+trap - EXIT
+# Grid Engine announces the end of a job by these signals, which slaves handle themselves.
+trap "" USR1 USR2
+/usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
+code=$?
+test "$code" -eq 0 || echo "The agent ended with exit code $code"
+test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
+exit $code
+`;
+
+Deno.test("SGEQsubSlaveArray: the script, to the byte", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 3, { setup: "module load deno" });
+  assertEquals(script.replace(/\/\S+\/connection\.json/, "FILE"), SCRIPT);
+});
+
 Deno.test("SGEQsubSlaveArray.script: shows the script without submitting", () => {
   const script = new SGEQsubSlaveArray(3, { setup: "module load deno" }).script();
   assertMatch(script, /^#!\/bin\/sh\n/);
@@ -335,6 +366,18 @@ for (
   });
 }
 
+/** An array that is to be submitted. */
+function orderOf(count: number, makeScript: ArrayOrder["makeScript"]): ArrayOrder {
+  const submission = {
+    count,
+    words: ["-N", "x"],
+    jobName: "parallel",
+    shell: "/bin/sh",
+    logFolder: "/nowhere",
+  };
+  return { submission, owner: "SGEQsubSlaveArray", makeScript };
+}
+
 Deno.test("submitArray: an array larger than the site allows is split", async () => {
   await using commands = new FakeCommands();
   // The words of Grid Engine 8.1.9.
@@ -350,7 +393,7 @@ Deno.test("submitArray: an array larger than the site allows is split", async ()
     cat >$0.script.$n
     echo $n.1-$size:1`,
   );
-  const parts = await submitArray(["-N", "x"], 10, (offset) => `offset ${offset}`);
+  const parts = await submitArray(GRID_ENGINE, orderOf(10, (offset) => `offset ${offset}`));
   assertEquals(parts, [
     { job: "100", count: 4 },
     { job: "101", count: 4 },
@@ -377,8 +420,9 @@ Deno.test("submitArray: a refusal of the second part deletes the first", async (
     exit 25`,
   );
   commands.set("qdel", "");
-  const error = await submitArray([], 6, () => "").then(() => undefined, (error) => error);
-  assertEquals(error?.name, "SgeError");
+  const error = await submitArray(GRID_ENGINE, orderOf(6, () => ""))
+    .then(() => undefined, (error) => error);
+  assertEquals(error?.name, "SchedulerError");
   assertStringIncludes(error.message, "exit code 25");
   assertStringIncludes(error.message, "only 1 job is allowed per user");
   assertEquals(commands.calls("qdel"), ["77"]);

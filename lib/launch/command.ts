@@ -149,15 +149,17 @@ export interface ProgramOutput {
  *
  * @param command Program and arguments.
  * @param timeoutMs After this it is killed.
- * @param input What it reads on standard input.
+ * @param options.input What it reads on standard input.
+ * @param options.hiddenVariables See {@linkcode spawn}.
  * @throws {Error} If it cannot be started, or does not end in time.
  */
 export async function runProgram(
   command: readonly string[],
   timeoutMs: number,
-  input = "",
+  { input = "", hiddenVariables }: { input?: string; hiddenVariables?: readonly string[] } = {},
 ): Promise<ProgramOutput> {
-  const child = spawn(command, { stdin: "piped", stdout: "piped", stderr: "piped" });
+  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = spawn(command, pipes, { hiddenVariables });
   const stdout = new Collector(child.stdout);
   const stderr = new Collector(child.stderr);
   let isTooLate = false;
@@ -211,36 +213,50 @@ class Collector {
  * Starts a program.
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
+ * @param options.hiddenVariables Beginnings of the names of variables that it does not inherit. Without `--allow-env` it does.
  * @throws {Error} If it cannot be started, naming it and what to do.
  */
 export function spawn(
   command: readonly string[],
   pipes: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">,
-  { isDeno = false }: { isDeno?: boolean } = {},
+  { isDeno = false, hiddenVariables = [] }: {
+    isDeno?: boolean;
+    hiddenVariables?: readonly string[];
+  } = {},
 ): Deno.ChildProcess {
   const [program, ...args] = command;
   try {
     try {
-      return new Deno.Command(program, { ...pipes, args }).spawn();
+      return new Deno.Command(program, { ...pipes, args, ...without(hiddenVariables) }).spawn();
     } catch (error) {
       if (!isLinkerRefusal(error)) throw error;
-      return new Deno.Command(program, { ...pipes, args, ...withoutLinkerPaths() }).spawn();
+      const hidden = [...hiddenVariables, ...LINKER_VARIABLES];
+      return new Deno.Command(program, { ...pipes, args, ...without(hidden) }).spawn();
     }
   } catch (error) {
     throw startError(program, error, isDeno);
   }
 }
 
+/** How the names of variables for the linker begin. */
+const LINKER_VARIABLES = ["LD_", "DYLD_"];
+
 /** Deno refuses LD_LIBRARY_PATH and its like unless any program may be run; `module load` on a cluster sets it. */
 function isLinkerRefusal(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable && /\bLD_\w+|DYLD_\w+/.test(error.message) &&
-    Deno.permissions.querySync({ name: "env" }).state === "granted";
+    mayReadEnvironment();
 }
 
-function withoutLinkerPaths(): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
+/** The environment without some variables, given the beginnings of their names, if it may be read. */
+function without(hidden: readonly string[]): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
+  if (hidden.length === 0 || !mayReadEnvironment()) return {};
   const variables = Object.entries(Deno.env.toObject());
-  const env = Object.fromEntries(variables.filter(([name]) => !/^(LD|DYLD)_/.test(name)));
-  return { clearEnv: true, env };
+  const kept = variables.filter(([name]) => !hidden.some((start) => name.startsWith(start)));
+  return { clearEnv: true, env: Object.fromEntries(kept) };
+}
+
+function mayReadEnvironment(): boolean {
+  return Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
 
 function startError(program: string, cause: unknown, isDeno: boolean): Error {

@@ -5,6 +5,8 @@ import { type SlaveProcess, spawnSlave } from "./command.ts";
 export interface LaunchOrder {
   /** Number of the slave in its manager. */
   readonly number: number;
+  /** Its index in its {@linkcode SlaveArray}, from 0; 0 for a {@linkcode Slave}. */
+  readonly index: number;
   /**
    * Program and arguments that run the slave: `deno run … slave.ts`. It has to be given {@linkcode LaunchOrder.connection}
    * on its standard input and then the end of input, or as a file: `--connection FILE NUMBER` behind the command.

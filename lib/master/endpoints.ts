@@ -1,5 +1,6 @@
 import { NetworkError } from "../errors.ts";
-import { SGE_FLAGS } from "../launch/sge_commands.ts";
+import { masterFlags } from "../launch/cluster/scheduler_commands.ts";
+import { GRID_ENGINE } from "../launch/cluster/sge.ts";
 import type { Hello } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import { messageOf } from "../message_of.ts";
@@ -140,7 +141,9 @@ function listenFailure(
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
       : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
-    const all = isRemote ? `. With slaves in Grid Engine it needs in all ${SGE_FLAGS}` : "";
+    const all = isRemote
+      ? `. With slaves in Grid Engine it needs in all ${masterFlags(GRID_ENGINE)}`
+      : "";
     return `${what}: ${message}. Run the master with ${flag}${all}`;
   }
   if (cause instanceof Deno.errors.AddrInUse) {

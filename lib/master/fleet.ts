@@ -94,9 +94,10 @@ export class Fleet implements AsyncDisposable {
     const count = source instanceof Slave ? 1 : source.count;
     checkOutput(this.#options.settings.output, this.#slots.length + count);
     const slots: SlaveSlot[] = [];
-    for (let i = 0; i < count; i++) {
-      const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(i);
-      const slot = new SlaveSlot(this.#slots.length, source, isRemote, this.#slotServices);
+    for (let index = 0; index < count; index++) {
+      const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
+      const place = { index, isRemote };
+      const slot = new SlaveSlot(this.#slots.length, source, place, this.#slotServices);
       this.#slots.push(slot);
       this.#bySlave.set(slot.slave, slot);
       this.#options.dispatcher.addSlave(slot.slave);
@@ -264,7 +265,7 @@ export class Fleet implements AsyncDisposable {
 
   async #order(slot: SlaveSlot): Promise<LaunchOrder> {
     const { settings } = this.#options;
-    const { isRemote, number } = slot;
+    const { isRemote, number, index } = slot;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
     this.#networkFault = undefined;
     const output = slot.output ??
@@ -275,6 +276,7 @@ export class Fleet implements AsyncDisposable {
     const identity = { secret: this.#secret, slave: number, launch };
     return {
       number,
+      index,
       command: isRemote ? agentCommand(settings) : slot.runnerCommand(),
       connection: connectionLine(endpoint, { ...identity, role: isRemote ? "agent" : "runner" }),
       output,

@@ -85,6 +85,8 @@ export interface SlotServices {
 export class SlaveSlot {
   readonly slave: DispatchSlave;
   readonly source: Slave | SlaveArray;
+  /** Its index in its source, from 0. */
+  readonly index: number;
   /** Whether it runs on another machine, started by an agent there. */
   readonly isRemote: boolean;
   readonly #services: SlotServices;
@@ -107,12 +109,13 @@ export class SlaveSlot {
   constructor(
     number: number,
     source: Slave | SlaveArray,
-    isRemote: boolean,
+    { index, isRemote }: { index: number; isRemote: boolean },
     services: SlotServices,
   ) {
     const name = `${source.kind} ${number}`;
     this.slave = new DispatchSlave({ number, name, host: "" });
     this.source = source;
+    this.index = index;
     this.isRemote = isRemote;
     this.#services = services;
   }

@@ -31,6 +31,7 @@ const MESSAGES = "lib/wire/messages.ts";
 const HANDSHAKE = "lib/wire/handshake.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
+const CLUSTER = "lib/launch/cluster/";
 const MASTER = "lib/master/";
 const OBSERVE = "lib/master/observe/";
 const REPORT = "lib/report/";
@@ -48,7 +49,7 @@ const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
 const PARTS: readonly Part[] = [
   {
     at: "mod.ts",
-    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER],
+    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER],
     because: "it is the public face of the master's program; the slave's program is slave.ts",
   },
   {
@@ -90,8 +91,13 @@ const PARTS: readonly Part[] = [
     because: "launching starts and ends processes; it knows no socket, no master and no slave",
   },
   {
+    at: CLUSTER,
+    imports: [ERRORS, TASK, LAUNCH, CLUSTER, COMMAND],
+    because: "kinds of slaves in a cluster are made of what launching has; nothing else knows them",
+  },
+  {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, ...PROCESSES, MASTER, OBSERVE, DEPS],
+    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER, OBSERVE, DEPS],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
   },

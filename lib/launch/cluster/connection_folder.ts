@@ -1,4 +1,4 @@
-import { messageOf } from "../message_of.ts";
+import { messageOf } from "../../message_of.ts";
 
 /**
  * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with

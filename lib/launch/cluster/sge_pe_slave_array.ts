@@ -1,8 +1,8 @@
-import { messageOf } from "../message_of.ts";
-import { type SlaveProcess, spawnSlave } from "./command.ts";
-import { quote, quoteAll } from "./shell.ts";
-import type { LaunchOrder } from "./slave.ts";
-import { SlaveArray } from "./slave_array.ts";
+import { messageOf } from "../../message_of.ts";
+import { type SlaveProcess, spawnSlave } from "../command.ts";
+import { quote, quoteAll } from "../shell.ts";
+import type { LaunchOrder } from "../slave.ts";
+import { SlaveArray } from "../slave_array.ts";
 
 /** Slots that Grid Engine has granted on one host. */
 export interface GrantedSlots {
@@ -85,9 +85,8 @@ export class SGEPESlaveArray extends SlaveArray {
     const agents = new Map<string, SlaveProcess>();
     const processes: SlaveProcess[] = [];
     try {
-      for (const [i, order] of orders.entries()) {
-        // A process that is to be replaced comes alone, and is the first: the others are their agents' to replace.
-        const placement = this.#placements[i];
+      for (const order of orders) {
+        const placement = this.#placements[order.index];
         if (placement.place === "here") {
           processes.push(spawnSlave(order));
           continue;

@@ -1,0 +1,144 @@
+import type { SlaveProcess } from "../command.ts";
+import type { LaunchOrder } from "../slave.ts";
+import { SlaveArray } from "../slave_array.ts";
+import { ConnectionFolder } from "./connection_folder.ts";
+import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
+import { type JobQueue, JobQueues } from "./job_queue.ts";
+import { jobScript, type JobScriptParts } from "./job_script.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { submitArray } from "./scheduler_commands.ts";
+
+/**
+ * Slaves in a cluster: the tasks of one job array of a scheduler.
+ *
+ * The master must be able to submit jobs, and its folder be seen by all machines, under the same path. Slaves print to
+ * the manager's output files there. When the manager closes, what is left of the job is deleted.
+ *
+ * The scheduler is a description in words, see {@linkcode Scheduler}; that of Grid Engine is in {@linkcode SGEQsubSlaveArray}. A
+ * class for one that is used often is a subclass, whose name then stands in messages.
+ *
+ * @example
+ * ```ts ignore
+ * class PBSSlaveArray extends JobArray {
+ *   constructor(count: number, options?: readonly string[] | JobArrayOptions) {
+ *     super(PBS, count, options);
+ *   }
+ * }
+ *
+ * manager.addSlave(new PBSSlaveArray(100, { words: ["-q", "long"], setup: "module load deno" }));
+ * ```
+ */
+export class JobArray extends SlaveArray {
+  /** Begins their names in messages. */
+  override readonly kind = "slave";
+  /** How many slaves, and tasks of the job array, there are. */
+  override readonly count: number;
+  readonly #scheduler: Scheduler;
+  readonly #options: JobArrayOptions;
+  /** Name of the class, for messages. */
+  readonly #owner: string;
+  #folder: ConnectionFolder | undefined;
+  #queue: JobQueue | undefined;
+  #jobs: string[] = [];
+
+  /**
+   * Describes the array; nothing is submitted before results are read.
+   *
+   * @param count How many slaves, at least 1.
+   * @param options Words for the command that submits, or an object that sets more.
+   * @throws {RangeError} If `count` is not a whole number above 0.
+   * @throws {TypeError} If there is no scheduler, or an option is unknown or wrong.
+   */
+  constructor(
+    scheduler: Scheduler,
+    count: number,
+    options: readonly string[] | JobArrayOptions = {},
+  ) {
+    super();
+    if (typeof scheduler?.submitCommand !== "function") {
+      throw new TypeError(`Expected the words of a scheduler, got ${Deno.inspect(scheduler)}`);
+    }
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(
+        `A slave array needs a whole number of slaves, at least 1, not ${Deno.inspect(count)}`,
+      );
+    }
+    this.count = count;
+    this.#scheduler = scheduler;
+    this.#owner = new.target.name;
+    this.#options = Array.isArray(options) ? { words: options } : options as JobArrayOptions;
+    checkJobArrayOptions(this.#options, scheduler, { owner: this.#owner, wordsName: "words" });
+  }
+
+  /** All of them run on other machines, for all that is known. */
+  override isRemoteAt(): boolean {
+    return true;
+  }
+
+  /**
+   * The script that the job runs, for a look at it: nothing is submitted. Places that are known only at submission are in
+   * angle brackets.
+   */
+  script(): string {
+    return this.#script({
+      command: ["<deno>", "run", "<slave.ts>"],
+      connectionFile: "<connection file>",
+      offset: "<number of the first slave> - 1",
+      cwd: this.#options.cwd ?? "<folder of the master>",
+    });
+  }
+
+  /** Submits the job array. */
+  override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    const [{ number, command, connection, services }] = orders;
+    const { words = [], shell = "/bin/sh", jobName = "parallel", timeLimitMs } = this.#options;
+    const { cwd = Deno.cwd() } = this.#options;
+    const folder = this.#folder = await ConnectionFolder.make(cwd, connection);
+    const queue = this.#queue = services.get(JobQueues).of(this.#scheduler);
+    const parts = await submitArray(this.#scheduler, {
+      submission: {
+        count: orders.length,
+        words,
+        jobName,
+        shell,
+        cwd: this.#options.cwd,
+        logFolder: folder.path,
+      },
+      owner: this.#owner,
+      makeScript: (offset) =>
+        this.#script({ command, connectionFile: folder.file, offset: number + offset, cwd }),
+    });
+    this.#jobs = parts.map(({ job }) => job);
+    return parts.flatMap(({ job, count }) =>
+      Array.from({ length: count }, (_, i) => {
+        const task = i + 1;
+        const findTail = () => folder.tail(this.#scheduler.logName(job, task));
+        return queue.follow(job, task, { findTail, timeLimitMs });
+      })
+    );
+  }
+
+  /** Deletes what is left of the job. */
+  override async close(): Promise<void> {
+    try {
+      await this.#queue?.deleteJobs(this.#jobs);
+    } finally {
+      // The secret is in it.
+      await this.#folder?.[Symbol.asyncDispose]();
+      this.#folder = undefined;
+    }
+  }
+
+  #script(
+    parts: Pick<JobScriptParts, "command" | "connectionFile" | "offset" | "cwd">,
+  ): string {
+    const { setup = [], shell = "/bin/sh", denoDir } = this.#options;
+    return jobScript(this.#scheduler, {
+      ...parts,
+      setup: typeof setup === "string" ? [setup] : setup,
+      shell,
+      denoDir,
+      owner: this.#owner,
+    });
+  }
+}

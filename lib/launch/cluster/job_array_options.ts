@@ -1,0 +1,106 @@
+import type { Scheduler } from "./scheduler.ts";
+
+/** Options of a {@linkcode JobArray}. */
+export interface JobArrayOptions {
+  /** Words for the command that submits, such as `["-q", "long"]`. They replace what is said by default. */
+  readonly words?: readonly string[];
+  /** Shell lines to run before Deno, such as `module load deno`. A line that fails ends the job. */
+  readonly setup?: string | readonly string[];
+  /** The shell that runs the job, a POSIX one; `/bin/sh` by default. */
+  readonly shell?: string;
+  /** Folder that jobs run in, which all machines see; the master's by default. */
+  readonly cwd?: string;
+  /** Name of the job; `parallel` by default. */
+  readonly jobName?: string;
+  /**
+   * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks when nine tenths of it
+   * have passed, and ends at the limit at the latest.
+   */
+  readonly timeLimitMs?: number;
+  /** Where Deno keeps its caches; by default a folder of the job's own, on the node's own disk. A shell word: `$TMPDIR` works. */
+  readonly denoDir?: string;
+}
+
+const TEXTS = ["shell", "cwd", "jobName", "denoDir"] as const;
+/** The longest time that a timer can be set to; about 25 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** In whose name options are checked. */
+export interface OptionsOwner {
+  /** Name of the class. */
+  readonly owner: string;
+  /** What the class calls the option that {@linkcode JobArrayOptions.words} is. */
+  readonly wordsName: string;
+}
+
+/**
+ * Refuses options that are unknown or wrong.
+ *
+ * @param given Should be an object that has the words under the owner's name for them.
+ * @throws {TypeError} If there is an unknown option, or one of a wrong type.
+ * @throws {RangeError} If the time limit is not above 0 and below 25 days.
+ */
+export function checkJobArrayOptions(
+  given: unknown,
+  { programs: [program], refusedWords = [] }: Scheduler,
+  { owner, wordsName }: OptionsOwner,
+): void {
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(
+      `The options of ${owner} must be a list of words for ${program} or an object, not ${
+        Deno.inspect(given)
+      }`,
+    );
+  }
+  const options: Readonly<Record<string, unknown>> = { ...given };
+  const known = [wordsName, "setup", "shell", "cwd", "jobName", "timeLimitMs", "denoDir"];
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
+  }
+  const { [wordsName]: words = [], setup = [], timeLimitMs } = options;
+  if (!areTexts(words)) throw notTexts(wordsName, owner, words, separateWords(words));
+  if (!areTexts([setup].flat())) throw notTexts("setup", owner, setup);
+  for (const name of TEXTS) {
+    const text = options[name];
+    if (text !== undefined && !areTexts([text])) throw notTexts(name, owner, text);
+  }
+  const refused = words.find((word) => refusedWords.includes(word.replace(/=.*/s, "")));
+  if (refused !== undefined) {
+    throw new TypeError(
+      `${owner} cannot be given the word ${refused} of ${program}: the array is made and watched by the manager`,
+    );
+  }
+  checkTimeLimit(timeLimitMs, owner);
+}
+
+function checkTimeLimit(timeLimitMs: unknown, owner: string): void {
+  if (timeLimitMs === undefined) return;
+  const what = `The option timeLimitMs of ${owner} must be a number`;
+  if (typeof timeLimitMs !== "number") {
+    throw new TypeError(`${what}, not ${Deno.inspect(timeLimitMs)}`);
+  }
+  if (!(timeLimitMs > 0 && timeLimitMs < MAX_TIMER_MS)) {
+    throw new RangeError(`${what} above 0 and below 25 days, not ${timeLimitMs}`);
+  }
+}
+
+function areTexts(words: unknown): words is readonly string[] {
+  return Array.isArray(words) && words.every((word) => typeof word === "string" && word !== "");
+}
+
+function notTexts(name: string, owner: string, value: unknown, remedy = ""): TypeError {
+  return new TypeError(
+    `The option ${name} of ${owner} must be made of texts that are not empty, not ${
+      Deno.inspect(value)
+    }${remedy}`,
+  );
+}
+
+/** How to write words that were given as one text, or with numbers among them. */
+function separateWords(given: unknown): string {
+  const values = [given].flat();
+  if (!values.every((value) => typeof value === "string" || typeof value === "number")) return "";
+  const words = values.join(" ").split(/\s+/).filter((word) => word !== "");
+  return words.length === 0 ? "" : `. Write [${words.map((word) => `"${word}"`).join(", ")}]`;
+}

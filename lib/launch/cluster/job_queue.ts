@@ -1,0 +1,381 @@
+import { messageOf } from "../../message_of.ts";
+import type { ProcessEnd, SlaveProcess } from "../command.ts";
+import type { LaunchServices } from "../slave.ts";
+import type { Scheduler, TaskStatus } from "./scheduler.ts";
+import { askReasons, askStatus, runCommand, SchedulerError } from "./scheduler_commands.ts";
+
+/** Between two questions while anything waits; and when all have run for a while, as slaves do that are connected. */
+const POLL_MS = 3_000;
+const RELAXED_POLL_MS = 15_000;
+const WHILE_MS = 60_000;
+/** A job may be missing in an answer that the scheduler gave just after its submission. */
+const MISSING_POLLS = 2;
+/** After this time it is said that slaves wait in the queue; then after twice that, and so on. */
+const FIRST_REPORT_MS = 15_000;
+/** Between two questions when somebody waits for the answer, and for how long. */
+const HURRIED_POLL_MS = 1_000;
+const HURRY_MS = 6_000;
+/** How long to wait, at the end, for jobs to vanish since they were deleted: the daemon of a node that is cut off tells nothing. */
+const DELETE_WAIT_MS = 10_000;
+const DELETE_POLL_MS = 500;
+
+/** What is known of one task of a job array. */
+type TaskState =
+  | { readonly state: "submitted"; readonly missing: number }
+  | { readonly state: "queued"; readonly reason?: string }
+  | { readonly state: "running"; readonly sinceMs: number }
+  | { readonly state: "ended" };
+
+/** What else there is to know of a task. */
+export interface FollowOptions {
+  /** Finds what it printed last, once it has ended; empty if that is nothing. */
+  findTail(): Promise<string>;
+  /** How long it may run, in milliseconds, if that is known. */
+  readonly timeLimitMs?: number;
+}
+
+/** One task of a job array that is to bring a slave. */
+class JobTask {
+  readonly job: string;
+  readonly task: number;
+  readonly name: string;
+  readonly findTail: () => Promise<string>;
+  readonly started = Promise.withResolvers<void>();
+  readonly ended = Promise.withResolvers<ProcessEnd>();
+  state: TaskState = { state: "submitted", missing: 0 };
+
+  constructor(job: string, task: number, name: string, findTail: () => Promise<string>) {
+    this.job = job;
+    this.task = task;
+    this.name = name;
+    this.findTail = findTail;
+  }
+}
+
+/** The queues of one manager, one for each scheduler that its slaves are jobs of. */
+export class JobQueues implements AsyncDisposable {
+  readonly #services: LaunchServices;
+  readonly #queues = new Map<Scheduler, JobQueue>();
+
+  constructor(services: LaunchServices) {
+    this.#services = services;
+  }
+
+  /** The queue of a scheduler. */
+  of(scheduler: Scheduler): JobQueue {
+    let queue = this.#queues.get(scheduler);
+    if (queue === undefined) {
+      this.#queues.set(scheduler, queue = new JobQueue(scheduler, this.#services));
+    }
+    return queue;
+  }
+
+  /** Stops following. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const queue of this.#queues.values()) await queue[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Follows the jobs of one manager in one scheduler: one question for all of them. Of each task it knows: queued, running,
+ * or gone. When the scheduler does not answer nothing is concluded.
+ */
+export class JobQueue implements AsyncDisposable {
+  readonly #scheduler: Scheduler;
+  readonly #services: Pick<LaunchServices, "tell">;
+  /** Tasks that have not ended, by name. */
+  readonly #tasks = new Map<string, JobTask>();
+  /** The jobs of all tasks that have ever been followed, by the tasks' names. */
+  readonly #jobs = new Map<string, string>();
+  readonly #deletions = new Set<Promise<unknown>>();
+  /** When tasks were deleted, by their names. */
+  readonly #deletedAtMs = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #polling: Promise<void> | undefined;
+  #hasFailed = false;
+  #firstSubmissionMs = 0;
+  #nextReportMs = FIRST_REPORT_MS;
+  #hurriedUntilMs = 0;
+  #isClosed = false;
+
+  constructor(scheduler: Scheduler, services: Pick<LaunchServices, "tell">) {
+    this.#scheduler = scheduler;
+    this.#services = services;
+  }
+
+  /**
+   * Follows a task of a job array that has been submitted.
+   *
+   * @param job Its id, such as `4711`.
+   * @param task Its number in the array, from 1.
+   */
+  follow(job: string, task: number, { findTail, timeLimitMs }: FollowOptions): SlaveProcess {
+    const name = this.#scheduler.taskName(job, task);
+    const followed = new JobTask(job, task, name, findTail);
+    if (this.#jobs.size === 0) this.#firstSubmissionMs = performance.now();
+    this.#jobs.set(name, job);
+    this.#tasks.set(name, followed);
+    this.#schedule(POLL_MS);
+    return {
+      name: `job ${name}`,
+      started: followed.started.promise,
+      ended: followed.ended.promise,
+      timeLimitMs,
+      hurry: () => this.#hurry(),
+      kill: () => {
+        if (followed.state.state !== "ended") this.#delete(job, [followed]);
+      },
+    };
+  }
+
+  /**
+   * Deletes whatever of the given jobs has not ended, and waits until the scheduler does not know them any more. The manager
+   * closes: no job is followed from now on.
+   */
+  async deleteJobs(jobs: readonly string[]): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#polling;
+    const tasks = [...this.#tasks.values()].filter(({ job }) => jobs.includes(job));
+    if (tasks.length === 0) return;
+    const left = jobsOf(tasks);
+    let reason = "it was deleted";
+    try {
+      await this.#deleteAndWait(left, tasks);
+    } catch (error) {
+      if (!(error instanceof SchedulerError)) throw error;
+      this.#tellUndeleted(left, this.#scheduler.deleteJobsCommand(left), error);
+      reason = `it was to be deleted, but ${this.#scheduler.name} does not answer`;
+    }
+    for (const task of tasks) this.#end(task, { code: null, signal: null, reason });
+  }
+
+  /** Stops following. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#polling;
+    await Promise.all(this.#deletions);
+  }
+
+  /** Asks now, and again soon: a job takes a second to end. */
+  #hurry(): void {
+    this.#hurriedUntilMs = performance.now() + HURRY_MS;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule(0);
+  }
+
+  /** When to ask again. */
+  #pauseMs(): number {
+    if (performance.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
+    const oldMs = performance.now() - WHILE_MS;
+    for (const { state } of this.#tasks.values()) {
+      if (state.state !== "running" || state.sinceMs > oldMs) return POLL_MS;
+    }
+    return RELAXED_POLL_MS;
+  }
+
+  #schedule(ms: number): void {
+    if (this.#timer !== undefined || this.#polling !== undefined || this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#polling = this.#poll().finally(() => {
+        this.#polling = undefined;
+        if (this.#tasks.size > 0) this.#schedule(this.#pauseMs());
+      });
+    }, ms);
+    this.#timer.unref();
+  }
+
+  async #poll(): Promise<void> {
+    await this.#attempt(async () => {
+      const statuses = await askStatus(this.#scheduler, jobsOf(this.#tasks.values()));
+      const gone: { task: JobTask; reason?: string }[] = [];
+      const stuck: { task: JobTask; reason: string }[] = [];
+      for (const task of [...this.#tasks.values()]) {
+        const status = statuses.get(task.name);
+        switch (status?.state) {
+          case undefined:
+            if (isGone(task)) gone.push({ task });
+            break;
+          case "ended":
+            gone.push({ task, reason: status.reason });
+            break;
+          case "stuck":
+            stuck.push({ task, reason: status.reason });
+            break;
+          case "queued":
+          case "running":
+            note(task, status);
+            break;
+          default:
+            status satisfies never;
+        }
+      }
+      await this.#endGone(gone);
+      if (stuck.length > 0) await this.#endStuck(stuck);
+      this.#hasFailed = false;
+      this.#report();
+    });
+  }
+
+  /** Whatever the scheduler's commands fail with is no news of the jobs. */
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      // Nor is what the words of somebody's scheduler throw: it must not end the master.
+      if (!this.#hasFailed) {
+        this.#services.tell(
+          `${this.#scheduler.name} does not answer; its jobs are left as they are: ${
+            messageOf(error)
+          }`,
+        );
+      }
+      this.#hasFailed = true;
+    }
+  }
+
+  /** @param gone Tasks with the scheduler's reason, if it gives one. */
+  async #endGone(gone: readonly { task: JobTask; reason?: string }[]): Promise<void> {
+    const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
+    // All in one turn: slaves that are lost at once for one reason are told of together.
+    gone.forEach(({ task, reason }, i) => {
+      reason ??= tails[i] === ""
+        ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
+        : "its job has ended";
+      this.#end(task, { code: null, signal: null, reason, tail: tails[i] });
+    });
+  }
+
+  /** @param stuck Tasks with what the scheduler's status says of them. */
+  async #endStuck(stuck: readonly { task: JobTask; reason: string }[]): Promise<void> {
+    const { name, reasons } = this.#scheduler;
+    for (const [job, ofJob] of Map.groupBy(stuck, ({ task }) => task.job)) {
+      const known = await askReasons(this.#scheduler, job);
+      const unknown = `for a reason that ${reasons?.command(job).join(" ")} does not tell`;
+      for (const { task, reason } of ofJob) {
+        const why = reasons === undefined
+          ? `: ${reason}`
+          : ` (${reason}): ${known.get(task.task) ?? unknown}`;
+        this.#end(task, {
+          code: null,
+          signal: null,
+          reason: `${name} could not start its job${why}. Mend that, and start the master again`,
+        });
+      }
+      this.#delete(job, ofJob.map(({ task }) => task));
+    }
+  }
+
+  #end(task: JobTask, end: ProcessEnd): void {
+    task.state = { state: "ended" };
+    this.#tasks.delete(task.name);
+    task.ended.resolve(end);
+  }
+
+  #delete(job: string, tasks: readonly JobTask[]): void {
+    this.#noteDeletion(tasks);
+    const command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
+    const deletion = runCommand(this.#scheduler, command)
+      .catch((error) => this.#tellUndeleted([job], command, error));
+    this.#deletions.add(deletion);
+    deletion.finally(() => this.#deletions.delete(deletion));
+  }
+
+  /** Nobody else will delete them: this is told however often the scheduler has failed before. */
+  #tellUndeleted(jobs: readonly string[], command: readonly string[], { message }: Error): void {
+    this.#services.tell(
+      `Job ${jobs.join(", ")} may go on in ${this.#scheduler.name}: ${message}. ` +
+        `Delete what is left later: ${command.join(" ")}`,
+    );
+  }
+
+  #noteDeletion(tasks: readonly JobTask[]): void {
+    for (const { name } of tasks) {
+      if (!this.#deletedAtMs.has(name)) this.#deletedAtMs.set(name, performance.now());
+    }
+  }
+
+  async #deleteAndWait(jobs: readonly string[], tasks: readonly JobTask[]): Promise<void> {
+    const startMs = performance.now();
+    const deletion = await runCommand(this.#scheduler, this.#scheduler.deleteJobsCommand(jobs));
+    this.#noteDeletion(tasks);
+    for (;;) {
+      const known = await this.#askKnown(jobs).catch((error) => {
+        // That the deletion complains of jobs that have ended meanwhile would be no fault.
+        const isPatient = deletion.code === 0 && performance.now() - startMs < DELETE_WAIT_MS;
+        if (!isPatient) throw error;
+      });
+      if (known?.length === 0) return;
+      const longAgoMs = performance.now() - DELETE_WAIT_MS;
+      if (known?.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
+        return this.#tellStay(jobs, known.length);
+      }
+      await new Promise((resolve) => setTimeout(resolve, DELETE_POLL_MS));
+    }
+  }
+
+  /** Names of the tasks of some jobs that the scheduler still has. */
+  async #askKnown(jobs: readonly string[]): Promise<string[]> {
+    const statuses = await askStatus(this.#scheduler, jobs);
+    const names = [...this.#jobs].filter(([, job]) => jobs.includes(job)).map(([name]) => name);
+    return names.filter((name) => (statuses.get(name)?.state ?? "ended") !== "ended");
+  }
+
+  #tellStay(jobs: readonly string[], count: number): void {
+    this.#services.tell(
+      `${count} tasks of job ${jobs.join(", ")} were deleted, but are still in ` +
+        `${this.#scheduler.name}'s queue: their nodes do not answer. Look with ${this.#look(jobs)}`,
+    );
+  }
+
+  /** Says, seldom, that slaves wait. */
+  #report(): void {
+    if (performance.now() - this.#firstSubmissionMs < this.#nextReportMs) return;
+    const waiting = [...this.#tasks.values()].filter(({ state }) => state.state === "queued");
+    if (waiting.length === 0) return;
+    this.#nextReportMs *= 2;
+    const jobs = jobsOf(waiting);
+    const reasons = reasonsOf(waiting);
+    const why = reasons.length > 0 ? reasons.join("; ") : `${this.#look(jobs)} says why`;
+    this.#services.tell(
+      `${waiting.length} of ${this.#tasks.size} slaves are queued in ${this.#scheduler.name}, ` +
+        `job ${jobs.join(", ")}: ${why}`,
+    );
+  }
+
+  /** The command that users are shown. */
+  #look(jobs: readonly string[]): string {
+    return this.#scheduler.lookCommand(jobs).join(" ");
+  }
+}
+
+/** Whether a task that the scheduler does not tell of is gone, and not only new. */
+function isGone(task: JobTask): boolean {
+  // One that was seen to wait or run is gone for certain.
+  if (task.state.state !== "submitted") return true;
+  task.state = { state: "submitted", missing: task.state.missing + 1 };
+  return task.state.missing >= MISSING_POLLS;
+}
+
+function note(task: JobTask, status: TaskStatus & { state: "queued" | "running" }): void {
+  if (status.state === "queued") {
+    task.state = status;
+  } else if (task.state.state !== "running") {
+    task.state = { state: "running", sinceMs: performance.now() };
+    task.started.resolve();
+  }
+}
+
+/** The jobs that tasks are of, each once. */
+function jobsOf(tasks: Iterable<JobTask>): string[] {
+  return [...new Set(Array.from(tasks, ({ job }) => job))];
+}
+
+/** Why tasks wait, as far as the scheduler tells, each reason once. */
+function reasonsOf(tasks: readonly JobTask[]): string[] {
+  const reasons = tasks.map(({ state }) => state.state === "queued" ? state.reason : undefined);
+  return [...new Set(reasons.filter((reason) => reason !== undefined))];
+}

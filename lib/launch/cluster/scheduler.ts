@@ -1,0 +1,155 @@
+/**
+ * What a scheduler of a cluster is, in words alone: its commands, how to read what they answer, and how it names things.
+ * No timer, no process and no file: those are a {@linkcode JobArray}'s, which is the same for all schedulers.
+ *
+ * ```text
+ * submitCommand(submission) < script   → readSubmission   at first; in smaller parts, if the site refuses one so large
+ * statusCommand(jobs)                  → readStatus       every few seconds, once for all jobs of a manager
+ * reasons.command(job)                 → reasons.read     why a job is stuck, where the status does not say it all
+ * deleteTasksCommand(job, tasks)                          for slaves that are to end at once
+ * deleteJobsCommand(jobs)                                 when the manager closes; then the status, until they are gone
+ * ```
+ *
+ * A job here is always an array; what the array is made of are its tasks, numbered from 1, and each brings a slave.
+ *
+ * @module
+ */
+
+import type { ProgramOutput } from "../command.ts";
+
+/** What a scheduler is asked to submit. The script of the job comes on the command's standard input. */
+export interface Submission {
+  /** How many tasks the array is to have, numbered from 1; at least 1. */
+  readonly count: number;
+  /** The user's words for the command. They replace what is said by default. */
+  readonly words: readonly string[];
+  /** Name of the job. */
+  readonly jobName: string;
+  /** Absolute path of the shell that is to run the script. */
+  readonly shell: string;
+  /** Absolute path of the folder that the tasks are to run in; the master's own folder, if that is missing. */
+  readonly cwd?: string;
+  /**
+   * Absolute path of the folder for what the tasks print on standard output and error, together, each into the file that
+   * {@linkcode Scheduler.logName} names.
+   */
+  readonly logFolder: string;
+}
+
+/** What the answer to a submission means. */
+export type SubmissionAnswer =
+  /** It is submitted. `job` is the id of the job, as the scheduler's other commands take it. */
+  | { readonly answer: "submitted"; readonly job: string }
+  /** The site allows no array of so many tasks. `limit` is the most that it allows, if the answer tells; otherwise half as many are tried. */
+  | { readonly answer: "too large"; readonly limit?: number }
+  /** It is refused for any other reason. The user is given the answer itself. */
+  | { readonly answer: "refused" };
+
+/** What has become of a task of an array. */
+export type TaskStatus =
+  /** It waits. `reason` is why, if the scheduler tells: a few words, such as `Insufficient amount of resource: ncpus`. */
+  | { readonly state: "queued"; readonly reason?: string }
+  /** It runs, or is suspended. */
+  | { readonly state: "running" }
+  /** It will never run as it is, and is to be deleted. `reason` is why, or what the scheduler calls this: `state Eqw`. */
+  | { readonly state: "stuck"; readonly reason: string }
+  /** It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status. */
+  | { readonly state: "ended"; readonly reason: string };
+
+/**
+ * A scheduler of a cluster, in words. Give it to a {@linkcode JobArray}.
+ *
+ * All commands are lists of a program and its arguments: no shell reads them. Whatever a method that reads throws means that the
+ * answer is not understood, and nothing is concluded from it.
+ *
+ * @example The words of PBS, in short
+ * ```ts ignore
+ * const PBS: Scheduler = {
+ *   name: "PBS",
+ *   programs: ["qsub", "qstat", "qdel"],
+ *   variables: { job: "PBS_JOBID", task: "PBS_ARRAY_INDEX" },
+ *   leaveSignals: ["SIGTERM"],
+ *   submitCommand: ({ count, words }) => ["qsub", "-J", `1-${count}`, ...words],
+ *   // …
+ * };
+ * manager.addSlave(new JobArray(PBS, 100, ["-q", "long"]));
+ * ```
+ */
+export interface Scheduler {
+  /** What it is called in messages, such as `Grid Engine`. */
+  readonly name: string;
+
+  /** The programs that its commands run, the one that submits first. */
+  readonly programs: readonly [submit: string, ...others: string[]];
+
+  /**
+   * What it means that one of the programs is not on PATH, and what to do; `this machine cannot submit to Grid Engine` by
+   * default. It follows `qsub is not on PATH: `.
+   */
+  readonly missingProgram?: string;
+
+  /**
+   * Words for the command that submits which users may not give, alone or with a value behind `=`, since they change what a
+   * {@linkcode JobArray} is. None by default.
+   */
+  readonly refusedWords?: readonly string[];
+
+  /** Names of the variables that a task finds in its environment: the id of its job, and its number in the array. */
+  readonly variables: { readonly job: string; readonly task: string };
+
+  /**
+   * Variables of the master's environment that the commands must not see, by the beginnings of their names: a master that is a
+   * job itself has them, and its slaves would inherit them. None by default. The master needs `--allow-env` for this;
+   * without it they stay.
+   */
+  readonly hiddenVariables?: readonly string[];
+
+  /**
+   * Signals that it sends to all processes of a task some time before it ends them: the slave then takes no more tasks. Empty
+   * if it sends none.
+   */
+  readonly leaveSignals: readonly Deno.Signal[];
+
+  /** Whether tasks begin in the user's home folder, so that the script has to go to the folder of the run; not so by default. */
+  readonly startsInHome?: boolean;
+
+  /** The command that submits a job array. It reads the script on its standard input. */
+  submitCommand(submission: Submission): readonly string[];
+
+  /** Reads the answer to {@linkcode Scheduler.submitCommand}. */
+  readSubmission(output: ProgramOutput): SubmissionAnswer;
+
+  /** The command that tells of all tasks of some jobs. It may tell of others as well. */
+  statusCommand(jobs: readonly string[]): readonly string[];
+
+  /**
+   * Reads the answer to {@linkcode Scheduler.statusCommand}.
+   *
+   * @returns The tasks by {@linkcode Scheduler.taskName}; one that is missing has ended. `undefined` if the command has
+   * failed: then nothing is known of any task.
+   */
+  readStatus(output: ProgramOutput): ReadonlyMap<string, TaskStatus> | undefined;
+
+  /** Tells why tasks of a job are stuck, where the status does not; by default that is not asked. */
+  readonly reasons?: {
+    /** The command that tells it. */
+    command(job: string): readonly string[];
+    /** Reads its answer: reasons by the number of the task. Those that are missing are not known. */
+    read(output: ProgramOutput): ReadonlyMap<number, string>;
+  };
+
+  /** The command that deletes some tasks of a job, whether they wait or run. It may fail for those that have ended. */
+  deleteTasksCommand(job: string, tasks: readonly number[]): readonly string[];
+
+  /** The command that deletes jobs, with all of their tasks. It may fail for those that have ended. */
+  deleteJobsCommand(jobs: readonly string[]): readonly string[];
+
+  /** A command that users are shown: it tells them of jobs that wait, and why. */
+  lookCommand(jobs: readonly string[]): readonly string[];
+
+  /** What it calls a task of a job, such as `4711.3`. */
+  taskName(job: string, task: number): string;
+
+  /** Name of the file, in {@linkcode Submission.logFolder}, that has what a task prints. */
+  logName(job: string, task: number): string;
+}

@@ -1,0 +1,74 @@
+/**
+ * The words of Grid Engine: of 8.1.9, and of whatever else descends from Sun's.
+ *
+ * @module
+ */
+
+import type { Scheduler, Submission, SubmissionAnswer, TaskStatus } from "./scheduler.ts";
+import { parseErrorReasons, parseQstat } from "./sge_qstat.ts";
+import type { ProgramOutput } from "../command.ts";
+
+/** Sun Grid Engine. */
+export const GRID_ENGINE: Scheduler = {
+  name: "Grid Engine",
+  programs: ["qsub", "qstat", "qdel"],
+  missingProgram:
+    "this machine cannot submit to Grid Engine, or its settings have not been read. " +
+    'Run ". $SGE_ROOT/$SGE_CELL/common/settings.sh" before the master',
+  refusedWords: ["-t", "-terse", "-sync", "-b", "-now"],
+  variables: { job: "JOB_ID", task: "SGE_TASK_ID" },
+  // With -notify: before a suspend or at the soft limit, and before the end.
+  leaveSignals: ["SIGUSR1", "SIGUSR2"],
+  submitCommand,
+  readSubmission,
+  statusCommand: () => ["qstat", "-xml"],
+  readStatus,
+  reasons: {
+    command: (job) => ["qstat", "-j", job],
+    read: ({ stdout }) => parseErrorReasons(stdout),
+  },
+  deleteTasksCommand: (job, tasks) => ["qdel", job, "-t", tasks.join(",")],
+  deleteJobsCommand: (jobs) => ["qdel", ...jobs],
+  lookCommand: (jobs) => ["qstat", "-j", jobs.join(",")],
+  taskName: (job, task) => `${job}.${task}`,
+  logName: (job, task) => `${job}.${task}.log`,
+};
+
+/** What qsub is told: what makes the array, our words less those that the user says as well, and the user's. */
+function submitCommand({ count, words, jobName, shell, cwd, logFolder }: Submission): string[] {
+  const defaults = [
+    cwd === undefined ? ["-cwd"] : ["-wd", cwd],
+    ["-S", shell],
+    ["-N", jobName],
+    ["-j", "y"],
+    ["-r", "n"],
+    ["-notify"],
+    ["-o", `${logFolder}/$JOB_ID.$TASK_ID.log`],
+  ];
+  const ours = defaults.filter(([word]) => !words.includes(word)).flat();
+  return ["qsub", "-terse", "-t", `1-${count}`, ...ours, ...words];
+}
+
+function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
+  const job = /^(\d+)/m.exec(stdout)?.[1];
+  if (code === 0 && job !== undefined) return { answer: "submitted", job };
+  // The site's limit, max_aj_tasks in sge_conf(5).
+  const limit = /more than (\d+) tasks/.exec(stderr)?.[1];
+  return limit === undefined
+    ? { answer: "refused" }
+    : { answer: "too large", limit: Number(limit) };
+}
+
+function readStatus({ code, stdout }: ProgramOutput): Map<string, TaskStatus> | undefined {
+  if (code !== 0) return undefined;
+  const statuses = new Map<string, TaskStatus>();
+  for (const [name, { state }] of parseQstat(stdout)) statuses.set(name, asStatus(state));
+  return statuses;
+}
+
+/** @param state Letters as in qstat(1). */
+function asStatus(state: string): TaskStatus {
+  if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
+  // Suspended ones have run, and will again.
+  return /[rtsST]/.test(state) ? { state: "running" } : { state: "queued" };
+}
