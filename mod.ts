@@ -43,6 +43,7 @@ export {
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
 export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
+export type { LeaveSignals } from "./lib/wire/messages.ts";
 export { Manager, type StartupCode } from "./lib/master/manager.ts";
 export {
   Context,

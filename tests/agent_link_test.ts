@@ -9,7 +9,12 @@ import { MemoryConnection } from "./support/fuzz/memory_connection.ts";
 async function endAfter(message: object): Promise<string> {
   const link = new AgentLink(
     new MessageStream<FromAgent>(MemoryConnection.of(encodeFrame(JSON.stringify([message])))),
-    { heartbeatIntervalMs: 1000, heartbeatTimeoutMs: 10_000, timeLimitMs: null },
+    {
+      heartbeatIntervalMs: 1000,
+      heartbeatTimeoutMs: 10_000,
+      timeLimitMs: null,
+      leaveSignals: null,
+    },
     { leaving: () => {}, used: () => {} },
   );
   return (await link.ended).reason;

@@ -290,36 +290,38 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
   }
 }
 
-Deno.test("agent: told by SIGUSR2, it takes no new task, ends the running one, and nobody is charged", async () => {
-  await using gates = new Gates();
-  await using run = new FarRun();
-  const { log, context } = run;
-  const leaving = run.add();
-  context.addTask(gateTasks.wait, -1, gates.port);
-  const outcomes = Array.fromAsync(context.getOutcomesUnordered());
-  const held = await gates.next();
-  run.add();
-  await log.until("slave-connected", 2);
-  Deno.kill(leaving.pid, "SIGUSR2");
-  for (const i of range(50)) context.addTask(tasks.echo, i);
-  await log.until("task-finished", 50);
-  await held.open();
-  const values = (await outcomes).map((outcome) =>
-    outcome.status === "fulfilled" ? [outcome.value, outcome.attempts] : [outcome.reason.message]
-  );
-  assertEquals(values, [...range(50), -1].map((value) => [value, 1]));
-  await log.until("slave-lost");
-  assertMatch(log.of("slave-lost")[0].reason, /Grid Engine sent SIGUSR2/);
-  assertEquals(log.of("slave-lost")[0].slave.number, 0);
-  assertEquals(log.of("task-retried"), []);
-  await endsWithin(leaving.pid, leaving.ended, 5000);
-});
+for (const signal of ["SIGUSR1", "SIGUSR2", "SIGTERM"] as const) {
+  Deno.test(`agent: told by ${signal}, which its runner hears as well, it takes no new task, ends the running one, and nobody is charged`, async () => {
+    await using gates = new Gates();
+    await using run = new FarRun();
+    const { log, context } = run;
+    const leaving = run.add({ leaveSignals: { scheduler: "Slurm", signals: [signal] } });
+    context.addTask(gateTasks.wait, -1, gates.port);
+    const outcomes = Array.fromAsync(context.getOutcomesUnordered());
+    const held = await gates.next();
+    run.add();
+    await log.until("slave-connected", 2);
+    for (const pid of [held.pid, leaving.pid]) Deno.kill(pid, signal);
+    for (const i of range(50)) context.addTask(tasks.echo, i);
+    await log.until("task-finished", 50);
+    await held.open();
+    const values = (await outcomes).map((outcome) =>
+      outcome.status === "fulfilled" ? [outcome.value, outcome.attempts] : [outcome.reason.message]
+    );
+    assertEquals(values, [...range(50), -1].map((value) => [value, 1]));
+    await log.until("slave-lost");
+    assertMatch(log.of("slave-lost")[0].reason, new RegExp(`Slurm sent ${signal}`));
+    assertEquals(log.of("slave-lost")[0].slave.number, 0);
+    assertEquals(log.of("task-retried"), []);
+    await endsWithin(leaving.pid, leaving.ended, 5000);
+  });
+}
 
 Deno.test("agent: told by SIGUSR2, the tasks behind the running one go to others at once", async () => {
   await using gates = new Gates();
   await using run = new FarRun();
   const { log, context } = run;
-  const leaving = run.add();
+  const leaving = run.add({ leaveSignals: { scheduler: "Slurm", signals: ["SIGUSR2"] } });
   // Short tasks, so that many are sent ahead; then one that takes long.
   for (const i of range(2000)) context.addTask(tasks.echo, i);
   context.addTask(gateTasks.wait, 2000, gates.port);

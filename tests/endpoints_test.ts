@@ -19,6 +19,7 @@ class Harbour {
       settings: asSettings({ host: HOST, port: this.port, tls: false }),
       key: importSecret(newSecret()),
       hasRemoteSlaves: () => this.hasRemoteSlaves,
+      masterFlags: () => undefined,
       admit: () => undefined,
       opened: ({ port }, isRemote) => this.opened.push([port, isRemote]),
       moved: () => this.moves++,

@@ -224,7 +224,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: [
       "Cannot listen for slaves on this machine's host name",
       "Run the master with --allow-sys=hostname,networkInterfaces",
-      `it needs in all ${SGE_FLAGS}`,
+      `In all it needs ${SGE_FLAGS}`,
     ],
   },
   "no --allow-run=qsub on a cluster": {
@@ -260,6 +260,20 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: [
       "the host file /etc/hostname cannot be used",
       `Run the master with --allow-read="$PE_HOSTFILE"`,
+    ],
+  },
+  "no --allow-net in a parallel environment": {
+    script: `
+      await using manager = new Manager({ host: "127.0.0.1", tls: false, output: "null" });
+      manager.addSlave(new SGEPESlaveArray());
+      const context = manager.getContext();
+      ${INLINE}${READS}`,
+    flags: ["--allow-env=PE_HOSTFILE", "--allow-sys=hostname", READ],
+    files: { hosts: `${Deno.hostname()} 1 all.q@here <NULL>\nnodeA 1 all.q@nodeA <NULL>\n` },
+    env: { PE_HOSTFILE: "hosts" },
+    says: [
+      "Cannot listen for slaves on 127.0.0.1",
+      `In all it needs --allow-net --allow-run=deno,qrsh --allow-read=.,"$PE_HOSTFILE"`,
     ],
   },
   "no --allow-sys in a parallel environment": {

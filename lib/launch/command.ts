@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../message_of.ts";
+import type { LeaveSignals } from "../wire/messages.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
 
@@ -30,6 +31,8 @@ export interface SlaveProcess {
   readonly started?: Promise<void>;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
+  /** How a scheduler announces the end of the process, if it does: the slave takes no more tasks then. */
+  readonly leaveSignals?: LeaveSignals;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   /** Has a scheduler asked at once what has become of the process. */

@@ -13,6 +13,14 @@ export abstract class SlaveArray {
   /** How many slaves there are, at least 1. */
   abstract readonly count: number;
 
+  /**
+   * What the master has to be allowed for them, as flags of `deno run`; unknown by default. Whoever lacks one of them is told
+   * all.
+   */
+  get masterFlags(): string | undefined {
+    return undefined;
+  }
+
   /** Whether the slave at an index below {@linkcode SlaveArray.count} runs on another machine than the master. */
   abstract isRemoteAt(index: number): boolean;
 

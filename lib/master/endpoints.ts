@@ -1,6 +1,4 @@
 import { NetworkError } from "../errors.ts";
-import { masterFlags } from "../launch/cluster/scheduler_commands.ts";
-import { GRID_ENGINE } from "../launch/cluster/sge.ts";
 import type { Hello } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import { messageOf } from "../message_of.ts";
@@ -23,6 +21,8 @@ export interface EndpointsOptions {
   readonly key: Promise<CryptoKey>;
   /** Whether slaves on other machines connect as well, or will. */
   hasRemoteSlaves(): boolean;
+  /** What the master has to be allowed for all its slaves, if that is known. */
+  masterFlags(): string | undefined;
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** Told of each endpoint when it is listened on. */
   opened(endpoint: Endpoint, isRemote: boolean): void;
@@ -108,7 +108,7 @@ export class Endpoints implements AsyncDisposable {
   }
 
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
-    const { settings, key, hasRemoteSlaves, admit, opened, warn } = this.#options;
+    const { settings, key, hasRemoteSlaves, masterFlags, admit, opened, warn } = this.#options;
     // A port that the user chose is for the connections that have to pass a firewall.
     const port = !isRemote && hasRemoteSlaves() ? 0 : settings.port;
     let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
@@ -125,13 +125,14 @@ export class Endpoints implements AsyncDisposable {
       opened(endpoint, isRemote);
       return endpoint;
     } catch (cause) {
-      throw new NetworkError(listenFailure({ bind, port, isRemote }, cause, settings), { cause });
+      const address = { bind, port, allFlags: masterFlags() };
+      throw new NetworkError(listenFailure(address, cause, settings), { cause });
     }
   }
 }
 
 function listenFailure(
-  { bind, port, isRemote }: { bind: string; port: number; isRemote: boolean },
+  { bind, port, allFlags }: { bind: string; port: number; allFlags: string | undefined },
   cause: unknown,
   settings: ManagerSettings,
 ): string {
@@ -141,9 +142,7 @@ function listenFailure(
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
       : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
-    const all = isRemote
-      ? `. With slaves in Grid Engine it needs in all ${masterFlags(GRID_ENGINE)}`
-      : "";
+    const all = allFlags === undefined ? "" : `. In all it needs ${allFlags}`;
     return `${what}: ${message}. Run the master with ${flag}${all}`;
   }
   if (cause instanceof Deno.errors.AddrInUse) {

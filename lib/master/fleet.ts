@@ -67,6 +67,7 @@ export class Fleet implements AsyncDisposable {
       settings,
       key: importSecret(this.#secret),
       hasRemoteSlaves: () => this.hasRemoteSlaves,
+      masterFlags: () => this.#masterFlags(),
       admit: (hello, stream) => this.#admit(hello, stream),
       opened: ({ hosts, port }, isRemote) => emit({ type: "listening", hosts, port, isRemote }),
       moved: () => this.#move(),
@@ -179,6 +180,15 @@ export class Fleet implements AsyncDisposable {
       () => this.#guard[Symbol.asyncDispose](),
       () => endAll(this.#slots, ({ output }) => output?.[Symbol.asyncDispose]()),
     ]);
+  }
+
+  /** What the master has to be allowed for its slaves, as far as their kinds say that. */
+  #masterFlags(): string | undefined {
+    const flags = new Set(
+      this.#slots.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
+    );
+    flags.delete(undefined);
+    return flags.size === 0 ? undefined : [...flags].join(" and ");
   }
 
   /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
@@ -309,7 +319,12 @@ export class Fleet implements AsyncDisposable {
     const slots = this.#byJob.get(job)!;
     const link = new AgentLink(
       stream,
-      { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs: job.timeLimitMs ?? null },
+      {
+        heartbeatIntervalMs,
+        heartbeatTimeoutMs,
+        timeLimitMs: job.timeLimitMs ?? null,
+        leaveSignals: job.leaveSignals ?? null,
+      },
       {
         leaving: (reason) => slots.forEach((each) => each.leave(reason)),
         used: (number, use) => {

@@ -10,7 +10,7 @@ import { Watchdog } from "../launch/watchdog.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
-import type { FromAgent, ToAgent } from "../wire/messages.ts";
+import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
 import { messageOf } from "../message_of.ts";
 
 /** How long the master may take to configure a new agent, ms. */
@@ -38,6 +38,7 @@ export class Agent {
   readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #end = Promise.withResolvers<AgentEnd>();
+  #leaveSignals: LeaveSignals | null = null;
   #timeoutMs = Infinity;
   #heardAt = performance.now();
   #beatAt = performance.now();
@@ -53,9 +54,6 @@ export class Agent {
 
   /** Serves until the master is gone; then no runner is left. */
   async serve(): Promise<AgentEnd> {
-    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
-      Deno.addSignalListener(signal, () => this.#leave(`Grid Engine sent ${signal}`));
-    }
     this.#timers.push(setTimeout(() => {
       if (this.#timeoutMs === Infinity) this.#end.resolve("silence");
     }, CONFIGURE_TIMEOUT_MS));
@@ -100,10 +98,16 @@ export class Agent {
     }
   }
 
-  #configure(
-    { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs }: ToAgent & { type: "configure" },
-  ): void {
+  #configure(configuration: ToAgent & { type: "configure" }): void {
+    const { heartbeatIntervalMs, heartbeatTimeoutMs, timeLimitMs, leaveSignals } = configuration;
     this.#timeoutMs = heartbeatTimeoutMs;
+    this.#leaveSignals = leaveSignals;
+    for (const signal of leaveSignals?.signals ?? []) {
+      Deno.addSignalListener(
+        signal,
+        () => this.#leave(`${leaveSignals!.scheduler} sent ${signal}`),
+      );
+    }
     this.#timers.push(setInterval(() => this.#beat(heartbeatIntervalMs), heartbeatIntervalMs));
     if (timeLimitMs === null) return;
     const leftMs = timeLimitMs - performance.now();
@@ -131,7 +135,15 @@ export class Agent {
     try {
       const sink = this.#sinkOf(slave, output);
       sink.clearTail();
-      const connection = JSON.stringify({ ...this.#info, role: "runner", slave, launch });
+      const ignoredSignals = this.#leaveSignals?.signals;
+      const info: ConnectionInfo = {
+        ...this.#info,
+        role: "runner",
+        slave,
+        launch,
+        ignoredSignals,
+      };
+      const connection = JSON.stringify(info);
       const process = spawnSlave({ command, connection, output: sink });
       this.#runners.set(slave, { launch, process });
       const pid = process.pid!;

@@ -54,7 +54,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   loadGuard.nesting = info.nesting ?? 1;
   announceSlaveProcess(loadGuard);
   const runner = new Runner(stream);
-  keepAlive(runner, exit);
+  keepAlive(runner, exit, info);
   await runner.serve();
 }
 
@@ -122,7 +122,11 @@ function giveUpConnectPermission({ hosts, port }: ConnectionInfo): void {
  * Lets the slave outlive what tasks leave behind: a rejection that nobody handles or an error in a timer is printed.
  * `Deno.exit()` is announced first, so that the master knows which task called it.
  */
-function keepAlive(runner: Runner, exit: (code?: number) => never): void {
+function keepAlive(
+  runner: Runner,
+  exit: (code?: number) => never,
+  { ignoredSignals = [] }: ConnectionInfo,
+): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     tellStray("Unhandled rejection", event.reason, runner);
@@ -131,8 +135,9 @@ function keepAlive(runner: Runner, exit: (code?: number) => never): void {
     event.preventDefault();
     tellStray("Uncaught error", event.error, runner);
   });
-  // A scheduler that is about to end this machine's slaves tells all processes; the agent tells the master.
-  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+  // A scheduler that is about to end this machine's slaves tells all processes. The agent tells the master. Slaves without an
+  // agent are in the master's own job, and it is the master who ends them.
+  for (const signal of new Set<Deno.Signal>(["SIGUSR1", "SIGUSR2", ...ignoredSignals])) {
     if (Deno.build.os !== "windows") Deno.addSignalListener(signal, () => {});
   }
   Deno.exit = (code = Deno.exitCode) => {

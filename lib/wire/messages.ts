@@ -80,6 +80,14 @@ export type ToMaster =
    */
   | { readonly type: "exiting"; readonly running: number | null; readonly code: number };
 
+/** How a scheduler announces that it is about to end the processes of a job. */
+export interface LeaveSignals {
+  /** What it is called in messages, such as `Grid Engine`. */
+  readonly scheduler: string;
+  /** The signals that it sends to all of them. */
+  readonly signals: readonly Deno.Signal[];
+}
+
 /**
  * What the master says to an agent: a process on another machine that starts, watches and ends the runners there. The
  * runners have connections of their own.
@@ -92,6 +100,8 @@ export type ToAgent =
     readonly heartbeatTimeoutMs: number;
     /** Since the start of the agent; `null` for never. */
     readonly timeLimitMs: number | null;
+    /** By which signals it is told to take leave; `null` if by none. */
+    readonly leaveSignals: LeaveSignals | null;
   }
   /** Start a runner. `output` is a file's path, `inherit` (send what it prints) or `null`. */
   | {

@@ -1,9 +1,11 @@
-import { type LaunchOrder, Slave, type SlaveProcess } from "../../mod.ts";
+import { type LaunchOrder, type LeaveSignals, Slave, type SlaveProcess } from "../../mod.ts";
 
 /** What a test changes of a {@linkcode FarSlave}. */
 export interface FarSlaveOptions {
   /** After how many milliseconds a scheduler would end it. */
   readonly timeLimitMs?: number;
+  /** How a scheduler would announce its end; by default, not at all. */
+  readonly leaveSignals?: LeaveSignals;
   /** Whether the agent is out of reach of what started it: it cannot be killed. */
   readonly isOutOfReach?: boolean;
   /** Changes what the agent is told of the master. */
@@ -36,11 +38,11 @@ export class FarSlave extends Slave {
 
   /** Starts the agent. */
   override async launch(order: LaunchOrder): Promise<SlaveProcess> {
-    const { changeConnection = (text: string) => text, timeLimitMs, isOutOfReach = false } =
-      this.#options;
+    const { timeLimitMs, leaveSignals, isOutOfReach = false } = this.#options;
+    const { changeConnection = (text: string) => text } = this.#options;
     this.connection = await changeConnection(order.connection);
     this.#process = this.spawn({ ...order, connection: this.connection });
     const kill = isOutOfReach ? () => {} : this.#process.kill;
-    return { ...this.#process, kill, timeLimitMs };
+    return { ...this.#process, kill, timeLimitMs, leaveSignals };
   }
 }

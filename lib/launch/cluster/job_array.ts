@@ -6,7 +6,7 @@ import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.
 import { type JobQueue, JobQueues } from "./job_queue.ts";
 import { jobScript, type JobScriptParts } from "./job_script.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { submitArray } from "./scheduler_commands.ts";
+import { masterFlags, submitArray } from "./scheduler_commands.ts";
 
 /**
  * Slaves in a cluster: the tasks of one job array of a scheduler.
@@ -68,6 +68,11 @@ export class JobArray extends SlaveArray {
     this.#owner = new.target.name;
     this.#options = Array.isArray(options) ? { words: options } : options as JobArrayOptions;
     checkJobArrayOptions(this.#options, scheduler, { owner: this.#owner, wordsName: "words" });
+  }
+
+  /** What a master of job arrays is to be allowed, with the programs of this scheduler. */
+  override get masterFlags(): string {
+    return masterFlags(this.#scheduler);
   }
 
   /** All of them run on other machines, for all that is known. */

@@ -110,6 +110,7 @@ export class JobQueue implements AsyncDisposable {
    * @param task Its number in the array, from 1.
    */
   follow(job: string, task: number, { findTail, timeLimitMs }: FollowOptions): SlaveProcess {
+    const { name: scheduler, leaveSignals: signals } = this.#scheduler;
     const name = this.#scheduler.taskName(job, task);
     const followed = new JobTask(job, task, name, findTail);
     if (this.#jobs.size === 0) this.#firstSubmissionMs = performance.now();
@@ -121,6 +122,7 @@ export class JobQueue implements AsyncDisposable {
       started: followed.started.promise,
       ended: followed.ended.promise,
       timeLimitMs,
+      leaveSignals: { scheduler, signals },
       hurry: () => this.#hurry(),
       kill: () => {
         if (followed.state.state !== "ended") this.#delete(job, [followed]);

@@ -3,6 +3,7 @@ import { type SlaveProcess, spawnSlave } from "../command.ts";
 import { quote, quoteAll } from "../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
+import { GRID_ENGINE } from "./sge.ts";
 
 /** Slots that Grid Engine has granted on one host. */
 export interface GrantedSlots {
@@ -73,6 +74,12 @@ export class SGEPESlaveArray extends SlaveArray {
       ),
     ];
     this.count = this.#placements.length;
+  }
+
+  /** What a master of such slaves is to be allowed. */
+  override get masterFlags(): string {
+    return '--allow-net --allow-run=deno,qrsh --allow-read=.,"$PE_HOSTFILE" --allow-write=. ' +
+      "--allow-env=PE_HOSTFILE --allow-sys=hostname,networkInterfaces";
   }
 
   /** All but the first. */
@@ -170,5 +177,11 @@ function startAgent(host: string, order: LaunchOrder): SlaveProcess {
   const denoDir = 'DENO_DIR="${TMPDIR:-${TMP:-/tmp}}/parallel-deno-$JOB_ID"; export DENO_DIR';
   const script = `cd ${quote(Deno.cwd())}; ${denoDir}; ${quoteAll(order.command)}; exit $?`;
   const qrsh = spawnSlave(order, ["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)]);
-  return { name: `qrsh to ${host}`, ended: qrsh.ended, kill: () => {} };
+  const { name: scheduler, leaveSignals: signals } = GRID_ENGINE;
+  return {
+    name: `qrsh to ${host}`,
+    ended: qrsh.ended,
+    leaveSignals: { scheduler, signals },
+    kill: () => {},
+  };
 }

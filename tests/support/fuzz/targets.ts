@@ -159,7 +159,12 @@ class SlaveRun {
 export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
   const link = new AgentLink(
     new MessageStream<FromAgent>(MemoryConnection.of(chunks)),
-    { heartbeatIntervalMs: 1000, heartbeatTimeoutMs: 10_000, timeLimitMs: null },
+    {
+      heartbeatIntervalMs: 1000,
+      heartbeatTimeoutMs: 10_000,
+      timeLimitMs: null,
+      leaveSignals: null,
+    },
     {
       leaving: (reason) => {
         if (typeof reason !== "string") throw new BrokenPromise("A reason is no text");
