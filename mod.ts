@@ -36,12 +36,20 @@ export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./l
 export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
+export { JobArray } from "./lib/launch/cluster/job_array.ts";
+export type { JobArrayOptions } from "./lib/launch/cluster/job_array_options.ts";
+export type {
+  JobSubmission,
+  JobTaskStatus,
+  Scheduler,
+  SubmissionAnswer,
+} from "./lib/launch/cluster/scheduler.ts";
 export { SGEPESlaveArray } from "./lib/launch/cluster/sge_pe_slave_array.ts";
 export {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
-export type { ProcessEnd, SlaveProcess } from "./lib/launch/command.ts";
+export type { ProcessEnd, ProgramOutput, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
 export { Manager, type StartupCode } from "./lib/master/manager.ts";

@@ -8,10 +8,14 @@ import {
 import { Manager, NoMoreSlavesError, remote, SGEPESlaveArray } from "../mod.ts";
 import { parseHostFile } from "../lib/launch/cluster/sge_pe_slave_array.ts";
 import { EventLog } from "./support/event_log.ts";
+import { Gates } from "./support/gates.ts";
 import { FakeCommands } from "./support/grid_fake_commands.ts";
 
 const tasks = remote<typeof import("./support/tasks.ts")>(
   import.meta.resolve("./support/tasks.ts"),
+);
+const gateTasks = remote<typeof import("./support/gate_tasks.ts")>(
+  import.meta.resolve("./support/gate_tasks.ts"),
 );
 
 Deno.test("parseHostFile: reads hosts and slots in the order of the file", () => {
@@ -128,6 +132,25 @@ Deno.test("SGEPESlaveArray: has one slave a slot, and one agent for each other h
   );
   assertEquals(log.of("slave-lost"), []);
   assertEquals(log.of("slave-ended").length, 6);
+});
+
+Deno.test("SGEPESlaveArray: an agent that Grid Engine tells to leave ends its task, and is lost", async () => {
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
+  assertEquals(environment.commands.calls("qrsh"), []);
+  await using gates = new Gates();
+  const log = new EventLog();
+  await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  manager.addSlave(new SGEPESlaveArray());
+  const context = manager.getContext();
+  for (const name of ["first", "second"]) context.addTask(gateTasks.wait, name, gates.port);
+  const results = Array.fromAsync(context.getResults());
+  const held = [await gates.next(), await gates.next()];
+  const far = held.find(({ parentPid }) => parentPid !== Deno.pid)!;
+  Deno.kill(far.parentPid, "SIGUSR2");
+  for (const task of held) await task.open();
+  assertEquals(await results, ["first", "second"]);
+  await log.until("slave-lost");
+  assertMatch(log.of("slave-lost")[0].reason, /^Grid Engine sent SIGUSR2/);
 });
 
 Deno.test("SGEPESlaveArray: knows its own host with and without a domain", async () => {

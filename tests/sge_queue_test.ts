@@ -91,6 +91,8 @@ Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async ()
     findTail: () => Promise.resolve("no licence"),
   });
   assertEquals(task.name, "job 4711.3");
+  const signals = ["SIGUSR1", "SIGUSR2"];
+  assertEquals<unknown>(task.leaveSignals, { scheduler: "Grid Engine", signals });
   run.states({ "1-5": "qw" });
   await run.look();
   assertEquals(await isSettled(task.started!), false);

@@ -31,7 +31,7 @@ export interface SlaveProcess {
   readonly started?: Promise<void>;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
-  /** How a scheduler announces the end of the process, if it does: the slave takes no more tasks then. */
+  /** How a scheduler announces to a slave on another machine that it ends, if it does: the slave takes no more tasks then. */
   readonly leaveSignals?: LeaveSignals;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
@@ -141,9 +141,9 @@ function kill(child: Deno.ChildProcess): void {
 export interface ProgramOutput {
   /** Its exit code. */
   readonly code: number;
-  /** What it printed to standard output. */
+  /** What it printed to standard output, without blanks around it. */
   readonly stdout: string;
-  /** What it printed to standard error. */
+  /** What it printed to standard error, without blanks around it. */
   readonly stderr: string;
 }
 

@@ -44,6 +44,7 @@ export class JobArray extends SlaveArray {
   /**
    * Describes the array; nothing is submitted before results are read.
    *
+   * @param scheduler The words of the scheduler. Arrays that are given the same object are followed together.
    * @param count How many slaves, at least 1.
    * @param options Words for the command that submits, or an object that sets more.
    * @throws {RangeError} If `count` is not a whole number above 0.

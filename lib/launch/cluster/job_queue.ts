@@ -1,7 +1,8 @@
 import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, SlaveProcess } from "../command.ts";
+import { quoteAll } from "../shell.ts";
 import type { LaunchServices } from "../slave.ts";
-import type { Scheduler, TaskStatus } from "./scheduler.ts";
+import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import { askReasons, askStatus, runCommand, SchedulerError } from "./scheduler_commands.ts";
 
 /** Between two questions while anything waits; and when all have run for a while, as slaves do that are connected. */
@@ -290,7 +291,7 @@ export class JobQueue implements AsyncDisposable {
   #tellUndeleted(jobs: readonly string[], command: readonly string[], { message }: Error): void {
     this.#services.tell(
       `Job ${jobs.join(", ")} may go on in ${this.#scheduler.name}: ${message}. ` +
-        `Delete what is left later: ${command.join(" ")}`,
+        `Delete what is left later: ${quoteAll(command)}`,
     );
   }
 
@@ -350,7 +351,7 @@ export class JobQueue implements AsyncDisposable {
 
   /** The command that users are shown. */
   #look(jobs: readonly string[]): string {
-    return this.#scheduler.lookCommand(jobs).join(" ");
+    return quoteAll(this.#scheduler.lookCommand(jobs));
   }
 }
 
@@ -362,7 +363,7 @@ function isGone(task: JobTask): boolean {
   return task.state.missing >= MISSING_POLLS;
 }
 
-function note(task: JobTask, status: TaskStatus & { state: "queued" | "running" }): void {
+function note(task: JobTask, status: JobTaskStatus & { state: "queued" | "running" }): void {
   if (status.state === "queued") {
     task.state = status;
   } else if (task.state.state !== "running") {
@@ -378,6 +379,6 @@ function jobsOf(tasks: Iterable<JobTask>): string[] {
 
 /** Why tasks wait, as far as the scheduler tells, each reason once. */
 function reasonsOf(tasks: readonly JobTask[]): string[] {
-  const reasons = tasks.map(({ state }) => state.state === "queued" ? state.reason : undefined);
-  return [...new Set(reasons.filter((reason) => reason !== undefined))];
+  const reasons = tasks.map(({ state }) => state.state === "queued" ? state.reason ?? "" : "");
+  return [...new Set(reasons.filter((reason) => reason !== ""))];
 }

@@ -10,7 +10,8 @@
  * deleteJobsCommand(jobs)                                 when the manager closes; then the status, until they are gone
  * ```
  *
- * A job here is always an array; what the array is made of are its tasks, numbered from 1, and each brings a slave.
+ * A job here is always an array. The array is made of tasks, numbered from 1, and each of them brings a slave. They are the
+ * scheduler's tasks, and not those of a context, which the slaves run.
  *
  * @module
  */
@@ -18,7 +19,7 @@
 import type { ProgramOutput } from "../command.ts";
 
 /** What a scheduler is asked to submit. The script of the job comes on the command's standard input. */
-export interface Submission {
+export interface JobSubmission {
   /** How many tasks the array is to have, numbered from 1; at least 1. */
   readonly count: number;
   /** The user's words for the command. They replace what is said by default. */
@@ -46,7 +47,7 @@ export type SubmissionAnswer =
   | { readonly answer: "refused" };
 
 /** What has become of a task of an array. */
-export type TaskStatus =
+export type JobTaskStatus =
   /** It waits. `reason` is why, if the scheduler tells: a few words, such as `Insufficient amount of resource: ncpus`. */
   | { readonly state: "queued"; readonly reason?: string }
   /** It runs, or is suspended. */
@@ -114,7 +115,7 @@ export interface Scheduler {
   readonly startsInHome?: boolean;
 
   /** The command that submits a job array. It reads the script on its standard input. */
-  submitCommand(submission: Submission): readonly string[];
+  submitCommand(submission: JobSubmission): readonly string[];
 
   /** Reads the answer to {@linkcode Scheduler.submitCommand}. */
   readSubmission(output: ProgramOutput): SubmissionAnswer;
@@ -128,7 +129,7 @@ export interface Scheduler {
    * @returns The tasks by {@linkcode Scheduler.taskName}; one that is missing has ended. `undefined` if the command has
    * failed: then nothing is known of any task.
    */
-  readStatus(output: ProgramOutput): ReadonlyMap<string, TaskStatus> | undefined;
+  readStatus(output: ProgramOutput): ReadonlyMap<string, JobTaskStatus> | undefined;
 
   /** Tells why tasks of a job are stuck, where the status does not; by default that is not asked. */
   readonly reasons?: {
@@ -150,6 +151,6 @@ export interface Scheduler {
   /** What it calls a task of a job, such as `4711.3`. */
   taskName(job: string, task: number): string;
 
-  /** Name of the file, in {@linkcode Submission.logFolder}, that has what a task prints. */
+  /** Name of the file, in {@linkcode JobSubmission.logFolder}, that has what a task prints. */
   logName(job: string, task: number): string;
 }

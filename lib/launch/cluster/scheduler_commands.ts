@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../message_of.ts";
 import { type ProgramOutput, runProgram } from "../command.ts";
-import type { Scheduler, Submission, SubmissionAnswer, TaskStatus } from "./scheduler.ts";
+import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
 
 /** A busy scheduler answers in seconds; one that hangs, never. */
 const COMMAND_TIMEOUT_MS = 60_000;
@@ -64,7 +64,7 @@ export async function runCommand(
 export async function askStatus(
   scheduler: Scheduler,
   jobs: readonly string[],
-): Promise<ReadonlyMap<string, TaskStatus>> {
+): Promise<ReadonlyMap<string, JobTaskStatus>> {
   const command = scheduler.statusCommand(jobs);
   const output = await runCommand(scheduler, command);
   const statuses = understood(command[0], () => scheduler.readStatus(output));
@@ -100,7 +100,7 @@ export interface SubmittedPart {
 /** What {@linkcode submitArray} has to know. */
 export interface ArrayOrder {
   /** The array as a whole. */
-  readonly submission: Submission;
+  readonly submission: JobSubmission;
   /** Whose options are to be corrected if the scheduler refuses. */
   readonly owner: string;
   /** Makes the job's script, given what to add to the number of a task to count the tasks of all parts from 0. */

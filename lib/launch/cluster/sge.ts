@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Scheduler, Submission, SubmissionAnswer, TaskStatus } from "./scheduler.ts";
+import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
 import { parseErrorReasons, parseQstat } from "./sge_qstat.ts";
 import type { ProgramOutput } from "../command.ts";
 
@@ -35,7 +35,7 @@ export const GRID_ENGINE: Scheduler = {
 };
 
 /** What qsub is told: what makes the array, our words less those that the user says as well, and the user's. */
-function submitCommand({ count, words, jobName, shell, cwd, logFolder }: Submission): string[] {
+function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubmission): string[] {
   const defaults = [
     cwd === undefined ? ["-cwd"] : ["-wd", cwd],
     ["-S", shell],
@@ -59,15 +59,15 @@ function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnsw
     : { answer: "too large", limit: Number(limit) };
 }
 
-function readStatus({ code, stdout }: ProgramOutput): Map<string, TaskStatus> | undefined {
+function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus> | undefined {
   if (code !== 0) return undefined;
-  const statuses = new Map<string, TaskStatus>();
+  const statuses = new Map<string, JobTaskStatus>();
   for (const [name, { state }] of parseQstat(stdout)) statuses.set(name, asStatus(state));
   return statuses;
 }
 
 /** @param state Letters as in qstat(1). */
-function asStatus(state: string): TaskStatus {
+function asStatus(state: string): JobTaskStatus {
   if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
   // Suspended ones have run, and will again.
   return /[rtsST]/.test(state) ? { state: "running" } : { state: "queued" };
