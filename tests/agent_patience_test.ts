@@ -36,7 +36,7 @@ class TimedAgent implements AsyncDisposable {
   static async begin(): Promise<TimedAgent> {
     const timed = new TimedAgent(await SocketPair.open());
     const limits = { heartbeatIntervalMs: INTERVAL_MS, heartbeatTimeoutMs: TIMEOUT_MS };
-    timed.#say({ type: "configure", ...limits, timeLimitMs: null } as ToAgent);
+    timed.#say({ type: "configure", ...limits, timeLimitMs: null, leaveSignals: null });
     await timed.beats.set;
     return timed;
   }

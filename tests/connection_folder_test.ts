@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ConnectionFolder } from "../lib/launch/connection_folder.ts";
+import { ConnectionFolder } from "../lib/launch/cluster/connection_folder.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
 Deno.test("ConnectionFolder: what only the owner may read is gone when it is disposed", async () => {

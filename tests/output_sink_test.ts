@@ -141,11 +141,12 @@ Deno.test("openOutputSink: does not empty a file that another writes which was n
 Deno.test("openOutputSink: does not empty a file that one writes which came while another was emptying it", async () => {
   await using folder = new TempFolder();
   folder.write("0.output", "");
-  await using sink = await (async () => {
+  const openWhileEmptied = () => {
     using emptying = Deno.openSync(folder.file("0.output"), { write: true });
     emptying.lockSync(true);
     return openOutputSink(folder.file("%d.output"), 0);
-  })();
+  };
+  await using sink = openWhileEmptied();
   await print(sink, "one\n");
   await using other = new OtherWriter(folder.file("%d.output"));
   await other.print("two");

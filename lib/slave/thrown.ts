@@ -4,9 +4,14 @@
  * @module
  */
 
-import { type Encoded, encodeValue } from "../wire/codec.ts";
+import {
+  bareCopyOf,
+  type Encoded,
+  encodeValue,
+  errorKeysOf,
+  sendableErrors,
+} from "../wire/codec.ts";
 import { checkSendable } from "../wire/message_stream.ts";
-import { bareCopyOf, errorKeysOf, sendableErrors } from "../wire/values/error_types.ts";
 import { INLINE_SOURCE } from "./code_loader.ts";
 
 const OWN_CODE = [

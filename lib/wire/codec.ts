@@ -31,6 +31,9 @@ import { isExact, isExactNumber, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
 
+export { bareCopyOf, errorKeysOf, sendableErrors } from "./values/error_types.ts";
+export { MAX_TEXT_LENGTH } from "./values/json_text.ts";
+
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {
   /** JSON text, which may stand inside a larger JSON text. */

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { BufferCursor, type Encoded } from "./codec.ts";
+import { BufferCursor, type Encoded, MAX_TEXT_LENGTH } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
-import { MAX_TEXT_LENGTH } from "./values/json_text.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {

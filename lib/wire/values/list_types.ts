@@ -146,6 +146,7 @@ export function findListType(
 function hasOnly(value: object, type: "number" | "bigint" | "object", minLength: number): boolean {
   if (!Array.isArray(value) || value.length < minLength) return false;
   for (let i = 0; i < value.length; i++) {
+    // deno-lint-ignore valid-typeof -- the type is a parameter
     if (typeof value[i] !== type) return false;
   }
   return true;
