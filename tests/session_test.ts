@@ -94,9 +94,6 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
     says: [loadFailed("length")],
     reason: /speaks of code length, which it does not have/,
   },
-  "cannot load code, and what it throws cannot be described": {
-    says: [loadFailed(0, UNSPEAKABLE)],
-  },
   "sends a message of a type that there is not": {
     says: ['{"type":"nonsense"}'],
     reason: /a message that is none: \{ type: "nonsense" \}/,
