@@ -152,7 +152,7 @@ export function decodeEach(
 /** Hands out the buffers of one frame, in order, each once. */
 export class BufferCursor {
   readonly #buffers: readonly Uint8Array[];
-  /** How many have been taken. */
+  /** How many have been taken; set to where the next value's begin when one could not be decoded. */
   position = 0;
 
   /**

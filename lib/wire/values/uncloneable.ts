@@ -4,9 +4,6 @@ import { typeNamed } from "./value_types.ts";
 /** `JSON.isRawJSON`, which TypeScript does not know yet: of what `JSON.rawJSON` makes, `stringify` writes the text. */
 const { isRawJSON } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
-/** Where the classes of the platform are found that are written in JavaScript. */
-const NAMESPACES: readonly object[] = [globalThis, Deno];
-
 /** Built-in classes that a program's own may derive from: the instances are sent as any others. */
 const BASE_CLASSES: ReadonlySet<string> = new Set([
   "Object",
@@ -71,6 +68,12 @@ function isOfPlatform(prototype: object): boolean {
   const { name } = constructor;
   // What only inherits from a Map or an error is a plain object: the real ones are told by their slots.
   if (BASE_CLASSES.has(name) || typeNamed(name) !== undefined || /Error$/.test(name)) return false;
-  return NAMESPACES.some((namespace) => Reflect.get(namespace, name) === constructor) ||
+  return isGlobal(constructor) || Reflect.get(Deno, name) === constructor ||
     Function.prototype.toString.call(constructor).endsWith("{ [native code] }");
+}
+
+/** Whether a class is one of the platform's globals. One that a program has made global can be enumerated. */
+function isGlobal(constructor: { readonly name: string }): boolean {
+  const global = Object.getOwnPropertyDescriptor(globalThis, constructor.name);
+  return global?.enumerable === false && Reflect.get(globalThis, constructor.name) === constructor;
 }

@@ -30,9 +30,8 @@ const LOOPED_ARRAY_LENGTH = 64;
 /** From this length on an array in which objects stand repeatedly is written as a list, see list_types.ts. */
 const LIST_LENGTH = 16;
 
-/** JSON with more elements in one array, or more keys in one object, ends a process that parses it. */
-const MAX_ELEMENTS = 2 ** 26;
-const MAX_KEYS = 2 ** 22;
+/** JSON with more than about 8,380,000 keys in one object ends the process that parses it. */
+const MAX_KEYS = 8_000_000;
 /** The most that a `Map` takes. */
 const MAX_OBJECTS = 2 ** 24;
 
@@ -182,9 +181,6 @@ export class ValueEncoder implements PartsWriter {
       if (copy === undefined) return this.#escapeTyped(source, ARRAY_TYPE, parent, key);
       const type = findListType(copy, this.#isNew);
       if (type !== undefined) return this.#escapeTyped(source, type, parent, key);
-      if (copy.length > MAX_ELEMENTS) {
-        throw tooLarge(this.#root, `an array in it has ${copy.length} elements`);
-      }
       this.#add(source, { target: copy, type: undefined, parent, key });
       return copy;
     }
@@ -264,7 +260,7 @@ export class ValueEncoder implements PartsWriter {
   }
 }
 
-/** Whether an array is worth to be looked at for objects that stand in it repeatedly, and may become a list. */
+/** Whether an array is worth looking at for objects that stand in it repeatedly, and may become a list. */
 function mayRepeat(array: readonly unknown[]): boolean {
   if (array.length < LIST_LENGTH || typeof array[0] !== "object") return false;
   for (let i = 0; i < array.length; i++) {
