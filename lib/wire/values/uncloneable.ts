@@ -14,8 +14,16 @@ const BASE_CLASSES: ReadonlySet<string> = new Set([
 
 /** Prototypes of what the language makes without a class that has a name. */
 const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
-  Object.getPrototypeOf((function* () {}).prototype),
-  Object.getPrototypeOf((async function* () {}).prototype),
+  Object.getPrototypeOf(
+    (function* () {
+      yield 0;
+    }).prototype,
+  ),
+  Object.getPrototypeOf(
+    (async function* () {
+      yield await 0;
+    }).prototype,
+  ),
   ...[
     [].values(),
     new Map().values(),
