@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import * as fc from "fast-check";
 import {
   JOB_LOG_HEADER,
@@ -6,7 +12,7 @@ import {
   type JobLogLine,
   parseJobLogLine,
 } from "../lib/job_log_line.ts";
-import { remote } from "../mod.ts";
+import { Manager, ParallelError, remote } from "../mod.ts";
 import { localManager } from "./support/local_manager.ts";
 import { NoLocks } from "./support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "./support/script.ts";
@@ -353,9 +359,75 @@ Deno.test("joblog: may be a pipe, which has no beginning to be emptied to", asyn
 
 Deno.test("joblog: a manager that never runs leaves the header alone", async () => {
   await using folder = new TempFolder();
-  folder.write("run.tsv", "an earlier run\n");
-  {
-    await using _manager = localManager(1, { joblog: folder.file("run.tsv") });
-  }
+  await localManager(1, { joblog: folder.file("run.tsv") }).close();
   assertEquals(readLog(folder), []);
 });
+
+Deno.test("joblog, trace: a run that fails at its start leaves the files of an earlier one as they are", async () => {
+  await using folder = new TempFolder();
+  const earlier = { "run.tsv": "an earlier run\n", "run.json": "[]\n" };
+  const [joblog, trace] = [folder.file("run.tsv"), folder.file("run.json")];
+  folder.write("other.jsonl", '{"journal":"parallel","version":5,"script":"file:///other.ts"}\n');
+  const starts: Record<string, () => Promise<unknown>> = {
+    "another script's journal": async () => {
+      await using manager = localManager(1, { joblog, trace });
+      manager.getContext(undefined, { journal: folder.file("other.jsonl") });
+    },
+    "no slave that starts": async () => {
+      await using manager = localManager(1, { joblog, trace, deno: "/no/such/deno" });
+      const context = manager.getContext();
+      context.addTask(() => 1);
+      await Array.fromAsync(context.getResults());
+    },
+    "a script that throws": async () => {
+      const { code } = await runScript(
+        folder,
+        `import { Manager } from "${MODULE_URL}";
+        new Manager({ joblog: "run.tsv", trace: "run.json" });
+        throw new Error("no input");`,
+        ["-A", "--no-check"],
+      );
+      assertEquals(code, 1);
+      throw new ParallelError("the script has thrown");
+    },
+    "an option that is wrong": () => {
+      // The job log has been opened when it shows that the trace cannot be.
+      return Promise.try(() => new Manager({ joblog, trace: "/no/such/folder/run.json" }));
+    },
+  };
+  for (const [what, start] of Object.entries(starts)) {
+    for (const [name, text] of Object.entries(earlier)) folder.write(name, text);
+    await assertRejects(start, Error, undefined, what);
+    for (const [name, text] of Object.entries(earlier)) {
+      assertEquals(Deno.readTextFileSync(folder.file(name)), text, `${name}: ${what}`);
+    }
+  }
+});
+
+Deno.test("joblog, trace: what an earlier run left is replaced when a slave has connected", async () => {
+  await using folder = new TempFolder();
+  const long = "x".repeat(10_000);
+  for (const name of ["run.tsv", "run.json"]) folder.write(name, `${long}\n`);
+  await runTasks(folder);
+  assertEquals(readLog(folder).length, 2);
+  JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
+});
+
+Deno.test("joblog: what an earlier run left is replaced where a journal answers all", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  await runTasks(folder, journal);
+  await runTasks(folder, journal);
+  assertEquals(readLog(folder).map(({ source }) => source), ["journal", "journal"]);
+});
+
+/** Runs two tasks with a job log and a trace. */
+async function runTasks(folder: TempFolder, journal?: string): Promise<void> {
+  await using manager = localManager(1, {
+    joblog: folder.file("run.tsv"),
+    trace: folder.file("run.json"),
+  });
+  const context = manager.getContext(undefined, { journal });
+  for (const x of [1, 2]) context.addTask(tasks.square, x);
+  await Array.fromAsync(context.getResults());
+}

@@ -213,8 +213,6 @@ function openRecord(option: string, path: string | undefined): Deno.FsFile | und
       `${what}: it is in use by another run, or by another option of this one. Name another file, or wait for its end`,
     );
   }
-  // Opening empties files and leaves pipes alone, which a file that is open cannot be asked to.
-  Deno.openSync(path, { write: true, truncate: true }).close();
   return file;
 }
 

@@ -5,6 +5,8 @@ const GROUP_MS = 1000;
 /**
  * Writes text to a file in groups, so that a line costs next to nothing. Each group is written at once and as a whole: a
  * reader of the file sees no half lines but while it is written.
+ *
+ * What the file has is kept until {@linkcode GroupWriter.begin} is called: all that was written before waits for that.
  */
 export class GroupWriter implements Disposable {
   readonly #file: Deno.FsFile;
@@ -13,6 +15,8 @@ export class GroupWriter implements Disposable {
   #length = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasFailed = false;
+  /** Whether the file has something of an earlier run, which is not to be lost if this one does not start. */
+  #isHeld: boolean;
 
   /**
    * @param file Closed with this writer.
@@ -21,6 +25,18 @@ export class GroupWriter implements Disposable {
   constructor(file: Deno.FsFile, onFailure: (error: Error) => void) {
     this.#file = file;
     this.#onFailure = onFailure;
+    this.#isHeld = hasContent(file);
+  }
+
+  /** Replaces what the file has by what is written. */
+  begin(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#try(() => {
+      this.#file.truncateSync(0);
+      this.#file.seekSync(0, Deno.SeekMode.Start);
+    });
+    this.flush();
   }
 
   /** Adds text. */
@@ -28,6 +44,7 @@ export class GroupWriter implements Disposable {
     if (this.#hasFailed) return;
     this.#texts.push(text);
     this.#length += text.length;
+    if (this.#isHeld) return;
     if (this.#length >= GROUP_LENGTH) {
       this.flush();
     } else if (this.#timer === undefined) {
@@ -40,23 +57,39 @@ export class GroupWriter implements Disposable {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#texts.length === 0) return;
+    if (this.#texts.length === 0 || this.#isHeld || this.#hasFailed) return;
     const bytes = new TextEncoder().encode(this.#texts.join(""));
     this.#texts = [];
     this.#length = 0;
-    try {
+    this.#try(() => {
       for (let written = 0; written < bytes.length;) {
         written += this.#file.writeSync(bytes.subarray(written));
       }
+    });
+  }
+
+  /** Writes what waits, unless it was never begun with, and closes the file. */
+  [Symbol.dispose](): void {
+    this.flush();
+    this.#file.close();
+  }
+
+  #try(write: () => void): void {
+    try {
+      write();
     } catch (error) {
       this.#hasFailed = true;
       this.#onFailure(error as Error);
     }
   }
+}
 
-  /** Writes what waits, and closes the file. */
-  [Symbol.dispose](): void {
-    this.flush();
-    this.#file.close();
+/** Whether there is something in a file, whose position is then behind that. */
+function hasContent(file: Deno.FsFile): boolean {
+  try {
+    return file.seekSync(0, Deno.SeekMode.End) > 0;
+  } catch {
+    // A pipe has no places to go to.
+    return false;
   }
 }
