@@ -223,7 +223,9 @@ Deno.test("README: a run with a journal, started twice, and what jq finds in it"
   // The task that failed has a line of its own, others share one.
   assertMatch(journal, /^\{"task":/m);
   assertMatch(journal, /^\{"fulfilled":/m);
-  assertEquals(await runInCopy(folder, NIGHT), first);
+  const second = await runInCopy(folder, NIGHT);
+  assertEquals({ ...second, stderr: first.stderr }, first);
+  assertStringIncludes(second.stderr, "too heavy\nThis failure is from the journal run.jsonl");
   assertEquals(Deno.readTextFileSync(folder.file("run.jsonl")), journal);
   const { stdout, code } = await runInCopy(folder, `if command -v jq >jq.path; then\n${JQ}fi`);
   if (folder.lines("jq.path").length > 0) {
@@ -246,8 +248,16 @@ Deno.test("README: a run with a journal, moved to another folder", async () => {
     .replaceAll("/new/folder/", other.file(""));
   assertEquals(await runInCopy(other, move), { code: 0, stdout: "", stderr: "" });
   const journal = Deno.readTextFileSync(other.file("run.jsonl"));
-  assertEquals(await runInCopy(other, NIGHT), first);
+  const moved = await runInCopy(other, NIGHT);
+  assertEquals({ ...moved, stderr: first.stderr }, first);
+  // Its code is known to be the same, since it does not warn of it.
+  assertStringIncludes(moved.stderr, first.stderr.trim());
+  assertStringIncludes(moved.stderr, "This failure is from the journal run.jsonl");
   assertEquals(Deno.readTextFileSync(other.file("run.jsonl")), journal);
+  const changed = SCRIPTS["tasks.ts"].replace("kg", "lb");
+  other.write("tasks.ts", changed);
+  const { stderr } = await runInCopy(other, NIGHT);
+  assertStringIncludes(stderr, `there have been changes in file://${other.file("tasks.ts")}`);
 });
 
 Deno.test("README: a run that is seen, and the report on it", async () => {

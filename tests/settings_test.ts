@@ -174,7 +174,7 @@ Deno.test("checkContextOptions: takes what its type says", () => {
     const options of [
       {},
       { taskTimeoutMs: 1, journal: "run.jsonl", rerunFailed: true },
-      { taskTimeoutMs: 2 ** 31 - 1, rerunFailed: false },
+      { taskTimeoutMs: 2 ** 31 - 1, rerunFailed: false, acceptChangedCode: true },
       { taskTimeoutMs: undefined, journal: undefined, rerunFailed: undefined },
     ]
   ) checkContextOptions(options);
@@ -195,6 +195,10 @@ const WRONG_CONTEXT_OPTIONS: Record<string, [unknown, string]> = {
   "an empty journal": [{ journal: "" }, "journal must be a text that is not empty"],
   "a journal that is no text": [{ journal: true }, "journal must be a text"],
   "a rerunFailed that is no boolean": [{ rerunFailed: 1 }, "rerunFailed must be true or false"],
+  "an acceptChangedCode that is no boolean": [
+    { acceptChangedCode: "yes" },
+    "acceptChangedCode must be true or false",
+  ],
   "an option that there is not": [{ timeout: 1 }, "Unknown option timeout of Manager.getContext()"],
 };
 

@@ -8,7 +8,7 @@ import type { DispatchContext } from "./dispatch_context.ts";
 import { endInOrder } from "./end_in_order.ts";
 import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
-import { Journal, type JournalOptions } from "./journal.ts";
+import { Journal, type JournalUse } from "./journal.ts";
 import type { JournalError } from "./journal_file.ts";
 import type { LoopTurn } from "./loop_turn.ts";
 import type { Outcome, Outcomes } from "./outcome.ts";
@@ -130,7 +130,7 @@ export class Context<Values extends readonly unknown[] = []> {
   constructor(
     host: ContextHost,
     core: DispatchContext,
-    journal?: Pick<JournalOptions, "path" | "rerunFailed">,
+    journal?: JournalUse,
   ) {
     this.#host = host;
     this.#core = core;

@@ -106,6 +106,47 @@ export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number
   );
 }
 
+/**
+ * Why a task that ran has failed: by an error of its `own`, or by something that may be otherwise in the next run: a
+ * `permission` that was missing, a `module` that it did not find, its `timeout`, or the `deaths` of slaves.
+ */
+export type FailureKind = "own" | "permission" | "module" | "timeout" | "deaths";
+
+/** Why a task has failed, by what was thrown and by its causes. */
+export function kindOfFailure(reason: RemoteError): FailureKind {
+  if (reason.attempts.length > 0) return "deaths";
+  if (!("cause" in reason)) return "timeout";
+  const errors = errorsBehind(reason.cause);
+  if (errors.some(isPermissionError)) return "permission";
+  return errors.some(isModuleError) ? "module" : "own";
+}
+
+/** What was thrown, its causes, and the errors that an `AggregateError` gathers, as far as they are errors. */
+function errorsBehind(thrown: unknown): Error[] {
+  const errors = new Set([thrown]);
+  for (const error of errors) {
+    if (!(error instanceof Error)) continue;
+    errors.add(error.cause);
+    if (!(error instanceof AggregateError) || !Array.isArray(error.errors)) continue;
+    for (const each of error.errors) errors.add(each);
+  }
+  return [...errors].filter((error) => error instanceof Error);
+}
+
+function isPermissionError({ name, message }: Error): boolean {
+  return name === "NotCapable" || name === "PermissionDenied" ||
+    isPermissionRefusal(String(message));
+}
+
+/** Whether a message is, or has in it, what Deno says where a permission is missing. */
+export function isPermissionRefusal(message: string): boolean {
+  return /\bRequires \w+ access\b/.test(message);
+}
+
+function isModuleError(error: Error): boolean {
+  return error.name === "LoadError" || Reflect.get(error, "code") === "ERR_MODULE_NOT_FOUND";
+}
+
 function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -5,21 +5,26 @@
  * @module
  */
 
-import type { Code, Task } from "../task.ts";
+import type { Code, CodeReference, Task } from "../task.ts";
 import { messageOf } from "../message_of.ts";
 import { ArgumentList } from "./argument_list.ts";
+import { digestsOf } from "./code_files.ts";
+import { CodeHistory } from "./code_history.ts";
 import { FulfilledOutcomes } from "./fulfilled_outcomes.ts";
-import { JournalError, JournalFile } from "./journal_file.ts";
+import { JournalError, JournalFile, type LinePlace } from "./journal_file.ts";
 import { JournalIndex } from "./journal_index.ts";
 import {
   argumentsText,
   droppedLine,
+  type FilesLine,
   isJournalLine,
+  type OpenedLine,
   outcomeLine,
   resultsLine,
   sentLines,
   toOutcome,
 } from "./journal_lines.ts";
+import { followCode, followMove } from "./moved_script.ts";
 import type { Outcome, Outcomes } from "./outcome.ts";
 
 /** So many characters that say what was sent do not wait for an outcome. */
@@ -33,12 +38,20 @@ const GROUP_INTERVAL_MS = 10;
 const MANY_OUTCOMES = 200;
 const FULL_GROUP = 8192;
 
-/** How a journal is used. */
-export interface JournalOptions {
+/** What the user says of a journal, and its context's startup function. */
+export interface JournalUse {
   /** Path of the file; it is made if it is not there. */
   readonly path: string;
-  /** Whether tasks that failed run again. */
-  readonly rerunFailed: boolean;
+  /** Whether tasks that failed run again; by default those whose failure another run may mend. */
+  readonly rerunFailed?: boolean;
+  /** Whether outcomes of code that has changed since are good. */
+  readonly acceptChangedCode?: boolean;
+  /** What runs before the tasks. */
+  readonly startup?: CodeReference;
+}
+
+/** How a journal is used. */
+export interface JournalOptions extends JournalUse {
   /** Takes outcomes that are on disk. */
   deliver(outcomes: Outcomes): void;
   /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
@@ -54,10 +67,17 @@ export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #file: JournalFile;
   /** What was in the file and has not been asked for. */
-  readonly #index = new JournalIndex();
+  readonly #codes = new CodeHistory();
+  readonly #index = new JournalIndex(this.#codes);
+  /** Where the script was in the run that is being read. */
+  #script = Deno.mainModule;
   readonly #functions = new Map<string, number>();
   readonly #functionOf = new Map<Code, number>();
   #functionCount = 0;
+  /** Modules whose files have been looked at. */
+  readonly #modules = new Set<string>();
+  /** What has changed and been warned of. */
+  readonly #warned = new Set<string>();
   /** The least number of a task that was never sent. */
   #firstUnsent = 0;
   /** Lines to be written, and the outcomes to be delivered when they are. */
@@ -68,6 +88,8 @@ export class Journal implements AsyncDisposable {
   #recordedCount = 0;
   /** How many tasks were sent and are not recorded. */
   #openCount = 0;
+  /** Whether lines are to be written though there is no outcome to write. */
+  #isUrgent = false;
   #writing: Promise<void> | undefined;
   /** When the last group was begun, and how many outcomes it had. */
   #lastGroup = { beginMs: 0, count: 0 };
@@ -82,17 +104,24 @@ export class Journal implements AsyncDisposable {
    */
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#file = new JournalFile(options.path, (line) => this.#read(line));
+    this.#file = new JournalFile(options.path, (line, place) => this.#read(line, place));
     if (!this.#file.isLocked) {
       options.onWarning(
         `Nobody else is kept from the journal ${options.path}: its file system has no locks. ` +
           "Do not start the script again before it has ended, or name a file on a disk of this machine",
       );
     }
-    const { rerunFailed } = options;
-    this.#index.begin({ rerunFailed });
-    const opened = new Date().toISOString();
-    this.#lines.push(JSON.stringify({ opened, rerunFailed }) + "\n");
+    const { rerunFailed, acceptChangedCode, startup = null } = options;
+    const opened: OpenedLine = {
+      opened: new Date().toISOString(),
+      script: Deno.mainModule,
+      rerunFailed,
+      acceptChangedCode,
+      startup,
+    };
+    this.#begin(opened);
+    this.#lines.push(JSON.stringify(opened));
+    if (startup !== null) this.#noteFiles(startup);
   }
 
   /** Whether there are outcomes in it that have not been asked for. */
@@ -104,11 +133,21 @@ export class Journal implements AsyncDisposable {
    * Looks up a task that is being added.
    *
    * @returns Its outcome, if it is in the journal; otherwise the task is to run.
+   * @throws {JournalError} If the outcome is damaged.
    */
   find(task: Task): Outcome | undefined {
     if (this.#index.isEmpty) return undefined;
-    const recorded = this.#index.find(this.#numberOf(task.code), argumentsText(task.args));
-    return recorded === undefined ? undefined : toOutcome(task, recorded);
+    const number = this.#numberOf(task.code);
+    const recorded = this.#index.find(number, argumentsText(task.args));
+    if (recorded === undefined) return undefined;
+    const { origin } = recorded;
+    this.#noteUse(origin.run, number);
+    try {
+      const note = recorded.status === "rejected" ? this.#failureNote(origin.run) : "";
+      return toOutcome(task, recorded, note);
+    } catch (cause) {
+      throw this.#file.damage(origin, messageOf(cause), cause);
+    }
   }
 
   /**
@@ -174,34 +213,107 @@ export class Journal implements AsyncDisposable {
   }
 
   /** Takes a line of the file; returns whether it is one of a journal. */
-  #read(line: object): boolean {
+  #read(line: object, place: LinePlace): boolean {
     if (!isJournalLine(line)) return false;
-    if ("reference" in line) this.#noteFunction(JSON.stringify(line.reference), line.function);
-    else if ("opened" in line) this.#index.begin(line);
+    if ("reference" in line) this.#readFunction(line.reference, line.function);
+    else if ("files" in line) this.#readFiles(line);
+    else if ("opened" in line) this.#begin(line);
     else if ("sent" in line) this.#index.noteSent(line);
     else if ("dropped" in line) this.#index.noteDropped(line);
-    else this.#index.noteOutcomes(line);
+    else this.#index.noteOutcomes(line, place);
     return true;
+  }
+
+  /** A run begins: one that is read, or the present one. */
+  #begin(line: OpenedLine): void {
+    const { script = Deno.mainModule, startup } = line;
+    this.#script = script;
+    const startups = startup === undefined
+      ? undefined
+      : startup === null
+      ? [null]
+      : [startup, followCode(startup, script, Deno.mainModule)];
+    this.#codes.begin(line, startups);
+    this.#index.begin(line);
+  }
+
+  /** What is named in a run before a move may have moved with the script, or be where it was. */
+  #readFunction(reference: CodeReference, number: number): void {
+    const moved = followCode(reference, this.#script, Deno.mainModule);
+    const unmoved = JSON.stringify(reference);
+    this.#noteFunction(moved, number);
+    if (!this.#functions.has(unmoved)) this.#functions.set(unmoved, number);
+  }
+
+  /** As with functions. */
+  #readFiles(line: FilesLine): void {
+    const follow = (url: string) => followMove(url, this.#script, Deno.mainModule);
+    const moved = Object.entries(line.files).map(([file, digest]) => [follow(file), digest]);
+    const files = { ...line.files, ...Object.fromEntries(moved) };
+    for (const module of new Set([line.module, follow(line.module)])) {
+      this.#codes.noteFiles({ module, files });
+    }
   }
 
   #numberOf(code: Code): number {
     let number = this.#functionOf.get(code);
     if (number === undefined) {
-      const reference = JSON.stringify(code.reference);
-      number = this.#functions.get(reference);
+      const { reference } = code;
+      number = this.#functions.get(JSON.stringify(reference));
       if (number === undefined) {
         number = this.#functionCount;
-        this.#noteFunction(reference, number);
-        this.#lines.push(`{"function":${number},"reference":${reference}}\n`);
+        this.#lines.push(JSON.stringify({ function: number, reference }));
       }
+      this.#noteFunction(reference, number);
       this.#functionOf.set(code, number);
+      this.#noteFiles(reference);
     }
     return number;
   }
 
-  #noteFunction(reference: string, number: number): void {
-    this.#functions.set(reference, number);
+  #noteFunction(reference: CodeReference, number: number): void {
+    this.#functions.set(JSON.stringify(reference), number);
     this.#functionCount = Math.max(this.#functionCount, number + 1);
+    this.#codes.noteFunction(number, reference);
+  }
+
+  /** Takes note of what the files of a module are in this run. */
+  #noteFiles(reference: CodeReference): void {
+    if (reference.type === "inline" || this.#modules.has(reference.module)) return;
+    const { module } = reference;
+    this.#modules.add(module);
+    const line: FilesLine = { module, files: digestsOf(module) };
+    if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) return;
+    this.#codes.noteFiles(line);
+    this.#lines.push(JSON.stringify(line));
+  }
+
+  /** An outcome of an earlier run is used. Warns, once, of each thing that has changed since, or has it written that this is accepted. */
+  #noteUse(run: number, number: number): void {
+    const unaccepted = this.#codes.unacceptedSince(run, number);
+    if (unaccepted.length === 0) return;
+    if (this.#options.acceptChangedCode) {
+      this.#isUrgent = this.#lines.length > 0;
+      this.retry();
+      return;
+    }
+    const changes = unaccepted.filter((change) => !this.#warned.has(change));
+    if (changes.length === 0) return;
+    for (const change of changes) this.#warned.add(change);
+    this.#options.onWarning(
+      `Results of other code than now are taken from the journal ${this.#options.path}: since its run of ` +
+        `${this.#codes.openedAt(run)} there have been changes in ${
+          changes.join(", ")
+        }. To have all tasks run anew ` +
+        "remove that file, or name another. If its results are still good, give the context the option acceptChangedCode: true",
+    );
+  }
+
+  /** What the message of a failure of a run ends with. */
+  #failureNote(run: number): string {
+    return `\nThis failure is from the journal ${this.#options.path}, from its run of ${
+      this.#codes.openedAt(run)
+    }: the task has not run again. It will with the option rerunFailed: true`;
   }
 
   #recordOne(outcome: Outcome): void {
@@ -228,9 +340,10 @@ export class Journal implements AsyncDisposable {
     this.#recordedCount += outcomes.length;
   }
 
-  /** Whether there is an outcome to be written, or so much else that it should not pile up. */
+  /** Whether there is an outcome to be written, or so much else, or such, that it should not wait for one. */
   get #hasMuch(): boolean {
-    return this.#recorded.length > 0 || this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
+    return this.#recorded.length > 0 || this.#isUrgent ||
+      this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
   }
 
   /** Whether nothing is to be waited for before what there is is written. */
@@ -263,6 +376,7 @@ export class Journal implements AsyncDisposable {
         this.#lines = [];
         this.#recorded = [];
         this.#unwrittenLength = 0;
+        this.#isUrgent = false;
         this.#lastGroup = { beginMs: performance.now(), count: this.#recordedCount };
         this.#recordedCount = 0;
         try {
@@ -271,6 +385,7 @@ export class Journal implements AsyncDisposable {
           this.#lines = [...lines, ...this.#lines];
           this.#recorded = [...recorded, ...this.#recorded];
           this.#recordedCount += this.#lastGroup.count;
+          this.#isUrgent = true;
           throw error;
         }
         for (const outcomes of recorded) this.#options.deliver(outcomes);

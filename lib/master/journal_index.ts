@@ -1,15 +1,20 @@
+import type { CodeHistory } from "./code_history.ts";
+import type { LinePlace } from "./journal_file.ts";
 import {
   type DroppedLine,
   type FulfilledLine,
   type OpenedLine,
   outcomesOf,
   type RecordedOutcome,
+  sentArguments,
   type SentLine,
   type TaskLine,
 } from "./journal_lines.ts";
 
 /** Tasks with the same function and arguments. */
 interface AlikeTasks {
+  /** Number of their function. */
+  readonly function: number;
   /** How they ended, as far as they have, in the order of the tasks. */
   readonly outcomes: (RecordedOutcome | undefined)[];
   /** The run of the script that `next` and `dropped` belong to. */
@@ -33,11 +38,16 @@ interface SentTask {
  * answered from the journal, so the ones that it sends are the others, in their order.
  */
 export class JournalIndex {
+  readonly #codes: CodeHistory;
   readonly #alike = new Map<string, AlikeTasks>();
   /** Tasks of the run that is being read, by their number in it. */
   readonly #sent = new Map<number, SentTask>();
-  #run = 0;
-  #rerunFailed = false;
+  #rerunFailed: boolean | undefined;
+
+  /** @param codes Which code the runs had. It is told of a run before this is. */
+  constructor(codes: CodeHistory) {
+    this.#codes = codes;
+  }
 
   /** Whether there is nothing left to be found. */
   get isEmpty(): boolean {
@@ -46,18 +56,24 @@ export class JournalIndex {
 
   /** A run of the script begins: one that is read, or the present one. */
   begin({ rerunFailed }: Pick<OpenedLine, "rerunFailed">): void {
-    this.#run++;
     this.#rerunFailed = rerunFailed;
     this.#sent.clear();
   }
 
   /** Tasks were sent. */
-  noteSent({ sent, function: number, args }: SentLine): void {
-    for (let i = 0; i < args.length; i++) {
-      const key = keyOf(number, JSON.stringify(args[i]));
+  noteSent(line: SentLine): void {
+    const { sent, function: number } = line;
+    for (const [i, args] of sentArguments(line).entries()) {
+      const key = keyOf(number, args);
       let alike = this.#alike.get(key);
       if (alike === undefined) {
-        alike = { outcomes: [], run: 0, next: 0, dropped: undefined };
+        alike = {
+          function: number,
+          outcomes: [],
+          run: this.#codes.run,
+          next: 0,
+          dropped: undefined,
+        };
         this.#alike.set(key, alike);
       }
       this.#sent.set(sent + i, { alike, place: this.#placeIn(alike) });
@@ -65,8 +81,9 @@ export class JournalIndex {
   }
 
   /** Tasks have ended. */
-  noteOutcomes(line: FulfilledLine | TaskLine): void {
-    for (const { task, outcome } of outcomesOf(line)) {
+  noteOutcomes(line: FulfilledLine | TaskLine, place: LinePlace): void {
+    const origin = { ...place, run: this.#codes.run };
+    for (const { task, outcome } of outcomesOf(line, origin)) {
       const sent = this.#sent.get(task);
       // Somebody may have removed a damaged line that said so.
       if (sent === undefined) continue;
@@ -103,7 +120,7 @@ export class JournalIndex {
     const outcome = alike.outcomes[place];
     alike.outcomes[place] = undefined;
     if (alike.next >= alike.outcomes.length) this.#alike.delete(key);
-    return this.#isFinal(outcome) ? outcome : undefined;
+    return this.#isFinal(outcome, number) ? outcome : undefined;
   }
 
   /** Which of the tasks that are alike the next one is that is sent. */
@@ -111,20 +128,24 @@ export class JournalIndex {
     this.#enter(alike);
     const dropped = alike.dropped?.pop();
     if (dropped !== undefined) return dropped;
-    while (this.#isFinal(alike.outcomes[alike.next])) alike.next++;
+    while (this.#isFinal(alike.outcomes[alike.next], alike.function)) alike.next++;
     return alike.next++;
   }
 
   /** Begins anew with tasks that were last met in an earlier run. */
   #enter(alike: AlikeTasks): void {
-    if (alike.run === this.#run) return;
-    alike.run = this.#run;
+    if (alike.run === this.#codes.run) return;
+    alike.run = this.#codes.run;
     alike.next = 0;
     alike.dropped = undefined;
   }
 
-  #isFinal(outcome: RecordedOutcome | undefined): boolean {
-    return outcome !== undefined && !(this.#rerunFailed && outcome.status === "rejected");
+  /** Whether a task that ended so does not run again. */
+  #isFinal(outcome: RecordedOutcome | undefined, number: number): boolean {
+    if (outcome?.status !== "rejected") return outcome !== undefined;
+    if (this.#rerunFailed !== undefined) return !this.#rerunFailed;
+    return outcome.failure === "own" &&
+      this.#codes.changesSince(outcome.origin.run, number).length === 0;
   }
 }
 

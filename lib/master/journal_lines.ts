@@ -1,19 +1,22 @@
 /**
- * The lines of a journal. One JSON object each, readable with `jq`:
+ * The lines of a journal. One JSON object each, readable with `jq`, and each but the first with a checksum as its last field,
+ * see `journal_file.ts`:
  *
  * ```json
- * {"journal":"parallel","version":4,"script":"file:///home/me/main.ts"}
- * {"opened":"2026-05-04T09:00:00.000Z","rerunFailed":false}
+ * {"journal":"parallel","version":5,"script":"file:///home/me/main.ts"}
+ * {"opened":"2026-05-04T09:00:00.000Z","script":"file:///home/me/main.ts","startup":null}
+ * {"module":"file:///home/me/tasks.ts","files":{"file:///home/me/tasks.ts":"1c291ca3"}}
  * {"function":0,"reference":{"type":"export","module":"file:///home/me/tasks.ts","name":"score"}}
  * {"sent":0,"function":0,"args":[3,4,[5,"x"]]}
  * {"fulfilled":[[1,2]],"slave":{…},"results":{"values":[[4,0.1],[5,0.3]],"micros":[100,200],…}}
- * {"task":0,"status":"rejected","value":…,"runTimeMs":0.1,"attempts":1,"slave":{…},"message":…}
+ * {"task":0,"status":"rejected","value":…,"runTimeMs":0.1,"attempts":1,"slave":{…},"failure":"own",…}
  * {"dropped":[7,8]}
  * ```
  *
  * The first says what the file is. The others are what happened, in order:
  *
- * - `opened`: a run of the script begins. It numbers its tasks 0, 1, 2 …
+ * - `opened`: a run of the script begins, with this startup function. It numbers its tasks 0, 1, 2 …
+ * - `files`: what the files of a module, and those that it imports, are in this run; left out if it is what it was before.
  * - `reference`: a piece of code has a number from here on, also in later runs.
  * - `sent`: tasks that follow each other, the first of them named, went to a slave for the first time.
  * - `fulfilled`: tasks that ended well at the first attempt, as the first and how many follow each other, more than once if
@@ -28,14 +31,19 @@
  * Values and arguments stand as they do on the wire, see `codec.ts`: a number among `args` is the list of just that. The
  * bytes of buffers are in `buffers`, in base64. Long arguments are replaced by their SHA-256.
  *
+ * In versions 3 and 4 `opened` has `rerunFailed` and neither `script` nor `startup`, there are no `files`, and a task that
+ * failed has no `failure`. In version 3 a number among `args` stands in a list.
+ *
  * @module
  */
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
-import type { EncodedArguments, Task } from "../task.ts";
+import type { CodeReference, EncodedArguments, Task } from "../task.ts";
 import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
 import { type ArgumentList, textOfArguments } from "./argument_list.ts";
+import { type FailureKind, isPermissionRefusal, kindOfFailure } from "./failures.ts";
 import type { FulfilledOutcomes } from "./fulfilled_outcomes.ts";
+import type { LinePlace } from "./journal_file.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Arguments up to this length, in characters, stand in the journal as they are. */
@@ -47,14 +55,27 @@ const MAX_RESULTS_LENGTH = 64 * 1024 * 1024;
 export interface OpenedLine {
   /** When, by ISO 8601. */
   readonly opened: string;
-  /** Whether tasks that failed before run again. */
-  readonly rerunFailed: boolean;
+  /** URL of the script: where the modules were that have moved with it since. */
+  readonly script?: string;
+  /** Whether tasks that failed before run again; by default those that another run may mend. */
+  readonly rerunFailed?: boolean;
+  /** Whether outcomes of other code are good. */
+  readonly acceptChangedCode?: boolean;
+  /** The startup function; `null` if there is none. */
+  readonly startup?: CodeReference | null;
+}
+
+/** The files of a module. */
+export interface FilesLine {
+  readonly module: string;
+  /** A digest of each file, by its URL. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 /** A piece of code has a number. */
 export interface FunctionLine {
   readonly function: number;
-  readonly reference: object;
+  readonly reference: CodeReference;
 }
 
 /** Tasks of one function went to a slave. */
@@ -78,7 +99,7 @@ export interface FulfilledLine {
 }
 
 /** One task ended. */
-export interface TaskLine extends RecordedOutcome {
+export interface TaskLine extends Omit<RecordedOutcome, "origin"> {
   readonly task: number;
 }
 
@@ -90,6 +111,7 @@ export interface DroppedLine {
 /** Any line but the first. */
 export type JournalLine =
   | OpenedLine
+  | FilesLine
   | FunctionLine
   | SentLine
   | FulfilledLine
@@ -99,7 +121,11 @@ export type JournalLine =
 /** Whether a line is one of those that a journal has behind the first. */
 export function isJournalLine(line: object): line is JournalLine {
   if ("reference" in line) return hasCounts(line, "function");
-  if ("opened" in line) return typeof (line as Partial<OpenedLine>).rerunFailed === "boolean";
+  if ("opened" in line) {
+    const { rerunFailed } = line as Partial<OpenedLine>;
+    return rerunFailed === undefined || typeof rerunFailed === "boolean";
+  }
+  if ("files" in line) return typeof line.files === "object" && line.files !== null;
   if ("sent" in line) return hasCounts(line, "sent", "function") && hasLists(line, "args");
   if ("fulfilled" in line) {
     return isFulfilledLine(line as Partial<FulfilledLine>);
@@ -130,13 +156,21 @@ function hasLists(line: object, ...names: readonly string[]): boolean {
   return names.every((name) => Array.isArray(Reflect.get(line, name)));
 }
 
+/** Where an outcome comes from: a line, and the run that wrote it, counted from 0. */
+export interface Origin extends LinePlace {
+  readonly run: number;
+}
+
 /** How a task ended, as a line holds it. */
 export interface RecordedOutcome {
+  readonly origin: Origin;
   readonly status: "fulfilled" | "rejected";
   /** The value, or what the error was caused by. */
   readonly value?: unknown;
   readonly buffers?: readonly string[];
   readonly message?: string;
+  /** Why it failed. */
+  readonly failure?: FailureKind;
   readonly hasCause?: boolean;
   readonly errorAttempts?: readonly Attempt[];
   readonly runTimeMs: number;
@@ -147,9 +181,11 @@ export interface RecordedOutcome {
 /** The outcomes of a line. */
 export function* outcomesOf(
   line: FulfilledLine | TaskLine,
+  origin: Origin,
 ): Generator<{ readonly task: number; readonly outcome: RecordedOutcome }> {
   if ("task" in line) {
-    yield { task: line.task, outcome: line };
+    const failure = line.status === "rejected" ? line.failure ?? guessFailure(line) : undefined;
+    yield { task: line.task, outcome: { ...line, failure, origin } };
     return;
   }
   const { fulfilled, slave, results: { values, micros } } = line;
@@ -159,10 +195,26 @@ export function* outcomesOf(
       const runTimeMs = micros[i] / 1000;
       yield {
         task,
-        outcome: { status: "fulfilled", value: values[i], runTimeMs, attempts: 1, slave },
+        outcome: { origin, status: "fulfilled", value: values[i], runTimeMs, attempts: 1, slave },
       };
     }
   }
+}
+
+/** Why a task failed, by a line of a version that does not say so. */
+function guessFailure({ errorAttempts, hasCause, message }: TaskLine): FailureKind {
+  if (Array.isArray(errorAttempts) && errorAttempts.length > 0) return "deaths";
+  if (!hasCause) return "timeout";
+  return isPermissionRefusal(String(message)) ? "permission" : "own";
+}
+
+/** The arguments of each task that a line says was sent, as {@linkcode argumentsText} writes them. */
+export function sentArguments({ args }: SentLine): string[] {
+  return args.map((each) => JSON.stringify(isListOfNumber(each) ? each[0] : each));
+}
+
+function isListOfNumber(args: unknown): args is [number] {
+  return Array.isArray(args) && args.length === 1 && typeof args[0] === "number";
 }
 
 /** Arguments as a line holds them: their JSON, or their hash if that is long or has buffers. */
@@ -192,16 +244,16 @@ export function sentLines(number: number, tasks: readonly Task[], args: Argument
   const first = tasks[0].id;
   const isGapless = tasks[tasks.length - 1].id - first === tasks.length - 1;
   if (isGapless && args.maxLength <= MAX_ARGS_LENGTH && args.buffers.length === 0) {
-    return [`{"sent":${first},"function":${number},"args":[${args.text}]}\n`];
+    return [`{"sent":${first},"function":${number},"args":[${args.text}]}`];
   }
   return tasks.map(({ id, args }) =>
-    `{"sent":${id},"function":${number},"args":[${argumentsText(args)}]}\n`
+    `{"sent":${id},"function":${number},"args":[${argumentsText(args)}]}`
   );
 }
 
 /** The line that says that tasks were dropped. */
 export function droppedLine(tasks: readonly Task[]): string {
-  return `{"dropped":[${tasks.map(({ id }) => id).join()}]}\n`;
+  return `{"dropped":[${tasks.map(({ id }) => id).join()}]}`;
 }
 
 /**
@@ -225,9 +277,7 @@ export function resultsLine(
     next = id + 1;
   }
   runs.push([first, next - first]);
-  return `{"fulfilled":${JSON.stringify(runs)},"slave":${
-    JSON.stringify(slave)
-  },"results":${text}}\n`;
+  return `{"fulfilled":${JSON.stringify(runs)},"slave":${JSON.stringify(slave)},"results":${text}}`;
 }
 
 /**
@@ -246,17 +296,27 @@ export function outcomeLine(outcome: Outcome): string {
   if (slave !== undefined) line += `,"slave":${JSON.stringify(slave)}`;
   if (status === "rejected") {
     const { message, attempts: errorAttempts } = outcome.reason;
-    const error = { message, hasCause: "cause" in outcome.reason, errorAttempts };
+    const error = {
+      failure: kindOfFailure(outcome.reason),
+      message,
+      hasCause: "cause" in outcome.reason,
+      errorAttempts,
+    };
     line += "," + JSON.stringify(error).slice(1, -1);
   }
   if (buffers.length > 0) {
     line += `,"buffers":${JSON.stringify(buffers.map((buffer) => buffer.toBase64()))}`;
   }
-  return line + "}\n";
+  return line + "}";
 }
 
-/** Makes the outcome of a task of what a line holds. */
-export function toOutcome(task: Task, recorded: RecordedOutcome): Outcome {
+/**
+ * Makes the outcome of a task of what a line holds.
+ *
+ * @param note What the message of a failure is to end with.
+ * @throws {Error} If the line holds no value that can be decoded.
+ */
+export function toOutcome(task: Task, recorded: RecordedOutcome, note: string): Outcome {
   const { status, runTimeMs, attempts, slave, message = "", hasCause, errorAttempts } = recorded;
   const buffers = (recorded.buffers ?? []).map((base64) => Uint8Array.fromBase64(base64));
   const value = decodeValue(recorded.value, new BufferCursor(buffers));
@@ -266,7 +326,7 @@ export function toOutcome(task: Task, recorded: RecordedOutcome): Outcome {
   return {
     ...common,
     status,
-    reason: new RemoteError(message, { task, slave, attempts: errorAttempts, ...cause }),
+    reason: new RemoteError(message + note, { task, slave, attempts: errorAttempts, ...cause }),
     hasRun: true,
   };
 }

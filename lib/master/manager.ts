@@ -173,8 +173,11 @@ export class Manager implements AsyncDisposable {
       );
     }
     const core = new DispatchContext(this.#contexts.length, resolved?.code, options.taskTimeoutMs);
-    const { journal: path, rerunFailed = false } = options;
-    const journal = path === undefined ? undefined : { path, rerunFailed };
+    const { journal: path, rerunFailed, acceptChangedCode } = options;
+    const startupReference = resolved?.code.reference;
+    const journal = path === undefined
+      ? undefined
+      : { path, rerunFailed, acceptChangedCode, startup: startupReference };
     const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core, journal);
     this.#contexts.push({ core, context: context as unknown as Context<readonly unknown[]> });
     this.#dispatcher.addContext(core);

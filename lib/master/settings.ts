@@ -57,12 +57,12 @@ export interface ManagerOptions {
   /**
    * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,
    * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. A file
-   * that is there is replaced.
+   * that is there is replaced when the first slave has connected.
    */
   readonly joblog?: string;
   /**
    * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and
-   * chrome://tracing. A file that is there is replaced.
+   * chrome://tracing. A file that is there is replaced as with `joblog`.
    */
   readonly trace?: string;
 }
@@ -80,8 +80,17 @@ export interface ContextOptions {
    * several that are alike, its place.
    */
   readonly journal?: string;
-  /** Whether tasks that have failed according to the journal run again; not by default. */
+  /**
+   * Whether tasks that have failed according to the journal run again. By default those run again whose code has changed since,
+   * and those that did not fail by an error of their own: for want of a permission or a module, by their time limit, or given
+   * up after deaths of slaves.
+   */
   readonly rerunFailed?: boolean;
+  /**
+   * `true` says that outcomes in the journal are good though the code of tasks, or the startup function, has changed since: there
+   * is no warning of that, in this run and, until the next change, in those that follow. The default is `false`.
+   */
+  readonly acceptChangedCode?: boolean;
 }
 
 /** The options of a manager, checked and complete. */
@@ -196,12 +205,16 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
  * @throws {RangeError} If the time limit is not a time that a timer can be set to.
  */
 export function checkContextOptions(options: ContextOptions): void {
-  checkKnown(options, ["taskTimeoutMs", "journal", "rerunFailed"], "Manager.getContext()");
-  const { taskTimeoutMs, journal, rerunFailed } = options;
+  const known = ["taskTimeoutMs", "journal", "rerunFailed", "acceptChangedCode"];
+  checkKnown(options, known, "Manager.getContext()");
+  const { taskTimeoutMs, journal, rerunFailed, acceptChangedCode } = options;
   if (taskTimeoutMs !== undefined) wholeNumber("taskTimeoutMs", taskTimeoutMs, 1, MAX_TIMER_MS);
   if (journal !== undefined) checkText("journal", journal);
   if (rerunFailed !== undefined && typeof rerunFailed !== "boolean") {
     throw wrongOption("rerunFailed", "true or false", rerunFailed);
+  }
+  if (acceptChangedCode !== undefined && typeof acceptChangedCode !== "boolean") {
+    throw wrongOption("acceptChangedCode", "true or false", acceptChangedCode);
   }
 }
 

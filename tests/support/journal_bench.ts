@@ -1,0 +1,111 @@
+import { fail } from "@std/assert";
+import { type Attempt, RemoteError } from "../../mod.ts";
+import { ArgumentList } from "../../lib/master/argument_list.ts";
+import { FulfilledOutcomes } from "../../lib/master/fulfilled_outcomes.ts";
+import { Journal, type JournalUse } from "../../lib/master/journal.ts";
+import type { Outcome } from "../../lib/master/outcome.ts";
+import { Task } from "../../lib/task.ts";
+import type { TempFolder } from "./temp_folder.ts";
+
+const SLAVE = { number: 0, name: "slave 0", host: "" };
+
+/** A journal on its own, without slaves: tasks are numbers, and end with ten times that. */
+export class JournalBench {
+  /** Numbers of the tasks whose outcomes have been delivered. */
+  readonly delivered: number[] = [];
+  /** What was warned of. */
+  readonly warnings: string[] = [];
+  #onDelivered: (() => void) | undefined;
+  readonly #journal: Journal;
+  readonly #tasks: Task[];
+
+  /**
+   * @param args The argument of each task.
+   * @param use Other than a file `run.jsonl` in the folder.
+   */
+  constructor(folder: TempFolder, args: readonly number[], use: Partial<JournalUse> = {}) {
+    this.#journal = new Journal({
+      path: folder.file("run.jsonl"),
+      ...use,
+      deliver: (outcomes) => {
+        for (const { task } of outcomes) this.delivered.push(task.id);
+        this.#onDelivered?.();
+      },
+      onFailure: ({ message }) => fail(message),
+      onWarning: (message) => this.warnings.push(message),
+      onUnrecorded: ({ message }) => fail(message),
+    });
+    const reference = { type: "inline", name: "", source: "" } as const;
+    this.#tasks = args.map((arg, id) => new Task(id, { number: 0, reference }, arg));
+  }
+
+  /** The outcomes that the journal has of the tasks. */
+  outcomes(): (Outcome | undefined)[] {
+    return this.#tasks.map((task) => this.#journal.find(task));
+  }
+
+  /** The values that the journal has of the tasks. */
+  find(): unknown[] {
+    return this.outcomes().map((outcome) =>
+      outcome?.status === "fulfilled" ? outcome.value : undefined
+    );
+  }
+
+  /** Tasks go to a slave. */
+  send(...ids: readonly number[]): void {
+    const tasks = ids.map((id) => this.#tasks[id]);
+    this.#journal.noteSent(tasks, new ArgumentList(tasks));
+  }
+
+  /** Tasks are cancelled. */
+  drop(...ids: readonly number[]): void {
+    this.#journal.noteDropped(ids.map((id) => this.#tasks[id]));
+  }
+
+  /** Tasks end with ten times their numbers. */
+  end(...ids: readonly number[]): void {
+    for (const id of ids) this.endWith(id, 10 * id);
+  }
+
+  /** A task ends with a value. */
+  endWith(id: number, value: unknown): void {
+    const common = { task: this.#tasks[id], slave: SLAVE, attempts: 1, runTimeMs: 1 };
+    this.#journal.record([{ ...common, status: "fulfilled", value }]);
+  }
+
+  /** Tasks that follow each other end with these values, which their slave tells in one message. */
+  endTogether(first: number, values: readonly unknown[]): void {
+    const results = { first: 0, values, micros: values.map(() => 1000), bytes: 0 };
+    const outcomes = new FulfilledOutcomes(SLAVE, 1, results, 0);
+    for (let i = 0; i < values.length; i++) outcomes.push(this.#tasks[first + i]);
+    this.#journal.record(outcomes, JSON.stringify({ values, micros: results.micros }));
+  }
+
+  /** A task fails: by what it threw, its time limit, or deaths of slaves. */
+  failWith(id: number, { ...error }: { cause?: unknown; attempts?: readonly Attempt[] }): void {
+    const task = this.#tasks[id];
+    const reason = new RemoteError(`Task ${id} failed`, { task, slave: SLAVE, ...error });
+    const common = { task, slave: SLAVE, attempts: 1, runTimeMs: 1, reason };
+    this.#journal.record([{ ...common, status: "rejected", hasRun: true }]);
+  }
+
+  /** Waits until so many outcomes have been delivered. */
+  async hasDelivered(count: number): Promise<void> {
+    while (this.delivered.length < count) {
+      await new Promise<void>((resolve) => this.#onDelivered = resolve);
+    }
+  }
+
+  /** A task fails and has not run. */
+  failUnrun(id: number): void {
+    const task = this.#tasks[id];
+    const reason = new RemoteError("no startup", { task });
+    const common = { task, slave: undefined, attempts: 0, runTimeMs: 0, reason };
+    this.#journal.record([{ ...common, status: "rejected", hasRun: false }]);
+  }
+
+  /** Closes the journal. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#journal[Symbol.asyncDispose]();
+  }
+}
