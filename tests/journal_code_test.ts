@@ -59,7 +59,7 @@ Deno.test("journal: results of code that has changed are warned of, once a run, 
     assertEquals(changed.ended, [0, 60_000, 120_000]);
     assertMatch(
       warningOf(changed).replace(file, "FILE").replace(folder.file("run.jsonl"), "run.jsonl"),
-      /^Results of other code than now are taken from the journal run\.jsonl: since its run of \d{4}-\d\d-\d\dT[\d:.]+Z there have been changes in FILE\. To have all tasks run anew remove that file, or name another\. If its results are still good, give the context the option acceptChangedCode: true$/,
+      /^Results of other code than now are taken from the journal run\.jsonl: since its run of \d{4}-\d\d-\d\dT[\d:.]+Z there have been changes in FILE\. To have all tasks run anew remove that journal, or name another\. If its results are still good, give the context the option acceptChangedCode: true$/,
     );
   }
 });

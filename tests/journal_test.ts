@@ -6,7 +6,6 @@ import {
   assertRejects,
   assertStringIncludes,
   assertThrows,
-  fail,
 } from "@std/assert";
 import {
   JournalError,

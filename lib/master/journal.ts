@@ -66,8 +66,9 @@ export interface JournalOptions extends JournalUse {
 export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #file: JournalFile;
-  /** What was in the file and has not been asked for. */
+  /** Which code the runs had, the present one included. */
   readonly #codes = new CodeHistory();
+  /** What was in the file and has not been asked for. */
   readonly #index = new JournalIndex(this.#codes);
   /** Where the script was in the run that is being read. */
   #script = Deno.mainModule;
@@ -288,7 +289,10 @@ export class Journal implements AsyncDisposable {
     this.#lines.push(JSON.stringify(line));
   }
 
-  /** An outcome of an earlier run is used. Warns, once, of each thing that has changed since, or has it written that this is accepted. */
+  /**
+   * An outcome of an earlier run is used: warns, once, of each thing that has changed since. If changes are accepted, that is
+   * written, also in a run that has no outcomes of its own.
+   */
   #noteUse(run: number, number: number): void {
     const unaccepted = this.#codes.unacceptedSince(run, number);
     if (unaccepted.length === 0) return;
@@ -302,10 +306,9 @@ export class Journal implements AsyncDisposable {
     for (const change of changes) this.#warned.add(change);
     this.#options.onWarning(
       `Results of other code than now are taken from the journal ${this.#options.path}: since its run of ` +
-        `${this.#codes.openedAt(run)} there have been changes in ${
-          changes.join(", ")
-        }. To have all tasks run anew ` +
-        "remove that file, or name another. If its results are still good, give the context the option acceptChangedCode: true",
+        `${this.#codes.openedAt(run)} there have been changes in ${changes.join(", ")}. ` +
+        "To have all tasks run anew remove that journal, or name another. " +
+        "If its results are still good, give the context the option acceptChangedCode: true",
     );
   }
 
