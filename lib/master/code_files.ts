@@ -12,12 +12,12 @@ const IMPORT = /\b(?:from|import)\s*\(?\s*(["'`])([^"'`\\\n]+)\1/g;
  * Digests of what a module is made of: of its own file and those that it imports from this machine, directly or by others,
  * as far as they may be read without asking.
  *
- * @param module URL of the module.
+ * @param module URL of the module, or its name in the import map.
  * @returns A digest for each URL of a file; none if the module is not on this machine.
  */
 export function digestsOf(module: string): Record<string, string> {
   const digests: Record<string, string> = {};
-  const urls = new Set([module]);
+  const urls = new Set([resolveMapped(module) ?? module]);
   for (const url of urls) {
     const bytes = read(url);
     if (bytes === undefined) continue;
