@@ -40,7 +40,7 @@ const tasks = remote<typeof import("./optimize_tasks.ts")>(
   import.meta.resolve("./optimize_tasks.ts"),
 );
 // The slaves' streams are those of the hops' numbers, from 0.
-const random = randomStream(seed, -1);
+const random = randomStream(seed, 2 ** 32 - 1);
 
 await using manager = new Manager({ output: "inherit" });
 addSlaves(manager, args);
