@@ -12,8 +12,10 @@
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read --allow-write=saxs.svg \
- *   examples/saxs.ts 6lyz.pdb lyzexp.dat --slaves 2 --plot saxs.svg
+ *   examples/saxs.ts examples/data/6lyz.pdb examples/data/lyzexp.dat --slaves 2 --plot saxs.svg
  * ```
+ *
+ * `deno task saxs` runs the same. Where the data come from is in `examples/data/README.md`.
  *
  * With `--sge` the slaves are jobs of a Grid Engine cluster: one line differs, that which adds them.
  *

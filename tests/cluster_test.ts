@@ -222,17 +222,8 @@ clusterTest("a qrsh that is killed leaves no process and no job", async (folder)
   }
 });
 
-const LYSOZYME = new URL("../../shared/data/6lyz.pdb", import.meta.url).pathname;
-const PROFILE = new URL("../../shared/data/lyzexp.dat", import.meta.url).pathname;
-const missingData = isFile(LYSOZYME) && isFile(PROFILE)
-  ? undefined
-  : "6lyz.pdb and lyzexp.dat are not in ../shared/data";
-
 Deno.test({
-  ...skipIf(
-    missingCluster ?? missingData,
-    "cluster: the example saxs.ts has the same chi as with local slaves",
-  ),
+  ...skipIf(missingCluster, "cluster: the example saxs.ts has the same chi as with local slaves"),
   fn: async () => {
     await using folder = new TempFolder();
     const run = async (command: string, args: string[]): Promise<string> => {
@@ -244,20 +235,19 @@ Deno.test({
       return chi[0];
     };
     const script = (name: string) => new URL(name, import.meta.url).pathname;
+    const data = [script("../examples/data/6lyz.pdb"), script("../examples/data/lyzexp.dat")];
     const deno = [Deno.execPath(), "run", "--no-check", "--allow-all"];
     const local = await run(deno[0], [
       ...deno.slice(1),
       script("../examples/saxs.ts"),
-      LYSOZYME,
-      PROFILE,
+      ...data,
     ]);
     const distant = await run(script("grid/cluster.sh"), [
       "run",
       "master",
       ...deno,
       script("../examples/saxs.ts"),
-      LYSOZYME,
-      PROFILE,
+      ...data,
       "--slaves",
       "6",
       "--sge",
@@ -267,12 +257,3 @@ Deno.test({
     await untilQueueIsEmpty();
   },
 });
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -127,6 +127,14 @@ Deno.test("randomStream: refuses numbers that would share the stream of others",
   }
 });
 
+Deno.test("saxs.ts: fits the measured profile of lysozyme, and draws it", async () => {
+  await using folder = await copyOfTheProject();
+  const { code, stdout, stderr } = await runInCopy(folder, commandOf("saxs.ts"));
+  assertMatch(stdout, /^chi {8}0\.5475$/m);
+  assertStringIncludes(folder.lines("saxs.svg").join(), "6lyz.pdb and lyzexp.dat");
+  assertEquals([code, stderr], [0, ""]);
+});
+
 Deno.test("optimize.ts: finds the best shape of five atoms, in steps that lead down", async () => {
   const { code, stdout, stderr } = await runExample("optimize.ts", "--atoms 5", "--hops 80");
   assertEquals([code, stderr], [0, ""]);

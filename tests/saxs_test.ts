@@ -30,28 +30,12 @@ import { type Atom, parsePdb, readPdb } from "../examples/saxs/pdb.ts";
 import { plotFit } from "../examples/saxs/plot.ts";
 import { parseProfile, type Profile, readProfile } from "../examples/saxs/profile.ts";
 import { sine } from "../examples/saxs/sine.ts";
-import { skipIf } from "./support/skip.ts";
 
-const LYSOZYME = fromRoot("../shared/data/6lyz.pdb");
-const LYSOZYME_PROFILE = fromRoot("../shared/data/lyzexp.dat");
-const missingData = isFile(LYSOZYME) && isFile(LYSOZYME_PROFILE)
-  ? undefined
-  : "6lyz.pdb and lyzexp.dat are not in ../shared/data";
-if (missingData !== undefined) {
-  console.log(`saxs_test.ts: the tests with real data are skipped: ${missingData}`);
-}
+const LYSOZYME = fromRoot("examples/data/6lyz.pdb");
+const LYSOZYME_PROFILE = fromRoot("examples/data/lyzexp.dat");
 
 function fromRoot(path: string): string {
   return decodeURIComponent(new URL(`../${path}`, import.meta.url).pathname);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 interface RecordOptions {
@@ -556,54 +540,42 @@ Deno.test("parseCommandLine: tells what is wrong", () => {
 
 // Real data
 
-Deno.test(
-  skipIf(missingData, "saxs: lysozyme fits its measured profile with the published chi"),
-  async () => {
-    const atoms = await readPdb(LYSOZYME);
-    const measured = await readProfile(LYSOZYME_PROFILE);
-    assertEquals([atoms.length, measured.q.length], [1001, 197]);
-    const intensities = debyeIntensities(toScatterers(atoms, "6lyz.pdb"), measured.q);
-    const { scale, chi } = fitScale(measured, intensities);
-    // "should be ~0.5 for this example": modules/saxs/examples/profile.py of IMP.
-    assertAlmostEquals(chi, 0.5475, 0.0001);
-    assertAlmostEquals(scale * 1e6, 1.913, 0.001);
-  },
-);
+Deno.test("saxs: lysozyme fits its measured profile with the published chi", async () => {
+  const atoms = await readPdb(LYSOZYME);
+  const measured = await readProfile(LYSOZYME_PROFILE);
+  assertEquals([atoms.length, measured.q.length], [1001, 197]);
+  const intensities = debyeIntensities(toScatterers(atoms, "6lyz.pdb"), measured.q);
+  const { scale, chi } = fitScale(measured, intensities);
+  // "should be ~0.5 for this example": modules/saxs/examples/profile.py of IMP.
+  assertAlmostEquals(chi, 0.5475, 0.0001);
+  assertAlmostEquals(scale * 1e6, 1.913, 0.001);
+});
 
-Deno.test(
-  skipIf(missingData, "saxs: each form factor term with its own fall-off gives chi 0.68"),
-  async () => {
-    const atoms = await readPdb(LYSOZYME);
-    const measured = await readProfile(LYSOZYME_PROFILE);
-    const united = atoms.map((atom) => uniteHydrogens(atom, "6lyz.pdb"));
-    const base = toScatterers(atoms, "6lyz.pdb");
-    const intensities = measured.q.map((q) => {
-      const formFactor = Float64Array.from(united, (atom) => contrast(atom, q));
-      return debyeSums({ ...base, formFactor }, Float64Array.of(q))[0];
-    });
-    assertAlmostEquals(fitScale(measured, intensities).chi, 0.6754, 0.0001);
-  },
-);
+Deno.test("saxs: each form factor term with its own fall-off gives chi 0.68", async () => {
+  const atoms = await readPdb(LYSOZYME);
+  const measured = await readProfile(LYSOZYME_PROFILE);
+  const united = atoms.map((atom) => uniteHydrogens(atom, "6lyz.pdb"));
+  const base = toScatterers(atoms, "6lyz.pdb");
+  const intensities = measured.q.map((q) => {
+    const formFactor = Float64Array.from(united, (atom) => contrast(atom, q));
+    return debyeSums({ ...base, formFactor }, Float64Array.of(q))[0];
+  });
+  assertAlmostEquals(fitScale(measured, intensities).chi, 0.6754, 0.0001);
+});
 
-Deno.test(
-  skipIf(
-    missingData,
-    "saxs: the lysozyme files cut short within a record are refused with their line",
-  ),
-  async () => {
-    const pdb = await Deno.readTextFile(LYSOZYME);
-    for (const share of [0.3, 0.5, 0.77, 0.9, 0.999]) {
-      const cut = pdb.slice(0, Math.floor(share * pdb.length));
-      assertMatch(pdbError(cut), /^a\.pdb(:\d+)?: /);
-    }
-    const profile = await Deno.readTextFile(LYSOZYME_PROFILE);
-    const row = profile.indexOf("\n", 5000) + 1;
-    // Each row is 48 characters, of which the first four are blank.
-    for (let cut = row + 5; cut < row + 48; cut++) {
-      assertMatch(profileError(profile.slice(0, cut)), /^a\.dat:\d+: /, `cut at ${cut - row}`);
-    }
-  },
-);
+Deno.test("saxs: the lysozyme files cut short within a record are refused with their line", async () => {
+  const pdb = await Deno.readTextFile(LYSOZYME);
+  for (const share of [0.3, 0.5, 0.77, 0.9, 0.999]) {
+    const cut = pdb.slice(0, Math.floor(share * pdb.length));
+    assertMatch(pdbError(cut), /^a\.pdb(:\d+)?: /);
+  }
+  const profile = await Deno.readTextFile(LYSOZYME_PROFILE);
+  const row = profile.indexOf("\n", 5000) + 1;
+  // Each row is 48 characters, of which the first four are blank.
+  for (let cut = row + 5; cut < row + 48; cut++) {
+    assertMatch(profileError(profile.slice(0, cut)), /^a\.dat:\d+: /, `cut at ${cut - row}`);
+  }
+});
 
 // The parallel example. These need mod.ts and slave.ts.
 
@@ -708,16 +680,13 @@ Deno.test("saxs.ts: prints the usage for a wrong command line and exits with 2",
   assertStringIncludes(err, "saxs.ts: expected two files, PDB and PROFILE, found 1\n\nUsage: ");
 });
 
-Deno.test(
-  skipIf(missingData, "saxs.ts: lysozyme on two slaves is the serial profile, and its chi"),
-  async () => {
-    const { calculateProfile } = await import("../examples/saxs.ts");
-    const measured = await readProfile(LYSOZYME_PROFILE);
-    const atoms = toScatterers(await readPdb(LYSOZYME), "6lyz.pdb");
-    const { intensities } = await calculateProfile(LYSOZYME, measured.q, 2);
-    assertEquals(bits(intensities), bits(debyeIntensities(atoms, measured.q)));
-    const { out } = await runExample(".", [LYSOZYME, LYSOZYME_PROFILE]);
-    assertGreater(Number(/^chi +(.*)$/m.exec(out)?.[1]), 0.5);
-    assertLess(Number(/^chi +(.*)$/m.exec(out)?.[1]), 0.6);
-  },
-);
+Deno.test("saxs.ts: lysozyme on two slaves is the serial profile, and its chi", async () => {
+  const { calculateProfile } = await import("../examples/saxs.ts");
+  const measured = await readProfile(LYSOZYME_PROFILE);
+  const atoms = toScatterers(await readPdb(LYSOZYME), "6lyz.pdb");
+  const { intensities } = await calculateProfile(LYSOZYME, measured.q, 2);
+  assertEquals(bits(intensities), bits(debyeIntensities(atoms, measured.q)));
+  const { out } = await runExample(".", [LYSOZYME, LYSOZYME_PROFILE]);
+  assertGreater(Number(/^chi +(.*)$/m.exec(out)?.[1]), 0.5);
+  assertLess(Number(/^chi +(.*)$/m.exec(out)?.[1]), 0.6);
+});
