@@ -145,12 +145,57 @@ Deno.test("Dispatcher: a source of tasks is asked while another context keeps sl
   bench.add(busy, 10_000);
   bench.dispatcher.dispatch(0);
   const lazy = bench.context();
-  lazy.sourceCode = OTHER;
+  bench.dispatcher.setSource(lazy, OTHER);
   bench.decided();
   bench.done(slave, 0, 1);
   assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
     "pull 1 of context 0",
   ]);
+});
+
+/** A context that counts how often it is looked at in any way. */
+function countLooks(context: DispatchContext): { watched: DispatchContext; looks: () => number } {
+  let looks = 0;
+  const watched = new Proxy(context, {
+    get(target, key) {
+      looks++;
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+    set(target, key, value) {
+      return Reflect.set(target, key, value, target);
+    },
+  });
+  return { watched, looks: () => looks };
+}
+
+Deno.test("Dispatcher: a context that has ended costs nothing, whatever others do", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const ended = [0, 1, 2].map(() => countLooks(new DispatchContext(0, undefined, undefined)));
+  for (const [i, { watched }] of ended.entries()) {
+    bench.dispatcher.addContext(watched);
+    // One has never been read, and one has a source that nobody reads.
+    if (i === 0) continue;
+    bench.dispatcher.setReading(watched, "unordered");
+    bench.add(watched, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slave, i - 1, 1);
+    bench.dispatcher.resultTaken(watched);
+    bench.dispatcher.setReading(watched, "no");
+    if (i === 2) bench.dispatcher.setSource(watched, CODE);
+  }
+  const looks = ended.map(({ looks }) => looks());
+  const context = bench.context();
+  bench.dispatcher.setSource(context, OTHER);
+  bench.add(context, 10);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 2, 1);
+  assertEquals(bench.dispatcher.hasWork, true);
+  bench.dispatcher.wake(1, ON_TIME);
+  bench.dispatcher.nextWakeMs();
+  assertEquals(ended.map(({ looks }) => looks()), looks);
+  assertEquals(bench.dispatcher.inventory.sources, new Set([context]));
 });
 
 Deno.test("Dispatcher: tasks that came back fail where no startup works, also if the reader lags behind", () => {
@@ -315,7 +360,7 @@ Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait 
   context.isRestoring = true;
   bench.dispatcher.addContext(context);
   bench.dispatcher.setReading(context, "unordered");
-  context.sourceCode = CODE;
+  bench.dispatcher.setSource(context, CODE);
   bench.dispatcher.dispatch(0);
   // Without any slave.
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
@@ -514,7 +559,7 @@ Deno.test("Dispatcher: a source that no slave can run is asked while all slaves 
   failLoad(bench, slave);
   bench.add(bench.context(), 10);
   bench.dispatcher.dispatch(0);
-  barred.sourceCode = EXPORT;
+  bench.dispatcher.setSource(barred, EXPORT);
   bench.decided();
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["pull 64 of context 0"]);

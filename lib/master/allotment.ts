@@ -62,9 +62,6 @@ export class Allotment {
   readonly pace: TaskPace = new TaskPace();
   readonly #actions: AllotmentActions;
   readonly #options: AllotmentOptions;
-  readonly #contexts = new Set<DispatchContext>();
-  /** Contexts that began with a journal of an earlier run. */
-  readonly #restoring = new Set<DispatchContext>();
   /** Slaves that have answered all they were sent. */
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
@@ -73,6 +70,8 @@ export class Allotment {
   readonly #laden = new Set<DispatchSlave>();
   /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
   readonly #sendable = new Set<DispatchContext>();
+  /** Contexts that have a source of tasks and a reader. */
+  readonly #sources = new Set<DispatchContext>();
   /** How long answers are under way, on average. */
   #delayMs = 0;
 
@@ -86,14 +85,14 @@ export class Allotment {
     return this.#sendable;
   }
 
+  /** Contexts whose sources may be asked for tasks, if their readers keep up. */
+  get sources(): ReadonlySet<DispatchContext> {
+    return this.#sources;
+  }
+
   /** Where slaves stand, for tests. */
   get standing(): Record<"idle" | "hungry" | "laden", ReadonlySet<DispatchSlave>> {
     return { idle: this.#idle, hungry: this.#hungry, laden: this.#laden };
-  }
-
-  addContext(context: DispatchContext): void {
-    this.#contexts.add(context);
-    if (context.isRestoring) this.#restoring.add(context);
   }
 
   /** A slave takes tasks from now on. */
@@ -112,6 +111,11 @@ export class Allotment {
   /** Takes note whether a context has tasks to be sent. To be called whenever that may have changed. */
   sort(context: DispatchContext): void {
     put(context, this.#sendable, context.sendable > 0);
+  }
+
+  /** Takes note whether a context has a source to be asked. To be called whenever its source or its reader has changed. */
+  sortSource(context: DispatchContext): void {
+    put(context, this.#sources, context.sourceCode !== undefined && context.reading !== "no");
   }
 
   /** Something came from a slave: its running task may be another one now, and it may have room. */
@@ -159,10 +163,7 @@ export class Allotment {
     this.#fillAll(this.#hungry, nowMs);
     // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
-    const isAnyPulled = takers > 0 || !this.#options.bars.isEmpty;
-    for (const context of isAnyPulled ? this.#contexts : this.#restoring) {
-      this.#pull(context, takers);
-    }
+    for (const context of this.#sources) this.#pull(context, takers);
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ContextHost {
   /** Throws if no task may be added any more. */
   checkOpen(): void;
   addTask(context: DispatchContext, task: Task): void;
+  /** @param code That of the tasks that a source is to give next; nothing if there is no source. */
+  setSource(context: DispatchContext, code: Code | undefined): void;
   /** Starts slaves, and begins to send tasks. */
   startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
   stopReading(context: DispatchContext): void;
@@ -202,7 +204,7 @@ export class Context<Values extends readonly unknown[] = []> {
       fail: (error) => this.#fault(error),
     });
     this.#sources.push({ source, code });
-    this.#core.sourceCode ??= code;
+    this.#noteSources();
     this.#host.schedule();
   }
 
@@ -324,7 +326,7 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#stops.add(stop);
       stop.finally(() => this.#stops.delete(stop));
     }
-    this.#core.sourceCode = undefined;
+    this.#noteSources();
   }
 
   /** Waits until sources have cleaned up; but one that waits for its next input does not hear that it is to end. */
@@ -365,9 +367,14 @@ export class Context<Values extends readonly unknown[] = []> {
   #endSource(ended: TaskSource): void {
     const index = this.#sources.findIndex(({ source }) => source === ended);
     if (index >= 0) this.#sources.splice(index, 1);
-    this.#core.sourceCode = this.#sources[0]?.code;
+    this.#noteSources();
     this.#host.schedule();
     this.wake();
+  }
+
+  /** The first source is asked first. */
+  #noteSources(): void {
+    this.#host.setSource(this.#core, this.#sources[0]?.code);
   }
 
   #fault(error: unknown): void {

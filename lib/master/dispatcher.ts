@@ -110,7 +110,6 @@ export class Dispatcher {
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves);
-  readonly #contexts = new Set<DispatchContext>();
 
   /**
    * @param actions What carries the decisions out.
@@ -139,6 +138,7 @@ export class Dispatcher {
     readonly standing: Allotment["standing"];
     readonly sendable: ReadonlySet<DispatchContext>;
     readonly bars: Bars;
+    readonly sources: ReadonlySet<DispatchContext>;
     readonly suspects: ReadonlySet<Task>;
     readonly deadlines: number;
     readonly stuckAfterMs: number;
@@ -148,17 +148,18 @@ export class Dispatcher {
       standing: this.#allotment.standing,
       sendable: this.#allotment.sendable,
       bars: this.#bars,
+      sources: this.#allotment.sources,
       suspects: this.#blame.suspects,
       deadlines: this.#deadlines.size,
       stuckAfterMs: this.#allotment.stuckAfterMs,
     };
   }
 
-  /** Whether somebody reads results of tasks that are to run, or that run. Looks at all contexts and slaves. */
+  /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
   get hasWork(): boolean {
-    for (const context of this.#contexts) {
-      if (context.sendable > 0) return true;
-      if (context.isOpen && context.sourceCode !== undefined && !context.isRestoring) return true;
+    if (this.#allotment.sendable.size > 0) return true;
+    for (const context of this.#allotment.sources) {
+      if (context.isOpen && !context.isRestoring) return true;
     }
     for (const { state } of this.#slaves) {
       if (state.state !== "serving") continue;
@@ -232,8 +233,6 @@ export class Dispatcher {
 
   /** A context has been made. */
   addContext(context: DispatchContext): void {
-    this.#contexts.add(context);
-    this.#allotment.addContext(context);
     if (context.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
   }
 
@@ -248,6 +247,13 @@ export class Dispatcher {
   setReading(context: DispatchContext, reading: Reading): void {
     context.reading = reading;
     this.#allotment.sort(context);
+    this.#allotment.sortSource(context);
+  }
+
+  /** A context has a lazy source, whose tasks are of a certain code, or has one no longer. */
+  setSource(context: DispatchContext, code: Code | undefined): void {
+    context.sourceCode = code;
+    this.#allotment.sortSource(context);
   }
 
   /**

@@ -286,6 +286,7 @@ export class Manager implements AsyncDisposable {
         this.#dispatcher.addTask(context, task);
         this.#schedule();
       },
+      setSource: (context, code) => this.#dispatcher.setSource(context, code),
       startReading: (context, order) => {
         this.#unread.delete(context);
         this.#dispatcher.setReading(context, order);

@@ -395,7 +395,8 @@ export class Ledger {
 
   /** What the dispatcher remembers is what there is. */
   #checkSets(): void {
-    const { slaves, standing, sendable, bars, suspects, deadlines } = this.#dispatcher.inventory;
+    const { slaves, standing, sendable, sources, bars, suspects, deadlines } =
+      this.#dispatcher.inventory;
     let serving = 0;
     for (const { slave } of this.slots) {
       if (slave.state.state === "serving") serving++;
@@ -411,6 +412,9 @@ export class Ledger {
     for (const { core } of this.readers.values()) {
       if (sendable.has(core) !== core.sendable > 0) {
         violate(`context ${core.number} is wrongly sendable, or not`);
+      }
+      if (sources.has(core) !== (core.sourceCode !== undefined && core.reading !== "no")) {
+        violate(`context ${core.number} is wrongly asked for tasks, or not`);
       }
     }
     for (const task of suspects) {

@@ -21,6 +21,7 @@ export interface ReaderOptions {
   readonly spareTasks: number;
   addTask(task: Task): void;
   setReading(reading: Reading): void;
+  setSource(code: Code | undefined): void;
   resultTaken(): void;
   /** Has tasks sent when the present code has ended. */
   schedule(): void;
@@ -77,7 +78,7 @@ export class SimulatedReader {
 
   addSource(count: number, isAsync: boolean): void {
     this.#source = { left: count, isAsync };
-    this.core.sourceCode = this.#options.codes[0];
+    this.#options.setSource(this.#options.codes[0]);
     this.#options.schedule();
   }
 
@@ -118,7 +119,7 @@ export class SimulatedReader {
   #endSource(): void {
     this.#source = undefined;
     this.#wanted = 0;
-    this.core.sourceCode = undefined;
+    this.#options.setSource(undefined);
   }
 
   #add(code: Code): void {

@@ -714,6 +714,7 @@ export class Simulation {
         this.#dispatcher.addTask(core, task);
       },
       setReading: (reading) => this.#dispatcher.setReading(core, reading),
+      setSource: (code) => this.#dispatcher.setSource(core, code),
       resultTaken: () => {
         if (this.#dispatcher.resultTaken(core)) this.#schedule();
       },
