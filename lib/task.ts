@@ -25,7 +25,7 @@ export interface Code {
 }
 
 /**
- * Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it.
+ * Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it. A long text is such bytes itself.
  *
  * A number stands for the list of just that, on the wire as well. Most of the tasks that wait by the million have no other
  * argument: as a text a whole number would take half as much memory again, and a task that does nothing a sixth more time.
@@ -33,6 +33,8 @@ export interface Code {
 export type EncodedArguments = number | string | {
   readonly text: string;
   readonly buffers: readonly Uint8Array[];
+  /** Whether the task came back from a slave, to which these bytes may be under way as long as it lives. */
+  isShared?: boolean;
 };
 
 /**
@@ -46,13 +48,35 @@ export class Task {
   /** The code that runs. @internal */
   readonly code: Code;
   /** The arguments, encoded when the task was added. @internal */
-  readonly args: EncodedArguments;
+  args: EncodedArguments;
 
   /** Made by `Context.addTask()`. @internal */
   constructor(id: number, code: Code, args: EncodedArguments) {
     this.id = id;
     this.code = code;
     this.args = args;
+  }
+
+  /** It came back from a slave. @internal */
+  shareArguments(): void {
+    if (typeof this.args === "object") this.args.isShared = true;
+  }
+
+  /** Forgets its arguments: whoever keeps it, or its outcome, does not keep megabytes. @internal */
+  forgetArguments(): void {
+    // A number takes no memory of its own.
+    if (typeof this.args !== "number") this.args = "";
+  }
+
+  /**
+   * Gives the memory of its arguments back, since it has ended and they have arrived where they were sent. Before the garbage
+   * collector does so, 100 MB gather. @internal
+   */
+  freeArguments(): void {
+    if (typeof this.args === "object" && !this.args.isShared) {
+      for (const { buffer } of this.args.buffers) (buffer as ArrayBuffer).transfer(0);
+    }
+    this.forgetArguments();
   }
 
   /** Name of the function or class that it runs; empty for an inline function without one. */

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ArgumentList, encodeArguments, sizeOfArguments } from "../lib/master/argument_list.ts";
+import { argumentsText } from "../lib/master/journal_lines.ts";
 import { type EncodedArguments, Task } from "../lib/task.ts";
-import { BufferCursor, decodeValue } from "../lib/wire/codec.ts";
+import { BufferCursor, decodeValue, jsonOfList } from "../lib/wire/codec.ts";
 
 const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
 
@@ -10,11 +11,15 @@ function listOf(all: readonly EncodedArguments[]): ArgumentList {
   return new ArgumentList(all.map((args, id) => new Task(id, CODE, args)));
 }
 
+/** Texts that leave as bytes, of characters of one, two and three bytes. */
+const LONG = fc.string({ minLength: 1, unit: fc.constantFrom("a", "é", "€", "\ud800") })
+  .map((text) => text.repeat(20_000));
+
 /** The argument lists that a slave makes of it. */
 function decode({ text, buffers }: ArgumentList): unknown[][] {
   const cursor = new BufferCursor(buffers);
   return JSON.parse(`[${text}]`).map((args: unknown) =>
-    typeof args === "number" ? [args] : decodeValue(args, cursor)
+    decodeValue(jsonOfList(args, cursor), cursor)
   );
 }
 
@@ -39,7 +44,7 @@ Deno.test("encodeArguments: says which argument cannot be sent, of the construct
 Deno.test("ArgumentList: a slave gets the arguments of each task, numbers alone and among others", () => {
   const one = fc.oneof(
     fc.double().map((number) => [number]),
-    fc.array(fc.oneof(fc.integer(), fc.string(), fc.uint8Array()), { maxLength: 3 }),
+    fc.array(fc.oneof(fc.integer(), fc.string(), fc.uint8Array(), LONG), { maxLength: 3 }),
   );
   const double = fc.double().map((number) => [number]);
   for (const args of [one, double]) {
@@ -65,6 +70,23 @@ Deno.test("ArgumentList: none of its tasks has longer arguments than it says", (
   const longest = -1.2345678901234567e-308;
   assert(listOf([1, longest]).maxLength >= String(longest).length);
   assertEquals(listOf([1, '["ab"]', "[]"]).maxLength, 6);
+});
+
+Deno.test("encodeArguments: a long text is bytes, also of an object with buffers beside it", () => {
+  const text = "€".repeat(20_000);
+  const encoded = encodeArguments([text], [new Uint8Array(5), 1]);
+  assert(typeof encoded === "object");
+  assert(encoded.text === "null");
+  assertEquals(encoded.buffers.map(({ length }) => length > 60_000 ? "text" : length), ["text", 5]);
+  assertEquals(decode(listOf([encoded, 7])), [[[text], [new Uint8Array(5), 1]], [7]]);
+});
+
+Deno.test("encodeArguments: a journal knows a long text by the digest of its JSON", async () => {
+  const text = "é".repeat(20_000);
+  const json = new TextEncoder().encode(JSON.stringify([text]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", json)).toHex();
+  const encoded = encodeArguments(undefined, [text]);
+  assertEquals(argumentsText(encoded), `{"sha256":"${digest}"}`);
 });
 
 Deno.test("sizeOfArguments: counts texts and buffers", () => {

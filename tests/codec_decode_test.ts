@@ -4,6 +4,7 @@ import {
   decodeEach,
   decodeValue,
   encodeValue,
+  jsonOfList,
   Undecodable,
 } from "../lib/wire/codec.ts";
 
@@ -61,7 +62,7 @@ for (const [text, count] of FAILING) {
     const lost = Array.from({ length: count }, () => new Uint8Array(8));
     const values = texts.map((each) => JSON.parse(each));
     const cursor = new BufferCursor([...whole.buffers, ...lost, ...whole.buffers]);
-    decodeEach(values, cursor, decodeValue, () => texts.map((each) => JSON.parse(each)));
+    decodeEach(values, cursor, () => texts.map((each) => JSON.parse(each)));
     const expected = [new Uint8Array([1, 2]), new Uint8Array([3])];
     assertEquals([values[0], values[2]], [expected, expected]);
     assertInstanceOf(values[1], Undecodable);
@@ -69,6 +70,21 @@ for (const [text, count] of FAILING) {
     assertEquals(cursor.done, true);
   });
 }
+
+Deno.test("decodeEach gives lists beside a long one that cannot be decoded their own buffers", () => {
+  const bytes = (json: string) => new TextEncoder().encode(json);
+  const buffer = '{"$":["ArrayBuffer"]}';
+  const broken = `{"$":["plain",[${buffer},{"$":["Date"]},${buffer}]]}`;
+  const whole = `{"$":["plain",[${buffer}]]}`;
+  const [a, b, lost] = [new Uint8Array([1]), new Uint8Array([2]), new Uint8Array(8)];
+  const values: unknown[] = [JSON.parse(whole), null, null, 5];
+  const original = [...values];
+  const cursor = new BufferCursor([a, bytes(broken), lost, lost, bytes(whole), b]);
+  decodeEach(values, cursor, () => structuredClone(original), jsonOfList);
+  assertEquals([values[0], values[2], values[3]], [[a.buffer], [b.buffer], [5]]);
+  assertInstanceOf(values[1], Undecodable);
+  assertEquals(cursor.done, true);
+});
 
 Deno.test("decodeValue reads what earlier versions wrote of long lists", () => {
   const numbers = Array.from({ length: 2000 }, (_, i) => i / 2);

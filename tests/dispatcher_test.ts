@@ -406,6 +406,86 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
   assertEquals(bench.outcomes.map(({ status }) => status), new Array(6).fill("fulfilled"));
 });
 
+Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments, or one task each", () => {
+  const bench = new Bench();
+  const slaves = Array.from({ length: 64 }, () => bench.connect());
+  const context = bench.context();
+  bench.doFirst(slaves[0], context);
+  bench.decided();
+  const add = (count: number, bytes: number) => {
+    const args = `["${"x".repeat(bytes - 4)}"]`;
+    for (let i = 0; i < count; i++) {
+      bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+    }
+  };
+  // Those that have ended have no share.
+  for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  // 128 KiB each, of which four fit into a slave's share of 512.
+  add(1000, 128 * 1024);
+  bench.dispatcher.dispatch(0);
+  assertEquals(sentCounts(slaves), new Array(64).fill(4));
+  bench.dispatcher.cancel(context);
+  for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  add(1000, 4 * 1024 * 1024);
+  bench.dispatcher.dispatch(0);
+  assertEquals(sentCounts(slaves), new Array(64).fill(1));
+});
+
+Deno.test("Dispatcher: all slaves together run no more tasks than have room for their results", () => {
+  for (const [slaveCount, expected] of [[2, 16], [64, 1], [200, 1]]) {
+    const bench = new Bench();
+    const slaves = Array.from({ length: slaveCount }, () => bench.connect());
+    const context = bench.context();
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slaves[0], 0, 1, 0, 1024 * 1024);
+    bench.add(context, 10_000);
+    bench.dispatcher.dispatch(0);
+    assertEquals(sentCounts(slaves), new Array(slaveCount).fill(expected));
+  }
+});
+
+Deno.test("Dispatcher: large errors wait for the reader like large results", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  let failed = 0;
+  for (; context.isOpen; failed++) {
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.taskFailed(slave, failed, "threw", new Error("no"), 1, 0, 4 * 1024 * 1024);
+  }
+  assertEquals(failed, 16);
+});
+
+/** How many tasks each slave has. */
+function sentCounts(slaves: readonly DispatchSlave[]): number[] {
+  return slaves.map(({ state }) => state.state === "serving" ? state.sent.size : 0);
+}
+
+Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once if they were sent just once", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  const argsOf = () => ({ text: "null", buffers: [new Uint8Array(8)] });
+  const all = Array.from({ length: 4 }, argsOf);
+  const tasks = all.map((args, id) => new Task(id, CODE, args));
+  for (const task of tasks) bench.dispatcher.addTask(context, task);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  // Those of another come back, and are sent once more.
+  bench.dispatcher.restart(slave, "for the test");
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.dispatcher.taskFailed(slave, 1, "threw", new Error("no"), 1, 0);
+  assertEquals(bench.outcomes.map(({ task }) => task.id), [0, 1, 2]);
+  assertEquals(tasks.map(({ args }) => args), ["", "", "", all[3]]);
+  assertEquals(all.map(({ buffers: [{ length }] }) => length), [0, 8, 8, 8]);
+});
+
 Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task with more", () => {
   const bench = new Bench();
   const slave = bench.connect();

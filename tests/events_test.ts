@@ -74,9 +74,9 @@ Deno.test("onEvent: tells the outcomes that the journal had", async () => {
     await Array.fromAsync(context.getResults());
   }
   assertEquals(log.of("task-finished").length, 1);
-  const [{ outcome, context }] = log.of("task-restored");
+  const [{ outcome, context, bytesIn }] = log.of("task-restored");
   assert(outcome.status === "fulfilled");
-  assertEquals([outcome.value, context], [49, 0]);
+  assertEquals([outcome.value, context, bytesIn], [49, 0, 8]);
 });
 
 Deno.test("progress: a function is told how far the context has come, onEvent is as well, and nobody else", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } 
 import { type Manager, ParallelError, remote, RemoteError } from "../mod.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
+import { TempFolder } from "./support/temp_folder.ts";
 
 const tasks = remote<typeof import("./support/tasks.ts")>(
   import.meta.resolve("./support/tasks.ts"),
@@ -11,6 +12,8 @@ const tasks = remote<typeof import("./support/tasks.ts")>(
 const LONG_MS = 6;
 /** How long inputs that are awaited may take to end when the manager closes. */
 const SOURCE_GRACE_MS = 500;
+/** A megabyte has room for four such texts. */
+const LARGE_LENGTH = 250_000;
 
 Deno.test("Context.addTasks: runs one task per element of an iterable", async () => {
   await using manager = localManager(2);
@@ -84,6 +87,82 @@ Deno.test("Context.addTasks: takes inputs of an endless async generator only as 
     assertLessOrEqual(pulled - read, 4);
     if (read === 30) break;
   }
+});
+
+for (const isAsync of [false, true]) {
+  const what = isAsync ? "an async generator" : "a generator";
+  Deno.test(`Context.addTasks: of large inputs of ${what} a few are taken ahead, however short their tasks are`, async () => {
+    await using manager = localManager(2);
+    const context = manager.getContext();
+    let taken = 0;
+    let read = 0;
+    function* inputs() {
+      for (; taken < 400; taken++) {
+        // Four on each slave and 16 that wait; of those that have ended a few may not have been read.
+        assertLessOrEqual(taken - read, 100);
+        yield "x".repeat(LARGE_LENGTH);
+      }
+    }
+    async function* asyncInputs() {
+      for (const input of inputs()) yield await Promise.resolve(input);
+    }
+    context.addTasks((text: string) => text.length, isAsync ? asyncInputs() : inputs());
+    for await (const length of context.getResultsUnordered()) {
+      assertEquals(length, LARGE_LENGTH);
+      read++;
+    }
+    assertEquals(read, 400);
+  });
+}
+
+Deno.test("Context.addTasks: whoever keeps outcomes does not keep what was sent", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  const text = "x".repeat(LARGE_LENGTH);
+  context.addTasks(tasks.echo, [text, "short"]);
+  context.addTask((text: string) => {
+    throw new RangeError(text.slice(0, 3));
+  }, text);
+  const outcomes = await Array.fromAsync(context.getOutcomesUnordered());
+  assertEquals(outcomes.map(({ task }) => task.args), ["", "", ""]);
+});
+
+Deno.test("Context.addTasks: nor does whoever keeps tasks that a journal had, or that were dropped", async () => {
+  await using folder = new TempFolder();
+  const text = "x".repeat(LARGE_LENGTH);
+  for (let run = 0; run < 2; run++) {
+    await using manager = localManager(1);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    const added = [context.addTask(tasks.echo, text), context.addTask(tasks.echo, text)];
+    if (run === 1) assertEquals(added.map(({ args }) => args), ["", ""]);
+    assertEquals(await Array.fromAsync(context.getResults()), [text, text]);
+    const dropped = context.addTask(tasks.echo, `${text} and more`);
+    const abort = new AbortController();
+    abort.abort();
+    await assertRejects(() => context.getResults({ signal: abort.signal }).next());
+    assertEquals(dropped.args, "");
+  }
+});
+
+Deno.test("Context.addTasks: large inputs that a slave had when it died arrive where they go next", async () => {
+  await using manager = localManager(1);
+  await using folder = new TempFolder();
+  const context = manager.getContext();
+  const inputs = ["a", "b", "c"].map((letter) => letter.repeat(LARGE_LENGTH));
+  for (const input of inputs) {
+    context.addTask(
+      (text: string, folder: string) => {
+        if (Deno.readTextFileSync(`${folder}/died`).includes(text[0])) return text;
+        Deno.writeTextFileSync(`${folder}/died`, text[0], { append: true });
+        Deno.exit(1);
+      },
+      input,
+      folder.path,
+    );
+  }
+  folder.write("died", "");
+  assertEquals(await Array.fromAsync(context.getResults()), inputs);
+  assertEquals(folder.lines("died").join(), "abc");
 });
 
 Deno.test("Context.addTasks: takes no input before results are read", async () => {

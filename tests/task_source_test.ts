@@ -18,8 +18,10 @@ class Listener {
     await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
   }
 
-  add(input: unknown): void {
+  /** @returns How many bytes an input takes: none, or, if it is a buffer, its own. */
+  add(input: unknown): number {
     this.#tell(input);
+    return input instanceof ArrayBuffer ? input.byteLength : 0;
   }
 
   fail(error: unknown): void {
@@ -65,6 +67,50 @@ Deno.test("TaskSource: takes inputs of an iterable at once, no more than are ask
   assertEquals(inputs.taken, 5);
 });
 
+const MEGABYTE = 1024 * 1024;
+
+Deno.test("TaskSource: takes 4 MB of large inputs at once, however many are asked for", () => {
+  const listener = new Listener();
+  const source = new TaskSource(large(), listener);
+  source.pull(1000);
+  assertEquals(listener.told.length, 4);
+  source.pull(1000);
+  assertEquals(listener.told.length, 8);
+  source.pull(1);
+  assertEquals(listener.told.length, 9);
+
+  function* large(): Generator<ArrayBuffer> {
+    for (;;) yield new ArrayBuffer(MEGABYTE);
+  }
+});
+
+Deno.test("TaskSource: takes 4 MB of large inputs of an async iterable for each request", async () => {
+  const listener = new Listener();
+  let taken = 0;
+  const isResting = Promise.withResolvers<void>();
+  const source = new TaskSource({
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        taken++;
+        // The fifth is the first of the second request.
+        if (taken === 5) isResting.resolve();
+        return await Promise.resolve({ done: false, value: new ArrayBuffer(MEGABYTE) });
+      },
+    }),
+  }, listener);
+  source.pull(1000);
+  await listener.until(4);
+  // It has had the time to take one more.
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(taken, 4);
+  source.pull(1);
+  await isResting.promise;
+  await listener.until(5);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(taken, 5);
+  source.stop();
+});
+
 Deno.test("TaskSource: tells the end of an iterable once, also of an empty one", () => {
   for (const inputs of [[], [1, 2]]) {
     const listener = new Listener();
@@ -94,7 +140,7 @@ Deno.test("TaskSource: an input of which no task can be made is told, and the ne
   const source = new TaskSource([1, 2, 3], {
     add: (input) => {
       if (input === 2) throw ERROR;
-      listener.add(input);
+      return listener.add(input);
     },
     end: () => listener.end(),
     fail: (error) => listener.fail(error),

@@ -47,8 +47,9 @@ const STUCK_AFTER_MS = 10;
 const MAX_DELAY_MS = 500;
 /** What the latest delay counts for in the average: with thousands of slaves it is known after some of their answers. */
 const NEW_DELAY_SHARE = 0.1;
-/** The arguments under way to one slave, except for a single task with larger ones. */
+/** The arguments that one slave has, and all slaves together, except for a single task with larger ones on each. */
 const MAX_SENT_BYTES = 1024 * 1024;
+const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
 /** A slave is hungry when less than this part of what it may have is left. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
@@ -62,6 +63,7 @@ export class Allotment {
   readonly pace: TaskPace = new TaskPace();
   readonly #actions: AllotmentActions;
   readonly #options: AllotmentOptions;
+  #servingCount = 0;
   /** Slaves that have answered all they were sent. */
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
@@ -97,12 +99,14 @@ export class Allotment {
 
   /** A slave takes tasks from now on. */
   addSlave(slave: DispatchSlave): void {
+    this.#servingCount++;
     this.#idle.add(slave);
     this.#hungry.add(slave);
   }
 
   /** A slave takes tasks no longer. */
   removeSlave(slave: DispatchSlave): void {
+    this.#servingCount--;
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -261,7 +265,10 @@ export class Allotment {
     if (first === undefined) return tasks;
     const { suspects } = this.#options;
     const isAlone = suspects.has(first) || !isReady(serving, context);
-    const depth = isAlone ? 1 : Math.min(this.pace.depth(first.code), context.maxSent);
+    const depth = isAlone
+      ? 1
+      : Math.min(this.pace.depth(first.code), context.maxSent(this.#servingCount));
+    const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#servingCount);
     const { sendable } = context;
     // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
     const fairShare = Math.max(
@@ -274,7 +281,7 @@ export class Allotment {
       if (tasks.length >= room || task.code !== first.code) break;
       if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
       bytes += sizeOfArguments(task.args);
-      if (bytes > MAX_SENT_BYTES && serving.sent.size + tasks.length > 0) break;
+      if (bytes > maxBytes && serving.sent.size + tasks.length > 0) break;
       tasks.push(task);
       context.take();
     }

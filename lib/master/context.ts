@@ -1,7 +1,7 @@
 import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, Task } from "../task.ts";
-import { type ArgumentList, encodeArguments } from "./argument_list.ts";
+import { type ArgumentList, encodeArguments, sizeOfArguments } from "./argument_list.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -199,7 +199,7 @@ export class Context<Values extends readonly unknown[] = []> {
       );
     }
     const source: TaskSource = new TaskSource(inputs, {
-      add: (input) => this.#add(code, constructorArgs, [input]),
+      add: (input) => sizeOfArguments(this.#add(code, constructorArgs, [input]).args),
       end: () => this.#endSource(source),
       fail: (error) => this.#fault(error),
     });
@@ -356,6 +356,7 @@ export class Context<Values extends readonly unknown[] = []> {
       this.#restored++;
       this.#unreadRestored.add(task.id);
       this.#host.resultRestored(this.#core, recorded);
+      task.freeArguments();
       this.#deliverNow([recorded]);
     }
     this.#taskCount++;
@@ -502,6 +503,7 @@ export class Context<Values extends readonly unknown[] = []> {
     const dropped = this.#host.cancel(this.#core);
     this.#journal?.noteDropped(dropped);
     for (const task of dropped) {
+      task.forgetArguments();
       this.#delivered.add(task.id);
       this.#unread--;
       this.#dropped++;

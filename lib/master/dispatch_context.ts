@@ -44,6 +44,8 @@ export class DispatchContext {
   /** Those that no slave has found: they hold up sources, but no task that one before them may wait for. */
   #waitingRestored = 0;
   #bytesPerResult = 0;
+  /** How many results fit into the bytes that may wait. */
+  #fittingResults = Infinity;
   #maxWaitingResults = MAX_WAITING_RESULTS;
   #isFull = false;
 
@@ -82,9 +84,10 @@ export class DispatchContext {
     return this.isOpen && this.#waitingRestored < this.#limit;
   }
 
-  /** The most tasks that a slave may have, so that what all of them return does not pile up: few with large results. */
-  get maxSent(): number {
-    return Math.ceil(this.#maxWaitingResults * SENT_PART);
+  /** The most tasks that each of so many slaves may have, so that what all return does not pile up: few with large results. */
+  maxSent(slaves: number): number {
+    const most = Math.ceil(this.#maxWaitingResults * SENT_PART);
+    return Math.max(1, Math.min(most, Math.floor(this.#fittingResults / slaves)));
   }
 
   /**
@@ -103,6 +106,7 @@ export class DispatchContext {
 
   /** Puts a task that was sent before all others. */
   putBack(task: Task): void {
+    task.shareArguments();
     this.#waiting.unshift(task);
     this.#returned++;
   }
@@ -197,8 +201,9 @@ export class DispatchContext {
   noteResultBytes(bytes: number, results: number): void {
     const mean = bytes / results;
     this.#bytesPerResult += (mean - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
-    const fitting = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
-    this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, Math.min(MAX_WAITING_RESULTS, fitting));
+    this.#fittingResults = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
+    const most = Math.min(MAX_WAITING_RESULTS, this.#fittingResults);
+    this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
     this.#noteLimit();
   }
 

@@ -369,6 +369,7 @@ export class Dispatcher {
             endedMs: nowMs - microsAgo / 1000,
           });
         }
+        task.freeArguments();
       }
     } finally {
       // Also if the slave answers a task that it does not have.
@@ -386,7 +387,11 @@ export class Dispatcher {
     this.#noteNews(slave, slave.state, nowMs);
   }
 
-  /** A task of a slave has failed. */
+  /**
+   * A task of a slave has failed.
+   *
+   * @param bytes About how many it took to say so.
+   */
   taskFailed(
     slave: DispatchSlave,
     number: number,
@@ -394,6 +399,7 @@ export class Dispatcher {
     thrown: unknown,
     micros: number,
     nowMs: number,
+    bytes = 0,
   ): void {
     if (slave.state.state !== "serving") return;
     const { sent, startedNumber } = slave.state;
@@ -412,6 +418,8 @@ export class Dispatcher {
         runTimeMs: micros / 1000,
         endedMs: nowMs,
       });
+      done.context.noteResultBytes(bytes, 1);
+      this.#allotment.sort(done.context);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, slave.state, nowMs);
@@ -638,6 +646,7 @@ export class Dispatcher {
     } as const;
     this.#deliver(context, [outcome]);
     this.#reporter.taskFailed(context, outcome, run.endedMs);
+    task.freeArguments();
     this.#allotment.sort(context);
   }
 

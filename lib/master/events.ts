@@ -127,7 +127,13 @@ export type ManagerEvent =
       readonly reason: string;
     }
     /** A task that was added is not run: its outcome is in the journal. */
-    | { readonly type: "task-restored"; readonly context: number; readonly outcome: Outcome }
+    | {
+      readonly type: "task-restored";
+      readonly context: number;
+      readonly outcome: Outcome;
+      /** About how many bytes its arguments are. */
+      readonly bytesIn: number;
+    }
     /**
      * How far a context has come. Told while its results are read with the option `progress`: at the beginning, about five
      * times a second, and at the end.

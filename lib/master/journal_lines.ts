@@ -39,7 +39,7 @@
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../errors.ts";
 import type { CodeReference, EncodedArguments, Task } from "../task.ts";
-import { BufferCursor, decodeValue, encodeValue } from "../wire/codec.ts";
+import { BufferCursor, decodeValue, encodeValue, TEXT_IN_BUFFER } from "../wire/codec.ts";
 import { type ArgumentList, textOfArguments } from "./argument_list.ts";
 import { type FailureKind, isPermissionRefusal, kindOfFailure } from "./failures.ts";
 import type { FulfilledOutcomes } from "./fulfilled_outcomes.ts";
@@ -221,7 +221,8 @@ function isListOfNumber(args: unknown): args is [number] {
 export function argumentsText(args: EncodedArguments): string {
   const text = textOfArguments(args);
   if (typeof args !== "object" && text.length <= MAX_ARGS_LENGTH) return text;
-  const hash = nodeCrypto().createHash("sha256").update(text);
+  const hash = nodeCrypto().createHash("sha256");
+  if (text !== TEXT_IN_BUFFER) hash.update(text);
   if (typeof args === "object") {
     for (const buffer of args.buffers) hash.update(buffer);
   }

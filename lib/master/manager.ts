@@ -5,7 +5,7 @@ import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import type { Task } from "../task.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { ArgumentList } from "./argument_list.ts";
+import { ArgumentList, sizeOfArguments } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
 import { DispatchContext } from "./dispatch_context.ts";
@@ -305,7 +305,8 @@ export class Manager implements AsyncDisposable {
       resultRestored: (context, outcome) => {
         this.#dispatcher.resultRestored(context);
         if (this.#feed.areTasksTold) {
-          this.#feed.tell({ type: "task-restored", context: context.number, outcome });
+          const bytesIn = sizeOfArguments(outcome.task.args);
+          this.#feed.tell({ type: "task-restored", context: context.number, outcome, bytesIn });
         }
         // Its source may have to give more before there is anything to run.
         this.#schedule();

@@ -1,5 +1,5 @@
 import type { Code } from "../task.ts";
-import { decodeEach, decodeValue, Undecodable } from "../wire/codec.ts";
+import { decodeEach, Undecodable } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import type { ArgumentList } from "./argument_list.ts";
@@ -114,14 +114,22 @@ export class Session implements Disposable {
           values.length !== micros.length || !micros.every(isCount)
         ) throw malformed(message);
         const text = onlyMessage(batch);
-        decodeEach(values, batch.buffers, decodeValue, () => batch.originalOf(message).values);
+        decodeEach(values, batch.buffers, () => batch.originalOf(message).values);
         this.#takeResults({ first, values, micros, bytes: batch.bytes, text }, nowMs);
         break;
       }
       case "failed": {
         if (!isCount(message.first) || !isCount(message.micros)) throw malformed(message);
         const thrown = thrownOf(message, batch);
-        dispatcher.taskFailed(slave, message.first, message.failure, thrown, message.micros, nowMs);
+        dispatcher.taskFailed(
+          slave,
+          message.first,
+          message.failure,
+          thrown,
+          message.micros,
+          nowMs,
+          batch.bytes / batch.messages.length,
+        );
         break;
       }
       case "starting": {
@@ -216,7 +224,7 @@ function thrownOf(
   batch: Batch<ToMaster>,
 ): unknown {
   const thrown = [message.thrown];
-  decodeEach(thrown, batch.buffers, decodeValue, () => [batch.originalOf(message).thrown]);
+  decodeEach(thrown, batch.buffers, () => [batch.originalOf(message).thrown]);
   return thrown[0] instanceof Undecodable ? thrown[0].reason : thrown[0];
 }
 

@@ -1,12 +1,19 @@
 /** What a source of tasks tells its context. */
 export interface TaskSourceEvents {
-  /** One more input. May throw, if no task can be made of it. */
-  add(input: unknown): void;
+  /**
+   * One more input. May throw, if no task can be made of it.
+   *
+   * @returns About how many bytes the arguments of its task take.
+   */
+  add(input: unknown): number;
   /** There are no more inputs. */
   end(): void;
   /** The inputs could not be gone on with, or no task be made of one. */
   fail(error: unknown): void;
 }
+
+/** After so many bytes of arguments no more inputs are taken at once: a thousand of them may take gigabytes. */
+const MAX_PULL_BYTES = 4 * 1024 * 1024;
 
 /** Inputs of tasks that are taken from an iterable only as they are needed. */
 export class TaskSource {
@@ -14,6 +21,8 @@ export class TaskSource {
   readonly #isAsync: boolean;
   readonly #events: TaskSourceEvents;
   #wanted = 0;
+  /** How many bytes the inputs may take that are taken before the next request. */
+  #roomBytes = 0;
   #isRunning = false;
   /** Resolves when no input is awaited any more. It never rejects. */
   #pulling: Promise<void> | undefined;
@@ -27,14 +36,15 @@ export class TaskSource {
     this.#events = events;
   }
 
-  /** Takes up to `count` inputs: now, or, from an async iterable, as they come. */
+  /** Takes up to `count` inputs, fewer if they are large: now, or, from an async iterable, as they come. */
   pull(count: number): void {
+    this.#roomBytes = MAX_PULL_BYTES;
     if (this.#isAsync) {
       this.#wanted = Math.max(this.#wanted, count);
       if (!this.#isRunning) this.#pulling = this.#pullAsync();
       return;
     }
-    for (let i = 0; i < count && !this.#isEnded; i++) {
+    for (let i = 0; i < count && this.#roomBytes > 0 && !this.#isEnded; i++) {
       try {
         this.#take((this.#iterator as Iterator<unknown>).next());
       } catch (error) {
@@ -55,7 +65,7 @@ export class TaskSource {
 
   async #pullAsync(): Promise<void> {
     this.#isRunning = true;
-    while (this.#wanted > 0 && !this.#isEnded) {
+    while (this.#wanted > 0 && this.#roomBytes > 0 && !this.#isEnded) {
       this.#wanted--;
       try {
         const next = await this.#iterator.next();
@@ -65,6 +75,7 @@ export class TaskSource {
         this.#fail(error);
       }
     }
+    this.#wanted = 0;
     this.#isRunning = false;
   }
 
@@ -80,7 +91,7 @@ export class TaskSource {
   /** An input of which no task can be made is reported; the others follow. */
   #add(value: unknown): void {
     try {
-      this.#events.add(value);
+      this.#roomBytes -= this.#events.add(value);
     } catch (error) {
       this.#events.fail(error);
     }

@@ -5,7 +5,7 @@
  */
 
 import { type CodeReference, describeCode } from "../task.ts";
-import { decodeEach, decodeList, type Encoded, encodeValue, Undecodable } from "../wire/codec.ts";
+import { decodeEach, type Encoded, encodeValue, jsonOfList, Undecodable } from "../wire/codec.ts";
 import { CopyMemory } from "../wire/copy_memory.ts";
 import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { Failure, ToMaster, ToSlave } from "../wire/messages.ts";
@@ -135,7 +135,7 @@ export class Runner {
     const { context, code, hold, args } = message;
     const first = this.#received;
     this.#received += args.length;
-    decodeEach(args, batch.buffers, decodeList, () => batch.originalOf(message).args);
+    decodeEach(args, batch.buffers, () => batch.originalOf(message).args, jsonOfList);
     // The failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
     if (this.#codes.get(code)?.state === "failed") return;

@@ -86,7 +86,7 @@ export function encodeList(list: readonly unknown[], root: string): Encoded {
   return text ?? new ValueEncoder(root, false).encode(list);
 }
 
-/** Whether a list need not be encoded: the number that is all it has may go in its place, see {@linkcode decodeList}. */
+/** Whether a list need not be encoded: the number that is all it has may go in its place, see {@linkcode jsonOfList}. */
 export function isSingleNumber(list: readonly unknown[]): list is readonly [number] {
   return list.length === 1 && isExactNumber(list[0]);
 }
@@ -111,12 +111,20 @@ export function decodeValue(json: unknown, buffers: BufferCursor): unknown {
 }
 
 /**
- * Makes a list from its JSON: what {@linkcode encodeList} has made, or the number that is all it has.
- *
- * @throws {SyntaxError} As {@linkcode decodeValue} does.
+ * The text that may go in the place of a list's own, which is then a buffer of UTF-8 before those of the list: a long one is
+ * neither kept on V8's heap nor copied with others.
  */
-export function decodeList(json: unknown, buffers: BufferCursor): unknown {
-  return typeof json === "number" ? [json] : decodeValue(json, buffers);
+export const TEXT_IN_BUFFER = "null";
+
+const decoder = new TextDecoder();
+
+/**
+ * The JSON of a list, from what has come in its place: what {@linkcode encodeList} has made, the number that is all it has, or
+ * {@linkcode TEXT_IN_BUFFER}.
+ */
+export function jsonOfList(json: unknown, buffers: BufferCursor): unknown {
+  if (typeof json === "number") return [json];
+  return json ?? JSON.parse(decoder.decode(buffers.take()));
 }
 
 /** What has arrived in the place of a value that cannot be decoded here. */
@@ -129,22 +137,24 @@ export class Undecodable {
  * Decodes each value of a list in its place. Where one cannot be decoded, an {@linkcode Undecodable} stands for it, and the
  * others have their own buffers nevertheless.
  *
- * @param decode {@linkcode decodeValue} or {@linkcode decodeList}.
  * @param original Makes the JSON of the list anew, since decoding changes it.
+ * @param jsonOf Makes the JSON of a value from what has come in its place: {@linkcode jsonOfList}, if they are lists.
  */
 export function decodeEach(
   values: unknown[],
   buffers: BufferCursor,
-  decode: typeof decodeValue,
   original: () => readonly unknown[],
+  jsonOf: typeof jsonOfList = (json) => json,
 ): void {
   for (let i = 0; i < values.length; i++) {
     const { position } = buffers;
     try {
-      values[i] = decode(values[i], buffers);
+      values[i] = decodeValue(jsonOf(values[i], buffers), buffers);
     } catch (reason) {
       values[i] = new Undecodable(reason);
-      buffers.position = position + countBuffers(original()[i]);
+      buffers.position = position;
+      const count = countBuffers(jsonOf(original()[i], buffers));
+      buffers.position += count;
     }
   }
 }

@@ -28,7 +28,7 @@ export type ToSlave =
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
   /**
-   * Tasks of one context and one piece of code: the argument list of each, see `decodeList()`. Before one of them starts,
+   * Tasks of one context and one piece of code: the argument list of each, see `jsonOfList()`. Before one of them starts,
    * fewer than `hold` answers may be held back: 1 means that each leaves before the next task starts.
    */
   | {

@@ -1,7 +1,5 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
-import { sizeOfArguments } from "../argument_list.ts";
 import type { ManagerEvent } from "../events.ts";
-import type { Outcome } from "../outcome.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";
 
@@ -23,7 +21,7 @@ export class JobLog {
         this.#writeEnd(event);
         break;
       case "task-restored":
-        this.#writeRestored(event.context, event.outcome);
+        this.#writeRestored(event);
         break;
     }
   }
@@ -50,7 +48,7 @@ export class JobLog {
   }
 
   /** The task was run in an earlier run, by a slave of that. */
-  #writeRestored(context: number, outcome: Outcome): void {
+  #writeRestored({ context, outcome, bytesIn }: ManagerEvent & { type: "task-restored" }): void {
     const { task, runTimeMs, attempts, status } = outcome;
     this.#writer.write(this.#formatter.format({
       task: task.id,
@@ -60,7 +58,7 @@ export class JobLog {
       host: outcome.slave?.host ?? "",
       startMs: undefined,
       runTimeMs,
-      bytesIn: sizeOfArguments(task.args),
+      bytesIn,
       bytesOut: undefined,
       attempts,
       source: "journal",
