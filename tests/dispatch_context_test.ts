@@ -1,10 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { DispatchContext } from "../lib/master/dispatch_context.ts";
+import { IDLE_CONTEXT } from "./support/idle_ports.ts";
 
 const MAX_WAITING = 32_768;
 
 function contextRead(order: "ordered" | "unordered"): DispatchContext {
-  const context = new DispatchContext(0, undefined, undefined);
+  const context = new DispatchContext(0, IDLE_CONTEXT);
   context.reading = order;
   return context;
 }
@@ -40,6 +41,6 @@ Deno.test("DispatchContext: of large results 64 MB may wait, but always four of 
 });
 
 Deno.test("DispatchContext: is closed while nobody reads", () => {
-  const context = new DispatchContext(0, undefined, undefined);
+  const context = new DispatchContext(0, IDLE_CONTEXT);
   assertEquals([context.isOpen, context.sendable, context.takesTasks], [false, 0, false]);
 });

@@ -2,10 +2,11 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { DispatchContext } from "../lib/master/dispatch_context.ts";
 import { AnswerError, SentTasks } from "../lib/master/sent_tasks.ts";
 import { type Code, Task } from "../lib/task.ts";
+import { IDLE_CONTEXT } from "./support/idle_ports.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "() => 1" } };
-const CONTEXT = new DispatchContext(0, undefined, undefined);
-const OTHER = new DispatchContext(1, undefined, undefined);
+const CONTEXT = new DispatchContext(0, IDLE_CONTEXT);
+const OTHER = new DispatchContext(1, IDLE_CONTEXT);
 
 function tasks(...ids: number[]): Task[] {
   return ids.map((id) => new Task(id, CODE, "[1]"));

@@ -65,22 +65,22 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   },
   "is ready for a context that there is not": {
     says: ['{"type":"ready","context":99}'],
-    reason: /speaks of context 99, which there is not/,
+    reason: /speaks of context 99, of which it was not told/,
   },
   "is ready for a context without a number": {
     says: ['{"type":"ready","context":"length"}'],
-    reason: /speaks of context length, which there is not/,
+    reason: /speaks of context length, of which it was not told/,
   },
   "fails to start a context that there is not": {
     says: [startupFailed(99)],
-    reason: /speaks of context 99, which there is not/,
+    reason: /speaks of context 99, of which it was not told/,
   },
   "fails to start a context that has no startup": {
     says: [startupFailed(0)],
   },
   "begins to start a context that there is not": {
     says: ['{"type":"starting","context":99}'],
-    reason: /speaks of context 99, which there is not/,
+    reason: /speaks of context 99, of which it was not told/,
   },
   "begins to start a context that has no startup": {
     says: ['{"type":"starting","context":0}'],

@@ -12,24 +12,8 @@ import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave
 import type { SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
-/** What an allotment wants done. */
-export interface AllotmentActions {
-  /** Send tasks, all of the same code, to a slave, which may hold fewer than `hold` answers back when one starts. */
-  run(
-    slave: DispatchSlave,
-    context: DispatchContext,
-    tasks: readonly Task[],
-    hold: number,
-  ): void;
-  /** Ask a slave for all tasks that it has not started. */
-  recall(slave: DispatchSlave): void;
-  /** Add up to `count` tasks from the context's source, soon. */
-  pull(context: DispatchContext, count: number): void;
-}
-
 /** What an allotment needs of the dispatcher that it belongs to. */
 export interface AllotmentOptions {
-  readonly actions: AllotmentActions;
   /** Tasks that run with no other beside them. */
   readonly suspects: ReadonlySet<Task>;
   readonly bars: Bars;
@@ -61,7 +45,6 @@ const MIN_SLAVELESS_PULL = 64;
 export class Allotment {
   /** How long tasks run. */
   readonly pace: TaskPace = new TaskPace();
-  readonly #actions: AllotmentActions;
   readonly #options: AllotmentOptions;
   #servingCount = 0;
   /** Slaves that have answered all they were sent. */
@@ -74,11 +57,14 @@ export class Allotment {
   readonly #sendable = new Set<DispatchContext>();
   /** Contexts that have a source of tasks and a reader. */
   readonly #sources = new Set<DispatchContext>();
+  /** How many tasks are to be pulled, from the source of which context. */
+  #pulls = new Map<DispatchContext, number>();
+  /** Slaves for which something was queued. */
+  readonly #unsent = new Set<DispatchSlave>();
   /** How long answers are under way, on average. */
   #delayMs = 0;
 
   constructor(options: AllotmentOptions) {
-    this.#actions = options.actions;
     this.#options = options;
   }
 
@@ -158,7 +144,8 @@ export class Allotment {
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
-    this.#actions.recall(slave);
+    slave.port.recall();
+    this.#unsent.add(slave);
   }
 
   /** Gives waiting tasks to slaves that have room. */
@@ -170,15 +157,38 @@ export class Allotment {
     for (const context of this.#sources) this.#pull(context, takers);
   }
 
+  /** Has sources add what {@linkcode Allotment.give} found room for; returns whether any task has come at once. */
+  pull(): boolean {
+    if (this.#pulls.size === 0) return false;
+    const pulls = this.#pulls;
+    this.#pulls = new Map();
+    let isAnyAdded = false;
+    for (const [context, count] of pulls) {
+      // Some may have been taken back meanwhile.
+      if (context.waiting > 0) continue;
+      context.port.pull(count);
+      if (context.waiting > 0) isAnyAdded = true;
+    }
+    return isAnyAdded;
+  }
+
+  /** Has sent what was queued. */
+  flush(): void {
+    for (const slave of this.#unsent) slave.port.flush();
+    this.#unsent.clear();
+  }
+
   /**
    * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has
    * been told: with 1,000 slaves whose answers came together, half of them seemed stuck to the first ones.
+   *
+   * @param heardMs Until when all that slaves said has been told for certain.
    */
-  takeFromStuck(nowMs: number): void {
+  takeFromStuck(nowMs: number, heardMs: number): void {
     for (const slave of this.#laden) {
       const { state } = slave;
       if (this.#idle.size === 0 || state.state !== "serving") return;
-      if (state.ladenSinceMs + this.stuckAfterMs > nowMs) return;
+      if (state.ladenSinceMs + this.stuckAfterMs > heardMs) return;
       if (this.#canIdleTakeFrom(state)) {
         this.recall(slave, state);
         this.#fillAll(this.#idle, nowMs);
@@ -244,7 +254,8 @@ export class Allotment {
       // A time limit must not hit a task that has finished.
       const hold = context.taskTimeoutMs === undefined ? this.pace.hold(tasks[0].code) : 1;
       sent.push(context, tasks, hold);
-      this.#actions.run(slave, context, tasks, hold);
+      slave.port.run(context, tasks, hold);
+      this.#unsent.add(slave);
       this.#sendable.delete(context);
       this.sort(context);
     }
@@ -317,7 +328,7 @@ export class Allotment {
       this.#options.bars.everywhere(context, context.sourceCode) !== undefined;
     const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
     const count = Math.min(Math.max(room, least), MAX_PULL);
-    if (count > 0) this.#actions.pull(context, count);
+    if (count > 0) this.#pulls.set(context, count);
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */

@@ -1,10 +1,13 @@
 import type { ParallelError } from "../errors.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { type Code, Task } from "../task.ts";
-import { type ArgumentList, encodeArguments, sizeOfArguments } from "./argument_list.ts";
+import { encodeArguments, sizeOfArguments } from "./argument_list.ts";
+import type { DispatchLoop } from "./board/dispatch_loop.ts";
+import type { ContextPort } from "./board/ports.ts";
 import type { ResolvedTask } from "./code_registry.ts";
 import { DeliveredIds } from "./delivered_ids.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
+import { DispatchContext, type DispatchContextOptions } from "./dispatch_context.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import { endInOrder } from "./end_in_order.ts";
 import type { ProgressEvent } from "./events.ts";
 import { refuseSyncRead } from "./forgotten_await.ts";
@@ -41,19 +44,15 @@ export interface ReadOptions {
 
 /** What a context needs of its manager. @internal */
 export interface ContextHost {
+  readonly dispatcher: Dispatcher;
+  readonly loop: DispatchLoop;
   /** Passed by readers when it is due. */
   readonly turn: LoopTurn;
   resolve(task: unknown, use: string): ResolvedTask;
   /** Throws if no task may be added any more. */
   checkOpen(): void;
-  addTask(context: DispatchContext, task: Task): void;
-  /** @param code That of the tasks that a source is to give next; nothing if there is no source. */
-  setSource(context: DispatchContext, code: Code | undefined): void;
-  /** Starts slaves, and begins to send tasks. */
-  startReading(context: DispatchContext, order: "ordered" | "unordered"): void;
-  stopReading(context: DispatchContext): void;
-  /** @param isRestored Whether the journal had it. */
-  resultTaken(context: DispatchContext, isRestored: boolean): void;
+  /** Takes note that somebody begins to read. */
+  noteReading(context: DispatchContext): void;
   /** Begins to tell how far a context has come; resolves when it has been told for the first time. */
   startProgress(
     context: DispatchContext,
@@ -61,11 +60,8 @@ export interface ContextHost {
   ): Promise<void>;
   /** Tells that for the last time. */
   endProgress(context: DispatchContext): void;
-  /** A result that was not run for waits for the reader. */
-  resultRestored(context: DispatchContext, outcome: Outcome): void;
-  cancel(context: DispatchContext): readonly Task[];
-  /** Lets slaves be given tasks soon, if tasks or a source of them have come. */
-  schedule(): void;
+  /** Tells of a result that was not run for. */
+  tellRestored(context: DispatchContext, outcome: Outcome): void;
   /** Why no task can be run any more; nothing while one can. */
   standstill(): ParallelError | undefined;
   /** Tells the user what to take care of. */
@@ -100,7 +96,8 @@ const SOURCE_GRACE_MS = 500;
  */
 export class Context<Values extends readonly unknown[] = []> {
   readonly #host: ContextHost;
-  readonly #core: DispatchContext;
+  /** What the dispatcher knows of it. @internal */
+  readonly core: DispatchContext;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
@@ -131,11 +128,11 @@ export class Context<Values extends readonly unknown[] = []> {
   /** @internal */
   constructor(
     host: ContextHost,
-    core: DispatchContext,
-    journal?: JournalUse,
+    number: number,
+    { journal, ...options }: DispatchContextOptions & { readonly journal?: JournalUse },
   ) {
     this.#host = host;
-    this.#core = core;
+    this.core = new DispatchContext(number, this.#port(), options);
     if (journal === undefined) return;
     this.#journal = new Journal({
       ...journal,
@@ -147,12 +144,12 @@ export class Context<Values extends readonly unknown[] = []> {
       onWarning: (message) => host.warn(message),
       onUnrecorded: (error) => this.#fault(error),
     });
-    core.isRestoring = this.#journal.hasRecorded;
+    this.core.isRestoring = this.#journal.hasRecorded;
   }
 
   /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log have it. */
   get number(): number {
-    return this.#core.number;
+    return this.core.number;
   }
 
   /**
@@ -205,7 +202,7 @@ export class Context<Values extends readonly unknown[] = []> {
     });
     this.#sources.push({ source, code });
     this.#noteSources();
-    this.#host.schedule();
+    this.#host.loop.schedule();
   }
 
   /**
@@ -241,26 +238,6 @@ export class Context<Values extends readonly unknown[] = []> {
    */
   getOutcomesUnordered(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
     return this.#read("unordered", options, (outcome) => outcome, "getOutcomesUnordered");
-  }
-
-  /**
-   * Takes outcomes from the dispatcher.
-   *
-   * @param text What a slave said of just these, as JSON.
-   * @internal
-   */
-  deliver(outcomes: Outcomes, text?: string): void {
-    if (this.#journal === undefined) this.#deliverNow(outcomes);
-    else this.#journal.record(outcomes, text);
-  }
-
-  /**
-   * Takes note that tasks go to a slave.
-   *
-   * @internal
-   */
-  noteSent(tasks: readonly Task[], args: ArgumentList): void {
-    this.#journal?.noteSent(tasks, args);
   }
 
   /** How far it has come. @internal */
@@ -305,17 +282,27 @@ export class Context<Values extends readonly unknown[] = []> {
     wake?.();
   }
 
+  #port(): ContextPort {
+    return {
+      noteSent: (tasks, args) => this.#journal?.noteSent(tasks, args),
+      deliver: (outcomes, text) => {
+        if (this.#journal === undefined) this.#deliverNow(outcomes);
+        else this.#journal.record(outcomes, text);
+      },
+      pull: (count) => this.#pull(count),
+      wake: () => this.wake(),
+    };
+  }
+
   /**
    * Takes up to `count` tasks from the first source. If that has none at once those behind it have their turn, unless results
    * are read in order, which is that of the sources.
-   *
-   * @internal
    */
-  pull(count: number): void {
+  #pull(count: number): void {
     const before = this.#taskCount;
     for (const { source } of [...this.#sources]) {
       source.pull(count);
-      if (this.#taskCount > before || this.#core.reading === "ordered") return;
+      if (this.#taskCount > before || this.core.reading === "ordered") return;
     }
   }
 
@@ -348,17 +335,20 @@ export class Context<Values extends readonly unknown[] = []> {
     const task = new Task(this.#taskCount, code, encoded);
     const recorded = this.#journal?.find(task);
     if (this.#journal !== undefined) {
-      this.#core.isRestoring = recorded !== undefined && this.#journal.hasRecorded;
+      this.core.isRestoring = recorded !== undefined && this.#journal.hasRecorded;
     }
     if (recorded === undefined) {
-      this.#host.addTask(this.#core, task);
+      this.#host.dispatcher.addTask(this.core, task);
     } else {
       this.#restored++;
       this.#unreadRestored.add(task.id);
-      this.#host.resultRestored(this.#core, recorded);
+      this.#host.dispatcher.resultRestored(this.core);
+      this.#host.tellRestored(this.core, recorded);
       task.freeArguments();
       this.#deliverNow([recorded]);
     }
+    // One that the journal had: its source may have to give more before there is anything to run.
+    this.#host.loop.schedule();
     this.#taskCount++;
     this.#latestCode = code;
     this.#unread++;
@@ -369,13 +359,13 @@ export class Context<Values extends readonly unknown[] = []> {
     const index = this.#sources.findIndex(({ source }) => source === ended);
     if (index >= 0) this.#sources.splice(index, 1);
     this.#noteSources();
-    this.#host.schedule();
+    this.#host.loop.schedule();
     this.wake();
   }
 
   /** The first source is asked first. */
   #noteSources(): void {
-    this.#host.setSource(this.#core, this.#sources[0]?.code);
+    this.#host.dispatcher.setSource(this.core, this.#sources[0]?.code);
   }
 
   #fault(error: unknown): void {
@@ -428,8 +418,10 @@ export class Context<Values extends readonly unknown[] = []> {
     try {
       this.#journalFault = undefined;
       this.#journal?.retry();
-      this.#host.startReading(this.#core, order);
-      if (progress) await this.#host.startProgress(this.#core, progress);
+      this.#host.noteReading(this.core);
+      this.#host.dispatcher.setReading(this.core, order);
+      this.#host.loop.schedule();
+      if (progress) await this.#host.startProgress(this.core, progress);
       signal?.throwIfAborted();
       this.#host.turn.begin();
       for (;;) {
@@ -456,8 +448,8 @@ export class Context<Values extends readonly unknown[] = []> {
     } finally {
       this.#isBeingRead = false;
       signal?.removeEventListener("abort", abort);
-      this.#host.stopReading(this.#core);
-      if (progress) this.#host.endProgress(this.#core);
+      this.#host.dispatcher.setReading(this.core, "no");
+      if (progress) this.#host.endProgress(this.core);
     }
   }
 
@@ -486,7 +478,7 @@ export class Context<Values extends readonly unknown[] = []> {
     this.#delivered.add(id);
     this.#unread--;
     const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);
-    this.#host.resultTaken(this.#core, isRestored);
+    if (this.#host.dispatcher.resultTaken(this.core, isRestored)) this.#host.loop.schedule();
     return outcome;
   }
 
@@ -500,7 +492,8 @@ export class Context<Values extends readonly unknown[] = []> {
 
   #abort(): void {
     this.#stopSources();
-    const dropped = this.#host.cancel(this.#core);
+    const dropped = this.#host.dispatcher.cancel(this.core);
+    this.#host.loop.schedule();
     this.#journal?.noteDropped(dropped);
     for (const task of dropped) {
       task.forgetArguments();

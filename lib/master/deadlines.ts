@@ -27,7 +27,7 @@ export class Deadlines {
       this.#deadlines.set(limitMs, deadlines);
     }
     deadlines.set(slave, nowMs + limitMs);
-    serving.timed = { number, limitMs, lateLooks: 0 };
+    serving.timed = { number, limitMs };
   }
 
   /** The task whose time runs, if there is one, does not run any more. */

@@ -1,4 +1,5 @@
 import type { Code, Task } from "../task.ts";
+import type { ContextPort } from "./board/ports.ts";
 import { Deque } from "./deque.ts";
 
 /** Undelivered results that make dispatch pause, in number and in bytes. */
@@ -23,6 +24,12 @@ export interface PassedTasks {
 /** Whether and how somebody reads the results of a context. */
 export type Reading = "no" | "unordered" | "ordered";
 
+/** What a context is made with. */
+export interface DispatchContextOptions {
+  readonly startup?: Code;
+  readonly taskTimeoutMs?: number;
+}
+
 /** What the dispatcher knows of a context. Only the dispatcher writes. */
 export class DispatchContext {
   /** Number of the context in its manager. */
@@ -31,6 +38,8 @@ export class DispatchContext {
   readonly startup: Code | undefined;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
+  /** What carries the decisions about it out. */
+  readonly port: ContextPort;
   /** Code of the tasks that a lazy source still has. */
   sourceCode: Code | undefined;
   /** Whether the journal had the outcome of the last task and has more: what a source gives next may need no slave. */
@@ -50,10 +59,11 @@ export class DispatchContext {
   #isFull = false;
 
   /** @internal */
-  constructor(number: number, startup: Code | undefined, taskTimeoutMs: number | undefined) {
+  constructor(number: number, port: ContextPort, options: DispatchContextOptions = {}) {
     this.number = number;
-    this.startup = startup;
-    this.taskTimeoutMs = taskTimeoutMs;
+    this.port = port;
+    this.startup = options.startup;
+    this.taskTimeoutMs = options.taskTimeoutMs;
   }
 
   /** Whether and how somebody reads results: only then are tasks sent. */

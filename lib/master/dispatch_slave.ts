@@ -1,5 +1,6 @@
 import type { Attempt, SlaveIdentity } from "../errors.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
+import type { SlavePort } from "./board/ports.ts";
 import { SentTasks } from "./sent_tasks.ts";
 
 /** Where a slave stands, for the dispatcher. */
@@ -35,8 +36,8 @@ export interface ServingState {
   startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
   /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
   toldMs: number;
-  /** Number of the task whose time runs, how long it may run, and how often it was found to be over while timers were late. */
-  timed: { readonly number: number; readonly limitMs: number; lateLooks: number } | undefined;
+  /** Number of the task whose time runs, and how long it may run. */
+  timed: { readonly number: number; readonly limitMs: number } | undefined;
 }
 
 /** What the dispatcher knows of a slave. Only the dispatcher writes. */
@@ -52,9 +53,13 @@ export class DispatchSlave {
   /** Deaths of its processes in the startup of a context that has not finished there since. */
   readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
 
+  /** What carries the decisions about it out. */
+  readonly port: SlavePort;
+
   /** @internal */
-  constructor(identity: SlaveIdentity) {
+  constructor(identity: SlaveIdentity, port: SlavePort) {
     this.identity = identity;
+    this.port = port;
   }
 
   /** The state of a slave that has just connected. @internal */

@@ -1,8 +1,8 @@
 /**
  * Decides which slave gets which task, and what becomes of the tasks of a slave that dies.
  *
- * A state machine: what happens, and when, comes in as calls; what is to be done goes out through
- * {@linkcode DispatcherActions}. No socket, timer or process is touched here, and an action never calls back.
+ * A state machine: what happens, and when, comes in as calls; what is to be done goes out through the ports of slaves and
+ * contexts, see `board/ports.ts`. No socket, timer or process is touched here. `board/dispatch_loop.ts` has it decide.
  *
  * Every task is in exactly one place: waiting in its context, among the `sent` tasks of one slave, or delivered.
  *
@@ -11,7 +11,7 @@
 
 import type { RemoteError } from "../errors.ts";
 import { type Code, describeCode, type Task } from "../task.ts";
-import { Allotment, type AllotmentActions } from "./allotment.ts";
+import { Allotment } from "./allotment.ts";
 import { type Bar, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -32,32 +32,12 @@ import type { Outcomes } from "./outcome.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
 import type { SentTask } from "./sent_tasks.ts";
 
-/** What the dispatcher wants done. */
-export interface DispatcherActions extends AllotmentActions {
-  /** End the process of a slave and start it anew. */
-  restart(slave: DispatchSlave, reason: string): void;
-  /** End the process of a slave that was said to leave, and has no task any more. */
-  dismiss(slave: DispatchSlave): void;
-  /**
-   * Hand outcomes to the reader of the context.
-   *
-   * @param text What a slave said of just these, see {@linkcode TaskResults}.
-   */
-  deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void;
-  /** Report that a task goes to another slave: one died that ran it, or may have, or could not load its code. */
-  retry(task: Task, slave: DispatchSlave, reason: string, context: DispatchContext): void;
-  /** Tell the user what slaves cannot do, while there are others that can. */
-  warn(message: string): void;
+/** Who is told what becomes of tasks. */
+export interface DispatcherOptions {
   /** Reports of what runs, if they are wanted. */
   readonly reports?: RunReports;
-  /** Tell the readers of all contexts that no slave is left. */
-  strand(): void;
-}
-
-/** How far a manager lags behind what happens. */
-export interface Lag {
-  readonly isLate: boolean;
-  readonly isBehind: boolean;
+  /** Tells the user what slaves cannot do, while there are others that can. */
+  warn?(message: string): void;
 }
 
 /** What is known of a slave's death. */
@@ -77,11 +57,8 @@ export interface Death {
 const MAX_RESTARTS_IN_A_ROW = 3;
 /** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
 const MAX_STARTUP_DEATHS = 3;
-/**
- * While the script blocks the event loop again and again, so often a task has to be found out of time before it counts: in
- * between all that had come from its slave was read, and it may have been that the task is done.
- */
-const LATE_LOOKS = 3;
+/** While the script blocks the event loop again and again, what slaves said may have been read up to this long ago only. */
+const MAX_UNHEARD_MS = 1_000;
 /** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
 const DROP_GRACE_MS = 10;
 
@@ -101,7 +78,7 @@ const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
 /** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
 export class Dispatcher {
-  readonly #actions: DispatcherActions;
+  readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
   readonly #allotment: Allotment;
   readonly #reporter: RunReporter;
@@ -110,17 +87,18 @@ export class Dispatcher {
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves);
+  /** Contexts whose results somebody reads. */
+  readonly #read = new Set<DispatchContext>();
 
   /**
-   * @param actions What carries the decisions out.
    * @param maxAttempts How many slaves may die running one task.
+   * @param options Who wants to know what becomes of tasks.
    */
-  constructor(actions: DispatcherActions, maxAttempts: number) {
-    this.#actions = actions;
+  constructor(maxAttempts: number, options: DispatcherOptions = {}) {
     this.#maxAttempts = maxAttempts;
-    this.#reporter = new RunReporter(actions.reports);
+    this.#options = options;
+    this.#reporter = new RunReporter(options.reports);
     this.#allotment = new Allotment({
-      actions,
       suspects: this.#blame.suspects,
       bars: this.#bars,
       onHeadChanged: (slave, serving, nowMs) => this.#headChanged(slave, serving, nowMs),
@@ -204,7 +182,9 @@ export class Dispatcher {
     slave.state = { state: "lost", reason: death.reason };
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
-    if (!this.hasSlaves) this.#actions.strand();
+    if (!this.hasSlaves) {
+      for (const context of this.#read) context.port.wake();
+    }
     return "lost";
   }
 
@@ -246,6 +226,8 @@ export class Dispatcher {
   /** Somebody reads the results of a context in a certain order, or does no longer. */
   setReading(context: DispatchContext, reading: Reading): void {
     context.reading = reading;
+    if (reading === "no") this.#read.delete(context);
+    else this.#read.add(context);
     this.#allotment.sort(context);
     this.#allotment.sortSource(context);
   }
@@ -328,7 +310,7 @@ export class Dispatcher {
     }
     if (head?.task !== undefined && head.code === code) {
       // It was said to run.
-      this.#actions.retry(head.task, slave, bar.reason, head.context);
+      this.#options.reports?.taskRetried(head.context, head.task, slave, bar.reason);
     }
     this.#allotment.requeue(sent.settle((kind) => kind.code === code));
     this.#noteNews(slave, slave.state, nowMs);
@@ -467,19 +449,32 @@ export class Dispatcher {
   }
 
   /**
+   * Has sources add the tasks that there is room for.
+   *
+   * @returns Whether any has come at once: {@linkcode Dispatcher.dispatch} is then to be called.
+   */
+  pull(): boolean {
+    return this.#allotment.pull();
+  }
+
+  /** Has sent what was queued for slaves. */
+  flush(): void {
+    this.#allotment.flush();
+  }
+
+  /**
    * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
    *
-   * @param lag Whether this call is late, since the script blocked, and whether slaves may therefore have said more than
-   * was told here: then none is taken to be stuck.
+   * @param isBehind Whether slaves may have said more than was told here, since the script blocks: how long they are silent is
+   * then judged as of some time ago.
    */
-  wake(nowMs: number, { isLate, isBehind }: Lag): void {
-    for (const slave of this.#deadlines.passed(nowMs)) {
-      if (slave.state.state !== "serving") continue;
-      if (isLate && ++slave.state.timed!.lateLooks < LATE_LOOKS) continue;
-      this.#timeOut(slave, slave.state);
+  wake(nowMs: number, isBehind: boolean): void {
+    const heardMs = isBehind ? nowMs - MAX_UNHEARD_MS : nowMs;
+    for (const slave of this.#deadlines.passed(heardMs)) {
+      if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
     }
     this.dispatch(nowMs);
-    if (!isBehind) this.#allotment.takeFromStuck(nowMs);
+    this.#allotment.takeFromStuck(nowMs, heardMs);
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
@@ -516,7 +511,7 @@ export class Dispatcher {
   }
 
   #dismissLeaving(slave: DispatchSlave, { isLeaving, sent }: ServingState): void {
-    if (isLeaving && sent.size === 0) this.#actions.dismiss(slave);
+    if (isLeaving && sent.size === 0) slave.port.dismiss();
   }
 
   #timeOut(slave: DispatchSlave, serving: ServingState): void {
@@ -532,7 +527,7 @@ export class Dispatcher {
   #restart(slave: DispatchSlave, serving: ServingState, reason: string): void {
     this.#allotment.requeue(serving.sent.list());
     this.#stopServing(slave, serving);
-    this.#actions.restart(slave, reason);
+    slave.port.restart(reason);
   }
 
   #stopServing(slave: DispatchSlave, serving: ServingState): void {
@@ -561,7 +556,7 @@ export class Dispatcher {
     this.#allotment.requeue(innocent);
     for (const { context, task } of suspects) {
       this.#blame.suspect(task);
-      this.#actions.retry(task, slave, reason, context);
+      this.#options.reports?.taskRetried(context, task, slave, reason);
     }
     this.#allotment.requeue(suspects);
     if (culprit !== undefined) this.#charge(slave, culprit, reason);
@@ -572,7 +567,7 @@ export class Dispatcher {
     const { context, task } = culprit;
     const attempts = this.#blame.charge(task, { slave: slave.identity, reason });
     if (attempts.length < this.#maxAttempts) {
-      this.#actions.retry(task, slave, reason, context);
+      this.#options.reports?.taskRetried(context, task, slave, reason);
       this.#allotment.requeue([culprit]);
     } else {
       slave.deathsInARow = 0;
@@ -606,7 +601,7 @@ export class Dispatcher {
     const who = count === 1
       ? `${slave.name} gets no more ${tasks}, since one ${what}`
       : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
-    this.#actions.warn(`${who}: ${reason}`);
+    this.#options.warn?.(`${who}: ${reason}`);
   }
 
   /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
@@ -657,7 +652,7 @@ export class Dispatcher {
   ): void {
     if (context === undefined || outcomes === undefined) return;
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
-    this.#actions.deliver(context, outcomes, text);
+    context.port.deliver(outcomes, text);
   }
 }
 

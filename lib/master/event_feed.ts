@@ -100,6 +100,16 @@ export class EventFeed implements AsyncDisposable, RunReports {
     }
   }
 
+  /** A task is to run again. */
+  taskRetried(
+    { number: context }: DispatchContext,
+    task: Task,
+    { identity: slave }: DispatchSlave,
+    reason: string,
+  ): void {
+    this.tell({ type: "task-retried", context, task, slave, reason });
+  }
+
   /** Startup of a context runs. */
   startupStarted(
     { number: context, startup }: DispatchContext,

@@ -9,7 +9,6 @@ import type { SlaveProcess } from "../launch/command.ts";
 import { openOutputSink, openRemoteOutputSink } from "../launch/output_sink.ts";
 import { type LaunchOrder, type LaunchServices, Slave } from "../launch/slave.ts";
 import type { SlaveArray } from "../launch/slave_array.ts";
-import type { Code } from "../task.ts";
 import { type Hello, importSecret, newSecret } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../wire/messages.ts";
@@ -22,7 +21,6 @@ import { Endpoints } from "./endpoints.ts";
 import type { SlaveCounts } from "./events.ts";
 import { explainLosses } from "./losses.ts";
 import { ProcessGuard } from "./process_guard.ts";
-import type { Session } from "./session.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
 import { SlaveSlot, type SlotServices, type SlotState } from "./slave_slot.ts";
 
@@ -33,7 +31,7 @@ const LAST_JOB_GRACE_MS = 10_000;
 /** What a fleet needs of its manager. */
 export type FleetOptions = Pick<
   SlotServices,
-  "settings" | "dispatcher" | "modules" | "contextOf" | "onNews" | "emit"
+  "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "emit"
 >;
 
 /** The slaves of one manager. */
@@ -41,7 +39,6 @@ export class Fleet implements AsyncDisposable {
   readonly #options: FleetOptions;
   readonly #secret = newSecret();
   readonly #slots: SlaveSlot[] = [];
-  readonly #bySlave = new Map<DispatchSlave, SlaveSlot>();
   /** Those on other machines, by what brings their agent: an agent serves all slaves of its job. */
   readonly #byJob = new Map<SlaveProcess, SlaveSlot[]>();
   readonly #slotServices: SlotServices;
@@ -100,7 +97,6 @@ export class Fleet implements AsyncDisposable {
       const place = { index, isRemote };
       const slot = new SlaveSlot(this.#slots.length, source, place, this.#slotServices);
       this.#slots.push(slot);
-      this.#bySlave.set(slot.slave, slot);
       this.#options.dispatcher.addSlave(slot.slave);
       slots.push(slot);
     }
@@ -135,26 +131,6 @@ export class Fleet implements AsyncDisposable {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
     for (const { state, slave } of this.#slots) counts[standingOf(state, slave)]++;
     return counts;
-  }
-
-  /** The connection to a slave that serves. */
-  sessionOf(slave: DispatchSlave): Session | undefined {
-    return this.#bySlave.get(slave)?.session;
-  }
-
-  /** Ends the process of a slave and starts it anew. */
-  restart(slave: DispatchSlave, reason: string): void {
-    this.#bySlave.get(slave)!.restart(reason);
-  }
-
-  /** Whether the present process of a slave can load a piece of code. */
-  canLoad(slave: DispatchSlave, code: Code): boolean {
-    return this.#bySlave.get(slave)?.canLoad(code) ?? true;
-  }
-
-  /** Ends the process of a slave that takes leave and has no task any more. */
-  dismiss(slave: DispatchSlave): void {
-    this.sessionOf(slave)?.[Symbol.dispose]();
   }
 
   /** Why no slave is left. */

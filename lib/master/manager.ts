@@ -3,14 +3,14 @@ import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
-import type { Task } from "../task.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { ArgumentList, sizeOfArguments } from "./argument_list.ts";
+import { sizeOfArguments } from "./argument_list.ts";
+import { SYSTEM_CLOCK } from "./board/clock.ts";
+import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type ContextHost, type StartupValues } from "./context.ts";
-import { DispatchContext } from "./dispatch_context.ts";
-import type { DispatchSlave } from "./dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions } from "./dispatcher.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EventFeed } from "./event_feed.ts";
 import type { ProgressEvent } from "./events.ts";
@@ -18,7 +18,6 @@ import { Fleet } from "./fleet.ts";
 import type { ProgressReports } from "./observe/progress_reports.ts";
 import { refuseSyncUse } from "./forgotten_await.ts";
 import { LoopTurn } from "./loop_turn.ts";
-import type { Session } from "./session.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
   asSettings,
@@ -31,13 +30,6 @@ import {
 
 /** What can run before the first task of a context on a slave. */
 export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
-
-/** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
-const LATE_TIMER_MS = 10;
-/** The most time for reading what came while the script blocked; as long as it blocked is enough. */
-const MAX_CATCH_UP_MS = 50;
-/** After so long a time without a moment in which all was read, what slaves have said so far has to do. */
-const MAX_BEHIND_MS = 1_000;
 
 /**
  * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.
@@ -62,28 +54,16 @@ export class Manager implements AsyncDisposable {
 
   readonly #settings: ManagerSettings;
   readonly #codes = new CodeRegistry();
-  readonly #contexts: {
-    readonly core: DispatchContext;
-    readonly context: Context<readonly unknown[]>;
-  }[] = [];
+  readonly #contexts: Context<readonly unknown[]>[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
   readonly #feed: EventFeed;
   readonly #dispatcher: Dispatcher;
+  readonly #loop: DispatchLoop;
   readonly #fleet: Fleet;
   /** Contexts that nobody has begun to read. They hold the manager, so that it is there to warn of them. */
   readonly #unread = new Map<DispatchContext, Manager>();
   readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this), this.#unread);
   readonly #turn = new LoopTurn();
-  readonly #unsent = new Set<Session>();
-  readonly #pulls = new Map<DispatchContext, number>();
-  #isScheduled = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerDueMs = Infinity;
-  /** When the timer is to fire: not before now, if that is past. */
-  #timerEndMs = Infinity;
-  #isCatchingUp = false;
-  /** Since when timers are late though there was time to catch up, if they are. */
-  #behindSinceMs: number | undefined;
   #progress: ProgressReports | undefined;
   /** Beginnings of progress, whose modules are being loaded. Whether one fails is told to its reader. */
   readonly #progressStarts = new Set<Promise<void>>();
@@ -108,16 +88,20 @@ export class Manager implements AsyncDisposable {
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     this.#feed = new EventFeed(this.#settings);
-    this.#dispatcher = new Dispatcher(this.#actions(), this.#settings.maxAttempts);
+    this.#dispatcher = new Dispatcher(this.#settings.maxAttempts, {
+      reports: this.#feed.areTasksTold ? this.#feed : undefined,
+      warn: (message) => this.#feed.tell({ type: "warning", message }),
+    });
+    this.#loop = new DispatchLoop(this.#dispatcher, SYSTEM_CLOCK);
     this.#fleet = new Fleet({
       settings: this.#settings,
       dispatcher: this.#dispatcher,
+      loop: this.#loop,
       modules: this.#codes.modules,
-      contextOf: (number) => this.#contexts[number]?.core,
       onNews: () => {
         this.#turn.begin();
         this.#feed.flush();
-        this.#schedule();
+        this.#loop.schedule();
       },
       emit: (event) => this.#feed.tell(event),
     });
@@ -144,7 +128,8 @@ export class Manager implements AsyncDisposable {
     }
     this.#fleet.add(slave);
     this.#sources.add(slave);
-    this.#schedule();
+    // A run that its journal answers needs no slaves.
+    this.#loop.whenWork(() => this.#launch());
   }
 
   /**
@@ -172,16 +157,19 @@ export class Manager implements AsyncDisposable {
         "Expected a startup function, got an object: name the function that makes it",
       );
     }
-    const core = new DispatchContext(this.#contexts.length, resolved?.code, options.taskTimeoutMs);
-    const { journal: path, rerunFailed, acceptChangedCode } = options;
-    const startupReference = resolved?.code.reference;
+    const { journal: path, rerunFailed, acceptChangedCode, taskTimeoutMs } = options;
+    const code = resolved?.code;
     const journal = path === undefined
       ? undefined
-      : { path, rerunFailed, acceptChangedCode, startup: startupReference };
-    const context = new Context<StartupValues<Awaited<Result>>>(this.#host(), core, journal);
-    this.#contexts.push({ core, context: context as unknown as Context<readonly unknown[]> });
-    this.#dispatcher.addContext(core);
-    this.#unread.set(core, this);
+      : { path, rerunFailed, acceptChangedCode, startup: code?.reference };
+    const context = new Context<StartupValues<Awaited<Result>>>(
+      this.#host(),
+      this.#contexts.length,
+      { startup: code, taskTimeoutMs, journal },
+    );
+    this.#contexts.push(context as unknown as Context<readonly unknown[]>);
+    this.#dispatcher.addContext(context.core);
+    this.#unread.set(context.core, this);
     return context;
   }
 
@@ -210,16 +198,16 @@ export class Manager implements AsyncDisposable {
     this.#keepAlive(true);
     globalThis.removeEventListener("unload", this.#atUnload);
     this.#warnOfForgotten();
-    for (const { context } of this.#contexts) context.wake();
+    for (const context of this.#contexts) context.wake();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.
-      () => endAll(this.#contexts, ({ context }) => context.close()),
+      () => endAll(this.#contexts, (context) => context.close()),
       () => this.#endProgress(),
       () => this.#feed[Symbol.asyncDispose](),
       () => this.#signalGuard?.[Symbol.dispose](),
       () => {
-        clearTimeout(this.#timer);
+        this.#loop[Symbol.dispose]();
         this.#keepAlive(false);
         clearInterval(this.#aliveTimer);
       },
@@ -239,7 +227,7 @@ export class Manager implements AsyncDisposable {
 
   /** For those who forget to read, and maybe to close the manager as well. The script may be at its end. */
   #warnOfForgotten(): void {
-    if (this.#contexts.some(({ context }) => context.isForgotten)) {
+    if (this.#contexts.some((context) => context.isForgotten)) {
       const message =
         "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
         "for await (const result of context.getResultsUnordered()) …";
@@ -254,69 +242,25 @@ export class Manager implements AsyncDisposable {
     }
   }
 
-  #actions(): DispatcherActions {
-    return {
-      run: (slave, context, tasks, hold) => this.#run(slave, context, tasks, hold),
-      recall: (slave) => this.#withSession(slave, (session) => session.recall()),
-      restart: (slave, reason) => this.#fleet.restart(slave, reason),
-      dismiss: (slave) => this.#fleet.dismiss(slave),
-      deliver: ({ number }, outcomes, text) =>
-        this.#contexts[number].context.deliver(outcomes, text),
-      pull: (context, count) => this.#pulls.set(context, count),
-      retry: (task, { identity }, reason, { number }) =>
-        this.#feed.tell({
-          type: "task-retried",
-          context: number,
-          task,
-          slave: identity,
-          reason,
-        }),
-      warn: (message) => this.#feed.tell({ type: "warning", message }),
-      reports: this.#feed.areTasksTold ? this.#feed : undefined,
-      strand: () => this.#contexts.forEach(({ context }) => context.wake()),
-    };
-  }
-
   #host(): ContextHost {
     return {
+      dispatcher: this.#dispatcher,
+      loop: this.#loop,
       turn: this.#turn,
       resolve: (task, use) => this.#codes.resolve(task, use),
       checkOpen: () => this.#checkOpen("add a task"),
-      addTask: (context, task) => {
-        this.#dispatcher.addTask(context, task);
-        this.#schedule();
-      },
-      setSource: (context, code) => this.#dispatcher.setSource(context, code),
-      startReading: (context, order) => {
-        this.#unread.delete(context);
-        this.#dispatcher.setReading(context, order);
-        this.#schedule();
-      },
+      noteReading: (context) => this.#unread.delete(context),
       startProgress: (context, progress) => {
         const start = this.#startProgress(context, progress);
         this.#progressStarts.add(start);
         return start.finally(() => this.#progressStarts.delete(start));
       },
       endProgress: (context) => this.#progress?.end(context.number),
-      stopReading: (context) => this.#dispatcher.setReading(context, "no"),
-      resultTaken: (context, isRestored) => {
-        if (this.#dispatcher.resultTaken(context, isRestored)) this.#schedule();
+      tellRestored: ({ number }, outcome) => {
+        if (!this.#feed.areTasksTold) return;
+        const bytesIn = sizeOfArguments(outcome.task.args);
+        this.#feed.tell({ type: "task-restored", context: number, outcome, bytesIn });
       },
-      resultRestored: (context, outcome) => {
-        this.#dispatcher.resultRestored(context);
-        if (this.#feed.areTasksTold) {
-          const bytesIn = sizeOfArguments(outcome.task.args);
-          this.#feed.tell({ type: "task-restored", context: context.number, outcome, bytesIn });
-        }
-        // Its source may have to give more before there is anything to run.
-        this.#schedule();
-      },
-      cancel: (context) => {
-        const dropped = this.#dispatcher.cancel(context);
-        this.#schedule();
-        return dropped;
-      },
-      schedule: () => this.#schedule(),
       standstill: () => this.#standstill(),
       warn: (message) => this.#feed.tell({ type: "warning", message }),
       keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
@@ -329,7 +273,7 @@ export class Manager implements AsyncDisposable {
   ): Promise<void> {
     const { ProgressReports } = await import("./observe/progress_reports.ts");
     this.#progress ??= new ProgressReports({
-      tallyOf: (context) => this.#contexts[context].context.tally(),
+      tallyOf: (context) => this.#contexts[context].tally(),
       countSlaves: () => this.#fleet.count(),
       tell: (event) => this.#feed.tellProgress(event),
     });
@@ -359,103 +303,6 @@ export class Manager implements AsyncDisposable {
       );
     }
     return this.#dispatcher.hasSlaves ? undefined : this.#fleet.explainLosses();
-  }
-
-  #run(slave: DispatchSlave, context: DispatchContext, tasks: readonly Task[], hold: number): void {
-    const { code } = tasks[0];
-    const args = new ArgumentList(tasks);
-    this.#contexts[context.number].context.noteSent(tasks, args);
-    const codes = context.startup === undefined ? [code] : [code, context.startup];
-    if (codes.every((code) => this.#fleet.canLoad(slave, code))) {
-      this.#withSession(slave, (session) => session.run(context, code, args, hold));
-      return;
-    }
-    // The dispatcher must not be called from within.
-    queueMicrotask(() => {
-      this.#dispatcher.restart(slave, "it needs a module that it was not started with");
-      this.#dispatch(performance.now());
-    });
-  }
-
-  #withSession(slave: DispatchSlave, use: (session: Session) => void): void {
-    const session = this.#fleet.sessionOf(slave);
-    if (session === undefined) return;
-    use(session);
-    this.#unsent.add(session);
-  }
-
-  /** Has tasks sent when the code that runs now has added all of them. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      this.#dispatch(performance.now());
-    });
-  }
-
-  #dispatch(nowMs: number): void {
-    // A run that its journal answers needs no slaves.
-    if (this.#fleet.hasUnlaunched && this.#dispatcher.hasWork) this.#launch();
-    this.#dispatcher.dispatch(nowMs);
-    this.#afterDispatch(nowMs);
-  }
-
-  #afterDispatch(nowMs: number): void {
-    // An async source adds its tasks later: then there is nothing to dispatch yet.
-    while (this.#pull()) this.#dispatcher.dispatch(nowMs);
-    for (const session of this.#unsent) session.flush();
-    this.#unsent.clear();
-    this.#setTimer(nowMs);
-  }
-
-  /** Takes from sources what the dispatcher asked for; returns whether tasks have come of it. */
-  #pull(): boolean {
-    if (this.#pulls.size === 0) return false;
-    const pulls = [...this.#pulls];
-    this.#pulls.clear();
-    let isAnyAdded = false;
-    for (const [core, count] of pulls) {
-      const before = core.waiting;
-      this.#contexts[core.number].context.pull(count);
-      if (core.waiting > before) isAnyAdded = true;
-    }
-    return isAnyAdded;
-  }
-
-  #setTimer(nowMs: number): void {
-    // What comes meanwhile must not put the end of catching up off.
-    if (this.#isCatchingUp) return;
-    const dueMs = this.#dispatcher.nextWakeMs();
-    // One that fires too early costs less than to set another after every message.
-    if (dueMs >= this.#timerDueMs) return;
-    clearTimeout(this.#timer);
-    this.#timerDueMs = dueMs;
-    if (this.#closing !== undefined) return;
-    this.#startTimer(Math.min(Math.max(0, dueMs - nowMs), MAX_TIMER_MS));
-  }
-
-  #startTimer(delayMs: number): void {
-    this.#timerEndMs = performance.now() + delayMs;
-    this.#timer = setTimeout(() => this.#wake(), delayMs);
-    this.#timer.unref();
-  }
-
-  #wake(): void {
-    const nowMs = performance.now();
-    const lateMs = nowMs - this.#timerEndMs;
-    const isLate = lateMs > LATE_TIMER_MS;
-    if (isLate && !this.#isCatchingUp) {
-      this.#isCatchingUp = true;
-      this.#startTimer(Math.min(lateMs, MAX_CATCH_UP_MS));
-      return;
-    }
-    this.#isCatchingUp = false;
-    this.#timerDueMs = Infinity;
-    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
-    const isBehind = nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
-    this.#dispatcher.wake(nowMs, { isLate, isBehind });
-    this.#afterDispatch(nowMs);
   }
 
   /** A reader that waits keeps the script from ending; idle slaves do not. */

@@ -17,8 +17,6 @@ export class MessageError extends Error {
 export interface SessionOptions {
   readonly slave: DispatchSlave;
   readonly dispatcher: Dispatcher;
-  /** Finds a context by its number. */
-  contextOf(number: number): DispatchContext | undefined;
   /** Called when all that came in one piece has been told to the dispatcher. */
   onNews(): void;
 }
@@ -27,7 +25,8 @@ export interface SessionOptions {
 export class Session implements Disposable {
   readonly #stream: MessageStream<ToMaster>;
   readonly #options: SessionOptions;
-  readonly #announcedContexts = new Set<DispatchContext>();
+  /** Contexts and code that the slave was told of, by their numbers. */
+  readonly #announcedContexts = new Map<number, DispatchContext>();
   readonly #announcedCodes = new Map<number, Code>();
   /** Resolves when the connection is closed, with the reason if it was the slave's fault. */
   readonly ended: Promise<Error | undefined>;
@@ -43,7 +42,7 @@ export class Session implements Disposable {
 
   /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
   run(context: DispatchContext, code: Code, args: ArgumentList, hold: number): void {
-    if (!this.#announcedContexts.has(context)) this.#announceContext(context);
+    if (!this.#announcedContexts.has(context.number)) this.#announceContext(context);
     if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
     // Put together as text, since the arguments are JSON already.
     const head =
@@ -67,7 +66,7 @@ export class Session implements Disposable {
   }
 
   #announceContext(context: DispatchContext): void {
-    this.#announcedContexts.add(context);
+    this.#announcedContexts.set(context.number, context);
     this.#post({
       type: "context",
       context: context.number,
@@ -203,9 +202,11 @@ export class Session implements Disposable {
   }
 
   #context(number: number): DispatchContext {
-    const context = this.#options.contextOf(number);
+    const context = this.#announcedContexts.get(number);
     if (context === undefined) {
-      throw new MessageError(`The slave speaks of context ${number}, which there is not`);
+      throw new MessageError(
+        `The slave speaks of context ${number}, of which it was not told`,
+      );
     }
     return context;
   }

@@ -11,11 +11,14 @@ import type { ProcessEnd, SlaveProcess } from "../launch/command.ts";
 import type { OutputSink } from "../launch/output_sink.ts";
 import type { Slave } from "../launch/slave.ts";
 import type { SlaveArray } from "../launch/slave_array.ts";
-import type { Code } from "../task.ts";
+import type { Code, Task } from "../task.ts";
 import type { Hello } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster } from "../wire/messages.ts";
 import type { AgentLink } from "./agent_link.ts";
+import { ArgumentList } from "./argument_list.ts";
+import type { DispatchLoop } from "./board/dispatch_loop.ts";
+import type { SlavePort } from "./board/ports.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -64,12 +67,12 @@ export type SlotState =
 export interface SlotServices {
   readonly settings: ManagerSettings;
   readonly dispatcher: Dispatcher;
+  readonly loop: DispatchLoop;
   /** Modules that tasks are known to come from. */
   readonly modules: ReadonlySet<string>;
   /** Aborted when the manager closes. */
   readonly closing: AbortSignal;
   readonly guard: ProcessGuard;
-  contextOf(number: number): DispatchContext | undefined;
   /** Called when something has been told to the dispatcher. */
   onNews(): void;
   emit(event: ManagerEventBody): void;
@@ -82,7 +85,7 @@ export interface SlotServices {
 }
 
 /** One numbered slave of a manager. */
-export class SlaveSlot {
+export class SlaveSlot implements SlavePort {
   readonly slave: DispatchSlave;
   readonly source: Slave | SlaveArray;
   /** Its index in its source, from 0. */
@@ -113,7 +116,7 @@ export class SlaveSlot {
     services: SlotServices,
   ) {
     const name = `${source.kind} ${number}`;
-    this.slave = new DispatchSlave({ number, name, host: "" });
+    this.slave = new DispatchSlave({ number, name, host: "" }, this);
     this.source = source;
     this.index = index;
     this.isRemote = isRemote;
@@ -177,8 +180,40 @@ export class SlaveSlot {
     return runnerCommand(settings, this.#place!.endpoint, modules);
   }
 
+  /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
+  run(context: DispatchContext, tasks: readonly Task[], hold: number): void {
+    const { code } = tasks[0];
+    const args = new ArgumentList(tasks);
+    context.port.noteSent(tasks, args);
+    if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
+      this.session?.run(context, code, args, hold);
+      return;
+    }
+    const { dispatcher, loop } = this.#services;
+    // The dispatcher is amid giving tasks out.
+    queueMicrotask(() => {
+      dispatcher.restart(this.slave, "it needs a module that it was not started with");
+      loop.schedule();
+    });
+  }
+
+  /** Queues the request for all tasks that have not started. */
+  recall(): void {
+    this.session?.recall();
+  }
+
+  /** Sends what is queued. */
+  flush(): void {
+    this.session?.flush();
+  }
+
+  /** Ends the process of a slave that takes leave and has no task any more. */
+  dismiss(): void {
+    this.session?.[Symbol.dispose]();
+  }
+
   /** Whether its present process can load a piece of code. One that may not read files has only what it was started with. */
-  canLoad({ reference }: Code): boolean {
+  #canLoad({ reference }: Code): boolean {
     return reference.type === "inline" || this.#loadableModules === undefined ||
       this.#loadableModules.has(reference.module);
   }
@@ -229,9 +264,9 @@ export class SlaveSlot {
       return `The manager does not expect slave ${hello.slave}, launch ${hello.launch}`;
     }
     const { process, connectTimer } = this.#state;
-    const { dispatcher, contextOf, onNews, emit, watch, guard } = this.#services;
+    const { dispatcher, onNews, emit, watch, guard } = this.#services;
     clearTimeout(connectTimer);
-    const session = new Session(stream, { slave: this.slave, dispatcher, contextOf, onNews });
+    const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
     this.#state = { state: "connected", process, session, pid: hello.pid };
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     guard.add(process, hello.pid);

@@ -33,6 +33,7 @@ const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
 const MASTER = "lib/master/";
+const BOARD = "lib/master/board/";
 const OBSERVE = "lib/master/observe/";
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
@@ -97,9 +98,14 @@ const PARTS: readonly Part[] = [
   },
   {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER, OBSERVE, DEPS],
+    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER, BOARD, OBSERVE, DEPS],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
+  },
+  {
+    at: BOARD,
+    imports: [...VALUES, MASTER, BOARD],
+    because: "what is decided depends on facts and on its clock alone",
   },
   {
     at: OBSERVE,

@@ -2,6 +2,7 @@ import { AgentLink } from "../../../lib/master/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import type { ContextPort } from "../../../lib/master/board/ports.ts";
 import { Dispatcher } from "../../../lib/master/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/session.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
+import { IDLE_CONTEXT } from "../idle_ports.ts";
 import { MemoryConnection } from "./memory_connection.ts";
 
 /** Reads one input as the program does. Returns the name of what it ended in; throws if a promise is broken. */
@@ -81,33 +83,32 @@ export async function slave(chunks: readonly Uint8Array[]): Promise<string> {
 class SlaveRun {
   readonly session: Session;
   readonly #dispatcher: Dispatcher;
-  readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" });
+  readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
+    run: (context, tasks, hold) =>
+      this.session.run(context, tasks[0].code, new ArgumentList(tasks), hold),
+    recall: () => this.session.recall(),
+    flush: () => this.session.flush(),
+    restart: () => this.session[Symbol.dispose](),
+    dismiss: () => this.session[Symbol.dispose](),
+  });
+  readonly #port: ContextPort = {
+    ...IDLE_CONTEXT,
+    deliver: (outcomes) => {
+      for (const outcome of outcomes) this.#check(outcome);
+    },
+  };
   readonly #contexts = [
-    new DispatchContext(0, undefined, undefined),
-    new DispatchContext(1, CODES[1], undefined),
+    new DispatchContext(0, this.#port),
+    new DispatchContext(1, this.#port, { startup: CODES[1] }),
   ];
   readonly #delivered = new Set<Task>();
   #fault: BrokenPromise | undefined;
 
   constructor(chunks: readonly Uint8Array[]) {
-    this.#dispatcher = new Dispatcher({
-      run: (_slave, context, tasks, hold) =>
-        this.session.run(context, tasks[0].code, new ArgumentList(tasks), hold),
-      recall: () => this.session.recall(),
-      restart: () => this.session[Symbol.dispose](),
-      dismiss: () => this.session[Symbol.dispose](),
-      deliver: (_context, outcomes) => {
-        for (const outcome of outcomes) this.#check(outcome);
-      },
-      pull: () => {},
-      retry: () => {},
-      strand: () => {},
-      warn: () => {},
-    }, 3);
+    this.#dispatcher = new Dispatcher(3);
     this.session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
       slave: this.#slave,
       dispatcher: this.#dispatcher,
-      contextOf: (number) => this.#contexts[number],
       onNews: () => queueMicrotask(() => this.#dispatchAfterNews()),
     });
     this.#dispatcher.addSlave(this.#slave);
@@ -151,7 +152,7 @@ class SlaveRun {
 
   #dispatch(nowMs: number): void {
     this.#dispatcher.dispatch(nowMs);
-    this.session.flush();
+    this.#dispatcher.flush();
   }
 }
 

@@ -45,6 +45,8 @@ export class Ledger {
   readonly deaths: Map<string, DeathRecord> = new Map();
   /** Code that one slave could not load, and no other can. */
   readonly refusedEverywhere: Set<Code> = new Set();
+  /** The task that was to be sent next in each context when a slave last died of its startup. */
+  readonly triedNext: Map<DispatchContext, Task> = new Map();
   readonly #dispatcher: Dispatcher;
   readonly #maxAttempts: number;
   /** Tasks that are on no slave, and have not ended. */
@@ -117,6 +119,8 @@ export class Ledger {
     if (reader.tasks.some(({ id }) => id > task.id && this.planOf(reader.tasks[id]).wasSent)) {
       return;
     }
+    // The next one that might be sent when a slave died of the startup: it is tried with that, before the one that came back.
+    if (task === this.triedNext.get(context)) return;
     if (!context.isOpen) violate(`${this.name(task)} was sent first though the reader lags behind`);
     if (
       reader.hasHugeResults && reader.received > 0 &&

@@ -1,18 +1,21 @@
 /**
- * A run of the real dispatcher in a world that is made up: slaves, network, users and time. Everything follows from a
- * seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
+ * A run of the real dispatcher and its loop in a world that is made up: slaves, network, users and time. Everything follows
+ * from a seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
  *
- * The world does what `lib/master/manager.ts`, `fleet.ts`, `session.ts` and `context.ts` do on one side, and
- * `lib/slave/runner.ts` on the other.
+ * The world does what `lib/master/fleet.ts`, `session.ts` and `context.ts` do on one side, and `lib/slave/runner.ts` on the
+ * other.
  *
  * @module
  */
 
 import type { Code, Task } from "../../../lib/task.ts";
+import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
+import type { ContextPort, SlavePort } from "../../../lib/master/board/ports.ts";
 import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
-import { Dispatcher, type DispatcherActions } from "../../../lib/master/dispatcher.ts";
+import { Dispatcher } from "../../../lib/master/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
+import type { RunReports } from "../../../lib/master/run_reporter.ts";
 import { AnswerError } from "../../../lib/master/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
@@ -25,9 +28,10 @@ import { VirtualTime } from "./virtual_time.ts";
 /** More events than any run has that makes progress. */
 const MAX_EVENTS = 30_000;
 const MAX_RESTARTS_IN_A_ROW = 3;
+/** A timer that is later than this means that the script has blocked. */
 const LATE_TIMER_MS = 10;
+/** So long after the script has blocked the dispatcher waits at most for what came meanwhile. */
 const MAX_CATCH_UP_MS = 50;
-const MAX_BEHIND_MS = 1_000;
 const MAX_STARTUP_DEATHS = 3;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
@@ -59,18 +63,18 @@ export class Simulation {
   readonly #ledger: Ledger;
   readonly #trace: ((line: string) => void) | undefined;
   readonly #codes: readonly Code[];
-  readonly #pulls = new Map<DispatchContext, number>();
+  readonly #loop: DispatchLoop;
   /** What is sent when the dispatcher is done. */
   readonly #unsent = new Map<SimulatedSlot, ToProcess[]>();
   readonly #faultRate: number;
   readonly #maxAttempts: number;
-  #isScheduled = false;
-  #timerDueMs = Infinity;
-  #timerEndMs = Infinity;
-  #timer = 0;
-  #isCatchingUp = false;
-  #behindSinceMs: number | undefined;
-  #blockedUntilMs = 0;
+  /** How many microtasks of the loop are to run. */
+  #microtasks = 0;
+  /** When the timers of the loop are to fire. */
+  readonly #timers = new Set<{ readonly atMs: number }>();
+  #blockedUntilMs = -Infinity;
+  /** Whether a timer fires now that is late, since the script has blocked: not all is read then. */
+  #isLate = false;
   #isCancelling = false;
   #isClosed = false;
   #givenUp = 0;
@@ -103,7 +107,15 @@ export class Simulation {
           : { type: "export", name, module: "file:///tasks.ts" },
       };
     });
-    this.#dispatcher = new Dispatcher(this.#actions(), this.#maxAttempts);
+    this.#dispatcher = new Dispatcher(this.#maxAttempts, {
+      reports: this.#reports(),
+      warn: (message) => this.#say(() => `warns: ${message}`),
+    });
+    this.#loop = new DispatchLoop(this.#dispatcher, {
+      now: () => this.#time.nowMs,
+      microtask: (run) => this.#microtask(run),
+      setTimer: (run, delayMs) => this.#setTimer(run, delayMs),
+    });
     this.#ledger = new Ledger(this.#dispatcher, this.#maxAttempts);
     const slaves = random.integer(1, 6);
     for (let i = 0; i < slaves; i++) {
@@ -123,9 +135,9 @@ export class Simulation {
     let events = 0;
     while (this.#time.step()) {
       const { nowMs } = this.#time;
-      const isPrompt = nowMs > this.#blockedUntilMs && !this.#isCatchingUp && !this.#isBehind() &&
-        nowMs < this.#timerEndMs;
-      this.#ledger.check(nowMs, { isDispatched: !this.#isScheduled, isPrompt });
+      const isPrompt = nowMs > this.#blockedUntilMs + MAX_CATCH_UP_MS &&
+        this.#timers.values().every(({ atMs }) => nowMs < atMs);
+      this.#ledger.check(nowMs, { isDispatched: this.#microtasks === 0, isPrompt });
       if (++events > MAX_EVENTS) violate("the run does not come to an end");
     }
     this.#checkEnd();
@@ -171,56 +183,79 @@ export class Simulation {
 
   // What the dispatcher wants done.
 
-  #actions(): DispatcherActions {
+  #slavePort(slot: () => SimulatedSlot): SlavePort {
     const name = (task: Task) => this.#ledger.name(task);
     return {
-      run: (slave, context, tasks, hold) => {
-        this.#say(() => `run on ${slave.identity.name}: ${tasks.map(name).join(", ")}`);
-        const slot = this.#ledger.slotOf(slave);
-        this.#ledger.noteRun(slot, context, tasks, this.#time.nowMs);
-        this.#queue(slot, { type: "run", context, tasks, hold });
+      run: (context, tasks, hold) => {
+        this.#say(() => `run on ${slot().slave.identity.name}: ${tasks.map(name).join(", ")}`);
+        this.#ledger.noteRun(slot(), context, tasks, this.#time.nowMs);
+        this.#queue(slot(), { type: "run", context, tasks, hold });
       },
-      recall: (slave) => {
-        this.#say(() => `recall from ${slave.identity.name}`);
+      recall: () => {
+        this.#say(() => `recall from ${slot().slave.identity.name}`);
         this.#recalls++;
-        const slot = this.#ledger.slotOf(slave);
-        if (!this.#isCancelling) this.#ledger.checkRecall(slot, this.#time.nowMs);
-        this.#ledger.noteTaken(slot);
-        this.#queue(slot, { type: "recall" });
+        if (!this.#isCancelling) this.#ledger.checkRecall(slot(), this.#time.nowMs);
+        this.#checkHeard(slot());
+        this.#ledger.noteTaken(slot());
+        this.#queue(slot(), { type: "recall" });
       },
-      restart: (slave, reason) => {
-        this.#say(() => `restart ${slave.identity.name}: ${reason}`);
+      flush: () => {
+        const messages = this.#unsent.get(slot());
+        if (messages === undefined) return;
+        this.#unsent.delete(slot());
+        this.#send(slot(), messages);
+      },
+      restart: (reason) => {
+        this.#say(() => `restart ${slot().slave.identity.name}: ${reason}`);
         this.#restarts++;
-        const slot = this.#ledger.slotOf(slave);
-        if (!this.#isCancelling) this.#ledger.checkOutOfTime(slot, this.#time.nowMs);
-        slot.unresolved.clear();
-        slot.replacement = reason;
-        slot.isListening = false;
-        slot.process?.kill();
+        if (!this.#isCancelling) this.#ledger.checkOutOfTime(slot(), this.#time.nowMs);
+        this.#checkHeard(slot());
+        slot().unresolved.clear();
+        slot().replacement = reason;
+        slot().isListening = false;
+        slot().process?.kill();
       },
-      dismiss: (slave) => {
-        const slot = this.#ledger.slotOf(slave);
-        if (slot.isDismissed) return;
-        this.#say(() => `dismiss ${slave.identity.name}`);
-        slot.isDismissed = true;
-        slot.process?.kill();
+      dismiss: () => {
+        if (slot().isDismissed) return;
+        this.#say(() => `dismiss ${slot().slave.identity.name}`);
+        slot().isDismissed = true;
+        slot().process?.kill();
       },
-      deliver: (context, outcomes) => {
-        for (const outcome of outcomes) this.#deliver(context, outcome);
+    };
+  }
+
+  /** Nothing is decided about a slave while what it has said lies unread since the script has blocked. */
+  #checkHeard({ slave, arrived }: SimulatedSlot): void {
+    if (this.#isLate && arrived.length > 0) violate(`${slave.identity.name} was judged unheard`);
+  }
+
+  #contextPort(reader: () => SimulatedReader): ContextPort {
+    return {
+      noteSent: () => {},
+      deliver: (outcomes) => {
+        for (const outcome of outcomes) this.#deliver(reader().core, outcome);
       },
-      pull: (context, count) => {
+      pull: (count) => {
         if (count < 1) violate(`${count} tasks were to be pulled`);
-        if (!context.isOpen || context.waiting > 0) {
-          violate("tasks were pulled that nobody waits for");
-        }
-        this.#pulls.set(context, count);
+        const { core } = reader();
+        if (!core.isOpen || core.waiting > 0) violate("tasks were pulled that nobody waits for");
+        reader().pull(count);
       },
-      retry: (task, slave) => {
+      wake: () => reader().wake(),
+    };
+  }
+
+  #reports(): RunReports {
+    return {
+      taskRetried: (_context, task, slave) => {
         this.#blamed++;
-        this.#say(() => `${name(task)} is tried again, after ${slave.identity.name}`);
+        this.#say(() => `${this.#ledger.name(task)} is tried again, after ${slave.identity.name}`);
       },
-      warn: (message) => this.#say(() => `warns: ${message}`),
-      strand: () => this.#ledger.readers.forEach((reader) => reader.wake()),
+      taskStarted: () => {},
+      taskEnded: () => {},
+      startupStarted: () => {},
+      startupFinished: () => {},
+      startupFailed: () => {},
     };
   }
 
@@ -239,78 +274,27 @@ export class Simulation {
     this.#unsent.set(slot, messages);
   }
 
-  // The manager.
+  // The clock of the master.
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#dispatchSoon();
-  }
-
-  #dispatchSoon(): void {
+  #microtask(run: () => void): void {
+    this.#microtasks++;
     this.#time.after(0, () => {
-      this.#isScheduled = false;
-      this.#dispatch();
+      this.#microtasks--;
+      run();
     });
   }
 
-  #dispatch(): void {
-    this.#dispatcher.dispatch(this.#time.nowMs);
-    this.#afterDispatch();
-  }
-
-  #afterDispatch(): void {
-    while (this.#pulls.size > 0) {
-      const pulls = [...this.#pulls];
-      this.#pulls.clear();
-      let hasMore = false;
-      for (const [context, count] of pulls) {
-        if (this.#ledger.readers.get(context)!.pull(count)) hasMore = true;
-      }
-      if (!hasMore) break;
-      this.#dispatcher.dispatch(this.#time.nowMs);
-    }
-    for (const [slot, messages] of this.#unsent) this.#send(slot, messages);
-    this.#unsent.clear();
-    this.#setTimer();
-  }
-
-  #setTimer(): void {
-    if (this.#isCatchingUp) return;
-    const dueMs = this.#dispatcher.nextWakeMs();
-    if (dueMs >= this.#timerDueMs) return;
-    this.#timer++;
-    this.#timerDueMs = dueMs;
-    this.#timerEndMs = Math.max(dueMs, this.#time.nowMs);
-    const timer = this.#timer;
-    this.#atMaster(this.#timerEndMs, () => {
-      if (timer === this.#timer) this.#wake();
+  #setTimer(run: () => void, delayMs: number): Disposable {
+    const timer = { atMs: this.#time.nowMs + delayMs };
+    if (delayMs === Infinity) return { [Symbol.dispose]: () => {} };
+    this.#timers.add(timer);
+    this.#atMaster(timer.atMs, () => {
+      if (!this.#timers.delete(timer)) return;
+      this.#isLate = this.#time.nowMs - timer.atMs > LATE_TIMER_MS;
+      run();
+      this.#isLate = false;
     });
-  }
-
-  #wake(): void {
-    const { nowMs } = this.#time;
-    const lateMs = nowMs - this.#timerEndMs;
-    const isLate = lateMs > LATE_TIMER_MS;
-    if (isLate && !this.#isCatchingUp) {
-      this.#isCatchingUp = true;
-      this.#timerEndMs = nowMs + Math.min(lateMs, MAX_CATCH_UP_MS);
-      return this.#atMaster(this.#timerEndMs, () => this.#wake());
-    }
-    this.#isCatchingUp = false;
-    this.#timerDueMs = this.#timerEndMs = Infinity;
-    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
-    const isBehind = this.#isBehind();
-    this.#dispatcher.wake(nowMs, { isLate, isBehind });
-    this.#afterDispatch();
-    const nextMs = this.#dispatcher.nextWakeMs();
-    if (!isLate && nextMs <= nowMs) {
-      violate(`after waking at ${nowMs} the dispatcher wants to be woken at ${nextMs}`);
-    }
-  }
-
-  #isBehind(): boolean {
-    return this.#time.nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
+    return { [Symbol.dispose]: () => this.#timers.delete(timer) };
   }
 
   /** Something that the master does, as soon as it is not blocked. */
@@ -356,7 +340,7 @@ export class Simulation {
     }
     // What a slave said that was disconnected for a fault has not been heard.
     if (isEnd) this.#processEnded(slot, slot.isListening);
-    this.#dispatch();
+    this.#loop.schedule();
   }
 
   #tell(slot: SimulatedSlot, message: Exclude<FromProcess, { type: "end" }>): void {
@@ -439,7 +423,8 @@ export class Simulation {
     const random = this.#random;
     const number = this.#ledger.slots.length;
     const badRate = 0.04 * this.#faultRate;
-    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" });
+    const port = this.#slavePort(() => slot);
+    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, port);
     const slot: SimulatedSlot = {
       slave,
       latencyMs: random.pick([0.02, 0.1, 3, 8]),
@@ -487,7 +472,7 @@ export class Simulation {
       if (random.chance(0.05 * this.#faultRate)) {
         this.#say(() => `${slot.slave.identity.name} dies before it connects`);
         this.#died(slot, false, true);
-        this.#dispatch();
+        this.#loop.schedule();
       } else {
         this.#connect(slot);
       }
@@ -527,7 +512,7 @@ export class Simulation {
     slot.exitingIn = undefined;
     this.#dispatcher.slaveConnected(slot.slave);
     this.#planFaults(slot, process);
-    this.#dispatch();
+    this.#loop.schedule();
   }
 
   #planFaults(slot: SimulatedSlot, process: SimulatedProcess): void {
@@ -564,7 +549,7 @@ export class Simulation {
         if (slot.process !== process || !slot.isListening) return;
         this.#say(() => `${name} is to leave`);
         this.#dispatcher.slaveLeaving(slot.slave);
-        this.#dispatch();
+        this.#loop.schedule();
         this.#time.after(200, () => process.kill());
       }));
   }
@@ -578,7 +563,7 @@ export class Simulation {
     if (!wasAlive) return;
     this.#say(() => `${slot.slave.identity.name} is declared dead`);
     this.#processEnded(slot, false);
-    this.#dispatch();
+    this.#loop.schedule();
   }
 
   /** @param isHeardOut Whether all that it said has arrived. */
@@ -636,6 +621,8 @@ export class Simulation {
       const { context } = running;
       // Nobody hears what a slave that is cut off has said last.
       if (!isHeardOut) return { mayCharge: undefined, mustCharge: false };
+      const next = context.sendable > 0 ? context.first() : undefined;
+      if (next !== undefined) this.#ledger.triedNext.set(context, next);
       const deaths = (slot.startupDeaths.get(context) ?? 0) + 1;
       slot.startupDeaths.set(context, deaths);
       if (deaths === Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
@@ -689,18 +676,18 @@ export class Simulation {
   #addContext(number: number): void {
     const random = this.#random;
     const startup = random.chance(0.5) ? this.#codes[0] : undefined;
-    const core = new DispatchContext(
-      number,
+    const taskTimeoutMs = random.chance(0.3) ? random.pick([5, 30, 100]) : undefined;
+    const core = new DispatchContext(number, this.#contextPort(() => reader), {
       startup,
-      random.chance(0.3) ? random.pick([5, 30, 100]) : undefined,
-    );
+      taskTimeoutMs,
+    });
     const kinds: ContextKinds = {
       shortMs: random.pick([0.02, 0.3, 1]),
       hasHugeResults: random.chance(0.2),
       endlessRate: random.pick([0.03, 0.08]),
       isToBeCancelled: random.chance(0.2),
     };
-    const reader = new SimulatedReader({
+    const reader: SimulatedReader = new SimulatedReader({
       time: this.#time,
       random,
       core,
@@ -716,9 +703,9 @@ export class Simulation {
       setReading: (reading) => this.#dispatcher.setReading(core, reading),
       setSource: (code) => this.#dispatcher.setSource(core, code),
       resultTaken: () => {
-        if (this.#dispatcher.resultTaken(core)) this.#schedule();
+        if (this.#dispatcher.resultTaken(core)) this.#loop.schedule();
       },
-      schedule: () => this.#schedule(),
+      schedule: () => this.#loop.schedule(),
       hasSlaves: () => this.#dispatcher.hasSlaves,
       trace: (line) => this.#say(line),
     });
@@ -771,7 +758,7 @@ export class Simulation {
     reader.dropped(dropped);
     if (this.#random.chance(0.5)) reader.stop();
     this.#time.after(this.#random.between(0, 30), () => reader.read());
-    this.#schedule();
+    this.#loop.schedule();
   }
 
   #planUsers(): void {
@@ -785,12 +772,17 @@ export class Simulation {
       });
     }
     if (random.chance(0.05)) this.#time.at(random.between(0, 200), () => this.#close());
-    if (random.chance(0.15)) {
-      this.#time.at(random.between(0, 100), () => {
-        this.#blockedUntilMs = this.#time.nowMs + random.between(1, 100);
-        this.#say(() => `user blocks the master until ${this.#blockedUntilMs.toFixed(3)}`);
-      });
-    }
+    if (random.chance(0.2)) this.#planBlock(random.between(0, 100), random.integer(1, 4));
+  }
+
+  /** The user's code computes, and then again while what came meanwhile is read. */
+  #planBlock(atMs: number, times: number): void {
+    const random = this.#random;
+    this.#time.at(atMs, () => {
+      this.#blockedUntilMs = this.#time.nowMs + random.between(1, 100);
+      this.#say(() => `user blocks the master until ${this.#blockedUntilMs.toFixed(3)}`);
+      if (times > 1) this.#planBlock(this.#blockedUntilMs + random.between(0, 20), times - 1);
+    });
   }
 
   #close(): void {

@@ -1,0 +1,26 @@
+import { MAX_TIMER_MS } from "../settings.ts";
+
+/** Time, as the board sees it. Tests have one of their own, which they move. */
+export interface Clock {
+  /** Milliseconds since some moment. Never runs backwards. */
+  now(): number;
+  /** Does something once the code that runs now is done. */
+  microtask(run: () => void): void;
+  /**
+   * Does something once, after some milliseconds. Does not keep the process alive.
+   *
+   * @returns Disposed of, it does nothing any more.
+   */
+  setTimer(run: () => void, delayMs: number): Disposable;
+}
+
+/** The time of this process. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => performance.now(),
+  microtask: queueMicrotask,
+  setTimer(run, delayMs): Disposable {
+    const timer = setTimeout(run, Math.min(delayMs, MAX_TIMER_MS));
+    timer.unref();
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+};

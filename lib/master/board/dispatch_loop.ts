@@ -1,0 +1,120 @@
+/**
+ * When the dispatcher decides: once all that came at one time has been told to it, and when the time has come that it named.
+ *
+ * @module
+ */
+
+import type { Dispatcher } from "../dispatcher.ts";
+import type { Clock } from "./clock.ts";
+
+/** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
+const LATE_TIMER_MS = 10;
+/** The most time for reading what came while the script blocked; as long as it blocked is enough. */
+const MAX_CATCH_UP_MS = 50;
+/** After so long a time without a moment in which all was read, what slaves have said so far has to do. */
+const MAX_BEHIND_MS = 1_000;
+
+/** Where the timer stands. Times are those of the clock. */
+type TimerState =
+  | { readonly state: "none" }
+  /** It is to wake the dispatcher at `dueMs`; it fires at `endMs`, later if `dueMs` was past when it was set. */
+  | { readonly state: "set"; readonly dueMs: number; readonly endMs: number; timer: Disposable }
+  /** It fired late: until `endMs` what came while the script blocked is read. */
+  | { readonly state: "catching up"; readonly endMs: number; timer: Disposable };
+
+/** Has a dispatcher decide. */
+export class DispatchLoop implements Disposable {
+  readonly #dispatcher: Dispatcher;
+  readonly #clock: Clock;
+  #isScheduled = false;
+  #timer: TimerState = { state: "none" };
+  /** Since when there was no moment in which all that had come was read, if that is so. */
+  #behindSinceMs: number | undefined;
+  #onWork: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(dispatcher: Dispatcher, clock: Clock) {
+    this.#dispatcher = dispatcher;
+    this.#clock = clock;
+  }
+
+  /** Has tasks given out when the code that runs now has told all that it has to tell. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#clock.microtask(() => {
+      this.#isScheduled = false;
+      this.#dispatch();
+    });
+  }
+
+  /** Calls something once, before tasks are given out the next time that there are any whose results are read. */
+  whenWork(run: () => void): void {
+    this.#onWork = run;
+    this.schedule();
+  }
+
+  /** Sets no timer any more. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#clearTimer();
+  }
+
+  #dispatch(): void {
+    if (this.#onWork !== undefined && this.#dispatcher.hasWork) {
+      const run = this.#onWork;
+      this.#onWork = undefined;
+      run();
+    }
+    const nowMs = this.#clock.now();
+    this.#dispatcher.dispatch(nowMs);
+    this.#finish(nowMs);
+  }
+
+  /** An async source adds its tasks later: then there is nothing to give out yet. */
+  #finish(nowMs: number): void {
+    while (this.#dispatcher.pull()) this.#dispatcher.dispatch(nowMs);
+    this.#dispatcher.flush();
+    this.#setTimer(nowMs);
+  }
+
+  #setTimer(nowMs: number): void {
+    // What comes meanwhile must not put the end of catching up off.
+    if (this.#timer.state === "catching up" || this.#isClosed) return;
+    const dueMs = this.#dispatcher.nextWakeMs();
+    // One that fires too early costs less than to set another after every message.
+    const currentMs = this.#timer.state === "set" ? this.#timer.dueMs : Infinity;
+    if (dueMs >= currentMs) return;
+    this.#clearTimer();
+    const delayMs = Math.max(0, dueMs - nowMs);
+    const endMs = this.#clock.now() + delayMs;
+    this.#timer = { state: "set", dueMs, endMs, timer: this.#startTimer(delayMs) };
+  }
+
+  #startTimer(delayMs: number): Disposable {
+    return this.#clock.setTimer(() => this.#wake(), delayMs);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer.state !== "none") this.#timer.timer[Symbol.dispose]();
+    this.#timer = { state: "none" };
+  }
+
+  #wake(): void {
+    if (this.#timer.state === "none") return;
+    const nowMs = this.#clock.now();
+    const lateMs = nowMs - this.#timer.endMs;
+    const isLate = lateMs > LATE_TIMER_MS;
+    if (isLate && this.#timer.state === "set") {
+      const delayMs = Math.min(lateMs, MAX_CATCH_UP_MS);
+      const timer = this.#startTimer(delayMs);
+      this.#timer = { state: "catching up", endMs: nowMs + delayMs, timer };
+      return;
+    }
+    this.#timer = { state: "none" };
+    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
+    const isBehind = nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
+    this.#dispatcher.wake(nowMs, isBehind);
+    this.#finish(nowMs);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the board asks of those that it decides for. Each slave and each context on it has one of these; none of their methods
+ * calls back into the board.
+ *
+ * @module
+ */
+
+import type { Task } from "../../task.ts";
+import type { ArgumentList } from "../argument_list.ts";
+import type { DispatchContext } from "../dispatch_context.ts";
+import type { Outcomes } from "../outcome.ts";
+
+/** A slave, as the board reaches it. */
+export interface SlavePort {
+  /** Queues tasks, all of the same code; fewer than `hold` answers may be held back when one of them starts. */
+  run(context: DispatchContext, tasks: readonly Task[], hold: number): void;
+  /** Queues the request for all tasks that it has not started. */
+  recall(): void;
+  /** Sends what is queued. */
+  flush(): void;
+  /** Ends its process and starts it anew. */
+  restart(reason: string): void;
+  /** Ends its process: it was said to leave, and has no task any more. */
+  dismiss(): void;
+}
+
+/** A context, as the board reaches it, and slaves do. */
+export interface ContextPort {
+  /** Takes note that tasks go to a slave; `args` are their arguments. */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void;
+  /**
+   * Hands outcomes to the reader.
+   *
+   * @param text What a slave said of just these, as JSON.
+   */
+  deliver(outcomes: Outcomes, text?: string): void;
+  /** Adds up to so many tasks from its source: now, or as they come. */
+  pull(count: number): void;
+  /** Has its reader look again: no slave is left. */
+  wake(): void;
+}
