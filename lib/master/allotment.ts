@@ -182,7 +182,7 @@ export class Allotment {
    * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has
    * been told: with 1,000 slaves whose answers came together, half of them seemed stuck to the first ones.
    *
-   * @param heardMs Until when all that slaves said has been told for certain.
+   * @param heardMs Until when all that slaves said has been told.
    */
   takeFromStuck(nowMs: number, heardMs: number): void {
     for (const slave of this.#laden) {

@@ -57,8 +57,6 @@ export interface Death {
 const MAX_RESTARTS_IN_A_ROW = 3;
 /** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
 const MAX_STARTUP_DEATHS = 3;
-/** While the script blocks the event loop again and again, what slaves said may have been read up to this long ago only. */
-const MAX_UNHEARD_MS = 1_000;
 /** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
 const DROP_GRACE_MS = 10;
 
@@ -465,11 +463,9 @@ export class Dispatcher {
   /**
    * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
    *
-   * @param isBehind Whether slaves may have said more than was told here, since the script blocks: how long they are silent is
-   * then judged as of some time ago.
+   * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
    */
-  wake(nowMs: number, isBehind: boolean): void {
-    const heardMs = isBehind ? nowMs - MAX_UNHEARD_MS : nowMs;
+  wake(nowMs: number, heardMs: number): void {
     for (const slave of this.#deadlines.passed(heardMs)) {
       if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
     }

@@ -11,8 +11,11 @@ import type { Clock } from "./clock.ts";
 const LATE_TIMER_MS = 10;
 /** The most time for reading what came while the script blocked; as long as it blocked is enough. */
 const MAX_CATCH_UP_MS = 50;
-/** After so long a time without a moment in which all was read, what slaves have said so far has to do. */
-const MAX_BEHIND_MS = 1_000;
+/**
+ * While the script blocks again and again, what had come is taken to be read when the timer has fired so often since: between
+ * two of these times sockets had their turn.
+ */
+const LATE_LOOKS = 3;
 
 /** Where the timer stands. Times are those of the clock. */
 type TimerState =
@@ -28,8 +31,8 @@ export class DispatchLoop implements Disposable {
   readonly #clock: Clock;
   #isScheduled = false;
   #timer: TimerState = { state: "none" };
-  /** Since when there was no moment in which all that had come was read, if that is so. */
-  #behindSinceMs: number | undefined;
+  /** When the timer fired last, the latest time last, since it is late though there was time to catch up. */
+  #lateLooksMs: number[] = [];
   #onWork: (() => void) | undefined;
   #isClosed = false;
 
@@ -112,9 +115,17 @@ export class DispatchLoop implements Disposable {
       return;
     }
     this.#timer = { state: "none" };
-    this.#behindSinceMs = isLate ? this.#behindSinceMs ?? nowMs : undefined;
-    const isBehind = nowMs - (this.#behindSinceMs ?? -Infinity) < MAX_BEHIND_MS;
-    this.#dispatcher.wake(nowMs, isBehind);
+    this.#dispatcher.wake(nowMs, this.#heardMs(nowMs, isLate));
     this.#finish(nowMs);
+  }
+
+  /** Until when all that slaves said has been told to the dispatcher. */
+  #heardMs(nowMs: number, isLate: boolean): number {
+    if (!isLate) {
+      this.#lateLooksMs = [];
+      return nowMs;
+    }
+    this.#lateLooksMs = [...this.#lateLooksMs, nowMs].slice(-LATE_LOOKS);
+    return this.#lateLooksMs.length < LATE_LOOKS ? -Infinity : this.#lateLooksMs[0];
   }
 }
