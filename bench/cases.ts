@@ -5,6 +5,7 @@ import { ideal } from "./cases/ideal.ts";
 import { lazy } from "./cases/lazy.ts";
 import { manySlaves } from "./cases/many_slaves.ts";
 import { objects } from "./cases/objects.ts";
+import { path } from "./cases/path.ts";
 import { plot } from "./cases/plot.ts";
 import { queue } from "./cases/queue.ts";
 import { roundTrip } from "./cases/round_trip.ts";
@@ -25,6 +26,7 @@ export const CASES: readonly BenchCase[] = [
   ideal,
   switches,
   manySlaves,
+  path,
   lazy,
   hugeBuffer,
   plot,

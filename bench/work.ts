@@ -43,6 +43,8 @@ export type OwnWork =
     /** How many tasks are added before the long one. */
     readonly position: number;
   }
+  /** Tasks one at a time, to count the calls that they make. */
+  | { readonly kind: "path"; readonly tasks: number }
   /** One buffer there and back. */
   | { readonly kind: "huge buffer"; readonly bytes: number }
   /** A value of many parts, to its text and back. */
