@@ -3,12 +3,13 @@ import { TempFolder } from "./temp_folder.ts";
 /**
  * Copies what users of the project have of it, so that files which scripts write do not come to lie among the sources.
  * The folder `bin` there has a `deno`, for commands that ask for it by name.
+ *
+ * @param more What else is copied, files or folders.
  */
-export async function copyOfTheProject(): Promise<TempFolder> {
+export async function copyOfTheProject(...more: readonly string[]): Promise<TempFolder> {
   const folder = new TempFolder();
-  for (
-    const name of ["deno.json", "deno.lock", "mod.ts", "slave.ts", "report.ts", "lib", "examples"]
-  ) {
+  const names = ["deno.json", "deno.lock", "mod.ts", "slave.ts", "report.ts", "lib", "examples"];
+  for (const name of [...names, ...more]) {
     await copy(new URL(`../../${name}`, import.meta.url), folder.file(name));
   }
   await Deno.mkdir(folder.file("bin"));

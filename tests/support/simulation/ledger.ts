@@ -34,6 +34,8 @@ export interface DeathRecord {
 
 const STUCK_AFTER_MS = 10;
 const DROP_GRACE_MS = 10;
+/** How often it is looked whether an idle slave can help. */
+const LOOK_INTERVAL_MS = 10;
 /** How many results of 64 MiB and more may wait for a reader: `MIN_WAITING_RESULTS`, by `ORDERED_FACTOR` in order. */
 const MAX_HUGE_RESULTS = { unordered: 4, ordered: 32, no: 0 };
 
@@ -276,7 +278,7 @@ export class Ledger {
     this.#checkSets();
     if (!master.isDispatched) return;
     this.#checkIdle();
-    if (master.isPrompt) this.#checkStuck(nowMs);
+    this.#checkStuck(nowMs, master.isPrompt);
   }
 
   /** Each task is in exactly one place. */
@@ -367,34 +369,43 @@ export class Ledger {
   }
 
   /** What waits behind a long task is given to idle slaves. */
-  #checkStuck(nowMs: number): void {
-    const { standing: { idle }, stuckAfterMs } = this.#dispatcher.inventory;
-    if (idle.size === 0) return;
-    for (const { slave, ladenSinceMs } of this.slots) {
-      if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + stuckAfterMs) continue;
-      // It is looked at now and then while no idle slave can help.
-      if (slave.state.state !== "serving" || nowMs <= slave.state.keptUntilMs) continue;
-      const [first] = slave.state.sent.list();
-      if (isInStartup(slave.state) && first.context.reading !== "no") {
-        for (const other of idle) {
-          const { identity, state } = other;
-          if (state.state !== "serving" || !isReady(state, first.context)) continue;
-          if (this.#cannotRun(this.slotOf(other), first.context, first.task.code)) continue;
-          violate(`${this.name(first.task)} waits for a startup, and ${identity.name} is idle`);
-        }
+  #checkStuck(nowMs: number, isPrompt: boolean): void {
+    for (const slot of this.slots) {
+      const helped = isPrompt ? this.#whatIsStuck(slot, nowMs) : undefined;
+      if (helped === undefined) {
+        slot.stuckSinceMs = undefined;
+        continue;
       }
-      const { sent } = slave.state;
-      const running = new Set(sent.candidates().tasks.map(({ task }) => task));
-      for (const { context, task } of sent.list()) {
-        if (running.has(task) || context.reading === "no") continue;
-        for (const other of idle) {
-          if (this.#cannotRun(this.slotOf(other), context, task.code)) continue;
-          violate(
-            `${other.identity.name} is idle, and tasks wait behind a long one on ${slave.identity.name}`,
-          );
-        }
+      slot.stuckSinceMs ??= nowMs;
+      // It is looked at now and then while no idle slave can help.
+      if (nowMs > slot.stuckSinceMs + LOOK_INTERVAL_MS) violate(helped);
+    }
+  }
+
+  /** What an idle slave could run that waits behind a long task, or a long startup, of another, in words. */
+  #whatIsStuck({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): string | undefined {
+    const { standing: { idle }, stuckAfterMs } = this.#dispatcher.inventory;
+    if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + stuckAfterMs) return undefined;
+    if (slave.state.state !== "serving") return undefined;
+    const { sent } = slave.state;
+    const [first] = sent.list();
+    const running = new Set(sent.candidates().tasks.map(({ task }) => task));
+    for (const other of idle) {
+      const { identity, state } = other;
+      if (!isInStartup(slave.state) || first.context.reading === "no") break;
+      if (state.state !== "serving" || !isReady(state, first.context)) continue;
+      if (this.#cannotRun(this.slotOf(other), first.context, first.task.code)) continue;
+      return `${this.name(first.task)} waits for a startup, and ${identity.name} is idle`;
+    }
+    for (const { context, task } of sent.list()) {
+      if (running.has(task) || context.reading === "no") continue;
+      for (const other of idle) {
+        if (this.#cannotRun(this.slotOf(other), context, task.code)) continue;
+        const [helper, holder] = [other.identity.name, slave.identity.name];
+        return `${helper} is idle, and ${this.name(task)} waits behind a long one on ${holder}`;
       }
     }
+    return undefined;
   }
 
   /** What the dispatcher remembers is what there is. */

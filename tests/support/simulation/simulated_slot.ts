@@ -39,6 +39,8 @@ export interface SimulatedSlot {
   readonly refused: Set<DispatchContext | Code>;
   /** How often in a row its processes have died in a startup. */
   readonly startupDeaths: Map<DispatchContext, number>;
+  /** Since when an idle slave could run what waits here behind a long task. */
+  stuckSinceMs: number | undefined;
   /** As the rules have it. */
   deathsInARow: number;
   hasServed: boolean;

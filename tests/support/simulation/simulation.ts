@@ -451,6 +451,7 @@ export class Simulation {
       refused: new Set(),
       startupDeaths: new Map(),
       ladenSinceMs: undefined,
+      stuckSinceMs: undefined,
       deathsInARow: 0,
       hasServed: false,
       exitingIn: undefined,

@@ -1,0 +1,52 @@
+/**
+ * Puts each mistake of `mutants.ts` into a copy of the project, and runs the test that is to see it: `deno task mutants`, or
+ * `deno task mutants WORDS` for those whose names contain the words.
+ *
+ * @module
+ */
+
+import { copyOfTheProject } from "../support/project_copy.ts";
+import type { TempFolder } from "../support/temp_folder.ts";
+import { type Mutant, MUTANTS } from "./mutants.ts";
+
+async function main(words: string): Promise<void> {
+  await using copy = await copyOfTheProject("tests", "README.md");
+  const mutants = MUTANTS.filter(({ name }) => name.includes(words));
+  const width = Math.max(...mutants.map(({ name }) => name.length));
+  let caught = 0;
+  for (const mutant of mutants) {
+    const startMs = performance.now();
+    const isCaught = await fails(mutant, copy);
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1).padStart(5);
+    console.log(`${mutant.name.padEnd(width)}  ${seconds} s  ${isCaught ? "caught" : "MISSED"}`);
+    if (isCaught) caught++;
+  }
+  console.log(`\n${caught} of ${mutants.length} caught`);
+  Deno.exitCode = mutants.length > 0 && caught === mutants.length ? 0 : 1;
+}
+
+/** Whether a mutant's test fails. */
+async function fails(
+  { name, file, right, wrong, test }: Mutant,
+  copy: TempFolder,
+): Promise<boolean> {
+  const path = copy.file(file);
+  const text = await Deno.readTextFile(path);
+  if (text.split(right).length !== 2) {
+    throw new Error(`Cannot make the mutant "${name}": ${file} does not have once: ${right}`);
+  }
+  await Deno.writeTextFile(path, text.replace(right, () => wrong));
+  try {
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--allow-all", "--no-check", "--quiet", test],
+      cwd: copy.path,
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return !success;
+  } finally {
+    await Deno.writeTextFile(path, text);
+  }
+}
+
+await main(Deno.args.join(" "));

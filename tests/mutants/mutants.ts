@@ -1,0 +1,87 @@
+/** A mistake that somebody could make, and the test that is to see it. */
+export interface Mutant {
+  /** What is wrong then. */
+  readonly name: string;
+  /** The file, from the root of the project. */
+  readonly file: string;
+  /** Stands there once. */
+  readonly right: string;
+  /** Stands there in its place. */
+  readonly wrong: string;
+  /** The file of the test. */
+  readonly test: string;
+}
+
+const SIMULATION = "tests/dispatcher_simulation_test.ts";
+const LOOP = "lib/master/board/dispatch_loop.ts";
+const DISPATCHER = "lib/master/dispatcher.ts";
+const ALLOTMENT = "lib/master/allotment.ts";
+
+/** Each is caught by its test within 10 s on a quiet machine. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "being late is ignored",
+    file: LOOP,
+    right: "const isLate = lateMs > LATE_TIMER_MS;",
+    wrong: "const isLate = false;",
+    test: SIMULATION,
+  },
+  {
+    name: "being behind is ignored",
+    file: LOOP,
+    right: "this.#dispatcher.wake(nowMs, this.#heardMs(nowMs, isLate));",
+    wrong: "this.#dispatcher.wake(nowMs, nowMs);",
+    test: SIMULATION,
+  },
+  {
+    name: "a requeue is dropped",
+    file: DISPATCHER,
+    right: "this.#allotment.requeue(innocent);",
+    wrong: "this.#allotment.requeue(innocent.slice(1));",
+    test: SIMULATION,
+  },
+  {
+    name: "a queued task is charged",
+    file: "lib/master/blame.ts",
+    right: "return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };",
+    wrong: "return { culprit: tasks.at(-1), suspects: [], innocent: tasks.slice(0, -1) };",
+    test: SIMULATION,
+  },
+  {
+    name: "a result is ignored",
+    file: DISPATCHER,
+    right: "outcomes.push(task);",
+    wrong: "if (i !== 3) outcomes.push(task);",
+    test: SIMULATION,
+  },
+  {
+    name: "a late result is delivered twice",
+    file: "lib/master/sent_tasks.ts",
+    right: `      this.#taken++;
+      return mark;`,
+    wrong: `      this.#taken++;
+      return entry;`,
+    test: SIMULATION,
+  },
+  {
+    name: "a slave is never recalled",
+    file: ALLOTMENT,
+    right: "if (this.#canIdleTakeFrom(state)) {",
+    wrong: "if (this.#canIdleTakeFrom(state) && nowMs < 0) {",
+    test: SIMULATION,
+  },
+  {
+    name: "a pull is never made",
+    file: ALLOTMENT,
+    right: "if (count > 0) this.#pulls.set(context, count);",
+    wrong: "if (count > 1) this.#pulls.set(context, count);",
+    test: SIMULATION,
+  },
+  {
+    name: "a timer is set for the later of two times",
+    file: DISPATCHER,
+    right: "return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());",
+    wrong: "return Math.max(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());",
+    test: SIMULATION,
+  },
+];
