@@ -24,6 +24,7 @@ import { DispatchSlave } from "./dispatch_slave.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { ManagerEventBody } from "./events.ts";
+import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
 import { describeEnd } from "./losses.ts";
 import { mayReadAll } from "./permissions.ts";
 import type { ProcessGuard } from "./process_guard.ts";
@@ -102,12 +103,8 @@ export class SlaveSlot implements SlavePort {
   #loadableModules: ReadonlySet<string> | undefined;
   #job: SlaveProcess | undefined;
   #agent: AgentLink | undefined;
-  /** Why the present process is to be replaced by a new one as soon as it has ended, if it is. */
-  #replacement: string | undefined;
-  /** Why the present process was killed, if that was its own fault. */
-  #killReason: string | undefined;
-  /** Why it is about to be ended by others, if it is. */
-  #departure: string | undefined;
+  /** Why the present process is to end. */
+  #doom: Doom = { type: "none" };
 
   constructor(
     number: number,
@@ -168,7 +165,7 @@ export class SlaveSlot implements SlavePort {
   prepare(endpoint: Endpoint, output: OutputSink): number {
     this.#state = { state: "launching" };
     this.#place = { endpoint, output };
-    this.#replacement = undefined;
+    this.#beginAnew();
     output.clearTail();
     return this.isRemote ? 0 : this.#launches++;
   }
@@ -240,10 +237,10 @@ export class SlaveSlot implements SlavePort {
   /** Its process has been started. */
   started(process: SlaveProcess): void {
     const { settings, closing, emit, watch } = this.#services;
-    this.#killReason = undefined;
     const connectTimer = setTimeout(() => {
       const seconds = settings.connectTimeoutMs / 1000;
-      this.#killReason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
+      const reason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
+      this.#doom = laterDoom(this.#doom, { type: "killed", reason });
       process.kill();
     }, settings.connectTimeoutMs);
     connectTimer.unref();
@@ -251,7 +248,7 @@ export class SlaveSlot implements SlavePort {
     emit({ type: "slave-started", slave: this.slave.identity, process: process.name });
     watch(this.#watchProcess(process));
     // The manager was closed, or the slave was to be started anew, while this was under way.
-    if (closing.aborted || this.#replacement !== undefined) process.kill();
+    if (closing.aborted || this.#doom.type === "replaced") process.kill();
   }
 
   /**
@@ -273,21 +270,21 @@ export class SlaveSlot implements SlavePort {
     watch(this.#watchSession(process, session));
     emit({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave);
-    if (this.#departure !== undefined) dispatcher.slaveLeaving(this.slave);
+    if (this.#doom.type === "leaving") dispatcher.slaveLeaving(this.slave);
     onNews();
     return undefined;
   }
 
   /** Others are about to end it. */
   leave(reason: string): void {
-    this.#departure = reason;
+    this.#doom = laterDoom(this.#doom, { type: "leaving", reason });
     this.#services.dispatcher.slaveLeaving(this.slave);
     this.#services.onNews();
   }
 
   /** Ends its process and starts it anew. */
   restart(reason: string): void {
-    this.#replacement = reason;
+    this.#doom = laterDoom(this.#doom, { type: "replaced", reason });
     this.session?.[Symbol.dispose]();
     this.process?.kill();
   }
@@ -319,11 +316,16 @@ export class SlaveSlot implements SlavePort {
     }
   }
 
+  /** A new process has nothing against it, but that its machine is to be left. */
+  #beginAnew(): void {
+    if (this.#doom.type !== "leaving") this.#doom = { type: "none" };
+  }
+
   /** Has the agent start the process. */
   #startRunner(agent: AgentLink): void {
     const output = this.output!;
     output.clearTail();
-    this.#replacement = undefined;
+    this.#beginAnew();
     this.started(agent.start({
       slave: this.number,
       launch: this.#launches++,
@@ -383,11 +385,25 @@ export class SlaveSlot implements SlavePort {
       clearTimeout(state.connectTimer);
     }
     const wasConnected = state.state === "connected";
-    if (this.#services.closing.aborted) this.#ended();
-    else if (this.#agent?.isEnded) await this.#lostAgent(this.#agent, wasConnected);
-    else if (this.#departure !== undefined) this.#died(this.#departure, { isFinal: true });
-    else if (this.#replacement !== undefined) this.#relaunch(this.#replacement);
-    else this.#died(this.#describe(end, wasConnected, fault), { isHeardOut });
+    const sequel = judgeEnd({
+      doom: this.#doom,
+      isClosing: this.#services.closing.aborted,
+      isAgentGone: this.#agent?.isEnded ?? false,
+    });
+    switch (sequel.type) {
+      case "ended":
+        return this.#ended();
+      case "agent lost":
+        return await this.#lostAgent(this.#agent!, wasConnected);
+      case "left":
+        return this.#died(sequel.reason, { isFinal: true });
+      case "replaced":
+        return this.#relaunch(sequel.reason);
+      case "died":
+        return this.#died(this.#describe(end, wasConnected, fault), { isHeardOut });
+      default:
+        sequel satisfies never;
+    }
   }
 
   /** The manager closes. */
@@ -409,7 +425,9 @@ export class SlaveSlot implements SlavePort {
   async #explainAgentEnd(agent: AgentLink): Promise<ProcessEnd> {
     const job = this.#job!;
     const { reason: linkReason, isSilent } = await agent.ended;
-    const reason = [this.#departure, linkReason].filter((part) => part !== undefined).join("; ");
+    const reason = this.#doom.type === "leaving"
+      ? `${this.#doom.reason}; ${linkReason}`
+      : linkReason;
     const unknown: ProcessEnd = { code: null, signal: null, reason };
     // Its scheduler does not hear from a silent machine either.
     if (isSilent) {
@@ -453,7 +471,7 @@ export class SlaveSlot implements SlavePort {
 
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
     const command = wasConnected ? undefined : describeCommand(this.#services.settings);
-    const { reason = this.#killReason } = end;
+    const { reason = this.#doom.type === "killed" ? this.#doom.reason : undefined } = end;
     return describeEnd({ ...end, reason }, this.output!, {
       command,
       fault,

@@ -84,4 +84,11 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: "return Math.max(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());",
     test: SIMULATION,
   },
+  {
+    name: "an end is judged by the wrong fact",
+    file: "lib/master/judge_end.ts",
+    right: "if (isAgentGone) return",
+    wrong: 'if (isAgentGone && doom.type !== "leaving") return',
+    test: "tests/judge_end_test.ts",
+  },
 ];

@@ -1,0 +1,63 @@
+/**
+ * What becomes of a slave whose process has ended.
+ *
+ * @module
+ */
+
+/** Why the process of a slave was to end, as far as its master knew before it did. */
+export type Doom =
+  /** It was not to end. */
+  | { readonly type: "none" }
+  /** It was killed, by its own fault. */
+  | { readonly type: "killed"; readonly reason: string }
+  /** It was to be replaced by a new one, by no fault of its own. */
+  | { readonly type: "replaced"; readonly reason: string }
+  /** Others were about to end it, and no other can take its place. */
+  | { readonly type: "leaving"; readonly reason: string };
+
+/** In the order in which they count: what is to come cannot be replaced by what counts less. */
+const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3 } as const;
+
+/** Which of two reasons counts: the one that says more of what becomes of the slave; of like ones the later. */
+export function laterDoom(before: Doom, next: Doom): Doom {
+  return RANKS[next.type] >= RANKS[before.type] ? next : before;
+}
+
+/** What is known when a process has ended. */
+export interface EndFacts {
+  readonly doom: Doom;
+  /** Whether the manager closes. */
+  readonly isClosing: boolean;
+  /** Whether the connection to the agent that started the process, if there is one, has ended. */
+  readonly isAgentGone: boolean;
+}
+
+/** What becomes of the slave. */
+export type Sequel =
+  /** It ends with its manager. */
+  | { readonly type: "ended" }
+  /** Its agent is gone: why is to be found out. */
+  | { readonly type: "agent lost" }
+  /** It is lost: it was said to leave. */
+  | { readonly type: "left"; readonly reason: string }
+  /** It is started anew, and nobody is blamed. */
+  | { readonly type: "replaced"; readonly reason: string }
+  /** It died by itself, or was killed: the board decides. */
+  | { readonly type: "died" };
+
+/** Judges the end of a process. */
+export function judgeEnd({ doom, isClosing, isAgentGone }: EndFacts): Sequel {
+  if (isClosing) return { type: "ended" };
+  if (isAgentGone) return { type: "agent lost" };
+  switch (doom.type) {
+    case "leaving":
+      return { type: "left", reason: doom.reason };
+    case "replaced":
+      return { type: "replaced", reason: doom.reason };
+    case "killed":
+    case "none":
+      return { type: "died" };
+    default:
+      return doom satisfies never;
+  }
+}
