@@ -204,7 +204,7 @@ Deno.test("Dispatcher: a context that has ended costs nothing, whatever others d
   bench.dispatcher.dispatch(0);
   bench.done(slave, 2, 1);
   assertEquals(bench.dispatcher.hasWork, true);
-  bench.dispatcher.wake(1, false);
+  bench.dispatcher.wake(1, 1);
   bench.dispatcher.nextWakeMs();
   assertEquals(ended.map(({ looks }) => looks()), looks);
   assertEquals(bench.dispatcher.inventory.sources, new Set([context]));
