@@ -8,7 +8,7 @@ import { sizeOfArguments } from "./argument_list.ts";
 import { SYSTEM_CLOCK } from "./board/clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
-import { Context, type ContextHost, type StartupValues } from "./context.ts";
+import { Context, type StartupValues } from "./context.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
@@ -27,6 +27,7 @@ import {
   type ManagerSettings,
   MAX_TIMER_MS,
 } from "./settings.ts";
+import { TaskGroup, type TaskGroupHost } from "./task_group.ts";
 
 /** What can run before the first task of a context on a slave. */
 export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
@@ -54,7 +55,7 @@ export class Manager implements AsyncDisposable {
 
   readonly #settings: ManagerSettings;
   readonly #codes = new CodeRegistry();
-  readonly #contexts: Context<readonly unknown[]>[] = [];
+  readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
   readonly #feed: EventFeed;
   readonly #dispatcher: Dispatcher;
@@ -162,15 +163,15 @@ export class Manager implements AsyncDisposable {
     const journal = path === undefined
       ? undefined
       : { path, rerunFailed, acceptChangedCode, startup: code?.reference };
-    const context = new Context<StartupValues<Awaited<Result>>>(
-      this.#host(),
-      this.#contexts.length,
-      { startup: code, taskTimeoutMs, journal },
-    );
-    this.#contexts.push(context as unknown as Context<readonly unknown[]>);
-    this.#dispatcher.addContext(context.core);
-    this.#unread.set(context.core, this);
-    return context;
+    const group = new TaskGroup(this.#host(), this.#groups.length, {
+      startup: code,
+      taskTimeoutMs,
+      journal,
+    });
+    this.#groups.push(group);
+    this.#dispatcher.addContext(group.core);
+    this.#unread.set(group.core, this);
+    return new Context(group);
   }
 
   /**
@@ -198,11 +199,11 @@ export class Manager implements AsyncDisposable {
     this.#keepAlive(true);
     globalThis.removeEventListener("unload", this.#atUnload);
     this.#warnOfForgotten();
-    for (const context of this.#contexts) context.wake();
+    for (const group of this.#groups) group.wake();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.
-      () => endAll(this.#contexts, (context) => context.close()),
+      () => endAll(this.#groups, (group) => group.close()),
       () => this.#endProgress(),
       () => this.#feed[Symbol.asyncDispose](),
       () => this.#signalGuard?.[Symbol.dispose](),
@@ -227,7 +228,7 @@ export class Manager implements AsyncDisposable {
 
   /** For those who forget to read, and maybe to close the manager as well. The script may be at its end. */
   #warnOfForgotten(): void {
-    if (this.#contexts.some((context) => context.isForgotten)) {
+    if (this.#groups.some((group) => group.isForgotten)) {
       const message =
         "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
         "for await (const result of context.getResultsUnordered()) …";
@@ -242,7 +243,7 @@ export class Manager implements AsyncDisposable {
     }
   }
 
-  #host(): ContextHost {
+  #host(): TaskGroupHost {
     return {
       dispatcher: this.#dispatcher,
       loop: this.#loop,
@@ -273,7 +274,7 @@ export class Manager implements AsyncDisposable {
   ): Promise<void> {
     const { ProgressReports } = await import("./observe/progress_reports.ts");
     this.#progress ??= new ProgressReports({
-      tallyOf: (context) => this.#contexts[context].tally(),
+      tallyOf: (context) => this.#groups[context].tally(),
       countSlaves: () => this.#fleet.count(),
       tell: (event) => this.#feed.tellProgress(event),
     });

@@ -91,4 +91,12 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: 'if (isAgentGone && doom.type !== "leaving") return',
     test: "tests/judge_end_test.ts",
   },
+  {
+    name: "a reader is never woken",
+    file: "lib/master/task_group.ts",
+    right: `this.#ready.push(outcomes);
+    this.wake();`,
+    wrong: "this.#ready.push(outcomes);",
+    test: "tests/reader_test.ts",
+  },
 ];

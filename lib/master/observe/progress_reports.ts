@@ -1,4 +1,4 @@
-import type { Context } from "../context.ts";
+import type { TaskGroup } from "../task_group.ts";
 import type { ProgressEvent, SlaveCounts } from "../events.ts";
 
 /** How often progress is told. */
@@ -6,7 +6,7 @@ const REPORT_MS = 200;
 
 /** What reports are made from, and who is told beside those who asked for them. */
 export interface ProgressReportsOptions {
-  tallyOf(context: number): ReturnType<Context["tally"]>;
+  tallyOf(context: number): ReturnType<TaskGroup["tally"]>;
   countSlaves(): SlaveCounts;
   tell(event: ProgressEvent): void;
 }

@@ -29,7 +29,7 @@ export interface ReaderOptions {
   trace(line: () => string): void;
 }
 
-/** A user that adds tasks to a context and reads its results: what `lib/master/context.ts` does, without promises. */
+/** A user that adds tasks to a context and reads its results: what `lib/master/task_group.ts` and `reader.ts` do, without promises. */
 export class SimulatedReader {
   readonly core: DispatchContext;
   readonly tasks: Task[] = [];

@@ -2,7 +2,7 @@
  * A run of the real dispatcher and its loop in a world that is made up: slaves, network, users and time. Everything follows
  * from a seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
  *
- * The world does what `lib/master/fleet.ts`, `session.ts` and `context.ts` do on one side, and `lib/slave/runner.ts` on the
+ * The world does what `lib/master/fleet.ts`, `session.ts` and `task_group.ts` do on one side, and `lib/slave/runner.ts` on the
  * other.
  *
  * @module
