@@ -12,7 +12,7 @@
 import type { RemoteError } from "../errors.ts";
 import { type Code, describeCode, type Task } from "../task.ts";
 import { Allotment } from "./allotment.ts";
-import { type Bar, Bars } from "./bars.ts";
+import { type Bar, type Barred, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext, Reading } from "./dispatch_context.ts";
@@ -70,6 +70,16 @@ interface LastRun {
   readonly endedMs?: number;
 }
 
+/** What the user is to know of slaves that cannot run something. */
+interface BarWarning {
+  /** Why the last of them cannot. */
+  readonly bar: Bar;
+  /** What they cannot run, in words. */
+  readonly tasks: string;
+  /** How many they are. */
+  readonly count: number;
+}
+
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
 /** The deaths that the task is given up for were counted when they happened. */
 const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
@@ -85,6 +95,8 @@ export class Dispatcher {
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves);
+  /** What the user is to be told when it is known that others run what a slave cannot. */
+  readonly #untold = new Map<Barred, BarWarning>();
   /** Contexts whose results somebody reads. */
   readonly #read = new Set<DispatchContext>();
 
@@ -304,7 +316,7 @@ export class Dispatcher {
       this.#bars.addEverywhere(code, bar);
     } else {
       const count = this.#bars.add(slave, code, bar);
-      this.#warnOfBar(bar, `tasks of ${describeCode(code.reference)}`, count);
+      this.#warnLater(code, { bar, tasks: `tasks of ${describeCode(code.reference)}`, count });
     }
     if (head?.task !== undefined && head.code === code) {
       // It was said to run.
@@ -358,6 +370,7 @@ export class Dispatcher {
     if (context !== undefined && outcomes !== undefined) {
       // A long task is the last one of a message.
       const { code } = outcomes.tasks[outcomes.length - 1];
+      if (this.#untold.size > 0) this.#noteRuns(context, code);
       this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
       this.#allotment.pace.note(code, totalMicros, values.length);
       context.noteResultBytes(bytes, values.length);
@@ -388,6 +401,9 @@ export class Dispatcher {
     const reason = task && taskFailure(task, slave.identity, failure, thrown);
     const done = sent.answer(number);
     if (done !== undefined) {
+      if (this.#untold.size > 0 && failure !== "arguments") {
+        this.#noteRuns(done.context, done.task.code);
+      }
       this.#allotment.pace.note(done.task.code, micros, 1);
       if (startedNumber < number) {
         this.#reporter.taskStarted(slave, slave.state, done, nowMs - micros / 1000);
@@ -586,18 +602,30 @@ export class Dispatcher {
 
   #barContext(slave: DispatchSlave, context: DispatchContext, bar: Bar): void {
     const count = this.#bars.add(slave, context, bar);
-    this.#warnOfBar(bar, `tasks of context ${context.number}`, count);
+    this.#warnLater(context, { bar, tasks: `tasks of context ${context.number}`, count });
   }
 
-  /** The user is to know why a slave does less than others. With a thousand such slaves it is said ten times. */
-  #warnOfBar(bar: Bar, tasks: string, count: number): void {
-    // If none is left that can run them, they fail with the reason.
-    if (count === this.#slaves.size || (count & (count - 1)) !== 0) return;
-    const { slave, what, reason } = bar;
-    const who = count === 1
-      ? `${slave.name} gets no more ${tasks}, since one ${what}`
-      : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
-    this.#options.warn?.(`${who}: ${reason}`);
+  /**
+   * The user is to know why a slave does less than others, once it is known that others do more: if none can run the tasks, they
+   * fail with the reason. With a thousand such slaves it is said ten times.
+   */
+  #warnLater(barred: Barred, warning: BarWarning): void {
+    const isPowerOfTwo = (warning.count & (warning.count - 1)) === 0;
+    if (isPowerOfTwo || this.#untold.has(barred)) this.#untold.set(barred, warning);
+  }
+
+  /** Tasks of a context and a piece of code run on some slave. */
+  #noteRuns(context: DispatchContext, code: Code): void {
+    for (const barred of [context, code]) {
+      const warning = this.#untold.get(barred);
+      if (warning === undefined) continue;
+      this.#untold.delete(barred);
+      const { bar: { slave, what, reason }, tasks, count } = warning;
+      const who = count === 1
+        ? `${slave.name} gets no more ${tasks}, since one ${what}`
+        : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
+      this.#options.warn?.(`${who}: ${reason}`);
+    }
   }
 
   /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
