@@ -1,5 +1,13 @@
-import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { type Manager, ParallelError, remote, RemoteError } from "../mod.ts";
+import { EventLog } from "./support/event_log.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { localManager } from "./support/local_manager.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -46,48 +54,31 @@ Deno.test("Context.addTasks: takes the inputs of several iterables one after ano
   assertEquals(results, ["task", 1, 4, 9, "a", "b"]);
 });
 
-Deno.test("Context.addTasks: takes inputs of an endless generator only as slaves need them", async () => {
-  await using manager = localManager(2);
-  const context = manager.getContext();
-  let pulled = 0;
-  context.addTasks(
-    tasks.compute,
-    function* () {
-      for (;;) {
-        pulled++;
+for (const isAsync of [false, true]) {
+  const what = isAsync ? "async generator" : "generator";
+  Deno.test(`Context.addTasks: takes inputs of an endless ${what} only as slaves need them`, async () => {
+    const log = new EventLog();
+    await using manager = localManager(2, { onEvent: log.onEvent });
+    const context = manager.getContext();
+    let taken = 0;
+    function* inputs() {
+      for (;; taken++) {
+        // One runs on each slave, and one more may be waiting for each; this is the next. Those that have ended are told before
+        // more is taken.
+        assertLess(taken - log.of("task-finished").length, 4);
         yield LONG_MS;
       }
-    }(),
-  );
-  let read = 0;
-  for await (const _ of context.getResultsUnordered()) {
-    read++;
-    // One runs on each slave, and one more may be waiting for each.
-    assertLessOrEqual(pulled - read, 4);
-    if (read === 30) break;
-  }
-});
-
-Deno.test("Context.addTasks: takes inputs of an endless async generator only as slaves need them", async () => {
-  await using manager = localManager(2);
-  const context = manager.getContext();
-  let pulled = 0;
-  context.addTasks(
-    tasks.compute,
-    async function* () {
-      for (;;) {
-        pulled++;
-        yield await Promise.resolve(LONG_MS);
-      }
-    }(),
-  );
-  let read = 0;
-  for await (const _ of context.getResultsUnordered()) {
-    read++;
-    assertLessOrEqual(pulled - read, 4);
-    if (read === 30) break;
-  }
-});
+    }
+    async function* asyncInputs() {
+      for (const input of inputs()) yield await Promise.resolve(input);
+    }
+    context.addTasks(tasks.compute, isAsync ? asyncInputs() : inputs());
+    let read = 0;
+    for await (const _ of context.getResultsUnordered()) {
+      if (++read === 30) break;
+    }
+  });
+}
 
 for (const isAsync of [false, true]) {
   const what = isAsync ? "an async generator" : "a generator";
