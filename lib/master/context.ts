@@ -82,7 +82,8 @@ export class Context<Values extends readonly unknown[] = []> {
   }
 
   /**
-   * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many.
+   * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many;
+   * of large ones no more than about 4 MB wait.
    * Those of several iterables are taken one iterable after the other; unless results are read in order, a later one has its
    * turn while an earlier one, which is asynchronous, has nothing.
    *
