@@ -58,9 +58,9 @@ export {
   type ReadOptions,
   type StartupValues,
   type TaskCode,
-} from "./lib/master/context.ts";
-export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/events.ts";
+} from "./lib/master/reading/context.ts";
+export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/observe/events.ts";
 export type { Outcome } from "./lib/master/outcome.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
-export { JournalError } from "./lib/master/journal_file.ts";
+export { JournalError } from "./lib/master/journal/journal_file.ts";
 export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { AgentLink } from "../lib/master/agent_link.ts";
+import { AgentLink } from "../lib/master/slaves/agent_link.ts";
 import { encodeFrame } from "../lib/wire/frames.ts";
 import { MessageStream } from "../lib/wire/message_stream.ts";
 import type { FromAgent } from "../lib/wire/messages.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { AgentLink } from "../lib/master/agent_link.ts";
-import { AgentLinks } from "../lib/master/agent_links.ts";
+import type { AgentLink } from "../lib/master/slaves/agent_link.ts";
+import { AgentLinks } from "../lib/master/slaves/agent_links.ts";
 import { Beats } from "./support/beats.ts";
 
 const INTERVAL_MS = 10_000;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ArgumentList, encodeArguments, sizeOfArguments } from "../lib/master/argument_list.ts";
-import { argumentsText } from "../lib/master/journal_lines.ts";
+import { argumentsText } from "../lib/master/journal/journal_lines.ts";
 import { type EncodedArguments, Task } from "../lib/task.ts";
 import { BufferCursor, decodeValue, jsonOfList } from "../lib/wire/codec.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { digestsOf } from "../lib/master/code_files.ts";
+import { digestsOf } from "../lib/master/journal/code_files.ts";
 import { TempFolder } from "./support/temp_folder.ts";
 
 Deno.test("digestsOf: follows whatever form of import, names each file once, and goes no further than this machine", async () => {

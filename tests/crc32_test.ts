@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { crc32 as zlibCrc32 } from "node:zlib";
-import { crc32, crcText } from "../lib/master/crc32.ts";
+import { crc32, crcText } from "../lib/master/journal/crc32.ts";
 
 Deno.test("crc32: is that of zlib, also of bytes that come in pieces", () => {
   fc.assert(

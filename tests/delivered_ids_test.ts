@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DeliveredIds } from "../lib/master/delivered_ids.ts";
+import { DeliveredIds } from "../lib/master/reading/delivered_ids.ts";
 
 Deno.test("DeliveredIds: begins with 0", () => {
   assertEquals(new DeliveredIds().first(), 0);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DispatchContext } from "../lib/master/dispatch_context.ts";
+import { DispatchContext } from "../lib/master/board/dispatch_context.ts";
 import { IDLE_CONTEXT } from "./support/idle_ports.ts";
 
 const MAX_WAITING = 32_768;

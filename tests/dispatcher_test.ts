@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { DispatchContext } from "../lib/master/dispatch_context.ts";
-import { DispatchSlave } from "../lib/master/dispatch_slave.ts";
-import { Dispatcher } from "../lib/master/dispatcher.ts";
+import { DispatchContext } from "../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../lib/master/board/dispatch_slave.ts";
+import { Dispatcher } from "../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../lib/master/outcome.ts";
 import { IDLE_SLAVE } from "./support/idle_ports.ts";
 import { type Code, Task } from "../lib/task.ts";

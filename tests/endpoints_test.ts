@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Endpoints } from "../lib/master/endpoints.ts";
+import { Endpoints } from "../lib/master/slaves/endpoints.ts";
 import { asSettings } from "../lib/master/settings.ts";
 import { importSecret, newSecret } from "../lib/wire/handshake.ts";
 import { freePort } from "./support/free_port.ts";

@@ -13,7 +13,7 @@ import {
   startupDeathBar,
   taskFailure,
   timedOut,
-} from "../lib/master/failures.ts";
+} from "../lib/master/board/failures.ts";
 import { type Code, Task } from "../lib/task.ts";
 
 const CODE: Code = {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeCertificates } from "../lib/master/certificates.ts";
+import { makeCertificates } from "../lib/master/slaves/certificates.ts";
 import { ModuleServer } from "./support/module_server.ts";
 import { MODULE_URL, runScript } from "./support/script.ts";
 import { TempFolder } from "./support/temp_folder.ts";

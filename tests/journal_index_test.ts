@@ -1,8 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { CodeHistory } from "../lib/master/code_history.ts";
-import { JournalIndex } from "../lib/master/journal_index.ts";
-import type { FulfilledLine, RecordedOutcome, TaskLine } from "../lib/master/journal_lines.ts";
+import { CodeHistory } from "../lib/master/journal/code_history.ts";
+import { JournalIndex } from "../lib/master/journal/journal_index.ts";
+import type {
+  FulfilledLine,
+  RecordedOutcome,
+  TaskLine,
+} from "../lib/master/journal/journal_lines.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { FulfilledOutcomes } from "../lib/master/fulfilled_outcomes.ts";
-import { isJournalLine, outcomesOf, resultsLine } from "../lib/master/journal_lines.ts";
+import { FulfilledOutcomes } from "../lib/master/board/fulfilled_outcomes.ts";
+import { isJournalLine, outcomesOf, resultsLine } from "../lib/master/journal/journal_lines.ts";
 import { Task } from "../lib/task.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };

@@ -15,9 +15,9 @@ import {
   remote,
   RemoteError,
 } from "../mod.ts";
-import { CodeHistory } from "../lib/master/code_history.ts";
-import { JournalIndex } from "../lib/master/journal_index.ts";
-import type { OpenedLine } from "../lib/master/journal_lines.ts";
+import { CodeHistory } from "../lib/master/journal/code_history.ts";
+import { JournalIndex } from "../lib/master/journal/journal_index.ts";
+import type { OpenedLine } from "../lib/master/journal/journal_lines.ts";
 import { EventLog } from "./support/event_log.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { JournalBench } from "./support/journal_bench.ts";

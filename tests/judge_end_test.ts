@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Doom, judgeEnd, laterDoom, type Sequel } from "../lib/master/judge_end.ts";
+import { type Doom, judgeEnd, laterDoom, type Sequel } from "../lib/master/slaves/judge_end.ts";
 
 const none: Doom = { type: "none" };
 const killed: Doom = { type: "killed", reason: "it did not connect" };

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { followCode, followMove } from "../lib/master/moved_script.ts";
+import { followCode, followMove } from "../lib/master/journal/moved_script.ts";
 
 /** Where a script was and is, and where modules were and are found. */
 const MOVES: readonly (readonly [from: string, to: string, modules: Record<string, string>])[] = [

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { FulfilledOutcomes } from "../lib/master/fulfilled_outcomes.ts";
+import { FulfilledOutcomes } from "../lib/master/board/fulfilled_outcomes.ts";
 import type { Outcome } from "../lib/master/outcome.ts";
-import { OutcomeQueue } from "../lib/master/outcome_queue.ts";
+import { OutcomeQueue } from "../lib/master/reading/outcome_queue.ts";
 import { Task } from "../lib/task.ts";
 
 const SLAVE = { name: "slave 3", number: 3, host: "here" };

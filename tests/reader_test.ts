@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DispatchLoop } from "../lib/master/board/dispatch_loop.ts";
-import { Dispatcher } from "../lib/master/dispatcher.ts";
-import { LoopTurn } from "../lib/master/loop_turn.ts";
+import { Dispatcher } from "../lib/master/board/dispatcher.ts";
+import { LoopTurn } from "../lib/master/reading/loop_turn.ts";
 import type { Outcome } from "../lib/master/outcome.ts";
-import { Reader } from "../lib/master/reader.ts";
-import { TaskGroup } from "../lib/master/task_group.ts";
+import { Reader } from "../lib/master/reading/reader.ts";
+import { TaskGroup } from "../lib/master/reading/task_group.ts";
 import type { Code, Task } from "../lib/task.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "(x) => x" } };

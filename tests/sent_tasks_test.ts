@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DispatchContext } from "../lib/master/dispatch_context.ts";
-import { AnswerError, SentTasks } from "../lib/master/sent_tasks.ts";
+import { DispatchContext } from "../lib/master/board/dispatch_context.ts";
+import { AnswerError, SentTasks } from "../lib/master/board/sent_tasks.ts";
 import { type Code, Task } from "../lib/task.ts";
 import { IDLE_CONTEXT } from "./support/idle_ports.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { TaskPace } from "../lib/master/task_pace.ts";
+import { TaskPace } from "../lib/master/board/task_pace.ts";
 import type { Code } from "../lib/task.ts";
 
 const [ONE, OTHER]: Code[] = [0, 1].map((number) => ({

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { TaskSource } from "../lib/master/task_source.ts";
+import { TaskSource } from "../lib/master/reading/task_source.ts";
 
 /** Keeps what a source tells. */
 class Listener {

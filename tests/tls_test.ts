@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { LocalSlave, Manager, type ManagerOptions, NoMoreSlavesError, remote } from "../mod.ts";
-import { makeCertificates } from "../lib/master/certificates.ts";
+import { makeCertificates } from "../lib/master/slaves/certificates.ts";
 import type { ConnectionInfo } from "../lib/wire/handshake.ts";
 import { EventLog } from "./support/event_log.ts";
 import { FarSlave } from "./support/far_slave.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ManagerEventBody } from "../lib/master/events.ts";
+import type { ManagerEventBody } from "../lib/master/observe/events.ts";
 import { GroupWriter } from "../lib/master/observe/group_writer.ts";
 import { Trace } from "../lib/master/observe/trace.ts";
 import { type Code, Task } from "../lib/task.ts";

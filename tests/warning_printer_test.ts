@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { ManagerEvent, SlaveIdentity } from "../mod.ts";
-import { WarningPrinter } from "../lib/master/warning_printer.ts";
+import { WarningPrinter } from "../lib/master/observe/warning_printer.ts";
 
 /** What is printed to standard error while events are told and one turn later. */
 async function printed(tell: (printer: WarningPrinter) => void): Promise<string[]> {

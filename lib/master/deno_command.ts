@@ -1,6 +1,6 @@
 import { ParallelError } from "../errors.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
-import { SLAVE_PROGRAM } from "./slave_command.ts";
+import { SLAVE_PROGRAM } from "./slaves/slave_command.ts";
 
 /**
  * Decides which command starts Deno on the slaves.

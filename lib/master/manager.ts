@@ -5,19 +5,19 @@ import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { sizeOfArguments } from "./argument_list.ts";
-import { SYSTEM_CLOCK } from "./board/clock.ts";
+import { MAX_TIMER_MS, SYSTEM_CLOCK } from "./board/clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
-import { Context, type StartupValues } from "./context.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Context, type StartupValues } from "./reading/context.ts";
+import type { DispatchContext } from "./board/dispatch_context.ts";
+import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
-import { EventFeed } from "./event_feed.ts";
-import type { ProgressEvent } from "./events.ts";
-import { Fleet } from "./fleet.ts";
+import { EventFeed } from "./observe/event_feed.ts";
+import type { ProgressEvent } from "./observe/events.ts";
+import { Fleet } from "./slaves/fleet.ts";
 import type { ProgressReports } from "./observe/progress_reports.ts";
-import { refuseSyncUse } from "./forgotten_await.ts";
-import { LoopTurn } from "./loop_turn.ts";
+import { refuseSyncUse } from "./reading/forgotten_await.ts";
+import { LoopTurn } from "./reading/loop_turn.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
   asSettings,
@@ -25,9 +25,8 @@ import {
   type ContextOptions,
   type ManagerOptions,
   type ManagerSettings,
-  MAX_TIMER_MS,
 } from "./settings.ts";
-import { TaskGroup, type TaskGroupHost } from "./task_group.ts";
+import { TaskGroup, type TaskGroupHost } from "./reading/task_group.ts";
 
 /** What can run before the first task of a context on a slave. */
 export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);

@@ -1,7 +1,8 @@
+import { MAX_TIMER_MS } from "./board/clock.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
 import { denoCommand } from "./deno_command.ts";
-import type { ManagerEvent } from "./events.ts";
+import type { ManagerEvent } from "./observe/events.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
 /** Options of a {@linkcode Manager}. */
@@ -127,9 +128,6 @@ const KNOWN = [
   "joblog",
   "trace",
 ];
-
-/** The longest time that a timer can be set to; about 25 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Checks a manager's options and fills in what is missing.

@@ -14,8 +14,8 @@ export interface Mutant {
 
 const SIMULATION = "tests/dispatcher_simulation_test.ts";
 const LOOP = "lib/master/board/dispatch_loop.ts";
-const DISPATCHER = "lib/master/dispatcher.ts";
-const ALLOTMENT = "lib/master/allotment.ts";
+const DISPATCHER = "lib/master/board/dispatcher.ts";
+const ALLOTMENT = "lib/master/board/allotment.ts";
 
 /** Each is caught by its test within 10 s on a quiet machine. */
 export const MUTANTS: readonly Mutant[] = [
@@ -42,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a queued task is charged",
-    file: "lib/master/blame.ts",
+    file: "lib/master/board/blame.ts",
     right: "return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };",
     wrong: "return { culprit: tasks.at(-1), suspects: [], innocent: tasks.slice(0, -1) };",
     test: SIMULATION,
@@ -56,7 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a late result is delivered twice",
-    file: "lib/master/sent_tasks.ts",
+    file: "lib/master/board/sent_tasks.ts",
     right: `      this.#taken++;
       return mark;`,
     wrong: `      this.#taken++;
@@ -86,14 +86,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an end is judged by the wrong fact",
-    file: "lib/master/judge_end.ts",
+    file: "lib/master/slaves/judge_end.ts",
     right: "if (isAgentGone) return",
     wrong: 'if (isAgentGone && doom.type !== "leaving") return',
     test: "tests/judge_end_test.ts",
   },
   {
     name: "a reader is never woken",
-    file: "lib/master/task_group.ts",
+    file: "lib/master/reading/task_group.ts",
     right: `this.#ready.push(outcomes);
     this.wake();`,
     wrong: "this.#ready.push(outcomes);",

@@ -34,7 +34,16 @@ const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
 const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
+const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
+const READING = "lib/master/reading/";
+const SLAVES = "lib/master/slaves/";
+// What all rooms of the master speak of.
+const MASTER_WORDS = [
+  "lib/master/argument_list.ts",
+  "lib/master/deque.ts",
+  "lib/master/outcome.ts",
+];
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
 const AGENT = "lib/slave/agent.ts";
@@ -50,7 +59,17 @@ const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
 const PARTS: readonly Part[] = [
   {
     at: "mod.ts",
-    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER],
+    imports: [
+      ...WHOLE_WIRE,
+      LAUNCH,
+      CLUSTER,
+      ...PROCESSES,
+      MASTER,
+      ...MASTER_WORDS,
+      JOURNAL,
+      OBSERVE,
+      READING,
+    ],
     because: "it is the public face of the master's program; the slave's program is slave.ts",
   },
   {
@@ -98,18 +117,62 @@ const PARTS: readonly Part[] = [
   },
   {
     at: MASTER,
-    imports: [...WHOLE_WIRE, LAUNCH, CLUSTER, ...PROCESSES, MASTER, BOARD, OBSERVE, DEPS],
+    imports: [
+      ...WHOLE_WIRE,
+      LAUNCH,
+      CLUSTER,
+      ...PROCESSES,
+      MASTER,
+      ...MASTER_WORDS,
+      BOARD,
+      JOURNAL,
+      OBSERVE,
+      READING,
+      SLAVES,
+      DEPS,
+    ],
     because:
       "master and slave are two programs that share lib/wire/messages.ts and nothing above it",
   },
+  ...MASTER_WORDS.map((at) => ({
+    at,
+    imports: [...VALUES, WIRE, ...MASTER_WORDS],
+    because: "all rooms of the master speak of it: it knows none of them",
+  })),
   {
     at: BOARD,
-    imports: [...VALUES, MASTER, BOARD],
-    because: "what is decided depends on facts and on its clock alone",
+    imports: [...VALUES, ...MASTER_WORDS, BOARD],
+    because: "what is decided follows from facts and a clock: the board knows no other room",
+  },
+  {
+    at: JOURNAL,
+    imports: [...VALUES, MASTER, ...MASTER_WORDS, BOARD, JOURNAL],
+    because: "the journal keeps outcomes, whoever reads them",
+  },
+  {
+    at: READING,
+    imports: [...VALUES, MASTER, ...MASTER_WORDS, BOARD, JOURNAL, OBSERVE, READING],
+    because: "readers get outcomes from the board and the journal; they know no slave",
+  },
+  {
+    at: SLAVES,
+    imports: [
+      ...WHOLE_WIRE,
+      LAUNCH,
+      CLUSTER,
+      ...PROCESSES,
+      MASTER,
+      ...MASTER_WORDS,
+      BOARD,
+      OBSERVE,
+      SLAVES,
+      DEPS,
+    ],
+    because: "the lives of slaves are told to the board; slaves know no reader and no journal",
   },
   {
     at: OBSERVE,
-    imports: [...WHOLE_WIRE, MASTER, OBSERVE, DEPS],
+    imports: [...WHOLE_WIRE, MASTER, ...MASTER_WORDS, BOARD, READING, OBSERVE, DEPS],
     because: "what shows a run is told events, and has no part in it",
   },
   {

@@ -1,8 +1,8 @@
 import { fail } from "@std/assert";
 import { type Attempt, RemoteError } from "../../mod.ts";
 import { ArgumentList } from "../../lib/master/argument_list.ts";
-import { FulfilledOutcomes } from "../../lib/master/fulfilled_outcomes.ts";
-import { Journal, type JournalUse } from "../../lib/master/journal.ts";
+import { FulfilledOutcomes } from "../../lib/master/board/fulfilled_outcomes.ts";
+import { Journal, type JournalUse } from "../../lib/master/journal/journal.ts";
 import type { Outcome } from "../../lib/master/outcome.ts";
 import { Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";

@@ -1,4 +1,4 @@
-import type { Certificates } from "../../lib/master/certificates.ts";
+import type { Certificates } from "../../lib/master/slaves/certificates.ts";
 
 /** What of the project is served: what is published. */
 const PUBLISHED = /^\/(mod\.ts|slave\.ts|report\.ts|lib\/[\w/]+\.ts)$/;

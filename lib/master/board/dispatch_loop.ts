@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dispatcher } from "../dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { Clock } from "./clock.ts";
 
 /** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */

@@ -7,7 +7,7 @@
 
 import type { Task } from "../../task.ts";
 import type { ArgumentList } from "../argument_list.ts";
-import type { DispatchContext } from "../dispatch_context.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
 import type { Outcomes } from "../outcome.ts";
 
 /** A slave, as the board reaches it. */

@@ -1,4 +1,4 @@
-import type { ProgressEvent, SlaveCounts } from "../events.ts";
+import type { ProgressEvent, SlaveCounts } from "./events.ts";
 import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
 import { RateMeter } from "./rate_meter.ts";
 import { StatusLine, type Terminal } from "./status_line.ts";

@@ -1,5 +1,5 @@
-import type { TaskGroup } from "../task_group.ts";
-import type { ProgressEvent, SlaveCounts } from "../events.ts";
+import type { TaskGroup } from "../reading/task_group.ts";
+import type { ProgressEvent, SlaveCounts } from "./events.ts";
 
 /** How often progress is told. */
 const REPORT_MS = 200;

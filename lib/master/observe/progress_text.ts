@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SlaveCounts } from "../events.ts";
+import type { SlaveCounts } from "./events.ts";
 import { textWidth } from "./text_width.ts";
 
 /** What is to be said. */

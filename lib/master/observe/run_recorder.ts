@@ -1,4 +1,4 @@
-import type { ManagerEvent } from "../events.ts";
+import type { ManagerEvent } from "./events.ts";
 import { GroupWriter } from "./group_writer.ts";
 import { JobLog } from "./job_log.ts";
 import { Trace } from "./trace.ts";

@@ -1,11 +1,11 @@
-import { AgentLink } from "../../../lib/master/agent_link.ts";
+import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
-import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
-import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { ContextPort } from "../../../lib/master/board/ports.ts";
-import { Dispatcher } from "../../../lib/master/dispatcher.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
-import { Session } from "../../../lib/master/session.ts";
+import { Session } from "../../../lib/master/slaves/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import { type Code, Task } from "../../../lib/task.ts";
 import {

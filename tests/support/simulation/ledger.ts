@@ -1,12 +1,12 @@
 import type { RemoteError } from "../../../lib/errors.ts";
 import type { Code, Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import {
   type DispatchSlave,
   isReady,
   type ServingState,
-} from "../../../lib/master/dispatch_slave.ts";
-import type { Dispatcher } from "../../../lib/master/dispatcher.ts";
+} from "../../../lib/master/board/dispatch_slave.ts";
+import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SimulatedReader } from "./simulated_reader.ts";
 import type { SimulatedSlot } from "./simulated_slot.ts";

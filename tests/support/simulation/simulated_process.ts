@@ -1,5 +1,5 @@
 import type { Code, Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { TaskPlan } from "./task_plan.ts";
 import type { VirtualTime } from "./virtual_time.ts";

@@ -1,6 +1,6 @@
 import type { Code } from "../../../lib/task.ts";
 import { Task } from "../../../lib/task.ts";
-import type { DispatchContext, Reading } from "../../../lib/master/dispatch_context.ts";
+import type { DispatchContext, Reading } from "../../../lib/master/board/dispatch_context.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { VirtualTime } from "./virtual_time.ts";
@@ -29,7 +29,7 @@ export interface ReaderOptions {
   trace(line: () => string): void;
 }
 
-/** A user that adds tasks to a context and reads its results: what `lib/master/task_group.ts` and `reader.ts` do, without promises. */
+/** A user that adds tasks to a context and reads its results: what `lib/master/reading/task_group.ts` and `reader.ts` do, without promises. */
 export class SimulatedReader {
   readonly core: DispatchContext;
   readonly tasks: Task[] = [];

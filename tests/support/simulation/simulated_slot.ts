@@ -1,6 +1,6 @@
 import type { Code, Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
-import type { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { FromProcess, SimulatedProcess } from "./simulated_process.ts";
 
 /** A slave as its master sees it: what there is beside what the dispatcher knows. */

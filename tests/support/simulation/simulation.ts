@@ -2,7 +2,7 @@
  * A run of the real dispatcher and its loop in a world that is made up: slaves, network, users and time. Everything follows
  * from a seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
  *
- * The world does what `lib/master/fleet.ts`, `session.ts` and `task_group.ts` do on one side, and `lib/slave/runner.ts` on the
+ * The world does what `lib/master/slaves/fleet.ts`, `session.ts` and `task_group.ts` do on one side, and `lib/slave/runner.ts` on the
  * other.
  *
  * @module
@@ -11,12 +11,12 @@
 import type { Code, Task } from "../../../lib/task.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import type { ContextPort, SlavePort } from "../../../lib/master/board/ports.ts";
-import { DispatchContext } from "../../../lib/master/dispatch_context.ts";
-import { DispatchSlave } from "../../../lib/master/dispatch_slave.ts";
-import { Dispatcher } from "../../../lib/master/dispatcher.ts";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
-import type { RunReports } from "../../../lib/master/run_reporter.ts";
-import { AnswerError } from "../../../lib/master/sent_tasks.ts";
+import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
+import { AnswerError } from "../../../lib/master/board/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";

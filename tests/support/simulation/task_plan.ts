@@ -1,5 +1,5 @@
 import type { Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/dispatch_context.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 
 /** What a task of a simulation does, and what has become of it. */
 export interface TaskPlan {

@@ -1,0 +1,91 @@
+import type { Attempt } from "../../errors.ts";
+import type { Task } from "../../task.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import { isReady, type ServingState } from "./dispatch_slave.ts";
+import type { SentTask } from "./sent_tasks.ts";
+
+/** What is known of the tasks that a slave had when it died. */
+export interface Verdict {
+  /** The context whose startup was running. */
+  readonly startup?: DispatchContext;
+  /** The task that was running. */
+  readonly culprit?: SentTask;
+  /** Tasks of which one, or none, was running. */
+  readonly suspects: readonly SentTask[];
+  /** Tasks that were not running. */
+  readonly innocent: readonly SentTask[];
+}
+
+/**
+ * Finds which task, if any, was running when a slave died.
+ *
+ * A slave that is killed says nothing, and answers of short tasks leave together: whichever of the first few tasks was
+ * running, the slave may have finished it, and those before it. With a single task that can have been running there is no
+ * doubt, but for the moment in which it, or its answer, is under way.
+ *
+ * A slave says when startup begins. Before that it reads the arguments of the first task, which may fill its memory.
+ *
+ * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
+ */
+export function judgeDeath(
+  { sent, exitingIn, startupOf, readyContexts, isLeaving }: ServingState,
+  isHeardOut: boolean,
+): Verdict {
+  const tasks = sent.list();
+  const head = sent.head();
+  // Its end was announced: it is no task's fault.
+  if (isLeaving || head === undefined) return acquitted(tasks);
+  if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);
+  if (!isReady({ readyContexts }, head.context)) {
+    // Whether startup had begun, or finished, may have been said.
+    if (!isHeardOut) return acquitted(tasks);
+    if (startupOf === head.context) {
+      return { startup: startupOf, suspects: [], innocent: tasks };
+    }
+  }
+  const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.unsettledCount };
+  if (exitingIn === undefined && candidates.count > 1) {
+    const { tasks: suspects } = candidates;
+    return { suspects, innocent: tasks.slice(suspects.length) };
+  }
+  if (head.task === undefined) return acquitted(tasks);
+  return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };
+}
+
+function acquitted(innocent: readonly SentTask[]): Verdict {
+  return { suspects: [], innocent };
+}
+
+/** Which tasks were, or may have been, running when slaves died. Those that end are forgotten. */
+export class Blame {
+  readonly #attempts = new Map<Task, Attempt[]>();
+  readonly #suspects = new Set<Task>();
+
+  /** Tasks that may have killed a slave: each runs with no other beside it, so that the next death is clear. */
+  get suspects(): ReadonlySet<Task> {
+    return this.#suspects;
+  }
+
+  /** A task may have been running when a slave died. */
+  suspect(task: Task): void {
+    this.#suspects.add(task);
+  }
+
+  /** A task was running when a slave died; returns all attempts so far. */
+  charge(task: Task, attempt: Attempt): readonly Attempt[] {
+    const attempts = this.#attempts.get(task) ?? [];
+    attempts.push(attempt);
+    this.#attempts.set(task, attempts);
+    this.#suspects.add(task);
+    return attempts;
+  }
+
+  /** A task has ended; returns how many slaves died while they ran it. */
+  end(task: Task): number {
+    // Nearly always there are none, and this is asked for every task.
+    if (this.#suspects.size === 0 || !this.#suspects.delete(task)) return 0;
+    const attempts = this.#attempts.get(task);
+    this.#attempts.delete(task);
+    return attempts?.length ?? 0;
+  }
+}

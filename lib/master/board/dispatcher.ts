@@ -1,0 +1,686 @@
+/**
+ * Decides which slave gets which task, and what becomes of the tasks of a slave that dies.
+ *
+ * A state machine: what happens, and when, comes in as calls; what is to be done goes out through the ports of slaves and
+ * contexts, see `board/ports.ts`. No socket, timer or process is touched here. `board/dispatch_loop.ts` has it decide.
+ *
+ * Every task is in exactly one place: waiting in its context, among the `sent` tasks of one slave, or delivered.
+ *
+ * @module
+ */
+
+import type { RemoteError } from "../../errors.ts";
+import { type Code, describeCode, type Task } from "../../task.ts";
+import { Allotment } from "./allotment.ts";
+import { type Bar, type Barred, Bars } from "./bars.ts";
+import { Blame, judgeDeath } from "./blame.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { DispatchContext, Reading } from "./dispatch_context.ts";
+import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
+import {
+  barredFailure,
+  givenUp,
+  loadBar,
+  startupBar,
+  startupDeathBar,
+  type TaskFailure,
+  taskFailure,
+  timedOut,
+} from "./failures.ts";
+import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
+import type { Outcomes } from "../outcome.ts";
+import { RunReporter, type RunReports } from "./run_reporter.ts";
+import type { SentTask } from "./sent_tasks.ts";
+
+/** Who is told what becomes of tasks. */
+export interface DispatcherOptions {
+  /** Reports of what runs, if they are wanted. */
+  readonly reports?: RunReports;
+  /** Tells the user what slaves cannot do, while there are others that can. */
+  warn?(message: string): void;
+}
+
+/** What is known of a slave's death. */
+export interface Death {
+  /** How it ended, in words. */
+  readonly reason: string;
+  /** Whether no other process can take the slave's place. */
+  readonly isFinal: boolean;
+  /** Whether all that the slave had said has arrived: not so if its machine or the network to it is gone. */
+  readonly isHeardOut: boolean;
+}
+
+/**
+ * So often a slave is started again without having finished a task in between. If it died running tasks that may have more
+ * attempts than that, as many restarts as attempts are allowed: all of them may fall to the same slave.
+ */
+const MAX_RESTARTS_IN_A_ROW = 3;
+/** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
+const MAX_STARTUP_DEATHS = 3;
+/** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
+const DROP_GRACE_MS = 10;
+
+/** How a task that failed ended. */
+interface LastRun {
+  /** Whether that was an attempt beside those in which slaves died. */
+  readonly isAttempt: boolean;
+  /** Whether the task itself was ever run. */
+  readonly hasRun: boolean;
+  readonly runTimeMs: number;
+  readonly endedMs?: number;
+}
+
+/** What the user is to know of slaves that cannot run something. */
+interface BarWarning {
+  /** Why the last of them cannot. */
+  readonly bar: Bar;
+  /** What they cannot run, in words. */
+  readonly tasks: string;
+  /** How many they are. */
+  readonly count: number;
+}
+
+const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
+/** The deaths that the task is given up for were counted when they happened. */
+const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
+
+/** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #maxAttempts: number;
+  readonly #allotment: Allotment;
+  readonly #reporter: RunReporter;
+  readonly #blame = new Blame();
+  readonly #deadlines = new Deadlines();
+  /** All slaves that are not lost. */
+  readonly #slaves = new Set<DispatchSlave>();
+  readonly #bars = new Bars(this.#slaves);
+  /** What the user is to be told when it is known that others run what a slave cannot. */
+  readonly #untold = new Map<Barred, BarWarning>();
+  /** Contexts whose results somebody reads. */
+  readonly #read = new Set<DispatchContext>();
+
+  /**
+   * @param maxAttempts How many slaves may die running one task.
+   * @param options Who wants to know what becomes of tasks.
+   */
+  constructor(maxAttempts: number, options: DispatcherOptions = {}) {
+    this.#maxAttempts = maxAttempts;
+    this.#options = options;
+    this.#reporter = new RunReporter(options.reports);
+    this.#allotment = new Allotment({
+      suspects: this.#blame.suspects,
+      bars: this.#bars,
+      onHeadChanged: (slave, serving, nowMs) => this.#headChanged(slave, serving, nowMs),
+    });
+  }
+
+  /** Whether any slave is left that serves or may come to. */
+  get hasSlaves(): boolean {
+    return this.#slaves.size > 0;
+  }
+
+  /** What it keeps, for tests. @internal */
+  get inventory(): {
+    readonly slaves: ReadonlySet<DispatchSlave>;
+    readonly standing: Allotment["standing"];
+    readonly sendable: ReadonlySet<DispatchContext>;
+    readonly bars: Bars;
+    readonly sources: ReadonlySet<DispatchContext>;
+    readonly suspects: ReadonlySet<Task>;
+    readonly deadlines: number;
+    readonly stuckAfterMs: number;
+  } {
+    return {
+      slaves: this.#slaves,
+      standing: this.#allotment.standing,
+      sendable: this.#allotment.sendable,
+      bars: this.#bars,
+      sources: this.#allotment.sources,
+      suspects: this.#blame.suspects,
+      deadlines: this.#deadlines.size,
+      stuckAfterMs: this.#allotment.stuckAfterMs,
+    };
+  }
+
+  /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
+  get hasWork(): boolean {
+    if (this.#allotment.sendable.size > 0) return true;
+    for (const context of this.#allotment.sources) {
+      if (context.isOpen && !context.isRestoring) return true;
+    }
+    for (const { state } of this.#slaves) {
+      if (state.state !== "serving") continue;
+      if (state.sent.list().some(({ context }) => context.reading !== "no")) return true;
+    }
+    return false;
+  }
+
+  /** A slave is being started. */
+  addSlave(slave: DispatchSlave): void {
+    this.#slaves.add(slave);
+  }
+
+  /** A slave is connected and ready for tasks. */
+  slaveConnected(slave: DispatchSlave): void {
+    if (slave.state.state !== "starting") return;
+    slave.state = DispatchSlave.serving();
+    slave.hasServed = true;
+    this.#allotment.addSlave(slave);
+  }
+
+  /** A slave said that the task of this number, or none, is about to end it; it has answered all before. */
+  slaveExiting(slave: DispatchSlave, running: number | null): void {
+    if (slave.state.state === "serving") slave.state.exitingIn = running;
+  }
+
+  /**
+   * A slave's process has ended.
+   *
+   * @returns Whether to start it again or to leave it.
+   */
+  slaveDied(slave: DispatchSlave, death: Death): "restart" | "lost" {
+    if (slave.state.state === "lost") return "lost";
+    slave.deathsInARow++;
+    let maxRestarts = MAX_RESTARTS_IN_A_ROW;
+    if (slave.state.state === "serving") {
+      const isTaskBlamed = this.#judge(slave, slave.state, death);
+      if (isTaskBlamed) maxRestarts = Math.max(maxRestarts, this.#maxAttempts);
+      this.#stopServing(slave, slave.state);
+    }
+    if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
+    slave.state = { state: "lost", reason: death.reason };
+    this.#slaves.delete(slave);
+    this.#bars.delete(slave);
+    if (!this.hasSlaves) {
+      for (const context of this.#read) context.port.wake();
+    }
+    return "lost";
+  }
+
+  /** A slave has gone without another word: its tasks go to others now. It is to be said soon that it died. */
+  withdraw(slave: DispatchSlave): void {
+    if (slave.state.state !== "serving") return;
+    this.#judge(slave, slave.state, {
+      reason: "its machine or the network to it is gone",
+      isHeardOut: false,
+    });
+    this.#stopServing(slave, slave.state);
+  }
+
+  /** A slave is about to be ended by others: it is to finish the task that it runs, and gets no more. */
+  slaveLeaving(slave: DispatchSlave): void {
+    if (slave.state.state !== "serving" || slave.state.isLeaving) return;
+    slave.state.isLeaving = true;
+    this.#allotment.recall(slave, slave.state);
+    this.#dismissLeaving(slave, slave.state);
+  }
+
+  /** Ends a slave's process on purpose and has it started anew. What it has goes back; nobody is blamed. */
+  restart(slave: DispatchSlave, reason: string): void {
+    if (slave.state.state === "serving") this.#restart(slave, slave.state, reason);
+  }
+
+  /** A context has been made. */
+  addContext(context: DispatchContext): void {
+    if (context.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
+  }
+
+  /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
+  addTask(context: DispatchContext, task: Task): void {
+    context.add(task);
+    // The second one and those behind it change nothing.
+    if (context.waiting === 1) this.#allotment.sort(context);
+  }
+
+  /** Somebody reads the results of a context in a certain order, or does no longer. */
+  setReading(context: DispatchContext, reading: Reading): void {
+    context.reading = reading;
+    if (reading === "no") this.#read.delete(context);
+    else this.#read.add(context);
+    this.#allotment.sort(context);
+    this.#allotment.sortSource(context);
+  }
+
+  /** A context has a lazy source, whose tasks are of a certain code, or has one no longer. */
+  setSource(context: DispatchContext, code: Code | undefined): void {
+    context.sourceCode = code;
+    this.#allotment.sortSource(context);
+  }
+
+  /**
+   * A reader has taken a result.
+   *
+   * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it.
+   * @returns Whether that allows more tasks to be sent or pulled: {@linkcode Dispatcher.dispatch} is then to be called soon.
+   */
+  resultTaken(context: DispatchContext, isRestored = false): boolean {
+    if (isRestored) return context.takeRestored();
+    if (!context.takeResult()) return false;
+    this.#allotment.sort(context);
+    return true;
+  }
+
+  /** An outcome of an earlier run, which no slave has to find again, waits for the reader. */
+  resultRestored(context: DispatchContext): void {
+    context.addRestored();
+  }
+
+  /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
+  startupStarted(slave: DispatchSlave, context: DispatchContext): void {
+    if (slave.state.state === "serving") slave.state.startupOf = context;
+  }
+
+  /** Startup of a context has finished on a slave. */
+  contextReady(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
+    slave.state.readyContexts.add(context);
+    slave.startupDeaths.delete(context);
+    slave.state.startupOf = undefined;
+    this.#reporter.startupFinished(slave, slave.state, context, nowMs);
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /**
+   * Startup of a context failed on a slave: its tasks go to others.
+   *
+   * @param failed What was thrown, and whether its code was loaded before that.
+   */
+  startupFailed(
+    slave: DispatchSlave,
+    context: DispatchContext,
+    failed: { readonly thrown: unknown; readonly isLoaded: boolean },
+    nowMs: number,
+  ): void {
+    if (slave.state.state !== "serving") return;
+    const { thrown, isLoaded } = failed;
+    const startup = context.startup!;
+    // Made before anything is changed: what a slave throws may be such that it cannot be described.
+    const bar = startupBar(startup, slave.identity, thrown);
+    slave.state.startupOf = undefined;
+    this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
+    if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
+    else this.#barContext(slave, context, bar);
+    this.#allotment.requeue(slave.state.sent.settle((kind) => kind.context === context));
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /** A piece of code cannot be loaded on a slave: its tasks go to others. */
+  loadFailed(slave: DispatchSlave, code: Code, thrown: unknown, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
+    const { sent } = slave.state;
+    // Made before anything is changed: what a slave throws may be such that it cannot be described.
+    const bar = loadBar(slave.identity, thrown);
+    const head = sent.head();
+    if (isSameEverywhere(code)) {
+      this.#bars.addEverywhere(code, bar);
+    } else {
+      const count = this.#bars.add(slave, code, bar);
+      this.#warnLater(code, { bar, tasks: `tasks of ${describeCode(code.reference)}`, count });
+    }
+    if (head?.task !== undefined && head.code === code) {
+      // It was said to run.
+      this.#options.reports?.taskRetried(head.context, head.task, slave, bar.reason);
+    }
+    this.#allotment.requeue(sent.settle((kind) => kind.code === code));
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /** Tasks of a slave have ended, one after another. */
+  tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
+    const { sent } = slave.state;
+    const { first, values, micros, bytes, text } = results;
+    let totalMicros = 0;
+    for (const taskMicros of micros) totalMicros += taskMicros;
+    let microsAgo = totalMicros;
+    let context: DispatchContext | undefined;
+    let outcomes: FulfilledOutcomes | undefined;
+    try {
+      for (let i = 0; i < values.length; i++) {
+        microsAgo -= micros[i];
+        const done = sent.answer(first + i);
+        if (done === undefined) continue;
+        const { task } = done;
+        const attempts = this.#blame.end(task) + 1;
+        if (
+          outcomes === undefined || context !== done.context || attempts !== outcomes.attempts ||
+          !outcomes.isNext(i)
+        ) {
+          this.#deliver(context, outcomes);
+          context = done.context;
+          outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
+        }
+        outcomes.push(task);
+        if (this.#reporter.isWanted) {
+          this.#reporter.taskDone(slave, slave.state, {
+            context,
+            outcome: outcomes.at(outcomes.length - 1),
+            isToldRunning: slave.state.startedNumber >= first + i,
+            bytes: Math.round(bytes / values.length),
+            endedMs: nowMs - microsAgo / 1000,
+          });
+        }
+        task.freeArguments();
+      }
+    } finally {
+      // Also if the slave answers a task that it does not have.
+      this.#deliver(context, outcomes, outcomes?.length === values.length ? text : undefined);
+    }
+    if (context !== undefined && outcomes !== undefined) {
+      // A long task is the last one of a message.
+      const { code } = outcomes.tasks[outcomes.length - 1];
+      if (this.#untold.size > 0) this.#noteRuns(context, code);
+      this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
+      this.#allotment.pace.note(code, totalMicros, values.length);
+      context.noteResultBytes(bytes, values.length);
+      this.#allotment.sort(context);
+    }
+    slave.deathsInARow = 0;
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /**
+   * A task of a slave has failed.
+   *
+   * @param bytes About how many it took to say so.
+   */
+  taskFailed(
+    slave: DispatchSlave,
+    number: number,
+    failure: TaskFailure,
+    thrown: unknown,
+    micros: number,
+    nowMs: number,
+    bytes = 0,
+  ): void {
+    if (slave.state.state !== "serving") return;
+    const { sent, startedNumber } = slave.state;
+    const task = sent.head()?.task;
+    // Made before anything is changed: what a slave throws may be such that it cannot be described.
+    const reason = task && taskFailure(task, slave.identity, failure, thrown);
+    const done = sent.answer(number);
+    if (done !== undefined) {
+      if (this.#untold.size > 0 && failure !== "arguments") {
+        this.#noteRuns(done.context, done.task.code);
+      }
+      this.#allotment.pace.note(done.task.code, micros, 1);
+      if (startedNumber < number) {
+        this.#reporter.taskStarted(slave, slave.state, done, nowMs - micros / 1000);
+      }
+      this.#fail(done, reason!, {
+        isAttempt: true,
+        hasRun: failure !== "arguments",
+        runTimeMs: micros / 1000,
+        endedMs: nowMs,
+      });
+      done.context.noteResultBytes(bytes, 1);
+      this.#allotment.sort(done.context);
+    }
+    slave.deathsInARow = 0;
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /** A slave will not run the tasks numbered from `from` up to but not including `to`. */
+  tasksReturned(slave: DispatchSlave, from: number, to: number, nowMs: number): void {
+    if (slave.state.state !== "serving") return;
+    const { sent } = slave.state;
+    this.#allotment.requeue(sent.settle((_kind, number) => number >= from && number < to));
+    this.#noteNews(slave, slave.state, nowMs);
+  }
+
+  /**
+   * Drops all tasks of a context that are not finished; a slave that runs one is started anew.
+   *
+   * @returns The tasks that were dropped.
+   */
+  cancel(context: DispatchContext): Task[] {
+    const dropped = context.takeAll();
+    for (const slave of this.#slaves) {
+      if (slave.state.state !== "serving") continue;
+      const { sent } = slave.state;
+      const isRunning = sent.head()?.context === context;
+      const taken = sent.drop(context);
+      for (const { task } of taken) dropped.push(task);
+      if (isRunning) {
+        this.#restart(slave, slave.state, "its task was cancelled");
+      } else if (taken.length > 0) {
+        this.#allotment.recall(slave, slave.state);
+        this.#deadlines.areUsed = true;
+      }
+    }
+    for (const task of dropped) this.#blame.end(task);
+    this.#allotment.sort(context);
+    return dropped;
+  }
+
+  /** Gives waiting tasks to slaves that have room. To be called once whatever came at one time has been told. */
+  dispatch(nowMs: number): void {
+    // What stood behind tasks that left stands first then, and may be such that no slave can run it.
+    do {
+      this.#allotment.give(nowMs);
+    } while (this.#failBarred());
+  }
+
+  /**
+   * Has sources add the tasks that there is room for.
+   *
+   * @returns Whether any has come at once: {@linkcode Dispatcher.dispatch} is then to be called.
+   */
+  pull(): boolean {
+    return this.#allotment.pull();
+  }
+
+  /** Has sent what was queued for slaves. */
+  flush(): void {
+    this.#allotment.flush();
+  }
+
+  /**
+   * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
+   *
+   * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
+   */
+  wake(nowMs: number, heardMs: number): void {
+    for (const slave of this.#deadlines.passed(heardMs)) {
+      if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
+    }
+    this.dispatch(nowMs);
+    this.#allotment.takeFromStuck(nowMs, heardMs);
+  }
+
+  /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
+  nextWakeMs(): number {
+    return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());
+  }
+
+  /** Sets the deadline of the running task, if it is a new one. Time does not run before startup has finished. */
+  #headChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
+    if (!this.#deadlines.areUsed && !this.#reporter.isWanted) return;
+    const head = serving.sent.head();
+    const isRunning = head !== undefined && isReady(serving, head.context);
+    if (isRunning && head.number !== serving.startedNumber) {
+      serving.startedNumber = head.number;
+      const { context, task } = head;
+      if (task !== undefined) this.#reporter.taskStarted(slave, serving, { context, task }, nowMs);
+    }
+    if (head !== undefined && !isRunning) {
+      this.#reporter.startupStarted(slave, serving, head.context, nowMs);
+    }
+    let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
+    if (head?.isDropped) limitMs = DROP_GRACE_MS;
+    const timed = limitMs === undefined ? undefined : head;
+    if (timed?.number === serving.timed?.number) return;
+    this.#deadlines.stop(slave, serving);
+    if (timed === undefined) return;
+    const { number } = timed;
+    this.#deadlines.start(slave, serving, { number, limitMs: limitMs!, nowMs });
+  }
+
+  #noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
+    this.#allotment.noteNews(slave, serving, nowMs);
+    this.#dismissLeaving(slave, serving);
+  }
+
+  #dismissLeaving(slave: DispatchSlave, { isLeaving, sent }: ServingState): void {
+    if (isLeaving && sent.size === 0) slave.port.dismiss();
+  }
+
+  #timeOut(slave: DispatchSlave, serving: ServingState): void {
+    const { number, limitMs } = serving.timed!;
+    // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
+    for (const sent of serving.sent.settle((_kind, other) => other === number)) {
+      const reason = timedOut(sent.task, slave.identity, limitMs);
+      this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
+    }
+    this.#restart(slave, serving, "its task ran out of time");
+  }
+
+  #restart(slave: DispatchSlave, serving: ServingState, reason: string): void {
+    this.#allotment.requeue(serving.sent.list());
+    this.#stopServing(slave, serving);
+    slave.port.restart(reason);
+  }
+
+  #stopServing(slave: DispatchSlave, serving: ServingState): void {
+    this.#deadlines.stop(slave, serving);
+    this.#allotment.removeSlave(slave);
+    slave.state = { state: "starting" };
+  }
+
+  /**
+   * Requeues the tasks of a slave that died, and charges the one that was running, or the startup.
+   *
+   * @returns Whether a task was running, or may have been.
+   */
+  #judge(
+    slave: DispatchSlave,
+    serving: ServingState,
+    { reason, isHeardOut }: Omit<Death, "isFinal">,
+  ): boolean {
+    const { startup, culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
+    if (startup !== undefined) {
+      // Its arguments may have left no memory for startup: so another one goes first, if there is one.
+      this.#allotment.requeueSecond(innocent);
+      this.#chargeStartup(slave, startup, reason);
+      return false;
+    }
+    this.#allotment.requeue(innocent);
+    for (const { context, task } of suspects) {
+      this.#blame.suspect(task);
+      this.#options.reports?.taskRetried(context, task, slave, reason);
+    }
+    this.#allotment.requeue(suspects);
+    if (culprit !== undefined) this.#charge(slave, culprit, reason);
+    return culprit !== undefined || suspects.length > 0;
+  }
+
+  #charge(slave: DispatchSlave, culprit: SentTask, reason: string): void {
+    const { context, task } = culprit;
+    const attempts = this.#blame.charge(task, { slave: slave.identity, reason });
+    if (attempts.length < this.#maxAttempts) {
+      this.#options.reports?.taskRetried(context, task, slave, reason);
+      this.#allotment.requeue([culprit]);
+    } else {
+      slave.deathsInARow = 0;
+      this.#fail(culprit, givenUp(task, attempts), GIVEN_UP);
+    }
+  }
+
+  /** The death is not the slave's own: so many of them bar it for the context, and it goes on with others. */
+  #chargeStartup(slave: DispatchSlave, context: DispatchContext, reason: string): void {
+    slave.deathsInARow--;
+    const before = slave.startupDeaths.get(context) ?? [];
+    const deaths = [...before, { slave: slave.identity, reason }];
+    if (deaths.length < Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
+      slave.startupDeaths.set(context, deaths);
+    } else {
+      slave.startupDeaths.delete(context);
+      this.#barContext(slave, context, startupDeathBar(context.startup!, deaths));
+    }
+  }
+
+  #barContext(slave: DispatchSlave, context: DispatchContext, bar: Bar): void {
+    const count = this.#bars.add(slave, context, bar);
+    this.#warnLater(context, { bar, tasks: `tasks of context ${context.number}`, count });
+  }
+
+  /**
+   * The user is to know why a slave does less than others, once it is known that others do more: if none can run the tasks, they
+   * fail with the reason. With a thousand such slaves it is said ten times.
+   */
+  #warnLater(barred: Barred, warning: BarWarning): void {
+    const isPowerOfTwo = (warning.count & (warning.count - 1)) === 0;
+    if (isPowerOfTwo || this.#untold.has(barred)) this.#untold.set(barred, warning);
+  }
+
+  /** Tasks of a context and a piece of code run on some slave. */
+  #noteRuns(context: DispatchContext, code: Code): void {
+    for (const barred of [context, code]) {
+      const warning = this.#untold.get(barred);
+      if (warning === undefined) continue;
+      this.#untold.delete(barred);
+      const { bar: { slave, what, reason }, tasks, count } = warning;
+      const who = count === 1
+        ? `${slave.name} gets no more ${tasks}, since one ${what}`
+        : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
+      this.#options.warn?.(`${who}: ${reason}`);
+    }
+  }
+
+  /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
+  #failBarred(): boolean {
+    if (this.#bars.isEmpty) return false;
+    let count = 0;
+    for (const context of this.#allotment.sendable) count += this.#failFirst(context);
+    return count > 0;
+  }
+
+  /** Fails the first tasks of a context that no slave can run, as fast as somebody reads that; returns how many. */
+  #failFirst(context: DispatchContext): number {
+    let count = 0;
+    let code: Code | undefined;
+    let bar: Bar | undefined;
+    while (context.sendable > 0) {
+      const first = context.first()!;
+      if (first.code !== code) bar = this.#bars.everywhere(context, code = first.code);
+      if (bar === undefined) break;
+      const task = context.take()!;
+      this.#fail({ context, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
+      count++;
+    }
+    this.#allotment.sort(context);
+    return count;
+  }
+
+  #fail({ context, task }: SentTask, reason: RemoteError, run: LastRun): void {
+    const outcome = {
+      task,
+      slave: reason.slave,
+      attempts: this.#blame.end(task) + (run.isAttempt ? 1 : 0),
+      runTimeMs: run.runTimeMs,
+      status: "rejected",
+      reason,
+      hasRun: run.hasRun,
+    } as const;
+    this.#deliver(context, [outcome]);
+    this.#reporter.taskFailed(context, outcome, run.endedMs);
+    task.freeArguments();
+    this.#allotment.sort(context);
+  }
+
+  #deliver(
+    context: DispatchContext | undefined,
+    outcomes: Outcomes | undefined,
+    text?: string,
+  ): void {
+    if (context === undefined || outcomes === undefined) return;
+    if (context.addResults(outcomes.length)) this.#allotment.sort(context);
+    context.port.deliver(outcomes, text);
+  }
+}
+
+/** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */
+function isSameEverywhere({ reference }: Code): boolean {
+  return reference.type === "inline";
+}

@@ -1,0 +1,176 @@
+/**
+ * The errors that tasks end in, in words.
+ *
+ * @module
+ */
+
+import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
+import { type Code, describeCode, type Task } from "../../task.ts";
+import type { Failure } from "../../wire/messages.ts";
+import type { Bar } from "./bars.ts";
+
+/** How a task failed: as its slave says, or since the master could not decode what it had returned. */
+export type TaskFailure = Failure | "undecodable";
+
+/** The task itself failed on a slave. */
+export function taskFailure(
+  task: Task,
+  slave: SlaveIdentity,
+  failure: TaskFailure,
+  thrown: unknown,
+): RemoteError {
+  return new RemoteError(
+    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}`,
+    {
+      task,
+      slave,
+      cause: thrown,
+    },
+  );
+}
+
+function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {
+  switch (failure) {
+    case "arguments":
+      return `did not run: its arguments cannot be decoded on ${name}`;
+    case "result":
+      return `returned what cannot be sent on ${name}`;
+    case "undecodable":
+      return `ran on ${name}, but what it returned cannot be decoded here`;
+    default:
+      return `failed on ${name}`;
+  }
+}
+
+/** The code of tasks could not be loaded on a slave. */
+export function loadBar(slave: SlaveIdentity, thrown: unknown): Bar {
+  return { slave, what: "failed", reason: describeThrown(thrown), cause: thrown };
+}
+
+/** The startup of tasks failed on a slave. */
+export function startupBar(startup: Code, slave: SlaveIdentity, thrown: unknown): Bar {
+  const what = `did not run: startup (${describeCode(startup.reference)}) failed`;
+  return { slave, what, reason: describeThrown(thrown), cause: thrown };
+}
+
+/** The process of a slave ended in the startup of tasks, each time. */
+export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar {
+  const { slave, reason } = deaths.at(-1)!;
+  const times = deaths.length === 1 ? "" : ` ${deaths.length} times`;
+  const code = describeCode(startup.reference);
+  return { slave, what: `did not run: startup (${code}) ended the process${times}`, reason };
+}
+
+/**
+ * No slave can run the task.
+ *
+ * @param bar Why one of them cannot.
+ * @param slaves How many there are.
+ */
+export function barredFailure(task: Task, bar: Bar, slaves: number): RemoteError {
+  const { what, reason, ...options } = bar;
+  const where = slaves > 1 ? `${bar.slave.name}, the last of ${slaves} slaves` : bar.slave.name;
+  return new RemoteError(`${capitalize(`${task}`)} ${what} on ${where}: ${reason}`, {
+    ...options,
+    task,
+  });
+}
+
+/** The slave died again and again while it ran the task. */
+export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
+  const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${placeOf(slave)}: ${reason}`)
+    .join("\n");
+  const count = attempts.length === 1
+    ? "a slave died"
+    : `${attempts.length} slaves died, one after another,`;
+  return new RemoteError(
+    `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
+      "If the task is not to blame, raise maxAttempts. " +
+      `Deaths that another task may have caused do not count.\n${deaths}`,
+    { task, slave: attempts.at(-1)?.slave, attempts },
+  );
+}
+
+/** A slave's name, which on this machine does not tell the host. */
+function placeOf({ name, host }: SlaveIdentity): string {
+  return host === "" || name.includes(host) ? name : `${name} on ${host}`;
+}
+
+/** The task ran longer than its context allows. */
+export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
+  return new RemoteError(
+    `${
+      capitalize(`${task}`)
+    } was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
+    { task, slave },
+  );
+}
+
+/**
+ * Why a task that ran has failed: by an error of its `own`, or by something that may be otherwise in the next run: a
+ * `permission` that was missing, a `module` that it did not find, its `timeout`, or the `deaths` of slaves.
+ */
+export type FailureKind = "own" | "permission" | "module" | "timeout" | "deaths";
+
+/** Why a task has failed, by what was thrown and by its causes. */
+export function kindOfFailure(reason: RemoteError): FailureKind {
+  if (reason.attempts.length > 0) return "deaths";
+  if (!("cause" in reason)) return "timeout";
+  const errors = errorsBehind(reason.cause);
+  if (errors.some(isPermissionError)) return "permission";
+  return errors.some(isModuleError) ? "module" : "own";
+}
+
+/** What was thrown, its causes, and the errors that an `AggregateError` gathers, as far as they are errors. */
+function errorsBehind(thrown: unknown): Error[] {
+  const errors = new Set([thrown]);
+  for (const error of errors) {
+    if (!(error instanceof Error)) continue;
+    errors.add(error.cause);
+    if (!(error instanceof AggregateError) || !Array.isArray(error.errors)) continue;
+    for (const each of error.errors) errors.add(each);
+  }
+  return [...errors].filter((error) => error instanceof Error);
+}
+
+function isPermissionError({ name, message }: Error): boolean {
+  return name === "NotCapable" || name === "PermissionDenied" ||
+    isPermissionRefusal(String(message));
+}
+
+/** Whether a message is, or has in it, what Deno says where a permission is missing. */
+export function isPermissionRefusal(message: string): boolean {
+  return /\bRequires \w+ access\b/.test(message);
+}
+
+function isModuleError(error: Error): boolean {
+  return error.name === "LoadError" || Reflect.get(error, "code") === "ERR_MODULE_NOT_FOUND";
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What was thrown, on one line if possible. Errors of our own loader say all that is needed in their message. */
+function describeThrown(thrown: unknown): string {
+  if (thrown instanceof Error || thrown instanceof DOMException) {
+    const { name, message } = thrown;
+    const explained = withPermissionRemedy(message);
+    if (name === "LoadError" || name === "DataCloneError") return explained;
+    return message === "" ? String(name) : `${name}: ${explained}`;
+  }
+  return `threw ${Deno.inspect(thrown, { depth: 1, colors: false })}`;
+}
+
+/** Deno advises to run the program again with a flag. On a slave it is the manager that gives permissions. */
+function withPermissionRemedy(message: string): string {
+  const refused = /Requires \w+ access(?: to "(.*?)")?(, run again with the --allow-(\w+) flag)/;
+  const [, target, advice, kind] = refused.exec(message) ?? [];
+  if (kind === undefined) return message;
+  const entry = target === undefined ? `${kind}: true` : `${kind}: [${JSON.stringify(target)}]`;
+  return `${
+    message.replace(advice, "")
+  }. Tasks may do what the option permissions of the manager says: ` +
+    `give { ${entry} } there. By default they may do what the master may do in full, so that --allow-${kind} ` +
+    "for the master, without a list, gives it to them as well";
+}

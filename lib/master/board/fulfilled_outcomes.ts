@@ -1,0 +1,90 @@
+import type { SlaveIdentity } from "../../errors.ts";
+import type { Task } from "../../task.ts";
+import type { Outcome, Outcomes } from "../outcome.ts";
+
+/** What a slave says of tasks that have ended well, one after another. */
+export interface TaskResults {
+  /** Number of the first task on this connection. */
+  readonly first: number;
+  readonly values: readonly unknown[];
+  /** How long each ran. */
+  readonly micros: readonly number[];
+  /** About how many bytes the values took to send. */
+  readonly bytes: number;
+  /** All of it as a JSON object, unless buffers came with it. */
+  readonly text?: string;
+}
+
+/**
+ * Outcomes of tasks that ended well, one after another.
+ *
+ * Each is made when it is asked for: with thousands of slaves results by the 100,000 come before the reader has its turn,
+ * and the garbage collector copies what waits. An outcome takes 104 bytes, what it is made of 24; with 4,000 slaves that was
+ * a sixth of the time of a task that does nothing. Values stay in memory until all of their message have been read.
+ */
+export class FulfilledOutcomes implements Outcomes {
+  /** The slave that they ended on. */
+  readonly slave: SlaveIdentity;
+  /** How many slaves have run each. */
+  readonly attempts: number;
+  readonly #results: Pick<TaskResults, "values" | "micros">;
+  /** Where in the results those of the first task stand. */
+  readonly #start: number;
+  readonly #tasks: Task[] = [];
+
+  /**
+   * @param results What the slave said of these tasks, and perhaps of others.
+   * @param start Where in it the first task stands.
+   */
+  constructor(
+    slave: SlaveIdentity,
+    attempts: number,
+    { values, micros }: TaskResults,
+    start: number,
+  ) {
+    this.slave = slave;
+    this.attempts = attempts;
+    // Without the text, which nobody needs for as long as this.
+    this.#results = { values, micros };
+    this.#start = start;
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#tasks.length;
+  }
+
+  /** The tasks that ended. */
+  get tasks(): readonly Task[] {
+    return this.#tasks;
+  }
+
+  /** Adds the task whose result follows the last one. */
+  push(task: Task): void {
+    this.#tasks.push(task);
+  }
+
+  /** Whether the result at this place in what the slave said is that of the task to be added next. */
+  isNext(position: number): boolean {
+    return position === this.#start + this.#tasks.length;
+  }
+
+  /** The outcome at a place from 0 up to but not including the length, made anew each time. */
+  at(index: number): Outcome {
+    const { values, micros } = this.#results;
+    const position = this.#start + index;
+    return {
+      task: this.#tasks[index],
+      slave: this.slave,
+      attempts: this.attempts,
+      runTimeMs: micros[position] / 1000,
+      status: "fulfilled",
+      value: values[position],
+    };
+  }
+
+  /** All outcomes, in order. */
+  *[Symbol.iterator](): Generator<Outcome> {
+    for (let i = 0; i < this.length; i++) yield this.at(i);
+  }
+}

@@ -1,0 +1,288 @@
+import type { Code, Task } from "../../task.ts";
+import { sizeOfArguments } from "../argument_list.ts";
+import { Deque } from "../deque.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+
+/** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
+const TAKEN = "taken";
+/** The same for a task that nobody wants to be run any more. */
+const DROPPED = "dropped";
+/** In the place of a task that the slave has answered before its turn: it will not be heard of again. */
+const SETTLED = undefined;
+
+type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
+
+/** What tasks that leave in one message have in common. */
+export interface TaskKind {
+  readonly context: DispatchContext;
+  readonly code: Code;
+}
+
+/** Tasks that left in one message. */
+interface SentGroup extends TaskKind {
+  readonly tasks: Entry[];
+  /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
+  readonly sizes: readonly number[];
+  position: number;
+}
+
+/** A task that a slave has, and its context. */
+export interface SentTask {
+  readonly context: DispatchContext;
+  readonly task: Task;
+}
+
+/** The first task that a slave has not answered: the one that it runs now or is to run next. */
+export interface Head extends TaskKind {
+  /** Nothing if the task was taken from the slave, which may run it nevertheless. */
+  readonly task: Task | undefined;
+  /** Whether it was taken since it is not to be run at all. */
+  readonly isDropped: boolean;
+  readonly number: number;
+}
+
+/** A slave answered a task that it does not have. */
+export class AnswerError extends Error {
+  override name = "AnswerError";
+}
+
+/**
+ * The tasks that one connection has carried to a slave and that are not answered, in the order in which the slave
+ * runs them. They are numbered as the slave numbers them: 0, 1, 2 … since the connection was made.
+ */
+export class SentTasks {
+  readonly #groups = new Deque<SentGroup>();
+  /** Number of the first task that stands in `#groups`. */
+  #firstNumber = 0;
+  #size = 0;
+  #taken = 0;
+  #bytes = 0;
+  /** The most answers, and one, that the slave may hold back while it runs a task. */
+  #hold = 1;
+
+  /** How many tasks the slave has; those that were taken from it do not count. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many tasks the slave is to answer, with those that were taken from it. */
+  get unsettledCount(): number {
+    return this.#size + this.#taken;
+  }
+
+  /** Whether the slave is still to answer tasks that were taken from it. */
+  get hasTaken(): boolean {
+    return this.#taken > 0;
+  }
+
+  /** Whether the slave has answered all. */
+  get isSettled(): boolean {
+    return this.#size === 0 && this.#taken === 0;
+  }
+
+  /** About how many bytes the arguments of its tasks are. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Adds tasks of one context and code that leave in one message.
+   *
+   * @param hold One more than the answers that the slave may hold back when one of these starts.
+   */
+  push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
+    this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
+    const sizes = tasks.map(({ args }) => sizeOfArguments(args));
+    const { code } = tasks[0];
+    this.#groups.push({ context, code, tasks: [...tasks], sizes, position: 0 });
+    this.#size += tasks.length;
+    for (const size of sizes) this.#bytes += size;
+  }
+
+  /** The first task that is not answered, also if it was taken. */
+  head(): Head | undefined {
+    for (;;) {
+      const group = this.#groups.peek();
+      if (group === undefined) return undefined;
+      const entry = group.tasks[group.position];
+      if (entry !== SETTLED) {
+        return {
+          context: group.context,
+          code: group.code,
+          task: isTask(entry) ? entry : undefined,
+          isDropped: entry === DROPPED,
+          number: this.#firstNumber,
+        };
+      }
+      this.#skip(group);
+    }
+  }
+
+  /** All tasks that the slave has, in order. */
+  list(): SentTask[] {
+    const tasks: SentTask[] = [];
+    this.#visit(({ context }, entry) => {
+      if (isTask(entry)) tasks.push({ context, task: entry });
+      return entry;
+    });
+    return tasks;
+  }
+
+  /** Contexts and codes of the tasks behind the first one. */
+  kindsBehindFirst(): TaskKind[] {
+    const kinds: TaskKind[] = [];
+    let isBehindFirst = false;
+    for (const group of this.#groups) {
+      const { context, code, tasks, position } = group;
+      let count = 0;
+      for (let i = position; i < tasks.length; i++) {
+        if (isTask(tasks[i])) count++;
+      }
+      const isKnown = kinds.some((kind) => kind.context === context && kind.code === code);
+      if (count > (isBehindFirst ? 0 : 1) && !isKnown) kinds.push(group);
+      isBehindFirst ||= count > 0;
+    }
+    return kinds;
+  }
+
+  /**
+   * Takes note that a slave has answered a task, which must be the first that is not answered.
+   *
+   * @returns Nothing if the task was taken from the slave before.
+   * @throws {AnswerError} If it is another one.
+   */
+  answer(number: number): SentTask | undefined {
+    for (;;) {
+      const group = this.#groups.peek();
+      if (group === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
+      const entry = group.tasks[group.position];
+      const size = group.sizes[group.position];
+      const isAnswer = number === this.#firstNumber;
+      if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
+      this.#skip(group);
+      if (entry === SETTLED) continue;
+      if (!isTask(entry)) {
+        this.#taken--;
+        return undefined;
+      }
+      this.#forget(size);
+      return { context: group.context, task: entry };
+    }
+  }
+
+  /**
+   * Which tasks may be running: the first that is not answered, or, if the slave holds answers back, one of the next.
+   *
+   * @returns The tasks that the slave still has, and how many there are with those that were taken from it.
+   */
+  candidates(): { readonly tasks: SentTask[]; readonly count: number } {
+    const tasks: SentTask[] = [];
+    const end = this.#endOfCandidates();
+    let count = 0;
+    this.#visit(({ context }, entry, number) => {
+      if (entry === SETTLED || number >= end) return entry;
+      count++;
+      if (isTask(entry)) tasks.push({ context, task: entry });
+      return entry;
+    });
+    return { tasks, count };
+  }
+
+  /**
+   * Takes from the slave all tasks that are not running, which it is still to answer; returns them in order.
+   *
+   * @param isRunning Whether the slave runs tasks: not so while the startup before the first one runs.
+   */
+  takeWaiting(isRunning = true): SentTask[] {
+    const end = isRunning ? this.#endOfCandidates() : 0;
+    return this.#take(TAKEN, (_context, number) => number >= end);
+  }
+
+  /** Takes from the slave all tasks of a context, which nobody is to run, and it is still to answer. */
+  drop(dropped: DispatchContext): SentTask[] {
+    return this.#take(DROPPED, (context) => context === dropped);
+  }
+
+  /**
+   * Takes note that a slave has answered tasks wherever they stand.
+   *
+   * @param isSettled Says for each task, given its context and code, and its number.
+   * @returns Those that had not been taken from it before, in order.
+   */
+  settle(isSettled: (kind: TaskKind, number: number) => boolean): SentTask[] {
+    const settled: SentTask[] = [];
+    this.#visit((kind, entry, number, size) => {
+      if (entry === SETTLED || !isSettled(kind, number)) return entry;
+      if (isTask(entry)) {
+        settled.push({ context: kind.context, task: entry });
+        this.#forget(size);
+      } else {
+        this.#taken--;
+      }
+      return SETTLED;
+    });
+    return settled;
+  }
+
+  /** Number of the first task that cannot be running. */
+  #endOfCandidates(): number {
+    let count = 0;
+    let end = Infinity;
+    this.#visit((_kind, entry, number) => {
+      if (entry === SETTLED) return entry;
+      if (count === this.#hold) end = Math.min(end, number);
+      else count++;
+      return entry;
+    });
+    return end;
+  }
+
+  #take(
+    mark: typeof TAKEN | typeof DROPPED,
+    isTaken: (context: DispatchContext, number: number) => boolean,
+  ): SentTask[] {
+    const taken: SentTask[] = [];
+    this.#visit(({ context }, entry, number, size) => {
+      if (!isTask(entry) || !isTaken(context, number)) return entry;
+      taken.push({ context, task: entry });
+      this.#forget(size);
+      this.#taken++;
+      return mark;
+    });
+    return taken;
+  }
+
+  /** Shows everything that stands in `#groups`, and puts what is returned in its place. */
+  #visit(
+    change: (kind: TaskKind, entry: Entry, number: number, size: number) => Entry,
+  ): void {
+    let number = this.#firstNumber;
+    for (const group of this.#groups.takeAll()) {
+      this.#groups.push(group);
+      for (let i = group.position; i < group.tasks.length; i++, number++) {
+        group.tasks[i] = change(group, group.tasks[i], number, group.sizes[i]);
+      }
+    }
+  }
+
+  #skip(group: SentGroup): void {
+    group.position++;
+    this.#firstNumber++;
+    if (group.position === group.tasks.length) this.#groups.shift();
+  }
+
+  #forget(size: number): void {
+    this.#size--;
+    this.#bytes -= size;
+  }
+}
+
+function isTask(entry: Entry): entry is Task {
+  return typeof entry === "object";
+}
+
+function unexpectedAnswer(number: number): AnswerError {
+  return new AnswerError(
+    `The slave answered task ${number} of its connection, which it does not have`,
+  );
+}

@@ -1,0 +1,126 @@
+import type { CodeReference } from "../../task.ts";
+import type { FilesLine, OpenedLine } from "./journal_lines.ts";
+
+/** The files of a module from a run on. */
+interface Files {
+  readonly run: number;
+  readonly digests: FilesLine["files"];
+}
+
+/** A run of the script, as far as its code is concerned. */
+interface Run {
+  readonly opened: string;
+  /** The startup function by all names that it is known under, as JSON; missing if that is not known. */
+  readonly startups: readonly string[] | undefined;
+  /** Modules of the startup function. */
+  readonly startupModules: readonly string[];
+  /** Whether the outcomes of all earlier runs are good for it. */
+  readonly isAccepting: boolean;
+}
+
+const NONE: readonly string[] = [];
+
+/** Which code the runs of a script had, as its journal tells. */
+export class CodeHistory {
+  readonly #runs: Run[] = [];
+  /** By the URL of the module, in the order of the runs. */
+  readonly #files = new Map<string, Files[]>();
+  /** The module of each function that is no inline one, by the function's number. */
+  readonly #modules = new Map<number, string>();
+  /** What has changed by the function's number and the run since which. */
+  readonly #changes = new Map<number, (readonly string[])[]>();
+  /** The last run before the present one that accepted all outcomes of earlier ones. */
+  #acceptedRun = 0;
+
+  /** Number of the run that has begun last, counted from 0. */
+  get run(): number {
+    return this.#runs.length - 1;
+  }
+
+  /** When a run began. */
+  openedAt(run: number): string {
+    // Somebody may have removed a damaged line that said so.
+    return this.#runs[run]?.opened ?? "an unknown time";
+  }
+
+  /**
+   * A run begins: one that is read, or the present one.
+   *
+   * @param startups The startup function as all that it may be now, if it has moved since; `null` for none.
+   */
+  begin(
+    { opened, acceptChangedCode: isAccepting = false }: OpenedLine,
+    startups: readonly (CodeReference | null)[] | undefined,
+  ): void {
+    this.#changes.clear();
+    if (this.#runs.at(-1)?.isAccepting) this.#acceptedRun = this.run;
+    this.#runs.push({
+      opened,
+      startups: startups?.map((startup) => JSON.stringify(startup)),
+      startupModules: startups?.flatMap((startup) => moduleOf(startup) ?? []) ?? [],
+      isAccepting,
+    });
+  }
+
+  /** A function has a number. */
+  noteFunction(number: number, reference: CodeReference): void {
+    const module = moduleOf(reference);
+    if (module !== undefined) this.#modules.set(number, module);
+    this.#changes.delete(number);
+  }
+
+  /** The files of a module are these in the present run. */
+  noteFiles({ module, files: digests }: FilesLine): void {
+    const notes = this.#files.get(module) ?? [];
+    notes.push({ run: this.run, digests });
+    this.#files.set(module, notes);
+    this.#changes.clear();
+  }
+
+  /** Whether the files of a module are known to be these. */
+  hasFiles({ module, files }: FilesLine): boolean {
+    const known = this.#digestsIn(this.run, module);
+    return known !== undefined && JSON.stringify(known) === JSON.stringify(files);
+  }
+
+  /** What of a function, and of the startup before it, is not what it was in a run: files, by their URLs, or the startup itself. */
+  changesSince(run: number, number: number): readonly string[] {
+    if (run === this.run) return NONE;
+    let changes = this.#changes.get(number);
+    if (changes === undefined) this.#changes.set(number, changes = []);
+    return changes[run] ??= this.#compare(run, number);
+  }
+
+  /** The changes but for those that an earlier run has accepted. */
+  unacceptedSince(run: number, number: number): readonly string[] {
+    return this.changesSince(Math.max(run, this.#acceptedRun), number);
+  }
+
+  #compare(run: number, number: number): string[] {
+    const changes = new Set<string>();
+    const before = this.#runs[run]?.startups;
+    const { startups: after, startupModules } = this.#runs[this.run];
+    if (before !== undefined && after !== undefined) {
+      const isSame = before.some((startup) => after.includes(startup));
+      if (!isSame) changes.add("the startup function");
+    }
+    for (const module of [this.#modules.get(number), ...startupModules]) {
+      if (module === undefined) continue;
+      const before = this.#digestsIn(run, module) ?? {};
+      const after = this.#digestsIn(this.run, module) ?? {};
+      for (const [file, digest] of Object.entries(before)) {
+        // A file that could not be read in one of the runs tells nothing.
+        if (Object.hasOwn(after, file) && after[file] !== digest) changes.add(file);
+      }
+    }
+    return [...changes];
+  }
+
+  #digestsIn(run: number, module: string): FilesLine["files"] | undefined {
+    return this.#files.get(module)?.findLast((files) => files.run <= run)?.digests;
+  }
+}
+
+function moduleOf(reference: CodeReference | null): string | undefined {
+  return reference === null || reference.type === "inline" ? undefined : reference.module;
+}

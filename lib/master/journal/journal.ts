@@ -1,0 +1,409 @@
+/**
+ * The journal of a context: each outcome is on disk before it is delivered, so that a script that is started again runs
+ * only what is missing. What a line holds is in `journal_lines.ts`.
+ *
+ * @module
+ */
+
+import type { Code, CodeReference, Task } from "../../task.ts";
+import { messageOf } from "../../message_of.ts";
+import { ArgumentList } from "../argument_list.ts";
+import { digestsOf } from "./code_files.ts";
+import { CodeHistory } from "./code_history.ts";
+import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
+import { JournalError, JournalFile, type LinePlace } from "./journal_file.ts";
+import { JournalIndex } from "./journal_index.ts";
+import {
+  argumentsText,
+  droppedLine,
+  type FilesLine,
+  isJournalLine,
+  type OpenedLine,
+  outcomeLine,
+  resultsLine,
+  sentLines,
+  toOutcome,
+} from "./journal_lines.ts";
+import { followCode, followMove } from "./moved_script.ts";
+import type { Outcome, Outcomes } from "../outcome.ts";
+
+/** So many characters that say what was sent do not wait for an outcome. */
+const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
+/**
+ * Where a group has many outcomes the next one begins this long after it, or when it is full, no slave has a task any
+ * more, or the journal is closed. To have the disk confirm a group takes 0.2 ms of processor time, and there would be 700
+ * of them a second: with tasks that do nothing that was a tenth of the speed.
+ */
+const GROUP_INTERVAL_MS = 10;
+const MANY_OUTCOMES = 200;
+const FULL_GROUP = 8192;
+
+/** What the user says of a journal, and its context's startup function. */
+export interface JournalUse {
+  /** Path of the file; it is made if it is not there. */
+  readonly path: string;
+  /** Whether tasks that failed run again; by default those whose failure another run may mend. */
+  readonly rerunFailed?: boolean;
+  /** Whether outcomes of code that has changed since are good. */
+  readonly acceptChangedCode?: boolean;
+  /** What runs before the tasks. */
+  readonly startup?: CodeReference;
+}
+
+/** How a journal is used. */
+export interface JournalOptions extends JournalUse {
+  /** Takes outcomes that are on disk. */
+  deliver(outcomes: Outcomes): void;
+  /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
+  onFailure(error: JournalError): void;
+  /** Told what the user is to take care of. */
+  onWarning(message: string): void;
+  /** Told that an outcome was delivered that no line can hold. */
+  onUnrecorded(error: JournalError): void;
+}
+
+/** The journal of one context. */
+export class Journal implements AsyncDisposable {
+  readonly #options: JournalOptions;
+  readonly #file: JournalFile;
+  /** Which code the runs had, the present one included. */
+  readonly #codes = new CodeHistory();
+  /** What was in the file and has not been asked for. */
+  readonly #index = new JournalIndex(this.#codes);
+  /** Where the script was in the run that is being read. */
+  #script = Deno.mainModule;
+  readonly #functions = new Map<string, number>();
+  readonly #functionOf = new Map<Code, number>();
+  #functionCount = 0;
+  /** Modules whose files have been looked at. */
+  readonly #modules = new Set<string>();
+  /** What has changed and been warned of. */
+  readonly #warned = new Set<string>();
+  /** The least number of a task that was never sent. */
+  #firstUnsent = 0;
+  /** Lines to be written, and the outcomes to be delivered when they are. */
+  #lines: string[] = [];
+  #recorded: Outcomes[] = [];
+  /** How many characters the lines have that do not wait for an outcome to be written with. */
+  #unwrittenLength = 0;
+  #recordedCount = 0;
+  /** How many tasks were sent and are not recorded. */
+  #openCount = 0;
+  /** Whether lines are to be written though there is no outcome to write. */
+  #isUrgent = false;
+  #writing: Promise<void> | undefined;
+  /** When the last group was begun, and how many outcomes it had. */
+  #lastGroup = { beginMs: 0, count: 0 };
+  /** Ends the wait for more outcomes. */
+  #endGathering: (() => void) | undefined;
+  #isClosing = false;
+
+  /**
+   * Opens a journal and reads what is in it.
+   *
+   * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
+   */
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#file = new JournalFile(options.path, (line, place) => this.#read(line, place));
+    if (!this.#file.isLocked) {
+      options.onWarning(
+        `Nobody else is kept from the journal ${options.path}: its file system has no locks. ` +
+          "Do not start the script again before it has ended, or name a file on a disk of this machine",
+      );
+    }
+    const { rerunFailed, acceptChangedCode, startup = null } = options;
+    const opened: OpenedLine = {
+      opened: new Date().toISOString(),
+      script: Deno.mainModule,
+      rerunFailed,
+      acceptChangedCode,
+      startup,
+    };
+    this.#begin(opened);
+    this.#lines.push(JSON.stringify(opened));
+    if (startup !== null) this.#noteFiles(startup);
+  }
+
+  /** Whether there are outcomes in it that have not been asked for. */
+  get hasRecorded(): boolean {
+    return !this.#index.isEmpty;
+  }
+
+  /**
+   * Looks up a task that is being added.
+   *
+   * @returns Its outcome, if it is in the journal; otherwise the task is to run.
+   * @throws {JournalError} If the outcome is damaged.
+   */
+  find(task: Task): Outcome | undefined {
+    if (this.#index.isEmpty) return undefined;
+    const number = this.#numberOf(task.code);
+    const recorded = this.#index.find(number, argumentsText(task.args));
+    if (recorded === undefined) return undefined;
+    const { origin } = recorded;
+    this.#noteUse(origin.run, number);
+    try {
+      const note = recorded.status === "rejected" ? this.#failureNote(origin.run) : "";
+      return toOutcome(task, recorded, note);
+    } catch (cause) {
+      throw this.#file.damage(origin, messageOf(cause), cause);
+    }
+  }
+
+  /**
+   * Takes note that tasks of one code go to a slave.
+   *
+   * @param tasks Those that go for the first time come in the order of their numbers.
+   * @param args Their arguments.
+   */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void {
+    const sent = tasks[0].id >= this.#firstUnsent
+      ? tasks
+      : tasks.filter(({ id }) => id >= this.#firstUnsent);
+    if (sent.length === 0) return;
+    const list = sent === tasks ? args : new ArgumentList(sent);
+    for (const line of sentLines(this.#numberOf(sent[0].code), sent, list)) {
+      this.#lines.push(line);
+      this.#unwrittenLength += line.length;
+    }
+    this.#firstUnsent = sent[sent.length - 1].id + 1;
+    this.#openCount += sent.length;
+  }
+
+  /**
+   * Writes the outcomes of tasks, and delivers them when they are on disk. A task that did not run is to run the next time:
+   * its outcome is not written.
+   *
+   * @param text What a slave said of just these, as JSON.
+   */
+  record(outcomes: Outcomes, text?: string): void {
+    const line = text !== undefined && outcomes instanceof FulfilledOutcomes
+      ? resultsLine(outcomes, text)
+      : undefined;
+    if (line === undefined) {
+      for (const outcome of outcomes) this.#recordOne(outcome);
+    } else {
+      this.#add(outcomes, line);
+    }
+    this.#openCount -= outcomes.length;
+    if (this.#isDue) this.#endGathering?.();
+    if (this.#hasMuch) this.#writing ??= this.#writeAll();
+  }
+
+  /** Takes note that tasks were dropped: they will have no outcome. */
+  noteDropped(tasks: readonly Task[]): void {
+    const sent = tasks.filter(({ id }) => id < this.#firstUnsent);
+    if (sent.length === 0) return;
+    this.#lines.push(droppedLine(sent));
+    this.#openCount -= sent.length;
+    if (this.#isDue) this.#endGathering?.();
+  }
+
+  /** Tries again to write what could not be written. */
+  retry(): void {
+    if (this.#hasMuch) this.#writing ??= this.#writeAll();
+  }
+
+  /** Waits for what is being written, and closes the file. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    this.#endGathering?.();
+    await this.#writing;
+    this.#file[Symbol.dispose]();
+  }
+
+  /** Takes a line of the file; returns whether it is one of a journal. */
+  #read(line: object, place: LinePlace): boolean {
+    if (!isJournalLine(line)) return false;
+    if ("reference" in line) this.#readFunction(line.reference, line.function);
+    else if ("files" in line) this.#readFiles(line);
+    else if ("opened" in line) this.#begin(line);
+    else if ("sent" in line) this.#index.noteSent(line);
+    else if ("dropped" in line) this.#index.noteDropped(line);
+    else this.#index.noteOutcomes(line, place);
+    return true;
+  }
+
+  /** A run begins: one that is read, or the present one. */
+  #begin(line: OpenedLine): void {
+    const { script = Deno.mainModule, startup } = line;
+    this.#script = script;
+    const startups = startup === undefined
+      ? undefined
+      : startup === null
+      ? [null]
+      : [startup, followCode(startup, script, Deno.mainModule)];
+    this.#codes.begin(line, startups);
+    this.#index.begin(line);
+  }
+
+  /** What is named in a run before a move may have moved with the script, or be where it was. */
+  #readFunction(reference: CodeReference, number: number): void {
+    const moved = followCode(reference, this.#script, Deno.mainModule);
+    const unmoved = JSON.stringify(reference);
+    this.#noteFunction(moved, number);
+    if (!this.#functions.has(unmoved)) this.#functions.set(unmoved, number);
+  }
+
+  /** As with functions. */
+  #readFiles(line: FilesLine): void {
+    const follow = (url: string) => followMove(url, this.#script, Deno.mainModule);
+    const moved = Object.entries(line.files).map(([file, digest]) => [follow(file), digest]);
+    const files = { ...line.files, ...Object.fromEntries(moved) };
+    for (const module of new Set([line.module, follow(line.module)])) {
+      this.#codes.noteFiles({ module, files });
+    }
+  }
+
+  #numberOf(code: Code): number {
+    let number = this.#functionOf.get(code);
+    if (number === undefined) {
+      const { reference } = code;
+      number = this.#functions.get(JSON.stringify(reference));
+      if (number === undefined) {
+        number = this.#functionCount;
+        this.#lines.push(JSON.stringify({ function: number, reference }));
+      }
+      this.#noteFunction(reference, number);
+      this.#functionOf.set(code, number);
+      this.#noteFiles(reference);
+    }
+    return number;
+  }
+
+  #noteFunction(reference: CodeReference, number: number): void {
+    this.#functions.set(JSON.stringify(reference), number);
+    this.#functionCount = Math.max(this.#functionCount, number + 1);
+    this.#codes.noteFunction(number, reference);
+  }
+
+  /** Takes note of what the files of a module are in this run. */
+  #noteFiles(reference: CodeReference): void {
+    if (reference.type === "inline" || this.#modules.has(reference.module)) return;
+    const { module } = reference;
+    this.#modules.add(module);
+    const line: FilesLine = { module, files: digestsOf(module) };
+    if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) return;
+    this.#codes.noteFiles(line);
+    this.#lines.push(JSON.stringify(line));
+  }
+
+  /**
+   * An outcome of an earlier run is used: warns, once, of each thing that has changed since. If changes are accepted, that is
+   * written, also in a run that has no outcomes of its own.
+   */
+  #noteUse(run: number, number: number): void {
+    const unaccepted = this.#codes.unacceptedSince(run, number);
+    if (unaccepted.length === 0) return;
+    if (this.#options.acceptChangedCode) {
+      this.#isUrgent = this.#lines.length > 0;
+      this.retry();
+      return;
+    }
+    const changes = unaccepted.filter((change) => !this.#warned.has(change));
+    if (changes.length === 0) return;
+    for (const change of changes) this.#warned.add(change);
+    this.#options.onWarning(
+      `Results of other code than now are taken from the journal ${this.#options.path}: since its run of ` +
+        `${this.#codes.openedAt(run)} there have been changes in ${changes.join(", ")}. ` +
+        "To have all tasks run anew remove that journal, or name another. " +
+        "If its results are still good, give the context the option acceptChangedCode: true",
+    );
+  }
+
+  /** What the message of a failure of a run ends with. */
+  #failureNote(run: number): string {
+    return `\nThis failure is from the journal ${this.#options.path}, from its run of ${
+      this.#codes.openedAt(run)
+    }: the task has not run again. It will with the option rerunFailed: true`;
+  }
+
+  #recordOne(outcome: Outcome): void {
+    const { task } = outcome;
+    if (outcome.status === "rejected" && !outcome.hasRun) {
+      // It counts among those that are alike, also if it never got to a slave.
+      this.noteSent([task], new ArgumentList([task]));
+      this.#options.deliver([outcome]);
+      return;
+    }
+    try {
+      this.#add([outcome], outcomeLine(outcome));
+    } catch (cause) {
+      // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
+      this.#options.deliver([outcome]);
+      const reason = `${task} is not recorded in the journal ${this.#options.path}: ${cause}`;
+      this.#options.onUnrecorded(new JournalError(reason, { cause }));
+    }
+  }
+
+  #add(outcomes: Outcomes, line: string): void {
+    this.#lines.push(line);
+    this.#recorded.push(outcomes);
+    this.#recordedCount += outcomes.length;
+  }
+
+  /** Whether there is an outcome to be written, or so much else, or such, that it should not wait for one. */
+  get #hasMuch(): boolean {
+    return this.#recorded.length > 0 || this.#isUrgent ||
+      this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
+  }
+
+  /** Whether nothing is to be waited for before what there is is written. */
+  get #isDue(): boolean {
+    return this.#openCount === 0 || this.#recordedCount >= FULL_GROUP || this.#isClosing;
+  }
+
+  /** Waits for more outcomes, if they come fast. */
+  async #gather(): Promise<void> {
+    const { beginMs, count } = this.#lastGroup;
+    const waitMs = beginMs + GROUP_INTERVAL_MS - performance.now();
+    if (count < MANY_OUTCOMES || waitMs <= 0 || this.#isDue) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    this.#endGathering = resolve;
+    await promise;
+    this.#endGathering = undefined;
+    clearTimeout(timer);
+  }
+
+  /** Writes all that is there, in groups: while one is written the next gathers. */
+  async #writeAll(): Promise<void> {
+    // What came together is written together.
+    await undefined;
+    try {
+      while (this.#hasMuch) {
+        await this.#gather();
+        const lines = this.#lines;
+        const recorded = this.#recorded;
+        this.#lines = [];
+        this.#recorded = [];
+        this.#unwrittenLength = 0;
+        this.#isUrgent = false;
+        this.#lastGroup = { beginMs: performance.now(), count: this.#recordedCount };
+        this.#recordedCount = 0;
+        try {
+          await this.#file.append(lines);
+        } catch (error) {
+          this.#lines = [...lines, ...this.#lines];
+          this.#recorded = [...recorded, ...this.#recorded];
+          this.#recordedCount += this.#lastGroup.count;
+          this.#isUrgent = true;
+          throw error;
+        }
+        for (const outcomes of recorded) this.#options.deliver(outcomes);
+      }
+    } catch (cause) {
+      const reason = messageOf(cause);
+      this.#options.onFailure(
+        new JournalError(
+          `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered: ` +
+            "mend it and read results again",
+          { cause },
+        ),
+      );
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+}

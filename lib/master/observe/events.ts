@@ -1,0 +1,169 @@
+import type { SlaveIdentity } from "../../errors.ts";
+import type { Task } from "../../task.ts";
+import type { Outcome } from "../outcome.ts";
+
+/** How many slaves of a manager stand where. */
+export interface SlaveCounts {
+  /** They wait for a scheduler to start their job. */
+  readonly queued: number;
+  /** Their jobs or processes have been started, and have not connected. */
+  readonly starting: number;
+  /** They are connected, and have no task. */
+  readonly idle: number;
+  /** They are connected, and have tasks. */
+  readonly busy: number;
+  /** They will run no more tasks. */
+  readonly lost: number;
+}
+
+/**
+ * What happens in a manager, as told to the option `onEvent`. `timeMs` is in milliseconds since 1970, to about a microsecond;
+ * `context` is the number of a context, see `Context.number`.
+ */
+export type ManagerEvent =
+  & { readonly timeMs: number }
+  & (
+    /** The manager listens for slaves. With a fixed port `slave.ts --check HOST:PORT` tries it out from another machine. */
+    | {
+      readonly type: "listening";
+      /** Names and addresses that slaves try, in this order. */
+      readonly hosts: readonly string[];
+      readonly port: number;
+      /** Whether it is for slaves on other machines, or for those on this one. */
+      readonly isRemote: boolean;
+    }
+    /** A slave waits for a scheduler to start it. */
+    | { readonly type: "slave-queued"; readonly slave: SlaveIdentity; readonly process: string }
+    /** The scheduler has started the job of a slave: its agent is to connect. Not told if it has connected before that is known. */
+    | {
+      readonly type: "slave-job-started";
+      readonly slave: SlaveIdentity;
+      readonly process: string;
+    }
+    /** The process of a slave has been started, for the first time or again. */
+    | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
+    /** A slave has connected, and takes tasks from now on. From here on its host is known. */
+    | { readonly type: "slave-connected"; readonly slave: SlaveIdentity }
+    /** A slave on another machine lives, and what its process uses: told with each heartbeat. */
+    | {
+      readonly type: "slave-alive";
+      readonly slave: SlaveIdentity;
+      /** Memory that its process has in use, in bytes; missing where the machine does not tell. */
+      readonly memoryBytes: number | undefined;
+      /** Processor time that its process has used, in milliseconds; missing where the machine does not tell. */
+      readonly cpuMs: number | undefined;
+    }
+    /** The process of a slave has ended and is started anew. */
+    | { readonly type: "slave-restarted"; readonly slave: SlaveIdentity; readonly reason: string }
+    /** A slave is lost: it will run no more tasks. */
+    | { readonly type: "slave-lost"; readonly slave: SlaveIdentity; readonly reason: string }
+    /** A slave has ended because the manager was closed. */
+    | { readonly type: "slave-ended"; readonly slave: SlaveIdentity }
+    /** Startup of a context begins on a slave: its module is loaded, then it runs. */
+    | {
+      readonly type: "startup-started";
+      readonly context: number;
+      readonly slave: SlaveIdentity;
+      /** Name of the startup function. */
+      readonly name: string;
+    }
+    /** Startup of a context has finished on a slave. */
+    | {
+      readonly type: "startup-finished";
+      readonly context: number;
+      readonly slave: SlaveIdentity;
+      readonly runTimeMs: number;
+    }
+    /** Startup of a context has failed on a slave, which runs no task of that context. */
+    | {
+      readonly type: "startup-failed";
+      readonly context: number;
+      readonly slave: SlaveIdentity;
+      readonly runTimeMs: number;
+      /** What was thrown there. */
+      readonly reason: unknown;
+    }
+    /** A task is known to run. A short task is known to have run only when it ends. */
+    | {
+      readonly type: "task-started";
+      readonly context: number;
+      readonly task: Task;
+      readonly slave: SlaveIdentity;
+    }
+    /** A task has returned. */
+    | {
+      readonly type: "task-finished";
+      readonly context: number;
+      readonly task: Task;
+      readonly slave: SlaveIdentity;
+      /** How many slaves have run it, this one included. */
+      readonly attempts: number;
+      /** How long it ran there; it started that long before `timeMs`. */
+      readonly runTimeMs: number;
+      /** About how many bytes its arguments took to send. */
+      readonly bytesIn: number;
+      /** About how many bytes its result took to send; of short tasks that answered together, the share of each. */
+      readonly bytesOut: number;
+    }
+    /** A task has failed for good. */
+    | {
+      readonly type: "task-failed";
+      readonly context: number;
+      readonly task: Task;
+      /** Missing if it never got to one. */
+      readonly slave: SlaveIdentity | undefined;
+      readonly attempts: number;
+      /** How long it ran there; 0 if it did not. */
+      readonly runTimeMs: number;
+      readonly bytesIn: number;
+      readonly reason: Error;
+    }
+    /** A slave died while it ran a task, or may have run it, or could not load its code; the task goes to another. */
+    | {
+      readonly type: "task-retried";
+      readonly context: number;
+      readonly task: Task;
+      readonly slave: SlaveIdentity;
+      readonly reason: string;
+    }
+    /** A task that was added is not run: its outcome is in the journal. */
+    | {
+      readonly type: "task-restored";
+      readonly context: number;
+      readonly outcome: Outcome;
+      /** About how many bytes its arguments are. */
+      readonly bytesIn: number;
+    }
+    /**
+     * How far a context has come. Told while its results are read with the option `progress`: at the beginning, about five
+     * times a second, and at the end.
+     */
+    | {
+      readonly type: "progress";
+      readonly context: number;
+      /** Name of the function of the latest task that was added; empty if it has none. */
+      readonly name: string;
+      /** Tasks that have ended, the failed ones included. */
+      readonly done: number;
+      readonly failed: number;
+      /** Of those done, how many were not run, since the journal had their outcome. */
+      readonly restored: number;
+      /** Tasks that have been added, and were not dropped. */
+      readonly added: number;
+      /** Whether there are more tasks than `added` to come from the inputs of `addTasks()`. */
+      readonly isMoreToCome: boolean;
+      /** Whether reading has ended: by itself, a break or an error. */
+      readonly isOver: boolean;
+      readonly slaves: SlaveCounts;
+    }
+    /** Something is not as it should be, but nothing is lost. */
+    | { readonly type: "warning"; readonly message: string }
+  );
+
+/** How far a context has come. */
+export type ProgressEvent = Extract<ManagerEvent, { readonly type: "progress" }>;
+
+/** An event without its time. */
+export type ManagerEventBody = ManagerEvent extends infer Event
+  ? Event extends unknown ? Omit<Event, "timeMs"> : never
+  : never;

@@ -1,0 +1,136 @@
+import type { ProgressEvent } from "../observe/events.ts";
+import type { Outcome } from "../outcome.ts";
+import type { TaskGroup } from "./task_group.ts";
+
+/** What is read, and how. */
+export interface ReaderOptions<Item> {
+  readonly order: "ordered" | "unordered";
+  /** Ends reading, and the tasks. */
+  readonly signal: AbortSignal | undefined;
+  /** Who is told how far the tasks have come; `false` for nobody. */
+  readonly progress: boolean | ((progress: ProgressEvent) => void);
+  /** Makes of an outcome what the reader gets, or throws. */
+  pick(outcome: Outcome): Item;
+}
+
+/**
+ * Reads the outcomes of tasks, as an async generator does: nothing happens before the first call of `next`, and calls are
+ * answered one after another. It is none, since to resume one takes as long as all the rest for a result that is there already.
+ */
+export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
+  readonly #group: TaskGroup;
+  readonly #options: ReaderOptions<Item>;
+  readonly #abort = () => this.#group.abort();
+  #state: "new" | "reading" | "ended" = "new";
+  /** Calls that have not been answered. */
+  #calls = 0;
+  /** Resolves when the last of them has been. */
+  #answered: Promise<void> = Promise.resolve();
+
+  constructor(group: TaskGroup, options: ReaderOptions<Item>) {
+    this.#group = group;
+    this.#options = options;
+  }
+
+  /** The next result. */
+  next(): Promise<IteratorResult<Item, void>> {
+    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#group.turn.isDue;
+    const outcome = isSimple ? this.#take() : undefined;
+    if (outcome === undefined) return this.#inTurn(() => this.#read());
+    try {
+      return Promise.resolve({ value: this.#options.pick(outcome), done: false });
+    } catch (error) {
+      this.#end();
+      return Promise.reject(error);
+    }
+  }
+
+  /** Ends reading. */
+  return(): Promise<IteratorResult<Item, void>> {
+    return this.#inTurn(() => this.#end());
+  }
+
+  /** Ends reading by an error. */
+  throw(error: unknown): Promise<IteratorResult<Item, void>> {
+    return this.#inTurn(() => {
+      this.#end();
+      throw error;
+    });
+  }
+
+  /** This reader. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The same as {@linkcode Reader.return}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** Answers a call when those before it have been answered. */
+  async #inTurn(
+    answer: () => IteratorResult<Item, void> | Promise<IteratorResult<Item, void>>,
+  ): Promise<IteratorResult<Item, void>> {
+    const before = this.#answered;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#answered = promise;
+    this.#calls++;
+    try {
+      await before;
+      return await answer();
+    } finally {
+      this.#calls--;
+      resolve();
+    }
+  }
+
+  async #read(): Promise<IteratorResult<Item, void>> {
+    const { signal, pick } = this.#options;
+    if (this.#state === "ended") return { value: undefined, done: true };
+    try {
+      if (this.#state === "new") await this.#begin();
+      for (;;) {
+        signal?.throwIfAborted();
+        if (this.#group.turn.isDue) {
+          await this.#group.turn.pass();
+          continue;
+        }
+        const outcome = this.#take();
+        if (outcome !== undefined) return { value: pick(outcome), done: false };
+        if (this.#group.isReadToEnd()) return this.#end();
+        await this.#group.arrival();
+      }
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { order, signal, progress } = this.#options;
+    if (signal?.aborted) this.#group.abort();
+    signal?.throwIfAborted();
+    this.#group.beginReading(order);
+    this.#state = "reading";
+    signal?.addEventListener("abort", this.#abort);
+    if (progress) await this.#group.startProgress(progress);
+    this.#group.turn.begin();
+  }
+
+  #end(): IteratorResult<Item, void> {
+    if (this.#state === "reading") {
+      const { signal, progress } = this.#options;
+      signal?.removeEventListener("abort", this.#abort);
+      this.#group.endReading();
+      if (progress) this.#group.endProgress();
+    }
+    this.#state = "ended";
+    return { value: undefined, done: true };
+  }
+
+  #take(): Outcome | undefined {
+    const { order, signal } = this.#options;
+    return signal?.aborted ? undefined : this.#group.take(order);
+  }
+}

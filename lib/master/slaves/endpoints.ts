@@ -1,0 +1,163 @@
+import { NetworkError } from "../../errors.ts";
+import type { Hello } from "../../wire/handshake.ts";
+import type { MessageStream } from "../../wire/message_stream.ts";
+import { messageOf } from "../../message_of.ts";
+import { type Certificates, makeCertificates } from "./certificates.ts";
+import { findMasterAddress, type MasterAddress } from "./master_address.ts";
+import { Reception } from "./reception.ts";
+import type { ManagerSettings } from "../settings.ts";
+
+/** Where slaves of one kind connect to. */
+export interface Endpoint {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  /** The authority to trust, if connections are TLS. */
+  readonly ca?: string;
+}
+
+/** What the endpoints of a manager are made of. */
+export interface EndpointsOptions {
+  readonly settings: ManagerSettings;
+  readonly key: Promise<CryptoKey>;
+  /** Whether slaves on other machines connect as well, or will. */
+  hasRemoteSlaves(): boolean;
+  /** What the master has to be allowed for all its slaves, if that is known. */
+  masterFlags(): string | undefined;
+  admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
+  /** Told of each endpoint when it is listened on. */
+  opened(endpoint: Endpoint, isRemote: boolean): void;
+  /** Told that slaves on this machine which have not connected have to come by another port. */
+  moved(): void;
+  warn(message: string): void;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/** The addresses that a manager listens on: one for slaves on this machine, one for those on others. */
+export class Endpoints implements AsyncDisposable {
+  readonly #options: EndpointsOptions;
+  readonly #receptions: Reception[] = [];
+  #local: Promise<Endpoint> | undefined;
+  #remote: Promise<Endpoint> | undefined;
+  /** What slaves on this machine are received by. */
+  #localReception: Reception | undefined;
+  #isClosed = false;
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The endpoint for slaves on this machine.
+   *
+   * @throws {NetworkError} If the address cannot be listened on; it is tried again the next time.
+   */
+  local(): Promise<Endpoint> {
+    return this.#local ??= this.#open(() => {
+      const { host } = this.#options.settings;
+      // One that other machines connect to as well is not for slaves that need not leave this one.
+      if (host === undefined || this.#options.hasRemoteSlaves()) {
+        return { bind: LOOPBACK, hosts: [LOOPBACK] };
+      }
+      return { bind: host, hosts: [host] };
+    }, false).catch((error) => {
+      this.#local = undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * The endpoint for slaves on other machines.
+   *
+   * @throws {NetworkError} If the address cannot be found or listened on; it is tried again the next time.
+   */
+  remote(): Promise<Endpoint> {
+    return this.#remote ??= this.#openRemote().catch((error) => {
+      this.#remote = undefined;
+      throw error;
+    });
+  }
+
+  /** Stops listening; the ports are free when it resolves. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const reception of this.#receptions) reception[Symbol.dispose]();
+    await Promise.all(this.#receptions.map(({ ended }) => ended));
+  }
+
+  async #openRemote(): Promise<Endpoint> {
+    // Whether that failed is told to those who wait for it.
+    await this.#local?.catch(() => {});
+    await this.#giveUpPort();
+    return await this.#open(() => findMasterAddress(this.#options.settings.host), true);
+  }
+
+  /**
+   * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; the others
+   * get another port.
+   */
+  async #giveUpPort(): Promise<void> {
+    const { host, port } = this.#options.settings;
+    const reception = this.#localReception;
+    if (host === undefined || port === 0 || reception?.port !== port) return;
+    this.#localReception = undefined;
+    this.#local = undefined;
+    reception[Symbol.dispose]();
+    await reception.ended;
+    this.#options.moved();
+  }
+
+  async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
+    const { settings, key, hasRemoteSlaves, masterFlags, admit, opened, warn } = this.#options;
+    // A port that the user chose is for the connections that have to pass a firewall.
+    const port = !isRemote && hasRemoteSlaves() ? 0 : settings.port;
+    let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
+    try {
+      const address = findAddress();
+      bind = address.bind;
+      let tls: Certificates | undefined;
+      if (settings.tls ?? isRemote) tls = await makeCertificates(address.hosts);
+      if (this.#isClosed) throw new Error("the manager was closed");
+      const reception = new Reception({ hostname: bind, port, tls, key, admit, warn });
+      this.#receptions.push(reception);
+      if (!isRemote) this.#localReception = reception;
+      const endpoint = { hosts: address.hosts, port: reception.port, ca: tls?.ca };
+      opened(endpoint, isRemote);
+      return endpoint;
+    } catch (cause) {
+      const address = { bind, port, allFlags: masterFlags() };
+      throw new NetworkError(listenFailure(address, cause, settings), { cause });
+    }
+  }
+}
+
+function listenFailure(
+  { bind, port, allFlags }: { bind: string; port: number; allFlags: string | undefined },
+  cause: unknown,
+  settings: ManagerSettings,
+): string {
+  const message = messageOf(cause);
+  const what = `Cannot listen for slaves on ${bind}${port === 0 ? "" : `:${port}`}`;
+  if (cause instanceof Deno.errors.NotCapable) {
+    const flag = /--allow-sys/.test(message)
+      ? "--allow-sys=hostname,networkInterfaces"
+      : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
+    const all = allFlags === undefined ? "" : `. In all it needs ${allFlags}`;
+    return `${what}: ${message}. Run the master with ${flag}${all}`;
+  }
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return `${what}: the port is in use. Choose another, or leave out the option port to take a free one`;
+  }
+  return `${what}: ${message}. Set the options host and port of the manager to an address of this machine`;
+}
+
+/** What the master will ask for next: who lacks one permission mostly lacks all. */
+function otherMissingFlags({ deno: [command], output }: ManagerSettings): string[] {
+  const flags: string[] = [];
+  const run = Deno.permissions.querySync({ name: "run", command });
+  if (run.state !== "granted") flags.push(`--allow-run=${command}`);
+  const isFile = output !== "null" && output !== "inherit";
+  const write = Deno.permissions.querySync({ name: "write", path: output });
+  if (isFile && write.state !== "granted") flags.push("--allow-write=.");
+  return flags;
+}

@@ -1,0 +1,368 @@
+/**
+ * The slaves of a manager: launches them, admits those that connect, and ends them.
+ *
+ * @module
+ */
+
+import { NetworkError, type ParallelError } from "../../errors.ts";
+import type { SlaveProcess } from "../../launch/command.ts";
+import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
+import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
+import type { SlaveArray } from "../../launch/slave_array.ts";
+import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
+import type { MessageStream } from "../../wire/message_stream.ts";
+import type { FromAgent, ToMaster } from "../../wire/messages.ts";
+import { messageOf } from "../../message_of.ts";
+import { AgentLink } from "./agent_link.ts";
+import { AgentLinks } from "./agent_links.ts";
+import type { DispatchSlave } from "../board/dispatch_slave.ts";
+import { endAll, endInOrder } from "../end_in_order.ts";
+import { Endpoints } from "./endpoints.ts";
+import type { SlaveCounts } from "../observe/events.ts";
+import { explainLosses } from "./losses.ts";
+import { ProcessGuard } from "./process_guard.ts";
+import { agentCommand, connectionLine } from "./slave_command.ts";
+import { SlaveSlot, type SlotServices, type SlotState } from "./slave_slot.ts";
+
+/** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
+const JOB_GRACE_MS = 3000;
+const LAST_JOB_GRACE_MS = 10_000;
+
+/** What a fleet needs of its manager. */
+export type FleetOptions = Pick<
+  SlotServices,
+  "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "emit"
+>;
+
+/** The slaves of one manager. */
+export class Fleet implements AsyncDisposable {
+  readonly #options: FleetOptions;
+  readonly #secret = newSecret();
+  readonly #slots: SlaveSlot[] = [];
+  /** Those on other machines, by what brings their agent: an agent serves all slaves of its job. */
+  readonly #byJob = new Map<SlaveProcess, SlaveSlot[]>();
+  readonly #slotServices: SlotServices;
+  readonly #launchServices: LaunchServices;
+  readonly #services = new Map<unknown, AsyncDisposable>();
+  readonly #endpoints: Endpoints;
+  readonly #links: AgentLinks;
+  readonly #guard: ProcessGuard;
+  readonly #closing = new AbortController();
+  /** Slaves of each source that have not been launched. */
+  #unlaunched: SlaveSlot[][] = [];
+  /** Promises that must end before the fleet has ended. None of them fails. */
+  readonly #watches = new Set<Promise<void>>();
+  /** Launches that are under way. None of them fails. */
+  readonly #launches = new Set<Promise<void>>();
+  #networkFault: NetworkError | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    const { settings, emit } = options;
+    const warn = (message: string) => emit({ type: "warning", message });
+    this.#endpoints = new Endpoints({
+      settings,
+      key: importSecret(this.#secret),
+      hasRemoteSlaves: () => this.hasRemoteSlaves,
+      masterFlags: () => this.#masterFlags(),
+      admit: (hello, stream) => this.#admit(hello, stream),
+      opened: ({ hosts, port }, isRemote) => emit({ type: "listening", hosts, port, isRemote }),
+      moved: () => this.#move(),
+      warn,
+    });
+    this.#links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
+    this.#guard = new ProcessGuard(settings.deno, warn);
+    this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
+    this.#slotServices = {
+      ...options,
+      closing: this.#closing.signal,
+      guard: this.#guard,
+      watch: (promise) => this.#keep(promise, this.#watches),
+      relaunch: (slot) => this.#keep(this.#launch([slot]), this.#launches),
+      released: (slot) => this.#release(slot),
+    };
+  }
+
+  /**
+   * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
+   *
+   * @throws {RangeError} If there is just one file for the output of several slaves.
+   */
+  add(source: Slave | SlaveArray): void {
+    const count = source instanceof Slave ? 1 : source.count;
+    checkOutput(this.#options.settings.output, this.#slots.length + count);
+    const slots: SlaveSlot[] = [];
+    for (let index = 0; index < count; index++) {
+      const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
+      const place = { index, isRemote };
+      const slot = new SlaveSlot(this.#slots.length, source, place, this.#slotServices);
+      this.#slots.push(slot);
+      this.#options.dispatcher.addSlave(slot.slave);
+      slots.push(slot);
+    }
+    this.#unlaunched.push(slots);
+  }
+
+  /** Starts the slaves that have been added and not been started. */
+  launch(): void {
+    const unlaunched = this.#unlaunched;
+    this.#unlaunched = [];
+    for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
+  }
+
+  /** Whether any slave has been added and not been started. */
+  get hasUnlaunched(): boolean {
+    return this.#unlaunched.length > 0;
+  }
+
+  /** Waits until the launches that are under way, or begin before anything else happens, are done. */
+  async launched(): Promise<void> {
+    await undefined;
+    await Promise.all(this.#launches);
+  }
+
+  /** Whether any slave runs on another machine. */
+  get hasRemoteSlaves(): boolean {
+    return this.#slots.some(({ isRemote }) => isRemote);
+  }
+
+  /** How many slaves stand where. */
+  count(): SlaveCounts {
+    const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
+    for (const { state, slave } of this.#slots) counts[standingOf(state, slave)]++;
+    return counts;
+  }
+
+  /** Why no slave is left. */
+  explainLosses(): ParallelError {
+    return this.#networkFault ?? explainLosses(this.#slots.map(({ slave }) => slave));
+  }
+
+  /** Ends all slaves and stops listening. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#links.stop();
+    const portsFree = this.#endpoints[Symbol.asyncDispose]();
+    await endInOrder([
+      // What is being launched can be ended when that is done.
+      () => this.launched(),
+      () => endAll(this.#slots, (slot) => slot.end()),
+      () => this.#links[Symbol.dispose](),
+      () => portsFree,
+      () => this.#closeSources(),
+      () => endAll(this.#byJob, ([job, slots]) => endJob(job, slots[0].agent !== undefined)),
+      () => this.#watched(),
+      () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
+      () => this.#guard[Symbol.asyncDispose](),
+      () => endAll(this.#slots, ({ output }) => output?.[Symbol.asyncDispose]()),
+    ]);
+  }
+
+  /** What the master has to be allowed for its slaves, as far as their kinds say that. */
+  #masterFlags(): string | undefined {
+    const flags = new Set(
+      this.#slots.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
+    );
+    flags.delete(undefined);
+    return flags.size === 0 ? undefined : [...flags].join(" and ");
+  }
+
+  /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
+  #move(): void {
+    for (const slot of this.#slots) {
+      const isExpected = slot.state === "launching" || slot.state === "running";
+      if (isExpected && !slot.isRemote) {
+        slot.restart("the port that it was to come by is that of other machines now");
+      }
+    }
+  }
+
+  async #watched(): Promise<void> {
+    while (this.#watches.size > 0) await Promise.all(this.#watches);
+  }
+
+  async #closeSources(): Promise<void> {
+    const sources = [...new Set(this.#slots.map(({ source }) => source))];
+    for (const end of await Promise.allSettled(sources.map((source) => source.close()))) {
+      // The rest is to be ended all the same.
+      if (end.status === "rejected") this.#launchServices.tell(`Cannot end a slave: ${end.reason}`);
+    }
+  }
+
+  #keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
+    kept.add(promise);
+    promise.finally(() => kept.delete(promise));
+  }
+
+  #service<Service extends AsyncDisposable>(
+    serviceClass: new (services: LaunchServices) => Service,
+  ): Service {
+    let service = this.#services.get(serviceClass);
+    if (service === undefined) {
+      this.#services.set(serviceClass, service = new serviceClass(this.#launchServices));
+    }
+    return service as Service;
+  }
+
+  /** Starts the slaves of one source: the processes themselves, or what brings their agents. */
+  async #launch(slots: readonly SlaveSlot[]): Promise<void> {
+    try {
+      const orders: LaunchOrder[] = [];
+      for (const slot of slots) orders.push(await this.#order(slot));
+      const { source } = slots[0];
+      const processes = source instanceof Slave
+        ? [await source.launch(orders[0])]
+        : await source.launch(orders);
+      this.#checkProcesses(slots, processes);
+      for (let i = 0; i < slots.length; i++) {
+        if (slots[i].isRemote) this.#queued(slots[i], processes[i]);
+        else slots[i].started(processes[i]);
+      }
+    } catch (error) {
+      if (error instanceof NetworkError) this.#networkFault = error;
+      const reason = messageOf(error);
+      for (const slot of slots) slot.launchFailed(reason);
+    }
+  }
+
+  /** A class of the user's may have forgotten some; the others are nobody's then. */
+  #checkProcesses(
+    slots: readonly SlaveSlot[],
+    processes: readonly (SlaveProcess | undefined)[],
+  ): void {
+    const missing = slots.find((_, i) => processes[i] === undefined);
+    if (missing === undefined) return;
+    for (const process of processes) {
+      process?.kill();
+      if (process !== undefined) this.#keep(process.ended.then(() => {}), this.#watches);
+    }
+    const { source, number } = missing;
+    throw new TypeError(
+      `${source.constructor.name}.launch() returned no process for slave ${number}: it has to return one for each order`,
+    );
+  }
+
+  #queued(slot: SlaveSlot, job: SlaveProcess): void {
+    const slots = this.#byJob.get(job);
+    if (slots === undefined) this.#byJob.set(job, [slot]);
+    else slots.push(slot);
+    slot.queued(job);
+  }
+
+  async #order(slot: SlaveSlot): Promise<LaunchOrder> {
+    const { settings } = this.#options;
+    const { isRemote, number, index } = slot;
+    const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
+    this.#networkFault = undefined;
+    const output = slot.output ??
+      (isRemote
+        ? await openRemoteOutputSink(settings.output, number, Deno.cwd())
+        : openOutputSink(settings.output, number));
+    const launch = slot.prepare(endpoint, output);
+    const identity = { secret: this.#secret, slave: number, launch };
+    return {
+      number,
+      index,
+      command: isRemote ? agentCommand(settings) : slot.runnerCommand(),
+      connection: connectionLine(endpoint, { ...identity, role: isRemote ? "agent" : "runner" }),
+      output,
+      services: this.#launchServices,
+    };
+  }
+
+  #admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
+    const slot = this.#slots[hello.slave];
+    if (this.#closing.signal.aborted || slot === undefined) {
+      return "The manager is closed, or has no such slave";
+    }
+    return hello.role === "agent"
+      ? this.#admitAgent(slot, hello, stream as MessageStream<FromAgent>)
+      : slot.runnerConnected(hello, stream as MessageStream<ToMaster>);
+  }
+
+  #admitAgent(slot: SlaveSlot, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
+    const { job } = slot;
+    if (slot.isRemote && slot.state === "launching") {
+      // The first part of an array may run before its last is submitted. Refused, its agents would not try again.
+      throw new Error(
+        `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
+      );
+    }
+    if (!slot.isAwaitingAgent || job === undefined) {
+      return `The manager does not expect an agent of slave ${hello.slave}`;
+    }
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
+    const slots = this.#byJob.get(job)!;
+    const link = new AgentLink(
+      stream,
+      {
+        heartbeatIntervalMs,
+        heartbeatTimeoutMs,
+        timeLimitMs: job.timeLimitMs ?? null,
+        leaveSignals: job.leaveSignals ?? null,
+      },
+      {
+        leaving: (reason) => slots.forEach((each) => each.leave(reason)),
+        used: (number, use) => {
+          const slave = this.#slots[number].slave.identity;
+          this.#options.emit({ type: "slave-alive", slave, ...use });
+        },
+      },
+    );
+    this.#keep(this.#links.add(link), this.#watches);
+    for (const each of slots) each.agentConnected(link, hello.host);
+    return undefined;
+  }
+
+  /** An agent whose slaves are all lost ends, and its job with it. */
+  #release({ agent, job }: SlaveSlot): void {
+    if (agent === undefined) return;
+    const isNeeded = this.#byJob.get(job!)!.some(({ state }) => state !== "ended");
+    if (!isNeeded) agent.close("its slaves are lost");
+  }
+}
+
+/** Devices that have room for what all slaves print. */
+const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
+
+/** Slaves that write into one file write over each other. */
+function checkOutput(output: string, slaves: number): void {
+  const isShared = output === "inherit" || output === "null" || DEVICE.test(output);
+  if (isShared || slaves < 2 || output.includes("%d")) return;
+  const example = output.replace(/(\.[^./]*)?$/, "%d$1");
+  throw new RangeError(
+    `Cannot write what ${slaves} slaves print into one file, ${output}. Put %d into the option output of the manager, which ` +
+      `stands for the number of a slave: "${example}"`,
+  );
+}
+
+/**
+ * An agent that is frozen, or whose machine is cut off, does not end by itself. One that has not connected would look for the
+ * master for a while, and has nothing to end.
+ */
+async function endJob(job: SlaveProcess, hasConnected: boolean): Promise<void> {
+  const left = Promise.withResolvers<void>();
+  let timer = setTimeout(() => {
+    job.kill();
+    timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
+  }, hasConnected ? JOB_GRACE_MS : 0);
+  await Promise.race([job.ended, left.promise]);
+  clearTimeout(timer);
+}
+
+function standingOf(state: SlotState["state"], slave: DispatchSlave): keyof SlaveCounts {
+  switch (state) {
+    case "queued":
+      return "queued";
+    case "launching":
+    case "arriving":
+    case "running":
+      return "starting";
+    case "connected":
+      return slave.state.state === "serving" && slave.state.sent.size > 0 ? "busy" : "idle";
+    case "ended":
+      return "lost";
+    default:
+      return state satisfies never;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Why slaves are lost, in words.
+ *
+ * @module
+ */
+
+import { NoMoreSlavesError } from "../../errors.ts";
+import type { ProcessEnd } from "../../launch/command.ts";
+import type { OutputSink } from "../../launch/output_sink.ts";
+import type { DispatchSlave } from "../board/dispatch_slave.ts";
+import { startRemedy } from "./slave_command.ts";
+
+/** The last losses that an error lists. */
+const MAX_LISTED_LOSSES = 10;
+
+/** Slaves that were lost for one and the same reason, one after another. */
+interface Loss {
+  readonly names: string[];
+  readonly reason: string;
+}
+
+/** Says why none of the slaves of a manager is left. */
+export function explainLosses(slaves: readonly DispatchSlave[]): NoMoreSlavesError {
+  const losses: Loss[] = [];
+  let count = 0;
+  for (const { identity, state } of slaves) {
+    if (state.state !== "lost") continue;
+    count++;
+    const before = losses.at(-1);
+    if (before?.reason === state.reason) before.names.push(identity.name);
+    else losses.push({ names: [identity.name], reason: state.reason });
+  }
+  const last = losses.pop();
+  if (last === undefined) {
+    return new NoMoreSlavesError(
+      "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())",
+    );
+  }
+  const which = count === 1 ? "the only slave is lost" : `all ${count} slaves are lost`;
+  // What was never started has no output.
+  const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
+  const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
+  return new NoMoreSlavesError(
+    `Cannot run tasks: ${which} (last: ${describe(last)}). ` +
+      (isInFiles ? "Look into their output, or add" : "Add") +
+      " slaves with Manager.addSlave()" +
+      (others === "" ? "" : `. Lost before:${others}`),
+  );
+}
+
+function describe({ names, reason }: Loss): string {
+  const who = names.length === 1 ? names[0] : `${names[0]} to ${names.at(-1)}`;
+  return `${who}, ${reason}`;
+}
+
+/** What else is known of the end of a process. */
+export interface EndCircumstances {
+  /** The command that it ran, if it has ended before it connected. */
+  readonly command: string | undefined;
+  /** What was wrong with what it sent. */
+  readonly fault: Error | undefined;
+  /** Whether the slave's own process has ever been started: only then there is output of it. */
+  readonly isStarted: boolean;
+}
+
+/** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
+export function describeEnd(
+  end: ProcessEnd,
+  { target, tail: sinkTail }: Pick<OutputSink, "target" | "tail">,
+  { command, fault, isStarted }: EndCircumstances,
+): string {
+  const parts: string[] = [];
+  const tail = end.tail || sinkTail;
+  if (fault !== undefined) parts.push(`its connection was closed: ${fault.message}`);
+  if (end.reason !== undefined) parts.push(end.reason);
+  if (end.code !== null) {
+    parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
+  }
+  if (command !== undefined && end.reason === undefined) {
+    parts.push(`before it connected; the command was ${command}`);
+  }
+  if (isStarted && target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
+  const remedy = command === undefined ? undefined : startRemedy(tail);
+  if (remedy !== undefined) parts.push(remedy);
+  return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
+}

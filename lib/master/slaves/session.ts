@@ -1,0 +1,240 @@
+import type { Code } from "../../task.ts";
+import { decodeEach, Undecodable } from "../../wire/codec.ts";
+import type { Batch, MessageStream } from "../../wire/message_stream.ts";
+import type { ToMaster, ToSlave } from "../../wire/messages.ts";
+import type { ArgumentList } from "../argument_list.ts";
+import type { DispatchContext } from "../board/dispatch_context.ts";
+import type { DispatchSlave } from "../board/dispatch_slave.ts";
+import type { Dispatcher } from "../board/dispatcher.ts";
+import type { TaskResults } from "../board/fulfilled_outcomes.ts";
+
+/** A slave said something that no slave of ours says. */
+export class MessageError extends Error {
+  override name = "MessageError";
+}
+
+/** What a session needs of the manager that it belongs to. */
+export interface SessionOptions {
+  readonly slave: DispatchSlave;
+  readonly dispatcher: Dispatcher;
+  /** Called when all that came in one piece has been told to the dispatcher. */
+  onNews(): void;
+}
+
+/** The master's end of the connection to one process of a slave. */
+export class Session implements Disposable {
+  readonly #stream: MessageStream<ToMaster>;
+  readonly #options: SessionOptions;
+  /** Contexts and code that the slave was told of, by their numbers. */
+  readonly #announcedContexts = new Map<number, DispatchContext>();
+  readonly #announcedCodes = new Map<number, Code>();
+  /** Resolves when the connection is closed, with the reason if it was the slave's fault. */
+  readonly ended: Promise<Error | undefined>;
+
+  /** @param stream A connection whose slave has proved itself and waits for its welcome. */
+  constructor(stream: MessageStream<ToMaster>, options: SessionOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    stream.postMessage({ type: "welcome" });
+    stream.flush();
+    this.ended = this.#readAll();
+  }
+
+  /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
+  run(context: DispatchContext, code: Code, args: ArgumentList, hold: number): void {
+    if (!this.#announcedContexts.has(context.number)) this.#announceContext(context);
+    if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
+    // Put together as text, since the arguments are JSON already.
+    const head =
+      `{"type":"run","context":${context.number},"code":${code.number},"hold":${hold},"args":[`;
+    this.#stream.post(`${head}${args.text}]}`, args.buffers);
+  }
+
+  /** Queues the request for all tasks that have not started. */
+  recall(): void {
+    this.#post({ type: "recall" });
+  }
+
+  /** Sends what is queued. */
+  flush(): void {
+    this.#stream.flush();
+  }
+
+  /** Closes the connection: the slave ends. */
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+  }
+
+  #announceContext(context: DispatchContext): void {
+    this.#announcedContexts.set(context.number, context);
+    this.#post({
+      type: "context",
+      context: context.number,
+      startup: context.startup?.reference ?? null,
+    });
+  }
+
+  #announceCode(code: Code): void {
+    this.#announcedCodes.set(code.number, code);
+    this.#post({ type: "code", code: code.number, reference: code.reference });
+  }
+
+  #post(message: ToSlave): void {
+    this.#stream.postMessage(message);
+  }
+
+  async #readAll(): Promise<Error | undefined> {
+    try {
+      for (;;) {
+        let batch = await this.#stream.receive();
+        if (batch === undefined) return undefined;
+        const nowMs = performance.now();
+        // All frames that have arrived, before anything is decided.
+        for (; batch !== undefined; batch = this.#stream.poll()) {
+          for (const message of batch.messages) this.#handle(message, batch, nowMs);
+        }
+        this.#options.onNews();
+      }
+    } catch (error) {
+      // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.
+      return error instanceof Error ? error : new MessageError(String(error));
+    } finally {
+      this.#stream[Symbol.dispose]();
+    }
+  }
+
+  #handle(message: ToMaster, batch: Batch<ToMaster>, nowMs: number): void {
+    const { dispatcher, slave } = this.#options;
+    switch (message.type) {
+      case "results": {
+        const { first, values, micros } = message;
+        if (
+          !isCount(first) || !Array.isArray(values) || !Array.isArray(micros) ||
+          values.length !== micros.length || !micros.every(isCount)
+        ) throw malformed(message);
+        const text = onlyMessage(batch);
+        decodeEach(values, batch.buffers, () => batch.originalOf(message).values);
+        this.#takeResults({ first, values, micros, bytes: batch.bytes, text }, nowMs);
+        break;
+      }
+      case "failed": {
+        if (!isCount(message.first) || !isCount(message.micros)) throw malformed(message);
+        const thrown = thrownOf(message, batch);
+        dispatcher.taskFailed(
+          slave,
+          message.first,
+          message.failure,
+          thrown,
+          message.micros,
+          nowMs,
+          batch.bytes / batch.messages.length,
+        );
+        break;
+      }
+      case "starting": {
+        const context = this.#context(message.context);
+        if (context.startup === undefined) throw malformed(message);
+        dispatcher.startupStarted(slave, context);
+        break;
+      }
+      case "ready":
+        dispatcher.contextReady(slave, this.#context(message.context), nowMs);
+        break;
+      case "startup-failed": {
+        const context = this.#context(message.context);
+        if (context.startup === undefined) throw malformed(message);
+        const thrown = thrownOf(message, batch);
+        const isLoaded = message.failure !== "load";
+        dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
+        break;
+      }
+      case "load-failed": {
+        const code = this.#announcedCodes.get(message.code);
+        if (code === undefined) {
+          throw new MessageError(
+            `The slave speaks of code ${message.code}, which it does not have`,
+          );
+        }
+        const thrown = thrownOf(message, batch);
+        dispatcher.loadFailed(slave, code, thrown, nowMs);
+        break;
+      }
+      case "returned":
+        if (!isCount(message.from) || !isCount(message.to)) throw malformed(message);
+        dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
+        break;
+      case "exiting":
+        if (message.running !== null && !isCount(message.running)) throw malformed(message);
+        dispatcher.slaveExiting(slave, message.running);
+        break;
+      default:
+        message satisfies never;
+        throw malformed(message);
+    }
+  }
+
+  /** Tells of results; a task whose result cannot be decoded has failed. */
+  #takeResults(results: TaskResults, nowMs: number): void {
+    const { dispatcher, slave } = this.#options;
+    const { first, values, micros } = results;
+    let start = 0;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (!(value instanceof Undecodable)) continue;
+      tell(start, i);
+      dispatcher.taskFailed(slave, first + i, "undecodable", value.reason, micros[i], nowMs);
+      start = i + 1;
+    }
+    if (start === 0) dispatcher.tasksDone(slave, results, nowMs);
+    else tell(start, values.length);
+
+    function tell(from: number, to: number): void {
+      if (from === to) return;
+      const bytes = results.bytes * (to - from) / values.length;
+      dispatcher.tasksDone(slave, {
+        first: first + from,
+        values: values.slice(from, to),
+        micros: micros.slice(from, to),
+        bytes,
+        text: undefined,
+      }, nowMs);
+    }
+  }
+
+  #context(number: number): DispatchContext {
+    const context = this.#announcedContexts.get(number);
+    if (context === undefined) {
+      throw new MessageError(
+        `The slave speaks of context ${number}, of which it was not told`,
+      );
+    }
+    return context;
+  }
+}
+
+/** The text of the only message of a batch; nothing if it has others, or buffers. */
+function onlyMessage({ messages, text, buffers }: Batch<ToMaster>): string | undefined {
+  const isAlone = messages.length === 1 && buffers.done && text.startsWith("[{") &&
+    text.endsWith("}]");
+  return isAlone ? text.slice(1, -1) : undefined;
+}
+
+/** What was thrown on the slave, or why that cannot be decoded. */
+function thrownOf(
+  message: ToMaster & { readonly thrown: unknown },
+  batch: Batch<ToMaster>,
+): unknown {
+  const thrown = [message.thrown];
+  decodeEach(thrown, batch.buffers, () => [batch.originalOf(message).thrown]);
+  return thrown[0] instanceof Undecodable ? thrown[0].reason : thrown[0];
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function malformed(message: unknown): MessageError {
+  return new MessageError(
+    `The slave sent a message that is none: ${Deno.inspect(message).slice(0, 200)}`,
+  );
+}
