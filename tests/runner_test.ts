@@ -16,7 +16,7 @@ type Answer = Exclude<ToMaster, { type: "results" }> | {
 /** A runner, and the master's end of its connection. Its clock stands still unless the test moves it. */
 class Bench implements AsyncDisposable {
   /** How many answers may not be held back when a task starts. */
-  hold = 256;
+  maxHeld = 256;
   nowMs = 1000;
   /** Bytes that the runner writes, and the socket has not taken. */
   unwrittenBytes = 0;
@@ -73,7 +73,7 @@ class Bench implements AsyncDisposable {
     const texts = encoded.map((one) => typeof one === "string" ? one : one.text);
     const buffers = encoded.flatMap((one) => typeof one === "string" ? [] : one.buffers);
     this.master.post(
-      `{"type":"run","context":${context},"code":${code},"hold":${this.hold},"args":[${texts}]}`,
+      `{"type":"run","context":${context},"code":${code},"maxHeld":${this.maxHeld},"args":[${texts}]}`,
       buffers,
     );
   }
@@ -153,7 +153,7 @@ Deno.test("Runner: a task whose arguments cannot be decoded fails with the reaso
     '{"$":["plain",[{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}]]}',
   ];
   bench.master.post(
-    `{"type":"run","context":0,"code":${sum},"hold":${bench.hold},"args":[${args}]}`,
+    `{"type":"run","context":0,"code":${sum},"maxHeld":${bench.maxHeld},"args":[${args}]}`,
     [new Uint8Array([1]), new Uint8Array([2]), new Uint8Array([3, 3])],
   );
   const [ready, first, second, third] = await bench.answers(4);
@@ -205,7 +205,7 @@ Deno.test("Runner: puts the results of short tasks into few messages", async () 
 
 Deno.test("Runner: holds no answer back when it may not", async () => {
   await using bench = await Bench.open();
-  bench.hold = 1;
+  bench.maxHeld = 1;
   bench.context(0);
   const code = bench.code((x: number) => x);
   bench.run(0, code, ...Array.from({ length: 100 }, (_, i) => [i]));

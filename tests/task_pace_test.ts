@@ -38,11 +38,11 @@ Deno.test("TaskPace: sends at most 1024 ahead, also of tasks that take no time",
 });
 
 Deno.test("TaskPace: answers are held in groups of 5 ms, at most 200, and a slave has two groups to do", () => {
-  const holds = [1, 25, 500, 1_000, 2_499, 2_500].map((micros) => paceOf(micros).hold(ONE));
+  const holds = [1, 25, 500, 1_000, 2_499, 2_500].map((micros) => paceOf(micros).maxHeld(ONE));
   assertEquals(holds, [200, 200, 10, 5, 3, 1]);
   for (const micros of [1, 25, 500, 1_000, 1_500, 2_499]) {
     const pace = paceOf(micros);
-    assert(pace.depth(ONE) >= 2 * pace.hold(ONE));
+    assert(pace.depth(ONE) >= 2 * pace.maxHeld(ONE));
   }
 });
 

@@ -5,20 +5,15 @@
  */
 
 import { type CodeReference, describeCode } from "../task.ts";
-import { decodeEach, type Encoded, encodeValue, jsonOfList, Undecodable } from "../wire/codec.ts";
-import { CopyMemory } from "../wire/copy_memory.ts";
-import { type Batch, checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
-import type { Failure, ToMaster, ToSlave } from "../wire/messages.ts";
+import { decodeEach, jsonOfList, Undecodable } from "../wire/codec.ts";
+import type { Batch, MessageStream } from "../wire/message_stream.ts";
+import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
+import { HeldAnswers, postThrown } from "./held_answers.ts";
 import { encodeThrown } from "./thrown.ts";
 
-/** Finished results leave at the latest before the first task that starts this long after the last ones left. */
-const HOLD_RESULTS_MS = 5;
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;
-/** A result larger than this is written before the next task starts: copies of large results do not pile up. */
-const LARGE_RESULT_BYTES = 64 * 1024;
-
 /** A call with more arguments than about 120,000 fails. */
 const MAX_STARTUP_VALUES = 50_000;
 
@@ -26,8 +21,8 @@ const MAX_STARTUP_VALUES = 50_000;
 interface QueuedTasks {
   readonly context: number;
   readonly code: number;
-  /** How many answers may not be held back when one of these tasks starts. */
-  readonly hold: number;
+  /** How many finished answers the slave may keep before it sends. */
+  readonly maxHeld: number;
   /** Number of the task that `args[0]` is for. */
   readonly first: number;
   readonly args: unknown[];
@@ -61,22 +56,13 @@ export class Runner {
   /** Number of the running task, or of the one that startup runs for. */
   #current = 0;
   #wake: (() => void) | undefined;
-  #isFlushDue = false;
-  /** How many tasks have ended whose answers are held, and their context. */
-  #held = 0;
-  #heldContext = 0;
-  /** Number of the first result that is held. */
-  #firstResult = 0;
-  #resultTexts: string[] = [];
-  #resultMicros: number[] = [];
-  #resultBuffers: Uint8Array[] = [];
-  /** What {@linkcode Runner.#resultBuffers} are in. */
-  readonly #copies = new CopyMemory();
-  #flushedAt = 0;
+  readonly #answers: HeldAnswers;
+  #isSendingDue = false;
 
   /** @param stream The connection to the master, welcomed. */
   constructor(stream: MessageStream<ToSlave>) {
     this.#stream = stream;
+    this.#answers = new HeldAnswers(stream);
   }
 
   /**
@@ -98,7 +84,7 @@ export class Runner {
 
   /** Sends what is finished, and that the running task ends the process. */
   announceExit(code: number): void {
-    this.#postResults();
+    this.#answers.post();
     const isWaiting = this.#wake !== undefined;
     this.#post({ type: "exiting", running: isWaiting ? null : this.#current, code });
     this.#stream.flush();
@@ -132,14 +118,14 @@ export class Runner {
   }
 
   #enqueue(message: ToSlave & { type: "run" }, batch: Batch<ToSlave>): void {
-    const { context, code, hold, args } = message;
+    const { context, code, maxHeld, args } = message;
     const first = this.#received;
     this.#received += args.length;
     decodeEach(args, batch.buffers, () => batch.originalOf(message).args, jsonOfList);
     // The failure has answered for the tasks that were still under way.
     if (this.#contexts.get(context)?.state === "failed") return;
     if (this.#codes.get(code)?.state === "failed") return;
-    this.#queue.push({ first, context, code, hold, args, position: 0 });
+    this.#queue.push({ first, context, code, maxHeld, args, position: 0 });
     this.#wake?.();
   }
 
@@ -159,12 +145,12 @@ export class Runner {
   /** Waits for tasks; whatever is finished leaves first. */
   async #wait(): Promise<void> {
     this.#current = this.#received;
-    this.#flush();
+    this.#answers.send();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     await promise;
     this.#wake = undefined;
-    this.#flushedAt = performance.now();
+    this.#answers.noteSilence();
   }
 
   /** Runs tasks of one context and code until they are done, taken back, or there is a reason to look up. */
@@ -176,20 +162,18 @@ export class Runner {
     if (fn === undefined) return;
     let now = performance.now();
     while (tasks.position < tasks.args.length) {
-      if (!this.#mayHoldAnswers(tasks, now)) {
-        this.#flush();
-        await this.#stream.flushed();
+      if (!this.#answers.mayWaitFor(tasks, now)) {
+        await this.#answers.sent();
         now = performance.now();
         // Meanwhile the queue may have been taken back.
         if (tasks.position === tasks.args.length) return;
       }
       const startedAt = now;
-      this.#current = tasks.first + tasks.position;
+      const number = this.#current = tasks.first + tasks.position;
+      const { context } = tasks;
       const args = tasks.args[tasks.position++] as unknown[] | Undecodable;
       if (args instanceof Undecodable) {
-        this.#postFailure("arguments", args.reason, 0);
-        this.#held++;
-        this.#heldContext = tasks.context;
+        this.#answers.addFailure({ number, context, elapsedMs: 0 }, "arguments", args.reason);
         continue;
       }
       try {
@@ -197,33 +181,22 @@ export class Runner {
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.
         const value = isThenable(result) ? await this.#settle(result) : result;
         now = performance.now();
-        this.#addResult(value, now - startedAt);
+        this.#answers.addResult({ number, context, elapsedMs: now - startedAt }, value);
       } catch (error) {
         now = performance.now();
-        this.#postFailure("threw", error, now - startedAt);
+        this.#answers.addFailure({ number, context, elapsedMs: now - startedAt }, "threw", error);
       }
-      this.#held++;
-      this.#heldContext = tasks.context;
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
     }
   }
 
-  /**
-   * Whether what is finished may leave after the next task only. That task may never end: then the answers would never
-   * come. The master allows it for few of them, and not for those of another context.
-   */
-  #mayHoldAnswers({ context, hold }: QueuedTasks, now: number): boolean {
-    if (now - this.#flushedAt > HOLD_RESULTS_MS) return false;
-    return this.#held === 0 || (this.#held < hold && this.#heldContext === context);
-  }
-
-  /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held results leave. */
+  /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held answers leave. */
   #settle(result: PromiseLike<unknown>): PromiseLike<unknown> {
-    if (!this.#isFlushDue) {
-      this.#isFlushDue = true;
+    if (!this.#isSendingDue) {
+      this.#isSendingDue = true;
       setTimeout(() => {
-        this.#isFlushDue = false;
-        this.#flush();
+        this.#isSendingDue = false;
+        this.#answers.send();
       });
     }
     return result;
@@ -239,7 +212,7 @@ export class Runner {
     if (state.state === "failed") {
       throw new Error(`A task of context ${context} was kept after its startup had failed`);
     }
-    await this.#flushAll();
+    await this.#answers.sent();
     let failure: "load" | "threw" = "load";
     try {
       let values: readonly unknown[] = [];
@@ -264,8 +237,9 @@ export class Runner {
   #failContext(context: number, failure: "load" | "threw", error: unknown): void {
     this.#contexts.set(context, { state: "failed" });
     this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
-    this.#postThrown({ type: "startup-failed", context, failure }, encodeThrown(error));
-    this.#flush();
+    this.#answers.post();
+    postThrown(this.#stream, { type: "startup-failed", context, failure }, encodeThrown(error));
+    this.#answers.send();
   }
 
   /** Loads a piece of code when its first task runs: returns the function, or nothing if that failed. */
@@ -279,7 +253,7 @@ export class Runner {
       throw new Error(`A task of code ${code} was kept after that could not be loaded`);
     }
     const { reference } = state;
-    await this.#flushAll();
+    await this.#answers.sent();
     try {
       const fn = await loadCode(reference);
       this.#codes.set(code, { state: "loaded", reference, fn });
@@ -287,74 +261,11 @@ export class Runner {
     } catch (error) {
       this.#codes.set(code, { state: "failed", reference });
       this.#queue = this.#queue.filter((tasks) => tasks.code !== code);
-      this.#postThrown({ type: "load-failed", code }, encodeThrown(error));
-      this.#flush();
+      this.#answers.post();
+      postThrown(this.#stream, { type: "load-failed", code }, encodeThrown(error));
+      this.#answers.send();
       return undefined;
     }
-  }
-
-  #addResult(value: unknown, elapsedMs: number): void {
-    // A message has the numbers of its results by counting, and the queue may have gaps: startup, or code, failed for some.
-    if (this.#current !== this.#firstResult + this.#resultTexts.length) this.#postResults();
-    let encoded: Encoded;
-    try {
-      encoded = this.#encodeResult(value);
-    } catch (error) {
-      return this.#postFailure("result", error, elapsedMs);
-    }
-    if (this.#resultTexts.length === 0) this.#firstResult = this.#current;
-    this.#resultMicros.push(Math.round(elapsedMs * 1000));
-    if (typeof encoded === "string") {
-      this.#resultTexts.push(encoded);
-    } else {
-      this.#resultTexts.push(encoded.text);
-      for (const buffer of encoded.buffers) this.#resultBuffers.push(buffer);
-    }
-    // Makes the next task wait until it is written.
-    if (sizeOf(encoded) > LARGE_RESULT_BYTES) this.#flushedAt = -Infinity;
-  }
-
-  /** Takes a result as it is now: the next line of the task's code, or of another task's, may change its memory. */
-  #encodeResult(value: unknown): Encoded {
-    const encoded = encodeValue(value, "result", { shareBuffers: true });
-    checkSendable(encoded, "result");
-    if (typeof encoded === "string") return encoded;
-    return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
-  }
-
-  /** Joins the results of tasks that ended one after another into one message. */
-  #postResults(): void {
-    if (this.#resultTexts.length === 0) return;
-    const text =
-      `{"type":"results","first":${this.#firstResult},"values":[${this.#resultTexts.join(",")}],` +
-      `"micros":[${this.#resultMicros.join(",")}]}`;
-    if (this.#resultBuffers.length === 0) {
-      this.#stream.post(text);
-    } else {
-      this.#stream.post(text, this.#resultBuffers, this.#copies.handOver());
-      this.#resultBuffers = [];
-    }
-    this.#resultTexts = [];
-    this.#resultMicros = [];
-  }
-
-  #postFailure(failure: Failure, error: unknown, elapsedMs: number): void {
-    const first = this.#current;
-    this.#postResults();
-    this.#postThrown(
-      { type: "failed", first, failure, micros: Math.round(elapsedMs * 1000) },
-      encodeThrown(error),
-    );
-  }
-
-  /** Posts a message whose field `thrown` is an encoded value. */
-  #postThrown(message: object, thrown: Encoded): void {
-    const text = typeof thrown === "string" ? thrown : thrown.text;
-    const start = JSON.stringify(message).slice(0, -1);
-    this.#stream.post(
-      `${start},"thrown":${text}}`,
-      typeof thrown === "string" ? undefined : thrown.buffers,
-    );
   }
 
   #post(message: ToMaster): void {
@@ -371,22 +282,9 @@ export class Runner {
       tasks.args.length = kept;
     }
     if (from === undefined) return;
-    this.#postResults();
+    this.#answers.post();
     this.#post({ type: "returned", from, to: this.#received });
-    this.#flush();
-  }
-
-  /** Waits until what is finished has left: what is not the task's own code runs next, and may end the process. */
-  async #flushAll(): Promise<void> {
-    this.#flush();
-    await this.#stream.flushed();
-  }
-
-  #flush(): void {
-    this.#postResults();
-    this.#stream.flush();
-    this.#held = 0;
-    this.#flushedAt = performance.now();
+    this.#answers.send();
   }
 }
 

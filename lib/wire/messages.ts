@@ -29,13 +29,13 @@ export type ToSlave =
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
   /**
    * Tasks of one context and one piece of code: the argument list of each, see `jsonOfList()`. Before one of them starts,
-   * fewer than `hold` answers may be held back: 1 means that each leaves before the next task starts.
+   * the slave sends if it has kept `maxHeld` finished answers: 1 means that each leaves before the next task starts.
    */
   | {
     readonly type: "run";
     readonly context: number;
     readonly code: number;
-    readonly hold: number;
+    readonly maxHeld: number;
     readonly args: EncodedJson[];
   }
   /** Asks for all tasks that wait behind the running one. */

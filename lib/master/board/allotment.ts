@@ -252,9 +252,9 @@ export class Allotment {
       // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
       if (tasks.length === 0) break;
       // A time limit must not hit a task that has finished.
-      const hold = context.taskTimeoutMs === undefined ? this.pace.hold(tasks[0].code) : 1;
-      sent.push(context, tasks, hold);
-      slave.port.run(context, tasks, hold);
+      const maxHeld = context.taskTimeoutMs === undefined ? this.pace.maxHeld(tasks[0].code) : 1;
+      sent.push(context, tasks, maxHeld);
+      slave.port.run(context, tasks, maxHeld);
       this.#unsent.add(slave);
       this.#sendable.delete(context);
       this.sort(context);

@@ -12,8 +12,8 @@ import type { Outcomes } from "../outcome.ts";
 
 /** A slave, as the board reaches it. */
 export interface SlavePort {
-  /** Queues tasks, all of the same code; fewer than `hold` answers may be held back when one of them starts. */
-  run(context: DispatchContext, tasks: readonly Task[], hold: number): void;
+  /** Queues tasks, all of the same code; `maxHeld` is how many finished answers the slave may keep before it sends. */
+  run(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void;
   /** Queues the request for all tasks that it has not started. */
   recall(): void;
   /** Sends what is queued. */

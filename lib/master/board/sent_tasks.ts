@@ -57,8 +57,8 @@ export class SentTasks {
   #size = 0;
   #taken = 0;
   #bytes = 0;
-  /** The most answers, and one, that the slave may hold back while it runs a task. */
-  #hold = 1;
+  /** How many finished answers the slave may keep before it sends. */
+  #maxHeld = 1;
 
   /** How many tasks the slave has; those that were taken from it do not count. */
   get size(): number {
@@ -88,10 +88,10 @@ export class SentTasks {
   /**
    * Adds tasks of one context and code that leave in one message.
    *
-   * @param hold One more than the answers that the slave may hold back when one of these starts.
+   * @param maxHeld How many finished answers the slave may keep before it sends.
    */
-  push(context: DispatchContext, tasks: readonly Task[], hold: number): void {
-    this.#hold = this.isSettled ? hold : Math.max(this.#hold, hold);
+  push(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void {
+    this.#maxHeld = this.isSettled ? maxHeld : Math.max(this.#maxHeld, maxHeld);
     const sizes = tasks.map(({ args }) => sizeOfArguments(args));
     const { code } = tasks[0];
     this.#groups.push({ context, code, tasks: [...tasks], sizes, position: 0 });
@@ -230,7 +230,7 @@ export class SentTasks {
     let end = Infinity;
     this.#visit((_kind, entry, number) => {
       if (entry === SETTLED) return entry;
-      if (count === this.#hold) end = Math.min(end, number);
+      if (count === this.#maxHeld) end = Math.min(end, number);
       else count++;
       return entry;
     });

@@ -18,7 +18,7 @@ const HELD_MICROS = 5_000;
  * So many tasks at most stay with a slave that is stuck, or are suspects when it dies, since nobody knows which of them it
  * runs. With 200 no-op tasks reached 1.1 times the rate of 64.
  */
-const MAX_HOLD = 200;
+const MAX_HELD = 200;
 
 /** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
 export class TaskPace {
@@ -33,13 +33,12 @@ export class TaskPace {
   }
 
   /**
-   * How many answers, less one, a slave may hold back when a task of this code starts; 1 for tasks that are not short, or not
-   * known yet.
+   * How many finished answers of such tasks a slave may keep before it sends; 1 for tasks that are not short, or not known yet.
    */
-  hold(code: Code): number {
+  maxHeld(code: Code): number {
     const average = this.#averages[code.number];
     if (average === undefined || 2 * average >= HELD_MICROS) return 1;
-    return Math.min(MAX_HOLD, Math.ceil(HELD_MICROS / Math.max(average, 1)));
+    return Math.min(MAX_HELD, Math.ceil(HELD_MICROS / Math.max(average, 1)));
   }
 
   /** How many tasks of this code a slave may have; 1 for tasks that are long, or not known yet. */
@@ -48,7 +47,7 @@ export class TaskPace {
     if (average === undefined || average >= LONG_TASK_MICROS) return 1;
     const ahead = 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1));
     // Two groups of answers: with less, what is left of the second leaves in a message of its own when the slave looks for more.
-    return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.hold(code)));
+    return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.maxHeld(code)));
   }
 
   /**

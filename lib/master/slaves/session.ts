@@ -41,12 +41,12 @@ export class Session implements Disposable {
   }
 
   /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
-  run(context: DispatchContext, code: Code, args: ArgumentList, hold: number): void {
+  run(context: DispatchContext, code: Code, args: ArgumentList, maxHeld: number): void {
     if (!this.#announcedContexts.has(context.number)) this.#announceContext(context);
     if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
     // Put together as text, since the arguments are JSON already.
     const head =
-      `{"type":"run","context":${context.number},"code":${code.number},"hold":${hold},"args":[`;
+      `{"type":"run","context":${context.number},"code":${code.number},"maxHeld":${maxHeld},"args":[`;
     this.#stream.post(`${head}${args.text}]}`, args.buffers);
   }
 

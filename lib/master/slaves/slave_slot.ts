@@ -178,12 +178,12 @@ export class SlaveSlot implements SlavePort {
   }
 
   /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
-  run(context: DispatchContext, tasks: readonly Task[], hold: number): void {
+  run(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void {
     const { code } = tasks[0];
     const args = new ArgumentList(tasks);
     context.port.noteSent(tasks, args);
     if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
-      this.session?.run(context, code, args, hold);
+      this.session?.run(context, code, args, maxHeld);
       return;
     }
     const { dispatcher, loop } = this.#services;

@@ -84,8 +84,8 @@ class SlaveRun {
   readonly session: Session;
   readonly #dispatcher: Dispatcher;
   readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
-    run: (context, tasks, hold) =>
-      this.session.run(context, tasks[0].code, new ArgumentList(tasks), hold),
+    run: (context, tasks, maxHeld) =>
+      this.session.run(context, tasks[0].code, new ArgumentList(tasks), maxHeld),
     recall: () => this.session.recall(),
     flush: () => this.session.flush(),
     restart: () => this.session[Symbol.dispose](),

@@ -10,7 +10,7 @@ export type ToProcess =
     readonly type: "run";
     readonly context: DispatchContext;
     readonly tasks: readonly Task[];
-    readonly hold: number;
+    readonly maxHeld: number;
   }
   | { readonly type: "recall" };
 
@@ -63,7 +63,7 @@ interface QueuedTask {
   readonly context: DispatchContext;
   readonly task: Task;
   readonly number: number;
-  readonly hold: number;
+  readonly maxHeld: number;
 }
 
 /** The process of a slave, which does what `lib/slave/runner.ts` does. */
@@ -159,7 +159,7 @@ export class SimulatedProcess {
         }
         if (this.#contexts.get(message.context) === "failed") continue;
         if (this.#codes.get(task.code) === "failed") continue;
-        this.#queue.push({ context: message.context, task, number, hold: message.hold });
+        this.#queue.push({ context: message.context, task, number, maxHeld: message.maxHeld });
       }
     }
   }
@@ -282,9 +282,9 @@ export class SimulatedProcess {
     });
   }
 
-  #mayHold({ context, hold }: QueuedTask): boolean {
+  #mayHold({ context, maxHeld }: QueuedTask): boolean {
     if (this.#options.time.nowMs - this.#flushedAtMs > HOLD_RESULTS_MS) return false;
-    return this.#heldCount === 0 || (this.#heldCount < hold && this.#heldContext === context);
+    return this.#heldCount === 0 || (this.#heldCount < maxHeld && this.#heldContext === context);
   }
 
   #addResult(number: number, plan: TaskPlan, micros: number): void {

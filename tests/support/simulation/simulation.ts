@@ -186,10 +186,10 @@ export class Simulation {
   #slavePort(slot: () => SimulatedSlot): SlavePort {
     const name = (task: Task) => this.#ledger.name(task);
     return {
-      run: (context, tasks, hold) => {
+      run: (context, tasks, maxHeld) => {
         this.#say(() => `run on ${slot().slave.identity.name}: ${tasks.map(name).join(", ")}`);
         this.#ledger.noteRun(slot(), context, tasks, this.#time.nowMs);
-        this.#queue(slot(), { type: "run", context, tasks, hold });
+        this.#queue(slot(), { type: "run", context, tasks, maxHeld });
       },
       recall: () => {
         this.#say(() => `recall from ${slot().slave.identity.name}`);

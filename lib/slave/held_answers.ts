@@ -1,0 +1,155 @@
+/**
+ * Answers of tasks that have ended and have not left: a write takes as long as many short tasks, so they leave together.
+ *
+ * They leave when there are as many as the master allows, when the next task is of another context, when the last ones left
+ * some milliseconds ago, behind a large one, and whenever the runner has something else to say or to wait for.
+ *
+ * @module
+ */
+
+import { type Encoded, encodeValue } from "../wire/codec.ts";
+import { CopyMemory } from "../wire/copy_memory.ts";
+import { checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
+import type { Failure, ToSlave } from "../wire/messages.ts";
+import { encodeThrown } from "./thrown.ts";
+
+/** Answers leave at the latest before the first task that starts this long after the last ones left. */
+const MAX_HELD_MS = 5;
+/** A result larger than this leaves before the next task starts: copies of large results do not pile up. */
+const LARGE_RESULT_BYTES = 64 * 1024;
+
+/** A task that has ended. */
+export interface EndedTask {
+  /** Its number on this connection. */
+  readonly number: number;
+  readonly context: number;
+  /** How long it ran, in milliseconds. */
+  readonly elapsedMs: number;
+}
+
+/** Answers that a slave has and keeps for a moment. */
+export class HeldAnswers {
+  readonly #stream: MessageStream<ToSlave>;
+  readonly #copies = new CopyMemory();
+  #count = 0;
+  /** The context of their tasks. */
+  #context = 0;
+  #sentAtMs = 0;
+  /** Whether the last one is large. */
+  #isLarge = false;
+  /** Those that make one message: of tasks that ended well, one after another. */
+  #firstNumber = 0;
+  #texts: string[] = [];
+  #micros: number[] = [];
+  #buffers: Uint8Array[] = [];
+
+  constructor(stream: MessageStream<ToSlave>) {
+    this.#stream = stream;
+  }
+
+  /**
+   * Whether they may leave after a task that starts now only. That task may never end: then they would never come. The master
+   * allows it for few of them, and not for those of another context.
+   *
+   * @param maxHeld How many finished answers the slave may keep before it sends.
+   */
+  mayWaitFor(task: { readonly context: number; readonly maxHeld: number }, nowMs: number): boolean {
+    if (this.#isLarge || nowMs - this.#sentAtMs > MAX_HELD_MS) return false;
+    return this.#count === 0 || (this.#count < task.maxHeld && this.#context === task.context);
+  }
+
+  /** Adds what a task returned; if that cannot be sent, the task has failed. */
+  addResult(task: EndedTask, value: unknown): void {
+    // A message has the numbers of its results by counting, and there may be gaps: startup, or code, failed for some.
+    if (task.number !== this.#firstNumber + this.#texts.length) this.post();
+    let encoded: Encoded;
+    try {
+      encoded = this.#encode(value);
+    } catch (error) {
+      return this.addFailure(task, "result", error);
+    }
+    if (this.#texts.length === 0) this.#firstNumber = task.number;
+    this.#micros.push(toMicros(task));
+    if (typeof encoded === "string") {
+      this.#texts.push(encoded);
+    } else {
+      this.#texts.push(encoded.text);
+      for (const buffer of encoded.buffers) this.#buffers.push(buffer);
+    }
+    this.#isLarge ||= sizeOf(encoded) > LARGE_RESULT_BYTES;
+    this.#note(task);
+  }
+
+  /** Adds how a task failed. */
+  addFailure(task: EndedTask, failure: Failure, thrown: unknown): void {
+    const encoded = encodeThrown(thrown);
+    this.post();
+    const message = { type: "failed", first: task.number, failure, micros: toMicros(task) };
+    postThrown(this.#stream, message, encoded);
+    this.#note(task);
+  }
+
+  /** Sends them, and what else has been posted behind them. */
+  send(): void {
+    this.post();
+    this.#stream.flush();
+    this.#count = 0;
+    this.#isLarge = false;
+    this.noteSilence();
+  }
+
+  /** Sends them, and waits until they have left. */
+  async sent(): Promise<void> {
+    this.send();
+    await this.#stream.flushed();
+  }
+
+  /** There was nothing to be sent until now. */
+  noteSilence(): void {
+    this.#sentAtMs = performance.now();
+  }
+
+  #note({ context }: EndedTask): void {
+    this.#count++;
+    this.#context = context;
+  }
+
+  /** Takes a result as it is now: the next line of the task's code, or of another task's, may change its memory. */
+  #encode(value: unknown): Encoded {
+    const encoded = encodeValue(value, "result", { shareBuffers: true });
+    checkSendable(encoded, "result");
+    if (typeof encoded === "string") return encoded;
+    return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
+  }
+
+  /** Posts them, those that ended well one after another as one message: what is posted next follows them. */
+  post(): void {
+    if (this.#texts.length === 0) return;
+    const text =
+      `{"type":"results","first":${this.#firstNumber},"values":[${this.#texts.join(",")}],` +
+      `"micros":[${this.#micros.join(",")}]}`;
+    if (this.#buffers.length === 0) {
+      this.#stream.post(text);
+    } else {
+      this.#stream.post(text, this.#buffers, this.#copies.handOver());
+      this.#buffers = [];
+    }
+    this.#texts = [];
+    this.#micros = [];
+  }
+}
+
+/** Posts a message whose field `thrown` is an encoded value. */
+export function postThrown(
+  stream: MessageStream<ToSlave>,
+  message: object,
+  thrown: Encoded,
+): void {
+  const text = typeof thrown === "string" ? thrown : thrown.text;
+  const buffers = typeof thrown === "string" ? undefined : thrown.buffers;
+  stream.post(`${JSON.stringify(message).slice(0, -1)},"thrown":${text}}`, buffers);
+}
+
+function toMicros({ elapsedMs }: EndedTask): number {
+  return Math.round(elapsedMs * 1000);
+}
