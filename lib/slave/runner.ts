@@ -169,11 +169,10 @@ export class Runner {
         if (tasks.position === tasks.args.length) return;
       }
       const startedAt = now;
-      const number = this.#current = tasks.first + tasks.position;
-      const { context } = tasks;
+      const current = this.#current = tasks.first + tasks.position;
       const args = tasks.args[tasks.position++] as unknown[] | Undecodable;
       if (args instanceof Undecodable) {
-        this.#answers.addFailure({ number, context, elapsedMs: 0 }, "arguments", args.reason);
+        this.#answers.addFailure(current, 0, { failure: "arguments", thrown: args.reason });
         continue;
       }
       try {
@@ -181,10 +180,10 @@ export class Runner {
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.
         const value = isThenable(result) ? await this.#settle(result) : result;
         now = performance.now();
-        this.#answers.addResult({ number, context, elapsedMs: now - startedAt }, value);
+        this.#answers.addResult(current, now - startedAt, value);
       } catch (error) {
         now = performance.now();
-        this.#answers.addFailure({ number, context, elapsedMs: now - startedAt }, "threw", error);
+        this.#answers.addFailure(current, now - startedAt, { failure: "threw", thrown: error });
       }
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
     }
