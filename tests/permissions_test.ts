@@ -58,6 +58,19 @@ Deno.test('permissions: "none" keeps a task from connecting to its own master', 
   assertEquals(await Array.fromAsync(context.getResults()), ["NotCapable"]);
 });
 
+Deno.test("permissions: what may be reached on the master's host is that and nothing else", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  assertEquals(
+    await reach({ net: ["127.0.0.1"] }, ["connect", port], ["listen", 0]),
+    ["ok", "ok"],
+  );
+  assertEquals(
+    await reach({ net: [`127.0.0.1:${port}`] }, ["connect", port], ["listen", 0]),
+    ["ok", "NotCapable"],
+  );
+});
+
 Deno.test("permissions: what may be read is that and nothing else", async () => {
   await using folder = new TempFolder();
   await using other = new TempFolder();

@@ -114,6 +114,9 @@ function parseConnectionInfo(text: string): ConnectionInfo {
 function giveUpConnectPermission({ hosts, port }: ConnectionInfo): void {
   if (Deno.permissions.querySync({ name: "net" }).state === "granted") return;
   for (const host of hosts) {
+    // Where tasks were given all ports of that host, Deno would take all of them.
+    const wholeHost = host.includes(":") ? `[${host}]` : host;
+    if (Deno.permissions.querySync({ name: "net", host: wholeHost }).state === "granted") continue;
     Deno.permissions.revokeSync({ name: "net", host: hostAndPort(host, port) });
   }
 }
