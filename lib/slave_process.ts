@@ -8,6 +8,8 @@
 export interface SlaveProcess {
   /** How many managers are above its tasks, one above the other: 1 on the slaves of a script's own manager. */
   readonly nesting: number;
+  /** Path of the configuration that its modules resolve with, if there is one. */
+  readonly config: string | undefined;
   /** Tells it that the program of managers has been loaded. */
   managersLoaded(): void;
   /** Says why no manager may be made by the code that runs now; nothing if it may make one. */

@@ -306,6 +306,34 @@ const DOUBLES_ON_OWN_SLAVE = `
 `;
 const TASKS_IMPORTS = `import { LocalSlave, Manager } from "${MODULE_URL}";\n`;
 
+Deno.test("new Manager: slaves of a task's manager know the names in the import map that the task's own slave knows", async () => {
+  const { code, stdout, stderr, output } = await run(
+    `import { LocalSlave, Manager, remote } from "parallel";
+      const tasks = remote(import.meta.resolve("./tasks.ts"));
+      await using manager = new Manager();
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      context.addTask(tasks.outer, 21);
+      console.log(await Array.fromAsync(context.getResults()));`,
+    {
+      "deno.json": JSON.stringify({ imports: { parallel: MODULE_URL, two: "./two.ts" } }),
+      "two.ts": "export const two = 2;",
+      "tasks.ts": `
+        import { LocalSlave, Manager, remote } from "parallel";
+        import { two } from "two";
+        export const double = (x) => two * x;
+        export async function outer(x) {
+          await using manager = new Manager();
+          manager.addSlave(new LocalSlave());
+          const context = manager.getContext();
+          context.addTask(remote(import.meta.url).double, x);
+          return (await Array.fromAsync(context.getResults()))[0];
+        }`,
+    },
+  );
+  assertEquals([code, stdout], [0, "[ 42 ]\n"], stderr + output);
+});
+
 /** Modules of tasks that make managers: `double` has one double a number, with what comes before the line that the inner task prints. */
 const NESTED: Readonly<Record<string, { tasks: string; startup?: string; prefix?: string }>> = {
   "a task": { tasks: `${TASKS_IMPORTS}${DOUBLES_ON_OWN_SLAVE} export const double = doubled;` },

@@ -1,15 +1,20 @@
+import { thisSlaveProcess } from "../slave_process.ts";
+
 const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
 
 /**
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
- * @returns Its absolute path; `undefined` if none was named, and none is found from the main module upwards, or none
- * may be looked for, or the main module is inside a compiled program.
+ * @returns Its absolute path: on a slave that of the slave's own, elsewhere the first found from the main module upwards. `undefined`
+ * if none was named, and there is none, or none may be looked for, or the main module is inside a compiled program.
  * @throws {TypeError} If the file that was named is not there.
  */
 export function findConfig(config: string | URL | undefined): string | undefined {
   if (config !== undefined) return namedConfig(config);
+  // The main module of a slave is this project's own: it is the slave's configuration that the modules of tasks resolve with.
+  const slaveProcess = thisSlaveProcess();
+  if (slaveProcess !== undefined) return slaveProcess.config;
   // What is inside a compiled program no slave sees.
   if (Deno.build.standalone) return undefined;
   // In a Worker there is none.

@@ -31,7 +31,8 @@ export interface ManagerOptions {
   readonly permissions?: SlavePermissions;
   /**
    * Configuration file (import map, compiler options) that the slaves' modules resolve with. The default is the
-   * `deno.json` or `deno.jsonc` found from the main module upwards, if there is one and it may be read.
+   * `deno.json` or `deno.jsonc` found from the main module upwards, if there is one and it may be read; for a manager that a task
+   * makes, what that task's own slave has.
    */
   readonly config?: string | URL;
   /** How often a slave on another machine says that it lives, in milliseconds; 10 000 by default. */

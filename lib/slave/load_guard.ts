@@ -40,6 +40,7 @@ interface LoadStorage {
 /** Knows which code runs because a module is loaded, and refuses it managers. */
 export class LoadGuard implements SlaveProcess {
   nesting = 1;
+  config: string | undefined;
   /** Modules that have made a manager: Deno would not run them again. */
   readonly #refused = new Map<string, ManagerRefusedError>();
   #current: ModuleLoad | undefined;

@@ -52,6 +52,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   const stream = await connectToMaster<ToSlave>(info);
   giveUpConnectPermission(info);
   loadGuard.nesting = info.nesting ?? 1;
+  loadGuard.config = info.config;
   announceSlaveProcess(loadGuard);
   const runner = new Runner(stream);
   keepAlive(runner, exit, info);

@@ -52,6 +52,8 @@ export interface ConnectionInfo {
   readonly launch: number;
   /** How many managers are above its tasks: 1, the default, on the slaves of a script's own manager. */
   readonly nesting?: number;
+  /** Path of the configuration that its modules resolve with, if there is one: those of managers that its tasks make do as well. */
+  readonly config?: string;
   /** Signals that a runner does not end by: they are meant for its agent. */
   readonly ignoredSignals?: readonly Deno.Signal[];
 }

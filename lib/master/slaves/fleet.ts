@@ -264,7 +264,10 @@ export class Fleet implements AsyncDisposable {
       number,
       index,
       command: isRemote ? agentCommand(settings) : slot.runnerCommand(),
-      connection: connectionLine(endpoint, { ...identity, role: isRemote ? "agent" : "runner" }),
+      connection: connectionLine(settings, endpoint, {
+        ...identity,
+        role: isRemote ? "agent" : "runner",
+      }),
       output,
       services: this.#launchServices,
     };

@@ -64,10 +64,11 @@ export function startRemedy(lastWords: string): string | undefined {
 
 /** What a new process is told, as one line. */
 export function connectionLine(
+  { config }: ManagerSettings,
   endpoint: Endpoint,
   identity: Pick<ConnectionInfo, "secret" | "role" | "slave" | "launch">,
 ): string {
   const nesting = 1 + (thisSlaveProcess()?.nesting ?? 0);
-  const info: ConnectionInfo = { ...endpoint, ...identity, nesting };
+  const info: ConnectionInfo = { ...endpoint, ...identity, nesting, config };
   return JSON.stringify(info) + "\n";
 }
