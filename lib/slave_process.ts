@@ -28,3 +28,15 @@ export function thisSlaveProcess(): SlaveProcess | undefined {
 export function announceSlaveProcess(slaveProcess: SlaveProcess): void {
   Object.defineProperty(globalThis, KEY, { value: slaveProcess, configurable: true });
 }
+
+/**
+ * What to do about permissions that the process of a manager lacks.
+ *
+ * @param flags Those that give them to a script, as flags of Deno.
+ * @returns A sentence without its full stop. Flags are no remedy on a slave.
+ */
+export function permissionRemedy(flags: string): string {
+  return thisSlaveProcess() === undefined
+    ? `Run the master with ${flags}`
+    : "The manager that runs this task has to permit it";
+}

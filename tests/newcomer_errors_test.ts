@@ -39,6 +39,15 @@ const IMPORTS =
   `import { LocalSlave, Manager, remote, SGEPESlaveArray, SGEQsubSlaveArray } from "${MODULE_URL}";\n`;
 const TASKS = `const tasks = remote(import.meta.resolve("./tasks.ts"));\n`;
 const READS = `for await (const result of context.getResults()) console.log(result);`;
+/** A module whose task makes a manager. */
+const INNER_MANAGER = `import { LocalSlave, Manager } from "${MODULE_URL}";
+  export async function double(x) {
+    await using manager = new Manager();
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    context.addTask((x) => 2 * x, x);
+    return (await Array.fromAsync(context.getResults()))[0];
+  }`;
 const INLINE = `context.addTask((x) => x, 1);\n`;
 
 function sourceOf({ script, adds = INLINE, options = `{ output: "null" }` }: Mistake): string {
@@ -191,9 +200,47 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     flags: [NET, RUN],
     says: [
       "Cannot write the slave's output to slave0.output",
-      `Run the master with --allow-write=., or set its option output to "null"`,
+      `Run the master with --allow-write=., or set the option output to "null"`,
     ],
     hides: ["Look into their output"],
+  },
+  "a task makes a manager, and may not listen": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER },
+    says: [
+      'Cannot listen for slaves on 127.0.0.1: Requires net access to "127.0.0.1:0". The manager that runs this task has to permit it',
+      'Tasks may do what the option permissions of the manager says: give { net: ["127.0.0.1:0"] }',
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not start its slave": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER },
+    says: [
+      `Requires run access to "${Deno.execPath()}". The manager that runs this task has to permit it`,
+      `Tasks may do what the option permissions of the manager says: give { run: ["${Deno.execPath()}"] }`,
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not write its slave's output": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"], run: ["deno"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER.replace("new Manager()", 'new Manager({ output: "x" })') },
+    says: [
+      "Cannot write the slave's output to x",
+      'The manager that runs this task has to permit it, or set the option output to "null"',
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not open its journal": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"], run: ["deno"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: {
+      "tasks.ts": INNER_MANAGER.replace("getContext()", 'getContext(undefined, { journal: "x" })'),
+    },
+    says: ["Cannot open the journal x", "The manager that runs this task has to permit it"],
+    hides: ["Run the master with"],
   },
   "no --allow-read for the import map": {
     adds: `${TASKS}context.addTask(tasks.double, 2);`,

@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../message_of.ts";
+import { permissionRemedy } from "../slave_process.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
@@ -265,7 +266,7 @@ function mayReadEnvironment(): boolean {
 function startError(program: string, cause: unknown, isDeno: boolean): Error {
   const message = messageOf(cause);
   const remedy = cause instanceof Deno.errors.NotCapable
-    ? `Run the master with --allow-run=${program}`
+    ? permissionRemedy(`--allow-run=${program}`)
     : isDeno
     ? "Set the option deno of the manager to a command that starts Deno"
     : "It has to be installed on this machine, and on PATH";

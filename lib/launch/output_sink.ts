@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../message_of.ts";
+import { permissionRemedy } from "../slave_process.ts";
 
 /** Last bytes of the output that are kept for error messages. */
 const TAIL_BYTES = 2000;
@@ -130,7 +131,9 @@ function outputFault(path: string, cause: unknown): string {
   }
   const reason = messageOf(cause);
   return cause instanceof Deno.errors.NotCapable
-    ? `${reason}. Run the master with --allow-write=., or set its option output to "null" or "inherit"`
+    ? `${reason}. ${
+      permissionRemedy("--allow-write=.")
+    }, or set the option output to "null" or "inherit"`
     : `${reason}. Set the option output of the manager to a file that can be written`;
 }
 

@@ -1,5 +1,6 @@
 import { ParallelError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
+import { permissionRemedy } from "../../slave_process.ts";
 import { crc32, crcText } from "./crc32.ts";
 import { lockFile } from "../file_lock.ts";
 
@@ -263,7 +264,7 @@ function openFile(path: string): Deno.FsFile {
   } catch (cause) {
     const reason = messageOf(cause);
     const hint = cause instanceof Deno.errors.NotCapable
-      ? ". Run the master with --allow-read and --allow-write for it"
+      ? `. ${permissionRemedy("--allow-read and --allow-write for it")}`
       : cause instanceof Deno.errors.NotFound
       ? ". Make its folder first"
       : "";

@@ -2,6 +2,7 @@ import { NetworkError } from "../../errors.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
+import { permissionRemedy } from "../../slave_process.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
 import { findMasterAddress, type MasterAddress } from "./master_address.ts";
 import { Reception } from "./reception.ts";
@@ -143,7 +144,7 @@ function listenFailure(
       ? "--allow-sys=hostname,networkInterfaces"
       : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
     const all = allFlags === undefined ? "" : `. In all it needs ${allFlags}`;
-    return `${what}: ${message}. Run the master with ${flag}${all}`;
+    return `${what}: ${message}. ${permissionRemedy(flag + all)}`;
   }
   if (cause instanceof Deno.errors.AddrInUse) {
     return `${what}: the port is in use. Choose another, or leave out the option port to take a free one`;
