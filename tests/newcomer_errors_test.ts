@@ -175,6 +175,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: ["returned what cannot be sent", "result.value is a Promise", "Await it first"],
   },
 
+  "a result that cannot be cloned": {
+    adds: `context.addTask((x) => ({ onDone: [() => x] }), 1);`,
+    says: [
+      "returned what cannot be sent on local slave 0: result.onDone[0] is a function, which cannot be sent to another process. " +
+      "Return the plain data that it is made from instead",
+    ],
+    hides: ["make it on the slave"],
+  },
+
   "no permission at all": {
     options: "{}",
     flags: [],

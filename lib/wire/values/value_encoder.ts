@@ -100,6 +100,8 @@ export class ValueEncoder implements PartsWriter {
     const path = this.#pathTo(this.#place.parent, this.#place.key);
     const remedy = what === "a Promise"
       ? "Await it first"
+      : this.#root === "result"
+      ? "Return the plain data that it is made from instead"
       : "Send the plain data that it is made from instead, or make it on the slave, in the startup function or the task";
     throw new DOMException(
       `${path} is ${what}, which cannot be sent to another process. ${remedy}`,
