@@ -450,6 +450,22 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "or make it on the slave, in the startup function or the task",
     ],
   },
+  "options of a context stand in place of its startup function": {
+    script: `await using manager = new Manager();
+      manager.getContext({ journal: "run.jsonl" });`,
+    says: [
+      'Expected a startup function: an export of a remote() module or an inline function, got { journal: "run.jsonl" }. ' +
+      "Options come after it, also where there is none: getContext(undefined, { journal: … })",
+    ],
+  },
+  "the command that starts Deno is one text": {
+    options: `{ output: "null", deno: "nice -n 5 deno" }`,
+    flags: [NET, "--allow-run"],
+    says: [
+      "Cannot start nice -n 5 deno: ",
+      'Set the option deno of the manager to a command that starts Deno; if it has several words, to a list of them: ["nice","-n","5","deno"]',
+    ],
+  },
   "a function of this module is called here": {
     adds: `${TASKS}context.addTask(tasks.double(2));`,
     says: [

@@ -263,12 +263,18 @@ function mayReadEnvironment(): boolean {
   return Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
 
+/** What to add where the name of a program may be meant as a program and its arguments. */
+function asList(program: string): string {
+  if (!/\s/.test(program)) return "";
+  return `; if it has several words, to a list of them: ${JSON.stringify(program.split(/\s+/))}`;
+}
+
 function startError(program: string, cause: unknown, isDeno: boolean): Error {
   const message = messageOf(cause);
   const remedy = cause instanceof Deno.errors.NotCapable
     ? permissionRemedy(`--allow-run=${program}`)
     : isDeno
-    ? "Set the option deno of the manager to a command that starts Deno"
+    ? `Set the option deno of the manager to a command that starts Deno${asList(program)}`
     : "It has to be installed on this machine, and on PATH";
   return new Error(`Cannot start ${program}: ${message}. ${remedy}`, { cause });
 }

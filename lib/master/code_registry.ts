@@ -95,6 +95,9 @@ function notATask(value: unknown, use: string): string {
   } else if (typeof value === "object" && value !== null && "run" in value) {
     hint =
       ". An object made here stays here: make it from a remote module, as in new tasks.Distance(3)";
+  } else if (use === "startup function" && typeof value === "object" && value !== null) {
+    hint =
+      ". Options come after it, also where there is none: getContext(undefined, { journal: … })";
   }
   return `Expected a ${use}: an export of a remote() module or an inline function, got ${given}${hint}`;
 }
