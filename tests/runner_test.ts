@@ -3,9 +3,12 @@ import type { CodeReference } from "../lib/task.ts";
 import { Runner } from "../lib/slave/runner.ts";
 import { type BufferCursor, decodeValue, encodeValue } from "../lib/wire/codec.ts";
 import { FrameError } from "../lib/wire/frames.ts";
-import { MessageStream } from "../lib/wire/message_stream.ts";
+import { type Connection, MessageStream } from "../lib/wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../lib/wire/messages.ts";
 import { SocketPair } from "./support/socket_pair.ts";
+
+/** Far more than the buffers of two sockets hold. */
+const LARGE_BYTES = 64 * 2 ** 20;
 
 type Answer = Exclude<ToMaster, { type: "results" }> | {
   readonly type: "result";
@@ -28,7 +31,7 @@ class Bench implements AsyncDisposable {
   readonly #answers: Answer[] = [];
   #codes = 0;
 
-  private constructor({ near, far }: SocketPair) {
+  private constructor(near: Connection, far: Connection) {
     this.master = new MessageStream(near);
     const write = far.write.bind(far);
     far.write = async (bytes) => {
@@ -45,7 +48,13 @@ class Bench implements AsyncDisposable {
   }
 
   static async open(): Promise<Bench> {
-    return new Bench(await SocketPair.open());
+    const { near, far } = await SocketPair.open();
+    return new Bench(near, far);
+  }
+
+  /** One with connections of the test's own. */
+  static of(near: Connection, far: Connection): Bench {
+    return new Bench(near, far);
   }
 
   say(message: ToSlave): void {
@@ -412,6 +421,37 @@ Deno.test("Runner: a large result leaves as it was, though the next task changes
     assert(answer.type === "result");
     assert((answer.value as Uint8Array).every((byte) => byte === i + 1), `result ${i}`);
   });
+});
+
+Deno.test("Runner: a large result has left before a task starts that came while it was leaving", async () => {
+  const { near, far } = await SocketPair.open();
+  let readBytes = 0;
+  const counted = {
+    async read(bytes: Uint8Array): Promise<number | null> {
+      const count = await near.read(bytes);
+      readBytes += count ?? 0;
+      return count;
+    },
+    write: (bytes: Uint8Array) => near.write(bytes),
+    close: () => near.close(),
+  };
+  await using bench = Bench.of(counted, far);
+  bench.context(0);
+  let readAtStart = 0;
+  using makeLarge = new Hook(() => new Uint8Array(LARGE_BYTES));
+  using noteStart = new Hook(() => readAtStart = readBytes);
+  // One function for both: the slave waits before it loads another.
+  const code = bench.code((name: string) => Reflect.get(globalThis, name)());
+  bench.run(0, code, [makeLarge.name]);
+  const large = bench.answers(2);
+  // The runner waits for tasks, and the first bytes of the result are there.
+  while (readBytes < 1000) await new Promise((resolve) => setTimeout(resolve));
+  bench.run(0, code, [noteStart.name]);
+  bench.master.flush();
+  await large;
+  await bench.answers(1);
+  // What the sockets have room for may be under way.
+  assert(readAtStart > LARGE_BYTES / 2, `${readAtStart} bytes had come`);
 });
 
 Deno.test("Runner: recalled, it gives back what it has not started", async () => {

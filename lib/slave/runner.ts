@@ -149,6 +149,8 @@ export class Runner {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     await promise;
+    // A large result may still be on its way: a task that computes for hours, or ends the process, would keep the rest of it here.
+    await this.#stream.flushed();
     this.#wake = undefined;
     this.#answers.noteSilence();
   }
