@@ -359,3 +359,10 @@ Deno.test("encodeValue keeps whether a view follows the length of its buffer", (
   decoded[0].buffer.resize(12);
   assertEquals(decoded.map((view) => view.byteLength), [8, 4, 12]);
 });
+
+Deno.test("encodeValue asks no toJSON method of a short array, whoever has it", () => {
+  for (const value of [[], [1], [1, 2], ["a", "b", "c", "d"]]) {
+    Object.defineProperty(value, "toJSON", { value: () => 5 });
+    assertEquals([...roundTrip(value) as unknown[]], [...value]);
+  }
+});

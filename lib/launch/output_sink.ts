@@ -75,7 +75,8 @@ class FileSink extends OutputSink {
 
   protected override take(bytes: Uint8Array): Promise<void> {
     // Standard output and error come at the same time: one after the other, each as a whole.
-    this.#last = this.#last.then(async () => {
+    // Who wrote before has been told how that failed: there may be room again.
+    this.#last = this.#last.catch(() => {}).then(async () => {
       // When it was opened, another may just have been emptying it.
       this.#isClaimed ||= claim(this.#file);
       for (let written = 0; written < bytes.length;) {

@@ -14,8 +14,8 @@ export abstract class SlaveArray {
   abstract readonly count: number;
 
   /**
-   * What the master has to be allowed for them, as flags of `deno run`; unknown by default. Whoever lacks one of them is told
-   * all.
+   * Flags of `deno run` that the master needs for these slaves; unknown by default. If the master lacks one of them, the error names
+   * all of them.
    */
   get masterFlags(): string | undefined {
     return undefined;

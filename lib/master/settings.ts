@@ -24,7 +24,8 @@ export interface ManagerOptions {
    * Where a slave's standard output and error go: a file name in which `%d` stands for the slave's number,
    * `"inherit"` (the master's standard error, each line with the slave's number), or `"null"`.
    * The default is `slave%d.output`, and on a slave, for a manager that a task makes, `"inherit"`: what its slaves print goes where that
-   * slave's output goes. A file is emptied first, unless this process has written it or another writes it: then it is appended to.
+   * slave's output goes. A file of an earlier run is emptied first. A file that this process has begun is appended to; so is one that
+   * another process writes, where files can be locked (not on Windows).
    */
   readonly output?: string;
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
@@ -45,8 +46,8 @@ export interface ManagerOptions {
    */
   readonly connectTimeoutMs?: number;
   /**
-   * How many slaves may die running one and the same task before it is given up; 3 by default. A slave that dies so often in the startup
-   * of a context, or three times, gets no more tasks of that.
+   * How many slaves may die running one and the same task before the task is given up; 3 by default. A slave whose process ends in
+   * the startup of a context this many times, or three times if that is less, gets no more tasks of that context.
    */
   readonly maxAttempts?: number;
   /**
@@ -59,12 +60,12 @@ export interface ManagerOptions {
   /**
    * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,
    * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. A file
-   * that is there is replaced when the first slave has connected.
+   * of that name is replaced when the first slave has connected.
    */
   readonly joblog?: string;
   /**
    * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and
-   * chrome://tracing. A file that is there is replaced as with `joblog`.
+   * chrome://tracing. A file of that name is replaced as with `joblog`.
    */
   readonly trace?: string;
 }
@@ -83,9 +84,9 @@ export interface ContextOptions {
    */
   readonly journal?: string;
   /**
-   * Whether tasks that have failed according to the journal run again. By default those run again whose code has changed since,
-   * and those that did not fail by an error of their own: for want of a permission or a module, by their time limit, or given
-   * up after deaths of slaves.
+   * Whether tasks that have failed according to the journal run again: `true` for all, `false` for none. By default a failed task
+   * runs again if its code has changed, or if the failure was not its own: a permission or a module was missing, its time ran out,
+   * or it was given up after slaves had died.
    */
   readonly rerunFailed?: boolean;
   /**

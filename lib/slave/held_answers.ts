@@ -118,6 +118,8 @@ export class HeldAnswers {
   #encode(value: unknown): Encoded {
     const encoded = encodeValue(value, "result", { shareBuffers: true });
     checkSendable(encoded, "result");
+    // It was weighed for a message of its own, or with little beside it.
+    if (sizeOf(encoded) > LARGE_RESULT_BYTES) this.post();
     if (typeof encoded === "string") return encoded;
     return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
   }

@@ -29,7 +29,7 @@ import { masterFlags, submitArray } from "./scheduler_commands.ts";
  * ```
  */
 export class JobArray extends SlaveArray {
-  /** Begins their names in messages. */
+  /** First word of the slaves' names in messages. */
   override readonly kind = "slave";
   /** How many slaves, and tasks of the job array, there are. */
   override readonly count: number;
@@ -76,7 +76,7 @@ export class JobArray extends SlaveArray {
     return masterFlags(this.#scheduler);
   }
 
-  /** All of them run on other machines, for all that is known. */
+  /** All slaves count as running on other machines: where a scheduler puts them is not known. */
   override isRemoteAt(): boolean {
     return true;
   }

@@ -17,7 +17,7 @@ export interface JobArrayOptions {
    * have passed, and ends at the limit at the latest.
    */
   readonly timeLimitMs?: number;
-  /** Where Deno keeps its caches; by default a folder of the job's own, on the node's own disk. A shell word: `$TMPDIR` works. */
+  /** Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word: `$TMPDIR` works. */
   readonly denoDir?: string;
 }
 

@@ -280,11 +280,20 @@ export class JobQueue implements AsyncDisposable {
 
   #delete(job: string, tasks: readonly JobTask[]): void {
     this.#noteDeletion(tasks);
-    const command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
-    const deletion = runCommand(this.#scheduler, command)
-      .catch((error) => this.#tellUndeleted([job], command, error));
+    const deletion = this.#deleteTasks(job, tasks);
     this.#deletions.add(deletion);
     deletion.finally(() => this.#deletions.delete(deletion));
+  }
+
+  /** Never rejects, whatever the words of somebody's scheduler throw: nobody waits for it but the end. */
+  async #deleteTasks(job: string, tasks: readonly JobTask[]): Promise<void> {
+    let command: readonly string[] = [];
+    try {
+      command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
+      await runCommand(this.#scheduler, command);
+    } catch (error) {
+      this.#tellUndeleted([job], command, error as Error);
+    }
   }
 
   /** Nobody else will delete them: this is told however often the scheduler has failed before. */

@@ -15,7 +15,7 @@ export interface JobScriptParts {
   readonly shell: string;
   /** Absolute path of the folder that tasks run in. */
   readonly cwd: string;
-  /** Where Deno keeps its caches, as a shell word; by default a folder of the job's own, on the node's own disk. */
+  /** Where Deno keeps its caches, as a shell word; by default a folder of the job's own, on the machine's own disk. */
   readonly denoDir?: string;
   /** What has the option `setup` that is to be corrected if a line fails. */
   readonly owner: string;

@@ -49,7 +49,7 @@ type Placement = { readonly place: "here" } | { readonly place: "agent"; readonl
  * ```
  */
 export class SGEPESlaveArray extends SlaveArray {
-  /** Begins their names in messages. */
+  /** First word of the slaves' names in messages. */
   override readonly kind = "slave";
   /** How many slots were granted. */
   override readonly count: number;

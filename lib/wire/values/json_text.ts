@@ -69,5 +69,5 @@ export function tooLarge(root: string, why: string, cause?: unknown): RangeError
 function hasToJson(json: unknown): boolean {
   const everyArray = Array.prototype as { toJSON?: unknown };
   return everyArray.toJSON !== undefined ||
-    (Array.isArray(json) && Object.getPrototypeOf(json) !== Array.prototype);
+    (Array.isArray(json) && (json as { toJSON?: unknown }).toJSON !== undefined);
 }
