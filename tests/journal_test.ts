@@ -272,6 +272,22 @@ Deno.test("journal: new tasks that leave together with one that came back have t
   assertEquals(bench.find(), [0, 10, 20, 30]);
 });
 
+Deno.test("journal: tasks that were passed over for others, or go again beside new ones, keep their outcomes", async () => {
+  await using folder = new TempFolder();
+  const args = numbers(0, 10);
+  {
+    await using bench = new JournalBench(folder, args);
+    bench.send(0, 1);
+    bench.send(6, 7, 8, 9);
+    bench.send(4, 1, 5);
+    bench.send(2, 3);
+    bench.end(...args.toReversed());
+  }
+  assertEquals(folder.lines("run.jsonl").filter((line) => line.includes('"sent":1,')), []);
+  await using bench = new JournalBench(folder, args);
+  assertEquals(bench.find(), args.map((id) => 10 * id));
+});
+
 Deno.test("journal: a task that failed and was never sent counts among those that are alike", async () => {
   await using folder = new TempFolder();
   {

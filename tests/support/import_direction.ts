@@ -43,6 +43,7 @@ const MASTER_WORDS = [
   "lib/master/argument_list.ts",
   "lib/master/deque.ts",
   "lib/master/outcome.ts",
+  "lib/master/task_ids.ts",
 ];
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";

@@ -25,6 +25,7 @@ import {
   toOutcome,
 } from "./journal_lines.ts";
 import { followCode, followMove } from "./moved_script.ts";
+import { TaskIds } from "../task_ids.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 
 /** So many characters that say what was sent do not wait for an outcome. */
@@ -79,8 +80,8 @@ export class Journal implements AsyncDisposable {
   readonly #modules = new Set<string>();
   /** What has changed and been warned of. */
   readonly #warned = new Set<string>();
-  /** The least number of a task that was never sent. */
-  #firstUnsent = 0;
+  /** Tasks whose arguments are among the lines: they need not leave in the order of their numbers. */
+  readonly #noted = new TaskIds();
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
   #recorded: Outcomes[] = [];
@@ -154,20 +155,19 @@ export class Journal implements AsyncDisposable {
   /**
    * Takes note that tasks of one code go to a slave.
    *
-   * @param tasks Those that go for the first time come in the order of their numbers.
+   * @param tasks Some may have gone before.
    * @param args Their arguments.
    */
   noteSent(tasks: readonly Task[], args: ArgumentList): void {
-    const sent = tasks[0].id >= this.#firstUnsent
-      ? tasks
-      : tasks.filter(({ id }) => id >= this.#firstUnsent);
+    const isAnyNoted = tasks.some(({ id }) => this.#noted.has(id));
+    const sent = isAnyNoted ? tasks.filter(({ id }) => !this.#noted.has(id)) : tasks;
     if (sent.length === 0) return;
     const list = sent === tasks ? args : new ArgumentList(sent);
     for (const line of sentLines(this.#numberOf(sent[0].code), sent, list)) {
       this.#lines.push(line);
       this.#unwrittenLength += line.length;
     }
-    this.#firstUnsent = sent[sent.length - 1].id + 1;
+    for (const { id } of sent) this.#noted.add(id);
     this.#openCount += sent.length;
   }
 
@@ -193,7 +193,7 @@ export class Journal implements AsyncDisposable {
 
   /** Takes note that tasks were dropped: they will have no outcome. */
   noteDropped(tasks: readonly Task[]): void {
-    const sent = tasks.filter(({ id }) => id < this.#firstUnsent);
+    const sent = tasks.filter(({ id }) => this.#noted.has(id));
     if (sent.length === 0) return;
     this.#lines.push(droppedLine(sent));
     this.#openCount -= sent.length;

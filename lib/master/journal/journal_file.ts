@@ -198,16 +198,15 @@ export class JournalFile implements Disposable {
     place: LinePlace,
     take: (line: object, place: LinePlace) => boolean,
   ): string | undefined {
+    let crc = this.#crc;
     const written = checksumOf(bytes);
     if (written === undefined) {
       if (this.#isChecked) return "it has no checksum";
     } else {
-      const crc = crc32(bytes.subarray(0, bytes.length - LINE_END_BYTES), this.#crc);
+      crc = crc32(bytes.subarray(0, bytes.length - LINE_END_BYTES), this.#crc);
       if (crcText(crc) !== written) {
         return "its checksum does not fit: it has changed, or the lines before it have";
       }
-      this.#crc = crc;
-      this.#isChecked = true;
     }
     let line: unknown;
     try {
@@ -215,8 +214,13 @@ export class JournalFile implements Disposable {
     } catch (error) {
       return error instanceof TypeError ? "it is no UTF-8" : messageOf(error);
     }
-    const isKnown = typeof line === "object" && line !== null && take(line, place);
-    return isKnown ? undefined : "it is no line of a journal";
+    if (typeof line !== "object" || line === null || !take(line, place)) {
+      return "it is no line of a journal";
+    }
+    // Of a line that is to be cut off, what is appended knows nothing.
+    this.#crc = crc;
+    this.#isChecked ||= written !== undefined;
+    return undefined;
   }
 
   /** A file without a whole line is a journal that was cut off in its first, or something else, to be left alone. */

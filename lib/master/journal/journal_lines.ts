@@ -243,7 +243,7 @@ function nodeCrypto(): typeof import("node:crypto") {
  */
 export function sentLines(number: number, tasks: readonly Task[], args: ArgumentList): string[] {
   const first = tasks[0].id;
-  const isGapless = tasks[tasks.length - 1].id - first === tasks.length - 1;
+  const isGapless = tasks.every(({ id }, i) => id === first + i);
   if (isGapless && args.maxLength <= MAX_ARGS_LENGTH && args.buffers.length === 0) {
     return [`{"sent":${first},"function":${number},"args":[${args.text}]}`];
   }

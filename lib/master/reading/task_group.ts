@@ -10,7 +10,7 @@ import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { ContextPort } from "../board/ports.ts";
 import type { ResolvedTask } from "../code_registry.ts";
-import { DeliveredIds } from "./delivered_ids.ts";
+import { TaskIds } from "../task_ids.ts";
 import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import { endInOrder } from "../end_in_order.ts";
@@ -64,7 +64,8 @@ export class TaskGroup {
   readonly #early = new Map<number, Outcome>();
   /** Numbers of tasks whose outcomes the journal had, and that have not been read. */
   readonly #unreadRestored = new Set<number>();
-  readonly #delivered = new DeliveredIds();
+  /** Those that have been delivered, or never will be: results can be read in order after some were read in another. */
+  readonly #delivered = new TaskIds();
   readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();

@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DeliveredIds } from "../lib/master/reading/delivered_ids.ts";
+import { TaskIds } from "../lib/master/task_ids.ts";
 
-Deno.test("DeliveredIds: begins with 0", () => {
-  assertEquals(new DeliveredIds().first(), 0);
+Deno.test("TaskIds: begins with 0", () => {
+  assertEquals(new TaskIds().first(), 0);
 });
 
-Deno.test("DeliveredIds: finds the smallest id that was not delivered, whatever the order", () => {
+Deno.test("TaskIds: finds the smallest id that was not delivered, whatever the order", () => {
   fc.assert(fc.property(fc.array(fc.nat(80)), (ids) => {
-    const delivered = new DeliveredIds();
+    const delivered = new TaskIds();
     const set = new Set<number>();
     for (const id of ids) {
       delivered.add(id);
@@ -20,14 +20,14 @@ Deno.test("DeliveredIds: finds the smallest id that was not delivered, whatever 
   }));
 });
 
-Deno.test("DeliveredIds: remembers what came early when it grows", () => {
-  const delivered = new DeliveredIds();
+Deno.test("TaskIds: remembers what came early when it grows", () => {
+  const delivered = new TaskIds();
   for (const id of [1, 2, 1_000_000, 0]) delivered.add(id);
   assertEquals(delivered.first(), 3);
 });
 
-Deno.test("DeliveredIds: grows with the ids, also by leaps", () => {
-  const delivered = new DeliveredIds();
+Deno.test("TaskIds: grows with the ids, also by leaps", () => {
+  const delivered = new TaskIds();
   delivered.add(1_000_000);
   assertEquals(delivered.first(), 0);
   for (let id = 0; id < 1_000_000; id++) delivered.add(id);

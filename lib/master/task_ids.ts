@@ -1,25 +1,23 @@
-/**
- * Which tasks of a context have been delivered: one bit each, so that results can be read in order after some were
- * read in another.
- */
-export class DeliveredIds {
+/** Numbers of tasks of a context, such as those that have been delivered: one bit each, in whatever order they come. */
+export class TaskIds {
   #bits = new Uint8Array(64);
   #first = 0;
 
-  /** Takes note that a task has been delivered, or will never be. */
+  /** Adds a number. */
   add(id: number): void {
     const byte = id >> 3;
     if (byte >= this.#bits.length) this.#grow(byte);
     this.#bits[byte] |= 1 << (id & 7);
   }
 
-  /** The smallest id that has not been delivered. */
+  /** The smallest number that is missing. */
   first(): number {
-    while (this.#has(this.#first)) this.#first++;
+    while (this.has(this.#first)) this.#first++;
     return this.#first;
   }
 
-  #has(id: number): boolean {
+  /** Whether a number has been added. */
+  has(id: number): boolean {
     const byte = id >> 3;
     return byte < this.#bits.length && (this.#bits[byte] & (1 << (id & 7))) !== 0;
   }
