@@ -26,7 +26,7 @@ export class HeldAnswers {
   /** The context of their tasks, and of the one that runs. */
   #context = 0;
   #sentAtMs = 0;
-  /** Whether the last one is large. */
+  /** Whether one of them is large. */
   #isLarge = false;
   /** Those that make one message: of tasks that ended well, one after another. */
   #firstNumber = 0;
@@ -76,7 +76,6 @@ export class HeldAnswers {
       this.#texts.push(encoded.text);
       for (const buffer of encoded.buffers) this.#buffers.push(buffer);
     }
-    this.#isLarge ||= sizeOf(encoded) > LARGE_RESULT_BYTES;
     this.#count++;
   }
 
@@ -118,8 +117,11 @@ export class HeldAnswers {
   #encode(value: unknown): Encoded {
     const encoded = encodeValue(value, "result", { shareBuffers: true });
     checkSendable(encoded, "result");
-    // It was weighed for a message of its own, or with little beside it.
-    if (sizeOf(encoded) > LARGE_RESULT_BYTES) this.post();
+    if (sizeOf(encoded) > LARGE_RESULT_BYTES) {
+      // Alone it fits into a message: with those before it, it might not.
+      this.post();
+      this.#isLarge = true;
+    }
     if (typeof encoded === "string") return encoded;
     return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
   }

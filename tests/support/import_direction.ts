@@ -53,6 +53,9 @@ const OUTPUT_SINK = "lib/launch/output_sink.ts";
 const WATCHDOG = "lib/launch/watchdog.ts";
 // What is started and ended on a machine, by whichever program.
 const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG];
+const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, ...PROCESSES];
+// What every room of the master may import of it.
+const MASTER_GROUND = [MASTER, ...MASTER_WORDS];
 
 const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
 const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
@@ -62,11 +65,8 @@ const PARTS: readonly Part[] = [
     at: "mod.ts",
     imports: [
       ...WHOLE_WIRE,
-      LAUNCH,
-      CLUSTER,
-      ...PROCESSES,
-      MASTER,
-      ...MASTER_WORDS,
+      ...ALL_OF_LAUNCH,
+      ...MASTER_GROUND,
       JOURNAL,
       OBSERVE,
       READING,
@@ -120,11 +120,8 @@ const PARTS: readonly Part[] = [
     at: MASTER,
     imports: [
       ...WHOLE_WIRE,
-      LAUNCH,
-      CLUSTER,
-      ...PROCESSES,
-      MASTER,
-      ...MASTER_WORDS,
+      ...ALL_OF_LAUNCH,
+      ...MASTER_GROUND,
       BOARD,
       JOURNAL,
       OBSERVE,
@@ -147,23 +144,20 @@ const PARTS: readonly Part[] = [
   },
   {
     at: JOURNAL,
-    imports: [...VALUES, MASTER, ...MASTER_WORDS, BOARD, JOURNAL],
+    imports: [...VALUES, ...MASTER_GROUND, BOARD, JOURNAL],
     because: "the journal keeps outcomes, whoever reads them",
   },
   {
     at: READING,
-    imports: [...VALUES, MASTER, ...MASTER_WORDS, BOARD, JOURNAL, OBSERVE, READING],
+    imports: [...VALUES, ...MASTER_GROUND, BOARD, JOURNAL, OBSERVE, READING],
     because: "readers get outcomes from the board and the journal; they know no slave",
   },
   {
     at: SLAVES,
     imports: [
       ...WHOLE_WIRE,
-      LAUNCH,
-      CLUSTER,
-      ...PROCESSES,
-      MASTER,
-      ...MASTER_WORDS,
+      ...ALL_OF_LAUNCH,
+      ...MASTER_GROUND,
       BOARD,
       OBSERVE,
       SLAVES,
@@ -173,7 +167,7 @@ const PARTS: readonly Part[] = [
   },
   {
     at: OBSERVE,
-    imports: [...WHOLE_WIRE, MASTER, ...MASTER_WORDS, BOARD, READING, OBSERVE, DEPS],
+    imports: [...WHOLE_WIRE, ...MASTER_GROUND, BOARD, READING, OBSERVE, DEPS],
     because: "what shows a run is told events, and has no part in it",
   },
   {
