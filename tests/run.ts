@@ -38,15 +38,17 @@ const STEPS: Step[] = [
     kind: "suite",
     args: ["test", "--doc", "--allow-all", "mod.ts", "lib"],
   },
-  { name: "tests", kind: "suite", args: [...SUITE, "tests"] },
+  { name: "tests", kind: "suite", args: [...SUITE, "tests", "examples"] },
 ];
 
 if (import.meta.main) {
   Deno.chdir(new URL("..", import.meta.url));
   const words = Deno.args.filter((arg) => arg !== "--").join(" ");
-  const steps: Step[] = words === ""
-    ? STEPS
-    : [{ name: `tests "${words}"`, kind: "suite", args: [...SUITE, `--filter=${words}`, "tests"] }];
+  const steps: Step[] = words === "" ? STEPS : [{
+    name: `tests "${words}"`,
+    kind: "suite",
+    args: [...SUITE, `--filter=${words}`, "tests", "examples"],
+  }];
 
   const outcomes: Outcome[] = [];
   for (const step of steps) outcomes.push(await runStep(step));

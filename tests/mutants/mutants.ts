@@ -12,7 +12,7 @@ export interface Mutant {
   readonly test: string;
 }
 
-const SIMULATION = "tests/dispatcher_simulation_test.ts";
+const SIMULATION = "tests/master/board/dispatcher_simulation_test.ts";
 const LOOP = "lib/master/board/dispatch_loop.ts";
 const DISPATCHER = "lib/master/board/dispatcher.ts";
 const ALLOTMENT = "lib/master/board/allotment.ts";
@@ -89,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/master/slaves/judge_end.ts",
     right: "if (isAgentGone) return",
     wrong: 'if (isAgentGone && doom.type !== "leaving") return',
-    test: "tests/judge_end_test.ts",
+    test: "tests/master/slaves/judge_end_test.ts",
   },
   {
     name: "a reader is never woken",
@@ -97,6 +97,6 @@ export const MUTANTS: readonly Mutant[] = [
     right: `this.#ready.push(outcomes);
     this.wake();`,
     wrong: "this.#ready.push(outcomes);",
-    test: "tests/reader_test.ts",
+    test: "tests/master/reading/reader_test.ts",
   },
 ];

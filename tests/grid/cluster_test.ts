@@ -1,0 +1,259 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Order } from "./master.ts";
+import {
+  cluster,
+  type ClusterNode,
+  clusterTest,
+  GridMaster,
+  isAliveOn,
+  killOn,
+  missingCluster,
+  until,
+  untilQueueIsEmpty,
+} from "../support/grid_cluster.ts";
+import { skipIf } from "../support/skip.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+/** Where the daemons of the cluster keep their files. */
+const SPOOL = "/tmp/parallel-cluster/spool";
+
+/** In the middle of so many tasks, something happens. */
+const MANY: Order = {
+  tasks: 500,
+  taskMs: 100,
+  slaves: 9,
+  manager: { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
+};
+
+/** A master with many tasks under way, that has a result from each of the nodes. */
+async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
+  const master = new GridMaster(folder.path, { ...MANY, ...order });
+  await master.until("slave-connected", 9);
+  await master.until("result", 100);
+  return master;
+}
+
+/** Where the last result of a node came from. */
+function lastFrom(master: GridMaster, node: ClusterNode) {
+  const place = master.of("result").findLast(({ host }) => host === node);
+  assert(place !== undefined, `no result came from ${node}`);
+  return place;
+}
+
+clusterTest("an array of 9 slaves runs 2000 tasks on three nodes", async (folder) => {
+  await using master = new GridMaster(folder.path, { tasks: 2000, taskMs: 2, slaves: 9 });
+  await master.complete(2000);
+  assertEquals(await master.job(), "", "the job is gone when the master has ended");
+  const hosts = new Set(master.of("result").map(({ host }) => host));
+  assertEquals([...hosts].sort(), ["nodeA", "nodeB", "nodeC"]);
+  const names = master.of("slave-connected").map(({ name }) => name);
+  assertEquals(new Set(names).size, 9);
+  for (const name of names) assertMatch(name!, /^slave \d, job \d+\.\d on node[ABC]$/);
+  assertEquals(
+    folder.names().filter((name) => name !== "main.ts"),
+    Array.from({ length: 9 }, (_, i) => `slave${i}.output`),
+    "the connection's folder is gone",
+  );
+});
+
+clusterTest(
+  "a node that is cut off is lost, its tasks move, and it may come back",
+  async (folder) => {
+    await using master = await startMany(folder);
+    await cluster("cut", "nodeB");
+    try {
+      await master.until("slave-lost", 3);
+      for (const { name, reason } of master.of("slave-lost")) {
+        assertMatch(name!, /on nodeB$/);
+        assertMatch(reason!, /nothing was heard from its agent for \d+ s/);
+      }
+      await master.complete(500);
+    } finally {
+      await cluster("heal", "nodeB");
+    }
+  },
+  { isSlowToEnd: true },
+);
+
+clusterTest("a node that is cut off and healed at once goes on", async (folder) => {
+  await using master = await startMany(folder);
+  const before = master.of("result").length;
+  await cluster("cut", "nodeB");
+  await master.until("result", before + 20);
+  await cluster("heal", "nodeB");
+  await master.complete(500);
+});
+
+clusterTest(
+  "a node that crashes is lost, and after its reboot takes jobs again",
+  async (folder) => {
+    await using master = await startMany(folder);
+    await cluster("crash", "nodeC");
+    try {
+      await master.until("slave-lost", 3);
+      for (const { name } of master.of("slave-lost")) assertMatch(name!, /on nodeC$/);
+    } finally {
+      await cluster("boot", "nodeC");
+    }
+    await master.complete(500);
+  },
+  { isSlowToEnd: true },
+);
+
+clusterTest("a runner that is killed is started anew", async (folder) => {
+  await using master = await startMany(folder);
+  await killOn("nodeA", lastFrom(master, "nodeA").runner);
+  await master.complete(500);
+  assertEquals(master.of("slave-lost"), []);
+  const [{ name, reason }] = master.of("slave-restarted");
+  assertMatch(name!, /on nodeA$/);
+  assertMatch(reason!, /SIGKILL/);
+});
+
+clusterTest("an agent that is killed costs its slave, and no task", async (folder) => {
+  await using master = await startMany(folder);
+  const { agent, runner } = lastFrom(master, "nodeA");
+  await killOn("nodeA", agent);
+  await master.complete(500);
+  assertEquals(master.of("slave-lost").length, 1);
+  const [{ name, reason }] = master.of("slave-lost");
+  console.log(`  ${name}: ${reason}`);
+  assertMatch(name!, /on nodeA$/);
+  assert(!await isAliveOn("nodeA", runner));
+});
+
+clusterTest("an execd that is killed and started again costs nothing", async (folder) => {
+  await using master = await startMany(folder);
+  await cluster("run", "nodeA", "sh", "-c", `kill -9 $(cat ${SPOOL}/execd/nodeA/execd.pid)`);
+  const before = master.of("result").length;
+  try {
+    await master.until("result", before + 100);
+  } finally {
+    await cluster("boot", "nodeA");
+  }
+  await master.complete(500);
+  assertEquals(master.of("slave-lost"), []);
+}, { isSlowToEnd: true });
+
+clusterTest("a qmaster that is killed and started again costs nothing", async (folder) => {
+  await using master = await startMany(folder);
+  await cluster("qmaster");
+  await master.complete(500);
+  assertEquals(master.of("slave-lost"), []);
+}, { isSlowToEnd: true });
+
+clusterTest("a master that is killed leaves no slave and no job", async (folder) => {
+  const master = await startMany(folder);
+  const places = (["nodeA", "nodeB", "nodeC"] as const).map((node) => lastFrom(master, node));
+  await master.kill("KILL");
+  await master.ended;
+  for (const { host, runner, agent } of places) {
+    for (const pid of [runner, agent]) {
+      await until(
+        `process ${pid} of ${host} has ended`,
+        async () => !await isAliveOn(host as ClusterNode, pid),
+      );
+    }
+  }
+});
+
+clusterTest(
+  "a job in a parallel environment runs slaves in all slots of three nodes",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, { tasks: 500, taskMs: 50 }, 7);
+    await master.complete(500);
+    const places = master.of("result");
+    assertEquals([...new Set(places.map(({ host }) => host))].sort(), ["nodeA", "nodeB", "nodeC"]);
+    assertEquals(new Set(places.map(({ host, runner }) => `${host} ${runner}`)).size, 7);
+    // One agent serves all slots of a host.
+    assertEquals(new Set(places.map(({ host, agent }) => `${host} ${agent}`)).size, 4);
+  },
+);
+
+clusterTest(
+  "in a parallel environment, a runner that is killed is started anew, and the job goes on",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await master.until("slave-connected", 7);
+    await master.until("result", 100);
+    const own = master.of("master")[0].host;
+    const { host, runner } = master.of("result").findLast(({ host }) => host !== own)!;
+    await killOn(host as ClusterNode, runner);
+    await master.complete(500);
+    assertEquals(master.of("slave-restarted").length, 1);
+  },
+);
+
+clusterTest(
+  "in a parallel environment, an agent that is killed costs its slaves, and the job goes on",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await master.until("slave-connected", 7);
+    await master.until("result", 100);
+    const own = master.of("master")[0].host;
+    const { host, agent } = master.of("result").findLast(({ host }) => host !== own)!;
+    await killOn(host as ClusterNode, agent);
+    await master.complete(500);
+    for (const { name } of master.of("slave-lost")) assertMatch(name!, new RegExp(`on ${host}$`));
+    console.log(master.describe());
+  },
+);
+
+clusterTest("a qrsh that is killed leaves no process and no job", async (folder) => {
+  await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+  await master.until("slave-connected", 7);
+  await master.until("result", 100);
+  const { host: own } = master.of("master")[0];
+  const places = master.of("result");
+  await cluster(
+    "run",
+    own,
+    "sh",
+    "-c",
+    "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in *qrsh*-inherit*) kill -9 ${p#/proc/}; exit;; esac; done",
+  );
+  await master.ended;
+  console.log(master.describe());
+  for (const { host, runner } of places) {
+    await until(
+      `runner ${runner} of ${host} has ended`,
+      async () => !await isAliveOn(host as ClusterNode, runner),
+    );
+  }
+});
+
+Deno.test({
+  ...skipIf(missingCluster, "cluster: the example saxs.ts has the same chi as with local slaves"),
+  fn: async () => {
+    await using folder = new TempFolder();
+    const run = async (command: string, args: string[]): Promise<string> => {
+      const { stdout, stderr } = await new Deno.Command(command, { args, cwd: folder.path })
+        .output();
+      const decoder = new TextDecoder();
+      const chi = /^chi +.*$/m.exec(decoder.decode(stdout));
+      if (chi === null) throw new Error(decoder.decode(stderr));
+      return chi[0];
+    };
+    const script = (name: string) => new URL(name, import.meta.url).pathname;
+    const data = [script("../../examples/data/6lyz.pdb"), script("../../examples/data/lyzexp.dat")];
+    const deno = [Deno.execPath(), "run", "--no-check", "--allow-all"];
+    const local = await run(deno[0], [
+      ...deno.slice(1),
+      script("../../examples/saxs.ts"),
+      ...data,
+    ]);
+    const distant = await run(script("grid/cluster.sh"), [
+      "run",
+      "master",
+      ...deno,
+      script("../../examples/saxs.ts"),
+      ...data,
+      "--slaves",
+      "6",
+      "--sge",
+    ]);
+    console.log(`  ${distant}`);
+    assertEquals(distant, local);
+    await untilQueueIsEmpty();
+  },
+});

@@ -1,0 +1,305 @@
+/**
+ * A scheduler that somebody else describes, as `tests/support/pbs.ts` does from `mod.ts` alone, with commands that are
+ * played.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { JobArray, type LaunchOrder, Manager, remote, type Scheduler } from "../../../mod.ts";
+import { JobQueue, JobQueues } from "../../../lib/launch/cluster/job_queue.ts";
+import { EventLog } from "../../support/event_log.ts";
+import { FakePbs } from "../../support/fake_pbs.ts";
+import { Gates } from "../../support/gates.ts";
+import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { HeldTimers } from "../../support/held_timers.ts";
+import { PBS, PBSSlaveArray } from "../../support/pbs.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+const gateTasks = remote<typeof import("../../support/gate_tasks.ts")>(
+  import.meta.resolve("../../support/gate_tasks.ts"),
+);
+
+/** What a manager is given whose slaves are all on this machine. */
+const HERE = { host: "127.0.0.1", output: "null" };
+
+Deno.test("JobArray: runs tasks with the words of a user's own scheduler, in parts if the site wants that, and leaves nothing", async () => {
+  await using folder = new TempFolder();
+  await using pbs = new FakePbs();
+  const log = new EventLog();
+  const variables = ["PBS_NODEFILE", "PBS_DEFAULT"];
+  for (const name of variables) Deno.env.set(name, "that of the master");
+  try {
+    await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+    manager.addSlave(new PBSSlaveArray(4, { words: ["-q", "long"], cwd: folder.path }));
+    const context = manager.getContext();
+    for (let i = 0; i < 200; i++) context.addTask((x: number) => [x, Deno.cwd()], i);
+    assertEquals(
+      await Array.fromAsync(context.getResults()),
+      Array.from({ length: 200 }, (_, i) => [i, folder.path]),
+    );
+    await log.until("slave-connected", 4);
+  } finally {
+    for (const name of variables) Deno.env.delete(name);
+  }
+  assertEquals(
+    pbs.commands.calls("qsub").map((call) => call.replace(/-o \S+\/ /, "")),
+    ["1-4", "1-2", "1-2"].map((range) => `-J ${range} -N parallel -S /bin/sh -j oe -q long`),
+  );
+  assertEquals(
+    log.of("slave-queued").map(({ process }) => process).sort(),
+    ["job 7[1].pbs", "job 7[2].pbs", "job 8[1].pbs", "job 8[2].pbs"],
+  );
+  assertEquals(pbs.inherited, ["PBS_DEFAULT"]);
+  assertEquals(log.of("slave-lost"), []);
+  assertEquals(log.of("warning"), []);
+  assertEquals(folder.names(), []);
+});
+
+Deno.test("JobArray: a slave that its scheduler tells to leave ends its task, and is lost with the scheduler's name", async () => {
+  await using gates = new Gates();
+  await using folder = new TempFolder();
+  await using pbs = new FakePbs();
+  const log = new EventLog();
+  await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+  manager.addSlave(new PBSSlaveArray(1, { cwd: folder.path }));
+  manager.addSlave(new PBSSlaveArray(1, { cwd: folder.path }));
+  const context = manager.getContext();
+  for (const name of ["first", "second"]) context.addTask(gateTasks.wait, name, gates.port);
+  const results = Array.fromAsync(context.getResults());
+  const held = [await gates.next(), await gates.next()];
+  const [first] = log.of("slave-queued");
+  await pbs.delete(first.process.replace("job ", ""));
+  for (const task of held) await task.open();
+  // A task that is run once more would wait for ever.
+  await Promise.race([results, log.until("task-started", 3)]);
+  assertEquals(log.of("task-started").length, 2);
+  assertEquals(await results, ["first", "second"]);
+  await log.until("slave-lost");
+  const [{ slave, reason }] = log.of("slave-lost");
+  assertEquals(slave.number, first.slave.number);
+  assertMatch(reason, /^PBS sent SIGTERM/);
+});
+
+/** Jobs that a queue follows with the words of PBS; it asks when the test says so. */
+class QueueRun implements AsyncDisposable {
+  readonly commands = new FakeCommands();
+  readonly told: string[] = [];
+  readonly queue = new JobQueue(PBS, { tell: (message) => this.told.push(message) });
+  readonly timers = new HeldTimers((ms) => ms === 3000 || ms === 15_000);
+
+  constructor() {
+    this.commands.set("qdel", "");
+  }
+
+  /** Follows a task of job 7. */
+  follow(task: number): ReturnType<JobQueue["follow"]> {
+    return this.queue.follow("7[].pbs", task, { findTail: () => Promise.resolve("") });
+  }
+
+  /** Has qstat say from now on how the tasks of job 7 are. */
+  answer(jobs: Record<string, object>, code = 0): void {
+    const named = Object.entries(jobs).map(([task, job]) => [`7[${task}].pbs`, job]);
+    this.commands.print("qstat", JSON.stringify({ Jobs: Object.fromEntries(named) }), code);
+  }
+
+  /** Has the queue ask, and waits until it is to ask again. */
+  async look(): Promise<void> {
+    await this.timers.fire();
+    await this.timers.set();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.deleteJobs([]);
+    await this.queue[Symbol.asyncDispose]();
+    this.timers[Symbol.dispose]();
+    await this.commands[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("JobQueue: a task that has ended, as the scheduler tells, ends with the scheduler's reason", async () => {
+  await using run = new QueueRun();
+  const [first, second] = [run.follow(1), run.follow(2)];
+  run.answer({ "1": { job_state: "R" }, "2": { job_state: "R" } });
+  await run.look();
+  await Promise.all([first.started, second.started]);
+  run.answer({ "1": { job_state: "X", Exit_status: 271 }, "2": { job_state: "R" } });
+  await run.look();
+  assertEquals(await first.ended, {
+    code: null,
+    signal: null,
+    reason: "PBS says that its job has ended, with exit status 271",
+    tail: "",
+  });
+  assertEquals(run.commands.calls("qstat"), Array(2).fill("-t -f -F json 7[].pbs"));
+});
+
+Deno.test("JobQueue: a task that the scheduler holds for good is deleted, with the reason that its status has", async () => {
+  await using run = new QueueRun();
+  const [stuck, other] = [run.follow(1), run.follow(2)];
+  run.answer({
+    "1": { job_state: "H", comment: "Job held, too many failed attempts to run" },
+    "2": { job_state: "R" },
+  });
+  await run.look();
+  await other.started;
+  assertEquals(
+    (await stuck.ended).reason,
+    "PBS could not start its job: Job held, too many failed attempts to run. " +
+      "Mend that, and start the master again",
+  );
+  await run.queue[Symbol.asyncDispose]();
+  assertEquals(run.commands.calls("qdel"), ["7[1].pbs"]);
+});
+
+Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reason once", async () => {
+  const now = performance.now;
+  await using run = new QueueRun();
+  for (const task of [1, 2, 3]) run.follow(task);
+  const waiting = {
+    job_state: "Q",
+    comment: "Not Running: Insufficient amount of resource: ncpus",
+  };
+  run.answer({ "1": waiting, "2": waiting, "3": { job_state: "Q" } });
+  try {
+    performance.now = () => now.call(performance) + 20_000;
+    await run.look();
+  } finally {
+    performance.now = now;
+  }
+  assertEquals(run.told, [
+    "3 of 3 slaves are queued in PBS, job 7[].pbs: Insufficient amount of resource: ncpus",
+  ]);
+});
+
+Deno.test("JobQueue: commands that users are shown can be typed as they are", async () => {
+  await using run = new QueueRun();
+  const task = run.follow(2);
+  run.commands.set("qdel", "exec sleep 1000");
+  using limits = new HeldTimers((ms) => ms === 60_000);
+  task.kill();
+  await limits.fire();
+  await run.queue[Symbol.asyncDispose]();
+  assertEquals(run.told, [
+    "Job 7[].pbs may go on in PBS: Cannot run qdel: qdel did not end within 60 s, and was killed. " +
+    "Delete what is left later: qdel '7[2].pbs'",
+  ]);
+});
+
+Deno.test("JobQueue: an answer that the scheduler's words do not understand is no news", async () => {
+  await using run = new QueueRun();
+  const task = run.follow(1);
+  run.answer({ "1": { job_state: "R" } });
+  await run.look();
+  await task.started;
+  run.commands.print("qstat", "null");
+  await run.look();
+  run.commands.print("qstat", "no server", 1);
+  await run.look();
+  assertEquals(run.told.length, 1);
+  assertMatch(
+    run.told[0],
+    /^PBS does not answer; its jobs are left as they are: Cannot understand what qstat said: /,
+  );
+  run.answer({ "1": { job_state: "X", Exit_status: 0 } });
+  await run.timers.fire();
+  assertStringIncludes((await task.ended).reason!, "exit status 0");
+});
+
+Deno.test("JobQueues: has one queue for each scheduler", () => {
+  const queues = new JobQueues({ get: () => undefined as never, tell: () => {} });
+  assert(queues.of(PBS) === queues.of(PBS));
+  assert(queues.of(PBS) !== queues.of({ ...PBS }));
+});
+
+/** Why an array cannot be submitted. */
+async function refusal(array: JobArray): Promise<string> {
+  const order = {
+    number: 0,
+    index: 0,
+    command: ["deno"],
+    connection: "",
+    services: {
+      get: (queues: typeof JobQueues) => new queues({ get: undefined as never, tell: () => {} }),
+    },
+  } as unknown as LaunchOrder;
+  try {
+    await array.launch([order]);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await array.close();
+  }
+}
+
+Deno.test("JobArray: a refusal names the class whose options are to be corrected", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  commands.set("qsub", "echo 'qsub: Unknown queue' >&2; exit 170");
+  const options = { words: ["-q", "nowhere"], cwd: folder.path };
+  const message = await refusal(new PBSSlaveArray(1, options));
+  assertMatch(message, /^PBS refused the job \(exit code 170\): qsub: Unknown queue\. The command/);
+  assertMatch(message, /-q nowhere\. Correct the options of PBSSlaveArray$/);
+  assertMatch(await refusal(new JobArray(PBS, 1, options)), /Correct the options of JobArray$/);
+});
+
+Deno.test("JobArray: an array that is too large even with one task is refused", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  commands.set("qsub", "echo 'qsub: Array job exceeds server or queue size limit' >&2; exit 1");
+  assertStringIncludes(
+    await refusal(new PBSSlaveArray(1, { cwd: folder.path })),
+    "PBS refused the job (exit code 1): qsub: Array job exceeds server or queue size limit",
+  );
+  assertEquals(commands.calls("qsub").length, 1);
+});
+
+Deno.test("JobArray: says so when the scheduler's program is not on PATH", async () => {
+  await using folder = new TempFolder();
+  const array = new JobArray({ ...PBS, submitCommand: () => ["no-such-qsub"] }, 1, {
+    cwd: folder.path,
+  });
+  assertEquals(
+    await refusal(array),
+    "no-such-qsub is not on PATH: this machine cannot submit to PBS",
+  );
+});
+
+Deno.test("JobArray.masterFlags: has the scheduler's programs, and what hiding variables takes", () => {
+  const flags = "--allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. " +
+    "--allow-sys=hostname,networkInterfaces";
+  assertEquals(new JobArray(PBS, 1).masterFlags, `${flags} --allow-env`);
+  assertEquals(new JobArray({ ...PBS, hiddenVariables: [] }, 1).masterFlags, flags);
+});
+
+Deno.test("JobArray.script: goes to the folder of the run where tasks begin elsewhere, and lets the scheduler's signals pass", () => {
+  const lines = (scheduler: Scheduler) =>
+    new JobArray(scheduler, 1, { cwd: "/it's here", shell: "/bin/dash" }).script().split("\n");
+  const script = lines(PBS);
+  assertEquals(script[0], "#!/bin/dash");
+  assert(script.includes(`cd '/it'\\''s here' || exit`));
+  assert(script.includes('trap "" TERM'));
+  const other = lines({ ...PBS, startsInHome: false, leaveSignals: [] });
+  assertEquals(other.filter((line) => /^(cd|trap) /.test(line)), []);
+});
+
+for (
+  const [what, make, message] of [
+    ["a word that would change the array", () => new JobArray(PBS, 1, ["-J", "1-5"]), "word -J"],
+    ["the same with its value", () => new JobArray(PBS, 1, ["-J=1-5"]), "the word -J=1-5 of qsub"],
+    [
+      "words in one text",
+      () => new JobArray(PBS, 1, { words: "-q  long" } as never),
+      'The option words of JobArray must be made of texts that are not empty, not "-q  long". Write ["-q", "long"]',
+    ],
+    [
+      "an unknown option",
+      () => new JobArray(PBS, 1, { qsub: [] } as never),
+      "Unknown option qsub of JobArray. There are: words, setup",
+    ],
+    ["no scheduler", () => new JobArray("PBS" as never, 1), 'the words of a scheduler, got "PBS"'],
+  ] as const
+) {
+  Deno.test(`new JobArray: refuses ${what}`, () => {
+    assertThrows(make, TypeError, message);
+  });
+}

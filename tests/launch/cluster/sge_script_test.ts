@@ -1,0 +1,468 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  type LaunchOrder,
+  type LaunchServices,
+  type SGEQsubOptions,
+  SGEQsubSlaveArray,
+} from "../../../mod.ts";
+import { type ArrayOrder, submitArray } from "../../../lib/launch/cluster/scheduler_commands.ts";
+import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
+import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { MODULE_URL, runScript } from "../../support/script.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+/** Services of a manager that nobody asked for anything. */
+class Services implements LaunchServices {
+  readonly all: AsyncDisposable[] = [];
+  readonly told: string[] = [];
+
+  get<Service extends AsyncDisposable>(
+    serviceClass: new (services: LaunchServices) => Service,
+  ): Service {
+    const service = new serviceClass(this);
+    this.all.push(service);
+    return service;
+  }
+
+  tell(message: string): void {
+    this.told.push(message);
+  }
+}
+
+/** What qsub was told by an array. */
+interface Submission {
+  readonly args: string;
+  readonly script: string;
+  readonly secretMode: number;
+  readonly folderMode: number;
+  readonly secret: string;
+}
+
+const CONNECTION = `{"hosts":["nowhere"],"port":4711,"secret":"5ec4e7"}\n`;
+
+/** Submits an array with a command that stands for Deno; a fake qsub keeps the script. */
+async function submit(
+  folder: TempFolder,
+  count: number,
+  options: SGEQsubOptions | readonly string[],
+  command: readonly string[] = ["/usr/bin/deno", "run", "--quiet", "file:///a b/slave.ts"],
+): Promise<Submission> {
+  await using commands = new FakeCommands();
+  commands.set("qsub", `cat >${commands.folder}/script; echo 4711.1-${count}:1`);
+  commands.set("qdel", "exit 1");
+  commands.print("qstat", "<job_info></job_info>");
+  const cwd = Deno.cwd();
+  Deno.chdir(folder.path);
+  try {
+    const array = new SGEQsubSlaveArray(count, options);
+    const services = new Services();
+    const orders = Array.from({ length: count }, (_, i) => ({
+      number: 5 + i,
+      index: i,
+      command,
+      connection: CONNECTION,
+      output: undefined as unknown as LaunchOrder["output"],
+      services,
+    }));
+    const processes = await array.launch(orders);
+    assertEquals(processes.map(({ name }) => name), orders.map((_, i) => `job 4711.${i + 1}`));
+    const [name] = folder.names().filter((name) => name.startsWith(".parallel-"));
+    const file = folder.file(`${name}/connection.json`);
+    const submission = {
+      args: commands.calls("qsub")[0],
+      script: commands.read("script"),
+      secretMode: Deno.statSync(file).mode! & 0o7777,
+      folderMode: Deno.statSync(folder.file(name)).mode! & 0o7777,
+      secret: Deno.readTextFileSync(file),
+    };
+    await array.close();
+    for (const service of services.all) await service[Symbol.asyncDispose]();
+    assertEquals(folder.names().filter((name) => name.startsWith(".parallel-")), []);
+    return submission;
+  } finally {
+    Deno.chdir(cwd);
+  }
+}
+
+/** Runs a job's script with dash or another shell. */
+async function runJob(
+  script: string,
+  { shell = "/bin/sh", env = {} }: { shell?: string; env?: Record<string, string> } = {},
+): Promise<{ code: number; output: string }> {
+  const child = new Deno.Command(shell, {
+    args: ["-s"],
+    env: { JOB_ID: "4711", SGE_TASK_ID: "3", TMPDIR: "/tmp/a b", ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(script));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** A command that prints its arguments and the environment that counts. */
+const PRINTER = [
+  "/bin/sh",
+  "-c",
+  'for word; do echo "[$word]"; done; echo "DENO_DIR=$DENO_DIR"; test -z "$MODEL" || echo "MODEL=$MODEL"',
+  "it's a deno",
+];
+
+Deno.test("SGEQsubSlaveArray: qsub is given our words, and the connection is in a file for the owner alone", async () => {
+  await using folder = new TempFolder();
+  const { args, script, secret, secretMode, folderMode } = await submit(folder, 3, {});
+  assertMatch(
+    args,
+    /^-terse -t 1-3 -cwd -S \/bin\/sh -N parallel -j y -r n -notify -o \S+\/\.parallel-\w+\/\$JOB_ID\.\$TASK_ID\.log$/,
+  );
+  assertEquals([secretMode, folderMode], [0o600, 0o700]);
+  assertEquals(secret, CONNECTION);
+  assertEquals(/5ec4e7/.test(args + script), false);
+});
+
+for (
+  const [what, options, expected] of [
+    ["words", ["-q", "long.q"], /-notify -o \S+ -q long\.q$/],
+    [
+      "words that replace ours",
+      ["-N", "mine", "-r", "y", "-o", "/dev/null"],
+      /1-1 -cwd -S \/bin\/sh -j y -notify -N mine -r y -o \/dev\/null$/,
+    ],
+    ["qsub", { qsub: ["-l", "mem_free=4G"] }, /-l mem_free=4G$/],
+    ["shell", { shell: "/bin/dash" }, /-S \/bin\/dash /],
+    ["jobName", { jobName: "sampling" }, /-N sampling /],
+  ] as const
+) {
+  Deno.test(`SGEQsubSlaveArray: qsub is given the user's ${what}`, async () => {
+    await using folder = new TempFolder();
+    assertMatch((await submit(folder, 1, options)).args, expected);
+  });
+}
+
+Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("elsewhere"));
+  const array = new SGEQsubSlaveArray(1, { cwd: folder.file("elsewhere") });
+  await using commands = new FakeCommands();
+  commands.set("qsub", "cat >/dev/null; echo 1.1-1:1");
+  commands.print("qstat", "<job_info></job_info>");
+  commands.set("qdel", "exit 1");
+  const services = new Services();
+  const order = {
+    number: 0,
+    command: ["deno"],
+    connection: CONNECTION,
+    services,
+  } as unknown as LaunchOrder;
+  await array.launch([order]);
+  assertStringIncludes(commands.calls("qsub")[0], `-wd ${folder.file("elsewhere")} `);
+  assertMatch(
+    Deno.readDirSync(folder.file("elsewhere")).toArray()[0].name,
+    /^\.parallel-/,
+  );
+  await array.close();
+  for (const service of services.all) await service[Symbol.asyncDispose]();
+});
+
+Deno.test("SGEQsubSlaveArray: the script runs the slave of its number, with a cache of its own", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 3, {}, [...PRINTER, "a  b", "$HOME", "`id`", "*"]);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 0);
+  const lines = output.trim().split("\n");
+  assertEquals(lines.slice(0, 5), ["[a  b]", "[$HOME]", "[`id`]", "[*]", "[--connection]"]);
+  assertMatch(lines[5], /^\[\/.*\/\.parallel-\w+\/connection\.json\]$/);
+  // The third task of an array whose first slave has number 5.
+  assertEquals(lines.slice(6), ["[7]", "DENO_DIR=/tmp/a b/parallel-deno-4711-3"]);
+});
+
+Deno.test("SGEQsubSlaveArray: the cache is on the node even when Grid Engine gives no TMPDIR", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, {}, PRINTER);
+  const run = async (env: Record<string, string>) => (await runJob(script, { env })).output;
+  assertStringIncludes(await run({ TMPDIR: "", TMP: "/scratch" }), "DENO_DIR=/scratch/parallel-");
+  assertStringIncludes(await run({ TMPDIR: "", TMP: "" }), "DENO_DIR=/tmp/parallel-");
+});
+
+Deno.test("SGEQsubSlaveArray: denoDir may name variables of the node", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { denoDir: "$TMPDIR/cache" }, PRINTER);
+  assertStringIncludes((await runJob(script)).output, "DENO_DIR=/tmp/a b/cache\n");
+});
+
+Deno.test("SGEQsubSlaveArray: setup lines run before the slave, in its shell", async () => {
+  await using folder = new TempFolder();
+  const setup = [
+    'MODEL="it\'s"; export MODEL',
+    "if true; then\n  echo prepared\nfi",
+  ];
+  const { script } = await submit(folder, 1, { setup }, PRINTER);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 0);
+  assertMatch(output, /^prepared\n\[--connection\][^]*MODEL=it's\n$/);
+});
+
+Deno.test("SGEQsubSlaveArray: a setup line that fails ends the job and is named", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { setup: ["true", `cd "/no'where"`] }, PRINTER);
+  const { code, output } = await runJob(script);
+  assert(code !== 0);
+  assertStringIncludes(output, `The setup line "cd "/no'where"" failed with exit code`);
+  assertEquals(output.includes("--connection"), false);
+});
+
+Deno.test("SGEQsubSlaveArray: of a setup of several lines, any that fails ends the job", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { setup: "false\necho second" }, PRINTER);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 1);
+  assertEquals(output.includes("--connection"), false);
+});
+
+Deno.test("SGEQsubSlaveArray: a setup of comments or empty lines is none", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { setup: ["# nothing to do", "\n"] }, PRINTER);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 0, output);
+  assertStringIncludes(output, "--connection");
+});
+
+Deno.test("SGEQsubSlaveArray: a setup line that exits is named as well", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { setup: "echo no licence; exit 9" }, PRINTER);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 9);
+  assertStringIncludes(output, "no licence");
+});
+
+Deno.test("SGEQsubSlaveArray: the job's exit code is the slave's, and what to do is printed", async () => {
+  await using folder = new TempFolder();
+  const failing = await submit(folder, 1, {}, ["/bin/sh", "-c", "exit 3"]);
+  const failed = await runJob(failing.script);
+  assertEquals(failed.code, 3);
+  assertStringIncludes(failed.output, "The agent ended with exit code 3");
+  const missing = await runJob((await submit(folder, 1, {}, ["/nowhere/deno"])).script);
+  assertEquals(missing.code, 127);
+  assertStringIncludes(missing.output, "Set the option deno of the manager");
+});
+
+for (const shell of ["dash", "bash", "ksh", "zsh"]) {
+  let isThere = true;
+  try {
+    new Deno.Command(shell, { args: ["-c", ":"] }).outputSync();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    isThere = false;
+  }
+  if (!isThere) continue;
+  Deno.test(`SGEQsubSlaveArray: ${shell} accepts the script`, async () => {
+    await using folder = new TempFolder();
+    const { script } = await submit(
+      folder,
+      1,
+      { setup: [":", `echo "it's" '"' $(echo)`] },
+      PRINTER,
+    );
+    folder.write("job.sh", script);
+    const checked = new Deno.Command(shell, { args: ["-n", folder.file("job.sh")] }).outputSync();
+    assertEquals(checked.code, 0, new TextDecoder().decode(checked.stderr));
+  });
+}
+
+/** The whole script of a job, its command and connection file aside. */
+const SCRIPT = `#!/bin/sh
+# Runs one slave.
+number=$((SGE_TASK_ID + 4))
+setup_failed() {
+  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
+}
+DENO_DIR="\${TMPDIR:-\${TMP:-/tmp}}/parallel-deno-$JOB_ID-$SGE_TASK_ID"; export DENO_DIR
+trap setup_failed EXIT
+set -e
+setup_line='module load deno'
+module load deno
+set +e
+trap - EXIT
+# Grid Engine announces the end of a job by these signals, which slaves handle themselves.
+trap "" USR1 USR2
+/usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
+code=$?
+test "$code" -eq 0 || echo "The agent ended with exit code $code"
+test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
+exit $code
+`;
+
+Deno.test("SGEQsubSlaveArray: the script, to the byte", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 3, { setup: "module load deno" });
+  assertEquals(script.replace(/\/\S+\/connection\.json/, "FILE"), SCRIPT);
+});
+
+Deno.test("SGEQsubSlaveArray.script: shows the script without submitting", () => {
+  const script = new SGEQsubSlaveArray(3, { setup: "module load deno" }).script();
+  assertMatch(script, /^#!\/bin\/sh\n/);
+  assertStringIncludes(script, "module load deno");
+  assertStringIncludes(script, "<connection file>");
+});
+
+for (
+  const [what, make, type, message] of [
+    ["no slaves", () => new SGEQsubSlaveArray(0), RangeError, "at least 1, not 0"],
+    ["half a slave", () => new SGEQsubSlaveArray(1.5), RangeError, "not 1.5"],
+    ["a count that is a text", () => new SGEQsubSlaveArray("3" as never), RangeError, 'not "3"'],
+    [
+      "an unknown option",
+      () => new SGEQsubSlaveArray(1, { queue: "q" } as never),
+      TypeError,
+      "Unknown option queue of SGEQsubSlaveArray. There are: qsub, setup",
+    ],
+    [
+      "options in one text",
+      () => new SGEQsubSlaveArray(1, "-q long.q" as never),
+      TypeError,
+      "list of words",
+    ],
+    [
+      "words in one text",
+      () => new SGEQsubSlaveArray(1, { qsub: "-q long.q" } as never),
+      TypeError,
+      'Write ["-q", "long.q"]',
+    ],
+    [
+      "a word that is a number",
+      () => new SGEQsubSlaveArray(1, ["-p", -5] as never),
+      TypeError,
+      "option qsub",
+    ],
+    [
+      "a setup that is none",
+      () => new SGEQsubSlaveArray(1, { setup: [3] } as never),
+      TypeError,
+      "option setup",
+    ],
+    ["an empty shell", () => new SGEQsubSlaveArray(1, { shell: "" }), TypeError, "option shell"],
+    [
+      "another array",
+      () => new SGEQsubSlaveArray(1, ["-t", "1-5"]),
+      TypeError,
+      "the word -t of qsub",
+    ],
+    ["-sync", () => new SGEQsubSlaveArray(1, ["-sync", "y"]), TypeError, "the word -sync"],
+    ["no time", () => new SGEQsubSlaveArray(1, { timeLimitMs: 0 }), RangeError, "timeLimitMs"],
+    [
+      "a time that is a text",
+      () => new SGEQsubSlaveArray(1, { timeLimitMs: "5" } as never),
+      TypeError,
+      "timeLimitMs",
+    ],
+  ] as const
+) {
+  Deno.test(`new SGEQsubSlaveArray: refuses ${what}`, () => {
+    assertThrows(make, type, message);
+  });
+}
+
+/** An array that is to be submitted. */
+function orderOf(count: number, makeScript: ArrayOrder["makeScript"]): ArrayOrder {
+  const submission = {
+    count,
+    words: ["-N", "x"],
+    jobName: "parallel",
+    shell: "/bin/sh",
+    logFolder: "/nowhere",
+  };
+  return { submission, owner: "SGEQsubSlaveArray", makeScript };
+}
+
+Deno.test("submitArray: an array larger than the site allows is split", async () => {
+  await using commands = new FakeCommands();
+  // The words of Grid Engine 8.1.9.
+  commands.set(
+    "qsub",
+    `size=\${3#1-}
+    if [ $size -gt 4 ]; then
+      echo 'Unable to run job: job rejected: you tried to submit a job with more than 4 tasks' >&2
+      echo Exiting. >&2
+      exit 1
+    fi
+    n=$(cat $0.number 2>/dev/null || echo 100); echo $((n + 1)) >$0.number
+    cat >$0.script.$n
+    echo $n.1-$size:1`,
+  );
+  const parts = await submitArray(GRID_ENGINE, orderOf(10, (offset) => `offset ${offset}`));
+  assertEquals(parts, [
+    { job: "100", count: 4 },
+    { job: "101", count: 4 },
+    { job: "102", count: 2 },
+  ]);
+  const offsets = [100, 101, 102].map((n) => commands.read(`qsub.script.${n}`));
+  assertEquals(offsets, ["offset -1", "offset 3", "offset 7"]);
+  assertEquals(commands.calls("qsub").map((call) => call.slice(0, 13)), [
+    "-terse -t 1-1",
+    "-terse -t 1-4",
+    "-terse -t 1-4",
+    "-terse -t 1-2",
+  ]);
+});
+
+Deno.test("submitArray: a refusal of the second part deletes the first", async () => {
+  await using commands = new FakeCommands();
+  commands.set(
+    "qsub",
+    `test $3 = 1-6 && { echo 'job rejected: you tried to submit a job with more than 3 tasks' >&2; exit 1; }
+    mkdir $0.first 2>/dev/null && { echo 77.1-3:1; exit; }
+    echo 'Unable to run job: job rejected: only 1 job is allowed per user (current job count: 1).' >&2
+    echo Exiting. >&2
+    exit 25`,
+  );
+  commands.set("qdel", "");
+  const error = await submitArray(GRID_ENGINE, orderOf(6, () => ""))
+    .then(() => undefined, (error) => error);
+  assertEquals(error?.name, "SchedulerError");
+  assertStringIncludes(error.message, "exit code 25");
+  assertStringIncludes(error.message, "only 1 job is allowed per user");
+  assertEquals(commands.calls("qdel"), ["77"]);
+});
+
+const RUN_ARRAY = `
+  import { Manager, SGEQsubSlaveArray } from "${MODULE_URL}";
+  const options = { host: "127.0.0.1", tls: false, output: "null", onEvent: () => {} };
+  await using manager = new Manager(options);
+  manager.addSlave(new SGEQsubSlaveArray(2));
+  const context = manager.getContext();
+  context.addTask(() => 1);
+  try {
+    await context.getResults().next();
+  } catch (error) {
+    console.log(error.name + ": " + error.message);
+  }
+`;
+
+Deno.test("SGEQsubSlaveArray: says so when qsub is not on PATH", async () => {
+  await using folder = new TempFolder();
+  const path = Deno.env.get("PATH")!;
+  Deno.env.set("PATH", "/nowhere");
+  try {
+    const { stdout, stderr } = await runScript(folder, RUN_ARRAY, ["--allow-all"]);
+    assertStringIncludes(stdout, "NoMoreSlavesError");
+    assertStringIncludes(stdout, "qsub is not on PATH", stderr);
+    assertStringIncludes(stdout, "settings.sh");
+  } finally {
+    Deno.env.set("PATH", path);
+  }
+});
+
+Deno.test("SGEQsubSlaveArray: says so when qsub may not be run", async () => {
+  await using folder = new TempFolder();
+  const flags = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+  const { stdout, stderr } = await runScript(folder, RUN_ARRAY, [
+    ...flags,
+    "--allow-run=/bin/true",
+  ]);
+  assertStringIncludes(stdout, "Cannot run qsub", stderr);
+  assertStringIncludes(stdout, "--allow-run=deno,qsub,qstat,qdel");
+});

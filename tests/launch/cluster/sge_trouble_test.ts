@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Order } from "../../grid/master.ts";
+import { cluster, clusterTest, GridMaster, gridTest, until } from "../../support/grid_cluster.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+/** A run that cannot come to an end by itself. */
+const ENDLESS: Order = { tasks: 10, taskMs: 10_000_000, slaves: 3 };
+/** A run that comes to nothing. */
+const FEW: Order = { tasks: 10, slaves: 2 };
+
+gridTest(
+  "an option that qsub refuses is an error with its words and the command",
+  async (folder) => {
+    for (
+      const [qsub, words] of [
+        [["-q", "nowhere.q"], /exit code 1\).*unknown queue "nowhere\.q"/s],
+        [["-zzz"], /exit code \d+\).*-zzz/s],
+        [["-l", "no_such=1"], /unknown resource "no_such"/],
+        [["-pe", "nowhere", "4"], /parallel environment "nowhere"/],
+      ] as const
+    ) {
+      await using master = new GridMaster(folder.path, { ...FEW, qsub: { qsub } });
+      const message = await master.fail();
+      assertMatch(message, words);
+      assertStringIncludes(message, `The command was qsub -terse -t 1-2`);
+      assertStringIncludes(message, "Correct the options of SGEQsubSlaveArray");
+    }
+  },
+);
+
+gridTest(
+  "an output that Grid Engine cannot write is an error with its reason",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, {
+      ...FEW,
+      qsub: { qsub: ["-o", "/proc/nowhere/log"] },
+    });
+    const message = await master.fail();
+    assertMatch(message, /Eqw.*can't open output file "\/proc\/nowhere\/log"/s);
+    assertEquals(await master.job(), "");
+  },
+);
+
+gridTest(
+  "a setup line that fails is an error with the line and what it printed",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, {
+      ...FEW,
+      qsub: { setup: ["true", "module load 'deno 3'"] },
+    });
+    const message = await master.fail();
+    assertStringIncludes(
+      message,
+      `The setup line "module load 'deno 3'" failed with exit code 127`,
+    );
+    assertStringIncludes(message, "module: not found");
+    assertStringIncludes(message, "Correct the option setup of SGEQsubSlaveArray");
+  },
+);
+
+gridTest("a deno that is not on the nodes is an error that names the option", async (folder) => {
+  await using master = new GridMaster(folder.path, {
+    ...FEW,
+    manager: { deno: "/nowhere/deno" },
+  });
+  const message = await master.fail();
+  assertStringIncludes(message, "/nowhere/deno: not found");
+  assertStringIncludes(message, "Set the option deno of the manager");
+});
+
+clusterTest(
+  "an address of the master that means something else on the nodes is an error that names the option",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, { ...FEW, manager: { host: "127.0.0.1" } });
+    const message = await master.fail();
+    assertMatch(message, /Cannot connect to the master at 127\.0\.0\.1:\d+/);
+    assertStringIncludes(message, "Connection refused");
+    assertStringIncludes(message, "set the options host and port of the manager");
+  },
+);
+
+gridTest("a job that is deleted while it runs is an error that says so", async (folder) => {
+  await using master = new GridMaster(folder.path, ENDLESS);
+  await master.until("slave-connected", 3);
+  await master.control("qdel");
+  const message = await master.fail();
+  assertMatch(message, /SIGUSR2|deleted/);
+});
+
+gridTest("a job that is deleted while it waits is an error that says so", async (folder) => {
+  await using master = new GridMaster(folder.path, { ...ENDLESS, qsub: { qsub: ["-h"] } });
+  await master.until("slave-queued", 3);
+  await master.control("qdel");
+  const message = await master.fail();
+  assertStringIncludes(message, "deleted");
+});
+
+gridTest("one task of an array that is deleted costs one slave", async (folder) => {
+  await using master = new GridMaster(folder.path, { tasks: 300, taskMs: 100, slaves: 3 });
+  await master.until("slave-connected", 3);
+  await master.control("qdel", "-t", "2");
+  await master.complete(300);
+  assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
+});
+
+gridTest("slaves that wait in the queue are reported, and run when they may", async (folder) => {
+  await using master = new GridMaster(folder.path, { ...FEW, qsub: { qsub: ["-h"] } });
+  await master.until("warning");
+  const [{ reason }] = master.of("warning");
+  console.log(`  ${reason}`);
+  assertMatch(
+    reason!,
+    /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
+  );
+  await master.control("qrls");
+  await master.complete(10);
+});
+
+clusterTest("more slaves than slots: the run does not wait for the others", async (folder) => {
+  await using master = new GridMaster(folder.path, { tasks: 200, taskMs: 20, slaves: 20 });
+  await master.complete(200);
+  assertEquals(await master.job(), "");
+});
+
+gridTest("a manager that is closed while its slaves wait leaves no job", async (folder) => {
+  await using master = new GridMaster(folder.path, {
+    ...FEW,
+    qsub: { qsub: ["-h"] },
+    closeWhenQueued: true,
+  });
+  assertEquals(await master.ended, 1);
+  assertEquals(await master.job(), "");
+  assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
+});
+
+gridTest(
+  "a manager that is closed while a job is in its setup does not wait for it",
+  async (folder) => {
+    const order = { ...FEW, qsub: { setup: `touch ${folder.path}/setup; sleep 10000` } };
+    await using master = new GridMaster(folder.path, order);
+    await until("the job runs", () => folder.names().includes("setup"));
+    await master.kill("TERM");
+    await master.ended;
+    assertEquals(await master.job(), "", "the job is gone when the master has ended");
+  },
+);
+
+gridTest(
+  "a script that throws leaves no job, no process and no file with the secret",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, {
+      tasks: 500,
+      taskMs: 20,
+      slaves: 3,
+      throwAfter: 50,
+    });
+    await master.ended;
+    assertEquals(master.of("error").map(({ message }) => message), ["the script has an error"]);
+    assertEquals(await master.job(), "");
+    assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
+  },
+);
+
+for (const signal of ["INT", "TERM", "HUP"]) {
+  gridTest(
+    `SIG${signal} ends the master and leaves no job, no process and no file with the secret`,
+    async (folder) => {
+      await using master = new GridMaster(folder.path, { ...ENDLESS, tasks: 400, taskMs: 100 });
+      await master.until("result", 30);
+      await master.kill(signal);
+      assert(await master.ended !== 0);
+      assertEquals(await master.job(), "");
+      assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
+    },
+  );
+}
+
+clusterTest(
+  "tasks whose dependencies lie in the project's folder run on nodes without a network and a cache",
+  async (folder) => {
+    folder.write(
+      "deno.json",
+      `{ "nodeModulesDir": "auto", "imports": { "semver": "npm:deno-std@1.4.0/semver/mod.js" } }`,
+    );
+    const module = folder.write(
+      "tasks.ts",
+      `import * as semver from "semver";
+    export function place(value: number) {
+      const host = semver.format(semver.parse("1.2.3")) + " on " + Deno.hostname();
+      return { value, host, runner: 0, agent: 0 };
+    }`,
+    );
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["install", "--entrypoint", "tasks.ts"],
+      cwd: folder.path,
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    await using master = new GridMaster(folder.path, {
+      tasks: 20,
+      slaves: 3,
+      module,
+      manager: { config: `${folder.path}/deno.json` },
+    });
+    await master.complete(20);
+    assertMatch(master.of("result")[0].host, /^1\.2\.3 on node[ABC]$/);
+  },
+);
+
+clusterTest("a user who is not the owner finds the secret nowhere", async (folder) => {
+  Deno.chmodSync(folder.path, 0o755);
+  await using master = new GridMaster(folder.path, ENDLESS);
+  await master.until("slave-connected", 3);
+  const connections = folder.names().filter((name) => name.startsWith(".parallel"));
+  assertEquals(connections.length, 1);
+  const file = folder.file(`${connections[0]}/connection.json`);
+  assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
+  assertEquals(Deno.statSync(folder.file(connections[0])).mode! & 0o777, 0o700);
+  const { secret } = JSON.parse(Deno.readTextFileSync(file));
+  assertMatch(secret, /^[0-9a-f]{64}$/);
+
+  await using other = new TempFolder();
+  Deno.chmodSync(other.path, 0o755);
+  other.write("pattern", secret);
+  const [, job] = /job (\d+)/.exec(master.of("slave-connected")[0].name!)!;
+  const look = `
+    qstat -j ${job} | grep -qF -f ${other.file("pattern")} && echo qstat
+    cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null |
+      grep -qaF -f ${other.file("pattern")} && echo processes
+    grep -rlsF -f ${other.file("pattern")} ${folder.path} /tmp/parallel-cluster
+    true`;
+  const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  for (const host of ["master", "nodeA", "nodeB", "nodeC"]) {
+    assertEquals(await cluster("run", host, ...asNobody, "sh", "-c", look), "");
+  }
+  assertEquals(await cluster("run", "master", "sh", "-c", look), `${file}\n`, "it can be found");
+  await master.kill("TERM");
+});

@@ -1,0 +1,219 @@
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
+import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
+import { HeldTimers } from "../support/held_timers.ts";
+import { Lifelines } from "../support/lifelines.ts";
+import { KeepAlive } from "../support/keep_alive.ts";
+import { runScript } from "../support/script.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const COMMAND_URL = new URL("../../lib/launch/command.ts", import.meta.url).href;
+const OUTPUT_GRACE_MS = 300;
+
+/** Starts Deno with a program given as text. */
+function spawnProgram(output: OutputSink, program: string, connection = "{}\n"): SlaveProcess {
+  const command = [Deno.execPath(), "eval", program];
+  return spawnSlave({ command, connection, output });
+}
+
+Deno.test("spawnSlave: gives the process its connection on standard input, and then the end of it", async () => {
+  using _alive = new KeepAlive();
+  await using output = openOutputSink("null", 0);
+  const process = spawnProgram(
+    output,
+    "console.log(await new Response(Deno.stdin.readable).text(), Deno.pid, Deno.args.length)",
+    "where the master is",
+  );
+  assertEquals(await process.ended, { code: 0, signal: null });
+  assertEquals(output.tail, `where the master is ${process.pid} 0`);
+  assertEquals(process.name, `process ${process.pid}`);
+});
+
+Deno.test("spawnSlave: takes standard output and error, all of it before the end is told", async () => {
+  using _alive = new KeepAlive();
+  await using folder = new TempFolder();
+  await using output = openOutputSink(folder.file("output"), 0);
+  const { ended } = spawnProgram(
+    output,
+    `for (let i = 0; i < 20_000; i++) console.log("out");
+    for (let i = 0; i < 20_000; i++) console.error("err");`,
+  );
+  await ended;
+  const lines = folder.lines("output");
+  assertEquals(lines.filter((line) => line === "out").length, 20_000);
+  assertEquals(lines.filter((line) => line === "err").length, 20_000);
+});
+
+Deno.test("spawnSlave: tells the sink which stream it is", async () => {
+  using _alive = new KeepAlive();
+  const texts = { stdout: "", stderr: "" };
+  class Texts extends OutputSink {
+    override readonly target = "texts";
+    protected override take(bytes: Uint8Array, stream: OutputStream): Promise<void> {
+      texts[stream] += new TextDecoder().decode(bytes);
+      return Promise.resolve();
+    }
+    override [Symbol.asyncDispose](): Promise<void> {
+      return Promise.resolve();
+    }
+  }
+  await using output = new Texts();
+  await spawnProgram(output, `console.log("out"); console.error("err");`).ended;
+  assertEquals(texts, { stdout: "out\n", stderr: "err\n" });
+});
+
+Deno.test("spawnSlave: tells the exit code, or the signal", async () => {
+  using _alive = new KeepAlive();
+  await using output = openOutputSink("null", 0);
+  assertEquals(await spawnProgram(output, "Deno.exit(5)").ended, { code: 5, signal: null });
+  const killed = spawnProgram(output, "setInterval(() => {}, 1000)");
+  killed.kill();
+  assertEquals(await killed.ended, { code: 137, signal: "SIGKILL" });
+});
+
+Deno.test("spawnSlave: killing a process that has ended does nothing", async () => {
+  using _alive = new KeepAlive();
+  await using output = openOutputSink("null", 0);
+  const process = spawnProgram(output, "");
+  await process.ended;
+  process.kill();
+});
+
+Deno.test("spawnSlave: does not mind a process that ends without reading its input", async () => {
+  using _alive = new KeepAlive();
+  await using output = openOutputSink("null", 0);
+  const { ended } = spawnProgram(output, "Deno.exit(1)", "x".repeat(10_000_000));
+  assertEquals((await ended).code, 1);
+});
+
+Deno.test("spawnSlave: does not wait for ever for a grandchild that keeps the output open", async () => {
+  using _alive = new KeepAlive();
+  using timers = new HeldTimers((ms) => ms === OUTPUT_GRACE_MS);
+  await using output = openOutputSink("null", 0);
+  const { ended } = spawnProgram(
+    output,
+    `const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "setInterval(() => {}, 1000)"], stdin: "null",
+    }).spawn();
+    console.log(child.pid);
+    Deno.exit(0);`,
+  );
+  await timers.fire();
+  await ended;
+  Deno.kill(Number(output.tail), "SIGKILL");
+});
+
+Deno.test("spawnSlave: a process whose output cannot be written goes on, and that is said once", async () => {
+  using _alive = new KeepAlive();
+  /** A disk that is full. */
+  class FullSink extends OutputSink {
+    override readonly target = "full.output";
+    protected override take(): Promise<void> {
+      return Promise.reject(new Error("No space left on device"));
+    }
+    override async [Symbol.asyncDispose](): Promise<void> {}
+  }
+  const said: string[] = [];
+  const { error } = console;
+  console.error = (text) => said.push(text);
+  try {
+    const program = `for (let i = 0; i < 50_000; i++) console.log("out"); Deno.exit(4)`;
+    assertEquals((await spawnProgram(new FullSink(), program).ended).code, 4);
+  } finally {
+    console.error = error;
+  }
+  assertEquals(said, [
+    "Cannot write a slave's output to full.output: Error: No space left on device. " +
+    "The rest of it is dropped",
+  ]);
+});
+
+Deno.test("spawnSlave: throws if the program cannot be started, naming it and what to do", async () => {
+  await using output = openOutputSink("null", 0);
+  const error = assertThrows(
+    () => spawnSlave({ command: ["/no/such/deno", "run"], connection: "", output }),
+    Error,
+  );
+  assertMatch(
+    error.message,
+    /^Cannot start \/no\/such\/deno: .*\. Set the option deno of the manager to a command that starts Deno$/,
+  );
+  assertEquals(error.cause instanceof Deno.errors.NotFound, true);
+});
+
+Deno.test("runProgram: gives the exit code and what was printed, without blanks around it", async () => {
+  const program = `const input = await new Response(Deno.stdin.readable).text();
+    console.log("\\n", input, "out", "\\n"); console.error("err"); Deno.exit(3);`;
+  assertEquals(await runProgram([Deno.execPath(), "eval", program], 60_000, { input: "in" }), {
+    code: 3,
+    stdout: "in out",
+    stderr: "err",
+  });
+});
+
+Deno.test("runProgram: kills a program that does not end in time", async () => {
+  using timers = new HeldTimers((ms) => ms === 60_000);
+  const running = runProgram([Deno.execPath(), "eval", "setInterval(() => {}, 1000)"], 60_000);
+  const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
+  await timers.fire();
+  await rejected;
+  assertEquals(timers.areCleared, true);
+});
+
+Deno.test("runProgram: kills a script that does not end in time, whatever it has started", async () => {
+  using timers = new HeldTimers((ms) => ms === 60_000);
+  await using lifelines = new Lifelines();
+  // Holds what the script prints to.
+  const program = `const connection = await Deno.connect({ port: ${lifelines.port} });
+    await connection.write(new TextEncoder().encode(String(Deno.pid))); await connection.read(new Uint8Array(1));`;
+  const script = ["/bin/sh", "-c", '"$0" eval "$1" & wait', Deno.execPath(), program];
+  const running = runProgram(script, 60_000);
+  const { pid } = await lifelines.next();
+  const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
+  await timers.fire();
+  await rejected;
+  Deno.kill(pid, "SIGKILL");
+});
+
+Deno.test("runProgram: throws if the program cannot be started", async () => {
+  await assertRejects(
+    () => runProgram(["/no/such/qsub"], 1000),
+    Error,
+    "Cannot start /no/such/qsub",
+  );
+});
+
+const SPAWN_SCRIPT = `import { spawn } from ${JSON.stringify(COMMAND_URL)};
+  try {
+    const child = spawn([Deno.args[0] ?? Deno.execPath(), "eval", "console.log(Deno.env.get('LD_NONSENSE'), Deno.env.get('OTHER'))"], { stdout: "piped" });
+    console.log(new TextDecoder().decode((await child.output()).stdout).trim());
+  } catch (error) {
+    console.log(error.message);
+  }`;
+
+Deno.test("spawn: names the flag that the master needs to start a program", async () => {
+  await using folder = new TempFolder();
+  const { stdout } = await runScript(folder, SPAWN_SCRIPT, []);
+  assertStringIncludes(stdout, `Run the master with --allow-run=${Deno.execPath()}`);
+});
+
+Deno.test("spawn: starts a program without the linker's variables, where Deno refuses them", async () => {
+  await using folder = new TempFolder();
+  folder.write("main.ts", SPAWN_SCRIPT);
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", `--allow-run=${Deno.execPath()}`, "--allow-env", "main.ts"],
+    cwd: folder.path,
+    env: { NO_COLOR: "1", LD_NONSENSE: "set", OTHER: "kept" },
+  }).output();
+  assertEquals(
+    new TextDecoder().decode(stdout).trim(),
+    "undefined kept",
+    new TextDecoder().decode(stderr),
+  );
+});

@@ -1,0 +1,97 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ArgumentList, encodeArguments, sizeOfArguments } from "../../lib/master/argument_list.ts";
+import { argumentsText } from "../../lib/master/journal/journal_lines.ts";
+import { type EncodedArguments, Task } from "../../lib/task.ts";
+import { BufferCursor, decodeValue, jsonOfList } from "../../lib/wire/codec.ts";
+
+const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
+
+function listOf(all: readonly EncodedArguments[]): ArgumentList {
+  return new ArgumentList(all.map((args, id) => new Task(id, CODE, args)));
+}
+
+/** Texts that leave as bytes, of characters of one, two and three bytes. */
+const LONG = fc.string({ minLength: 1, unit: fc.constantFrom("a", "é", "€", "\ud800") })
+  .map((text) => text.repeat(20_000));
+
+/** The argument lists that a slave makes of it. */
+function decode({ text, buffers }: ArgumentList): unknown[][] {
+  const cursor = new BufferCursor(buffers);
+  return JSON.parse(`[${text}]`).map((args: unknown) =>
+    decodeValue(jsonOfList(args, cursor), cursor)
+  );
+}
+
+Deno.test("encodeArguments: a number stands for the list of just that, if JSON holds it", () => {
+  for (const number of [0, 1, -7, 0.1, 2 ** 53, -1.2345678901234567e-308, Number.MAX_VALUE]) {
+    assertEquals(encodeArguments(undefined, [number]), number);
+  }
+  for (const number of [-0, NaN, Infinity, -Infinity]) {
+    assertEquals(typeof encodeArguments(undefined, [number]), "string");
+  }
+  assertEquals(encodeArguments(undefined, ["1"]), '["1"]');
+  assertEquals(encodeArguments(undefined, [1, 2]), "[1,2]");
+  assertEquals(encodeArguments(undefined, []), "[]");
+  assertEquals(encodeArguments([1], [2]), "[[1],[2]]");
+});
+
+Deno.test("encodeArguments: says which argument cannot be sent, of the constructor too", () => {
+  assertThrows(() => encodeArguments(undefined, [1, () => {}]), DOMException, "args[1]");
+  assertThrows(() => encodeArguments([() => {}], [1]), DOMException, "constructorArgs[0]");
+});
+
+Deno.test("ArgumentList: a slave gets the arguments of each task, numbers alone and among others", () => {
+  const one = fc.oneof(
+    fc.double().map((number) => [number]),
+    fc.array(fc.oneof(fc.integer(), fc.string(), fc.uint8Array(), LONG), { maxLength: 3 }),
+  );
+  const double = fc.double().map((number) => [number]);
+  for (const args of [one, double]) {
+    fc.assert(
+      fc.property(fc.array(args, { minLength: 1 }), (all) => {
+        const encoded = all.map((args) => encodeArguments(undefined, args));
+        assertEquals(decode(listOf(encoded)), all);
+      }),
+    );
+  }
+});
+
+Deno.test("ArgumentList: is not misled by a toJSON method on every object", () => {
+  Object.defineProperty(Object.prototype, "toJSON", { value: () => "lost", configurable: true });
+  try {
+    assertEquals(decode(listOf([1, 2])), [[1], [2]]);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "toJSON");
+  }
+});
+
+Deno.test("ArgumentList: none of its tasks has longer arguments than it says", () => {
+  const longest = -1.2345678901234567e-308;
+  assert(listOf([1, longest]).maxLength >= String(longest).length);
+  assertEquals(listOf([1, '["ab"]', "[]"]).maxLength, 6);
+});
+
+Deno.test("encodeArguments: a long text is bytes, also of an object with buffers beside it", () => {
+  const text = "€".repeat(20_000);
+  const encoded = encodeArguments([text], [new Uint8Array(5), 1]);
+  assert(typeof encoded === "object");
+  assert(encoded.text === "null");
+  assertEquals(encoded.buffers.map(({ length }) => length > 60_000 ? "text" : length), ["text", 5]);
+  assertEquals(decode(listOf([encoded, 7])), [[[text], [new Uint8Array(5), 1]], [7]]);
+});
+
+Deno.test("encodeArguments: a journal knows a long text by the digest of its JSON", async () => {
+  const text = "é".repeat(20_000);
+  const json = new TextEncoder().encode(JSON.stringify([text]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", json)).toHex();
+  const encoded = encodeArguments(undefined, [text]);
+  assertEquals(argumentsText(encoded), `{"sha256":"${digest}"}`);
+});
+
+Deno.test("sizeOfArguments: counts texts and buffers", () => {
+  const encoded = encodeArguments(undefined, ["ab", new Uint8Array(1000)]);
+  assert(typeof encoded === "object");
+  assertEquals(sizeOfArguments(encoded), encoded.text.length + 1000);
+  assertEquals([sizeOfArguments(0.5), sizeOfArguments("[1,2]")], [8, 5]);
+});

@@ -1,0 +1,739 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
+import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+
+/** A dispatcher whose decisions are kept as text. */
+class Bench {
+  readonly decisions: string[] = [];
+  readonly warnings: string[] = [];
+  readonly outcomes: Outcome[] = [];
+  /** Of each delivery how many outcomes it had, and the text that came with it. */
+  readonly deliveries: [count: number, text: string | undefined][] = [];
+  readonly dispatcher: Dispatcher;
+  #slaves = 0;
+  #tasks = 0;
+
+  constructor(maxAttempts = 3) {
+    this.dispatcher = new Dispatcher(maxAttempts, {
+      warn: (message) => this.warnings.push(message),
+    });
+  }
+
+  #decide(decision: string): void {
+    this.decisions.push(decision);
+  }
+
+  /** Tells the decisions since the last time. */
+  decided(): string[] {
+    return this.decisions.splice(0);
+  }
+
+  connect(): DispatchSlave {
+    const number = this.#slaves++;
+    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
+      run: (_context, tasks) =>
+        this.#decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${number}`),
+      recall: () => this.#decide(`recall ${number}`),
+      flush: () => {},
+      restart: () => this.#decide(`restart ${number}`),
+      dismiss: () => this.#decide(`dismiss ${number}`),
+    });
+    this.dispatcher.addSlave(slave);
+    this.dispatcher.slaveConnected(slave);
+    return slave;
+  }
+
+  context(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchContext {
+    const context = this.newContext(options);
+    this.dispatcher.addContext(context);
+    this.dispatcher.setReading(context, "unordered");
+    return context;
+  }
+
+  /** One that the dispatcher was not told of. */
+  newContext(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchContext {
+    return new DispatchContext(0, {
+      noteSent: () => {},
+      deliver: (outcomes, text) => {
+        this.outcomes.push(...outcomes);
+        this.deliveries.push([outcomes.length, text]);
+      },
+      pull: (count) => this.#decide(`pull ${count} of context 0`),
+      wake: () => this.#decide("wake the reader"),
+    }, options);
+  }
+
+  add(context: DispatchContext, count: number, code = CODE): void {
+    for (let i = 0; i < count; i++) {
+      this.dispatcher.addTask(context, new Task(this.#tasks++, code, "[]"));
+    }
+  }
+
+  /** A slave does the first task of a context: how long such tasks run is known then. */
+  doFirst(slave: DispatchSlave, context: DispatchContext): void {
+    this.add(context, 1);
+    this.dispatcher.dispatch(0);
+    this.done(slave, 0, 1);
+  }
+
+  /** A slave answers tasks that took a microsecond each, and is given more. */
+  done(slave: DispatchSlave, first: number, count: number, nowMs = 0, bytes = 1): void {
+    const values = new Array<number>(count).fill(0);
+    const results = { first, values, micros: values.map(() => 1), bytes, text: "as it was said" };
+    this.dispatcher.tasksDone(slave, results, nowMs);
+    this.dispatcher.dispatch(nowMs);
+  }
+}
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "short", source: "" } };
+const OTHER: Code = { number: 1, reference: { type: "inline", name: "other", source: "" } };
+const HUGE_BYTES = 64 * 1024 * 1024;
+
+Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const busy = bench.context();
+  bench.add(busy, 10_000);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  const late = bench.context();
+  bench.add(late, 1, OTHER);
+  bench.decided();
+  // The slave never runs out of tasks by itself: each time it answers only some.
+  let first = 1;
+  let runs: string[] = [];
+  for (let i = 0; i < 30 && !runs.includes("run 10000 on 0"); i++) {
+    const { state } = slave;
+    assert(state.state === "serving");
+    const count = Math.ceil(state.sent.size / 2);
+    bench.done(slave, first, count);
+    first += count;
+    runs = bench.decided();
+  }
+  assertEquals(runs.includes("run 10000 on 0"), true);
+});
+
+Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing of others", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const contexts = [bench.context(), bench.context()];
+  bench.doFirst(slave, contexts[0]);
+  for (const context of contexts) bench.add(context, 2);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 1, 4);
+  assertEquals(bench.deliveries, [[1, "as it was said"], [2, undefined], [2, undefined]]);
+});
+
+Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const [kept, cancelled] = [bench.context(), bench.context()];
+  bench.doFirst(slave, kept);
+  for (const context of [kept, cancelled, kept]) {
+    bench.add(context, 2);
+    bench.dispatcher.dispatch(0);
+  }
+  bench.dispatcher.cancel(cancelled);
+  const values = ["a", "b", "c", "d", "e", "f"];
+  const micros = [10, 20, 30, 40, 50, 60];
+  bench.dispatcher.tasksDone(slave, { first: 1, values, micros, bytes: 6, text: "all" }, 1);
+  const seen = bench.outcomes.slice(1).map((outcome) => {
+    assert(outcome.status === "fulfilled");
+    return [outcome.task.id, outcome.value, outcome.runTimeMs];
+  });
+  assertEquals(seen, [[1, "a", 0.01], [2, "b", 0.02], [5, "e", 0.05], [6, "f", 0.06]]);
+  assertEquals(bench.deliveries.slice(1), [[2, undefined], [2, undefined]]);
+});
+
+Deno.test("Dispatcher: a source of tasks is asked while another context keeps slaves fed", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const busy = bench.context();
+  bench.add(busy, 10_000);
+  bench.dispatcher.dispatch(0);
+  const lazy = bench.context();
+  bench.dispatcher.setSource(lazy, OTHER);
+  bench.decided();
+  bench.done(slave, 0, 1);
+  bench.dispatcher.pull();
+  assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
+    "pull 1 of context 0",
+  ]);
+});
+
+/** A context that counts how often it is looked at in any way. */
+function countLooks(context: DispatchContext): { watched: DispatchContext; looks: () => number } {
+  let looks = 0;
+  const watched = new Proxy(context, {
+    get(target, key) {
+      looks++;
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+    set(target, key, value) {
+      return Reflect.set(target, key, value, target);
+    },
+  });
+  return { watched, looks: () => looks };
+}
+
+Deno.test("Dispatcher: a context that has ended costs nothing, whatever others do", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const ended = [0, 1, 2].map(() => countLooks(bench.newContext()));
+  for (const [i, { watched }] of ended.entries()) {
+    bench.dispatcher.addContext(watched);
+    // One has never been read, and one has a source that nobody reads.
+    if (i === 0) continue;
+    bench.dispatcher.setReading(watched, "unordered");
+    bench.add(watched, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slave, i - 1, 1);
+    bench.dispatcher.resultTaken(watched);
+    bench.dispatcher.setReading(watched, "no");
+    if (i === 2) bench.dispatcher.setSource(watched, CODE);
+  }
+  const looks = ended.map(({ looks }) => looks());
+  const context = bench.context();
+  bench.dispatcher.setSource(context, OTHER);
+  bench.add(context, 10);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 2, 1);
+  assertEquals(bench.dispatcher.hasWork, true);
+  bench.dispatcher.wake(1, 1);
+  bench.dispatcher.nextWakeMs();
+  assertEquals(ended.map(({ looks }) => looks()), looks);
+  assertEquals(bench.dispatcher.inventory.sources, new Set([context]));
+});
+
+Deno.test("Dispatcher: tasks that came back fail where no startup works, also if the reader lags behind", () => {
+  const bench = new Bench();
+  const context = bench.context({ startup: CODE });
+  const slaves = [bench.connect(), bench.connect()];
+  bench.add(context, 6);
+  bench.dispatcher.dispatch(0);
+  for (const slave of slaves) bench.dispatcher.contextReady(slave, context, 0);
+  for (let i = 0; i < 2; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
+  for (let i = 2; i < 4; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
+  assertEquals(context.isOpen, false);
+  bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true, isHeardOut: true });
+  const failed = new Error("no startup");
+  bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false, isHeardOut: true });
+  bench.dispatcher.slaveConnected(slaves[0]);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.startupFailed(slaves[0], context, { thrown: failed, isLoaded: true }, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(context.sendable, 0);
+});
+
+/** A slave that runs a task of one context, with two of another behind it. */
+function tasksBehindRunning() {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const kept = bench.context();
+  bench.doFirst(slave, kept);
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(0);
+  const cancelled = bench.context();
+  bench.add(cancelled, 2);
+  bench.dispatcher.contextReady(slave, kept, 0);
+  bench.dispatcher.dispatch(0);
+  return { bench, slave, kept, cancelled };
+}
+
+Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 10 ms", () => {
+  const { bench, slave, cancelled } = tasksBehindRunning();
+  bench.decided();
+  assertEquals(bench.dispatcher.cancel(cancelled).length, 2);
+  bench.done(slave, 1, 1, 5);
+  assertEquals(bench.decided(), ["recall 0"]);
+  assertEquals(bench.dispatcher.nextWakeMs(), 15);
+  bench.dispatcher.wake(15, 15);
+  assertEquals(bench.decided(), ["restart 0"]);
+});
+
+Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing", () => {
+  const { bench, slave, kept, cancelled } = tasksBehindRunning();
+  bench.dispatcher.cancel(cancelled);
+  bench.done(slave, 1, 1, 5);
+  bench.dispatcher.tasksReturned(slave, 2, 4, 6);
+  bench.dispatcher.dispatch(6);
+  bench.decided();
+  assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
+  bench.add(kept, 1);
+  bench.dispatcher.dispatch(7);
+  assertEquals(bench.decided(), ["run 4 on 0"]);
+});
+
+Deno.test("Dispatcher: nobody is charged if a slave exits while it waits, with a task under way to it", () => {
+  const bench = new Bench(1);
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.slaveExiting(slave, null);
+  bench.dispatcher.slaveDied(slave, { reason: "exit", isFinal: false, isHeardOut: true });
+  assertEquals([bench.outcomes.length, context.waiting], [0, 1]);
+});
+
+Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts", () => {
+  const bench = new Bench(6);
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.add(context, 1);
+  const nexts: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    bench.dispatcher.dispatch(i);
+    nexts.push(
+      bench.dispatcher.slaveDied(slave, { reason: `death ${i}`, isFinal: false, isHeardOut: true }),
+    );
+    bench.dispatcher.slaveConnected(slave);
+  }
+  assertEquals(nexts, new Array(6).fill("restart"));
+  assertEquals(bench.outcomes.map(({ attempts }) => attempts), [6]);
+});
+
+/** How many short tasks each of two slaves is given: few would not be divided, and of many some are certainly not running. */
+const HALF = 150;
+
+/** Two slaves that have been given tasks at 0 ms. */
+function oneIdleOneLaden() {
+  const bench = new Bench();
+  const slaves = [bench.connect(), bench.connect()];
+  const context = bench.context();
+  bench.doFirst(slaves[0], context);
+  bench.add(context, 2 * HALF);
+  bench.dispatcher.dispatch(0);
+  return { bench, slaves };
+}
+
+Deno.test("Dispatcher: an idle slave is given what waits behind a slave that has been silent for 10 ms", () => {
+  const { bench, slaves: [first, second] } = oneIdleOneLaden();
+  bench.done(first, 1, HALF, 1);
+  bench.decided();
+  const wakeMs = bench.dispatcher.nextWakeMs();
+  assert(wakeMs >= 10 && wakeMs < 11, `wakes at ${wakeMs} ms`);
+  bench.dispatcher.wake(wakeMs, wakeMs);
+  assertEquals(bench.decided(), ["recall 1"]);
+  bench.dispatcher.tasksReturned(second, 1, HALF, 12);
+  bench.dispatcher.dispatch(12);
+  assertMatch(bench.decided()[0], /^run .* on 0$/);
+});
+
+Deno.test("Dispatcher: no slave seems stuck while there may be news of it that was not told", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.done(first, 1, HALF, 1);
+  bench.decided();
+  bench.dispatcher.wake(15, 5);
+  assertEquals(bench.decided(), []);
+});
+
+Deno.test("Dispatcher: where answers are under way for long, a slave may be silent for longer", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.decided();
+  bench.done(first, 1, HALF, 100);
+  const wakeMs = bench.dispatcher.nextWakeMs();
+  assert(wakeMs > 25 && wakeMs < 100, `wakes at ${wakeMs} ms`);
+});
+
+Deno.test("Dispatcher: of answers that come at one time the first tells how long that took", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  for (let i = 0; i < HALF; i++) {
+    bench.dispatcher.tasksDone(first, { first: 1 + i, values: [0], micros: [1], bytes: 1 }, 100);
+  }
+  bench.dispatcher.dispatch(100);
+  assert(bench.dispatcher.inventory.stuckAfterMs > 25);
+});
+
+Deno.test("Dispatcher: nothing waits for minutes since the master was blocked for minutes", () => {
+  const { bench, slaves: [first] } = oneIdleOneLaden();
+  bench.done(first, 1, HALF, 600_000);
+  assert(bench.dispatcher.inventory.stuckAfterMs < 600);
+});
+
+Deno.test("Dispatcher: a task that a reader in order waits for is sent, however many restored outcomes wait behind it", () => {
+  const bench = new Bench();
+  bench.connect();
+  const context = bench.context();
+  bench.dispatcher.setReading(context, "ordered");
+  for (let i = 0; i < 300_000; i++) bench.dispatcher.resultRestored(context);
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0"]);
+});
+
+Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait for the reader", () => {
+  const bench = new Bench();
+  const context = bench.newContext();
+  context.isRestoring = true;
+  bench.dispatcher.addContext(context);
+  bench.dispatcher.setReading(context, "unordered");
+  bench.dispatcher.setSource(context, CODE);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.pull();
+  // Without any slave.
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+  for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(context);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.pull();
+  assertEquals(bench.decided(), []);
+  assertEquals(bench.dispatcher.resultTaken(context, true), true);
+  assertEquals(bench.dispatcher.resultTaken(context, true), false);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.pull();
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+});
+
+Deno.test("Dispatcher: a task is out of time if its slave was silent while all that slaves said was heard", () => {
+  const bench = new Bench();
+  bench.connect();
+  const context = bench.context({ taskTimeoutMs: 100 });
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(0);
+  bench.decided();
+  bench.dispatcher.wake(1000, 99);
+  assertEquals(bench.decided(), []);
+  bench.dispatcher.wake(1000, 100);
+  assertEquals(bench.decided(), ["restart 0"]);
+  assertEquals(bench.outcomes.map(({ status }) => status), ["rejected"]);
+});
+
+Deno.test("Dispatcher: what a slave says of a task while the script blocks counts, and the next one's time begins then", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ taskTimeoutMs: 100 });
+  bench.doFirst(slave, context);
+  bench.add(context, 6);
+  bench.dispatcher.dispatch(0);
+  // Each time the script has blocked for longer than a task may run.
+  for (let first = 1; first < 6; first++) {
+    const nowMs = 150 * first;
+    bench.dispatcher.wake(nowMs, -Infinity);
+    bench.done(slave, first, 1, nowMs);
+  }
+  assertEquals(bench.outcomes.map(({ status }) => status), new Array(6).fill("fulfilled"));
+});
+
+Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments, or one task each", () => {
+  const bench = new Bench();
+  const slaves = Array.from({ length: 64 }, () => bench.connect());
+  const context = bench.context();
+  bench.doFirst(slaves[0], context);
+  bench.decided();
+  const add = (count: number, bytes: number) => {
+    const args = `["${"x".repeat(bytes - 4)}"]`;
+    for (let i = 0; i < count; i++) {
+      bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+    }
+  };
+  // Those that have ended have no share.
+  for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  // 128 KiB each, of which four fit into a slave's share of 512.
+  add(1000, 128 * 1024);
+  bench.dispatcher.dispatch(0);
+  assertEquals(sentCounts(slaves), new Array(64).fill(4));
+  bench.dispatcher.cancel(context);
+  for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  add(1000, 4 * 1024 * 1024);
+  bench.dispatcher.dispatch(0);
+  assertEquals(sentCounts(slaves), new Array(64).fill(1));
+});
+
+Deno.test("Dispatcher: all slaves together run no more tasks than have room for their results", () => {
+  for (const [slaveCount, expected] of [[2, 16], [64, 1], [200, 1]]) {
+    const bench = new Bench();
+    const slaves = Array.from({ length: slaveCount }, () => bench.connect());
+    const context = bench.context();
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slaves[0], 0, 1, 0, 1024 * 1024);
+    bench.add(context, 10_000);
+    bench.dispatcher.dispatch(0);
+    assertEquals(sentCounts(slaves), new Array(slaveCount).fill(expected));
+  }
+});
+
+Deno.test("Dispatcher: large errors wait for the reader like large results", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  let failed = 0;
+  for (; context.isOpen; failed++) {
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.taskFailed(slave, failed, "threw", new Error("no"), 1, 0, 4 * 1024 * 1024);
+  }
+  assertEquals(failed, 16);
+});
+
+/** How many tasks each slave has. */
+function sentCounts(slaves: readonly DispatchSlave[]): number[] {
+  return slaves.map(({ state }) => state.state === "serving" ? state.sent.size : 0);
+}
+
+Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once if they were sent just once", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  const argsOf = () => ({ text: "null", buffers: [new Uint8Array(8)] });
+  const all = Array.from({ length: 4 }, argsOf);
+  const tasks = all.map((args, id) => new Task(id, CODE, args));
+  for (const task of tasks) bench.dispatcher.addTask(context, task);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  // Those of another come back, and are sent once more.
+  bench.dispatcher.restart(slave, "for the test");
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1);
+  bench.dispatcher.taskFailed(slave, 1, "threw", new Error("no"), 1, 0);
+  assertEquals(bench.outcomes.map(({ task }) => task.id), [0, 1, 2]);
+  assertEquals(tasks.map(({ args }) => args), ["", "", "", all[3]]);
+  assertEquals(all.map(({ buffers: [{ length }] }) => length), [0, 8, 8, 8]);
+});
+
+Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task with more", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context();
+  bench.doFirst(slave, context);
+  bench.decided();
+  const large = `["${"x".repeat(400_000)}"]`;
+  const huge = `["${"x".repeat(2_000_000)}"]`;
+  for (const [i, args] of [large, large, large, huge, huge].entries()) {
+    bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+  }
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 10 11 on 0"]);
+  bench.done(slave, 1, 2);
+  assertEquals(bench.decided(), ["run 12 on 0"]);
+  bench.done(slave, 3, 1);
+  assertEquals(bench.decided(), ["run 13 on 0"]);
+});
+
+const EXPORT: Code = {
+  number: 2,
+  reference: { type: "export", module: "file:///tasks.ts", name: "run" },
+};
+
+/** Says that a piece of code cannot be loaded on a slave. */
+function failLoad(bench: Bench, slave: DispatchSlave, code = EXPORT): void {
+  bench.dispatcher.loadFailed(slave, code, new Error("no module"), 0);
+  bench.dispatcher.dispatch(0);
+}
+
+/** The process of a slave ends and is started anew. */
+function die(bench: Bench, slave: DispatchSlave, isHeardOut = true): string {
+  const next = bench.dispatcher.slaveDied(slave, { reason: "killed", isFinal: false, isHeardOut });
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  return next;
+}
+
+Deno.test("Dispatcher: tasks that cannot be loaded on a slave go to another, uncharged, also if its process is a new one", () => {
+  const bench = new Bench(1);
+  const slaves = [bench.connect(), bench.connect()];
+  const context = bench.context();
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 on 1"]);
+  failLoad(bench, slaves[0]);
+  die(bench, slaves[0]);
+  assertEquals(bench.decided(), []);
+  bench.done(slaves[1], 0, 1);
+  assertEquals(bench.decided(), ["run 0 on 1"]);
+  bench.done(slaves[1], 1, 1);
+  assertEquals(bench.outcomes.map(({ status, attempts }) => [status, attempts]), [
+    ["fulfilled", 1],
+    ["fulfilled", 1],
+  ]);
+});
+
+Deno.test("Dispatcher: tasks wait for a slave that has not tried to load them, and fail when that is lost", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const queued = new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE);
+  bench.dispatcher.addSlave(queued);
+  const context = bench.context();
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  assertEquals(bench.outcomes, []);
+  // Maybe it is the tasks' own fault: nobody has run one.
+  assertEquals(bench.warnings, []);
+  bench.dispatcher.slaveDied(queued, { reason: "no job", isFinal: true, isHeardOut: true });
+  bench.dispatcher.dispatch(0);
+  const failures = bench.outcomes.map((outcome) => {
+    assert(outcome.status === "rejected");
+    return [outcome.reason.message, outcome.attempts, outcome.hasRun];
+  });
+  assertEquals(
+    failures,
+    [0, 1].map((id) => [
+      `Task ${id} (run in file:///tasks.ts) failed on slave 0: Error: no module`,
+      0,
+      false,
+    ]),
+  );
+});
+
+Deno.test("Dispatcher: an inline function that cannot be compiled on one slave is not tried on others", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  bench.dispatcher.addSlave(
+    new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE),
+  );
+  const context = bench.context();
+  const startupFails = bench.context({ startup: CODE });
+  bench.add(context, 3, OTHER);
+  bench.add(startupFails, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave, OTHER);
+  assertEquals(bench.outcomes.length, 3);
+  const thrown = { thrown: new Error("no function"), isLoaded: false };
+  bench.dispatcher.startupFailed(slave, startupFails, thrown, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.outcomes.length, 5);
+  assertEquals(bench.warnings, []);
+});
+
+Deno.test("Dispatcher: that slaves are barred is told when others run the tasks, and then once, twice, four times …", () => {
+  const bench = new Bench();
+  const slaves = Array.from({ length: 8 }, () => bench.connect());
+  const good = slaves.pop()!;
+  const context = bench.context();
+  bench.add(context, 8, EXPORT);
+  bench.dispatcher.dispatch(0);
+  const told: string[][] = [];
+  let done = 0;
+  for (const slave of slaves) {
+    failLoad(bench, slave);
+    if (slave === slaves[0]) assertEquals(bench.warnings, []);
+    bench.add(context, 1, EXPORT);
+    bench.dispatcher.dispatch(0);
+    bench.done(good, done++, 1);
+    told.push(bench.warnings.splice(0));
+  }
+  const others = (count: number) =>
+    `${count} slaves get no more tasks of run in file:///tasks.ts, since one failed, at last on ` +
+    `slave ${count - 1}: Error: no module`;
+  assertEquals(told, [
+    ["slave 0 gets no more tasks of run in file:///tasks.ts, since one failed: Error: no module"],
+    [others(2)],
+    [],
+    [others(4)],
+    [],
+    [],
+    [],
+  ]);
+});
+
+Deno.test("Dispatcher: that slaves are barred is not told if none of them runs the tasks", () => {
+  const bench = new Bench();
+  const slaves = Array.from({ length: 8 }, () => bench.connect());
+  const context = bench.context();
+  bench.add(context, 8, EXPORT);
+  bench.dispatcher.dispatch(0);
+  for (const slave of slaves) failLoad(bench, slave);
+  assertEquals([bench.outcomes.length, bench.warnings], [8, []]);
+});
+
+Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind them, and these are due however many results wait", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const before = bench.context();
+  bench.add(before, 1, EXPORT);
+  bench.dispatcher.addSlave(
+    new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE),
+  );
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  bench.dispatcher.setReading(before, "no");
+  const context = bench.context();
+  bench.dispatcher.setReading(context, "ordered");
+  bench.add(context, 1, EXPORT);
+  for (let i = 1; context.isOpen; i++) {
+    bench.add(context, 1);
+    bench.dispatcher.dispatch(0);
+    bench.done(slave, i, 1, 0, HUGE_BYTES);
+  }
+  bench.decided();
+  // The reader waits for the first one.
+  bench.connect();
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 1 on 1"]);
+});
+
+Deno.test("Dispatcher: a source that no slave can run is asked while all slaves are busy", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const barred = bench.context();
+  bench.add(barred, 1, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, slave);
+  bench.add(bench.context(), 10);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.setSource(barred, EXPORT);
+  bench.decided();
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.pull();
+  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+});
+
+Deno.test("Dispatcher: a slave that dies before startup begins was reading the task's arguments, which is charged", () => {
+  const bench = new Bench(2);
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  bench.add(context, 2);
+  bench.dispatcher.dispatch(0);
+  // What a slave said last may not have been heard: nobody is charged.
+  die(bench, slave, false);
+  for (let i = 0; i < 2; i++) assertEquals(die(bench, slave), "restart");
+  assertEquals(bench.decided(), ["run 0 on 0", "run 0 on 0", "run 0 on 0", "run 1 on 0"]);
+  assertEquals(bench.outcomes.map(({ task, attempts }) => [task.id, attempts]), [[0, 2]]);
+});
+
+Deno.test("Dispatcher: a slave that dies in startup tries it with another task, and is barred after three times", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  const other = bench.context();
+  bench.add(context, 3);
+  bench.dispatcher.dispatch(0);
+  const nexts = Array.from({ length: 3 }, () => {
+    bench.dispatcher.startupStarted(slave, context);
+    return die(bench, slave);
+  });
+  assertEquals(nexts, ["restart", "restart", "restart"]);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 on 0", "run 0 on 0"]);
+  assertEquals(bench.outcomes.map(({ attempts }) => attempts), [0, 0, 0]);
+  assertEquals(slave.deathsInARow, 0);
+  bench.add(other, 1, OTHER);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 3 on 0"]);
+});
+
+Deno.test("Dispatcher: deaths in startup are forgotten when it has finished", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ startup: CODE });
+  bench.add(context, 1);
+  for (let i = 0; i < 5; i++) {
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.startupStarted(slave, context);
+    assertEquals(die(bench, slave), "restart");
+    bench.dispatcher.startupStarted(slave, context);
+    bench.dispatcher.contextReady(slave, context, 0);
+    bench.done(slave, 0, 1);
+    bench.add(context, 1);
+    bench.dispatcher.restart(slave, "to begin anew");
+    bench.dispatcher.slaveConnected(slave);
+  }
+  assertEquals(bench.outcomes.length, 5);
+});

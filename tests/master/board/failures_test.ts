@@ -1,0 +1,129 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { RemoteError } from "../../../lib/errors.ts";
+import {
+  barredFailure,
+  givenUp,
+  loadBar,
+  startupBar,
+  startupDeathBar,
+  taskFailure,
+  timedOut,
+} from "../../../lib/master/board/failures.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+
+const CODE: Code = {
+  number: 0,
+  reference: { type: "export", module: "file:///tasks.ts", name: "distance" },
+};
+const STARTUP: Code = { number: 1, reference: { type: "inline", name: "setup", source: "" } };
+const TASK = new Task(3, CODE, "[]");
+const SLAVE = { number: 1, name: "local slave 1", host: "nodeA" };
+const WHO = "Task 3 (distance in file:///tasks.ts)";
+
+Deno.test("taskFailure: says which task failed where, and how", () => {
+  const cause = new RangeError("too far");
+  const error = taskFailure(TASK, SLAVE, "threw", cause);
+  assertInstanceOf(error, RemoteError);
+  assertEquals(error.message, `${WHO} failed on local slave 1: RangeError: too far`);
+  assertStrictEquals(error.cause, cause);
+  assertStrictEquals(error.task, TASK);
+  assertStrictEquals(error.slave, SLAVE);
+  assertEquals(error.attempts, []);
+});
+
+Deno.test("taskFailure: tells a result that cannot be sent from a task that fails", () => {
+  const cause = new DOMException("result.socket is a function", "DataCloneError");
+  assertEquals(
+    taskFailure(TASK, SLAVE, "result", cause).message,
+    `${WHO} returned what cannot be sent on local slave 1: result.socket is a function`,
+  );
+});
+
+const THROWN: [unknown, string][] = [
+  [new Error(""), "Error"],
+  [Object.assign(new Error("why"), { name: "MyError" }), "MyError: why"],
+  [Object.assign(new Error("Cannot load it"), { name: "LoadError" }), "Cannot load it"],
+  [undefined, "threw undefined"],
+  ["text", 'threw "text"'],
+  [{ code: { deep: { deeper: 1 } } }, "threw { code: { deep: [Object] } }"],
+  [null, "threw null"],
+];
+
+for (const [thrown, text] of THROWN) {
+  Deno.test(`taskFailure: describes ${Deno.inspect(thrown).split("\n")[0]}`, () => {
+    const error = taskFailure(TASK, SLAVE, "threw", thrown);
+    assertEquals(error.message, `${WHO} failed on local slave 1: ${text}`);
+    assertEquals("cause" in error, true);
+    assertStrictEquals(error.cause, thrown);
+  });
+}
+
+Deno.test("barredFailure: says on which slave the code could not be loaded, and on how many", () => {
+  const cause = Object.assign(new Error("Cannot load distance"), { name: "LoadError" });
+  const bar = loadBar(SLAVE, cause);
+  const error = barredFailure(TASK, bar, 1);
+  assertEquals(error.message, `${WHO} failed on local slave 1: Cannot load distance`);
+  assertStrictEquals(error.cause, cause);
+  assertStrictEquals(error.slave, SLAVE);
+  assertEquals(
+    barredFailure(TASK, bar, 4).message,
+    `${WHO} failed on local slave 1, the last of 4 slaves: Cannot load distance`,
+  );
+});
+
+Deno.test("barredFailure: says that the task did not run, and which startup failed", () => {
+  const error = barredFailure(TASK, startupBar(STARTUP, SLAVE, undefined), 1);
+  assertEquals(
+    error.message,
+    `${WHO} did not run: startup (inline function setup) failed on local slave 1: threw undefined`,
+  );
+  assertEquals(["cause" in error, error.cause], [true, undefined]);
+});
+
+Deno.test("barredFailure: says which startup ended the process, how often, and how", () => {
+  const deaths = ["exit code 1", "exit code 2"].map((reason) => ({ slave: SLAVE, reason }));
+  const error = barredFailure(TASK, startupDeathBar(STARTUP, deaths), 2);
+  assertEquals(
+    error.message,
+    `${WHO} did not run: startup (inline function setup) ended the process 2 times on local slave 1, ` +
+      "the last of 2 slaves: exit code 2",
+  );
+  assertEquals(["cause" in error, error.attempts], [false, []]);
+});
+
+Deno.test("givenUp: names every slave that died, and what to do", () => {
+  const attempts = [
+    { slave: SLAVE, reason: "exit code 1" },
+    {
+      slave: { ...SLAVE, number: 2, name: "slave 2, job 7.1 on nodeA" },
+      reason: "exit code 137 (SIGKILL)",
+    },
+  ];
+  const error = givenUp(TASK, attempts);
+  assertEquals(
+    error.message,
+    `${WHO} is given up: 2 slaves died, one after another, while running it. If the task is not to ` +
+      "blame, raise maxAttempts. Deaths that another task may have caused do not count.\n" +
+      "  1. local slave 1 on nodeA: exit code 1\n  2. slave 2, job 7.1 on nodeA: exit code 137 (SIGKILL)",
+  );
+  assertEquals(error.attempts, attempts);
+  assertEquals(error.slave?.name, "slave 2, job 7.1 on nodeA");
+  assertEquals("cause" in error, false);
+});
+
+Deno.test("givenUp: counts to one", () => {
+  const error = givenUp(TASK, [{ slave: SLAVE, reason: "exit code 1" }]);
+  assertStringIncludes(error.message, `${WHO} is given up: a slave died while running it.`);
+});
+
+Deno.test("timedOut: says how long the task was allowed to run", () => {
+  assertEquals(
+    timedOut(TASK, SLAVE, 500).message,
+    `${WHO} was killed on local slave 1: it ran longer than taskTimeoutMs, 500 ms`,
+  );
+});

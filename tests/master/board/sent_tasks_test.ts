@@ -1,0 +1,167 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { AnswerError, SentTasks } from "../../../lib/master/board/sent_tasks.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+import { IDLE_CONTEXT } from "../../support/idle_ports.ts";
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "() => 1" } };
+const CONTEXT = new DispatchContext(0, IDLE_CONTEXT);
+const OTHER = new DispatchContext(1, IDLE_CONTEXT);
+
+function tasks(...ids: number[]): Task[] {
+  return ids.map((id) => new Task(id, CODE, "[1]"));
+}
+
+/** Tasks 10, 11, 12 of one context, then 20, 21 of another, then 13. */
+function someSent(): SentTasks {
+  const sent = new SentTasks();
+  sent.push(CONTEXT, tasks(10, 11, 12), 1);
+  sent.push(OTHER, tasks(20, 21), 1);
+  sent.push(CONTEXT, tasks(13), 1);
+  return sent;
+}
+
+function idsOf(sent: SentTasks): number[] {
+  return sent.list().map(({ task }) => task.id);
+}
+
+Deno.test("SentTasks: has nothing at first", () => {
+  const sent = new SentTasks();
+  assertEquals([sent.size, sent.bytes, sent.isSettled], [0, 0, true]);
+  assertEquals(sent.head(), undefined);
+  assertThrows(() => sent.answer(0), AnswerError, "answered task 0 of its connection");
+});
+
+Deno.test("SentTasks: takes answers in the order in which tasks were sent, over all contexts", () => {
+  const sent = someSent();
+  const answered = [0, 1, 2, 3, 4, 5].map((number) => {
+    assertEquals(sent.head()?.number, number);
+    const { context, task } = sent.answer(number)!;
+    return [context.number, task.id];
+  });
+  assertEquals(answered, [[0, 10], [0, 11], [0, 12], [1, 20], [1, 21], [0, 13]]);
+  assertEquals([sent.size, sent.bytes], [0, 0]);
+});
+
+Deno.test("SentTasks: numbers go on when it was empty", () => {
+  const sent = new SentTasks();
+  sent.push(CONTEXT, tasks(1), 1);
+  sent.answer(0);
+  sent.push(CONTEXT, tasks(2), 1);
+  assertEquals(sent.head()?.number, 1);
+  assertEquals(sent.answer(1)?.task.id, 2);
+});
+
+Deno.test("SentTasks: refuses an answer for a task that is not the first, and keeps all it has", () => {
+  for (const wrong of [1, 2, 5, 6, -1, 0.5, Infinity, 1e9]) {
+    const sent = someSent();
+    assertThrows(() => sent.answer(wrong), AnswerError, `answered task ${wrong} of its connection`);
+    assertEquals(sent.head()?.number, 0);
+    assertEquals(idsOf(sent), [10, 11, 12, 20, 21, 13], `after ${wrong}`);
+  }
+});
+
+Deno.test("SentTasks: refuses a second answer for the same task", () => {
+  const sent = someSent();
+  sent.answer(0);
+  assertThrows(() => sent.answer(0), AnswerError);
+  assertEquals(sent.size, 5);
+});
+
+Deno.test("SentTasks.drop: takes the tasks of a context, which are still to be answered", () => {
+  const sent = someSent();
+  assertEquals(sent.drop(OTHER).map(({ task }) => task.id), [20, 21]);
+  assertEquals([sent.size, sent.bytes, sent.hasTaken], [4, 12, true]);
+  assertEquals(idsOf(sent), [10, 11, 12, 13]);
+  assertEquals([0, 1, 2, 3, 4, 5].map((number) => sent.answer(number)?.task.id), [
+    10,
+    11,
+    12,
+    undefined,
+    undefined,
+    13,
+  ]);
+  assertEquals([sent.hasTaken, sent.isSettled], [false, true]);
+});
+
+Deno.test("SentTasks.takeWaiting: takes all tasks but the first", () => {
+  const sent = someSent();
+  sent.answer(0);
+  assertEquals(sent.takeWaiting().map(({ task }) => task.id), [12, 20, 21, 13]);
+  assertEquals(idsOf(sent), [11]);
+  assertEquals(sent.answer(1)?.task.id, 11);
+  assertEquals([sent.size, sent.isSettled], [0, false]);
+});
+
+Deno.test("SentTasks.head: is a task that was taken as long as it is not answered", () => {
+  const sent = someSent();
+  sent.takeWaiting();
+  sent.answer(0);
+  assertEquals(sent.head(), {
+    context: CONTEXT,
+    code: CODE,
+    task: undefined,
+    isDropped: false,
+    number: 1,
+  });
+  const dropped = someSent();
+  dropped.drop(CONTEXT);
+  assertEquals(dropped.head(), {
+    context: CONTEXT,
+    code: CODE,
+    task: undefined,
+    isDropped: true,
+    number: 0,
+  });
+});
+
+Deno.test("SentTasks.answer: may not leave out a task that was taken", () => {
+  const sent = someSent();
+  sent.drop(CONTEXT);
+  assertThrows(() => sent.answer(3), AnswerError);
+});
+
+Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which were still there", () => {
+  const sent = someSent();
+  sent.drop(OTHER);
+  const settled = sent.settle((_kind, number) => number >= 2 && number < 5);
+  assertEquals(settled.map(({ task }) => task.id), [12]);
+  assertEquals(sent.hasTaken, false);
+  assertEquals(idsOf(sent), [10, 11, 13]);
+  sent.answer(0);
+  sent.answer(1);
+  assertEquals(sent.head()?.number, 5);
+  assertEquals(sent.answer(5)?.task.id, 13);
+});
+
+Deno.test("SentTasks.settle: what was settled cannot be answered again", () => {
+  const sent = someSent();
+  sent.settle(({ context }) => context === CONTEXT);
+  assertThrows(() => sent.answer(0), AnswerError);
+});
+
+Deno.test("SentTasks: numbers tasks sent after others were settled as the slave does", () => {
+  const sent = someSent();
+  sent.settle(() => true);
+  assertEquals(sent.head(), undefined);
+  sent.push(CONTEXT, tasks(14), 1);
+  assertEquals(sent.head()?.number, 6);
+  assertEquals(sent.answer(6)?.task.id, 14);
+});
+
+Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => {
+  const sent = new SentTasks();
+  const args = { text: "[1]", buffers: [new Uint8Array(100)] };
+  sent.push(CONTEXT, [new Task(0, CODE, args), ...tasks(1)], 1);
+  assertEquals(sent.bytes, 106);
+  sent.answer(0);
+  assertEquals(sent.bytes, 3);
+});
+
+Deno.test("SentTasks: does not change the list of tasks that it was given", () => {
+  const sent = new SentTasks();
+  const given = tasks(1, 2);
+  sent.push(CONTEXT, given, 1);
+  sent.drop(CONTEXT);
+  assertEquals(given.map(({ id }) => id), [1, 2]);
+});

@@ -1,0 +1,299 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type ContextOptions, type ManagerOptions, type Outcome, remote } from "../../../mod.ts";
+import { EventLog } from "../../support/event_log.ts";
+import { localManager } from "../../support/local_manager.ts";
+import { MODULE_URL, runScript } from "../../support/script.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+/** What the tests' module of tasks exports, or does not. */
+interface Tasks {
+  setup(): undefined;
+  work(x: number): number;
+}
+
+/** What came of a run: a value or a message for each task, and the warnings. */
+interface Run {
+  readonly ended: unknown[];
+  readonly warnings: string[];
+}
+
+/** Runs `work` of the folder's `tasks.ts` for 0, 1, 2 with the folder's journal, as a script does each time that it is started. */
+async function run(
+  folder: TempFolder,
+  options: ContextOptions & { readonly hasStartup?: boolean } = {},
+  managerOptions: ManagerOptions = {},
+): Promise<Run> {
+  const { hasStartup, ...contextOptions } = options;
+  const { setup, work } = remote<Tasks>(`file://${folder.file("tasks.ts")}`);
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent, ...managerOptions });
+  const context = manager.getContext(hasStartup ? setup : undefined, {
+    journal: folder.file("run.jsonl"),
+    ...contextOptions,
+  });
+  for (let i = 0; i < 3; i++) context.addTask(work, i);
+  const outcomes: Outcome[] = await Array.fromAsync(context.getOutcomesUnordered());
+  outcomes.sort((a, b) => a.task.id - b.task.id);
+  const ended = outcomes.map((outcome) =>
+    outcome.status === "fulfilled" ? outcome.value : outcome.reason.message
+  );
+  return { ended, warnings: log.of("warning").map(({ message }) => message) };
+}
+
+/** The one warning of a run. */
+function warningOf({ warnings }: Run): string {
+  assertEquals(warnings.length, 1, warnings.join("\n"));
+  return warnings[0];
+}
+
+const STEP = "export const work = (x: number): number => x * 60_000;";
+
+Deno.test("journal: results of code that has changed are warned of, once a run, with the file and what to do", async () => {
+  await using folder = new TempFolder();
+  const file = folder.write("tasks.ts", STEP);
+  assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
+  assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
+  folder.write("tasks.ts", STEP.replace("60_000", "600"));
+  for (let i = 0; i < 2; i++) {
+    const changed = await run(folder);
+    assertEquals(changed.ended, [0, 60_000, 120_000]);
+    assertMatch(
+      warningOf(changed).replace(file, "FILE").replace(folder.file("run.jsonl"), "run.jsonl"),
+      /^Results of other code than now are taken from the journal run\.jsonl: since its run of \d{4}-\d\d-\d\dT[\d:.]+Z there have been changes in FILE\. To have all tasks run anew remove that journal, or name another\. If its results are still good, give the context the option acceptChangedCode: true$/,
+    );
+  }
+});
+
+Deno.test("journal: changes that are accepted are not warned of until there are others", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", STEP);
+  await run(folder);
+  folder.write("tasks.ts", `${STEP} // Faster.`);
+  assertEquals((await run(folder, { acceptChangedCode: true })).warnings, []);
+  assertEquals((await run(folder)).warnings, []);
+  folder.write("tasks.ts", `${STEP} // Still faster.`);
+  assertStringIncludes(warningOf(await run(folder)), "tasks.ts");
+  folder.write("tasks.ts", `${STEP} // Faster.`);
+  assertEquals((await run(folder)).warnings, []);
+});
+
+Deno.test("journal: what a module imports, directly or by others, is its code as well", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "tasks.ts",
+    'import { b } from "./b.ts"; export const work = (x: number): number => x * b();',
+  );
+  folder.write(
+    "b.ts",
+    'export async function unused() { await import("./c.ts"); }\nexport { b } from "./d.ts";',
+  );
+  folder.write("c.ts", "");
+  folder.write("d.ts", "export const b = (): number => 2;");
+  assertEquals((await run(folder)).ended, [0, 2, 4]);
+  const d = folder.write("d.ts", "export const b = (): number => 3;");
+  const c = folder.write("c.ts", "// changed");
+  const changed = await run(folder);
+  assertEquals(changed.ended, [0, 2, 4]);
+  assertStringIncludes(warningOf(changed), `changes in ${c}, ${d}. `);
+});
+
+Deno.test("journal: only results that are of other code are warned of", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", 'export function work() { throw new Error("not yet"); }');
+  for (const message of (await run(folder)).ended) assertStringIncludes(`${message}`, "not yet");
+  // All of them failed: none of the results is of this code.
+  folder.write("tasks.ts", STEP);
+  assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
+  assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
+});
+
+Deno.test("journal: a startup function that has changed is warned of", async () => {
+  await using folder = new TempFolder();
+  const start = "export const work = (x: number, offset = 5): number => x + offset;";
+  folder.write("tasks.ts", start);
+  folder.write("startup.ts", "export const setup = (): number => 10;");
+  const { setup } = remote<Tasks>(`file://${folder.file("startup.ts")}`);
+  const journal = folder.file("run.jsonl");
+  const runs = async (startup: typeof setup | (() => undefined) | undefined) => {
+    const { work } = remote<Tasks>(`file://${folder.file("tasks.ts")}`);
+    const log = new EventLog();
+    await using manager = localManager(1, { onEvent: log.onEvent });
+    const context = manager.getContext(startup, { journal });
+    context.addTask(work, 1);
+    const ended = await Array.fromAsync(context.getResults());
+    return { ended, warnings: log.of("warning").map(({ message }) => message) };
+  };
+  assertEquals(await runs(setup), { ended: [11], warnings: [] });
+  assertEquals(await runs(setup), { ended: [11], warnings: [] });
+  assertStringIncludes(warningOf(await runs(undefined)), "changes in the startup function. ");
+  assertStringIncludes(warningOf(await runs(() => undefined)), "changes in the startup function. ");
+  const url = folder.write("startup.ts", "export const setup = (): number => 20;");
+  assertStringIncludes(warningOf(await runs(setup)), `changes in ${url}. `);
+});
+
+Deno.test("journal: a failure that it has says so, with the date of its run and what to do", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", 'export function work() { throw new RangeError("too far"); }');
+  const before = new Date().toISOString();
+  const [first] = (await run(folder)).ended;
+  const [second] = (await run(folder)).ended;
+  const [, message, path, date, rest] =
+    /^(.*)\nThis failure is from the journal (.*), from its run of (\S+): (.*)$/.exec(`${second}`)!;
+  assertEquals([message, path], [first, folder.file("run.jsonl")]);
+  assert(before <= date && date <= new Date().toISOString(), date);
+  assertEquals(rest, "the task has not run again. It will with the option rerunFailed: true");
+});
+
+Deno.test("journal: failures run again where their code has changed, unless that is ruled out", async () => {
+  await using folder = new TempFolder();
+  const failing =
+    'export function work(x: number) { if (x === 1) throw new Error("odd"); return x; }';
+  folder.write("tasks.ts", failing);
+  assertStringIncludes(`${(await run(folder)).ended[1]}`, "odd");
+  folder.write("tasks.ts", "export const work = (x: number) => -x;");
+  assertStringIncludes(`${(await run(folder, { rerunFailed: false })).ended[1]}`, "odd");
+  assertEquals((await run(folder)).ended, [0, -1, 2]);
+});
+
+/** Failures that are none of the task's own: how the first run differs, so that tasks fail, and its code if that is another. */
+const NOT_ITS_OWN: Record<string, {
+  readonly code: string;
+  readonly manager?: ManagerOptions;
+  readonly context?: ContextOptions;
+  /** What makes the tasks succeed, if the options do not. */
+  readonly mend?: (folder: TempFolder) => void;
+  readonly message: string;
+}> = {
+  "for want of a permission": {
+    code: 'export const work = (x: number) => Deno.readTextFileSync("FOLDER/data").length + x;',
+    manager: { permissions: "none" },
+    message: "NotCapable",
+  },
+  "for want of a permission that another error tells of": {
+    code: `export function work(x: number) {
+      try {
+        return Deno.readTextFileSync("FOLDER/data").length + x;
+      } catch (cause) {
+        throw new AggregateError([1, new Error("no data", { cause })]);
+      }
+    }`,
+    manager: { permissions: "none" },
+    message: "AggregateError",
+  },
+  "for want of a file's permission": {
+    code: `export const work = (x: number) => {
+      if (Deno.readTextFileSync("FOLDER/data") === "no") throw new Deno.errors.PermissionDenied("no");
+      return 1 + x;
+    };`,
+    mend: (folder) => folder.write("data", "1"),
+    message: "PermissionDenied",
+  },
+  "for want of a module": {
+    code:
+      "export const work = async (x: number) => (await import(`file://FOLDER/lib${''}.ts`)).one + x;",
+    mend: (folder) => folder.write("lib.ts", "export const one = 1;"),
+    message: "Module not found",
+  },
+  "by its time limit": {
+    code: `export const work = (x: number) => {
+      while (Deno.readTextFileSync("FOLDER/data") === "no");
+      return 1 + x;
+    };`,
+    context: { taskTimeoutMs: 200 },
+    mend: (folder) => folder.write("data", "1"),
+    message: "taskTimeoutMs",
+  },
+  "by deaths of slaves": {
+    code: `export const work = (x: number) => {
+      if (Deno.readTextFileSync("FOLDER/data") === "no") Deno.exit(3);
+      return 1 + x;
+    };`,
+    manager: { maxAttempts: 1 },
+    mend: (folder) => folder.write("data", "1"),
+    message: "is given up",
+  },
+};
+
+for (const [why, { code, manager, context, mend, message }] of Object.entries(NOT_ITS_OWN)) {
+  Deno.test(`journal: a task that failed ${why} runs again, unless that is ruled out`, async () => {
+    await using folder = new TempFolder();
+    folder.write("tasks.ts", code.replaceAll("FOLDER", folder.path));
+    folder.write("data", mend === undefined ? "1" : "no");
+    const failed = await run(folder, context, manager);
+    for (const each of failed.ended) assertStringIncludes(`${each}`, message);
+    mend?.(folder);
+    for (const each of (await run(folder, { rerunFailed: false })).ended) {
+      assertStringIncludes(`${each}`, "This failure is from the journal");
+    }
+    assertEquals((await run(folder)).ended, [1, 2, 3]);
+  });
+}
+
+Deno.test("journal: a failure for want of a permission that a version 4 has runs again", async () => {
+  await using folder = new TempFolder();
+  const url = folder.write("tasks.ts", "export const work = (x: number) => x;");
+  const message = "Task 1 failed on local slave 0: NotCapable: Requires read access";
+  const end = '"runTimeMs":1,"attempts":1,"errorAttempts":[],"hasCause":true,"value":null';
+  folder.write(
+    "run.jsonl",
+    [
+      `{"journal":"parallel","version":4,"script":"${Deno.mainModule}"}`,
+      '{"opened":"2026-05-04T09:00:00.000Z","rerunFailed":false}',
+      `{"function":0,"reference":{"type":"export","module":"${url}","name":"work"}}`,
+      '{"sent":0,"function":0,"args":[0,1,2]}',
+      `{"task":1,"status":"rejected",${end},"message":"${message}"}`,
+      `{"task":2,"status":"rejected",${end},"message":"Task 2 failed: Error: odd"}`,
+      "",
+    ].join("\n"),
+  );
+  const { ended, warnings } = await run(folder);
+  assertEquals([ended.slice(0, 2), warnings], [[0, 1], []]);
+  assertStringIncludes(`${ended[2]}`, "odd\nThis failure is from the journal");
+  assertStringIncludes(`${ended[2]}`, "from its run of 2026-05-04T09:00:00.000Z");
+});
+
+/** A script that runs one task of a module with a journal, and prints its result and the warnings. */
+const SCRIPT = `import { LocalSlave, Manager, remote } from "${MODULE_URL}";
+  const onEvent = ({ type, message }) => type === "warning" && console.log(message);
+  await using manager = new Manager({ output: "null", onEvent });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext(undefined, { journal: "run.jsonl" });
+  context.addTask(remote(import.meta.resolve("./tasks.ts")).work, 1);
+  console.log(...await Array.fromAsync(context.getResults()));`;
+
+Deno.test("journal: what is imported by the import map of the script is code as well", async () => {
+  await using folder = new TempFolder();
+  folder.write("deno.json", '{ "imports": { "@tasks": "./tasks.ts", "@lib/": "./lib/" } }');
+  folder.write(
+    "tasks.ts",
+    'import { b } from "@lib/b.ts"; export const work = (x: number) => x * b;',
+  );
+  Deno.mkdirSync(folder.file("lib"));
+  folder.write("lib/b.ts", "export const b = 2;");
+  const flags = ["-A", "--no-check"];
+  const script = SCRIPT.replace('import.meta.resolve("./tasks.ts")', '"@tasks"');
+  assertEquals((await runScript(folder, script, flags)).stdout, "2\n");
+  const b = folder.write("lib/b.ts", "export const b = 3;");
+  const { stdout } = await runScript(folder, script, flags);
+  assertStringIncludes(stdout, `changes in ${b}. `);
+  assert(stdout.endsWith("\n2\n"), stdout);
+});
+
+Deno.test("journal: code that may not be read is not asked for, and tells nothing", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", STEP);
+  const rest = [
+    "--no-check",
+    "--allow-net=127.0.0.1",
+    "--allow-run=deno",
+    "--allow-write=run.jsonl",
+  ];
+  const blind = [...rest, "--allow-read=run.jsonl"];
+  const seeing = [...rest, "--allow-read=."];
+  for (const flags of [blind, seeing, blind]) {
+    const { stdout, stderr } = await runScript(folder, SCRIPT, flags);
+    assertEquals(stdout, "60000\n", stderr);
+  }
+  folder.write("tasks.ts", STEP.replace("60_000", "600"));
+  assertEquals((await runScript(folder, SCRIPT, blind)).stdout, "60000\n");
+});

@@ -1,0 +1,433 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import * as fc from "fast-check";
+import {
+  JOB_LOG_HEADER,
+  JobLogFormatter,
+  type JobLogLine,
+  parseJobLogLine,
+} from "../../../lib/job_log_line.ts";
+import { Manager, ParallelError, remote } from "../../../mod.ts";
+import { localManager } from "../../support/local_manager.ts";
+import { NoLocks } from "../../support/no_locks.ts";
+import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+const tasks = remote<typeof import("../../support/tasks.ts")>(
+  import.meta.resolve("../../support/tasks.ts"),
+);
+
+const LINE: JobLogLine = {
+  task: 3,
+  context: 1,
+  label: "score",
+  slave: 2,
+  host: "nodeA",
+  startMs: Date.parse("2026-11-22T13:35:31.042Z"),
+  runTimeMs: 1234.567,
+  bytesIn: 10,
+  bytesOut: 20,
+  attempts: 1,
+  source: "run",
+  status: "fulfilled",
+  message: "",
+};
+
+/** The lines of a job log, without the header. */
+function readLog(folder: TempFolder, name = "run.tsv"): JobLogLine[] {
+  const [header, ...lines] = folder.lines(name);
+  assertEquals(header, JOB_LOG_HEADER.trimEnd());
+  return lines.map(parseJobLogLine);
+}
+
+Deno.test("JobLogFormatter.format: parts fields by tabs, with times that a spreadsheet understands", () => {
+  assertEquals(
+    new JobLogFormatter().format(LINE),
+    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\n",
+  );
+});
+
+Deno.test("JobLogFormatter.format: leaves out what there is not, and escapes what would break the line", () => {
+  const line: JobLogLine = {
+    ...LINE,
+    slave: undefined,
+    host: "",
+    startMs: undefined,
+    runTimeMs: 0,
+    bytesOut: undefined,
+    status: "rejected",
+    message: "tab\there\nC:\\new\r\n",
+  };
+  assertEquals(
+    new JobLogFormatter().format(line),
+    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trun\trejected\ttab\\there\\nC:\\\\new\\r\\n\n",
+  );
+});
+
+Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
+  const count = fc.nat(2 ** 31 - 1);
+  const line = fc.record({
+    task: count,
+    context: count,
+    label: fc.string({ unit: "binary" }),
+    slave: fc.option(count, { nil: undefined }),
+    host: fc.string(),
+    startMs: fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined }),
+    // Whole microseconds are what is kept; up to some weeks.
+    runTimeMs: fc.integer({ min: 0, max: 4e12 }).map((micros) => micros / 1000),
+    bytesIn: count,
+    bytesOut: fc.option(count, { nil: undefined }),
+    attempts: count,
+    source: fc.constantFrom("run" as const, "journal" as const),
+    status: fc.constantFrom("fulfilled" as const, "rejected" as const),
+    message: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
+  });
+  const formatter = new JobLogFormatter();
+  fc.assert(fc.property(line, (line) => {
+    const text = formatter.format(line);
+    assertEquals(text.indexOf("\n"), text.length - 1);
+    const parsed = parseJobLogLine(text.slice(0, -1));
+    assertEquals({ ...parsed, runTimeMs: 0 }, { ...line, runTimeMs: 0 });
+    assert(Math.abs(parsed.runTimeMs - line.runTimeMs) < 0.0005);
+  }));
+});
+
+const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: string]> = {
+  "too few fields": [(fields) => fields.slice(1), "Expected 13 fields parted by tabs, got 12"],
+  "a number that is none": [([_, ...rest]) => ["x", ...rest], 'in the column task, got "x"'],
+  "an empty number": [([_, ...rest]) => ["", ...rest], 'in the column task, got ""'],
+  "a time that is none": [
+    (fields) => fields.with(5, "yesterday"),
+    'in the column start_utc, got "yesterday"',
+  ],
+  "a source that there is not": [
+    (fields) => fields.with(10, "here"),
+    'in the column source, got "here"',
+  ],
+  "a status that there is not": [
+    (fields) => fields.with(11, "done"),
+    'in the column status, got "done"',
+  ],
+};
+for (const [what, [change, message]] of Object.entries(DAMAGED)) {
+  Deno.test(`parseJobLogLine: refuses ${what}`, () => {
+    const fields = new JobLogFormatter().format(LINE).trimEnd().split("\t");
+    // trimEnd() took the empty message as well.
+    const text = change([...fields, ""]).join("\t");
+    assertThrows(() => parseJobLogLine(text), SyntaxError, message);
+  });
+}
+
+Deno.test("joblog: has a line for each task that ended, with all that is known of it", async () => {
+  await using folder = new TempFolder();
+  const before = Date.now();
+  {
+    await using manager = localManager(2, { joblog: folder.file("run.tsv") });
+    const context = manager.getContext(tasks.setup);
+    for (let i = 0; i < 20; i++) context.addTask(tasks.score, i);
+    context.addTask(() => {
+      throw new Error("not\twith\nme");
+    });
+    const other = manager.getContext();
+    other.addTask((text: string) => text + text, "x".repeat(1000));
+    for await (const _ of context.getOutcomesUnordered());
+    for await (const _ of other.getOutcomesUnordered());
+  }
+  const lines = readLog(folder);
+  const ids = (context: number) =>
+    lines.filter((line) => line.context === context).map(({ task }) => task);
+  assertEquals(ids(0).sort((a, b) => a - b), Array.from({ length: 21 }, (_, i) => i));
+  assertEquals(ids(1), [0]);
+  for (const line of lines) {
+    assert(line.slave === 0 || line.slave === 1);
+    assert(line.host !== "");
+    assert(line.startMs! >= before - 1000 && line.startMs! <= Date.now() + 1000);
+    assertEquals(line.attempts, 1);
+  }
+  const failed = lines.filter(({ status }) => status === "rejected");
+  assertEquals(failed.map(({ task, label }) => [task, label]), [[20, "inline function"]]);
+  assertStringIncludes(failed[0].message, "Error: not\twith\nme");
+  assertEquals(lines.find(({ task }) => task === 3)!.label, "score");
+  const large = lines.find(({ context }) => context === 1)!;
+  assertEquals(large.bytesIn, 1004);
+  assert(large.bytesOut! >= 2000 && large.bytesOut! < 2200, `${large.bytesOut}`);
+});
+
+Deno.test("joblog: counts the slaves that died running a task, and has no start of one that was given up", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1, { joblog: folder.file("run.tsv"), maxAttempts: 2 });
+    const context = manager.getContext();
+    context.addTask(() => Deno.exit(7));
+    for await (const _ of context.getOutcomesUnordered());
+  }
+  const [line] = readLog(folder);
+  assertEquals([line.status, line.attempts, line.startMs], ["rejected", 2, undefined]);
+  assertStringIncludes(line.message, "exit code 7");
+});
+
+Deno.test("joblog: has the tasks whose outcomes were in the journal as well", async () => {
+  await using folder = new TempFolder();
+  for (const name of ["first.tsv", "second.tsv"]) {
+    await using manager = localManager(1, { joblog: folder.file(name) });
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    for (let i = 0; i < 3; i++) context.addTask(tasks.square, i);
+    if (name === "second.tsv") context.addTask(tasks.square, 3);
+    await Array.fromAsync(context.getResults());
+  }
+  const first = readLog(folder, "first.tsv");
+  const second = readLog(folder, "second.tsv");
+  assertEquals(first.map(({ startMs }) => startMs !== undefined), [true, true, true]);
+  assertEquals(second.map(({ task }) => task), [0, 1, 2, 3]);
+  assertEquals(second.map(({ startMs }) => startMs !== undefined), [false, false, false, true]);
+  assertEquals(second.map(({ source }) => source), ["journal", "journal", "journal", "run"]);
+  const known = ({ runTimeMs, slave, host }: JobLogLine) => ({ runTimeMs, slave, host });
+  assertEquals(second.slice(0, 3).map(known), first.map(known));
+});
+
+/** A script that ends in its own way when it has read ten results. */
+function endingScript(end: string): string {
+  return `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    const manager = new Manager({ output: "null", joblog: "run.tsv", trace: "run.json" });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    for (let i = 0; i < 10; i++) context.addTask((x: number) => x, i);
+    let read = 0;
+    for await (const _ of context.getResults()) {
+      if (++read === 10) { ${end} }
+    }
+  `;
+}
+const ENDS: Record<string, string> = {
+  "an error that nobody catches": `throw new Error("enough");`,
+  "an error in a timer":
+    `setTimeout(() => { throw new Error("enough"); }); await new Promise(() => {});`,
+  "Deno.exit()": `Deno.exit(3);`,
+  "close() in the middle": `await manager.close();`,
+};
+for (const [what, end] of Object.entries(ENDS)) {
+  Deno.test(`joblog: is complete when the script ends by ${what}`, async () => {
+    await using folder = new TempFolder();
+    await runScript(folder, endingScript(end), ["-A", "--no-check"]);
+    assertEquals(readLog(folder).map(({ task }) => task), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const trace = Deno.readTextFileSync(folder.file("run.json"));
+    assertStringIncludes(trace, '"starting"');
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`joblog, trace: are complete when ${signal} ends the script`, async () => {
+    await using folder = new TempFolder();
+    const master = startScript(
+      folder,
+      endingScript(`Deno.kill(Deno.pid, "${signal}"); await new Promise(() => {});`),
+      ["-A", "--no-check"],
+    );
+    assertEquals((await master.status).success, false);
+    assertEquals(readLog(folder).map(({ task }) => task), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // Its end is written when the manager is closed, and not before.
+    JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
+  });
+}
+
+Deno.test("trace: takes nothing after close(), when there is nobody to write it", async () => {
+  await using folder = new TempFolder();
+  const manager = localManager(1, { trace: folder.file("run.json") });
+  const context = manager.getContext();
+  for (let i = 0; i < 3; i++) context.addTask((x: number) => x, i);
+  for await (const _ of context.getOutcomesUnordered()) break;
+  await manager.close();
+  // Its events would wait for a timer, which the test would be told of.
+  const reading = context.getOutcomesUnordered({ progress: () => {} });
+  await Array.fromAsync(reading).catch(() => {}); // Tasks may have been given up.
+});
+
+for (const option of ["joblog", "trace"] as const) {
+  Deno.test(`${option}: a file in a folder that is not there is refused at once`, () => {
+    assertThrows(
+      () => localManager(1, { [option]: "/no/such/folder/run" }),
+      Error,
+      `Cannot write the file that the option ${option} names, /no/such/folder/run: its folder does not exist`,
+    );
+  });
+
+  Deno.test(`${option}: a folder is refused`, async () => {
+    await using folder = new TempFolder();
+    assertThrows(
+      () => localManager(1, { [option]: folder.path }),
+      Error,
+      `the option ${option} names, ${folder.path}: Is a directory`,
+    );
+  });
+
+  Deno.test(`${option}: what is no text is refused`, () => {
+    assertThrows(
+      () => localManager(1, { [option]: 7 as unknown as string }),
+      TypeError,
+      `The option ${option} must be a text that is not empty, not 7`,
+    );
+  });
+
+  Deno.test(`${option}: without permission the error names the flag`, async () => {
+    await using folder = new TempFolder();
+    const { code, stderr } = await runScript(
+      folder,
+      `import { Manager } from "${MODULE_URL}"; new Manager({ ${option}: "run.out" });`,
+      ["--no-check"],
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Start it with --allow-write=run.out");
+  });
+}
+
+Deno.test("joblog: when trace cannot be written its file is not left open", async () => {
+  await using folder = new TempFolder();
+  assertThrows(() => localManager(1, { joblog: folder.file("run.tsv"), trace: folder.path }));
+});
+
+Deno.test("joblog: the same file as trace is refused", () => {
+  assertThrows(
+    () => localManager(1, { joblog: "run", trace: "run" }),
+    RangeError,
+    "The options joblog and trace name one file, run",
+  );
+});
+
+Deno.test("joblog: the same file as trace is refused, whatever they are called", async () => {
+  await using folder = new TempFolder();
+  await Deno.symlink("run", folder.file("other"));
+  assertThrows(
+    () => localManager(1, { joblog: folder.file("run"), trace: folder.file("other") }),
+    Error,
+    `the option trace names, ${folder.file("other")}: it is in use by another run, or by another`,
+  );
+});
+
+for (const option of ["joblog", "trace"] as const) {
+  Deno.test(`${option}: the file of another manager is refused and left alone, and free when that is closed`, async () => {
+    await using folder = new TempFolder();
+    const path = folder.file("run");
+    const options = { joblog: path };
+    const first = localManager(1, options);
+    const context = first.getContext();
+    context.addTask((x: number) => x, 1);
+    await Array.fromAsync(context.getResults());
+    assertThrows(() => localManager(1, { [option]: path }), Error, "it is in use by another run");
+    await first.close();
+    assertEquals(readLog(folder, "run").length, 1);
+    await localManager(1, { [option]: path }).close();
+  });
+}
+
+Deno.test("joblog: a file of another process is refused", async () => {
+  await using folder = new TempFolder();
+  await using _manager = localManager(1, { joblog: folder.file("run.tsv") });
+  const { code, stderr } = await runScript(
+    folder,
+    `import { Manager } from "${MODULE_URL}"; new Manager({ joblog: "run.tsv" });`,
+    ["-A", "--no-check"],
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(
+    stderr,
+    "Cannot write the file that the option joblog names, run.tsv: it is",
+  );
+});
+
+Deno.test("joblog: a file system without locks is no reason not to run", async () => {
+  await using folder = new TempFolder();
+  using _ = new NoLocks();
+  await localManager(1, { joblog: folder.file("run.tsv") }).close();
+  assertEquals(readLog(folder), []);
+});
+
+Deno.test("joblog: may be a pipe, which has no beginning to be emptied to", async () => {
+  await using folder = new TempFolder();
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `import { Manager } from "${MODULE_URL}"; await using _ = new Manager({ joblog: "/dev/stdout" });`,
+    ["-A", "--no-check"],
+  );
+  assertEquals([code, stdout], [0, JOB_LOG_HEADER], stderr);
+});
+
+Deno.test("joblog: a manager that never runs leaves the header alone", async () => {
+  await using folder = new TempFolder();
+  await localManager(1, { joblog: folder.file("run.tsv") }).close();
+  assertEquals(readLog(folder), []);
+});
+
+Deno.test("joblog, trace: a run that fails at its start leaves the files of an earlier one as they are", async () => {
+  await using folder = new TempFolder();
+  const earlier = { "run.tsv": "an earlier run\n", "run.json": "[]\n" };
+  const [joblog, trace] = [folder.file("run.tsv"), folder.file("run.json")];
+  folder.write("other.jsonl", '{"journal":"parallel","version":5,"script":"file:///other.ts"}\n');
+  const starts: Record<string, () => Promise<unknown>> = {
+    "another script's journal": async () => {
+      await using manager = localManager(1, { joblog, trace });
+      manager.getContext(undefined, { journal: folder.file("other.jsonl") });
+    },
+    "no slave that starts": async () => {
+      await using manager = localManager(1, { joblog, trace, deno: "/no/such/deno" });
+      const context = manager.getContext();
+      context.addTask(() => 1);
+      await Array.fromAsync(context.getResults());
+    },
+    "a script that throws": async () => {
+      const { code } = await runScript(
+        folder,
+        `import { Manager } from "${MODULE_URL}";
+        new Manager({ joblog: "run.tsv", trace: "run.json" });
+        throw new Error("no input");`,
+        ["-A", "--no-check"],
+      );
+      assertEquals(code, 1);
+      throw new ParallelError("the script has thrown");
+    },
+    "an option that is wrong": () => {
+      // The job log has been opened when it shows that the trace cannot be.
+      return Promise.try(() => new Manager({ joblog, trace: "/no/such/folder/run.json" }));
+    },
+  };
+  for (const [what, start] of Object.entries(starts)) {
+    for (const [name, text] of Object.entries(earlier)) folder.write(name, text);
+    await assertRejects(start, Error, undefined, what);
+    for (const [name, text] of Object.entries(earlier)) {
+      assertEquals(Deno.readTextFileSync(folder.file(name)), text, `${name}: ${what}`);
+    }
+  }
+});
+
+Deno.test("joblog, trace: what an earlier run left is replaced when a slave has connected", async () => {
+  await using folder = new TempFolder();
+  const long = "x".repeat(10_000);
+  for (const name of ["run.tsv", "run.json"]) folder.write(name, `${long}\n`);
+  await runTasks(folder);
+  assertEquals(readLog(folder).length, 2);
+  JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
+});
+
+Deno.test("joblog: what an earlier run left is replaced where a journal answers all", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  await runTasks(folder, journal);
+  await runTasks(folder, journal);
+  assertEquals(readLog(folder).map(({ source }) => source), ["journal", "journal"]);
+});
+
+/** Runs two tasks with a job log and a trace. */
+async function runTasks(folder: TempFolder, journal?: string): Promise<void> {
+  await using manager = localManager(1, {
+    joblog: folder.file("run.tsv"),
+    trace: folder.file("run.json"),
+  });
+  const context = manager.getContext(undefined, { journal });
+  for (const x of [1, 2]) context.addTask(tasks.square, x);
+  await Array.fromAsync(context.getResults());
+}

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import type { ManagerEvent, SlaveIdentity } from "../../../mod.ts";
+import { WarningPrinter } from "../../../lib/master/observe/warning_printer.ts";
+
+/** What is printed to standard error while events are told and one turn later. */
+async function printed(tell: (printer: WarningPrinter) => void): Promise<string[]> {
+  const lines: string[] = [];
+  const { error } = console;
+  console.error = (line: string) => lines.push(line);
+  try {
+    tell(new WarningPrinter());
+    await Promise.resolve();
+  } finally {
+    console.error = error;
+  }
+  return lines;
+}
+
+function slave(number: number): SlaveIdentity {
+  return { number, name: `slave ${number}`, host: "" };
+}
+
+function lost(number: number, reason: string): ManagerEvent {
+  return { timeMs: 0, type: "slave-lost", slave: slave(number), reason };
+}
+
+Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing else", async () => {
+  const lines = await printed((printer) => {
+    printer.tell({ timeMs: 0, type: "slave-connected", slave: slave(0) });
+    printer.tell({ timeMs: 0, type: "slave-restarted", slave: slave(0), reason: "exit code 1" });
+    printer.tell(lost(0, "exit code 2"));
+    printer.tell({ timeMs: 0, type: "warning", message: "The disk is full" });
+  });
+  assertEquals(lines, [
+    "parallel: slave 0 is started anew: exit code 1",
+    "parallel: slave 0 is lost: exit code 2",
+    "parallel: The disk is full",
+  ]);
+});
+
+Deno.test("WarningPrinter: slaves that are lost together for one reason are two lines", async () => {
+  const lines = await printed((printer) => {
+    for (let i = 0; i < 100; i++) printer.tell(lost(i, "refused"));
+    for (let i = 100; i < 102; i++) printer.tell(lost(i, "exit code 1"));
+    printer.tell(lost(102, "exit code 2"));
+  });
+  assertEquals(lines, [
+    "parallel: slave 0 is lost: refused",
+    "parallel: 99 more slaves are lost for the same reason",
+    "parallel: slave 100 is lost: exit code 1",
+    "parallel: another slave is lost for the same reason",
+    "parallel: slave 102 is lost: exit code 2",
+  ]);
+});

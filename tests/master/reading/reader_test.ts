@@ -1,0 +1,115 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import { LoopTurn } from "../../../lib/master/reading/loop_turn.ts";
+import type { Outcome } from "../../../lib/master/outcome.ts";
+import { Reader } from "../../../lib/master/reading/reader.ts";
+import { TaskGroup } from "../../../lib/master/reading/task_group.ts";
+import type { Code, Task } from "../../../lib/task.ts";
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "(x) => x" } };
+
+/** Tasks of a manager that has no slaves: the test delivers what becomes of them. */
+class Bench {
+  readonly group: TaskGroup;
+  /** How many readers keep the script from ending. */
+  waiting = 0;
+
+  constructor() {
+    const dispatcher = new Dispatcher(3);
+    const loop = new DispatchLoop(dispatcher, {
+      now: () => 0,
+      microtask: queueMicrotask,
+      setTimer: () => ({ [Symbol.dispose]: () => {} }),
+    });
+    this.group = new TaskGroup(
+      {
+        dispatcher,
+        loop,
+        turn: new LoopTurn(),
+        resolve: () => ({ code: CODE }),
+        checkOpen: () => {},
+        noteReading: () => {},
+        startProgress: () => Promise.resolve(),
+        endProgress: () => {},
+        tellRestored: () => {},
+        standstill: () => undefined,
+        warn: () => {},
+        keepAlive: (isWaiting) => this.waiting += isWaiting ? 1 : -1,
+      },
+      0,
+      {},
+    );
+    dispatcher.addContext(this.group.core);
+  }
+
+  add(x: number): Task {
+    return this.group.add((x: number) => x, [x]);
+  }
+
+  read(signal?: AbortSignal): Reader<unknown> {
+    const pick = (outcome: Outcome) => outcome.status === "fulfilled" ? outcome.value : undefined;
+    return new Reader(this.group, { order: "unordered", signal, progress: false, pick });
+  }
+
+  deliver(task: Task, value: unknown): void {
+    // As the dispatcher does it.
+    this.group.core.take();
+    this.group.core.addResults(1);
+    const slave = { number: 0, name: "slave 0", host: "" };
+    const outcome: Outcome = { task, slave, attempts: 1, runTimeMs: 0, status: "fulfilled", value };
+    this.group.core.port.deliver([outcome]);
+  }
+}
+
+Deno.test("Reader: one that waits is woken when an outcome comes, and keeps the script alive until then", async () => {
+  const bench = new Bench();
+  const task = bench.add(1);
+  const reader = bench.read();
+  const next = reader.next();
+  while (bench.waiting === 0) await Promise.resolve();
+  bench.deliver(task, "done");
+  assertEquals(await next, { value: "done", done: false });
+  assertEquals(bench.waiting, 0);
+  assertEquals(await reader.next(), { value: undefined, done: true });
+});
+
+Deno.test("Reader: calls are answered one after another, each in its turn", async () => {
+  const bench = new Bench();
+  const tasks = [bench.add(0), bench.add(1)];
+  const reader = bench.read();
+  const calls = [reader.next(), reader.next(), reader.return(), reader.next()];
+  for (const task of tasks) bench.deliver(task, task.id);
+  assertEquals(await Promise.all(calls), [
+    { value: 0, done: false },
+    { value: 1, done: false },
+    { value: undefined, done: true },
+    { value: undefined, done: true },
+  ]);
+});
+
+Deno.test("Reader: one that waits is told of a signal that aborts, and its tasks are dropped", async () => {
+  const bench = new Bench();
+  bench.add(0);
+  const abort = new AbortController();
+  const reader = bench.read(abort.signal);
+  const next = reader.next();
+  while (bench.waiting === 0) await Promise.resolve();
+  abort.abort(new Error("enough"));
+  await assertRejects(() => next, Error, "enough");
+  assertEquals(bench.group.core.waiting, 0);
+  assertEquals(await bench.read().next(), { value: undefined, done: true });
+});
+
+Deno.test("Reader: one that was never begun does not keep another from reading", async () => {
+  const bench = new Bench();
+  const task = bench.add(0);
+  bench.read();
+  const ended = bench.read();
+  await ended.return();
+  const reader = bench.read();
+  bench.deliver(task, "done");
+  assertEquals(await reader.next(), { value: "done", done: false });
+  await assertRejects(() => bench.read().next(), TypeError, "twice at the same time");
+  await reader.return();
+});

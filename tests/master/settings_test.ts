@@ -1,0 +1,218 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  asSettings,
+  checkContextOptions,
+  checkKnown,
+  type ContextOptions,
+  type ManagerOptions,
+} from "../../lib/master/settings.ts";
+import { runScript } from "../support/script.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const SETTINGS_URL = new URL("../../lib/master/settings.ts", import.meta.url).href;
+const CONFIG = Deno.realPathSync(new URL("../../deno.json", import.meta.url));
+
+Deno.test("asSettings: has a default for everything", () => {
+  const { onEvent, ...settings } = asSettings({ config: CONFIG });
+  assertEquals(onEvent, undefined);
+  const { deno, host, port, output, permissions, config } = settings;
+  assertEquals({ deno, host, port, output, permissions, config }, {
+    deno: [Deno.execPath()],
+    host: undefined,
+    port: 0,
+    output: "slave%d.output",
+    permissions: "inherit",
+    config: CONFIG,
+  });
+  const { heartbeatIntervalMs, heartbeatTimeoutMs, connectTimeoutMs, maxAttempts } = settings;
+  assertEquals([heartbeatIntervalMs, heartbeatTimeoutMs], [10_000, 60_000]);
+  assertEquals([connectTimeoutMs, maxAttempts], [7_200_000, 3]);
+});
+
+Deno.test("asSettings: keeps what it is given", () => {
+  const onEvent = () => {};
+  const options = {
+    deno: ["nice", "deno"],
+    host: "nodeA",
+    port: 65_535,
+    output: "inherit",
+    permissions: { read: ["/data"] },
+    config: CONFIG,
+    heartbeatIntervalMs: 1,
+    heartbeatTimeoutMs: 2,
+    connectTimeoutMs: 2 ** 31 - 1,
+    maxAttempts: 1,
+    tls: false,
+    onEvent,
+  } satisfies ManagerOptions;
+  const settings = asSettings(options);
+  for (const [name, value] of Object.entries(options)) {
+    assertEquals<unknown>(settings[name as keyof typeof options], value, name);
+  }
+});
+
+Deno.test("asSettings: takes undefined for an option that is not given", () => {
+  const nothing: ManagerOptions = {
+    deno: undefined,
+    host: undefined,
+    port: undefined,
+    output: undefined,
+    permissions: undefined,
+    maxAttempts: undefined,
+    onEvent: undefined,
+  };
+  assertEquals(asSettings(nothing), asSettings({}));
+});
+
+Deno.test("asSettings: takes one program as a text, with spaces and all", () => {
+  assertEquals(asSettings({ deno: "/my programs/deno" }).deno, ["/my programs/deno"]);
+});
+
+Deno.test("asSettings: does not notice a change of the list that it was given", () => {
+  const deno = ["nice", "deno"];
+  const settings = asSettings({ deno });
+  deno.push("--later");
+  assertEquals(settings.deno, ["nice", "deno"]);
+});
+
+Deno.test("asSettings: lets a task be tried endlessly often", () => {
+  assertEquals(asSettings({ maxAttempts: Infinity }).maxAttempts, Infinity);
+});
+
+Deno.test("asSettings: runs the deno on the PATH if only that may be run", async () => {
+  await using folder = new TempFolder();
+  const script = `import { asSettings } from ${JSON.stringify(SETTINGS_URL)};
+    console.log(asSettings({}).deno.join());`;
+  const flags = [`--allow-run=deno`];
+  const { stdout } = await runScript(folder, script, flags);
+  // Where `deno` leads to the program itself, Deno counts that as allowed, too.
+  const isSame = stdout.trim() === "deno" || stdout.trim() === Deno.execPath();
+  assertEquals(isSame, true, stdout);
+});
+
+const WRONG_TYPES: Record<string, [unknown, string]> = {
+  "an option that there is not": [
+    { slaves: 4 },
+    "Unknown option slaves of Manager. There are: deno",
+  ],
+  "no object": ["deno", 'Expected an object of options for Manager, got "deno"'],
+  "null": [null, "Expected an object of options for Manager, got null"],
+  "an empty deno": [{ deno: "" }, "The option deno must be a program, or a list"],
+  "an empty list for deno": [{ deno: [] }, "The option deno must be a program, or a list"],
+  "a number in deno": [{ deno: ["deno", 1] }, 'not [ "deno", 1 ]'],
+  "an empty text in deno": [{ deno: ["deno", ""] }, "The option deno must be"],
+  "an empty host": [{ host: "" }, 'The option host must be a text that is not empty, not ""'],
+  "a host that is no text": [
+    { host: 5 },
+    "The option host must be a text that is not empty, not 5",
+  ],
+  "a port that is a text": [{ port: "80" }, 'The option port must be a number, not "80"'],
+  "a heartbeat that is a text": [
+    { heartbeatIntervalMs: "1s" },
+    "heartbeatIntervalMs must be a number",
+  ],
+  "an empty output": [{ output: "" }, "The option output must be a text"],
+  "null for output": [
+    { output: null },
+    "The option output must be a text that is not empty, not null",
+  ],
+  "permissions of a kind that there is not": [
+    { permissions: { sing: true } },
+    "The option permissions has no kind sing",
+  ],
+  "a config that is not there": [
+    { config: "/no/such/deno.json" },
+    "Cannot use the option config, /no/such/deno.json: No such file",
+  ],
+  "a config that is a number": [
+    { config: 4 },
+    "The option config must be a text that is not empty, not 4",
+  ],
+  "a tls that is no boolean": [{ tls: "on" }, 'The option tls must be true or false, not "on"'],
+  "an onEvent that is no function": [{ onEvent: "log" }, 'onEvent must be a function, not "log"'],
+};
+
+for (const [name, [options, message]] of Object.entries(WRONG_TYPES)) {
+  Deno.test(`asSettings: refuses ${name}`, () => {
+    assertThrows(() => asSettings(options as ManagerOptions), TypeError, message);
+  });
+}
+
+const WRONG_NUMBERS: Record<string, [ManagerOptions, string]> = {
+  "a port of -1": [{ port: -1 }, "The option port must be a whole number from 0 to 65535, not -1"],
+  "a port of 65536": [{ port: 65_536 }, "not 65536"],
+  "half a port": [{ port: 0.5 }, "not 0.5"],
+  "NaN as a port": [{ port: NaN }, "not NaN"],
+  "Infinity as a port": [{ port: Infinity }, "not Infinity"],
+  "no attempt": [
+    { maxAttempts: 0 },
+    "maxAttempts must be a whole number from 1 to Infinity, not 0",
+  ],
+  "half an attempt": [{ maxAttempts: 1.5 }, "not 1.5"],
+  "a heartbeat without a pause": [{ heartbeatIntervalMs: 0 }, "from 1 to 2147483647, not 0"],
+  "a timeout that no timer can be set to": [{ connectTimeoutMs: 2 ** 31 }, "not 2147483648"],
+  "a connectTimeoutMs of 0": [{ connectTimeoutMs: 0 }, "The option connectTimeoutMs must be"],
+  "a heartbeatTimeoutMs that is negative": [{ heartbeatTimeoutMs: -5 }, "not -5"],
+  "a heartbeat that is slower than its timeout": [
+    { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 100 },
+    "heartbeatTimeoutMs, 100, must be larger than heartbeatIntervalMs, 100: give it at least twice",
+  ],
+  "a heartbeat slower than the default timeout": [
+    { heartbeatIntervalMs: 60_000 },
+    "heartbeatTimeoutMs, 60000, must be larger than heartbeatIntervalMs, 60000",
+  ],
+};
+
+for (const [name, [options, message]] of Object.entries(WRONG_NUMBERS)) {
+  Deno.test(`asSettings: refuses ${name}`, () => {
+    assertThrows(() => asSettings(options), RangeError, message);
+  });
+}
+
+Deno.test("checkContextOptions: takes what its type says", () => {
+  for (
+    const options of [
+      {},
+      { taskTimeoutMs: 1, journal: "run.jsonl", rerunFailed: true },
+      { taskTimeoutMs: 2 ** 31 - 1, rerunFailed: false, acceptChangedCode: true },
+      { taskTimeoutMs: undefined, journal: undefined, rerunFailed: undefined },
+    ]
+  ) checkContextOptions(options);
+});
+
+Deno.test("checkContextOptions: refuses a time that no timer can be set to", () => {
+  for (const taskTimeoutMs of [0, -1, 0.5, NaN, Infinity, 2 ** 31]) {
+    assertThrows(
+      () => checkContextOptions({ taskTimeoutMs }),
+      RangeError,
+      `The option taskTimeoutMs must be a whole number from 1 to 2147483647, not ${taskTimeoutMs}`,
+    );
+  }
+});
+
+const WRONG_CONTEXT_OPTIONS: Record<string, [unknown, string]> = {
+  "a time that is a text": [{ taskTimeoutMs: "1s" }, "taskTimeoutMs must be a number"],
+  "an empty journal": [{ journal: "" }, "journal must be a text that is not empty"],
+  "a journal that is no text": [{ journal: true }, "journal must be a text"],
+  "a rerunFailed that is no boolean": [{ rerunFailed: 1 }, "rerunFailed must be true or false"],
+  "an acceptChangedCode that is no boolean": [
+    { acceptChangedCode: "yes" },
+    "acceptChangedCode must be true or false",
+  ],
+  "an option that there is not": [{ timeout: 1 }, "Unknown option timeout of Manager.getContext()"],
+};
+
+for (const [name, [options, message]] of Object.entries(WRONG_CONTEXT_OPTIONS)) {
+  Deno.test(`checkContextOptions: refuses ${name}`, () => {
+    assertThrows(() => checkContextOptions(options as ContextOptions), TypeError, message);
+  });
+}
+
+Deno.test("checkKnown: names the option that there is not, and those that there are", () => {
+  checkKnown({ signal: undefined }, ["signal", "other"], "a method");
+  assertThrows(
+    () => checkKnown({ sginal: undefined }, ["signal", "other"], "a method"),
+    TypeError,
+    "Unknown option sginal of a method. There are: signal, other",
+  );
+});

@@ -1,0 +1,214 @@
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { turnoverTimes } from "../../examples/long_run_tasks.ts";
+import { hop, relax } from "../../examples/optimize_tasks.ts";
+import { encipher, randomStream } from "../../examples/random_numbers_tasks.ts";
+import { addFakeGrid } from "../support/fake_grid.ts";
+import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
+
+/** The command that an example begins with. */
+function commandOf(example: string): string {
+  const text = Deno.readTextFileSync(new URL(`../../examples/${example}`, import.meta.url));
+  const command = /^ \* ```sh\n([^`]*)^ \* ```/m.exec(text)?.[1];
+  if (command === undefined) throw new Error(`${example} does not begin with its command`);
+  return command.replaceAll(/^ \* /gm, "").trim();
+}
+
+/** Runs the command of an example, with more words at its end: of options given twice the last one counts. */
+async function runExample(
+  example: string,
+  ...words: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  await using folder = await copyOfTheProject();
+  return await runInCopy(folder, `${commandOf(example)} ${words.join(" ")}`);
+}
+
+Deno.test("random_numbers.ts: gives the same digits with 1 and with 8 slaves, and other ones for another seed", async () => {
+  const few = ["--tasks 20", "--samples 1000"];
+  const one = await runExample("random_numbers.ts", ...few, "--slaves 1");
+  assertEquals([one.code, one.stderr], [0, ""]);
+  const eight = await runExample("random_numbers.ts", ...few, "--slaves 8");
+  assertEquals(eight, one);
+  const other = await runExample("random_numbers.ts", ...few, "--seed 2");
+  assert(other.stdout !== one.stdout, other.stdout);
+});
+
+Deno.test("random_numbers.ts: gives the same digits on a cluster, which is played here", async () => {
+  const words = ["--tasks 20", "--samples 1000"];
+  const here = await runExample("random_numbers.ts", ...words);
+  await using folder = await copyOfTheProject();
+  addFakeGrid(folder);
+  const there = await runInCopy(
+    folder,
+    `deno run --allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. \\
+      --allow-sys=hostname,networkInterfaces examples/random_numbers.ts --sge ${words.join(" ")}`,
+  );
+  assertEquals(there, here);
+});
+
+Deno.test("random_numbers.ts: estimates the mean distance", async () => {
+  const { stdout } = await runExample("random_numbers.ts", "--tasks 20", "--samples 20000");
+  const [mean, exact, deviation] = stdout.split("\n").map((line) => Number(line.split(/\s+/)[1]));
+  assertAlmostEquals(exact, 0.661707182267176, 1e-14);
+  assertAlmostEquals(mean, exact, 0.003);
+  // The numbers are always the same, so this is no matter of luck.
+  assert(Math.abs(deviation) < 3, stdout);
+});
+
+Deno.test("encipher: gives the published answers of Philox4x32-10", () => {
+  assertEquals(encipher([0, 0, 0, 0], 0, 0), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+  const ones = 0xffffffff;
+  assertEquals(encipher([ones, ones, ones, ones], ones, ones), [
+    0x408f276d,
+    0x41c83b0e,
+    0xa20bc7c6,
+    0x6d5451fd,
+  ]);
+  assertEquals(
+    encipher([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], 0xa4093822, 0x299f31d0),
+    [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+  );
+});
+
+/** The first numbers of a stream. */
+function firstOf(seed: number, task: number, count: number): number[] {
+  const random = randomStream(seed, task);
+  return Array.from({ length: count }, () => random());
+}
+
+Deno.test("randomStream: no two pairs of seed and task have any four numbers in common", () => {
+  const seeds = [0, 1, 2, 3, 37, 568, 2 ** 31, 2 ** 32 - 1];
+  const seen = new Set<string>();
+  for (const seed of seeds) {
+    for (let task = 0; task < 2048; task++) {
+      const numbers = firstOf(seed, task, 8);
+      seen.add(numbers.slice(0, 4).join());
+      seen.add(numbers.slice(4).join());
+    }
+  }
+  assertEquals(seen.size, seeds.length * 2048 * 2);
+  assertEquals(firstOf(37, 5, 8), firstOf(37, 5, 8));
+});
+
+Deno.test("randomStream: is even along a stream, over tasks and over seeds, and none follows from its neighbour", () => {
+  const count = 40_000;
+  const along = firstOf(1, 0, 2 * count);
+  const ways: [string, (i: number) => number][] = [
+    ["along a stream", (i) => along[i]],
+    ["over tasks", (i) => randomStream(1, i)()],
+    ["over seeds", (i) => randomStream(i, 1)()],
+  ];
+  // The numbers are always the same, so that they lie within five standard deviations is no matter of luck.
+  const within = 5 / Math.sqrt(count);
+  for (const [way, numberAt] of ways) {
+    const bins = new Uint32Array(16);
+    let product = 0;
+    let last = numberAt(count);
+    for (let i = 0; i < count; i++) {
+      const number = numberAt(i);
+      bins[Math.floor(16 * number)]++;
+      product += 12 * (number - 0.5) * (last - 0.5);
+      last = number;
+    }
+    assertAlmostEquals(product / count, 0, within, way);
+    for (const bin of bins) assertAlmostEquals(16 * bin / count, 1, 4 * within, way);
+  }
+});
+
+Deno.test("randomStream: refuses numbers that would share the stream of others", () => {
+  for (const [seed, task] of [[2 ** 32, 0], [0, -1], [0.5, 0], [0, NaN]]) {
+    assertThrows(() => randomStream(seed, task), RangeError, `got ${seed} and ${task}`);
+  }
+});
+
+Deno.test("saxs.ts: fits the measured profile of lysozyme, and draws it", async () => {
+  await using folder = await copyOfTheProject();
+  const { code, stdout, stderr } = await runInCopy(folder, commandOf("saxs.ts"));
+  assertMatch(stdout, /^chi {8}0\.5475$/m);
+  assertStringIncludes(folder.lines("saxs.svg").join(), "6lyz.pdb and lyzexp.dat");
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("optimize.ts: finds the best shape of five atoms, in steps that lead down", async () => {
+  const { code, stdout, stderr } = await runExample("optimize.ts", "--atoms 5", "--hops 80");
+  assertEquals([code, stderr], [0, ""]);
+  const [head, ...rows] = stdout.trimEnd().split("\n");
+  assertEquals(head, "   hop      energy");
+  const energies = rows.map((row) => Number(row.trim().split(/\s+/)[1]));
+  assertEquals(energies, [...energies].sort((a, b) => b - a));
+  // A triangular bipyramid; see the Cambridge Cluster Database.
+  assertEquals(energies.at(-1), -9.103852);
+});
+
+Deno.test("relax: two atoms come to rest at the distance of their minimum", () => {
+  const { positions, energy } = relax(new Float64Array([0, 0, 0, 1.5, 0, 0]));
+  assertAlmostEquals(energy, -1, 1e-9);
+  assertAlmostEquals(Math.abs(positions[3] - positions[0]), 2 ** (1 / 6), 1e-6);
+});
+
+Deno.test("hop: depends on its number, and on nothing else", () => {
+  const from = new Float64Array([0, 0, 0, 1, 0, 0, 0, 1, 0]);
+  assertEquals(hop(from, 0.4, 1, 5), hop(from, 0.4, 1, 5));
+  assert(hop(from, 0.4, 1, 5).positions[0] !== hop(from, 0.4, 1, 6).positions[0]);
+});
+
+Deno.test("long_run.ts: started again it takes what is in the journal, and runs what is missing", async () => {
+  await using folder = await copyOfTheProject();
+  const run = async () => {
+    const { code, stdout, stderr } = await runInCopy(
+      folder,
+      `${commandOf("long_run.ts")} --size 12`,
+    );
+    assertEquals(code, 0, stderr);
+    // Progress.
+    assertStringIncludes(stderr, "12 of 12 tasks done");
+    assertMatch(stdout, /^[\d.]+ % turn over within 30 s; see long_run\.pgm\n$/);
+    const picture = Deno.readFileSync(folder.file("long_run.pgm"));
+    assertEquals(picture.length, "P5 12 12 255\n".length + 12 * 12);
+    return { stdout, picture };
+  };
+  const whole = await run();
+  const journal = Deno.readTextFileSync(folder.file("long_run.jsonl"));
+  assertStringIncludes(folder.lines("long_run.tsv")[0], "run_time_s");
+
+  assertEquals(await run(), whole);
+  assertEquals(Deno.readTextFileSync(folder.file("long_run.jsonl")), journal);
+
+  // As if the master had been killed in the middle of a line.
+  Deno.writeTextFileSync(folder.file("long_run.jsonl"), journal.slice(0, -300));
+  assertEquals(await run(), whole);
+  assert(Deno.readTextFileSync(folder.file("long_run.jsonl")).length > journal.length - 300);
+});
+
+Deno.test("turnoverTimes: no pendulum turns over that has not the energy for it", () => {
+  // The lower rod needs 3 cos(upper) + cos(lower) ≤ 2.
+  const times = turnoverTimes(0.3, 8);
+  for (const [i, time] of times.entries()) {
+    const lower = Math.PI * ((2 * i + 1) / 8 - 1);
+    if (3 * Math.cos(0.3) + Math.cos(lower) > 2) assertEquals(time, Infinity);
+  }
+  assert(turnoverTimes(3, 8).every((time) => time < 30));
+});
+
+for (const example of ["random_numbers.ts", "optimize.ts", "long_run.ts"]) {
+  Deno.test(`${example}: tells how it is called`, async () => {
+    const { code, stdout, stderr } = await runExample(example, "--help");
+    assertStringIncludes(stdout, `Usage: ${example} [--slaves N]`);
+    assertEquals([code, stderr], [0, ""]);
+  });
+}
+
+for (const words of ["--slaves 0", "--speed 1"]) {
+  Deno.test(`optimize.ts: tells what is wrong with ${words}`, async () => {
+    const { code, stdout, stderr } = await runExample("optimize.ts", words);
+    assertStringIncludes(stderr, words.split(" ")[0]);
+    assertStringIncludes(stderr, "\n\nUsage: optimize.ts");
+    assertEquals([code, stdout], [2, ""]);
+  });
+}

@@ -1,0 +1,569 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  type Context,
+  type LaunchOrder,
+  LocalSlave,
+  Manager,
+  type ManagerOptions,
+  NoMoreSlavesError,
+  type ProcessEnd,
+  type ProgressEvent,
+  remote,
+  Slave,
+  type SlaveProcess,
+} from "../../mod.ts";
+import { EventLog } from "../support/event_log.ts";
+import { FarSlave, type FarSlaveOptions } from "../support/far_slave.ts";
+import { freePort } from "../support/free_port.ts";
+import { Gates } from "../support/gates.ts";
+import { KeepAlive } from "../support/keep_alive.ts";
+import { MODULE_URL, runScript, startScript } from "../support/script.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const FAR_SLAVE = import.meta.resolve("../support/far_slave.ts");
+const HELD_AGENT = import.meta.resolve("../support/held_agent.ts");
+const GATE_TASKS = import.meta.resolve("../support/gate_tasks.ts");
+const gateTasks = remote<typeof import("../support/gate_tasks.ts")>(GATE_TASKS);
+const tasks = remote<typeof import("../support/tasks.ts")>(
+  import.meta.resolve("../support/tasks.ts"),
+);
+const failingTasks = remote<typeof import("../support/failing_tasks.ts")>(
+  import.meta.resolve("../support/failing_tasks.ts"),
+);
+
+/** Short, so that a silent agent is noticed soon. */
+const SHORT = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
+
+/** A manager with far slaves, and what a test wants to know of it. */
+class FarRun implements AsyncDisposable {
+  readonly log = new EventLog();
+  readonly slaves: FarSlave[] = [];
+  readonly manager: Manager;
+  readonly context: Context<readonly []>;
+
+  constructor(options: ManagerOptions = {}) {
+    const { onEvent } = this.log;
+    this.manager = new Manager({ host: "127.0.0.1", output: "null", ...options, onEvent });
+    this.context = this.manager.getContext() as unknown as Context<readonly []>;
+  }
+
+  /** Adds a slave. */
+  add(options?: FarSlaveOptions): FarSlave {
+    const slave = new FarSlave(options);
+    this.slaves.push(slave);
+    this.manager.addSlave(slave);
+    return slave;
+  }
+
+  /** Reads all results to the end. */
+  async results(): Promise<unknown[]> {
+    return await Array.fromAsync(this.context.getResultsUnordered());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.manager.close();
+    await Promise.all(this.slaves.map((slave) => slave.ended));
+  }
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+function sorted(values: readonly unknown[]): unknown[] {
+  return (values as number[]).toSorted((a, b) => a - b);
+}
+
+Deno.test("agent: runs tasks, and all processes have ended when the manager has closed", async () => {
+  let pids: number[];
+  {
+    await using run = new FarRun();
+    run.add();
+    run.add();
+    for (let i = 0; i < 500; i++) run.context.addTask(tasks.processId, i);
+    pids = [...new Set(await run.results() as number[])];
+    pids.push(...run.slaves.map(({ pid }) => pid));
+    assertEquals(run.log.of("slave-queued").length, 2);
+  }
+  for (const pid of pids) assert(!isAlive(pid), `process ${pid} is still there`);
+});
+
+Deno.test("agent: one that comes before it is known to be submitted tries again", async () => {
+  const log = new EventLog();
+  class SlowSlave extends FarSlave {
+    override async launch(order: LaunchOrder): Promise<SlaveProcess> {
+      const process = await super.launch(order);
+      await Promise.race([log.until("warning"), process.ended]);
+      return process;
+    }
+  }
+  await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  manager.addSlave(new SlowSlave());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  const [{ message }] = log.of("warning");
+  assertEquals(
+    message,
+    "Refused a connection: The agent of slave 0 came before all jobs were submitted, and tries again",
+  );
+});
+
+Deno.test("agent: starts a new runner when one is killed", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun();
+  const { log, context } = run;
+  run.add();
+  context.addTask(failingTasks.killItselfOnce, folder.file("killed"));
+  assertEquals(await run.results(), ["survived"]);
+  const [{ reason, slave }] = log.of("slave-restarted");
+  assertMatch(reason, /exit code 137 \(SIGKILL\)/);
+  assertMatch(slave.name, /^far slave 0, process \d+ on /);
+  assertEquals(log.of("slave-queued").length, 1, "one agent for both runners");
+});
+
+Deno.test("agent: a task out of time is killed, and the same agent starts a new runner", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  run.add();
+  const context = run.manager.getContext(undefined, { taskTimeoutMs: 300 });
+  context.addTask(gateTasks.loop, "for ever", gates.port);
+  const [outcome] = await Array.fromAsync(context.getOutcomesUnordered());
+  assert(outcome.status === "rejected");
+  assertMatch(outcome.reason.message, /taskTimeoutMs, 300 ms/);
+  // Its time has no limit.
+  run.context.addTask(tasks.square, 3);
+  assertEquals(await run.results(), [9]);
+  assertEquals(run.log.of("slave-queued").length, 1);
+  await (await gates.next()).ended;
+});
+
+Deno.test("agent: killed itself, its slave is lost, its runner ends and the task goes to another slave", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const doomed = run.add();
+  context.addTask(gateTasks.wait, "moved", gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(doomed.pid, "SIGKILL");
+  await first.ended;
+  await log.until("slave-lost");
+  await (await gates.next()).open();
+  assertEquals(await results, ["moved"]);
+  assertMatch(log.of("slave-lost")[0].reason, /connection to its agent has ended/);
+  assertMatch(log.of("slave-lost")[0].reason, /SIGKILL/);
+  assertEquals(log.of("task-retried").length, 1);
+});
+
+Deno.test("agent: killed itself, a runner that computes does not outlive it", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const doomed = run.add();
+  run.context.addTask(gateTasks.loop, "for ever", gates.port);
+  const results = run.results();
+  results.catch(() => {});
+  const task = await gates.next();
+  Deno.kill(doomed.pid, "SIGKILL");
+  await run.log.until("slave-lost");
+  await endsWithin(task.pid, task.ended);
+});
+
+Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tasks move", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun(SHORT);
+  const { log, context } = run;
+  const frozen = run.add({ isOutOfReach: true });
+  context.addTask(gateTasks.wait, "moved", gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(frozen.pid, "SIGSTOP");
+  await (await gates.next()).open();
+  assertEquals(await results, ["moved"]);
+  await log.until("slave-lost");
+  const [{ slave, reason }] = log.of("slave-lost");
+  assertEquals(slave.number, 0);
+  assertMatch(reason, /nothing was heard from its agent for \d+ s/);
+  await first.ended;
+  Deno.kill(frozen.pid, "SIGCONT");
+  await frozen.ended;
+});
+
+Deno.test("agent: what a thawed runner answers late is dropped", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun(SHORT);
+  const { log, context } = run;
+  const frozen = run.add({ isOutOfReach: true });
+  for (const i of range(3)) context.addTask(gateTasks.wait, i, gates.port);
+  const results = run.results();
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  const second = await gates.next();
+  Deno.kill(frozen.pid, "SIGSTOP");
+  Deno.kill(first.pid, "SIGSTOP");
+  await first.open(); // Its answer waits in the frozen process.
+  await log.until("slave-lost");
+  Deno.kill(first.pid, "SIGCONT");
+  await first.ended;
+  await second.open();
+  await (await gates.next()).open();
+  await (await gates.next()).open();
+  assertEquals(sorted(await results), range(3));
+  Deno.kill(frozen.pid, "SIGCONT");
+  await frozen.ended;
+});
+
+Deno.test("agent: frozen within reach, what started it is told to kill it", async () => {
+  await using run = new FarRun(SHORT);
+  const frozen = run.add();
+  run.context.addTask(tasks.square, 1);
+  assertEquals(await run.results(), [1]);
+  Deno.kill(frozen.pid, "SIGSTOP");
+  await run.log.until("slave-lost");
+  await frozen.ended;
+});
+
+Deno.test("agent: says how much memory and processor time its runner uses", async () => {
+  await using run = new FarRun(SHORT);
+  run.add();
+  run.context.addTask(tasks.useProcessor, 200);
+  assertEquals(await run.results(), [200]);
+  const isTold = () =>
+    run.log.of("slave-alive").some(({ slave, memoryBytes, cpuMs }) =>
+      slave.number === 0 && memoryBytes! > 10_000_000 && cpuMs! >= 150
+    );
+  for (let count = 1; !isTold(); count++) await run.log.until("slave-alive", count);
+});
+
+Deno.test("agent: a task that computes for longer than heartbeatTimeoutMs is not taken for dead", async () => {
+  await using run = new FarRun({ heartbeatIntervalMs: 50, heartbeatTimeoutMs: 500 });
+  run.add();
+  run.context.addTask(tasks.compute, 2000);
+  assertEquals(await run.results(), [2000]);
+  assertEquals(run.log.of("slave-lost"), []);
+  assertEquals(run.log.of("slave-restarted"), []);
+});
+
+for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+  for (const kind of ["waits", "computes"] as const) {
+    Deno.test(`agent: ends, and its runner whose task ${kind} with it, when the master gets ${signal}`, async () => {
+      await using folder = new TempFolder();
+      await using gates = new Gates();
+      const master = startScript(
+        folder,
+        `
+        import { Manager, remote } from "${MODULE_URL}";
+        import { FarSlave } from "${FAR_SLAVE}";
+        const tasks = remote<typeof import("${GATE_TASKS}")>("${GATE_TASKS}");
+        const options = { host: "127.0.0.1", heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
+        await using manager = new Manager(options);
+        manager.addSlave(new FarSlave());
+        const context = manager.getContext();
+        context.addTask(tasks.wait, 0, ${gates.port});
+        context.addTask(tasks.${kind === "waits" ? "wait" : "loop"}, 1, ${gates.port});
+        const results = context.getResultsUnordered();
+        await results.next();
+        await results.next();
+        `,
+        ["--allow-all"],
+      );
+      await (await gates.next()).open();
+      const task = await gates.next();
+      master.kill(signal);
+      await endsWithin(task.pid, task.ended);
+      if (signal === "SIGSTOP") master.kill("SIGKILL");
+      await master.status;
+      await untilGone(task.parentPid);
+    });
+  }
+}
+
+for (const signal of ["SIGUSR1", "SIGUSR2", "SIGTERM"] as const) {
+  Deno.test(`agent: told by ${signal}, which its runner hears as well, it takes no new task, ends the running one, and nobody is charged`, async () => {
+    await using gates = new Gates();
+    await using run = new FarRun();
+    const { log, context } = run;
+    const leaving = run.add({ leaveSignals: { scheduler: "Slurm", signals: [signal] } });
+    context.addTask(gateTasks.wait, -1, gates.port);
+    const outcomes = Array.fromAsync(context.getOutcomesUnordered());
+    const held = await gates.next();
+    run.add();
+    await log.until("slave-connected", 2);
+    for (const pid of [held.pid, leaving.pid]) Deno.kill(pid, signal);
+    for (const i of range(50)) context.addTask(tasks.echo, i);
+    // One that ends by the signal would have its task wait for ever elsewhere.
+    await Promise.race([log.until("task-finished", 50), log.until("slave-lost")]);
+    assertEquals(log.of("slave-lost"), []);
+    await held.open();
+    const values = (await outcomes).map((outcome) =>
+      outcome.status === "fulfilled" ? [outcome.value, outcome.attempts] : [outcome.reason.message]
+    );
+    assertEquals(values, [...range(50), -1].map((value) => [value, 1]));
+    await log.until("slave-lost");
+    assertMatch(log.of("slave-lost")[0].reason, new RegExp(`Slurm sent ${signal}`));
+    assertEquals(log.of("slave-lost")[0].slave.number, 0);
+    assertEquals(log.of("task-retried"), []);
+    await endsWithin(leaving.pid, leaving.ended, 5000);
+  });
+}
+
+Deno.test("agent: told by SIGUSR2, the tasks behind the running one go to others at once", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun();
+  const { log, context } = run;
+  const leaving = run.add({ leaveSignals: { scheduler: "Slurm", signals: ["SIGUSR2"] } });
+  // Short tasks, so that many are sent ahead; then one that takes long.
+  for (const i of range(2000)) context.addTask(tasks.echo, i);
+  context.addTask(gateTasks.wait, 2000, gates.port);
+  for (const i of range(200)) context.addTask(tasks.echo, 2001 + i);
+  const results = run.results();
+  const held = await gates.next();
+  Deno.kill(leaving.pid, "SIGUSR2");
+  run.add();
+  await log.until("task-finished", 2200);
+  await held.open();
+  assertEquals(sorted(await results), range(2201));
+  assertEquals(log.of("task-retried"), []);
+});
+
+Deno.test("agent: near its time limit it takes no new task, and at the limit it ends", async () => {
+  await using gates = new Gates();
+  const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "-A", HELD_AGENT];
+  await using run = new FarRun({ deno });
+  const { log, context } = run;
+  const limited = run.add({ timeLimitMs: 2_000_000 });
+  context.addTask(gateTasks.loop, "first", gates.port);
+  const ended = assertRejects(() => run.results(), NoMoreSlavesError);
+  const task = await gates.next();
+  // The limit is near, and is there.
+  for (const signal of ["SIGHUP", "SIGURG"] as const) Deno.kill(limited.pid, signal);
+  await limited.ended;
+  await task.ended;
+  context.addTask(gateTasks.wait, "second", gates.port);
+  await log.until("slave-lost");
+  assertMatch(log.of("slave-lost")[0].reason, /time limit/);
+  // The end was announced: it is not the task's fault.
+  assertEquals(log.of("task-retried").length, 0);
+  await run.manager.close();
+  await ended;
+});
+
+Deno.test("agent: a file of output has what all runners printed", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun({ output: folder.file("out%d") });
+  run.add();
+  run.context.addTask(failingTasks.print, "before");
+  await run.results();
+  run.context.addTask(failingTasks.killItselfOnce, folder.file("killed"));
+  run.context.addTask(failingTasks.print, "after");
+  await run.results();
+  await run.manager.close();
+  const lines = folder.lines("out0").filter((line) => !line.startsWith("The agent"));
+  assertEquals(lines.toSorted(), [
+    "after to standard error",
+    "after to standard output",
+    "before to standard error",
+    "before to standard output",
+  ]);
+});
+
+Deno.test("agent: output null leaves no file, inherit is the master's standard error with the slave's number", async () => {
+  await using folder = new TempFolder();
+  for (const output of ["null", "inherit"]) {
+    const { code, stderr } = await runScript(
+      folder,
+      `
+      import { Manager } from "${MODULE_URL}";
+      import { FarSlave } from "${FAR_SLAVE}";
+      await using manager = new Manager({ host: "127.0.0.1", output: "${output}" });
+      manager.addSlave(new FarSlave());
+      const context = manager.getContext();
+      context.addTask(() => {
+        Deno.stdout.writeSync(new TextEncoder().encode("some"));
+        console.error("an error");
+        console.log("thing");
+      });
+      for await (const _ of context.getResults());
+      `,
+      ["--allow-all"],
+    );
+    assertEquals(code, 0, stderr);
+    if (output === "inherit") {
+      assertStringIncludes(stderr, "slave 0: something\n");
+      assertStringIncludes(stderr, "slave 0: an error\n");
+    } else {
+      assertEquals(stderr, "");
+    }
+    assertEquals(folder.names(), ["main.ts"]);
+  }
+});
+
+Deno.test("agent: a runner that cannot start is an error with the reason", async () => {
+  await using folder = new TempFolder();
+  // The first call is the agent's.
+  const script = `mkdir ${folder.file("agent")} 2>&- && exec "$0" "$@"; echo no licence; exit 4`;
+  await using run = new FarRun({ deno: ["/bin/sh", "-c", script, Deno.execPath()] });
+  run.add();
+  run.context.addTask(tasks.square, 1);
+  const { message } = await assertRejects(() => run.results(), NoMoreSlavesError);
+  assertStringIncludes(message, "exit code 4, before it connected");
+  assertStringIncludes(message, "it printed last: no licence");
+});
+
+/** A job of a scheduler, which the test has start and end; no agent ever comes of it. */
+class IdleJob extends Slave {
+  override readonly kind = "slave";
+  override readonly isRemote = true;
+  readonly started = Promise.withResolvers<void>();
+  readonly ended = Promise.withResolvers<ProcessEnd>();
+
+  override launch(): SlaveProcess {
+    const [started, ended] = [this.started.promise, this.ended.promise];
+    return { name: "job 7", started, ended, kill: () => {} };
+  }
+
+  override close(): Promise<void> {
+    this.ended.resolve({ code: null, signal: null });
+    return Promise.resolve();
+  }
+}
+
+Deno.test("agent: jobs that end before it connects are lost for one reason: what they printed, and no output of theirs", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun({ output: folder.file("out%d") });
+  const jobs = [new IdleJob(), new IdleJob()];
+  for (const job of jobs) run.manager.addSlave(job);
+  run.context.addTask(tasks.square, 1);
+  const results = assertRejects(() => run.results(), NoMoreSlavesError);
+  await run.log.until("slave-queued", 2);
+  for (const { ended } of jobs) {
+    ended.resolve({ code: null, signal: null, reason: "it has gone", tail: "no licence" });
+  }
+  await results;
+  const reason = "its job ended before its agent connected; it printed last: no licence";
+  assertEquals(run.log.of("slave-lost").map((event) => event.reason), [reason, reason]);
+});
+
+Deno.test("agent: a slave whose job runs is starting, and not queued any more", async () => {
+  await using run = new FarRun();
+  const job = new IdleJob();
+  run.manager.addSlave(job);
+  run.context.addTask(tasks.square, 1);
+  const queued = Promise.withResolvers<void>();
+  const starting = Promise.withResolvers<void>();
+  const progress = ({ slaves }: ProgressEvent) => {
+    if (slaves.queued === 1) queued.resolve();
+    if (slaves.starting === 1 && slaves.queued === 0) starting.resolve();
+  };
+  const next = run.context.getResults({ progress }).next().catch(() => {});
+  await run.log.until("slave-queued");
+  await queued.promise;
+  assertEquals(run.log.of("slave-job-started"), []);
+  job.started.resolve();
+  await run.log.until("slave-job-started");
+  assertEquals(run.log.of("slave-job-started")[0].process, "job 7");
+  await starting.promise;
+  await run.manager.close();
+  await next;
+});
+
+Deno.test("agent: where the manager listens is told", async () => {
+  const port = freePort();
+  await using run = new FarRun({ port });
+  run.manager.addSlave(new LocalSlave());
+  run.add();
+  run.context.addTask(tasks.square, 1);
+  await run.results();
+  await run.log.until("listening", 2);
+  const places = run.log.of("listening").toSorted((a, b) =>
+    Number(a.isRemote) - Number(b.isRemote)
+  );
+  const [local, remote] = places;
+  assertEquals([remote.hosts, remote.port, remote.isRemote], [["127.0.0.1"], port, true]);
+  assertEquals([local.hosts, local.isRemote], [["127.0.0.1"], false]);
+  assertNotEquals(local.port, port);
+});
+
+for (const [host, tls] of [["127.0.0.1", true], ["0.0.0.0", true], ["127.0.0.1", false]] as const) {
+  const security = tls ? "with TLS" : "without TLS";
+  Deno.test(`agent: comes in by the chosen port of ${host}, ${security}, though slaves of this machine had it to themselves`, async () => {
+    const port = freePort();
+    using _alive = new KeepAlive();
+    await using run = new FarRun({ host, port, tls });
+    run.manager.addSlave(new LocalSlave());
+    run.context.addTask(tasks.square, 1);
+    await run.results();
+    assertEquals(run.log.of("listening").map((event) => event.port), [port]);
+    run.add();
+    // Started anew, a slave of this machine comes in by another port.
+    run.context.addTask(() => Deno.exit(1));
+    const outcomes = Array.fromAsync(run.context.getOutcomesUnordered());
+    await run.log.until("slave-restarted");
+    assertEquals((await outcomes)[0].status, "rejected");
+    // Else it would be waited for in vain.
+    assertEquals(run.log.of("slave-lost"), []);
+    const isFarThere = () => run.log.of("slave-connected").some(({ slave }) => slave.number === 1);
+    for (let count = 1; !isFarThere(); count++) await run.log.until("slave-connected", count);
+    assertEquals(run.log.of("listening").find(({ isRemote }) => isRemote)?.port, port);
+  });
+}
+
+Deno.test("agent: takes the chosen port from a slave of this machine that has not come yet, which comes by another", async () => {
+  const port = freePort();
+  using _alive = new KeepAlive();
+  await using run = new FarRun({ host: "127.0.0.1", port });
+  run.manager.addSlave(new LocalSlave());
+  for (let i = 0; i < 100; i++) run.context.addTask(tasks.square, i);
+  const results = run.results();
+  await run.log.until("slave-started");
+  run.add();
+  await run.log.until("slave-connected", 2);
+  assertEquals(sorted(await results), range(100).map((i) => i * i));
+  assertEquals(run.log.of("slave-lost"), []);
+  const [{ slave, reason }] = run.log.of("slave-restarted");
+  assertEquals([slave.number, reason], [
+    0,
+    "the port that it was to come by is that of other machines now",
+  ]);
+  const listening = run.log.of("listening");
+  assertEquals(listening.find(({ isRemote }) => isRemote)?.port, port);
+  assertEquals(listening.map((event) => event.port === port).sort(), [false, true, true]);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    // A zombie has ended; it waits for its parent to look.
+    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A process that should end and does not is killed, so that it does not burn on; the test has then failed. */
+async function endsWithin(pid: number, ended: Promise<unknown>, ms = 10_000): Promise<void> {
+  let isKilled = false;
+  const timer = setTimeout(() => {
+    isKilled = true;
+    Deno.kill(pid, "SIGKILL");
+  }, ms);
+  await ended;
+  clearTimeout(timer);
+  assert(!isKilled, `process ${pid} was still there after ${ms} ms`);
+}

@@ -1,0 +1,155 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { loadCode, LoadError, type TaskFunction } from "../../lib/slave/code_loader.ts";
+
+const MODULE = `data:text/javascript,${
+  encodeURIComponent(`
+    export const sum = (...numbers) => numbers.reduce((a, b) => a + b, 0);
+    export function self() { return this; }
+    export class Scale {
+      constructor(factor) { this.factor = factor; }
+      run(x, offset = 0) { return this.factor * x + offset; }
+    }
+    export class Idle {}
+    export const number = 5;
+    export default () => "by default";
+  `)
+}`;
+
+function loadExport(name: string, module = MODULE): Promise<TaskFunction> {
+  return loadCode({ type: "export", module, name });
+}
+
+function loadInline(source: string): Promise<TaskFunction> {
+  return loadCode({ type: "inline", name: "", source });
+}
+
+Deno.test("loadCode: an export is called with the arguments, and then what startup returned", async () => {
+  const sum = await loadExport("sum");
+  assertEquals(sum([1, 2], []), 3);
+  assertEquals(sum([1, 2], [10, 20]), 33);
+  assertEquals(sum([], [5]), 5);
+});
+
+Deno.test("loadCode: finds the default export", async () => {
+  assertEquals((await loadExport("default"))([], []), "by default");
+});
+
+Deno.test("loadCode: an export has no this", async () => {
+  assertEquals((await loadExport("self"))([], []), undefined);
+});
+
+Deno.test("loadCode: of a class an object is made for each task, and run", async () => {
+  const run = await loadCode({ type: "class", module: MODULE, name: "Scale" });
+  assertEquals(run([[3], [4]], []), 12);
+  assertEquals(run([[2], [4]], [100]), 108);
+});
+
+const UNLOADABLE: Record<string, [name: string, type: "export" | "class", message: string]> = {
+  "an export that there is not": ["nothing", "export", "there is no such export; it exports Idle"],
+  "a class that there is not": ["Nothing", "class", "there is no such export"],
+  "an export that is no function": ["number", "export", "it is of type number, not a function"],
+  "a class as a function": ["Scale", "export", "it is a class. Add the task as new tasks.Scale(…)"],
+  "a class without run()": ["Idle", "class", "it is not a class with a method run()"],
+  "a function as a class": ["sum", "class", "it is not a class with a method run()"],
+  "what every object has": ["toString", "export", "there is no such export"],
+};
+
+for (const [what, [name, type, message]] of Object.entries(UNLOADABLE)) {
+  Deno.test(`loadCode: refuses ${what}`, async () => {
+    await assertRejects(() => loadCode({ type, module: MODULE, name }), LoadError, message);
+  });
+}
+
+Deno.test("loadCode: a module that does not load is named, with the reason", async () => {
+  await assertRejects(
+    () => loadExport("sum", "file:///no/such/tasks.ts"),
+    LoadError,
+    "Cannot load sum from file:///no/such/tasks.ts: Module not found",
+  );
+  const error = await assertRejects(
+    () => loadExport("sum", "data:text/javascript,throw new RangeError('why')"),
+    LoadError,
+    "why",
+  );
+  assertEquals(error.cause instanceof RangeError, true);
+  await assertRejects(
+    () => loadExport("sum", "data:text/javascript,"),
+    LoadError,
+    "exports nothing",
+  );
+});
+
+const SOURCES: Record<string, (...args: number[]) => unknown> = {
+  "an arrow function": (x) => x + 1,
+  "a function": function (x) {
+    return x + 1;
+  },
+  "a named function": function plusOne(x) {
+    return x + 1;
+  },
+  "a method": {
+    plusOne(x: number): number {
+      return x + 1;
+    },
+  }.plusOne,
+  "a method with a computed name": {
+    ["plus one"](x: number): number {
+      return x + 1;
+    },
+  }["plus one"],
+};
+
+for (const [what, fn] of Object.entries(SOURCES)) {
+  Deno.test(`loadCode: makes a function of the source of ${what}`, async () => {
+    const run = await loadInline(String(fn));
+    assertEquals(run([2], []), 3);
+  });
+}
+
+Deno.test("loadCode: makes a function of a source that ends in a comment", async () => {
+  assertEquals((await loadInline("(x) => x + 1 // one more"))([2], []), 3);
+});
+
+Deno.test("loadCode: makes asynchronous functions and generators of their source", async () => {
+  assertEquals(await (await loadInline("async (x) => await x"))([2], []), 2);
+  assertEquals(await (await loadInline("async plusOne(x) { return x + 1 }"))([2], []), 3);
+  const generator = (await loadInline("function* () { yield 1 }"))([], []);
+  assertEquals([...generator as Iterable<number>], [1]);
+});
+
+Deno.test("loadCode: an inline function is strict and sees the global scope alone", async () => {
+  assertEquals((await loadInline("function () { return this }"))([], []), undefined);
+  assertEquals(
+    (await loadInline("() => typeof reference + typeof source"))([], []),
+    "undefinedundefined",
+  );
+});
+
+Deno.test("loadCode: refuses a source of which no function can be made", async () => {
+  for (const source of ["", "5", "x =>", "get value() { return 1 }", "native code"]) {
+    await assertRejects(
+      () => loadInline(source),
+      LoadError,
+      "Cannot make a function of the inline task's source",
+      source,
+    );
+  }
+});
+
+Deno.test("loadCode: an inline function that misses a variable is told why", async () => {
+  const message =
+    "missing is not defined. An inline task cannot see variables of the scope around it: pass missing " +
+    "as an argument, or export the function from a module and use remote()";
+  const fn = await loadInline("() => missing + 1");
+  assertThrows(() => fn([], []), ReferenceError, message);
+  const asynchronous = await loadInline("async () => missing + 1");
+  await assertRejects(async () => await asynchronous([], []), ReferenceError, message);
+});
+
+Deno.test("loadCode: other errors of an inline function are left as they are", async () => {
+  const fn = await loadInline("(message) => { throw new ReferenceError(message) }");
+  // A name that does not stand in the source is missing in code that it calls.
+  for (const message of ["other is not defined", "Cannot access 'x' before initialization"]) {
+    assertEquals(assertThrows(() => fn([message], []), ReferenceError).message, message);
+  }
+});

@@ -1,0 +1,260 @@
+import { assert, assertEquals, assertMatch, assertRejects, fail } from "@std/assert";
+import { connectToMaster } from "../../lib/slave/connect.ts";
+import {
+  type ConnectionInfo,
+  HandshakeError,
+  type Hello,
+  importSecret,
+  newSecret,
+  refuse,
+  verifySlave,
+} from "../../lib/wire/handshake.ts";
+import { MessageStream } from "../../lib/wire/message_stream.ts";
+import { HeldTimers } from "../support/held_timers.ts";
+
+const HOSTNAME = "127.0.0.1";
+/** Addresses of a master that may be on another machine; nobody listens at the second. */
+const FAR = { hosts: [HOSTNAME, "::1"] };
+const SECRET = newSecret();
+const WELCOME_TIMEOUT_MS = 30_000;
+
+/** A master that takes one connection after another. */
+class Master implements Disposable {
+  readonly #listener: Deno.TcpListener;
+
+  constructor(port = 0) {
+    this.#listener = Deno.listen({ hostname: HOSTNAME, port });
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  info(changes: Partial<ConnectionInfo> = {}): ConnectionInfo {
+    return infoFor(this.port, changes);
+  }
+
+  async accept(): Promise<MessageStream<unknown>> {
+    return new MessageStream(await this.#listener.accept());
+  }
+
+  /** Takes the next connection, and welcomes the slave. */
+  async welcome(): Promise<{ hello: Hello; stream: MessageStream<unknown> }> {
+    const stream = await this.accept();
+    try {
+      const hello = await verifySlave(stream, await importSecret(SECRET));
+      stream.postMessage({ type: "welcome" });
+      await stream.flushed();
+      return { hello, stream };
+    } catch (error) {
+      stream[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+  }
+}
+
+function infoFor(port: number, changes: Partial<ConnectionInfo> = {}): ConnectionInfo {
+  return {
+    hosts: [HOSTNAME],
+    port,
+    secret: SECRET,
+    role: "runner",
+    slave: 4,
+    launch: 1,
+    ...changes,
+  };
+}
+
+/** A port at which nobody listens. */
+function closedPort(): number {
+  using master = new Master();
+  return master.port;
+}
+
+/** Lets time pass for those who look at the clock. */
+class MovedClock implements Disposable {
+  aheadMs = 0;
+  readonly #now = Date.now;
+
+  constructor() {
+    Date.now = () => this.#now() + this.aheadMs;
+  }
+
+  [Symbol.dispose](): void {
+    Date.now = this.#now;
+  }
+}
+
+function isPause(ms: number): boolean {
+  return ms > 0 && ms < WELCOME_TIMEOUT_MS;
+}
+
+Deno.test("connectToMaster: gives the connection when the master has welcomed it", async () => {
+  using master = new Master();
+  const [stream, atMaster] = await Promise.all([connectToMaster(master.info()), master.welcome()]);
+  const { slave, launch, pid } = atMaster.hello;
+  assertEquals([slave, launch, pid], [4, 1, Deno.pid]);
+  atMaster.stream.postMessage({ text: "x".repeat(100_000) });
+  const [batch] = await Promise.all([stream.receive(), atMaster.stream.flushed()]);
+  assertEquals(batch?.messages.length, 1);
+  stream[Symbol.dispose]();
+  atMaster.stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: tries again while nobody listens yet", async () => {
+  using timers = new HeldTimers(isPause);
+  const port = closedPort();
+  const connecting = connectToMaster(infoFor(port, FAR));
+  await timers.fire();
+  await timers.set();
+  using master = new Master(port);
+  const welcoming = master.welcome();
+  await timers.fire();
+  (await connecting)[Symbol.dispose]();
+  (await welcoming).stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: waits longer each time, up to a limit, and never the same", async () => {
+  using timers = new HeldTimers(isPause);
+  const port = closedPort();
+  const connecting = connectToMaster(infoFor(port, FAR));
+  const pauses: number[] = [];
+  for (let i = 0; i < 12; i++) pauses.push(await timers.fire());
+  assert(pauses[0] >= 25 && pauses[0] <= 75, `${pauses[0]} ms`);
+  for (const pause of pauses.slice(7)) assert(pause >= 2500 && pause <= 7500, `${pause} ms`);
+  assertEquals(new Set(pauses).size, 12);
+  await timers.set();
+  using master = new Master(port);
+  const welcoming = master.welcome();
+  await timers.fire();
+  (await connecting)[Symbol.dispose]();
+  (await welcoming).stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: tries the addresses of the master in their order", async () => {
+  using master = new Master();
+  const [stream, atMaster] = await Promise.all([
+    // Nobody listens at the first.
+    connectToMaster(master.info({ hosts: ["::1", HOSTNAME] })),
+    master.welcome(),
+  ]);
+  stream[Symbol.dispose]();
+  atMaster.stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so of each address", async () => {
+  using timers = new HeldTimers(isPause);
+  using clock = new MovedClock();
+  const connecting = connectToMaster(infoFor(closedPort(), FAR));
+  clock.aheadMs = 2_000;
+  await timers.fire();
+  await timers.set();
+  clock.aheadMs = 3_001;
+  const given = assertRejects(() => connecting, Error);
+  await timers.fire();
+  const { message } = await given;
+  assertMatch(
+    message,
+    /^Cannot connect to the master at 127\.0\.0\.1:\d+: .+; at \[::1\]:\d+: .+\. It may/,
+  );
+});
+
+Deno.test("connectToMaster: gives up at once where nobody listens on this machine", async () => {
+  using timers = new HeldTimers(isPause);
+  const isPausing = timers.set().then(() => fail("it waits to try again"));
+  await assertRejects(
+    () => Promise.race([connectToMaster(infoFor(closedPort())), isPausing]),
+    Error,
+    "Cannot connect to the master at 127.0.0.1:",
+  );
+});
+
+Deno.test("connectToMaster: gives up after two minutes where something else answers", async () => {
+  using timers = new HeldTimers(isPause);
+  using clock = new MovedClock();
+  using master = new Master();
+  const connecting = connectToMaster(master.info());
+  for (const aheadMs of [0, 3_001, 119_000, 120_001]) {
+    clock.aheadMs = aheadMs;
+    using stream = await master.accept();
+    await stream.receive();
+    stream.post("nonsense");
+    await stream.flushed();
+    if (aheadMs < 120_000) await timers.fire();
+  }
+  await assertRejects(() => connecting, Error, "A frame's text is not JSON");
+});
+
+Deno.test("connectToMaster: gives up at once when the master refuses it, saying why", async () => {
+  using master = new Master();
+  const refusing = master.accept().then(async (stream) => {
+    await stream.receive();
+    refuse(stream, "Not expected");
+    await stream.flushed();
+    return stream;
+  });
+  const error = await assertRejects(
+    () => connectToMaster(master.info()),
+    Error,
+    `Cannot connect to the master at 127.0.0.1:${master.port}: The master refuses this slave: Not expected`,
+  );
+  assert(error.cause instanceof HandshakeError);
+  (await refusing)[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: gives up at once when the master does not know the secret", async () => {
+  using master = new Master();
+  const welcoming = assertRejects(() => master.welcome(), Error, "ended before");
+  await assertRejects(
+    () => connectToMaster(master.info({ secret: newSecret() })),
+    Error,
+    "something else answers at its address",
+  );
+  await welcoming;
+});
+
+Deno.test("connectToMaster: gives up at once when its secret is none", async () => {
+  using master = new Master();
+  const accepting = master.accept();
+  await assertRejects(
+    () => connectToMaster(master.info({ secret: "secret" })),
+    Error,
+    "Expected 32 bytes in hexadecimal",
+  );
+  (await accepting)[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: tries again when the master is silent for too long", async () => {
+  using master = new Master();
+  const accepting = master.accept();
+  using answers = new HeldTimers((ms) => ms === WELCOME_TIMEOUT_MS);
+  const connecting = connectToMaster(master.info());
+  const silent = await accepting;
+  await silent.receive();
+  const welcoming = master.welcome();
+  await answers.fire();
+  assertEquals(await silent.receive(), undefined);
+  (await connecting)[Symbol.dispose]();
+  (await welcoming).stream[Symbol.dispose]();
+  silent[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: tries again when the connection ends before the welcome", async () => {
+  using timers = new HeldTimers(isPause);
+  using master = new Master();
+  const connecting = connectToMaster(master.info());
+  (await master.accept())[Symbol.dispose]();
+  await timers.fire();
+  const afterChallenge = await master.accept();
+  await verifySlave(afterChallenge, await importSecret(SECRET));
+  afterChallenge[Symbol.dispose]();
+  await timers.set();
+  const welcoming = master.welcome();
+  await timers.fire();
+  (await connecting)[Symbol.dispose]();
+  (await welcoming).stream[Symbol.dispose]();
+});

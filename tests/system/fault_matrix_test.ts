@@ -1,0 +1,469 @@
+/**
+ * Every fault at every moment, on one of two slaves and on both, by real processes.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import {
+  type Context,
+  LocalSlave,
+  Manager,
+  type NoMoreSlavesError,
+  type Outcome,
+  remote,
+} from "../../mod.ts";
+import { EventLog } from "../support/event_log.ts";
+import { FarSlave } from "../support/far_slave.ts";
+import { FaultControl } from "../support/faults/fault_control.ts";
+import { type Fault, FAULTS, type Moment, MOMENTS } from "../support/faults/fault_plan.ts";
+import { Gates } from "../support/gates.ts";
+import { HeldTimers } from "../support/held_timers.ts";
+
+const tasks = remote<typeof import("../support/faults/faulty_tasks.ts")>(
+  import.meta.resolve("../support/faults/faulty_tasks.ts"),
+);
+const faultyModule = remote<typeof import("../support/faults/faulty_module.ts")>(
+  import.meta.resolve("../support/faults/faulty_module.ts"),
+);
+const FAULTY_SLAVE = import.meta.resolve("../support/faults/faulty_slave.ts");
+
+/** What becomes of a run with a fault. */
+type Ending =
+  /** All tasks are done. */
+  | {
+    readonly is: "done";
+    /** How often slaves were started anew, and why each time. */
+    readonly restarts?: number;
+    /** How many slaves were lost, and why each. */
+    readonly lost?: number;
+    readonly reason?: RegExp;
+  }
+  /** So many tasks fail with a `RemoteError`, the others are done. */
+  | { readonly is: "failed"; readonly tasks: number; readonly message: RegExp }
+  /** A `NoMoreSlavesError`. */
+  | { readonly is: "no slaves"; readonly message: RegExp }
+  /** Nothing tells it from startup that takes long: the user's signal ends it. */
+  | { readonly is: "aborted" }
+  /** There is no such thing. */
+  | { readonly is: "senseless"; readonly why: string };
+
+/** One slave of two has the fault once, or both have it each time. */
+type Row = readonly [one: Ending, all: Ending];
+
+const done: Ending = { is: "done" };
+const senseless = (why: string): Row => [{ is: "senseless", why }, { is: "senseless", why }];
+const restarted = (restarts: number, reason: RegExp): Ending => ({ is: "done", restarts, reason });
+const lost = (count: number, reason: RegExp): Ending => ({ is: "done", lost: count, reason });
+const failed = (count: number, message: RegExp): Ending => ({
+  is: "failed",
+  tasks: count,
+  message,
+});
+const noSlaves = (message: RegExp): Ending => ({ is: "no slaves", message });
+
+/** So many tasks a run has, and two slaves. */
+const TASKS = 4;
+const SLAVES = 2;
+
+const EXIT_0 = /exit code 0\b/;
+const EXIT_1 = /exit code 1\b/;
+const KILLED = /exit code 137 \(SIGKILL\)/;
+const OUT_OF_MEMORY = /exit code 133 \(SIGTRAP\).*out of memory/s;
+const GARBAGE = /its connection was closed: A frame's text and buffers are longer than the frame/;
+const CUT_OFF = /its connection was closed: The connection ended within a frame/;
+const LATE = /it did not connect within connectTimeoutMs/;
+const TIMED_OUT = /was killed on .* slave \d.*: it ran longer than taskTimeoutMs, 5000000 ms/;
+const STARTUP_THREW =
+  /did not run: startup \(.*\) failed on .* slave \d.*, the last of 2 slaves: Error: thrown on purpose/;
+const DOES_NOT_LOAD =
+  /failed on .* slave \d.*, the last of 2 slaves: Cannot load work from .*: Error: thrown on purpose/;
+
+/** Not one slave connects; with the process it ends for good. */
+const beforeHello = (how: RegExp): Row => {
+  const reason = new RegExp(`${how.source}.*before it connected`, "s");
+  return [lost(1, reason), noSlaves(reason)];
+};
+/** No task is charged with a death in startup: with two attempts the slave is barred for its tasks. */
+const inStartup = (how: RegExp): Row => [
+  restarted(1, how),
+  failed(
+    TASKS,
+    new RegExp(
+      `did not run: startup \\(.*\\) ended the process 2 times on .* slave \\d.*, the last of 2 slaves: .*${how.source}`,
+      "s",
+    ),
+  ),
+];
+/** The running task is charged: with two attempts it is given up. */
+const inTask = (how: RegExp): Row => [
+  restarted(1, how),
+  failed(
+    TASKS,
+    new RegExp(
+      `is given up: 2 slaves died, one after another, while running it.*1\\. .*slave \\d.*${how.source}.*2\\. .*slave \\d.*${how.source}`,
+      "s",
+    ),
+  ),
+];
+const outOfTime: Row = [failed(1, TIMED_OUT), failed(TASKS, TIMED_OUT)];
+/** A task is sent to each slave that seems idle; what waits behind it is not charged. */
+const outOfTimeIdle: Row = [failed(1, TIMED_OUT), failed(SLAVES, TIMED_OUT)];
+const whileIdle = (how: RegExp): Row => [restarted(1, how), restarted(SLAVES, how)];
+/** The other slave does the work. */
+const stuckInStartup: Row = [done, { is: "aborted" }];
+
+const MATRIX: Record<Moment, Record<Fault, Row>> = {
+  "before hello": {
+    "throws": beforeHello(/exit code 1\b/),
+    "exits 0": beforeHello(EXIT_0),
+    "exits 1": beforeHello(EXIT_1),
+    "SIGKILL": beforeHello(KILLED),
+    "SIGSTOP": [lost(1, LATE), noSlaves(LATE)],
+    "out of memory": beforeHello(/exit code 133 \(SIGTRAP\)/),
+    "endless loop": [lost(1, LATE), noSlaves(LATE)],
+    "uncloneable result": senseless("there is no result before there is a task"),
+    "half a frame, then silence": [lost(1, LATE), noSlaves(LATE)],
+    // It is refused, and tries again.
+    "garbage frame": [done, noSlaves(LATE)],
+  },
+  "during startup": {
+    "throws": [done, failed(TASKS, STARTUP_THREW)],
+    "exits 0": inStartup(EXIT_0),
+    "exits 1": inStartup(EXIT_1),
+    "SIGKILL": inStartup(KILLED),
+    "SIGSTOP": stuckInStartup,
+    "out of memory": inStartup(OUT_OF_MEMORY),
+    "endless loop": stuckInStartup,
+    // What startup returns stays on the slave.
+    "uncloneable result": [done, done],
+    "half a frame, then silence": stuckInStartup,
+    // What else it said is not known then: nobody is charged, and a slave is started four times.
+    "garbage frame": [restarted(1, GARBAGE), noSlaves(GARBAGE)],
+  },
+  "while a module loads": {
+    "throws": [done, failed(TASKS, DOES_NOT_LOAD)],
+    "exits 0": inTask(EXIT_0),
+    "exits 1": inTask(EXIT_1),
+    "SIGKILL": inTask(KILLED),
+    "SIGSTOP": outOfTime,
+    "out of memory": inTask(OUT_OF_MEMORY),
+    "endless loop": outOfTime,
+    // Nobody looks at it.
+    "uncloneable result": [done, done],
+    "half a frame, then silence": outOfTime,
+    "garbage frame": inTask(GARBAGE),
+  },
+  "during a task": {
+    "throws": [
+      failed(1, /failed on .* slave \d.*: Error: thrown on purpose/),
+      failed(TASKS, /failed on .* slave \d.*: Error: thrown on purpose/),
+    ],
+    "exits 0": inTask(EXIT_0),
+    "exits 1": inTask(EXIT_1),
+    "SIGKILL": inTask(KILLED),
+    "SIGSTOP": outOfTime,
+    "out of memory": inTask(OUT_OF_MEMORY),
+    "endless loop": outOfTime,
+    "uncloneable result": [
+      failed(1, /returned what cannot be sent on .* slave \d.*: result is a function/),
+      failed(TASKS, /returned what cannot be sent on .* slave \d.*: result is a function/),
+    ],
+    "half a frame, then silence": outOfTime,
+    "garbage frame": inTask(GARBAGE),
+  },
+  "while sending a large result": {
+    "throws": [
+      failed(1, /returned what cannot be sent on .* slave \d.*: Error: thrown on purpose/),
+      failed(TASKS, /returned what cannot be sent on .* slave \d.*: Error: thrown on purpose/),
+    ],
+    "exits 0": inTask(new RegExp(`${CUT_OFF.source}.*${EXIT_0.source}`)),
+    "exits 1": inTask(new RegExp(`${CUT_OFF.source}.*${EXIT_1.source}`)),
+    "SIGKILL": inTask(new RegExp(`${CUT_OFF.source}.*${KILLED.source}`)),
+    "SIGSTOP": outOfTime,
+    "out of memory": inTask(new RegExp(`${CUT_OFF.source}.*${OUT_OF_MEMORY.source}`, "s")),
+    "endless loop": outOfTime,
+    "uncloneable result": [
+      failed(1, /returned what cannot be sent on .* slave \d.*: result.spoilt is a function/),
+      failed(TASKS, /returned what cannot be sent on .* slave \d.*: result.spoilt is a function/),
+    ],
+    "half a frame, then silence": outOfTime,
+    "garbage frame": inTask(GARBAGE),
+  },
+  "idle": {
+    // From a timer that a task has left behind: it is printed, and the slave lives on.
+    "throws": [done, done],
+    "exits 0": whileIdle(EXIT_0),
+    "exits 1": whileIdle(EXIT_1),
+    "SIGKILL": whileIdle(KILLED),
+    "SIGSTOP": outOfTimeIdle,
+    "out of memory": whileIdle(OUT_OF_MEMORY),
+    "endless loop": outOfTimeIdle,
+    "uncloneable result": senseless("a slave that has no task returns nothing"),
+    "half a frame, then silence": outOfTimeIdle,
+    "garbage frame": whileIdle(GARBAGE),
+  },
+};
+
+/** Held: only the test lets this time pass. */
+const CONNECT_TIMEOUT_MS = 7_654_321;
+/** It passes when the test says so: on a busy machine no other task than that with the fault is out of time. */
+const TASK_TIMEOUT_MS = 5_000_000;
+/** Only a run that hangs takes this long. */
+const HANG_MS = 20_000;
+
+/** Whether a task ends by its time limit. */
+function isOutOfTime(fault: Fault, moment: Moment): boolean {
+  const isHanging = ["SIGSTOP", "endless loop", "half a frame, then silence"].includes(fault);
+  return isHanging && moment !== "before hello" && moment !== "during startup";
+}
+
+/** Lets the time limit of the tasks that run pass at once. */
+class TaskClock implements Disposable {
+  readonly #now = performance.now;
+  // The manager's timer for the next of them.
+  readonly #deadlines = new HeldTimers((ms) => ms > TASK_TIMEOUT_MS / 2 && ms <= TASK_TIMEOUT_MS);
+  #aheadMs = 0;
+
+  constructor() {
+    performance.now = () => this.#now.call(performance) + this.#aheadMs;
+  }
+
+  /** Waits until a task has a limit, which then has passed. */
+  async pass(): Promise<void> {
+    await this.#deadlines.set();
+    this.#aheadMs += TASK_TIMEOUT_MS;
+    await this.#deadlines.fire();
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadlines[Symbol.dispose]();
+    performance.now = this.#now;
+  }
+}
+
+/** One run with a fault. */
+class FaultyRun implements AsyncDisposable {
+  readonly log = new EventLog();
+  readonly control = new FaultControl();
+  readonly manager: Manager;
+  readonly context: Context<readonly [unknown]>;
+  readonly abort = new AbortController();
+  readonly #isFar: boolean;
+  readonly #farSlaves: FarSlave[] = [];
+
+  constructor(fault: Fault, moment: Moment, isEverywhere: boolean, isFar: boolean) {
+    this.#isFar = isFar;
+    const plan = { fault, moment, isEverywhere, port: this.control.port };
+    const flags = ["--quiet", "--no-check", "--v8-flags=--max-old-space-size=40"];
+    this.manager = new Manager({
+      output: "null",
+      onEvent: this.log.onEvent,
+      maxAttempts: 2,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      deno: [Deno.execPath(), "run", "-A", ...flags, FAULTY_SLAVE, JSON.stringify(plan)],
+      ...(isFar ? { host: "127.0.0.1", tls: false } : {}),
+    });
+    const taskTimeoutMs = isOutOfTime(fault, moment) ? TASK_TIMEOUT_MS : undefined;
+    this.context = this.manager.getContext(tasks.setup, { taskTimeoutMs });
+  }
+
+  addSlave(): void {
+    if (!this.#isFar) return this.manager.addSlave(new LocalSlave());
+    const slave = new FarSlave();
+    this.#farSlaves.push(slave);
+    this.manager.addSlave(slave);
+  }
+
+  addTasks(moment: Moment): void {
+    const task = {
+      "while a module loads": faultyModule.work,
+      "while sending a large result": tasks.produce,
+    }[moment as string] ?? tasks.work;
+    for (let i = 0; i < TASKS; i++) this.context.addTask(task, i);
+  }
+
+  /** Reads to the end: outcomes, or the error. */
+  async read(): Promise<Outcome[] | Error> {
+    const outcomes: Outcome[] = [];
+    const { signal } = this.abort;
+    const timer = setTimeout(() => this.abort.abort(new Error("The run hangs")), HANG_MS);
+    try {
+      for await (const outcome of this.context.getOutcomesUnordered({ signal })) {
+        outcomes.push(outcome);
+      }
+      return outcomes;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Has each of two slaves connect. */
+  async connectSlaves(): Promise<void> {
+    await this.#occupySlaves(this.manager.getContext(() => 0));
+  }
+
+  /** Has each of two slaves run a task: both are idle then, and their startup has run. */
+  async warmUp(): Promise<void> {
+    // Before the time of a task is limited: one slave may connect much later than the other.
+    await this.connectSlaves();
+    await this.#occupySlaves(this.context);
+  }
+
+  async #occupySlaves(context: Context<readonly [unknown]>): Promise<void> {
+    await using gates = new Gates();
+    for (let i = 0; i < SLAVES; i++) context.addTask(tasks.pass, i, gates.port);
+    const reading = Array.fromAsync(context.getResults());
+    const waiting = [await gates.next(), await gates.next()];
+    for (const task of waiting) await task.open();
+    await reading;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.manager.close();
+    await this.control[Symbol.asyncDispose]();
+    await Promise.all(this.#farSlaves.map((slave) => slave.ended));
+  }
+}
+
+/** Runs tasks with a fault, and checks what becomes of them. */
+async function check(
+  fault: Fault,
+  moment: Moment,
+  ending: Exclude<Ending, { readonly is: "senseless" }>,
+  { isEverywhere, isFar }: { readonly isEverywhere: boolean; readonly isFar: boolean },
+): Promise<void> {
+  using timers = new HeldTimers((ms) => ms === CONNECT_TIMEOUT_MS);
+  using clock = new TaskClock();
+  await using run = new FaultyRun(fault, moment, isEverywhere, isFar);
+  const { log, control } = run;
+  // Where one slave refuses its tasks, another has to be there that they go to.
+  const isRefused = fault === "throws" &&
+    ["during startup", "while a module loads"].includes(moment);
+  // The only slave that is lost before the other one has come would end the run.
+  const isLostEarly = moment === "before hello";
+  const areBothThere = isEverywhere || isRefused || isLostEarly || moment === "idle";
+  run.addSlave();
+  if (areBothThere) run.addSlave();
+  if (moment === "idle") {
+    await run.warmUp();
+    await control.strike(isEverywhere ? [0, 1] : [0]);
+    await control.struck(isEverywhere ? SLAVES : 1);
+    if (ending.is === "done") await log.until("slave-restarted", ending.restarts ?? 0);
+  } else if (areBothThere && moment !== "before hello") {
+    await run.connectSlaves();
+  }
+  const doneBefore = log.of("task-finished").length;
+  run.addTasks(moment);
+  const reading = run.read();
+  const passTime = async () => {
+    // The others are done: only that of the slave with the fault is left.
+    if (moment === "idle" && !isEverywhere) {
+      await log.until("task-finished", doneBefore + TASKS - 1);
+    }
+    await clock.pass();
+    if (moment === "idle" || !isEverywhere) return;
+    for (let failed = 1; failed < TASKS; failed = log.of("task-failed").length) {
+      await Promise.race([clock.pass(), reading]);
+    }
+  };
+  await control.struck(isEverywhere ? SLAVES : 1);
+  if (isOutOfTime(fault, moment)) await passTime();
+  // It comes when the fault has happened: so it cannot have taken the task for which that happens.
+  if (!areBothThere) run.addSlave();
+  if (ending.is === "aborted") run.abort.abort(new Error("enough"));
+  if (ending.is === "no slaves" && ending.message === LATE) await fireAll(timers);
+  const outcomes = await reading;
+  // An agent that is still on its way when its manager closes takes its time.
+  const connecting = SLAVES - (ending.is === "done" ? ending.lost ?? 0 : 0);
+  if (isFar && ending.is !== "no slaves") await log.until("slave-connected", connecting);
+  assertEnding(ending, outcomes);
+  if (ending.is !== "done") return;
+  if (ending.reason === LATE) await fireAll(timers);
+  await log.until("slave-restarted", ending.restarts ?? 0);
+  await log.until("slave-lost", ending.lost ?? 0);
+  const losses = log.of("slave-lost");
+  const restarts = log.of("slave-restarted");
+  assertEquals([losses.length, restarts.length], [ending.lost ?? 0, ending.restarts ?? 0]);
+  for (const { reason } of [...losses, ...restarts]) assertMatch(reason, ending.reason!);
+}
+
+async function fireAll(timers: HeldTimers): Promise<void> {
+  while (!timers.areCleared) await timers.fire();
+}
+
+function assertEnding(ending: Ending, outcomes: Outcome[] | Error): void {
+  if (ending.is === "aborted") {
+    assertEquals(String(outcomes), "Error: enough");
+    return;
+  }
+  if (ending.is === "no slaves") {
+    assertEquals((outcomes as Error).name, "NoMoreSlavesError", String(outcomes));
+    assertMatch((outcomes as NoMoreSlavesError).message, ending.message);
+    return;
+  }
+  if (outcomes instanceof Error) throw outcomes;
+  const inputs = outcomes.map(({ task }) => task.id % TASKS).sort();
+  assertEquals(inputs, Array.from({ length: TASKS }, (_, i) => i), "each task has one outcome");
+  const reasons = outcomes.flatMap((outcome) =>
+    outcome.status === "rejected" ? [outcome.reason] : []
+  );
+  if (ending.is === "done") {
+    if (reasons.length > 0) throw reasons[0];
+  } else if (ending.is === "failed") {
+    assertEquals(reasons.length, ending.tasks);
+    for (const { name, message } of reasons) {
+      assertEquals(name, "RemoteError");
+      assertMatch(message, ending.message);
+    }
+  }
+}
+
+/** Far slaves do in all cells what local ones do; `FAULT_MATRIX=full` shows it, which takes a minute more. */
+const IS_FULL = Deno.env.get("FAULT_MATRIX") === "full";
+
+/** Whether a cell is tried on far slaves each time. */
+function isTriedFar(moment: Moment, isEverywhere: boolean): boolean {
+  return IS_FULL || (moment === "during a task" && !isEverywhere);
+}
+
+for (const moment of MOMENTS) {
+  for (const fault of FAULTS) {
+    for (const isEverywhere of [false, true]) {
+      for (const isFar of [false, true]) {
+        const ending = MATRIX[moment][fault][isEverywhere ? 1 : 0];
+        if (ending.is === "senseless" || (isFar && !isTriedFar(moment, isEverywhere))) continue;
+        const kind = isFar ? "far slave" : "local slave";
+        const where = isEverywhere ? `all ${kind}s` : `one ${kind}`;
+        Deno.test(`fault matrix: ${fault}, ${moment}, ${where}`, async () => {
+          await check(fault, moment, ending, { isEverywhere, isFar });
+        });
+      }
+    }
+  }
+}
+
+Deno.test("fault matrix: what waits behind a stopped local slave's task goes to others, and closing ends it", async () => {
+  await using control = new FaultControl();
+  const plan = {
+    fault: "SIGSTOP",
+    moment: "during a task",
+    isEverywhere: false,
+    port: control.port,
+  };
+  const deno = [Deno.execPath(), "run", "-A", "--no-check", FAULTY_SLAVE, JSON.stringify(plan)];
+  await using manager = new Manager({ output: "null", onEvent: () => {}, deno });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext(() => 0);
+  for (let i = 0; i < 500; i++) context.addTask(tasks.work, i);
+  const results = context.getResultsUnordered<number>();
+  const first = results.next();
+  await control.struck(1);
+  manager.addSlave(new LocalSlave());
+  const values = [(await first).value];
+  while (values.length < 499) values.push((await results.next()).value);
+  assertEquals(values.toSorted((a, b) => a! - b!), Array.from({ length: 499 }, (_, i) => i + 1));
+  await manager.close();
+});

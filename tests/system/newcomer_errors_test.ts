@@ -1,0 +1,586 @@
+/**
+ * What people do wrong in their first hour, and what they are told: the cause and the remedy, at once.
+ *
+ * Each mistake is a script in a folder of its own, run as a user runs it, with the permissions given here.
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MODULE_URL, runScript } from "../support/script.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+/** What README says a master of slaves in Grid Engine needs. */
+const SGE_FLAGS = "--allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. " +
+  "--allow-sys=hostname,networkInterfaces";
+const NET = "--allow-net=127.0.0.1";
+const RUN = `--allow-run=${Deno.execPath()}`;
+const WRITE = "--allow-write=.";
+const READ = "--allow-read=.";
+
+interface Mistake {
+  /** The script, between the making of a manager with one slave, a context, and the reading of results. */
+  readonly adds?: string;
+  /** The whole script instead, after the imports. */
+  readonly script?: string;
+  /** Options of the manager, as source text. */
+  readonly options?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  /** Flags of `deno run`; by default those that the master needs. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** What standard error has to say; `DIR` stands for the script's folder. */
+  readonly says: readonly string[];
+  /** Whether the script ends well all the same. */
+  readonly isWarnedOf?: boolean;
+  /** What it must not say. */
+  readonly hides?: readonly string[];
+}
+
+const IMPORTS =
+  `import { LocalSlave, Manager, remote, SGEPESlaveArray, SGEQsubSlaveArray } from "${MODULE_URL}";\n`;
+const TASKS = `const tasks = remote(import.meta.resolve("./tasks.ts"));\n`;
+const READS = `for await (const result of context.getResults()) console.log(result);`;
+/** A module whose task makes a manager. */
+const INNER_MANAGER = `import { LocalSlave, Manager } from "${MODULE_URL}";
+  export async function double(x) {
+    await using manager = new Manager();
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    context.addTask((x) => 2 * x, x);
+    return (await Array.fromAsync(context.getResults()))[0];
+  }`;
+const INLINE = `context.addTask((x) => x, 1);\n`;
+
+function sourceOf({ script, adds = INLINE, options = `{ output: "null" }` }: Mistake): string {
+  if (script !== undefined) return IMPORTS + script;
+  return `${IMPORTS}
+    await using manager = new Manager(${options});
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    ${adds}
+    ${READS}
+  `;
+}
+
+/** A master whose slaves are a job array. */
+const ON_CLUSTER = `
+  await using manager = new Manager({ host: "127.0.0.1", tls: false, output: "null" });
+  manager.addSlave(new SGEQsubSlaveArray(1));
+  const context = manager.getContext();
+  ${INLINE}${READS}
+`;
+const CLUSTER_FLAGS = [
+  "--allow-net",
+  `--allow-run=${Deno.execPath()},qsub,qstat,qdel`,
+  READ,
+  WRITE,
+];
+const NO_GRID_ENGINE = { PATH: "/nowhere" };
+
+/** The flags without one kind of them. */
+function without(kind: string): string[] {
+  return CLUSTER_FLAGS.filter((flag) => !flag.startsWith(`--allow-${kind}`));
+}
+
+const MISTAKES: Readonly<Record<string, Mistake>> = {
+  "no slave was added": {
+    script: `await using manager = new Manager(); const context = manager.getContext();
+      ${INLINE}${READS}`,
+    says: ["the manager has no slaves", "Manager.addSlave(new LocalSlave())"],
+  },
+  "addSlave is given a class": {
+    script: `await using manager = new Manager(); manager.addSlave(LocalSlave);`,
+    says: ["Expected a slave, such as new LocalSlave(), got the class LocalSlave"],
+  },
+  "for … of without await": {
+    adds: `${INLINE}for (const result of context.getResults()) console.log(result);`,
+    says: [
+      "Cannot read results without waiting for them",
+      `"for await (const result of context.getResults())"`,
+    ],
+    hides: ["is not iterable"],
+  },
+  "a spread of results": {
+    adds: `${INLINE}console.log([...context.getResultsUnordered()]);`,
+    says: [
+      "Cannot read results without waiting for them",
+      `"await Array.fromAsync(context.getResultsUnordered())"`,
+    ],
+  },
+  "Array.from() of outcomes": {
+    adds: `${INLINE}console.log(Array.from(context.getOutcomesUnordered()));`,
+    says: [`"await Array.fromAsync(context.getOutcomesUnordered())"`],
+  },
+  "using without await": {
+    script: `using manager = new Manager();`,
+    says: [
+      "Cannot close a Manager without waiting for it",
+      `"await using manager = new Manager()"`,
+    ],
+  },
+  "the results are never read": {
+    script: `await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave()); const context = manager.getContext(); ${INLINE}
+      const results = context.getResults();`,
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results", "for await (const result of context."],
+  },
+  "results that nobody reads, of a manager that nobody closes": {
+    script: `
+      const manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      ${INLINE}
+    `,
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results"],
+  },
+  "results that nobody reads, of a manager that nobody closes, when memory is freed meanwhile": {
+    script: `
+      {
+        const manager = new Manager({ output: "null" });
+        manager.addSlave(new LocalSlave());
+        manager.getContext().addTask((x) => x, 1);
+        manager.getContext().getResults().next();
+      }
+      setTimeout(gc, 0);
+    `,
+    flags: ["--v8-flags=--expose-gc"],
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results"],
+  },
+  "the function that reads is not awaited": {
+    script: `await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave()); const context = manager.getContext(); ${INLINE}
+      async function main() { ${READS} }
+      main();`,
+    says: [
+      "the manager is closed",
+      "Read all results before closing it; if a function reads them, await it",
+    ],
+  },
+  "inputs that are not awaited": {
+    adds: `const load = async () => [1, 2]; context.addTasks((x) => x, load());`,
+    says: ["Expected an iterable or async iterable of inputs, got Promise", "Await it first"],
+  },
+  "an argument that is not awaited": {
+    adds: `const load = async () => 1; context.addTask((x) => x, load());`,
+    says: ["args[0] is a Promise, which cannot be sent", "Await it first"],
+  },
+  "a task that is not awaited": {
+    adds: `const make = async () => (x) => x; context.addTask(make(), 1);`,
+    says: ["Expected a task", "got Promise", "Await it first"],
+  },
+  "a result that is not awaited": {
+    adds: `context.addTask((x) => ({ value: Promise.resolve(x) }), 1);`,
+    says: ["returned what cannot be sent", "result.value is a Promise", "Await it first"],
+  },
+
+  "a result that cannot be cloned": {
+    adds: `context.addTask((x) => ({ onDone: [() => x] }), 1);`,
+    says: [
+      "returned what cannot be sent on local slave 0: result.onDone[0] is a function, which cannot be sent to another process. " +
+      "Return the plain data that it is made from instead",
+    ],
+    hides: ["make it on the slave"],
+  },
+
+  "no permission at all": {
+    options: "{}",
+    flags: [],
+    says: [
+      "Cannot listen for slaves on 127.0.0.1",
+      `Run the master with --allow-net=127.0.0.1 ${RUN} --allow-write=.`,
+    ],
+  },
+  "no --allow-net": {
+    flags: [RUN],
+    says: ["Cannot listen for slaves on 127.0.0.1", "Run the master with --allow-net=127.0.0.1"],
+  },
+  "--allow-net of another host": {
+    options: `{ output: "null", host: "localhost" }`,
+    says: ["Cannot listen for slaves on localhost", "Run the master with --allow-net=localhost"],
+  },
+  "no --allow-run": {
+    flags: [NET],
+    says: ["Cannot start", `Run the master with ${RUN}`],
+  },
+  "no --allow-write": {
+    options: "{}",
+    flags: [NET, RUN],
+    says: [
+      "Cannot write the slave's output to slave0.output",
+      `Run the master with --allow-write=., or set the option output to "null"`,
+    ],
+    hides: ["Look into their output"],
+  },
+  "a task makes a manager, and may not listen": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER },
+    says: [
+      'Cannot listen for slaves on 127.0.0.1: Requires net access to "127.0.0.1:0". The manager that runs this task has to permit it',
+      'Tasks may do what the option permissions of the manager says: give { net: ["127.0.0.1:0"] }',
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not start its slave": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER },
+    says: [
+      `Requires run access to "${Deno.execPath()}". The manager that runs this task has to permit it`,
+      `Tasks may do what the option permissions of the manager says: give { run: ["${Deno.execPath()}"] }`,
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not write its slave's output": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"], run: ["deno"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": INNER_MANAGER.replace("new Manager()", 'new Manager({ output: "x" })') },
+    says: [
+      "Cannot write the slave's output to x",
+      'The manager that runs this task has to permit it, or set the option output to "null"',
+    ],
+    hides: ["Run the master with"],
+  },
+  "a task makes a manager, and may not open its journal": {
+    options: `{ output: "null", permissions: { net: ["127.0.0.1"], run: ["deno"] } }`,
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: {
+      "tasks.ts": INNER_MANAGER.replace("getContext()", 'getContext(undefined, { journal: "x" })'),
+    },
+    says: ["Cannot open the journal x", "The manager that runs this task has to permit it"],
+    hides: ["Run the master with"],
+  },
+  "no --allow-read for the import map": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: {
+      "deno.json": `{ "imports": { "numbers": "./numbers.ts" } }`,
+      "numbers.ts": `export const two = 2;`,
+      "tasks.ts": `import { two } from "numbers"; export const double = (x: number) => two * x;`,
+    },
+    says: [
+      `Import "numbers" not a dependency, at file://DIR/tasks.ts:1:21`,
+      "the deno.json beside the main module or above it, if the master may read it (--allow-read)",
+    ],
+    hides: ["slave.ts:"],
+  },
+  "no --allow-read for a journal": {
+    script: `await using manager = new Manager();
+      manager.getContext(undefined, { journal: "run.jsonl" });`,
+    flags: [WRITE],
+    says: [
+      "Cannot open the journal run.jsonl",
+      "Run the master with --allow-read and --allow-write",
+    ],
+  },
+  "no --allow-sys on a cluster": {
+    script: ON_CLUSTER.replace(`host: "127.0.0.1", `, ""),
+    flags: CLUSTER_FLAGS,
+    env: NO_GRID_ENGINE,
+    says: [
+      "Cannot listen for slaves on this machine's host name",
+      "Run the master with --allow-sys=hostname,networkInterfaces",
+      `In all it needs ${SGE_FLAGS}`,
+    ],
+  },
+  "no --allow-run=qsub on a cluster": {
+    script: ON_CLUSTER,
+    flags: [...without("run"), RUN],
+    says: [
+      "Cannot run qsub",
+      "Run the master with --allow-run=deno,qsub,qstat,qdel",
+      `In all it needs ${SGE_FLAGS}`,
+    ],
+  },
+  "no --allow-write on a cluster": {
+    script: ON_CLUSTER,
+    flags: without("write"),
+    env: NO_GRID_ENGINE,
+    says: ["Cannot make a folder for the connection in DIR", "(--allow-write)"],
+  },
+  "a machine without Grid Engine": {
+    script: ON_CLUSTER,
+    flags: CLUSTER_FLAGS,
+    env: NO_GRID_ENGINE,
+    says: ["qsub is not on PATH", "common/settings.sh"],
+  },
+  "no --allow-env in a parallel environment": {
+    script: `new SGEPESlaveArray();`,
+    flags: [],
+    says: ["Cannot make an SGEPESlaveArray", "Run the master with --allow-env=PE_HOSTFILE"],
+  },
+  "no --allow-read in a parallel environment": {
+    script: `new SGEPESlaveArray();`,
+    flags: ["--allow-env=PE_HOSTFILE"],
+    env: { PE_HOSTFILE: "/etc/hostname" },
+    says: [
+      "the host file /etc/hostname cannot be used",
+      `Run the master with --allow-read="$PE_HOSTFILE"`,
+    ],
+  },
+  "no --allow-net in a parallel environment": {
+    script: `
+      await using manager = new Manager({ host: "127.0.0.1", tls: false, output: "null" });
+      manager.addSlave(new SGEPESlaveArray());
+      const context = manager.getContext();
+      ${INLINE}${READS}`,
+    flags: ["--allow-env=PE_HOSTFILE", "--allow-sys=hostname", READ],
+    files: { hosts: `${Deno.hostname()} 1 all.q@here <NULL>\nnodeA 1 all.q@nodeA <NULL>\n` },
+    env: { PE_HOSTFILE: "hosts" },
+    says: [
+      "Cannot listen for slaves on 127.0.0.1",
+      `In all it needs --allow-net --allow-run=deno,qrsh --allow-read=.,"$PE_HOSTFILE"`,
+    ],
+  },
+  "no --allow-sys in a parallel environment": {
+    script: `new SGEPESlaveArray();`,
+    flags: ["--allow-env=PE_HOSTFILE", READ],
+    files: { hosts: "nodeA 2 all.q@nodeA <NULL>\n" },
+    env: { PE_HOSTFILE: "hosts" },
+    says: [
+      "Cannot make an SGEPESlaveArray",
+      "Run the master with --allow-sys=hostname,networkInterfaces",
+    ],
+  },
+  "a task that needs a file which its slave may not read": {
+    adds: `context.addTask((path) => Deno.readTextFile(path), "/etc/hostname");`,
+    flags: [NET, RUN, READ],
+    says: [
+      `Requires read access to "/etc/hostname". Tasks may do what the option permissions`,
+      `give { read: ["/etc/hostname"] } there`,
+      "--allow-read for the master, without a list",
+    ],
+  },
+  "a task that needs the network": {
+    adds: `context.addTask(() => fetch("http://127.0.0.1:4711/"));`,
+    options: `{ output: "null", permissions: { read: true } }`,
+    says: [`Requires net access to "127.0.0.1:4711"`, `give { net: ["127.0.0.1:4711"] } there`],
+  },
+  "a task that imports what its slave may not": {
+    adds: `context.addTask((url) => import(url), "http://127.0.0.1:4711/x.js");`,
+    options: `{ output: "null", permissions: "none" }`,
+    says: [
+      `Requires import access to "127.0.0.1:4711"`,
+      `give { import: ["127.0.0.1:4711"] } there`,
+    ],
+  },
+  "a task that runs a program": {
+    adds: `context.addTask(() => new Deno.Command("true").outputSync().code);`,
+    says: [`Requires run access to "true"`, `give { run: ["true"] } there`],
+  },
+
+  "the host is unknown": {
+    options: `{ output: "null", host: "no-such-host.invalid" }`,
+    flags: ["--allow-net", RUN],
+    says: [
+      "NetworkError: Cannot listen for slaves on no-such-host.invalid: failed to lookup address",
+      "Set the options host and port of the manager to an address of this machine",
+    ],
+  },
+
+  "a module's path is wrong": {
+    adds: `context.addTask(remote(import.meta.resolve("./taks.ts")).double, 2);`,
+    says: [
+      `Cannot load double from file://DIR/taks.ts: Module not found "file://DIR/taks.ts"`,
+      "Is the path given to remote() right, and does the slave's machine see the file?",
+    ],
+  },
+  "a module's path is relative": {
+    adds: `context.addTask(remote("./tasks.ts").double, 2);`,
+    says: [
+      "a slave does not know what it is relative to",
+      `Use remote(import.meta.resolve("./tasks.ts"))`,
+    ],
+  },
+  "what a module imports is not there": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": `import { two } from "./two.ts"; export const double = (x) => two * x;` },
+    says: [
+      `Module not found "file://DIR/two.ts", at file://DIR/tasks.ts:1:21`,
+      "Is the path there right",
+    ],
+  },
+  "an export is missing": {
+    adds: `${TASKS}context.addTask(tasks.dubble, 2);`,
+    files: { "tasks.ts": `export const double = (x) => 2 * x; export const half = (x) => x / 2;` },
+    says: [
+      "Cannot load dubble from file://DIR/tasks.ts: there is no such export",
+      "it exports double, half",
+    ],
+  },
+  "a default export is asked for by its name": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": `export default function double(x: number) { return 2 * x; }` },
+    says: ["there is no such export; it exports default", "is tasks.default for addTask()"],
+  },
+  "a remote module is added instead of an export of it": {
+    adds: `${TASKS}context.addTask(tasks, 2);`,
+    says: ["got the remote module itself", "Name one of its exports, as in tasks."],
+  },
+  "a module has a syntax error": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": "export function double(x: number) {\n  return 2 * ;\n}" },
+    says: ["Cannot load double", "SyntaxError: Expression expected", "at file://DIR/tasks.ts:2:14"],
+    hides: ["the module throws"],
+  },
+  "a module throws while it is loaded": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": "const table = JSON.parse('{');\nexport const double = (x) => 2 * x;" },
+    says: [
+      "Cannot load double from file://DIR/tasks.ts: the module throws while it is loaded: SyntaxError",
+      "at file://DIR/tasks.ts:1:20",
+    ],
+  },
+  "a module throws what is no error while it is loaded": {
+    adds: `${TASKS}context.addTask(tasks.double, 2);`,
+    files: { "tasks.ts": "throw 'no GPU here';" },
+    says: ["the module throws while it is loaded: no GPU here"],
+  },
+  "a function uses a variable around it": {
+    adds: `const factor = 3; context.addTask((x) => factor * x, 2);`,
+    says: [
+      "ReferenceError: factor is not defined",
+      "An inline task cannot see variables of the scope around it: pass factor as an argument, or export",
+    ],
+  },
+  "an argument cannot be cloned": {
+    adds: `context.addTask((x) => x, { options: [{ onDone: () => {} }] });`,
+    says: [
+      "args[0].options[0].onDone is a function, which cannot be sent to another process",
+      "or make it on the slave, in the startup function or the task",
+    ],
+  },
+  "options of a context stand in place of its startup function": {
+    script: `await using manager = new Manager();
+      manager.getContext({ journal: "run.jsonl" });`,
+    says: [
+      'Expected a startup function: an export of a remote() module or an inline function, got { journal: "run.jsonl" }. ' +
+      "Options come after it, also where there is none: getContext(undefined, { journal: … })",
+    ],
+  },
+  "the command that starts Deno is one text": {
+    options: `{ output: "null", deno: "nice -n 5 deno" }`,
+    flags: [NET, "--allow-run"],
+    says: [
+      "Cannot start nice -n 5 deno: ",
+      'Set the option deno of the manager to a command that starts Deno; if it has several words, to a list of them: ["nice","-n","5","deno"]',
+    ],
+  },
+  "a function of this module is called here": {
+    adds: `${TASKS}context.addTask(tasks.double(2));`,
+    says: [
+      "Cannot call double here: it runs on the slaves",
+      "Give it to addTask(tasks.double, ...args)",
+    ],
+  },
+
+  "the host cannot be resolved": {
+    options: `{ output: "null", host: "no-such-host.invalid" }`,
+    flags: ["--allow-net", RUN],
+    says: [
+      "Cannot listen for slaves on no-such-host.invalid",
+      "Set the options host and port of the manager to an address of this machine",
+    ],
+  },
+  "the folder for output is missing": {
+    options: `{ output: "logs/slave%d.txt" }`,
+    flags: [NET, RUN, WRITE],
+    says: [
+      "Cannot write the slave's output to logs/slave0.txt: there is no folder logs",
+      "Make it first, or set the option output",
+    ],
+  },
+  "the folder for a journal is missing": {
+    script: `await using manager = new Manager();
+      manager.getContext(undefined, { journal: "nowhere/run.jsonl" });`,
+    flags: [READ, WRITE],
+    says: ["Cannot open the journal nowhere/run.jsonl: No such file", "Make its folder first"],
+  },
+  "deno is not there": {
+    options: `{ output: "null", deno: "./no-deno" }`,
+    flags: [NET, "--allow-run"],
+    says: ["Cannot start ./no-deno", "Set the option deno of the manager"],
+  },
+  "deno is too old on the slave": {
+    options: `{ output: "null", deno: "./old-deno" }`,
+    // Made of a Deno that is new enough.
+    files: {
+      "old-deno": `#!/bin/sh
+        shift
+        exec ${Deno.execPath()} run --preload 'data:text/javascript,Object.defineProperty(Deno,"version",{value:{deno:"2.7.14"}})' "$@"`,
+    },
+    flags: [NET, "--allow-run"],
+    says: [
+      "Deno is too old here: 2.7.14. Install 2.8.0 or newer",
+      "the option deno of the manager",
+    ],
+    hides: ["Refused a connection"],
+  },
+  "deno is so old on the slave that it does not know our options": {
+    options: `{ output: "null", deno: "./old-deno" }`,
+    files: {
+      "old-deno": `#!/bin/sh\necho "error: unexpected argument '--preload' found" >&2; exit 1`,
+    },
+    flags: [NET, "--allow-run"],
+    says: ["its Deno is too old: install 2.8.0 or newer, or set the option deno of the manager"],
+  },
+  "an option is misspelt": {
+    options: `{ outputs: "null" }`,
+    says: ["Unknown option outputs of Manager. There are: deno, host, port, output"],
+  },
+};
+
+/** Runs a mistake; returns what it says. */
+async function standardErrorOf(mistake: Mistake): Promise<{ code: number; stderr: string }> {
+  await using folder = new TempFolder();
+  for (const [name, text] of Object.entries(mistake.files ?? {})) {
+    folder.write(name, text);
+    if (text.startsWith("#!")) Deno.chmodSync(folder.file(name), 0o755);
+  }
+  const flags = ["--no-check", ...(mistake.flags ?? [NET, RUN])];
+  const { code, stderr } = await runScript(folder, sourceOf(mistake), flags, mistake.env);
+  return { code, stderr: stderr.replaceAll(folder.path, "DIR") };
+}
+
+for (const [name, mistake] of Object.entries(MISTAKES)) {
+  Deno.test(`a newcomer's mistake: ${name}`, async () => {
+    const { code, stderr } = await standardErrorOf(mistake);
+    for (const text of mistake.says) assertStringIncludes(stderr, text);
+    for (const text of mistake.hides ?? []) assert(!stderr.includes(text), stderr);
+    assertEquals(code, mistake.isWarnedOf ? 0 : 1, stderr);
+  });
+}
+
+Deno.test("a newcomer's mistake: the port is in use", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const { stderr } = await standardErrorOf({
+    options: `{ output: "null", port: ${port} }`,
+    says: [],
+  });
+  assertStringIncludes(stderr, `Cannot listen for slaves on 127.0.0.1:${port}: the port is in use`);
+  assertStringIncludes(stderr, "Choose another, or leave out the option port");
+});
+
+Deno.test("a newcomer's script: what startup returns keeps its class, what a task returns becomes a plain object", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "tasks.ts",
+    `export class Model { constructor(readonly x: number) {} double(): number { return 2 * this.x; } }
+     export const setup = () => new Model(21);
+     export const double = (model: Model) => model.double();
+     export const make = () => new Model(21);`,
+  );
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `${IMPORTS}${TASKS}
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext(tasks.setup);
+      context.addTask(tasks.double);
+      context.addTask(tasks.make);
+      for await (const result of context.getResults()) console.log(result, typeof result.double);`,
+    ["--no-check", NET, RUN],
+  );
+  assertEquals([code, stdout, stderr], [0, "42 undefined\n{ x: 21 } undefined\n", ""]);
+});
