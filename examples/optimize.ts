@@ -15,9 +15,9 @@
  */
 
 import { Manager, remote } from "../mod.ts";
+import { randomStream } from "../random.ts";
 import { addSlaves, numbersFromArgs } from "./numbers_from_args.ts";
 import type { Shape } from "./optimize_tasks.ts";
-import { randomStream } from "./random_numbers_tasks.ts";
 
 const USAGE = `Usage: optimize.ts [--slaves N] [--atoms N] [--hops N] [--seed N] [--sge]
 
@@ -40,7 +40,7 @@ const tasks = remote<typeof import("./optimize_tasks.ts")>(
   import.meta.resolve("./optimize_tasks.ts"),
 );
 // The slaves' streams are those of the hops' numbers, from 0.
-const random = randomStream(seed, 2 ** 32 - 1);
+const random = randomStream(seed);
 
 await using manager = new Manager({ output: "inherit" });
 addSlaves(manager, args);
@@ -58,7 +58,7 @@ function addHop(from: Shape): void {
 
 const edge = Math.cbrt(atoms);
 for (let walker = 0; walker <= slaves; walker++) {
-  const positions = Float64Array.from({ length: 3 * atoms }, () => edge * (random() - 0.5));
+  const positions = Float64Array.from({ length: 3 * atoms }, () => edge * (random.next() - 0.5));
   addHop({ positions, energy: Infinity });
 }
 
@@ -72,7 +72,7 @@ for await (const outcome of context.getOutcomesUnordered()) {
   origins.delete(outcome.task.id);
   hop++;
   // Added while results are read: it is sent to a slave at once.
-  const isTaken = random() < Math.exp((from.energy - found.energy) / TEMPERATURE);
+  const isTaken = random.next() < Math.exp((from.energy - found.energy) / TEMPERATURE);
   addHop(isTaken ? found : from);
   if (found.energy < best - 1e-6) {
     best = found.energy;

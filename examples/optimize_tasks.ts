@@ -1,6 +1,6 @@
 /** What the slaves of `optimize.ts` run: one hop of a search for the shape that a cluster of atoms takes. */
 
-import { randomStream } from "./random_numbers_tasks.ts";
+import { randomStream } from "../random.ts";
 
 /** A shape and its energy. */
 export interface Shape {
@@ -24,7 +24,7 @@ const MAX_STEPS = 5000;
  */
 export function hop(from: Float64Array, reach: number, seed: number, hop: number): Shape {
   const random = randomStream(seed, hop);
-  return relax(from.map((x) => x + reach * (2 * random() - 1)));
+  return relax(from.map((x) => x + reach * (2 * random.next() - 1)));
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * How far apart are two random points in a cube? Shows random numbers that are the same however many slaves there are: each task
- * makes its own from the run's seed and its number, and the results are added up in the order of the tasks. Run it with 1
+ * draws its own from the run's seed and its number, by `random.ts`, and the results are added up in the order of the tasks. Run it with 1
  * and with 8 slaves: every digit agrees.
  *
  * ```sh

@@ -4,11 +4,9 @@ import {
   assertEquals,
   assertMatch,
   assertStringIncludes,
-  assertThrows,
 } from "@std/assert";
 import { turnoverTimes } from "../../examples/long_run_tasks.ts";
 import { hop, relax } from "../../examples/optimize_tasks.ts";
-import { encipher, randomStream } from "../../examples/random_numbers_tasks.ts";
 import { addFakeGrid } from "../support/fake_grid.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
 
@@ -59,72 +57,6 @@ Deno.test("random_numbers.ts: estimates the mean distance", async () => {
   assertAlmostEquals(mean, exact, 0.003);
   // The numbers are always the same, so this is no matter of luck.
   assert(Math.abs(deviation) < 3, stdout);
-});
-
-Deno.test("encipher: gives the published answers of Philox4x32-10", () => {
-  assertEquals(encipher([0, 0, 0, 0], 0, 0), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
-  const ones = 0xffffffff;
-  assertEquals(encipher([ones, ones, ones, ones], ones, ones), [
-    0x408f276d,
-    0x41c83b0e,
-    0xa20bc7c6,
-    0x6d5451fd,
-  ]);
-  assertEquals(
-    encipher([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], 0xa4093822, 0x299f31d0),
-    [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
-  );
-});
-
-/** The first numbers of a stream. */
-function firstOf(seed: number, task: number, count: number): number[] {
-  const random = randomStream(seed, task);
-  return Array.from({ length: count }, () => random());
-}
-
-Deno.test("randomStream: no two pairs of seed and task have any four numbers in common", () => {
-  const seeds = [0, 1, 2, 3, 37, 568, 2 ** 31, 2 ** 32 - 1];
-  const seen = new Set<string>();
-  for (const seed of seeds) {
-    for (let task = 0; task < 2048; task++) {
-      const numbers = firstOf(seed, task, 8);
-      seen.add(numbers.slice(0, 4).join());
-      seen.add(numbers.slice(4).join());
-    }
-  }
-  assertEquals(seen.size, seeds.length * 2048 * 2);
-  assertEquals(firstOf(37, 5, 8), firstOf(37, 5, 8));
-});
-
-Deno.test("randomStream: is even along a stream, over tasks and over seeds, and none follows from its neighbour", () => {
-  const count = 40_000;
-  const along = firstOf(1, 0, 2 * count);
-  const ways: [string, (i: number) => number][] = [
-    ["along a stream", (i) => along[i]],
-    ["over tasks", (i) => randomStream(1, i)()],
-    ["over seeds", (i) => randomStream(i, 1)()],
-  ];
-  // The numbers are always the same, so that they lie within five standard deviations is no matter of luck.
-  const within = 5 / Math.sqrt(count);
-  for (const [way, numberAt] of ways) {
-    const bins = new Uint32Array(16);
-    let product = 0;
-    let last = numberAt(count);
-    for (let i = 0; i < count; i++) {
-      const number = numberAt(i);
-      bins[Math.floor(16 * number)]++;
-      product += 12 * (number - 0.5) * (last - 0.5);
-      last = number;
-    }
-    assertAlmostEquals(product / count, 0, within, way);
-    for (const bin of bins) assertAlmostEquals(16 * bin / count, 1, 4 * within, way);
-  }
-});
-
-Deno.test("randomStream: refuses numbers that would share the stream of others", () => {
-  for (const [seed, task] of [[2 ** 32, 0], [0, -1], [0.5, 0], [0, NaN]]) {
-    assertThrows(() => randomStream(seed, task), RangeError, `got ${seed} and ${task}`);
-  }
 });
 
 Deno.test("saxs.ts: fits the measured profile of lysozyme, and draws it", async () => {

@@ -49,6 +49,8 @@ const REFUSED: [file: string, code: string][] = [
   ["slave.ts", `import { Manager } from "./mod.ts";`],
   ["report.ts", `import { Manager } from "./mod.ts";`],
   ["report.ts", `import { Manager } from "./lib/master/manager.ts";`],
+  ["random.ts", `import { remote } from "./lib/remote.ts";`],
+  ["lib/random/random_stream.ts", `import { ParallelError } from "../errors.ts";`],
   ["lib/report/report_page.ts", `import type { Outcome } from "../master/outcome.ts";`],
   ["lib/master/observe/trace.ts", `import { LocalSlave } from "../../launch/local_slave.ts";`],
   ["slave.ts", `import { LocalSlave } from "./lib/launch/local_slave.ts";`],

@@ -45,6 +45,7 @@ const MASTER_WORDS = [
   "lib/master/outcome.ts",
   "lib/master/task_ids.ts",
 ];
+const RANDOM = "lib/random/";
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
 const AGENT = "lib/slave/agent.ts";
@@ -89,6 +90,11 @@ const PARTS: readonly Part[] = [
     imports: [ERRORS, TASK],
     because: "lib/task.ts and its neighbours say what a task is; they know no network",
   },
+  ...["random.ts", RANDOM].map((at) => ({
+    at,
+    imports: [RANDOM],
+    because: "tasks import random numbers alone, and nothing else of the project",
+  })),
   { at: FRAMES, imports: [ERRORS], because: "frames are bytes; what they mean is above them" },
   ...[CODEC, CODEC_PARTS].map((at) => ({
     at,
@@ -258,8 +264,7 @@ function whyNotForeign(path: string, specifier: string): string | undefined {
 }
 
 function isOurProgram(path: string): boolean {
-  return path === "mod.ts" || path === "slave.ts" || path === "report.ts" ||
-    path.startsWith("lib/");
+  return path.startsWith("lib/") || PARTS.some(({ at }) => at === path);
 }
 
 function partOf(path: string): Part | undefined {

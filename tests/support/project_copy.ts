@@ -8,7 +8,16 @@ import { TempFolder } from "./temp_folder.ts";
  */
 export async function copyOfTheProject(...more: readonly string[]): Promise<TempFolder> {
   const folder = new TempFolder();
-  const names = ["deno.json", "deno.lock", "mod.ts", "slave.ts", "report.ts", "lib", "examples"];
+  const names = [
+    "deno.json",
+    "deno.lock",
+    "mod.ts",
+    "slave.ts",
+    "report.ts",
+    "random.ts",
+    "lib",
+    "examples",
+  ];
   for (const name of [...names, ...more]) {
     await copy(new URL(`../../${name}`, import.meta.url), folder.file(name));
   }
