@@ -36,6 +36,7 @@ export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./l
 export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
+export { LocalSlaveArray } from "./lib/launch/local_slave_array.ts";
 export { JobArray } from "./lib/launch/cluster/job_array.ts";
 export type { JobArrayOptions } from "./lib/launch/cluster/job_array_options.ts";
 export type {

@@ -9,15 +9,14 @@
  * @module
  */
 
-import { LocalSlave, Manager, remote } from "../mod.ts";
+import { LocalSlaveArray, Manager, remote } from "../mod.ts";
 
 const tasks = remote<typeof import("./local_distance_tasks.ts")>(
   import.meta.resolve("./local_distance_tasks.ts"),
 );
 
 await using manager = new Manager();
-manager.addSlave(new LocalSlave());
-manager.addSlave(new LocalSlave());
+manager.addSlave(new LocalSlaveArray(2));
 
 const context = manager.getContext(tasks.setup);
 for (let distance = 0; distance < 10; distance++) context.addTask(tasks.score, distance);

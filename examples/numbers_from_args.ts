@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { LocalSlave, type Manager, SGEQsubSlaveArray } from "../mod.ts";
+import { LocalSlaveArray, type Manager, SGEQsubSlaveArray } from "../mod.ts";
 
 /** Where an example's slaves are to be. */
 export interface Slaves {
@@ -49,5 +49,5 @@ function fail(message: string, usage: string): never {
 /** Adds slaves to a manager: the one line that differs between this machine and a cluster. */
 export function addSlaves(manager: Manager, { slaves, sge }: Slaves): void {
   if (sge) manager.addSlave(new SGEQsubSlaveArray(slaves));
-  else for (let i = 0; i < slaves; i++) manager.addSlave(new LocalSlave());
+  else manager.addSlave(new LocalSlaveArray(slaves));
 }

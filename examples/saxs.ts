@@ -22,7 +22,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { LocalSlave, Manager, ParallelError, remote, SGEQsubSlaveArray } from "../mod.ts";
+import { LocalSlaveArray, Manager, ParallelError, remote, SGEQsubSlaveArray } from "../mod.ts";
 import { type Command, parseCommandLine, USAGE, UsageError } from "./saxs/command_line.ts";
 import { fitScale } from "./saxs/fit.ts";
 import { fileName, InputError } from "./saxs/input_error.ts";
@@ -67,7 +67,7 @@ export async function calculateProfile(
 
   await using manager = new Manager({ output: "inherit" });
   if (isOnCluster) manager.addSlave(new SGEQsubSlaveArray(slaveCount));
-  else for (let i = 0; i < slaveCount; i++) manager.addSlave(new LocalSlave());
+  else manager.addSlave(new LocalSlaveArray(slaveCount));
   const context = manager.getContext(tasks.loadStructure);
   let taskCount = 0;
   for (let first = 0; first < q.length; first += POINTS_PER_TASK) {

@@ -10,7 +10,7 @@ import { type LaunchOrder, Slave } from "./slave.ts";
  * import { LocalSlave, Manager } from "@parallel/parallel";
  *
  * await using manager = new Manager({ output: "null" });
- * for (let i = 0; i < navigator.hardwareConcurrency; i++) manager.addSlave(new LocalSlave());
+ * manager.addSlave(new LocalSlave());
  * ```
  */
 export class LocalSlave extends Slave {

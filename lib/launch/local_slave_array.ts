@@ -1,0 +1,62 @@
+import { messageOf } from "../message_of.ts";
+import { type SlaveProcess, spawnSlave } from "./command.ts";
+import type { LaunchOrder } from "./slave.ts";
+import { SlaveArray } from "./slave_array.ts";
+
+/**
+ * Several Deno processes on this machine: one for each processor by default. Each is as a {@linkcode LocalSlave}.
+ *
+ * @example
+ * ```ts
+ * import { LocalSlaveArray, Manager } from "@parallel/parallel";
+ *
+ * await using manager = new Manager({ output: "null" });
+ * manager.addSlave(new LocalSlaveArray());
+ * ```
+ */
+export class LocalSlaveArray extends SlaveArray {
+  /** Begins the name of each of its slaves in messages. */
+  override readonly kind = "local slave";
+  /** How many slaves there are. */
+  override readonly count: number;
+
+  /**
+   * Makes the array. Nothing is started before results are read.
+   *
+   * @param count How many slaves; by default as many as this machine has logical processors.
+   * @throws {RangeError} If `count` is not a whole number, at least 1.
+   */
+  constructor(count: number = navigator.hardwareConcurrency) {
+    super();
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(
+        `A slave array needs a whole number of slaves, at least 1, not ${Deno.inspect(count)}`,
+      );
+    }
+    this.count = count;
+  }
+
+  /** They all run on this machine. */
+  override isRemoteAt(): boolean {
+    return false;
+  }
+
+  /** Starts the processes. One that cannot be started does not stop the others. */
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    return Promise.resolve(orders.map((order) => {
+      try {
+        return spawnSlave(order);
+      } catch (error) {
+        return neverStarted(messageOf(error));
+      }
+    }));
+  }
+}
+
+function neverStarted(reason: string): SlaveProcess {
+  return {
+    name: "a process that was not started",
+    ended: Promise.resolve({ code: null, signal: null, reason }),
+    kill: () => {},
+  };
+}
