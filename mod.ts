@@ -32,6 +32,17 @@ export {
   type SlaveIdentity,
 } from "./lib/errors.ts";
 export { type Code, type CodeReference, type EncodedArguments, Task } from "./lib/task.ts";
+export type {
+  CannotBeSent,
+  Cloned,
+  FaultOf,
+  FunctionOrClass,
+  IsFaulty,
+  PlainValue,
+  Sendable,
+  Sendables,
+  WeakHolder,
+} from "./lib/cloned.ts";
 export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./lib/remote.ts";
 export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";

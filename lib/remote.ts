@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Sendables } from "./cloned.ts";
 import type { CodeReference } from "./task.ts";
 
 /** A function that a module exports, named without loading the module here. A task for `addTask`, or a startup. */
@@ -14,8 +15,8 @@ export interface RemoteFunction<Args extends readonly unknown[], Result> {
 
 /** An object to be made on a slave; as a task, its `run` method is called there. */
 export interface RemoteObject<Args extends readonly unknown[], Result> {
-  /** Holds the types alone: there is no such property. */
-  readonly "~signature": (...args: Args) => Result;
+  /** Holds the types of `run` alone: there is no such property. */
+  readonly "~run": (...args: Args) => Result;
 }
 
 /** The exports of a module as tasks: functions, and classes that have a `run` method. Others are left out. */
@@ -27,7 +28,7 @@ export type Remote<Module> = {
       : never
   ]: Module[Name] extends new (...args: infer ConstructorArgs) => {
     run(...args: infer RunArgs): infer Result;
-  } ? new (...args: ConstructorArgs) => RemoteObject<RunArgs, Result>
+  } ? new (...args: Sendables<ConstructorArgs>) => RemoteObject<RunArgs, Result>
     : Module[Name] extends (...args: infer Args) => infer Result ? RemoteFunction<Args, Result>
     : never;
 };

@@ -41,8 +41,12 @@ export type EncodedArguments = number | string | {
  * One task of a context, as `addTask` returns it.
  *
  * A million of them may wait: it has no field that it can do without.
+ *
+ * @typeParam Result What arrives of its result.
  */
-export class Task {
+export class Task<Result = unknown> {
+  /** Holds the type alone: there is no such property. */
+  declare readonly "~result"?: Result;
   /** Number of the task in its context: 0, 1, 2 … in the order in which tasks were added. */
   readonly id: number;
   /** The code that runs. @internal */

@@ -116,8 +116,16 @@ Deno.test("remote: an object cannot run here, nor be the argument of a task", as
   );
   await using manager = new Manager({ output: "null" });
   const context = manager.getContext();
-  assertThrows(() => context.addTask((_x: unknown) => {}, object), DOMException, "args[0].run");
-  assertThrows(() => context.addTask((_x: unknown) => {}, tasks.distance), DOMException, "args[0]");
+  assertThrows(
+    () => context.addTask((_x: unknown) => {}, object as unknown),
+    DOMException,
+    "args[0].run",
+  );
+  assertThrows(
+    () => context.addTask((_x: unknown) => {}, tasks.distance as unknown),
+    DOMException,
+    "args[0]",
+  );
 });
 
 Deno.test("remote: its exports cannot be set", () => {

@@ -1,10 +1,14 @@
 import type { RemoteError, SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 
-/** How a task ended. */
-export type Outcome =
+/**
+ * How a task ended.
+ *
+ * @typeParam Result What arrives of its result.
+ */
+export type Outcome<Result = unknown> =
   & {
-    readonly task: Task;
+    readonly task: Task<Result>;
     /** The slave that it ended on; missing if it never got to one. */
     readonly slave: SlaveIdentity | undefined;
     /** How many slaves have run it, this one included; one where startup failed, or the code did not load, has not. */
@@ -13,7 +17,7 @@ export type Outcome =
     readonly runTimeMs: number;
   }
   & (
-    | { readonly status: "fulfilled"; readonly value: unknown }
+    | { readonly status: "fulfilled"; readonly value: Result }
     | {
       readonly status: "rejected";
       readonly reason: RemoteError;

@@ -126,7 +126,7 @@ Deno.test("Context.addTask: throws a DataCloneError with the path to what cannot
 Deno.test("Context.addTask: adds no task when an argument cannot be cloned", async () => {
   await using manager = localManager(0);
   const context = manager.getContext();
-  assertThrows(() => context.addTask(tasks.echo, Symbol("x")), DOMException);
+  assertThrows(() => context.addTask(tasks.echo, Symbol("x") as unknown), DOMException);
   assertEquals(context.addTask(tasks.echo, 1).id, 0);
 });
 

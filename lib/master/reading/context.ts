@@ -1,3 +1,4 @@
+import type { Cloned, Sendable, Sendables } from "../../cloned.ts";
 import type { RemoteFunction, RemoteObject } from "../../remote.ts";
 import type { Task } from "../../task.ts";
 import type { ProgressEvent } from "../observe/events.ts";
@@ -73,12 +74,16 @@ export class Context<Values extends readonly unknown[] = []> {
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
    * @throws {TypeError} If `task` is none of these.
    * @throws {RangeError} If the arguments take more than about 4 GiB.
+   * @typeParam Args Types of the arguments. A function of yours that passes on a list of a type parameter names it:
+   * `context.addTask<Args, Result>(task, ...args)`.
+   * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
+   * @typeParam Given Types of the arguments as they are given: what can never be sent does not compile.
    */
-  addTask<Args extends unknown[], Result>(
+  addTask<Args extends unknown[], Result, Given extends Args = Args>(
     task: TaskCode<[...Args, ...Values], Result>,
-    ...args: Args
-  ): Task {
-    return this.#group.add(task, args);
+    ...args: Args & Sendables<Given>
+  ): Task<Cloned<Awaited<Result>>> {
+    return this.#group.add(task, args) as Task<Cloned<Awaited<Result>>>;
   }
 
   /**
@@ -92,9 +97,9 @@ export class Context<Values extends readonly unknown[] = []> {
    * thrown to the reader of results.
    * @throws {TypeError} If `task` is no task or `inputs` is not iterable.
    */
-  addTasks<Input, Result>(
+  addTasks<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
-    inputs: Iterable<Input> | AsyncIterable<Input>,
+    inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
   ): void {
     this.#group.addSource(task, inputs);
   }
@@ -132,6 +137,13 @@ export class Context<Values extends readonly unknown[] = []> {
    */
   getOutcomesUnordered(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
     return this.#read("unordered", options, (outcome) => outcome, "getOutcomesUnordered");
+  }
+
+  /**
+   * Reads outcomes in the order in which tasks were added; otherwise like {@linkcode Context.getOutcomesUnordered}.
+   */
+  getOutcomes(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
+    return this.#read("ordered", options, (outcome) => outcome, "getOutcomes");
   }
 
   #read<Item>(

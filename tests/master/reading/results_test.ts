@@ -74,6 +74,22 @@ Deno.test("Context.getResults: goes on in order after an unordered read began", 
   assertEquals(rest, [30, ...range(100, 1000)].filter((value) => !first.includes(value)));
 });
 
+Deno.test("Context.getOutcomes: gives outcomes in the order in which tasks were added, and throws none", async () => {
+  await using manager = localManager(2);
+  const context = manager.getContext();
+  context.addTask(tasks.compute, 30);
+  for (let i = 1; i < 500; i++) {
+    context.addTask((x: number) => {
+      if (x % 100 === 7) throw new Error(`no ${x}`);
+      return x;
+    }, i);
+  }
+  const outcomes = await Array.fromAsync(context.getOutcomes());
+  assertEquals(outcomes.map(({ task }) => task.id), range(0, 500));
+  const failed = outcomes.filter(({ status }) => status === "rejected").map(({ task }) => task.id);
+  assertEquals(failed, [7, 107, 207, 307, 407]);
+});
+
 Deno.test("Context.getResultsUnordered: goes on after an ordered read began", async () => {
   await using manager = localManager(2);
   const context = manager.getContext();

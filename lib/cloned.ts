@@ -1,0 +1,94 @@
+/**
+ * The types of what crosses between processes: what may be sent, and what arrives.
+ *
+ * @module
+ */
+
+/** A value that is copied with nothing left behind: its copy has its type. */
+export type PlainValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | undefined
+  | void
+  | Date
+  | RegExp
+  | Error
+  | ArrayBuffer
+  | ArrayBufferView
+  | readonly PlainValue[]
+  | { readonly [name: string]: PlainValue };
+
+/** Code, which is not sent as a value. */
+export type FunctionOrClass =
+  | ((...args: never[]) => unknown)
+  | (abstract new (...args: never[]) => unknown);
+
+/** What does not keep its content alive. */
+export type WeakHolder = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<WeakKey>;
+
+/**
+ * The type of a value after it has been copied, as `structuredClone` would: of an instance of a class a plain object is
+ * left, without its methods. What cannot be sent is `never`.
+ *
+ * Two things that a type does not tell are lost as well: what a getter of a class gives, and a class's own `instanceof`.
+ */
+export type Cloned<Value> =
+  // This is `any` or `unknown`.
+  unknown extends Value ? Value
+    : Value extends PlainValue ? Value
+    : Value extends ReadonlyMap<infer Key, infer Item> ? Map<Cloned<Key>, Cloned<Item>>
+    : Value extends ReadonlySet<infer Item> ? Set<Cloned<Item>>
+    : Value extends FunctionOrClass | symbol | PromiseLike<unknown> | WeakHolder ? never
+    : Value extends readonly unknown[] ? { [Index in keyof Value]: Cloned<Value[Index]> }
+    // A type that stays the same keeps its name.
+    : Value[keyof Value] extends PlainValue ? Value
+    : {
+      [
+        Name in keyof Value as Name extends symbol ? never
+          : Value[Name] extends (...args: never[]) => unknown ? never
+          : Name
+      ]: Cloned<Value[Name]>;
+    };
+
+/** Stands in a message of the compiler, where it says why a value cannot be sent, and what to do. There is no such value. */
+export interface CannotBeSent<Reason extends string> {
+  /** Holds the type alone: there is no such property. */
+  readonly "~reason": Reason;
+}
+
+/** Why a value of a type cannot be sent, and what to do; an empty text if it may be. */
+export type FaultOf<Value> =
+  // This is `any`; `unknown` is none of what follows.
+  0 extends 1 & Value ? ""
+    : Value extends PromiseLike<unknown> ? "a promise cannot be sent: await it first"
+    : Value extends
+      { readonly "~signature": unknown } | { readonly "~run": unknown } | FunctionOrClass
+      ? "a function cannot be sent: send what it makes, or import it in the task's module"
+    : Value extends symbol ? "a symbol cannot be sent: send a text"
+    : Value extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> ? ""
+    : Value extends WeakHolder ? "what holds its content weakly cannot be sent: send a Map or a Set"
+    : Value extends Iterator<unknown> | AsyncIterator<unknown>
+      ? "an iterator cannot be sent: send an array of what it gives"
+    : Value extends readonly (infer Item)[] ? FaultOf<Item>
+    : "";
+
+/** Whether there is a fault. */
+export type IsFaulty<Value> = [FaultOf<Value>] extends [""] ? "no" : "yes";
+
+/**
+ * A value's own type if it may be sent; otherwise what says why it cannot.
+ *
+ * It is written so that the compiler takes a value of a type parameter: what that stands for is not known, and is looked at when
+ * the value is sent.
+ */
+export type Sendable<Value> = IsFaulty<Value> extends "yes"
+  ? CannotBeSent<Exclude<FaultOf<Value>, "">>
+  : Value;
+
+/** A list of arguments of which each may be sent. */
+export type Sendables<Values extends readonly unknown[]> = {
+  [Index in keyof Values]: Sendable<Values[Index]>;
+};

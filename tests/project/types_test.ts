@@ -1,0 +1,162 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** What stands before each use. */
+const BEGINNING = `
+import { type Context, Manager, type Outcome, remote, type Task, type TaskCode } from "${ROOT}mod.ts";
+import type { Json, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
+const t = remote<typeof import("${ROOT}tests/support/typed_tasks.ts")>("${ROOT}tests/support/typed_tasks.ts");
+declare const manager: Manager;
+declare const promise: Promise<number>;
+const c = manager.getContext();
+const pair = manager.getContext(t.setup);
+const one = manager.getContext(t.setupLater);
+`;
+
+/** Uses that compile. */
+const RIGHT = [
+  "c.addTask(t.weigh, 3)",
+  "c.addTask(t.any, { a: [1, new Date(), new Map([[1, 2n]])] })",
+  "c.addTask(t.any, new Map<string, number>())",
+  "c.addTask(t.any, new Uint8Array(3))",
+  "c.addTask(t.any, new Error('x'))",
+  "c.addTask(t.any, await promise)",
+  "c.addTask(t.more, 'a')",
+  "c.addTask(t.more, 'a', 1, 2, 3)",
+  "c.addTask(t.perhaps, 1)",
+  "c.addTask(t.perhaps, 1, 'kg')",
+  "c.addTask(new t.Model('a.pdb', [1, 2]), 3)",
+  "c.addTask((x: number) => x, 3)",
+  "pair.addTask(t.scale, 3)",
+  "pair.addTask((x: number, point, name) => x + point.x + name.length, 3)",
+  "one.addTask(t.shift, 3)",
+  "one.addTask((point) => point.x)",
+  "one.addTasks(t.shift, [1, 2])",
+  "c.addTasks(t.weigh, new Set([1, 2]))",
+  "c.addTasks(t.any, [{ a: 1 }])",
+  "const task: Task<string> = c.addTask(t.weigh, 3)",
+  "const task: Task<string> = c.addTask(t.weighLater, 3)",
+  "const task: Task<Point> = c.addTask(new t.Model('a.pdb'), 3)",
+  "const task: Task<Tree> = c.addTask(t.makeTree)",
+  "const task: Task<Json> = c.addTask(t.makeJson)",
+  "const task: Task<Map<string, { elements: Float64Array }>> = c.addTask(t.makeMap)",
+  "const task: Task<Set<Point>> = c.addTask(t.makeSet)",
+  "const task: Task<RangeError> = c.addTask(t.makeError)",
+  "const task: Task<Date[]> = c.addTask(t.makeDates)",
+  "const task: Task<Float32Array[]> = c.addTask(t.makeMatrix)",
+  "const task: Task<number> = c.addTask((x: number) => x ** 2, 3)",
+  "const task: Task<readonly [{ elements: Float64Array }, Point?]> = c.addTask(t.makePair)",
+  "const task: Task = c.addTask(t.weigh, 3)",
+  "function wrap<T>(value: T) { return c.addTask(t.echo, value); } wrap(1)",
+  "function wrap<A extends unknown[], R>(f: TaskCode<A, R>, ...args: A) { return c.addTask<A, R>(f, ...args); } wrap(t.weigh, 3)",
+  "function wrap<T>(f: TaskCode<[T], string>, inputs: T[]) { c.addTasks(f, inputs); } wrap(t.weigh, [1])",
+  "const spelt: Context<[Point, string]> = pair",
+  "const outcome = null as unknown as Outcome<Point>; if (outcome.status === 'fulfilled') outcome.value.x",
+];
+
+/** Uses that do not, and what the compiler says. */
+const WRONG: readonly (readonly [string, string])[] = [
+  [
+    "c.addTask(t.weigh, '3')",
+    "Argument of type 'string' is not assignable to parameter of type 'number'",
+  ],
+  ["c.addTask(t.weigh)", "Expected 2 arguments, but got 1."],
+  ["c.addTask(t.weigh, 3, 4)", "Expected 2 arguments, but got 3."],
+  ["c.addTask(t.weigh, promise)", "Did you forget to use 'await'?"],
+  ["c.addTask(t.any, promise)", '"a promise cannot be sent: await it first"'],
+  ["c.addTask(t.wait, promise)", '"a promise cannot be sent: await it first"'],
+  ["c.addTask(t.any, [1, promise])", '"a promise cannot be sent: await it first"'],
+  [
+    "c.addTask(t.any, () => 1)",
+    '"a function cannot be sent: send what it makes, or import it in the task\'s module"',
+  ],
+  ["c.addTask(t.any, Date)", '"a function cannot be sent: '],
+  ["c.addTask(t.any, t.weigh)", '"a function cannot be sent: '],
+  ["c.addTask(t.any, new t.Model('a.pdb'))", '"a function cannot be sent: '],
+  ["c.addTask(t.any, Symbol.iterator)", '"a symbol cannot be sent: send a text"'],
+  [
+    "c.addTask(t.any, new WeakMap())",
+    '"what holds its content weakly cannot be sent: send a Map or a Set"',
+  ],
+  [
+    "c.addTask(t.echo, [1].values())",
+    '"an iterator cannot be sent: send an array of what it gives"',
+  ],
+  ["c.addTasks(t.any, [promise])", '"a promise cannot be sent: await it first"'],
+  ["c.addTask(t.any, 3 as number | Promise<number>)", '"a promise cannot be sent: await it first"'],
+  ["new t.Waiting(promise)", '"a promise cannot be sent: await it first"'],
+  [
+    "c.addTask(t.move, { elements: new Float64Array(3), norm: () => 1 })",
+    "Property '#norm' is missing",
+  ],
+  ["c.addTask(t.scale, 3)", "Expected 4 arguments, but got 2."],
+  ["one.addTask(t.scale, 3)", "Expected 3 arguments, but got 2."],
+  ["pair.addTask(t.weigh)", "is not assignable to parameter of type 'TaskCode<"],
+  [
+    "pair.addTask(t.scale, '3')",
+    "Argument of type 'string' is not assignable to parameter of type 'number'",
+  ],
+  ["c.addTask(t.cube, 3)", "Property 'cube' does not exist on type"],
+  ["c.addTask(t.limit)", "Property 'limit' does not exist on type"],
+  ["new t.Model(3)", "Argument of type 'number' is not assignable to parameter of type 'string'"],
+  ["new t.weigh(3)", "This expression is not constructable."],
+  ["c.addTasks(t.weigh, ['1'])", "Type 'string' is not assignable to type"],
+  ["c.addTasks(t.weigh, 3)", "Argument of type 'number' is not assignable to parameter of type"],
+  ["manager.getContext(t.weigh)", "is not assignable to parameter of type"],
+  [
+    "const task: Task<number> = c.addTask(t.weigh, 3)",
+    "Type 'Task<string>' is not assignable to type 'Task<number>'",
+  ],
+  [
+    "c.addTask(t.makeFunction)['~result']!()",
+    "Type 'never' has no call signatures.",
+  ],
+  [
+    "c.addTask(t.makeVector)['~result']!.norm()",
+    "Property 'norm' does not exist on type '{ readonly elements: Float64Array<ArrayBuffer>; }'",
+  ],
+  [
+    "const outcome = null as unknown as Outcome<Point>; outcome.value",
+    "Property 'value' does not exist on type",
+  ],
+];
+
+/** What the compiler says of each line of a program; lines are counted from 0. */
+async function messagesOf(program: string): Promise<Map<number, string>> {
+  await using folder = new TempFolder();
+  folder.write("uses.ts", program);
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["check", "--quiet", folder.file("uses.ts")],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const messages = new Map<number, string>();
+  // What the compiler adds to a message, such as where a type is declared, is indented.
+  for (const message of new TextDecoder().decode(stderr).split(/^(?=TS\d+ \[ERROR\]: (?! ))/m)) {
+    const place = /at file:\/\/\S+\/uses\.ts:(\d+):\d+$/m.exec(message);
+    if (place === null) throw new Error(`There is more to it:\n${message}`);
+    const line = Number(place[1]) - 1;
+    messages.set(line, `${messages.get(line) ?? ""}${message}`);
+  }
+  return messages;
+}
+
+Deno.test("types: what compiles, and what the compiler says of what does not", async (t) => {
+  const uses = [...RIGHT, ...WRONG.map(([use]) => use)];
+  assert(uses.length >= 60);
+  const lines = uses.map((use, i) => `export async function use${i}() { ${use}; await null; }`);
+  const messages = await messagesOf([BEGINNING.trim(), ...lines].join("\n"));
+  const first = BEGINNING.trim().split("\n").length;
+  for (const [i, use] of RIGHT.entries()) {
+    await t.step(`compiles: ${use}`, () => {
+      assertEquals(messages.get(first + i), undefined);
+    });
+  }
+  for (const [i, [use, expected]] of WRONG.entries()) {
+    await t.step(`does not compile: ${use}`, () => {
+      assertStringIncludes(messages.get(first + RIGHT.length + i) ?? "it compiles", expected);
+    });
+  }
+});
