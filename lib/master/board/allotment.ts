@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Task } from "../../task.ts";
+import type { Code, Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { Bars } from "./bars.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
+import { type DispatchContext, MAX_PASSED } from "./dispatch_context.ts";
 import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
 import type { SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
@@ -41,6 +41,13 @@ const MAX_PULL = 4096;
 /** As many are taken whether slaves have room or not while the journal has their outcomes, or no slave can run them. */
 const MIN_SLAVELESS_PULL = 64;
 
+/** Tasks that a source is to be asked for. */
+interface Pull {
+  readonly count: number;
+  /** Of which code they have to be, if that matters. */
+  readonly code: Code | undefined;
+}
+
 /** Gives tasks to slaves. */
 export class Allotment {
   /** How long tasks run. */
@@ -57,8 +64,8 @@ export class Allotment {
   readonly #sendable = new Set<DispatchContext>();
   /** Contexts that have a source of tasks and a reader. */
   readonly #sources = new Set<DispatchContext>();
-  /** How many tasks are to be pulled, from the source of which context. */
-  #pulls = new Map<DispatchContext, number>();
+  /** What is to be pulled from the sources of which context. */
+  #pulls = new Map<DispatchContext, readonly Pull[]>();
   /** Slaves for which something was queued. */
   readonly #unsent = new Set<DispatchSlave>();
   /** How long answers are under way, on average. */
@@ -105,7 +112,7 @@ export class Allotment {
 
   /** Takes note whether a context has a source to be asked. To be called whenever its source or its reader has changed. */
   sortSource(context: DispatchContext): void {
-    put(context, this.#sources, context.sourceCode !== undefined && context.reading !== "no");
+    put(context, this.#sources, context.sourceCodes.length > 0 && context.reading !== "no");
   }
 
   /** Something came from a slave: its running task may be another one now, and it may have room. */
@@ -163,11 +170,14 @@ export class Allotment {
     const pulls = this.#pulls;
     this.#pulls = new Map();
     let isAnyAdded = false;
-    for (const [context, count] of pulls) {
-      // Some may have been taken back meanwhile.
-      if (context.waiting > 0) continue;
-      context.port.pull(count);
-      if (context.waiting > 0) isAnyAdded = true;
+    for (const [context, wanted] of pulls) {
+      for (const { count, code } of wanted) {
+        const before = context.waiting;
+        // Some may have been taken back meanwhile.
+        if (before > 0 && code === undefined) continue;
+        context.port.pull(count, code);
+        if (context.waiting > before) isAnyAdded = true;
+      }
     }
     return isAnyAdded;
   }
@@ -319,16 +329,40 @@ export class Allotment {
     }
   }
 
-  /** Asks the source of a context for as many tasks as there is room for. */
+  /** Asks the sources of a context for as many tasks as there is room for. */
   #pull(context: DispatchContext, takers: number): void {
-    if (context.sourceCode === undefined || !context.takesTasks || context.waiting > 0) return;
-    const room = takers * this.pace.depth(context.sourceCode);
-    // No slave is to be waited for.
-    const isSlaveless = context.isRestoring ||
-      this.#options.bars.everywhere(context, context.sourceCode) !== undefined;
-    const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
-    const count = Math.min(Math.max(room, least), MAX_PULL);
-    if (count > 0) this.#pulls.set(context, count);
+    if (!context.takesTasks) return;
+    const { bars } = this.#options;
+    const [code] = context.sourceCodes;
+    const barred = bars.isEmpty
+      ? []
+      : [...this.#idle].filter((slave) => bars.has(slave, context, code));
+    const pulls: Pull[] = [];
+    if (context.waiting === 0) {
+      const room = (takers - barred.length) * this.pace.depth(code);
+      // No slave is to be waited for.
+      const isSlaveless = context.isRestoring || bars.everywhere(context, code) !== undefined;
+      const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
+      const count = Math.min(Math.max(room, least), MAX_PULL);
+      if (count > 0) pulls.push({ count, code: undefined });
+    }
+    this.#pullFor(barred, context, pulls);
+    if (pulls.length > 0) this.#pulls.set(context, pulls);
+  }
+
+  /** Idle slaves that can run no task of the first source may be able to run those of one behind it. */
+  #pullFor(barred: readonly DispatchSlave[], context: DispatchContext, pulls: Pull[]): void {
+    // Read in order, tasks come in the order of their sources. Behind too many tasks those that are pulled are not found.
+    if (context.reading === "ordered" || context.waiting >= MAX_PASSED) return;
+    const { bars } = this.#options;
+    const counts = new Map<Code, number>();
+    for (const slave of barred) {
+      const code = context.sourceCodes.find((each) => !bars.has(slave, context, each));
+      if (code !== undefined) counts.set(code, (counts.get(code) ?? 0) + this.pace.depth(code));
+    }
+    for (const [code, room] of counts) {
+      pulls.push({ count: Math.min(room, MAX_PASSED - context.waiting), code });
+    }
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */

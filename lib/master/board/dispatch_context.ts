@@ -12,7 +12,7 @@ const SENT_PART = 1 / 4;
 const ORDERED_FACTOR = 8;
 
 /** So many tasks may be passed over for one behind them, which a slave can run that cannot run these. */
-const MAX_PASSED = 256;
+export const MAX_PASSED = 256;
 
 /** The first tasks of a context, taken for a moment. */
 export interface PassedTasks {
@@ -40,8 +40,8 @@ export class DispatchContext {
   readonly taskTimeoutMs: number | undefined;
   /** What carries the decisions about it out. */
   readonly port: ContextPort;
-  /** Code of the tasks that a lazy source still has. */
-  sourceCode: Code | undefined;
+  /** Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. */
+  sourceCodes: readonly Code[] = [];
   /** Whether the journal had the outcome of the last task and has more: what a source gives next may need no slave. */
   isRestoring = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */

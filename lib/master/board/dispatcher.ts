@@ -242,9 +242,9 @@ export class Dispatcher {
     this.#allotment.sortSource(context);
   }
 
-  /** A context has a lazy source, whose tasks are of a certain code, or has one no longer. */
-  setSource(context: DispatchContext, code: Code | undefined): void {
-    context.sourceCode = code;
+  /** A context has lazy sources, whose tasks are of these codes, and no others; the first is asked first. */
+  setSources(context: DispatchContext, codes: readonly Code[]): void {
+    context.sourceCodes = codes;
     this.#allotment.sortSource(context);
   }
 

@@ -33,12 +33,14 @@ function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string 
   switch (failure) {
     case "arguments":
       return `did not run: its arguments cannot be decoded on ${name}`;
+    case "threw":
+      return `failed on ${name}`;
     case "result":
       return `returned what cannot be sent on ${name}`;
     case "undecodable":
       return `ran on ${name}, but what it returned cannot be decoded here`;
     default:
-      return `failed on ${name}`;
+      return failure satisfies never;
   }
 }
 

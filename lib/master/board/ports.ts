@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Task } from "../../task.ts";
+import type { Code, Task } from "../../task.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { Outcomes } from "../outcome.ts";
@@ -34,8 +34,12 @@ export interface ContextPort {
    * @param text What a slave said of just these, as JSON.
    */
   deliver(outcomes: Outcomes, text?: string): void;
-  /** Adds up to so many tasks from its source: now, or as they come. */
-  pull(count: number): void;
+  /**
+   * Adds up to so many tasks from its first source that has any, now, or as they come.
+   *
+   * @param code If given, only sources of such tasks are asked.
+   */
+  pull(count: number, code?: Code): void;
   /** Has its reader look again: no slave is left. */
   wake(): void;
 }

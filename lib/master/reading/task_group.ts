@@ -247,18 +247,19 @@ export class TaskGroup {
         if (this.#journal === undefined) this.#deliverNow(outcomes);
         else this.#journal.record(outcomes, text);
       },
-      pull: (count) => this.#pull(count),
+      pull: (count, code) => this.#pull(count, code),
       wake: () => this.wake(),
     };
   }
 
   /**
-   * Takes up to `count` tasks from the first source. If that has none at once those behind it have their turn, unless results
-   * are read in order, which is that of the sources.
+   * Takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once those behind it
+   * have their turn, unless results are read in order, which is that of the sources.
    */
-  #pull(count: number): void {
+  #pull(count: number, wanted: Code | undefined): void {
     const before = this.#taskCount;
-    for (const { source } of [...this.#sources]) {
+    for (const { source, code } of [...this.#sources]) {
+      if (wanted !== undefined && code !== wanted) continue;
       source.pull(count);
       if (this.#taskCount > before || this.core.reading === "ordered") return;
     }
@@ -319,7 +320,7 @@ export class TaskGroup {
 
   /** The first source is asked first. */
   #noteSources(): void {
-    this.#host.dispatcher.setSource(this.core, this.#sources[0]?.code);
+    this.#host.dispatcher.setSources(this.core, this.#sources.map(({ code }) => code));
   }
 
   #fault(error: unknown): void {

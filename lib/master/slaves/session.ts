@@ -1,7 +1,7 @@
 import type { Code } from "../../task.ts";
 import { decodeEach, Undecodable } from "../../wire/codec.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
-import type { ToMaster, ToSlave } from "../../wire/messages.ts";
+import type { Failure, ToMaster, ToSlave } from "../../wire/messages.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
@@ -20,6 +20,9 @@ export interface SessionOptions {
   /** Called when all that came in one piece has been told to the dispatcher. */
   onNews(): void;
 }
+
+/** How a task may have failed on a slave. */
+const FAILURES: ReadonlySet<Failure> = new Set(["arguments", "threw", "result"]);
 
 /** The master's end of the connection to one process of a slave. */
 export class Session implements Disposable {
@@ -118,7 +121,9 @@ export class Session implements Disposable {
         break;
       }
       case "failed": {
-        if (!isCount(message.first) || !isCount(message.micros)) throw malformed(message);
+        if (
+          !isCount(message.first) || !isCount(message.micros) || !FAILURES.has(message.failure)
+        ) throw malformed(message);
         const thrown = thrownOf(message, batch);
         dispatcher.taskFailed(
           slave,

@@ -62,7 +62,8 @@ class Bench {
         this.outcomes.push(...outcomes);
         this.deliveries.push([outcomes.length, text]);
       },
-      pull: (count) => this.#decide(`pull ${count} of context 0`),
+      pull: (count, code) =>
+        this.#decide(`pull ${count} of ${code?.reference.name ?? "context 0"}`),
       wake: () => this.#decide("wake the reader"),
     }, options);
   }
@@ -156,7 +157,7 @@ Deno.test("Dispatcher: a source of tasks is asked while another context keeps sl
   bench.add(busy, 10_000);
   bench.dispatcher.dispatch(0);
   const lazy = bench.context();
-  bench.dispatcher.setSource(lazy, OTHER);
+  bench.dispatcher.setSources(lazy, [OTHER]);
   bench.decided();
   bench.done(slave, 0, 1);
   bench.dispatcher.pull();
@@ -195,11 +196,11 @@ Deno.test("Dispatcher: a context that has ended costs nothing, whatever others d
     bench.done(slave, i - 1, 1);
     bench.dispatcher.resultTaken(watched);
     bench.dispatcher.setReading(watched, "no");
-    if (i === 2) bench.dispatcher.setSource(watched, CODE);
+    if (i === 2) bench.dispatcher.setSources(watched, [CODE]);
   }
   const looks = ended.map(({ looks }) => looks());
   const context = bench.context();
-  bench.dispatcher.setSource(context, OTHER);
+  bench.dispatcher.setSources(context, [OTHER]);
   bench.add(context, 10);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 2, 1);
@@ -372,7 +373,7 @@ Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait 
   context.isRestoring = true;
   bench.dispatcher.addContext(context);
   bench.dispatcher.setReading(context, "unordered");
-  bench.dispatcher.setSource(context, CODE);
+  bench.dispatcher.setSources(context, [CODE]);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.pull();
   // Without any slave.
@@ -679,11 +680,56 @@ Deno.test("Dispatcher: a source that no slave can run is asked while all slaves 
   failLoad(bench, slave);
   bench.add(bench.context(), 10);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.setSource(barred, EXPORT);
+  bench.dispatcher.setSources(barred, [EXPORT]);
   bench.decided();
   bench.dispatcher.dispatch(0);
   bench.dispatcher.pull();
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
+});
+
+Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks gets those of the next, but not if they are read in order", () => {
+  const bench = new Bench();
+  const barred = bench.connect();
+  bench.connect();
+  const context = bench.context();
+  bench.add(context, 1, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, barred);
+  bench.dispatcher.setSources(context, [EXPORT, OTHER]);
+  bench.decided();
+  const pulled = (): string[] => {
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.pull();
+    return bench.decided();
+  };
+  bench.dispatcher.setReading(context, "ordered");
+  // The other slave is busy with its first task.
+  assertEquals(pulled(), []);
+  bench.dispatcher.setReading(context, "unordered");
+  assertEquals(pulled(), ["pull 1 of other"]);
+  // One that the busy slave is to run next does not change that.
+  bench.add(context, 1, EXPORT);
+  assertEquals(pulled(), ["pull 1 of other"]);
+  bench.add(context, 1, OTHER);
+  assertEquals(pulled(), ["run 2 on 0"]);
+});
+
+Deno.test("Dispatcher: no more tasks are pulled for a barred slave than it could find among those that wait", () => {
+  const bench = new Bench();
+  const barred = bench.connect();
+  bench.connect();
+  const context = bench.context();
+  bench.add(context, 1, EXPORT);
+  bench.dispatcher.dispatch(0);
+  failLoad(bench, barred);
+  bench.dispatcher.setSources(context, [EXPORT, OTHER]);
+  bench.decided();
+  for (const [added, pulled] of [[255, 1], [1, 0]]) {
+    bench.add(context, added, EXPORT);
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.pull();
+    assertEquals(bench.decided(), pulled === 0 ? [] : [`pull ${pulled} of other`]);
+  }
 });
 
 Deno.test("Dispatcher: a slave that dies before startup begins was reading the task's arguments, which is charged", () => {

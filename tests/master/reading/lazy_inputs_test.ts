@@ -6,8 +6,9 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { type Manager, ParallelError, remote, RemoteError } from "../../../mod.ts";
+import { Manager, ParallelError, remote, RemoteError } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
+import { FakeSlave, receiveTasks, untilClosed } from "../../support/fake_slave.ts";
 import { HeldTimers } from "../../support/held_timers.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
@@ -105,6 +106,29 @@ for (const isAsync of [false, true]) {
     assertEquals(read, 400);
   });
 }
+
+Deno.test("Context.addTasks: a slave that cannot run the inputs of one iterable gets those of the next, however long they are run elsewhere", async () => {
+  const barred = new FakeSlave(async ({ stream }) => {
+    await receiveTasks(stream);
+    stream.post('{"type":"load-failed","code":0,"thrown":0}');
+    await stream.flushed();
+    await receiveTasks(stream);
+    stream.post('{"type":"results","first":1,"values":["of the next"],"micros":[1]}');
+    await stream.flushed();
+    await untilClosed(stream);
+  });
+  const busy = new FakeSlave(({ stream }) => untilClosed(stream));
+  await using manager = new Manager({ output: "null", onEvent: () => {} });
+  manager.addSlave(barred);
+  manager.addSlave(busy);
+  const context = manager.getContext();
+  context.addTasks(tasks.square, [1, 2, 3, 4]);
+  context.addTasks(tasks.echo, [1, 2, 3, 4]);
+  for await (const result of context.getResultsUnordered()) {
+    assertEquals(result, "of the next");
+    break;
+  }
+});
 
 Deno.test("Context.addTasks: whoever keeps outcomes does not keep what was sent", async () => {
   await using manager = localManager(2);

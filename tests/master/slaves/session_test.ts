@@ -57,6 +57,10 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   "fails no task in particular": {
     says: ['{"type":"failed","failure":"threw","micros":1,"thrown":0}'],
   },
+  "fails a task in a way that there is not": {
+    says: ['{"type":"failed","first":0,"failure":"tired","micros":1,"thrown":0}'],
+    reason: /a message that is none/,
+  },
   "sends more values than times": {
     says: ['{"type":"results","first":0,"values":[0,1],"micros":[1]}'],
     reason: /a message that is none/,

@@ -346,7 +346,7 @@ export class Ledger {
     for (const reader of this.readers.values()) {
       const { core, isPulling } = reader;
       const waiting = this.#waiting.get(reader)!;
-      const hasSource = core.isOpen && core.waiting === 0 && core.sourceCode !== undefined &&
+      const hasSource = core.isOpen && core.waiting === 0 && core.sourceCodes.length > 0 &&
         !isPulling;
       for (const slave of this.#dispatcher.inventory.standing.idle) {
         const slot = this.slotOf(slave);
@@ -355,13 +355,17 @@ export class Ledger {
         if (core.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
           violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
         }
-        if (hasSource && canRun(core.sourceCode!)) {
+        if (hasSource && canRun(core.sourceCodes[0])) {
           violate(
             `${slave.identity.name} is idle, and context ${core.number} has a source of tasks for it`,
           );
         }
       }
-      const next = core.sendable > 0 ? core.first()?.code : hasSource ? core.sourceCode : undefined;
+      const next = core.sendable > 0
+        ? core.first()?.code
+        : hasSource
+        ? core.sourceCodes[0]
+        : undefined;
       if (next !== undefined && this.#canNobodyRun(core, next)) {
         violate(`tasks of context ${core.number} wait, which no slave can run`);
       }
@@ -428,7 +432,7 @@ export class Ledger {
       if (sendable.has(core) !== core.sendable > 0) {
         violate(`context ${core.number} is wrongly sendable, or not`);
       }
-      if (sources.has(core) !== (core.sourceCode !== undefined && core.reading !== "no")) {
+      if (sources.has(core) !== (core.sourceCodes.length > 0 && core.reading !== "no")) {
         violate(`context ${core.number} is wrongly asked for tasks, or not`);
       }
     }

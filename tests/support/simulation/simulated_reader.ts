@@ -21,7 +21,7 @@ export interface ReaderOptions {
   readonly spareTasks: number;
   addTask(task: Task): void;
   setReading(reading: Reading): void;
-  setSource(code: Code | undefined): void;
+  setSources(codes: readonly Code[]): void;
   resultTaken(): void;
   /** Has tasks sent when the present code has ended. */
   schedule(): void;
@@ -78,7 +78,7 @@ export class SimulatedReader {
 
   addSource(count: number, isAsync: boolean): void {
     this.#source = { left: count, isAsync };
-    this.#options.setSource(this.#options.codes[0]);
+    this.#options.setSources([this.#options.codes[0]]);
     this.#options.schedule();
   }
 
@@ -109,7 +109,7 @@ export class SimulatedReader {
   #take(): void {
     const source = this.#source!;
     if (source.left-- > 0) {
-      this.#add(this.core.sourceCode!);
+      this.#add(this.core.sourceCodes[0]);
     } else {
       this.#endSource();
       this.wake();
@@ -119,7 +119,7 @@ export class SimulatedReader {
   #endSource(): void {
     this.#source = undefined;
     this.#wanted = 0;
-    this.#options.setSource(undefined);
+    this.#options.setSources([]);
   }
 
   #add(code: Code): void {

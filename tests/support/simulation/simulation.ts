@@ -702,7 +702,7 @@ export class Simulation {
         this.#dispatcher.addTask(core, task);
       },
       setReading: (reading) => this.#dispatcher.setReading(core, reading),
-      setSource: (code) => this.#dispatcher.setSource(core, code),
+      setSources: (codes) => this.#dispatcher.setSources(core, codes),
       resultTaken: () => {
         if (this.#dispatcher.resultTaken(core)) this.#loop.schedule();
       },
