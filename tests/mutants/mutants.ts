@@ -57,24 +57,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a late result is delivered twice",
     file: "lib/master/board/sent_tasks.ts",
-    right: `      this.#taken++;
+    right: `      this.takenCount++;
       return mark;`,
-    wrong: `      this.#taken++;
+    wrong: `      this.takenCount++;
       return entry;`,
     test: SIMULATION,
   },
   {
     name: "a slave is never recalled",
     file: ALLOTMENT,
-    right: "if (this.#canIdleTakeFrom(state)) {",
-    wrong: "if (this.#canIdleTakeFrom(state) && nowMs < 0) {",
+    right: "if (this.#canIdleTakeFrom(service)) {",
+    wrong: "if (this.#canIdleTakeFrom(service) && nowMs < 0) {",
     test: SIMULATION,
   },
   {
     name: "a pull is never made",
     file: ALLOTMENT,
-    right: "if (count > 0) this.#pulls.set(context, count);",
-    wrong: "if (count > 1) this.#pulls.set(context, count);",
+    right: "if (count > 0) pulls.push({ count, code: undefined });",
+    wrong: "if (count > 1) pulls.push({ count, code: undefined });",
     test: SIMULATION,
   },
   {

@@ -8,19 +8,13 @@ import type { Code, Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { Bars } from "./bars.ts";
 import { type DispatchContext, MAX_PASSED } from "./dispatch_context.ts";
-import { type DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
-/** What an allotment needs of the dispatcher that it belongs to. */
-export interface AllotmentOptions {
-  /** Tasks that run with no other beside them. */
-  readonly suspects: ReadonlySet<Task>;
-  readonly bars: Bars;
-  /** Called when a slave has another running task. */
-  onHeadChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void;
-}
-
+/** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
+const DROP_GRACE_MS = 10;
 /**
  * A slave without news for this long, and twice as long as answers usually are under way, is taken to be busy with one
  * long task, and what waits behind that goes to idle slaves. Longer than the 5 ms after which a slave itself returns what
@@ -51,8 +45,10 @@ interface Pull {
 /** Gives tasks to slaves. */
 export class Allotment {
   /** How long tasks run. */
-  readonly pace: TaskPace = new TaskPace();
-  readonly #options: AllotmentOptions;
+  readonly #pace = new TaskPace();
+  readonly #suspects: ReadonlySet<Task>;
+  readonly #bars: Bars;
+  readonly #deadlines: Deadlines;
   #servingCount = 0;
   /** Slaves that have answered all they were sent. */
   readonly #idle = new Set<DispatchSlave>();
@@ -71,8 +67,15 @@ export class Allotment {
   /** How long answers are under way, on average. */
   #delayMs = 0;
 
-  constructor(options: AllotmentOptions) {
-    this.#options = options;
+  /**
+   * @param suspects Tasks that run with no other beside them.
+   * @param bars Where tasks cannot run.
+   * @param deadlines Told which task of a slave runs.
+   */
+  constructor(suspects: ReadonlySet<Task>, bars: Bars, deadlines: Deadlines) {
+    this.#suspects = suspects;
+    this.#bars = bars;
+    this.#deadlines = deadlines;
   }
 
   /** Contexts that have tasks to be sent. */
@@ -116,13 +119,13 @@ export class Allotment {
   }
 
   /** Something came from a slave: its running task may be another one now, and it may have room. */
-  noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    this.#options.onHeadChanged(slave, serving, nowMs);
-    serving.isAsked = false;
+  noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
+    this.#noteHead(slave, service, nowMs);
+    service.supply.isAsked = false;
     this.#laden.delete(slave);
-    this.#sortSlave(slave, serving, nowMs);
+    this.#sortSlave(slave, service, nowMs);
     // It is looked at once, whatever it has: others may wait for what it has room for.
-    if (takesTasks(serving)) this.#hungry.add(slave);
+    if (service.mayBeGivenTasks) this.#hungry.add(slave);
   }
 
   /** Puts tasks back where they came from, before all others. */
@@ -145,9 +148,9 @@ export class Allotment {
    * Asks a slave for all tasks behind the running one, and takes those at once that are certainly not running: it may be
    * in no state to answer. Whether it started one of them shows when it is.
    */
-  recall(slave: DispatchSlave, serving: ServingState): void {
-    serving.isAsked = true;
-    this.requeue(serving.sent.takeWaiting(!isInStartup(serving)));
+  recall(slave: DispatchSlave, service: Service): void {
+    service.supply.isAsked = true;
+    this.requeue(service.sent.takeWaiting(!service.isInStartup));
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -196,14 +199,14 @@ export class Allotment {
    */
   takeFromStuck(nowMs: number, heardMs: number): void {
     for (const slave of this.#laden) {
-      const { state } = slave;
-      if (this.#idle.size === 0 || state.state !== "serving") return;
-      if (state.ladenSinceMs + this.stuckAfterMs > heardMs) return;
-      if (this.#canIdleTakeFrom(state)) {
-        this.recall(slave, state);
+      const { service } = slave;
+      if (this.#idle.size === 0 || service === undefined) return;
+      if (service.supply.ladenSinceMs + this.stuckAfterMs > heardMs) return;
+      if (this.#canIdleTakeFrom(service)) {
+        this.recall(slave, service);
         this.#fillAll(this.#idle, nowMs);
       } else {
-        state.keptUntilMs = nowMs + STUCK_AFTER_MS;
+        service.supply.keptUntilMs = nowMs + STUCK_AFTER_MS;
       }
     }
   }
@@ -212,12 +215,12 @@ export class Allotment {
   nextStuckMs(): number {
     if (this.#idle.size === 0) return Infinity;
     let soonestMs = Infinity;
-    for (const { state } of this.#laden) {
-      if (state.state !== "serving") continue;
-      const stuckMs = state.ladenSinceMs + this.stuckAfterMs;
-      soonestMs = Math.min(soonestMs, Math.max(stuckMs, state.keptUntilMs));
+    for (const { service } of this.#laden) {
+      const { ladenSinceMs, keptUntilMs } = service!.supply;
+      const stuckMs = ladenSinceMs + this.stuckAfterMs;
+      soonestMs = Math.min(soonestMs, Math.max(stuckMs, keptUntilMs));
       // Those behind it became laden later, and have not been looked at either.
-      if (state.keptUntilMs <= stuckMs) break;
+      if (keptUntilMs <= stuckMs) break;
     }
     return soonestMs;
   }
@@ -227,16 +230,19 @@ export class Allotment {
     return STUCK_AFTER_MS + 2 * this.#delayMs;
   }
 
-  /**
-   * Takes note how long answers were under way: with thousands of slaves, or on a machine that is busy, that is longer than
-   * short tasks take.
-   *
-   * @param runTimeMs How long the tasks ran.
-   */
-  noteDelay(slave: DispatchSlave, serving: ServingState, runTimeMs: number, nowMs: number): void {
+  /** Tasks of one code, the last that a slave ran, have taken so long; how long their answers were under way shows as well. */
+  noteRunTimes(
+    slave: DispatchSlave,
+    service: Service,
+    code: Code,
+    { totalMicros, count }: { readonly totalMicros: number; readonly count: number },
+    nowMs: number,
+  ): void {
+    this.#pace.note(code, totalMicros, count);
+    const { ladenSinceMs } = service.supply;
     // Of several messages that came at one time the first says how long that took.
-    if (!this.#laden.has(slave) || serving.ladenSinceMs === nowMs) return;
-    const delayMs = Math.max(0, nowMs - serving.ladenSinceMs - runTimeMs);
+    if (!this.#laden.has(slave) || ladenSinceMs === nowMs) return;
+    const delayMs = Math.max(0, nowMs - ladenSinceMs - totalMicros / 1000);
     this.#delayMs += (Math.min(delayMs, MAX_DELAY_MS) - this.#delayMs) * NEW_DELAY_SHARE;
   }
 
@@ -248,98 +254,120 @@ export class Allotment {
   }
 
   #fill(slave: DispatchSlave, nowMs: number): void {
-    if (slave.state.state !== "serving" || !takesTasks(slave.state)) return;
-    const { sent } = slave.state;
-    const wasIdle = sent.isSettled;
-    if (wasIdle) slave.state.depth = Infinity;
+    const { service } = slave;
+    if (service === undefined || !service.mayBeGivenTasks) return;
+    const { sent, supply } = service;
+    const wasIdle = sent.size === 0;
+    if (wasIdle) supply.depth = Infinity;
     // A context that was served goes to the end, and is visited again.
     for (const context of this.#sendable) {
       const count = this.#countPassed(slave, context);
       if (count === undefined) continue;
       const passed = count > 0 ? context.passOver(count) : undefined;
-      const tasks = this.#takeTasks(slave.state, context);
-      if (passed !== undefined) context.putBackPassed(passed, tasks.length > 0);
+      const isGiven = this.#giveTasks(slave, service, context);
+      if (passed !== undefined) context.putBackPassed(passed, isGiven);
       // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
-      if (tasks.length === 0) break;
-      // A time limit must not hit a task that has finished.
-      const maxHeld = context.taskTimeoutMs === undefined ? this.pace.maxHeld(tasks[0].code) : 1;
-      sent.push(context, tasks, maxHeld);
-      slave.port.run(context, tasks, maxHeld);
-      this.#unsent.add(slave);
+      if (!isGiven) break;
       this.#sendable.delete(context);
       this.sort(context);
     }
-    if (wasIdle && sent.size > 0) this.#options.onHeadChanged(slave, slave.state, nowMs);
-    this.#sortSlave(slave, slave.state, nowMs);
+    if (wasIdle && sent.size > 0) this.#noteHead(slave, service, nowMs);
+    this.#sortSlave(slave, service, nowMs);
   }
 
   /** How many tasks stand before the first one that the slave can run; nothing if there is none. */
   #countPassed(slave: DispatchSlave, context: DispatchContext): number | undefined {
-    const { bars } = this.#options;
+    const bars = this.#bars;
     return bars.isEmpty ? 0 : context.findFor((code) => !bars.has(slave, context, code));
   }
 
-  /** Takes tasks of one code from a context, as many as the slave has room for. */
-  #takeTasks(serving: ServingState, context: DispatchContext): Task[] {
-    const tasks: Task[] = [];
+  /** Gives a slave the first tasks of a context, of one code, as many as it has room for; returns whether there were any. */
+  #giveTasks(slave: DispatchSlave, service: Service, context: DispatchContext): boolean {
     const first = context.first();
-    if (first === undefined) return tasks;
-    const { suspects } = this.#options;
-    const isAlone = suspects.has(first) || !isReady(serving, context);
+    if (first === undefined) return false;
+    const { code } = first;
+    const { sent, supply } = service;
+    const suspects = this.#suspects;
+    const isAlone = suspects.has(first) || !service.startups.isDone(context);
     const depth = isAlone
       ? 1
-      : Math.min(this.pace.depth(first.code), context.maxSent(this.#servingCount));
+      : Math.min(this.#pace.depth(code), context.maxSent(this.#servingCount));
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#servingCount);
     const { sendable } = context;
     // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
-      this.pace.leastShare(first.code, sendable),
+      this.#pace.leastShare(code, sendable),
     );
-    const room = Math.min(sendable, Math.min(depth, serving.depth, fairShare) - serving.sent.size);
-    let bytes = serving.sent.bytes;
-    for (let task: Task | undefined = first; task !== undefined; task = context.first()) {
-      if (tasks.length >= room || task.code !== first.code) break;
+    const room = Math.min(sendable, Math.min(depth, supply.depth, fairShare) - sent.size);
+    const tasks: Task[] = [];
+    const sizes: number[] = [];
+    let bytes = sent.bytes;
+    for (let task: Task | undefined = first; tasks.length < room; task = context.first()) {
+      if (task === undefined || task.code !== code) break;
       if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
-      bytes += sizeOfArguments(task.args);
-      if (bytes > maxBytes && serving.sent.size + tasks.length > 0) break;
+      const size = sizeOfArguments(task.args);
+      bytes += size;
+      if (bytes > maxBytes && sent.size + tasks.length > 0) break;
       tasks.push(task);
+      sizes.push(size);
       context.take();
     }
-    if (tasks.length > 0) serving.depth = Math.min(serving.depth, depth);
-    return tasks;
+    if (tasks.length === 0) return false;
+    supply.depth = Math.min(supply.depth, depth);
+    // A time limit must not hit a task that has finished.
+    const maxHeld = context.taskTimeoutMs === undefined ? this.#pace.maxHeld(code) : 1;
+    sent.push(context, tasks, sizes, maxHeld);
+    slave.port.run(context, tasks, maxHeld);
+    this.#unsent.add(slave);
+    return true;
+  }
+
+  /** Another task may stand first now: it runs, or the startup before it does. Its time does not run before that has finished. */
+  #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
+    const { reporter } = service;
+    if (!this.#deadlines.areUsed && reporter === undefined) return;
+    const head = service.sent.head();
+    if (head === undefined) return this.#deadlines.stop(slave);
+    const isRunning = service.startups.isDone(head.context);
+    if (isRunning) reporter?.taskRuns(head, nowMs);
+    else reporter?.startupRuns(head.context, nowMs);
+    let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
+    if (head.isDropped) limitMs = DROP_GRACE_MS;
+    const timed = limitMs === undefined ? undefined : { number: head.number, limitMs };
+    this.#deadlines.set(slave, timed, nowMs);
   }
 
   /** Puts a slave into the sets that it belongs to. */
-  #sortSlave(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    const { sent, depth } = serving;
-    const isIdle = sent.isSettled && takesTasks(serving);
+  #sortSlave(slave: DispatchSlave, service: Service, nowMs: number): void {
+    const { sent, supply, mayBeGivenTasks } = service;
+    const isIdle = mayBeGivenTasks && sent.size === 0;
     put(slave, this.#idle, isIdle);
     // One that found no room for what waits is looked at again when it has news.
-    const isHungry = sent.size * HUNGRY_FRACTION < depth && takesTasks(serving) &&
+    const isHungry = mayBeGivenTasks && sent.size * HUNGRY_FRACTION < supply.depth &&
       this.#sendable.size === 0;
     put(slave, this.#hungry, isIdle || isHungry);
-    const running = isInStartup(serving) ? 0 : 1;
-    if (sent.size <= running || sent.hasTaken || serving.isAsked) {
-      this.#laden.delete(slave);
-    } else if (!this.#laden.has(slave)) {
+    if (isLaden(service)) {
+      if (this.#laden.has(slave)) return;
       this.#laden.add(slave);
-      serving.ladenSinceMs = nowMs;
-      serving.keptUntilMs = -Infinity;
+      supply.ladenSinceMs = nowMs;
+      supply.keptUntilMs = -Infinity;
+    } else {
+      this.#laden.delete(slave);
     }
   }
 
   /** Asks the sources of a context for as many tasks as there is room for. */
   #pull(context: DispatchContext, takers: number): void {
     if (!context.takesTasks) return;
-    const { bars } = this.#options;
+    const bars = this.#bars;
     const [code] = context.sourceCodes;
     const barred = bars.isEmpty
       ? []
       : [...this.#idle].filter((slave) => bars.has(slave, context, code));
     const pulls: Pull[] = [];
     if (context.waiting === 0) {
-      const room = (takers - barred.length) * this.pace.depth(code);
+      const room = (takers - barred.length) * this.#pace.depth(code);
       // No slave is to be waited for.
       const isSlaveless = context.isRestoring || bars.everywhere(context, code) !== undefined;
       const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
@@ -354,11 +382,11 @@ export class Allotment {
   #pullFor(barred: readonly DispatchSlave[], context: DispatchContext, pulls: Pull[]): void {
     // Read in order, tasks come in the order of their sources. Behind too many tasks those that are pulled are not found.
     if (context.reading === "ordered" || context.waiting >= MAX_PASSED) return;
-    const { bars } = this.#options;
+    const bars = this.#bars;
     const counts = new Map<Code, number>();
     for (const slave of barred) {
       const code = context.sourceCodes.find((each) => !bars.has(slave, context, each));
-      if (code !== undefined) counts.set(code, (counts.get(code) ?? 0) + this.pace.depth(code));
+      if (code !== undefined) counts.set(code, (counts.get(code) ?? 0) + this.#pace.depth(code));
     }
     for (const [code, room] of counts) {
       pulls.push({ count: Math.min(room, MAX_PASSED - context.waiting), code });
@@ -366,41 +394,29 @@ export class Allotment {
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */
-  #canIdleTakeFrom(serving: ServingState): boolean {
+  #canIdleTakeFrom({ sent, isInStartup }: Service): boolean {
     // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
-    const starting = isInStartup(serving) ? serving.sent.head() : undefined;
-    if (starting !== undefined && this.#canIdleTake(starting, isSlaveReady)) return true;
-    return serving.sent.kindsBehindFirst().some((kind) => this.#canIdleTake(kind));
+    const starting = isInStartup ? sent.head() : undefined;
+    if (starting !== undefined && this.#canIdleTake(starting, true)) return true;
+    return sent.kindsBehindFirst().some((kind) => this.#canIdleTake(kind, false));
   }
 
-  /** Whether there is an idle slave, such as is asked for, that can run tasks of a kind. */
-  #canIdleTake(
-    { context, code }: TaskKind,
-    isSuch?: (slave: DispatchSlave, context: DispatchContext) => boolean,
-  ): boolean {
+  /** Whether there is an idle slave that can run tasks of a kind, and, if that is asked for, has their startup behind it. */
+  #canIdleTake({ context, code }: TaskKind, isStartupDone: boolean): boolean {
     if (context.reading === "no") return false;
     for (const idle of this.#idle) {
-      if (isSuch?.(idle, context) === false) continue;
-      if (!this.#options.bars.has(idle, context, code)) return true;
+      if (isStartupDone && !idle.service?.startups.isDone(context)) continue;
+      if (!this.#bars.has(idle, context, code)) return true;
     }
     return false;
   }
 }
 
-/** Whether a slave has the startup of a context behind it. */
-function isSlaveReady({ state }: DispatchSlave, context: DispatchContext): boolean {
-  return state.state === "serving" && isReady(state, context);
-}
-
-/** Whether the startup runs, or is to run, that stands before the first task of the slave. */
-function isInStartup(serving: ServingState): boolean {
-  const head = serving.sent.head();
-  return head !== undefined && !isReady(serving, head.context);
-}
-
-/** Tasks behind one that was taken might wait for it: how long it runs, if it does, nobody knows. */
-function takesTasks({ sent, isAsked, isLeaving }: ServingState): boolean {
-  return !sent.hasTaken && !isAsked && !isLeaving;
+/** Whether a slave has tasks behind the running one, or behind startup, that can be taken from it. */
+function isLaden(service: Service): boolean {
+  const { sent, supply } = service;
+  if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
+  return sent.size > 1 || service.isInStartup;
 }
 
 function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {

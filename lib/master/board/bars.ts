@@ -25,6 +25,8 @@ export type Barred = DispatchContext | Code;
  * to try, tasks might wait for ever for slaves that are started anew for other reasons.
  */
 export class Bars {
+  /** Whether every slave can run everything, as far as is known. Only this class writes. */
+  isEmpty = true;
   /** All slaves that are not lost. */
   readonly #slaves: ReadonlySet<DispatchSlave>;
   readonly #bars = new Map<Barred, Map<DispatchSlave, Bar>>();
@@ -34,11 +36,6 @@ export class Bars {
   /** @param slaves All slaves that are not lost, at any time. */
   constructor(slaves: ReadonlySet<DispatchSlave>) {
     this.#slaves = slaves;
-  }
-
-  /** Whether every slave can run everything, as far as is known. */
-  get isEmpty(): boolean {
-    return this.#bars.size === 0 && this.#everywhere.size === 0;
   }
 
   /**
@@ -53,12 +50,14 @@ export class Bars {
       this.#bars.set(barred, slaves);
     }
     slaves.set(slave, bar);
+    this.isEmpty = false;
     return slaves.size;
   }
 
   /** Bars all slaves that there are and will be. */
   addEverywhere(barred: Barred, bar: Bar): void {
     this.#everywhere.set(barred, bar);
+    this.isEmpty = false;
   }
 
   /** Forgets a slave that is lost. */
@@ -67,6 +66,7 @@ export class Bars {
       slaves.delete(slave);
       if (slaves.size === 0) this.#bars.delete(barred);
     }
+    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
   }
 
   /** Whether a slave is barred for anything, for tests. @internal */

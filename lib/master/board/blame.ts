@@ -1,7 +1,7 @@
 import type { Attempt } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import { isReady, type ServingState } from "./dispatch_slave.ts";
+import type { Service } from "./dispatch_slave.ts";
 import type { SentTask } from "./sent_tasks.ts";
 
 /** What is known of the tasks that a slave had when it died. */
@@ -28,23 +28,23 @@ export interface Verdict {
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
 export function judgeDeath(
-  { sent, exitingIn, startupOf, readyContexts, isLeaving }: ServingState,
+  { sent, startups, ending }: Service,
   isHeardOut: boolean,
 ): Verdict {
   const tasks = sent.list();
   const head = sent.head();
   // Its end was announced: it is no task's fault.
-  if (isLeaving || head === undefined) return acquitted(tasks);
-  if (exitingIn !== undefined && exitingIn !== head.number) return acquitted(tasks);
-  if (!isReady({ readyContexts }, head.context)) {
+  if (ending.type === "leaving" || head === undefined) return acquitted(tasks);
+  if (ending.type === "exiting" && ending.running !== head.number) return acquitted(tasks);
+  if (!startups.isDone(head.context)) {
     // Whether startup had begun, or finished, may have been said.
     if (!isHeardOut) return acquitted(tasks);
-    if (startupOf === head.context) {
-      return { startup: startupOf, suspects: [], innocent: tasks };
+    if (startups.begun === head.context) {
+      return { startup: head.context, suspects: [], innocent: tasks };
     }
   }
-  const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.unsettledCount };
-  if (exitingIn === undefined && candidates.count > 1) {
+  const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.size + sent.takenCount };
+  if (ending.type === "none" && candidates.count > 1) {
     const { tasks: suspects } = candidates;
     return { suspects, innocent: tasks.slice(suspects.length) };
   }

@@ -1,92 +1,116 @@
 import type { Attempt, SlaveIdentity } from "../../errors.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { SlavePort } from "./ports.ts";
+import type { RunReporter } from "./run_reporter.ts";
 import { SentTasks } from "./sent_tasks.ts";
 
-/** Where a slave stands, for the dispatcher. */
-export type DispatchSlaveState =
-  /** Its process is being started, for the first time or again. */
-  | { readonly state: "starting" }
-  | ServingState
-  | { readonly state: "lost"; readonly reason: string };
-
-/** It is connected and takes tasks. */
-export interface ServingState {
-  readonly state: "serving";
-  readonly sent: SentTasks;
-  /** Contexts whose startup has finished there. */
-  readonly readyContexts: Set<DispatchContext>;
-  /** The most tasks that it may have, by the slowest code among them. */
-  depth: number;
-  /** Since when nothing has moved behind its running task, if there is anything. Milliseconds. */
-  ladenSinceMs: number;
-  /** Until when that stays, since no idle slave could take it when it was last looked at. Milliseconds. */
-  keptUntilMs: number;
-  /** It was asked for the tasks behind its running one, and has not been heard of since. */
-  isAsked: boolean;
-  /** It is about to be ended by others: it finishes the task that it runs, and gets no more. */
-  isLeaving: boolean;
-  /** Number of the task in which it said it would exit; `null` if it ran none then. */
-  exitingIn: number | null | undefined;
-  /** Number of the task last known to run. */
-  startedNumber: number;
-  /** The context whose startup it said that it begins, until that has finished. */
-  startupOf: DispatchContext | undefined;
-  /** The context whose startup runs, if that is reported, and since when. */
-  startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
-  /** The latest time that was told of one of its tasks, ms: the times of the next are not before it. */
-  toldMs: number;
-  /** Number of the task whose time runs, and how long it may run. */
-  timed: { readonly number: number; readonly limitMs: number } | undefined;
-}
-
-/** What the dispatcher knows of a slave. Only the dispatcher writes. */
+/**
+ * What the board knows of a slave. How its processes are started and ended is its seat's to know, which the board reaches by the
+ * slave's port.
+ */
 export class DispatchSlave {
-  /** Who it is, for messages. */
+  /** Who it is, for messages. Only its seat writes. */
   identity: SlaveIdentity;
-  /** Where it stands. */
-  state: DispatchSlaveState = { state: "starting" };
-  /** How often it has died since a task was last done there. */
-  deathsInARow = 0;
-  /** Whether it has ever been connected. */
-  hasServed = false;
-  /** Deaths of its processes in the startup of a context that has not finished there since. */
-  readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
-
   /** What carries the decisions about it out. */
   readonly port: SlavePort;
+  /** What its present process does for the board; nothing while it has none that takes tasks. Only the dispatcher writes. */
+  service: Service | undefined;
+  /** How often it has died since a task was last done there. Only the dispatcher writes. */
+  deathsInARow = 0;
+  /** Whether it has ever been connected. Only the dispatcher writes. */
+  hasServed = false;
+  /** Deaths of its processes in the startup of a context that has not finished there since. Only the dispatcher writes. */
+  readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
 
   /** @internal */
   constructor(identity: SlaveIdentity, port: SlavePort) {
     this.identity = identity;
     this.port = port;
   }
+}
 
-  /** The state of a slave that has just connected. @internal */
-  static serving(): ServingState {
-    return {
-      state: "serving",
-      sent: new SentTasks(),
-      readyContexts: new Set(),
-      depth: Infinity,
-      ladenSinceMs: Infinity,
-      keptUntilMs: -Infinity,
-      isAsked: false,
-      isLeaving: false,
-      exitingIn: undefined,
-      startedNumber: -1,
-      startupOf: undefined,
-      startup: undefined,
-      toldMs: 0,
-      timed: undefined,
-    };
+/** What one process of a slave does for the board, from its connection to its end. */
+export class Service {
+  /** The tasks that it is to answer. */
+  readonly sent: SentTasks = new SentTasks();
+  readonly startups: Startups = new Startups();
+  /** How it is supplied with tasks. Only the allotment writes. */
+  readonly supply: Supply = {
+    depth: Infinity,
+    ladenSinceMs: Infinity,
+    keptUntilMs: -Infinity,
+    isAsked: false,
+  };
+  /** Tells what runs there; nothing if nobody wants to know. */
+  readonly reporter: RunReporter | undefined;
+  /** What is known of its end before it has come. Only the dispatcher writes. */
+  ending: Ending = { type: "none" };
+
+  /** @internal */
+  constructor(reporter: RunReporter | undefined) {
+    this.reporter = reporter;
+  }
+
+  /** Whether the startup runs, or is to run, that stands before its first task. */
+  get isInStartup(): boolean {
+    const head = this.sent.head();
+    return head !== undefined && !this.startups.isDone(head.context);
+  }
+
+  /** Whether it may be given tasks. Tasks behind one that was taken might wait for it: how long that runs, if it does, nobody knows. */
+  get mayBeGivenTasks(): boolean {
+    return this.sent.takenCount === 0 && !this.supply.isAsked && this.ending.type !== "leaving";
   }
 }
 
-/** Whether a task of the context would run there at once, without startup before it. */
-export function isReady(
-  { readyContexts }: Pick<ServingState, "readyContexts">,
-  context: DispatchContext,
-): boolean {
-  return context.startup === undefined || readyContexts.has(context);
+/** How a process is supplied with tasks. */
+export interface Supply {
+  /** The most tasks that it may have, by the slowest code among them. */
+  depth: number;
+  /** Since when nothing has moved behind its running task, if there is anything. Milliseconds. */
+  ladenSinceMs: number;
+  /** Until when that stays, since no idle slave could take it when it was last looked at. Milliseconds. */
+  keptUntilMs: number;
+  /** Whether it was asked for the tasks behind its running one, and has not been heard of since. */
+  isAsked: boolean;
+}
+
+/** What is known of the end of a process before it has come. */
+export type Ending =
+  | { readonly type: "none" }
+  /** It said that the task of this number is about to end it, or, without a number, something else than a task. */
+  | { readonly type: "exiting"; readonly running: number | null }
+  /** Others are about to end it: it finishes the task that it runs, and gets no more. */
+  | { readonly type: "leaving" };
+
+/** How far the startups of contexts have come in one process. */
+export class Startups {
+  readonly #finished = new Set<DispatchContext>();
+  #begun: DispatchContext | undefined;
+
+  /** The context whose startup the slave said that it begins, until it has ended. */
+  get begun(): DispatchContext | undefined {
+    return this.#begun;
+  }
+
+  /** Whether a task of the context would run at once, without startup before it. */
+  isDone(context: DispatchContext): boolean {
+    return context.startup === undefined || this.#finished.has(context);
+  }
+
+  /** Startup of a context begins. */
+  begin(context: DispatchContext): void {
+    this.#begun = context;
+  }
+
+  /** Startup of a context has finished. */
+  finish(context: DispatchContext): void {
+    this.#begun = undefined;
+    this.#finished.add(context);
+  }
+
+  /** The startup that had begun has failed. */
+  fail(): void {
+    this.#begun = undefined;
+  }
 }

@@ -16,7 +16,7 @@ import { type Bar, type Barred, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext, Reading } from "./dispatch_context.ts";
-import { DispatchSlave, isReady, type ServingState } from "./dispatch_slave.ts";
+import { type DispatchSlave, Service } from "./dispatch_slave.ts";
 import {
   barredFailure,
   givenUp,
@@ -57,8 +57,6 @@ export interface Death {
 const MAX_RESTARTS_IN_A_ROW = 3;
 /** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
 const MAX_STARTUP_DEATHS = 3;
-/** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
-const DROP_GRACE_MS = 10;
 
 /** How a task that failed ended. */
 interface LastRun {
@@ -88,8 +86,6 @@ const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
-  readonly #allotment: Allotment;
-  readonly #reporter: RunReporter;
   readonly #blame = new Blame();
   readonly #deadlines = new Deadlines();
   /** All slaves that are not lost. */
@@ -97,6 +93,7 @@ export class Dispatcher {
   readonly #bars = new Bars(this.#slaves);
   /** What the user is to be told when it is known that others run what a slave cannot. */
   readonly #untold = new Map<Barred, BarWarning>();
+  readonly #allotment = new Allotment(this.#blame.suspects, this.#bars, this.#deadlines);
   /** Contexts whose results somebody reads. */
   readonly #read = new Set<DispatchContext>();
 
@@ -107,12 +104,6 @@ export class Dispatcher {
   constructor(maxAttempts: number, options: DispatcherOptions = {}) {
     this.#maxAttempts = maxAttempts;
     this.#options = options;
-    this.#reporter = new RunReporter(options.reports);
-    this.#allotment = new Allotment({
-      suspects: this.#blame.suspects,
-      bars: this.#bars,
-      onHeadChanged: (slave, serving, nowMs) => this.#headChanged(slave, serving, nowMs),
-    });
   }
 
   /** Whether any slave is left that serves or may come to. */
@@ -149,9 +140,8 @@ export class Dispatcher {
     for (const context of this.#allotment.sources) {
       if (context.isOpen && !context.isRestoring) return true;
     }
-    for (const { state } of this.#slaves) {
-      if (state.state !== "serving") continue;
-      if (state.sent.list().some(({ context }) => context.reading !== "no")) return true;
+    for (const { service } of this.#slaves) {
+      if (service?.sent.list().some(({ context }) => context.reading !== "no")) return true;
     }
     return false;
   }
@@ -163,15 +153,17 @@ export class Dispatcher {
 
   /** A slave is connected and ready for tasks. */
   slaveConnected(slave: DispatchSlave): void {
-    if (slave.state.state !== "starting") return;
-    slave.state = DispatchSlave.serving();
+    if (slave.service !== undefined || !this.#slaves.has(slave)) return;
+    const { reports } = this.#options;
+    slave.service = new Service(reports && new RunReporter(reports, slave));
     slave.hasServed = true;
     this.#allotment.addSlave(slave);
   }
 
   /** A slave said that the task of this number, or none, is about to end it; it has answered all before. */
   slaveExiting(slave: DispatchSlave, running: number | null): void {
-    if (slave.state.state === "serving") slave.state.exitingIn = running;
+    const { service } = slave;
+    if (service?.ending.type === "none") service.ending = { type: "exiting", running };
   }
 
   /**
@@ -180,16 +172,15 @@ export class Dispatcher {
    * @returns Whether to start it again or to leave it.
    */
   slaveDied(slave: DispatchSlave, death: Death): "restart" | "lost" {
-    if (slave.state.state === "lost") return "lost";
+    if (!this.#slaves.has(slave)) return "lost";
     slave.deathsInARow++;
     let maxRestarts = MAX_RESTARTS_IN_A_ROW;
-    if (slave.state.state === "serving") {
-      const isTaskBlamed = this.#judge(slave, slave.state, death);
+    if (slave.service !== undefined) {
+      const isTaskBlamed = this.#judge(slave, slave.service, death);
       if (isTaskBlamed) maxRestarts = Math.max(maxRestarts, this.#maxAttempts);
-      this.#stopServing(slave, slave.state);
+      this.#endService(slave);
     }
     if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
-    slave.state = { state: "lost", reason: death.reason };
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
     if (!this.hasSlaves) {
@@ -200,25 +191,24 @@ export class Dispatcher {
 
   /** A slave has gone without another word: its tasks go to others now. It is to be said soon that it died. */
   withdraw(slave: DispatchSlave): void {
-    if (slave.state.state !== "serving") return;
-    this.#judge(slave, slave.state, {
-      reason: "its machine or the network to it is gone",
-      isHeardOut: false,
-    });
-    this.#stopServing(slave, slave.state);
+    if (slave.service === undefined) return;
+    const reason = "its machine or the network to it is gone";
+    this.#judge(slave, slave.service, { reason, isHeardOut: false });
+    this.#endService(slave);
   }
 
   /** A slave is about to be ended by others: it is to finish the task that it runs, and gets no more. */
   slaveLeaving(slave: DispatchSlave): void {
-    if (slave.state.state !== "serving" || slave.state.isLeaving) return;
-    slave.state.isLeaving = true;
-    this.#allotment.recall(slave, slave.state);
-    this.#dismissLeaving(slave, slave.state);
+    const { service } = slave;
+    if (service === undefined || service.ending.type === "leaving") return;
+    service.ending = { type: "leaving" };
+    this.#allotment.recall(slave, service);
+    dismissLeaving(slave, service);
   }
 
   /** Ends a slave's process on purpose and has it started anew. What it has goes back; nobody is blamed. */
   restart(slave: DispatchSlave, reason: string): void {
-    if (slave.state.state === "serving") this.#restart(slave, slave.state, reason);
+    if (slave.service !== undefined) this.#restart(slave, slave.service, reason);
   }
 
   /** A context has been made. */
@@ -268,17 +258,17 @@ export class Dispatcher {
 
   /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
   startupStarted(slave: DispatchSlave, context: DispatchContext): void {
-    if (slave.state.state === "serving") slave.state.startupOf = context;
+    slave.service?.startups.begin(context);
   }
 
   /** Startup of a context has finished on a slave. */
   contextReady(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
-    if (slave.state.state !== "serving") return;
-    slave.state.readyContexts.add(context);
+    const { service } = slave;
+    if (service === undefined) return;
+    service.startups.finish(context);
     slave.startupDeaths.delete(context);
-    slave.state.startupOf = undefined;
-    this.#reporter.startupFinished(slave, slave.state, context, nowMs);
-    this.#noteNews(slave, slave.state, nowMs);
+    service.reporter?.startupFinished(context, nowMs);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /**
@@ -292,23 +282,25 @@ export class Dispatcher {
     failed: { readonly thrown: unknown; readonly isLoaded: boolean },
     nowMs: number,
   ): void {
-    if (slave.state.state !== "serving") return;
+    const { service } = slave;
+    if (service === undefined) return;
     const { thrown, isLoaded } = failed;
     const startup = context.startup!;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = startupBar(startup, slave.identity, thrown);
-    slave.state.startupOf = undefined;
-    this.#reporter.startupFailed(slave, slave.state, { context, thrown }, nowMs);
+    service.startups.fail();
+    service.reporter?.startupFailed(context, thrown, nowMs);
     if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
     else this.#barContext(slave, context, bar);
-    this.#allotment.requeue(slave.state.sent.settle((kind) => kind.context === context));
-    this.#noteNews(slave, slave.state, nowMs);
+    this.#allotment.requeue(service.sent.settle((kind) => kind.context === context));
+    this.#noteNews(slave, service, nowMs);
   }
 
   /** A piece of code cannot be loaded on a slave: its tasks go to others. */
   loadFailed(slave: DispatchSlave, code: Code, thrown: unknown, nowMs: number): void {
-    if (slave.state.state !== "serving") return;
-    const { sent } = slave.state;
+    const { service } = slave;
+    if (service === undefined) return;
+    const { sent } = service;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = loadBar(slave.identity, thrown);
     const head = sent.head();
@@ -323,13 +315,14 @@ export class Dispatcher {
       this.#options.reports?.taskRetried(head.context, head.task, slave, bar.reason);
     }
     this.#allotment.requeue(sent.settle((kind) => kind.code === code));
-    this.#noteNews(slave, slave.state, nowMs);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /** Tasks of a slave have ended, one after another. */
   tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
-    if (slave.state.state !== "serving") return;
-    const { sent } = slave.state;
+    const { service } = slave;
+    if (service === undefined) return;
+    const { sent, reporter } = service;
     const { first, values, micros, bytes, text } = results;
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
@@ -352,15 +345,10 @@ export class Dispatcher {
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
         outcomes.push(task);
-        if (this.#reporter.isWanted) {
-          this.#reporter.taskDone(slave, slave.state, {
-            context,
-            outcome: outcomes.at(outcomes.length - 1),
-            isToldRunning: slave.state.startedNumber >= first + i,
-            bytes: Math.round(bytes / values.length),
-            endedMs: nowMs - microsAgo / 1000,
-          });
-        }
+        reporter?.taskDone(first + i, done.context, outcomes.at(outcomes.length - 1), {
+          bytes: Math.round(bytes / values.length),
+          endedMs: nowMs - microsAgo / 1000,
+        });
         task.freeArguments();
       }
     } finally {
@@ -371,13 +359,13 @@ export class Dispatcher {
       // A long task is the last one of a message.
       const { code } = outcomes.tasks[outcomes.length - 1];
       if (this.#untold.size > 0) this.#noteRuns(context, code);
-      this.#allotment.noteDelay(slave, slave.state, totalMicros / 1000, nowMs);
-      this.#allotment.pace.note(code, totalMicros, values.length);
+      const took = { totalMicros, count: values.length };
+      this.#allotment.noteRunTimes(slave, service, code, took, nowMs);
       context.noteResultBytes(bytes, values.length);
       this.#allotment.sort(context);
     }
     slave.deathsInARow = 0;
-    this.#noteNews(slave, slave.state, nowMs);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /**
@@ -394,8 +382,9 @@ export class Dispatcher {
     nowMs: number,
     bytes = 0,
   ): void {
-    if (slave.state.state !== "serving") return;
-    const { sent, startedNumber } = slave.state;
+    const { service } = slave;
+    if (service === undefined) return;
+    const { sent, reporter } = service;
     const task = sent.head()?.task;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const reason = task && taskFailure(task, slave.identity, failure, thrown);
@@ -404,10 +393,9 @@ export class Dispatcher {
       if (this.#untold.size > 0 && failure !== "arguments") {
         this.#noteRuns(done.context, done.task.code);
       }
-      this.#allotment.pace.note(done.task.code, micros, 1);
-      if (startedNumber < number) {
-        this.#reporter.taskStarted(slave, slave.state, done, nowMs - micros / 1000);
-      }
+      const took = { totalMicros: micros, count: 1 };
+      this.#allotment.noteRunTimes(slave, service, done.task.code, took, nowMs);
+      reporter?.taskRan(number, done.context, done.task, nowMs - micros / 1000);
       this.#fail(done, reason!, {
         isAttempt: true,
         hasRun: failure !== "arguments",
@@ -418,15 +406,16 @@ export class Dispatcher {
       this.#allotment.sort(done.context);
     }
     slave.deathsInARow = 0;
-    this.#noteNews(slave, slave.state, nowMs);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /** A slave will not run the tasks numbered from `from` up to but not including `to`. */
   tasksReturned(slave: DispatchSlave, from: number, to: number, nowMs: number): void {
-    if (slave.state.state !== "serving") return;
-    const { sent } = slave.state;
-    this.#allotment.requeue(sent.settle((_kind, number) => number >= from && number < to));
-    this.#noteNews(slave, slave.state, nowMs);
+    const { service } = slave;
+    if (service === undefined) return;
+    const returned = service.sent.settle((_kind, number) => number >= from && number < to);
+    this.#allotment.requeue(returned);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /**
@@ -437,15 +426,16 @@ export class Dispatcher {
   cancel(context: DispatchContext): Task[] {
     const dropped = context.takeAll();
     for (const slave of this.#slaves) {
-      if (slave.state.state !== "serving") continue;
-      const { sent } = slave.state;
+      const { service } = slave;
+      if (service === undefined) continue;
+      const { sent } = service;
       const isRunning = sent.head()?.context === context;
       const taken = sent.drop(context);
       for (const { task } of taken) dropped.push(task);
       if (isRunning) {
-        this.#restart(slave, slave.state, "its task was cancelled");
+        this.#restart(slave, service, "its task was cancelled");
       } else if (taken.length > 0) {
-        this.#allotment.recall(slave, slave.state);
+        this.#allotment.recall(slave, service);
         this.#deadlines.areUsed = true;
       }
     }
@@ -483,7 +473,7 @@ export class Dispatcher {
    */
   wake(nowMs: number, heardMs: number): void {
     for (const slave of this.#deadlines.passed(heardMs)) {
-      if (slave.state.state === "serving") this.#timeOut(slave, slave.state);
+      this.#timeOut(slave, slave.service!);
     }
     this.dispatch(nowMs);
     this.#allotment.takeFromStuck(nowMs, heardMs);
@@ -494,58 +484,31 @@ export class Dispatcher {
     return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());
   }
 
-  /** Sets the deadline of the running task, if it is a new one. Time does not run before startup has finished. */
-  #headChanged(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    if (!this.#deadlines.areUsed && !this.#reporter.isWanted) return;
-    const head = serving.sent.head();
-    const isRunning = head !== undefined && isReady(serving, head.context);
-    if (isRunning && head.number !== serving.startedNumber) {
-      serving.startedNumber = head.number;
-      const { context, task } = head;
-      if (task !== undefined) this.#reporter.taskStarted(slave, serving, { context, task }, nowMs);
-    }
-    if (head !== undefined && !isRunning) {
-      this.#reporter.startupStarted(slave, serving, head.context, nowMs);
-    }
-    let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
-    if (head?.isDropped) limitMs = DROP_GRACE_MS;
-    const timed = limitMs === undefined ? undefined : head;
-    if (timed?.number === serving.timed?.number) return;
-    this.#deadlines.stop(slave, serving);
-    if (timed === undefined) return;
-    const { number } = timed;
-    this.#deadlines.start(slave, serving, { number, limitMs: limitMs!, nowMs });
+  #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
+    this.#allotment.noteNews(slave, service, nowMs);
+    dismissLeaving(slave, service);
   }
 
-  #noteNews(slave: DispatchSlave, serving: ServingState, nowMs: number): void {
-    this.#allotment.noteNews(slave, serving, nowMs);
-    this.#dismissLeaving(slave, serving);
-  }
-
-  #dismissLeaving(slave: DispatchSlave, { isLeaving, sent }: ServingState): void {
-    if (isLeaving && sent.size === 0) slave.port.dismiss();
-  }
-
-  #timeOut(slave: DispatchSlave, serving: ServingState): void {
-    const { number, limitMs } = serving.timed!;
+  #timeOut(slave: DispatchSlave, service: Service): void {
+    const { number, limitMs } = this.#deadlines.of(slave)!;
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
-    for (const sent of serving.sent.settle((_kind, other) => other === number)) {
+    for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);
       this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
-    this.#restart(slave, serving, "its task ran out of time");
+    this.#restart(slave, service, "its task ran out of time");
   }
 
-  #restart(slave: DispatchSlave, serving: ServingState, reason: string): void {
-    this.#allotment.requeue(serving.sent.list());
-    this.#stopServing(slave, serving);
+  #restart(slave: DispatchSlave, { sent }: Service, reason: string): void {
+    this.#allotment.requeue(sent.list());
+    this.#endService(slave);
     slave.port.restart(reason);
   }
 
-  #stopServing(slave: DispatchSlave, serving: ServingState): void {
-    this.#deadlines.stop(slave, serving);
+  #endService(slave: DispatchSlave): void {
+    this.#deadlines.stop(slave);
     this.#allotment.removeSlave(slave);
-    slave.state = { state: "starting" };
+    slave.service = undefined;
   }
 
   /**
@@ -555,10 +518,10 @@ export class Dispatcher {
    */
   #judge(
     slave: DispatchSlave,
-    serving: ServingState,
+    service: Service,
     { reason, isHeardOut }: Omit<Death, "isFinal">,
   ): boolean {
-    const { startup, culprit, suspects, innocent } = judgeDeath(serving, isHeardOut);
+    const { startup, culprit, suspects, innocent } = judgeDeath(service, isHeardOut);
     if (startup !== undefined) {
       // Its arguments may have left no memory for startup: so another one goes first, if there is one.
       this.#allotment.requeueSecond(innocent);
@@ -664,7 +627,7 @@ export class Dispatcher {
       hasRun: run.hasRun,
     } as const;
     this.#deliver(context, [outcome]);
-    this.#reporter.taskFailed(context, outcome, run.endedMs);
+    this.#options.reports?.taskEnded(context, outcome, 0, run.endedMs);
     task.freeArguments();
     this.#allotment.sort(context);
   }
@@ -678,6 +641,11 @@ export class Dispatcher {
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
     context.port.deliver(outcomes, text);
   }
+}
+
+/** Ends a slave that others are about to end, once it has no task any more. */
+function dismissLeaving({ port }: DispatchSlave, { ending, sent }: Service): void {
+  if (ending.type === "leaving" && sent.size === 0) port.dismiss();
 }
 
 /** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */

@@ -27,10 +27,13 @@ export class FulfilledOutcomes implements Outcomes {
   readonly slave: SlaveIdentity;
   /** How many slaves have run each. */
   readonly attempts: number;
+  /** The tasks that ended. Only this class writes, here and below. */
+  readonly tasks: Task[] = [];
+  /** How many they are. */
+  length = 0;
   readonly #results: Pick<TaskResults, "values" | "micros">;
   /** Where in the results those of the first task stand. */
   readonly #start: number;
-  readonly #tasks: Task[] = [];
 
   /**
    * @param results What the slave said of these tasks, and perhaps of others.
@@ -49,24 +52,15 @@ export class FulfilledOutcomes implements Outcomes {
     this.#start = start;
   }
 
-  /** How many there are. */
-  get length(): number {
-    return this.#tasks.length;
-  }
-
-  /** The tasks that ended. */
-  get tasks(): readonly Task[] {
-    return this.#tasks;
-  }
-
   /** Adds the task whose result follows the last one. */
   push(task: Task): void {
-    this.#tasks.push(task);
+    this.tasks.push(task);
+    this.length++;
   }
 
   /** Whether the result at this place in what the slave said is that of the task to be added next. */
   isNext(position: number): boolean {
-    return position === this.#start + this.#tasks.length;
+    return position === this.#start + this.length;
   }
 
   /** The outcome at a place from 0 up to but not including the length, made anew each time. */
@@ -74,7 +68,7 @@ export class FulfilledOutcomes implements Outcomes {
     const { values, micros } = this.#results;
     const position = this.#start + index;
     return {
-      task: this.#tasks[index],
+      task: this.tasks[index],
       slave: this.slave,
       attempts: this.attempts,
       runTimeMs: micros[position] / 1000,

@@ -6,9 +6,9 @@
 
 import type { Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import type { DispatchSlave, ServingState } from "./dispatch_slave.ts";
+import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { Outcome } from "../outcome.ts";
-import type { SentTask } from "./sent_tasks.ts";
+import type { Head } from "./sent_tasks.ts";
 
 /** Who wants to know. Times are those of `performance.now()`. */
 export interface RunReports {
@@ -41,85 +41,63 @@ export interface RunReports {
   ): void;
 }
 
-/** A task that ended well. */
-export interface DoneTask {
-  readonly context: DispatchContext;
-  readonly outcome: Outcome;
-  /** Whether it was reported that it runs. */
-  readonly isToldRunning: boolean;
-  readonly bytes: number;
-  readonly endedMs: number;
-}
-
 /**
- * Makes reports of what slaves say. A slave tells how long something ran after it has ended, many tasks at a time: nothing
- * of a slave is reported to have happened before what was reported of it last.
+ * Makes reports of what one process of a slave says. A slave tells how long something ran after it has ended, many tasks at a
+ * time: nothing is reported to have happened before what was reported of the process last.
  */
 export class RunReporter {
-  readonly #reports: RunReports | undefined;
+  readonly #reports: RunReports;
+  readonly #slave: DispatchSlave;
+  /** The latest time that was told, ms. */
+  #toldMs = 0;
+  /** Number of the task last told to run. */
+  #runningNumber = -1;
+  /** The context whose startup was told to run, and since when. */
+  #startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
 
-  /** @param reports Who wants to know; nobody if it is missing. */
-  constructor(reports: RunReports | undefined) {
+  /** @param reports Who wants to know. */
+  constructor(reports: RunReports, slave: DispatchSlave) {
     this.#reports = reports;
+    this.#slave = slave;
   }
 
-  /** Whether anybody wants to know. */
-  get isWanted(): boolean {
-    return this.#reports !== undefined;
-  }
-
-  /** A task runs. */
-  taskStarted(
-    slave: DispatchSlave,
-    serving: ServingState,
-    { context, task }: SentTask,
-    startedMs: number,
-  ): void {
-    if (this.#reports === undefined) return;
-    serving.toldMs = Math.max(serving.toldMs, startedMs);
-    this.#reports.taskStarted(context, task, slave, serving.toldMs);
+  /** The task that the slave runs now may be another one than before. */
+  taskRuns({ number, context, task }: Head, nowMs: number): void {
+    if (number === this.#runningNumber) return;
+    this.#runningNumber = number;
+    if (task !== undefined) this.#started(context, task, nowMs);
   }
 
   /** A task has ended well. */
-  taskDone(slave: DispatchSlave, serving: ServingState, done: DoneTask): void {
-    const { context, outcome, isToldRunning, bytes, endedMs } = done;
-    const { task, runTimeMs } = outcome;
-    if (!isToldRunning) {
-      this.taskStarted(slave, serving, { context, task }, endedMs - runTimeMs);
-    }
+  taskDone(
+    number: number,
+    context: DispatchContext,
+    outcome: Outcome,
+    { bytes, endedMs }: { readonly bytes: number; readonly endedMs: number },
+  ): void {
+    this.taskRan(number, context, outcome.task, endedMs - outcome.runTimeMs);
     // The slave may have ended it before it was told here that the task runs.
-    serving.toldMs = Math.max(serving.toldMs, endedMs);
-    this.#reports?.taskEnded(context, outcome, bytes, serving.toldMs);
+    this.#toldMs = Math.max(this.#toldMs, endedMs);
+    this.#reports.taskEnded(context, outcome, bytes, this.#toldMs);
   }
 
-  /** A task has failed. */
-  taskFailed(context: DispatchContext, outcome: Outcome, endedMs: number | undefined): void {
-    this.#reports?.taskEnded(context, outcome, 0, endedMs);
+  /** A task has run: that is told, unless it was told when it began. */
+  taskRan(number: number, context: DispatchContext, task: Task, startedMs: number): void {
+    if (this.#runningNumber < number) this.#started(context, task, startedMs);
   }
 
   /** The first task of a context has its turn: the slave runs startup. */
-  startupStarted(
-    slave: DispatchSlave,
-    serving: ServingState,
-    context: DispatchContext,
-    nowMs: number,
-  ): void {
-    if (this.#reports === undefined || serving.startup?.context === context) return;
-    serving.startup = { context, startedMs: nowMs };
-    this.#reports.startupStarted(context, slave, nowMs);
+  startupRuns(context: DispatchContext, nowMs: number): void {
+    if (this.#startup?.context === context) return;
+    this.#startup = { context, startedMs: nowMs };
+    this.#reports.startupStarted(context, this.#slave, nowMs);
   }
 
   /** Startup has finished. */
-  startupFinished(
-    slave: DispatchSlave,
-    serving: ServingState,
-    context: DispatchContext,
-    nowMs: number,
-  ): void {
-    const runTimeMs = endStartup(serving, context, nowMs);
-    if (runTimeMs !== undefined) {
-      this.#reports?.startupFinished(context, slave, runTimeMs, nowMs);
-    }
+  startupFinished(context: DispatchContext, nowMs: number): void {
+    const runTimeMs = this.#endStartup(context, nowMs);
+    if (runTimeMs === undefined) return;
+    this.#reports.startupFinished(context, this.#slave, runTimeMs, nowMs);
   }
 
   /**
@@ -127,29 +105,24 @@ export class RunReporter {
    *
    * @param thrown What it threw.
    */
-  startupFailed(
-    slave: DispatchSlave,
-    serving: ServingState,
-    { context, thrown }: { readonly context: DispatchContext; readonly thrown: unknown },
-    nowMs: number,
-  ): void {
-    const runTimeMs = endStartup(serving, context, nowMs);
-    if (runTimeMs !== undefined) {
-      this.#reports?.startupFailed(context, slave, runTimeMs, nowMs, thrown);
-    }
+  startupFailed(context: DispatchContext, thrown: unknown, nowMs: number): void {
+    const runTimeMs = this.#endStartup(context, nowMs);
+    if (runTimeMs === undefined) return;
+    this.#reports.startupFailed(context, this.#slave, runTimeMs, nowMs, thrown);
   }
-}
 
-/** Takes note that startup of a context has ended on a slave; returns how long it ran, if its beginning was reported. */
-function endStartup(
-  serving: ServingState,
-  context: DispatchContext,
-  nowMs: number,
-): number | undefined {
-  if (serving.startup?.context !== context) return undefined;
-  const { startedMs } = serving.startup;
-  serving.startup = undefined;
-  // What the slave says of its tasks from now on happened after this.
-  serving.toldMs = nowMs;
-  return nowMs - startedMs;
+  #started(context: DispatchContext, task: Task, startedMs: number): void {
+    this.#toldMs = Math.max(this.#toldMs, startedMs);
+    this.#reports.taskStarted(context, task, this.#slave, this.#toldMs);
+  }
+
+  /** Returns how long startup of a context ran, if its beginning was reported. */
+  #endStartup(context: DispatchContext, nowMs: number): number | undefined {
+    if (this.#startup?.context !== context) return undefined;
+    const { startedMs } = this.#startup;
+    this.#startup = undefined;
+    // What the slave says of its tasks from now on happened after this.
+    this.#toldMs = nowMs;
+    return nowMs - startedMs;
+  }
 }

@@ -1,5 +1,4 @@
 import type { Code, Task } from "../../task.ts";
-import { sizeOfArguments } from "../argument_list.ts";
 import { Deque } from "../deque.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 
@@ -51,52 +50,36 @@ export class AnswerError extends Error {
  * runs them. They are numbered as the slave numbers them: 0, 1, 2 … since the connection was made.
  */
 export class SentTasks {
+  /** How many tasks the slave has; those that were taken from it do not count. Only this class writes. */
+  size = 0;
+  /** How many tasks that were taken from the slave it is still to answer. Only this class writes. */
+  takenCount = 0;
+  /** About how many bytes the arguments of its tasks are. Only this class writes. */
+  bytes = 0;
   readonly #groups = new Deque<SentGroup>();
   /** Number of the first task that stands in `#groups`. */
   #firstNumber = 0;
-  #size = 0;
-  #taken = 0;
-  #bytes = 0;
   /** How many finished answers the slave may keep before it sends. */
   #maxHeld = 1;
-
-  /** How many tasks the slave has; those that were taken from it do not count. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** How many tasks the slave is to answer, with those that were taken from it. */
-  get unsettledCount(): number {
-    return this.#size + this.#taken;
-  }
-
-  /** Whether the slave is still to answer tasks that were taken from it. */
-  get hasTaken(): boolean {
-    return this.#taken > 0;
-  }
-
-  /** Whether the slave has answered all. */
-  get isSettled(): boolean {
-    return this.#size === 0 && this.#taken === 0;
-  }
-
-  /** About how many bytes the arguments of its tasks are. */
-  get bytes(): number {
-    return this.#bytes;
-  }
 
   /**
    * Adds tasks of one context and code that leave in one message.
    *
+   * @param sizes About how many bytes the arguments of each are.
    * @param maxHeld How many finished answers the slave may keep before it sends.
    */
-  push(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void {
-    this.#maxHeld = this.isSettled ? maxHeld : Math.max(this.#maxHeld, maxHeld);
-    const sizes = tasks.map(({ args }) => sizeOfArguments(args));
+  push(
+    context: DispatchContext,
+    tasks: readonly Task[],
+    sizes: readonly number[],
+    maxHeld: number,
+  ): void {
+    const isSettled = this.size === 0 && this.takenCount === 0;
+    this.#maxHeld = isSettled ? maxHeld : Math.max(this.#maxHeld, maxHeld);
     const { code } = tasks[0];
     this.#groups.push({ context, code, tasks: [...tasks], sizes, position: 0 });
-    this.#size += tasks.length;
-    for (const size of sizes) this.#bytes += size;
+    this.size += tasks.length;
+    for (const size of sizes) this.bytes += size;
   }
 
   /** The first task that is not answered, also if it was taken. */
@@ -162,7 +145,7 @@ export class SentTasks {
       this.#skip(group);
       if (entry === SETTLED) continue;
       if (!isTask(entry)) {
-        this.#taken--;
+        this.takenCount--;
         return undefined;
       }
       this.#forget(size);
@@ -217,7 +200,7 @@ export class SentTasks {
         settled.push({ context: kind.context, task: entry });
         this.#forget(size);
       } else {
-        this.#taken--;
+        this.takenCount--;
       }
       return SETTLED;
     });
@@ -246,7 +229,7 @@ export class SentTasks {
       if (!isTask(entry) || !isTaken(context, number)) return entry;
       taken.push({ context, task: entry });
       this.#forget(size);
-      this.#taken++;
+      this.takenCount++;
       return mark;
     });
     return taken;
@@ -272,8 +255,8 @@ export class SentTasks {
   }
 
   #forget(size: number): void {
-    this.#size--;
-    this.#bytes -= size;
+    this.size--;
+    this.bytes -= size;
   }
 }
 

@@ -135,7 +135,8 @@ export class Fleet implements AsyncDisposable {
 
   /** Why no slave is left. */
   explainLosses(): ParallelError {
-    return this.#networkFault ?? explainLosses(this.#slots.map(({ slave }) => slave));
+    return this.#networkFault ??
+      explainLosses(this.#slots.map(({ loss }) => loss).filter((loss) => loss !== undefined));
   }
 
   /** Ends all slaves and stops listening. */
@@ -320,7 +321,9 @@ export class Fleet implements AsyncDisposable {
   /** An agent whose slaves are all lost ends, and its job with it. */
   #release({ agent, job }: SlaveSlot): void {
     if (agent === undefined) return;
-    const isNeeded = this.#byJob.get(job!)!.some(({ state }) => state !== "ended");
+    const isNeeded = this.#byJob.get(job!)!.some(({ state }) =>
+      state !== "ended" && state !== "lost"
+    );
     if (!isNeeded) agent.close("its slaves are lost");
   }
 }
@@ -362,8 +365,9 @@ function standingOf(state: SlotState["state"], slave: DispatchSlave): keyof Slav
     case "running":
       return "starting";
     case "connected":
-      return slave.state.state === "serving" && slave.state.sent.size > 0 ? "busy" : "idle";
+      return slave.service !== undefined && slave.service.sent.size > 0 ? "busy" : "idle";
     case "ended":
+    case "lost":
       return "lost";
     default:
       return state satisfies never;

@@ -7,28 +7,30 @@
 import { NoMoreSlavesError } from "../../errors.ts";
 import type { ProcessEnd } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
-import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import { startRemedy } from "./slave_command.ts";
 
 /** The last losses that an error lists. */
 const MAX_LISTED_LOSSES = 10;
 
+/** A slave that is lost. */
+export interface Loss {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** Slaves that were lost for one and the same reason, one after another. */
-interface Loss {
+interface LikeLosses {
   readonly names: string[];
   readonly reason: string;
 }
 
 /** Says why none of the slaves of a manager is left. */
-export function explainLosses(slaves: readonly DispatchSlave[]): NoMoreSlavesError {
-  const losses: Loss[] = [];
-  let count = 0;
-  for (const { identity, state } of slaves) {
-    if (state.state !== "lost") continue;
-    count++;
+export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
+  const losses: LikeLosses[] = [];
+  for (const { name, reason } of all) {
     const before = losses.at(-1);
-    if (before?.reason === state.reason) before.names.push(identity.name);
-    else losses.push({ names: [identity.name], reason: state.reason });
+    if (before?.reason === reason) before.names.push(name);
+    else losses.push({ names: [name], reason });
   }
   const last = losses.pop();
   if (last === undefined) {
@@ -36,7 +38,7 @@ export function explainLosses(slaves: readonly DispatchSlave[]): NoMoreSlavesErr
       "Cannot run tasks: the manager has no slaves. Add some with Manager.addSlave(new LocalSlave())",
     );
   }
-  const which = count === 1 ? "the only slave is lost" : `all ${count} slaves are lost`;
+  const which = all.length === 1 ? "the only slave is lost" : `all ${all.length} slaves are lost`;
   // What was never started has no output.
   const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
   const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
@@ -48,7 +50,7 @@ export function explainLosses(slaves: readonly DispatchSlave[]): NoMoreSlavesErr
   );
 }
 
-function describe({ names, reason }: Loss): string {
+function describe({ names, reason }: LikeLosses): string {
   const who = names.length === 1 ? names[0] : `${names[0]} to ${names.at(-1)}`;
   return `${who}, ${reason}`;
 }

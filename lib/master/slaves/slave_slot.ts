@@ -25,7 +25,7 @@ import type { Dispatcher } from "../board/dispatcher.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { ManagerEventBody } from "../observe/events.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
-import { describeEnd } from "./losses.ts";
+import { describeEnd, type Loss } from "./losses.ts";
 import { mayReadAll } from "../permissions.ts";
 import type { ProcessGuard } from "./process_guard.ts";
 import { Session } from "./session.ts";
@@ -61,8 +61,10 @@ export type SlotState =
     readonly session: Session;
     readonly pid: number;
   }
-  /** Its process has ended for good. */
-  | { readonly state: "ended" };
+  /** Its process has ended, and no other takes its place: the manager closes. */
+  | { readonly state: "ended" }
+  /** The same by a fault. */
+  | { readonly state: "lost"; readonly reason: string };
 
 /** What the slaves of a manager share. */
 export interface SlotServices {
@@ -128,6 +130,13 @@ export class SlaveSlot implements SlavePort {
   /** What there is of it at the moment. */
   get state(): SlotState["state"] {
     return this.#state.state;
+  }
+
+  /** How it was lost, if it was. */
+  get loss(): Loss | undefined {
+    const state = this.#state;
+    if (state.state !== "lost") return undefined;
+    return { name: this.slave.identity.name, reason: state.reason };
   }
 
   /** Whether its agent is to connect. */
@@ -300,8 +309,7 @@ export class SlaveSlot implements SlavePort {
     const { process, session } = this;
     if (this.isAwaitingAgent) this.#state = { state: "ended" };
     if (process === undefined) return;
-    const { state } = this.slave;
-    const isIdle = state.state === "serving" && state.sent.size === 0;
+    const isIdle = this.slave.service?.sent.size === 0;
     session?.[Symbol.dispose]();
     const agent = this.#agent;
     if (agent !== undefined) {
@@ -452,10 +460,10 @@ export class SlaveSlot implements SlavePort {
   ): void {
     const { dispatcher, emit, onNews, released } = this.#services;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
-    this.#state = { state: "ended" };
     if (next === "restart") {
       this.#relaunch(reason);
     } else {
+      this.#state = { state: "lost", reason };
       emit({ type: "slave-lost", slave: this.slave.identity, reason });
       released(this);
     }

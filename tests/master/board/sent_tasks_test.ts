@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { sizeOfArguments } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { AnswerError, SentTasks } from "../../../lib/master/board/sent_tasks.ts";
 import { type Code, Task } from "../../../lib/task.ts";
@@ -12,12 +13,16 @@ function tasks(...ids: number[]): Task[] {
   return ids.map((id) => new Task(id, CODE, "[1]"));
 }
 
+function push(sent: SentTasks, context: DispatchContext, given: Task[], maxHeld: number): void {
+  sent.push(context, given, given.map(({ args }) => sizeOfArguments(args)), maxHeld);
+}
+
 /** Tasks 10, 11, 12 of one context, then 20, 21 of another, then 13. */
 function someSent(): SentTasks {
   const sent = new SentTasks();
-  sent.push(CONTEXT, tasks(10, 11, 12), 1);
-  sent.push(OTHER, tasks(20, 21), 1);
-  sent.push(CONTEXT, tasks(13), 1);
+  push(sent, CONTEXT, tasks(10, 11, 12), 1);
+  push(sent, OTHER, tasks(20, 21), 1);
+  push(sent, CONTEXT, tasks(13), 1);
   return sent;
 }
 
@@ -27,7 +32,7 @@ function idsOf(sent: SentTasks): number[] {
 
 Deno.test("SentTasks: has nothing at first", () => {
   const sent = new SentTasks();
-  assertEquals([sent.size, sent.bytes, sent.isSettled], [0, 0, true]);
+  assertEquals([sent.size, sent.bytes, sent.takenCount], [0, 0, 0]);
   assertEquals(sent.head(), undefined);
   assertThrows(() => sent.answer(0), AnswerError, "answered task 0 of its connection");
 });
@@ -45,9 +50,9 @@ Deno.test("SentTasks: takes answers in the order in which tasks were sent, over 
 
 Deno.test("SentTasks: numbers go on when it was empty", () => {
   const sent = new SentTasks();
-  sent.push(CONTEXT, tasks(1), 1);
+  push(sent, CONTEXT, tasks(1), 1);
   sent.answer(0);
-  sent.push(CONTEXT, tasks(2), 1);
+  push(sent, CONTEXT, tasks(2), 1);
   assertEquals(sent.head()?.number, 1);
   assertEquals(sent.answer(1)?.task.id, 2);
 });
@@ -71,7 +76,7 @@ Deno.test("SentTasks: refuses a second answer for the same task", () => {
 Deno.test("SentTasks.drop: takes the tasks of a context, which are still to be answered", () => {
   const sent = someSent();
   assertEquals(sent.drop(OTHER).map(({ task }) => task.id), [20, 21]);
-  assertEquals([sent.size, sent.bytes, sent.hasTaken], [4, 12, true]);
+  assertEquals([sent.size, sent.bytes, sent.takenCount], [4, 12, 2]);
   assertEquals(idsOf(sent), [10, 11, 12, 13]);
   assertEquals([0, 1, 2, 3, 4, 5].map((number) => sent.answer(number)?.task.id), [
     10,
@@ -81,7 +86,7 @@ Deno.test("SentTasks.drop: takes the tasks of a context, which are still to be a
     undefined,
     13,
   ]);
-  assertEquals([sent.hasTaken, sent.isSettled], [false, true]);
+  assertEquals([sent.takenCount, sent.size], [0, 0]);
 });
 
 Deno.test("SentTasks.takeWaiting: takes all tasks but the first", () => {
@@ -90,7 +95,7 @@ Deno.test("SentTasks.takeWaiting: takes all tasks but the first", () => {
   assertEquals(sent.takeWaiting().map(({ task }) => task.id), [12, 20, 21, 13]);
   assertEquals(idsOf(sent), [11]);
   assertEquals(sent.answer(1)?.task.id, 11);
-  assertEquals([sent.size, sent.isSettled], [0, false]);
+  assertEquals([sent.size, sent.takenCount], [0, 4]);
 });
 
 Deno.test("SentTasks.head: is a task that was taken as long as it is not answered", () => {
@@ -126,7 +131,7 @@ Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which 
   sent.drop(OTHER);
   const settled = sent.settle((_kind, number) => number >= 2 && number < 5);
   assertEquals(settled.map(({ task }) => task.id), [12]);
-  assertEquals(sent.hasTaken, false);
+  assertEquals(sent.takenCount, 0);
   assertEquals(idsOf(sent), [10, 11, 13]);
   sent.answer(0);
   sent.answer(1);
@@ -144,7 +149,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
   const sent = someSent();
   sent.settle(() => true);
   assertEquals(sent.head(), undefined);
-  sent.push(CONTEXT, tasks(14), 1);
+  push(sent, CONTEXT, tasks(14), 1);
   assertEquals(sent.head()?.number, 6);
   assertEquals(sent.answer(6)?.task.id, 14);
 });
@@ -152,7 +157,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
 Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => {
   const sent = new SentTasks();
   const args = { text: "[1]", buffers: [new Uint8Array(100)] };
-  sent.push(CONTEXT, [new Task(0, CODE, args), ...tasks(1)], 1);
+  push(sent, CONTEXT, [new Task(0, CODE, args), ...tasks(1)], 1);
   assertEquals(sent.bytes, 106);
   sent.answer(0);
   assertEquals(sent.bytes, 3);
@@ -161,7 +166,7 @@ Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => 
 Deno.test("SentTasks: does not change the list of tasks that it was given", () => {
   const sent = new SentTasks();
   const given = tasks(1, 2);
-  sent.push(CONTEXT, given, 1);
+  push(sent, CONTEXT, given, 1);
   sent.drop(CONTEXT);
   assertEquals(given.map(({ id }) => id), [1, 2]);
 });

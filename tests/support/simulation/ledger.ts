@@ -1,11 +1,7 @@
 import type { RemoteError } from "../../../lib/errors.ts";
 import type { Code, Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
-import {
-  type DispatchSlave,
-  isReady,
-  type ServingState,
-} from "../../../lib/master/board/dispatch_slave.ts";
+import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SimulatedReader } from "./simulated_reader.ts";
@@ -81,16 +77,17 @@ export class Ledger {
     nowMs: number,
   ): void {
     const { slave } = slot;
+    const { service } = slave;
     const { suspects } = this.#dispatcher.inventory;
-    if (slave.state.state !== "serving") {
+    if (service === undefined) {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
-    if (slave.state.isLeaving) violate("tasks were sent to a slave that leaves");
+    if (service.ending.type === "leaving") violate("tasks were sent to a slave that leaves");
     if (this.#cannotRun(slot, context, tasks[0]?.code)) {
       violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
     }
     if (context.reading === "no") violate("tasks were sent though nobody reads");
-    if (slave.state.sent.hasTaken) violate("tasks were sent behind one that was taken back");
+    if (service.sent.takenCount > 0) violate("tasks were sent behind one that was taken back");
     if (tasks.length === 0) violate("no tasks were sent");
     const beside = slot.unresolved.size + tasks.length > 1;
     for (const { task } of slot.unresolved.values()) {
@@ -112,8 +109,7 @@ export class Ledger {
       plan.wasSent = true;
       slot.unresolved.set(slot.sentCount++, { task, context, isTaken: false });
     }
-    const { state } = slot.slave;
-    if (state.state === "serving" && state.sent.size > 1) slot.ladenSinceMs ??= nowMs;
+    if (service.sent.size > 1) slot.ladenSinceMs ??= nowMs;
   }
 
   #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
@@ -139,7 +135,7 @@ export class Ledger {
 
   /** Whether no slave can. */
   #canNobodyRun(context: DispatchContext, code: Code): boolean {
-    const slots = this.slots.filter(({ slave }) => slave.state.state !== "lost");
+    const slots = this.slots.filter(({ isLost }) => !isLost);
     return slots.length > 0 && slots.every((slot) => this.#cannotRun(slot, context, code));
   }
 
@@ -155,10 +151,7 @@ export class Ledger {
 
   /** Tasks were taken from a slave, which may go to others at once. */
   noteTaken(slot: SimulatedSlot): void {
-    const { state } = slot.slave;
-    const kept = new Set(
-      state.state === "serving" ? state.sent.list().map(({ task }) => task) : [],
-    );
+    const kept = new Set(slot.slave.service?.sent.list().map(({ task }) => task));
     for (const entry of slot.unresolved.values()) entry.isTaken ||= !kept.has(entry.task);
     slot.ladenSinceMs = undefined;
   }
@@ -182,7 +175,7 @@ export class Ledger {
       this.#checkAttempts(plan, attempts - 1);
     } else if (!outcome.hasRun) {
       for (const slot of this.slots) {
-        if (slot.slave.state.state === "lost" || this.#cannotRun(slot, context, task.code)) {
+        if (slot.isLost || this.#cannotRun(slot, context, task.code)) {
           continue;
         }
         violate(`${this.name(task)} failed, though ${slot.slave.identity.name} could run it`);
@@ -242,7 +235,7 @@ export class Ledger {
 
   /** Tasks are taken from a slave for others. */
   checkRecall({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): void {
-    if (slave.state.state === "serving" && slave.state.isLeaving) return;
+    if (slave.service?.ending.type === "leaving") return;
     if (ladenSinceMs === undefined || nowMs < ladenSinceMs + STUCK_AFTER_MS) {
       violate(`tasks were taken from ${slave.identity.name}, which went on`);
     }
@@ -285,8 +278,8 @@ export class Ledger {
   #checkPlaces(): void {
     const places = new Map<Task, SimulatedSlot>();
     for (const slot of this.slots) {
-      const { state } = slot.slave;
-      const sent = state.state === "serving" ? state.sent.list() : [];
+      const { service } = slot.slave;
+      const sent = service?.sent.list() ?? [];
       for (const { task, context } of sent) {
         const plan = this.planOf(task);
         if (places.has(task)) violate(`${this.name(task)} is on two slaves`);
@@ -296,7 +289,7 @@ export class Ledger {
         }
         places.set(task, slot);
       }
-      if (state.state !== "serving") slot.unresolved.clear();
+      if (service === undefined) slot.unresolved.clear();
       let live = 0;
       for (const entry of slot.unresolved.values()) {
         entry.isTaken = places.get(entry.task) !== slot || entry.isTaken;
@@ -325,14 +318,15 @@ export class Ledger {
     const { idle, laden } = this.#dispatcher.inventory.standing;
     for (const slot of this.slots) {
       const { slave, unresolved } = slot;
-      const isIdle = slave.state.state === "serving" && !slave.state.isLeaving &&
+      const { service } = slave;
+      const isIdle = service !== undefined && service.ending.type !== "leaving" &&
         unresolved.size === 0;
       if (idle.has(slave) !== isIdle) {
         violate(`${slave.identity.name} is ${isIdle ? "" : "not "}idle`);
       }
-      const isLaden = slave.state.state === "serving" &&
-        slave.state.sent.size > (isInStartup(slave.state) ? 0 : 1) &&
-        !slave.state.sent.hasTaken && !slave.state.isAsked;
+      const isLaden = service !== undefined &&
+        service.sent.size > (service.isInStartup ? 0 : 1) &&
+        service.sent.takenCount === 0 && !service.supply.isAsked;
       if (laden.has(slave) !== isLaden) {
         violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);
       }
@@ -390,14 +384,14 @@ export class Ledger {
   #whatIsStuck({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): string | undefined {
     const { standing: { idle }, stuckAfterMs } = this.#dispatcher.inventory;
     if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + stuckAfterMs) return undefined;
-    if (slave.state.state !== "serving") return undefined;
-    const { sent } = slave.state;
+    if (slave.service === undefined) return undefined;
+    const { sent, isInStartup } = slave.service;
     const [first] = sent.list();
     const running = new Set(sent.candidates().tasks.map(({ task }) => task));
     for (const other of idle) {
-      const { identity, state } = other;
-      if (!isInStartup(slave.state) || first.context.reading === "no") break;
-      if (state.state !== "serving" || !isReady(state, first.context)) continue;
+      const { identity, service } = other;
+      if (!isInStartup || first.context.reading === "no") break;
+      if (!service?.startups.isDone(first.context)) continue;
       if (this.#cannotRun(this.slotOf(other), first.context, first.task.code)) continue;
       return `${this.name(first.task)} waits for a startup, and ${identity.name} is idle`;
     }
@@ -417,13 +411,13 @@ export class Ledger {
     const { slaves, standing, sendable, sources, bars, suspects, deadlines } =
       this.#dispatcher.inventory;
     let serving = 0;
-    for (const { slave } of this.slots) {
-      if (slave.state.state === "serving") serving++;
+    for (const { slave, isLost } of this.slots) {
+      if (slave.service !== undefined) serving++;
       else if (standing.hungry.has(slave)) {
         violate(`${slave.identity.name} is hungry, but does not serve`);
       }
-      if (slaves.has(slave) === (slave.state.state === "lost")) violate("a lost slave is kept");
-      if (slave.state.state === "lost" && bars.isBarred(slave)) violate("a lost slave is barred");
+      if (slaves.has(slave) === isLost) violate("a lost slave is kept");
+      if (isLost && bars.isBarred(slave)) violate("a lost slave is barred");
     }
     for (const slave of standing.idle) {
       if (!standing.hungry.has(slave)) violate(`${slave.identity.name} is idle, but not hungry`);
@@ -448,10 +442,4 @@ export class Ledger {
   name(task: Task): string {
     return `task ${this.planOf(task).value}`;
   }
-}
-
-/** Whether the first task of a slave has its startup before it. */
-function isInStartup(serving: ServingState): boolean {
-  const head = serving.sent.head();
-  return head !== undefined && !isReady(serving, head.context);
 }

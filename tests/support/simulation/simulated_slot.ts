@@ -16,6 +16,7 @@ export interface SimulatedSlot {
   /** Why the present process is to be replaced, if it is. */
   replacement: string | undefined;
   isDismissed: boolean;
+  isLost: boolean;
   /** What has arrived and has not been read. */
   arrived: { readonly launch: number; readonly message: FromProcess }[];
   /** When the last message to and from the process arrives. */

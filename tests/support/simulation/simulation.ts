@@ -334,7 +334,7 @@ export class Simulation {
       const isPresent = launch === slot.launch;
       if (message.type === "end") isEnd ||= isPresent;
       // A closed session may have one more message; while no other is open, the dispatcher knows that itself.
-      else if ((isPresent && slot.isListening) || slot.slave.state.state !== "serving") {
+      else if ((isPresent && slot.isListening) || slot.slave.service === undefined) {
         this.#tell(slot, message);
       }
     }
@@ -346,7 +346,7 @@ export class Simulation {
   #tell(slot: SimulatedSlot, message: Exclude<FromProcess, { type: "end" }>): void {
     const { slave, unresolved } = slot;
     const { nowMs } = this.#time;
-    const isServing = slave.state.state === "serving";
+    const isServing = slave.service !== undefined;
     this.#say(() =>
       `${slave.identity.name} says${isServing ? "" : " in vain"} ${describe(message)}`
     );
@@ -433,6 +433,7 @@ export class Simulation {
       isListening: false,
       replacement: undefined,
       isDismissed: false,
+      isLost: false,
       arrived: [],
       lastToMs: 0,
       lastFromMs: 0,
@@ -469,7 +470,7 @@ export class Simulation {
     slot.isListening = false;
     const { launch } = slot;
     this.#atMaster(this.#time.nowMs + random.between(1, random.chance(0.1) ? 300 : 20), () => {
-      if (launch !== slot.launch || slot.slave.state.state === "lost") return;
+      if (launch !== slot.launch || slot.isLost) return;
       if (random.chance(0.05 * this.#faultRate)) {
         this.#say(() => `${slot.slave.identity.name} dies before it connects`);
         this.#died(slot, false, true);
@@ -574,8 +575,7 @@ export class Simulation {
     if (this.#isClosed) return;
     if (slot.replacement !== undefined) this.#launch(slot);
     else {
-      const { state } = slot.slave;
-      this.#died(slot, state.state === "serving" && state.isLeaving, isHeardOut);
+      this.#died(slot, slot.slave.service?.ending.type === "leaving", isHeardOut);
     }
   }
 
@@ -604,16 +604,20 @@ export class Simulation {
       violate(`${slave.identity.name} is to ${next}, after ${slot.deathsInARow} deaths in a row`);
     }
     slot.unresolved.clear();
-    if (next === "restart") this.#launch(slot);
-    else slot.launch++;
+    if (next === "restart") {
+      this.#launch(slot);
+    } else {
+      slot.isLost = true;
+      slot.launch++;
+    }
   }
 
   /** Finds out what really ran. */
   #recordDeath(slot: SimulatedSlot, isHeardOut: boolean): DeathRecord {
     const { process, unresolved, exitingIn } = slot;
-    const { state } = slot.slave;
+    const { service } = slot.slave;
     // The end of one that leaves is no task's fault.
-    if (process === undefined || state.state !== "serving" || state.isLeaving) {
+    if (process === undefined || service === undefined || service.ending.type === "leaving") {
       return { mayCharge: undefined, mustCharge: false };
     }
     this.#ledger.noteTaken(slot);
@@ -633,7 +637,7 @@ export class Simulation {
       return { mayCharge: undefined, mustCharge: false, startup: context };
     }
     let task = running.type === "nothing" ? undefined : running.task;
-    const { sent } = state;
+    const { sent } = service;
     const candidates = isHeardOut ? sent.candidates().count : unresolved.size;
     if (running.type === "nothing" && exitingIn === undefined && candidates === 1) {
       // It died while the only task that can have run, or the answer to that, was under way: nobody can know.
@@ -653,8 +657,7 @@ export class Simulation {
   }
 
   #isReady({ slave }: SimulatedSlot, { context }: TaskPlan): boolean {
-    return context.startup === undefined ||
-      (slave.state.state === "serving" && slave.state.readyContexts.has(context));
+    return context.startup === undefined || slave.service?.startups.isDone(context) === true;
   }
 
   #describeRunning({ running }: SimulatedProcess): string {
@@ -790,7 +793,7 @@ export class Simulation {
     this.#say(() => "user closes the manager");
     for (const reader of this.#ledger.readers.values()) reader.stop();
     for (const slot of this.#ledger.slots) {
-      if (slot.slave.state.state !== "lost") this.#died(slot, true, false);
+      if (!slot.isLost) this.#died(slot, true, false);
       slot.isListening = false;
     }
     this.#isClosed = true;
