@@ -22,7 +22,7 @@ import type { SlaveCounts } from "../observe/events.ts";
 import { explainLosses } from "./losses.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
-import { SlaveSlot, type SlotServices, type SlotState } from "./slave_slot.ts";
+import { Seat, type SeatServices, type SeatState } from "./seat.ts";
 
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
@@ -30,7 +30,7 @@ const LAST_JOB_GRACE_MS = 10_000;
 
 /** What a fleet needs of its manager. */
 export type FleetOptions = Pick<
-  SlotServices,
+  SeatServices,
   "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "emit"
 >;
 
@@ -38,10 +38,10 @@ export type FleetOptions = Pick<
 export class Fleet implements AsyncDisposable {
   readonly #options: FleetOptions;
   readonly #secret = newSecret();
-  readonly #slots: SlaveSlot[] = [];
+  readonly #seats: Seat[] = [];
   /** Those on other machines, by what brings their agent: an agent serves all slaves of its job. */
-  readonly #byJob = new Map<SlaveProcess, SlaveSlot[]>();
-  readonly #slotServices: SlotServices;
+  readonly #byJob = new Map<SlaveProcess, Seat[]>();
+  readonly #seatServices: SeatServices;
   readonly #launchServices: LaunchServices;
   readonly #services = new Map<unknown, AsyncDisposable>();
   readonly #endpoints: Endpoints;
@@ -49,7 +49,7 @@ export class Fleet implements AsyncDisposable {
   readonly #guard: ProcessGuard;
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
-  #unlaunched: SlaveSlot[][] = [];
+  #unlaunched: Seat[][] = [];
   /** Promises that must end before the fleet has ended. None of them fails. */
   readonly #watches = new Set<Promise<void>>();
   /** Launches that are under way. None of them fails. */
@@ -73,13 +73,13 @@ export class Fleet implements AsyncDisposable {
     this.#links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
     this.#guard = new ProcessGuard(settings.deno, warn);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
-    this.#slotServices = {
+    this.#seatServices = {
       ...options,
       closing: this.#closing.signal,
       guard: this.#guard,
       watch: (promise) => this.#keep(promise, this.#watches),
-      relaunch: (slot) => this.#keep(this.#launch([slot]), this.#launches),
-      released: (slot) => this.#release(slot),
+      relaunch: (seat) => this.#keep(this.#launch([seat]), this.#launches),
+      released: (seat) => this.#release(seat),
     };
   }
 
@@ -90,24 +90,24 @@ export class Fleet implements AsyncDisposable {
    */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
-    checkOutput(this.#options.settings.output, this.#slots.length + count);
-    const slots: SlaveSlot[] = [];
+    checkOutput(this.#options.settings.output, this.#seats.length + count);
+    const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
       const place = { index, isRemote };
-      const slot = new SlaveSlot(this.#slots.length, source, place, this.#slotServices);
-      this.#slots.push(slot);
-      this.#options.dispatcher.addSlave(slot.slave);
-      slots.push(slot);
+      const seat = new Seat(this.#seats.length, source, place, this.#seatServices);
+      this.#seats.push(seat);
+      this.#options.dispatcher.addSlave(seat.slave);
+      seats.push(seat);
     }
-    this.#unlaunched.push(slots);
+    this.#unlaunched.push(seats);
   }
 
   /** Starts the slaves that have been added and not been started. */
   launch(): void {
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
-    for (const slots of unlaunched) this.#keep(this.#launch(slots), this.#launches);
+    for (const seats of unlaunched) this.#keep(this.#launch(seats), this.#launches);
   }
 
   /** Whether any slave has been added and not been started. */
@@ -123,20 +123,20 @@ export class Fleet implements AsyncDisposable {
 
   /** Whether any slave runs on another machine. */
   get hasRemoteSlaves(): boolean {
-    return this.#slots.some(({ isRemote }) => isRemote);
+    return this.#seats.some(({ isRemote }) => isRemote);
   }
 
   /** How many slaves stand where. */
   count(): SlaveCounts {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
-    for (const { state, slave } of this.#slots) counts[standingOf(state, slave)]++;
+    for (const { state, slave } of this.#seats) counts[standingOf(state, slave)]++;
     return counts;
   }
 
   /** Why no slave is left. */
   explainLosses(): ParallelError {
     return this.#networkFault ??
-      explainLosses(this.#slots.map(({ loss }) => loss).filter((loss) => loss !== undefined));
+      explainLosses(this.#seats.map(({ loss }) => loss).filter((loss) => loss !== undefined));
   }
 
   /** Ends all slaves and stops listening. */
@@ -147,22 +147,22 @@ export class Fleet implements AsyncDisposable {
     await endInOrder([
       // What is being launched can be ended when that is done.
       () => this.launched(),
-      () => endAll(this.#slots, (slot) => slot.end()),
+      () => endAll(this.#seats, (seat) => seat.end()),
       () => this.#links[Symbol.dispose](),
       () => portsFree,
       () => this.#closeSources(),
-      () => endAll(this.#byJob, ([job, slots]) => endJob(job, slots[0].agent !== undefined)),
+      () => endAll(this.#byJob, ([job, seats]) => endJob(job, seats[0].agent !== undefined)),
       () => this.#watched(),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
       () => this.#guard[Symbol.asyncDispose](),
-      () => endAll(this.#slots, ({ output }) => output?.[Symbol.asyncDispose]()),
+      () => endAll(this.#seats, ({ output }) => output?.[Symbol.asyncDispose]()),
     ]);
   }
 
   /** What the master has to be allowed for its slaves, as far as their kinds say that. */
   #masterFlags(): string | undefined {
     const flags = new Set(
-      this.#slots.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
+      this.#seats.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
     );
     flags.delete(undefined);
     return flags.size === 0 ? undefined : [...flags].join(" and ");
@@ -170,10 +170,10 @@ export class Fleet implements AsyncDisposable {
 
   /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
   #move(): void {
-    for (const slot of this.#slots) {
-      const isExpected = slot.state === "launching" || slot.state === "running";
-      if (isExpected && !slot.isRemote) {
-        slot.restart("the port that it was to come by is that of other machines now");
+    for (const seat of this.#seats) {
+      const isExpected = seat.state === "launching" || seat.state === "running";
+      if (isExpected && !seat.isRemote) {
+        seat.restart("the port that it was to come by is that of other machines now");
       }
     }
   }
@@ -183,7 +183,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #closeSources(): Promise<void> {
-    const sources = [...new Set(this.#slots.map(({ source }) => source))];
+    const sources = [...new Set(this.#seats.map(({ source }) => source))];
     for (const end of await Promise.allSettled(sources.map((source) => source.close()))) {
       // The rest is to be ended all the same.
       if (end.status === "rejected") this.#launchServices.tell(`Cannot end a slave: ${end.reason}`);
@@ -206,32 +206,32 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Starts the slaves of one source: the processes themselves, or what brings their agents. */
-  async #launch(slots: readonly SlaveSlot[]): Promise<void> {
+  async #launch(seats: readonly Seat[]): Promise<void> {
     try {
       const orders: LaunchOrder[] = [];
-      for (const slot of slots) orders.push(await this.#order(slot));
-      const { source } = slots[0];
+      for (const seat of seats) orders.push(await this.#order(seat));
+      const { source } = seats[0];
       const processes = source instanceof Slave
         ? [await source.launch(orders[0])]
         : await source.launch(orders);
-      this.#checkProcesses(slots, processes);
-      for (let i = 0; i < slots.length; i++) {
-        if (slots[i].isRemote) this.#queued(slots[i], processes[i]);
-        else slots[i].started(processes[i]);
+      this.#checkProcesses(seats, processes);
+      for (let i = 0; i < seats.length; i++) {
+        if (seats[i].isRemote) this.#queued(seats[i], processes[i]);
+        else seats[i].started(processes[i]);
       }
     } catch (error) {
       if (error instanceof NetworkError) this.#networkFault = error;
       const reason = messageOf(error);
-      for (const slot of slots) slot.launchFailed(reason);
+      for (const seat of seats) seat.launchFailed(reason);
     }
   }
 
   /** A class of the user's may have forgotten some; the others are nobody's then. */
   #checkProcesses(
-    slots: readonly SlaveSlot[],
+    seats: readonly Seat[],
     processes: readonly (SlaveProcess | undefined)[],
   ): void {
-    const missing = slots.find((_, i) => processes[i] === undefined);
+    const missing = seats.find((_, i) => processes[i] === undefined);
     if (missing === undefined) return;
     for (const process of processes) {
       process?.kill();
@@ -243,28 +243,28 @@ export class Fleet implements AsyncDisposable {
     );
   }
 
-  #queued(slot: SlaveSlot, job: SlaveProcess): void {
-    const slots = this.#byJob.get(job);
-    if (slots === undefined) this.#byJob.set(job, [slot]);
-    else slots.push(slot);
-    slot.queued(job);
+  #queued(seat: Seat, job: SlaveProcess): void {
+    const seats = this.#byJob.get(job);
+    if (seats === undefined) this.#byJob.set(job, [seat]);
+    else seats.push(seat);
+    seat.queued(job);
   }
 
-  async #order(slot: SlaveSlot): Promise<LaunchOrder> {
+  async #order(seat: Seat): Promise<LaunchOrder> {
     const { settings } = this.#options;
-    const { isRemote, number, index } = slot;
+    const { isRemote, number, index } = seat;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
     this.#networkFault = undefined;
-    const output = slot.output ??
+    const output = seat.output ??
       (isRemote
         ? await openRemoteOutputSink(settings.output, number, Deno.cwd())
         : openOutputSink(settings.output, number));
-    const launch = slot.prepare(endpoint, output);
+    const launch = seat.prepare(endpoint, output);
     const identity = { secret: this.#secret, slave: number, launch };
     return {
       number,
       index,
-      command: isRemote ? agentCommand(settings) : slot.runnerCommand(),
+      command: isRemote ? agentCommand(settings) : seat.runnerCommand(),
       connection: connectionLine(settings, endpoint, {
         ...identity,
         role: isRemote ? "agent" : "runner",
@@ -275,28 +275,28 @@ export class Fleet implements AsyncDisposable {
   }
 
   #admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
-    const slot = this.#slots[hello.slave];
-    if (this.#closing.signal.aborted || slot === undefined) {
+    const seat = this.#seats[hello.slave];
+    if (this.#closing.signal.aborted || seat === undefined) {
       return "The manager is closed, or has no such slave";
     }
     return hello.role === "agent"
-      ? this.#admitAgent(slot, hello, stream as MessageStream<FromAgent>)
-      : slot.runnerConnected(hello, stream as MessageStream<ToMaster>);
+      ? this.#admitAgent(seat, hello, stream as MessageStream<FromAgent>)
+      : seat.runnerConnected(hello, stream as MessageStream<ToMaster>);
   }
 
-  #admitAgent(slot: SlaveSlot, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
-    const { job } = slot;
-    if (slot.isRemote && slot.state === "launching") {
+  #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
+    const { job } = seat;
+    if (seat.isRemote && seat.state === "launching") {
       // The first part of an array may run before its last is submitted. Refused, its agents would not try again.
       throw new Error(
         `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
       );
     }
-    if (!slot.isAwaitingAgent || job === undefined) {
+    if (!seat.isAwaitingAgent || job === undefined) {
       return `The manager does not expect an agent of slave ${hello.slave}`;
     }
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
-    const slots = this.#byJob.get(job)!;
+    const seats = this.#byJob.get(job)!;
     const link = new AgentLink(
       stream,
       {
@@ -306,20 +306,20 @@ export class Fleet implements AsyncDisposable {
         leaveSignals: job.leaveSignals ?? null,
       },
       {
-        leaving: (reason) => slots.forEach((each) => each.leave(reason)),
+        leaving: (reason) => seats.forEach((each) => each.leave(reason)),
         used: (number, use) => {
-          const slave = this.#slots[number].slave.identity;
+          const slave = this.#seats[number].slave.identity;
           this.#options.emit({ type: "slave-alive", slave, ...use });
         },
       },
     );
     this.#keep(this.#links.add(link), this.#watches);
-    for (const each of slots) each.agentConnected(link, hello.host);
+    for (const each of seats) each.agentConnected(link, hello.host);
     return undefined;
   }
 
   /** An agent whose slaves are all lost ends, and its job with it. */
-  #release({ agent, job }: SlaveSlot): void {
+  #release({ agent, job }: Seat): void {
     if (agent === undefined) return;
     const isNeeded = this.#byJob.get(job!)!.some(({ state }) =>
       state !== "ended" && state !== "lost"
@@ -356,7 +356,7 @@ async function endJob(job: SlaveProcess, hasConnected: boolean): Promise<void> {
   clearTimeout(timer);
 }
 
-function standingOf(state: SlotState["state"], slave: DispatchSlave): keyof SlaveCounts {
+function standingOf(state: SeatState["state"], slave: DispatchSlave): keyof SlaveCounts {
   switch (state) {
     case "queued":
       return "queued";

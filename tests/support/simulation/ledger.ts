@@ -5,7 +5,7 @@ import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts"
 import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SimulatedReader } from "./simulated_reader.ts";
-import type { SimulatedSlot } from "./simulated_slot.ts";
+import type { SimulatedSeat } from "./simulated_seat.ts";
 import type { TaskPlan } from "./task_plan.ts";
 
 /** The dispatcher did what it must not. */
@@ -38,7 +38,7 @@ const MAX_HUGE_RESULTS = { unordered: 4, ordered: 32, no: 0 };
 /** Keeps books of its own on what the dispatcher does, and compares. */
 export class Ledger {
   readonly plans: Map<Task, TaskPlan> = new Map();
-  readonly slots: SimulatedSlot[] = [];
+  readonly seats: SimulatedSeat[] = [];
   readonly readers: Map<DispatchContext, SimulatedReader> = new Map();
   readonly deaths: Map<string, DeathRecord> = new Map();
   /** Code that one slave could not load, and no other can. */
@@ -49,20 +49,20 @@ export class Ledger {
   readonly #maxAttempts: number;
   /** Tasks that are on no slave, and have not ended. */
   readonly #waiting = new Map<SimulatedReader, readonly Task[]>();
-  #slotBySlave = new Map<DispatchSlave, SimulatedSlot>();
+  #seatBySlave = new Map<DispatchSlave, SimulatedSeat>();
 
   constructor(dispatcher: Dispatcher, maxAttempts: number) {
     this.#dispatcher = dispatcher;
     this.#maxAttempts = maxAttempts;
   }
 
-  addSlot(slot: SimulatedSlot): void {
-    this.slots.push(slot);
-    this.#slotBySlave.set(slot.slave, slot);
+  addSlot(seat: SimulatedSeat): void {
+    this.seats.push(seat);
+    this.#seatBySlave.set(seat.slave, seat);
   }
 
-  slotOf(slave: DispatchSlave): SimulatedSlot {
-    return this.#slotBySlave.get(slave)!;
+  seatOf(slave: DispatchSlave): SimulatedSeat {
+    return this.#seatBySlave.get(slave)!;
   }
 
   planOf(task: Task): TaskPlan {
@@ -71,26 +71,26 @@ export class Ledger {
 
   /** Tasks are sent. */
   noteRun(
-    slot: SimulatedSlot,
+    seat: SimulatedSeat,
     context: DispatchContext,
     tasks: readonly Task[],
     nowMs: number,
   ): void {
-    const { slave } = slot;
+    const { slave } = seat;
     const { service } = slave;
     const { suspects } = this.#dispatcher.inventory;
     if (service === undefined) {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
     if (service.ending.type === "leaving") violate("tasks were sent to a slave that leaves");
-    if (this.#cannotRun(slot, context, tasks[0]?.code)) {
+    if (this.#cannotRun(seat, context, tasks[0]?.code)) {
       violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
     }
     if (context.reading === "no") violate("tasks were sent though nobody reads");
     if (service.sent.takenCount > 0) violate("tasks were sent behind one that was taken back");
     if (tasks.length === 0) violate("no tasks were sent");
-    const beside = slot.unresolved.size + tasks.length > 1;
-    for (const { task } of slot.unresolved.values()) {
+    const beside = seat.unresolved.size + tasks.length > 1;
+    for (const { task } of seat.unresolved.values()) {
       if (suspects.has(task)) {
         violate(`${this.name(tasks[0])} was sent behind the suspect ${this.name(task)}`);
       }
@@ -107,9 +107,9 @@ export class Ledger {
       if (task.code !== tasks[0].code) violate("tasks of two codes were sent together");
       if (!plan.wasSent) this.#checkOpen(reader, context, task);
       plan.wasSent = true;
-      slot.unresolved.set(slot.sentCount++, { task, context, isTaken: false });
+      seat.unresolved.set(seat.sentCount++, { task, context, isTaken: false });
     }
-    if (service.sent.size > 1) slot.ladenSinceMs ??= nowMs;
+    if (service.sent.size > 1) seat.ladenSinceMs ??= nowMs;
   }
 
   #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
@@ -129,31 +129,31 @@ export class Ledger {
   }
 
   /** Whether a slave has said that it cannot run tasks of a context and a code, or has died of startup too often. */
-  #cannotRun({ refused }: SimulatedSlot, context: DispatchContext, code: Code): boolean {
+  #cannotRun({ refused }: SimulatedSeat, context: DispatchContext, code: Code): boolean {
     return refused.has(context) || refused.has(code) || this.refusedEverywhere.has(code);
   }
 
   /** Whether no slave can. */
   #canNobodyRun(context: DispatchContext, code: Code): boolean {
-    const slots = this.slots.filter(({ isLost }) => !isLost);
-    return slots.length > 0 && slots.every((slot) => this.#cannotRun(slot, context, code));
+    const seats = this.seats.filter(({ isLost }) => !isLost);
+    return seats.length > 0 && seats.every((seat) => this.#cannotRun(seat, context, code));
   }
 
   /** The slave that has a task, by the dispatcher's word. */
-  holderOf(task: Task): SimulatedSlot | undefined {
-    for (const slot of this.slots) {
-      for (const entry of slot.unresolved.values()) {
-        if (entry.task === task && !entry.isTaken) return slot;
+  holderOf(task: Task): SimulatedSeat | undefined {
+    for (const seat of this.seats) {
+      for (const entry of seat.unresolved.values()) {
+        if (entry.task === task && !entry.isTaken) return seat;
       }
     }
     return undefined;
   }
 
   /** Tasks were taken from a slave, which may go to others at once. */
-  noteTaken(slot: SimulatedSlot): void {
-    const kept = new Set(slot.slave.service?.sent.list().map(({ task }) => task));
-    for (const entry of slot.unresolved.values()) entry.isTaken ||= !kept.has(entry.task);
-    slot.ladenSinceMs = undefined;
+  noteTaken(seat: SimulatedSeat): void {
+    const kept = new Set(seat.slave.service?.sent.list().map(({ task }) => task));
+    for (const entry of seat.unresolved.values()) entry.isTaken ||= !kept.has(entry.task);
+    seat.ladenSinceMs = undefined;
   }
 
   /** An outcome is delivered. */
@@ -174,11 +174,11 @@ export class Ledger {
       if (context.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
       this.#checkAttempts(plan, attempts - 1);
     } else if (!outcome.hasRun) {
-      for (const slot of this.slots) {
-        if (slot.isLost || this.#cannotRun(slot, context, task.code)) {
+      for (const seat of this.seats) {
+        if (seat.isLost || this.#cannotRun(seat, context, task.code)) {
           continue;
         }
-        violate(`${this.name(task)} failed, though ${slot.slave.identity.name} could run it`);
+        violate(`${this.name(task)} failed, though ${seat.slave.identity.name} could run it`);
       }
       this.#checkAttempts(plan, attempts);
     } else {
@@ -216,7 +216,7 @@ export class Ledger {
   }
 
   /** A slave is restarted since its task is out of time. */
-  checkOutOfTime({ process, latencyMs }: SimulatedSlot, nowMs: number): void {
+  checkOutOfTime({ process, latencyMs }: SimulatedSeat, nowMs: number): void {
     if (process === undefined || !process.isAlive || process.isFrozen) return;
     // What was sent, and its answer, may be under way.
     const slackMs = latencyMs * 2 + 0.01;
@@ -234,7 +234,7 @@ export class Ledger {
   }
 
   /** Tasks are taken from a slave for others. */
-  checkRecall({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): void {
+  checkRecall({ slave, ladenSinceMs }: SimulatedSeat, nowMs: number): void {
     if (slave.service?.ending.type === "leaving") return;
     if (ladenSinceMs === undefined || nowMs < ladenSinceMs + STUCK_AFTER_MS) {
       violate(`tasks were taken from ${slave.identity.name}, which went on`);
@@ -276,9 +276,9 @@ export class Ledger {
 
   /** Each task is in exactly one place. */
   #checkPlaces(): void {
-    const places = new Map<Task, SimulatedSlot>();
-    for (const slot of this.slots) {
-      const { service } = slot.slave;
+    const places = new Map<Task, SimulatedSeat>();
+    for (const seat of this.seats) {
+      const { service } = seat.slave;
       const sent = service?.sent.list() ?? [];
       for (const { task, context } of sent) {
         const plan = this.planOf(task);
@@ -287,18 +287,18 @@ export class Ledger {
         if (plan.context !== context) {
           violate(`${this.name(task)} is on a slave for another context`);
         }
-        places.set(task, slot);
+        places.set(task, seat);
       }
-      if (service === undefined) slot.unresolved.clear();
+      if (service === undefined) seat.unresolved.clear();
       let live = 0;
-      for (const entry of slot.unresolved.values()) {
-        entry.isTaken = places.get(entry.task) !== slot || entry.isTaken;
+      for (const entry of seat.unresolved.values()) {
+        entry.isTaken = places.get(entry.task) !== seat || entry.isTaken;
         if (!entry.isTaken) live++;
       }
       if (live !== sent.length) {
-        violate(`${slot.slave.identity.name} is said to have tasks that it has answered`);
+        violate(`${seat.slave.identity.name} is said to have tasks that it has answered`);
       }
-      slot.live = live;
+      seat.live = live;
     }
     for (const reader of this.readers.values()) {
       const waiting = reader.tasks.filter((task) =>
@@ -316,8 +316,8 @@ export class Ledger {
   /** Which slaves are idle, and which have tasks behind the running one. */
   #checkSlaves(nowMs: number): void {
     const { idle, laden } = this.#dispatcher.inventory.standing;
-    for (const slot of this.slots) {
-      const { slave, unresolved } = slot;
+    for (const seat of this.seats) {
+      const { slave, unresolved } = seat;
       const { service } = slave;
       const isIdle = service !== undefined && service.ending.type !== "leaving" &&
         unresolved.size === 0;
@@ -330,8 +330,8 @@ export class Ledger {
       if (laden.has(slave) !== isLaden) {
         violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);
       }
-      if (!isLaden) slot.ladenSinceMs = undefined;
-      else slot.ladenSinceMs ??= nowMs;
+      if (!isLaden) seat.ladenSinceMs = undefined;
+      else seat.ladenSinceMs ??= nowMs;
     }
   }
 
@@ -343,8 +343,8 @@ export class Ledger {
       const hasSource = core.isOpen && core.waiting === 0 && core.sourceCodes.length > 0 &&
         !isPulling;
       for (const slave of this.#dispatcher.inventory.standing.idle) {
-        const slot = this.slotOf(slave);
-        const canRun = (code: Code) => !this.#cannotRun(slot, core, code);
+        const seat = this.seatOf(slave);
+        const canRun = (code: Code) => !this.#cannotRun(seat, core, code);
         const isForAny = core.isOpen && waiting.some(({ code }) => canRun(code));
         if (core.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
           violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
@@ -368,20 +368,20 @@ export class Ledger {
 
   /** What waits behind a long task is given to idle slaves. */
   #checkStuck(nowMs: number, isPrompt: boolean): void {
-    for (const slot of this.slots) {
-      const helped = isPrompt ? this.#whatIsStuck(slot, nowMs) : undefined;
+    for (const seat of this.seats) {
+      const helped = isPrompt ? this.#whatIsStuck(seat, nowMs) : undefined;
       if (helped === undefined) {
-        slot.stuckSinceMs = undefined;
+        seat.stuckSinceMs = undefined;
         continue;
       }
-      slot.stuckSinceMs ??= nowMs;
+      seat.stuckSinceMs ??= nowMs;
       // It is looked at now and then while no idle slave can help.
-      if (nowMs > slot.stuckSinceMs + LOOK_INTERVAL_MS) violate(helped);
+      if (nowMs > seat.stuckSinceMs + LOOK_INTERVAL_MS) violate(helped);
     }
   }
 
   /** What an idle slave could run that waits behind a long task, or a long startup, of another, in words. */
-  #whatIsStuck({ slave, ladenSinceMs }: SimulatedSlot, nowMs: number): string | undefined {
+  #whatIsStuck({ slave, ladenSinceMs }: SimulatedSeat, nowMs: number): string | undefined {
     const { standing: { idle }, stuckAfterMs } = this.#dispatcher.inventory;
     if (ladenSinceMs === undefined || nowMs <= ladenSinceMs + stuckAfterMs) return undefined;
     if (slave.service === undefined) return undefined;
@@ -392,13 +392,13 @@ export class Ledger {
       const { identity, service } = other;
       if (!isInStartup || first.context.reading === "no") break;
       if (!service?.startups.isDone(first.context)) continue;
-      if (this.#cannotRun(this.slotOf(other), first.context, first.task.code)) continue;
+      if (this.#cannotRun(this.seatOf(other), first.context, first.task.code)) continue;
       return `${this.name(first.task)} waits for a startup, and ${identity.name} is idle`;
     }
     for (const { context, task } of sent.list()) {
       if (running.has(task) || context.reading === "no") continue;
       for (const other of idle) {
-        if (this.#cannotRun(this.slotOf(other), context, task.code)) continue;
+        if (this.#cannotRun(this.seatOf(other), context, task.code)) continue;
         const [helper, holder] = [other.identity.name, slave.identity.name];
         return `${helper} is idle, and ${this.name(task)} waits behind a long one on ${holder}`;
       }
@@ -411,7 +411,7 @@ export class Ledger {
     const { slaves, standing, sendable, sources, bars, suspects, deadlines } =
       this.#dispatcher.inventory;
     let serving = 0;
-    for (const { slave, isLost } of this.slots) {
+    for (const { slave, isLost } of this.seats) {
       if (slave.service !== undefined) serving++;
       else if (standing.hungry.has(slave)) {
         violate(`${slave.identity.name} is hungry, but does not serve`);

@@ -21,7 +21,7 @@ import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";
 import { SimulatedReader } from "./simulated_reader.ts";
-import type { SimulatedSlot } from "./simulated_slot.ts";
+import type { SimulatedSeat } from "./simulated_seat.ts";
 import type { TaskPlan } from "./task_plan.ts";
 import { VirtualTime } from "./virtual_time.ts";
 
@@ -65,7 +65,7 @@ export class Simulation {
   readonly #codes: readonly Code[];
   readonly #loop: DispatchLoop;
   /** What is sent when the dispatcher is done. */
-  readonly #unsent = new Map<SimulatedSlot, ToProcess[]>();
+  readonly #unsent = new Map<SimulatedSeat, ToProcess[]>();
   readonly #faultRate: number;
   readonly #maxAttempts: number;
   /** How many microtasks of the loop are to run. */
@@ -168,7 +168,7 @@ export class Simulation {
       violate("something is kept after the end");
     }
     if (deadlines > 0) violate("a deadline is kept after the end");
-    for (const { process } of this.#ledger.slots) {
+    for (const { process } of this.#ledger.seats) {
       if (
         process === undefined || !process.isAlive || process.isFrozen ||
         process.running.type !== "task"
@@ -183,49 +183,49 @@ export class Simulation {
 
   // What the dispatcher wants done.
 
-  #slavePort(slot: () => SimulatedSlot): SlavePort {
+  #slavePort(seat: () => SimulatedSeat): SlavePort {
     const name = (task: Task) => this.#ledger.name(task);
     return {
       run: (context, tasks, maxHeld) => {
-        this.#say(() => `run on ${slot().slave.identity.name}: ${tasks.map(name).join(", ")}`);
-        this.#ledger.noteRun(slot(), context, tasks, this.#time.nowMs);
-        this.#queue(slot(), { type: "run", context, tasks, maxHeld });
+        this.#say(() => `run on ${seat().slave.identity.name}: ${tasks.map(name).join(", ")}`);
+        this.#ledger.noteRun(seat(), context, tasks, this.#time.nowMs);
+        this.#queue(seat(), { type: "run", context, tasks, maxHeld });
       },
       recall: () => {
-        this.#say(() => `recall from ${slot().slave.identity.name}`);
+        this.#say(() => `recall from ${seat().slave.identity.name}`);
         this.#recalls++;
-        if (!this.#isCancelling) this.#ledger.checkRecall(slot(), this.#time.nowMs);
-        this.#checkHeard(slot());
-        this.#ledger.noteTaken(slot());
-        this.#queue(slot(), { type: "recall" });
+        if (!this.#isCancelling) this.#ledger.checkRecall(seat(), this.#time.nowMs);
+        this.#checkHeard(seat());
+        this.#ledger.noteTaken(seat());
+        this.#queue(seat(), { type: "recall" });
       },
       flush: () => {
-        const messages = this.#unsent.get(slot());
+        const messages = this.#unsent.get(seat());
         if (messages === undefined) return;
-        this.#unsent.delete(slot());
-        this.#send(slot(), messages);
+        this.#unsent.delete(seat());
+        this.#send(seat(), messages);
       },
       restart: (reason) => {
-        this.#say(() => `restart ${slot().slave.identity.name}: ${reason}`);
+        this.#say(() => `restart ${seat().slave.identity.name}: ${reason}`);
         this.#restarts++;
-        if (!this.#isCancelling) this.#ledger.checkOutOfTime(slot(), this.#time.nowMs);
-        this.#checkHeard(slot());
-        slot().unresolved.clear();
-        slot().replacement = reason;
-        slot().isListening = false;
-        slot().process?.kill();
+        if (!this.#isCancelling) this.#ledger.checkOutOfTime(seat(), this.#time.nowMs);
+        this.#checkHeard(seat());
+        seat().unresolved.clear();
+        seat().replacement = reason;
+        seat().isListening = false;
+        seat().process?.kill();
       },
       dismiss: () => {
-        if (slot().isDismissed) return;
-        this.#say(() => `dismiss ${slot().slave.identity.name}`);
-        slot().isDismissed = true;
-        slot().process?.kill();
+        if (seat().isDismissed) return;
+        this.#say(() => `dismiss ${seat().slave.identity.name}`);
+        seat().isDismissed = true;
+        seat().process?.kill();
       },
     };
   }
 
   /** Nothing is decided about a slave while what it has said lies unread since the script has blocked. */
-  #checkHeard({ slave, arrived }: SimulatedSlot): void {
+  #checkHeard({ slave, arrived }: SimulatedSeat): void {
     if (this.#isLate && arrived.length > 0) violate(`${slave.identity.name} was judged unheard`);
   }
 
@@ -268,10 +268,10 @@ export class Simulation {
     this.#ledger.readers.get(context)!.deliver(outcome);
   }
 
-  #queue(slot: SimulatedSlot, message: ToProcess): void {
-    const messages = this.#unsent.get(slot) ?? [];
+  #queue(seat: SimulatedSeat, message: ToProcess): void {
+    const messages = this.#unsent.get(seat) ?? [];
     messages.push(message);
-    this.#unsent.set(slot, messages);
+    this.#unsent.set(seat, messages);
   }
 
   // The clock of the master.
@@ -307,44 +307,44 @@ export class Simulation {
 
   // The network.
 
-  #send(slot: SimulatedSlot, messages: readonly ToProcess[]): void {
-    const { process } = slot;
+  #send(seat: SimulatedSeat, messages: readonly ToProcess[]): void {
+    const { process } = seat;
     if (process === undefined) return;
-    slot.lastToMs = Math.max(slot.lastToMs, this.#time.nowMs + this.#latency(slot));
-    this.#time.at(slot.lastToMs, () => messages.forEach((message) => process.receive(message)));
+    seat.lastToMs = Math.max(seat.lastToMs, this.#time.nowMs + this.#latency(seat));
+    this.#time.at(seat.lastToMs, () => messages.forEach((message) => process.receive(message)));
   }
 
-  #receive(slot: SimulatedSlot, launch: number, messages: readonly FromProcess[]): void {
-    slot.lastFromMs = Math.max(slot.lastFromMs, this.#time.nowMs + this.#latency(slot));
-    this.#time.at(slot.lastFromMs, () => {
-      for (const message of messages) slot.arrived.push({ launch, message });
-      this.#atMaster(this.#time.nowMs, () => this.#readArrived(slot));
+  #receive(seat: SimulatedSeat, launch: number, messages: readonly FromProcess[]): void {
+    seat.lastFromMs = Math.max(seat.lastFromMs, this.#time.nowMs + this.#latency(seat));
+    this.#time.at(seat.lastFromMs, () => {
+      for (const message of messages) seat.arrived.push({ launch, message });
+      this.#atMaster(this.#time.nowMs, () => this.#readArrived(seat));
     });
   }
 
-  #latency({ latencyMs }: SimulatedSlot): number {
+  #latency({ latencyMs }: SimulatedSeat): number {
     return this.#random.between(0, latencyMs);
   }
 
   /** Reads all that has come from a slave, then has tasks given out. */
-  #readArrived(slot: SimulatedSlot): void {
-    if (slot.arrived.length === 0) return;
+  #readArrived(seat: SimulatedSeat): void {
+    if (seat.arrived.length === 0) return;
     let isEnd = false;
-    for (const { launch, message } of slot.arrived.splice(0)) {
-      const isPresent = launch === slot.launch;
+    for (const { launch, message } of seat.arrived.splice(0)) {
+      const isPresent = launch === seat.launch;
       if (message.type === "end") isEnd ||= isPresent;
       // A closed session may have one more message; while no other is open, the dispatcher knows that itself.
-      else if ((isPresent && slot.isListening) || slot.slave.service === undefined) {
-        this.#tell(slot, message);
+      else if ((isPresent && seat.isListening) || seat.slave.service === undefined) {
+        this.#tell(seat, message);
       }
     }
     // What a slave said that was disconnected for a fault has not been heard.
-    if (isEnd) this.#processEnded(slot, slot.isListening);
+    if (isEnd) this.#processEnded(seat, seat.isListening);
     this.#loop.schedule();
   }
 
-  #tell(slot: SimulatedSlot, message: Exclude<FromProcess, { type: "end" }>): void {
-    const { slave, unresolved } = slot;
+  #tell(seat: SimulatedSeat, message: Exclude<FromProcess, { type: "end" }>): void {
+    const { slave, unresolved } = seat;
     const { nowMs } = this.#time;
     const isServing = slave.service !== undefined;
     this.#say(() =>
@@ -352,17 +352,17 @@ export class Simulation {
     );
     const isWrong = message.type === "results" && message.values[0] === "twice";
     const isMove = message.type !== "exiting" && message.type !== "starting" && !isWrong;
-    if (isServing && isMove) slot.ladenSinceMs = undefined;
+    if (isServing && isMove) seat.ladenSinceMs = undefined;
     try {
       switch (message.type) {
         case "starting":
           return this.#dispatcher.startupStarted(slave, message.context);
         case "ready":
-          if (isServing) slot.startupDeaths.delete(message.context);
+          if (isServing) seat.startupDeaths.delete(message.context);
           return this.#dispatcher.contextReady(slave, message.context, nowMs);
         case "startup-failed":
           forget(unresolved, (entry) => entry.context === message.context);
-          if (isServing) this.#refuse(slot, message.context);
+          if (isServing) this.#refuse(seat, message.context);
           return this.#dispatcher.startupFailed(
             slave,
             message.context,
@@ -371,18 +371,18 @@ export class Simulation {
           );
         case "load-failed":
           forget(unresolved, (entry) => entry.task.code === message.code);
-          if (isServing) this.#refuse(slot, message.code);
+          if (isServing) this.#refuse(seat, message.code);
           return this.#dispatcher.loadFailed(slave, message.code, new Error("no code"), nowMs);
         case "results": {
           const { first, values } = message;
           forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
           this.#dispatcher.tasksDone(slave, message, nowMs);
-          if (isServing) slot.deathsInARow = 0;
+          if (isServing) seat.deathsInARow = 0;
           return;
         }
         case "failed":
           unresolved.delete(message.first);
-          if (isServing) slot.deathsInARow = 0;
+          if (isServing) seat.deathsInARow = 0;
           return this.#dispatcher.taskFailed(
             slave,
             message.first,
@@ -395,7 +395,7 @@ export class Simulation {
           forget(unresolved, (_entry, number) => number >= message.from && number < message.to);
           return this.#dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
         case "exiting":
-          slot.exitingIn = message.running;
+          seat.exitingIn = message.running;
           return this.#dispatcher.slaveExiting(slave, message.running);
         default:
           message satisfies never;
@@ -403,17 +403,17 @@ export class Simulation {
     } catch (error) {
       if (!(error instanceof AnswerError) || !isWrong) throw error;
       this.#say(() => `${slave.identity.name} answered twice and is disconnected`);
-      slot.isListening = false;
-      slot.process?.kill();
+      seat.isListening = false;
+      seat.process?.kill();
     }
   }
 
   // The fleet.
 
   /** From now on a slave is to get no such tasks. */
-  #refuse(slot: SimulatedSlot, what: DispatchContext | Code): void {
+  #refuse(seat: SimulatedSeat, what: DispatchContext | Code): void {
     this.#bars++;
-    slot.refused.add(what);
+    seat.refused.add(what);
     if ("reference" in what && what.reference.type === "inline") {
       this.#ledger.refusedEverywhere.add(what);
     }
@@ -421,11 +421,11 @@ export class Simulation {
 
   #addSlave(afterMs: number): void {
     const random = this.#random;
-    const number = this.#ledger.slots.length;
+    const number = this.#ledger.seats.length;
     const badRate = 0.04 * this.#faultRate;
-    const port = this.#slavePort(() => slot);
+    const port = this.#slavePort(() => seat);
     const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, port);
-    const slot: SimulatedSlot = {
+    const seat: SimulatedSeat = {
       slave,
       latencyMs: random.pick([0.02, 0.1, 3, 8]),
       process: undefined,
@@ -457,41 +457,41 @@ export class Simulation {
       hasServed: false,
       exitingIn: undefined,
     };
-    this.#ledger.addSlot(slot);
+    this.#ledger.addSlot(seat);
     this.#dispatcher.addSlave(slave);
-    this.#time.after(afterMs, () => this.#launch(slot));
+    this.#time.after(afterMs, () => this.#launch(seat));
   }
 
-  #launch(slot: SimulatedSlot): void {
+  #launch(seat: SimulatedSeat): void {
     const random = this.#random;
-    slot.launch++;
-    slot.replacement = undefined;
-    slot.process = undefined;
-    slot.isListening = false;
-    const { launch } = slot;
+    seat.launch++;
+    seat.replacement = undefined;
+    seat.process = undefined;
+    seat.isListening = false;
+    const { launch } = seat;
     this.#atMaster(this.#time.nowMs + random.between(1, random.chance(0.1) ? 300 : 20), () => {
-      if (launch !== slot.launch || slot.isLost) return;
+      if (launch !== seat.launch || seat.isLost) return;
       if (random.chance(0.05 * this.#faultRate)) {
-        this.#say(() => `${slot.slave.identity.name} dies before it connects`);
-        this.#died(slot, false, true);
+        this.#say(() => `${seat.slave.identity.name} dies before it connects`);
+        this.#died(seat, false, true);
         this.#loop.schedule();
       } else {
-        this.#connect(slot);
+        this.#connect(seat);
       }
     });
   }
 
-  #connect(slot: SimulatedSlot): void {
-    this.#say(() => `${slot.slave.identity.name} connects, launch ${slot.launch}`);
+  #connect(seat: SimulatedSeat): void {
+    this.#say(() => `${seat.slave.identity.name} connects, launch ${seat.launch}`);
     const random = this.#random;
-    const { launch } = slot;
+    const { launch } = seat;
     const process = new SimulatedProcess({
       time: this.#time,
       random,
       planOf: (task) => this.#ledger.planOf(task),
       planStartup: ({ number }) => ({
         ms: random.between(0, random.chance(0.2) ? 100 : 3),
-        end: slot.badStartups[number] ??
+        end: seat.badStartups[number] ??
           (random.chance(0.05 * this.#faultRate)
             ? "dies"
             : random.chance(0.05 * this.#faultRate)
@@ -501,31 +501,31 @@ export class Simulation {
       }),
       planLoad: (code) => ({
         ms: random.pick([0, 0, random.between(0, 20)]),
-        isLoaded: !slot.unloadable.has(code),
+        isLoaded: !seat.unloadable.has(code),
       }),
-      send: (messages) => this.#receive(slot, launch, messages),
-      trace: (line) => this.#say(() => `(${slot.slave.identity.name} ${line()})`),
+      send: (messages) => this.#receive(seat, launch, messages),
+      trace: (line) => this.#say(() => `(${seat.slave.identity.name} ${line()})`),
     });
-    slot.process = process;
-    slot.isListening = true;
-    slot.hasServed = true;
-    slot.sentCount = 0;
-    slot.unresolved.clear();
-    slot.exitingIn = undefined;
-    this.#dispatcher.slaveConnected(slot.slave);
-    this.#planFaults(slot, process);
+    seat.process = process;
+    seat.isListening = true;
+    seat.hasServed = true;
+    seat.sentCount = 0;
+    seat.unresolved.clear();
+    seat.exitingIn = undefined;
+    this.#dispatcher.slaveConnected(seat.slave);
+    this.#planFaults(seat, process);
     this.#loop.schedule();
   }
 
-  #planFaults(slot: SimulatedSlot, process: SimulatedProcess): void {
+  #planFaults(seat: SimulatedSeat, process: SimulatedProcess): void {
     const random = this.#random;
     const plan = (probability: number, run: () => void) => {
       if (!random.chance(probability * this.#faultRate)) return;
       this.#time.after(random.between(0, random.pick([5, 60, 400])), () => {
-        if (process.isAlive && !process.isFrozen && slot.process === process) run();
+        if (process.isAlive && !process.isFrozen && seat.process === process) run();
       });
     };
-    const { name } = slot.slave.identity;
+    const { name } = seat.slave.identity;
     plan(0.25, () => {
       this.#say(() => `(${name} is killed, running ${this.#describeRunning(process)})`);
       process.kill();
@@ -541,86 +541,86 @@ export class Simulation {
       process.freeze();
       this.#atMaster(
         this.#time.nowMs + random.between(20, 100),
-        () => this.#declareDead(slot, process),
+        () => this.#declareDead(seat, process),
       );
     });
     // What is under way when a slave is given up is not read any more.
-    plan(0.05, () => this.#atMaster(this.#time.nowMs, () => this.#declareDead(slot, process)));
+    plan(0.05, () => this.#atMaster(this.#time.nowMs, () => this.#declareDead(seat, process)));
     plan(0.03, () =>
       this.#atMaster(this.#time.nowMs, () => {
-        if (slot.process !== process || !slot.isListening) return;
+        if (seat.process !== process || !seat.isListening) return;
         this.#say(() => `${name} is to leave`);
-        this.#dispatcher.slaveLeaving(slot.slave);
+        this.#dispatcher.slaveLeaving(seat.slave);
         this.#loop.schedule();
         this.#time.after(200, () => process.kill());
       }));
   }
 
-  #declareDead(slot: SimulatedSlot, process: SimulatedProcess): void {
-    if (slot.process !== process || !slot.isListening) return;
-    slot.isListening = false;
+  #declareDead(seat: SimulatedSeat, process: SimulatedProcess): void {
+    if (seat.process !== process || !seat.isListening) return;
+    seat.isListening = false;
     const wasAlive = process.isAlive;
     process.kill();
     // The end comes by itself if the process is dead already.
     if (!wasAlive) return;
-    this.#say(() => `${slot.slave.identity.name} is declared dead`);
-    this.#processEnded(slot, false);
+    this.#say(() => `${seat.slave.identity.name} is declared dead`);
+    this.#processEnded(seat, false);
     this.#loop.schedule();
   }
 
   /** @param isHeardOut Whether all that it said has arrived. */
-  #processEnded(slot: SimulatedSlot, isHeardOut = true): void {
-    if (slot.process === undefined) return;
-    slot.isListening = false;
+  #processEnded(seat: SimulatedSeat, isHeardOut = true): void {
+    if (seat.process === undefined) return;
+    seat.isListening = false;
     if (this.#isClosed) return;
-    if (slot.replacement !== undefined) this.#launch(slot);
+    if (seat.replacement !== undefined) this.#launch(seat);
     else {
-      this.#died(slot, slot.slave.service?.ending.type === "leaving", isHeardOut);
+      this.#died(seat, seat.slave.service?.ending.type === "leaving", isHeardOut);
     }
   }
 
-  #died(slot: SimulatedSlot, isFinal: boolean, isHeardOut: boolean): void {
-    const { slave } = slot;
+  #died(seat: SimulatedSeat, isFinal: boolean, isHeardOut: boolean): void {
+    const { slave } = seat;
     const reason = `death ${this.#deaths++}`;
-    const record = this.#recordDeath(slot, isHeardOut);
+    const record = this.#recordDeath(seat, isHeardOut);
     this.#ledger.deaths.set(reason, record);
     this.#say(() =>
       `${reason}: ${slave.identity.name}; to blame: ${
         record.mayCharge === undefined ? "none" : this.#ledger.name(record.mayCharge)
       }${record.mustCharge ? ", as it said" : ""}`
     );
-    slot.process = undefined;
-    if (record.startup === undefined) slot.deathsInARow++;
+    seat.process = undefined;
+    if (record.startup === undefined) seat.deathsInARow++;
     const givenUpBefore = this.#givenUp;
     const blamedBefore = this.#blamed;
     const next = this.#dispatcher.slaveDied(slave, { reason, isFinal, isHeardOut });
-    if (this.#givenUp > givenUpBefore) slot.deathsInARow = 0;
+    if (this.#givenUp > givenUpBefore) seat.deathsInARow = 0;
     const isTaskBlamed = this.#givenUp > givenUpBefore || this.#blamed > blamedBefore;
     const maxRestarts = isTaskBlamed
       ? Math.max(MAX_RESTARTS_IN_A_ROW, this.#maxAttempts)
       : MAX_RESTARTS_IN_A_ROW;
-    const mayRestart = slot.hasServed && !isFinal && slot.deathsInARow <= maxRestarts;
+    const mayRestart = seat.hasServed && !isFinal && seat.deathsInARow <= maxRestarts;
     if ((next === "restart") !== mayRestart) {
-      violate(`${slave.identity.name} is to ${next}, after ${slot.deathsInARow} deaths in a row`);
+      violate(`${slave.identity.name} is to ${next}, after ${seat.deathsInARow} deaths in a row`);
     }
-    slot.unresolved.clear();
+    seat.unresolved.clear();
     if (next === "restart") {
-      this.#launch(slot);
+      this.#launch(seat);
     } else {
-      slot.isLost = true;
-      slot.launch++;
+      seat.isLost = true;
+      seat.launch++;
     }
   }
 
   /** Finds out what really ran. */
-  #recordDeath(slot: SimulatedSlot, isHeardOut: boolean): DeathRecord {
-    const { process, unresolved, exitingIn } = slot;
-    const { service } = slot.slave;
+  #recordDeath(seat: SimulatedSeat, isHeardOut: boolean): DeathRecord {
+    const { process, unresolved, exitingIn } = seat;
+    const { service } = seat.slave;
     // The end of one that leaves is no task's fault.
     if (process === undefined || service === undefined || service.ending.type === "leaving") {
       return { mayCharge: undefined, mustCharge: false };
     }
-    this.#ledger.noteTaken(slot);
+    this.#ledger.noteTaken(seat);
     const { running } = process;
     if (running.type === "startup") {
       const { context } = running;
@@ -628,11 +628,11 @@ export class Simulation {
       if (!isHeardOut) return { mayCharge: undefined, mustCharge: false };
       const next = context.sendable > 0 ? context.first() : undefined;
       if (next !== undefined) this.#ledger.triedNext.set(context, next);
-      const deaths = (slot.startupDeaths.get(context) ?? 0) + 1;
-      slot.startupDeaths.set(context, deaths);
+      const deaths = (seat.startupDeaths.get(context) ?? 0) + 1;
+      seat.startupDeaths.set(context, deaths);
       if (deaths === Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
-        slot.startupDeaths.delete(context);
-        this.#refuse(slot, context);
+        seat.startupDeaths.delete(context);
+        this.#refuse(seat, context);
       }
       return { mayCharge: undefined, mustCharge: false, startup: context };
     }
@@ -648,7 +648,7 @@ export class Simulation {
     const entry = [...unresolved].find(([, other]) => other.task === task);
     const isClear = running.type === "arguments"
       ? isHeardOut
-      : exitingIn === entry?.[0] || (exitingIn === undefined && this.#isReady(slot, plan));
+      : exitingIn === entry?.[0] || (exitingIn === undefined && this.#isReady(seat, plan));
     const mustCharge = running.type !== "nothing" && entry !== undefined && !entry[1].isTaken &&
       isClear && (exitingIn !== undefined || unresolved.size === 1);
     plan.chargeable++;
@@ -656,7 +656,7 @@ export class Simulation {
     return { mayCharge: task, mustCharge };
   }
 
-  #isReady({ slave }: SimulatedSlot, { context }: TaskPlan): boolean {
+  #isReady({ slave }: SimulatedSeat, { context }: TaskPlan): boolean {
     return context.startup === undefined || slave.service?.startups.isDone(context) === true;
   }
 
@@ -792,12 +792,12 @@ export class Simulation {
   #close(): void {
     this.#say(() => "user closes the manager");
     for (const reader of this.#ledger.readers.values()) reader.stop();
-    for (const slot of this.#ledger.slots) {
-      if (!slot.isLost) this.#died(slot, true, false);
-      slot.isListening = false;
+    for (const seat of this.#ledger.seats) {
+      if (!seat.isLost) this.#died(seat, true, false);
+      seat.isListening = false;
     }
     this.#isClosed = true;
-    for (const { process } of this.#ledger.slots) process?.kill();
+    for (const { process } of this.#ledger.seats) process?.kill();
   }
 }
 

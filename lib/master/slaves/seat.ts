@@ -46,7 +46,7 @@ const EXPLANATION_MS = 5000;
 type Timer = ReturnType<typeof setTimeout>;
 
 /** What there is of a slave at the moment. */
-export type SlotState =
+export type SeatState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
   /** The job that is to bring its agent has been submitted; the agent has not connected. */
@@ -67,7 +67,7 @@ export type SlotState =
   | { readonly state: "lost"; readonly reason: string };
 
 /** What the slaves of a manager share. */
-export interface SlotServices {
+export interface SeatServices {
   readonly settings: ManagerSettings;
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
@@ -82,21 +82,21 @@ export interface SlotServices {
   /** Waits for a promise, which never fails, before the manager has ended. */
   watch(promise: Promise<void>): void;
   /** Starts the process of a slave on this machine once more. */
-  relaunch(slot: SlaveSlot): void;
+  relaunch(seat: Seat): void;
   /** Called when a slave is lost. */
-  released(slot: SlaveSlot): void;
+  released(seat: Seat): void;
 }
 
 /** One numbered slave of a manager. */
-export class SlaveSlot implements SlavePort {
+export class Seat implements SlavePort {
   readonly slave: DispatchSlave;
   readonly source: Slave | SlaveArray;
   /** Its index in its source, from 0. */
   readonly index: number;
   /** Whether it runs on another machine, started by an agent there. */
   readonly isRemote: boolean;
-  readonly #services: SlotServices;
-  #state: SlotState = { state: "launching" };
+  readonly #services: SeatServices;
+  #state: SeatState = { state: "launching" };
   /** How often a process has been started for it. */
   #launches = 0;
   /** Where its processes connect to, and print; known when the first is launched. */
@@ -112,7 +112,7 @@ export class SlaveSlot implements SlavePort {
     number: number,
     source: Slave | SlaveArray,
     { index, isRemote }: { index: number; isRemote: boolean },
-    services: SlotServices,
+    services: SeatServices,
   ) {
     const name = `${source.kind} ${number}`;
     this.slave = new DispatchSlave({ number, name, host: "" }, this);
@@ -128,7 +128,7 @@ export class SlaveSlot implements SlavePort {
   }
 
   /** What there is of it at the moment. */
-  get state(): SlotState["state"] {
+  get state(): SeatState["state"] {
     return this.#state.state;
   }
 
