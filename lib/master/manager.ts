@@ -89,7 +89,7 @@ export class Manager implements AsyncDisposable {
     this.#settings = asSettings(options);
     this.#feed = new EventFeed(this.#settings);
     this.#dispatcher = new Dispatcher(this.#settings.maxAttempts, {
-      reports: this.#feed.areTasksTold ? this.#feed : undefined,
+      reports: this.#feed,
       warn: (message) => this.#feed.tell({ type: "warning", message }),
     });
     this.#loop = new DispatchLoop(this.#dispatcher, SYSTEM_CLOCK);
@@ -257,7 +257,7 @@ export class Manager implements AsyncDisposable {
       },
       endProgress: (context) => this.#progress?.end(context.number),
       tellRestored: ({ number }, outcome) => {
-        if (!this.#feed.areTasksTold) return;
+        if (!this.#feed.isWanted) return;
         const bytesIn = sizeOfArguments(outcome.task.args);
         this.#feed.tell({ type: "task-restored", context: number, outcome, bytesIn });
       },

@@ -326,7 +326,7 @@ export class Allotment {
   /** Another task may stand first now: it runs, or the startup before it does. Its time does not run before that has finished. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
-    if (!this.#deadlines.areUsed && reporter === undefined) return;
+    if (!this.#deadlines.areUsed && !reporter?.isWanted) return;
     const head = service.sent.head();
     if (head === undefined) return this.#deadlines.stop(slave);
     const isRunning = service.startups.isDone(head.context);

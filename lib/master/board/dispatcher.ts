@@ -34,7 +34,7 @@ import type { SentTask } from "./sent_tasks.ts";
 
 /** Who is told what becomes of tasks. */
 export interface DispatcherOptions {
-  /** Reports of what runs, if they are wanted. */
+  /** Is told what runs. */
   readonly reports?: RunReports;
   /** Tells the user what slaves cannot do, while there are others that can. */
   warn?(message: string): void;
@@ -345,10 +345,12 @@ export class Dispatcher {
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
         outcomes.push(task);
-        reporter?.taskDone(first + i, done.context, outcomes.at(outcomes.length - 1), {
-          bytes: Math.round(bytes / values.length),
-          endedMs: nowMs - microsAgo / 1000,
-        });
+        if (reporter?.isWanted) {
+          reporter.taskDone(first + i, context!, outcomes.at(outcomes.length - 1), {
+            bytes: Math.round(bytes / values.length),
+            endedMs: nowMs - microsAgo / 1000,
+          });
+        }
         task.freeArguments();
       }
     } finally {
@@ -627,7 +629,8 @@ export class Dispatcher {
       hasRun: run.hasRun,
     } as const;
     this.#deliver(context, [outcome]);
-    this.#options.reports?.taskEnded(context, outcome, 0, run.endedMs);
+    const { reports } = this.#options;
+    if (reports?.isWanted) reports.taskEnded(context, outcome, 0, run.endedMs);
     task.freeArguments();
     this.#allotment.sort(context);
   }

@@ -12,6 +12,8 @@ import type { Head } from "./sent_tasks.ts";
 
 /** Who wants to know. Times are those of `performance.now()`. */
 export interface RunReports {
+  /** Whether there is anybody at the moment. If not, only {@linkcode RunReports.taskRetried} is called. */
+  readonly isWanted: boolean;
   /** A task runs. */
   taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
   /**
@@ -55,10 +57,15 @@ export class RunReporter {
   /** The context whose startup was told to run, and since when. */
   #startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
 
-  /** @param reports Who wants to know. */
+  /** @param reports Who may want to know. */
   constructor(reports: RunReports, slave: DispatchSlave) {
     this.#reports = reports;
     this.#slave = slave;
+  }
+
+  /** Whether anybody wants to know at the moment. */
+  get isWanted(): boolean {
+    return this.#reports.isWanted;
   }
 
   /** The task that the slave runs now may be another one than before. */
@@ -78,7 +85,7 @@ export class RunReporter {
     this.taskRan(number, context, outcome.task, endedMs - outcome.runTimeMs);
     // The slave may have ended it before it was told here that the task runs.
     this.#toldMs = Math.max(this.#toldMs, endedMs);
-    this.#reports.taskEnded(context, outcome, bytes, this.#toldMs);
+    if (this.isWanted) this.#reports.taskEnded(context, outcome, bytes, this.#toldMs);
   }
 
   /** A task has run: that is told, unless it was told when it began. */
@@ -88,7 +95,7 @@ export class RunReporter {
 
   /** The first task of a context has its turn: the slave runs startup. */
   startupRuns(context: DispatchContext, nowMs: number): void {
-    if (this.#startup?.context === context) return;
+    if (!this.isWanted || this.#startup?.context === context) return;
     this.#startup = { context, startedMs: nowMs };
     this.#reports.startupStarted(context, this.#slave, nowMs);
   }
@@ -96,7 +103,7 @@ export class RunReporter {
   /** Startup has finished. */
   startupFinished(context: DispatchContext, nowMs: number): void {
     const runTimeMs = this.#endStartup(context, nowMs);
-    if (runTimeMs === undefined) return;
+    if (runTimeMs === undefined || !this.isWanted) return;
     this.#reports.startupFinished(context, this.#slave, runTimeMs, nowMs);
   }
 
@@ -107,11 +114,12 @@ export class RunReporter {
    */
   startupFailed(context: DispatchContext, thrown: unknown, nowMs: number): void {
     const runTimeMs = this.#endStartup(context, nowMs);
-    if (runTimeMs === undefined) return;
+    if (runTimeMs === undefined || !this.isWanted) return;
     this.#reports.startupFailed(context, this.#slave, runTimeMs, nowMs, thrown);
   }
 
   #started(context: DispatchContext, task: Task, startedMs: number): void {
+    if (!this.isWanted) return;
     this.#toldMs = Math.max(this.#toldMs, startedMs);
     this.#reports.taskStarted(context, task, this.#slave, this.#toldMs);
   }

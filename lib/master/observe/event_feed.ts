@@ -26,7 +26,7 @@ export interface EventFeedOptions {
 /** Tells the events of a manager to whoever listens: the user, and the files that the run is recorded in. */
 export class EventFeed implements AsyncDisposable, RunReports {
   /** Whether anybody wants to know of single tasks. Events for each cost time: without listeners none are made. */
-  readonly areTasksTold: boolean;
+  readonly isWanted: boolean;
   readonly #onEvent: (event: ManagerEvent) => void;
   #recorder: RunRecorder | undefined;
   /** What the user is to be told next. */
@@ -42,7 +42,7 @@ export class EventFeed implements AsyncDisposable, RunReports {
     this.#onEvent = onEvent ?? ((event) => printer.tell(event));
     const isRecorded = joblog !== undefined || trace !== undefined;
     if (isRecorded) this.#loading = this.#loadRecorder(openRecords({ joblog, trace }));
-    this.areTasksTold = onEvent !== undefined || isRecorded;
+    this.isWanted = onEvent !== undefined || isRecorded;
   }
 
   /** Tells an event of now. */

@@ -56,7 +56,7 @@ export class Ledger {
     this.#maxAttempts = maxAttempts;
   }
 
-  addSlot(seat: SimulatedSeat): void {
+  addSeat(seat: SimulatedSeat): void {
     this.seats.push(seat);
     this.#seatBySlave.set(seat.slave, seat);
   }

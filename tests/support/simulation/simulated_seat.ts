@@ -4,7 +4,7 @@ import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts"
 import type { FromProcess, SimulatedProcess } from "./simulated_process.ts";
 
 /** A slave as its master sees it: what there is beside what the dispatcher knows. */
-export interface SimulatedSlot {
+export interface SimulatedSeat {
   readonly slave: DispatchSlave;
   /** How long a message is under way, at most; it never overtakes one before it. */
   readonly latencyMs: number;

@@ -247,6 +247,7 @@ export class Simulation {
 
   #reports(): RunReports {
     return {
+      isWanted: true,
       taskRetried: (_context, task, slave) => {
         this.#blamed++;
         this.#say(() => `${this.#ledger.name(task)} is tried again, after ${slave.identity.name}`);
@@ -457,7 +458,7 @@ export class Simulation {
       hasServed: false,
       exitingIn: undefined,
     };
-    this.#ledger.addSlot(seat);
+    this.#ledger.addSeat(seat);
     this.#dispatcher.addSlave(slave);
     this.#time.after(afterMs, () => this.#launch(seat));
   }
