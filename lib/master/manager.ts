@@ -4,7 +4,6 @@ import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { sizeOfArguments } from "./argument_list.ts";
 import { MAX_TIMER_MS, SYSTEM_CLOCK } from "./board/clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
@@ -12,10 +11,13 @@ import { Context, type StartupValues } from "./reading/context.ts";
 import type { DispatchContext } from "./board/dispatch_context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
-import { EventFeed } from "./observe/event_feed.ts";
 import type { ProgressEvent } from "./observe/events.ts";
+import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
-import type { ProgressReports } from "./observe/progress_reports.ts";
+import type { Progress } from "./observe/progress.ts";
+import { RunRecords } from "./observe/records/record_files.ts";
+import { UserFunction } from "./observe/user_function.ts";
+import { WarningPrinter } from "./observe/warning_printer.ts";
 import { refuseSyncUse } from "./reading/forgotten_await.ts";
 import { LoopTurn } from "./reading/loop_turn.ts";
 import { SignalGuard } from "./signal_guard.ts";
@@ -56,7 +58,8 @@ export class Manager implements AsyncDisposable {
   readonly #codes = new CodeRegistry();
   readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
-  readonly #feed: EventFeed;
+  readonly #hub = new Hub();
+  readonly #records: RunRecords;
   readonly #dispatcher: Dispatcher;
   readonly #loop: DispatchLoop;
   readonly #fleet: Fleet;
@@ -64,7 +67,7 @@ export class Manager implements AsyncDisposable {
   readonly #unread = new Map<DispatchContext, Manager>();
   readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this), this.#unread);
   readonly #turn = new LoopTurn();
-  #progress: ProgressReports | undefined;
+  #progress: Progress | undefined;
   /** Beginnings of progress, whose modules are being loaded. Whether one fails is told to its reader. */
   readonly #progressStarts = new Set<Promise<void>>();
   #waitingReaders = 0;
@@ -87,10 +90,14 @@ export class Manager implements AsyncDisposable {
     const refusal = thisSlaveProcess()?.refuseManager();
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
-    this.#feed = new EventFeed(this.#settings);
+    const { onEvent } = this.#settings;
+    this.#hub.subscribe(
+      onEvent === undefined ? new WarningPrinter() : new UserFunction(onEvent),
+    );
+    this.#records = new RunRecords(this.#hub, this.#settings);
     this.#dispatcher = new Dispatcher(this.#settings.maxAttempts, {
-      reports: this.#feed,
-      warn: (message) => this.#feed.tell({ type: "warning", message }),
+      reports: this.#hub,
+      warn: (message) => this.#hub.warn(message),
     });
     this.#loop = new DispatchLoop(this.#dispatcher, SYSTEM_CLOCK);
     this.#fleet = new Fleet({
@@ -100,10 +107,10 @@ export class Manager implements AsyncDisposable {
       modules: this.#codes.modules,
       onNews: () => {
         this.#turn.begin();
-        this.#feed.flush();
+        this.#hub.flush();
         this.#loop.schedule();
       },
-      emit: (event) => this.#feed.tell(event),
+      hub: this.#hub,
     });
     globalThis.addEventListener("unload", this.#atUnload);
   }
@@ -204,7 +211,8 @@ export class Manager implements AsyncDisposable {
       // Whatever became of the slaves: a journal that is not closed stays locked.
       () => endAll(this.#groups, (group) => group.close()),
       () => this.#endProgress(),
-      () => this.#feed[Symbol.asyncDispose](),
+      () => this.#records[Symbol.asyncDispose](),
+      () => this.#hub.flush(),
       () => this.#signalGuard?.[Symbol.dispose](),
       () => {
         this.#loop[Symbol.dispose]();
@@ -231,9 +239,9 @@ export class Manager implements AsyncDisposable {
       const message =
         "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
         "for await (const result of context.getResultsUnordered()) …";
-      this.#feed.tell({ type: "warning", message });
+      this.#hub.warn(message);
     }
-    this.#feed.flush();
+    this.#hub.flush();
   }
 
   #checkOpen(action: string): void {
@@ -256,13 +264,9 @@ export class Manager implements AsyncDisposable {
         return start.finally(() => this.#progressStarts.delete(start));
       },
       endProgress: (context) => this.#progress?.end(context.number),
-      tellRestored: ({ number }, outcome) => {
-        if (!this.#feed.isWanted) return;
-        const bytesIn = sizeOfArguments(outcome.task.args);
-        this.#feed.tell({ type: "task-restored", context: number, outcome, bytesIn });
-      },
+      tellRestored: (context, outcome) => this.#hub.taskRestored(context, outcome),
       standstill: () => this.#standstill(),
-      warn: (message) => this.#feed.tell({ type: "warning", message }),
+      warn: (message) => this.#hub.warn(message),
       keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
     };
   }
@@ -271,11 +275,10 @@ export class Manager implements AsyncDisposable {
     { number }: DispatchContext,
     progress: true | ((progress: ProgressEvent) => void),
   ): Promise<void> {
-    const { ProgressReports } = await import("./observe/progress_reports.ts");
-    this.#progress ??= new ProgressReports({
+    const { Progress } = await import("./observe/progress.ts");
+    this.#progress ??= new Progress(this.#hub, {
       tallyOf: (context) => this.#groups[context].tally(),
       countSlaves: () => this.#fleet.count(),
-      tell: (event) => this.#feed.tellProgress(event),
     });
     await this.#progress.begin(number, progress);
   }

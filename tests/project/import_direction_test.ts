@@ -28,7 +28,7 @@ const ALLOWED: [file: string, code: string][] = [
   ["lib/master/slaves/session.ts", `import type { Dispatcher } from "../board/dispatcher.ts";`],
   ["lib/master/board/allotment.ts", `import type { Outcome } from "../outcome.ts";`],
   ["lib/master/slaves/certificates.ts", `const deps = await import("../../deps.ts");`],
-  ["lib/master/manager.ts", `const late = await import("./observe/progress_reports.ts");`],
+  ["lib/master/manager.ts", `const late = await import("./observe/progress.ts");`],
   ["lib/master/observe/job_log.ts", `import type { ManagerEvent } from "./events.ts";`],
   ["lib/master/observe/job_log.ts", `import { JobLogFormatter } from "../../job_log_line.ts";`],
   ["report.ts", `import { reportPage } from "./lib/report/report_page.ts";`],

@@ -36,6 +36,8 @@ const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
 const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
+// Loaded only where there is something to record.
+const RECORDS = "lib/master/observe/records/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";
 // What all rooms of the master speak of.
@@ -131,6 +133,7 @@ const PARTS: readonly Part[] = [
       BOARD,
       JOURNAL,
       OBSERVE,
+      RECORDS,
       READING,
       SLAVES,
       DEPS,
@@ -171,11 +174,11 @@ const PARTS: readonly Part[] = [
     ],
     because: "the lives of slaves are told to the board; slaves know no reader and no journal",
   },
-  {
-    at: OBSERVE,
-    imports: [...WHOLE_WIRE, ...MASTER_GROUND, BOARD, READING, OBSERVE, DEPS],
+  ...[OBSERVE, RECORDS].map((at) => ({
+    at,
+    imports: [...WHOLE_WIRE, ...MASTER_GROUND, BOARD, OBSERVE, RECORDS],
     because: "what shows a run is told events, and has no part in it",
-  },
+  })),
   {
     at: "report.ts",
     imports: [REPORT, DEPS],

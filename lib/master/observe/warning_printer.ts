@@ -1,7 +1,9 @@
 import type { ManagerEvent } from "./events.ts";
+import type { Subscriber } from "./hub.ts";
 
 /** Prints to standard error what a user should know: what a manager does with events by default. */
-export class WarningPrinter {
+export class WarningPrinter implements Subscriber {
+  readonly wantsTasks = false;
   /** Slaves that were lost since the last line, for the same reason as the one that was printed. */
   #alike: { readonly reason: string; count: number } | undefined;
 

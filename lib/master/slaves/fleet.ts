@@ -31,7 +31,7 @@ const LAST_JOB_GRACE_MS = 10_000;
 /** What a fleet needs of its manager. */
 export type FleetOptions = Pick<
   SeatServices,
-  "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "emit"
+  "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "hub"
 >;
 
 /** The slaves of one manager. */
@@ -58,15 +58,15 @@ export class Fleet implements AsyncDisposable {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    const { settings, emit } = options;
-    const warn = (message: string) => emit({ type: "warning", message });
+    const { settings, hub } = options;
+    const warn = (message: string) => hub.warn(message);
     this.#endpoints = new Endpoints({
       settings,
       key: importSecret(this.#secret),
       hasRemoteSlaves: () => this.hasRemoteSlaves,
       masterFlags: () => this.#masterFlags(),
       admit: (hello, stream) => this.#admit(hello, stream),
-      opened: ({ hosts, port }, isRemote) => emit({ type: "listening", hosts, port, isRemote }),
+      opened: ({ hosts, port }, isRemote) => hub.tell({ type: "listening", hosts, port, isRemote }),
       moved: () => this.#move(),
       warn,
     });
@@ -309,7 +309,7 @@ export class Fleet implements AsyncDisposable {
         leaving: (reason) => seats.forEach((each) => each.leave(reason)),
         used: (number, use) => {
           const slave = this.#seats[number].slave.identity;
-          this.#options.emit({ type: "slave-alive", slave, ...use });
+          this.#options.hub.tell({ type: "slave-alive", slave, ...use });
         },
       },
     );

@@ -1,7 +1,7 @@
 import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../../wire/handshake.ts";
 import { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
-import { RepeatedWarnings } from "./repeated_warnings.ts";
+import { RepeatedWarnings } from "../observe/repeated_warnings.ts";
 
 /** How long a connection may take to prove itself. */
 const PROOF_TIMEOUT_MS = 10_000;

@@ -23,7 +23,7 @@ import type { DispatchContext } from "../board/dispatch_context.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { ManagerEventBody } from "../observe/events.ts";
+import type { Hub } from "../observe/hub.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
 import { describeEnd, type Loss } from "./losses.ts";
 import { mayReadAll } from "../permissions.ts";
@@ -76,9 +76,10 @@ export interface SeatServices {
   /** Aborted when the manager closes. */
   readonly closing: AbortSignal;
   readonly guard: ProcessGuard;
+  /** Told what happens to slaves. */
+  readonly hub: Hub;
   /** Called when something has been told to the dispatcher. */
   onNews(): void;
-  emit(event: ManagerEventBody): void;
   /** Waits for a promise, which never fails, before the manager has ended. */
   watch(promise: Promise<void>): void;
   /** Starts the process of a slave on this machine once more. */
@@ -230,8 +231,8 @@ export class Seat implements SlavePort {
     this.#job = job;
     const { identity } = this.slave;
     this.slave.identity = { ...identity, name: `${this.source.kind} ${this.number}, ${job.name}` };
-    const { emit, watch } = this.#services;
-    emit({ type: "slave-queued", slave: this.slave.identity, process: job.name });
+    const { hub, watch } = this.#services;
+    hub.tell({ type: "slave-queued", slave: this.slave.identity, process: job.name });
     watch(this.#watchJob(job));
   }
 
@@ -245,7 +246,7 @@ export class Seat implements SlavePort {
 
   /** Its process has been started. */
   started(process: SlaveProcess): void {
-    const { settings, closing, emit, watch } = this.#services;
+    const { settings, closing, hub, watch } = this.#services;
     const connectTimer = setTimeout(() => {
       const seconds = settings.connectTimeoutMs / 1000;
       const reason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
@@ -254,7 +255,7 @@ export class Seat implements SlavePort {
     }, settings.connectTimeoutMs);
     connectTimer.unref();
     this.#state = { state: "running", process, connectTimer };
-    emit({ type: "slave-started", slave: this.slave.identity, process: process.name });
+    hub.tell({ type: "slave-started", slave: this.slave.identity, process: process.name });
     watch(this.#watchProcess(process));
     // The manager was closed, or the slave was to be started anew, while this was under way.
     if (closing.aborted || this.#doom.type === "replaced") process.kill();
@@ -270,14 +271,14 @@ export class Seat implements SlavePort {
       return `The manager does not expect slave ${hello.slave}, launch ${hello.launch}`;
     }
     const { process, connectTimer } = this.#state;
-    const { dispatcher, onNews, emit, watch, guard } = this.#services;
+    const { dispatcher, onNews, hub, watch, guard } = this.#services;
     clearTimeout(connectTimer);
     const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
     this.#state = { state: "connected", process, session, pid: hello.pid };
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     guard.add(process, hello.pid);
     watch(this.#watchSession(process, session));
-    emit({ type: "slave-connected", slave: this.slave.identity });
+    hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave);
     if (this.#doom.type === "leaving") dispatcher.slaveLeaving(this.slave);
     onNews();
@@ -344,12 +345,12 @@ export class Seat implements SlavePort {
   }
 
   async #watchJob(job: SlaveProcess): Promise<void> {
-    const { settings, closing, emit } = this.#services;
+    const { settings, closing, hub } = this.#services;
     let timer: Timer | undefined;
     (job.started ?? Promise.resolve()).then(() => {
       if (this.#state.state !== "queued" || closing.aborted) return;
       this.#state = { state: "arriving" };
-      emit({ type: "slave-job-started", slave: this.slave.identity, process: job.name });
+      hub.tell({ type: "slave-job-started", slave: this.slave.identity, process: job.name });
       timer = setTimeout(() => {
         if (!this.isAwaitingAgent) return;
         job.kill();
@@ -417,7 +418,7 @@ export class Seat implements SlavePort {
   /** The manager closes. */
   #ended(): void {
     this.#state = { state: "ended" };
-    this.#services.emit({ type: "slave-ended", slave: this.slave.identity });
+    this.#services.hub.tell({ type: "slave-ended", slave: this.slave.identity });
   }
 
   /** Its tasks move at once; why its agent has gone may take a while to find out. */
@@ -458,20 +459,20 @@ export class Seat implements SlavePort {
     reason: string,
     { isFinal = false, isHeardOut = true }: { isFinal?: boolean; isHeardOut?: boolean },
   ): void {
-    const { dispatcher, emit, onNews, released } = this.#services;
+    const { dispatcher, hub, onNews, released } = this.#services;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
       this.#relaunch(reason);
     } else {
       this.#state = { state: "lost", reason };
-      emit({ type: "slave-lost", slave: this.slave.identity, reason });
+      hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
       released(this);
     }
     onNews();
   }
 
   #relaunch(reason: string): void {
-    this.#services.emit({ type: "slave-restarted", slave: this.slave.identity, reason });
+    this.#services.hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason });
     this.#state = { state: "launching" };
     if (this.#agent !== undefined) this.#startRunner(this.#agent);
     else this.#services.relaunch(this);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Reception } from "../../../lib/master/slaves/reception.ts";
-import { RepeatedWarnings } from "../../../lib/master/slaves/repeated_warnings.ts";
+import { RepeatedWarnings } from "../../../lib/master/observe/repeated_warnings.ts";
 import { connectToMaster } from "../../../lib/slave/connect.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
 import {

@@ -11,15 +11,15 @@ import {
   JobLogFormatter,
   type JobLogLine,
   parseJobLogLine,
-} from "../../../lib/job_log_line.ts";
-import { Manager, ParallelError, remote } from "../../../mod.ts";
-import { localManager } from "../../support/local_manager.ts";
-import { NoLocks } from "../../support/no_locks.ts";
-import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
-import { TempFolder } from "../../support/temp_folder.ts";
+} from "../../../../lib/job_log_line.ts";
+import { Manager, ParallelError, remote } from "../../../../mod.ts";
+import { localManager } from "../../../support/local_manager.ts";
+import { NoLocks } from "../../../support/no_locks.ts";
+import { MODULE_URL, runScript, startScript } from "../../../support/script.ts";
+import { TempFolder } from "../../../support/temp_folder.ts";
 
-const tasks = remote<typeof import("../../support/tasks.ts")>(
-  import.meta.resolve("../../support/tasks.ts"),
+const tasks = remote<typeof import("../../../support/tasks.ts")>(
+  import.meta.resolve("../../../support/tasks.ts"),
 );
 
 const LINE: JobLogLine = {

@@ -1,15 +1,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ManagerEventBody } from "../../../lib/master/observe/events.ts";
-import { GroupWriter } from "../../../lib/master/observe/group_writer.ts";
-import { Trace } from "../../../lib/master/observe/trace.ts";
-import { type Code, Task } from "../../../lib/task.ts";
-import { remote } from "../../../mod.ts";
-import { localManager } from "../../support/local_manager.ts";
-import { MODULE_URL, startScript } from "../../support/script.ts";
-import { TempFolder } from "../../support/temp_folder.ts";
+import { SYSTEM_CLOCK } from "../../../../lib/master/board/clock.ts";
+import type { ManagerEventBody } from "../../../../lib/master/observe/events.ts";
+import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
+import { Trace } from "../../../../lib/master/observe/records/trace.ts";
+import { type Code, Task } from "../../../../lib/task.ts";
+import { remote } from "../../../../mod.ts";
+import { localManager } from "../../../support/local_manager.ts";
+import { MODULE_URL, startScript } from "../../../support/script.ts";
+import { TempFolder } from "../../../support/temp_folder.ts";
 
-const tasks = remote<typeof import("../../support/tasks.ts")>(
-  import.meta.resolve("../../support/tasks.ts"),
+const tasks = remote<typeof import("../../../support/tasks.ts")>(
+  import.meta.resolve("../../../support/tasks.ts"),
 );
 
 /** An event of the Trace Event Format, as far as it is looked at here. */
@@ -44,7 +45,7 @@ async function traceOf(
     const file = Deno.openSync(folder.file("run.json"), { write: true, create: true });
     using writer = new GroupWriter(file, (error) => {
       throw error;
-    });
+    }, SYSTEM_CLOCK);
     const trace = new Trace(writer);
     for (const [timeMs, event] of events) trace.tell({ timeMs, ...event });
     trace.end();
@@ -135,7 +136,7 @@ Deno.test("Trace: a million tiny tasks are some thousand slices, and no task is 
     const file = Deno.openSync(folder.file("run.json"), { write: true, create: true });
     using writer = new GroupWriter(file, (error) => {
       throw error;
-    });
+    }, SYSTEM_CLOCK);
     const trace = new Trace(writer);
     for (const [timeMs, event] of list()) trace.tell({ timeMs, ...event });
     trace.end();

@@ -1,3 +1,5 @@
+import type { Clock } from "../../board/clock.ts";
+
 /** What waits is written when it is this long, in characters, or has waited this long. */
 const GROUP_LENGTH = 64 * 1024;
 const GROUP_MS = 1000;
@@ -11,9 +13,10 @@ const GROUP_MS = 1000;
 export class GroupWriter implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #onFailure: (error: Error) => void;
+  readonly #clock: Clock;
   #texts: string[] = [];
   #length = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Disposable | undefined;
   #hasFailed = false;
   /** Whether the file has something of an earlier run, which is not to be lost if this one does not start. */
   #isHeld: boolean;
@@ -22,9 +25,10 @@ export class GroupWriter implements Disposable {
    * @param file Closed with this writer.
    * @param onFailure Told once that the file cannot be written; whatever follows is dropped.
    */
-  constructor(file: Deno.FsFile, onFailure: (error: Error) => void) {
+  constructor(file: Deno.FsFile, onFailure: (error: Error) => void, clock: Clock) {
     this.#file = file;
     this.#onFailure = onFailure;
+    this.#clock = clock;
     this.#isHeld = hasContent(file);
   }
 
@@ -47,15 +51,14 @@ export class GroupWriter implements Disposable {
     if (this.#isHeld) return;
     if (this.#length >= GROUP_LENGTH) {
       this.flush();
-    } else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.flush(), GROUP_MS);
-      this.#timer.unref();
+    } else {
+      this.#timer ??= this.#clock.setTimer(() => this.flush(), GROUP_MS);
     }
   }
 
   /** Writes what waits. */
   flush(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     if (this.#texts.length === 0 || this.#isHeld || this.#hasFailed) return;
     const bytes = new TextEncoder().encode(this.#texts.join(""));

@@ -1,5 +1,5 @@
-import type { Task } from "../../task.ts";
-import type { ManagerEvent } from "./events.ts";
+import type { Task } from "../../../task.ts";
+import type { ManagerEvent } from "../events.ts";
 
 /** The end of a task, as the manager tells it. */
 export type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;

@@ -1,5 +1,5 @@
-import { JOB_LOG_HEADER, JobLogFormatter } from "../../job_log_line.ts";
-import type { ManagerEvent } from "./events.ts";
+import { JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
+import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";
 

@@ -1,6 +1,6 @@
-import type { SlaveIdentity } from "../../errors.ts";
-import type { Task } from "../../task.ts";
-import type { ManagerEvent, SlaveCounts } from "./events.ts";
+import type { SlaveIdentity } from "../../../errors.ts";
+import type { Task } from "../../../task.ts";
+import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, type TaskEnd } from "./task_end.ts";
 import { type Slice, TraceFile } from "./trace_file.ts";

@@ -1,0 +1,53 @@
+import { type Clock, SYSTEM_CLOCK } from "../board/clock.ts";
+
+/** A clock that knows the date as well. */
+export interface CalendarClock extends Clock {
+  /** What the date was when `now()` was 0, in milliseconds since 1970. */
+  readonly originMs: number;
+  /** The date, in milliseconds since 1970. It goes on while the machine sleeps, and anybody may set it. */
+  date(): number;
+}
+
+/** The time of this process, with the date. */
+export const SYSTEM_CALENDAR_CLOCK: CalendarClock = {
+  ...SYSTEM_CLOCK,
+  originMs: performance.timeOrigin,
+  date: Date.now,
+};
+
+/** The date may be this far ahead before it is followed: it is known to a millisecond only. */
+const MAX_AHEAD_MS = 50;
+
+/**
+ * The date of what happens in a run.
+ *
+ * The board's clock measures how long things take. It never jumps, but on most systems it stands still while the machine
+ * sleeps, and the date does not. So the date is followed wherever it has got ahead of the clock: after a sleep, or when
+ * somebody has set it forward. It is not followed when somebody sets it back, since the times of a run never run backwards.
+ */
+export class Calendar {
+  readonly #clock: CalendarClock;
+  #originMs: number;
+
+  constructor(clock: CalendarClock) {
+    this.#clock = clock;
+    this.#originMs = clock.originMs;
+  }
+
+  /** Catches up with the date. To be called before times of now are asked for. */
+  follow(): void {
+    // The date first: if this process has to wait between the two, the date seems to be behind, and never ahead.
+    const dateMs = this.#clock.date();
+    const aheadMs = dateMs - this.#originMs - this.#clock.now();
+    if (aheadMs > MAX_AHEAD_MS) this.#originMs += aheadMs;
+  }
+
+  /**
+   * The date of a moment, in milliseconds since 1970.
+   *
+   * @param atMs The moment, by the clock.
+   */
+  dateOf(atMs: number): number {
+    return this.#originMs + atMs;
+  }
+}

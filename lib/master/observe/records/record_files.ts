@@ -1,0 +1,87 @@
+/**
+ * Files that a run is recorded in.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../../message_of.ts";
+import { lockFile } from "../../file_lock.ts";
+import type { ManagerEvent } from "../events.ts";
+import type { Hub } from "../hub.ts";
+import type { RunRecorder } from "./run_recorder.ts";
+
+/** Paths of the files; a record whose path is missing is not made. */
+export interface RecordPaths {
+  /** Of the file that gets a line for each task. */
+  readonly joblog: string | undefined;
+  /** Of the file that gets the timeline. */
+  readonly trace: string | undefined;
+}
+
+/** The same files, open for writing. */
+export interface RecordFiles {
+  readonly joblog?: Deno.FsFile;
+  readonly trace?: Deno.FsFile;
+}
+
+/** Has a run recorded in files from now on. Whoever wants no record loads nothing for it. */
+export class RunRecords implements AsyncDisposable {
+  readonly #recorder: Promise<RunRecorder> | undefined;
+
+  /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
+  constructor(hub: Hub, paths: RecordPaths) {
+    if (paths.joblog === undefined && paths.trace === undefined) return;
+    // At once, so that a mistake shows before the run and not after it.
+    this.#recorder = record(hub, openFiles(paths));
+  }
+
+  /** Completes the files. What is told from now on, such as the progress of reading what is left, does not get there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    (await this.#recorder)?.[Symbol.dispose]();
+  }
+}
+
+async function record(hub: Hub, files: RecordFiles): Promise<RunRecorder> {
+  const early: ManagerEvent[] = [];
+  using _untilLoaded = hub.subscribe({ wantsTasks: true, tell: (event) => early.push(event) });
+  const { RunRecorder } = await import("./run_recorder.ts");
+  hub.flush();
+  return new RunRecorder(hub, files, early);
+}
+
+function openFiles(paths: RecordPaths): RecordFiles {
+  const joblog = openFile("joblog", paths.joblog);
+  try {
+    return { joblog, trace: openFile("trace", paths.trace) };
+  } catch (error) {
+    joblog?.close();
+    throw error;
+  }
+}
+
+function openFile(option: string, path: string | undefined): Deno.FsFile | undefined {
+  if (path === undefined) return undefined;
+  const what = `Cannot write the file that the option ${option} names, ${path}`;
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { write: true, create: true });
+  } catch (cause) {
+    throw new Error(`${what}: ${whyNot(cause, path)}`, { cause });
+  }
+  // Where there are no locks nobody can be kept from it.
+  if (lockFile(file) === "taken") {
+    file.close();
+    throw new Error(
+      `${what}: it is in use by another run, or by another option of this one. Name another file, or wait for its end`,
+    );
+  }
+  return file;
+}
+
+function whyNot(error: unknown, path: string): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return `the master may not write there. Start it with --allow-write=${path}`;
+  }
+  if (error instanceof Deno.errors.NotFound) return "its folder does not exist. Make it first";
+  return `${messageOf(error)}. Name another file`;
+}

@@ -1,0 +1,125 @@
+import { assertEquals } from "@std/assert";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import type { ContextPort, SlavePort } from "../../../lib/master/board/ports.ts";
+import { RunReporter } from "../../../lib/master/board/run_reporter.ts";
+import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
+import { Hub, type Subscriber } from "../../../lib/master/observe/hub.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+import { SetClock } from "../../support/set_clock.ts";
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
+const NO_PORT: SlavePort = {
+  run: () => {},
+  recall: () => {},
+  flush: () => {},
+  restart: () => {},
+  dismiss: () => {},
+};
+const NO_CONTEXT_PORT: ContextPort = {
+  noteSent: () => {},
+  deliver: () => {},
+  pull: () => {},
+  wake: () => {},
+};
+
+/** Keeps what it is told, in short. */
+class Listener implements Subscriber {
+  readonly told: string[] = [];
+  readonly times: number[] = [];
+
+  constructor(readonly wantsTasks = false) {}
+
+  tell(event: ManagerEvent): void {
+    this.told.push(event.type === "warning" ? event.message : event.type);
+    this.times.push(event.timeMs);
+  }
+}
+
+Deno.test("Hub.tell: tells all subscribers in order, when the code that runs is done", () => {
+  const clock = new SetClock();
+  const hub = new Hub(clock);
+  const [one, other] = [new Listener(), new Listener()];
+  hub.subscribe(one);
+  hub.subscribe(other);
+  hub.warn("first");
+  hub.warn("second");
+  assertEquals(one.told, []);
+  clock.endTurn();
+  assertEquals([one.told, other.told], [["first", "second"], ["first", "second"]]);
+});
+
+Deno.test("Hub.subscribe: whoever comes later is told what happens from then on, and no more when it has gone", () => {
+  const clock = new SetClock();
+  const hub = new Hub(clock);
+  const [first, late] = [new Listener(), new Listener()];
+  hub.subscribe(first);
+  hub.warn("before");
+  const subscription = hub.subscribe(late);
+  hub.warn("while it is there");
+  clock.endTurn();
+  subscription[Symbol.dispose]();
+  hub.warn("after");
+  clock.endTurn();
+  assertEquals(late.told, ["while it is there"]);
+  assertEquals(first.told, ["before", "while it is there", "after"]);
+});
+
+Deno.test("Hub.subscribe: a subscriber may bring another, leave, and tell something while it is told", () => {
+  const clock = new SetClock();
+  const hub = new Hub(clock);
+  const [guest, other] = [new Listener(), new Listener()];
+  const subscription = hub.subscribe({
+    wantsTasks: false,
+    tell(): void {
+      subscription[Symbol.dispose]();
+      hub.subscribe(guest);
+      hub.warn("answer");
+    },
+  });
+  hub.subscribe(other);
+  hub.warn("question");
+  clock.endTurn();
+  assertEquals([guest.told, other.told], [["answer"], ["question", "answer"]]);
+});
+
+Deno.test("Hub.isWanted: events of tasks are made only while somebody wants them", () => {
+  const hub = new Hub(new SetClock());
+  hub.subscribe(new Listener());
+  assertEquals(hub.isWanted, false);
+  const viewer = hub.subscribe(new Listener(true));
+  assertEquals(hub.isWanted, true);
+  viewer[Symbol.dispose]();
+  assertEquals(hub.isWanted, false);
+});
+
+Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of the next task all; nothing is made after it has left", () => {
+  const clock = new SetClock();
+  const hub = new Hub(clock);
+  const slave = new DispatchSlave({ number: 0, name: "local slave 0", host: "" }, NO_PORT);
+  const reporter = new RunReporter(hub, slave);
+  const context = new DispatchContext(0, NO_CONTEXT_PORT, {});
+  const run = (id: number, during: () => void) => {
+    const task = new Task(id, CODE, "[]");
+    reporter.taskRuns({ number: id, context, code: CODE, task }, clock.now());
+    clock.pass(10);
+    during();
+    const outcome = {
+      task,
+      slave: slave.identity,
+      attempts: 1,
+      runTimeMs: 10,
+      status: "fulfilled",
+      value: 1,
+    } as const;
+    reporter.taskDone(id, context, outcome, { bytes: 1, endedMs: clock.now() });
+    clock.endTurn();
+  };
+  const viewer = new Listener(true);
+  let subscription: Disposable | undefined;
+  run(0, () => subscription = hub.subscribe(viewer));
+  run(1, () => {});
+  run(2, () => subscription![Symbol.dispose]());
+  run(3, () => {});
+  assertEquals(viewer.told, ["task-finished", "task-started", "task-finished", "task-started"]);
+});
