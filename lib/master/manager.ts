@@ -92,7 +92,7 @@ export class Manager implements AsyncDisposable {
     this.#settings = asSettings(options);
     const { onEvent } = this.#settings;
     this.#hub.subscribe(
-      onEvent === undefined ? new WarningPrinter() : new UserFunction(onEvent),
+      onEvent === undefined ? new WarningPrinter() : new UserFunction("onEvent", onEvent),
     );
     this.#records = new RunRecords(this.#hub, this.#settings);
     this.#dispatcher = new Dispatcher(this.#settings.maxAttempts, {

@@ -55,7 +55,15 @@ export interface ManagerOptions {
    * `true` or `false` forces it for all.
    */
   readonly tls?: boolean;
-  /** Told each event. The default prints warnings, and what becomes of slaves and tasks that die, to standard error. */
+  /**
+   * Told each event, once the code that runs then is done. The default prints warnings, and what becomes of slaves that die, to
+   * standard error.
+   *
+   * It may do anything: add tasks or slaves, read results, close the manager. If it throws, or is async and rejects, that is
+   * printed to standard error at once, and the run goes on: neither a slave nor a result is lost by it. The script then ends with exit
+   * code 1, unless it sets `Deno.exitCode` itself or calls `Deno.exit()` with a number. An error that comes again and again is printed
+   * the first time, and then each time that it has come twice as often.
+   */
   readonly onEvent?: (event: ManagerEvent) => void;
   /**
    * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,

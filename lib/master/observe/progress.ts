@@ -34,7 +34,9 @@ export class Progress implements Disposable {
    * @param progress Who is told beside the other subscribers; `true` for whoever looks at standard error.
    */
   async begin(context: number, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
-    const listener = progress === true ? await this.#display() : new UserFunction(progress);
+    const listener = progress === true
+      ? await this.#display()
+      : new UserFunction("progress", progress);
     const subscription = this.#hub.subscribe({
       wantsTasks: false,
       tell(event): void {

@@ -25,7 +25,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
   /**
    * `true` shows on standard error how far the context has come: on a terminal in one line at its bottom, elsewhere by a line
-   * now and then. A function is called with each {@linkcode ProgressEvent} instead. The default is `false`.
+   * now and then. A function is called with each {@linkcode ProgressEvent} instead; an error in it is told as one in
+   * {@linkcode ManagerOptions.onEvent} is. The default is `false`.
    */
   readonly progress?: boolean | ((progress: ProgressEvent) => void);
 }
