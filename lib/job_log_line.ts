@@ -16,8 +16,9 @@ export interface JobLogLine {
   readonly slave: number | undefined;
   /** Machine of that slave, as far as it is known. */
   readonly host: string;
-  /** When it started there, in milliseconds since 1970; missing if it did not run in this run. */
+  /** When it started there: the date, in milliseconds since 1970. Missing if it did not run in this run. */
   readonly startMs: number | undefined;
+  /** How long it ran, by its slave's clock. Time in which the machine slept does not count. */
   readonly runTimeMs: number;
   readonly bytesIn: number;
   /** Missing if it was not known. */

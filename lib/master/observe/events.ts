@@ -17,8 +17,12 @@ export interface SlaveCounts {
 }
 
 /**
- * What happens in a manager, as told to the option `onEvent`. `timeMs` is in milliseconds since 1970, to about a microsecond;
- * `context` is the number of a context, see `Context.number`.
+ * What happens in a manager, as told to the option `onEvent`.
+ *
+ * `context` is the number of a context, see `Context.number`. `timeMs` is the date, in milliseconds since 1970, to about a
+ * microsecond. After the machine has slept it is the date again; it never runs backwards, even if somebody sets the date back. Durations,
+ * such as `runTimeMs`, are measured by a clock of their own: time in which a process was stopped counts, and time in which its
+ * machine slept does not, but on Windows it does.
  */
 export type ManagerEvent =
   & { readonly timeMs: number }
@@ -98,7 +102,7 @@ export type ManagerEvent =
       readonly slave: SlaveIdentity;
       /** How many slaves have run it, this one included. */
       readonly attempts: number;
-      /** How long it ran there; it started that long before `timeMs`. */
+      /** How long it ran there. It started that long before `timeMs`, unless the machine slept meanwhile. */
       readonly runTimeMs: number;
       /** About how many bytes its arguments took to send. */
       readonly bytesIn: number;

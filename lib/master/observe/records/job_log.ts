@@ -1,12 +1,17 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
-import { labelOf, type TaskEnd } from "./task_end.ts";
+import { labelOf, startOf, type TaskEnd } from "./task_end.ts";
+
+/** The start of a task, as the manager tells it. */
+type TaskStart = Extract<ManagerEvent, { readonly type: "task-started" }>;
 
 /** The job log of a run: a line for each task that has ended, in the order in which they did. */
 export class JobLog {
   readonly #writer: GroupWriter;
   readonly #formatter = new JobLogFormatter();
+  /** The task that was told last to run on each slave, by the slave's number. */
+  readonly #started = new Map<number, TaskStart>();
 
   constructor(writer: GroupWriter) {
     this.#writer = writer;
@@ -16,6 +21,9 @@ export class JobLog {
   /** Takes an event of the manager; those of the ends of tasks get a line. */
   tell(event: ManagerEvent): void {
     switch (event.type) {
+      case "task-started":
+        this.#started.set(event.slave.number, event);
+        break;
       case "task-finished":
       case "task-failed":
         this.#writeEnd(event);
@@ -27,8 +35,10 @@ export class JobLog {
   }
 
   #writeEnd(event: TaskEnd): void {
-    const { timeMs, context, task, slave, runTimeMs, bytesIn, attempts } = event;
+    const { context, task, slave, runTimeMs, bytesIn, attempts } = event;
     const hasFailed = event.type === "task-failed";
+    const started = slave && this.#started.get(slave.number);
+    const toldMs = started?.task === task ? started.timeMs : undefined;
     this.#writer.write(this.#formatter.format({
       task: task.id,
       context,
@@ -36,7 +46,7 @@ export class JobLog {
       slave: slave?.number,
       host: slave?.host ?? "",
       // A task whose startup failed, or that was given up, ended without running there.
-      startMs: hasFailed && runTimeMs === 0 ? undefined : timeMs - runTimeMs,
+      startMs: hasFailed && runTimeMs === 0 ? undefined : startOf(event, toldMs),
       runTimeMs,
       bytesIn,
       bytesOut: hasFailed ? undefined : event.bytesOut,

@@ -2,7 +2,7 @@ import type { SlaveIdentity } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
-import { labelOf, type TaskEnd } from "./task_end.ts";
+import { labelOf, startOf, type TaskEnd } from "./task_end.ts";
 import { type Slice, TraceFile } from "./trace_file.ts";
 
 /** Gaps at least this long are drawn as idle time. */
@@ -181,12 +181,14 @@ export class Trace {
     event: Extract<ManagerEvent, { type: "startup-finished" | "startup-failed" }>,
   ): void {
     const { slave, context, timeMs, runTimeMs } = event;
+    const row = this.#rowOf(slave);
     const args = event.type === "startup-failed"
       ? { context, status: "rejected", message: String(event.reason) }
       : { context };
-    const startMs = timeMs - runTimeMs;
+    const toldMs = row.running?.what === "startup" ? row.running.startMs : Infinity;
+    const startMs = Math.min(timeMs - runTimeMs, toldMs);
     const slice = { name: "startup", category: "startup", startMs, endMs: timeMs, args };
-    this.#runEnded(this.#rowOf(slave), slice);
+    this.#runEnded(row, slice);
   }
 
   #taskEnded(event: TaskEnd): void {
@@ -197,7 +199,8 @@ export class Trace {
       return;
     }
     const row = this.#rowOf(slave);
-    const startMs = Math.max(timeMs - runTimeMs, row.phase?.sinceMs ?? -Infinity);
+    const toldMs = row.running?.what === task ? row.running.startMs : undefined;
+    const startMs = Math.max(startOf(event, toldMs), row.phase?.sinceMs ?? -Infinity);
     if (!hasFailed && timeMs - startMs < TINY_TASK_MS) {
       this.#merge(row, task, context, startMs, timeMs);
       return;

@@ -12,6 +12,10 @@ import {
   type JobLogLine,
   parseJobLogLine,
 } from "../../../../lib/job_log_line.ts";
+import { SYSTEM_CLOCK } from "../../../../lib/master/board/clock.ts";
+import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
+import { JobLog } from "../../../../lib/master/observe/records/job_log.ts";
+import { type Code, Task } from "../../../../lib/task.ts";
 import { Manager, ParallelError, remote } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { NoLocks } from "../../../support/no_locks.ts";
@@ -122,6 +126,32 @@ for (const [what, [change, message]] of Object.entries(DAMAGED)) {
     assertThrows(() => parseJobLogLine(text), SyntaxError, message);
   });
 }
+
+Deno.test("JobLog: a task that ran while the machine slept, which is no run time, began when it was told to run", async () => {
+  await using folder = new TempFolder();
+  {
+    const file = Deno.openSync(folder.file("run.tsv"), { write: true, create: true });
+    using writer = new GroupWriter(file, (error) => {
+      throw error;
+    }, SYSTEM_CLOCK);
+    const log = new JobLog(writer);
+    const slave = { number: 0, name: "local slave 0", host: "here" };
+    const code: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
+    const run = (id: number, startMs: number, timeMs: number, runTimeMs: number) => {
+      const common = { context: 0, task: new Task(id, code, "[]"), slave };
+      log.tell({ ...common, timeMs: startMs, type: "task-started" });
+      const sizes = { attempts: 1, bytesIn: 1, bytesOut: 1 };
+      log.tell({ ...common, ...sizes, timeMs, type: "task-finished", runTimeMs });
+    };
+    run(0, 1000, 3_601_010, 10);
+    // Its start was heard of late.
+    run(1, 3_601_015, 3_601_020, 8);
+    // The start of the one before is no other's.
+    run(2, 3_601_030, 3_601_040, 10);
+  }
+  const starts = readLog(folder).map(({ startMs, runTimeMs }) => [startMs, runTimeMs]);
+  assertEquals(starts, [[1000, 10], [3_601_012, 8], [3_601_030, 10]]);
+});
 
 Deno.test("joblog: has a line for each task that ended, with all that is known of it", async () => {
   await using folder = new TempFolder();

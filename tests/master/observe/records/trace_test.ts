@@ -27,8 +27,10 @@ interface TraceEvent {
 const SLAVE = { number: 0, name: "local slave 0", host: "here" };
 const CODE: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
 
+const TASKS = Array.from({ length: 10 }, (_, id) => new Task(id, CODE, "[]"));
+
 function task(id: number): Task {
-  return new Task(id, CODE, "[]");
+  return TASKS[id] ?? new Task(id, CODE, "[]");
 }
 
 function finished(id: number, runTimeMs: number): ManagerEventBody {
@@ -107,6 +109,25 @@ Deno.test("Trace: a task whose slave died ends there, once, and the row goes on 
     "1 idle 60+10",
   ]);
   assertEquals(events.filter(({ ph }) => ph === "i").map(({ name }) => name), ["started anew"]);
+});
+
+Deno.test("Trace: what ran while the machine slept, which is no run time, began when it was told to run", async () => {
+  const events = await traceOf([
+    [1000, { type: "slave-connected", slave: SLAVE }],
+    [1000, { type: "startup-started", context: 0, slave: SLAVE, name: "setup" }],
+    [9030, { type: "startup-finished", context: 0, slave: SLAVE, runTimeMs: 30 }],
+    [9030, { type: "task-started", context: 0, task: task(0), slave: SLAVE }],
+    [19_040, finished(0, 10)],
+    [19_045, { type: "task-started", context: 0, task: task(1), slave: SLAVE }],
+    [19_050, finished(1, 8)],
+  ]);
+  assertEquals(slices(events), [
+    "1 startup 0+8030",
+    "1 work 8030+10010",
+    // Its start was heard of late.
+    "1 idle 18040+2",
+    "1 work 18042+8",
+  ]);
 });
 
 Deno.test("Trace: a failed task has its message, and one that ran nowhere is a moment", async () => {
