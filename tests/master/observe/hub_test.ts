@@ -101,7 +101,7 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
   const context = new DispatchContext(0, NO_CONTEXT_PORT, {});
   const run = (id: number, during: () => void) => {
     const task = new Task(id, CODE, "[]");
-    reporter.taskRuns({ number: id, context, code: CODE, task }, clock.now());
+    reporter.taskRuns({ number: id, context, code: CODE, task, isDropped: false }, clock.now());
     clock.pass(10);
     during();
     const outcome = {
