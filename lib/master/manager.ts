@@ -4,21 +4,21 @@ import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { MAX_TIMER_MS, SYSTEM_CLOCK } from "./board/clock.ts";
+import { SYSTEM_CLOCK } from "./board/clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type StartupValues } from "./reading/context.ts";
-import type { DispatchContext } from "./board/dispatch_context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
-import type { ProgressEvent } from "./observe/events.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
-import type { Progress } from "./observe/progress.ts";
+import { ProgressOnDemand } from "./observe/progress_on_demand.ts";
 import { RunRecords } from "./observe/records/record_files.ts";
 import { UserFunction } from "./observe/user_function.ts";
 import { WarningPrinter } from "./observe/warning_printer.ts";
 import { refuseSyncUse } from "./reading/forgotten_await.ts";
+import { ForgottenTasks } from "./reading/forgotten_tasks.ts";
+import { KeepAlive } from "./reading/keep_alive.ts";
 import { LoopTurn } from "./reading/loop_turn.ts";
 import { SignalGuard } from "./signal_guard.ts";
 import {
@@ -28,7 +28,7 @@ import {
   type ManagerOptions,
   type ManagerSettings,
 } from "./settings.ts";
-import { TaskGroup, type TaskGroupHost } from "./reading/task_group.ts";
+import { type Surroundings, TaskGroup } from "./reading/task_group.ts";
 
 /** What can run before the first task of a context on a slave. */
 export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
@@ -55,23 +55,13 @@ export class Manager implements AsyncDisposable {
   }
 
   readonly #settings: ManagerSettings;
-  readonly #codes = new CodeRegistry();
+  readonly #fleet: Fleet;
+  readonly #records: RunRecords;
+  readonly #keepAlive: KeepAlive;
+  /** What contexts have around them. */
+  readonly #around: Surroundings;
   readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
-  readonly #hub = new Hub();
-  readonly #records: RunRecords;
-  readonly #dispatcher: Dispatcher;
-  readonly #loop: DispatchLoop;
-  readonly #fleet: Fleet;
-  /** Contexts that nobody has begun to read. They hold the manager, so that it is there to warn of them. */
-  readonly #unread = new Map<DispatchContext, Manager>();
-  readonly #atUnload = Manager.#warnAtUnload(new WeakRef(this), this.#unread);
-  readonly #turn = new LoopTurn();
-  #progress: Progress | undefined;
-  /** Beginnings of progress, whose modules are being loaded. Whether one fails is told to its reader. */
-  readonly #progressStarts = new Set<Promise<void>>();
-  #waitingReaders = 0;
-  #aliveTimer: ReturnType<typeof setInterval> | undefined;
   #signalGuard: SignalGuard | undefined;
   #closing: Promise<void> | undefined;
 
@@ -90,29 +80,43 @@ export class Manager implements AsyncDisposable {
     const refusal = thisSlaveProcess()?.refuseManager();
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
-    const { onEvent } = this.#settings;
-    this.#hub.subscribe(
+    const { onEvent, maxAttempts } = this.#settings;
+    const hub = new Hub();
+    hub.subscribe(
       onEvent === undefined ? new WarningPrinter() : new UserFunction("onEvent", onEvent),
     );
-    this.#records = new RunRecords(this.#hub, this.#settings);
-    this.#dispatcher = new Dispatcher(this.#settings.maxAttempts, {
-      reports: this.#hub,
-      warn: (message) => this.#hub.warn(message),
+    this.#records = new RunRecords(hub, this.#settings);
+    const codes = new CodeRegistry();
+    const dispatcher = new Dispatcher(maxAttempts, {
+      reports: hub,
+      warn: (message) => hub.warn(message),
     });
-    this.#loop = new DispatchLoop(this.#dispatcher, SYSTEM_CLOCK);
-    this.#fleet = new Fleet({
+    const loop = new DispatchLoop(dispatcher, SYSTEM_CLOCK);
+    const turn = new LoopTurn();
+    const slaves = this.#fleet = new Fleet({
       settings: this.#settings,
-      dispatcher: this.#dispatcher,
-      loop: this.#loop,
-      modules: this.#codes.modules,
+      dispatcher,
+      loop,
+      modules: codes.modules,
       onNews: () => {
-        this.#turn.begin();
-        this.#hub.flush();
-        this.#loop.schedule();
+        turn.begin();
+        hub.flush();
+        loop.schedule();
       },
-      hub: this.#hub,
+      hub,
     });
-    globalThis.addEventListener("unload", this.#atUnload);
+    this.#keepAlive = new KeepAlive(slaves);
+    this.#around = {
+      codes,
+      dispatcher,
+      loop,
+      hub,
+      slaves,
+      turn,
+      keepAlive: this.#keepAlive,
+      progress: new ProgressOnDemand(hub, slaves),
+      forgotten: new ForgottenTasks(hub),
+    };
   }
 
   /**
@@ -136,7 +140,7 @@ export class Manager implements AsyncDisposable {
     this.#fleet.add(slave);
     this.#sources.add(slave);
     // A run that its journal answers needs no slaves.
-    this.#loop.whenWork(() => this.#launch());
+    this.#around.loop.whenWork(() => this.#launch());
   }
 
   /**
@@ -158,7 +162,7 @@ export class Manager implements AsyncDisposable {
     checkContextOptions(options);
     const resolved = startup === undefined
       ? undefined
-      : this.#codes.resolve(startup, "startup function");
+      : this.#around.codes.resolve(startup, "startup function");
     if (resolved?.constructorArgs !== undefined) {
       throw new TypeError(
         "Expected a startup function, got an object: name the function that makes it",
@@ -169,14 +173,12 @@ export class Manager implements AsyncDisposable {
     const journal = path === undefined
       ? undefined
       : { path, rerunFailed, acceptChangedCode, startup: code?.reference };
-    const group = new TaskGroup(this.#host(), this.#groups.length, {
+    const group = new TaskGroup(this.#around, this.#groups.length, {
       startup: code,
       taskTimeoutMs,
       journal,
     });
     this.#groups.push(group);
-    this.#dispatcher.addContext(group.core);
-    this.#unread.set(group.core, this);
     return new Context(group);
   }
 
@@ -202,91 +204,27 @@ export class Manager implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#keepAlive(true);
-    globalThis.removeEventListener("unload", this.#atUnload);
-    this.#warnOfForgotten();
-    for (const group of this.#groups) group.wake();
+    const { loop, hub, progress, forgotten } = this.#around;
+    this.#keepAlive.begin();
+    forgotten[Symbol.dispose]();
+    for (const group of this.#groups) group.beginClose();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.
       () => endAll(this.#groups, (group) => group.close()),
-      () => this.#endProgress(),
+      () => progress[Symbol.asyncDispose](),
       () => this.#records[Symbol.asyncDispose](),
-      () => this.#hub.flush(),
+      () => hub.flush(),
       () => this.#signalGuard?.[Symbol.dispose](),
-      () => {
-        this.#loop[Symbol.dispose]();
-        this.#keepAlive(false);
-        clearInterval(this.#aliveTimer);
-      },
+      () => loop[Symbol.dispose](),
+      () => this.#keepAlive[Symbol.dispose](),
     ]);
-  }
-
-  /** A manager that nobody closes is not to be kept by this, unless there is something to warn of. */
-  static #warnAtUnload(
-    manager: WeakRef<Manager>,
-    unread: ReadonlyMap<DispatchContext, Manager>,
-  ): () => void {
-    return () => {
-      const [open = manager.deref()] = unread.values();
-      if (open !== undefined) open.#warnOfForgotten();
-    };
-  }
-
-  /** For those who forget to read, and maybe to close the manager as well. The script may be at its end. */
-  #warnOfForgotten(): void {
-    if (this.#groups.some((group) => group.isForgotten)) {
-      const message =
-        "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
-        "for await (const result of context.getResultsUnordered()) …";
-      this.#hub.warn(message);
-    }
-    this.#hub.flush();
   }
 
   #checkOpen(action: string): void {
     if (this.#closing !== undefined) {
       throw new ParallelError(`Cannot ${action}: the manager is closed. Make a new one`);
     }
-  }
-
-  #host(): TaskGroupHost {
-    return {
-      dispatcher: this.#dispatcher,
-      loop: this.#loop,
-      turn: this.#turn,
-      resolve: (task, use) => this.#codes.resolve(task, use),
-      checkOpen: () => this.#checkOpen("add a task"),
-      noteReading: (context) => this.#unread.delete(context),
-      startProgress: (context, progress) => {
-        const start = this.#startProgress(context, progress);
-        this.#progressStarts.add(start);
-        return start.finally(() => this.#progressStarts.delete(start));
-      },
-      endProgress: (context) => this.#progress?.end(context.number),
-      tellRestored: (context, outcome) => this.#hub.taskRestored(context, outcome),
-      standstill: () => this.#standstill(),
-      warn: (message) => this.#hub.warn(message),
-      keepAlive: (isWaiting) => this.#keepAlive(isWaiting),
-    };
-  }
-
-  async #startProgress(
-    { number }: DispatchContext,
-    progress: true | ((progress: ProgressEvent) => void),
-  ): Promise<void> {
-    const { Progress } = await import("./observe/progress.ts");
-    this.#progress ??= new Progress(this.#hub, {
-      tallyOf: (context) => this.#groups[context].tally(),
-      countSlaves: () => this.#fleet.count(),
-    });
-    await this.#progress.begin(number, progress);
-  }
-
-  /** One that is about to begin ends after it has begun. */
-  async #endProgress(): Promise<void> {
-    await Promise.allSettled(this.#progressStarts);
-    this.#progress?.[Symbol.dispose]();
   }
 
   #launch(): void {
@@ -297,31 +235,5 @@ export class Manager implements AsyncDisposable {
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
       this.#signalGuard ??= new SignalGuard(() => this.close());
     }
-  }
-
-  #standstill(): ParallelError | undefined {
-    if (this.#closing !== undefined) {
-      return new ParallelError(
-        "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
-      );
-    }
-    return this.#dispatcher.hasSlaves ? undefined : this.#fleet.explainLosses();
-  }
-
-  /** A reader that waits keeps the script from ending; idle slaves do not. */
-  #keepAlive(isWaiting: boolean): void {
-    this.#waitingReaders += isWaiting ? 1 : -1;
-    if (this.#aliveTimer === undefined && this.#closing === undefined) {
-      // The first timer of a script takes 7 ms, since Deno loads Node's for it: slaves are started before.
-      this.#fleet.launched().then(() => this.#keepAliveByTimer());
-    } else {
-      this.#keepAliveByTimer();
-    }
-  }
-
-  #keepAliveByTimer(): void {
-    this.#aliveTimer ??= setInterval(() => {}, MAX_TIMER_MS);
-    if (this.#waitingReaders > 0) this.#aliveTimer.ref();
-    else this.#aliveTimer.unref();
   }
 }

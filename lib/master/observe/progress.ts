@@ -5,27 +5,34 @@ import { UserFunction } from "./user_function.ts";
 /** How often progress is told. */
 const INTERVAL_MS = 200;
 
-/** How a run stands. Whoever begins to show it in its middle can ask, and hear from the hub what happens from then on. */
-export interface RunState {
-  /** How far a context has come, by its number. */
-  tallyOf(
-    context: number,
-  ): Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves">;
+/** How far the tasks of a context have come. */
+export type Tally = Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves">;
+
+/** A context that can be asked for it. Whoever begins to show a run in its middle asks, and hears from the hub what happens then. */
+export interface Tallied {
+  /** Number of the context. */
+  readonly number: number;
+  /** How far it has come. */
+  tally(): Tally;
+}
+
+/** The slaves, as far as progress tells of them. */
+export interface CountedSlaves {
   /** How many slaves stand where. */
-  countSlaves(): SlaveCounts;
+  count(): SlaveCounts;
 }
 
 /** Tells how far contexts have come, while somebody reads their results. */
 export class Progress implements Disposable {
   readonly #hub: Hub;
-  readonly #state: RunState;
-  /** Numbers of the contexts that are being read. */
-  readonly #contexts = new Set<number>();
+  readonly #slaves: CountedSlaves;
+  /** Those that are being read. */
+  readonly #contexts = new Set<Tallied>();
   #timer: Disposable | undefined;
 
-  constructor(hub: Hub, state: RunState) {
+  constructor(hub: Hub, slaves: CountedSlaves) {
     this.#hub = hub;
-    this.#state = state;
+    this.#slaves = slaves;
   }
 
   /**
@@ -33,14 +40,14 @@ export class Progress implements Disposable {
    *
    * @param progress Who is told beside the other subscribers; `true` for whoever looks at standard error.
    */
-  async begin(context: number, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
+  async begin(context: Tallied, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
     const listener = progress === true
       ? await this.#display()
       : new UserFunction("progress", progress);
     const subscription = this.#hub.subscribe({
       wantsTasks: false,
       tell(event): void {
-        if (event.type !== "progress" || event.context !== context) return;
+        if (event.type !== "progress" || event.context !== context.number) return;
         listener.tell(event);
         if (event.isOver) subscription[Symbol.dispose]();
       },
@@ -51,7 +58,7 @@ export class Progress implements Disposable {
   }
 
   /** Tells of a context for the last time, if its beginning was told. */
-  end(context: number): void {
+  end(context: Tallied): void {
     if (!this.#contexts.delete(context)) return;
     this.#tell(context, true);
     if (this.#contexts.size > 0) return;
@@ -76,13 +83,13 @@ export class Progress implements Disposable {
     }, INTERVAL_MS);
   }
 
-  #tell(context: number, isOver: boolean): void {
+  #tell(context: Tallied, isOver: boolean): void {
     this.#hub.tell({
       type: "progress",
-      context,
-      ...this.#state.tallyOf(context),
+      context: context.number,
+      ...context.tally(),
       isOver,
-      slaves: this.#state.countSlaves(),
+      slaves: this.#slaves.count(),
     });
   }
 }

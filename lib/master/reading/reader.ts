@@ -1,5 +1,6 @@
 import type { ProgressEvent } from "../observe/events.ts";
 import type { Outcome } from "../outcome.ts";
+import type { LoopTurn } from "./loop_turn.ts";
 import type { TaskGroup } from "./task_group.ts";
 
 /** What is read, and how. */
@@ -19,6 +20,7 @@ export interface ReaderOptions<Item> {
  */
 export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   readonly #group: TaskGroup;
+  readonly #turn: LoopTurn;
   readonly #options: ReaderOptions<Item>;
   readonly #abort = () => this.#group.abort();
   #state: "new" | "reading" | "ended" = "new";
@@ -29,14 +31,15 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
 
   constructor(group: TaskGroup, options: ReaderOptions<Item>) {
     this.#group = group;
+    this.#turn = group.around.turn;
     this.#options = options;
   }
 
   /** The next result. */
   next(): Promise<IteratorResult<Item, void>> {
-    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#group.turn.isDue;
+    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#turn.isDue;
     const outcome = isSimple ? this.#take() : undefined;
-    if (outcome === undefined) return this.#inTurn(() => this.#read());
+    if (outcome === undefined) return this.#inTurn(() => this.#read(isSimple));
     try {
       return Promise.resolve({ value: this.#options.pick(outcome), done: false });
     } catch (error) {
@@ -72,12 +75,12 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   async #inTurn(
     answer: () => IteratorResult<Item, void> | Promise<IteratorResult<Item, void>>,
   ): Promise<IteratorResult<Item, void>> {
-    const before = this.#answered;
+    const before = this.#calls > 0 ? this.#answered : undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#answered = promise;
     this.#calls++;
     try {
-      await before;
+      if (before !== undefined) await before;
       return await answer();
     } finally {
       this.#calls--;
@@ -85,19 +88,23 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     }
   }
 
-  async #read(): Promise<IteratorResult<Item, void>> {
+  /** @param hasLooked Whether it was seen in this moment that no outcome is there. */
+  async #read(hasLooked: boolean): Promise<IteratorResult<Item, void>> {
     const { signal, pick } = this.#options;
     if (this.#state === "ended") return { value: undefined, done: true };
     try {
       if (this.#state === "new") await this.#begin();
       for (;;) {
         signal?.throwIfAborted();
-        if (this.#group.turn.isDue) {
-          await this.#group.turn.pass();
-          continue;
+        if (!hasLooked) {
+          if (this.#turn.isDue) {
+            await this.#turn.pass();
+            signal?.throwIfAborted();
+          }
+          const outcome = this.#take();
+          if (outcome !== undefined) return { value: pick(outcome), done: false };
         }
-        const outcome = this.#take();
-        if (outcome !== undefined) return { value: pick(outcome), done: false };
+        hasLooked = false;
         if (this.#group.isReadToEnd()) return this.#end();
         await this.#group.arrival();
       }
@@ -114,8 +121,8 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     this.#group.beginReading(order);
     this.#state = "reading";
     signal?.addEventListener("abort", this.#abort);
-    if (progress) await this.#group.startProgress(progress);
-    this.#group.turn.begin();
+    if (progress) await this.#group.around.progress.begin(this.#group, progress);
+    this.#turn.begin();
   }
 
   #end(): IteratorResult<Item, void> {
@@ -123,7 +130,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
       const { signal, progress } = this.#options;
       signal?.removeEventListener("abort", this.#abort);
       this.#group.endReading();
-      if (progress) this.#group.endProgress();
+      if (progress) this.#group.around.progress.end(this.#group);
     }
     this.#state = "ended";
     return { value: undefined, done: true };

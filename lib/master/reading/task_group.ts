@@ -4,59 +4,49 @@
  * @module
  */
 
-import type { ParallelError } from "../../errors.ts";
+import { ParallelError } from "../../errors.ts";
 import { type Code, Task } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
-import type { DispatchLoop } from "../board/dispatch_loop.ts";
-import type { ContextPort } from "../board/ports.ts";
-import type { ResolvedTask } from "../code_registry.ts";
-import { TaskIds } from "../task_ids.ts";
+import type { ArgumentList } from "../argument_list.ts";
 import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
+import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
+import type { ContextPort } from "../board/ports.ts";
+import type { CodeRegistry, ResolvedTask } from "../code_registry.ts";
 import { endInOrder } from "../end_in_order.ts";
-import type { ProgressEvent } from "../observe/events.ts";
-import { Journal, type JournalUse } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
-import type { LoopTurn } from "./loop_turn.ts";
+import { Journal, type JournalUse } from "../journal/journal.ts";
+import type { Hub } from "../observe/hub.ts";
+import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";
+import type { Tally } from "../observe/progress.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
+import { TaskIds } from "../task_ids.ts";
+import type { ForgottenTasks } from "./forgotten_tasks.ts";
+import type { KeepAlive } from "./keep_alive.ts";
+import type { LoopTurn } from "./loop_turn.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
-import { TaskSource } from "./task_source.ts";
+import { type SourceOwner, TaskSources } from "./task_sources.ts";
 
-/** What the tasks of a context need of its manager. */
-export interface TaskGroupHost {
+/** What the contexts of a manager have around them. */
+export interface Surroundings {
+  readonly codes: CodeRegistry;
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
+  readonly hub: Hub;
+  /** The slaves, which may all be lost. */
+  readonly slaves: { explainLosses(): ParallelError };
+  readonly keepAlive: Pick<KeepAlive, "begin" | "end">;
   /** Passed by readers when it is due. */
   readonly turn: LoopTurn;
-  resolve(task: unknown, use: string): ResolvedTask;
-  /** Throws if no task may be added any more. */
-  checkOpen(): void;
-  /** Takes note that somebody begins to read. */
-  noteReading(context: DispatchContext): void;
-  /** Begins to tell how far a context has come; resolves when it has been told for the first time. */
-  startProgress(
-    context: DispatchContext,
-    progress: true | ((progress: ProgressEvent) => void),
-  ): Promise<void>;
-  /** Tells that for the last time. */
-  endProgress(context: DispatchContext): void;
-  /** Tells of a result that was not run for. */
-  tellRestored(context: DispatchContext, outcome: Outcome): void;
-  /** Why no task can be run any more; nothing while one can. */
-  standstill(): ParallelError | undefined;
-  /** Tells the user what to take care of. */
-  warn(message: string): void;
-  /** Keeps the process alive until called with `false`. */
-  keepAlive(isWaiting: boolean): void;
+  readonly progress: ProgressOnDemand;
+  readonly forgotten: ForgottenTasks;
 }
 
-/** How long a source of tasks that waits for its next input may take to end when the manager closes. */
-const SOURCE_GRACE_MS = 500;
-
 /** The tasks of one context. */
-export class TaskGroup {
-  readonly #host: TaskGroupHost;
-  /** What the dispatcher knows of it. */
+export class TaskGroup implements ContextPort, SourceOwner {
+  /** What it has around it, and its readers have. */
+  readonly around: Surroundings;
+  /** What the board knows of it. */
   readonly core: DispatchContext;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
@@ -66,9 +56,7 @@ export class TaskGroup {
   readonly #unreadRestored = new Set<number>();
   /** Those that have been delivered, or never will be: results can be read in order after some were read in another. */
   readonly #delivered = new TaskIds();
-  readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
-  /** Sources that clean up. None of these promises rejects. */
-  readonly #stops = new Set<Promise<void>>();
+  readonly #sources = new TaskSources(this);
   /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
@@ -84,27 +72,36 @@ export class TaskGroup {
   #unread = 0;
   #isBeingRead = false;
   #hasBeenRead = false;
+  #isClosed = false;
   #wake: (() => void) | undefined;
 
   constructor(
-    host: TaskGroupHost,
+    around: Surroundings,
     number: number,
     { journal, ...options }: DispatchContextOptions & { readonly journal?: JournalUse },
   ) {
-    this.#host = host;
-    this.core = new DispatchContext(number, this.#port(), options);
-    if (journal === undefined) return;
-    this.#journal = new Journal({
-      ...journal,
-      deliver: (outcomes) => this.#deliverNow(outcomes),
-      onFailure: (error) => {
-        this.#journalFault = error;
-        this.wake();
-      },
-      onWarning: (message) => host.warn(message),
-      onUnrecorded: (error) => this.#fault(error),
-    });
-    this.core.isRestoring = this.#journal.hasRecorded;
+    this.around = around;
+    this.core = new DispatchContext(number, this, options);
+    if (journal !== undefined) {
+      this.#journal = new Journal({
+        ...journal,
+        deliver: (outcomes) => this.#deliverNow(outcomes),
+        onFailure: (error) => {
+          this.#journalFault = error;
+          this.wake();
+        },
+        onWarning: (message) => around.hub.warn(message),
+        onUnrecorded: (error) => this.fault(error),
+      });
+      this.core.isRestoring = this.#journal.hasRecorded;
+    }
+    around.dispatcher.addContext(this.core);
+    around.forgotten.add(this);
+  }
+
+  /** Number of the context. */
+  get number(): number {
+    return this.core.number;
   }
 
   /**
@@ -112,9 +109,10 @@ export class TaskGroup {
    *
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
    * @throws {TypeError} If `task` is none.
+   * @throws {ParallelError} If the manager is closed.
    */
   add(task: unknown, args: readonly unknown[]): Task {
-    return this.#add(this.#host.resolve(task, "task"), args);
+    return this.#add(this.around.codes.resolve(task, "task"), args);
   }
 
   /**
@@ -123,29 +121,9 @@ export class TaskGroup {
    * @throws {TypeError} If `task` is none, or `inputs` is not iterable.
    */
   addSource(task: unknown, inputs: Iterable<unknown> | AsyncIterable<unknown>): void {
-    const resolved = this.#host.resolve(task, "task");
-    if (
-      typeof inputs !== "object" || inputs === null ||
-      !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
-    ) {
-      throw new TypeError(
-        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}` +
-          (inputs as unknown instanceof Promise ? ". Await it first" : ""),
-      );
-    }
-    const source: TaskSource = new TaskSource(inputs, {
-      add: (input) => sizeOfArguments(this.#add(resolved, [input]).args),
-      end: () => this.#endSource(source),
-      fail: (error) => this.#fault(error),
-    });
-    this.#sources.push({ source, code: resolved.code });
+    this.#sources.add(this.around.codes.resolve(task, "task"), inputs);
     this.#noteSources();
-    this.#host.loop.schedule();
-  }
-
-  /** Passed by readers when it is due. */
-  get turn(): LoopTurn {
-    return this.#host.turn;
+    this.around.loop.schedule();
   }
 
   /**
@@ -163,25 +141,15 @@ export class TaskGroup {
     this.#hasBeenRead = true;
     this.#journalFault = undefined;
     this.#journal?.retry();
-    this.#host.noteReading(this.core);
-    this.#host.dispatcher.setReading(this.core, order);
-    this.#host.loop.schedule();
+    this.around.forgotten.delete(this);
+    this.around.dispatcher.setReading(this.core, order);
+    this.around.loop.schedule();
   }
 
   /** Ends reading. */
   endReading(): void {
     this.#isBeingRead = false;
-    this.#host.dispatcher.setReading(this.core, "no");
-  }
-
-  /** Begins to tell how far it has come; resolves when that has been told for the first time. */
-  startProgress(progress: true | ((progress: ProgressEvent) => void)): Promise<void> {
-    return this.#host.startProgress(this.core, progress);
-  }
-
-  /** Tells that for the last time. */
-  endProgress(): void {
-    this.#host.endProgress(this.core);
+    this.around.dispatcher.setReading(this.core, "no");
   }
 
   /**
@@ -192,22 +160,32 @@ export class TaskGroup {
   isReadToEnd(): boolean {
     if (this.#faults.length > 0) throw this.#faults.shift();
     if (this.#journalFault !== undefined) throw this.#journalFault;
-    if (this.#unread === 0 && this.#sources.length === 0) return true;
-    const standstill = this.#host.standstill();
-    if (standstill !== undefined) throw standstill;
+    if (this.#unread === 0 && this.#sources.count === 0) return true;
+    if (this.#isClosed) {
+      throw new ParallelError(
+        "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
+      );
+    }
+    if (!this.around.dispatcher.hasSlaves) throw this.around.slaves.explainLosses();
     return false;
   }
 
   /** How far it has come. */
-  tally(): Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves"> {
+  tally(): Tally {
     return {
       name: this.#latestCode?.reference.name ?? "",
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
       added: this.#taskCount - this.#dropped,
-      isMoreToCome: this.#sources.length > 0,
+      isMoreToCome: this.#sources.count > 0,
     };
+  }
+
+  /** Takes no more tasks, and runs none: the manager closes. */
+  beginClose(): void {
+    this.#isClosed = true;
+    this.wake();
   }
 
   /** Finishes what is to be written. */
@@ -216,7 +194,7 @@ export class TaskGroup {
     await endInOrder([
       () => this.#journal?.[Symbol.asyncDispose](),
       () => this.wake(),
-      () => this.#sourcesStopped(),
+      () => this.#sources.stopped(),
     ]);
   }
 
@@ -230,7 +208,7 @@ export class TaskGroup {
 
   /** Whether there are tasks, and nobody has ever begun to read: none of them has run. */
   get isForgotten(): boolean {
-    return !this.#hasBeenRead && this.#unread + this.#sources.length > 0;
+    return !this.#hasBeenRead && this.#unread + this.#sources.count > 0;
   }
 
   /** Makes a waiting reader look again. */
@@ -240,52 +218,56 @@ export class TaskGroup {
     wake?.();
   }
 
-  #port(): ContextPort {
-    return {
-      noteSent: (tasks, args) => this.#journal?.noteSent(tasks, args),
-      deliver: (outcomes, text) => {
-        if (this.#journal === undefined) this.#deliverNow(outcomes);
-        else this.#journal.record(outcomes, text);
-      },
-      pull: (count, code) => this.#pull(count, code),
-      wake: () => this.wake(),
-    };
+  /** As the board asks: takes note of what is sent. */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void {
+    this.#journal?.noteSent(tasks, args);
+  }
+
+  /** As the board asks: takes outcomes for the reader. */
+  deliver(outcomes: Outcomes, text?: string): void {
+    if (this.#journal === undefined) this.#deliverNow(outcomes);
+    else this.#journal.record(outcomes, text);
   }
 
   /**
-   * Takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once those behind it
-   * have their turn, unless results are read in order, which is that of the sources.
+   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once
+   * those behind it have their turn, unless results are read in order, which is that of the sources.
    */
-  #pull(count: number, wanted: Code | undefined): void {
+  pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
-    for (const { source, code } of [...this.#sources]) {
-      if (wanted !== undefined && code !== wanted) continue;
-      source.pull(count);
-      if (this.#taskCount > before || this.core.reading === "ordered") return;
-    }
+    const isOrdered = this.core.reading === "ordered";
+    this.#sources.pull(count, code, () => isOrdered || this.#taskCount > before);
+  }
+
+  /** Adds a task for an input of a source. */
+  addInput(task: ResolvedTask, input: unknown): number {
+    return sizeOfArguments(this.#add(task, [input]).args);
+  }
+
+  /** A source has no more inputs. */
+  sourceEnded(): void {
+    this.#noteSources();
+    this.around.loop.schedule();
+    this.wake();
+  }
+
+  /** Throws something to the reader, beside the failures of tasks. */
+  fault(error: unknown): void {
+    this.#faults.push(error);
+    this.wake();
   }
 
   /** Takes nothing more from sources. */
   #stopSources(): void {
-    for (const { source } of this.#sources.splice(0)) {
-      const stop = source.stop();
-      this.#stops.add(stop);
-      stop.finally(() => this.#stops.delete(stop));
-    }
+    this.#sources.stop();
     this.#noteSources();
   }
 
-  /** Waits until sources have cleaned up; but one that waits for its next input does not hear that it is to end. */
-  async #sourcesStopped(): Promise<void> {
-    if (this.#stops.size === 0) return;
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, SOURCE_GRACE_MS);
-    await Promise.race([Promise.all(this.#stops), patience.promise]);
-    clearTimeout(timer);
-  }
-
   #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[]): Task {
-    this.#host.checkOpen();
+    if (this.#isClosed) {
+      throw new ParallelError("Cannot add a task: the manager is closed. Make a new one");
+    }
+    const { dispatcher, loop, hub } = this.around;
     const encoded = encodeArguments(constructorArgs, args);
     const task = new Task(this.#taskCount, code, encoded);
     const recorded = this.#journal?.find(task);
@@ -293,39 +275,25 @@ export class TaskGroup {
       this.core.isRestoring = recorded !== undefined && this.#journal.hasRecorded;
     }
     if (recorded === undefined) {
-      this.#host.dispatcher.addTask(this.core, task);
+      dispatcher.addTask(this.core, task);
     } else {
       this.#restored++;
       this.#unreadRestored.add(task.id);
-      this.#host.dispatcher.resultRestored(this.core);
-      this.#host.tellRestored(this.core, recorded);
+      dispatcher.resultRestored(this.core);
+      hub.taskRestored(this.core, recorded);
       task.freeArguments();
       this.#deliverNow([recorded]);
     }
     // One that the journal had: its source may have to give more before there is anything to run.
-    this.#host.loop.schedule();
+    loop.schedule();
     this.#taskCount++;
     this.#latestCode = code;
     this.#unread++;
     return task;
   }
 
-  #endSource(ended: TaskSource): void {
-    const index = this.#sources.findIndex(({ source }) => source === ended);
-    if (index >= 0) this.#sources.splice(index, 1);
-    this.#noteSources();
-    this.#host.loop.schedule();
-    this.wake();
-  }
-
-  /** The first source is asked first. */
   #noteSources(): void {
-    this.#host.dispatcher.setSources(this.core, this.#sources.map(({ code }) => code));
-  }
-
-  #fault(error: unknown): void {
-    this.#faults.push(error);
-    this.wake();
+    this.around.dispatcher.setSources(this.core, this.#sources.codes());
   }
 
   #next(): Outcome | undefined {
@@ -353,7 +321,7 @@ export class TaskGroup {
     this.#delivered.add(id);
     this.#unread--;
     const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);
-    if (this.#host.dispatcher.resultTaken(this.core, isRestored)) this.#host.loop.schedule();
+    if (this.around.dispatcher.resultTaken(this.core, isRestored)) this.around.loop.schedule();
     return outcome;
   }
 
@@ -361,16 +329,16 @@ export class TaskGroup {
   async arrival(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#host.keepAlive(true);
+    this.around.keepAlive.begin();
     await promise;
-    this.#host.keepAlive(false);
+    this.around.keepAlive.end();
   }
 
   /** Drops all tasks that have not finished, and what sources still have. */
   abort(): void {
     this.#stopSources();
-    const dropped = this.#host.dispatcher.cancel(this.core);
-    this.#host.loop.schedule();
+    const dropped = this.around.dispatcher.cancel(this.core);
+    this.around.loop.schedule();
     this.#journal?.noteDropped(dropped);
     for (const task of dropped) {
       task.forgetArguments();

@@ -1,13 +1,20 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { NoMoreSlavesError } from "../../../lib/errors.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import { CodeRegistry } from "../../../lib/master/code_registry.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { Hub } from "../../../lib/master/observe/hub.ts";
+import { ProgressOnDemand } from "../../../lib/master/observe/progress_on_demand.ts";
+import { ForgottenTasks } from "../../../lib/master/reading/forgotten_tasks.ts";
 import { LoopTurn } from "../../../lib/master/reading/loop_turn.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { TaskGroup } from "../../../lib/master/reading/task_group.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import type { Task } from "../../../lib/task.ts";
 
-const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "(x) => x" } };
+const NO_SLAVES = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
 
 /** Tasks of a manager that has no slaves: the test delivers what becomes of them. */
 class Bench {
@@ -17,30 +24,30 @@ class Bench {
 
   constructor() {
     const dispatcher = new Dispatcher(3);
+    dispatcher.addSlave(new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE));
     const loop = new DispatchLoop(dispatcher, {
       now: () => 0,
       microtask: queueMicrotask,
       setTimer: () => ({ [Symbol.dispose]: () => {} }),
     });
+    const hub = new Hub();
+    const forgotten = new ForgottenTasks(hub);
     this.group = new TaskGroup(
       {
+        codes: new CodeRegistry(),
         dispatcher,
         loop,
+        hub,
+        slaves: { explainLosses: () => new NoMoreSlavesError("none is left") },
+        keepAlive: { begin: () => this.waiting++, end: () => this.waiting-- },
         turn: new LoopTurn(),
-        resolve: () => ({ code: CODE }),
-        checkOpen: () => {},
-        noteReading: () => {},
-        startProgress: () => Promise.resolve(),
-        endProgress: () => {},
-        tellRestored: () => {},
-        standstill: () => undefined,
-        warn: () => {},
-        keepAlive: (isWaiting) => this.waiting += isWaiting ? 1 : -1,
+        progress: new ProgressOnDemand(hub, { count: () => NO_SLAVES }),
+        forgotten,
       },
       0,
       {},
     );
-    dispatcher.addContext(this.group.core);
+    forgotten[Symbol.dispose]();
   }
 
   add(x: number): Task {

@@ -1,0 +1,50 @@
+import type { Hub } from "../observe/hub.ts";
+
+/** What somebody is to read. */
+export interface Readable {
+  /** Whether there are tasks in it, and nobody has ever begun to read: none of them has run. */
+  readonly isForgotten: boolean;
+}
+
+const WARNING =
+  "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
+  "for await (const result of context.getResultsUnordered()) …";
+
+/** Warns those who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
+export class ForgottenTasks implements Disposable {
+  readonly #hub: Hub;
+  /** What nobody has begun to read. */
+  readonly #unread = new Set<Readable>();
+  readonly #atUnload = () => this.#warn();
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+    globalThis.addEventListener("unload", this.#atUnload);
+  }
+
+  /** Somebody is to read this. */
+  add(readable: Readable): void {
+    this.#unread.add(readable);
+  }
+
+  /** Somebody begins to. */
+  delete(readable: Readable): void {
+    this.#unread.delete(readable);
+  }
+
+  /** Warns, if there is reason to: the manager closes. */
+  [Symbol.dispose](): void {
+    globalThis.removeEventListener("unload", this.#atUnload);
+    this.#warn();
+  }
+
+  #warn(): void {
+    for (const { isForgotten } of this.#unread) {
+      if (!isForgotten) continue;
+      this.#hub.warn(WARNING);
+      break;
+    }
+    // The script may be at its end.
+    this.#hub.flush();
+  }
+}

@@ -1,0 +1,103 @@
+import type { Code } from "../../task.ts";
+import type { ResolvedTask } from "../code_registry.ts";
+import { TaskSource } from "./task_source.ts";
+
+/** How long a source that waits for its next input may take to end. */
+const GRACE_MS = 500;
+
+/** Who gets what the sources have. */
+export interface SourceOwner {
+  /**
+   * Adds a task. May throw, if none can be made of the input.
+   *
+   * @returns About how many bytes its arguments take.
+   */
+  addInput(task: ResolvedTask, input: unknown): number;
+  /** A source has no more inputs. */
+  sourceEnded(): void;
+  /** What is to be thrown to the reader. */
+  fault(error: unknown): void;
+}
+
+/** The lazy sources of a group of tasks, which are asked one after another. */
+export class TaskSources {
+  readonly #owner: SourceOwner;
+  readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
+  /** Sources that clean up. None of these promises rejects. */
+  readonly #stops = new Set<Promise<void>>();
+
+  constructor(owner: SourceOwner) {
+    this.#owner = owner;
+  }
+
+  /** How many sources have more inputs, or may have. */
+  get count(): number {
+    return this.#sources.length;
+  }
+
+  /** Codes of their tasks, that of the source first which is asked first. */
+  codes(): Code[] {
+    return this.#sources.map(({ code }) => code);
+  }
+
+  /**
+   * Adds a source behind the others.
+   *
+   * @throws {TypeError} If `inputs` is not iterable.
+   */
+  add(task: ResolvedTask, inputs: Iterable<unknown> | AsyncIterable<unknown>): void {
+    if (
+      typeof inputs !== "object" || inputs === null ||
+      !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
+    ) {
+      throw new TypeError(
+        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}` +
+          (inputs as unknown instanceof Promise ? ". Await it first" : ""),
+      );
+    }
+    const source: TaskSource = new TaskSource(inputs, {
+      add: (input) => this.#owner.addInput(task, input),
+      end: () => this.#remove(source),
+      fail: (error) => this.#owner.fault(error),
+    });
+    this.#sources.push({ source, code: task.code });
+  }
+
+  /**
+   * Asks the sources one after another for up to so many inputs.
+   *
+   * @param wanted The code of the tasks that are asked for; `undefined` if any will do.
+   * @param isEnough Whether the next source is not to be asked.
+   */
+  pull(count: number, wanted: Code | undefined, isEnough: () => boolean): void {
+    for (const { source, code } of [...this.#sources]) {
+      if (wanted !== undefined && code !== wanted) continue;
+      source.pull(count);
+      if (isEnough()) return;
+    }
+  }
+
+  /** Takes nothing more from them. They begin to clean up. */
+  stop(): void {
+    for (const { source } of this.#sources.splice(0)) {
+      const stop = source.stop();
+      this.#stops.add(stop);
+      stop.finally(() => this.#stops.delete(stop));
+    }
+  }
+
+  /** Waits until they have cleaned up; but one that waits for its next input does not hear that it is to end. */
+  async stopped(): Promise<void> {
+    if (this.#stops.size === 0) return;
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, GRACE_MS);
+    await Promise.race([Promise.all(this.#stops), patience.promise]);
+    clearTimeout(timer);
+  }
+
+  #remove(ended: TaskSource): void {
+    const index = this.#sources.findIndex(({ source }) => source === ended);
+    if (index >= 0) this.#sources.splice(index, 1);
+    this.#owner.sourceEnded();
+  }
+}
