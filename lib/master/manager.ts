@@ -97,6 +97,7 @@ export class Manager implements AsyncDisposable {
       settings: this.#settings,
       dispatcher,
       loop,
+      clock: SYSTEM_CLOCK,
       modules: codes.modules,
       onNews: () => {
         turn.begin();

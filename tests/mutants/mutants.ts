@@ -15,6 +15,7 @@ export interface Mutant {
 const SIMULATION = "tests/master/board/dispatcher_simulation_test.ts";
 const LOOP = "lib/master/board/dispatch_loop.ts";
 const DISPATCHER = "lib/master/board/dispatcher.ts";
+const AGENT_JOB = "lib/master/slaves/agent_job.ts";
 const ALLOTMENT = "lib/master/board/allotment.ts";
 
 /** Each is caught by its test within 10 s on a quiet machine. */
@@ -98,5 +99,20 @@ export const MUTANTS: readonly Mutant[] = [
     this.wake();`,
     wrong: "this.#ready.push(outcomes);",
     test: "tests/master/reading/reader_test.ts",
+  },
+  {
+    name: "a job's agent that connects after its timer is taken",
+    file: AGENT_JOB,
+    right: `  #giveUp(): void {
+    this.#enter({ state: "missed" });`,
+    wrong: "  #giveUp(): void {",
+    test: "tests/master/slaves/agent_job_test.ts",
+  },
+  {
+    name: "the timer of a job's agent runs on when that has connected",
+    file: AGENT_JOB,
+    right: 'if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();',
+    wrong: "",
+    test: "tests/master/slaves/agent_job_test.ts",
   },
 ];

@@ -19,12 +19,18 @@ export interface RunnerOrder {
   readonly output: OutputSink;
 }
 
-/** What is told of an agent. */
+/** What the process of a slave uses, as far as its machine says that. */
+export interface RunnerUse {
+  readonly memoryBytes: number | undefined;
+  readonly cpuMs: number | undefined;
+}
+
+/** Who is told what an agent says. */
 export interface AgentLinkEvents {
   /** The scheduler is about to end the slaves of the agent. */
   leaving(reason: string): void;
   /** What the process of a slave uses. */
-  used(slave: number, use: { memoryBytes: number | undefined; cpuMs: number | undefined }): void;
+  used(slave: number, use: RunnerUse): void;
 }
 
 /** How the connection to an agent ended. */

@@ -13,40 +13,48 @@ import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
-import { AgentLink } from "./agent_link.ts";
+import { AgentJob } from "./agent_job.ts";
 import { AgentLinks } from "./agent_links.ts";
-import type { DispatchSlave } from "../board/dispatch_slave.ts";
+import type { Clock } from "../board/clock.ts";
+import type { DispatchLoop } from "../board/dispatch_loop.ts";
+import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
 import { Endpoints } from "./endpoints.ts";
+import type { Hub } from "../observe/hub.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import { explainLosses } from "./losses.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
-import { Seat, type SeatServices, type SeatState } from "./seat.ts";
+import { Seat } from "./seat.ts";
+import type { ManagerSettings } from "../settings.ts";
 
-/** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
-const JOB_GRACE_MS = 3000;
-const LAST_JOB_GRACE_MS = 10_000;
-
-/** What a fleet needs of its manager. */
-export type FleetOptions = Pick<
-  SeatServices,
-  "settings" | "dispatcher" | "loop" | "modules" | "onNews" | "hub"
->;
+/** What a fleet and its slaves share with the rest of their manager. */
+export interface FleetOptions {
+  readonly settings: ManagerSettings;
+  readonly dispatcher: Dispatcher;
+  readonly loop: DispatchLoop;
+  readonly clock: Clock;
+  /** Modules that tasks are known to come from. */
+  readonly modules: ReadonlySet<string>;
+  /** Is told what happens to slaves. */
+  readonly hub: Hub;
+  /** Called when all that came in one piece has been told to the dispatcher. */
+  onNews(): void;
+}
 
 /** The slaves of one manager. */
 export class Fleet implements AsyncDisposable {
-  readonly #options: FleetOptions;
+  readonly options: FleetOptions;
+  /** The connections to the agents of its slaves. */
+  readonly links: AgentLinks;
+  readonly guard: ProcessGuard;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];
-  /** Those on other machines, by what brings their agent: an agent serves all slaves of its job. */
-  readonly #byJob = new Map<SlaveProcess, Seat[]>();
-  readonly #seatServices: SeatServices;
+  /** What brings agents to other machines, by what has been submitted. */
+  readonly #jobs = new Map<SlaveProcess, AgentJob>();
   readonly #launchServices: LaunchServices;
   readonly #services = new Map<unknown, AsyncDisposable>();
   readonly #endpoints: Endpoints;
-  readonly #links: AgentLinks;
-  readonly #guard: ProcessGuard;
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
   #unlaunched: Seat[][] = [];
@@ -57,7 +65,7 @@ export class Fleet implements AsyncDisposable {
   #networkFault: NetworkError | undefined;
 
   constructor(options: FleetOptions) {
-    this.#options = options;
+    this.options = options;
     const { settings, hub } = options;
     const warn = (message: string) => hub.warn(message);
     this.#endpoints = new Endpoints({
@@ -70,17 +78,24 @@ export class Fleet implements AsyncDisposable {
       moved: () => this.#move(),
       warn,
     });
-    this.#links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
-    this.#guard = new ProcessGuard(settings.deno, warn);
+    this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
+    this.guard = new ProcessGuard(settings.deno, warn);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
-    this.#seatServices = {
-      ...options,
-      closing: this.#closing.signal,
-      guard: this.#guard,
-      watch: (promise) => this.#keep(promise, this.#watches),
-      relaunch: (seat) => this.#keep(this.#launch([seat]), this.#launches),
-      released: (seat) => this.#release(seat),
-    };
+  }
+
+  /** Is aborted when the manager closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Waits for a promise, which never fails, before it has ended. */
+  watch(promise: Promise<void>): void {
+    keep(promise, this.#watches);
+  }
+
+  /** Starts the process of a slave on this machine once more. */
+  relaunch(seat: Seat): void {
+    keep(this.#launch([seat]), this.#launches);
   }
 
   /**
@@ -90,14 +105,14 @@ export class Fleet implements AsyncDisposable {
    */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
-    checkOutput(this.#options.settings.output, this.#seats.length + count);
+    checkOutput(this.options.settings.output, this.#seats.length + count);
     const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
       const place = { index, isRemote };
-      const seat = new Seat(this.#seats.length, source, place, this.#seatServices);
+      const seat = new Seat(this.#seats.length, source, place, this);
       this.#seats.push(seat);
-      this.#options.dispatcher.addSlave(seat.slave);
+      this.options.dispatcher.addSlave(seat.slave);
       seats.push(seat);
     }
     this.#unlaunched.push(seats);
@@ -107,7 +122,7 @@ export class Fleet implements AsyncDisposable {
   launch(): void {
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
-    for (const seats of unlaunched) this.#keep(this.#launch(seats), this.#launches);
+    for (const seats of unlaunched) keep(this.#launch(seats), this.#launches);
   }
 
   /** Whether any slave has been added and not been started. */
@@ -129,7 +144,7 @@ export class Fleet implements AsyncDisposable {
   /** How many slaves stand where. */
   count(): SlaveCounts {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
-    for (const { state, slave } of this.#seats) counts[standingOf(state, slave)]++;
+    for (const seat of this.#seats) counts[seat.standing()]++;
     return counts;
   }
 
@@ -142,19 +157,19 @@ export class Fleet implements AsyncDisposable {
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    this.#links.stop();
+    this.links.stop();
     const portsFree = this.#endpoints[Symbol.asyncDispose]();
     await endInOrder([
       // What is being launched can be ended when that is done.
       () => this.launched(),
       () => endAll(this.#seats, (seat) => seat.end()),
-      () => this.#links[Symbol.dispose](),
+      () => this.links[Symbol.dispose](),
       () => portsFree,
       () => this.#closeSources(),
-      () => endAll(this.#byJob, ([job, seats]) => endJob(job, seats[0].agent !== undefined)),
+      () => endAll(this.#jobs.values(), (job) => job.end()),
       () => this.#watched(),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
-      () => this.#guard[Symbol.asyncDispose](),
+      () => this.guard[Symbol.asyncDispose](),
       () => endAll(this.#seats, ({ output }) => output?.[Symbol.asyncDispose]()),
     ]);
   }
@@ -188,11 +203,6 @@ export class Fleet implements AsyncDisposable {
       // The rest is to be ended all the same.
       if (end.status === "rejected") this.#launchServices.tell(`Cannot end a slave: ${end.reason}`);
     }
-  }
-
-  #keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
-    kept.add(promise);
-    promise.finally(() => kept.delete(promise));
   }
 
   #service<Service extends AsyncDisposable>(
@@ -235,7 +245,7 @@ export class Fleet implements AsyncDisposable {
     if (missing === undefined) return;
     for (const process of processes) {
       process?.kill();
-      if (process !== undefined) this.#keep(process.ended.then(() => {}), this.#watches);
+      if (process !== undefined) this.watch(process.ended.then(() => {}));
     }
     const { source, number } = missing;
     throw new TypeError(
@@ -243,15 +253,14 @@ export class Fleet implements AsyncDisposable {
     );
   }
 
-  #queued(seat: Seat, job: SlaveProcess): void {
-    const seats = this.#byJob.get(job);
-    if (seats === undefined) this.#byJob.set(job, [seat]);
-    else seats.push(seat);
+  #queued(seat: Seat, process: SlaveProcess): void {
+    let job = this.#jobs.get(process);
+    if (job === undefined) this.#jobs.set(process, job = new AgentJob(process, this));
     seat.queued(job);
   }
 
   async #order(seat: Seat): Promise<LaunchOrder> {
-    const { settings } = this.#options;
+    const { settings } = this.options;
     const { isRemote, number, index } = seat;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
     this.#networkFault = undefined;
@@ -285,47 +294,23 @@ export class Fleet implements AsyncDisposable {
   }
 
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
-    const { job } = seat;
     if (seat.isRemote && seat.state === "launching") {
       // The first part of an array may run before its last is submitted. Refused, its agents would not try again.
       throw new Error(
         `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
       );
     }
-    if (!seat.isAwaitingAgent || job === undefined) {
+    if (seat.job === undefined) {
       return `The manager does not expect an agent of slave ${hello.slave}`;
     }
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options.settings;
-    const seats = this.#byJob.get(job)!;
-    const link = new AgentLink(
-      stream,
-      {
-        heartbeatIntervalMs,
-        heartbeatTimeoutMs,
-        timeLimitMs: job.timeLimitMs ?? null,
-        leaveSignals: job.leaveSignals ?? null,
-      },
-      {
-        leaving: (reason) => seats.forEach((each) => each.leave(reason)),
-        used: (number, use) => {
-          const slave = this.#seats[number].slave.identity;
-          this.#options.hub.tell({ type: "slave-alive", slave, ...use });
-        },
-      },
-    );
-    this.#keep(this.#links.add(link), this.#watches);
-    for (const each of seats) each.agentConnected(link, hello.host);
-    return undefined;
+    return seat.job.admit(hello, stream);
   }
+}
 
-  /** An agent whose slaves are all lost ends, and its job with it. */
-  #release({ agent, job }: Seat): void {
-    if (agent === undefined) return;
-    const isNeeded = this.#byJob.get(job!)!.some(({ state }) =>
-      state !== "ended" && state !== "lost"
-    );
-    if (!isNeeded) agent.close("its slaves are lost");
-  }
+/** Keeps a promise, which never fails, until it is settled. */
+function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
+  kept.add(promise);
+  promise.finally(() => kept.delete(promise));
 }
 
 /** Devices that have room for what all slaves print. */
@@ -340,36 +325,4 @@ function checkOutput(output: string, slaves: number): void {
     `Cannot write what ${slaves} slaves print into one file, ${output}. Put %d into the option output of the manager, which ` +
       `stands for the number of a slave: "${example}"`,
   );
-}
-
-/**
- * An agent that is frozen, or whose machine is cut off, does not end by itself. One that has not connected would look for the
- * master for a while, and has nothing to end.
- */
-async function endJob(job: SlaveProcess, hasConnected: boolean): Promise<void> {
-  const left = Promise.withResolvers<void>();
-  let timer = setTimeout(() => {
-    job.kill();
-    timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
-  }, hasConnected ? JOB_GRACE_MS : 0);
-  await Promise.race([job.ended, left.promise]);
-  clearTimeout(timer);
-}
-
-function standingOf(state: SeatState["state"], slave: DispatchSlave): keyof SlaveCounts {
-  switch (state) {
-    case "queued":
-      return "queued";
-    case "launching":
-    case "arriving":
-    case "running":
-      return "starting";
-    case "connected":
-      return slave.service !== undefined && slave.service.sent.size > 0 ? "busy" : "idle";
-    case "ended":
-    case "lost":
-      return "lost";
-    default:
-      return state satisfies never;
-  }
 }

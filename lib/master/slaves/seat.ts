@@ -15,21 +15,19 @@ import type { Code, Task } from "../../task.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { ToMaster } from "../../wire/messages.ts";
+import type { AgentJob } from "./agent_job.ts";
 import type { AgentLink } from "./agent_link.ts";
 import { ArgumentList } from "../argument_list.ts";
-import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { SlavePort } from "../board/ports.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
-import type { Dispatcher } from "../board/dispatcher.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { Hub } from "../observe/hub.ts";
+import type { Fleet } from "./fleet.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
+import type { SlaveCounts } from "../observe/events.ts";
 import { describeEnd, type Loss } from "./losses.ts";
 import { mayReadAll } from "../permissions.ts";
-import type { ProcessGuard } from "./process_guard.ts";
 import { Session } from "./session.ts";
-import type { ManagerSettings } from "../settings.ts";
 import { settleWithin } from "../settle_within.ts";
 import { describeCommand, runnerCommand } from "./slave_command.ts";
 
@@ -37,75 +35,44 @@ import { describeCommand, runnerCommand } from "./slave_command.ts";
 const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
-/** How long to wait for the end of a process whose connection has ended. */
-const END_NEWS_MS = 200;
-/** How long to wait for a scheduler to say what became of a job whose agent has gone. */
-const EXPLANATION_MS = 5000;
-
-/** What `setTimeout` returns. */
-type Timer = ReturnType<typeof setTimeout>;
-
-/** What there is of a slave at the moment. */
+/** Where a slave stands. */
 export type SeatState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
-  /** The job that is to bring its agent has been submitted; the agent has not connected. */
-  | { readonly state: "queued" }
-  /** That job is known to run; the agent has not connected. */
-  | { readonly state: "arriving" }
-  /** Its process runs, and has not connected. */
-  | { readonly state: "running"; readonly process: SlaveProcess; readonly connectTimer: Timer }
+  /** What is to bring its agent has been submitted. The agent has not connected. */
+  | { readonly state: "awaiting agent" }
+  /** Its process runs, and has not connected. When the timer fires the process is killed. */
+  | { readonly state: "running"; readonly process: SlaveProcess; readonly timer: Disposable }
   | {
     readonly state: "connected";
     readonly process: SlaveProcess;
     readonly session: Session;
     readonly pid: number;
   }
-  /** Its process has ended, and no other takes its place: the manager closes. */
+  /** Its process has ended with its manager. */
   | { readonly state: "ended" }
-  /** The same by a fault. */
+  /** It has failed, and no other process takes its place. */
   | { readonly state: "lost"; readonly reason: string };
-
-/** What the slaves of a manager share. */
-export interface SeatServices {
-  readonly settings: ManagerSettings;
-  readonly dispatcher: Dispatcher;
-  readonly loop: DispatchLoop;
-  /** Modules that tasks are known to come from. */
-  readonly modules: ReadonlySet<string>;
-  /** Aborted when the manager closes. */
-  readonly closing: AbortSignal;
-  readonly guard: ProcessGuard;
-  /** Told what happens to slaves. */
-  readonly hub: Hub;
-  /** Called when something has been told to the dispatcher. */
-  onNews(): void;
-  /** Waits for a promise, which never fails, before the manager has ended. */
-  watch(promise: Promise<void>): void;
-  /** Starts the process of a slave on this machine once more. */
-  relaunch(seat: Seat): void;
-  /** Called when a slave is lost. */
-  released(seat: Seat): void;
-}
 
 /** One numbered slave of a manager. */
 export class Seat implements SlavePort {
+  /** The same slave, as the board knows it. */
   readonly slave: DispatchSlave;
   readonly source: Slave | SlaveArray;
   /** Its index in its source, from 0. */
   readonly index: number;
   /** Whether it runs on another machine, started by an agent there. */
   readonly isRemote: boolean;
-  readonly #services: SeatServices;
+  readonly #fleet: Fleet;
   #state: SeatState = { state: "launching" };
+  /** What brings its agent. None before that is submitted, and for a slave on this machine. */
+  #job: AgentJob | undefined;
   /** How often a process has been started for it. */
   #launches = 0;
   /** Where its processes connect to, and print; known when the first is launched. */
   #place: { readonly endpoint: Endpoint; readonly output: OutputSink } | undefined;
   /** The only modules that the present process can load; any, if that is missing. */
   #loadableModules: ReadonlySet<string> | undefined;
-  #job: SlaveProcess | undefined;
-  #agent: AgentLink | undefined;
   /** Why the present process is to end. */
   #doom: Doom = { type: "none" };
 
@@ -113,14 +80,14 @@ export class Seat implements SlavePort {
     number: number,
     source: Slave | SlaveArray,
     { index, isRemote }: { index: number; isRemote: boolean },
-    services: SeatServices,
+    fleet: Fleet,
   ) {
     const name = `${source.kind} ${number}`;
     this.slave = new DispatchSlave({ number, name, host: "" }, this);
     this.source = source;
     this.index = index;
     this.isRemote = isRemote;
-    this.#services = services;
+    this.#fleet = fleet;
   }
 
   /** Its number in the manager. */
@@ -128,31 +95,43 @@ export class Seat implements SlavePort {
     return this.slave.identity.number;
   }
 
-  /** What there is of it at the moment. */
+  /** Where it stands, for whoever counts slaves. */
+  standing(): keyof SlaveCounts {
+    switch (this.#state.state) {
+      case "awaiting agent":
+        return this.#job?.state === "queued" ? "queued" : "starting";
+      case "launching":
+      case "running":
+        return "starting";
+      case "connected":
+        return (this.slave.service?.sent.size ?? 0) > 0 ? "busy" : "idle";
+      case "ended":
+      case "lost":
+        return "lost";
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  /** The name of its state. */
   get state(): SeatState["state"] {
     return this.#state.state;
   }
 
+  /** Whether it has ended or is lost. */
+  get isOver(): boolean {
+    return this.#state.state === "ended" || this.#state.state === "lost";
+  }
+
   /** How it was lost, if it was. */
   get loss(): Loss | undefined {
-    const state = this.#state;
-    if (state.state !== "lost") return undefined;
-    return { name: this.slave.identity.name, reason: state.reason };
+    if (this.#state.state !== "lost") return undefined;
+    return { name: this.slave.identity.name, reason: this.#state.reason };
   }
 
-  /** Whether its agent is to connect. */
-  get isAwaitingAgent(): boolean {
-    return this.#state.state === "queued" || this.#state.state === "arriving";
-  }
-
-  /** What brings its agent, such as a job of a scheduler. */
-  get job(): SlaveProcess | undefined {
+  /** What brings its agent. */
+  get job(): AgentJob | undefined {
     return this.#job;
-  }
-
-  /** The connection to its agent. */
-  get agent(): AgentLink | undefined {
-    return this.#agent;
   }
 
   /** Takes what its processes print. */
@@ -161,19 +140,19 @@ export class Seat implements SlavePort {
   }
 
   /** The present process, if there is one. */
-  get process(): SlaveProcess | undefined {
+  get #process(): SlaveProcess | undefined {
     const state = this.#state;
     return state.state === "running" || state.state === "connected" ? state.process : undefined;
   }
 
   /** The connection to the present process, if there is one. */
-  get session(): Session | undefined {
+  get #session(): Session | undefined {
     return this.#state.state === "connected" ? this.#state.session : undefined;
   }
 
   /** Makes ready for a launch; the first time it is said where. Returns the number of the launch. */
   prepare(endpoint: Endpoint, output: OutputSink): number {
-    this.#state = { state: "launching" };
+    this.#enter({ state: "launching" });
     this.#place = { endpoint, output };
     this.#beginAnew();
     output.clearTail();
@@ -182,7 +161,7 @@ export class Seat implements SlavePort {
 
   /** The command that runs its tasks. */
   runnerCommand(): string[] {
-    const { settings, modules } = this.#services;
+    const { settings, modules } = this.#fleet.options;
     this.#loadableModules = mayReadAll(settings.permissions) ? undefined : new Set(modules);
     return runnerCommand(settings, this.#place!.endpoint, modules);
   }
@@ -193,10 +172,10 @@ export class Seat implements SlavePort {
     const args = new ArgumentList(tasks);
     context.port.noteSent(tasks, args);
     if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
-      this.session?.run(context, code, args, maxHeld);
+      this.#session?.run(context, code, args, maxHeld);
       return;
     }
-    const { dispatcher, loop } = this.#services;
+    const { dispatcher, loop } = this.#fleet.options;
     // The dispatcher is amid giving tasks out.
     queueMicrotask(() => {
       dispatcher.restart(this.slave, "it needs a module that it was not started with");
@@ -206,17 +185,17 @@ export class Seat implements SlavePort {
 
   /** Queues the request for all tasks that have not started. */
   recall(): void {
-    this.session?.recall();
+    this.#session?.recall();
   }
 
   /** Sends what is queued. */
   flush(): void {
-    this.session?.flush();
+    this.#session?.flush();
   }
 
   /** Ends the process of a slave that takes leave and has no task any more. */
   dismiss(): void {
-    this.session?.[Symbol.dispose]();
+    this.#session?.[Symbol.dispose]();
   }
 
   /** Whether its present process can load a piece of code. One that may not read files has only what it was started with. */
@@ -226,19 +205,38 @@ export class Seat implements SlavePort {
   }
 
   /** What brings its agent has been submitted. */
-  queued(job: SlaveProcess): void {
-    this.#state = { state: "queued" };
+  queued(job: AgentJob): void {
+    this.#enter({ state: "awaiting agent" });
     this.#job = job;
+    job.add(this);
+    const process = job.process.name;
     const { identity } = this.slave;
-    this.slave.identity = { ...identity, name: `${this.source.kind} ${this.number}, ${job.name}` };
-    const { hub, watch } = this.#services;
-    hub.tell({ type: "slave-queued", slave: this.slave.identity, process: job.name });
-    watch(this.#watchJob(job));
+    this.slave.identity = { ...identity, name: `${this.source.kind} ${this.number}, ${process}` };
+    this.#fleet.options.hub.tell({ type: "slave-queued", slave: this.slave.identity, process });
+  }
+
+  /** What brings its agent runs. */
+  jobStarted({ name }: SlaveProcess): void {
+    const { identity } = this.slave;
+    this.#fleet.options.hub.tell({ type: "slave-job-started", slave: identity, process: name });
+  }
+
+  /** What was to bring its agent has ended before that connected. */
+  jobEnded(end: ProcessEnd): void {
+    // Its last words, if there are any, tell more than its scheduler does.
+    const reason = end.tail ? "its job ended before its agent connected" : end.reason;
+    this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
+  }
+
+  /** Its agent has not connected in time. */
+  agentMissed(): void {
+    const seconds = this.#fleet.options.settings.connectTimeoutMs / 1000;
+    const reason = `its agent did not connect within connectTimeoutMs, ${seconds} s`;
+    this.#died(reason, { isFinal: true });
   }
 
   /** Its agent has connected, and starts its process. */
   agentConnected(agent: AgentLink, host: string): void {
-    this.#agent = agent;
     const { identity } = this.slave;
     this.slave.identity = { ...identity, name: `${identity.name} on ${host}`, host };
     this.#startRunner(agent);
@@ -246,19 +244,18 @@ export class Seat implements SlavePort {
 
   /** Its process has been started. */
   started(process: SlaveProcess): void {
-    const { settings, closing, hub, watch } = this.#services;
-    const connectTimer = setTimeout(() => {
+    const { settings, clock, hub } = this.#fleet.options;
+    const timer = clock.setTimer(() => {
       const seconds = settings.connectTimeoutMs / 1000;
       const reason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
       this.#doom = laterDoom(this.#doom, { type: "killed", reason });
       process.kill();
     }, settings.connectTimeoutMs);
-    connectTimer.unref();
-    this.#state = { state: "running", process, connectTimer };
+    this.#enter({ state: "running", process, timer });
     hub.tell({ type: "slave-started", slave: this.slave.identity, process: process.name });
-    watch(this.#watchProcess(process));
+    this.#fleet.watch(this.#watchProcess(process));
     // The manager was closed, or the slave was to be started anew, while this was under way.
-    if (closing.aborted || this.#doom.type === "replaced") process.kill();
+    if (this.#fleet.closing.aborted || this.#doom.type === "replaced") process.kill();
   }
 
   /**
@@ -270,14 +267,13 @@ export class Seat implements SlavePort {
     if (this.#state.state !== "running" || hello.launch !== this.#launches - 1) {
       return `The manager does not expect slave ${hello.slave}, launch ${hello.launch}`;
     }
-    const { process, connectTimer } = this.#state;
-    const { dispatcher, onNews, hub, watch, guard } = this.#services;
-    clearTimeout(connectTimer);
+    const { process } = this.#state;
+    const { dispatcher, onNews, hub } = this.#fleet.options;
     const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
-    this.#state = { state: "connected", process, session, pid: hello.pid };
+    this.#enter({ state: "connected", process, session, pid: hello.pid });
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
-    guard.add(process, hello.pid);
-    watch(this.#watchSession(process, session));
+    this.#fleet.guard.add(process, hello.pid);
+    this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave);
     if (this.#doom.type === "leaving") dispatcher.slaveLeaving(this.slave);
@@ -288,31 +284,32 @@ export class Seat implements SlavePort {
   /** Others are about to end it. */
   leave(reason: string): void {
     this.#doom = laterDoom(this.#doom, { type: "leaving", reason });
-    this.#services.dispatcher.slaveLeaving(this.slave);
-    this.#services.onNews();
+    const { dispatcher, onNews } = this.#fleet.options;
+    dispatcher.slaveLeaving(this.slave);
+    onNews();
   }
 
   /** Ends its process and starts it anew. */
   restart(reason: string): void {
     this.#doom = laterDoom(this.#doom, { type: "replaced", reason });
-    this.session?.[Symbol.dispose]();
-    this.process?.kill();
+    this.#session?.[Symbol.dispose]();
+    this.#process?.kill();
   }
 
   /** It could not be launched. */
   launchFailed(reason: string): void {
-    if (this.#services.closing.aborted) this.#state = { state: "ended" };
+    if (this.#fleet.closing.aborted) this.#enter({ state: "ended" });
     else this.#died(reason, { isFinal: true });
   }
 
   /** Ends its process, because the manager closes. */
   async end(): Promise<void> {
-    const { process, session } = this;
-    if (this.isAwaitingAgent) this.#state = { state: "ended" };
+    const process = this.#process;
+    if (this.#state.state === "awaiting agent") this.#enter({ state: "ended" });
     if (process === undefined) return;
     const isIdle = this.slave.service?.sent.size === 0;
-    session?.[Symbol.dispose]();
-    const agent = this.#agent;
+    this.#session?.[Symbol.dispose]();
+    const agent = this.#job?.agent;
     if (agent !== undefined) {
       if (!isIdle) process.kill();
       // The agent of a machine that is frozen or cut off does not answer.
@@ -344,31 +341,6 @@ export class Seat implements SlavePort {
     }));
   }
 
-  async #watchJob(job: SlaveProcess): Promise<void> {
-    const { settings, closing, hub } = this.#services;
-    let timer: Timer | undefined;
-    (job.started ?? Promise.resolve()).then(() => {
-      if (this.#state.state !== "queued" || closing.aborted) return;
-      this.#state = { state: "arriving" };
-      hub.tell({ type: "slave-job-started", slave: this.slave.identity, process: job.name });
-      timer = setTimeout(() => {
-        if (!this.isAwaitingAgent) return;
-        job.kill();
-        const seconds = settings.connectTimeoutMs / 1000;
-        const reason = `its agent did not connect within connectTimeoutMs, ${seconds} s`;
-        this.#died(reason, { isFinal: true });
-      }, settings.connectTimeoutMs);
-      timer.unref();
-    });
-    const end = await Promise.race([job.ended, aborted(closing)]);
-    clearTimeout(timer);
-    if (end !== undefined && !closing.aborted && this.isAwaitingAgent) {
-      // Its last words, if there are any, tell more than its scheduler does.
-      const reason = end.tail ? "its job ended before its agent connected" : end.reason;
-      this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
-    }
-  }
-
   /** A process that has lost its connection ends, or is ended. */
   async #watchSession(process: SlaveProcess, session: Session): Promise<void> {
     const error = await session.ended;
@@ -380,7 +352,7 @@ export class Seat implements SlavePort {
   async #watchProcess(process: SlaveProcess): Promise<void> {
     const end = await process.ended;
     const state = this.#state;
-    if (this.process !== process) return;
+    if (this.#process !== process) return;
     let fault: Error | undefined;
     let isHeardOut = true;
     if (state.state === "connected") {
@@ -389,21 +361,21 @@ export class Seat implements SlavePort {
         state.session[Symbol.dispose]();
       });
       if (fault !== undefined) isHeardOut = false;
-      this.#services.guard.remove(process, state.pid);
+      this.#fleet.guard.remove(process, state.pid);
     } else if (state.state === "running") {
-      clearTimeout(state.connectTimer);
+      state.timer[Symbol.dispose]();
     }
     const wasConnected = state.state === "connected";
     const sequel = judgeEnd({
       doom: this.#doom,
-      isClosing: this.#services.closing.aborted,
-      isAgentGone: this.#agent?.isEnded ?? false,
+      isClosing: this.#fleet.closing.aborted,
+      isAgentGone: this.#job?.agent?.isEnded ?? false,
     });
     switch (sequel.type) {
       case "ended":
         return this.#ended();
       case "agent lost":
-        return await this.#lostAgent(this.#agent!, wasConnected);
+        return await this.#lostAgent(this.#job!, wasConnected);
       case "left":
         return this.#died(sequel.reason, { isFinal: true });
       case "replaced":
@@ -417,69 +389,52 @@ export class Seat implements SlavePort {
 
   /** The manager closes. */
   #ended(): void {
-    this.#state = { state: "ended" };
-    this.#services.hub.tell({ type: "slave-ended", slave: this.slave.identity });
+    this.#enter({ state: "ended" });
+    this.#fleet.options.hub.tell({ type: "slave-ended", slave: this.slave.identity });
   }
 
   /** Its tasks move at once; why its agent has gone may take a while to find out. */
-  async #lostAgent(agent: AgentLink, wasConnected: boolean): Promise<void> {
-    const { dispatcher, onNews } = this.#services;
+  async #lostAgent(job: AgentJob, wasConnected: boolean): Promise<void> {
+    const { dispatcher, onNews } = this.#fleet.options;
     dispatcher.withdraw(this.slave);
     onNews();
-    const end = await this.#explainAgentEnd(agent);
+    const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
+    const end = await job.explainLoss(warning);
     this.#died(this.#describe(end, wasConnected), { isFinal: true });
-  }
-
-  /** The scheduler knows best what became of an agent that has gone, if it knows soon. */
-  async #explainAgentEnd(agent: AgentLink): Promise<ProcessEnd> {
-    const job = this.#job!;
-    const { reason: linkReason, isSilent } = await agent.ended;
-    const reason = this.#doom.type === "leaving"
-      ? `${this.#doom.reason}; ${linkReason}`
-      : linkReason;
-    const unknown: ProcessEnd = { code: null, signal: null, reason };
-    // Its scheduler does not hear from a silent machine either.
-    if (isSilent) {
-      job.kill();
-      return unknown;
-    }
-    job.hurry?.();
-    // Without a scheduler nobody knows more, except how a process of this machine ended.
-    const patienceMs = job.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
-    const impatience = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => impatience.resolve(undefined), patienceMs);
-    const { closing } = this.#services;
-    const end = await Promise.race([job.ended, impatience.promise, aborted(closing)]);
-    clearTimeout(timer);
-    if (end === undefined) return unknown;
-    return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
   }
 
   #died(
     reason: string,
     { isFinal = false, isHeardOut = true }: { isFinal?: boolean; isHeardOut?: boolean },
   ): void {
-    const { dispatcher, hub, onNews, released } = this.#services;
+    const { dispatcher, hub, onNews } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
       this.#relaunch(reason);
     } else {
-      this.#state = { state: "lost", reason };
+      this.#enter({ state: "lost", reason });
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
-      released(this);
+      this.#job?.seatLost();
     }
     onNews();
   }
 
   #relaunch(reason: string): void {
-    this.#services.hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason });
-    this.#state = { state: "launching" };
-    if (this.#agent !== undefined) this.#startRunner(this.#agent);
-    else this.#services.relaunch(this);
+    const { hub } = this.#fleet.options;
+    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason });
+    this.#enter({ state: "launching" });
+    const agent = this.#job?.agent;
+    if (agent !== undefined) this.#startRunner(agent);
+    else this.#fleet.relaunch(this);
+  }
+
+  #enter(state: SeatState): void {
+    if (this.#state.state === "running") this.#state.timer[Symbol.dispose]();
+    this.#state = state;
   }
 
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
-    const command = wasConnected ? undefined : describeCommand(this.#services.settings);
+    const command = wasConnected ? undefined : describeCommand(this.#fleet.options.settings);
     const { reason = this.#doom.type === "killed" ? this.#doom.reason : undefined } = end;
     return describeEnd({ ...end, reason }, this.output!, {
       command,
@@ -487,12 +442,4 @@ export class Seat implements SlavePort {
       isStarted: this.#launches > 0,
     });
   }
-}
-
-/** Resolves when a signal is aborted. */
-function aborted(signal: AbortSignal): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  if (signal.aborted) resolve(undefined);
-  else signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  return promise;
 }

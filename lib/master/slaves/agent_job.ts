@@ -1,0 +1,181 @@
+import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
+import type { Hello } from "../../wire/handshake.ts";
+import type { MessageStream } from "../../wire/message_stream.ts";
+import type { FromAgent } from "../../wire/messages.ts";
+import { AgentLink, type AgentLinkEvents, type RunnerUse } from "./agent_link.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Seat } from "./seat.ts";
+
+/** How long to wait for the end of a process whose connection has ended. */
+const END_NEWS_MS = 200;
+/** How long to wait for a scheduler to say what became of a job whose agent has gone. */
+const EXPLANATION_MS = 5000;
+/** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
+const JOB_GRACE_MS = 3000;
+const LAST_JOB_GRACE_MS = 10_000;
+
+/** Where a job stands. */
+export type AgentJobState =
+  /** It has been submitted. */
+  | { readonly state: "queued" }
+  /** It is known to run. When the timer fires its agent is waited for no longer. */
+  | { readonly state: "arriving"; readonly timer: Disposable }
+  /** Its agent has connected. */
+  | { readonly state: "connected"; readonly agent: AgentLink }
+  /** It has ended, or was killed, before its agent connected. An agent that comes now is refused. */
+  | { readonly state: "missed" };
+
+/**
+ * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of the job
+ * have this one agent.
+ */
+export class AgentJob implements AgentLinkEvents {
+  readonly process: SlaveProcess;
+  readonly #fleet: Fleet;
+  readonly #seats: Seat[] = [];
+  #state: AgentJobState = { state: "queued" };
+
+  /** @param process What has been submitted. */
+  constructor(process: SlaveProcess, fleet: Fleet) {
+    this.process = process;
+    this.#fleet = fleet;
+    fleet.watch(this.#watch());
+  }
+
+  /** Where it stands. */
+  get state(): AgentJobState["state"] {
+    return this.#state.state;
+  }
+
+  /** The connection to its agent, also if that has ended. */
+  get agent(): AgentLink | undefined {
+    return this.#state.state === "connected" ? this.#state.agent : undefined;
+  }
+
+  /** Adds a slave that its agent is to serve. */
+  add(seat: Seat): void {
+    this.#seats.push(seat);
+  }
+
+  /**
+   * Its agent has connected.
+   *
+   * @returns Why it is refused, if it is.
+   */
+  admit({ slave, host }: Hello, stream: MessageStream<FromAgent>): string | undefined {
+    if (this.#state.state !== "queued" && this.#state.state !== "arriving") {
+      return `The manager does not expect an agent of slave ${slave}`;
+    }
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#fleet.options.settings;
+    const agent = new AgentLink(
+      stream,
+      {
+        heartbeatIntervalMs,
+        heartbeatTimeoutMs,
+        timeLimitMs: this.process.timeLimitMs ?? null,
+        leaveSignals: this.process.leaveSignals ?? null,
+      },
+      this,
+    );
+    this.#enter({ state: "connected", agent });
+    this.#fleet.watch(this.#fleet.links.add(agent));
+    for (const seat of this.#seats) seat.agentConnected(agent, host);
+    return undefined;
+  }
+
+  /** The scheduler is about to end the slaves of the agent. */
+  leaving(reason: string): void {
+    for (const seat of this.#seats) seat.leave(reason);
+  }
+
+  /** What the process of a slave uses. */
+  used(number: number, use: RunnerUse): void {
+    const slave = this.#seats.find((seat) => seat.number === number)?.slave.identity;
+    if (slave !== undefined) this.#fleet.options.hub.tell({ type: "slave-alive", slave, ...use });
+  }
+
+  /** One of its slaves is lost. When all are, the agent ends, and the job with it. */
+  seatLost(): void {
+    if (this.#seats.every(({ isOver }) => isOver)) this.agent?.close("its slaves are lost");
+  }
+
+  /**
+   * Says why its agent has gone. Its scheduler knows best, if it knows soon.
+   *
+   * @param warning What had been said before, if it was to leave.
+   */
+  async explainLoss(warning: string | undefined): Promise<ProcessEnd> {
+    const { process } = this;
+    const { reason: linkReason, isSilent } = await this.agent!.ended;
+    const reason = warning === undefined ? linkReason : `${warning}; ${linkReason}`;
+    const unknown: ProcessEnd = { code: null, signal: null, reason };
+    // Its scheduler does not hear from a silent machine either.
+    if (isSilent) {
+      process.kill();
+      return unknown;
+    }
+    process.hurry?.();
+    // Without a scheduler nobody knows more, except how a process of this machine ended.
+    const patienceMs = process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
+    const impatience = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => impatience.resolve(undefined), patienceMs);
+    const closed = aborted(this.#fleet.closing);
+    const end = await Promise.race([process.ended, impatience.promise, closed]);
+    clearTimeout(timer);
+    if (end === undefined) return unknown;
+    return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
+  }
+
+  /**
+   * Waits until it has ended, since the manager closes. An agent that is frozen, or whose machine is cut off, does not end by
+   * itself. One that has not connected would look for the master for a while, and has nothing to end.
+   */
+  async end(): Promise<void> {
+    const left = Promise.withResolvers<void>();
+    let timer = setTimeout(() => {
+      this.process.kill();
+      timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
+    }, this.agent === undefined ? 0 : JOB_GRACE_MS);
+    await Promise.race([this.process.ended, left.promise]);
+    clearTimeout(timer);
+  }
+
+  #enter(state: AgentJobState): void {
+    if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();
+    this.#state = state;
+  }
+
+  /** Waits until it has ended, or the manager closes. */
+  async #watch(): Promise<void> {
+    const { closing } = this.#fleet;
+    const { started = Promise.resolve(), ended } = this.process;
+    started.then(() => this.#started());
+    const end = await Promise.race([ended, aborted(closing)]);
+    if (this.#state.state === "connected" || this.#state.state === "missed") return;
+    this.#enter({ state: "missed" });
+    if (end === undefined || closing.aborted) return;
+    for (const seat of this.#seats) seat.jobEnded(end);
+  }
+
+  #started(): void {
+    if (this.#state.state !== "queued" || this.#fleet.closing.aborted) return;
+    const { clock, settings } = this.#fleet.options;
+    const timer = clock.setTimer(() => this.#giveUp(), settings.connectTimeoutMs);
+    this.#enter({ state: "arriving", timer });
+    for (const seat of this.#seats) seat.jobStarted(this.process);
+  }
+
+  #giveUp(): void {
+    this.#enter({ state: "missed" });
+    this.process.kill();
+    for (const seat of this.#seats) seat.agentMissed();
+  }
+}
+
+/** Resolves when a signal is aborted. */
+function aborted(signal: AbortSignal): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  if (signal.aborted) resolve(undefined);
+  else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  return promise;
+}
