@@ -3,37 +3,33 @@
  * (`Array.shift()` does not, from about 50,000 on).
  */
 export class Deque<Element> {
+  /** How many elements there are. Only this class writes. */
+  length = 0;
   #ring: (Element | undefined)[] = new Array(16);
   #start = 0;
-  #length = 0;
-
-  /** How many elements there are. */
-  get length(): number {
-    return this.#length;
-  }
 
   /** Adds an element at the end. */
   push(element: Element): void {
-    if (this.#length === this.#ring.length) this.#resize(2 * this.#length);
-    this.#ring[(this.#start + this.#length++) & (this.#ring.length - 1)] = element;
+    if (this.length === this.#ring.length) this.#resize(2 * this.length);
+    this.#ring[(this.#start + this.length++) & (this.#ring.length - 1)] = element;
   }
 
   /** Adds an element at the front. */
   unshift(element: Element): void {
-    if (this.#length === this.#ring.length) this.#resize(2 * this.#length);
+    if (this.length === this.#ring.length) this.#resize(2 * this.length);
     this.#start = (this.#start - 1) & (this.#ring.length - 1);
     this.#ring[this.#start] = element;
-    this.#length++;
+    this.length++;
   }
 
   /** Takes the element at the front; `undefined` if there is none. */
   shift(): Element | undefined {
-    if (this.#length === 0) return undefined;
+    if (this.length === 0) return undefined;
     const element = this.#ring[this.#start];
     this.#ring[this.#start] = undefined;
     this.#start = (this.#start + 1) & (this.#ring.length - 1);
-    this.#length--;
-    if (this.#ring.length > 1024 && this.#length * 4 < this.#ring.length) {
+    this.length--;
+    if (this.#ring.length > 1024 && this.length * 4 < this.#ring.length) {
       this.#resize(this.#ring.length / 2);
     }
     return element;
@@ -46,7 +42,7 @@ export class Deque<Element> {
 
   /** All elements, in order, which stay. */
   *[Symbol.iterator](): Generator<Element> {
-    for (let i = 0; i < this.#length; i++) {
+    for (let i = 0; i < this.length; i++) {
       yield this.#ring[(this.#start + i) & (this.#ring.length - 1)]!;
     }
   }
@@ -63,7 +59,7 @@ export class Deque<Element> {
   /** Sizes are powers of two, so that a position wraps around by a mask. */
   #resize(size: number): void {
     const ring: (Element | undefined)[] = new Array(size);
-    for (let i = 0; i < this.#length; i++) {
+    for (let i = 0; i < this.length; i++) {
       ring[i] = this.#ring[(this.#start + i) & (this.#ring.length - 1)];
     }
     this.#ring = ring;

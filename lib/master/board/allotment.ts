@@ -110,7 +110,8 @@ export class Allotment {
 
   /** Takes note whether a context has tasks to be sent. To be called whenever that may have changed. */
   sort(context: DispatchContext): void {
-    put(context, this.#sendable, context.sendable > 0);
+    if (context.sendable > 0) this.#sendable.add(context);
+    else this.#sendable.delete(context);
   }
 
   /** Takes note whether a context has a source to be asked. To be called whenever its source or its reader has changed. */
@@ -123,9 +124,7 @@ export class Allotment {
     this.#noteHead(slave, service, nowMs);
     service.supply.isAsked = false;
     this.#laden.delete(slave);
-    this.#sortSlave(slave, service, nowMs);
-    // It is looked at once, whatever it has: others may wait for what it has room for.
-    if (service.mayBeGivenTasks) this.#hungry.add(slave);
+    this.#sortSlave(slave, service, nowMs, true);
   }
 
   /** Puts tasks back where they came from, before all others. */
@@ -261,7 +260,7 @@ export class Allotment {
     if (wasIdle) supply.depth = Infinity;
     // A context that was served goes to the end, and is visited again.
     for (const context of this.#sendable) {
-      const count = this.#countPassed(slave, context);
+      const count = this.#bars.isEmpty ? 0 : this.#countPassed(slave, context);
       if (count === undefined) continue;
       const passed = count > 0 ? context.passOver(count) : undefined;
       const isGiven = this.#giveTasks(slave, service, context);
@@ -277,8 +276,7 @@ export class Allotment {
 
   /** How many tasks stand before the first one that the slave can run; nothing if there is none. */
   #countPassed(slave: DispatchSlave, context: DispatchContext): number | undefined {
-    const bars = this.#bars;
-    return bars.isEmpty ? 0 : context.findFor((code) => !bars.has(slave, context, code));
+    return context.findFor((code) => !this.#bars.has(slave, context, code));
   }
 
   /** Gives a slave the first tasks of a context, of one code, as many as it has room for; returns whether there were any. */
@@ -339,14 +337,15 @@ export class Allotment {
   }
 
   /** Puts a slave into the sets that it belongs to. */
-  #sortSlave(slave: DispatchSlave, service: Service, nowMs: number): void {
+  #sortSlave(slave: DispatchSlave, service: Service, nowMs: number, hasNews = false): void {
     const { sent, supply, mayBeGivenTasks } = service;
     const isIdle = mayBeGivenTasks && sent.size === 0;
     put(slave, this.#idle, isIdle);
-    // One that found no room for what waits is looked at again when it has news.
-    const isHungry = mayBeGivenTasks && sent.size * HUNGRY_FRACTION < supply.depth &&
-      this.#sendable.size === 0;
-    put(slave, this.#hungry, isIdle || isHungry);
+    // One that found no room for what waits is looked at again when it has news. Then it is looked at once, whatever it has:
+    // others may wait for what it has room for.
+    const isHungry = hasNews ||
+      (sent.size * HUNGRY_FRACTION < supply.depth && this.#sendable.size === 0);
+    put(slave, this.#hungry, isIdle || (mayBeGivenTasks && isHungry));
     if (isLaden(service)) {
       if (this.#laden.has(slave)) return;
       this.#laden.add(slave);

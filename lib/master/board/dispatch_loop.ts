@@ -71,13 +71,6 @@ export class DispatchLoop implements Disposable {
     }
     const nowMs = this.#clock.now();
     this.#dispatcher.dispatch(nowMs);
-    this.#finish(nowMs);
-  }
-
-  /** An async source adds its tasks later: then there is nothing to give out yet. */
-  #finish(nowMs: number): void {
-    while (this.#dispatcher.pull()) this.#dispatcher.dispatch(nowMs);
-    this.#dispatcher.flush();
     this.#setTimer(nowMs);
   }
 
@@ -116,7 +109,7 @@ export class DispatchLoop implements Disposable {
     }
     this.#timer = { state: "none" };
     this.#dispatcher.wake(nowMs, this.#heardMs(nowMs, isLate));
-    this.#finish(nowMs);
+    this.#setTimer(nowMs);
   }
 
   /** Until when all that slaves said has been told to the dispatcher. */

@@ -340,7 +340,7 @@ export class Dispatcher {
           outcomes === undefined || context !== done.context || attempts !== outcomes.attempts ||
           !outcomes.isNext(i)
         ) {
-          this.#deliver(context, outcomes);
+          if (outcomes !== undefined) this.#deliver(context!, outcomes);
           context = done.context;
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
@@ -355,7 +355,9 @@ export class Dispatcher {
       }
     } finally {
       // Also if the slave answers a task that it does not have.
-      this.#deliver(context, outcomes, outcomes?.length === values.length ? text : undefined);
+      if (outcomes !== undefined) {
+        this.#deliver(context!, outcomes, outcomes.length === values.length ? text : undefined);
+      }
     }
     if (context !== undefined && outcomes !== undefined) {
       // A long task is the last one of a message.
@@ -446,25 +448,13 @@ export class Dispatcher {
     return dropped;
   }
 
-  /** Gives waiting tasks to slaves that have room. To be called once whatever came at one time has been told. */
-  dispatch(nowMs: number): void {
-    // What stood behind tasks that left stands first then, and may be such that no slave can run it.
-    do {
-      this.#allotment.give(nowMs);
-    } while (this.#failBarred());
-  }
-
   /**
-   * Has sources add the tasks that there is room for.
-   *
-   * @returns Whether any has come at once: {@linkcode Dispatcher.dispatch} is then to be called.
+   * Gives waiting tasks to slaves that have room, has sources add more if there is room for more, and has sent what is queued. To
+   * be called once whatever came at one time has been told.
    */
-  pull(): boolean {
-    return this.#allotment.pull();
-  }
-
-  /** Has sent what was queued for slaves. */
-  flush(): void {
+  dispatch(nowMs: number): void {
+    // An async source adds its tasks later: then there is nothing to give out yet.
+    do this.#give(nowMs); while (this.#allotment.pull());
     this.#allotment.flush();
   }
 
@@ -474,16 +464,21 @@ export class Dispatcher {
    * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
    */
   wake(nowMs: number, heardMs: number): void {
-    for (const slave of this.#deadlines.passed(heardMs)) {
-      this.#timeOut(slave, slave.service!);
-    }
-    this.dispatch(nowMs);
+    for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
+    this.#give(nowMs);
     this.#allotment.takeFromStuck(nowMs, heardMs);
+    while (this.#allotment.pull()) this.#give(nowMs);
+    this.#allotment.flush();
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
   nextWakeMs(): number {
     return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());
+  }
+
+  /** What stood behind tasks that left stands first then, and may be such that no slave can run it. */
+  #give(nowMs: number): void {
+    do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
   }
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
@@ -595,7 +590,6 @@ export class Dispatcher {
 
   /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
   #failBarred(): boolean {
-    if (this.#bars.isEmpty) return false;
     let count = 0;
     for (const context of this.#allotment.sendable) count += this.#failFirst(context);
     return count > 0;
@@ -635,12 +629,7 @@ export class Dispatcher {
     this.#allotment.sort(context);
   }
 
-  #deliver(
-    context: DispatchContext | undefined,
-    outcomes: Outcomes | undefined,
-    text?: string,
-  ): void {
-    if (context === undefined || outcomes === undefined) return;
+  #deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void {
     if (context.addResults(outcomes.length)) this.#allotment.sort(context);
     context.port.deliver(outcomes, text);
   }

@@ -172,7 +172,9 @@ export class Seat implements SlavePort {
     const args = new ArgumentList(tasks);
     context.port.noteSent(tasks, args);
     if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
-      this.#session?.run(context, code, args, maxHeld);
+      if (this.#state.state === "connected") {
+        this.#state.session.run(context, code, args, maxHeld);
+      }
       return;
     }
     const { dispatcher, loop } = this.#fleet.options;
@@ -190,7 +192,7 @@ export class Seat implements SlavePort {
 
   /** Sends what is queued. */
   flush(): void {
-    this.#session?.flush();
+    if (this.#state.state === "connected") this.#state.session.flush();
   }
 
   /** Ends the process of a slave that takes leave and has no task any more. */

@@ -158,7 +158,6 @@ Deno.test("Dispatcher: a source of tasks is asked while another context keeps sl
   bench.dispatcher.setSources(lazy, [OTHER]);
   bench.decided();
   bench.done(slave, 0, 1);
-  bench.dispatcher.pull();
   assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
     "pull 1 of context 0",
   ]);
@@ -373,17 +372,14 @@ Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait 
   bench.dispatcher.setReading(context, "unordered");
   bench.dispatcher.setSources(context, [CODE]);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.pull();
   // Without any slave.
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
   for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(context);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.pull();
   assertEquals(bench.decided(), []);
   assertEquals(bench.dispatcher.resultTaken(context, true), true);
   assertEquals(bench.dispatcher.resultTaken(context, true), false);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.pull();
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
 });
 
@@ -681,7 +677,6 @@ Deno.test("Dispatcher: a source that no slave can run is asked while all slaves 
   bench.dispatcher.setSources(barred, [EXPORT]);
   bench.decided();
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.pull();
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
 });
 
@@ -697,7 +692,6 @@ Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks
   bench.decided();
   const pulled = (): string[] => {
     bench.dispatcher.dispatch(0);
-    bench.dispatcher.pull();
     return bench.decided();
   };
   bench.dispatcher.setReading(context, "ordered");
@@ -725,7 +719,6 @@ Deno.test("Dispatcher: no more tasks are pulled for a barred slave than it could
   for (const [added, pulled] of [[255, 1], [1, 0]]) {
     bench.add(context, added, EXPORT);
     bench.dispatcher.dispatch(0);
-    bench.dispatcher.pull();
     assertEquals(bench.decided(), pulled === 0 ? [] : [`pull ${pulled} of other`]);
   }
 });

@@ -144,15 +144,10 @@ class SlaveRun {
   /** As in the manager, outside of the session: what it throws there would end the master. */
   #dispatchAfterNews(): void {
     try {
-      this.#dispatch(performance.now());
+      this.#dispatcher.dispatch(performance.now());
     } catch (error) {
       this.#fault = new BrokenPromise(`The dispatcher failed: ${error}`);
     }
-  }
-
-  #dispatch(nowMs: number): void {
-    this.#dispatcher.dispatch(nowMs);
-    this.#dispatcher.flush();
   }
 }
 
