@@ -20,7 +20,7 @@ const CONFIGURE_TIMEOUT_MS = 60_000;
 const LEAVE_BEFORE = 0.1;
 
 /** A runner as its agent sees it. */
-interface Runner {
+interface RunnerProcess {
   readonly launch: number;
   readonly process: SlaveProcess;
 }
@@ -32,7 +32,7 @@ export type AgentEnd = "closed" | "silence" | "time limit";
 export class Agent {
   readonly #stream: MessageStream<ToAgent>;
   readonly #info: ConnectionInfo;
-  readonly #runners = new Map<number, Runner>();
+  readonly #runners = new Map<number, RunnerProcess>();
   readonly #sinks = new Map<number, OutputSink>();
   /** Ends the runners if the agent itself is killed. */
   readonly #watchdog = new Watchdog([Deno.execPath()]);

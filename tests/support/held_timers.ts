@@ -1,5 +1,4 @@
-/** The longest time that a timer can be set to. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../../lib/max_timer.ts";
 
 /** Holds some timers, those of `AbortSignal.timeout()` included: they fire when the test says so, and at no other time. */
 export class HeldTimers implements Disposable {

@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from "../../max_timer.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Options of a {@linkcode JobArray}. */
@@ -22,9 +23,6 @@ export interface JobArrayOptions {
 }
 
 const TEXTS = ["shell", "cwd", "jobName", "denoDir"] as const;
-/** The longest time that a timer can be set to; about 25 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** In whose name options are checked. */
 export interface OptionsOwner {
   /** Name of the class. */

@@ -1,5 +1,4 @@
-/** The longest time that `setTimeout` takes, in milliseconds: 24.8 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../../max_timer.ts";
 
 /** Time, as the board sees it. Tests have one of their own, which they move. */
 export interface Clock {

@@ -26,7 +26,7 @@ interface AlikeTasks {
 }
 
 /** A task of a run that was sent, and which of those that are alike it is. */
-interface SentTask {
+interface PlacedTask {
   readonly alike: AlikeTasks;
   readonly place: number;
 }
@@ -41,7 +41,7 @@ export class JournalIndex {
   readonly #codes: CodeHistory;
   readonly #alike = new Map<string, AlikeTasks>();
   /** Tasks of the run that is being read, by their number in it. */
-  readonly #sent = new Map<number, SentTask>();
+  readonly #sent = new Map<number, PlacedTask>();
   #rerunFailed: boolean | undefined;
 
   /** @param codes Which code the runs had. It is told of a run before this is. */

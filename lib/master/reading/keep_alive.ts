@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../board/clock.ts";
+import { MAX_TIMER_MS } from "../../max_timer.ts";
 
 /** Keeps the script from ending while a reader waits. Slaves, whether idle or busy, do not. */
 export class KeepAlive implements Disposable {

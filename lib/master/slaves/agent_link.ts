@@ -34,7 +34,7 @@ export interface AgentLinkEvents {
 }
 
 /** How the connection to an agent ended. */
-export interface AgentEnd {
+export interface LinkEnd {
   readonly reason: string;
   /** Whether nothing was heard of it for too long: then its machine is not heard of by anybody. */
   readonly isSilent: boolean;
@@ -50,11 +50,11 @@ export class AgentLink implements Disposable {
   readonly #stream: MessageStream<FromAgent>;
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
-  #end: AgentEnd | undefined;
+  #end: LinkEnd | undefined;
   /** When the agent was last heard of, in milliseconds of `performance.now()`. */
   heardAt: number = performance.now();
   /** Resolves when the connection has ended. */
-  readonly ended: Promise<AgentEnd>;
+  readonly ended: Promise<LinkEnd>;
 
   /** @param stream A connection whose agent has proved itself and waits for its welcome. */
   constructor(
@@ -112,7 +112,7 @@ export class AgentLink implements Disposable {
     this.close("the manager was closed");
   }
 
-  #close(end: AgentEnd): void {
+  #close(end: LinkEnd): void {
     this.#end ??= end;
     this.#stream[Symbol.dispose]();
   }
@@ -122,7 +122,7 @@ export class AgentLink implements Disposable {
     this.#stream.flush();
   }
 
-  async #readAll(): Promise<AgentEnd> {
+  async #readAll(): Promise<LinkEnd> {
     let reason = "the connection to its agent has ended";
     try {
       for (;;) {

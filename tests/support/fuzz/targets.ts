@@ -120,7 +120,7 @@ class SlaveRun {
       this.#dispatcher.setReading(context, "unordered");
     }
     this.#dispatcher.slaveConnected(this.#slave);
-    this.#dispatch(0);
+    this.#dispatcher.dispatch(0);
   }
 
   /** The slave dies; each of its tasks must be where it belongs. */
