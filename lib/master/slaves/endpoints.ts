@@ -16,19 +16,23 @@ export interface Endpoint {
   readonly ca?: string;
 }
 
-/** What the endpoints of a manager are made of. */
-export interface EndpointsOptions {
-  readonly settings: ManagerSettings;
-  readonly key: Promise<CryptoKey>;
+/** Those whose slaves connect to the endpoints. */
+export interface EndpointsOwner {
   /** Whether slaves on other machines connect as well, or will. */
-  hasRemoteSlaves(): boolean;
+  readonly hasRemoteSlaves: boolean;
   /** What the master has to be allowed for all its slaves, if that is known. */
   masterFlags(): string | undefined;
+  /**
+   * A process has proved that it is a slave, or an agent.
+   *
+   * @returns Why it is refused, if it is.
+   */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
-  /** Told of each endpoint when it is listened on. */
-  opened(endpoint: Endpoint, isRemote: boolean): void;
-  /** Told that slaves on this machine which have not connected have to come by another port. */
-  moved(): void;
+  /** An endpoint is listened on. */
+  endpointOpened(endpoint: Endpoint, isRemote: boolean): void;
+  /** Slaves on this machine that have not connected have to come by another port. */
+  endpointMoved(): void;
+  /** Something is not as it should be, though nothing is lost. */
   warn(message: string): void;
 }
 
@@ -36,7 +40,9 @@ const LOOPBACK = "127.0.0.1";
 
 /** The addresses that a manager listens on: one for slaves on this machine, one for those on others. */
 export class Endpoints implements AsyncDisposable {
-  readonly #options: EndpointsOptions;
+  readonly #settings: ManagerSettings;
+  readonly #key: Promise<CryptoKey>;
+  readonly #owner: EndpointsOwner;
   readonly #receptions: Reception[] = [];
   #local: Promise<Endpoint> | undefined;
   #remote: Promise<Endpoint> | undefined;
@@ -44,8 +50,11 @@ export class Endpoints implements AsyncDisposable {
   #localReception: Reception | undefined;
   #isClosed = false;
 
-  constructor(options: EndpointsOptions) {
-    this.#options = options;
+  /** @param key Of the secret that slaves prove to know. */
+  constructor(settings: ManagerSettings, key: Promise<CryptoKey>, owner: EndpointsOwner) {
+    this.#settings = settings;
+    this.#key = key;
+    this.#owner = owner;
   }
 
   /**
@@ -55,9 +64,9 @@ export class Endpoints implements AsyncDisposable {
    */
   local(): Promise<Endpoint> {
     return this.#local ??= this.#open(() => {
-      const { host } = this.#options.settings;
+      const { host } = this.#settings;
       // One that other machines connect to as well is not for slaves that need not leave this one.
-      if (host === undefined || this.#options.hasRemoteSlaves()) {
+      if (host === undefined || this.#owner.hasRemoteSlaves) {
         return { bind: LOOPBACK, hosts: [LOOPBACK] };
       }
       return { bind: host, hosts: [host] };
@@ -90,7 +99,7 @@ export class Endpoints implements AsyncDisposable {
     // Whether that failed is told to those who wait for it.
     await this.#local?.catch(() => {});
     await this.#giveUpPort();
-    return await this.#open(() => findMasterAddress(this.#options.settings.host), true);
+    return await this.#open(() => findMasterAddress(this.#settings.host), true);
   }
 
   /**
@@ -98,20 +107,21 @@ export class Endpoints implements AsyncDisposable {
    * get another port.
    */
   async #giveUpPort(): Promise<void> {
-    const { host, port } = this.#options.settings;
+    const { host, port } = this.#settings;
     const reception = this.#localReception;
     if (host === undefined || port === 0 || reception?.port !== port) return;
     this.#localReception = undefined;
     this.#local = undefined;
     reception[Symbol.dispose]();
     await reception.ended;
-    this.#options.moved();
+    this.#owner.endpointMoved();
   }
 
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
-    const { settings, key, hasRemoteSlaves, masterFlags, admit, opened, warn } = this.#options;
+    const settings = this.#settings;
+    const owner = this.#owner;
     // A port that the user chose is for the connections that have to pass a firewall.
-    const port = !isRemote && hasRemoteSlaves() ? 0 : settings.port;
+    const port = !isRemote && owner.hasRemoteSlaves ? 0 : settings.port;
     let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
     try {
       const address = findAddress();
@@ -119,14 +129,21 @@ export class Endpoints implements AsyncDisposable {
       let tls: Certificates | undefined;
       if (settings.tls ?? isRemote) tls = await makeCertificates(address.hosts);
       if (this.#isClosed) throw new Error("the manager was closed");
-      const reception = new Reception({ hostname: bind, port, tls, key, admit, warn });
+      const reception = new Reception({
+        hostname: bind,
+        port,
+        tls,
+        key: this.#key,
+        admit: (hello, stream) => owner.admit(hello, stream),
+        warn: (message) => owner.warn(message),
+      });
       this.#receptions.push(reception);
       if (!isRemote) this.#localReception = reception;
       const endpoint = { hosts: address.hosts, port: reception.port, ca: tls?.ca };
-      opened(endpoint, isRemote);
+      owner.endpointOpened(endpoint, isRemote);
       return endpoint;
     } catch (cause) {
-      const address = { bind, port, allFlags: masterFlags() };
+      const address = { bind, port, allFlags: owner.masterFlags() };
       throw new NetworkError(listenFailure(address, cause, settings), { cause });
     }
   }

@@ -19,9 +19,9 @@ import type { Clock } from "../board/clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
-import { Endpoints } from "./endpoints.ts";
-import type { Hub } from "../observe/hub.ts";
+import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
+import type { Hub } from "../observe/hub.ts";
 import { explainLosses } from "./losses.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
@@ -43,7 +43,7 @@ export interface FleetOptions {
 }
 
 /** The slaves of one manager. */
-export class Fleet implements AsyncDisposable {
+export class Fleet implements AsyncDisposable, EndpointsOwner {
   readonly options: FleetOptions;
   /** The connections to the agents of its slaves. */
   readonly links: AgentLinks;
@@ -66,18 +66,9 @@ export class Fleet implements AsyncDisposable {
 
   constructor(options: FleetOptions) {
     this.options = options;
-    const { settings, hub } = options;
-    const warn = (message: string) => hub.warn(message);
-    this.#endpoints = new Endpoints({
-      settings,
-      key: importSecret(this.#secret),
-      hasRemoteSlaves: () => this.hasRemoteSlaves,
-      masterFlags: () => this.#masterFlags(),
-      admit: (hello, stream) => this.#admit(hello, stream),
-      opened: ({ hosts, port }, isRemote) => hub.tell({ type: "listening", hosts, port, isRemote }),
-      moved: () => this.#move(),
-      warn,
-    });
+    const { settings } = options;
+    const warn = (message: string) => this.warn(message);
+    this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
     this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
     this.guard = new ProcessGuard(settings.deno, warn);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
@@ -125,11 +116,6 @@ export class Fleet implements AsyncDisposable {
     for (const seats of unlaunched) keep(this.#launch(seats), this.#launches);
   }
 
-  /** Whether any slave has been added and not been started. */
-  get hasUnlaunched(): boolean {
-    return this.#unlaunched.length > 0;
-  }
-
   /** Waits until the launches that are under way, or begin before anything else happens, are done. */
   async launched(): Promise<void> {
     await undefined;
@@ -154,6 +140,50 @@ export class Fleet implements AsyncDisposable {
       explainLosses(this.#seats.map(({ loss }) => loss).filter((loss) => loss !== undefined));
   }
 
+  /**
+   * A process has proved that it is a slave, or an agent.
+   *
+   * @returns Why it is refused, if it is.
+   */
+  admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
+    const seat = this.#seats[hello.slave];
+    if (this.#closing.signal.aborted || seat === undefined) {
+      return "The manager is closed, or has no such slave";
+    }
+    return hello.role === "agent"
+      ? this.#admitAgent(seat, hello, stream as MessageStream<FromAgent>)
+      : seat.runnerConnected(hello, stream as MessageStream<ToMaster>);
+  }
+
+  /** What the master has to be allowed for its slaves, as far as their kinds say that. */
+  masterFlags(): string | undefined {
+    const flags = new Set(
+      this.#seats.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
+    );
+    flags.delete(undefined);
+    return flags.size === 0 ? undefined : [...flags].join(" and ");
+  }
+
+  /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
+  endpointMoved(): void {
+    for (const seat of this.#seats) {
+      const isExpected = seat.state === "launching" || seat.state === "running";
+      if (isExpected && !seat.isRemote) {
+        seat.restart("the port that it was to come by is that of other machines now");
+      }
+    }
+  }
+
+  /** An endpoint is listened on. */
+  endpointOpened({ hosts, port }: Endpoint, isRemote: boolean): void {
+    this.options.hub.tell({ type: "listening", hosts, port, isRemote });
+  }
+
+  /** Tells of something that is not as it should be, though nothing is lost. */
+  warn(message: string): void {
+    this.options.hub.warn(message);
+  }
+
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
@@ -172,25 +202,6 @@ export class Fleet implements AsyncDisposable {
       () => this.guard[Symbol.asyncDispose](),
       () => endAll(this.#seats, ({ output }) => output?.[Symbol.asyncDispose]()),
     ]);
-  }
-
-  /** What the master has to be allowed for its slaves, as far as their kinds say that. */
-  #masterFlags(): string | undefined {
-    const flags = new Set(
-      this.#seats.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
-    );
-    flags.delete(undefined);
-    return flags.size === 0 ? undefined : [...flags].join(" and ");
-  }
-
-  /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
-  #move(): void {
-    for (const seat of this.#seats) {
-      const isExpected = seat.state === "launching" || seat.state === "running";
-      if (isExpected && !seat.isRemote) {
-        seat.restart("the port that it was to come by is that of other machines now");
-      }
-    }
   }
 
   async #watched(): Promise<void> {
@@ -281,16 +292,6 @@ export class Fleet implements AsyncDisposable {
       output,
       services: this.#launchServices,
     };
-  }
-
-  #admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
-    const seat = this.#seats[hello.slave];
-    if (this.#closing.signal.aborted || seat === undefined) {
-      return "The manager is closed, or has no such slave";
-    }
-    return hello.role === "agent"
-      ? this.#admitAgent(seat, hello, stream as MessageStream<FromAgent>)
-      : seat.runnerConnected(hello, stream as MessageStream<ToMaster>);
   }
 
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {

@@ -1,5 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Endpoints } from "../../../lib/master/slaves/endpoints.ts";
+import {
+  type Endpoint,
+  Endpoints,
+  type EndpointsOwner,
+} from "../../../lib/master/slaves/endpoints.ts";
 import { asSettings } from "../../../lib/master/settings.ts";
 import { importSecret, newSecret } from "../../../lib/wire/handshake.ts";
 import { freePort } from "../../support/free_port.ts";
@@ -7,7 +11,7 @@ import { freePort } from "../../support/free_port.ts";
 const HOST = "127.0.0.1";
 
 /** Endpoints at a chosen port, for slaves on this machine until a test says otherwise. */
-class Harbour {
+class Harbour implements EndpointsOwner {
   readonly port = freePort();
   readonly opened: [port: number, isRemote: boolean][] = [];
   readonly endpoints: Endpoints;
@@ -15,17 +19,23 @@ class Harbour {
   moves = 0;
 
   constructor() {
-    this.endpoints = new Endpoints({
-      settings: asSettings({ host: HOST, port: this.port, tls: false }),
-      key: importSecret(newSecret()),
-      hasRemoteSlaves: () => this.hasRemoteSlaves,
-      masterFlags: () => undefined,
-      admit: () => undefined,
-      opened: ({ port }, isRemote) => this.opened.push([port, isRemote]),
-      moved: () => this.moves++,
-      warn: () => {},
-    });
+    const settings = asSettings({ host: HOST, port: this.port, tls: false });
+    this.endpoints = new Endpoints(settings, importSecret(newSecret()), this);
   }
+
+  masterFlags(): undefined {}
+
+  admit(): undefined {}
+
+  endpointOpened({ port }: Endpoint, isRemote: boolean): void {
+    this.opened.push([port, isRemote]);
+  }
+
+  endpointMoved(): void {
+    this.moves++;
+  }
+
+  warn(): void {}
 
   /** Listens at the chosen port, as a stranger. */
   listen(): Deno.TcpListener {
