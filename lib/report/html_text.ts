@@ -6,7 +6,7 @@ const ENTITIES: Record<string, string> = {
   "'": "&#39;",
 };
 
-/** A text as it stands in HTML, between tags or in the quotes of an attribute. What XML cannot hold is replaced. */
+/** A text, escaped for HTML: it may stand between tags, or within the quotes of an attribute. What XML cannot hold is replaced. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll(/[&<>"']/g, (each) => ENTITIES[each])

@@ -9,8 +9,8 @@ import { JOB_LOG_HEADER, type JobLogLine, parseJobLogLine } from "../job_log_lin
 /**
  * Reads a job log.
  *
- * @param chunks Its text, in pieces. A last line without its end was cut off when the master was killed, and is left out.
- * @throws {SyntaxError} If it is no job log, or has a line that is none, naming its number.
+ * @param chunks Its text, in pieces. A last line without a newline is left out: it was cut off when the master was killed.
+ * @throws {SyntaxError} If it is no job log, or one of its lines is wrong. The message names the line's number.
  */
 export async function* readJobLog(
   chunks: AsyncIterable<string> | Iterable<string>,
@@ -21,7 +21,7 @@ export async function* readJobLog(
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
-      // A spreadsheet may have written it with other ends of lines.
+      // A spreadsheet may have written it, with a carriage return before each newline.
       const text = line.endsWith("\r") ? line.slice(0, -1) : line;
       if (++number === 1) checkHeader(text);
       else if (text !== "") yield parseLine(text, number);

@@ -41,12 +41,12 @@ export function shareText(share: number): string {
   return `${threeDigits(share * 100)} %`;
 }
 
-/** Three digits, without zeros at the end; large numbers with all of theirs. */
+/** Three digits, without zeros at the end. A number of 1000 or more has all of its digits. */
 export function threeDigits(number: number): string {
   return number >= 1000 ? countText(Math.round(number)) : String(Number(number.toPrecision(3)));
 }
 
-/** Steps of an axis: 1, 2 or 5 times a power of ten, or of what people divide hours by. */
+/** Steps of an axis: 1, 2 or 5 times a power of ten; of times above a second, what clocks are divided by. */
 const TIME_STEPS_MS = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1000),
@@ -54,7 +54,7 @@ const TIME_STEPS_MS = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
 ];
 
-/** Where the marks of a time axis stand, in milliseconds from its start: at most `most` and the zero. */
+/** Where the marks of a time axis stand, in milliseconds from its start: the zero, and at most `most` others. */
 export function timeMarks(lengthMs: number, most: number): number[] {
   const dayMs = 86_400_000;
   const step = TIME_STEPS_MS.find((step) => lengthMs / step <= most) ??

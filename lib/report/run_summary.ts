@@ -1,9 +1,9 @@
 import type { JobLogLine } from "../job_log_line.ts";
 
-/** The slowest tasks, and the different failures, that are listed. */
+/** How many of the slowest tasks are listed, and how many different failures. */
 const MAX_SLOWEST = 20;
 const MAX_FAILURES = 50;
-/** Tasks of one failure that are named. */
+/** How many tasks of one failure are named. */
 const MAX_NAMED = 5;
 
 /** What one slave did. */
@@ -13,7 +13,7 @@ export interface SlaveSummary {
   tasks: number;
   failed: number;
   busyMs: number;
-  /** When its first task started; before, it may have waited in a queue. Milliseconds since 1970. */
+  /** When its first task started, in milliseconds since 1970. Before that it may have waited in a queue. */
   startMs: number;
 }
 
@@ -26,7 +26,7 @@ export interface FunctionSummary {
   maxMs: number;
 }
 
-/** Failures that are alike but for the numbers in their messages. */
+/** Failures whose messages differ in numbers only. */
 export interface FailureSummary {
   count: number;
   /** The message of the first. */
@@ -39,13 +39,13 @@ export interface FailureSummary {
 export interface TaskRun {
   readonly startMs: number;
   readonly endMs: number;
-  /** More exact than the difference of the two. */
+  /** How long it ran: more exact than `endMs - startMs`. */
   readonly runTimeMs: number;
   readonly slave: number;
   readonly hasFailed: boolean;
 }
 
-/** What the tasks of a job log come to. */
+/** What the tasks of a job log add up to. */
 export class RunSummary {
   tasks = 0;
   failed = 0;
@@ -89,7 +89,7 @@ export class RunSummary {
     return Math.max(0, this.endMs - this.startMs);
   }
 
-  /** The run time that a share of the tasks do not exceed: 0.5 for the median. Milliseconds; 0 if none ran. */
+  /** The run time, in milliseconds, that this share of the tasks does not exceed: 0.5 for the median. 0 if none ran. */
   quantileMs(share: number): number {
     if (this.#sortedMs?.length !== this.runs.length) {
       this.#sortedMs = Float64Array.from(this.runs, ({ runTimeMs }) => runTimeMs).sort();

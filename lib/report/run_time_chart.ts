@@ -68,7 +68,7 @@ function decadeMarks(first: number, bins: number, width: number): string[] {
     if (bin % BINS_PER_DECADE !== 0) continue;
     const x = round(CHART_LEFT + (bin - first) * width);
     const ms = msOf(bin);
-    // Powers of ten stay what they are in seconds.
+    // The marks are powers of ten. In minutes or hours they would not look like that.
     const text = ms >= 1000 ? `${threeDigits(ms / 1000)} s` : durationText(ms);
     marks.push(
       `<path class="grid" d="M${x} 0V${HEIGHT}"/>` +

@@ -8,24 +8,24 @@ export const CHART_WIDTH = 1000;
 export const CHART_LEFT = 70;
 export const CHART_RIGHT = 990;
 const MAX_ROWS = 64;
-/** With more tasks than this, they are not drawn one by one. */
+/** Up to this many tasks are drawn one by one. */
 const MAX_DRAWN_TASKS = 2000;
-/** Into how many parts time is divided then. */
+/** Into how many parts time is divided if there are more. */
 const BINS = 460;
-/** Into how many shades, from idle to busy. */
+/** How many shades there are then, from idle to busy. */
 const SHADES = 4;
 const MAX_ROW_HEIGHT = 22;
 const MIN_ROW_HEIGHT = 7;
 const AXIS_HEIGHT = 22;
 
-/** One row: a slave, or some that stand side by side. */
+/** One row: a slave, or several slaves with neighbouring numbers. */
 interface Row {
   readonly name: string;
   readonly slaves: number;
   readonly runs: TaskRun[];
 }
 
-/** A picture of what the slaves did when: a row for each, or for some of them together if there are many. */
+/** A picture of what the slaves did when. Each has a row; if there are many, several share one. */
 export function slaveChart(summary: RunSummary): string {
   const rows = makeRows(summary);
   const rowHeight = Math.max(MIN_ROW_HEIGHT, Math.min(MAX_ROW_HEIGHT, 420 / rows.length));
@@ -63,7 +63,7 @@ export function timeAxis(elapsedMs: number, height: number): string {
   }).join("");
 }
 
-/** A number as it stands in a picture: a tenth of a unit is seen no more. */
+/** A number as it stands in a picture: to a tenth of a unit, since nobody sees less. */
 export function round(number: number): string {
   return String(Math.round(number * 10) / 10);
 }
@@ -113,7 +113,7 @@ function drawShades({ runs, slaves }: Row, summary: RunSummary, box: Box): strin
     const bin = Math.floor((run.endMs - summary.startMs) / binMs);
     if (run.hasFailed) hasFailed[Math.min(BINS - 1, bin)] = 1;
   }
-  // Next to nothing is a shade as well: what ran is to be seen.
+  // A part in which next to nothing ran has a shade as well: what ran is to be seen.
   const shades = busy.map((share) => Math.ceil(Math.min(1, share / slaves) * SHADES - 1e-9));
   const paths: string[] = [];
   for (let shade = 1; shade <= SHADES; shade++) {
@@ -128,7 +128,7 @@ function drawShades({ runs, slaves }: Row, summary: RunSummary, box: Box): strin
 /** How many tasks ran on average in each part of the time. */
 function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): Float64Array {
   const partial = new Float64Array(BINS + 1);
-  // Sums of these are the tasks that ran throughout: long tasks must not cost a step for each part.
+  // The change in how many tasks run throughout a part: a long task must not cost a step for each part.
   const changes = new Float64Array(BINS + 1);
   for (const run of runs) {
     const from = (run.startMs - startMs) / binMs;
@@ -148,7 +148,7 @@ function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): F
   return partial.subarray(0, BINS).map((share, i) => share + (throughout += changes[i]));
 }
 
-/** Rectangles where a row of values is the one given. */
+/** Rectangles wherever a row of values has the given one. */
 function spans(values: Float64Array | Uint8Array, value: number, box: Box): string {
   const width = (CHART_RIGHT - CHART_LEFT) / BINS;
   let path = "";

@@ -2,8 +2,8 @@
  * Tells what happens in a manager to all who want to know: whoever prints warnings, the files that the run is recorded in,
  * the functions of the user, whoever shows how far it has come.
  *
- * The board, the slaves and the readers tell the hub what happens, while it happens. The subscribers are told a moment later, when the code
- * that runs then is done: they may do whatever they like, close the manager included, and it is not amid a decision of the board's.
+ * The board, the slaves and the readers tell the hub what happens while it happens. Subscribers are told a moment later, when
+ * the code that runs then is done. So they may do whatever they like, such as close the manager: the board is not amid a decision.
  *
  * @module
  */

@@ -5,7 +5,7 @@ import { StatusLine, type Terminal } from "./status_line.ts";
 
 /** Where nobody can see a line change, a new one is written this often. */
 const LOG_MS = 30_000;
-/** Of a terminal that does not say how wide it is. */
+/** How wide a terminal is taken to be that does not tell. */
 const DEFAULT_COLUMNS = 80;
 
 /** Where progress is shown. */
@@ -48,7 +48,7 @@ export class ProgressDisplay {
     shown.meter.note(event.timeMs, event.done - event.restored);
     this.#shown.add(shown);
     if (event.isOver) this.#finish(shown);
-    // A context that is read in no time is not seen but for its end.
+    // Of a context that is read in no time only the end is shown.
     else if (before !== undefined) this.#update(event.timeMs);
     else if (this.#shown.size === 1) this.#loggedMs = event.timeMs;
   }
@@ -73,13 +73,13 @@ export class ProgressDisplay {
     }
   }
 
-  /** The last column stays free: with it taken, terminals differ in where the cursor is. */
+  /** The last column stays free: terminals differ in where the cursor is once it is taken. */
   #lineOf(state: ProgressState): string {
     if (this.#output.type === "log") return progressSentence(state);
     return progressLine(state, this.#output.terminal.columns() - 1);
   }
 
-  /** Leaves a last line of a context, unless somebody stopped reading before there was any. */
+  /** Leaves a last line of a context. There is none if nothing was shown, and reading was ended before all tasks were done. */
   #finish(shown: Shown): void {
     const { latest, isSeen } = shown;
     this.#shown.delete(shown);
@@ -95,7 +95,7 @@ export class ProgressDisplay {
   }
 }
 
-/** What contexts that are read at the same time have come to together. */
+/** How far contexts that are read at the same time have come together. */
 function joinStates(all: readonly Shown[]): ProgressState {
   const names = new Set(all.map(({ latest }) => latest.name).filter((name) => name !== ""));
   let state: ProgressState = {
@@ -158,7 +158,7 @@ function columns(): number {
   try {
     return Deno.consoleSize().columns || DEFAULT_COLUMNS;
   } catch (error) {
-    // Such a terminal makes it throw, and there is nothing that a wrong width would spoil but the line.
+    // Some terminals do not tell. A wrong width spoils the line and nothing else.
     if (error instanceof Error) return DEFAULT_COLUMNS;
     throw error;
   }
@@ -169,6 +169,6 @@ function writeAll(writeSync: (bytes: Uint8Array) => number, text: string): void 
   try {
     for (let written = 0; written < bytes.length;) written += writeSync(bytes.subarray(written));
   } catch {
-    // Whoever looked has gone: the run goes on, as it does when console.error() cannot print.
+    // Nobody looks any more. The run goes on, as it does when console.error() cannot print.
   }
 }

@@ -7,9 +7,9 @@
 import type { SlaveCounts } from "./events.ts";
 import { textWidth } from "./text_width.ts";
 
-/** What is to be said. */
+/** What is put into words. */
 export interface ProgressState {
-  /** Names of what runs. */
+  /** Names of the functions that run. */
   readonly name: string;
   readonly done: number;
   readonly failed: number;
@@ -29,13 +29,13 @@ const MAX_BAR_COLUMNS = 42;
 const GAP = "  ";
 
 /**
- * One line for a terminal; what matters least is left out if it would not fit.
+ * One line for a terminal. Where there is too little room, what matters least is left out.
  *
- * @param columns The most that the line may have, but for its percentage or count, which are always there.
+ * @param columns How wide the line may be. Its percentage or count is there even if that is wider.
  */
 export function progressLine(state: ProgressState, columns: number): string {
   const isEnded = isFinished(state);
-  // In the order in which they are given up, last first; `place` is where they stand.
+  // What matters most comes first; `place` is where it stands in the line.
   const parts = [
     { place: 2, text: state.isMoreToCome ? `${state.done} done` : percentText(state) },
     { place: 7, text: state.failed > 0 ? `${state.failed} failed` : "" },
@@ -62,7 +62,7 @@ export function progressLine(state: ProgressState, columns: number): string {
   return kept.sort((a, b) => a.place - b.place).map(({ text }) => text).join(GAP);
 }
 
-/** The same as a sentence, for a log. */
+/** The same in a sentence, for a log. */
 export function progressSentence(state: ProgressState): string {
   const { name, done, added, isMoreToCome, failed, perSecond } = state;
   const parts = [isMoreToCome ? `${done} tasks done` : `${done} of ${added} tasks done`];
@@ -81,7 +81,7 @@ export function isFinished(
   return done === added && !isMoreToCome;
 }
 
-/** 100 % means that all is done. */
+/** Rounded down: 100 % means that all is done. */
 function percentText({ done, added }: ProgressState): string {
   return `${added === 0 ? 100 : Math.floor(done / added * 100)} %`;
 }

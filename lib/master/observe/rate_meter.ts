@@ -1,4 +1,4 @@
-/** A rate is that of the last half of the time, but of at least so long. */
+/** The rate is measured over the latter half of the time so far, but over at least this long. */
 const MIN_WINDOW_MS = 15_000;
 /** More samples than this are thinned out. */
 const MAX_SAMPLES = 200;
@@ -7,7 +7,7 @@ const MAX_SAMPLES = 200;
 export class RateMeter {
   #samples: { readonly timeMs: number; readonly count: number }[] = [];
 
-  /** Takes note of the count at a time, which does not run backwards. */
+  /** Takes note of the count at a time. Times may not run backwards. */
   note(timeMs: number, count: number): void {
     this.#samples.push({ timeMs, count });
     if (this.#samples.length > MAX_SAMPLES) {
@@ -21,13 +21,13 @@ export class RateMeter {
     return this.#samples.length === 0 ? 0 : this.#samples.at(-1)!.timeMs - this.#samples[0].timeMs;
   }
 
-  /** By how much the count has grown a second lately; 0 if it has not grown at all. */
+  /** How much the count has grown per second lately; 0 if it has not grown at all. */
   get perSecond(): number {
     const last = this.#samples.at(-1);
     if (last === undefined) return 0;
     const windowMs = Math.max(MIN_WINDOW_MS, this.elapsedMs / 2);
     const recent = this.#samples.find(({ timeMs }) => timeMs >= last.timeMs - windowMs)!;
-    // Long tasks may not have ended within the window.
+    // With long tasks none may have ended within the window.
     const from = last.count > recent.count ? recent : this.#samples[0];
     const ms = last.timeMs - from.timeMs;
     return ms > 0 ? Math.max(0, (last.count - from.count) / ms * 1000) : 0;

@@ -1,7 +1,7 @@
-/** Different warnings that are counted each for itself: a stranger can make up as many as it likes. */
+/** How many different warnings are counted each for itself. A stranger can make up as many as it likes. */
 const MAX_KINDS = 20;
 
-/** Tells what happens again and again the first time, and then each time that it has happened twice as often. */
+/** Warns of what happens again and again: the first time, and then each time that it has happened twice as often. */
 export class RepeatedWarnings {
   readonly #warn: (message: string) => void;
   readonly #counts = new Map<string, number>();

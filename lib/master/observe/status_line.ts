@@ -9,7 +9,7 @@ export interface Terminal {
 
 /** The byte after which the cursor stands at the beginning of a line. */
 const NEWLINE = 10;
-/** What of the console prints. */
+/** The methods of the console that print. */
 const PRINTING = [
   "log",
   "debug",
@@ -37,9 +37,9 @@ export class StatusLine implements Disposable {
   readonly #terminal: Terminal;
   readonly #restore: (() => void)[] = [];
   #text = "";
-  /** Columns that the line takes where it stands; 0 if it does not. */
+  /** How many columns the line takes; 0 while it is not drawn. */
   #drawn = 0;
-  /** Whether something stands in the last row that is to be gone on with. */
+  /** Whether something was printed that does not end with a newline. What is printed next goes on in its row. */
   #isRowTaken = false;
   /** Writes under way: what they print may come at any moment. */
   #writes = 0;
@@ -58,7 +58,7 @@ export class StatusLine implements Disposable {
     this.#draw();
   }
 
-  /** Prints a line that stays, above. */
+  /** Prints a line that stays, above the status line. */
   print(text: string): void {
     this.above(() => this.#terminal.write(text + "\n"));
   }
@@ -73,7 +73,7 @@ export class StatusLine implements Disposable {
     }
   }
 
-  /** Takes the line away, and leaves printing to itself. */
+  /** Takes the line away. From now on the console and the streams print as they did before. */
   [Symbol.dispose](): void {
     this.#erase();
     this.#text = "";
@@ -90,13 +90,13 @@ export class StatusLine implements Disposable {
 
   #erase(): void {
     if (this.#drawn === 0) return;
-    // A terminal that has been made narrower has broken the line into rows.
+    // On a terminal that has been made narrower the line takes several rows.
     const rowsAbove = Math.ceil(this.#drawn / this.#terminal.columns()) - 1;
     this.#terminal.write(`\r${rowsAbove > 0 ? `\x1b[${rowsAbove}A` : ""}\x1b[J`);
     this.#drawn = 0;
   }
 
-  /** What Deno says when the script fails is not printed by way of the console. */
+  /** When the script fails, Deno prints that by itself: the line has to be gone by then. */
   #interceptEnds(): void {
     const erase = () => this.#erase();
     for (const end of ["error", "unhandledrejection", "unload"]) {
@@ -112,7 +112,7 @@ export class StatusLine implements Disposable {
       const intercepted = (...args: unknown[]) => this.above(() => print(...args));
       methods[name] = intercepted;
       this.#restore.push(() => {
-        // Whoever replaced it since may call it still.
+        // Unless somebody has replaced it since: they may still call ours.
         if (methods[name] === intercepted) methods[name] = print;
       });
     }

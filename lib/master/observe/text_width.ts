@@ -1,5 +1,5 @@
 /**
- * What letters take two columns, or none. Names of functions have no others: no emoji, no signs.
+ * Letters that take two columns of a terminal, or none. Emoji and signs are not among them, since names of functions have none.
  *
  * @see https://www.unicode.org/reports/tr11/
  */
@@ -8,7 +8,7 @@ const WIDE =
 const WITHOUT_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** How many columns of a terminal a text takes that has names in it. */
+/** How many columns of a terminal a text with names of functions takes. */
 export function textWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;

@@ -4,7 +4,7 @@ import type { Subscriber } from "./hub.ts";
 /** Prints to standard error what a user should know: what a manager does with events by default. */
 export class WarningPrinter implements Subscriber {
   readonly wantsTasks = false;
-  /** Slaves that were lost since the last line, for the same reason as the one that was printed. */
+  /** How many slaves were lost for the same reason since the loss of the first one was printed. */
   #alike: { readonly reason: string; count: number } | undefined;
 
   /** Takes any event. */
@@ -41,7 +41,7 @@ export class WarningPrinter implements Subscriber {
     }
   }
 
-  /** A hundred slaves that one refused job was to bring are two lines, not a hundred. */
+  /** If a refused job was to bring a hundred slaves, that is two lines and not a hundred. */
   #tellLoss(name: string, reason: string): void {
     if (this.#alike?.reason === reason) {
       this.#alike.count++;

@@ -1,14 +1,14 @@
 import type { Clock } from "../../board/clock.ts";
 
-/** What waits is written when it is this long, in characters, or has waited this long. */
+/** Text that waits is written when it has this many characters, or has waited for this long. */
 const GROUP_LENGTH = 64 * 1024;
 const GROUP_MS = 1000;
 
 /**
- * Writes text to a file in groups, so that a line costs next to nothing. Each group is written at once and as a whole: a
- * reader of the file sees no half lines but while it is written.
+ * Writes text to a file in groups, so that a line costs next to nothing. A group is written as a whole: whoever reads the
+ * file meanwhile sees whole lines, except during the write itself.
  *
- * What the file has is kept until {@linkcode GroupWriter.begin} is called: all that was written before waits for that.
+ * Until {@linkcode GroupWriter.begin} is called, the file keeps what an earlier run left there, and text waits.
  */
 export class GroupWriter implements Disposable {
   readonly #file: Deno.FsFile;
@@ -18,7 +18,7 @@ export class GroupWriter implements Disposable {
   #length = 0;
   #timer: Disposable | undefined;
   #hasFailed = false;
-  /** Whether the file has something of an earlier run, which is not to be lost if this one does not start. */
+  /** Whether the file still has what an earlier run left. That is not to be lost if this run does not start. */
   #isHeld: boolean;
 
   /**
@@ -32,7 +32,7 @@ export class GroupWriter implements Disposable {
     this.#isHeld = hasContent(file);
   }
 
-  /** Replaces what the file has by what is written. */
+  /** The run begins: what an earlier run left in the file is replaced. */
   begin(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
@@ -71,7 +71,7 @@ export class GroupWriter implements Disposable {
     });
   }
 
-  /** Writes what waits, unless it was never begun with, and closes the file. */
+  /** Writes the text that waits, unless the run never began, and closes the file. */
   [Symbol.dispose](): void {
     this.flush();
     this.#file.close();
@@ -87,12 +87,12 @@ export class GroupWriter implements Disposable {
   }
 }
 
-/** Whether there is something in a file, whose position is then behind that. */
+/** Whether a file has any content. Its position is then at the end. */
 function hasContent(file: Deno.FsFile): boolean {
   try {
     return file.seekSync(0, Deno.SeekMode.End) > 0;
   } catch {
-    // A pipe has no places to go to.
+    // A pipe has no position.
     return false;
   }
 }

@@ -5,7 +5,7 @@ import { JobLog } from "./job_log.ts";
 import type { RecordFiles } from "./record_files.ts";
 import { Trace } from "./trace.ts";
 
-/** Ends of a process that no `close()` of the manager goes before. What came before a `kill -9` is lost, a second at most. */
+/** What this process may end with though no manager was closed. A `kill -9` is not among them: it costs the last second. */
 const ENDS = ["unload", "error", "unhandledrejection"];
 
 /**

@@ -8,8 +8,8 @@ import { type Slice, TraceFile } from "./trace_file.ts";
 /** Gaps at least this long are drawn as idle time. */
 const MIN_IDLE_MS = 1;
 /**
- * Tasks shorter than the first that follow each other within it are drawn as one, up to the second: no more than a
- * thousand of these a second, so that a viewer can show millions of tasks.
+ * Tasks shorter than `TINY_TASK_MS` are drawn as one if no longer gap is between them. What is drawn as one is no longer than
+ * `MAX_MERGED_MS`. So there are a thousand of these in a second, and a viewer can show millions of tasks.
  */
 const TINY_TASK_MS = 0.1;
 const MAX_MERGED_MS = 1;
@@ -21,12 +21,12 @@ interface MergedTasks extends Slice {
   count: number;
 }
 
-/** What is known of a slave at the moment. */
+/** What a slave does, as far as it is known. */
 interface Row {
   readonly number: number;
-  /** What it does since when, other than tasks and startup. */
+  /** What it does while it runs neither a task nor startup, and since when. */
   phase: { readonly name: "queued" | "starting" | "idle"; readonly sinceMs: number } | undefined;
-  /** What it runs, as far as it is known. */
+  /** The task or startup that it runs. */
   running: { readonly what: Task | "startup"; readonly startMs: number } | undefined;
   merged: MergedTasks | undefined;
 }
@@ -112,7 +112,7 @@ export class Trace {
     }
   }
 
-  /** Nothing follows: completes what is under way, and the array. */
+  /** Nothing follows: draws what is under way, and completes the array. */
   end(): void {
     for (const row of this.#rows.values()) {
       this.#drawMerged(row);
@@ -143,7 +143,7 @@ export class Trace {
     this.#file.nameRow(number, host === "" || name.includes(host) ? name : `${name} on ${host}`);
   }
 
-  /** Ends what a slave was in, and has it be in something else, or in what is drawn when it ends. */
+  /** Draws the phase that a slave was in, and begins the next; none if it runs something, which is drawn when that ends. */
   #enter(row: Row, name: "queued" | "starting" | "idle" | undefined, atMs: number): void {
     const { phase } = row;
     row.phase = name && { name, sinceMs: atMs };
@@ -158,7 +158,7 @@ export class Trace {
     });
   }
 
-  /** The process of a slave has ended, whatever it did. */
+  /** The process of a slave has ended: draws what it ran then. */
   #leave(slave: SlaveIdentity, atMs: number): void {
     const row = this.#rowOf(slave);
     this.#drawMerged(row);

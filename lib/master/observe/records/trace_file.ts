@@ -1,6 +1,6 @@
 import type { GroupWriter } from "./group_writer.ts";
 
-/** What a slice or a moment has beside its name and time. */
+/** Further data of a slice or a moment. */
 export type TraceArgs = Readonly<Record<string, unknown>>;
 
 /** Something that took time on a slave. Times are in milliseconds since 1970. */
@@ -12,13 +12,13 @@ export interface Slice {
   readonly args?: TraceArgs;
 }
 
-/** The run is one process of the format, the slaves are its threads: 1, 2, 3 … Thread 0 is that of no slave. */
+/** In the format's terms the run is one process. The slaves are its threads 1, 2, 3 …; what belongs to no slave is in thread 0. */
 const PROCESS = 1;
 
 /**
  * A file in the Trace Event Format.
  *
- * A JSON array with an event a line. Viewers do not mind if its end is missing because the master was killed.
+ * A JSON array with an event a line. Viewers open it without its end as well, which is missing if the master was killed.
  *
  * @see https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
  */
