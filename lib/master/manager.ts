@@ -4,7 +4,7 @@ import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { SYSTEM_CLOCK } from "./board/clock.ts";
+import { SYSTEM_CLOCK } from "../clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type StartupValues } from "./reading/context.ts";

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../max_timer.ts";
+import { MAX_TIMER_MS } from "../clock.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
 import { denoCommand } from "./deno_command.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/master/board/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 
 /** A clock that a test moves by hand. */
 export class HandClock implements Clock {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../../lib/max_timer.ts";
+import { MAX_TIMER_MS } from "../../lib/clock.ts";
 
 /** Holds some timers, those of `AbortSignal.timeout()` included: they fire when the test says so, and at no other time. */
 export class HeldTimers implements Disposable {

@@ -2,7 +2,7 @@ import { fail } from "@std/assert";
 import { type Attempt, RemoteError } from "../../mod.ts";
 import { ArgumentList } from "../../lib/master/argument_list.ts";
 import { FulfilledOutcomes } from "../../lib/master/board/fulfilled_outcomes.ts";
-import { Journal, type JournalUse } from "../../lib/master/journal/journal.ts";
+import { Journal, type JournalOptions } from "../../lib/master/journal/journal.ts";
 import type { Outcome } from "../../lib/master/outcome.ts";
 import { Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";
@@ -23,7 +23,7 @@ export class JournalBench {
    * @param args The argument of each task.
    * @param use Other than a file `run.jsonl` in the folder.
    */
-  constructor(folder: TempFolder, args: readonly number[], use: Partial<JournalUse> = {}) {
+  constructor(folder: TempFolder, args: readonly number[], use: Partial<JournalOptions> = {}) {
     this.#journal = new Journal({
       path: folder.file("run.jsonl"),
       ...use,

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../../max_timer.ts";
+import { MAX_TIMER_MS } from "../../clock.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Options of a {@linkcode JobArray}. */

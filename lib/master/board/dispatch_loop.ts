@@ -5,7 +5,7 @@
  */
 
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../../clock.ts";
 
 /** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
 const LATE_TIMER_MS = 10;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Code, CodeReference, Task } from "../../task.ts";
 import { messageOf } from "../../message_of.ts";
 import { ArgumentList } from "../argument_list.ts";
@@ -61,11 +62,14 @@ export interface JournalOptions extends JournalUse {
   onWarning(message: string): void;
   /** Told that an outcome was delivered that no line can hold. */
   onUnrecorded(error: JournalError): void;
+  /** Tells how long to gather outcomes; the system's by default. */
+  readonly clock?: Clock;
 }
 
 /** The journal of one context. */
 export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
+  readonly #clock: Clock;
   readonly #file: JournalFile;
   /** Which code the runs had, the present one included. */
   readonly #codes = new CodeHistory();
@@ -106,6 +110,7 @@ export class Journal implements AsyncDisposable {
    */
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#file = new JournalFile(options.path, (line, place) => this.#read(line, place));
     if (!this.#file.isLocked) {
       options.onWarning(
@@ -357,14 +362,13 @@ export class Journal implements AsyncDisposable {
   /** Waits for more outcomes, if they come fast. */
   async #gather(): Promise<void> {
     const { beginMs, count } = this.#lastGroup;
-    const waitMs = beginMs + GROUP_INTERVAL_MS - performance.now();
+    const waitMs = beginMs + GROUP_INTERVAL_MS - this.#clock.now();
     if (count < MANY_OUTCOMES || waitMs <= 0 || this.#isDue) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
+    using _timer = this.#clock.setTimer(resolve, waitMs);
     this.#endGathering = resolve;
     await promise;
     this.#endGathering = undefined;
-    clearTimeout(timer);
   }
 
   /** Writes all that is there, in groups: while one is written the next gathers. */
@@ -380,7 +384,7 @@ export class Journal implements AsyncDisposable {
         this.#recorded = [];
         this.#unwrittenLength = 0;
         this.#isUrgent = false;
-        this.#lastGroup = { beginMs: performance.now(), count: this.#recordedCount };
+        this.#lastGroup = { beginMs: this.#clock.now(), count: this.#recordedCount };
         this.#recordedCount = 0;
         try {
           await this.#file.append(lines);

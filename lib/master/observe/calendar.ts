@@ -1,4 +1,4 @@
-import { type Clock, SYSTEM_CLOCK } from "../board/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 
 /** A clock that knows the date as well. */
 export interface CalendarClock extends Clock {

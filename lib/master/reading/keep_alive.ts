@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../../max_timer.ts";
+import { MAX_TIMER_MS } from "../../clock.ts";
 
 /** Keeps the script from ending while a reader waits. Slaves, whether idle or busy, do not. */
 export class KeepAlive implements Disposable {

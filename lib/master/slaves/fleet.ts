@@ -15,7 +15,7 @@ import type { FromAgent, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { AgentJob } from "./agent_job.ts";
 import { AgentLinks } from "./agent_links.ts";
-import type { Clock } from "../board/clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";

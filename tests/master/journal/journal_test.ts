@@ -19,12 +19,11 @@ import { CodeHistory } from "../../../lib/master/journal/code_history.ts";
 import { JournalIndex } from "../../../lib/master/journal/journal_index.ts";
 import type { OpenedLine } from "../../../lib/master/journal/journal_lines.ts";
 import { EventLog } from "../../support/event_log.ts";
-import { HeldTimers } from "../../support/held_timers.ts";
 import { JournalBench } from "../../support/journal_bench.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { NoLocks } from "../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
-import { StoppedClock } from "../../support/stopped_clock.ts";
+import { TestClock } from "../../support/test_clock.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** Notes each of its runs in a file, so that a test sees what ran. */
@@ -319,8 +318,13 @@ function numbers(from: number, to: number): number[] {
 }
 
 /** A journal that has written a group of outcomes so large that the next one gathers, and then got one more. */
-async function gathering(folder: TempFolder, tasks: number, group = 200): Promise<JournalBench> {
-  const bench = new JournalBench(folder, numbers(0, tasks));
+async function gathering(
+  folder: TempFolder,
+  clock: TestClock,
+  tasks: number,
+  group = 200,
+): Promise<JournalBench> {
+  const bench = new JournalBench(folder, numbers(0, tasks), { clock });
   bench.send(...numbers(0, tasks));
   bench.end(...numbers(0, group));
   await bench.hasDelivered(group);
@@ -331,10 +335,12 @@ async function gathering(folder: TempFolder, tasks: number, group = 200): Promis
 Deno.test("journal: where outcomes come fast they gather for 10 ms, however many there have been", async () => {
   for (const group of [200, 8_192]) {
     await using folder = new TempFolder();
-    using _clock = new StoppedClock();
-    using timers = new HeldTimers((ms) => ms <= 10);
-    await using bench = await gathering(folder, 10_000, group);
-    assertEquals(await timers.fire(), 10);
+    const clock = new TestClock();
+    await using bench = await gathering(folder, clock, 10_000, group);
+    await clock.timerSet();
+    clock.pass(9.9);
+    assertEquals(clock.timers, 1);
+    clock.pass(0.1);
     await bench.hasDelivered(group + 1);
   }
 });
@@ -358,26 +364,24 @@ const HASTE: Record<string, { tasks: number; make: (bench: JournalBench) => void
 for (const [why, { tasks, make }] of Object.entries(HASTE)) {
   Deno.test(`journal: outcomes that gather are written at once when ${why}`, async () => {
     await using folder = new TempFolder();
-    using _clock = new StoppedClock();
-    using timers = new HeldTimers((ms) => ms <= 10);
-    await using bench = await gathering(folder, tasks);
-    await timers.set();
+    const clock = new TestClock();
+    await using bench = await gathering(folder, clock, tasks);
+    await clock.timerSet();
     make(bench);
     await bench.hasDelivered(201);
-    assert(timers.areCleared);
+    assertEquals(clock.timers, 0);
   });
 }
 
 Deno.test("journal: outcomes that gather, or are about to, are written at once when it is closed", async () => {
   for (const isAboutTo of [false, true]) {
     await using folder = new TempFolder();
-    using _clock = new StoppedClock();
-    using timers = new HeldTimers((ms) => ms <= 10);
-    const bench = await gathering(folder, 400);
-    if (!isAboutTo) await timers.set();
+    const clock = new TestClock();
+    const bench = await gathering(folder, clock, 400);
+    if (!isAboutTo) await clock.timerSet();
     await bench[Symbol.asyncDispose]();
     assertEquals(bench.delivered.length, 201);
-    assert(timers.areCleared);
+    assertEquals(clock.timers, 0);
   }
 });
 
@@ -405,11 +409,10 @@ Deno.test("journal: nothing is delivered before the disk has confirmed it", asyn
 
 Deno.test("journal: few outcomes are written without a wait", async () => {
   await using folder = new TempFolder();
-  using _clock = new StoppedClock();
-  using timers = new HeldTimers((ms) => ms <= 10);
-  await using bench = await gathering(folder, 400, 199);
+  const clock = new TestClock();
+  await using bench = await gathering(folder, clock, 400, 199);
   await bench.hasDelivered(200);
-  assert(timers.areCleared);
+  assertEquals(clock.timers, 0);
 });
 
 Deno.test("journal: a line that is JSON and no line of a journal is damage", async () => {

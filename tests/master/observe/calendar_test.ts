@@ -1,18 +1,18 @@
 import { assertEquals } from "@std/assert";
 import { Calendar, SYSTEM_CALENDAR_CLOCK } from "../../../lib/master/observe/calendar.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
-import { SetClock } from "../../support/set_clock.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const HOUR_MS = 3_600_000;
 
 /** The date of now, as a calendar has it that looks at it now. */
-function dateOf(clock: SetClock, calendar: Calendar): number {
+function dateOf(clock: TestClock, calendar: Calendar): number {
   calendar.follow();
   return calendar.dateOf(clock.now()) - clock.originMs;
 }
 
 Deno.test("Calendar: goes with the clock, to fractions of a millisecond, though the date has whole ones", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const calendar = new Calendar(clock);
   clock.pass(12.375);
   assertEquals(dateOf(clock, calendar), 12.375);
@@ -21,7 +21,7 @@ Deno.test("Calendar: goes with the clock, to fractions of a millisecond, though 
 });
 
 Deno.test("Calendar: after a sleep of the machine it has the date again", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const calendar = new Calendar(clock);
   clock.pass(10);
   clock.sleep(HOUR_MS);
@@ -32,14 +32,14 @@ Deno.test("Calendar: after a sleep of the machine it has the date again", () => 
 });
 
 Deno.test("Calendar: time in which the process was stopped is counted once", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const calendar = new Calendar(clock);
   clock.stop(HOUR_MS);
   assertEquals(dateOf(clock, calendar), HOUR_MS);
 });
 
 Deno.test("Calendar: a date that is set forward is followed, one that is set back is not", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const calendar = new Calendar(clock);
   clock.setDate(HOUR_MS);
   assertEquals(dateOf(clock, calendar), HOUR_MS);
@@ -49,7 +49,7 @@ Deno.test("Calendar: a date that is set forward is followed, one that is set bac
 });
 
 Deno.test("Calendar: a process that has to wait between its looks at date and clock does not jump", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const calendar = new Calendar({
     originMs: clock.originMs,
     now: () => clock.now(),
@@ -74,7 +74,7 @@ Deno.test("Calendar: that of the system has the present date", () => {
 });
 
 Deno.test("Hub: the first event after a sleep has the date of its moment, and so have those that follow", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const hub = new Hub(clock);
   const times: number[] = [];
   hub.subscribe({

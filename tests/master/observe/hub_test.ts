@@ -6,7 +6,7 @@ import { RunReporter } from "../../../lib/master/board/run_reporter.ts";
 import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
 import { Hub, type Subscriber } from "../../../lib/master/observe/hub.ts";
 import { type Code, Task } from "../../../lib/task.ts";
-import { SetClock } from "../../support/set_clock.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
 const NO_PORT: SlavePort = {
@@ -37,7 +37,7 @@ class Listener implements Subscriber {
 }
 
 Deno.test("Hub.tell: tells all subscribers in order, when the code that runs is done", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const hub = new Hub(clock);
   const [one, other] = [new Listener(), new Listener()];
   hub.subscribe(one);
@@ -50,7 +50,7 @@ Deno.test("Hub.tell: tells all subscribers in order, when the code that runs is 
 });
 
 Deno.test("Hub.subscribe: whoever comes later is told what happens from then on, and no more when it has gone", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const hub = new Hub(clock);
   const [first, late] = [new Listener(), new Listener()];
   hub.subscribe(first);
@@ -66,7 +66,7 @@ Deno.test("Hub.subscribe: whoever comes later is told what happens from then on,
 });
 
 Deno.test("Hub.subscribe: a subscriber may bring another, leave, and tell something while it is told", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const hub = new Hub(clock);
   const [guest, other] = [new Listener(), new Listener()];
   const subscription = hub.subscribe({
@@ -84,7 +84,7 @@ Deno.test("Hub.subscribe: a subscriber may bring another, leave, and tell someth
 });
 
 Deno.test("Hub.isWanted: events of tasks are made only while somebody wants them", () => {
-  const hub = new Hub(new SetClock());
+  const hub = new Hub(new TestClock());
   hub.subscribe(new Listener());
   assertEquals(hub.isWanted, false);
   const viewer = hub.subscribe(new Listener(true));
@@ -94,7 +94,7 @@ Deno.test("Hub.isWanted: events of tasks are made only while somebody wants them
 });
 
 Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of the next task all; nothing is made after it has left", () => {
-  const clock = new SetClock();
+  const clock = new TestClock();
   const hub = new Hub(clock);
   const slave = new DispatchSlave({ number: 0, name: "local slave 0", host: "" }, NO_PORT);
   const reporter = new RunReporter(hub, slave);

@@ -1,4 +1,4 @@
-import type { Clock } from "../../board/clock.ts";
+import type { Clock } from "../../../clock.ts";
 
 /** Text that waits is written when it has this many characters, or has waited for this long. */
 const GROUP_LENGTH = 64 * 1024;

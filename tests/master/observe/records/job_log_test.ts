@@ -12,7 +12,7 @@ import {
   type JobLogLine,
   parseJobLogLine,
 } from "../../../../lib/job_log_line.ts";
-import { SYSTEM_CLOCK } from "../../../../lib/master/board/clock.ts";
+import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
 import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
 import { JobLog } from "../../../../lib/master/observe/records/job_log.ts";
 import { type Code, Task } from "../../../../lib/task.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { SYSTEM_CLOCK } from "../../../../lib/master/board/clock.ts";
+import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
 import type { ManagerEventBody } from "../../../../lib/master/observe/events.ts";
 import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
 import { Trace } from "../../../../lib/master/observe/records/trace.ts";

@@ -1,6 +1,7 @@
-import { MAX_TIMER_MS } from "../../max_timer.ts";
+/** The longest time that a timer can be set to, in milliseconds: 24.8 days. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Time, as the board sees it. Tests have one of their own, which they move. */
+/** Time, for all code that measures it or waits. Tests have one of their own, which they move. */
 export interface Clock {
   /** Milliseconds since some moment. Never runs backwards. */
   now(): number;

@@ -1,12 +1,13 @@
 import type { CalendarClock } from "../../lib/master/observe/calendar.ts";
 
 /** A clock that a test moves. */
-export class SetClock implements CalendarClock {
+export class TestClock implements CalendarClock {
   readonly originMs = 1_000_000;
   #nowMs = 0;
   #dateMs = this.originMs;
   readonly #microtasks: (() => void)[] = [];
   readonly #timers = new Set<{ readonly dueMs: number; run(): void }>();
+  readonly #onTimer: (() => void)[] = [];
 
   now(): number {
     return this.#nowMs;
@@ -23,12 +24,20 @@ export class SetClock implements CalendarClock {
   setTimer(run: () => void, delayMs: number): Disposable {
     const timer = { dueMs: this.#nowMs + delayMs, run };
     this.#timers.add(timer);
+    for (const look of this.#onTimer.splice(0)) look();
     return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
   }
 
   /** How many timers are set. */
   get timers(): number {
     return this.#timers.size;
+  }
+
+  /** Waits until at least one timer is set. */
+  async timerSet(): Promise<void> {
+    while (this.#timers.size === 0) {
+      await new Promise<void>((resolve) => this.#onTimer.push(resolve));
+    }
   }
 
   /** The code that runs now is done: what waits for that has its turn. */
