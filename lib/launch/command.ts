@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { permissionRemedy } from "../slave_process.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
@@ -155,19 +156,24 @@ export interface ProgramOutput {
  * @param timeoutMs After this it is killed.
  * @param options.input What it reads on standard input.
  * @param options.hiddenVariables See {@linkcode spawn}.
+ * @param options.clock Tells the time; the system's by default.
  * @throws {Error} If it cannot be started, or does not end in time.
  */
 export async function runProgram(
   command: readonly string[],
   timeoutMs: number,
-  { input = "", hiddenVariables }: { input?: string; hiddenVariables?: readonly string[] } = {},
+  { input = "", hiddenVariables, clock = SYSTEM_CLOCK }: {
+    input?: string;
+    hiddenVariables?: readonly string[];
+    clock?: Clock;
+  } = {},
 ): Promise<ProgramOutput> {
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   const child = spawn(command, pipes, { hiddenVariables });
   const stdout = new Collector(child.stdout);
   const stderr = new Collector(child.stderr);
   let isTooLate = false;
-  const timer = setTimeout(() => {
+  using _timer = clock.setTimer(() => {
     isTooLate = true;
     kill(child);
     // What a script has started lives on, and may keep them open.
@@ -180,7 +186,6 @@ export async function runProgram(
     stderr.text,
     feed(child.stdin, input),
   ]);
-  clearTimeout(timer);
   if (isTooLate) {
     throw new Error(`${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`);
   }

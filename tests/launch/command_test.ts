@@ -8,6 +8,7 @@ import {
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
 import { HeldTimers } from "../support/held_timers.ts";
+import { TestClock } from "../support/test_clock.ts";
 import { Lifelines } from "../support/lifelines.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
 import { runScript } from "../support/script.ts";
@@ -158,25 +159,26 @@ Deno.test("runProgram: gives the exit code and what was printed, without blanks 
 });
 
 Deno.test("runProgram: kills a program that does not end in time", async () => {
-  using timers = new HeldTimers((ms) => ms === 60_000);
-  const running = runProgram([Deno.execPath(), "eval", "setInterval(() => {}, 1000)"], 60_000);
+  const clock = new TestClock();
+  const program = [Deno.execPath(), "eval", "setInterval(() => {}, 1000)"];
+  const running = runProgram(program, 60_000, { clock });
   const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
-  await timers.fire();
+  await clock.fire();
   await rejected;
-  assertEquals(timers.areCleared, true);
+  assertEquals(clock.timers, 0);
 });
 
 Deno.test("runProgram: kills a script that does not end in time, whatever it has started", async () => {
-  using timers = new HeldTimers((ms) => ms === 60_000);
+  const clock = new TestClock();
   await using lifelines = new Lifelines();
   // Holds what the script prints to.
   const program = `const connection = await Deno.connect({ port: ${lifelines.port} });
     await connection.write(new TextEncoder().encode(String(Deno.pid))); await connection.read(new Uint8Array(1));`;
   const script = ["/bin/sh", "-c", '"$0" eval "$1" & wait', Deno.execPath(), program];
-  const running = runProgram(script, 60_000);
+  const running = runProgram(script, 60_000, { clock });
   const { pid } = await lifelines.next();
   const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
-  await timers.fire();
+  await clock.fire();
   await rejected;
   Deno.kill(pid, "SIGKILL");
 });

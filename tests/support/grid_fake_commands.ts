@@ -1,4 +1,5 @@
 import { TempFolder } from "./temp_folder.ts";
+import { untilFiles } from "./until_files.ts";
 
 /** Stands for commands of Grid Engine: shell scripts that are found first on PATH, until the end of the scope. */
 export class FakeCommands implements AsyncDisposable {
@@ -33,6 +34,11 @@ export class FakeCommands implements AsyncDisposable {
   /** The arguments of all calls of a command so far. */
   calls(name: string): string[] {
     return this.#folder.lines(`${name}.calls`);
+  }
+
+  /** Waits until a command has been called so often. */
+  async called(name: string, times = 1): Promise<void> {
+    await untilFiles(this.folder, () => this.calls(name).length >= times);
   }
 
   /** What a file in the folder holds. */

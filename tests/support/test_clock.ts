@@ -60,6 +60,13 @@ export class TestClock implements CalendarClock {
     this.#moveTo(endMs);
   }
 
+  /** Passes the time until the next timer fires, as soon as one is set. */
+  async fire(): Promise<void> {
+    await this.timerSet();
+    const dueMs = Math.min(...[...this.#timers].map(({ dueMs }) => dueMs));
+    this.pass(Math.max(0, dueMs - this.#nowMs));
+  }
+
   /** The machine sleeps: only the date goes on. */
   sleep(ms: number): void {
     this.endTurn();

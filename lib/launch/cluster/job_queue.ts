@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../shell.ts";
@@ -91,7 +92,8 @@ export class JobQueue implements AsyncDisposable {
   readonly #deletions = new Set<Promise<unknown>>();
   /** When tasks were deleted, by their names. */
   readonly #deletedAtMs = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   #hasFailed = false;
   #firstSubmissionMs = 0;
@@ -99,9 +101,14 @@ export class JobQueue implements AsyncDisposable {
   #hurriedUntilMs = 0;
   #isClosed = false;
 
-  constructor(scheduler: Scheduler, services: Pick<LaunchServices, "tell">) {
+  constructor(
+    scheduler: Scheduler,
+    services: Pick<LaunchServices, "tell">,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     this.#scheduler = scheduler;
     this.#services = services;
+    this.#clock = clock;
   }
 
   /**
@@ -114,7 +121,7 @@ export class JobQueue implements AsyncDisposable {
     const { name: scheduler, leaveSignals: signals } = this.#scheduler;
     const name = this.#scheduler.taskName(job, task);
     const followed = new JobTask(job, task, name, findTail);
-    if (this.#jobs.size === 0) this.#firstSubmissionMs = performance.now();
+    if (this.#jobs.size === 0) this.#firstSubmissionMs = this.#clock.now();
     this.#jobs.set(name, job);
     this.#tasks.set(name, followed);
     this.#schedule(POLL_MS);
@@ -137,7 +144,7 @@ export class JobQueue implements AsyncDisposable {
    */
   async deleteJobs(jobs: readonly string[]): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     await this.#polling;
     const tasks = [...this.#tasks.values()].filter(({ job }) => jobs.includes(job));
     if (tasks.length === 0) return;
@@ -156,23 +163,23 @@ export class JobQueue implements AsyncDisposable {
   /** Stops following. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     await this.#polling;
     await Promise.all(this.#deletions);
   }
 
   /** Asks now, and again soon: a job takes a second to end. */
   #hurry(): void {
-    this.#hurriedUntilMs = performance.now() + HURRY_MS;
-    clearTimeout(this.#timer);
+    this.#hurriedUntilMs = this.#clock.now() + HURRY_MS;
+    this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     this.#schedule(0);
   }
 
   /** When to ask again. */
   #pauseMs(): number {
-    if (performance.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
-    const oldMs = performance.now() - WHILE_MS;
+    if (this.#clock.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
+    const oldMs = this.#clock.now() - WHILE_MS;
     for (const { state } of this.#tasks.values()) {
       if (state.state !== "running" || state.sinceMs > oldMs) return POLL_MS;
     }
@@ -181,14 +188,13 @@ export class JobQueue implements AsyncDisposable {
 
   #schedule(ms: number): void {
     if (this.#timer !== undefined || this.#polling !== undefined || this.#isClosed) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.setTimer(() => {
       this.#timer = undefined;
       this.#polling = this.#poll().finally(() => {
         this.#polling = undefined;
         if (this.#tasks.size > 0) this.#schedule(this.#pauseMs());
       });
     }, ms);
-    this.#timer.unref();
   }
 
   async #poll(): Promise<void> {
@@ -210,7 +216,7 @@ export class JobQueue implements AsyncDisposable {
             break;
           case "queued":
           case "running":
-            note(task, status);
+            note(task, status, this.#clock.now());
             break;
           default:
             status satisfies never;
@@ -306,26 +312,26 @@ export class JobQueue implements AsyncDisposable {
 
   #noteDeletion(tasks: readonly JobTask[]): void {
     for (const { name } of tasks) {
-      if (!this.#deletedAtMs.has(name)) this.#deletedAtMs.set(name, performance.now());
+      if (!this.#deletedAtMs.has(name)) this.#deletedAtMs.set(name, this.#clock.now());
     }
   }
 
   async #deleteAndWait(jobs: readonly string[], tasks: readonly JobTask[]): Promise<void> {
-    const startMs = performance.now();
+    const startMs = this.#clock.now();
     const deletion = await runCommand(this.#scheduler, this.#scheduler.deleteJobsCommand(jobs));
     this.#noteDeletion(tasks);
     for (;;) {
       const known = await this.#askKnown(jobs).catch((error) => {
         // That the deletion complains of jobs that have ended meanwhile would be no fault.
-        const isPatient = deletion.code === 0 && performance.now() - startMs < DELETE_WAIT_MS;
+        const isPatient = deletion.code === 0 && this.#clock.now() - startMs < DELETE_WAIT_MS;
         if (!isPatient) throw error;
       });
       if (known?.length === 0) return;
-      const longAgoMs = performance.now() - DELETE_WAIT_MS;
+      const longAgoMs = this.#clock.now() - DELETE_WAIT_MS;
       if (known?.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
         return this.#tellStay(jobs, known.length);
       }
-      await new Promise((resolve) => setTimeout(resolve, DELETE_POLL_MS));
+      await new Promise<void>((resolve) => this.#clock.setTimer(resolve, DELETE_POLL_MS));
     }
   }
 
@@ -345,7 +351,7 @@ export class JobQueue implements AsyncDisposable {
 
   /** Says, seldom, that slaves wait. */
   #report(): void {
-    if (performance.now() - this.#firstSubmissionMs < this.#nextReportMs) return;
+    if (this.#clock.now() - this.#firstSubmissionMs < this.#nextReportMs) return;
     const waiting = [...this.#tasks.values()].filter(({ state }) => state.state === "queued");
     if (waiting.length === 0) return;
     this.#nextReportMs *= 2;
@@ -372,11 +378,15 @@ function isGone(task: JobTask): boolean {
   return task.state.missing >= MISSING_POLLS;
 }
 
-function note(task: JobTask, status: JobTaskStatus & { state: "queued" | "running" }): void {
+function note(
+  task: JobTask,
+  status: JobTaskStatus & { state: "queued" | "running" },
+  nowMs: number,
+): void {
   if (status.state === "queued") {
     task.state = status;
   } else if (task.state.state !== "running") {
-    task.state = { state: "running", sinceMs: performance.now() };
+    task.state = { state: "running", sinceMs: nowMs };
     task.started.resolve();
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { type ProgramOutput, runProgram } from "../command.ts";
 import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
@@ -26,18 +27,19 @@ export function masterFlags({ programs, hiddenVariables = [] }: Scheduler): stri
  * Runs a command of a scheduler.
  *
  * @param command Program and arguments.
- * @param input What it reads on standard input.
+ * @param options.input What it reads on standard input.
+ * @param options.clock Tells the time; the system's by default.
  * @throws {SchedulerError} If it is not there, or not allowed, or does not answer in time.
  */
 export async function runCommand(
   scheduler: Scheduler,
   command: readonly string[],
-  input?: string,
+  options: { readonly input?: string; readonly clock?: Clock } = {},
 ): Promise<ProgramOutput> {
   const [program] = command;
   const { name, programs, hiddenVariables, missingProgram } = scheduler;
   try {
-    return await runProgram(command, COMMAND_TIMEOUT_MS, { input, hiddenVariables });
+    return await runProgram(command, COMMAND_TIMEOUT_MS, { ...options, hiddenVariables });
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     if (cause instanceof Deno.errors.NotFound) {
@@ -140,7 +142,7 @@ async function submitParts(
   for (let submitted = 0; submitted < count;) {
     const size = Math.min(largest, count - submitted);
     const command = scheduler.submitCommand({ ...submission, count: size });
-    const output = await runCommand(scheduler, command, makeScript(submitted - 1));
+    const output = await runCommand(scheduler, command, { input: makeScript(submitted - 1) });
     const answer = understood(command[0], () => scheduler.readSubmission(output));
     if (answer.answer === "submitted") {
       parts.push({ job: answer.job, count: size });

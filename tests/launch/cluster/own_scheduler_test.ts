@@ -3,15 +3,23 @@
  * played.
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { JobArray, type LaunchOrder, Manager, remote, type Scheduler } from "../../../mod.ts";
 import { JobQueue, JobQueues } from "../../../lib/launch/cluster/job_queue.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakePbs } from "../../support/fake_pbs.ts";
 import { Gates } from "../../support/gates.ts";
+import { runCommand, SchedulerError } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
-import { HeldTimers } from "../../support/held_timers.ts";
 import { PBS, PBSSlaveArray } from "../../support/pbs.ts";
+import { TestClock } from "../../support/test_clock.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 const gateTasks = remote<typeof import("../../support/gate_tasks.ts")>(
@@ -83,8 +91,9 @@ Deno.test("JobArray: a slave that its scheduler tells to leave ends its task, an
 class QueueRun implements AsyncDisposable {
   readonly commands = new FakeCommands();
   readonly told: string[] = [];
-  readonly queue = new JobQueue(PBS, { tell: (message) => this.told.push(message) });
-  readonly timers = new HeldTimers((ms) => ms === 3000 || ms === 15_000);
+  /** Tells the pauses between two looks. */
+  readonly clock = new TestClock();
+  readonly queue = new JobQueue(PBS, { tell: (message) => this.told.push(message) }, this.clock);
 
   constructor() {
     this.commands.set("qdel", "");
@@ -103,14 +112,13 @@ class QueueRun implements AsyncDisposable {
 
   /** Has the queue ask, and waits until it is to ask again. */
   async look(): Promise<void> {
-    await this.timers.fire();
-    await this.timers.set();
+    await this.clock.fire();
+    await this.clock.timerSet();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.queue.deleteJobs([]);
     await this.queue[Symbol.asyncDispose]();
-    this.timers[Symbol.dispose]();
     await this.commands[Symbol.asyncDispose]();
   }
 }
@@ -151,7 +159,6 @@ Deno.test("JobQueue: a task that the scheduler holds for good is deleted, with t
 });
 
 Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reason once", async () => {
-  const now = performance.now;
   await using run = new QueueRun();
   for (const task of [1, 2, 3]) run.follow(task);
   const waiting = {
@@ -159,12 +166,8 @@ Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reas
     comment: "Not Running: Insufficient amount of resource: ncpus",
   };
   run.answer({ "1": waiting, "2": waiting, "3": { job_state: "Q" } });
-  try {
-    performance.now = () => now.call(performance) + 20_000;
-    await run.look();
-  } finally {
-    performance.now = now;
-  }
+  run.clock.stop(20_000);
+  await run.look();
   assertEquals(run.told, [
     "3 of 3 slaves are queued in PBS, job 7[].pbs: Insufficient amount of resource: ncpus",
   ]);
@@ -173,13 +176,13 @@ Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reas
 Deno.test("JobQueue: commands that users are shown can be typed as they are", async () => {
   await using run = new QueueRun();
   const task = run.follow(2);
-  run.commands.set("qdel", "exec sleep 1000");
-  using limits = new HeldTimers((ms) => ms === 60_000);
+  Deno.removeSync(`${run.commands.folder}/qdel`);
+  // This machine may have one of its own.
+  Deno.env.set("PATH", run.commands.folder);
   task.kill();
-  await limits.fire();
   await run.queue[Symbol.asyncDispose]();
   assertEquals(run.told, [
-    "Job 7[].pbs may go on in PBS: Cannot run qdel: qdel did not end within 60 s, and was killed. " +
+    "Job 7[].pbs may go on in PBS: qdel is not on PATH: this machine cannot submit to PBS. " +
     "Delete what is left later: qdel '7[2].pbs'",
   ]);
 });
@@ -200,8 +203,24 @@ Deno.test("JobQueue: an answer that the scheduler's words do not understand is n
     /^PBS does not answer; its jobs are left as they are: Cannot understand what qstat said: /,
   );
   run.answer({ "1": { job_state: "X", Exit_status: 0 } });
-  await run.timers.fire();
+  await run.clock.fire();
   assertStringIncludes((await task.ended).reason!, "exit status 0");
+});
+
+Deno.test("runCommand: a command that hangs is killed after a time, and that is said", async () => {
+  await using commands = new FakeCommands();
+  commands.set("qstat", "exec sleep 1000");
+  const clock = new TestClock();
+  const running = runCommand(PBS, ["qstat", "-f"], { clock });
+  const rejected = assertRejects(
+    () => running,
+    SchedulerError,
+    "Cannot run qstat: qstat did not end within 60 s, and was killed",
+  );
+  await commands.called("qstat");
+  await clock.fire();
+  await rejected;
+  assertEquals(clock.timers, 0);
 });
 
 Deno.test("JobQueues: has one queue for each scheduler", () => {
