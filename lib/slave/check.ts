@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
@@ -41,6 +42,7 @@ class StepFailure extends Error {
  * @param host Name or address of the master's machine.
  * @param port Its port.
  * @param print Is given one line for each step, and one for the whole.
+ * @param clock Tells the time; the system's by default.
  * @returns Whether slaves of this machine can reach the master.
  * @throws {Error} If this program may not try: it lacks a permission.
  */
@@ -48,6 +50,7 @@ export async function checkMaster(
   host: string,
   port: number,
   print: (line: string) => void,
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<boolean> {
   const report = (step: Step, state: "ok" | "failed", text: string) =>
     print(`${step.padEnd(9)} ${state.padEnd(7)} ${text}`);
@@ -57,7 +60,10 @@ export async function checkMaster(
     if (isIP(host) === 0) report("name", "ok", `${host} is ${addresses.join(", ")}`);
     for (const address of addresses) {
       try {
-        await checkAddress(host, address, port, (step, text) => report(step, "ok", text));
+        await checkAddress(host, address, port, {
+          clock,
+          pass: (step, text) => report(step, "ok", text),
+        });
         isReached = true;
       } catch (error) {
         if (!(error instanceof StepFailure)) throw error;
@@ -95,17 +101,17 @@ async function checkAddress(
   host: string,
   address: string,
   port: number,
-  pass: (step: Step, text: string) => void,
+  { clock, pass }: { clock: Clock; pass(step: Step, text: string): void },
 ): Promise<void> {
   const place = hostAndPort(address, port);
-  const socket = await openTls(host, address, port);
+  const socket = await openTls(host, address, port, clock);
   pass("TCP", `${place} accepts connections`);
   if (socket !== undefined) {
     pass("TLS", "the connection is encrypted; slaves know by which certificate");
-    await checkVersion(new TlsConnection(socket), place);
+    await checkVersion(new TlsConnection(socket), place, clock);
   } else {
     const connection = await Deno.connect({ hostname: address, port });
-    await checkVersion(connection, place);
+    await checkVersion(connection, place, clock);
     pass(
       "TLS",
       "not used: by default only connections that leave the machine are encrypted, and the option tls decides",
@@ -115,7 +121,12 @@ async function checkAddress(
 }
 
 /** Opens an encrypted connection; `undefined` if the other side does not encrypt. */
-function openTls(host: string, address: string, port: number): Promise<TLSSocket | undefined> {
+function openTls(
+  host: string,
+  address: string,
+  port: number,
+  clock: Clock,
+): Promise<TLSSocket | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket | undefined>();
   // The run's own authority is told to slaves alone, with the secret. Nothing is said here that others may not hear.
   const socket = connect({
@@ -130,12 +141,12 @@ function openTls(host: string, address: string, port: number): Promise<TLSSocket
     if (isConnected) resolve(undefined);
     else reject(tcpFailure(hostAndPort(address, port), error));
   };
-  const timer = setTimeout(() => fail(undefined), STEP_TIMEOUT_MS);
+  const timer = clock.setTimer(() => fail(undefined), STEP_TIMEOUT_MS);
   socket.once("connect", () => isConnected = true);
   socket.once("secureConnect", () => resolve(socket));
   socket.on("error", fail);
   socket.once("close", () => fail(new Error("the connection was closed")));
-  return promise.finally(() => clearTimeout(timer));
+  return promise.finally(() => timer[Symbol.dispose]());
 }
 
 function tcpFailure(place: string, error: unknown): unknown {
@@ -165,10 +176,14 @@ function tcpFailure(place: string, error: unknown): unknown {
 }
 
 /** Asks for the version; closes the connection. */
-async function checkVersion(connection: Connection, place: string): Promise<void> {
+async function checkVersion(
+  connection: Connection,
+  place: string,
+  clock: Clock,
+): Promise<void> {
   using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
   let isLate = false;
-  const timer = setTimeout(() => {
+  using _timer = clock.setTimer(() => {
     isLate = true;
     stream[Symbol.dispose]();
   }, STEP_TIMEOUT_MS);
@@ -186,8 +201,6 @@ async function checkVersion(connection: Connection, place: string): Promise<void
         : `what listens at ${place} closes the connection: it is not a master of parallel, or too many connect to it ` +
           "at once. Is the port right? Then try again",
     );
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -5,7 +5,7 @@ import { MessageStream } from "../../lib/wire/message_stream.ts";
 import { LocalSlave, Manager, type ManagerOptions } from "../../mod.ts";
 import settings from "../../deno.json" with { type: "json" };
 import { freePort } from "../support/free_port.ts";
-import { HeldTimers } from "../support/held_timers.ts";
+import { TestClock } from "../support/test_clock.ts";
 import { skipIf } from "../support/skip.ts";
 import { missingTerminal, onTerminal } from "../support/terminal.ts";
 
@@ -168,18 +168,20 @@ Deno.test("checkMaster: what hangs up is no master, or a busy one", async () => 
 });
 
 Deno.test("checkMaster: gives up one that never says anything", async () => {
-  using timers = new HeldTimers((ms) => ms === STEP_TIMEOUT_MS);
+  const clock = new TestClock();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const lines: string[] = [];
-  const checking = checkMaster("127.0.0.1", listener.addr.port, (line) => lines.push(line));
+  const { port } = listener.addr;
+  const checking = checkMaster("127.0.0.1", port, (line) => lines.push(line), clock);
   using encrypted = await listener.accept();
   // It has begun to speak TLS, so that it is not the connection that is waited for.
   await encrypted.read(new Uint8Array(1));
-  await timers.fire();
+  await clock.fire();
   using plain = await listener.accept();
   assertEquals((await new MessageStream(plain).receive())?.messages.length, 1);
-  await timers.fire();
+  await clock.fire();
   assertEquals(await checking, false);
+  assertEquals(clock.now(), 2 * STEP_TIMEOUT_MS);
   assertMatch(lines[1], /is not a master of parallel: it answers nothing/);
 });
 

@@ -351,9 +351,7 @@ class SlowGrid implements AsyncDisposable {
 
   /** Waits until the command has been called. */
   async called(): Promise<void> {
-    while (this.commands.calls(this.#slow).length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await this.commands.called(this.#slow);
   }
 
   /** Lets the command go on. */

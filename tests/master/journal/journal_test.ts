@@ -24,6 +24,7 @@ import { localManager } from "../../support/local_manager.ts";
 import { NoLocks } from "../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { untilFiles } from "../../support/until_files.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** Notes each of its runs in a file, so that a test sees what ran. */
@@ -626,13 +627,8 @@ Deno.test("journal: a master killed at random moments loses nothing and runs not
   for (let kill = 0; kill < KILLS; kill++) {
     const child = startScript(folder, source, ["-A", "--no-check"]);
     const ended = child.status;
-    // A random moment is one between two looks at the journal.
     const target = journalled + Math.ceil(Math.random() * 20);
-    let isOver = false;
-    ended.then(() => isOver = true);
-    while (!isOver && folder.lines("run.jsonl").length < target) {
-      await Promise.race([ended, turn()]);
-    }
+    await untilFiles(folder.path, () => folder.lines("run.jsonl").length >= target, ended);
     try {
       child.kill("SIGKILL");
     } catch {
@@ -663,11 +659,6 @@ function endedTasks(lines: readonly string[]): number[] {
     if ("task" in line) ended.push(inputs[line.task]);
   }
   return ended;
-}
-
-/** Lets others run. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 3));
 }
 
 const tasks = remote<typeof import("../../support/tasks.ts")>(
