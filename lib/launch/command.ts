@@ -275,11 +275,31 @@ function asList(program: string): string {
 }
 
 function startError(program: string, cause: unknown, isDeno: boolean): Error {
-  const message = messageOf(cause);
-  const remedy = cause instanceof Deno.errors.NotCapable
-    ? permissionRemedy(`--allow-run=${program}`)
-    : isDeno
+  const message = messageOf(cause).replace(/\.+$/, "");
+  return new Error(`Cannot start ${program}: ${message}. ${startRemedy(program, cause, isDeno)}`, {
+    cause,
+  });
+}
+
+/** What to do where a number of the system tells why a program cannot be started: see errno(3). */
+const SYSTEM_REMEDIES = new Map([
+  [
+    "os error 24",
+    "This is the limit of open files, see ulimit -n: in the master each slave takes 7. Raise it, or add fewer slaves",
+  ],
+  [
+    "os error 11",
+    "This is the limit of processes and threads, see ulimit -u: each slave is a process of several. Raise it, or add fewer slaves",
+  ],
+  ["os error 12", "This machine has no memory for another process: add fewer slaves"],
+]);
+
+function startRemedy(program: string, cause: unknown, isDeno: boolean): string {
+  if (cause instanceof Deno.errors.NotCapable) return permissionRemedy(`--allow-run=${program}`);
+  const [errorNumber] = /os error \d+/.exec(messageOf(cause)) ?? [];
+  const known = errorNumber === undefined ? undefined : SYSTEM_REMEDIES.get(errorNumber);
+  if (known !== undefined) return known;
+  return isDeno
     ? `Set the option deno of the manager to a command that starts Deno${asList(program)}`
     : "It has to be installed on this machine, and on PATH";
-  return new Error(`Cannot start ${program}: ${message}. ${remedy}`, { cause });
 }

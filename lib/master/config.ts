@@ -1,12 +1,15 @@
 import { thisSlaveProcess } from "../slave_process.ts";
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
+/** Where there is none of these, Deno takes this for its configuration. */
+const PACKAGE_NAME = "package.json";
 
 /**
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
- * @returns Its absolute path: on a slave that of the slave's own, elsewhere the first found from the main module upwards. `undefined`
+ * @returns Its absolute path: on a slave that of the slave's own, elsewhere the first found from the main module upwards; a
+ * `package.json` only if there is no `deno.json`. `undefined`
  * if none was named, and there is none, or none may be looked for, or the main module is inside a compiled program.
  * @throws {TypeError} If the file that was named is not there.
  */
@@ -19,8 +22,24 @@ export function findConfig(config: string | URL | undefined): string | undefined
   if (Deno.build.standalone) return undefined;
   // In a Worker there is none.
   if (!Deno.mainModule?.startsWith("file:")) return undefined;
+  return findUpwards(CONFIG_NAMES) ?? findUpwards([PACKAGE_NAME]);
+}
+
+/**
+ * Flags of `deno run` with which modules resolve as they do for a script that has this configuration.
+ *
+ * @param config Path of a `deno.json`, `deno.jsonc` or `package.json`, if there is one.
+ */
+export function configFlags(config: string | undefined): string[] {
+  if (config === undefined) return ["--no-config"];
+  if (!/(^|[\\/])package\.json$/.test(config)) return ["--config", config];
+  // Deno takes no package.json by its path. What is installed beside it is found from the modules upwards.
+  return ["--no-config", "--node-modules-dir=manual"];
+}
+
+function findUpwards(names: readonly string[]): string | undefined {
   for (let folder = new URL(".", Deno.mainModule);; folder = new URL("..", folder)) {
-    for (const name of CONFIG_NAMES) {
+    for (const name of names) {
       const file = new URL(name, folder);
       if (isReadableFile(file)) return toPath(file);
     }

@@ -10,7 +10,8 @@ export interface ManagerOptions {
   /**
    * Command that starts Deno on the slaves: a program, or a program and its first arguments, such as a wrapper script.
    * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run. A program that `deno compile`
-   * made is not Deno, and has to name one.
+   * made is not Deno, and has to name one. Flags of `deno run` may follow the program: `["deno", "--v8-flags=--max-old-space-size=8192"]`
+   * gives each slave a heap of 8 GB, `["deno", "--unstable-kv"]` an unstable API. The master's own flags do not reach the slaves.
    */
   readonly deno?: string | readonly string[];
   /**
@@ -31,7 +32,7 @@ export interface ManagerOptions {
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
   readonly permissions?: SlavePermissions;
   /**
-   * Configuration file (import map, compiler options) that the slaves' modules resolve with. The default is the
+   * Configuration file (import map, compiler options), or a `package.json`, that the slaves' modules resolve with. The default is the
    * `deno.json` or `deno.jsonc` found from the main module upwards, if there is one and it may be read; for a manager that a task
    * makes, what that task's own slave has.
    */

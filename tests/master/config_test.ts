@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { findConfig } from "../../lib/master/config.ts";
+import { configFlags, findConfig } from "../../lib/master/config.ts";
 import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -57,6 +57,24 @@ Deno.test("findConfig: takes no folder for a file", async () => {
   folder.write("deno.jsonc", "{}");
   Deno.mkdirSync(folder.file("deno.json"));
   assertEquals(await foundFrom(folder), folder.file("deno.jsonc"));
+});
+
+Deno.test("findConfig: finds a package.json only if there is no deno.json, not even above it", async () => {
+  await using folder = new TempFolder();
+  const inner = subfolder(folder, "inner");
+  inner.write("package.json", "{}");
+  assertEquals(await foundFrom(inner), inner.file("package.json"));
+  folder.write("deno.json", "{}");
+  assertEquals(await foundFrom(inner), folder.file("deno.json"));
+});
+
+Deno.test("configFlags: has modules resolve as they do for the script", () => {
+  assertEquals(configFlags(undefined), ["--no-config"]);
+  assertEquals(configFlags("/home/me/deno.jsonc"), ["--config", "/home/me/deno.jsonc"]);
+  assertEquals(configFlags("/home/me/package.json"), [
+    "--no-config",
+    "--node-modules-dir=manual",
+  ]);
 });
 
 Deno.test("findConfig: finds none if there is none, or if none may be read", async () => {

@@ -524,6 +524,42 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     flags: [NET, "--allow-run"],
     says: ["its Deno is too old: install 2.8.0 or newer, or set the option deno of the manager"],
   },
+  "a flag behind the program in the option deno that Deno does not know": {
+    options: `{ output: "null", deno: ["${Deno.execPath()}", "--unstable-nothing"] }`,
+    says: [
+      "deno run --unstable-nothing … ",
+      "its Deno does not know --unstable-nothing: correct the option deno of the manager",
+    ],
+    hides: ["too old"],
+  },
+  "the address space is limited": {
+    options: `{ output: "null", deno: "./limited-deno" }`,
+    files: {
+      "limited-deno": `#!/bin/sh\nulimit -v 20000000\nexec ${Deno.execPath()} "$@"`,
+    },
+    flags: [NET, "--allow-run"],
+    says: ["its address space is limited", "raise ulimit -v", "not by h_vmem"],
+    hides: ["too old"],
+  },
+  "the heap of a slave is too small for a task": {
+    options:
+      `{ output: "null", maxAttempts: 1, deno: ["${Deno.execPath()}", "--v8-flags=--max-old-space-size=40"] }`,
+    adds: `context.addTask(() => { const all = []; for (;;) all.push({ x: [all.length] }); });\n`,
+    says: [
+      "is given up: a slave died while running it",
+      "it ran out of memory: its heap was full with ",
+      'For a heap of 8 GB, start slaves with the manager\'s option deno: ["deno", "--v8-flags=--max-old-space-size=8192"]',
+    ],
+    hides: ["raise maxAttempts", "Last few GCs"],
+  },
+  "a method of an object that was sent": {
+    adds: `class Vector { x = 1; norm() { return this.x; } }
+      context.addTask((vector) => vector.norm(), new Vector());\n`,
+    says: [
+      "TypeError: vector.norm is not a function",
+      "what is sent arrives as a plain object, without the methods of its class",
+    ],
+  },
   "an option is misspelt": {
     options: `{ outputs: "null" }`,
     says: ["Unknown option outputs of Manager. There are: deno, host, port, output"],
@@ -560,6 +596,57 @@ Deno.test("a newcomer's mistake: the port is in use", async () => {
   });
   assertStringIncludes(stderr, `Cannot listen for slaves on 127.0.0.1:${port}: the port is in use`);
   assertStringIncludes(stderr, "Choose another, or leave out the option port");
+});
+
+Deno.test("a newcomer's mistake: more slaves than files may be open", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "main.ts",
+    `${IMPORTS}
+      await using manager = new Manager({ output: "null" });
+      for (let i = 0; i < 40; i++) manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      for (let i = 0; i < 100; i++) context.addTask((x) => x, i);
+      console.log((await Array.fromAsync(context.getResults())).length);`,
+  );
+  const { stdout, stderr } = await new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `ulimit -n 128; exec ${Deno.execPath()} run --quiet --no-check ${NET} ${RUN} main.ts`,
+    ],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  const limit =
+    "This is the limit of open files, see ulimit -n: in the master each slave takes 7. Raise it, or add fewer slaves";
+  assertEquals(said.split(limit).length, 2, said);
+  assert(!said.includes("Set the option deno"), said);
+  assertEquals(new TextDecoder().decode(stdout), "100\n");
+});
+
+Deno.test("a newcomer's script: slaves resolve by package.json what the script does", async () => {
+  await using folder = new TempFolder();
+  folder.write("package.json", `{ "type": "module", "dependencies": { "twice": "1.0.0" } }`);
+  Deno.mkdirSync(folder.file("node_modules/twice"), { recursive: true });
+  folder.write(
+    "node_modules/twice/package.json",
+    `{ "name": "twice", "version": "1.0.0", "type": "module", "exports": "./index.js" }`,
+  );
+  folder.write("node_modules/twice/index.js", "export default (x) => 2 * x;");
+  folder.write("tasks.ts", `import twice from "twice";\nexport const double = (x) => twice(x);`);
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `import twice from "twice";
+      ${IMPORTS}${TASKS}
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      context.addTask(tasks.double, 21);
+      for await (const result of context.getResults()) console.log(twice(1), result);`,
+    ["--no-check", NET, RUN, "--allow-read"],
+  );
+  assertEquals([code, stdout, stderr], [0, "2 42\n", ""]);
 });
 
 Deno.test("a newcomer's script: what startup returns keeps its class, what a task returns becomes a plain object", async () => {

@@ -20,13 +20,23 @@ export function taskFailure(
   thrown: unknown,
 ): RemoteError {
   return new RemoteError(
-    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}`,
+    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}` +
+      (failure === "threw" ? missingMethodRemedy(task, thrown) : ""),
     {
       task,
       slave,
       cause: thrown,
     },
   );
+}
+
+/** Who sends an instance of a class misses its methods first. */
+function missingMethodRemedy({ args }: Task, thrown: unknown): string {
+  if (!(thrown instanceof TypeError) || !/\.\S+ is not a function$/.test(thrown.message)) return "";
+  const text = typeof args === "object" ? args.text : args;
+  if (typeof text !== "string" || !text.includes("{")) return "";
+  return ". If that is a method of an argument: what is sent arrives as a plain object, without the methods of its class. Send its " +
+    "data, and make the object in the task";
 }
 
 function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {
@@ -60,7 +70,11 @@ export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar 
   const { slave, reason } = deaths.at(-1)!;
   const times = deaths.length === 1 ? "" : ` ${deaths.length} times`;
   const code = describeCode(startup.reference);
-  return { slave, what: `did not run: startup (${code}) ended the process${times}`, reason };
+  return {
+    slave,
+    what: `did not run: startup (${code}) ended the process${times}`,
+    reason: reason + memoryRemedy([reason]),
+  };
 }
 
 /**
@@ -85,12 +99,23 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
   const count = attempts.length === 1
     ? "a slave died"
     : `${attempts.length} slaves died, one after another,`;
+  const remedy = memoryRemedy(attempts.map(({ reason }) => reason));
   return new RemoteError(
     `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
-      "If the task is not to blame, raise maxAttempts. " +
-      `Deaths that another task may have caused do not count.\n${deaths}`,
+      (remedy === "" ? "If the task is not to blame, raise maxAttempts. " : "") +
+      `Deaths that another task may have caused do not count${remedy}.\n${deaths}`,
     { task, slave: attempts.at(-1)?.slave, attempts },
   );
+}
+
+/** Begins the reason for the death of a slave whose heap was full. */
+export const OUT_OF_MEMORY = "it ran out of memory";
+
+/** What to do about slaves that died, if that was the reason of any of them: a clause that follows a sentence, or nothing. */
+export function memoryRemedy(reasons: readonly string[]): string {
+  if (!reasons.some((reason) => reason.startsWith(OUT_OF_MEMORY))) return "";
+  return ". For a heap of 8 GB, start slaves with the manager's option " +
+    'deno: ["deno", "--v8-flags=--max-old-space-size=8192"]';
 }
 
 /** A slave's name, which on this machine does not tell the host. */

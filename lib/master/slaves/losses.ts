@@ -7,6 +7,7 @@
 import { NoMoreSlavesError } from "../../errors.ts";
 import type { ProcessEnd } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
+import { memoryRemedy, OUT_OF_MEMORY } from "../board/failures.ts";
 import { startRemedy } from "./slave_command.ts";
 
 /** The last losses that an error lists. */
@@ -45,7 +46,7 @@ export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
   return new NoMoreSlavesError(
     `Cannot run tasks: ${which} (last: ${describe(last)}). ` +
       (isInFiles ? "Look into their output, or add" : "Add") +
-      " slaves with Manager.addSlave()" +
+      ` slaves with Manager.addSlave()${memoryRemedy(all.map(({ reason }) => reason))}` +
       (others === "" ? "" : `. Lost before:${others}`),
   );
 }
@@ -82,7 +83,16 @@ export function describeEnd(
     parts.push(`before it connected; the command was ${command}`);
   }
   if (isStarted && target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
-  const remedy = command === undefined ? undefined : startRemedy(tail);
+  const heap = explainHeap(tail);
+  if (heap !== undefined) return [heap, ...parts].join(", ");
+  const remedy = command === undefined ? undefined : startRemedy(tail, command);
   if (remedy !== undefined) parts.push(remedy);
   return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
+}
+
+/** What V8's last words mean, if it ended the process since its heap was full; they are long, and tell nothing else. */
+function explainHeap(lastWords: string): string | undefined {
+  if (!/heap out of memory|Reached heap limit/.test(lastWords)) return undefined;
+  const sizes = [...lastWords.matchAll(/(\d+)\.\d+ \(\d+\.\d+\) -> \d+/g)].at(-1);
+  return `${OUT_OF_MEMORY}: its heap was full${sizes === undefined ? "" : ` with ${sizes[1]} MB`}`;
 }

@@ -2,6 +2,7 @@ import { thisSlaveProcess } from "../../slave_process.ts";
 import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "../permissions.ts";
+import { configFlags } from "../config.ts";
 import type { ManagerSettings } from "../settings.ts";
 
 /** URL of the slave's program. */
@@ -23,10 +24,9 @@ export function runnerCommand(
   const { deno, config, permissions } = settings;
   const master = endpoint.hosts.map((host) => hostAndPort(host, endpoint.port));
   return [
-    ...deno,
-    "run",
+    ...denoRun(deno),
     "--quiet",
-    ...(config === undefined ? ["--no-config"] : ["--config", config]),
+    ...configFlags(config),
     ...permissionFlags(permissions, { master, program: SLAVE_PROGRAM, modules }),
     SLAVE_PROGRAM,
   ];
@@ -34,22 +34,41 @@ export function runnerCommand(
 
 /** The command that runs an agent. */
 export function agentCommand({ deno }: ManagerSettings): string[] {
-  return [...deno, "run", "--quiet", ...AGENT_FLAGS, SLAVE_PROGRAM];
+  return [...denoRun(deno), "--quiet", ...AGENT_FLAGS, SLAVE_PROGRAM];
 }
 
 /** The command that runs a slave, shortened for messages: which program, and what it runs. */
 export function describeCommand({ deno }: ManagerSettings): string {
-  return `${deno.join(" ")} run … ${SLAVE_PROGRAM}`;
+  return `${denoRun(deno).join(" ")} … ${SLAVE_PROGRAM}`;
+}
+
+/**
+ * The words that make Deno run a program. Flags behind the program in the option `deno`, such as `--v8-flags=…`, come behind
+ * `run`: Deno takes them nowhere else.
+ */
+function denoRun(deno: readonly string[]): string[] {
+  const flagsStart = deno.findLastIndex((word) => !word.startsWith("-")) + 1;
+  const program = deno.slice(0, flagsStart);
+  if (program.length > 1 && program.at(-1) === "run") program.pop();
+  return [...program, "run", ...deno.slice(flagsStart)];
 }
 
 /**
  * What to do about a slave that ended before it connected, as far as its last words tell.
  *
+ * @param command The command that it ran, as {@linkcode describeCommand} has it.
  * @returns A sentence, or nothing.
  */
-export function startRemedy(lastWords: string): string | undefined {
-  if (/unexpected argument '--/.test(lastWords)) {
-    return `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
+export function startRemedy(lastWords: string, command: string): string | undefined {
+  const [, flag] = /unexpected argument '(--[\w-]+)/.exec(lastWords) ?? [];
+  if (flag !== undefined) {
+    return command.includes(` ${flag}`)
+      ? `its Deno does not know ${flag}: correct the option deno of the manager`
+      : `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
+  }
+  if (lastWords.includes("CagedHeap")) {
+    return "its address space is limited, and Deno reserves about 36 GB of it, whatever it uses: raise ulimit -v, or have the " +
+      "scheduler limit memory by another resource, in Grid Engine not by h_vmem";
   }
   if (lastWords.includes("Module not found") && lastWords.includes(SLAVE_PROGRAM)) {
     if (Deno.build.standalone) {

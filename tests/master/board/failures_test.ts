@@ -116,6 +116,28 @@ Deno.test("givenUp: names every slave that died, and what to do", () => {
   assertEquals("cause" in error, false);
 });
 
+Deno.test("givenUp: a slave that ran out of memory wants a larger heap, and not more attempts", () => {
+  const reason = "it ran out of memory: its heap was full with 4022 MB, exit code 133 (SIGTRAP)";
+  assertEquals(
+    givenUp(TASK, [{ slave: SLAVE, reason }]).message,
+    `${WHO} is given up: a slave died while running it. Deaths that another task may have caused do not count. ` +
+      "For a heap of 8 GB, start slaves with the manager's option " +
+      'deno: ["deno", "--v8-flags=--max-old-space-size=8192"].\n' +
+      `  1. local slave 1 on nodeA: ${reason}`,
+  );
+});
+
+Deno.test("taskFailure: tells of methods that were not sent, if an argument may have had some", () => {
+  const remedy = "what is sent arrives as a plain object, without the methods of its class";
+  const thrown = new TypeError("p.norm is not a function");
+  const messageFor = (args: string | number) =>
+    taskFailure(new Task(3, CODE, args), SLAVE, "threw", thrown).message;
+  assertStringIncludes(messageFor('[{"x":1}]'), remedy);
+  for (const args of ["[1]", 5]) {
+    assertEquals(messageFor(args), `${WHO} failed on local slave 1: TypeError: ${thrown.message}`);
+  }
+});
+
 Deno.test("givenUp: counts to one", () => {
   const error = givenUp(TASK, [{ slave: SLAVE, reason: "exit code 1" }]);
   assertStringIncludes(error.message, `${WHO} is given up: a slave died while running it.`);
