@@ -8,6 +8,7 @@ const BEGINNING = `
 import { type Context, Manager, type Outcome, remote, type Task, type TaskCode } from "${ROOT}mod.ts";
 import type { Json, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
 const t = remote<typeof import("${ROOT}tests/support/typed_tasks.ts")>("${ROOT}tests/support/typed_tasks.ts");
+type ResultOf<T> = T extends Task<infer Result> ? Result : never;
 declare const manager: Manager;
 declare const promise: Promise<number>;
 const c = manager.getContext();
@@ -49,6 +50,7 @@ const RIGHT = [
   "const task: Task<number> = c.addTask((x: number) => x ** 2, 3)",
   "const task: Task<readonly [{ elements: Float64Array }, Point?]> = c.addTask(t.makePair)",
   "const task: Task = c.addTask(t.weigh, 3)",
+  "new Map([[c.addTask(t.weigh, 3), 3]]).get((null as unknown as Outcome).task)",
   "function wrap<T>(value: T) { return c.addTask(t.echo, value); } wrap(1)",
   "function wrap<A extends unknown[], R>(f: TaskCode<A, R>, ...args: A) { return c.addTask<A, R>(f, ...args); } wrap(t.weigh, 3)",
   "function wrap<T>(f: TaskCode<[T], string>, inputs: T[]) { c.addTasks(f, inputs); } wrap(t.weigh, [1])",
@@ -110,11 +112,11 @@ const WRONG: readonly (readonly [string, string])[] = [
     "Type 'Task<string>' is not assignable to type 'Task<number>'",
   ],
   [
-    "c.addTask(t.makeFunction)['~result']!()",
+    "const task = c.addTask(t.makeFunction); (null as ResultOf<typeof task>)()",
     "Type 'never' has no call signatures.",
   ],
   [
-    "c.addTask(t.makeVector)['~result']!.norm()",
+    "const task = c.addTask(t.makeVector); (null as unknown as ResultOf<typeof task>).norm()",
     "Property 'norm' does not exist on type '{ readonly elements: Float64Array<ArrayBuffer>; }'",
   ],
   [
