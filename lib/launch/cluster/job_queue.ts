@@ -1,7 +1,7 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, SlaveProcess } from "../command.ts";
-import { quoteAll } from "../shell.ts";
+import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
 import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import { askReasons, askStatus, runCommand, SchedulerError } from "./scheduler_commands.ts";

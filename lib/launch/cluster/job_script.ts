@@ -1,4 +1,4 @@
-import { quote, quoteAll } from "../shell.ts";
+import { quote, quoteAll } from "../../shell.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What the script of a job array is made of. */

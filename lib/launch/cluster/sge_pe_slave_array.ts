@@ -1,6 +1,6 @@
 import { messageOf } from "../../message_of.ts";
 import { type SlaveProcess, spawnSlave } from "../command.ts";
-import { quote, quoteAll } from "../shell.ts";
+import { quote, quoteAll } from "../../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { GRID_ENGINE } from "./sge.ts";

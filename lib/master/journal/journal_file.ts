@@ -1,5 +1,6 @@
 import { ParallelError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
+import { quote } from "../../shell.ts";
 import { permissionRemedy } from "../../slave_process.ts";
 import { crc32, crcText } from "./crc32.ts";
 import { lockFile } from "../file_lock.ts";
@@ -103,8 +104,11 @@ export class JournalFile implements Disposable {
   /** The error that a line is damaged. */
   damage({ line, start }: LinePlace, reason: string, cause?: unknown): JournalError {
     return new JournalError(
-      `The journal ${this.#path} is damaged in line ${line}, which starts at byte ${start}: ${reason}. ` +
-        `Keep a copy and cut it off there, for example with truncate --size=${start}: what is behind runs again`,
+      `The journal ${this.#path} is damaged in line ${line}, which starts at byte ${start}: ${
+        reason.replace(/\.$/, "")
+      }. Keep a copy and cut it off there, for example with truncate --size=${start} ${
+        quote(this.#path)
+      }: what is behind runs again`,
       cause === undefined ? undefined : { cause },
     );
   }

@@ -120,12 +120,9 @@ export type JournalLine =
 
 /** Whether a line is one of those that a journal has behind the first. */
 export function isJournalLine(line: object): line is JournalLine {
-  if ("reference" in line) return hasCounts(line, "function");
-  if ("opened" in line) {
-    const { rerunFailed } = line as Partial<OpenedLine>;
-    return rerunFailed === undefined || typeof rerunFailed === "boolean";
-  }
-  if ("files" in line) return typeof line.files === "object" && line.files !== null;
+  if ("reference" in line) return hasCounts(line, "function") && isReference(line.reference);
+  if ("opened" in line) return isOpenedLine(line as Partial<OpenedLine>);
+  if ("files" in line) return isFilesLine(line as Partial<FilesLine>);
   if ("sent" in line) return hasCounts(line, "sent", "function") && hasLists(line, "args");
   if ("fulfilled" in line) {
     return isFulfilledLine(line as Partial<FulfilledLine>);
@@ -133,6 +130,30 @@ export function isJournalLine(line: object): line is JournalLine {
   if ("dropped" in line) return hasLists(line, "dropped");
   return hasCounts(line, "task") &&
     ["fulfilled", "rejected"].includes((line as Partial<TaskLine>).status as string);
+}
+
+function isOpenedLine(
+  { opened, script = "", rerunFailed, acceptChangedCode, startup = null }: Partial<OpenedLine>,
+): boolean {
+  return typeof opened === "string" && typeof script === "string" &&
+    [rerunFailed, acceptChangedCode].every((flag) =>
+      ["undefined", "boolean"].includes(typeof flag)
+    ) &&
+    (startup === null || isReference(startup));
+}
+
+function isFilesLine({ module, files }: Partial<FilesLine>): boolean {
+  return typeof module === "string" && typeof files === "object" && files !== null &&
+    Object.values(files).every((digest) => typeof digest === "string");
+}
+
+function isReference(reference: unknown): reference is CodeReference {
+  if (typeof reference !== "object" || reference === null) return false;
+  const { type, name, module, source } = reference as Record<string, unknown>;
+  if (typeof name !== "string") return false;
+  return type === "inline"
+    ? typeof source === "string"
+    : (type === "export" || type === "class") && typeof module === "string";
 }
 
 function isFulfilledLine({ fulfilled, results }: Partial<FulfilledLine>): boolean {

@@ -178,20 +178,20 @@ Deno.test("journal: each single bit that is flipped is found, or costs the last 
   }
 });
 
-Deno.test("journal: a line whose checksum does not fit is named with its number, its byte and what to do", async () => {
+Deno.test("journal: a line whose checksum does not fit is named with its number, its byte and a command that cuts it off", async () => {
   await using folder = new TempFolder();
   await makeJournal(folder);
   const text = Deno.readTextFileSync(folder.file("run.jsonl"));
   const start = text.indexOf('{"sent"');
-  folder.write("run.jsonl", text.replace('"sent":0', '"sent":1'));
-  assertThrows(
-    () => new JournalBench(folder, ARGS),
-    JournalError,
-    `The journal ${
-      folder.file("run.jsonl")
-    } is damaged in line 4, which starts at byte ${start}: ` +
+  const path = folder.file("it's a run.jsonl");
+  Deno.writeTextFileSync(path, text.replace('"sent":0', '"sent":1'));
+  const { message } = assertThrows(() => new JournalBench(folder, ARGS, { path }), JournalError);
+  const quoted = `'${path.replace("'", "'\\''")}'`;
+  assertEquals(
+    message,
+    `The journal ${path} is damaged in line 4, which starts at byte ${start}: ` +
       "its checksum does not fit: it has changed, or the lines before it have. " +
-      `Keep a copy and cut it off there, for example with truncate --size=${start}: what is behind runs again`,
+      `Keep a copy and cut it off there, for example with truncate --size=${start} ${quoted}: what is behind runs again`,
   );
 });
 
@@ -215,6 +215,33 @@ const OLD_DAMAGE = [
   { from: ',"buffers":["AQI="]', to: ',"buffers":7', line: 6, reason: "is not a function" },
 ] as const;
 
+/** The same for lines that are no longer lines of a journal. */
+const OLD_RUBBISH = [
+  { from: '{"type":"inline","name":"","source":""}', to: "null", line: 3 },
+  { from: '{"type":"inline","name":"","source":""}', to: '{"type":"export","name":""}', line: 3 },
+  { from: '"inline"', to: '"outline"', line: 3 },
+  { from: '"source"', to: '"saurce"', line: 3 },
+  { from: '"opened":"2026-05-04T09:00:00.000Z"', to: '"opened":0', line: 2 },
+  { from: '"rerunFailed":false', to: '"script":0', line: 2 },
+  { from: '"rerunFailed":false', to: '"acceptChangedCode":0', line: 2 },
+  { from: '"rerunFailed":false', to: '"startup":0', line: 2 },
+  { from: '{"opened"', to: '{"files":{},"opned"', line: 2 },
+  { from: '{"opened"', to: '{"files":{"a":0},"module":"a","opned"', line: 2 },
+] as const;
+
+for (const { from, to, line } of OLD_RUBBISH) {
+  Deno.test(`journal: a line that is none is named, and no mistake of the program's: ${to}`, async () => {
+    await using folder = new TempFolder();
+    folder.write("run.jsonl", OLD.replace(from, to));
+    const { message } = assertThrows(() => new JournalBench(folder, [1, 2, 3]), JournalError);
+    const start = OLD.split("\n").slice(0, line - 1).join("\n").length + 1;
+    assertStringIncludes(
+      message,
+      `is damaged in line ${line}, which starts at byte ${start}: it is no line of a journal`,
+    );
+  });
+}
+
 for (const { from, to, line, reason } of OLD_DAMAGE) {
   Deno.test(`journal: a value that cannot be decoded is named with its line: ${to || "no buffers"}`, async () => {
     await using folder = new TempFolder();
@@ -224,7 +251,7 @@ for (const { from, to, line, reason } of OLD_DAMAGE) {
     const start = OLD.split("\n").slice(0, line - 1).join("\n").length + 1;
     assertStringIncludes(message, `is damaged in line ${line}, which starts at byte ${start}: `);
     assertStringIncludes(message, reason);
-    assertStringIncludes(message, `truncate --size=${start}`);
+    assertStringIncludes(message, `truncate --size=${start} ${folder.file("run.jsonl")}: `);
   });
 }
 
