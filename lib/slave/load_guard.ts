@@ -107,7 +107,9 @@ export const loadGuard = new LoadGuard();
 
 /** Where the code stands that makes the manager: `, at file:///…`; nothing if the stack does not tell. */
 function placeOfManager(): string {
-  const place = /\bnew Manager \(.*\n\s+at (?:.*\()?(.+?)\)?$/m.exec(new Error().stack ?? "")?.[1];
+  // Stacks have URLs without their escapes: there may be spaces and parentheses, as in "at file:///home/me/run (2)/tasks.ts:1:1".
+  const place = /\bnew Manager \(.*\n\s+at (?:.*? \()?([a-z]+:.+:\d+)\)?$/m
+    .exec(new Error().stack ?? "")?.[1];
   return place === undefined ? "" : `, at ${place}`;
 }
 
