@@ -10,7 +10,7 @@ interface Files {
 /** A run of the script, as far as its code is concerned. */
 interface Run {
   readonly opened: string;
-  /** The startup function by all names that it is known under, as JSON; missing if that is not known. */
+  /** The startup function as JSON, under each of its names; missing if it is not known. */
   readonly startups: readonly string[] | undefined;
   /** Modules of the startup function. */
   readonly startupModules: readonly string[];
@@ -20,19 +20,19 @@ interface Run {
 
 const NONE: readonly string[] = [];
 
-/** Which code the runs of a script had, as its journal tells. */
+/** Which code each run of a script had, as its journal tells. */
 export class CodeHistory {
   readonly #runs: Run[] = [];
-  /** By the URL of the module, in the order of the runs. */
+  /** Files of modules by the URL of the module, in the order of the runs. */
   readonly #files = new Map<string, Files[]>();
   /** The module of each function that is no inline one, by the function's number. */
   readonly #modules = new Map<number, string>();
-  /** What has changed by the function's number and the run since which. */
+  /** What has changed up to the present run, by the number of the function and that of the run since which. */
   readonly #changes = new Map<number, (readonly string[])[]>();
-  /** The last run before the present one that accepted all outcomes of earlier ones. */
-  #acceptedRun = 0;
+  /** The runs before the present one that accepted all outcomes of those before them, in their order. */
+  readonly #acceptingRuns: number[] = [];
 
-  /** Number of the run that has begun last, counted from 0. */
+  /** Number of the latest run, counted from 0. */
   get run(): number {
     return this.#runs.length - 1;
   }
@@ -46,14 +46,15 @@ export class CodeHistory {
   /**
    * A run begins: one that is read, or the present one.
    *
-   * @param startups The startup function as all that it may be now, if it has moved since; `null` for none.
+   * @param startups The startup function under each name that it may have now, if the script has moved since; `null` for none.
+   * Missing if it is not known.
    */
   begin(
     { opened, acceptChangedCode: isAccepting = false }: OpenedLine,
     startups: readonly (CodeReference | null)[] | undefined,
   ): void {
     this.#changes.clear();
-    if (this.#runs.at(-1)?.isAccepting) this.#acceptedRun = this.run;
+    if (this.#runs.at(-1)?.isAccepting) this.#acceptingRuns.push(this.run);
     this.#runs.push({
       opened,
       startups: startups?.map((startup) => JSON.stringify(startup)),
@@ -83,7 +84,11 @@ export class CodeHistory {
     return known !== undefined && JSON.stringify(known) === JSON.stringify(files);
   }
 
-  /** What of a function, and of the startup before it, is not what it was in a run: files, by their URLs, or the startup itself. */
+  /**
+   * What has changed since a run, of a function and of the startup before it.
+   *
+   * @returns URLs of files, and perhaps `the startup function`.
+   */
   changesSince(run: number, number: number): readonly string[] {
     if (run === this.run) return NONE;
     let changes = this.#changes.get(number);
@@ -91,9 +96,19 @@ export class CodeHistory {
     return changes[run] ??= this.#compare(run, number);
   }
 
-  /** The changes but for those that an earlier run has accepted. */
+  /**
+   * What has changed since an outcome was found, unless the code is what it was then, or what it was in a later run that
+   * accepted the outcome.
+   *
+   * @returns The changes since that was so last.
+   */
   unacceptedSince(run: number, number: number): readonly string[] {
-    return this.changesSince(Math.max(run, this.#acceptedRun), number);
+    let changes = this.changesSince(run, number);
+    for (const accepting of this.#acceptingRuns) {
+      if (changes.length === 0) break;
+      if (accepting > run) changes = this.changesSince(accepting, number);
+    }
+    return changes;
   }
 
   #compare(run: number, number: number): string[] {

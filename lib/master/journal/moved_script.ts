@@ -1,8 +1,13 @@
 import type { CodeReference } from "../../task.ts";
 
+/** The topmost folder is not looked beyond. Its URL has so many parts: `file:`, two that are empty, and the folder. */
+const ROOT_PARTS = 4;
+
 /**
- * Where a module is now if it was moved together with a script. The folders at the end of whose paths both places of the
- * script agree have moved as a whole, but for the topmost one.
+ * Where a module is now, after its script was moved.
+ *
+ * The two paths of the script are compared from their ends. Where they first differ, one folder has become another: all modules in
+ * it are taken to have moved along, and all others to be where they were. If the names of the script itself differ, it moved alone.
  *
  * @param url URL of the module, before.
  * @param from URL of the script, before.
@@ -19,10 +24,7 @@ export function followMove(url: string, from: string, to: string): string {
   return isInside ? after.join("/") + url.slice(folder.length) : url;
 }
 
-/** Parts of a URL with one folder: `file:`, two that are empty, and that. */
-const ROOT_PARTS = 4;
-
-/** The same for code: what it is called where the script is now. */
+/** The same for code: its reference, after its script was moved. */
 export function followCode(reference: CodeReference, from: string, to: string): CodeReference {
   return reference.type === "inline"
     ? reference

@@ -77,6 +77,37 @@ Deno.test("journal: changes that are accepted are not warned of until there are 
   assertEquals((await run(folder)).warnings, []);
 });
 
+Deno.test("journal: code that is again what it was, or what was once accepted, is not warned of", async () => {
+  await using folder = new TempFolder();
+  const versions = ["", " // Faster.", " // Still faster."];
+  const runs = (version: number, acceptChangedCode?: boolean) => {
+    folder.write("tasks.ts", STEP + versions[version]);
+    return run(folder, { acceptChangedCode });
+  };
+  await runs(0);
+  assertEquals((await runs(1, true)).warnings, []);
+  assertEquals((await runs(0)).warnings, [], "what the results are of");
+  assertStringIncludes(warningOf(await runs(2)), "tasks.ts");
+  assertEquals((await runs(2, true)).warnings, []);
+  for (const version of [0, 1, 2]) assertEquals((await runs(version)).warnings, []);
+});
+
+Deno.test("journal: files that were never together, neither when it ran nor when that was accepted, are warned of", async () => {
+  await using folder = new TempFolder();
+  const runs = (a: number, b: number, acceptChangedCode?: boolean) => {
+    folder.write("a.ts", `export const a = 1; // ${a}`);
+    folder.write("b.ts", `export const b = 1; // ${b}`);
+    folder.write(
+      "tasks.ts",
+      'import { a } from "./a.ts"; import { b } from "./b.ts"; export const work = (): number => a + b;',
+    );
+    return run(folder, { acceptChangedCode });
+  };
+  await runs(0, 0);
+  await runs(1, 1, true);
+  assertStringIncludes(warningOf(await runs(0, 1)), `changes in file://${folder.file("a.ts")}. `);
+});
+
 Deno.test("journal: what a module imports, directly or by others, is its code as well", async () => {
   await using folder = new TempFolder();
   folder.write(
