@@ -55,7 +55,11 @@ export class DispatchContext {
   #bytesPerResult = 0;
   /** How many results fit into the bytes that may wait. */
   #fittingResults = Infinity;
+  /** How many results may wait for a reader that takes them as they come. */
   #maxWaitingResults = MAX_WAITING_RESULTS;
+  /** How many may wait for the present reader. */
+  #limit = MAX_WAITING_RESULTS;
+  /** Whether so many wait, or did, and more than half of them still do. */
   #isFull = false;
 
   /** @internal */
@@ -73,7 +77,7 @@ export class DispatchContext {
 
   set reading(reading: Reading) {
     this.#reading = reading;
-    this.#noteLimit();
+    this.#setLimit();
   }
 
   /** How many tasks wait to be sent. */
@@ -105,13 +109,14 @@ export class DispatchContext {
    * just one of them.
    */
   get sendable(): number {
-    if (this.isOpen) return this.#waiting.length;
-    return this.#reading === "no" ? 0 : this.#returned;
+    if (this.#reading === "no") return 0;
+    return this.#isFull ? this.#returned : this.#waiting.length;
   }
 
-  /** Adds a task behind all others. */
-  add(task: Task): void {
+  /** Adds a task behind all others; returns how many wait to be sent now. */
+  add(task: Task): number {
     this.#waiting.push(task);
+    return this.#waiting.length;
   }
 
   /** Puts a task that was sent before all others. */
@@ -190,9 +195,9 @@ export class DispatchContext {
   /** The reader has taken a result; returns whether that opened the context. */
   takeResult(): boolean {
     this.#waitingResults--;
-    const wasFull = this.#isFull;
-    this.#noteLimit();
-    return wasFull && !this.#isFull;
+    if (!this.#isFull || this.#waitingResults > this.#limit / 2) return false;
+    this.#isFull = false;
+    return true;
   }
 
   /** An outcome of an earlier run waits for the reader. */
@@ -207,25 +212,22 @@ export class DispatchContext {
     return this.takesTasks && !tookTasks;
   }
 
-  /** Learns how large results are: fewer large ones may wait. */
-  noteResultBytes(bytes: number, results: number): void {
+  /** Learns how large results are, since fewer large ones may wait; returns whether that opened or closed the context. */
+  noteResultBytes(bytes: number, results: number): boolean {
     const mean = bytes / results;
     this.#bytesPerResult += (mean - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
     this.#fittingResults = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
     const most = Math.min(MAX_WAITING_RESULTS, this.#fittingResults);
     this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
-    this.#noteLimit();
+    return this.#setLimit();
   }
 
-  get #limit(): number {
-    return this.#reading === "ordered"
-      ? this.#maxWaitingResults * ORDERED_FACTOR
-      : this.#maxWaitingResults;
-  }
-
-  #noteLimit(): void {
-    const limit = this.#limit;
-    if (this.#waitingResults >= limit) this.#isFull = true;
-    else if (this.#waitingResults <= limit / 2) this.#isFull = false;
+  #setLimit(): boolean {
+    const wasFull = this.#isFull;
+    const factor = this.#reading === "ordered" ? ORDERED_FACTOR : 1;
+    this.#limit = this.#maxWaitingResults * factor;
+    if (this.#waitingResults >= this.#limit) this.#isFull = true;
+    else if (this.#waitingResults <= this.#limit / 2) this.#isFull = false;
+    return this.#isFull !== wasFull;
   }
 }

@@ -45,10 +45,7 @@ export class DispatchLoop implements Disposable {
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#clock.microtask(() => {
-      this.#isScheduled = false;
-      this.#dispatch();
-    });
+    this.#clock.microtask(this.#dispatch);
   }
 
   /** Calls something once, before tasks are given out the next time that there are any whose results are read. */
@@ -63,7 +60,9 @@ export class DispatchLoop implements Disposable {
     this.#clearTimer();
   }
 
-  #dispatch(): void {
+  /** One function for all turns: there is one for every message. */
+  readonly #dispatch = (): void => {
+    this.#isScheduled = false;
     if (this.#onWork !== undefined && this.#dispatcher.hasWork) {
       const run = this.#onWork;
       this.#onWork = undefined;
@@ -72,7 +71,7 @@ export class DispatchLoop implements Disposable {
     const nowMs = this.#clock.now();
     this.#dispatcher.dispatch(nowMs);
     this.#setTimer(nowMs);
-  }
+  };
 
   #setTimer(nowMs: number): void {
     // What comes meanwhile must not put the end of catching up off.

@@ -218,9 +218,8 @@ export class Dispatcher {
 
   /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
   addTask(context: DispatchContext, task: Task): void {
-    context.add(task);
     // The second one and those behind it change nothing.
-    if (context.waiting === 1) this.#allotment.sort(context);
+    if (context.add(task) === 1) this.#allotment.sort(context);
   }
 
   /** Somebody reads the results of a context in a certain order, or does no longer. */
@@ -365,8 +364,7 @@ export class Dispatcher {
       if (this.#untold.size > 0) this.#noteRuns(context, code);
       const took = { totalMicros, count: values.length };
       this.#allotment.noteRunTimes(slave, service, code, took, nowMs);
-      context.noteResultBytes(bytes, values.length);
-      this.#allotment.sort(context);
+      if (context.noteResultBytes(bytes, values.length)) this.#allotment.sort(context);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
@@ -406,8 +404,7 @@ export class Dispatcher {
         runTimeMs: micros / 1000,
         endedMs: nowMs,
       });
-      done.context.noteResultBytes(bytes, 1);
-      this.#allotment.sort(done.context);
+      if (done.context.noteResultBytes(bytes, 1)) this.#allotment.sort(done.context);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);

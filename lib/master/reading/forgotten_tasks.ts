@@ -2,8 +2,8 @@ import type { Hub } from "../observe/hub.ts";
 
 /** What somebody is to read. */
 export interface Readable {
-  /** Whether there are tasks in it, and nobody has ever begun to read: none of them has run. */
-  readonly isForgotten: boolean;
+  /** Whether there is anything to read, or may come to be. */
+  readonly hasTasks: boolean;
 }
 
 const WARNING =
@@ -13,7 +13,7 @@ const WARNING =
 /** Warns those who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
 export class ForgottenTasks implements Disposable {
   readonly #hub: Hub;
-  /** What nobody has begun to read. */
+  /** What nobody has begun to read: none of its tasks has run. */
   readonly #unread = new Set<Readable>();
   readonly #atUnload = () => this.#warn();
 
@@ -39,11 +39,7 @@ export class ForgottenTasks implements Disposable {
   }
 
   #warn(): void {
-    for (const { isForgotten } of this.#unread) {
-      if (!isForgotten) continue;
-      this.#hub.warn(WARNING);
-      break;
-    }
+    if ([...this.#unread].some(({ hasTasks }) => hasTasks)) this.#hub.warn(WARNING);
     // The script may be at its end.
     this.#hub.flush();
   }

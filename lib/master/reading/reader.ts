@@ -37,11 +37,13 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
 
   /** The next result. */
   next(): Promise<IteratorResult<Item, void>> {
-    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#turn.isDue;
-    const outcome = isSimple ? this.#take() : undefined;
+    const { order, signal, pick } = this.#options;
+    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#turn.isDue &&
+      !signal?.aborted;
+    const outcome = isSimple ? this.#group.take(order) : undefined;
     if (outcome === undefined) return this.#inTurn(() => this.#read(isSimple));
     try {
-      return Promise.resolve({ value: this.#options.pick(outcome), done: false });
+      return Promise.resolve({ value: pick(outcome), done: false });
     } catch (error) {
       this.#end();
       return Promise.reject(error);
@@ -90,7 +92,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
 
   /** @param hasLooked Whether it was seen in this moment that no outcome is there. */
   async #read(hasLooked: boolean): Promise<IteratorResult<Item, void>> {
-    const { signal, pick } = this.#options;
+    const { order, signal, pick } = this.#options;
     if (this.#state === "ended") return { value: undefined, done: true };
     try {
       if (this.#state === "new") await this.#begin();
@@ -101,7 +103,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
             await this.#turn.pass();
             signal?.throwIfAborted();
           }
-          const outcome = this.#take();
+          const outcome = this.#group.take(order);
           if (outcome !== undefined) return { value: pick(outcome), done: false };
         }
         hasLooked = false;
@@ -134,10 +136,5 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     }
     this.#state = "ended";
     return { value: undefined, done: true };
-  }
-
-  #take(): Outcome | undefined {
-    const { order, signal } = this.#options;
-    return signal?.aborted ? undefined : this.#group.take(order);
   }
 }

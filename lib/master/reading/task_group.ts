@@ -70,8 +70,6 @@ export class TaskGroup implements ContextPort, SourceOwner {
   #dropped = 0;
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
-  #isBeingRead = false;
-  #hasBeenRead = false;
   #isClosed = false;
   #wake: (() => void) | undefined;
 
@@ -132,13 +130,11 @@ export class TaskGroup implements ContextPort, SourceOwner {
    * @throws {TypeError} If somebody reads already.
    */
   beginReading(order: "ordered" | "unordered"): void {
-    if (this.#isBeingRead) {
+    if (this.core.reading !== "no") {
       throw new TypeError(
         "Cannot read the results of a context twice at the same time. Read to the end, or break, first",
       );
     }
-    this.#isBeingRead = true;
-    this.#hasBeenRead = true;
     this.#journalFault = undefined;
     this.#journal?.retry();
     this.around.forgotten.delete(this);
@@ -148,7 +144,6 @@ export class TaskGroup implements ContextPort, SourceOwner {
 
   /** Ends reading. */
   endReading(): void {
-    this.#isBeingRead = false;
     this.around.dispatcher.setReading(this.core, "no");
   }
 
@@ -160,7 +155,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
   isReadToEnd(): boolean {
     if (this.#faults.length > 0) throw this.#faults.shift();
     if (this.#journalFault !== undefined) throw this.#journalFault;
-    if (this.#unread === 0 && this.#sources.count === 0) return true;
+    if (!this.hasTasks) return true;
     if (this.#isClosed) {
       throw new ParallelError(
         "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
@@ -206,9 +201,9 @@ export class TaskGroup implements ContextPort, SourceOwner {
     this.wake();
   }
 
-  /** Whether there are tasks, and nobody has ever begun to read: none of them has run. */
-  get isForgotten(): boolean {
-    return !this.#hasBeenRead && this.#unread + this.#sources.count > 0;
+  /** Whether there is anything to read, or may come to be. */
+  get hasTasks(): boolean {
+    return this.#unread > 0 || this.#sources.count > 0;
   }
 
   /** Makes a waiting reader look again. */
