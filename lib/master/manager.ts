@@ -207,8 +207,9 @@ export class Manager implements AsyncDisposable {
   async #close(): Promise<void> {
     const { loop, hub, progress, forgotten } = this.#around;
     this.#keepAlive.begin();
-    forgotten[Symbol.dispose]();
+    // First: whoever is told what was forgotten may add no tasks any more.
     for (const group of this.#groups) group.beginClose();
+    forgotten[Symbol.dispose]();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.

@@ -84,6 +84,20 @@ Deno.test("Manager.close: from within the loop when all is read, the loop ends",
   for await (const _ of context.getResults()) await manager.close();
 });
 
+Deno.test("Manager.close: whoever is told that tasks were forgotten may add none any more", async () => {
+  const refused: unknown[] = [];
+  const manager = new Manager({
+    onEvent: () =>
+      refused.push(assertThrows(() => context.addTask(tasks.square, 3), ParallelError)),
+  });
+  const context = manager.getContext();
+  context.addTask(tasks.square, 2);
+  await manager.close();
+  assertEquals(refused.map((error) => (error as Error).message), [
+    "Cannot add a task: the manager is closed. Make a new one",
+  ]);
+});
+
 Deno.test("Manager.close: a reader that waits is told", async () => {
   await using lifelines = new Lifelines();
   const manager = localManager(1);
