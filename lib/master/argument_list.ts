@@ -76,7 +76,7 @@ export class ArgumentList {
   readonly text: string;
   /** The bytes of buffers, which travel beside it. */
   readonly buffers: readonly Uint8Array[];
-  /** How many characters those of one task have at most. */
+  /** How many characters the arguments of one task have at most. */
   readonly maxLength: number;
 
   /** @param tasks In the order in which they leave. */
@@ -95,7 +95,7 @@ export class ArgumentList {
   }
 }
 
-/** The arguments of tasks all of which have just a number. */
+/** The arguments of tasks, if each task has one number and nothing else. */
 function onlyNumbers(tasks: readonly Task[]): number[] | undefined {
   const numbers: number[] = [];
   for (const { args } of tasks) {

@@ -28,7 +28,7 @@ export class CodeRegistry {
    * @throws {TypeError} If it is none of these.
    */
   resolve(task: unknown, use: string): ResolvedTask {
-    // Inline functions are asked for first: the same one is added again and again.
+    // Looked up first: most tasks are of a function that is known already.
     const known = typeof task === "function" ? this.#byFunction.get(task) : undefined;
     if (known !== undefined) return known;
     const target = remoteTarget(task);

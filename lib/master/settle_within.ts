@@ -1,4 +1,4 @@
-/** Waits for a promise; calls `onTimeout`, which is to bring it about, if that takes too long. */
+/** Waits for a promise. After `ms` milliseconds it calls `onTimeout`, which has to make the promise settle, and goes on waiting. */
 export async function settleWithin<Value>(
   promise: Promise<Value>,
   ms: number,

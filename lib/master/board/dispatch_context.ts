@@ -11,7 +11,7 @@ const SENT_PART = 1 / 4;
 /** Read in order, results wait for a slow task rather than for a slow reader: more of them may. */
 const ORDERED_FACTOR = 8;
 
-/** So many tasks may be passed over for one behind them, which a slave can run that cannot run these. */
+/** How many tasks a slave may pass over that it cannot run, for one behind them that it can. */
 export const MAX_PASSED = 256;
 
 /** The first tasks of a context, taken for a moment. */
@@ -30,7 +30,7 @@ export interface DispatchContextOptions {
   readonly taskTimeoutMs?: number;
 }
 
-/** What the dispatcher knows of a context. Only the dispatcher writes. */
+/** What the board knows of a context: its tasks that wait, and how its reader keeps up. */
 export class DispatchContext {
   /** Number of the context in its manager. */
   readonly number: number;
@@ -42,7 +42,7 @@ export class DispatchContext {
   readonly port: ContextPort;
   /** Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. */
   sourceCodes: readonly Code[] = [];
-  /** Whether the journal had the outcome of the last task and has more: what a source gives next may need no slave. */
+  /** Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. */
   isRestoring = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
   readonly #waiting = new Deque<Task>();
@@ -50,7 +50,7 @@ export class DispatchContext {
   #returned = 0;
   #reading: Reading = "no";
   #waitingResults = 0;
-  /** Those that no slave has found: they hold up sources, but no task that one before them may wait for. */
+  /** Outcomes of earlier runs that wait for the reader. They hold up sources, but no tasks: a reader in order may wait for one. */
   #waitingRestored = 0;
   #bytesPerResult = 0;
   /** How many results fit into the bytes that may wait. */
@@ -119,14 +119,14 @@ export class DispatchContext {
     return this.#waiting.length;
   }
 
-  /** Puts a task that was sent before all others. */
+  /** Puts a task that came back from a slave before all others. */
   putBack(task: Task): void {
     task.shareArguments();
     this.#waiting.unshift(task);
     this.#returned++;
   }
 
-  /** Puts a task that was sent before all others but the next one, if that may be sent. */
+  /** Puts a task that came back from a slave before all others but one: the next task that may be sent. */
   putBackSecond(task: Task): void {
     const next = this.sendable > 0 ? this.take() : undefined;
     this.putBack(task);
@@ -150,7 +150,7 @@ export class DispatchContext {
     return undefined;
   }
 
-  /** Takes the next tasks, since a slave can run none before the one behind them. */
+  /** Takes the next tasks out of the way: a slave can run none of them, but the one behind them. */
   passOver(count: number): PassedTasks {
     const due = Math.min(this.#returned, count);
     return { tasks: Array.from({ length: count }, () => this.take()!), due };
@@ -159,8 +159,8 @@ export class DispatchContext {
   /**
    * Puts tasks that were passed over where they were.
    *
-   * @param isOvertaken Whether one behind them has been sent. Then they are sent even if results pile up, as are those that
-   * came back: a reader in order waits for them.
+   * @param isOvertaken Whether one behind them has been sent. A reader in order waits for them then: they are sent even if results
+   * pile up, as if they had come back.
    */
   putBackPassed({ tasks, due }: PassedTasks, isOvertaken: boolean): void {
     for (const task of tasks.toReversed()) this.#waiting.unshift(task);

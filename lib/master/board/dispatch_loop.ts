@@ -12,8 +12,8 @@ const LATE_TIMER_MS = 10;
 /** The most time for reading what came while the script blocked; as long as it blocked is enough. */
 const MAX_CATCH_UP_MS = 50;
 /**
- * While the script blocks again and again, what had come is taken to be read when the timer has fired so often since: between
- * two of these times sockets had their turn.
+ * A script may block again and again. What had come by some time is taken to have been read once the timer has fired so often
+ * since: between two firings sockets have their turn.
  */
 const LATE_LOOKS = 3;
 
@@ -31,7 +31,7 @@ export class DispatchLoop implements Disposable {
   readonly #clock: Clock;
   #isScheduled = false;
   #timer: TimerState = { state: "none" };
-  /** When the timer fired last, the latest time last, since it is late though there was time to catch up. */
+  /** When the timer fired late though there was time to catch up: the latest times, in order. */
   #lateLooksMs: number[] = [];
   #onWork: (() => void) | undefined;
   #isClosed = false;
@@ -48,7 +48,7 @@ export class DispatchLoop implements Disposable {
     this.#clock.microtask(this.#dispatch);
   }
 
-  /** Calls something once, before tasks are given out the next time that there are any whose results are read. */
+  /** Calls something once: when there are tasks whose results somebody reads, before they are given out. */
   whenWork(run: () => void): void {
     this.#onWork = run;
     this.schedule();

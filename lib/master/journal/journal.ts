@@ -29,12 +29,12 @@ import { followCode, followMove } from "./moved_script.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 
-/** So many characters that say what was sent do not wait for an outcome. */
+/** What was sent is written together with the next outcome, or alone when it has more characters than this. */
 const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
 /**
- * Where a group has many outcomes the next one begins this long after it, or when it is full, no slave has a task any
- * more, or the journal is closed. To have the disk confirm a group takes 0.2 ms of processor time, and there would be 700
- * of them a second: with tasks that do nothing that was a tenth of the speed.
+ * Outcomes are written in groups. After a group of many outcomes the next one begins this much later. It begins sooner when it is
+ * full, when no slave has a task any more, or when the journal is closed. To have the disk confirm a group takes 0.2 ms of processor
+ * time. Without the wait there would be 700 groups a second, and tasks that do nothing would run at nine tenths of the speed.
  */
 const GROUP_INTERVAL_MS = 10;
 const MANY_OUTCOMES = 200;
@@ -84,12 +84,12 @@ export class Journal implements AsyncDisposable {
   readonly #modules = new Set<string>();
   /** What has changed and been warned of. */
   readonly #warned = new Set<string>();
-  /** Tasks whose arguments are among the lines: they need not leave in the order of their numbers. */
+  /** Tasks whose arguments have a line: tasks need not leave in the order of their numbers. */
   readonly #noted = new TaskIds();
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
   #recorded: Outcomes[] = [];
-  /** How many characters the lines have that do not wait for an outcome to be written with. */
+  /** How many characters the lines to be written have that say what was sent. */
   #unwrittenLength = 0;
   #recordedCount = 0;
   /** How many tasks were sent and are not recorded. */
@@ -348,13 +348,13 @@ export class Journal implements AsyncDisposable {
     this.#recordedCount += outcomes.length;
   }
 
-  /** Whether there is an outcome to be written, or so much else, or such, that it should not wait for one. */
+  /** Whether lines are to be written now: there is an outcome among them, or they are many, or urgent. */
   get #hasMuch(): boolean {
     return this.#recorded.length > 0 || this.#isUrgent ||
       this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
   }
 
-  /** Whether nothing is to be waited for before what there is is written. */
+  /** Whether to write at once, and not to wait for more outcomes. */
   get #isDue(): boolean {
     return this.#openCount === 0 || this.#recordedCount >= FULL_GROUP || this.#isClosing;
   }

@@ -221,13 +221,13 @@ export class JournalFile implements Disposable {
     if (typeof line !== "object" || line === null || !take(line, place)) {
       return "it is no line of a journal";
     }
-    // Of a line that is to be cut off, what is appended knows nothing.
+    // A line that is to be cut off does not count for the checksums of those that are appended.
     this.#crc = crc;
     this.#isChecked ||= written !== undefined;
     return undefined;
   }
 
-  /** A file without a whole line is a journal that was cut off in its first, or something else, to be left alone. */
+  /** A file without a whole line may be a journal that was cut off in its first line. Any other is to be left alone. */
   #checkUnfinished(): void {
     this.#file.seekSync(0, Deno.SeekMode.Start);
     const start = new Uint8Array(HEADER_START.length);

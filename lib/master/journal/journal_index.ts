@@ -19,9 +19,9 @@ interface AlikeTasks {
   readonly outcomes: (RecordedOutcome | undefined)[];
   /** The run of the script that `next` and `dropped` belong to. */
   run: number;
-  /** Which of them a task of this run is, if the next one comes. */
+  /** The place among them of the next task of this run. */
   next: number;
-  /** Those that tasks of this run were which have been dropped, the last one first: others are these now. */
+  /** Places of tasks of this run that were dropped, the last place first. The next tasks take these places. */
   dropped: number[] | undefined;
 }
 
@@ -123,7 +123,7 @@ export class JournalIndex {
     return this.#isFinal(outcome, number) ? outcome : undefined;
   }
 
-  /** Which of the tasks that are alike the next one is that is sent. */
+  /** The place of the next task that is sent, among those that are alike. */
   #placeIn(alike: AlikeTasks): number {
     this.#enter(alike);
     const dropped = alike.dropped?.pop();
@@ -132,7 +132,7 @@ export class JournalIndex {
     return alike.next++;
   }
 
-  /** Begins anew with tasks that were last met in an earlier run. */
+  /** Each run counts the tasks that are alike from the first place on. */
   #enter(alike: AlikeTasks): void {
     if (alike.run === this.#codes.run) return;
     alike.run = this.#codes.run;

@@ -50,17 +50,17 @@ export class TaskGroup implements ContextPort, SourceOwner {
   readonly core: DispatchContext;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
-  /** Results that came before those of earlier tasks, by the task's id. Empty unless read in order. */
+  /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
   readonly #early = new Map<number, Outcome>();
-  /** Numbers of tasks whose outcomes the journal had, and that have not been read. */
+  /** Numbers of tasks whose outcomes came from the journal and have not been read. */
   readonly #unreadRestored = new Set<number>();
-  /** Those that have been delivered, or never will be: results can be read in order after some were read in another. */
+  /** Numbers of tasks that have been read or dropped. Who reads in order gets the first of the others, however those were read. */
   readonly #delivered = new TaskIds();
   readonly #sources = new TaskSources(this);
-  /** What is to be thrown to the reader beside failures of tasks: of sources, and of the journal. */
+  /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   readonly #journal: Journal | undefined;
-  /** Why the journal cannot be written, as far as that is known since reading began. */
+  /** Why the journal could not be written since reading began. */
   #journalFault: JournalError | undefined;
   #taskCount = 0;
   #latestCode: Code | undefined;
@@ -279,7 +279,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
       task.freeArguments();
       this.#deliverNow([recorded]);
     }
-    // One that the journal had: its source may have to give more before there is anything to run.
+    // Also if the journal had its outcome: its source may have to give more before there is anything to run.
     loop.schedule();
     this.#taskCount++;
     this.#latestCode = code;

@@ -8,7 +8,7 @@ export interface TaskSourceEvents {
   add(input: unknown): number;
   /** There are no more inputs. */
   end(): void;
-  /** The inputs could not be gone on with, or no task be made of one. */
+  /** The iterable failed, or no task can be made of an input. */
   fail(error: unknown): void;
 }
 
@@ -21,7 +21,7 @@ export class TaskSource {
   readonly #isAsync: boolean;
   readonly #events: TaskSourceEvents;
   #wanted = 0;
-  /** How many bytes the inputs may take that are taken before the next request. */
+  /** How many bytes of inputs may still be taken before the next request. */
   #roomBytes = 0;
   #isRunning = false;
   /** Resolves when no input is awaited any more. It never rejects. */
@@ -54,8 +54,8 @@ export class TaskSource {
   }
 
   /**
-   * Takes no more inputs, and lets the iterable clean up. Resolves when it has, and no input is awaited any more. What its
-   * cleaning up fails with is nobody's.
+   * Takes no more inputs, and lets the iterable clean up. Resolves when that is done, and no input is awaited any more. An error
+   * of the cleanup is dropped: nobody asked for its inputs.
    */
   async stop(): Promise<void> {
     if (this.#isEnded) return;
