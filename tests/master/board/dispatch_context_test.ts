@@ -40,6 +40,15 @@ Deno.test("DispatchContext: of large results 64 MB may wait, but always four of 
   assertEquals(huge.addResults(1), true);
 });
 
+Deno.test("DispatchContext: results that prove to be large close it, and small ones behind them open it; it says so", () => {
+  const context = contextRead("unordered");
+  context.addResults(8);
+  assertEquals(context.noteResultBytes(1024, 1), false);
+  assertEquals([context.noteResultBytes(1024 ** 3, 1), context.isOpen], [true, false]);
+  assertEquals(context.noteResultBytes(1024 ** 3, 1), false);
+  while (!context.isOpen) assertEquals(context.noteResultBytes(1, 1), context.isOpen);
+});
+
 Deno.test("DispatchContext: is closed while nobody reads", () => {
   const context = new DispatchContext(0, IDLE_CONTEXT);
   assertEquals([context.isOpen, context.sendable, context.takesTasks], [false, 0, false]);
