@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../../../message_of.ts";
+import { quote } from "../../../shell.ts";
 import { lockFile } from "../../file_lock.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Hub } from "../hub.ts";
@@ -80,7 +81,7 @@ function openFile(option: string, path: string | undefined): Deno.FsFile | undef
 
 function whyNot(error: unknown, path: string): string {
   if (error instanceof Deno.errors.NotCapable) {
-    return `the master may not write there. Start it with --allow-write=${path}`;
+    return `the master may not write there. Start it with ${quote(`--allow-write=${path}`)}`;
   }
   if (error instanceof Deno.errors.NotFound) return "its folder does not exist. Make it first";
   return `${messageOf(error)}. Name another file`;

@@ -304,15 +304,15 @@ for (const option of ["joblog", "trace"] as const) {
     );
   });
 
-  Deno.test(`${option}: without permission the error names the flag`, async () => {
+  Deno.test(`${option}: without permission the error names the flag, as a shell takes it`, async () => {
     await using folder = new TempFolder();
     const { code, stderr } = await runScript(
       folder,
-      `import { Manager } from "${MODULE_URL}"; new Manager({ ${option}: "run.out" });`,
+      `import { Manager } from "${MODULE_URL}"; new Manager({ ${option}: "my run.out" });`,
       ["--no-check"],
     );
     assertEquals(code, 1);
-    assertStringIncludes(stderr, "Start it with --allow-write=run.out");
+    assertStringIncludes(stderr, "Start it with '--allow-write=my run.out'");
   });
 }
 
