@@ -58,7 +58,7 @@ export class Manager implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #records: RunRecords;
   readonly #keepAlive: KeepAlive;
-  /** What contexts have around them. */
+  /** What all contexts share. */
   readonly #around: Surroundings;
   readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();

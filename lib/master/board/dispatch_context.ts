@@ -42,7 +42,10 @@ export class DispatchContext {
   readonly port: ContextPort;
   /** Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. */
   sourceCodes: readonly Code[] = [];
-  /** Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. */
+  /**
+   * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever
+   * adds tasks.
+   */
   isRestoring = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
   readonly #waiting = new Deque<Task>();

@@ -27,16 +27,16 @@ import type { LoopTurn } from "./loop_turn.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
 import { type SourceOwner, TaskSources } from "./task_sources.ts";
 
-/** What the contexts of a manager have around them. */
+/** What all contexts of a manager share. */
 export interface Surroundings {
   readonly codes: CodeRegistry;
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
   readonly hub: Hub;
-  /** The slaves, which may all be lost. */
+  /** Says why no slave is left, if that is so. */
   readonly slaves: { explainLosses(): ParallelError };
   readonly keepAlive: Pick<KeepAlive, "begin" | "end">;
-  /** Passed by readers when it is due. */
+  /** Tells readers when other events are to have a turn. */
   readonly turn: LoopTurn;
   readonly progress: ProgressOnDemand;
   readonly forgotten: ForgottenTasks;
@@ -44,9 +44,9 @@ export interface Surroundings {
 
 /** The tasks of one context. */
 export class TaskGroup implements ContextPort, SourceOwner {
-  /** What it has around it, and its readers have. */
+  /** What it shares with the other contexts. */
   readonly around: Surroundings;
-  /** What the board knows of it. */
+  /** What the board knows of it: the tasks that wait, and how the reader keeps up. */
   readonly core: DispatchContext;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
