@@ -62,7 +62,7 @@ export class DispatchContext {
   #maxWaitingResults = MAX_WAITING_RESULTS;
   /** How many may wait for the present reader. */
   #limit = MAX_WAITING_RESULTS;
-  /** Whether so many wait, or did, and more than half of them still do. */
+  /** Whether so many wait, or did, and more than half as many still do. */
   #isFull = false;
 
   /** @internal */

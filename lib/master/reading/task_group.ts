@@ -54,7 +54,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
   readonly #early = new Map<number, Outcome>();
   /** Numbers of tasks whose outcomes came from the journal and have not been read. */
   readonly #unreadRestored = new Set<number>();
-  /** Numbers of tasks that have been read or dropped. Who reads in order gets the first of the others, however those were read. */
+  /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first of all others next. */
   readonly #delivered = new TaskIds();
   readonly #sources = new TaskSources(this);
   /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
