@@ -192,6 +192,24 @@ export async function runProgram(
   return { code, stdout: out.trim(), stderr: err.trim() };
 }
 
+/**
+ * Runs a program to its end while everything else waits, for a process that ends. Nothing limits how long that takes.
+ *
+ * @param command Program and arguments.
+ * @param options.hiddenVariables See {@linkcode spawn}.
+ * @throws {Error} If it cannot be started.
+ */
+export function runProgramNow(
+  command: readonly string[],
+  { hiddenVariables }: { hiddenVariables?: readonly string[] } = {},
+): ProgramOutput {
+  const pipes = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
+  const run = (made: Deno.Command) => made.outputSync();
+  const { code, stdout, stderr } = start(command, pipes, { hiddenVariables }, run);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout).trim(), stderr: decoder.decode(stderr).trim() };
+}
+
 /** Takes what a process prints as a text. */
 class Collector {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -218,6 +236,12 @@ class Collector {
   }
 }
 
+/** How programs are started, beside their pipes. */
+interface SpawnOptions {
+  readonly isDeno?: boolean;
+  readonly hiddenVariables?: readonly string[];
+}
+
 /**
  * Starts a program.
  *
@@ -227,20 +251,28 @@ class Collector {
  */
 export function spawn(
   command: readonly string[],
-  pipes: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">,
-  { isDeno = false, hiddenVariables = [] }: {
-    isDeno?: boolean;
-    hiddenVariables?: readonly string[];
-  } = {},
+  pipes: Pipes,
+  options: SpawnOptions = {},
 ): Deno.ChildProcess {
+  return start(command, pipes, options, (made) => made.spawn());
+}
+
+type Pipes = Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
+
+function start<Result>(
+  command: readonly string[],
+  pipes: Pipes,
+  { isDeno = false, hiddenVariables = [] }: SpawnOptions,
+  run: (made: Deno.Command) => Result,
+): Result {
   const [program, ...args] = command;
   try {
     try {
-      return new Deno.Command(program, { ...pipes, args, ...without(hiddenVariables) }).spawn();
+      return run(new Deno.Command(program, { ...pipes, args, ...without(hiddenVariables) }));
     } catch (error) {
       if (!isLinkerRefusal(error)) throw error;
       const hidden = [...hiddenVariables, ...LINKER_VARIABLES];
-      return new Deno.Command(program, { ...pipes, args, ...without(hidden) }).spawn();
+      return run(new Deno.Command(program, { ...pipes, args, ...without(hidden) }));
     }
   } catch (error) {
     throw startError(program, error, isDeno);

@@ -71,6 +71,12 @@ export abstract class Slave {
   }
 
   /**
+   * Called when the script ends and the manager has not been closed, as by an error that nobody catches or `Deno.exit()`: what would
+   * outlive the script, such as a job in a queue, is to be ended without waiting. It may be called again.
+   */
+  closeNow(): void {}
+
+  /**
    * Starts a program on this machine that runs the slave or, like `ssh`, passes its input on to one.
    *
    * @param order What {@linkcode Slave.launch} was given.

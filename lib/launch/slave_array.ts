@@ -37,4 +37,10 @@ export abstract class SlaveArray {
   close(): Promise<void> {
     return Promise.resolve();
   }
+
+  /**
+   * Called when the script ends and the manager has not been closed, as by an error that nobody catches or `Deno.exit()`: what would
+   * outlive the script, such as a job in a queue, is to be ended without waiting. It may be called again.
+   */
+  closeNow(): void {}
 }

@@ -4,7 +4,7 @@ import { messageOf } from "../../message_of.ts";
  * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with
  * the connection, and what jobs print before their slaves are there.
  */
-export class ConnectionFolder implements AsyncDisposable {
+export class ConnectionFolder implements AsyncDisposable, Disposable {
   /** Absolute path of the folder. */
   readonly path: string;
   /** Absolute path of the file with the connection, which only its owner may read. */
@@ -16,24 +16,28 @@ export class ConnectionFolder implements AsyncDisposable {
   }
 
   /**
-   * Makes the folder.
+   * Makes the folder, without waiting: the script cannot end when half of it is made.
    *
    * @param parent Absolute path of the folder to make it in.
    * @param connection Content of the file.
    * @throws {Error} If it cannot be made there.
    */
-  static async make(parent: string, connection: string): Promise<ConnectionFolder> {
+  static make(parent: string, connection: string): ConnectionFolder {
     let folder: ConnectionFolder | undefined;
     try {
       // The mode of a temporary folder is 0700.
       folder = new ConnectionFolder(
-        await Deno.makeTempDir({ dir: parent, prefix: ".parallel-" }),
+        Deno.makeTempDirSync({ dir: parent, prefix: ".parallel-" }),
       );
-      await Deno.writeTextFile(folder.file, connection, { mode: 0o600 });
+      Deno.writeTextFileSync(folder.file, connection, { mode: 0o600 });
       return folder;
     } catch (cause) {
       // Why it cannot be made matters more than whether what is there can be removed.
-      await folder?.[Symbol.asyncDispose]().catch(() => {});
+      try {
+        folder?.[Symbol.dispose]();
+      } catch {
+        // As said.
+      }
       const reason = messageOf(cause);
       throw new Error(
         `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +
@@ -59,13 +63,33 @@ export class ConnectionFolder implements AsyncDisposable {
     await remove(this.file);
     await remove(this.path);
   }
+
+  /** Removes the file with the connection at once. Jobs can still write into the folder what they print. */
+  removeFile(): void {
+    removeNow(this.file);
+  }
+
+  /** Removes the folder at once, for a process that ends. */
+  [Symbol.dispose](): void {
+    this.removeFile();
+    removeNow(this.path);
+  }
 }
 
 /** Removes a file, or a folder with all that is in it, if it is there. */
 async function remove(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch(unlessMissing);
+}
+
+/** The same at once. */
+function removeNow(path: string): void {
   try {
-    await Deno.remove(path, { recursive: true });
+    Deno.removeSync(path, { recursive: true });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    unlessMissing(error);
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -39,7 +39,9 @@ export class JobArray extends SlaveArray {
   readonly #owner: string;
   #folder: ConnectionFolder | undefined;
   #queue: JobQueue | undefined;
-  #jobs: string[] = [];
+  readonly #jobs: string[] = [];
+  /** Whether there may be a job whose id is not known yet. */
+  #isSubmitting = false;
 
   /**
    * Describes the array; nothing is submitted before results are read.
@@ -99,8 +101,9 @@ export class JobArray extends SlaveArray {
     const [{ number, command, connection, services }] = orders;
     const { words = [], shell = "/bin/sh", jobName = "parallel", timeLimitMs } = this.#options;
     const { cwd = Deno.cwd() } = this.#options;
-    const folder = this.#folder = await ConnectionFolder.make(cwd, connection);
+    const folder = this.#folder = ConnectionFolder.make(cwd, connection);
     const queue = this.#queue = services.get(JobQueues).of(this.#scheduler);
+    this.#isSubmitting = true;
     const parts = await submitArray(this.#scheduler, {
       submission: {
         count: orders.length,
@@ -113,8 +116,8 @@ export class JobArray extends SlaveArray {
       owner: this.#owner,
       makeScript: (offset) =>
         this.#script({ command, connectionFile: folder.file, offset: number + offset, cwd }),
-    });
-    this.#jobs = parts.map(({ job }) => job);
+      submitted: (job) => this.#jobs.push(job),
+    }).finally(() => this.#isSubmitting = false);
     return parts.flatMap(({ job, count }) =>
       Array.from({ length: count }, (_, i) => {
         const task = i + 1;
@@ -132,6 +135,17 @@ export class JobArray extends SlaveArray {
       // The secret is in it.
       await this.#folder?.[Symbol.asyncDispose]();
       this.#folder = undefined;
+    }
+  }
+
+  /** Deletes what is left of the job, without waiting until it is gone. */
+  override closeNow(): void {
+    try {
+      this.#queue?.deleteJobsNow(this.#jobs);
+    } finally {
+      // A job that could not write its log would stay in the queue for good. This one ends, since it finds no connection.
+      if (this.#isSubmitting) this.#folder?.removeFile();
+      else this.#folder?.[Symbol.dispose]();
     }
   }
 

@@ -4,7 +4,13 @@ import type { ProcessEnd, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
 import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
-import { askReasons, askStatus, runCommand, SchedulerError } from "./scheduler_commands.ts";
+import {
+  askReasons,
+  askStatus,
+  runCommand,
+  runCommandNow,
+  SchedulerError,
+} from "./scheduler_commands.ts";
 
 /** Between two questions while anything waits; and when all have run for a while, as slaves do that are connected. */
 const POLL_MS = 3_000;
@@ -90,6 +96,8 @@ export class JobQueue implements AsyncDisposable {
   /** The jobs of all tasks that have ever been followed, by the tasks' names. */
   readonly #jobs = new Map<string, string>();
   readonly #deletions = new Set<Promise<unknown>>();
+  /** Jobs that the scheduler was told to delete. */
+  readonly #deletedJobs = new Set<string>();
   /** When tasks were deleted, by their names. */
   readonly #deletedAtMs = new Map<string, number>();
   readonly #clock: Clock;
@@ -146,18 +154,46 @@ export class JobQueue implements AsyncDisposable {
     this.#isClosed = true;
     this.#timer?.[Symbol.dispose]();
     await this.#polling;
-    const tasks = [...this.#tasks.values()].filter(({ job }) => jobs.includes(job));
-    if (tasks.length === 0) return;
-    const left = jobsOf(tasks);
+    const left = this.#left(jobs);
+    if (left.length === 0) return;
+    const tasks = [...this.#tasks.values()].filter(({ job }) => left.includes(job));
+    let command: readonly string[] = [];
     let reason = "it was deleted";
     try {
-      await this.#deleteAndWait(left, tasks);
+      command = this.#scheduler.deleteJobsCommand(left);
+      await this.#deleteAndWait(left, tasks, command);
     } catch (error) {
-      if (!(error instanceof SchedulerError)) throw error;
-      this.#tellUndeleted(left, this.#scheduler.deleteJobsCommand(left), error);
+      // The words of somebody's scheduler may throw anything.
+      this.#tellUndeleted(left, command, error);
       reason = `it was to be deleted, but ${this.#scheduler.name} does not answer`;
     }
     for (const task of tasks) this.#end(task, { code: null, signal: null, reason });
+  }
+
+  /** Deletes whatever of the given jobs has not ended and has not been deleted. The process ends when this returns. */
+  deleteJobsNow(jobs: readonly string[]): void {
+    this.#isClosed = true;
+    this.#timer?.[Symbol.dispose]();
+    const left = this.#left(jobs).filter((job) => !this.#deletedJobs.has(job));
+    if (left.length === 0) return;
+    let command: readonly string[] = [];
+    try {
+      command = this.#scheduler.deleteJobsCommand(left);
+      const { code, stdout, stderr } = runCommandNow(this.#scheduler, command);
+      if (code !== 0) {
+        throw new SchedulerError(`${command[0]} ended with exit code ${code}: ${stderr || stdout}`);
+      }
+      for (const job of left) this.#deletedJobs.add(job);
+    } catch (error) {
+      this.#tellUndeleted(left, command, error);
+    }
+  }
+
+  /** Those of some jobs that have not ended, as far as is known. */
+  #left(jobs: readonly string[]): string[] {
+    const followed = new Set(this.#jobs.values());
+    const unended = new Set(jobsOf(this.#tasks.values()));
+    return jobs.filter((job) => unended.has(job) || !followed.has(job));
   }
 
   /** Stops following. */
@@ -298,15 +334,16 @@ export class JobQueue implements AsyncDisposable {
       command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
       await runCommand(this.#scheduler, command);
     } catch (error) {
-      this.#tellUndeleted([job], command, error as Error);
+      this.#tellUndeleted([job], command, error);
     }
   }
 
   /** Nobody else will delete them: this is told however often the scheduler has failed before. */
-  #tellUndeleted(jobs: readonly string[], command: readonly string[], { message }: Error): void {
+  #tellUndeleted(jobs: readonly string[], command: readonly string[], error: unknown): void {
+    const how = command.length > 0 ? `later: ${quoteAll(command)}` : "by hand";
     this.#services.tell(
-      `Job ${jobs.join(", ")} may go on in ${this.#scheduler.name}: ${message}. ` +
-        `Delete what is left later: ${quoteAll(command)}`,
+      `Job ${jobs.join(", ")} may go on in ${this.#scheduler.name}: ${messageOf(error)}. ` +
+        `Delete what is left ${how}`,
     );
   }
 
@@ -316,9 +353,14 @@ export class JobQueue implements AsyncDisposable {
     }
   }
 
-  async #deleteAndWait(jobs: readonly string[], tasks: readonly JobTask[]): Promise<void> {
+  async #deleteAndWait(
+    jobs: readonly string[],
+    tasks: readonly JobTask[],
+    command: readonly string[],
+  ): Promise<void> {
     const startMs = this.#clock.now();
-    const deletion = await runCommand(this.#scheduler, this.#scheduler.deleteJobsCommand(jobs));
+    const deletion = await runCommand(this.#scheduler, command);
+    if (deletion.code === 0) jobs.forEach((job) => this.#deletedJobs.add(job));
     this.#noteDeletion(tasks);
     for (;;) {
       const known = await this.#askKnown(jobs).catch((error) => {

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
-import { type ProgramOutput, runProgram } from "../command.ts";
+import { type ProgramOutput, runProgram, runProgramNow } from "../command.ts";
 import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
 
 /** A busy scheduler answers in seconds; one that hangs, never. */
@@ -36,25 +36,49 @@ export async function runCommand(
   command: readonly string[],
   options: { readonly input?: string; readonly clock?: Clock } = {},
 ): Promise<ProgramOutput> {
-  const [program] = command;
-  const { name, programs, hiddenVariables, missingProgram } = scheduler;
+  const { hiddenVariables } = scheduler;
   try {
     return await runProgram(command, COMMAND_TIMEOUT_MS, { ...options, hiddenVariables });
   } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof Deno.errors.NotFound) {
-      const meaning = missingProgram ?? `this machine cannot submit to ${name}`;
-      throw new SchedulerError(`${program} is not on PATH: ${meaning}`, { cause });
-    }
-    if (cause instanceof Deno.errors.NotCapable) {
-      throw new SchedulerError(
-        `Cannot run ${program}: ${cause.message}. Run the master with ${runFlag(programs)}. ` +
-          `In all it needs ${masterFlags(scheduler)}`,
-        { cause },
-      );
-    }
-    throw new SchedulerError(`Cannot run ${program}: ${messageOf(error)}`, { cause: error });
+    throw runFault(scheduler, command, error);
   }
+}
+
+/**
+ * Runs a command of a scheduler to its end while everything else waits, for a process that ends.
+ *
+ * @param command Program and arguments.
+ * @throws {SchedulerError} If it is not there, or not allowed.
+ */
+export function runCommandNow(scheduler: Scheduler, command: readonly string[]): ProgramOutput {
+  const { hiddenVariables } = scheduler;
+  try {
+    return runProgramNow(command, { hiddenVariables });
+  } catch (error) {
+    throw runFault(scheduler, command, error);
+  }
+}
+
+/** Why a command could not be run. */
+function runFault(
+  scheduler: Scheduler,
+  [program]: readonly string[],
+  error: unknown,
+): SchedulerError {
+  const { name, programs, missingProgram } = scheduler;
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Deno.errors.NotFound) {
+    const meaning = missingProgram ?? `this machine cannot submit to ${name}`;
+    return new SchedulerError(`${program} is not on PATH: ${meaning}`, { cause });
+  }
+  if (cause instanceof Deno.errors.NotCapable) {
+    return new SchedulerError(
+      `Cannot run ${program}: ${cause.message}. Run the master with ${runFlag(programs)}. ` +
+        `In all it needs ${masterFlags(scheduler)}`,
+      { cause },
+    );
+  }
+  return new SchedulerError(`Cannot run ${program}: ${messageOf(error)}`, { cause: error });
 }
 
 /**
@@ -107,6 +131,8 @@ export interface ArrayOrder {
   readonly owner: string;
   /** Makes the job's script, given what to add to the number of a task to count the tasks of all parts from 0. */
   makeScript(offset: number): string;
+  /** Told of the job of each part at once: the script may end while the next is submitted. */
+  submitted(job: string): void;
 }
 
 /**
@@ -124,9 +150,9 @@ export async function submitArray(
     await submitParts(scheduler, order, parts);
     return parts;
   } catch (error) {
-    // Why it failed matters more than whether what is there already can be deleted.
+    // Why it failed matters more than whether what is there already can be deleted, or what the scheduler's words throw then.
     await Promise.allSettled(
-      parts.map(({ job }) => runCommand(scheduler, scheduler.deleteJobsCommand([job]))),
+      parts.map(async ({ job }) => await runCommand(scheduler, scheduler.deleteJobsCommand([job]))),
     );
     throw error;
   }
@@ -134,7 +160,7 @@ export async function submitArray(
 
 async function submitParts(
   scheduler: Scheduler,
-  { submission, owner, makeScript }: ArrayOrder,
+  { submission, owner, makeScript, submitted: tell }: ArrayOrder,
   parts: SubmittedPart[],
 ): Promise<void> {
   const { count } = submission;
@@ -146,6 +172,7 @@ async function submitParts(
     const answer = understood(command[0], () => scheduler.readSubmission(output));
     if (answer.answer === "submitted") {
       parts.push({ job: answer.job, count: size });
+      tell(answer.job);
       submitted += size;
       continue;
     }

@@ -1,11 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ConnectionFolder } from "../../../lib/launch/cluster/connection_folder.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 Deno.test("ConnectionFolder: what only the owner may read is gone when it is disposed", async () => {
   await using parent = new TempFolder();
   {
-    await using folder = await ConnectionFolder.make(parent.path, "secret");
+    await using folder = ConnectionFolder.make(parent.path, "secret");
     assertEquals(Deno.readTextFileSync(folder.file), "secret");
     if (Deno.build.os !== "windows") {
       assertEquals((await Deno.stat(folder.path)).mode! & 0o777, 0o700);
@@ -17,30 +17,41 @@ Deno.test("ConnectionFolder: what only the owner may read is gone when it is dis
   assertEquals(parent.names(), []);
 });
 
+Deno.test("ConnectionFolder: goes at once where a process cannot wait, also if a part of it is gone", async () => {
+  await using parent = new TempFolder();
+  const folder = ConnectionFolder.make(parent.path, "secret");
+  Deno.writeTextFileSync(`${folder.path}/1.1.log`, "hello\n");
+  folder[Symbol.dispose]();
+  assertEquals(parent.names(), []);
+  folder[Symbol.dispose]();
+});
+
 Deno.test("ConnectionFolder: somebody may have removed it, or a part of it", async () => {
   await using parent = new TempFolder();
   {
-    await using folder = await ConnectionFolder.make(parent.path, "secret");
+    await using folder = ConnectionFolder.make(parent.path, "secret");
     Deno.removeSync(folder.file);
   }
   assertEquals(parent.names(), []);
-  await using folder = await ConnectionFolder.make(parent.path, "secret");
+  await using folder = ConnectionFolder.make(parent.path, "secret");
   Deno.removeSync(folder.path, { recursive: true });
 });
 
 Deno.test("ConnectionFolder: nothing is left if its file cannot be written", async () => {
   await using parent = new TempFolder();
-  const { writeTextFile } = Deno;
+  const { writeTextFileSync } = Deno;
   // As on a disk that is full.
-  Deno.writeTextFile = () => Promise.reject(new Error("No space left on device"));
+  Deno.writeTextFileSync = () => {
+    throw new Error("No space left on device");
+  };
   try {
-    await assertRejects(
+    assertThrows(
       () => ConnectionFolder.make(parent.path, "secret"),
       Error,
       "No space left on device",
     );
   } finally {
-    Deno.writeTextFile = writeTextFile;
+    Deno.writeTextFileSync = writeTextFileSync;
   }
   assertEquals(parent.names(), []);
 });

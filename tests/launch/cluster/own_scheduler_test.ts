@@ -12,6 +12,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { JobArray, type LaunchOrder, Manager, remote, type Scheduler } from "../../../mod.ts";
+import { messageOf } from "../../../lib/message_of.ts";
 import { JobQueue, JobQueues } from "../../../lib/launch/cluster/job_queue.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakePbs } from "../../support/fake_pbs.ts";
@@ -91,11 +92,15 @@ Deno.test("JobArray: a slave that its scheduler tells to leave ends its task, an
 class QueueRun implements AsyncDisposable {
   readonly commands = new FakeCommands();
   readonly told: string[] = [];
+  readonly queue: JobQueue;
   /** Tells the pauses between two looks. */
   readonly clock = new TestClock();
-  readonly queue = new JobQueue(PBS, { tell: (message) => this.told.push(message) }, this.clock);
 
-  constructor() {
+  /** @param words Those of the scheduler that are not PBS's. */
+  constructor(words: Partial<Scheduler> = {}) {
+    const scheduler = { ...PBS, ...words };
+    const services = { tell: (message: string) => this.told.push(message) };
+    this.queue = new JobQueue(scheduler, services, this.clock);
     this.commands.set("qdel", "");
   }
 
@@ -223,14 +228,84 @@ Deno.test("runCommand: a command that hangs is killed after a time, and that is 
   assertEquals(clock.timers, 0);
 });
 
+/** What the words of somebody's scheduler may do: throw anything, also what is no error. */
+function wrong(): never {
+  // deno-lint-ignore no-throw-literal
+  throw "wrong words";
+}
+
+Deno.test("JobQueue: words that throw when a task is to be deleted are told, and end nothing", async () => {
+  await using run = new QueueRun({ deleteTasksCommand: wrong });
+  run.follow(1).kill();
+  await run.queue[Symbol.asyncDispose]();
+  assertEquals(run.told, [
+    "Job 7[].pbs may go on in PBS: wrong words. Delete what is left by hand",
+  ]);
+});
+
+Deno.test("JobQueue: words that throw when jobs are to be deleted are told, and the jobs' tasks end", async () => {
+  await using run = new QueueRun({ deleteJobsCommand: wrong });
+  const task = run.follow(1);
+  const told = "Job 7[].pbs may go on in PBS: wrong words. Delete what is left by hand";
+  run.queue.deleteJobsNow(["7[].pbs"]);
+  assertEquals(run.told, [told]);
+  await run.queue.deleteJobs(["7[].pbs"]);
+  await task.ended;
+  assertEquals(run.told, [told, told]);
+});
+
+const STATUS_WORDS: Partial<Scheduler>[] = [{ statusCommand: wrong }, { readStatus: wrong }];
+for (const words of STATUS_WORDS) {
+  Deno.test(`JobQueue: words that throw while jobs that were deleted are waited for are told: ${Object.keys(words)}`, async () => {
+    await using run = new QueueRun(words);
+    run.commands.set("qdel", "exit 1");
+    run.answer({});
+    const task = run.follow(1);
+    await run.queue.deleteJobs(["7[].pbs"]);
+    await task.ended;
+    assertEquals(run.commands.calls("qdel"), ["7[].pbs"]);
+    assertEquals(run.told.length, 1);
+    assertMatch(
+      run.told[0],
+      /^Job 7\[\].pbs may go on in PBS: .*wrong words\. Delete .* later: qdel/,
+    );
+  });
+}
+
+Deno.test("JobArray: a job whose slaves the scheduler's words cannot name is deleted", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  commands.set("qsub", "cat >/dev/null; echo '7[].pbs'");
+  commands.set("qdel", "");
+  commands.print("qstat", "{}");
+  const array = new JobArray({ ...PBS, taskName: wrong }, 1, { cwd: folder.path });
+  await refusal(array);
+  assertEquals(commands.calls("qdel"), ["7[].pbs"]);
+  assertEquals(folder.names(), []);
+});
+
+Deno.test("JobArray: parts that were submitted are deleted whatever the scheduler's words throw, and the refusal is told", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  commands.set(
+    "qsub",
+    `cat >/dev/null
+    case "$*" in *1-4*) echo 'qsub: Array job exceeds server or queue size limit' >&2; exit 1; esac
+    mkdir "$0.first" 2>/dev/null && { echo '7[].pbs'; exit; }
+    echo 'qsub: Unknown queue' >&2; exit 170`,
+  );
+  const array = new JobArray({ ...PBS, deleteJobsCommand: wrong }, 4, { cwd: folder.path });
+  assertStringIncludes(await refusal(array, 4), "qsub: Unknown queue");
+});
+
 Deno.test("JobQueues: has one queue for each scheduler", () => {
   const queues = new JobQueues({ get: () => undefined as never, tell: () => {} });
   assert(queues.of(PBS) === queues.of(PBS));
   assert(queues.of(PBS) !== queues.of({ ...PBS }));
 });
 
-/** Why an array cannot be submitted. */
-async function refusal(array: JobArray): Promise<string> {
+/** Why an array of so many slaves cannot be submitted. */
+async function refusal(array: JobArray, count = 1): Promise<string> {
   const order = {
     number: 0,
     index: 0,
@@ -241,10 +316,10 @@ async function refusal(array: JobArray): Promise<string> {
     },
   } as unknown as LaunchOrder;
   try {
-    await array.launch([order]);
+    await array.launch(Array(count).fill(order));
     return "";
   } catch (error) {
-    return (error as Error).message;
+    return messageOf(error);
   } finally {
     await array.close();
   }

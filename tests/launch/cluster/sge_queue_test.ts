@@ -210,6 +210,37 @@ Deno.test("JobQueue: jobs that have ended are not deleted", async () => {
   assertEquals(run.commands.calls("qdel"), []);
 });
 
+Deno.test("JobQueue.deleteJobsNow: deletes what is left of jobs before it returns, each once", async () => {
+  await using run = new QueueRun();
+  for (const job of ["4711", "4712", "4713"]) run.queue.follow(job, 1, NOTHING_PRINTED);
+  run.queue.deleteJobsNow(["4711", "4713"]);
+  assertEquals(run.commands.calls("qdel"), ["4711 4713"]);
+  run.queue.deleteJobsNow(["4711", "4713"]);
+  assertEquals(run.commands.calls("qdel"), ["4711 4713"]);
+  assertEquals(run.told.messages, []);
+});
+
+Deno.test("JobQueue.deleteJobsNow: does not delete jobs that are being deleted", async () => {
+  await using run = new QueueRun();
+  run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.commands.set("qstat", `echo '<job_info></job_info>'; sleep 0.1`);
+  const deletion = run.queue.deleteJobs(["4711"]);
+  await run.commands.called("qstat");
+  run.queue.deleteJobsNow(["4711"]);
+  assertEquals(run.commands.calls("qdel"), ["4711"]);
+  await deletion;
+});
+
+Deno.test("JobQueue.deleteJobsNow: tells how to delete jobs that cannot be deleted", async () => {
+  await using run = new QueueRun();
+  run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.commands.set("qdel", "echo away >&2; exit 1");
+  run.queue.deleteJobsNow(["4711"]);
+  assertEquals(run.told.messages, [
+    "Job 4711 may go on in Grid Engine: qdel ended with exit code 1: away. Delete what is left later: qdel 4711",
+  ]);
+});
+
 Deno.test("JobQueue: killing a task deletes that task alone", async () => {
   await using run = new QueueRun();
   const tasks = [1, 2].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));

@@ -367,7 +367,11 @@ for (
 }
 
 /** An array that is to be submitted. */
-function orderOf(count: number, makeScript: ArrayOrder["makeScript"]): ArrayOrder {
+function orderOf(
+  count: number,
+  makeScript: ArrayOrder["makeScript"],
+  submitted: ArrayOrder["submitted"] = () => {},
+): ArrayOrder {
   const submission = {
     count,
     words: ["-N", "x"],
@@ -375,7 +379,7 @@ function orderOf(count: number, makeScript: ArrayOrder["makeScript"]): ArrayOrde
     shell: "/bin/sh",
     logFolder: "/nowhere",
   };
-  return { submission, owner: "SGEQsubSlaveArray", makeScript };
+  return { submission, owner: "SGEQsubSlaveArray", makeScript, submitted };
 }
 
 Deno.test("submitArray: an array larger than the site allows is split", async () => {
@@ -393,7 +397,10 @@ Deno.test("submitArray: an array larger than the site allows is split", async ()
     cat >$0.script.$n
     echo $n.1-$size:1`,
   );
-  const parts = await submitArray(GRID_ENGINE, orderOf(10, (offset) => `offset ${offset}`));
+  const told: string[] = [];
+  const order = orderOf(10, (offset) => `offset ${offset}`, (job) => told.push(job));
+  const parts = await submitArray(GRID_ENGINE, order);
+  assertEquals(told, ["100", "101", "102"]);
   assertEquals(parts, [
     { job: "100", count: 4 },
     { job: "101", count: 4 },
