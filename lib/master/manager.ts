@@ -10,6 +10,7 @@ import { CodeRegistry } from "./code_registry.ts";
 import { Context, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
+import { EndGuard } from "./ends/end_guard.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
 import { ProgressOnDemand } from "./observe/progress_on_demand.ts";
@@ -20,7 +21,6 @@ import { refuseSyncUse } from "./reading/forgotten_await.ts";
 import { ForgottenTasks } from "./reading/forgotten_tasks.ts";
 import { KeepAlive } from "./reading/keep_alive.ts";
 import { LoopTurn } from "./reading/loop_turn.ts";
-import { SignalGuard } from "./signal_guard.ts";
 import {
   asSettings,
   checkContextOptions,
@@ -62,7 +62,7 @@ export class Manager implements AsyncDisposable {
   readonly #around: Surroundings;
   readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
-  #signalGuard: SignalGuard | undefined;
+  #endGuard: EndGuard | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -217,7 +217,7 @@ export class Manager implements AsyncDisposable {
       () => progress[Symbol.asyncDispose](),
       () => this.#records[Symbol.asyncDispose](),
       () => hub.flush(),
-      () => this.#signalGuard?.[Symbol.dispose](),
+      () => this.#endGuard?.[Symbol.dispose](),
       () => loop[Symbol.dispose](),
       () => this.#keepAlive[Symbol.dispose](),
     ]);
@@ -235,7 +235,16 @@ export class Manager implements AsyncDisposable {
     // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
     const { joblog, trace } = this.#settings;
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
-      this.#signalGuard ??= new SignalGuard(() => this.close());
+      this.#endGuard ??= new EndGuard({
+        end: () => {
+          for (const group of this.#groups) group.scriptEnds();
+          return this.close();
+        },
+        endNow: () => {
+          this.#fleet.endNow();
+          this.#around.hub.flush();
+        },
+      });
     }
   }
 }

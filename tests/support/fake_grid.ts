@@ -1,38 +1,72 @@
 import type { TempFolder } from "./temp_folder.ts";
 
 /**
- * Puts commands of Grid Engine into the folder `bin` of a copy of the project: jobs run at once, as processes of this
- * machine, and end when their agents do.
+ * Puts commands of Grid Engine into the folder `bin` of a folder: jobs run at once, as processes of this machine, and end when
+ * their agents do.
  */
 export function addFakeGrid(folder: TempFolder): void {
+  Deno.mkdirSync(folder.file("bin"), { recursive: true });
   for (const [name, script] of Object.entries(COMMANDS)) {
     Deno.writeTextFileSync(folder.file(`bin/${name}`), script, { mode: 0o755 });
   }
 }
 
+/** The jobs that a fake Grid Engine was told to delete, in the order of the commands. */
+export function deletedJobs(folder: TempFolder): string[] {
+  return folder.lines("bin/qdel.calls");
+}
+
+/** Waits until all processes of the jobs have ended. */
+export async function untilIdle(folder: TempFolder): Promise<void> {
+  using watcher = Deno.watchFs(folder.file("bin"));
+  if (isIdle(folder)) return;
+  for await (const _ of watcher) if (isIdle(folder)) return;
+}
+
+function isIdle(folder: TempFolder): boolean {
+  const names = new Set([...Deno.readDirSync(folder.file("bin"))].map(({ name }) => name));
+  const tasks = [...names].filter((name) => name.startsWith("task."));
+  return tasks.every((name) => names.has(name.replace("task", "ended")));
+}
+
+/** Files beside the commands: `task.7.1` has been there since task 1 of job 7 began, `ended.7.1` since it ended. */
 const COMMANDS = {
   qsub: `#!/bin/sh
 while [ "$1" != "-t" ]; do shift; done
 count=\${2#1-}
-cat >"$0.script"
+cd "\${0%/*}"
+job=1
+until mkdir job.$job 2>/dev/null; do job=$((job + 1)); done
+cat >script.$job
 for task in $(seq "$count"); do
-  JOB_ID=1 SGE_TASK_ID=$task TMPDIR=\${0%/*} sh "$0.script" >/dev/null 2>&1 &
+  touch task.$job.$task
+  JOB_ID=$job SGE_TASK_ID=$task TMPDIR=$PWD setsid sh -c '
+    sh "$0/script.$1"
+    touch "$0/ended.$1.$2"
+  ' "$PWD" $job $task >/dev/null 2>&1 &
 done
-echo "$count" >"$0.count"
-echo "1.1-$count:1"
+echo "$job.1-$count:1"
 `,
   qstat: `#!/bin/sh
+cd "\${0%/*}"
 echo "<job_info><queue_info>"
-if [ ! -e "\${0%qstat}deleted" ]; then
-  for task in $(seq "$(cat "\${0%qstat}qsub.count")"); do
-    echo "<job_list state='running'><JB_job_number>1</JB_job_number>"
+for task in task.*; do
+  job=\${task#*.}
+  task=\${job#*.}
+  job=\${job%.*}
+  if [ ! -e deleted.$job ]; then
+    echo "<job_list state='running'><JB_job_number>$job</JB_job_number>"
     echo "<state>r</state><tasks>$task</tasks></job_list>"
-  done
-fi
+  fi
+done
 echo "</queue_info><job_info></job_info></job_info>"
 `,
   qdel: `#!/bin/sh
-touch "\${0%qdel}deleted"
+cd "\${0%/*}"
+for job; do
+  touch "deleted.$job"
+  echo "$job" >>qdel.calls
+done
 `,
   // The words are parsed once more on the other machine, in a job that has a temporary folder of its own.
   qrsh: `#!/bin/sh

@@ -34,6 +34,7 @@ const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
 const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
+const ENDS = "lib/master/ends/";
 const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
 // Loaded only where there is something to record.
@@ -131,6 +132,7 @@ const PARTS: readonly Part[] = [
       ...ALL_OF_LAUNCH,
       ...MASTER_GROUND,
       BOARD,
+      ENDS,
       JOURNAL,
       OBSERVE,
       RECORDS,
@@ -150,6 +152,11 @@ const PARTS: readonly Part[] = [
     at: BOARD,
     imports: [...VALUES, ...MASTER_WORDS, BOARD],
     because: "what is decided follows from facts and a clock: the board knows no other room",
+  },
+  {
+    at: ENDS,
+    imports: [ENDS],
+    because: "how the script ends is this process's matter, whatever it has to end then",
   },
   {
     at: JOURNAL,

@@ -1,3 +1,4 @@
+import { heedSignals } from "./heeded_signals.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 /** URL of the module, for scripts elsewhere. */
@@ -33,8 +34,9 @@ export function startScript(
   folder: TempFolder,
   source: string,
   flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
-  return scriptCommand(folder, source, flags, { output: "null" }).spawn();
+  return scriptCommand(folder, source, flags, { output: "null", env }).spawn();
 }
 
 function scriptCommand(
@@ -47,6 +49,7 @@ function scriptCommand(
   },
 ): Deno.Command {
   folder.write("main.ts", source);
+  heedSignals();
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
     cwd: folder.path,

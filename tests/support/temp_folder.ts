@@ -33,9 +33,9 @@ export class TempFolder implements AsyncDisposable {
     }
   }
 
-  /** Names of what is in it, sorted. */
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  /** Names of what is in it, or in a folder of it, sorted. */
+  names(name = "."): string[] {
+    return [...Deno.readDirSync(this.file(name))].map(({ name }) => name).sort();
   }
 
   /** Removes it. */

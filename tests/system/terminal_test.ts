@@ -1,23 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { Lifelines } from "../support/lifelines.ts";
+import { missingPseudoTerminal, PseudoTerminal } from "../support/pseudo_terminal.ts";
 import { MODULE_URL } from "../support/script.ts";
 import { skipIf } from "../support/skip.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const LIFELINE_TASKS = import.meta.resolve("../support/lifeline_tasks.ts");
-const TERMINAL = new URL("../support/terminal.py", import.meta.url).pathname;
 
 /** What ctrl-C may end a script with: the signal itself, or the exit code that a shell has for it. */
 const INTERRUPTED = [-2, 130];
-
-async function missingPython(): Promise<string | undefined> {
-  try {
-    const { success } = await new Deno.Command("python3", { args: ["-c", "import pty"] }).output();
-    return success ? undefined : "python3 has no terminals here";
-  } catch {
-    return "there is no python3";
-  }
-}
 
 /** A script whose slaves print whole lines for ever; it says READY when both do. */
 function printingScript(port: number, output: string): string {
@@ -46,22 +37,22 @@ function printingScript(port: number, output: string): string {
   `;
 }
 
-const missing = await missingPython();
-
 for (const output of ["slave%d.output", "inherit"]) {
   Deno.test({
-    ...skipIf(missing, `ctrl-C at the terminal ends slaves and script, output ${output}`),
+    ...skipIf(
+      missingPseudoTerminal,
+      `ctrl-C at the terminal ends slaves and script, output ${output}`,
+    ),
     fn: async () => {
       await using folder = new TempFolder();
       await using lifelines = new Lifelines();
       folder.write("main.ts", printingScript(lifelines.port, output));
-      const run = new Deno.Command("python3", {
-        args: [TERMINAL, Deno.execPath(), "run", "-A", "--quiet", "--no-check", "main.ts"],
-        cwd: folder.path,
-        env: { NO_COLOR: "1" },
-      }).output();
+      const run = new PseudoTerminal(
+        [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "main.ts"],
+        folder.path,
+      );
       const slaves = await lifelines.take(2);
-      const { printed, code } = JSON.parse(new TextDecoder().decode((await run).stdout));
+      const { printed, code } = await run.ended;
       assert(INTERRUPTED.includes(code), `exit code ${code}`);
       await Promise.all(slaves.map(({ ended }) => ended));
       const files = folder.names().filter((name) => name.endsWith(".output"));
@@ -71,6 +62,43 @@ for (const output of ["slave%d.output", "inherit"]) {
     },
   });
 }
+
+Deno.test({
+  ...skipIf(
+    missingPseudoTerminal,
+    "ctrl-C at the terminal does what a listener of the script's says",
+  ),
+  fn: async () => {
+    await using folder = new TempFolder();
+    const script = `
+      import { LocalSlave, Manager } from "${MODULE_URL}";
+      const manager = new Manager({ output: "null", joblog: "run.tsv", onEvent: () => {} });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      const square = async (x) => {
+        context.addTask((x: number) => x * x, x);
+        for await (const result of context.getResults()) return result;
+      };
+      for (let i = 1; i <= 2; i++) {
+        const asked = Promise.withResolvers();
+        const listener = () => asked.resolve();
+        Deno.addSignalListener("SIGINT", listener);
+        console.log("READY", await square(i));
+        await asked.promise;
+        console.log("asked", await square(10 * i));
+        Deno.removeSignalListener("SIGINT", listener);
+      }
+      console.log("READY");
+      await new Promise(() => {});
+    `;
+    folder.write("main.ts", script);
+    const command = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "main.ts"];
+    const { printed, code } = await new PseudoTerminal(command, folder.path).ended;
+    const lines = printed.replaceAll("^C", "").split("\r\n").filter((line) => line !== "");
+    assertEquals(lines, ["READY 1", "asked 100", "READY 4", "asked 400", "READY"]);
+    assertEquals(code, 130);
+  },
+});
 
 /** Every line is as it was printed, the last one too. */
 function assertWhole(text: string): void {

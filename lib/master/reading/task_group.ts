@@ -71,6 +71,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
   #isClosed = false;
+  #isScriptEnding = false;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -153,6 +154,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
    * @throws What the reader is to be told instead: that inputs or the journal failed, or that no task can be run any more.
    */
   isReadToEnd(): boolean {
+    if (this.#isScriptEnding) return false;
     if (this.#faults.length > 0) throw this.#faults.shift();
     if (this.#journalFault !== undefined) throw this.#journalFault;
     if (!this.hasTasks) return true;
@@ -175,6 +177,11 @@ export class TaskGroup implements ContextPort, SourceOwner {
       added: this.#taskCount - this.#dropped,
       isMoreToCome: this.#sources.count > 0,
     };
+  }
+
+  /** A signal ends the script: readers are told nothing any more, neither that the manager closes nor that there is no more to read. */
+  scriptEnds(): void {
+    this.#isScriptEnding = true;
   }
 
   /** Takes no more tasks, and runs none: the manager closes. */

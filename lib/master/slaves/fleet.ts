@@ -204,16 +204,36 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     ]);
   }
 
+  /** Ends what would outlive the process, which ends when this returns. Processes on this machine would not. */
+  endNow(): void {
+    for (const source of this.#sources()) {
+      try {
+        source.closeNow();
+      } catch (error) {
+        this.#tellUnended(error);
+      }
+    }
+  }
+
   async #watched(): Promise<void> {
     while (this.#watches.size > 0) await Promise.all(this.#watches);
   }
 
   async #closeSources(): Promise<void> {
-    const sources = [...new Set(this.#seats.map(({ source }) => source))];
-    for (const end of await Promise.allSettled(sources.map((source) => source.close()))) {
+    const ends = [...this.#sources()].map((source) => Promise.try(() => source.close()));
+    for (const end of await Promise.allSettled(ends)) {
       // The rest is to be ended all the same.
-      if (end.status === "rejected") this.#launchServices.tell(`Cannot end a slave: ${end.reason}`);
+      if (end.status === "rejected") this.#tellUnended(end.reason);
     }
+  }
+
+  /** All that has been added, each once. */
+  #sources(): ReadonlySet<Slave | SlaveArray> {
+    return new Set(this.#seats.map(({ source }) => source));
+  }
+
+  #tellUnended(error: unknown): void {
+    this.#launchServices.tell(`Cannot end a slave: ${messageOf(error)}`);
   }
 
   #service<Service extends AsyncDisposable>(

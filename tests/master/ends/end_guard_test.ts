@@ -1,0 +1,252 @@
+import { assertEquals } from "@std/assert";
+import { addFakeGrid, deletedJobs, untilIdle } from "../../support/fake_grid.ts";
+import { Lifelines } from "../../support/lifelines.ts";
+import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+const LIFELINE_TASKS = import.meta.resolve("../../support/lifeline_tasks.ts");
+
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/** Makes a manager that has something to complete when the script ends; `square(x)` runs a task. */
+const SQUARES = `
+  import { LocalSlave, Manager } from "${MODULE_URL}";
+  const manager = new Manager({ output: "null", joblog: "run.tsv" });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext();
+  async function square(x) {
+    context.addTask((x: number) => x * x, x);
+    for await (const result of context.getResults()) return result;
+  }
+  console.log(await square(1));
+`;
+const SQUARE_FLAGS = ["-A", "--no-check"];
+
+/** Says when a listener of the script's is called. */
+const LISTENER = "const asked = Promise.withResolvers(); const listener = () => asked.resolve();";
+
+for (const signal of SIGNALS) {
+  const listens = {
+    "Deno.addSignalListener()": `Deno.addSignalListener("${signal}", listener);`,
+    "process.on()": `process.on("${signal}", listener);`,
+  };
+  for (const [how, listen] of Object.entries(listens)) {
+    Deno.test(`EndGuard: where the script listens for ${signal} by ${how}, the script decides`, async () => {
+      await using folder = new TempFolder();
+      const script = `${SQUARES} ${LISTENER} ${listen}
+        Deno.kill(Deno.pid, "${signal}");
+        await asked.promise;
+        console.log(await square(2));
+        await manager.close();`;
+      const end = await runScript(folder, script, SQUARE_FLAGS);
+      assertEquals(end, { code: 0, stdout: "1\n4\n", stderr: "" });
+    });
+  }
+
+  Deno.test(`EndGuard: where the script does not listen for ${signal} any more, that ends it`, async () => {
+    await using folder = new TempFolder();
+    const script = `${SQUARES} ${LISTENER}
+      Deno.addSignalListener("${signal}", listener);
+      Deno.addSignalListener("${signal}", listener);
+      Deno.removeSignalListener("${signal}", listener);
+      Deno.kill(Deno.pid, "${signal}");
+      await new Promise(() => {});`;
+    const { code, stderr } = await runScript(folder, script, SQUARE_FLAGS);
+    assertEquals([code, stderr], [{ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal], ""]);
+  });
+}
+
+Deno.test("EndGuard: a signal completes what all managers write", async () => {
+  await using folder = new TempFolder();
+  const script = `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    for (const trace of ["1.json", "2.json", "3.json"]) {
+      const manager = new Manager({ output: "null", trace });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      context.addTask(() => 1);
+      for await (const _ of context.getResults());
+      if (trace === "2.json") await manager.close();
+    }
+    Deno.kill(Deno.pid, "SIGINT");
+    await new Promise(() => {});`;
+  assertEquals((await runScript(folder, script, SQUARE_FLAGS)).code, 130);
+  // The end of a trace is written when its manager is closed, and not before.
+  for (const name of ["1.json", "2.json", "3.json"]) {
+    JSON.parse(Deno.readTextFileSync(folder.file(name)));
+  }
+});
+
+/** Starts a script with signals ignored, as `nohup` and `&` have it. */
+async function runIgnoring(
+  signals: string,
+  folder: TempFolder,
+  script: string,
+  flags: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  folder.write("main.ts", script);
+  const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `trap '' ${signals}; exec "$@"`,
+      "sh",
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      ...flags,
+    ],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+for (const signal of SIGNALS) {
+  Deno.test(`EndGuard: ${signal} that was ignored when the script started is ignored, also when the manager is closed`, async () => {
+    await using folder = new TempFolder();
+    const script = `${SQUARES}
+      Deno.kill(Deno.pid, "${signal}");
+      console.log(await square(2));
+      await manager.close();
+      ${LISTENER} Deno.addSignalListener("SIGUSR1", listener);
+      for (const signal of ["${signal}", "SIGUSR1"]) Deno.kill(Deno.pid, signal);
+      await asked.promise;
+      console.log("end");`;
+    const flags = [...SQUARE_FLAGS, "main.ts"];
+    const end = await runIgnoring(signal.slice(3), folder, script, flags);
+    assertEquals(end, { code: 0, stdout: "1\n4\nend\n", stderr: "" });
+  });
+}
+
+Deno.test("EndGuard: other signals end a script that ignores one", async () => {
+  await using folder = new TempFolder();
+  const script = `${SQUARES} Deno.kill(Deno.pid, "SIGTERM"); await new Promise(() => {});`;
+  const flags = [...SQUARE_FLAGS, "main.ts"];
+  const { code } = await runIgnoring("HUP", folder, script, flags);
+  assertEquals(code, 143);
+});
+
+Deno.test("EndGuard: a script that nohup started goes on, whatever it may read", async () => {
+  await using folder = new TempFolder();
+  const script =
+    `${SQUARES} Deno.kill(Deno.pid, "SIGHUP"); console.log(await square(2)); await manager.close();`;
+  const flags = ["--no-check", "--no-prompt", "--allow-net", "--allow-run", "--allow-write=."];
+  const end = await runIgnoring("HUP", folder, script, [...flags, "--allow-read=.", "main.ts"]);
+  assertEquals(end, { code: 0, stdout: "1\n4\n", stderr: "" });
+});
+
+/** A script with a slave in a cluster that says READY when its task runs, and whether the folder for the connection is there. */
+function clusterScript(port: number, then: string): string {
+  return `
+    import { Manager, remote, SGEQsubSlaveArray } from "${MODULE_URL}";
+    const tasks = remote("${LIFELINE_TASKS}");
+    const options = { output: "null", host: "127.0.0.1", tls: false, onEvent: () => {} };
+    const manager = new Manager(options);
+    manager.addSlave(new SGEQsubSlaveArray(1));
+    const context = manager.getContext();
+    const hasFolder = () => [...Deno.readDirSync(".")].some(({ name }) => name.startsWith(".parallel-"));
+    context.addTask(tasks.connect, ${port});
+    await context.getResults().next();
+    ${then}
+  `;
+}
+
+Deno.test("EndGuard: an error or rejection that the script takes care of ends nothing", async () => {
+  await using folder = new TempFolder();
+  await using lifelines = new Lifelines();
+  addFakeGrid(folder);
+  const script = `
+    for (const type of ["error", "unhandledrejection"]) {
+      addEventListener(type, (event) => event.preventDefault());
+    }
+    ${
+    clusterScript(
+      lifelines.port,
+      `reportError(new Error("enough"));
+      Promise.reject(new Error("enough"));
+      await new Promise((resolve) => setTimeout(resolve));
+      console.log(hasFolder());
+      await manager.close();`,
+    )
+  }`;
+  const run = runScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
+  await lifelines.next();
+  assertEquals(await run, { code: 0, stdout: "true\n", stderr: "" });
+  await untilIdle(folder);
+  assertEquals(deletedJobs(folder), ["1"]);
+});
+
+function environmentOf(folder: TempFolder): Record<string, string> {
+  return { PATH: `${folder.file("bin")}:${Deno.env.get("PATH")}` };
+}
+
+/** A script with a job whose deletion hangs for the first time, until it is let go. */
+class HangingDeletion implements AsyncDisposable {
+  readonly folder = new TempFolder();
+  readonly #lifelines = new Lifelines();
+  readonly #master: Deno.ChildProcess;
+
+  constructor() {
+    const { folder } = this;
+    addFakeGrid(folder);
+    const hang = `if mkdir "$0.hangs" 2>/dev/null; then
+        trap 'touch "$0.went"' EXIT
+        until [ -e "$0.goes" ]; do sleep 0.01; done
+      fi`;
+    const qdel = Deno.readTextFileSync(folder.file("bin/qdel"));
+    Deno.writeTextFileSync(folder.file("bin/qdel"), qdel.replace("\n", `\n${hang}\n`));
+    const script = clusterScript(this.#lifelines.port, "await new Promise(() => {});");
+    this.#master = startScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
+  }
+
+  /** Sends a signal, and again when the deletion hangs. */
+  async end(signal: Deno.Signal): Promise<void> {
+    await this.#lifelines.next();
+    this.#master.kill(signal);
+    await untilIn(this.folder, "qdel.hangs");
+    this.#master.kill(signal);
+  }
+
+  /** Lets the deletion go on. */
+  async go(): Promise<void> {
+    this.folder.write("bin/qdel.goes", "");
+    await untilIn(this.folder, "qdel.went");
+  }
+
+  /** The exit code of the script. */
+  async code(): Promise<number> {
+    return (await this.#master.status).code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await untilIdle(this.folder);
+    await this.#lifelines[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("EndGuard: a second ctrl-C does not wait for what hangs, and leaves nothing", async () => {
+  await using run = new HangingDeletion();
+  await run.end("SIGINT");
+  assertEquals(await run.code(), 130);
+  assertEquals(deletedJobs(run.folder), ["1"]);
+  assertEquals(run.folder.names(), ["bin", "main.ts"]);
+  await run.go();
+});
+
+Deno.test("EndGuard: a second SIGHUP, as terminal and shell send one each, is not taken for haste", async () => {
+  await using run = new HangingDeletion();
+  await run.end("SIGHUP");
+  await run.go();
+  assertEquals(await run.code(), 129);
+  assertEquals(deletedJobs(run.folder), ["1"]);
+});
+
+/** Waits until there is a file beside the commands of the fake Grid Engine. */
+async function untilIn(folder: TempFolder, name: string): Promise<void> {
+  using watcher = Deno.watchFs(folder.file("bin"));
+  if (folder.names("bin").includes(name)) return;
+  for await (const _ of watcher) if (folder.names("bin").includes(name)) return;
+}
