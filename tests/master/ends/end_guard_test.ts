@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { addFakeGrid, deletedJobs, untilIdle } from "../../support/fake_grid.ts";
 import { Lifelines } from "../../support/lifelines.ts";
+import { missingPseudoTerminal, PseudoTerminal } from "../../support/pseudo_terminal.ts";
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
+import { skipIf } from "../../support/skip.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 const LIFELINE_TASKS = import.meta.resolve("../../support/lifeline_tasks.ts");
@@ -75,6 +77,31 @@ Deno.test("EndGuard: a signal completes what all managers write", async () => {
   for (const name of ["1.json", "2.json", "3.json"]) {
     JSON.parse(Deno.readTextFileSync(folder.file(name)));
   }
+});
+
+Deno.test("EndGuard: a reader is told nothing when a signal ends the script, neither of an error nor that all is read", async () => {
+  await using folder = new TempFolder();
+  const script = `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    const manager = new Manager({ output: "null", joblog: "run.tsv" });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext();
+    context.addTasks((x: number) => x, (async function* () {
+      yield 1;
+      Deno.kill(Deno.pid, "SIGTERM");
+      await new Promise(() => {});
+    })());
+    try {
+      for await (const result of context.getResults()) console.log(result);
+      console.log("all is read");
+    } catch (error) {
+      console.log(error);
+    } finally {
+      console.log("finally");
+    }`;
+  const { code, stdout } = await runScript(folder, script, SQUARE_FLAGS);
+  assertEquals(code, 143);
+  assertEquals(stdout.replace("1\n", ""), "");
 });
 
 /** Starts a script with signals ignored, as `nohup` and `&` have it. */
@@ -250,3 +277,54 @@ async function untilIn(folder: TempFolder, name: string): Promise<void> {
   if (folder.names("bin").includes(name)) return;
   for await (const _ of watcher) if (folder.names("bin").includes(name)) return;
 }
+
+/** A script that writes a result into the file `done` when there is a file `go`. */
+function waitingScript(port: number): string {
+  return `
+    import { connect } from "${LIFELINE_TASKS}";
+    using watcher = Deno.watchFs(".");
+    ${SQUARES}
+    await connect(${port});
+    for await (const { paths } of watcher) if (paths.some((path) => path.endsWith("go"))) break;
+    Deno.writeTextFileSync("done", String(await square(3)));
+    await manager.close();
+    Deno.exit();
+  `;
+}
+
+Deno.test({
+  ...skipIf(
+    missingPseudoTerminal,
+    "EndGuard: a run that nohup started goes on without its terminal",
+  ),
+  fn: async () => {
+    await using folder = new TempFolder();
+    await using lifelines = new Lifelines();
+    folder.write("main.ts", waitingScript(lifelines.port));
+    const line = `nohup "$0" run -A --quiet --no-check main.ts & read -r line`;
+    const terminal = new PseudoTerminal(["/bin/sh", "-c", line, Deno.execPath()], folder.path);
+    const master = await lifelines.next();
+    await terminal.hangUp();
+    await terminal.ended;
+    folder.write("go", "");
+    await master.ended;
+    assertEquals(folder.lines("done"), ["9"]);
+  },
+});
+
+Deno.test({
+  ...skipIf(missingPseudoTerminal, "EndGuard: a run ends with its terminal, whatever it may read"),
+  fn: async () => {
+    await using folder = new TempFolder();
+    await using lifelines = new Lifelines();
+    folder.write("main.ts", waitingScript(lifelines.port));
+    const flags = ["--allow-net", "--allow-run", "--allow-read", "--allow-write=."];
+    const command = [Deno.execPath(), "run", "--quiet", "--no-check", ...flags, "main.ts"];
+    const terminal = new PseudoTerminal(command, folder.path);
+    const master = await lifelines.next();
+    await terminal.hangUp();
+    await master.ended;
+    assertEquals((await terminal.ended).code, 129);
+    assertEquals(folder.lines("done"), []);
+  },
+});
