@@ -340,7 +340,9 @@ export class JobQueue implements AsyncDisposable {
 
   /** Nobody else will delete them: this is told however often the scheduler has failed before. */
   #tellUndeleted(jobs: readonly string[], command: readonly string[], error: unknown): void {
-    const how = command.length > 0 ? `later: ${quoteAll(command)}` : "by hand";
+    // Words that went wrong may have given no command, or something else.
+    const isCommand = Array.isArray(command) && command.length > 0;
+    const how = isCommand ? `later: ${quoteAll(command)}` : "by hand";
     this.#services.tell(
       `Job ${jobs.join(", ")} may go on in ${this.#scheduler.name}: ${messageOf(error)}. ` +
         `Delete what is left ${how}`,

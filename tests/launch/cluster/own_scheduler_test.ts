@@ -243,6 +243,20 @@ Deno.test("JobQueue: words that throw when a task is to be deleted are told, and
   ]);
 });
 
+Deno.test("JobQueue: words that give no command to delete a task or a job are told, and end nothing", async () => {
+  const missing = () => undefined as never;
+  await using run = new QueueRun({ deleteTasksCommand: missing, deleteJobsCommand: missing });
+  const task = run.follow(1);
+  task.kill();
+  run.queue.deleteJobsNow(["7[].pbs"]);
+  await run.queue.deleteJobs(["7[].pbs"]);
+  await task.ended;
+  assertEquals(run.told.length, 3);
+  for (const told of run.told) {
+    assertMatch(told, /^Job 7\[\].pbs may go on in PBS: .* Delete what is left by hand$/);
+  }
+});
+
 Deno.test("JobQueue: words that throw when jobs are to be deleted are told, and the jobs' tasks end", async () => {
   await using run = new QueueRun({ deleteJobsCommand: wrong });
   const task = run.follow(1);
