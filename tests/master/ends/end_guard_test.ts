@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { addFakeGrid, deletedJobs, untilIdle } from "../../support/fake_grid.ts";
 import { Lifelines } from "../../support/lifelines.ts";
 import { missingPseudoTerminal, PseudoTerminal } from "../../support/pseudo_terminal.ts";
@@ -103,6 +103,32 @@ Deno.test("EndGuard: a reader is told nothing when a signal ends the script, nei
   assertEquals(code, 143);
   assertEquals(stdout.replace("1\n", ""), "");
 });
+
+/** How a script ends its slaves, of which one class is wrong. */
+const SLAVE_ENDS = { "closeNow": "Deno.exit();", "close": "await manager.close();" };
+for (const [method, end] of Object.entries(SLAVE_ENDS)) {
+  Deno.test(`EndGuard: a slave whose ${method}() throws is told of, and the others are ended`, async () => {
+    await using folder = new TempFolder();
+    const script = `
+      import { LocalSlave, Manager } from "${MODULE_URL}";
+      class WrongSlave extends LocalSlave {
+        ${method}() { throw new Error("of the class"); }
+      }
+      class OtherSlave extends LocalSlave {
+        ${method}() { console.log("ended"); return Promise.resolve(); }
+      }
+      const manager = new Manager({ output: "null", joblog: "run.tsv" });
+      manager.addSlave(new WrongSlave());
+      manager.addSlave(new OtherSlave());
+      const context = manager.getContext();
+      context.addTask(() => 1);
+      for await (const _ of context.getResults());
+      ${end}`;
+    const { stdout, stderr } = await runScript(folder, script, SQUARE_FLAGS);
+    assertEquals(stdout, "ended\n");
+    assertStringIncludes(stderr, "Cannot end a slave: of the class");
+  });
+}
 
 /** Starts a script with signals ignored, as `nohup` and `&` have it. */
 async function runIgnoring(
