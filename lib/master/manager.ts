@@ -1,4 +1,5 @@
 import { ParallelError } from "../errors.ts";
+import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { RemoteFunction } from "../remote.ts";
@@ -63,6 +64,7 @@ export class Manager implements AsyncDisposable {
   readonly #groups: TaskGroup[] = [];
   readonly #sources = new Set<Slave | SlaveArray>();
   #endGuard: EndGuard | undefined;
+  #fileSizeGuard: FileSizeGuard | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -218,6 +220,7 @@ export class Manager implements AsyncDisposable {
       () => this.#records[Symbol.asyncDispose](),
       () => hub.flush(),
       () => this.#endGuard?.[Symbol.dispose](),
+      () => this.#fileSizeGuard?.[Symbol.dispose](),
       () => loop[Symbol.dispose](),
       () => this.#keepAlive[Symbol.dispose](),
     ]);
@@ -232,6 +235,7 @@ export class Manager implements AsyncDisposable {
   #launch(): void {
     if (this.#closing !== undefined) return;
     this.#fleet.launch();
+    this.#fileSizeGuard ??= new FileSizeGuard();
     // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
     const { joblog, trace } = this.#settings;
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {

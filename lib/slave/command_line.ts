@@ -4,6 +4,7 @@
  * @module
  */
 
+import { printError } from "../print_error.ts";
 import { PROTOCOL_VERSION, VERSION } from "../wire/handshake.ts";
 
 const USAGE = `The program that runs on the slaves of parallel. Managers start it.
@@ -36,7 +37,7 @@ export async function runCommand([command, ...rest]: readonly string[]): Promise
   }
   const address = rest.length === 1 ? parseAddress(rest[0]) : undefined;
   if (address === undefined) {
-    console.error(
+    printError(
       `--check takes one HOST:PORT, such as nodeA:4711 or [::1]:4711, not "${
         rest.join(" ")
       }"\n\n${USAGE}`,

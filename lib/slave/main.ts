@@ -7,7 +7,9 @@
 import { checkDeno, type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
 import type { ToAgent, ToSlave } from "../wire/messages.ts";
 import { messageOf } from "../message_of.ts";
+import { printError } from "../print_error.ts";
 import { announceSlaveProcess } from "../slave_process.ts";
+import { FileSizeGuard } from "../file_size_guard.ts";
 import { connectToMaster } from "./connect.ts";
 import { loadGuard } from "./load_guard.ts";
 import { Runner } from "./runner.ts";
@@ -35,7 +37,7 @@ export async function runSlave(args: readonly string[]): Promise<never> {
     if (info.role === "agent") await serveAsAgent(info);
     else await serveAsRunner(info, exit);
   } catch (error) {
-    console.error(`This slave cannot serve: ${messageOf(error)}`);
+    printError(`This slave cannot serve: ${messageOf(error)}`);
     exit(CANNOT_SERVE);
   }
   return exit(0);
@@ -60,11 +62,12 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
 }
 
 async function serveAsAgent(info: ConnectionInfo): Promise<void> {
+  using _guard = new FileSizeGuard();
   // A runner does without this module: it starts the sooner.
   const { Agent } = await import("./agent.ts");
   const agent = new Agent(await connectToMaster<ToAgent>(info), info);
   const end = await agent.serve();
-  console.error(`The agent of slave ${info.slave} ends: ${AGENT_ENDS[end]}`);
+  printError(`The agent of slave ${info.slave} ends: ${AGENT_ENDS[end]}`);
 }
 
 const AGENT_ENDS = {
@@ -139,6 +142,8 @@ function keepAlive(
     event.preventDefault();
     tellStray("Uncaught error", event.error, runner);
   });
+  // A write of a task that exceeds the limit of a file's size fails, and does not end the process.
+  new FileSizeGuard();
   // A scheduler that is about to end this machine's slaves tells all processes. The agent tells the master. Slaves without an
   // agent are in the master's own job, and it is the master who ends them.
   for (const signal of new Set<Deno.Signal>(["SIGUSR1", "SIGUSR2", ...ignoredSignals])) {
@@ -164,5 +169,5 @@ function tellStray(what: string, thrown: unknown, runner: Runner): void {
   } catch {
     // Code of its own describes it, and throws.
   }
-  console.error(`${what} in code of a task, while ${running} ran: ${text}`);
+  printError(`${what} in code of a task, while ${running} ran: ${text}`);
 }

@@ -379,6 +379,23 @@ Deno.test("agent: a file of output has what all runners printed", async () => {
   ]);
 });
 
+Deno.test("agent: it lives on a full disk, and so do its runners, whatever they have to say", async () => {
+  await using run = new FarRun({
+    deno: ["/bin/sh", "-c", 'exec "$0" "$@" 2>/dev/full', Deno.execPath()],
+  });
+  const slave = run.add();
+  const context = run.manager.getContext();
+  context.addTask(() => {
+    Promise.reject(new Error("It is left behind"));
+    return Deno.pid;
+  });
+  context.addTask(() => Deno.pid);
+  const [before, after] = await Array.fromAsync(context.getResults());
+  assertEquals(after, before);
+  await run.manager.close();
+  assertEquals((await slave.ended).code, 0);
+});
+
 Deno.test("agent: output null leaves no file, inherit is the master's standard error with the slave's number", async () => {
   await using folder = new TempFolder();
   for (const output of ["null", "inherit"]) {

@@ -1,4 +1,10 @@
-import { type LaunchOrder, type LeaveSignals, Slave, type SlaveProcess } from "../../mod.ts";
+import {
+  type LaunchOrder,
+  type LeaveSignals,
+  type ProcessEnd,
+  Slave,
+  type SlaveProcess,
+} from "../../mod.ts";
 
 /** What a test changes of a {@linkcode FarSlave}. */
 export interface FarSlaveOptions {
@@ -32,7 +38,7 @@ export class FarSlave extends Slave {
   }
 
   /** Resolves when the agent has ended. */
-  get ended(): Promise<unknown> {
+  get ended(): Promise<ProcessEnd> {
     return this.#process!.ended;
   }
 

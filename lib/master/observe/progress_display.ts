@@ -1,3 +1,4 @@
+import { printError } from "../../print_error.ts";
 import type { ProgressEvent, SlaveCounts } from "./events.ts";
 import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
 import { RateMeter } from "./rate_meter.ts";
@@ -146,7 +147,7 @@ export function progressDisplay(): ProgressDisplay {
 
 function openProgressDisplay(): ProgressDisplay {
   if (!Deno.stderr.isTerminal()) {
-    return new ProgressDisplay({ type: "log", write: (line) => console.error(line) });
+    return new ProgressDisplay({ type: "log", write: printError });
   }
   const { stderr } = Deno;
   const writeSync = stderr.writeSync.bind(stderr);

@@ -1,3 +1,4 @@
+import { printError } from "../../print_error.ts";
 import type { ManagerEvent } from "./events.ts";
 import type { Subscriber } from "./hub.ts";
 
@@ -56,13 +57,13 @@ export class WarningPrinter implements Subscriber {
 
   #print(text: string): void {
     this.#endAlike();
-    console.error(`parallel: ${text}`);
+    printError(`parallel: ${text}`);
   }
 
   #endAlike(): void {
     const count = this.#alike?.count ?? 0;
     this.#alike = undefined;
-    if (count === 1) console.error("parallel: another slave is lost for the same reason");
-    if (count > 1) console.error(`parallel: ${count} more slaves are lost for the same reason`);
+    if (count === 1) printError("parallel: another slave is lost for the same reason");
+    if (count > 1) printError(`parallel: ${count} more slaves are lost for the same reason`);
   }
 }

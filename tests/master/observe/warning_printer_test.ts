@@ -38,6 +38,20 @@ Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing els
   ]);
 });
 
+Deno.test("WarningPrinter: goes on where nothing can be printed", async () => {
+  const { error } = console;
+  console.error = () => {
+    throw new Error("No space left on device");
+  };
+  try {
+    const printer = new WarningPrinter();
+    for (let i = 0; i < 2; i++) printer.tell(lost(i, "refused"));
+    await Promise.resolve();
+  } finally {
+    console.error = error;
+  }
+});
+
 Deno.test("WarningPrinter: slaves that are lost together for one reason are two lines", async () => {
   const lines = await printed((printer) => {
     for (let i = 0; i < 100; i++) printer.tell(lost(i, "refused"));

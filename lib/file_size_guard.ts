@@ -1,0 +1,16 @@
+/**
+ * Makes a write that exceeds the limit of a file's size (`ulimit -f`) fail, as one that exceeds a quota does. Without it the
+ * system ends the process by SIGXFSZ.
+ */
+export class FileSizeGuard implements Disposable {
+  readonly #ignore = (): void => {};
+
+  constructor() {
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", this.#ignore);
+  }
+
+  /** Lets the signal have its usual effect again. */
+  [Symbol.dispose](): void {
+    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGXFSZ", this.#ignore);
+  }
+}
