@@ -102,20 +102,11 @@ class Pump {
   }
 
   async #run(sink: OutputSink, stream: OutputStream): Promise<void> {
-    let isFull = false;
     for (;;) {
       const { done, value } = await this.#reader.read();
       if (done) return;
-      if (isFull) continue;
-      try {
-        await sink.write(value, stream);
-      } catch (error) {
-        // The slave's work matters more than what it prints: go on reading, so that it is not stopped.
-        isFull = true;
-        console.error(
-          `Cannot write a slave's output to ${sink.target}: ${error}. The rest of it is dropped`,
-        );
-      }
+      // The slave's work matters more than what it prints: go on reading, so that it is not stopped. The sink itself tells of failures.
+      await Promise.try(() => sink.write(value, stream)).catch(() => {});
     }
   }
 }

@@ -5,7 +5,9 @@
  */
 
 import { messageOf } from "../message_of.ts";
-import { permissionRemedy } from "../slave_process.ts";
+import type { OutputNews } from "../wire/messages.ts";
+import { OutputFile, outputFileName, prepareOutputFile } from "./output_file.ts";
+import { PrefixedLines } from "./prefixed_lines.ts";
 
 /** Last bytes of the output that are kept for error messages. */
 const TAIL_BYTES = 2000;
@@ -18,6 +20,8 @@ export type OutputStream = "stdout" | "stderr";
 export abstract class OutputSink implements AsyncDisposable {
   /** What becomes of the output: a file's path, `inherit` or `null`. */
   abstract readonly target: string;
+  /** Path of the file that has output of the slave; missing as long as there is none. */
+  file: string | undefined;
   #tail = new Uint8Array();
 
   /** The last lines that came; empty if nothing was printed. */
@@ -42,100 +46,72 @@ export abstract class OutputSink implements AsyncDisposable {
     return this.take(bytes, stream);
   }
 
-  /** Does with the bytes whatever is done with output here. */
+  /** Does with the bytes whatever is done with output here. What cannot be written is dropped. */
   protected abstract take(bytes: Uint8Array, stream: OutputStream): Promise<void>;
 
   /** Finishes what is under way. */
   abstract [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Is told what becomes of a slave's output. */
+type Tell = (news: OutputNews) => void;
+
+/** Tells the first of several failures to write. */
+class FirstFailure {
+  readonly #tell: Tell;
+  #isTold = false;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  tell(error: unknown): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#tell({ type: "output-failed", reason: messageOf(error) });
+  }
+}
+
 /** Writes the output of one slave to a file. */
 class FileSink extends OutputSink {
   override readonly target: string;
-  readonly #file: Deno.FsFile;
-  /** Whether others are shown that it is written, or need not be: an agent shows nobody. */
-  #isClaimed: boolean;
+  readonly #file: OutputFile;
+  readonly #tell: Tell;
+  readonly #failure: FirstFailure;
+  /** Never rejects. */
   #last: Promise<void> = Promise.resolve();
 
-  /** @param name What the user calls the file, whether its slave is here or on another machine. */
-  constructor(path: string, isAppended: boolean, name: string = path) {
+  constructor(target: string, path: string, tell: Tell) {
     super();
-    this.target = path;
-    try {
-      // Whoever else writes it: each write goes behind what is there.
-      this.#file = Deno.openSync(path, { create: true, append: true });
-      if (!isAppended) emptyUnlessInUse(path, name, this.#file);
-      this.#isClaimed = isAppended || claim(this.#file);
-    } catch (cause) {
-      throw new Error(`Cannot write the slave's output to ${path}: ${outputFault(path, cause)}`, {
-        cause,
-      });
-    }
+    this.target = target;
+    this.#file = new OutputFile(path);
+    this.#tell = tell;
+    this.#failure = new FirstFailure(tell);
   }
 
   protected override take(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return this.#last;
     // Standard output and error come at the same time: one after the other, each as a whole.
-    // Who wrote before has been told how that failed: there may be room again.
-    this.#last = this.#last.catch(() => {}).then(async () => {
-      // When it was opened, another may just have been emptying it.
-      this.#isClaimed ||= claim(this.#file);
-      for (let written = 0; written < bytes.length;) {
-        written += await this.#file.write(bytes.subarray(written));
-      }
-    });
+    this.#last = this.#last.then(() => this.#write(bytes));
     return this.#last;
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last.catch(() => {}); // Whoever wrote has been told.
-    this.#file.close();
+    await this.#last;
+    this.#file[Symbol.dispose]();
   }
-}
 
-/** Names of the files that this process has begun: what another manager of its script writes belongs behind that. */
-const begun = new Set<string>();
-
-/** Empties a file of an earlier run: one that neither this process has begun nor another writes. */
-function emptyUnlessInUse(path: string, name: string, file: Deno.FsFile): void {
-  if (!begun.has(name) && lock(file, "alone") !== "taken") {
-    // To open it once more does nothing to a device, which cannot be truncated.
-    Deno.openSync(path, { write: true, truncate: true }).close();
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#file.write(bytes);
+    } catch (error) {
+      // What comes next is tried all the same: there may be room again.
+      return this.#failure.tell(error);
+    }
+    if (this.file !== undefined) return;
+    this.file = this.target;
+    this.#tell({ type: "output-begun", isShared: this.#file.isShared });
   }
-  begun.add(name);
-}
-
-/** Shows others that a file is written, for as long as it is open. Returns whether that is done, as far as it can be. */
-function claim(file: Deno.FsFile): boolean {
-  return lock(file, "with others") !== "taken";
-}
-
-/** Locks a file; `"impossible"` where there are no locks, such as on some network file systems. */
-function lock(file: Deno.FsFile, use: "alone" | "with others"): "locked" | "taken" | "impossible" {
-  // A lock of Windows keeps others from writing.
-  if (Deno.build.os === "windows") return "impossible";
-  try {
-    return file.tryLockSync(use === "alone") ? "locked" : "taken";
-  } catch {
-    // ENOSYS of Lustre without its option flock, ENOLCK of NFS whose lock service does not run: plain errors, some without a code.
-    return "impossible";
-  }
-}
-
-/** A line that is longer is passed on in pieces: a program may never end its line. */
-const MAX_LINE_BYTES = 64 * 1024;
-
-/** Why an output file cannot be written, and what to do. */
-function outputFault(path: string, cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) {
-    const folder = path.slice(0, path.lastIndexOf("/"));
-    return `there is no folder ${folder}. Make it first, or set the option output of the manager`;
-  }
-  const reason = messageOf(cause);
-  return cause instanceof Deno.errors.NotCapable
-    ? `${reason}. ${
-      permissionRemedy("--allow-write=.")
-    }, or set the option output to "null" or "inherit"`
-    : `${reason}. Set the option output of the manager to a file that can be written`;
 }
 
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
@@ -144,10 +120,12 @@ class InheritSink extends OutputSink {
   /** What is printed to one stream does not go on with a line of the other. */
   readonly #lines: Readonly<Record<OutputStream, PrefixedLines>>;
 
-  constructor(slave: number) {
+  constructor(slave: number, tell: Tell) {
     super();
     const prefix = new TextEncoder().encode(`slave ${slave}: `);
-    this.#lines = { stdout: new PrefixedLines(prefix), stderr: new PrefixedLines(prefix) };
+    const failure = new FirstFailure(tell);
+    const lines = () => new PrefixedLines(prefix, (error) => failure.tell(error));
+    this.#lines = { stdout: lines(), stderr: lines() };
   }
 
   protected override take(bytes: Uint8Array, stream: OutputStream): Promise<void> {
@@ -172,60 +150,6 @@ class InheritSink extends OutputSink {
   }
 }
 
-/** Writes lines to the master's standard error, with something before each. */
-class PrefixedLines {
-  readonly #prefix: Uint8Array;
-  #line: Uint8Array[] = [];
-  #lineBytes = 0;
-
-  constructor(prefix: Uint8Array) {
-    this.#prefix = prefix;
-  }
-
-  /** Takes bytes, and writes the lines that they complete. */
-  take(bytes: Uint8Array): void {
-    let start = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-      this.#line.push(bytes.slice(start, end + 1));
-      this.#write();
-      start = end + 1;
-    }
-    if (start < bytes.length) {
-      this.#line.push(bytes.slice(start));
-      this.#lineBytes += bytes.length - start;
-    }
-    if (this.#lineBytes > MAX_LINE_BYTES) this.end();
-  }
-
-  /** Completes and writes a line that has been begun. */
-  end(): void {
-    if (this.#line.length === 0) return;
-    this.#line.push(new Uint8Array([10]));
-    this.#write();
-  }
-
-  /** One write, so that lines of different slaves do not mix. */
-  #write(): void {
-    const parts = [this.#prefix, ...this.#line];
-    this.#line = [];
-    this.#lineBytes = 0;
-    const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      whole.set(part, offset);
-      offset += part.length;
-    }
-    try {
-      for (let written = 0; written < whole.length;) {
-        written += Deno.stderr.writeSync(whole.subarray(written));
-      }
-    } catch (error) {
-      // Whoever read has gone, such as a terminal or head(1): the run goes on, as it does when console.error() cannot print.
-      if (!(error instanceof Error)) throw error;
-    }
-  }
-}
-
 /** Keeps the last lines alone: of output that is dropped, or that goes to its target elsewhere. */
 class TailSink extends OutputSink {
   override readonly target: string;
@@ -245,38 +169,47 @@ class TailSink extends OutputSink {
 }
 
 /**
- * Opens the output of a slave.
+ * Opens the output of a slave. Its file, if it goes to one, appears with the first byte. A file of an earlier run is emptied at
+ * once; one that this process has begun, or another one writes, is appended to.
  *
- * @param output A file name in which `%d` stands for the slave's number, `inherit`, or `null`. A file of an earlier run is emptied; what
- * comes is appended to one that this process has begun or another one writes.
+ * @param output A path with `%d` in the file's own name for the slave's number, `inherit`, or `null`.
  * @param slave Number of the slave.
- * @param isAppended Whether what the file has is kept in any case.
- * @throws {Error} If the file cannot be written.
+ * @param tell Told when the file has got its first bytes, and when something cannot be written for the first time.
+ * @throws {Error} If it is not permitted to write the file.
  */
-export function openOutputSink(output: string, slave: number, isAppended = false): OutputSink {
-  if (output === "inherit") return new InheritSink(slave);
+export function openOutputSink(output: string, slave: number, tell: Tell = () => {}): OutputSink {
+  if (output === "inherit") return new InheritSink(slave, tell);
   if (output === "null") return new TailSink("null");
-  return new FileSink(output.replaceAll("%d", String(slave)), isAppended);
+  const path = prepareOutputFile(output, slave);
+  return new FileSink(outputFileName(output, slave), path, tell);
 }
 
 /**
- * Opens the output of a slave whose agent writes it, on another machine with the same files.
+ * Opens the output of a slave whose agent writes its file, on another machine with the same files: see
+ * {@linkcode openAgentOutputSink}. What the agent sends is taken here.
  *
- * @param output As for {@linkcode openOutputSink}. A file is made, empty, to be found there.
+ * @param output As for {@linkcode openOutputSink}.
  * @param slave Number of the slave.
- * @param folder Absolute path of the folder that a relative file name is meant for.
+ * @param tell Told when something cannot be written here for the first time.
  * @returns A sink whose target is the file's absolute path.
- * @throws {Error} If the file cannot be written.
+ * @throws {Error} If it is not permitted to write the file.
  */
-export async function openRemoteOutputSink(
+export function openRemoteOutputSink(
   output: string,
   slave: number,
-  folder: string,
-): Promise<OutputSink> {
-  if (output === "inherit") return new InheritSink(slave);
+  tell: Tell = () => {},
+): OutputSink {
+  if (output === "inherit") return new InheritSink(slave, tell);
   if (output === "null") return new TailSink("null");
-  const name = output.replaceAll("%d", String(slave));
-  const path = name.startsWith("/") ? name : `${folder}/${name}`;
-  await using _file = new FileSink(path, false, name);
-  return new TailSink(path);
+  return new TailSink(prepareOutputFile(output, slave));
+}
+
+/**
+ * Opens, on a slave's own machine, the output that {@linkcode openRemoteOutputSink} has made ready on the master's.
+ *
+ * @param target The target of that sink: a file's absolute path, or `null`.
+ * @param tell Told as with {@linkcode openOutputSink}.
+ */
+export function openAgentOutputSink(target: string, tell: Tell): OutputSink {
+  return target === "null" ? new TailSink("null") : new FileSink(target, target, tell);
 }

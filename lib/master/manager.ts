@@ -127,6 +127,7 @@ export class Manager implements AsyncDisposable {
    *
    * @throws {TypeError} If it is no slave, or has been added before.
    * @throws {RangeError} If the option `output` names one file for several slaves.
+   * @throws {Error} If the file for the slave's output cannot be written.
    * @throws {ParallelError} If the manager is closed.
    */
   addSlave(slave: Slave | SlaveArray): void {

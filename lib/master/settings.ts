@@ -22,11 +22,12 @@ export interface ManagerOptions {
   /** TCP port to listen on; 0, the default, for any that is free. */
   readonly port?: number;
   /**
-   * Where a slave's standard output and error go: a file name in which `%d` stands for the slave's number,
+   * Where a slave's standard output and error go: a path with `%d` in the file's own name for the slave's number,
    * `"inherit"` (the master's standard error, each line with the slave's number), or `"null"`.
    * The default is `slave%d.output`, and on a slave, for a manager that a task makes, `"inherit"`: what its slaves print goes where that
-   * slave's output goes. A file of an earlier run is emptied first. A file that this process has begun is appended to; so is one that
-   * another process writes, where files can be locked (not on Windows).
+   * slave's output goes. A file appears with the first byte. A file of an earlier run is emptied first. A file that this process has
+   * begun is appended to; so is one that another process writes, where files can be locked (not on Windows). Output that cannot be
+   * written, as on a full disk, is lost, of which there is one warning.
    */
   readonly output?: string;
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
@@ -57,8 +58,8 @@ export interface ManagerOptions {
    */
   readonly tls?: boolean;
   /**
-   * Told each event, once the code that runs then is done. The default prints warnings, and what becomes of slaves that die, to
-   * standard error.
+   * Told each event, once the code that runs then is done. The default prints warnings, the file of the first slave that prints, and what becomes of
+   * slaves that die, to standard error.
    *
    * It may do anything: add tasks or slaves, read results, close the manager. If it throws, or is async and rejects, that is
    * printed to standard error at once, and the run goes on: neither a slave nor a result is lost by it. The script then ends with exit

@@ -7,7 +7,7 @@
 
 import { type SlaveProcess, spawnSlave } from "../launch/command.ts";
 import { Watchdog } from "../launch/watchdog.ts";
-import { openOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
+import { openAgentOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
@@ -164,7 +164,7 @@ export class Agent {
     if (sink === undefined) {
       sink = output === "inherit"
         ? new PrintedSink(this.#stream, slave)
-        : openOutputSink(output, slave, true);
+        : openAgentOutputSink(output, (news) => this.#post({ ...news, slave }));
       this.#sinks.set(slave, sink);
     }
     return sink;

@@ -116,6 +116,13 @@ export type ToAgent =
   /** The master is there. */
   | { readonly type: "alive" };
 
+/** What becomes of the output of a slave. */
+export type OutputNews =
+  /** Its file has got its first bytes. `isShared` tells whether another run, or another manager, writes that file as well. */
+  | { readonly type: "output-begun"; readonly isShared: boolean }
+  /** Something could not be written, for the first time. */
+  | { readonly type: "output-failed"; readonly reason: string };
+
 /** What an agent says. */
 export type FromAgent =
   /** A runner has ended, or could not be started: then `code` is `null` and `tail` says why. */
@@ -134,6 +141,8 @@ export type FromAgent =
     readonly slave: number;
     readonly stream: "stdout" | "stderr";
   }
+  /** What becomes of the output of a slave, whose file the agent writes. */
+  | (OutputNews & { readonly slave: number })
   /** The scheduler is about to end this machine's slaves: they are to be given no more tasks. */
   | { readonly type: "leaving"; readonly reason: string }
   /** The agent is there, and so are its runners; memory in bytes, processor time in milliseconds, as far as known. */

@@ -1,4 +1,10 @@
-import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { NoMoreSlavesError, ParallelError, remote } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
 import { type Lifeline, Lifelines } from "../support/lifelines.ts";
@@ -101,17 +107,19 @@ Deno.test("LocalSlave: without the permission to listen, the error names --allow
   assertStringIncludes(stdout, "Run the master with --allow-net=127.0.0.1");
 });
 
-Deno.test("LocalSlave: without the permission to write the output, the error names --allow-write", async () => {
+Deno.test("LocalSlave: without the permission to write the output, the error names --allow-write, and is one for all slaves", async () => {
   await using folder = new TempFolder();
-  const source = ONE_TASK.replace(`{ output: "null" }`, "{}");
+  const source = ONE_TASK.replace(`{ output: "null" }`, "{}")
+    .replace("const context", "manager.addSlave(new LocalSlave()); const context");
   const { code, stdout, stderr } = await runScript(folder, source, [
     `--allow-run=${Deno.execPath()}`,
     "--allow-net=127.0.0.1",
   ]);
   assertEquals([code, stderr.includes("Uncaught")], [0, false]);
-  assertStringIncludes(stdout, "NoMoreSlavesError: ");
-  assertStringIncludes(stdout, "slave0.output");
-  assertStringIncludes(stdout, "--allow-write");
+  assertMatch(
+    stdout,
+    /^NoMoreSlavesError: .*all 2 slaves are lost \(last: local slave 0 to local slave 1, Cannot write the slave's output to slave%d.output: .*--allow-write=\./,
+  );
   assertEquals(folder.names(), ["main.ts"]);
 });
 
@@ -146,7 +154,14 @@ Deno.test("LocalSlave: what is printed to one manager of a script survives the o
     `--allow-run=${Deno.execPath()}`,
     "--allow-write=.",
   ]);
-  assertEquals([code, stderr], [0, ""]);
+  assertEquals(code, 0, stderr);
+  const [named, warned, ...others] = stderr.trimEnd().split("\n");
+  assertEquals(named, "parallel: slaves print to files, such as slave0.output (local slave 0)");
+  assertStringIncludes(
+    warned,
+    "Another run, or another manager of this script, writes slave0.output as well",
+  );
+  assertEquals(others, []);
   // What a slave printed to its end is there when its manager has closed.
   assertEquals(folder.lines("slave0.output").sort(), ["first", "first again", "second", "third"]);
   assertEquals(folder.lines("slave0.output").at(-1), "third");

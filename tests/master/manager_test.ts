@@ -17,9 +17,11 @@ import {
   ParallelError,
   remote,
   RemoteError,
+  SGEQsubSlaveArray,
   type SlaveProcess,
 } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
+import { FarSlave } from "../support/far_slave.ts";
 import { freePort } from "../support/free_port.ts";
 import { Lifelines } from "../support/lifelines.ts";
 import { localManager } from "../support/local_manager.ts";
@@ -482,12 +484,29 @@ Deno.test("output: %d is the number of the slave, and the file holds what all it
 });
 
 Deno.test("Manager.addSlave: one file for the output of several slaves is refused, saying what to write", async () => {
-  await using manager = new Manager({ output: "out/log.txt" });
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("%d"));
+  await using manager = new Manager({ output: folder.file("%d/log.txt") });
   manager.addSlave(new LocalSlave());
-  assertThrows(() => manager.addSlave(new LocalSlave()), RangeError, '"out/log%d.txt"');
+  assertThrows(() => manager.addSlave(new LocalSlave()), RangeError, '/%d/log%d.txt"');
   await using scratch = new Manager({ output: "/dev/shm/log" });
   scratch.addSlave(new LocalSlave());
   assertThrows(() => scratch.addSlave(new LocalSlave()), RangeError, '"/dev/shm/log%d"');
+});
+
+Deno.test("Manager.addSlave: an output that cannot be written is refused at once, for each kind of slave", async () => {
+  await using manager = new Manager({ output: "no-such-folder/slave%d.output" });
+  for (const slave of [new LocalSlave(), new FarSlave(), new SGEQsubSlaveArray(3)]) {
+    assertThrows(
+      () => manager.addSlave(slave),
+      Error,
+      "Cannot write the slave's output to no-such-folder/slave0.output: there is no folder no-such-folder. Make it first",
+    );
+  }
+  const context = manager.getContext();
+  context.addTask(() => 1);
+  const reading = Array.fromAsync(context.getResults());
+  await assertRejects(() => reading, ParallelError, "the manager has no slaves");
 });
 
 Deno.test("Manager.addSlave: several slaves may write to a device", async () => {

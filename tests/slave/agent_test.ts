@@ -19,6 +19,7 @@ import {
   Slave,
   type SlaveProcess,
 } from "../../mod.ts";
+import { openOutputSink } from "../../lib/launch/output_sink.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "../support/far_slave.ts";
 import { freePort } from "../support/free_port.ts";
@@ -376,6 +377,41 @@ Deno.test("agent: a file of output has what all runners printed", async () => {
     "after to standard output",
     "before to standard error",
     "before to standard output",
+  ]);
+});
+
+Deno.test("agent: a file of output is told of when it has its first bytes, with its full path", async () => {
+  await using folder = new TempFolder();
+  await using run = new FarRun({ output: folder.file("out%d") });
+  for (let i = 0; i < 2; i++) run.add();
+  run.context.addTask(tasks.square, 3);
+  await run.results();
+  assertEquals([run.log.of("slave-printed"), folder.names()], [[], []]);
+  for (let i = 0; i < 2; i++) run.context.addTask(failingTasks.print, "hello");
+  await run.results();
+  await run.log.until("slave-printed");
+  const [{ slave, file }] = run.log.of("slave-printed");
+  assertEquals(file, folder.file(`out${slave.number}`));
+  assert(folder.lines(`out${slave.number}`).length > 0);
+  assertEquals(run.log.of("warning"), []);
+});
+
+Deno.test("agent: a file that another run writes is appended to, and that is told", async () => {
+  await using folder = new TempFolder();
+  await using other = openOutputSink(folder.file("out%d"), 0);
+  await other.write(new TextEncoder().encode("other\n"));
+  await using run = new FarRun({ output: folder.file("out%d") });
+  run.add();
+  run.context.addTask(failingTasks.print, "hello");
+  await run.results();
+  await run.log.until("warning");
+  const [{ message }] = run.log.of("warning");
+  assertStringIncludes(message, `writes ${folder.file("out0")} as well`);
+  await run.manager.close();
+  assertEquals(folder.lines("out0").toSorted(), [
+    "hello to standard error",
+    "hello to standard output",
+    "other",
   ]);
 });
 

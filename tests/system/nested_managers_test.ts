@@ -415,6 +415,8 @@ for (const [who, { tasks, startup = "", prefix = "slave 0: " }] of Object.entrie
     );
     assertEquals([code, stdout], [0, "[ undefined, 42, undefined ]\n"], stderr + output);
     const doubling = `${prefix}doubling ${startup === "" ? 21 : 10.5}`;
-    assertEquals(output.split("\n").sort(), ["after", "before", doubling].sort());
+    // A manager in a Worker has the default output, as the one that its task is of: it may say that both write one file.
+    const printed = output.split("\n").filter((line) => !line.startsWith("parallel: "));
+    assertEquals(printed.sort(), ["after", "before", doubling].sort());
   });
 }

@@ -208,7 +208,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     options: "{}",
     flags: [NET, RUN],
     says: [
-      "Cannot write the slave's output to slave0.output",
+      "Cannot write the slave's output to slave%d.output: Requires write access to it",
       `Run the master with --allow-write=., or set the option output to "null"`,
     ],
     hides: ["Look into their output"],

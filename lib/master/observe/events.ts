@@ -57,6 +57,11 @@ export type ManagerEvent =
       /** Processor time that its process has used, in milliseconds; missing where the machine does not tell. */
       readonly cpuMs: number | undefined;
     }
+    /**
+     * A slave has printed for the first time: `file` has its output. With the option `output` set to `"inherit"` or `"null"` there is
+     * no file, and this is not told.
+     */
+    | { readonly type: "slave-printed"; readonly slave: SlaveIdentity; readonly file: string }
     /** The process of a slave has ended and is started anew. */
     | { readonly type: "slave-restarted"; readonly slave: SlaveIdentity; readonly reason: string }
     /** A slave is lost: it will run no more tasks. */

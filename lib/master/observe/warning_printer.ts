@@ -2,11 +2,16 @@ import { printError } from "../../print_error.ts";
 import type { ManagerEvent } from "./events.ts";
 import type { Subscriber } from "./hub.ts";
 
+/** Files of slaves that have been named. All managers of a script print to one standard error. */
+const namedFiles = new Set<string>();
+
 /** Prints to standard error what a user should know: what a manager does with events by default. */
 export class WarningPrinter implements Subscriber {
   readonly wantsTasks = false;
   /** How many slaves were lost for the same reason since the loss of the first one was printed. */
   #alike: { readonly reason: string; count: number } | undefined;
+
+  #isFileNamed = false;
 
   /** Takes any event. */
   tell(event: ManagerEvent): void {
@@ -16,6 +21,9 @@ export class WarningPrinter implements Subscriber {
         break;
       case "slave-lost":
         this.#tellLoss(event.slave.name, event.reason);
+        break;
+      case "slave-printed":
+        this.#tellFile(event.slave.name, event.file);
         break;
       case "warning":
         this.#print(event.message);
@@ -40,6 +48,15 @@ export class WarningPrinter implements Subscriber {
       default:
         event satisfies never;
     }
+  }
+
+  /** The files of a hundred slaves are one line, not a hundred. */
+  #tellFile(name: string, file: string): void {
+    if (this.#isFileNamed) return;
+    this.#isFileNamed = true;
+    if (namedFiles.has(file)) return;
+    namedFiles.add(file);
+    this.#print(`slaves print to files, such as ${file} (${name})`);
   }
 
   /** If a refused job was to bring a hundred slaves, that is two lines and not a hundred. */

@@ -1,7 +1,7 @@
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
-import type { FromAgent } from "../../wire/messages.ts";
+import type { FromAgent, OutputNews } from "../../wire/messages.ts";
 import { AgentLink, type AgentLinkEvents, type RunnerUse } from "./agent_link.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
@@ -90,8 +90,14 @@ export class AgentJob implements AgentLinkEvents {
 
   /** What the process of a slave uses. */
   used(number: number, use: RunnerUse): void {
-    const slave = this.#seats.find((seat) => seat.number === number)?.slave.identity;
+    const slave = this.#seatOf(number)?.slave.identity;
     if (slave !== undefined) this.#fleet.options.hub.tell({ type: "slave-alive", slave, ...use });
+  }
+
+  /** What has become of the output of a slave. */
+  output(number: number, news: OutputNews): void {
+    const seat = this.#seatOf(number);
+    if (seat !== undefined) this.#fleet.tellOutput(seat, news);
   }
 
   /** One of its slaves is lost. When all are, the agent ends, and the job with it. */
@@ -163,6 +169,10 @@ export class AgentJob implements AgentLinkEvents {
     const timer = clock.setTimer(() => this.#giveUp(), settings.connectTimeoutMs);
     this.#enter({ state: "arriving", timer });
     for (const seat of this.#seats) seat.jobStarted(this.process);
+  }
+
+  #seatOf(number: number): Seat | undefined {
+    return this.#seats.find((seat) => seat.number === number);
   }
 
   #giveUp(): void {

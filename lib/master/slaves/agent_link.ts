@@ -1,7 +1,7 @@
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { OutputSink, OutputStream } from "../../launch/output_sink.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
-import type { FromAgent, ToAgent } from "../../wire/messages.ts";
+import type { FromAgent, OutputNews, ToAgent } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { MessageError } from "./session.ts";
 
@@ -31,6 +31,8 @@ export interface AgentLinkEvents {
   leaving(reason: string): void;
   /** What the process of a slave uses. */
   used(slave: number, use: RunnerUse): void;
+  /** What becomes of the output of a slave. */
+  output(slave: number, news: OutputNews): void;
 }
 
 /** How the connection to an agent ended. */
@@ -150,6 +152,14 @@ export class AgentLink implements Disposable {
       case "printed":
         this.#print(message, nextBuffer());
         break;
+      case "output-begun":
+        if (typeof message.isShared !== "boolean") throw malformed();
+        this.#tellOutput(message);
+        break;
+      case "output-failed":
+        if (typeof message.reason !== "string") throw malformed();
+        this.#tellOutput(message);
+        break;
       case "leaving":
         if (typeof message.reason !== "string") throw malformed();
         this.#events.leaving(message.reason);
@@ -174,6 +184,13 @@ export class AgentLink implements Disposable {
     if (output !== undefined) write(output, bytes, stream);
   }
 
+  #tellOutput(news: OutputNews & { readonly slave: number }): void {
+    const output = this.#runners.get(news.slave)?.order.output;
+    if (output === undefined) return;
+    if (news.type === "output-begun") output.file = output.target;
+    this.#events.output(news.slave, news);
+  }
+
   #endRunner({ slave, launch, code, signal, tail }: FromAgent & { type: "ended" }): void {
     const runner = this.#runners.get(slave);
     if (runner?.order.launch !== launch) return;
@@ -190,7 +207,7 @@ export class AgentLink implements Disposable {
   }
 }
 
-/** What cannot be printed here is lost; the slave is not. */
+/** What cannot be printed here is lost; the slave is not. The sink itself tells of it. */
 function write(output: OutputSink, bytes: Uint8Array, stream?: OutputStream): void {
   Promise.try(() => output.write(bytes, stream)).catch(() => {});
 }

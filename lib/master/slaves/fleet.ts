@@ -6,12 +6,13 @@
 
 import { NetworkError, type ParallelError } from "../../errors.ts";
 import type { SlaveProcess } from "../../launch/command.ts";
+import { checkOutputFile, hasOwnFiles } from "../../launch/output_file.ts";
 import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
 import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
 import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
-import type { FromAgent, ToMaster } from "../../wire/messages.ts";
+import type { FromAgent, OutputNews, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { AgentJob } from "./agent_job.ts";
 import { AgentLinks } from "./agent_links.ts";
@@ -23,6 +24,7 @@ import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { Hub } from "../observe/hub.ts";
 import { explainLosses } from "./losses.ts";
+import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import { agentCommand, connectionLine } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
@@ -55,6 +57,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   readonly #launchServices: LaunchServices;
   readonly #services = new Map<unknown, AsyncDisposable>();
   readonly #endpoints: Endpoints;
+  readonly #outputReports: OutputReports;
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
   #unlaunched: Seat[][] = [];
@@ -71,6 +74,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
     this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
     this.guard = new ProcessGuard(settings.deno, warn);
+    this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
   }
 
@@ -84,6 +88,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     keep(promise, this.#watches);
   }
 
+  /** What has become of the output of a slave. */
+  tellOutput({ slave, output }: Seat, news: OutputNews): void {
+    this.#outputReports.tell(slave.identity, output!.target, news);
+  }
+
   /** Starts the process of a slave on this machine once more. */
   relaunch(seat: Seat): void {
     keep(this.#launch([seat]), this.#launches);
@@ -93,10 +102,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
    * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
    *
    * @throws {RangeError} If there is just one file for the output of several slaves.
+   * @throws {Error} If a file for output cannot be written.
    */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
-    checkOutput(this.options.settings.output, this.#seats.length + count);
+    checkOutput(this.options.settings.output, this.#seats.length, count);
     const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
@@ -297,8 +307,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     this.#networkFault = undefined;
     const output = seat.output ??
       (isRemote
-        ? await openRemoteOutputSink(settings.output, number, Deno.cwd())
-        : openOutputSink(settings.output, number));
+        ? openRemoteOutputSink(settings.output, number, (news) => this.tellOutput(seat, news))
+        : openOutputSink(settings.output, number, (news) => this.tellOutput(seat, news)));
     const launch = seat.prepare(endpoint, output);
     const identity = { secret: this.#secret, slave: number, launch };
     return {
@@ -337,12 +347,18 @@ function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
 /** Devices that have room for what all slaves print. */
 const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
 
-/** Slaves that write into one file write over each other. */
-function checkOutput(output: string, slaves: number): void {
-  const isShared = output === "inherit" || output === "null" || DEVICE.test(output);
-  if (isShared || slaves < 2 || output.includes("%d")) return;
+/** Checks that each of some new slaves has a file of its own, and that it can be written. */
+function checkOutput(output: string, slavesBefore: number, count: number): void {
+  if (output === "inherit" || output === "null") return;
+  const slaves = slavesBefore + count;
+  if (slaves > 1 && !hasOwnFiles(output) && !DEVICE.test(output)) throw sharedFile(output, slaves);
+  for (let i = slavesBefore; i < slaves; i++) checkOutputFile(output, i);
+}
+
+/** Lines of slaves that write into one file do not tell whose they are. */
+function sharedFile(output: string, slaves: number): RangeError {
   const example = output.replace(/(\.[^./]*)?$/, "%d$1");
-  throw new RangeError(
+  return new RangeError(
     `Cannot write what ${slaves} slaves print into one file, ${output}. Put %d into the option output of the manager, which ` +
       `stands for the number of a slave: "${example}"`,
   );

@@ -40,7 +40,7 @@ export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
     );
   }
   const which = all.length === 1 ? "the only slave is lost" : `all ${all.length} slaves are lost`;
-  // What was never started has no output.
+  // What has printed nothing has no file.
   const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
   const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
   return new NoMoreSlavesError(
@@ -62,15 +62,13 @@ export interface EndCircumstances {
   readonly command: string | undefined;
   /** What was wrong with what it sent. */
   readonly fault: Error | undefined;
-  /** Whether the slave's own process has ever been started: only then there is output of it. */
-  readonly isStarted: boolean;
 }
 
 /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
 export function describeEnd(
   end: ProcessEnd,
-  { target, tail: sinkTail }: Pick<OutputSink, "target" | "tail">,
-  { command, fault, isStarted }: EndCircumstances,
+  { file, tail: sinkTail }: Pick<OutputSink, "file" | "tail">,
+  { command, fault }: EndCircumstances,
 ): string {
   const parts: string[] = [];
   const tail = end.tail || sinkTail;
@@ -82,7 +80,7 @@ export function describeEnd(
   if (command !== undefined && end.reason === undefined) {
     parts.push(`before it connected; the command was ${command}`);
   }
-  if (isStarted && target !== "null" && target !== "inherit") parts.push(`output in ${target}`);
+  if (file !== undefined) parts.push(`output in ${file}`);
   const heap = explainHeap(tail);
   if (heap !== undefined) return [heap, ...parts].join(", ");
   const remedy = command === undefined ? undefined : startRemedy(tail, command);

@@ -438,10 +438,6 @@ export class Seat implements SlavePort {
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
     const command = wasConnected ? undefined : describeCommand(this.#fleet.options.settings);
     const { reason = this.#doom.type === "killed" ? this.#doom.reason : undefined } = end;
-    return describeEnd({ ...end, reason }, this.output!, {
-      command,
-      fault,
-      isStarted: this.#launches > 0,
-    });
+    return describeEnd({ ...end, reason }, this.output!, { command, fault });
   }
 }

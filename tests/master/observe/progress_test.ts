@@ -411,6 +411,33 @@ for (const columns of [20, 80, 200]) {
 Deno.test(
   skipIf(
     missingScript,
+    "progress: on a terminal the file that slaves print to is named on a line of its own",
+  ),
+  async () => {
+    await using folder = new TempFolder();
+    const output = "slave%d.output";
+    folder.write("main.ts", RUN.replace(`"inherit"`, JSON.stringify(output)));
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qec", `stty cols 80; "$DENO" run -A --no-check --quiet main.ts`, "/dev/null"],
+      cwd: folder.path,
+      env: { NO_COLOR: "1", DENO: Deno.execPath() },
+      stdin: "null",
+    }).output();
+    const screen = new Screen(80);
+    screen.write(new TextDecoder().decode(stdout));
+    const named = screen.lines.filter((line) => line.includes("print to files"));
+    assertEquals(named.length, 1, screen.lines.join("\n"));
+    assertMatch(
+      named[0],
+      /^parallel: slaves print to files, such as slave([01])\.output \(local slave \1\)$/,
+    );
+    assertEquals(screen.lines.filter((line) => line.includes(" %")).length, 1);
+  },
+);
+
+Deno.test(
+  skipIf(
+    missingScript,
     "progress: needs no permission, and neither do job log and timeline but their own",
   ),
   async () => {

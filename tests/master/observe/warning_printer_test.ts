@@ -38,6 +38,22 @@ Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing els
   ]);
 });
 
+function printedTo(file: string, number: number): ManagerEvent {
+  return { timeMs: 0, type: "slave-printed", slave: slave(number), file };
+}
+
+Deno.test("WarningPrinter: names the file of the slave that prints first, and no file twice", async () => {
+  const lines = await printed((printer) => {
+    for (let i = 3; i < 6; i++) printer.tell(printedTo(`slave${i}.txt`, i));
+    new WarningPrinter().tell(printedTo("slave3.txt", 3));
+    new WarningPrinter().tell(printedTo("other/slave3.txt", 3));
+  });
+  assertEquals(lines, [
+    "parallel: slaves print to files, such as slave3.txt (slave 3)",
+    "parallel: slaves print to files, such as other/slave3.txt (slave 3)",
+  ]);
+});
+
 Deno.test("WarningPrinter: goes on where nothing can be printed", async () => {
   const { error } = console;
   console.error = () => {
@@ -46,6 +62,7 @@ Deno.test("WarningPrinter: goes on where nothing can be printed", async () => {
   try {
     const printer = new WarningPrinter();
     for (let i = 0; i < 2; i++) printer.tell(lost(i, "refused"));
+    printer.tell(printedTo("full.txt", 0));
     await Promise.resolve();
   } finally {
     console.error = error;

@@ -15,7 +15,7 @@ async function endAfter(message: object): Promise<string> {
       timeLimitMs: null,
       leaveSignals: null,
     },
-    { leaving: () => {}, used: () => {} },
+    { leaving: () => {}, used: () => {}, output: () => {} },
   );
   return (await link.ended).reason;
 }
@@ -29,6 +29,8 @@ Deno.test("AgentLink: an agent that says how a runner ended, or why it leaves, i
       { ...ENDED, code: null },
       { ...ENDED, signal: "SIGKILL" },
       { type: "leaving", reason: "the job is suspended" },
+      { type: "output-begun", slave: 0, isShared: false },
+      { type: "output-failed", slave: 0, reason: "No space left on device" },
     ]
   ) assertEquals(await endAfter(message), "the connection to its agent has ended");
 });
@@ -41,6 +43,8 @@ Deno.test("AgentLink: an agent that says so in other types loses its connection"
       { ...ENDED, signal: 9 },
       { ...ENDED, tail: null },
       { type: "leaving", reason: 7 },
+      { type: "output-begun", slave: 0, isShared: "no" },
+      { type: "output-failed", slave: 0, reason: null },
       { type: "unknown" },
     ]
   ) assertEquals(await endAfter(message), "The agent sent a message that is none");

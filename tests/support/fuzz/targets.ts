@@ -170,6 +170,12 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
           throw new BrokenPromise("What a slave uses is no number");
         }
       },
+      output: (slave, news) => {
+        const isNews = news.type === "output-begun"
+          ? typeof news.isShared === "boolean"
+          : typeof news.reason === "string";
+        if (slave !== 0 || !isNews) throw new BrokenPromise("News of output is none");
+      },
     },
   );
   const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });

@@ -104,6 +104,7 @@ export class Trace {
         this.#count(event.slaves, event.timeMs);
         break;
       case "listening":
+      case "slave-printed":
       case "task-restored":
       case "warning":
         break;

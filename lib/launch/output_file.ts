@@ -1,0 +1,200 @@
+/**
+ * The files that the output of slaves goes to: what they are called, and how several runs share them.
+ *
+ * A file appears with the first byte of its slave, so that no empty ones are left. Whoever writes a file locks it together
+ * with all others who write it. Whoever starts a slave empties its file, unless somebody has it locked.
+ *
+ * @module
+ */
+
+import { messageOf } from "../message_of.ts";
+import { permissionRemedy } from "../slave_process.ts";
+
+/** What stands for the number of a slave. A folder may have that in its name as well, such as `100%data`. */
+const NUMBER = /%d(?=[^/]*$)/g;
+
+/** Whether each slave has a file of its own. */
+export function hasOwnFiles(output: string): boolean {
+  return output.search(NUMBER) >= 0;
+}
+
+/**
+ * The file of a slave.
+ *
+ * @param output Its path, with `%d` in the file's own name for the slave's number.
+ */
+export function outputFileName(output: string, slave: number): string {
+  return output.replaceAll(NUMBER, String(slave));
+}
+
+/**
+ * Finds mistakes in the path of a slave's file, as far as they show before there is anything to write. The file is not made. Whether
+ * it is permitted to write there is not asked yet: see {@linkcode prepareOutputFile}.
+ *
+ * @param slave Number of the slave. All files are in one folder: it is tried for slave 0.
+ * @throws {Error} If the file can never be written, saying why and what to do.
+ */
+export function checkOutputFile(output: string, slave: number): void {
+  const path = outputFileName(output, slave);
+  if (!mayWrite(path)) return;
+  try {
+    if (!canOpen(path) && slave === 0) tryFolder(folderOf(path));
+  } catch (cause) {
+    // A disk that is full now may have room when there is something to write.
+    if (!isMistake(cause)) return;
+    throw new Error(`Cannot write the slave's output to ${path}: ${faultOf(path, cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Opens a file that is there, for a moment. */
+function canOpen(path: string): boolean {
+  try {
+    Deno.openSync(path, { append: true }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Makes a file in a folder, and removes it. */
+function tryFolder(folder: string): void {
+  // Who may write nothing but the file itself cannot try.
+  if (!mayWrite(folder)) return;
+  Deno.removeSync(Deno.makeTempFileSync({ dir: folder, prefix: ".parallel-" }));
+}
+
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+}
+
+function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end + 1);
+}
+
+/** What the system says of a path with which no file can be written, today or tomorrow. */
+const MISTAKES = [
+  "EACCES",
+  "EINVAL",
+  "EISDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENOENT",
+  "ENOTDIR",
+  "EPERM",
+  "EROFS",
+];
+
+function isMistake(error: unknown): boolean {
+  return MISTAKES.includes((error as { code?: string }).code ?? "");
+}
+
+/** Why an output file cannot be written, and what to do. */
+function faultOf(path: string, cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) {
+    const folder = folderOf(path).replace(/(.)\/$/, "$1");
+    return `there is no folder ${folder}. Make it first, or set the option output of the manager`;
+  }
+  return `${messageOf(cause)}. Set the option output of the manager to a file that can be written`;
+}
+
+/** Paths of the files that this process has begun: what another manager of its script writes belongs behind that. */
+const begun = new Set<string>();
+
+/**
+ * Empties the file of a slave that an earlier run has left. One that this process has begun, or another one writes, is left as
+ * it is. So is one that cannot be emptied: whoever writes it will tell of that.
+ *
+ * @returns Its absolute path: a script may go to another folder before the first byte comes.
+ * @throws {Error} If it is not permitted to write there, saying how to permit it; the same for all slaves.
+ */
+export function prepareOutputFile(output: string, slave: number): string {
+  const path = absolute(outputFileName(output, slave));
+  if (begun.has(path)) return path;
+  try {
+    emptyUnlessInUse(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) {
+      const remedy = permissionRemedy("--allow-write=.");
+      throw new Error(
+        `Cannot write the slave's output to ${output}: Requires write access to it. ${remedy}, or set the option output to ` +
+          '"null" or "inherit"',
+        { cause },
+      );
+    }
+    if (!(cause instanceof Error)) throw cause;
+  }
+  begun.add(path);
+  return path;
+}
+
+function absolute(path: string): string {
+  return /^(\/|[a-z]:)/i.test(path) ? path : `${Deno.cwd()}/${path}`;
+}
+
+function emptyUnlessInUse(path: string): void {
+  using file = Deno.openSync(path, { append: true });
+  if (lock(file, "alone") === "taken") return;
+  // To open it once more does nothing to a device, which cannot be truncated.
+  Deno.openSync(path, { write: true, truncate: true }).close();
+}
+
+/** The file of one slave. */
+export class OutputFile implements Disposable {
+  readonly #path: string;
+  #file: Deno.FsFile | undefined;
+  /** Whether others are shown that it is written, as far as they can be. */
+  #isClaimed = false;
+  #isShared = false;
+
+  /** @param path Absolute. The file is opened when there is something to write. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Whether another run, or another manager of this one, writes it as well; known when something has been written. */
+  get isShared(): boolean {
+    return this.#isShared;
+  }
+
+  /** Writes bytes behind all that is there, whoever wrote that. One call must have ended before the next. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const file = this.#open();
+    for (let written = 0; written < bytes.length;) {
+      written += await file.write(bytes.subarray(written));
+    }
+  }
+
+  /** Closes it, if it was opened. */
+  [Symbol.dispose](): void {
+    this.#file?.close();
+  }
+
+  #open(): Deno.FsFile {
+    const file = this.#file ??= Deno.openSync(this.#path, { create: true, append: true });
+    // Another may just be emptying it: then it is claimed with the next write.
+    if (!this.#isClaimed) this.#claim(file);
+    return file;
+  }
+
+  #claim(file: Deno.FsFile): void {
+    const isFree = lock(file, "alone") !== "taken";
+    this.#isClaimed = lock(file, "with others") !== "taken";
+    this.#isShared = this.#isClaimed && !isFree;
+  }
+}
+
+/** Locks a file for as long as it is open; `"impossible"` where there are no locks, such as on some network file systems. */
+function lock(file: Deno.FsFile, use: "alone" | "with others"): "locked" | "taken" | "impossible" {
+  // A lock of Windows keeps others from writing.
+  if (Deno.build.os === "windows") return "impossible";
+  try {
+    return file.tryLockSync(use === "alone") ? "locked" : "taken";
+  } catch {
+    // ENOSYS of Lustre without its option flock, ENOLCK of NFS whose lock service does not run: plain errors, some without a code.
+    return "impossible";
+  }
+}
