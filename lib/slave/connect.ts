@@ -59,10 +59,16 @@ export async function connectToMaster<Incoming>(
   }
 }
 
-/** Whether it is of no use to try again: what answers is not the master, or is not to be talked to. */
+/** Whether it is of no use to try again: what answers is not the master, or is not to be talked to; or nobody can be asked. */
 function isFinal(error: unknown): boolean {
   // TLS: the certificate is not of the run's authority, or the other side speaks plain text.
-  return error instanceof HandshakeError || error instanceof Deno.errors.InvalidData;
+  return error instanceof HandshakeError || error instanceof Deno.errors.InvalidData ||
+    isOutOfFiles(error);
+}
+
+/** A process that does nothing yet but connect has no file that it could close. */
+function isOutOfFiles(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, "code") === "EMFILE";
 }
 
 function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Error {

@@ -72,6 +72,8 @@ const KILLED = /exit code 137 \(SIGKILL\)/;
 const OUT_OF_MEMORY = /exit code 133 \(SIGTRAP\).*out of memory/s;
 const GARBAGE = /its connection was closed: A frame's text and buffers are longer than the frame/;
 const CUT_OFF = /its connection was closed: The connection ended within a frame/;
+const CANNOT_CONNECT =
+  /exit code 3, before it connected.*Cannot connect to the master at .*: Too many open files/s;
 const LATE = /it did not connect within connectTimeoutMs/;
 const TIMED_OUT = /was killed on .* slave \d.*: it ran longer than taskTimeoutMs, 5000000 ms/;
 const STARTUP_THREW =
@@ -110,6 +112,8 @@ const outOfTime: Row = [failed(1, TIMED_OUT), failed(TASKS, TIMED_OUT)];
 /** A task is sent to each slave that seems idle; what waits behind it is not charged. */
 const outOfTimeIdle: Row = [failed(1, TIMED_OUT), failed(SLAVES, TIMED_OUT)];
 const whileIdle = (how: RegExp): Row => [restarted(1, how), restarted(SLAVES, how)];
+/** The fault costs nothing but what it hinders. */
+const goesOn: Row = [done, done];
 /** The other slave does the work. */
 const stuckInStartup: Row = [done, { is: "aborted" }];
 
@@ -126,6 +130,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "half a frame, then silence": [lost(1, LATE), noSlaves(LATE)],
     // It is refused, and tries again.
     "garbage frame": [done, noSlaves(LATE)],
+    "prints to a full disk": goesOn,
+    "out of files": [lost(1, CANNOT_CONNECT), noSlaves(CANNOT_CONNECT)],
   },
   "during startup": {
     "throws": [done, failed(TASKS, STARTUP_THREW)],
@@ -140,6 +146,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "half a frame, then silence": stuckInStartup,
     // What else it said is not known then: nobody is charged, and a slave is started four times.
     "garbage frame": [restarted(1, GARBAGE), noSlaves(GARBAGE)],
+    "prints to a full disk": goesOn,
+    "out of files": goesOn,
   },
   "while a module loads": {
     "throws": [done, failed(TASKS, DOES_NOT_LOAD)],
@@ -153,6 +161,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "uncloneable result": [done, done],
     "half a frame, then silence": outOfTime,
     "garbage frame": inTask(GARBAGE),
+    "prints to a full disk": goesOn,
+    "out of files": goesOn,
   },
   "during a task": {
     "throws": [
@@ -171,6 +181,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     ],
     "half a frame, then silence": outOfTime,
     "garbage frame": inTask(GARBAGE),
+    "prints to a full disk": goesOn,
+    "out of files": goesOn,
   },
   "while sending a large result": {
     "throws": [
@@ -189,6 +201,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     ],
     "half a frame, then silence": outOfTime,
     "garbage frame": inTask(GARBAGE),
+    "prints to a full disk": goesOn,
+    "out of files": goesOn,
   },
   "idle": {
     // From a timer that a task has left behind: it is printed, and the slave lives on.
@@ -202,6 +216,8 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "uncloneable result": senseless("a slave that has no task returns nothing"),
     "half a frame, then silence": outOfTimeIdle,
     "garbage frame": whileIdle(GARBAGE),
+    "prints to a full disk": goesOn,
+    "out of files": goesOn,
   },
 };
 
@@ -255,13 +271,17 @@ class FaultyRun implements AsyncDisposable {
   constructor(fault: Fault, moment: Moment, isEverywhere: boolean, isFar: boolean) {
     this.#isFar = isFar;
     const plan = { fault, moment, isEverywhere, port: this.control.port };
+    // There are no more files than a slave needs, and some.
+    const limit = fault === "out of files"
+      ? ["/bin/sh", "-c", 'ulimit -n 100; exec "$0" "$@"']
+      : [];
     const flags = ["--quiet", "--no-check", "--v8-flags=--max-old-space-size=40"];
     this.manager = new Manager({
-      output: "null",
+      output: fault === "prints to a full disk" ? "/dev/full" : "null",
       onEvent: this.log.onEvent,
       maxAttempts: 2,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      deno: [Deno.execPath(), "run", "-A", ...flags, FAULTY_SLAVE, JSON.stringify(plan)],
+      deno: [...limit, Deno.execPath(), "run", "-A", ...flags, FAULTY_SLAVE, JSON.stringify(plan)],
       ...(isFar ? { host: "127.0.0.1", tls: false } : {}),
     });
     const taskTimeoutMs = isOutOfTime(fault, moment) ? TASK_TIMEOUT_MS : undefined;
@@ -380,6 +400,7 @@ async function check(
   const connecting = SLAVES - (ending.is === "done" ? ending.lost ?? 0 : 0);
   if (isFar && ending.is !== "no slaves") await log.until("slave-connected", connecting);
   assertEnding(ending, outcomes);
+  if (fault === "prints to a full disk") await assertToldOnce(log);
   if (ending.is !== "done") return;
   if (ending.reason === LATE) await fireAll(timers);
   await log.until("slave-restarted", ending.restarts ?? 0);
@@ -388,6 +409,14 @@ async function check(
   const restarts = log.of("slave-restarted");
   assertEquals([losses.length, restarts.length], [ending.lost ?? 0, ending.restarts ?? 0]);
   for (const { reason } of [...losses, ...restarts]) assertMatch(reason, ending.reason!);
+}
+
+/** What slaves print cannot be written. */
+async function assertToldOnce(log: EventLog): Promise<void> {
+  await log.until("warning");
+  const [{ message }, ...others] = log.of("warning");
+  assertMatch(message, /^Cannot write what .* slave \d.* prints to \/dev\/full: No space left/);
+  assertEquals(others, []);
 }
 
 async function fireAll(timers: HeldTimers): Promise<void> {

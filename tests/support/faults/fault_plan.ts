@@ -10,6 +10,8 @@ export const FAULTS = [
   "uncloneable result",
   "half a frame, then silence",
   "garbage frame",
+  "prints to a full disk",
+  "out of files",
 ] as const;
 
 /** When it can go wrong. */

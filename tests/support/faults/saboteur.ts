@@ -1,8 +1,10 @@
 import type { ConnectionInfo } from "../../../lib/wire/handshake.ts";
-import type { FaultPlan, Moment } from "./fault_plan.ts";
+import type { Fault, FaultPlan, Moment } from "./fault_plan.ts";
 
 /** Of a large result this much leaves before the fault. */
 const BEGINNING_BYTES = 64 * 1024;
+/** More than a pipe holds. */
+const PRINTED_BYTES = 200_000;
 const GARBAGE = new Uint8Array(100).fill(0xab);
 /** The head of a frame of 1,000 bytes, and of its text the first byte. */
 const HALF_FRAME = new Uint8Array([0xe8, 3, 0, 0, 0xe0, 3, 0, 0, 0, 0, 0, 0, 91]);
@@ -84,6 +86,12 @@ export class Saboteur {
       case "garbage frame":
         await this.#write(GARBAGE);
         return await new Promise(() => {});
+      case "prints to a full disk":
+        console.log("x".repeat(PRINTED_BYTES));
+        console.error("x".repeat(PRINTED_BYTES));
+        return undefined;
+      case "out of files":
+        return openAllFiles();
       default:
         return fault satisfies never;
     }
@@ -139,7 +147,8 @@ export class Saboteur {
 
   #intercept(bytes: Uint8Array, write: (bytes: Uint8Array) => Promise<number>): Promise<number> {
     if (this.#isSilent) return new Promise(() => {});
-    if (this.#plan.moment === "before hello" && this.#isArmed) {
+    const { fault, moment } = this.#plan;
+    if (moment === "before hello" && this.#isArmed && !isSurvived(fault)) {
       this.#isArmed = this.#plan.isEverywhere;
       return this.#strike() as Promise<never>;
     }
@@ -153,11 +162,32 @@ export class Saboteur {
     write: (bytes: Uint8Array) => Promise<number>,
   ): Promise<number> {
     await write(bytes.subarray(0, BEGINNING_BYTES));
+    if (isSurvived(this.#plan.fault)) {
+      this.#isLargeResultDue = false;
+      await this.#strike();
+      return BEGINNING_BYTES;
+    }
     if (this.#plan.fault !== "half a frame, then silence") return await this.#strike() as never;
     await this.#control.write(STRIKE);
     return await new Promise(() => {});
   }
 }
+
+/** Whether the process goes on with what it was about. */
+function isSurvived(fault: Fault): boolean {
+  return fault === "prints to a full disk" || fault === "out of files";
+}
+
+/** Takes all files that the process may have, for ever. */
+function openAllFiles(): void {
+  try {
+    for (;;) files.push(Deno.openSync("/dev/null"));
+  } catch (error) {
+    if (Reflect.get(error as Error, "code") !== "EMFILE") throw error;
+  }
+}
+
+const files: Deno.FsFile[] = [];
 
 function fillMemory(): never {
   const all: number[][] = [];
