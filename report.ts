@@ -104,7 +104,11 @@ async function writeReport({ log, report, title }: Order): Promise<void> {
       throw new UsageError(`The report would replace the job log ${log}`);
     }
     await file.truncate();
-    await new Blob([page]).stream().pipeTo(file.writable);
+    const bytes = new TextEncoder().encode(page);
+    // Not by file.writable: what is written in part only, as on a full disk, is no error there.
+    for (let written = 0; written < bytes.length;) {
+      written += await file.write(bytes.subarray(written));
+    }
   } catch (error) {
     throw explain(`Cannot write the report ${report}`, error, `--allow-write=${report}`);
   }
@@ -131,7 +135,7 @@ function explain(what: string, error: unknown, flag: string): unknown {
     return new UsageError(`${what}: it, or its folder, does not exist`, { cause: error });
   }
   const isKnown = error instanceof SyntaxError || error instanceof Deno.errors.IsADirectory ||
-    (error instanceof Error && "code" in error);
+    (error instanceof Error && ("code" in error || error.message.includes("(os error ")));
   return isKnown ? new UsageError(`${what}: ${error.message}`, { cause: error }) : error;
 }
 

@@ -359,6 +359,25 @@ for (const name of ["./run.tsv", "symbolic.html", "hard.html"]) {
   });
 }
 
+Deno.test("report.ts: a report that there is no room for is an error without a stack", async () => {
+  await using folder = new TempFolder();
+  folder.write("run.tsv", logOf([line(0)]));
+  const { code, stderr } = await new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      'trap "" XFSZ; ulimit -f 2; exec "$0" run -A --no-check "$1" run.tsv',
+      Deno.execPath(),
+      REPORT,
+    ],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(
+    [code, new TextDecoder().decode(stderr)],
+    [1, "Cannot write the report run.html: File too large (os error 27)\n"],
+  );
+});
+
 Deno.test("report.ts: leaves nothing of a longer file that it replaces", async () => {
   await using folder = new TempFolder();
   folder.write("run.tsv", logOf([line(0)]));
