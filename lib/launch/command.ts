@@ -33,11 +33,11 @@ export interface SlaveProcess {
   readonly started?: Promise<void>;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
-  /** How a scheduler announces to a slave on another machine that it ends, if it does: the slave takes no more tasks then. */
+  /** How a scheduler announces the end of a slave on another machine; missing if it does not. From then on the slave takes no tasks. */
   readonly leaveSignals?: LeaveSignals;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
-  /** Has a scheduler asked at once what has become of the process. */
+  /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
   hurry?(): void;
   /** Ends the process at once. Does nothing if it has ended. */
   kill(): void;
@@ -105,7 +105,7 @@ class Pump {
     for (;;) {
       const { done, value } = await this.#reader.read();
       if (done) return;
-      // The slave's work matters more than what it prints: go on reading, so that it is not stopped. The sink itself tells of failures.
+      // The slave's work matters more than what it prints. If nobody read on, its next line would stop it. The sink tells of failures.
       await Promise.try(() => sink.write(value, stream)).catch(() => {});
     }
   }
@@ -237,7 +237,8 @@ interface SpawnOptions {
  * Starts a program.
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
- * @param options.hiddenVariables Beginnings of the names of variables that it does not inherit. Without `--allow-env` it does.
+ * @param options.hiddenVariables Variables that it does not inherit, by the beginnings of their names. Without `--allow-env` it
+ * inherits them all the same.
  * @throws {Error} If it cannot be started, naming it and what to do.
  */
 export function spawn(
@@ -279,7 +280,7 @@ function isLinkerRefusal(error: unknown): boolean {
     mayReadEnvironment();
 }
 
-/** The environment without some variables, given the beginnings of their names, if it may be read. */
+/** The environment without some variables, which are given by the beginnings of their names. All of it, if it may not be read. */
 function without(hidden: readonly string[]): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
   if (hidden.length === 0 || !mayReadEnvironment()) return {};
   const variables = Object.entries(Deno.env.toObject());
@@ -291,7 +292,7 @@ function mayReadEnvironment(): boolean {
   return Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
 
-/** What to add where the name of a program may be meant as a program and its arguments. */
+/** What to add to a remedy if the name of a program has blanks: a program and its arguments may be meant. */
 function asList(program: string): string {
   if (!/\s/.test(program)) return "";
   return `; if it has several words, to a list of them: ${JSON.stringify(program.split(/\s+/))}`;

@@ -28,17 +28,16 @@ export function outputFileName(output: string, slave: number): string {
 }
 
 /**
- * Finds mistakes in the path of a slave's file, as far as they show before there is anything to write. The file is not made. Whether
- * it is permitted to write there is not asked yet: see {@linkcode prepareOutputFile}.
+ * Finds mistakes in the path of slaves' files, as far as they show before there is anything to write. That of slave 0 is tried: all
+ * are in one folder. It is not made. Whether it is permitted to write there is not asked yet: see {@linkcode prepareOutputFile}.
  *
- * @param slave Number of the slave. All files are in one folder: it is tried for slave 0.
  * @throws {Error} If the file can never be written, saying why and what to do.
  */
-export function checkOutputFile(output: string, slave: number): void {
-  const path = outputFileName(output, slave);
+export function checkOutputPath(output: string): void {
+  const path = outputFileName(output, 0);
   if (!mayWrite(path)) return;
   try {
-    if (!canOpen(path) && slave === 0) tryFolder(folderOf(path));
+    if (!canOpen(path)) tryFolder(folderOf(path));
   } catch (cause) {
     // A disk that is full now may have room when there is something to write.
     if (!isMistake(cause)) return;

@@ -46,7 +46,7 @@ export abstract class OutputSink implements AsyncDisposable {
     return this.take(bytes, stream);
   }
 
-  /** Does with the bytes whatever is done with output here. What cannot be written is dropped. */
+  /** Takes the bytes to where output goes. What cannot be written is dropped. */
   protected abstract take(bytes: Uint8Array, stream: OutputStream): Promise<void>;
 
   /** Finishes what is under way. */
@@ -150,7 +150,7 @@ class InheritSink extends OutputSink {
   }
 }
 
-/** Keeps the last lines alone: of output that is dropped, or that goes to its target elsewhere. */
+/** Keeps nothing but the last lines. The output is dropped, or an agent takes it to its target. */
 class TailSink extends OutputSink {
   override readonly target: string;
 

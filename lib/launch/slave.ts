@@ -8,8 +8,8 @@ export interface LaunchOrder {
   /** Its index in its {@linkcode SlaveArray}, from 0; 0 for a {@linkcode Slave}. */
   readonly index: number;
   /**
-   * Program and arguments that run the slave: `deno run … slave.ts`. It has to be given {@linkcode LaunchOrder.connection}
-   * on its standard input and then the end of input, or as a file: `--connection FILE NUMBER` behind the command.
+   * Program and arguments that run the slave: `deno run … slave.ts`. It has to be told the {@linkcode LaunchOrder.connection}. That
+   * is all of its standard input; or it is in a file, and `--connection FILE NUMBER` stands behind the command.
    */
   readonly command: readonly string[];
   /** Where the master is and how to prove oneself, as one line. Secret: not for command lines, logs or environments. */
@@ -22,7 +22,7 @@ export interface LaunchOrder {
 
 /** What launches of one manager share. */
 export interface LaunchServices {
-  /** Gets the only object of a class, making it at first; it is disposed of when the manager closes. */
+  /** Gets the one object of a class. It is made when it is first asked for, and disposed of when the manager closes. */
   get<Service extends AsyncDisposable>(
     serviceClass: new (services: LaunchServices) => Service,
   ): Service;
@@ -59,7 +59,7 @@ export abstract class Slave {
 
   /**
    * Starts the process. For a slave on this machine it is called again, with another connection, when the process has
-   * ended and is to be replaced; on another machine the agent that it starts does that.
+   * ended and is to be replaced. On another machine it starts the agent, which replaces processes itself.
    *
    * @throws {Error} If it cannot be started: the slave is then lost.
    */

@@ -28,7 +28,7 @@ export abstract class SlaveArray {
    * Starts the processes.
    *
    * @param orders One for each slave to be started: all of them at first, later those that are to be replaced.
-   * @returns The processes, in the order of the orders. Slaves that share a process, an agent, are given the same object.
+   * @returns A process for each order, the first for the first. Slaves that share an agent are given the same object.
    * @throws {Error} If they cannot be started: the slaves are then lost.
    */
   abstract launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]>;

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
-  checkOutputFile,
+  checkOutputPath,
   hasOwnFiles,
   outputFileName,
   prepareOutputFile,
@@ -20,16 +20,18 @@ Deno.test("outputFileName: has the number in the file's own name, and not in tha
   }
 });
 
-Deno.test("checkOutputFile: leaves no trace, whether the file is there or not", async () => {
+Deno.test("checkOutputPath: leaves no trace, whether the file is there or not", async () => {
   await using folder = new TempFolder();
-  folder.write("slave1.output", "old");
-  for (const slave of [0, 1]) checkOutputFile(folder.file("slave%d.output"), slave);
-  assertEquals(folder.names(), ["slave1.output"]);
-  assertEquals(folder.lines("slave1.output"), ["old"]);
-  checkOutputFile("/dev/full", 0);
+  checkOutputPath(folder.file("slave%d.output"));
+  assertEquals(folder.names(), []);
+  folder.write("slave0.output", "old");
+  checkOutputPath(folder.file("slave%d.output"));
+  assertEquals(folder.names(), ["slave0.output"]);
+  assertEquals(folder.lines("slave0.output"), ["old"]);
+  checkOutputPath("/dev/full");
 });
 
-Deno.test("checkOutputFile: throws if the path is wrong, naming it, why, and what to do", async () => {
+Deno.test("checkOutputPath: throws if the path is wrong, naming it, why, and what to do", async () => {
   await using folder = new TempFolder();
   folder.write("file", "");
   Deno.mkdirSync(folder.file("taken0"));
@@ -50,7 +52,7 @@ Deno.test("checkOutputFile: throws if the path is wrong, naming it, why, and wha
     "/sys/slave%d": `/sys/slave0: (Permission denied|Read-only file system) .*${remedy}`,
   };
   for (const [output, fault] of Object.entries(faults)) {
-    const { message } = assertThrows(() => checkOutputFile(output, 0), Error);
+    const { message } = assertThrows(() => checkOutputPath(output), Error);
     assertMatch(message, new RegExp(`^Cannot write the slave's output to ${fault}`));
   }
 });
@@ -92,11 +94,11 @@ class NoOpening implements Disposable {
   }
 }
 
-Deno.test("checkOutputFile: a disk that is full, or a process that is out of files, is no mistake of the user", () => {
+Deno.test("checkOutputPath: a disk that is full, or a process that is out of files, is no mistake of the user", () => {
   for (const code of ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO"]) {
     using _full = new NoOpening(code);
-    checkOutputFile("slave%d.output", 0);
+    checkOutputPath("slave%d.output");
   }
   using _readOnly = new NoOpening("EROFS");
-  assertThrows(() => checkOutputFile("slave%d.output", 0), Error, "It cannot be made. Set");
+  assertThrows(() => checkOutputPath("slave%d.output"), Error, "It cannot be made. Set");
 });

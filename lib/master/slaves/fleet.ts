@@ -6,7 +6,7 @@
 
 import { NetworkError, type ParallelError } from "../../errors.ts";
 import type { SlaveProcess } from "../../launch/command.ts";
-import { checkOutputFile, hasOwnFiles } from "../../launch/output_file.ts";
+import { checkOutputPath, hasOwnFiles } from "../../launch/output_file.ts";
 import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
 import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
@@ -106,7 +106,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
    */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
-    checkOutput(this.options.settings.output, this.#seats.length, count);
+    const before = this.#seats.length;
+    checkOutput(this.options.settings.output, before, before + count);
     const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
@@ -347,12 +348,11 @@ function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
 /** Devices that have room for what all slaves print. */
 const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
 
-/** Checks that each of some new slaves has a file of its own, and that it can be written. */
-function checkOutput(output: string, slavesBefore: number, count: number): void {
+/** Checks that each slave has a file of its own, and when the first ones come that such files can be written. */
+function checkOutput(output: string, slavesBefore: number, slaves: number): void {
   if (output === "inherit" || output === "null") return;
-  const slaves = slavesBefore + count;
   if (slaves > 1 && !hasOwnFiles(output) && !DEVICE.test(output)) throw sharedFile(output, slaves);
-  for (let i = slavesBefore; i < slaves; i++) checkOutputFile(output, i);
+  if (slavesBefore === 0) checkOutputPath(output);
 }
 
 /** Lines of slaves that write into one file do not tell whose they are. */
