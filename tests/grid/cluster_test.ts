@@ -51,8 +51,8 @@ clusterTest("an array of 9 slaves runs 2000 tasks on three nodes", async (folder
   for (const name of names) assertMatch(name!, /^slave \d, job \d+\.\d on node[ABC]$/);
   assertEquals(
     folder.names().filter((name) => name !== "main.ts"),
-    Array.from({ length: 9 }, (_, i) => `slave${i}.output`),
-    "the connection's folder is gone",
+    [],
+    "the connection's folder is gone, and nothing was printed",
   );
 });
 
