@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { NoMoreSlavesError, ParallelError, remote } from "../../mod.ts";
+import { openOutputSink } from "../../lib/launch/output_sink.ts";
 import { EventLog } from "../support/event_log.ts";
 import { type Lifeline, Lifelines } from "../support/lifelines.ts";
 import { localManager } from "../support/local_manager.ts";
@@ -165,6 +166,24 @@ Deno.test("LocalSlave: what is printed to one manager of a script survives the o
   // What a slave printed to its end is there when its manager has closed.
   assertEquals(folder.lines("slave0.output").sort(), ["first", "first again", "second", "third"]);
   assertEquals(folder.lines("slave0.output").at(-1), "third");
+});
+
+Deno.test("LocalSlave: what another script prints to the same file survives, and that both write it is told", async () => {
+  await using folder = new TempFolder();
+  await using other = openOutputSink(folder.file("slave%d.output"), 0);
+  await other.write(new TextEncoder().encode("of the other\n"));
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    ONE_TASK.replace(`{ output: "null" }`, "{}").replace(`"ran"`, `console.log("ran")`),
+    ["-A", "--no-check"],
+  );
+  assertEquals([code, stdout], [0, "undefined\n"], stderr);
+  assertStringIncludes(
+    stderr,
+    "parallel: Another run, or another manager of this script, writes slave0.output as well",
+  );
+  await other.write(new TextEncoder().encode("again\n"));
+  assertEquals(folder.lines("slave0.output"), ["of the other", "ran", "again"]);
 });
 
 Deno.test("LocalSlave: runs with no more than --allow-net=127.0.0.1 and --allow-run=deno", async () => {
