@@ -68,7 +68,9 @@ class FirstFailure {
   tell(error: unknown): void {
     if (this.#isTold) return;
     this.#isTold = true;
-    this.#tell({ type: "output-failed", reason: messageOf(error) });
+    // Without the file, which is told beside: so the reason is the same for all slaves.
+    const reason = messageOf(error).replace(/: open '.*'$/, "");
+    this.#tell({ type: "output-failed", reason });
   }
 }
 

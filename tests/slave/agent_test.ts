@@ -415,6 +415,23 @@ Deno.test("agent: a file that another run writes is appended to, and that is tol
   ]);
 });
 
+Deno.test("agent: a folder of output that its machine does not see costs the output alone, and is told once", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("sub"));
+  await using run = new FarRun({ output: folder.file("sub/out%d") });
+  for (let i = 0; i < 2; i++) run.add();
+  Deno.removeSync(folder.file("sub"));
+  for (let i = 0; i < 20; i++) run.context.addTask(failingTasks.print, "hello");
+  assertEquals((await run.results()).length, 20);
+  await run.manager.close();
+  const [{ message }, ...others] = run.log.of("warning");
+  assertMatch(
+    message,
+    /^Cannot write what far slave [01].* prints to .*\/sub\/out[01]: No such file or directory \(os error 2\)\. Tasks go on/,
+  );
+  assertEquals([others, run.log.of("slave-restarted")], [[], []]);
+});
+
 Deno.test("agent: it lives on a full disk, and so do its runners, whatever they have to say", async () => {
   await using run = new FarRun({
     deno: ["/bin/sh", "-c", 'exec "$0" "$@" 2>/dev/full', Deno.execPath()],
