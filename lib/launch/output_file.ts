@@ -28,8 +28,8 @@ export function outputFileName(output: string, slave: number): string {
 }
 
 /**
- * Finds mistakes in the path of slaves' files, as far as they show before there is anything to write. That of slave 0 is tried: all
- * are in one folder. It is not made. Whether it is permitted to write there is not asked yet: see {@linkcode prepareOutputFile}.
+ * Finds mistakes in the path of slaves' files, as far as they show before there is anything to write. All files are in one folder,
+ * so that of slave 0 is tried; it is not made. Permissions are asked for later, by {@linkcode prepareOutputFile}.
  *
  * @throws {Error} If the file can never be written, saying why and what to do.
  */
@@ -154,7 +154,7 @@ export class OutputFile implements Disposable {
     this.#path = path;
   }
 
-  /** Whether another run, or another manager of this one, writes it as well; known when something has been written. */
+  /** Whether another run, or another manager of this script, writes it as well. Known once something has been written. */
   get isShared(): boolean {
     return this.#isShared;
   }

@@ -53,7 +53,7 @@ export abstract class OutputSink implements AsyncDisposable {
   abstract [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Is told what becomes of a slave's output. */
+/** Told what becomes of a slave's output. */
 type Tell = (news: OutputNews) => void;
 
 /** Tells the first of several failures to write. */
