@@ -180,9 +180,9 @@ export class OutputFile implements Disposable {
   }
 
   #claim(file: Deno.FsFile): void {
-    const isFree = lock(file, "alone") !== "taken";
+    // Whoever has it locked now writes it, or is about to.
+    this.#isShared ||= lock(file, "alone") === "taken";
     this.#isClaimed = lock(file, "with others") !== "taken";
-    this.#isShared = this.#isClaimed && !isFree;
   }
 }
 

@@ -117,6 +117,19 @@ Deno.test("openOutputSink: tells once that a file has got its first bytes, and w
   assertEquals(folder.lines("0.output"), ["one", "two", "three", "four", "five"]);
 });
 
+Deno.test("openOutputSink: one that empties the file when the first bytes come is told of as one that writes it", async () => {
+  await using folder = new TempFolder();
+  const told: OutputNews[] = [];
+  await using sink = openOutputSink(folder.file("%d.output"), 0, (news) => told.push(news));
+  folder.write("0.output", "");
+  {
+    using emptying = Deno.openSync(folder.file("0.output"), { write: true });
+    emptying.lockSync(true);
+    await print(sink, "one\n");
+  }
+  assertEquals(told, [{ type: "output-begun", isShared: true }]);
+});
+
 Deno.test("openOutputSink: what another run has printed before the first byte came is kept", async () => {
   await using folder = new TempFolder();
   await using sink = openOutputSink(folder.file("%d.output"), 0);
