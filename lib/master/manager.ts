@@ -174,6 +174,7 @@ export class Manager implements AsyncDisposable {
     }
     const { journal: path, rerunFailed, acceptChangedCode, taskTimeoutMs } = options;
     const code = resolved?.code;
+    if (path !== undefined) this.#fileSizeGuard ??= new FileSizeGuard();
     const journal = path === undefined
       ? undefined
       : { path, rerunFailed, acceptChangedCode, startup: code?.reference };
@@ -236,9 +237,12 @@ export class Manager implements AsyncDisposable {
   #launch(): void {
     if (this.#closing !== undefined) return;
     this.#fleet.launch();
-    this.#fileSizeGuard ??= new FileSizeGuard();
+    const { output, joblog, trace } = this.#settings;
+    // The guard takes two file descriptors, of which there may be few.
+    if (output !== "null" || joblog !== undefined || trace !== undefined) {
+      this.#fileSizeGuard ??= new FileSizeGuard();
+    }
     // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
-    const { joblog, trace } = this.#settings;
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
       this.#endGuard ??= new EndGuard({
         end: () => {
