@@ -50,11 +50,13 @@ const OUTPUT_GRACE_MS = 300;
  * Starts a process that runs a slave: gives it the connection on its standard input, and takes what it prints.
  *
  * @param command Program and arguments; those of the order by default.
+ * @param clock Tells the time; the system's by default.
  * @throws {Error} If the program cannot be started, naming it.
  */
 export function spawnSlave(
   order: Pick<LaunchOrder, "command" | "connection" | "output">,
   command: readonly string[] = order.command,
+  clock: Clock = SYSTEM_CLOCK,
 ): SlaveProcess {
   const { connection, output } = order;
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
@@ -69,7 +71,7 @@ export function spawnSlave(
   return {
     name: `process ${child.pid}`,
     pid: child.pid,
-    ended: waitForEnd(child, pumps, fed),
+    ended: waitForEnd(child, pumps, fed, clock),
     kill: () => kill(child),
   };
 }
@@ -78,11 +80,11 @@ async function waitForEnd(
   child: Deno.ChildProcess,
   pumps: readonly Pump[],
   fed: Promise<void>,
+  clock: Clock,
 ): Promise<ProcessEnd> {
   const { code, signal } = await child.status;
-  const timer = setTimeout(() => pumps.forEach((pump) => pump.stop()), OUTPUT_GRACE_MS);
+  using _timer = clock.setTimer(() => pumps.forEach((pump) => pump.stop()), OUTPUT_GRACE_MS);
   await Promise.all([fed, ...pumps.map((pump) => pump.ended)]);
-  clearTimeout(timer);
   return { code, signal };
 }
 

@@ -7,7 +7,6 @@ import {
 } from "@std/assert";
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
-import { HeldTimers } from "../support/held_timers.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { Lifelines } from "../support/lifelines.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
@@ -18,9 +17,14 @@ const COMMAND_URL = new URL("../../lib/launch/command.ts", import.meta.url).href
 const OUTPUT_GRACE_MS = 300;
 
 /** Starts Deno with a program given as text. */
-function spawnProgram(output: OutputSink, program: string, connection = "{}\n"): SlaveProcess {
+function spawnProgram(
+  output: OutputSink,
+  program: string,
+  connection = "{}\n",
+  clock?: TestClock,
+): SlaveProcess {
   const command = [Deno.execPath(), "eval", program];
-  return spawnSlave({ command, connection, output });
+  return spawnSlave({ command, connection, output }, command, clock);
 }
 
 Deno.test("spawnSlave: gives the process its connection on standard input, and then the end of it", async () => {
@@ -95,7 +99,7 @@ Deno.test("spawnSlave: does not mind a process that ends without reading its inp
 
 Deno.test("spawnSlave: does not wait for ever for a grandchild that keeps the output open", async () => {
   using _alive = new KeepAlive();
-  using timers = new HeldTimers((ms) => ms === OUTPUT_GRACE_MS);
+  const clock = new TestClock();
   await using output = openOutputSink("null", 0);
   const { ended } = spawnProgram(
     output,
@@ -104,8 +108,11 @@ Deno.test("spawnSlave: does not wait for ever for a grandchild that keeps the ou
     }).spawn();
     console.log(child.pid);
     Deno.exit(0);`,
+    "{}\n",
+    clock,
   );
-  await timers.fire();
+  await clock.timerSet();
+  clock.pass(OUTPUT_GRACE_MS);
   await ended;
   Deno.kill(Number(output.tail), "SIGKILL");
 });
