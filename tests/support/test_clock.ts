@@ -33,9 +33,13 @@ export class TestClock implements CalendarClock {
     return this.#timers.size;
   }
 
-  /** Waits until at least one timer is set. */
-  async timerSet(): Promise<void> {
-    while (this.#timers.size === 0) {
+  /**
+   * Waits until a timer is set.
+   *
+   * @param withinMs It is to fire within so many milliseconds; by default at any time.
+   */
+  async timerSet(withinMs: number = Infinity): Promise<void> {
+    while (![...this.#timers].some(({ dueMs }) => dueMs - this.#nowMs <= withinMs)) {
       await new Promise<void>((resolve) => this.#onTimer.push(resolve));
     }
   }

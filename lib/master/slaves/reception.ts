@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../../wire/handshake.ts";
 import { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
@@ -26,12 +27,15 @@ export interface ReceptionOptions {
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** Told of connections that came to nothing. */
   warn(message: string): void;
+  /** Tells the time; the system's by default. */
+  readonly clock?: Clock;
 }
 
 /** Listens for slaves, and lets in those that prove that they know the secret. */
 export class Reception implements Disposable {
   readonly #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #options: ReceptionOptions;
+  readonly #clock: Clock;
   /** Connections that have not proved themselves, oldest first, and since when each is there. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
   /** What is being done with connections that have come, of which none fails: their proofs, and refusals that are written. */
@@ -53,6 +57,7 @@ export class Reception implements Disposable {
    */
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#warnings = new RepeatedWarnings(options.warn);
     const { hostname, port, tls } = options;
     const address = { hostname, port, tcpBacklog: BACKLOG };
@@ -116,7 +121,7 @@ export class Reception implements Disposable {
   async #makeRoom(most: number): Promise<void> {
     while (this.#unproved.size > most && !this.#isClosed) {
       const [stream, since] = this.#unproved.entries().next().value!;
-      const age = performance.now() - since;
+      const age = this.#clock.now() - since;
       if (age < MIN_UNPROVED_MS) {
         await this.#pause(MIN_UNPROVED_MS - age);
         continue;
@@ -133,18 +138,16 @@ export class Reception implements Disposable {
   /** Waits; closing ends that. */
   async #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
+    using _timer = this.#clock.setTimer(resolve, ms);
     this.#endPause = resolve;
     await promise;
-    clearTimeout(timer);
   }
 
   async #receive(connection: Deno.Conn): Promise<void> {
     const stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
     if (this.#isClosed) return stream[Symbol.dispose]();
-    this.#unproved.set(stream, performance.now());
-    const timer = setTimeout(() => this.#drop(stream), PROOF_TIMEOUT_MS);
-    timer.unref();
+    this.#unproved.set(stream, this.#clock.now());
+    using _timer = this.#clock.setTimer(() => this.#drop(stream), PROOF_TIMEOUT_MS);
     try {
       const hello = await verifySlave(stream, await this.#options.key);
       // Closed while its proof was checked: admitted, its slave would count as connected, and be refused when it tries again.
@@ -161,7 +164,6 @@ export class Reception implements Disposable {
       const reason = messageOf(error);
       if (!this.#isClosed) this.#warnings.add("Refused a connection", reason);
     } finally {
-      clearTimeout(timer);
       this.#unproved.delete(stream);
       // There is room for another.
       this.#endPause();

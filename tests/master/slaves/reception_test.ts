@@ -12,7 +12,7 @@ import {
 } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import { HeldProof } from "../../support/held_proof.ts";
-import { HeldTimers } from "../../support/held_timers.ts";
+import { TestClock } from "../../support/test_clock.ts";
 import { closeQuietly, joinBytes, readToEnd, writeAll } from "../../support/socket_pair.ts";
 
 const HOSTNAME = "127.0.0.1";
@@ -31,8 +31,9 @@ class House implements AsyncDisposable {
   objection: string | undefined;
   #isClosed = false;
 
-  constructor() {
+  constructor(clock?: TestClock) {
     this.reception = new Reception({
+      clock,
       hostname: HOSTNAME,
       port: 0,
       key: importSecret(this.secret),
@@ -236,30 +237,39 @@ Deno.test("Reception: stays open for slaves after half a hello, a reset and conn
 });
 
 Deno.test("Reception: a crowd of silent connections does not keep a slave out, and the oldest of them go", async () => {
-  using _timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  await using house = new House();
+  const clock = new TestClock();
+  await using house = new House(clock);
   using crowd = await SilentCrowd.gather(house, 200);
-  using _stream = await house.enter();
+  let isIn = false;
+  const entering = house.enter().finally(() => isIn = true);
+  while (!isIn) {
+    // The oldest of the crowd are left in peace for a while.
+    await Promise.race([entering, clock.timerSet(MIN_UNPROVED_MS)]);
+    clock.pass(MIN_UNPROVED_MS);
+  }
+  using _stream = await entering;
+  assert(clock.now() < PROOF_TIMEOUT_MS);
   assertEquals(house.guests.length, 1);
   await Promise.all(crowd.closed.slice(0, 201 - MAX_UNPROVED));
 });
 
 Deno.test("Reception: closes a connection that has not proved itself in time", async () => {
-  using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  await using house = new House();
+  const clock = new TestClock();
+  await using house = new House(clock);
   using crowd = await SilentCrowd.gather(house, 1);
-  await timers.fire();
+  await clock.timerSet();
+  clock.pass(PROOF_TIMEOUT_MS);
   await crowd.closed[0];
   using _stream = await house.enter();
 });
 
 Deno.test("Reception: does not admit a slave whose connection it has closed while it checked the proof", async () => {
-  using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
+  const clock = new TestClock();
   using check = new HeldProof("verify", 2);
-  await using house = new House();
+  await using house = new House(clock);
   const entering = house.enter().catch((error: Error) => error.message);
   await check.begun;
-  await timers.fire();
+  clock.pass(PROOF_TIMEOUT_MS);
   check.finish();
   assertEquals(await entering, "The connection ended before both sides had proved themselves");
   await check.ended;
@@ -268,12 +278,12 @@ Deno.test("Reception: does not admit a slave whose connection it has closed whil
 });
 
 Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", async () => {
-  // The pause until the oldest of the crowd has had its chance.
-  using timers = new HeldTimers((ms) => ms <= MIN_UNPROVED_MS);
-  await using house = new House();
+  const clock = new TestClock();
+  await using house = new House(clock);
   using crowd = await SilentCrowd.gather(house, MAX_UNPROVED);
   const entering = house.enter();
-  await timers.set();
+  // It waits until the oldest of the crowd has had its chance.
+  await clock.timerSet(MIN_UNPROVED_MS);
   crowd.connections[7].close();
   using stream = await entering;
   assertEquals(house.guests.length, 1);
@@ -281,18 +291,17 @@ Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", as
 });
 
 Deno.test("Reception: does not close a slave that has proved itself when the time for that is over", async () => {
-  using timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  await using house = new House();
+  const clock = new TestClock();
+  await using house = new House(clock);
   using stream = await house.enter();
-  assert(timers.areCleared, "The timer is still set");
+  clock.pass(PROOF_TIMEOUT_MS);
   house.guests[0].stream.postMessage({});
   house.guests[0].stream.flush();
   assertEquals((await stream.receive())?.messages, [{}]);
 });
 
 Deno.test("Reception: disposed, it closes the connections that have not proved themselves", async () => {
-  using _timers = new HeldTimers((ms) => ms === PROOF_TIMEOUT_MS);
-  await using house = new House();
+  await using house = new House(new TestClock());
   using crowd = await SilentCrowd.gather(house, 10);
   using _stream = await house.enter();
   house.close();
@@ -301,10 +310,10 @@ Deno.test("Reception: disposed, it closes the connections that have not proved t
 });
 
 Deno.test("Reception: disposed while a crowd is at the door, it leaves nothing behind", async () => {
-  using timers = new HeldTimers((ms) => ms <= MIN_UNPROVED_MS);
-  await using house = new House();
+  const clock = new TestClock();
+  await using house = new House(clock);
   using crowd = await SilentCrowd.gather(house, MAX_UNPROVED + 5);
-  await timers.set();
+  await clock.timerSet(MIN_UNPROVED_MS);
   house.close();
   await Promise.all(crowd.closed.slice(0, MAX_UNPROVED));
 });
