@@ -20,9 +20,10 @@ export interface SlaveCounts {
  * What happens in a manager, as told to the option `onEvent`.
  *
  * `context` is the number of a context, see `Context.number`. `timeMs` is the date, in milliseconds since 1970, to about a
- * microsecond. After the machine has slept it is the date again; it never runs backwards, even if somebody sets the date back. Durations,
- * such as `runTimeMs`, are measured by a clock of their own: time in which a process was stopped counts, and time in which its
- * machine slept does not, but on Windows it does.
+ * microsecond. After the machine has slept it is the date again. It never runs backwards, even if somebody sets the date back.
+ *
+ * Durations, such as `runTimeMs`, are measured by a clock of their own. Time in which a process was stopped counts. Time in
+ * which its machine slept does not, but on Windows it does.
  */
 export type ManagerEvent =
   & { readonly timeMs: number }

@@ -43,7 +43,7 @@ export class Hub implements RunReports {
   }
 
   /**
-   * Has somebody told all that happens from now on. Of a task that runs already it is told the end without the beginning.
+   * Has somebody told all that happens from now on. Of a task that runs already it may be told the end without the beginning.
    *
    * @returns Disposed of, it is told nothing any more.
    */

@@ -7,7 +7,8 @@ import { RepeatedWarnings } from "./repeated_warnings.ts";
  *
  * An error in it is the user's error, but no reason to end a run that may have taken days. If nobody caught it, Deno would end
  * the process at once, without `finally`. If a reader threw it, the loop over the results would end, and the tasks that run
- * would be lost. So it is printed at once, the run and the script go on as if nothing had happened, and the script ends with exit code 1.
+ * would be lost. So it is printed at once, the run and the script go on as if nothing had happened, and the script ends with
+ * exit code 1.
  */
 export class UserFunction<Event> {
   /** As a subscriber it wants all events. */
