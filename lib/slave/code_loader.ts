@@ -104,7 +104,7 @@ function explainImport(thrown: unknown, module: string): string {
   }
   const { message } = thrown;
   // Deno's hint is for the program that is started, and the user does not start slaves. The place comes on a line of its own.
-  const what = message.replace(/\n\s*hint: .*/, "").replace(/\.?\n {4}at /, ", at ")
+  const what = message.replace(/\n[ \t]*hint: .*/, "").replace(/\.?\n {4}at /, ", at ")
     .replace(/\.$/, "");
   if (/^Module not found/.test(what)) {
     const path = what.includes(`"${module}"`) ? "the path given to remote()" : "the path there";

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { loadCode, LoadError, type TaskFunction } from "../../lib/slave/code_loader.ts";
+import { assertLinear } from "../support/linear.ts";
 
 const MODULE = `data:text/javascript,${
   encodeURIComponent(`
@@ -152,4 +153,19 @@ Deno.test("loadCode: other errors of an inline function are left as they are", a
   for (const message of ["other is not defined", "Cannot access 'x' before initialization"]) {
     assertEquals(assertThrows(() => fn([message], []), ReferenceError).message, message);
   }
+});
+
+Deno.test("loadCode: reads once the long message of a module that does not load", async () => {
+  await assertLinear(
+    async (message) => {
+      Reflect.set(globalThis, "messageOfTest", message);
+      try {
+        const throws = "throw Object.assign(new Error(messageOfTest), { stack: '' });";
+        await loadExport("any", `data:text/javascript,${throws}//${message.length}`);
+      } finally {
+        Reflect.deleteProperty(globalThis, "messageOfTest");
+      }
+    },
+    (length) => `${"\n".repeat(length)}x`,
+  );
 });

@@ -195,9 +195,9 @@ function refusal(
   command: readonly string[],
   { code, stdout, stderr }: ProgramOutput,
 ): SchedulerError {
-  const words = [stderr, stdout].filter((text) => text !== "").join("\n").replace(/[.\s]+$/, "");
+  const words = [stderr, stdout].filter((text) => text !== "").join("\n");
   return new SchedulerError(
-    `${name} refused the job (exit code ${code}): ${words}. The command was ${
+    `${name} refused the job (exit code ${code}): ${withoutFullStop(words)}. The command was ${
       command.join(" ")
     }. ` +
       `Correct the options of ${owner}`,
@@ -217,4 +217,10 @@ function understood<Answer>(program: string, read: () => Answer): Answer {
 
 function runFlag(programs: readonly string[]): string {
   return `--allow-run=${["deno", ...programs].join(",")}`;
+}
+
+function withoutFullStop(text: string): string {
+  let end = text.length;
+  while (end > 0 && /[.\s]/.test(text[end - 1])) end--;
+  return text.slice(0, end);
 }

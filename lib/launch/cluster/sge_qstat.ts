@@ -20,11 +20,11 @@ export interface SgeTaskStatus {
  */
 export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
   // One that was cut off would make jobs seem gone.
-  if (!/<job_info\b.*<\/job_info>\s*$/s.test(xml)) {
+  if (!xml.includes("<job_info") || !xml.trimEnd().endsWith("</job_info>")) {
     throw new SyntaxError(`Expected the output of qstat -xml, got "${xml.slice(0, 200)}"`);
   }
   const statuses = new Map<string, SgeTaskStatus>();
-  for (const [, entry] of xml.matchAll(/<job_list\b[^>]*>(.*?)<\/job_list>/gs)) {
+  for (const entry of elements(xml, "job_list")) {
     const job = element(entry, "JB_job_number");
     const status = { state: element(entry, "state"), queue: element(entry, "queue_name") };
     const tasks = element(entry, "tasks");
@@ -48,18 +48,38 @@ export function parseErrorReasons(text: string): Map<number, string> {
   return reasons;
 }
 
+/** The content of the first element of a name, without blanks around it; empty if there is none. */
 function element(xml: string, name: string): string {
-  return new RegExp(`<${name}\\b[^>]*>(.*?)</${name}>`, "s").exec(xml)?.[1].trim() ?? "";
+  return elements(xml, name).next().value?.trim() ?? "";
 }
+
+/** The contents of the elements of a name, of which none is inside another. The text is walked through once, whatever is in it. */
+function* elements(xml: string, name: string): Generator<string, undefined> {
+  const [start, end] = [`<${name}`, `</${name}>`];
+  for (let at = xml.indexOf(start); at >= 0; at = xml.indexOf(start, at)) {
+    at += start.length;
+    // The beginning of a longer name.
+    if (!/[\s>]/.test(xml.charAt(at))) continue;
+    const from = xml.indexOf(">", at) + 1;
+    at = from === 0 ? -1 : xml.indexOf(end, from);
+    if (at < 0) return;
+    yield xml.slice(from, at);
+  }
+}
+
+/** More than any site allows in an array: a range beyond would fill the memory. */
+const MAX_TASK = 10_000_000;
 
 /** Ranges as in `1-5:2,7`. */
 function* parseTaskRanges(text: string): Generator<number> {
   for (const range of text.split(",")) {
-    const match = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(range.trim());
-    if (match === null) {
-      throw new SyntaxError(`Expected a range of tasks such as 1-5:2, got "${range}"`);
+    const match = /^(\d+)(?:-(\d+)(?::([1-9]\d*))?)?$/.exec(range.trim());
+    const [, first, last = first, step = "1"] = match ?? [];
+    if (first === undefined || Number(last) > MAX_TASK) {
+      throw new SyntaxError(
+        `Expected a range of tasks such as 1-5:2, got "${range.slice(0, 200)}"`,
+      );
     }
-    const [, first, last = first, step = "1"] = match;
     for (let task = Number(first); task <= Number(last); task += Number(step)) yield task;
   }
 }

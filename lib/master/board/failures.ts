@@ -191,12 +191,17 @@ function describeThrown(thrown: unknown): string {
 
 /** Deno advises to run the program again with a flag. On a slave it is the manager that gives permissions. */
 function withPermissionRemedy(message: string): string {
-  const refused = /Requires \w+ access(?: to "(.*?)")?(, run again with the --allow-(\w+) flag)/;
-  const [, target, advice, kind] = refused.exec(message) ?? [];
-  if (kind === undefined) return message;
+  const advice = /, run again with the --allow-(\w+) flag/.exec(message);
+  if (advice === null) return message;
+  const [words, kind] = advice;
+  const before = message.slice(0, advice.index);
+  // Looked at in one place: a long message may hold the beginning of Deno's sentence many thousand times.
+  const sentence = before.slice(Math.max(0, before.lastIndexOf("Requires ")));
+  const [refused, target] = /^Requires \w+ access(?: to "(.*)")?$/s.exec(sentence) ?? [];
+  if (refused === undefined) return message;
   const entry = target === undefined ? `${kind}: true` : `${kind}: [${JSON.stringify(target)}]`;
   return `${
-    message.replace(advice, "")
+    message.replace(words, "")
   }. Tasks may do what the option permissions of the manager says: ` +
     `give { ${entry} } there. By default they may do what the master may do in full, so that --allow-${kind} ` +
     "for the master, without a list, gives it to them as well";

@@ -6,7 +6,7 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
  * What is imported, or looks like it: a file that only a comment or a text names is taken along, which does no harm. What is
  * put together when the code runs is not seen.
  */
-const IMPORT = /\b(?:from|import)\s*\(?\s*(["'`])([^"'`\\\n]+)\1/g;
+const IMPORT = /\b(?:from|import)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
 
 /**
  * Digests of what a module is made of: of its own file and those that it imports from this machine, directly or by others,

@@ -19,6 +19,7 @@ import { FakePbs } from "../../support/fake_pbs.ts";
 import { Gates } from "../../support/gates.ts";
 import { runCommand, SchedulerError } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { assertLinear } from "../../support/linear.ts";
 import { PBS, PBSSlaveArray } from "../../support/pbs.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
@@ -348,6 +349,19 @@ Deno.test("JobArray: a refusal names the class whose options are to be corrected
   assertMatch(message, /^PBS refused the job \(exit code 170\): qsub: Unknown queue\. The command/);
   assertMatch(message, /-q nowhere\. Correct the options of PBSSlaveArray$/);
   assertMatch(await refusal(new JobArray(PBS, 1, options)), /Correct the options of JobArray$/);
+});
+
+Deno.test("JobArray: the master reads a long refusal once", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  await assertLinear(
+    (text) => {
+      folder.write("refusal", text);
+      commands.set("qsub", `cat '${folder.file("refusal")}'; exit 1`);
+      return refusal(new PBSSlaveArray(1, { cwd: folder.path }));
+    },
+    (length) => `${".".repeat(length)}x`,
+  );
 });
 
 Deno.test("JobArray: an array that is too large even with one task is refused", async () => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseErrorReasons, parseQstat } from "../../../lib/launch/cluster/sge_qstat.ts";
+import { assertLinear, repeated } from "../../support/linear.ts";
 
 // All texts are of Grid Engine 8.1.9.
 
@@ -128,3 +129,34 @@ Deno.test("parseErrorReasons: knows none where there is none", () => {
   assertEquals(parseErrorReasons("").size, 0);
   assertEquals(parseErrorReasons("Following jobs do not exist: \n1000").size, 0);
 });
+
+const HOSTILE: Record<string, (length: number) => string> = {
+  "beginnings of the whole": (length) => repeated("<job_info", length),
+  "ends of the whole": (length) => `<job_info>${repeated("</job_info> ", length)}x`,
+  "jobs that do not end": (length) => `<job_info>${repeated("<job_list>", length)}</job_info>`,
+  "a job whose parts do not end": (length) =>
+    `<job_info><job_list>${repeated("<state><tasks>", length)}</job_list></job_info>`,
+  "names that do not end": (length) => `<job_info>${repeated("<job_list ", length)}</job_info>`,
+};
+
+for (const [what, makeText] of Object.entries(HOSTILE)) {
+  Deno.test(`parseQstat: walks once through ${what}`, async () => {
+    await assertLinear(parseQstat, makeText);
+  });
+}
+
+Deno.test("parseErrorReasons: walks once through what is no reason", async () => {
+  await assertLinear(parseErrorReasons, (length) => repeated("error reason \n", length));
+  await assertLinear(parseErrorReasons, (length) => `error reason 1: ${"]".repeat(length)}`);
+});
+
+for (const tasks of ["1-5:0", "1-99999999999", "1-x"]) {
+  Deno.test(`parseQstat: refuses the tasks ${tasks}, of which there would be no end`, () => {
+    const job = `<job_list><JB_job_number>7</JB_job_number><tasks>${tasks}</tasks></job_list>`;
+    assertThrows(
+      () => parseQstat(`<job_info>${job}</job_info>`),
+      SyntaxError,
+      `Expected a range of tasks such as 1-5:2, got "${tasks}"`,
+    );
+  });
+}

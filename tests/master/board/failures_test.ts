@@ -8,6 +8,7 @@ import { RemoteError } from "../../../lib/errors.ts";
 import {
   barredFailure,
   givenUp,
+  kindOfFailure,
   loadBar,
   startupBar,
   startupDeathBar,
@@ -15,6 +16,7 @@ import {
   timedOut,
 } from "../../../lib/master/board/failures.ts";
 import { type Code, Task } from "../../../lib/task.ts";
+import { assertLinear, repeated } from "../../support/linear.ts";
 
 const CODE: Code = {
   number: 0,
@@ -147,5 +149,39 @@ Deno.test("timedOut: says how long the task was allowed to run", () => {
   assertEquals(
     timedOut(TASK, SLAVE, 500).message,
     `${WHO} was killed on local slave 1: it ran longer than taskTimeoutMs, 500 ms`,
+  );
+});
+
+/** What a task throws to keep the master busy: the beginning of something that is looked for, again and again. */
+const HOSTILE: Record<string, (length: number) => string> = {
+  "a permission that is refused without end": (length) =>
+    repeated('Requires x access to "', length),
+  "a permission with a long name": (length) => `Requires ${"x".repeat(length)}`,
+  "advice without end": (length) => repeated(", run again with the --allow-x", length),
+  "a refusal and then much else": (length) =>
+    `Requires x access to "${"y".repeat(length)}", run again with the --allow-x fla`,
+};
+
+for (const [what, makeMessage] of Object.entries(HOSTILE)) {
+  Deno.test(`taskFailure: the master reads ${what} once`, async () => {
+    await assertLinear(
+      (message) => kindOfFailure(taskFailure(TASK, SLAVE, "threw", new Error(message))),
+      makeMessage,
+    );
+  });
+}
+
+Deno.test("taskFailure: the master reads a long stack once", async () => {
+  await assertLinear(
+    (stack) => taskFailure(TASK, SLAVE, "threw", Object.assign(new Error("why"), { stack })),
+    (length) => " ".repeat(length / 2) + repeated("\n at", length / 2),
+  );
+});
+
+Deno.test("taskFailure: a path with quotation marks is one path", () => {
+  const refused = 'Requires read access to "/data/"a".txt", run again with the --allow-read flag';
+  assertStringIncludes(
+    taskFailure(TASK, SLAVE, "threw", new Error(`Cannot read: ${refused}`)).message,
+    'give { read: ["/data/\\"a\\".txt"] } there',
   );
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { digestsOf } from "../../../lib/master/journal/code_files.ts";
+import { assertLinear } from "../../support/linear.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 Deno.test("digestsOf: follows whatever form of import, names each file once, and goes no further than this machine", async () => {
@@ -39,4 +40,12 @@ Deno.test("digestsOf: knows nothing of a module that is elsewhere, or is not the
   ) {
     assertEquals(digestsOf(module), {});
   }
+});
+
+Deno.test("digestsOf: reads a long file once", async () => {
+  await using folder = new TempFolder();
+  await assertLinear(
+    (text) => digestsOf(folder.write("tasks.ts", text)),
+    (length) => `import${" ".repeat(length)}x`,
+  );
 });
