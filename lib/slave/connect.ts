@@ -112,17 +112,17 @@ async function connectOnce<Incoming>(
 }
 
 async function open(
-  { port, ca }: ConnectionInfo,
+  { port, tls }: ConnectionInfo,
   hostname: string,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
   const connection = await Deno.connect({ hostname, port, signal });
   connection.setNoDelay(true);
-  if (ca === undefined) return connection;
+  if (tls === undefined) return connection;
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {
-    return await Deno.startTls(connection, { hostname, caCerts: [ca] });
+    return await Deno.startTls(connection, { hostname: tls.name, caCerts: [tls.ca] });
   } finally {
     signal.removeEventListener("abort", close);
   }

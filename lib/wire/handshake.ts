@@ -35,6 +35,14 @@ const SECRET_BYTES = 32;
 /** A `runner` runs tasks; an `agent` starts, watches and ends the runners of another machine. */
 export type SlaveRole = "runner" | "agent";
 
+/** How a slave knows its master in a TLS connection. */
+export interface TlsIdentity {
+  /** Certificate of the run's authority, as PEM. */
+  readonly ca: string;
+  /** What the master's certificate is made out to: a name that only this run has. */
+  readonly name: string;
+}
+
 /** What a new slave is told to find its master, as one line of JSON. Secret. */
 export interface ConnectionInfo {
   /** Names and addresses of the master's machine, to be tried in this order. */
@@ -42,8 +50,8 @@ export interface ConnectionInfo {
   readonly port: number;
   /** 256 random bits, in hexadecimal. */
   readonly secret: string;
-  /** Certificate of the run's authority, as PEM, if the connection is to be TLS. */
-  readonly ca?: string;
+  /** How the master is known, if the connection is to be TLS. */
+  readonly tls?: TlsIdentity;
   /** What the process is to be. */
   readonly role: SlaveRole;
   /** Number of the slave. */

@@ -136,12 +136,15 @@ class Newcomer extends Slave {
 
   /** @param isHandshakeWanted Whether the TLS handshake is waited for, if there is one. */
   async connect(isHandshakeWanted = true): Promise<void> {
-    const { hosts: [hostname], port, ca } = await this.#info.promise;
-    if (ca === undefined || !isHandshakeWanted) {
+    const { hosts: [hostname], port, tls } = await this.#info.promise;
+    if (tls === undefined || !isHandshakeWanted) {
       this.#connection = await Deno.connect({ hostname, port });
       return;
     }
-    const connection = await Deno.connectTls({ hostname, port, caCerts: [ca] });
+    const connection = await Deno.startTls(await Deno.connect({ hostname, port }), {
+      hostname: tls.name,
+      caCerts: [tls.ca],
+    });
     this.#connection = connection;
     await connection.handshake();
   }

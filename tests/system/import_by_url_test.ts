@@ -127,7 +127,7 @@ Deno.test("mod.ts: imported over HTTP into an empty folder with an empty cache, 
 });
 
 Deno.test("mod.ts: imported over HTTPS, where the server's certificate is the user's own", async () => {
-  const certificates = await makeCertificates(["127.0.0.1"]);
+  const certificates = await makeCertificates("127.0.0.1");
   await using server = new ModuleServer(TASK_MODULE, certificates);
   const { folder, env } = emptyFolder();
   await using _folder = folder;

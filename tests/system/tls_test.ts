@@ -10,6 +10,7 @@ import { makeCertificates } from "../../lib/master/slaves/certificates.ts";
 import type { ConnectionInfo } from "../../lib/wire/handshake.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
+import { ManInTheMiddle } from "../support/man_in_the_middle.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { skipIf } from "../support/skip.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -35,13 +36,13 @@ async function connectionOf(options: ManagerOptions): Promise<ConnectionInfo> {
 }
 
 Deno.test("tls: is used by default for slaves on other machines", async () => {
-  const { ca } = await connectionOf({ host: "127.0.0.1" });
-  assertMatch(ca!, /^-----BEGIN CERTIFICATE-----/);
+  const { tls } = await connectionOf({ host: "127.0.0.1" });
+  assertMatch(tls!.ca, /^-----BEGIN CERTIFICATE-----/);
 });
 
 Deno.test("tls: false switches it off", async () => {
-  const { ca } = await connectionOf({ host: "127.0.0.1", tls: false });
-  assertEquals(ca, undefined);
+  const { tls } = await connectionOf({ host: "127.0.0.1", tls: false });
+  assertEquals(tls, undefined);
 });
 
 Deno.test("tls: true is for slaves on this machine as well", async () => {
@@ -90,10 +91,13 @@ Deno.test("host: an address that this machine does not have is an error that nam
 });
 
 Deno.test("tls: a slave refuses a master that cannot show the certificate, and says so at once", async () => {
-  const { ca } = await makeCertificates(["127.0.0.1"]);
+  const { ca } = await makeCertificates();
   await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: () => {} });
   const slave = new FarSlave({
-    changeConnection: (connection) => JSON.stringify({ ...JSON.parse(connection), ca }),
+    changeConnection: (connection) => {
+      const info: ConnectionInfo = JSON.parse(connection);
+      return JSON.stringify({ ...info, tls: { ...info.tls, ca } });
+    },
   });
   manager.addSlave(slave);
   const context = manager.getContext();
@@ -104,6 +108,26 @@ Deno.test("tls: a slave refuses a master that cannot show the certificate, and s
   clearTimeout(timer);
   assertStringIncludes(message, "exit code 3");
   assertMatch(message, /certificate/i);
+});
+
+Deno.test("tls: a man in the middle who has a known authority's certificate for the master's name gets nothing, and is found", async () => {
+  await using folder = new TempFolder();
+  const known = await makeCertificates("127.0.0.1");
+  folder.write("known.pem", known.ca);
+  await using between = new ManInTheMiddle(known);
+  await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: () => {} });
+  manager.addSlave(new FarSlave({ changeConnection: (text) => between.divert(text) }));
+  const context = manager.getContext();
+  context.addTask(tasks.echo, "what nobody else may hear");
+  // Deno trusts this authority beside those that it knows.
+  Deno.env.set("DENO_CERT", folder.file("known.pem"));
+  try {
+    const { message } = await assertRejects(() => context.getResults().next(), NoMoreSlavesError);
+    assertMatch(message, /certificate not valid for name "[0-9a-f]{32}\.invalid"/);
+  } finally {
+    Deno.env.delete("DENO_CERT");
+  }
+  assertEquals(between.heard, "");
 });
 
 Deno.test("tls: strangers get nothing, and the run goes on", async () => {
@@ -118,7 +142,7 @@ Deno.test("tls: strangers get nothing, and the run goes on", async () => {
   const context = manager.getContext();
   context.addTask(tasks.square, 3);
   assertEquals(await Array.fromAsync(context.getResults()), [9]);
-  const { port } = JSON.parse(slave.connection) as ConnectionInfo;
+  const { port, tls } = JSON.parse(slave.connection) as ConnectionInfo;
 
   // Plain text: a proper hello, and what a browser says.
   const hello = `{"type":"hello","protocol":1,"role":"agent","slave":0}`;
@@ -127,10 +151,10 @@ Deno.test("tls: strangers get nothing, and the run goes on", async () => {
   }
   // One who trusts another authority does not speak at all; one who trusts ours cannot be asked who it is, and is
   // asked for the secret.
-  const { ca } = await makeCertificates(["127.0.0.1"]);
+  const { ca } = await makeCertificates();
   {
-    const options = { hostname: "127.0.0.1", port, caCerts: [ca] };
-    using stranger = await Deno.connectTls(options);
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    using stranger = await Deno.startTls(connection, { hostname: tls!.name, caCerts: [ca] });
     await assertRejects(() => stranger.handshake(), Deno.errors.InvalidData);
   }
 

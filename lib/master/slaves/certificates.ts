@@ -1,9 +1,11 @@
 import { loadX509 } from "../../deps.ts";
 
-/** What a master needs to be known by its slaves, as PEM. */
+/** What a master needs to be known by its slaves; the certificates and the key as PEM. */
 export interface Certificates {
-  /** The authority made for this run: slaves trust it, and no other. */
+  /** The authority made for this run. */
   readonly ca: string;
+  /** What the master's own certificate is made out to. */
+  readonly name: string;
   /** The master's own certificate, signed by the authority. */
   readonly cert: string;
   /** The private key to it. */
@@ -18,10 +20,10 @@ const VALID_DAYS = 365;
 /**
  * Makes certificates for one run. Two of them: a certificate that is its own authority is refused as a server's.
  *
- * @param hosts Names and addresses of the master that slaves connect to.
+ * @param name What a slave asks for. The default is a name that only this run has.
  * @throws {Error} If the library that makes them cannot be loaded.
  */
-export async function makeCertificates(hosts: readonly string[]): Promise<Certificates> {
+export async function makeCertificates(name: string = runName()): Promise<Certificates> {
   const x509 = await loadX509().catch((cause) => {
     throw new Error(
       `Cannot load the library that makes TLS certificates: ${cause.message}. Load it once where there is a network, ` +
@@ -44,10 +46,7 @@ export async function makeCertificates(hosts: readonly string[]): Promise<Certif
     extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
   });
   const keys = await newKeys();
-  const names = hosts.map((value) => ({
-    type: isAddress(value) ? "ip" as const : "dns" as const,
-    value,
-  }));
+  const type = isAddress(name) ? "ip" : "dns";
   const cert = await x509.X509CertificateGenerator.create({
     ...validity,
     serialNumber: "02",
@@ -55,14 +54,23 @@ export async function makeCertificates(hosts: readonly string[]): Promise<Certif
     issuer: ca.subject,
     publicKey: keys.publicKey,
     signingKey: caKeys.privateKey,
-    extensions: [new x509.SubjectAlternativeNameExtension(names)],
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type, value: name }])],
   });
   const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
   return {
     ca: ca.toString("pem"),
+    name,
     cert: cert.toString("pem"),
     key: x509.PemConverter.encode(key, "PRIVATE KEY"),
   };
+}
+
+/**
+ * A slave's Deno trusts the known authorities beside that of the run, and one of these may have signed a certificate for the
+ * master's true name. For a name under `.invalid` (RFC 6761) they sign none.
+ */
+function runName(): string {
+  return `${crypto.getRandomValues(new Uint8Array(16)).toHex()}.invalid`;
 }
 
 async function newKeys(): Promise<CryptoKeyPair> {

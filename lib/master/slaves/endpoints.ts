@@ -1,5 +1,5 @@
 import { NetworkError } from "../../errors.ts";
-import type { Hello } from "../../wire/handshake.ts";
+import type { Hello, TlsIdentity } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_process.ts";
@@ -12,8 +12,8 @@ import type { ManagerSettings } from "../settings.ts";
 export interface Endpoint {
   readonly hosts: readonly string[];
   readonly port: number;
-  /** The authority to trust, if connections are TLS. */
-  readonly ca?: string;
+  /** How slaves know the master, if connections are TLS. */
+  readonly tls?: TlsIdentity;
 }
 
 /** Those whose slaves connect to the endpoints. */
@@ -127,7 +127,7 @@ export class Endpoints implements AsyncDisposable {
       const address = findAddress();
       bind = address.bind;
       let tls: Certificates | undefined;
-      if (settings.tls ?? isRemote) tls = await makeCertificates(address.hosts);
+      if (settings.tls ?? isRemote) tls = await makeCertificates();
       if (this.#isClosed) throw new Error("the manager was closed");
       const reception = new Reception({
         hostname: bind,
@@ -139,7 +139,11 @@ export class Endpoints implements AsyncDisposable {
       });
       this.#receptions.push(reception);
       if (!isRemote) this.#localReception = reception;
-      const endpoint = { hosts: address.hosts, port: reception.port, ca: tls?.ca };
+      const endpoint = {
+        hosts: address.hosts,
+        port: reception.port,
+        tls: tls && { ca: tls.ca, name: tls.name },
+      };
       owner.endpointOpened(endpoint, isRemote);
       return endpoint;
     } catch (cause) {
