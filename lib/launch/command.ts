@@ -310,6 +310,11 @@ function startError(program: string, cause: unknown, isDeno: boolean): Error {
 /** What to do where a number of the system tells why a program cannot be started: see errno(3). */
 const SYSTEM_REMEDIES = new Map([
   [
+    "os error 7",
+    "A slave without the permission to read every file is told in its arguments which modules tasks come from: name fewer, or give " +
+    "{ read: true } in the option permissions of the manager. Long lists in that option are arguments as well",
+  ],
+  [
     "os error 24",
     "This is the limit of open files, see ulimit -n: in the master each slave takes 7. Raise it, or add fewer slaves",
   ],

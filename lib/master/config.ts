@@ -47,6 +47,16 @@ function findUpwards(names: readonly string[]): string | undefined {
   }
 }
 
+/** Resolves a name by the import map of the script, which is that of the slaves; nothing if the map does not have it. */
+export function resolveMapped(specifier: string): string | undefined {
+  try {
+    return import.meta.resolve(specifier);
+  } catch {
+    // Then it is no file's.
+    return undefined;
+  }
+}
+
 function namedConfig(config: string | URL): string {
   const isUrl = config instanceof URL || config.startsWith("file:");
   const path = isUrl ? toPath(new URL(config)) : config;

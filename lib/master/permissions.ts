@@ -4,6 +4,9 @@
  * @module
  */
 
+import { utf8LengthOf } from "../wire/utf8_length.ts";
+import { resolveMapped } from "./config.ts";
+
 /** A kind of permission that Deno knows. */
 export type PermissionKind = "read" | "write" | "net" | "env" | "run" | "sys" | "ffi" | "import";
 
@@ -22,6 +25,10 @@ const KINDS: readonly PermissionKind[] = [
  * Permissions of the code that runs on slaves: `"inherit"` for each kind that the master itself has in full, `"none"`,
  * or for each kind `true` (all of it), `false`, or a list as Deno's flags take it: paths, hosts, names. A kind that is
  * not mentioned is not given.
+ *
+ * Of `import` there is more to say. It is about what is not on the slave's machine: hosts, and npm packages, whose host is
+ * `registry.npmjs.org`. With `"inherit"`, or if it is not mentioned, code may import npm packages, and from the hosts that Deno
+ * allows by itself. With `"none"`, `false` or a list it may not. Whatever it says, modules that tasks are named from are loaded.
  */
 export type SlavePermissions =
   | "inherit"
@@ -38,7 +45,7 @@ export interface SlaveNeeds {
   readonly modules: Iterable<string>;
 }
 
-/** What Deno lets be imported without being asked; a list of ours replaces it. */
+/** From where Deno lets modules be imported without being asked; a list of ours replaces it. */
 const DEFAULT_IMPORT_HOSTS = [
   "deno.land:443",
   "jsr.io:443",
@@ -48,6 +55,13 @@ const DEFAULT_IMPORT_HOSTS = [
   "raw.githubusercontent.com:443",
   "gist.githubusercontent.com:443",
 ];
+const JSR_HOST = "jsr.io:443";
+const NPM_HOST = "registry.npmjs.org:443";
+/** The flag without a list gives all hosts, and no flag those of Deno. There never is a host of this name (RFC 6761). */
+const NO_HOST = "nowhere.invalid:443";
+
+/** Linux takes no argument of a program that is longer than 128 KiB. The name of a flag needs some of it. */
+const MAX_ARGUMENT_BYTES = 120 * 1024;
 
 /**
  * Checks the option `permissions`.
@@ -99,19 +113,27 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
       continue;
     }
     if (kind === "net") granted = [...granted, ...needs.master];
-    if (kind === "import") granted = importHosts(granted, permissions, [needs.program, ...modules]);
-    if (granted.length > 0) flags.push(`--allow-${kind}=${granted.join(",")}`);
+    if (granted.length > 0 && kind !== "import") {
+      flags.push(...inArguments(granted).map((list) => `--allow-${kind}=${list}`));
+    }
   }
-  if (modules.length > 0 && !mayReadAll(permissions)) {
-    const imports = modules.map((module) => `()=>import(${JSON.stringify(module)})`);
-    flags.push("--preload", `data:text/javascript,${encodeURIComponent(`[${imports}]`)}`);
+  flags.push(...importFlags(permissions, [needs.program, ...modules]));
+  if (grant(permissions, "read") !== true) {
+    const imports = modules.map((module) => percentEncoded(`import(${JSON.stringify(module)})`));
+    const preloads = inArguments(imports).map((list) => `data:text/javascript,()=>[${list}]`);
+    flags.push(...preloads.flatMap((url) => ["--preload", url]));
   }
   return flags;
 }
 
-/** Whether slaves may read every file. */
-export function mayReadAll(permissions: SlavePermissions): boolean {
-  return grant(permissions, "read") === true;
+/**
+ * Whether a slave can load a module that was not known when it was started: that depends on no more than its permissions.
+ */
+export function mayLoad(permissions: SlavePermissions, module: string): boolean {
+  if (grant(permissions, "read") !== true) return false;
+  const host = hostOf(module);
+  return host === undefined || grant(permissions, "import") === true ||
+    (isImportLeftToDeno(permissions) && [NPM_HOST, ...ownImportHosts()].includes(host));
 }
 
 /** What of one kind is given: `true` for all of it, or a list. */
@@ -126,18 +148,80 @@ function grant(permissions: SlavePermissions, kind: PermissionKind): true | read
   return value === false ? [] : value;
 }
 
-/** Whoever names a module by URL wants it to be loaded from there. */
-function importHosts(
-  granted: readonly string[],
-  permissions: SlavePermissions,
-  modules: readonly string[],
-): string[] {
-  const hosts = modules.filter((module) => /^https?:/.test(module)).map((module) => {
-    const { host, port, protocol } = new URL(module);
-    return port === "" ? `${host}:${protocol === "https:" ? 443 : 80}` : host;
+/** Whoever names a module by URL, or as a package, wants it to be loaded from there. */
+function importFlags(permissions: SlavePermissions, modules: readonly string[]): string[] {
+  const granted = grant(permissions, "import");
+  // It has its flag already.
+  if (granted === true) return [];
+  const named = modules.map(hostOf).filter((host) => host !== undefined);
+  const hosts = new Set([...granted, ...named]);
+  if (!isImportLeftToDeno(permissions)) {
+    const isNpmGiven = hosts.has(NPM_HOST) || hosts.has(NPM_HOST.replace(":443", ""));
+    if (hosts.size === 0) hosts.add(NO_HOST);
+    return [...hostFlags(hosts), ...(isNpmGiven ? [] : ["--no-npm"])];
+  }
+  // Deno asks for no permission to import a package.
+  hosts.delete(NPM_HOST);
+  const own = ownImportHosts();
+  if (hosts.size === 0 && own.length === DEFAULT_IMPORT_HOSTS.length) return [];
+  const all = new Set([...hosts, ...own]);
+  return hostFlags(all.size === 0 ? new Set([NO_HOST]) : all);
+}
+
+function isImportLeftToDeno(permissions: SlavePermissions): boolean {
+  return permissions === "inherit" || (permissions !== "none" && permissions.import === undefined);
+}
+
+/** Those of Deno's own hosts that the master itself may import from. */
+function ownImportHosts(): string[] {
+  return DEFAULT_IMPORT_HOSTS.filter((host) => {
+    const descriptor = { name: "import", host } as unknown as Deno.PermissionDescriptor;
+    return Deno.permissions.querySync(descriptor).state === "granted";
   });
-  const isUnrestricted = permissions === "inherit" ||
-    (permissions !== "none" && permissions.import === undefined);
-  if (granted.length + hosts.length === 0) return [];
-  return [...new Set([...granted, ...hosts, ...(isUnrestricted ? DEFAULT_IMPORT_HOSTS : [])])];
+}
+
+function hostFlags(hosts: ReadonlySet<string>): string[] {
+  return inArguments([...hosts]).map((list) => `--allow-import=${list}`);
+}
+
+/** The host that a module is loaded from, with its port; nothing if it is a file or its own source. */
+function hostOf(module: string): string | undefined {
+  const url = URL.parse(resolveMapped(module) ?? module);
+  switch (url?.protocol) {
+    case "http:":
+      return url.port === "" ? `${url.host}:80` : url.host;
+    case "https:":
+      return url.port === "" ? `${url.host}:443` : url.host;
+    case "jsr:":
+      return JSR_HOST;
+    case "npm:":
+      return NPM_HOST;
+    default:
+      return url?.pathname.includes("/node_modules/") ? NPM_HOST : undefined;
+  }
+}
+
+/**
+ * Joins the entries of a list by commas, in as few texts as arguments can hold. An entry that no argument can hold is left out: it is
+ * a module that is its own source, as a `data:` URL, and takes no permission.
+ */
+function inArguments(entries: readonly string[]): string[] {
+  const texts: string[][] = [];
+  let freeBytes = 0;
+  for (const entry of entries) {
+    const bytes = utf8LengthOf(entry) + 1;
+    if (bytes > MAX_ARGUMENT_BYTES) continue;
+    if (bytes > freeBytes) {
+      texts.push([]);
+      freeBytes = MAX_ARGUMENT_BYTES;
+    }
+    texts.at(-1)!.push(entry);
+    freeBytes -= bytes;
+  }
+  return texts.map((each) => each.join());
+}
+
+/** A text as part of a `data:` URL. */
+function percentEncoded(text: string): string {
+  return encodeURI(text).replaceAll("#", "%23");
 }

@@ -110,6 +110,10 @@ function explainImport(thrown: unknown, module: string): string {
     const path = what.includes(`"${module}"`) ? "the path given to remote()" : "the path there";
     return `${what}. Is ${path} right, and does the slave's machine see the file?`;
   }
+  if (what.includes("--no-npm is specified")) {
+    return "it imports an npm package, which the option permissions of the manager does not give: give " +
+      '{ import: ["registry.npmjs.org"] } there, or { import: true } for all hosts as well';
+  }
   if (/^Import .* not a dependency/.test(what)) {
     return `${what}. Slaves know the names that are in the import map of their configuration: the deno.json beside ` +
       "the main module or above it, if the master may read it (--allow-read), or what the option config of the manager names";

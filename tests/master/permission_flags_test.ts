@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   checkPermissions,
   permissionFlags,
@@ -18,19 +18,28 @@ const DEFAULT_IMPORT_HOSTS =
   "deno.land:443,jsr.io:443,esm.sh:443,raw.esm.sh:443,cdn.jsdelivr.net:443," +
   "raw.githubusercontent.com:443,gist.githubusercontent.com:443";
 
+/** Without a host, a flag would give all; without a flag, Deno allows its own hosts. */
+const NO_IMPORT = ["--allow-import=nowhere.invalid:443", "--no-npm"];
+
 function flagsFor(permissions: SlavePermissions, needs: Partial<SlaveNeeds> = {}): string[] {
   return permissionFlags(permissions, { ...NEEDS, ...needs });
 }
 
 Deno.test("permissionFlags: none is the connection to the master alone", () => {
-  assertEquals(flagsFor("none"), ["--no-prompt", "--allow-net=127.0.0.1:4711"]);
-  assertEquals(flagsFor({}), flagsFor("none"));
+  assertEquals(flagsFor("none"), [
+    "--no-prompt",
+    "--allow-net=127.0.0.1:4711",
+    ...NO_IMPORT,
+  ]);
+  assertEquals(flagsFor({ import: false }), flagsFor("none"));
+  assertEquals(flagsFor({ import: [] }), flagsFor("none"));
 });
 
 Deno.test("permissionFlags: a slave may connect to every address of its master", () => {
   assertEquals(flagsFor("none", { master: ["nodeA:1", "[::1]:1"] }), [
     "--no-prompt",
     "--allow-net=nodeA:1,[::1]:1",
+    ...NO_IMPORT,
   ]);
 });
 
@@ -57,7 +66,7 @@ Deno.test("permissionFlags: gives lists as they are, and adds the master to the 
 });
 
 Deno.test("permissionFlags: an empty list gives nothing, where Deno's flag would give all", () => {
-  assertEquals(flagsFor({ read: [], write: [], run: [] }), flagsFor("none"));
+  assertEquals(flagsFor({ read: [], write: [], run: [], import: false }), flagsFor("none"));
 });
 
 Deno.test("permissionFlags: inherits each kind that the master has in full, and no other", async () => {
@@ -109,7 +118,33 @@ Deno.test("permissionFlags: slaves may import from where the program and the tas
   });
   assertEquals(
     flags.find((flag) => flag.startsWith("--allow-import")),
-    "--allow-import=example.com:443,localhost:8000",
+    "--allow-import=example.com:443,localhost:8000,registry.npmjs.org:443",
+  );
+  assertEquals(flags.includes("--no-npm"), false);
+});
+
+Deno.test("permissionFlags: npm packages are imported where their host is given, or nothing is said of imports", () => {
+  assertEquals(flagsFor({ import: ["example.com"] }).includes("--no-npm"), true);
+  for (
+    const permissions of [
+      { import: ["registry.npmjs.org"] },
+      { import: ["registry.npmjs.org:443"] },
+      { import: true },
+      { read: true },
+      "inherit",
+    ] satisfies SlavePermissions[]
+  ) assertEquals(flagsFor(permissions).includes("--no-npm"), false, JSON.stringify(permissions));
+});
+
+Deno.test("permissionFlags: inherits of Deno's own hosts those that the master has", async () => {
+  const flags = await inheritedBy(["--deny-import=jsr.io:443"]);
+  assertEquals(
+    flags.at(-1),
+    `--allow-import=${DEFAULT_IMPORT_HOSTS.replace("jsr.io:443,", "")}`,
+  );
+  assertEquals(
+    (await inheritedBy(["--allow-import=example.com"])).at(-1),
+    "--allow-import=nowhere.invalid:443",
   );
 });
 
@@ -126,21 +161,44 @@ Deno.test("permissionFlags: such an import does not take away the hosts that Den
 Deno.test("permissionFlags: a list of hosts to import from is kept to, but for the modules of tasks", () => {
   const modules = ["https://example.com/tasks.ts"];
   const flags = flagsFor({ read: true, import: ["other.com:443"] }, { modules });
-  assertEquals(flags.at(-1), "--allow-import=other.com:443,example.com:443");
+  assertEquals(flags.slice(-2), ["--allow-import=other.com:443,example.com:443", "--no-npm"]);
 });
 
 Deno.test("permissionFlags: without permission to read, modules of tasks are made part of the program", () => {
-  const modules = ['file:///a "quoted" task.ts', "npm:c"];
-  const flags = flagsFor("none", { modules });
-  assertEquals(flags.at(-2), "--preload");
-  const source = decodeURIComponent(flags.at(-1)!.replace(/^data:text\/javascript,/, ""));
-  assertEquals(
-    source,
-    String.raw`[()=>import("file:///a \"quoted\" task.ts"),()=>import("npm:c")]`,
-  );
-  assertEquals(flagsFor({ read: ["/data"] }, { modules }).includes("--preload"), true);
-  assertEquals(flagsFor({ read: true }, { modules }).includes("--preload"), false);
+  const modules = ['file:///a "quoted" task#.ts', "npm:c"];
+  assertEquals(preloaded(flagsFor("none", { modules })), [
+    String.raw`()=>[import("file:///a \"quoted\" task#.ts"),import("npm:c")]`,
+  ]);
+  assertEquals(preloaded(flagsFor({ read: ["/data"] }, { modules })).length, 1);
+  assertEquals(preloaded(flagsFor({ read: true }, { modules })), []);
 });
+
+Deno.test("permissionFlags: long lists are several arguments, each of which Linux takes", () => {
+  const modules = Array.from(
+    { length: 5000 },
+    (_, i) => `file:///folder with ümlauts/tasks${i}.ts`,
+  );
+  const read = Array.from({ length: 50_000 }, (_, i) => `/ümlaut/${i}`);
+  const flags = flagsFor({ read }, { modules });
+  for (const flag of flags) assert(new TextEncoder().encode(flag).length < 128 * 1024);
+  const imported = preloaded(flags).flatMap((text) => [...text.matchAll(/import\("([^"]*)"\)/g)]);
+  assertEquals(imported.map(([, module]) => module), modules);
+  const allowed = flags.filter((flag) => flag.startsWith("--allow-read="));
+  assertEquals(allowed.flatMap((flag) => flag.slice("--allow-read=".length).split(",")), read);
+});
+
+Deno.test("permissionFlags: a module that is its own source, and fits into no argument, is loaded without", () => {
+  const long = `data:text/javascript,${"x".repeat(200_000)}`;
+  assertEquals(preloaded(flagsFor("none", { modules: [long, "file:///a.ts"] })), [
+    '()=>[import("file:///a.ts")]',
+  ]);
+});
+
+/** The sources of the modules that are loaded first. */
+function preloaded(flags: readonly string[]): string[] {
+  return flags.filter((_, i) => flags[i - 1] === "--preload")
+    .map((url) => decodeURIComponent(url.replace(/^data:text\/javascript,/, "")));
+}
 
 Deno.test("permissionFlags: a program without permissions loads the modules of tasks when it asks for them, and no other", async () => {
   await using folder = new TempFolder();

@@ -63,3 +63,8 @@ export function openLibrary(name: string): Promise<string> {
 export function importModule(url: string): Promise<string> {
   return attempt(() => import(url));
 }
+
+/** Tells what it may do on the network with a host, or a host and port. */
+export function askNet(host: string): string {
+  return Deno.permissions.querySync({ name: "net", host }).state;
+}

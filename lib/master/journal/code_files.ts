@@ -1,3 +1,4 @@
+import { resolveMapped } from "../config.ts";
 import { crc32, crcText } from "./crc32.ts";
 
 /** What may import others. */
@@ -37,16 +38,6 @@ function resolve(specifier: string, importer: string): string | undefined {
     ? URL.parse(specifier, importer)?.href
     : resolveMapped(specifier);
   return url?.includes("/node_modules/") ? undefined : url;
-}
-
-/** Resolves by the import map of the script, which is that of the slaves. */
-function resolveMapped(specifier: string): string | undefined {
-  try {
-    return import.meta.resolve(specifier);
-  } catch {
-    // The map does not have it: then it is no file's.
-    return undefined;
-  }
 }
 
 function read(url: string): Uint8Array | undefined {

@@ -26,7 +26,7 @@ import type { Fleet } from "./fleet.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import { describeEnd, type Loss } from "./losses.ts";
-import { mayReadAll } from "../permissions.ts";
+import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
 import { settleWithin } from "../settle_within.ts";
 import { describeCommand, runnerCommand } from "./slave_command.ts";
@@ -71,8 +71,8 @@ export class Seat implements SlavePort {
   #launches = 0;
   /** Where its processes connect to, and print; known when the first is launched. */
   #place: { readonly endpoint: Endpoint; readonly output: OutputSink } | undefined;
-  /** The only modules that the present process can load; any, if that is missing. */
-  #loadableModules: ReadonlySet<string> | undefined;
+  /** Modules that the present process can load. */
+  #loadableModules = new Set<string>();
   /** Why the present process is to end. */
   #doom: Doom = { type: "none" };
 
@@ -162,7 +162,7 @@ export class Seat implements SlavePort {
   /** The command that runs its tasks. */
   runnerCommand(): string[] {
     const { settings, modules } = this.#fleet.options;
-    this.#loadableModules = mayReadAll(settings.permissions) ? undefined : new Set(modules);
+    this.#loadableModules = new Set(modules);
     return runnerCommand(settings, this.#place!.endpoint, modules);
   }
 
@@ -200,10 +200,12 @@ export class Seat implements SlavePort {
     this.#session?.[Symbol.dispose]();
   }
 
-  /** Whether its present process can load a piece of code. One that may not read files has only what it was started with. */
+  /** Whether its present process can load a piece of code. */
   #canLoad({ reference }: Code): boolean {
-    return reference.type === "inline" || this.#loadableModules === undefined ||
-      this.#loadableModules.has(reference.module);
+    if (reference.type === "inline" || this.#loadableModules.has(reference.module)) return true;
+    if (!mayLoad(this.#fleet.options.settings.permissions, reference.module)) return false;
+    this.#loadableModules.add(reference.module);
+    return true;
   }
 
   /** What brings its agent has been submitted. */
