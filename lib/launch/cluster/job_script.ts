@@ -1,4 +1,5 @@
 import { quote, quoteAll } from "../../shell.ts";
+import { makeDenoDir, removeDenoDir } from "./deno_dir.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What the script of a job array is made of. */
@@ -24,8 +25,8 @@ export interface JobScriptParts {
 /** Writes the script of a job array: each task of it runs one agent. */
 export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
   const { name, variables, leaveSignals, startsInHome = false } = scheduler;
-  const { command, connectionFile, offset, setup, shell, cwd, owner } = parts;
-  const { denoDir = defaultDenoDir(scheduler) } = parts;
+  const { command, connectionFile, offset, setup, shell, cwd, denoDir, owner } = parts;
+  const isOwnDenoDir = denoDir === undefined;
   const setupLines = setup.flatMap((line) => [`setup_line=${quote(line)}`, line]);
   const signals = leaveSignals.map((signal) => signal.replace(/^SIG/, "")).join(" ");
   return [
@@ -35,8 +36,11 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     `number=$((${variables.task} + ${offset}))`,
     "setup_failed() {",
     `  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of ${owner}"`,
+    ...(isOwnDenoDir ? [`  ${removeDenoDir}`] : []),
     "}",
-    `DENO_DIR="${denoDir}"; export DENO_DIR`,
+    ...(isOwnDenoDir
+      ? makeDenoDir(`$${variables.job}-$${variables.task}`, `Set the option denoDir of ${owner}`)
+      : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
     ...(setupLines.length === 0
       ? []
       : ["trap setup_failed EXIT", "set -e", ...setupLines, "set +e", "trap - EXIT"]),
@@ -46,14 +50,10 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     ]),
     `${quoteAll(command)} --connection ${quote(connectionFile)} "$number"`,
     "code=$?",
+    ...(isOwnDenoDir ? [removeDenoDir] : []),
     'test "$code" -eq 0 || echo "The agent ended with exit code $code"',
     'test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"',
     "exit $code",
     "",
   ].join("\n");
-}
-
-/** A cache on a file system that is shared by nodes can hang; and it is of no use to other jobs. */
-function defaultDenoDir({ variables: { job, task } }: Scheduler): string {
-  return `\${TMPDIR:-\${TMP:-/tmp}}/parallel-deno-$${job}-$${task}`;
 }

@@ -3,6 +3,7 @@ import { type SlaveProcess, spawnSlave } from "../command.ts";
 import { quote, quoteAll } from "../../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
+import { makeDenoDir, removeDenoDir } from "./deno_dir.ts";
 import { GRID_ENGINE } from "./sge.ts";
 
 /** Slots that Grid Engine has granted on one host. */
@@ -174,8 +175,14 @@ function findOwnHost(granted: readonly GrantedSlots[]): string {
  * reason qrsh is never killed; its agent ends when the master's connection does.
  */
 function startAgent(host: string, order: LaunchOrder): SlaveProcess {
-  const denoDir = 'DENO_DIR="${TMPDIR:-${TMP:-/tmp}}/parallel-deno-$JOB_ID"; export DENO_DIR';
-  const script = `cd ${quote(Deno.cwd())}; ${denoDir}; ${quoteAll(order.command)}; exit $?`;
+  const script = [
+    `cd ${quote(Deno.cwd())}`,
+    ...makeDenoDir("$JOB_ID", `It needs room in $TMPDIR or /tmp on ${host}`),
+    quoteAll(order.command),
+    "code=$?",
+    removeDenoDir,
+    "exit $code",
+  ].join("; ");
   const qrsh = spawnSlave(order, ["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)]);
   const { name: scheduler, leaveSignals: signals } = GRID_ENGINE;
   return {

@@ -89,9 +89,11 @@ async function runJob(
   script: string,
   { shell = "/bin/sh", env = {} }: { shell?: string; env?: Record<string, string> } = {},
 ): Promise<{ code: number; output: string }> {
+  await using scratch = new TempFolder();
+  Deno.mkdirSync(scratch.file("a b"));
   const child = new Deno.Command(shell, {
     args: ["-s"],
-    env: { JOB_ID: "4711", SGE_TASK_ID: "3", TMPDIR: "/tmp/a b", ...env },
+    env: { JOB_ID: "4711", SGE_TASK_ID: "3", TMPDIR: scratch.file("a b"), ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -100,6 +102,7 @@ async function runJob(
   await writer.write(new TextEncoder().encode(script));
   await writer.close();
   const { code, stdout, stderr } = await child.output();
+  assertEquals(Deno.readDirSync(scratch.file("a b")).toArray(), []);
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
@@ -177,21 +180,62 @@ Deno.test("SGEQsubSlaveArray: the script runs the slave of its number, with a ca
   assertEquals(lines.slice(0, 5), ["[a  b]", "[$HOME]", "[`id`]", "[*]", "[--connection]"]);
   assertMatch(lines[5], /^\[\/.*\/\.parallel-\w+\/connection\.json\]$/);
   // The third task of an array whose first slave has number 5.
-  assertEquals(lines.slice(6), ["[7]", "DENO_DIR=/tmp/a b/parallel-deno-4711-3"]);
+  assertEquals(lines[6], "[7]");
+  assertMatch(lines[7], /^DENO_DIR=\/.+\/a b\/parallel-deno-4711-3\.\w{8}$/);
 });
 
 Deno.test("SGEQsubSlaveArray: the cache is on the node even when Grid Engine gives no TMPDIR", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 1, {}, PRINTER);
   const run = async (env: Record<string, string>) => (await runJob(script, { env })).output;
-  assertStringIncludes(await run({ TMPDIR: "", TMP: "/scratch" }), "DENO_DIR=/scratch/parallel-");
-  assertStringIncludes(await run({ TMPDIR: "", TMP: "" }), "DENO_DIR=/tmp/parallel-");
+  assertStringIncludes(
+    await run({ TMPDIR: "", TMP: folder.path }),
+    `DENO_DIR=${folder.path}/parallel-deno-4711-3.`,
+  );
+  assertStringIncludes(await run({ TMPDIR: "", TMP: "" }), "DENO_DIR=/tmp/parallel-deno-4711-3.");
+  // A variable of the machine that submitted the job.
+  assertStringIncludes(
+    await run({ TMPDIR: folder.file("missing"), TMP: "" }),
+    "DENO_DIR=/tmp/parallel-deno-4711-3.",
+  );
+});
+
+Deno.test("SGEQsubSlaveArray: the cache is in a new folder that nobody else may enter, and that is removed at the end", async () => {
+  await using folder = new TempFolder();
+  await using scratch = new TempFolder();
+  // What somebody may have made before, who knows how folders are named.
+  for (const name of ["parallel-deno-4711-3", "parallel-deno-4711-3.XXXXXXXX"]) {
+    Deno.symlinkSync(folder.path, scratch.file(name));
+  }
+  const look = [
+    "/bin/sh",
+    "-c",
+    'stat -c %a "$DENO_DIR"; cd "$DENO_DIR" && touch cached && pwd -P',
+  ];
+  const { script } = await submit(folder, 3, {}, look);
+  const { output } = await runJob(script, { env: { TMPDIR: scratch.path } });
+  const [mode, path] = output.split("\n");
+  assertEquals(mode, "700");
+  assertEquals(path.slice(0, path.lastIndexOf("/")), scratch.path);
+  assertEquals(scratch.names(), ["parallel-deno-4711-3", "parallel-deno-4711-3.XXXXXXXX"]);
+});
+
+Deno.test("SGEQsubSlaveArray: a job that can make no folder for its cache says so and ends, and does not run without", async () => {
+  await using folder = new TempFolder();
+  await using commands = new FakeCommands();
+  commands.set("mktemp", "exit 1");
+  const { script } = await submit(folder, 1, {}, PRINTER);
+  const { code, output } = await runJob(script);
+  assertEquals(
+    [code, output],
+    [1, "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray\n"],
+  );
 });
 
 Deno.test("SGEQsubSlaveArray: denoDir may name variables of the node", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 1, { denoDir: "$TMPDIR/cache" }, PRINTER);
-  assertStringIncludes((await runJob(script)).output, "DENO_DIR=/tmp/a b/cache\n");
+  assertStringIncludes((await runJob(script)).output, "/a b/cache\n");
 });
 
 Deno.test("SGEQsubSlaveArray: setup lines run before the slave, in its shell", async () => {
@@ -279,8 +323,11 @@ const SCRIPT = `#!/bin/sh
 number=$((SGE_TASK_ID + 4))
 setup_failed() {
   echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
+  rm -rf "$deno_dir"
 }
-DENO_DIR="\${TMPDIR:-\${TMP:-/tmp}}/parallel-deno-$JOB_ID-$SGE_TASK_ID"; export DENO_DIR
+for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
+test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; exit 1; }
+DENO_DIR=$deno_dir; export DENO_DIR
 trap setup_failed EXIT
 set -e
 setup_line='module load deno'
@@ -291,6 +338,7 @@ trap - EXIT
 trap "" USR1 USR2
 /usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
 code=$?
+rm -rf "$deno_dir"
 test "$code" -eq 0 || echo "The agent ended with exit code $code"
 test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
 exit $code

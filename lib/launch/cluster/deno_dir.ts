@@ -1,0 +1,20 @@
+/**
+ * Shell lines that make a folder for Deno's caches, of the job's own and on the machine's own disk: a cache on a file system that is
+ * shared by nodes can hang, and it is of no use to other jobs. What is in it is run, so nobody else may have made it, or write to it:
+ * `mktemp` makes a new one that only its owner may enter. The lines set `DENO_DIR`, and `deno_dir`, by which {@linkcode removeDenoDir} removes it.
+ *
+ * @param job What names the job, as shell words such as `$JOB_ID`.
+ * @param remedy What to do where no such folder can be made, without its full stop.
+ */
+export function makeDenoDir(job: string, remedy: string): string[] {
+  // A variable that was passed on from another machine may name a folder that is not here.
+  return [
+    'for folder in "${TMPDIR:-${TMP:-/tmp}}" /tmp; do ' +
+    `deno_dir=$(mktemp -d "$folder/parallel-deno-${job}.XXXXXXXX") && break; done`,
+    `test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; exit 1; }`,
+    "DENO_DIR=$deno_dir; export DENO_DIR",
+  ];
+}
+
+/** The shell line that removes what the lines of {@linkcode makeDenoDir} made. */
+export const removeDenoDir = 'rm -rf "$deno_dir"';
