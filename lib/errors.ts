@@ -92,9 +92,10 @@ export class RemoteError extends ParallelError {
   constructor(message: string, options: RemoteErrorOptions) {
     // Where the master makes it is no place in the user's code.
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
+    // By Reflect, which does not throw where somebody has frozen Error.
+    Reflect.set(Error, "stackTraceLimit", 0);
     super(message, "cause" in options ? { cause: options.cause } : undefined);
-    Error.stackTraceLimit = stackTraceLimit;
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
     this.task = options.task;
     this.slave = options.slave;
     this.attempts = options.attempts ?? [];

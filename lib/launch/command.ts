@@ -10,6 +10,7 @@ import { permissionRemedy } from "../slave_process.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
+import { clearTimeout, setTimeout } from "../own_globals.ts";
 
 /** How a process ended. */
 export interface ProcessEnd {
@@ -42,6 +43,8 @@ export interface SlaveProcess {
   /** Ends the process at once. Does nothing if it has ended. */
   kill(): void;
 }
+
+const encoder = new TextEncoder();
 
 /** A grandchild may keep the output open for ever: it is read this long after the process itself has ended. */
 const OUTPUT_GRACE_MS = 300;
@@ -114,9 +117,10 @@ class Pump {
 }
 
 async function feed(input: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const bytes = encoder.encode(text);
   const writer = input.getWriter();
   try {
-    await writer.write(new TextEncoder().encode(text));
+    await writer.write(bytes);
     await writer.close();
   } catch {
     // The process has ended without reading: its exit code and output tell why.

@@ -7,11 +7,12 @@
  * @module
  */
 
-import { type Encoded, encodeValue } from "../wire/codec.ts";
+import { type Encoded, encodeValue, jsonOf } from "../wire/codec.ts";
 import { CopyMemory } from "../wire/copy_memory.ts";
 import { checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { Failure, ToSlave } from "../wire/messages.ts";
 import { encodeThrown } from "./thrown.ts";
+import { performance } from "../own_globals.ts";
 
 /** Answers leave at the latest before the first task that starts this long after the last ones left. */
 const MAX_HELD_MS = 5;
@@ -151,5 +152,5 @@ export function postThrown(
 ): void {
   const text = typeof thrown === "string" ? thrown : thrown.text;
   const buffers = typeof thrown === "string" ? undefined : thrown.buffers;
-  stream.post(`${JSON.stringify(message).slice(0, -1)},"thrown":${text}}`, buffers);
+  stream.post(`${jsonOf(message).slice(0, -1)},"thrown":${text}}`, buffers);
 }

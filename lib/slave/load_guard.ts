@@ -8,6 +8,7 @@
  */
 
 import type { SlaveProcess } from "../slave_process.ts";
+import { Promise } from "../own_globals.ts";
 
 /** Managers may be nested so deep: the bound of what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
 const MAX_NESTING = 3;

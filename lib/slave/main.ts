@@ -10,6 +10,7 @@ import { messageOf } from "../message_of.ts";
 import { printError } from "../print_error.ts";
 import { announceSlaveProcess } from "../slave_process.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
+import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { connectToMaster } from "./connect.ts";
 import { loadGuard } from "./load_guard.ts";
 import { Runner } from "./runner.ts";
@@ -37,8 +38,12 @@ export async function runSlave(args: readonly string[]): Promise<never> {
     if (info.role === "agent") await serveAsAgent(info);
     else await serveAsRunner(info, exit);
   } catch (error) {
-    printError(`This slave cannot serve: ${messageOf(error)}`);
-    exit(CANNOT_SERVE);
+    try {
+      printError(`This slave cannot serve: ${messageOf(error)}${tellChangedBuiltins()}`);
+    } finally {
+      // Also where that cannot be said: a process that only waits would keep the master waiting.
+      exit(CANNOT_SERVE);
+    }
   }
   return exit(0);
 }

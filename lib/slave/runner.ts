@@ -11,6 +11,7 @@ import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { HeldAnswers, postThrown } from "./held_answers.ts";
 import { encodeThrown } from "./thrown.ts";
+import { performance, Promise, setTimeout } from "../own_globals.ts";
 
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;

@@ -12,6 +12,7 @@ import {
   sendableErrors,
 } from "../wire/codec.ts";
 import { checkSendable } from "../wire/message_stream.ts";
+import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { INLINE_SOURCE } from "./code_loader.ts";
 
 const OWN_CODE = [
@@ -34,7 +35,10 @@ export function encodeThrown(thrown: unknown): Encoded {
     return encodeWithCauses(thrown);
   } catch {
     // Code of its own runs in whatever is asked of it, and throws: a proxy, or what describes itself.
-    return encodeValue(new Error("Threw what cannot be described"), "error");
+    return encodeValue(
+      new Error(`Threw what cannot be described${tellChangedBuiltins()}`),
+      "error",
+    );
   }
 }
 

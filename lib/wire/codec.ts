@@ -30,9 +30,10 @@ import { countBuffers } from "./values/count_buffers.ts";
 import { isExact, isExactNumber, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
+import { JSON } from "../own_globals.ts";
 
 export { bareCopyOf, errorKeysOf, sendableErrors } from "./values/error_types.ts";
-export { MAX_TEXT_LENGTH } from "./values/json_text.ts";
+export { jsonOf, MAX_TEXT_LENGTH } from "./values/json_text.ts";
 
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {

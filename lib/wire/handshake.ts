@@ -15,6 +15,7 @@
  * @module
  */
 
+import { jsonOf } from "./codec.ts";
 import type { MessageStream } from "./message_stream.ts";
 
 /** Raised with every change of the messages or the encoding of values; master and slave must have the same. */
@@ -29,6 +30,7 @@ export const OLDEST_DENO = "2.8.0";
 /** The most that is read from a connection before its proof. */
 export const UNPROVED_BYTES = 4096;
 
+const encoder = new TextEncoder();
 const NONCE_BYTES = 32;
 const SECRET_BYTES = 32;
 
@@ -302,8 +304,8 @@ function transcript(
   masterNonce: string,
 ): Uint8Array<ArrayBuffer> {
   const { protocol, role, slave, launch, pid, host, nonce } = hello;
-  return new TextEncoder().encode(
-    JSON.stringify([label, protocol, role, slave, launch, pid, host, nonce, masterNonce]),
+  return encoder.encode(
+    jsonOf([label, protocol, role, slave, launch, pid, host, nonce, masterNonce]),
   );
 }
 

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { BufferCursor, type Encoded, MAX_TEXT_LENGTH } from "./codec.ts";
+import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
+import { JSON } from "../own_globals.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -98,7 +99,7 @@ export class MessageStream<Incoming> implements Disposable {
 
   /** Queues one message whose fields are plain JSON. */
   postMessage(message: object): void {
-    this.post(JSON.stringify(message));
+    this.post(jsonOf(message));
   }
 
   /**

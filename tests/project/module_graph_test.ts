@@ -87,7 +87,7 @@ Deno.test("deno publish: takes the package; the imports that it cannot follow ar
   assertEquals([...new Set(warnings)].sort(), [
     "unanalyzable-dynamic-import in deps.ts",
     "unanalyzable-dynamic-import in slave/code_loader.ts",
-    "unanalyzable-import-meta-resolve in master/journal/code_files.ts",
+    "unanalyzable-import-meta-resolve in master/config.ts",
     "unanalyzable-import-meta-resolve in remote.ts",
   ]);
   assertEquals([...stderr.matchAll(/^warning\[/gm)].length, warnings.length);

@@ -1,16 +1,17 @@
+import { systemTimers, type Timer } from "../../lib/own_globals.ts";
 import { MAX_TIMER_MS } from "../../lib/clock.ts";
 
 /** Holds some timers, those of `AbortSignal.timeout()` included: they fire when the test says so, and at no other time. */
 export class HeldTimers implements Disposable {
-  readonly #setTimeout = globalThis.setTimeout;
-  readonly #clearTimeout = globalThis.clearTimeout;
+  readonly #own = { ...systemTimers };
+  readonly #global = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
   readonly #signalTimeout = AbortSignal.timeout;
   readonly #held = new Map<unknown, { callback: () => void; ms: number }>();
   #onHeld: (() => void) | undefined;
 
   /** @param isHeld Says which timers are held, given their milliseconds. Others run as they do. */
   constructor(isHeld: (ms: number) => boolean) {
-    const [set, clear] = [this.#setTimeout, this.#clearTimeout];
+    const { setTimeout: set, clearTimeout: clear } = this.#global;
     const hold = (callback: () => void, ms = 0) => {
       if (!isHeld(ms)) return set(callback, ms);
       const timer = set(callback, MAX_TIMER_MS);
@@ -18,11 +19,14 @@ export class HeldTimers implements Disposable {
       this.#onHeld?.();
       return timer;
     };
-    globalThis.setTimeout = hold as typeof globalThis.setTimeout;
-    globalThis.clearTimeout = (timer) => {
+    const release = (timer?: Timer) => {
       this.#held.delete(timer);
       clear(timer);
     };
+    // An agent runs no code of tasks, and uses the globals as they are.
+    globalThis.setTimeout = hold as typeof globalThis.setTimeout;
+    globalThis.clearTimeout = release as typeof globalThis.clearTimeout;
+    Object.assign(systemTimers, { setTimeout: hold, clearTimeout: release });
     AbortSignal.timeout = (ms) => {
       if (!isHeld(ms)) return this.#signalTimeout.call(AbortSignal, ms);
       const controller = new AbortController();
@@ -49,14 +53,14 @@ export class HeldTimers implements Disposable {
     await this.set();
     const [timer, { callback, ms }] = this.#held.entries().next().value!;
     this.#held.delete(timer);
-    if (!(timer instanceof AbortController)) this.#clearTimeout(timer as number);
+    if (!(timer instanceof AbortController)) this.#global.clearTimeout(timer as number);
     callback();
     return ms;
   }
 
   [Symbol.dispose](): void {
-    globalThis.setTimeout = this.#setTimeout;
-    globalThis.clearTimeout = this.#clearTimeout;
+    Object.assign(globalThis, this.#global);
+    Object.assign(systemTimers, this.#own);
     AbortSignal.timeout = this.#signalTimeout;
   }
 }

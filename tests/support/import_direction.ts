@@ -23,6 +23,7 @@ interface Part {
 const ERRORS = "lib/errors.ts";
 const TASK = "lib/";
 const DEPS = "lib/deps.ts";
+const OWN_GLOBALS = "lib/own_globals.ts";
 const FRAMES = "lib/wire/frames.ts";
 const CODEC = "lib/wire/codec.ts";
 // The tables and halves of the codec. Others see codec.ts alone.
@@ -82,7 +83,11 @@ const PARTS: readonly Part[] = [
     imports: [...WHOLE_WIRE, SLAVE],
     because: "a compute node starts it with nothing but Deno and the slave's own modules",
   },
-  { at: ERRORS, imports: [], because: "everything imports it, so it imports nothing" },
+  ...[ERRORS, OWN_GLOBALS].map((at) => ({
+    at,
+    imports: [],
+    because: "everything imports it, so it imports nothing",
+  })),
   {
     at: DEPS,
     imports: [],
@@ -256,7 +261,8 @@ function whyNot(path: string, specifier: string, file: URL): string | undefined 
 
   const target = pathFromRoot(new URL(specifier, file)) ?? specifier;
   const targetPart = partOf(target);
-  if (targetPart !== undefined && part.imports.includes(targetPart.at)) return undefined;
+  const imports = part.imports.length === 0 ? [] : [...part.imports, OWN_GLOBALS];
+  if (targetPart !== undefined && imports.includes(targetPart.at)) return undefined;
   const allowed = part.imports.length === 0 ? "nothing of ours" : part.imports.join(", ");
   return `${path} may not import ${target}: ${part.because}. It may import ${allowed}`;
 }

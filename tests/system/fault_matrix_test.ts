@@ -1,3 +1,4 @@
+import { performance } from "../../lib/own_globals.ts";
 /**
  * Every fault at every moment, on one of two slaves and on both, by real processes.
  *

@@ -1,3 +1,4 @@
+import { jsonOf } from "../../wire/codec.ts";
 import type { CodeReference } from "../../task.ts";
 import type { FilesLine, OpenedLine } from "./journal_lines.ts";
 
@@ -57,7 +58,7 @@ export class CodeHistory {
     if (this.#runs.at(-1)?.isAccepting) this.#acceptingRuns.push(this.run);
     this.#runs.push({
       opened,
-      startups: startups?.map((startup) => JSON.stringify(startup)),
+      startups: startups?.map((startup) => jsonOf(startup)),
       startupModules: startups?.flatMap((startup) => moduleOf(startup) ?? []) ?? [],
       isAccepting,
     });
@@ -81,7 +82,7 @@ export class CodeHistory {
   /** Whether the files of a module are known to be these. */
   hasFiles({ module, files }: FilesLine): boolean {
     const known = this.#digestsIn(this.run, module);
-    return known !== undefined && JSON.stringify(known) === JSON.stringify(files);
+    return known !== undefined && jsonOf(known) === jsonOf(files);
   }
 
   /**

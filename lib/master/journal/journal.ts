@@ -5,6 +5,7 @@
  * @module
  */
 
+import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Code, CodeReference, Task } from "../../task.ts";
 import { messageOf } from "../../message_of.ts";
@@ -28,6 +29,7 @@ import {
 import { followCode, followMove } from "./moved_script.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
+import { Date } from "../../own_globals.ts";
 
 /** What was sent is written together with the next outcome, or alone when it has more characters than this. */
 const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
@@ -127,7 +129,7 @@ export class Journal implements AsyncDisposable {
       startup,
     };
     this.#begin(opened);
-    this.#lines.push(JSON.stringify(opened));
+    this.#lines.push(jsonOf(opened));
     if (startup !== null) this.#noteFiles(startup);
   }
 
@@ -246,7 +248,7 @@ export class Journal implements AsyncDisposable {
   /** What is named in a run before a move may have moved with the script, or be where it was. */
   #readFunction(reference: CodeReference, number: number): void {
     const moved = followCode(reference, this.#script, Deno.mainModule);
-    const unmoved = JSON.stringify(reference);
+    const unmoved = jsonOf(reference);
     this.#noteFunction(moved, number);
     if (!this.#functions.has(unmoved)) this.#functions.set(unmoved, number);
   }
@@ -265,10 +267,10 @@ export class Journal implements AsyncDisposable {
     let number = this.#functionOf.get(code);
     if (number === undefined) {
       const { reference } = code;
-      number = this.#functions.get(JSON.stringify(reference));
+      number = this.#functions.get(jsonOf(reference));
       if (number === undefined) {
         number = this.#functionCount;
-        this.#lines.push(JSON.stringify({ function: number, reference }));
+        this.#lines.push(jsonOf({ function: number, reference }));
       }
       this.#noteFunction(reference, number);
       this.#functionOf.set(code, number);
@@ -278,7 +280,7 @@ export class Journal implements AsyncDisposable {
   }
 
   #noteFunction(reference: CodeReference, number: number): void {
-    this.#functions.set(JSON.stringify(reference), number);
+    this.#functions.set(jsonOf(reference), number);
     this.#functionCount = Math.max(this.#functionCount, number + 1);
     this.#codes.noteFunction(number, reference);
   }
@@ -291,7 +293,7 @@ export class Journal implements AsyncDisposable {
     const line: FilesLine = { module, files: digestsOf(module) };
     if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) return;
     this.#codes.noteFiles(line);
-    this.#lines.push(JSON.stringify(line));
+    this.#lines.push(jsonOf(line));
   }
 
   /**

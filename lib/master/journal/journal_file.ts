@@ -1,9 +1,11 @@
+import { jsonOf } from "../../wire/codec.ts";
 import { ParallelError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { quote } from "../../shell.ts";
 import { permissionRemedy } from "../../slave_process.ts";
 import { crc32, crcText } from "./crc32.ts";
 import { lockFile } from "../file_lock.ts";
+import { JSON } from "../../own_globals.ts";
 
 const VERSION = 5;
 /** Versions whose lines have no checksums. A journal that one of these began is read, and gone on with in lines that have. */
@@ -263,7 +265,7 @@ export class JournalFile implements Disposable {
 }
 
 function header(): string {
-  return JSON.stringify({ journal: "parallel", version: VERSION, script: Deno.mainModule }) + "\n";
+  return jsonOf({ journal: "parallel", version: VERSION, script: Deno.mainModule }) + "\n";
 }
 
 function openFile(path: string): Deno.FsFile {

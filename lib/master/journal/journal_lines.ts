@@ -39,7 +39,13 @@
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
 import type { CodeReference, EncodedArguments, Task } from "../../task.ts";
-import { BufferCursor, decodeValue, encodeValue, TEXT_IN_BUFFER } from "../../wire/codec.ts";
+import {
+  BufferCursor,
+  decodeValue,
+  encodeValue,
+  jsonOf,
+  TEXT_IN_BUFFER,
+} from "../../wire/codec.ts";
 import { type ArgumentList, textOfArguments } from "../argument_list.ts";
 import { type FailureKind, isPermissionRefusal, kindOfFailure } from "../board/failures.ts";
 import type { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
@@ -231,7 +237,7 @@ function guessFailure({ errorAttempts, hasCause, message }: TaskLine): FailureKi
 
 /** The arguments of each task that a line says was sent, as {@linkcode argumentsText} writes them. */
 export function sentArguments({ args }: SentLine): string[] {
-  return args.map((each) => JSON.stringify(isListOfNumber(each) ? each[0] : each));
+  return args.map((each) => jsonOf(isListOfNumber(each) ? each[0] : each));
 }
 
 function isListOfNumber(args: unknown): args is [number] {
@@ -299,7 +305,7 @@ export function resultsLine(
     next = id + 1;
   }
   runs.push([first, next - first]);
-  return `{"fulfilled":${JSON.stringify(runs)},"slave":${JSON.stringify(slave)},"results":${text}}`;
+  return `{"fulfilled":${jsonOf(runs)},"slave":${jsonOf(slave)},"results":${text}}`;
 }
 
 /**
@@ -315,7 +321,7 @@ export function outcomeLine(outcome: Outcome): string {
   const { text, buffers } = typeof encoded === "string" ? { text: encoded, buffers: [] } : encoded;
   let line = `{"task":${task.id},"status":"${status}","value":${text},"runTimeMs":${runTimeMs},` +
     `"attempts":${attempts}`;
-  if (slave !== undefined) line += `,"slave":${JSON.stringify(slave)}`;
+  if (slave !== undefined) line += `,"slave":${jsonOf(slave)}`;
   if (status === "rejected") {
     const { message, attempts: errorAttempts } = outcome.reason;
     const error = {
@@ -324,10 +330,10 @@ export function outcomeLine(outcome: Outcome): string {
       hasCause: "cause" in outcome.reason,
       errorAttempts,
     };
-    line += "," + JSON.stringify(error).slice(1, -1);
+    line += "," + jsonOf(error).slice(1, -1);
   }
   if (buffers.length > 0) {
-    line += `,"buffers":${JSON.stringify(buffers.map((buffer) => buffer.toBase64()))}`;
+    line += `,"buffers":${jsonOf(buffers.map((buffer) => buffer.toBase64()))}`;
   }
   return line + "}";
 }

@@ -1,4 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
+import { performance } from "../../own_globals.ts";
 
 /** A clock that knows the date as well. */
 export interface CalendarClock extends Clock {

@@ -1,6 +1,7 @@
 import { printError } from "../../print_error.ts";
 import type { ManagerEvent } from "./events.ts";
 import type { Subscriber } from "./hub.ts";
+import { queueMicrotask } from "../../own_globals.ts";
 
 /** Files of slaves that have been named. All managers of a script print to one standard error. */
 const namedFiles = new Set<string>();

@@ -1,4 +1,5 @@
 import { MAX_TIMER_MS } from "../../clock.ts";
+import { clearInterval, setInterval } from "../../own_globals.ts";
 
 /** Keeps the script from ending while a reader waits. Slaves, whether idle or busy, do not. */
 export class KeepAlive implements Disposable {

@@ -1,3 +1,5 @@
+import { performance, setTimeout } from "../../own_globals.ts";
+
 /** A reader that goes on for longer than this gives other events a turn. */
 const MAX_TURN_MS = 20;
 /** A look at the clock takes 30 ns, and a result that is there 70. */

@@ -1,6 +1,7 @@
 import type { Code } from "../../task.ts";
 import type { ResolvedTask } from "../code_registry.ts";
 import { TaskSource } from "./task_source.ts";
+import { clearTimeout, setTimeout } from "../../own_globals.ts";
 
 /** How long a source that waits for its next input may take to end. */
 const GRACE_MS = 500;

@@ -5,6 +5,7 @@ import type { FromAgent, OutputNews } from "../../wire/messages.ts";
 import { AgentLink, type AgentLinkEvents, type RunnerUse } from "./agent_link.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
+import { clearTimeout, setTimeout } from "../../own_globals.ts";
 
 /** How long to wait for the end of a process whose connection has ended. */
 const END_NEWS_MS = 200;

@@ -4,6 +4,7 @@ import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { MessageError } from "./session.ts";
+import { performance } from "../../own_globals.ts";
 
 /** What a shell exits with when a command cannot be started. */
 const CANNOT_START = 127;

@@ -1,4 +1,5 @@
 import type { AgentLink } from "./agent_link.ts";
+import { clearInterval, performance, setInterval } from "../../own_globals.ts";
 
 /** The connections to all agents of a manager: says to them that the master lives, and gives up those that are silent. */
 export class AgentLinks implements Disposable {

@@ -1,4 +1,5 @@
 import { loadX509 } from "../../deps.ts";
+import { performance } from "../../own_globals.ts";
 
 /** What a master needs to be known by its slaves; the certificates and the key as PEM. */
 export interface Certificates {
@@ -31,10 +32,11 @@ export async function makeCertificates(name: string = runName()): Promise<Certif
       { cause },
     );
   });
+  const nowMs = performance.timeOrigin + performance.now();
   const validity = {
     // Clocks of cluster nodes differ.
-    notBefore: new Date(Date.now() - DAY_MS),
-    notAfter: new Date(Date.now() + VALID_DAYS * DAY_MS),
+    notBefore: new Date(nowMs - DAY_MS),
+    notAfter: new Date(nowMs + VALID_DAYS * DAY_MS),
     signingAlgorithm: ALGORITHM,
   };
   const caKeys = await newKeys();

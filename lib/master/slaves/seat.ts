@@ -30,6 +30,7 @@ import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
 import { settleWithin } from "../settle_within.ts";
 import { describeCommand, runnerCommand } from "./slave_command.ts";
+import { queueMicrotask } from "../../own_globals.ts";
 
 /** How long an idle slave may take to end by itself when its connection is closed. */
 const END_GRACE_MS = 1000;

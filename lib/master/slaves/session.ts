@@ -7,6 +7,7 @@ import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import type { TaskResults } from "../board/fulfilled_outcomes.ts";
+import { performance } from "../../own_globals.ts";
 
 /** A slave said something that no slave of ours says. */
 export class MessageError extends Error {

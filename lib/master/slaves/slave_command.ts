@@ -1,4 +1,5 @@
 import { thisSlaveProcess } from "../../slave_process.ts";
+import { jsonOf } from "../../wire/codec.ts";
 import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "../permissions.ts";
@@ -89,5 +90,5 @@ export function connectionLine(
 ): string {
   const nesting = 1 + (thisSlaveProcess()?.nesting ?? 0);
   const info: ConnectionInfo = { ...endpoint, ...identity, nesting, config };
-  return JSON.stringify(info) + "\n";
+  return jsonOf(info) + "\n";
 }

@@ -1,3 +1,5 @@
+import { JSON } from "../../own_globals.ts";
+
 /** The longest string that V8 can make, in characters; no longer may be the bytes of UTF-8 that it makes one of. */
 export const MAX_TEXT_LENGTH = 2 ** 29 - 24;
 
@@ -32,6 +34,23 @@ export function isExactNumber(value: unknown): value is number {
 }
 
 /**
+ * The JSON of what this project itself says, such as a message. Whatever `toJSON` methods somebody gave to all objects or arrays, none
+ * of them is asked.
+ *
+ * @param json Primitives, plain objects and arrays.
+ */
+export function jsonOf(json: unknown): string {
+  return hasToJson(json) ? asItStands(json) : JSON.stringify(json);
+}
+
+/** A replacer has the last word, after all `toJSON` methods. */
+function asItStands(json: unknown): string {
+  return JSON.stringify(json, function (this: Record<string, unknown>, key: string): unknown {
+    return this[key];
+  });
+}
+
+/**
  * Does what `JSON.stringify` does, without asking any `toJSON` method for another value.
  *
  * @param json Primitives, plain objects and arrays.
@@ -45,10 +64,8 @@ export function stringify(json: unknown, root: string, hasLongTexts = false): st
     if (!hasLongTexts && (typeof json === "string" || !hasToJson(json))) {
       return JSON.stringify(json);
     }
-    // Somebody gave every object a toJSON method, or this one, or a text is long. The replacer has the last word.
-    return JSON.stringify(json, function (this: Record<string, unknown>, key: string): unknown {
-      return this[key];
-    });
+    // Somebody gave every object a toJSON method, or this one, or a text is long.
+    return asItStands(json);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const why = error.message.includes("string length")

@@ -1,4 +1,5 @@
 import { hasSlot, malformed, type ValueType } from "./value_type.ts";
+import { Date } from "../../own_globals.ts";
 
 /** From this length on a list of numbers goes as bytes. Shorter ones can be read in a journal. */
 const LONG_NUMBERS_LENGTH = 1000;

@@ -5,7 +5,7 @@ import { typeNamed } from "./value_types.ts";
 /** An object that has been made and still has to be filled. */
 type Unfilled =
   /** A plain object or array. It is the JSON itself, in which values replace escapes. */
-  | { readonly target: Record<string, unknown> | unknown[] }
+  | { readonly type: undefined; readonly target: Record<string, unknown> | unknown[] }
   /** An object that has its parts decoded into it. */
   | { readonly type: ValueType; readonly object: object; readonly parts: Parts };
 
@@ -94,7 +94,8 @@ export class ValueDecoder implements PartsReader {
       throw malformed("a plain object or array is missing");
     }
     this.#objects.push(target);
-    this.#unfilled.push({ target: target as Record<string, unknown> | unknown[] });
+    const unfilled = target as Record<string, unknown> | unknown[];
+    this.#unfilled.push({ type: undefined, target: unfilled });
     return target;
   }
 
@@ -109,7 +110,7 @@ export class ValueDecoder implements PartsReader {
   }
 
   #fill(unfilled: Unfilled): void {
-    if ("type" in unfilled) {
+    if (unfilled.type !== undefined) {
       unfilled.type.fill?.(unfilled.object, unfilled.parts, this);
     } else if (Array.isArray(unfilled.target)) {
       this.#fillArray(unfilled.target);

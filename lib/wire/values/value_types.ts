@@ -10,6 +10,7 @@ import {
   readProperties,
   type ValueType,
 } from "./value_type.ts";
+import { Date } from "../../own_globals.ts";
 
 const MAX_ARRAY_LENGTH = 2 ** 32 - 1;
 

@@ -1,3 +1,4 @@
+import { jsonOf } from "../../../wire/codec.ts";
 import type { GroupWriter } from "./group_writer.ts";
 
 /** Further data of a slice or a moment. */
@@ -32,7 +33,7 @@ export class TraceFile {
     this.#writer = writer;
     const args = { name: title };
     const first = { ph: "M", name: "process_name", pid: PROCESS, tid: 0, args };
-    writer.write("[\n" + JSON.stringify(first));
+    writer.write("[\n" + jsonOf(first));
   }
 
   /** Says when the run began; only the first call counts. */
@@ -75,6 +76,6 @@ export class TraceFile {
   }
 
   #write(event: Readonly<Record<string, unknown>>): void {
-    this.#writer.write(",\n" + JSON.stringify({ ...event, pid: PROCESS }));
+    this.#writer.write(",\n" + jsonOf({ ...event, pid: PROCESS }));
   }
 }
