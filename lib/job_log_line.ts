@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Date } from "./own_globals.ts";
+
 /** One task, as the job log has it. */
 export interface JobLogLine {
   /** Number of the task in its context. */

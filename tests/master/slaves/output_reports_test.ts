@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { SlaveIdentity } from "../../../lib/errors.ts";
+import { Hub } from "../../../lib/master/observe/hub.ts";
 import { OutputReports } from "../../../lib/master/slaves/output_reports.ts";
 
 function slave(number: number): SlaveIdentity {
@@ -9,12 +10,16 @@ function slave(number: number): SlaveIdentity {
 /** What is told of each event: the file of a slave that prints, or a warning. */
 function told(report: (reports: OutputReports) => void): string[] {
   const lines: string[] = [];
-  report(
-    new OutputReports((event) => {
+  const hub = new Hub();
+  hub.subscribe({
+    wantsTasks: false,
+    tell(event): void {
       if (event.type === "slave-printed") lines.push(`${event.slave.name}: ${event.file}`);
       if (event.type === "warning") lines.push(event.message);
-    }),
-  );
+    },
+  });
+  report(new OutputReports(hub));
+  hub.flush();
   return lines;
 }
 
