@@ -25,7 +25,7 @@ const LENGTH_BYTES = 4;
 const HEADER_BYTES = 12;
 /** Larger reads gained nothing: 64 KiB and 256 KiB were within 2 % of each other. */
 const SCRATCH_BYTES = 64 * 1024;
-/** Until more comes at one time: there may be thousands of connections. */
+/** Enough until more comes at one time. There may be thousands of connections. */
 const FIRST_SCRATCH_BYTES = 16 * 1024;
 /** Up to this size a copy into the frame's first write is cheaper than a write of its own (about 6 µs). */
 const SMALL_BUFFER_BYTES = 16 * 1024;
@@ -152,7 +152,7 @@ export class FrameParser {
     return true;
   }
 
-  /** Moves what is there to the front, of more memory if this is full, so that the head that it begins can be completed. */
+  /** Makes room for the rest of a head: moves its beginning to the front, of larger memory if this is full. */
   #makeRoom(): false {
     const isTooSmall = this.#end === this.#scratch.length && this.#end < SCRATCH_BYTES;
     if (this.#start === 0 && !isTooSmall) return false;

@@ -2,10 +2,11 @@
  * What master and slave say to each other, once each has proved that it knows the secret. A frame's text is a JSON
  * array of these messages, in the order in which they were said.
  *
- * The dialogue: the master tells a slave of a context and of a piece of code before it first names them, and sends
- * tasks. The slave numbers the tasks of a connection 0, 1, 2 … as they come, runs them one at a time in that order,
- * and answers each exactly once: in `results`, in `failed`, as one of those that `startup-failed` or `load-failed`
- * covers, or as `returned`, not run. So a task needs no identity on the wire. When the connection ends the slave ends.
+ * The dialogue: the master announces a context and a piece of code before it first names them, and sends tasks. The
+ * slave numbers the tasks of a connection 0, 1, 2 … as they come: a task needs no identity on the wire. It runs them one
+ * at a time, in that order, and answers each exactly once: by `results` or `failed`, by a `startup-failed` or
+ * `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. When the connection
+ * ends the slave ends.
  *
  * `Encoded` values are as `codec.ts` made them; the bytes of their buffers follow in the frame, in the same order.
  *
@@ -28,8 +29,8 @@ export type ToSlave =
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }
   /**
-   * Tasks of one context and one piece of code: the argument list of each, see `jsonOfList()`. Before one of them starts,
-   * the slave sends if it has kept `maxHeld` finished answers: 1 means that each leaves before the next task starts.
+   * Tasks of one context and one piece of code: the argument list of each, see `jsonOfList()`. The slave may keep fewer
+   * than `maxHeld` finished answers when one of them starts: with 1, each answer leaves before the next task starts.
    */
   | {
     readonly type: "run";
@@ -43,7 +44,7 @@ export type ToSlave =
 
 /** What a slave says. */
 export type ToMaster =
-  /** Startup of a context begins. It has left before: what ends the process from now on is the startup, and no task. */
+  /** Startup of a context begins. Sent before it does: if the process ends after this, startup has ended it, and no task. */
   | { readonly type: "starting"; readonly context: number }
   /** Startup of a context has finished; its first task starts now. */
   | { readonly type: "ready"; readonly context: number }
@@ -75,8 +76,8 @@ export type ToMaster =
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */
   | { readonly type: "returned"; readonly from: number; readonly to: number }
   /**
-   * The process ends now, by `Deno.exit(code)` in task `running` (or startup before it), or, if that is `null`, while
-   * it waited for tasks. All before it are answered.
+   * The process ends now, by `Deno.exit(code)` in task `running`, or in the startup before that task. `null` says that
+   * the slave waited for tasks. All tasks before are answered.
    */
   | { readonly type: "exiting"; readonly running: number | null; readonly code: number };
 
@@ -93,7 +94,7 @@ export interface LeaveSignals {
  * runners have connections of their own.
  */
 export type ToAgent =
-  /** How often to say `alive`, after how long a silence of the master to end, and when to take leave. */
+  /** How often to say `alive`, how long the master may be silent before the agent ends, and when the agent takes leave. */
   | {
     readonly type: "configure";
     readonly heartbeatIntervalMs: number;

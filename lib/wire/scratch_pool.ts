@@ -1,6 +1,6 @@
 /**
- * Memory that is borrowed for as long as something is written from it. Each stream had its own: 256 MB for 4,000 of them, and
- * never in the processor's caches.
+ * Memory that is lent for as long as something is written from it. With memory of its own for each stream, 4,000 streams
+ * would take 256 MB, and none of it would ever be in the processor's caches.
  */
 export class ScratchPool {
   readonly #bytes: number;

@@ -114,8 +114,8 @@ function viewType(constructor: ViewConstructor): ValueType<View> {
   }
 
   /**
-   * Whether a view changes its length with the buffer. Nothing tells but to resize the buffer, by as little as possible, and
-   * back. Where that could not show, since the buffer has no room, no view will ever show it.
+   * Whether a view changes its length with the buffer. The one way to know is to resize the buffer, by as little as possible,
+   * and back. A buffer without room to be resized has no view that ever changes.
    */
   function followsLength(view: View, buffer: ArrayBuffer): boolean {
     const length = lengthOf.call(view);

@@ -5,10 +5,10 @@ import { Date } from "../../own_globals.ts";
 const LONG_NUMBERS_LENGTH = 1000;
 /** From this length on a list of bigints or of dates, of which JSON has none, goes as bytes. */
 const LONG_OTHERS_LENGTH = 32;
-/** Up to so many words of 64 bits bigints go as bytes; larger ones are written in hexadecimal faster. */
+/** Bigints of up to so many words of 64 bits go as bytes. Larger ones are written faster in hexadecimal. */
 const MAX_WORDS = 4;
 
-/** `["numbers"]`: an array of nothing but numbers, whose eight bytes each travel beside the text. */
+/** `["numbers"]`: an array of nothing but numbers. Eight bytes for each travel beside the text. */
 const NUMBERS_TYPE: ValueType<number[]> = {
   name: "numbers",
   prototypes: [],
@@ -65,7 +65,7 @@ const BIGINTS_TYPE: ValueType<bigint[]> = {
 
 const { getTime } = Date.prototype;
 
-/** `["dates"]`: an array of nothing but dates, each once, whose times travel as those of numbers do. */
+/** `["dates"]`: an array of nothing but dates, none of them twice. Their times travel as numbers do. */
 const DATES_TYPE: ValueType<Date[]> = {
   name: "dates",
   prototypes: [],
@@ -134,7 +134,7 @@ export function findListType(
     case "bigint":
       return BIGINTS_TYPE.is(array) ? BIGINTS_TYPE : undefined;
     case "object": {
-      // To ask what is no date for its time takes 3 µs.
+      // Looked at first: to ask an object for its time that is no date takes 3 µs.
       const isNewDates = array[0] instanceof Date && DATES_TYPE.is(array) && array.every(isNew) &&
         new Set(array).size === array.length;
       return isNewDates ? DATES_TYPE : undefined;

@@ -18,7 +18,7 @@ export class SendableCheck {
   #explore(root: object): void {
     const holders = new Map<object, object[]>([[root, []]]);
     const refused = new Set<object>();
-    // A Map's iteration comes to what is added meanwhile.
+    // What is added to a Map while it is iterated is visited as well.
     for (const object of holders.keys()) {
       const contents = contentsOf(object);
       if (contents === undefined) refused.add(object);
@@ -41,7 +41,7 @@ export class SendableCheck {
   }
 }
 
-/** What a row asks while its object is looked at: what it may leave out does not matter. */
+/** What a row is given while its object is looked at. Parts that it may leave out do not matter here. */
 const droppingAll: PartsWriter = {
   addBuffer(): void {},
   addBytes(): void {},

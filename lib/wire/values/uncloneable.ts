@@ -1,7 +1,7 @@
 import { tagOf } from "./describe.ts";
 import { typeNamed } from "./value_types.ts";
 
-/** `JSON.isRawJSON`, which TypeScript does not know yet: of what `JSON.rawJSON` makes, `stringify` writes the text. */
+/** `JSON.isRawJSON`, which TypeScript does not know yet. `JSON.stringify` writes what `JSON.rawJSON` makes as its text. */
 const { isRawJSON } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
 /** Built-in classes that a program's own may derive from: the instances are sent as any others. */
