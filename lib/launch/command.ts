@@ -28,7 +28,7 @@ export interface ProcessEnd {
 export interface SlaveProcess {
   /** Which process it is, for messages: `process 4711`. */
   readonly name: string;
-  /** Its id on this machine, if it has one. */
+  /** Its id on this machine, if it has one. What is in the process group of this id ends with the process. */
   readonly pid?: number;
   /** Resolves when the process runs, if a scheduler may keep it waiting. Never rejects. */
   readonly started?: Promise<void>;
@@ -36,6 +36,11 @@ export interface SlaveProcess {
   readonly timeLimitMs?: number;
   /** How a scheduler announces the end of a slave on another machine; missing if it does not. From then on the slave takes no tasks. */
   readonly leaveSignals?: LeaveSignals;
+  /**
+   * Resolves when the process itself has ended: what it has started may still run, and print. Never rejects. By default, when
+   * {@linkcode SlaveProcess.ended} does.
+   */
+  readonly exited?: Promise<unknown>;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
@@ -46,7 +51,7 @@ export interface SlaveProcess {
 
 const encoder = new TextEncoder();
 
-/** A grandchild may keep the output open for ever: it is read this long after the process itself has ended. */
+/** What has left the process group may keep the output open for ever: it is read this long after the process itself has ended. */
 const OUTPUT_GRACE_MS = 300;
 
 /**
@@ -74,6 +79,7 @@ export function spawnSlave(
   return {
     name: `process ${child.pid}`,
     pid: child.pid,
+    exited: child.status,
     ended: waitForEnd(child, pumps, fed, clock),
     kill: () => kill(child),
   };
@@ -240,7 +246,8 @@ interface SpawnOptions {
 }
 
 /**
- * Starts a program.
+ * Starts a program, in a session and process group of its own: signals of the terminal, such as those of ctrl-C and ctrl-Z,
+ * do not reach it, and it cannot read from the terminal or be stopped for that.
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
  * @param options.hiddenVariables Variables that it does not inherit, by the beginnings of their names. Without `--allow-env` it
@@ -264,13 +271,16 @@ function start<Result>(
   run: (made: Deno.Command) => Result,
 ): Result {
   const [program, ...args] = command;
+  // On Windows there are no groups: it would mean a program without a console.
+  const detached = Deno.build.os !== "windows";
+  const options = { ...pipes, args, detached };
   try {
     try {
-      return run(new Deno.Command(program, { ...pipes, args, ...without(hiddenVariables) }));
+      return run(new Deno.Command(program, { ...options, ...without(hiddenVariables) }));
     } catch (error) {
       if (!isLinkerRefusal(error)) throw error;
       const hidden = [...hiddenVariables, ...LINKER_VARIABLES];
-      return run(new Deno.Command(program, { ...pipes, args, ...without(hidden) }));
+      return run(new Deno.Command(program, { ...options, ...without(hidden) }));
     }
   } catch (error) {
     throw startError(program, error, isDeno);

@@ -1,35 +1,50 @@
-import { spawn } from "./command.ts";
+import { type SlaveProcess, spawn } from "./command.ts";
 
 /**
- * The shell reads `+ PID` and `- PID`, and when its input ends kills those that are left. It must outlive the ctrl-C
- * that its terminal sends to the master. 1 MB, against 28 MB for a Deno process that does the same.
+ * The shell reads `+ PID` when a process has started, and `- PID` when it has ended: what is left of its group is killed then,
+ * and when the input ends all that is left of any. 1 MB, against 28 MB for a Deno process that does the same.
  */
 const SHELL_SCRIPT = `trap "" HUP INT TERM
 pids=" "
 while read -r sign pid; do
   case $sign in
     +) pids="$pids$pid " ;;
-    -) case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac ;;
+    -)
+      case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac
+      kill -s KILL -- "-$pid" ;;
   esac
-done
-for pid in $pids; do kill -KILL "$pid"; done 2>/dev/null`;
+done 2>/dev/null
+for pid in $pids; do kill -s KILL -- "-$pid" "$pid"; done 2>/dev/null`;
 
 const DENO_SCRIPT = `for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
   try { Deno.addSignalListener(signal, () => {}); } catch { /* not on this system */ }
 }
 const pids = new Set();
-const lines = (await new Response(Deno.stdin.readable).text()).split("\\n");
-for (const [sign, pid] of lines.map((line) => line.split(" "))) {
-  if (sign === "+") pids.add(Number(pid));
-  if (sign === "-") pids.delete(Number(pid));
+let line = "";
+for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  const lines = (line + text).split("\\n");
+  line = lines.pop();
+  for (const [sign, pid] of lines.map((line) => line.split(" "))) {
+    if (sign === "+") {
+      pids.add(Number(pid));
+    } else {
+      pids.delete(Number(pid));
+      kill(-pid);
+    }
+  }
 }
 for (const pid of pids) {
+  kill(-pid);
+  kill(pid);
+}
+function kill(pid) {
   try { Deno.kill(pid, "SIGKILL"); } catch { /* has ended */ }
 }`;
 
 /**
- * Kills slaves of this machine that outlive the master. A slave whose task is in an endless loop cannot see by itself
- * that its master was killed.
+ * Kills what slaves of this machine leave behind: whatever is in the process group of one that has ended, and slaves that outlive
+ * the master. A slave whose task is in an endless loop cannot see by itself that its master was killed. A master that may
+ * start Deno and nothing else cannot kill a group, but what it starts can.
  */
 export class Watchdog implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -53,17 +68,15 @@ export class Watchdog implements AsyncDisposable {
     this.#writer = this.#child.stdin.getWriter();
   }
 
-  /** A process of ours has started. */
-  add(pid: number): void {
+  /** Watches a process of ours, if it is one of this machine. What is left of its group is killed when it has ended. */
+  watch({ pid, ended, exited = ended }: Pick<SlaveProcess, "pid" | "exited" | "ended">): void {
+    // There can be no process of ours below: "-1" means all that there are.
+    if (pid === undefined || pid <= 1) return;
     this.#write(`+ ${pid}\n`);
+    exited.then(() => this.#write(`- ${pid}\n`));
   }
 
-  /** A process of ours has ended. */
-  remove(pid: number): void {
-    this.#write(`- ${pid}\n`);
-  }
-
-  /** Ends the watch; what has not been removed is killed. */
+  /** Ends the watch; what has not ended is killed, with its group. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.close().catch(() => {}); // It has been killed by somebody: there is nothing to end.
     await this.#child.status;

@@ -34,7 +34,7 @@ export class Agent {
   readonly #info: ConnectionInfo;
   readonly #runners = new Map<number, RunnerProcess>();
   readonly #sinks = new Map<number, OutputSink>();
-  /** Ends the runners if the agent itself is killed. */
+  /** Ends what runners leave behind, and the runners if the agent itself is killed. */
   readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #end = Promise.withResolvers<AgentEnd>();
@@ -146,10 +146,8 @@ export class Agent {
       const connection = JSON.stringify(info);
       const process = spawnSlave({ command, connection, output: sink });
       this.#runners.set(slave, { launch, process });
-      const pid = process.pid!;
-      this.#watchdog.add(pid);
+      this.#watchdog.watch(process);
       process.ended.then(({ code, signal }) => {
-        this.#watchdog.remove(pid);
         this.#runners.delete(slave);
         this.#post({ type: "ended", slave, launch, code, signal, tail: sink.tail });
       });

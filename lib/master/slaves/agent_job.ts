@@ -40,6 +40,7 @@ export class AgentJob implements AgentLinkEvents {
   constructor(process: SlaveProcess, fleet: Fleet) {
     this.process = process;
     this.#fleet = fleet;
+    fleet.guard.add(process);
     fleet.watch(this.#watch());
   }
 

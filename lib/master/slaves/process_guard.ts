@@ -1,7 +1,10 @@
 import type { SlaveProcess } from "../../launch/command.ts";
 import { Watchdog } from "../../launch/watchdog.ts";
 
-/** Has the processes of slaves on this machine killed if the master is. One on another machine is its agent's to kill. */
+/**
+ * Has the processes of slaves on this machine killed if the master is, and what they leave behind in any case. Those on another
+ * machine are their agent's to kill.
+ */
 export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];
   readonly #warn: (message: string) => void;
@@ -16,26 +19,18 @@ export class ProcessGuard implements AsyncDisposable {
     this.#warn = warn;
   }
 
-  /**
-   * A process has connected.
-   *
-   * @param pid Who it says it is: another than was started, if a wrapper started it.
-   */
-  add(process: SlaveProcess, pid: number): void {
+  /** Has a process that has been started watched, if it is one of this machine. */
+  add(process: SlaveProcess): void {
     if (process.pid === undefined) return;
     try {
       this.#watchdog ??= new Watchdog(this.#deno);
     } catch (error) {
-      this.#warn(`Slaves may outlive the master if it is killed: ${error}`);
+      this.#warn(
+        `Slaves may outlive the master if it is killed, and what tasks start may outlive its slave: ${error}`,
+      );
       return;
     }
-    for (const each of new Set([process.pid, pid])) this.#watchdog.add(each);
-  }
-
-  /** A process that was added has ended. */
-  remove(process: SlaveProcess, pid: number): void {
-    if (process.pid === undefined) return;
-    for (const each of new Set([process.pid, pid])) this.#watchdog?.remove(each);
+    this.#watchdog.watch(process);
   }
 
   /** Ends the watch. */

@@ -48,7 +48,6 @@ export type SeatState =
     readonly state: "connected";
     readonly process: SlaveProcess;
     readonly session: Session;
-    readonly pid: number;
   }
   /** Its process has ended with its manager. */
   | { readonly state: "ended" }
@@ -250,6 +249,7 @@ export class Seat implements SlavePort {
   /** Its process has been started. */
   started(process: SlaveProcess): void {
     const { settings, clock, hub } = this.#fleet.options;
+    this.#fleet.guard.add(process);
     const timer = clock.setTimer(() => {
       const seconds = settings.connectTimeoutMs / 1000;
       const reason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
@@ -275,9 +275,8 @@ export class Seat implements SlavePort {
     const { process } = this.#state;
     const { dispatcher, onNews, hub } = this.#fleet.options;
     const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
-    this.#enter({ state: "connected", process, session, pid: hello.pid });
+    this.#enter({ state: "connected", process, session });
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
-    this.#fleet.guard.add(process, hello.pid);
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave);
@@ -366,7 +365,6 @@ export class Seat implements SlavePort {
         state.session[Symbol.dispose]();
       });
       if (fault !== undefined) isHeardOut = false;
-      this.#fleet.guard.remove(process, state.pid);
     } else if (state.state === "running") {
       state.timer[Symbol.dispose]();
     }

@@ -1,0 +1,50 @@
+import { TempFolder } from "./temp_folder.ts";
+
+/**
+ * Tells a test when programs run and when all of them have ended, without looking at a clock: each of them, and whatever it starts,
+ * holds a named pipe open, into which it says a word. See `family_tasks.ts`.
+ */
+export class Holders implements AsyncDisposable {
+  readonly #folder = new TempFolder();
+  readonly #reader: Promise<ReadableStreamDefaultReader<Uint8Array>>;
+  #said = "";
+
+  constructor() {
+    new Deno.Command("mkfifo", { args: [this.path] }).outputSync();
+    // This waits for one that writes.
+    this.#reader = Deno.open(this.path).then(({ readable }) => readable.getReader());
+  }
+
+  /** Where the pipe is. */
+  get path(): string {
+    return this.#folder.file("pipe");
+  }
+
+  /** Waits until a word has been said; returns the line that begins with it. */
+  async said(word: string): Promise<string> {
+    for (;;) {
+      const line = this.#said.split("\n").slice(0, -1).find((line) => line.startsWith(word));
+      if (line !== undefined) return line;
+      if (!await this.#read()) throw new Error(`All have ended, and none has said ${word}`);
+    }
+  }
+
+  /** Waits until no program holds the pipe any more. */
+  async ended(): Promise<void> {
+    while (await this.#read());
+  }
+
+  async #read(): Promise<boolean> {
+    const { value, done } = await (await this.#reader).read();
+    if (value !== undefined) this.#said += new TextDecoder().decode(value);
+    return !done;
+  }
+
+  /** Waits until all have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // If none has ever opened it, this is the first.
+    (await Deno.open(this.path, { append: true, read: true })).close();
+    await this.ended();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
