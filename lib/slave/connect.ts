@@ -37,7 +37,7 @@ const LONGEST_PAUSE_MS = 5_000;
 export async function connectToMaster<Incoming>(
   info: ConnectionInfo,
 ): Promise<MessageStream<Incoming>> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const errors: unknown[] = [];
     for (const host of info.hosts) {
@@ -54,7 +54,7 @@ export async function connectToMaster<Incoming>(
     const isHere = info.role === "runner" && info.hosts.every((host) => host === LOOPBACK);
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
     const patienceMs = isRefused ? refusedMs : GIVE_UP_AFTER_MS;
-    if (Date.now() - startedAt >= patienceMs) throw giveUp(info, errors);
+    if (performance.now() - startedAt >= patienceMs) throw giveUp(info, errors);
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
   }
 }

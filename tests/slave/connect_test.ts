@@ -78,10 +78,23 @@ function closedPort(): number {
 /** Lets time pass for those who look at the clock. */
 class MovedClock implements Disposable {
   aheadMs = 0;
-  readonly #now = Date.now;
+  readonly #now = performance.now;
 
   constructor() {
-    Date.now = () => this.#now() + this.aheadMs;
+    performance.now = () => this.#now.call(performance) + this.aheadMs;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#now;
+  }
+}
+
+/** Sets the time of day. */
+class SetTime implements Disposable {
+  readonly #now = Date.now;
+
+  constructor(aheadMs: number) {
+    Date.now = () => this.#now() + aheadMs;
   }
 
   [Symbol.dispose](): void {
@@ -105,18 +118,23 @@ Deno.test("connectToMaster: gives the connection when the master has welcomed it
   atMaster.stream[Symbol.dispose]();
 });
 
-Deno.test("connectToMaster: tries again while nobody listens yet", async () => {
-  using timers = new HeldTimers(isPause);
-  const port = closedPort();
-  const connecting = connectToMaster(infoFor(port, FAR));
-  await timers.fire();
-  await timers.set();
-  using master = new Master(port);
-  const welcoming = master.welcome();
-  await timers.fire();
-  (await connecting)[Symbol.dispose]();
-  (await welcoming).stream[Symbol.dispose]();
-});
+for (
+  const [when, aheadMs] of [["", 0], [", and the time of day is set", 24 * 3600 * 1000]] as const
+) {
+  Deno.test(`connectToMaster: tries again while nobody listens yet${when}`, async () => {
+    using timers = new HeldTimers(isPause);
+    const port = closedPort();
+    const connecting = connectToMaster(infoFor(port, FAR));
+    using _time = new SetTime(aheadMs);
+    await timers.fire();
+    await timers.set();
+    using master = new Master(port);
+    const welcoming = master.welcome();
+    await timers.fire();
+    (await connecting)[Symbol.dispose]();
+    (await welcoming).stream[Symbol.dispose]();
+  });
+}
 
 Deno.test("connectToMaster: waits longer each time, up to a limit, and never the same", async () => {
   using timers = new HeldTimers(isPause);
