@@ -259,6 +259,9 @@ export class Runner {
     try {
       const fn = await loadCode(reference);
       this.#codes.set(code, { state: "loaded", reference, fn });
+      this.#post({ type: "loaded", code });
+      // The task may compute for ever, and its time runs from when the master hears of this.
+      await this.#answers.sent();
       return fn;
     } catch (error) {
       this.#codes.set(code, { state: "failed", reference });

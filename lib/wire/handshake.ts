@@ -19,7 +19,7 @@ import { jsonOf } from "./codec.ts";
 import type { MessageStream } from "./message_stream.ts";
 
 /** Raised with every change of the messages or the encoding of values; master and slave must have the same. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Version of this project, as in `deno.json`. */
 export const VERSION = "0.1.0";

@@ -71,6 +71,8 @@ export type ToMaster =
     readonly failure: "load" | "threw";
     readonly thrown: EncodedJson;
   }
+  /** A piece of code has been loaded; its first task starts now. */
+  | { readonly type: "loaded"; readonly code: number }
   /** A piece of code cannot be loaded: this answers every task of it that is or will be on this connection. */
   | { readonly type: "load-failed"; readonly code: number; readonly thrown: EncodedJson }
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */

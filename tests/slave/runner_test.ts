@@ -11,7 +11,7 @@ import { SocketPair } from "../support/socket_pair.ts";
 /** Far more than the buffers of two sockets hold. */
 const LARGE_BYTES = 64 * 2 ** 20;
 
-type Answer = Exclude<ToMaster, { type: "results" }> | {
+type Answer = Exclude<ToMaster, { type: "results" | "loaded" }> | {
   readonly type: "result";
   readonly task: number;
   readonly value: unknown;
@@ -31,6 +31,9 @@ class Bench implements AsyncDisposable {
   readonly served: Promise<void>;
   readonly #slave: MessageStream<ToSlave>;
   readonly #answers: Answer[] = [];
+  /** Codes that were said to be loaded, each with how many answers had come before. */
+  readonly loaded: [code: number, answers: number][] = [];
+  #answerCount = 0;
   #codes = 0;
 
   private constructor(near: Connection, far: Connection) {
@@ -92,15 +95,28 @@ class Bench implements AsyncDisposable {
   /** Sends what was said, and waits for the next answers. */
   async answers(count: number): Promise<Answer[]> {
     this.master.flush();
-    while (this.#answers.length < count) {
-      const batch = await this.master.receive();
-      assert(batch !== undefined, `Only ${Deno.inspect(this.#answers)} came`);
-      for (const message of batch.messages) this.#take(message, batch.buffers);
-    }
+    while (this.#answers.length < count) await this.#receive();
     return this.#answers.splice(0, count);
   }
 
+  /** Sends what was said, and waits until as many codes were said to be loaded. */
+  async areLoaded(count: number): Promise<void> {
+    this.master.flush();
+    while (this.loaded.length < count) await this.#receive();
+  }
+
+  async #receive(): Promise<void> {
+    const batch = await this.master.receive();
+    assert(batch !== undefined, `Only ${Deno.inspect(this.#answers)} came`);
+    for (const message of batch.messages) this.#take(message, batch.buffers);
+  }
+
   #take(message: ToMaster, buffers: BufferCursor): void {
+    if (message.type === "loaded") {
+      this.loaded.push([message.code, this.#answerCount]);
+      return;
+    }
+    this.#answerCount += message.type === "results" ? message.values.length : 1;
     if (message.type === "results") {
       assertEquals(message.micros.length, message.values.length);
       message.values.forEach((value, i) => {
@@ -396,6 +412,36 @@ Deno.test("Runner: code that cannot be loaded answers all of its tasks, of all c
   bench.run(0, 99, [5], [6]);
   bench.run(0, code, [7]);
   assertEquals(await bench.answers(1), [result(7, 7)]);
+});
+
+Deno.test("Runner: says once that code is loaded, before its first task starts", async () => {
+  await using bench = await Bench.open();
+  const started: number[] = [];
+  using hook = new Hook((which) => void started.push(which as number));
+  const call = (which: number) => `globalThis[${JSON.stringify(hook.name)}](${which})`;
+  // What the module waits for comes when the test says so.
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Reflect.set(globalThis, `${hook.name}-gate`, promise);
+  const module = `data:text/javascript,${call(1)}; await globalThis["${hook.name}-gate"];
+    export const task = (x) => { ${call(2)}; return x < 1 ? x : new Promise(() => {}); };`;
+  bench.say({ type: "code", code: 99, reference: { type: "export", module, name: "task" } });
+  bench.context(0);
+  bench.run(0, 99, [0], [1]);
+  assertEquals(await bench.answers(1), [READY]);
+  await hook.called;
+  assertEquals([started, bench.loaded], [[1], []]);
+  resolve();
+  assertEquals(await bench.answers(1), [result(0, 0)]);
+  // Behind the answer that the context is ready, and before that of the task.
+  assertEquals(bench.loaded, [[99, 1]]);
+});
+
+Deno.test("Runner: says that code is loaded though its first task never ends", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.run(0, bench.code(() => new Promise(() => {})), []);
+  await bench.areLoaded(1);
+  assertEquals(bench.loaded, [[0, 1]]);
 });
 
 Deno.test("Runner: carries buffers both ways, of several tasks in one message", async () => {

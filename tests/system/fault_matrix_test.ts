@@ -14,6 +14,7 @@ import {
   type Outcome,
   remote,
 } from "../../mod.ts";
+import { LOOK_MS } from "../../lib/master/board/deadlines.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { FaultControl } from "../support/faults/fault_control.ts";
@@ -76,7 +77,8 @@ const CUT_OFF = /its connection was closed: The connection ended within a frame/
 const CANNOT_CONNECT =
   /exit code 3, before it connected.*Cannot connect to the master at .*: Too many open files/s;
 const LATE = /it did not connect within connectTimeoutMs/;
-const TIMED_OUT = /was killed on .* slave \d.*: it ran longer than taskTimeoutMs, 5000000 ms/;
+const TIMED_OUT = /was killed on .* slave \d.*: it ran longer than taskTimeoutMs, 600000 ms/;
+const NOT_LOADED = /its code was not loaded within 600 s/;
 const STARTUP_THREW =
   /did not run: startup \(.*\) failed on .* slave \d.*, the last of 2 slaves: Error: thrown on purpose/;
 const DOES_NOT_LOAD =
@@ -110,8 +112,16 @@ const inTask = (how: RegExp): Row => [
   ),
 ];
 const outOfTime: Row = [failed(1, TIMED_OUT), failed(TASKS, TIMED_OUT)];
-/** A task is sent to each slave that seems idle; what waits behind it is not charged. */
-const outOfTimeIdle: Row = [failed(1, TIMED_OUT), failed(SLAVES, TIMED_OUT)];
+/** No task is charged with that: each slave is waited for twice. */
+const neverLoaded: Row = [
+  restarted(1, NOT_LOADED),
+  failed(
+    TASKS,
+    new RegExp(`failed on .* slave \\d.*, the last of 2 slaves: twice ${NOT_LOADED.source}`),
+  ),
+];
+/** A task is sent to each slave that seems idle, and does not find its module there. */
+const neverLoadedIdle: Row = [restarted(1, NOT_LOADED), restarted(SLAVES, NOT_LOADED)];
 const whileIdle = (how: RegExp): Row => [restarted(1, how), restarted(SLAVES, how)];
 /** The fault costs nothing but what it hinders. */
 const goesOn: Row = [done, done];
@@ -155,12 +165,12 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "exits 0": inTask(EXIT_0),
     "exits 1": inTask(EXIT_1),
     "SIGKILL": inTask(KILLED),
-    "SIGSTOP": outOfTime,
+    "SIGSTOP": neverLoaded,
     "out of memory": inTask(OUT_OF_MEMORY),
-    "endless loop": outOfTime,
+    "endless loop": neverLoaded,
     // Nobody looks at it.
     "uncloneable result": [done, done],
-    "half a frame, then silence": outOfTime,
+    "half a frame, then silence": neverLoaded,
     "garbage frame": inTask(GARBAGE),
     "prints to a full disk": goesOn,
     "out of files": goesOn,
@@ -211,11 +221,11 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
     "exits 0": whileIdle(EXIT_0),
     "exits 1": whileIdle(EXIT_1),
     "SIGKILL": whileIdle(KILLED),
-    "SIGSTOP": outOfTimeIdle,
+    "SIGSTOP": neverLoadedIdle,
     "out of memory": whileIdle(OUT_OF_MEMORY),
-    "endless loop": outOfTimeIdle,
+    "endless loop": neverLoadedIdle,
     "uncloneable result": senseless("a slave that has no task returns nothing"),
-    "half a frame, then silence": outOfTimeIdle,
+    "half a frame, then silence": neverLoadedIdle,
     "garbage frame": whileIdle(GARBAGE),
     "prints to a full disk": goesOn,
     "out of files": goesOn,
@@ -225,7 +235,9 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
 /** Held: only the test lets this time pass. */
 const CONNECT_TIMEOUT_MS = 7_654_321;
 /** It passes when the test says so: on a busy machine no other task than that with the fault is out of time. */
-const TASK_TIMEOUT_MS = 5_000_000;
+const TASK_TIMEOUT_MS = 600_000;
+/** Far more than the time limit of a task. */
+const NIGHT_MS = 8 * 3600 * 1000;
 /** Only a run that hangs takes this long. */
 const HANG_MS = 20_000;
 
@@ -235,26 +247,36 @@ function isOutOfTime(fault: Fault, moment: Moment): boolean {
   return isHanging && moment !== "before hello" && moment !== "during startup";
 }
 
-/** Lets the time limit of the tasks that run pass at once. */
+/** Lets time pass for the tasks that have a limit, as fast as the master looks at the clock. */
 class TaskClock implements Disposable {
   readonly #now = performance.now;
-  // The manager's timer for the next of them.
-  readonly #deadlines = new HeldTimers((ms) => ms > TASK_TIMEOUT_MS / 2 && ms <= TASK_TIMEOUT_MS);
+  readonly #looks = new HeldTimers((ms) => ms > LOOK_MS - 100 && ms <= LOOK_MS);
   #aheadMs = 0;
 
   constructor() {
     performance.now = () => this.#now.call(performance) + this.#aheadMs;
   }
 
-  /** Waits until a task has a limit, which then has passed. */
-  async pass(): Promise<void> {
-    await this.#deadlines.set();
-    this.#aheadMs += TASK_TIMEOUT_MS;
-    await this.#deadlines.fire();
+  /** Lets time pass until something has happened, or so much of it. */
+  async pass(happened: Promise<unknown>, mostMs: number): Promise<void> {
+    let isOver = false;
+    happened.then(() => isOver = true);
+    for (let passedMs = 0; passedMs < mostMs; passedMs += LOOK_MS) {
+      await Promise.race([this.#looks.set(), happened]);
+      if (isOver) return;
+      await this.jump(LOOK_MS);
+    }
+  }
+
+  /** Moves the clock, and has the master look at it, once a task has a limit. */
+  async jump(ms: number): Promise<void> {
+    await this.#looks.set();
+    this.#aheadMs += ms;
+    await this.#looks.fire();
   }
 
   [Symbol.dispose](): void {
-    this.#deadlines[Symbol.dispose]();
+    this.#looks[Symbol.dispose]();
     performance.now = this.#now;
   }
 }
@@ -372,7 +394,10 @@ async function check(
     await run.warmUp();
     await control.strike(isEverywhere ? [0, 1] : [0]);
     await control.struck(isEverywhere ? SLAVES : 1);
-    if (ending.is === "done") await log.until("slave-restarted", ending.restarts ?? 0);
+    // One that hangs is noticed when it has a task.
+    if (ending.is === "done" && !isOutOfTime(fault, moment)) {
+      await log.until("slave-restarted", ending.restarts ?? 0);
+    }
   } else if (areBothThere && moment !== "before hello") {
     await run.connectSlaves();
   }
@@ -384,11 +409,10 @@ async function check(
     if (moment === "idle" && !isEverywhere) {
       await log.until("task-finished", doneBefore + TASKS - 1);
     }
-    await clock.pass();
-    if (moment === "idle" || !isEverywhere) return;
-    for (let failed = 1; failed < TASKS; failed = log.of("task-failed").length) {
-      await Promise.race([clock.pass(), reading]);
-    }
+    // Each task has it.
+    if (isEverywhere && moment !== "idle") return await clock.pass(reading, Infinity);
+    const restarted = log.until("slave-restarted", isEverywhere ? SLAVES : 1);
+    await clock.pass(restarted, TASK_TIMEOUT_MS);
   };
   await control.struck(isEverywhere ? SLAVES : 1);
   if (isOutOfTime(fault, moment)) await passTime();
@@ -497,3 +521,32 @@ Deno.test("fault matrix: what waits behind a stopped local slave's task goes to 
   assertEquals(values.toSorted((a, b) => a! - b!), Array.from({ length: 499 }, (_, i) => i + 1));
   await manager.close();
 });
+
+for (const isFar of [false, true]) {
+  const kind = isFar ? "far slave" : "local slave";
+  Deno.test(`fault matrix: all are stopped for a night and continued, during a task, ${kind}`, async () => {
+    using clock = new TaskClock();
+    await using gates = new Gates();
+    const log = new EventLog();
+    await using manager = new Manager({
+      output: "null",
+      onEvent: log.onEvent,
+      host: "127.0.0.1",
+      tls: false,
+    });
+    manager.addSlave(isFar ? new FarSlave() : new LocalSlave());
+    const context = manager.getContext(() => 0, { taskTimeoutMs: TASK_TIMEOUT_MS });
+    context.addTask(tasks.pass, 1, gates.port);
+    const results = Array.fromAsync(context.getResults());
+    const { pid, parentPid, open } = await gates.next();
+    const processes = isFar ? [pid, parentPid] : [pid];
+    for (const each of processes) Deno.kill(each, "SIGSTOP");
+    await clock.jump(NIGHT_MS);
+    for (const each of processes) Deno.kill(each, "SIGCONT");
+    // The master has looked at the clock, and goes on to do so.
+    await clock.jump(LOOK_MS);
+    await open();
+    assertEquals(await results, [1]);
+    assertEquals([...log.of("slave-restarted"), ...log.of("slave-lost")], []);
+  });
+}

@@ -8,11 +8,13 @@ import type { Code, Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { Bars } from "./bars.ts";
 import { type DispatchContext, MAX_PASSED } from "./dispatch_context.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
-import type { SentTask, TaskKind } from "./sent_tasks.ts";
+import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
+/** A slave may take so long to load the code of a task whose time is limited, or as long as the task may run if that is more. */
+const LOAD_TIMEOUT_MS = 600_000;
 /** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
 const DROP_GRACE_MS = 10;
 /**
@@ -321,19 +323,15 @@ export class Allotment {
     return true;
   }
 
-  /** Another task may stand first now: it runs, or the startup before it does. Its time does not run before that has finished. */
+  /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
     if (!this.#deadlines.areUsed && !reporter?.isWanted) return;
     const head = service.sent.head();
     if (head === undefined) return this.#deadlines.stop(slave);
-    const isRunning = service.startups.isDone(head.context);
-    if (isRunning) reporter?.taskRuns(head, nowMs);
-    else reporter?.startupRuns(head.context, nowMs);
-    let limitMs = isRunning ? head.context.taskTimeoutMs : undefined;
-    if (head.isDropped) limitMs = DROP_GRACE_MS;
-    const timed = limitMs === undefined ? undefined : { number: head.number, limitMs };
-    this.#deadlines.set(slave, timed, nowMs);
+    if (!service.startups.isDone(head.context)) reporter?.startupRuns(head.context, nowMs);
+    else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
+    this.#deadlines.set(slave, timeOf(head, service), nowMs);
   }
 
   /** Puts a slave into the sets that it belongs to. */
@@ -416,6 +414,18 @@ function isLaden(service: Service): boolean {
   const { sent, supply } = service;
   if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
   return sent.size > 1 || service.isInStartup;
+}
+
+/** How long the first task of a process may do what it does now, if that is limited. Startup is not. */
+function timeOf(
+  { number, context, code, isDropped }: Head,
+  { startups, loadedCodes }: Service,
+): TimedTask | undefined {
+  if (isDropped) return { number, isLoading: false, limitMs: DROP_GRACE_MS };
+  const limitMs = context.taskTimeoutMs;
+  if (limitMs === undefined || !startups.isDone(context)) return undefined;
+  if (loadedCodes.has(code)) return { number, isLoading: false, limitMs };
+  return { number, isLoading: true, limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }
 
 function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {

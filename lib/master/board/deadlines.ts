@@ -1,13 +1,21 @@
 import type { DispatchSlave } from "./dispatch_slave.ts";
 
-/** How long one task of a slave may run. */
+/** How often the clock is looked at while any deadline is set. A standstill of this process counts as no more than that. */
+export const LOOK_MS = 750;
+
+/** How long one task of a slave may run, or its code be loaded. */
 export interface TimedTask {
   /** Number of the task on the slave's connection. */
   readonly number: number;
+  /** Whether its code is being loaded, for which it has a time of its own. */
+  readonly isLoading: boolean;
   readonly limitMs: number;
 }
 
-/** When what runs on slaves is to be ended. */
+/**
+ * When what runs on slaves is to be ended. Time in which this process stood still does not count, since slaves may have stood still
+ * with it: the machine slept, or all were stopped at the terminal.
+ */
 export class Deadlines {
   /** The deadline of each slave by the time that it was given: with the same time for all, the soonest is first. */
   readonly #deadlines = new Map<number, Map<DispatchSlave, number>>();
@@ -15,6 +23,10 @@ export class Deadlines {
   readonly #timed = new Map<DispatchSlave, TimedTask>();
   /** Whether anything has a time limit; may be set. */
   areUsed = false;
+  /** When the clock was last looked at. */
+  #lookedMs = 0;
+  /** How long this process has stood still in all while deadlines were set. They are times of a clock that stood still with it. */
+  #stillMs = 0;
 
   /** How many slaves have a deadline now. */
   get size(): number {
@@ -26,18 +38,27 @@ export class Deadlines {
     return this.#timed.get(slave);
   }
 
+  /** Looks at the clock. */
+  look(nowMs: number): void {
+    const gapMs = nowMs - this.#lookedMs;
+    if (gapMs > 2 * LOOK_MS && this.size > 0) this.#stillMs += gapMs - LOOK_MS;
+    this.#lookedMs = Math.max(this.#lookedMs, nowMs);
+  }
+
   /** Of the tasks of a slave the time of this one runs from now on, if it does not run already, or of none. */
   set(slave: DispatchSlave, task: TimedTask | undefined, nowMs: number): void {
-    if (task?.number === this.#timed.get(slave)?.number) return;
+    const current = this.#timed.get(slave);
+    if (task?.number === current?.number && task?.isLoading === current?.isLoading) return;
     this.stop(slave);
     if (task === undefined) return;
+    this.look(nowMs);
     const { limitMs } = task;
     let deadlines = this.#deadlines.get(limitMs);
     if (deadlines === undefined) {
       deadlines = new Map();
       this.#deadlines.set(limitMs, deadlines);
     }
-    deadlines.set(slave, nowMs + limitMs);
+    deadlines.set(slave, nowMs - this.#stillMs + limitMs);
     this.#timed.set(slave, task);
   }
 
@@ -54,19 +75,19 @@ export class Deadlines {
     const slaves: DispatchSlave[] = [];
     for (const deadlines of this.#deadlines.values()) {
       for (const [slave, deadlineMs] of deadlines) {
-        if (deadlineMs > nowMs) break;
+        if (deadlineMs > nowMs - this.#stillMs) break;
         slaves.push(slave);
       }
     }
     return slaves;
   }
 
-  /** The soonest deadline; `Infinity` if there is none. */
+  /** The soonest deadline, or when to look at the clock if that is sooner; `Infinity` if there is no deadline. */
   nextMs(): number {
     let soonestMs = Infinity;
     for (const deadlines of this.#deadlines.values()) {
       for (const deadlineMs of deadlines.values()) {
-        soonestMs = Math.min(soonestMs, deadlineMs);
+        soonestMs = Math.min(soonestMs, deadlineMs + this.#stillMs, this.#lookedMs + LOOK_MS);
         break;
       }
     }

@@ -1,4 +1,5 @@
 import type { Attempt, SlaveIdentity } from "../../errors.ts";
+import type { Code } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { SlavePort } from "./ports.ts";
 import type { RunReporter } from "./run_reporter.ts";
@@ -21,6 +22,8 @@ export class DispatchSlave {
   hasServed = false;
   /** Deaths of its processes in the startup of a context that has not finished there since. Only the dispatcher writes. */
   readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
+  /** Code that one of its processes has not loaded in time, and none since. Only the dispatcher writes. */
+  readonly unloadedCodes: Set<Code> = new Set();
 
   /** @internal */
   constructor(identity: SlaveIdentity, port: SlavePort) {
@@ -34,6 +37,8 @@ export class Service {
   /** The tasks that it is to answer. */
   readonly sent: SentTasks = new SentTasks();
   readonly startups: Startups = new Startups();
+  /** Code that is loaded there. Only the dispatcher writes. */
+  readonly loadedCodes: Set<Code> = new Set();
   /** How it is supplied with tasks. Only the allotment writes. */
   readonly supply: Supply = {
     depth: Infinity,

@@ -21,6 +21,7 @@ import {
   barredFailure,
   givenUp,
   loadBar,
+  loadTimeoutBar,
   startupBar,
   startupDeathBar,
   type TaskFailure,
@@ -295,25 +296,24 @@ export class Dispatcher {
     this.#noteNews(slave, service, nowMs);
   }
 
+  /** A piece of code has been loaded on a slave: its first task starts now. */
+  codeLoaded(slave: DispatchSlave, code: Code, nowMs: number): void {
+    const { service } = slave;
+    if (service === undefined) return;
+    service.loadedCodes.add(code);
+    slave.unloadedCodes.delete(code);
+    this.#noteNews(slave, service, nowMs);
+  }
+
   /** A piece of code cannot be loaded on a slave: its tasks go to others. */
   loadFailed(slave: DispatchSlave, code: Code, thrown: unknown, nowMs: number): void {
     const { service } = slave;
     if (service === undefined) return;
-    const { sent } = service;
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = loadBar(slave.identity, thrown);
-    const head = sent.head();
-    if (isSameEverywhere(code)) {
-      this.#bars.addEverywhere(code, bar);
-    } else {
-      const count = this.#bars.add(slave, code, bar);
-      this.#warnLater(code, { bar, tasks: `tasks of ${describeCode(code.reference)}`, count });
-    }
-    if (head?.task !== undefined && head.code === code) {
-      // It was said to run.
-      this.#options.reports?.taskRetried(head.context, head.task, slave, bar.reason);
-    }
-    this.#allotment.requeue(sent.settle((kind) => kind.code === code));
+    if (isSameEverywhere(code)) this.#bars.addEverywhere(code, bar);
+    else this.#barCode(slave, code, bar);
+    this.#allotment.requeue(service.sent.settle((kind) => kind.code === code));
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -461,6 +461,7 @@ export class Dispatcher {
    * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
    */
   wake(nowMs: number, heardMs: number): void {
+    this.#deadlines.look(nowMs);
     for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
     this.#give(nowMs);
     this.#allotment.takeFromStuck(nowMs, heardMs);
@@ -484,13 +485,23 @@ export class Dispatcher {
   }
 
   #timeOut(slave: DispatchSlave, service: Service): void {
-    const { number, limitMs } = this.#deadlines.of(slave)!;
+    const { number, limitMs, isLoading } = this.#deadlines.of(slave)!;
+    if (isLoading) return this.#loadTimedOut(slave, service, limitMs);
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);
       this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
     this.#restart(slave, service, "its task ran out of time");
+  }
+
+  /** Once that may have been the process's fault. */
+  #loadTimedOut(slave: DispatchSlave, service: Service, limitMs: number): void {
+    const { code } = service.sent.head()!;
+    const bar = loadTimeoutBar(slave.identity, limitMs);
+    if (slave.unloadedCodes.delete(code)) this.#barCode(slave, code, bar);
+    else slave.unloadedCodes.add(code);
+    this.#restart(slave, service, `its code was not loaded within ${limitMs / 1000} s`);
   }
 
   #restart(slave: DispatchSlave, { sent }: Service, reason: string): void {
@@ -560,6 +571,11 @@ export class Dispatcher {
   #barContext(slave: DispatchSlave, context: DispatchContext, bar: Bar): void {
     const count = this.#bars.add(slave, context, bar);
     this.#warnLater(context, { bar, tasks: `tasks of context ${context.number}`, count });
+  }
+
+  #barCode(slave: DispatchSlave, code: Code, bar: Bar): void {
+    const count = this.#bars.add(slave, code, bar);
+    this.#warnLater(code, { bar, tasks: `tasks of ${describeCode(code.reference)}`, count });
   }
 
   /**

@@ -59,6 +59,13 @@ export function loadBar(slave: SlaveIdentity, thrown: unknown): Bar {
   return { slave, what: "failed", reason: describeThrown(thrown), cause: thrown };
 }
 
+/** The code of tasks was not loaded in time on a slave, for the second time. */
+export function loadTimeoutBar(slave: SlaveIdentity, limitMs: number): Bar {
+  const reason = `twice its code was not loaded within ${limitMs / 1000} s. ` +
+    "The module may wait for something that never comes";
+  return { slave, what: "failed", reason };
+}
+
 /** The startup of tasks failed on a slave. */
 export function startupBar(startup: Code, slave: SlaveIdentity, thrown: unknown): Bar {
   const what = `did not run: startup (${describeCode(startup.reference)}) failed`;

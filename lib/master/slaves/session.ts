@@ -154,13 +154,11 @@ export class Session implements Disposable {
         dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
         break;
       }
+      case "loaded":
+        dispatcher.codeLoaded(slave, this.#code(message.code), nowMs);
+        break;
       case "load-failed": {
-        const code = this.#announcedCodes.get(message.code);
-        if (code === undefined) {
-          throw new MessageError(
-            `The slave speaks of code ${message.code}, which it does not have`,
-          );
-        }
+        const code = this.#code(message.code);
         const thrown = thrownOf(message, batch);
         dispatcher.loadFailed(slave, code, thrown, nowMs);
         break;
@@ -215,6 +213,14 @@ export class Session implements Disposable {
       );
     }
     return context;
+  }
+
+  #code(number: number): Code {
+    const code = this.#announcedCodes.get(number);
+    if (code === undefined) {
+      throw new MessageError(`The slave speaks of code ${number}, which it does not have`);
+    }
+    return code;
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
@@ -92,6 +93,10 @@ class Bench {
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "short", source: "" } };
 const OTHER: Code = { number: 1, reference: { type: "inline", name: "other", source: "" } };
+const EXPORT: Code = {
+  number: 2,
+  reference: { type: "export", module: "file:///tasks.ts", name: "run" },
+};
 const HUGE_BYTES = 64 * 1024 * 1024;
 
 Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
@@ -385,10 +390,11 @@ Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait 
 
 Deno.test("Dispatcher: a task is out of time if its slave was silent while all that slaves said was heard", () => {
   const bench = new Bench();
-  bench.connect();
+  const slave = bench.connect();
   const context = bench.context({ taskTimeoutMs: 100 });
   bench.add(context, 1);
   bench.dispatcher.dispatch(0);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
   bench.decided();
   bench.dispatcher.wake(1000, 99);
   assertEquals(bench.decided(), []);
@@ -402,6 +408,7 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
   const slave = bench.connect();
   const context = bench.context({ taskTimeoutMs: 100 });
   bench.doFirst(slave, context);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
   bench.add(context, 6);
   bench.dispatcher.dispatch(0);
   // Each time the script has blocked for longer than a task may run.
@@ -411,6 +418,89 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
     bench.done(slave, first, 1, nowMs);
   }
   assertEquals(bench.outcomes.map(({ status }) => status), new Array(6).fill("fulfilled"));
+});
+
+Deno.test("Dispatcher: the time of a task begins when its code is loaded", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ taskTimeoutMs: 100 });
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  bench.decided();
+  pass(bench, 0, 60_000);
+  assertEquals(bench.decided(), []);
+  bench.dispatcher.codeLoaded(slave, EXPORT, 60_000);
+  bench.dispatcher.wake(60_099, 60_099);
+  assertEquals(bench.decided(), []);
+  bench.dispatcher.wake(60_100, 60_100);
+  assertEquals(bench.decided()[0], "restart 0");
+  assertMatch(String((bench.outcomes[0] as { reason: unknown }).reason), /taskTimeoutMs, 100 ms/);
+});
+
+Deno.test("Dispatcher: a slave that twice does not load code within ten minutes gets no more tasks of it", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ taskTimeoutMs: 100 });
+  bench.add(context, 2, EXPORT);
+  bench.dispatcher.dispatch(0);
+  for (const startMs of [0, 600_000]) {
+    bench.decided();
+    pass(bench, startMs, startMs + 599_999);
+    assertEquals([bench.decided(), bench.outcomes], [[], []]);
+    const endMs = startMs + 600_000;
+    bench.dispatcher.wake(endMs, endMs);
+    assertEquals(bench.decided(), ["restart 0"]);
+    bench.dispatcher.slaveConnected(slave);
+    bench.dispatcher.dispatch(endMs);
+  }
+  // It is as if they could not be loaded: no task was charged with anything, and none has run.
+  assertEquals(bench.outcomes.map(({ attempts }) => attempts), [0, 0]);
+  assertMatch(
+    String((bench.outcomes[0] as { reason: unknown }).reason),
+    /failed on slave 0: twice its code was not loaded within 600 s\. The module may wait/,
+  );
+});
+
+/** Lets time pass, looking at the clock as often as the loop does. */
+function pass(bench: Bench, fromMs: number, toMs: number): void {
+  for (let nowMs = fromMs; nowMs < toMs; nowMs += LOOK_MS) bench.dispatcher.wake(nowMs, nowMs);
+  bench.dispatcher.wake(toMs, toMs);
+}
+
+Deno.test("Dispatcher: time in which this process stood still does not count, whatever comes first then", () => {
+  for (const isNewsFirst of [false, true]) {
+    const bench = new Bench();
+    const slaves = [bench.connect(), bench.connect()];
+    const context = bench.context({ taskTimeoutMs: 5000 });
+    bench.add(context, 3);
+    bench.dispatcher.dispatch(0);
+    for (const slave of slaves) bench.dispatcher.codeLoaded(slave, CODE, 0);
+    pass(bench, 0, 1000);
+    bench.decided();
+    // For a minute it stands still.
+    if (isNewsFirst) bench.done(slaves[1], 0, 1, 61_000);
+    pass(bench, 61_000, 61_000 + 4000 - LOOK_MS - 1);
+    assertEquals(bench.decided().filter((decision) => decision.startsWith("restart")), []);
+    bench.dispatcher.wake(65_000 - LOOK_MS, 65_000 - LOOK_MS);
+    // The time of the one that the news were of has begun anew.
+    const late = isNewsFirst ? ["restart 0"] : ["restart 0", "restart 1"];
+    assertEquals(bench.decided().filter((decision) => decision.startsWith("restart")), late);
+  }
+});
+
+Deno.test("Dispatcher: time without any task that has a limit is not a standstill", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const context = bench.context({ taskTimeoutMs: 5000 });
+  bench.doFirst(slave, context);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  bench.add(context, 1);
+  bench.dispatcher.dispatch(60_000);
+  assertEquals(bench.dispatcher.nextWakeMs(), 60_000 + LOOK_MS);
+  pass(bench, 60_000, 64_999);
+  bench.decided();
+  bench.dispatcher.wake(65_000, 65_000);
+  assertEquals(bench.decided()[0], "restart 0");
 });
 
 Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments, or one task each", () => {
@@ -511,11 +601,6 @@ Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task w
   bench.done(slave, 3, 1);
   assertEquals(bench.decided(), ["run 13 on 0"]);
 });
-
-const EXPORT: Code = {
-  number: 2,
-  reference: { type: "export", module: "file:///tasks.ts", name: "run" },
-};
 
 /** Says that a piece of code cannot be loaded on a slave. */
 function failLoad(bench: Bench, slave: DispatchSlave, code = EXPORT): void {

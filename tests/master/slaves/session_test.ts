@@ -95,6 +95,10 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
     says: ['{"type":"starting","context":0}'],
     reason: /a message that is none/,
   },
+  "has loaded code that it was not given": {
+    says: ['{"type":"loaded","code":99}'],
+    reason: /speaks of code 99, which it does not have/,
+  },
   "cannot load code that it was not given": {
     says: [loadFailed(99)],
     reason: /speaks of code 99, which it does not have/,

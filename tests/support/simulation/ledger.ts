@@ -227,8 +227,10 @@ export class Ledger {
     if (running.type === "nothing" || running.type === "arguments") return;
     if (running.type === "startup") violate("startup was said to run out of time");
     const { context, fate } = this.planOf(running.task);
-    const limitMs = fate === "dropped" ? DROP_GRACE_MS : context.taskTimeoutMs;
-    if (limitMs === undefined || nowMs - running.sinceMs < limitMs - slackMs) {
+    const [limitMs, sinceMs] = fate === "dropped"
+      ? [DROP_GRACE_MS, running.sinceMs]
+      : [context.taskTimeoutMs, running.startedMs];
+    if (limitMs === undefined || nowMs - sinceMs < limitMs - slackMs) {
       violate(`a slave was restarted when ${this.name(running.task)} ran, which had time left`);
     }
   }

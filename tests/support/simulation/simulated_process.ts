@@ -19,6 +19,7 @@ export type FromProcess =
   | { readonly type: "starting"; readonly context: DispatchContext }
   | { readonly type: "ready"; readonly context: DispatchContext }
   | { readonly type: "startup-failed"; readonly context: DispatchContext }
+  | { readonly type: "loaded"; readonly code: Code }
   | { readonly type: "load-failed"; readonly code: Code }
   | {
     readonly type: "results";
@@ -38,7 +39,13 @@ export type Running =
   /** Its arguments are being read. */
   | { readonly type: "arguments"; readonly task: Task }
   | { readonly type: "startup"; readonly context: DispatchContext }
-  | { readonly type: "task"; readonly task: Task; readonly sinceMs: number };
+  /** Since when it is at the task, and since when that runs: not before its code is loaded. */
+  | {
+    readonly type: "task";
+    readonly task: Task;
+    readonly sinceMs: number;
+    readonly startedMs: number;
+  };
 
 /** What a process needs of the world around it. */
 export interface ProcessOptions {
@@ -227,14 +234,16 @@ export class SimulatedProcess {
     this.#current = number;
     this.#flush();
     const { ms, isLoaded } = this.#options.planLoad(code);
-    // The task runs: the time that this takes is its own.
     const sinceMs = this.#loadedSinceMs = this.#options.time.nowMs;
-    this.running = { type: "task", task, sinceMs };
+    this.running = { type: "task", task, sinceMs, startedMs: Infinity };
     this.#isReading = true;
     this.#readInbox();
     this.#later(ms, () => {
       this.#codes.set(code, isLoaded ? "loaded" : "failed");
-      if (!isLoaded) {
+      if (isLoaded) {
+        this.#posted.push({ type: "loaded", code });
+        this.#flush();
+      } else {
         this.#loadedSinceMs = undefined;
         const kept = this.#queue.filter((queued) => queued.task.code !== code);
         this.#queue.splice(0, Infinity, ...kept);
@@ -251,7 +260,7 @@ export class SimulatedProcess {
     const { time } = this.#options;
     const sinceMs = this.#loadedSinceMs ?? time.nowMs;
     this.#loadedSinceMs = undefined;
-    this.running = { type: "task", task, sinceMs };
+    this.running = { type: "task", task, sinceMs, startedMs: time.nowMs };
     const plan = this.#options.planOf(task);
     this.#options.trace(() => `starts task ${plan.value}`);
     this.#isReading = plan.isAsync;

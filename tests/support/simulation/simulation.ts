@@ -370,6 +370,8 @@ export class Simulation {
             { thrown: new Error("no startup"), isLoaded: true },
             nowMs,
           );
+        case "loaded":
+          return this.#dispatcher.codeLoaded(slave, message.code, nowMs);
         case "load-failed":
           forget(unresolved, (entry) => entry.task.code === message.code);
           if (isServing) this.#refuse(seat, message.code);
@@ -817,6 +819,7 @@ function describe(message: FromProcess): string {
     case "ready":
     case "startup-failed":
       return `${message.type}: context ${message.context.number}`;
+    case "loaded":
     case "load-failed":
       return `${message.type}: ${message.code.reference.name}`;
     case "results":
