@@ -27,3 +27,22 @@ export const SYSTEM_CLOCK: Clock = {
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };
+
+/** A timer that is later than this means that this process stood still: it was stopped, or its script blocked. */
+const STANDSTILL_MS = 1000;
+
+/**
+ * Gives something up after some milliseconds, but not since this process stood still: what is waited for may have come meanwhile, or
+ * have stood still with it. Then it is waited for as long again.
+ *
+ * @returns Disposed of, it is not given up any more.
+ */
+export function setPatience(clock: Clock, giveUp: () => void, patienceMs: number): Disposable {
+  const dueMs = clock.now() + patienceMs;
+  let timer = clock.setTimer(() => {
+    const isLate = clock.now() - dueMs > STANDSTILL_MS;
+    if (isLate) timer = setPatience(clock, giveUp, patienceMs);
+    else giveUp();
+  }, patienceMs);
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { permissionRemedy } from "../slave_process.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
@@ -176,7 +176,7 @@ export async function runProgram(
   const stdout = new Collector(child.stdout);
   const stderr = new Collector(child.stderr);
   let isTooLate = false;
-  using _timer = clock.setTimer(() => {
+  using _timer = setPatience(clock, () => {
     isTooLate = true;
     kill(child);
     // What a script has started lives on, and may keep them open.

@@ -21,6 +21,7 @@ import { FaultControl } from "../support/faults/fault_control.ts";
 import { type Fault, FAULTS, type Moment, MOMENTS } from "../support/faults/fault_plan.ts";
 import { Gates } from "../support/gates.ts";
 import { HeldTimers } from "../support/held_timers.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 
 const tasks = remote<typeof import("../support/faults/faulty_tasks.ts")>(
   import.meta.resolve("../support/faults/faulty_tasks.ts"),
@@ -268,10 +269,15 @@ class TaskClock implements Disposable {
     }
   }
 
+  /** Moves the clock, and nobody looks at it. */
+  stop(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
   /** Moves the clock, and has the master look at it, once a task has a limit. */
   async jump(ms: number): Promise<void> {
     await this.#looks.set();
-    this.#aheadMs += ms;
+    this.stop(ms);
     await this.#looks.fire();
   }
 
@@ -550,3 +556,26 @@ for (const isFar of [false, true]) {
     assertEquals([...log.of("slave-restarted"), ...log.of("slave-lost")], []);
   });
 }
+
+Deno.test("fault matrix: all are stopped for a night and continued, before hello, local slave", async () => {
+  using timers = new HeldTimers((ms) => ms === CONNECT_TIMEOUT_MS);
+  using clock = new TaskClock();
+  await using folder = new TempFolder();
+  const fifo = folder.file("fifo");
+  await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  await using manager = new Manager({
+    output: "null",
+    onEvent: () => {},
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    deno: ["/bin/sh", "-c", 'read word < "$0"; exec "$@"', fifo, Deno.execPath()],
+  });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext();
+  context.addTask(() => 1);
+  const results = Array.fromAsync(context.getResults());
+  await timers.set();
+  clock.stop(NIGHT_MS);
+  await timers.fire();
+  await Deno.writeTextFile(fifo, "go on\n");
+  assertEquals(await results, [1]);
+});

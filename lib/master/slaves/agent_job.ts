@@ -1,3 +1,4 @@
+import { setPatience } from "../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
@@ -168,7 +169,7 @@ export class AgentJob implements AgentLinkEvents {
   #started(): void {
     if (this.#state.state !== "queued" || this.#fleet.closing.aborted) return;
     const { clock, settings } = this.#fleet.options;
-    const timer = clock.setTimer(() => this.#giveUp(), settings.connectTimeoutMs);
+    const timer = setPatience(clock, () => this.#giveUp(), settings.connectTimeoutMs);
     this.#enter({ state: "arriving", timer });
     for (const seat of this.#seats) seat.jobStarted(this.process);
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { setPatience } from "../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
 import type { Slave } from "../../launch/slave.ts";
@@ -250,7 +251,7 @@ export class Seat implements SlavePort {
   started(process: SlaveProcess): void {
     const { settings, clock, hub } = this.#fleet.options;
     this.#fleet.guard.add(process);
-    const timer = clock.setTimer(() => {
+    const timer = setPatience(clock, () => {
       const seconds = settings.connectTimeoutMs / 1000;
       const reason = `it did not connect within connectTimeoutMs, ${seconds} s, and was killed`;
       this.#doom = laterDoom(this.#doom, { type: "killed", reason });

@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import { setPatience } from "../lib/clock.ts";
+import { TestClock } from "./support/test_clock.ts";
+
+Deno.test("setPatience: gives up when the time is over, and not before", () => {
+  const clock = new TestClock();
+  let count = 0;
+  setPatience(clock, () => count++, 5000);
+  clock.pass(4999);
+  assertEquals(count, 0);
+  clock.pass(1);
+  assertEquals([count, clock.timers], [1, 0]);
+});
+
+Deno.test("setPatience: waits as long again if this process stood still when the time was over", () => {
+  const clock = new TestClock();
+  let count = 0;
+  setPatience(clock, () => count++, 5000);
+  for (let night = 0; night < 3; night++) {
+    clock.pass(4000);
+    clock.stop(8 * 3600 * 1000);
+    clock.pass(0);
+    assertEquals(count, 0);
+  }
+  clock.pass(4999);
+  assertEquals(count, 0);
+  clock.pass(1);
+  assertEquals(count, 1);
+});
+
+Deno.test("setPatience: disposed of, it does not give up, also after this process stood still", () => {
+  const clock = new TestClock();
+  const patience = [1, 2].map(() => setPatience(clock, () => assertEquals(0, 1), 5000));
+  patience[0][Symbol.dispose]();
+  clock.stop(60_000);
+  clock.pass(0);
+  patience[1][Symbol.dispose]();
+  clock.pass(60_000);
+  assertEquals(clock.timers, 0);
+});
