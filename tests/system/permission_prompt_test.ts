@@ -55,3 +55,27 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  ...skipIf(missingTerminal, "terminal: a task that asks there is told at once that it has none"),
+  fn: async () => {
+    await using folder = new TempFolder();
+    const shown = await scriptOnTerminal(
+      folder,
+      `import { LocalSlave, Manager } from "${MODULE_URL}";
+       await using manager = new Manager({ output: "null" });
+       manager.addSlave(new LocalSlave());
+       const context = manager.getContext();
+       context.addTask(() => [prompt("Name?"), confirm("Sure?")]);
+       context.addTask(async () => {
+         const args = ["-c", "read answer < /dev/tty"];
+         return (await new Deno.Command("sh", { args, stderr: "null" }).output()).success;
+       });
+       for await (const value of context.getResults()) console.log("result", value);`,
+      "-A",
+    );
+    assertStringIncludes(shown, "result [ null, false ]");
+    assertStringIncludes(shown, "result false");
+    assert(!/Name|Sure/.test(shown), shown);
+  },
+});

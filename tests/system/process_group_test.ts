@@ -4,14 +4,16 @@
  * @module
  */
 
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { LocalSlave, Manager, remote, type Slave } from "../../mod.ts";
 import { FarSlave } from "../support/far_slave.ts";
+import { Gates } from "../support/gates.ts";
 import { Holders } from "../support/holders.ts";
 import { MODULE_URL } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const TASKS = import.meta.resolve("../support/family_tasks.ts");
+const GATE_TASKS = import.meta.resolve("../support/gate_tasks.ts");
 const FAR_SLAVE = import.meta.resolve("../support/far_slave.ts");
 const tasks = remote<typeof import("../support/family_tasks.ts")>(TASKS);
 
@@ -139,6 +141,28 @@ for (const [what, run] of Object.entries(RUNS)) {
     });
   }
 }
+
+Deno.test("process group: what stops the master's group at the terminal does not stop slaves, and the run goes on", async () => {
+  await using folder = new TempFolder();
+  await using gates = new Gates();
+  const run: Run = { slave: "new LocalSlave()", flags: ["-A"] };
+  const master = startMaster(
+    folder,
+    run,
+    "",
+    `const { wait } = remote("${GATE_TASKS}");
+    context.addTask(wait, "work", ${gates.port});
+    for await (const _ of context.getResults());
+    await manager.close();`,
+  );
+  const { open, ended } = await gates.next();
+  Deno.kill(-master.pid, "SIGSTOP");
+  await open();
+  // The task has returned.
+  await ended;
+  Deno.kill(-master.pid, "SIGCONT");
+  assertEquals(await master.status, { success: true, code: 0, signal: null });
+});
 
 Deno.test("process group: a daemon that has left the group stays", async () => {
   await using holders = new Holders();
