@@ -15,26 +15,26 @@ import { TaskPace } from "./task_pace.ts";
 
 /** A slave may take so long to load the code of a task whose time is limited, or as long as the task may run if that is more. */
 const LOAD_TIMEOUT_MS = 600_000;
-/** How long it may take until a slave gives a cancelled task back. After that it has begun it, and is restarted. */
+/** How long a slave may take to give a cancelled task back. Longer means that it has begun the task: then it is restarted. */
 const DROP_GRACE_MS = 10;
 /**
- * A slave without news for this long, and twice as long as answers usually are under way, is taken to be busy with one
- * long task, and what waits behind that goes to idle slaves. Longer than the 5 ms after which a slave itself returns what
- * waits, so that few tasks run twice.
+ * A slave of which nothing is heard for this long, and twice the usual delay of answers, is taken to be busy with one long task.
+ * What waits behind that task goes to idle slaves. This is longer than the 5 ms after which a slave itself returns what waits: so
+ * few tasks run twice.
  */
 const STUCK_AFTER_MS = 10;
 /** Nothing waits behind a long task for longer than twice this, also if the master was blocked for minutes. */
 const MAX_DELAY_MS = 500;
-/** What the latest delay counts for in the average: with thousands of slaves it is known after some of their answers. */
+/** How much the latest delay counts in the average. With thousands of slaves a small part of their answers is enough to know it. */
 const NEW_DELAY_SHARE = 0.1;
-/** The arguments that one slave has, and all slaves together, except for a single task with larger ones on each. */
+/** The most bytes of arguments that one slave may have at a time, and all slaves together. A single task may have more. */
 const MAX_SENT_BYTES = 1024 * 1024;
 const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
-/** A slave is hungry when less than this part of what it may have is left. */
+/** A slave is hungry when it has less than one in so many of the tasks that it may have. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
-/** As many are taken whether slaves have room or not while the journal has their outcomes, or no slave can run them. */
+/** The fewest if no slave has to be waited for: the journal has the outcomes of these tasks, or no slave can run them. */
 const MIN_SLAVELESS_PULL = 64;
 
 /** Tasks that a source is to be asked for. */
@@ -56,7 +56,7 @@ export class Allotment {
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
   readonly #hungry = new Set<DispatchSlave>();
-  /** Slaves that have tasks behind the running one, or behind startup, those where nothing has moved for the longest time first. */
+  /** Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. */
   readonly #laden = new Set<DispatchSlave>();
   /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
   readonly #sendable = new Set<DispatchContext>();
@@ -146,8 +146,8 @@ export class Allotment {
   }
 
   /**
-   * Asks a slave for all tasks behind the running one, and takes those at once that are certainly not running: it may be
-   * in no state to answer. Whether it started one of them shows when it is.
+   * Asks a slave for all tasks behind the running one. Those that are certainly not running are taken from it at once, since it
+   * may be in no state to answer. If it has started one of them after all, it answers that later.
    */
   recall(slave: DispatchSlave, service: Service): void {
     service.supply.isAsked = true;
@@ -177,7 +177,7 @@ export class Allotment {
     for (const [context, wanted] of pulls) {
       for (const { count, code } of wanted) {
         const before = context.waiting;
-        // Some may have been taken back meanwhile.
+        // Tasks may have come back since.
         if (before > 0 && code === undefined) continue;
         context.port.pull(count, code);
         if (context.waiting > before) isAnyAdded = true;
@@ -193,8 +193,8 @@ export class Allotment {
   }
 
   /**
-   * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has
-   * been told: with 1,000 slaves whose answers came together, half of them seemed stuck to the first ones.
+   * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has been
+   * told. Before that, of 1,000 slaves whose answers came together, half seemed to be stuck when the first answers were told.
    *
    * @param heardMs Until when all that slaves said has been told.
    */
@@ -231,7 +231,7 @@ export class Allotment {
     return STUCK_AFTER_MS + 2 * this.#delayMs;
   }
 
-  /** Tasks of one code, the last that a slave ran, have taken so long; how long their answers were under way shows as well. */
+  /** Takes note of how long the last tasks of a slave ran, all of one code, and how long their answers were under way. */
   noteRunTimes(
     slave: DispatchSlave,
     service: Service,
@@ -267,7 +267,7 @@ export class Allotment {
       const passed = count > 0 ? context.passOver(count) : undefined;
       const isGiven = this.#giveTasks(slave, service, context);
       if (passed !== undefined) context.putBackPassed(passed, isGiven);
-      // Its turn comes when the slave has less to do. If others passed it, they might do so for ever.
+      // The turn of this context comes when the slave has less to do. If others passed it, they might do so for ever.
       if (!isGiven) break;
       this.#sendable.delete(context);
       this.sort(context);
@@ -294,7 +294,7 @@ export class Allotment {
       : Math.min(this.#pace.depth(code), context.maxSent(this.#servingCount));
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#servingCount);
     const { sendable } = context;
-    // Shared by all slaves, not only those that have room, what was taken back from one of 4,000 left one by one.
+    // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       this.#pace.leastShare(code, sendable),
@@ -303,8 +303,8 @@ export class Allotment {
     const tasks: Task[] = [];
     const sizes: number[] = [];
     let bytes = sent.bytes;
-    for (let task: Task | undefined = first; tasks.length < room; task = context.first()) {
-      if (task === undefined || task.code !== code) break;
+    let task: Task | undefined = room < 1 ? undefined : first;
+    while (task?.code === code) {
       if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
       const size = sizeOfArguments(task.args);
       bytes += size;
@@ -312,6 +312,7 @@ export class Allotment {
       tasks.push(task);
       sizes.push(size);
       context.take();
+      task = tasks.length < room ? context.first() : undefined;
     }
     if (tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, depth);
@@ -323,7 +324,7 @@ export class Allotment {
     return true;
   }
 
-  /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. */
+  /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
     if (!this.#deadlines.areUsed && !reporter?.isWanted) return;

@@ -7,7 +7,7 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 export interface Bar {
   /** Who cannot run them. */
   readonly slave: SlaveIdentity;
-  /** What became of one there, as it follows the task's name: `failed`, `did not run: startup (…) failed`. */
+  /** What became of such a task there. It follows the task's name: `failed`, `did not run: startup (…) failed`. */
   readonly what: string;
   /** What was thrown, or how the process ended, in words. */
   readonly reason: string;
@@ -21,8 +21,8 @@ export type Barred = DispatchContext | Code;
 /**
  * Where tasks cannot run.
  *
- * A bar is the slave's, and not its process's: what is missing on a machine is so for the next process as well. If each were
- * to try, tasks might wait for ever for slaves that are started anew for other reasons.
+ * A bar is the slave's, and not its process's: what is missing on a machine is missing for the next process as well. If each
+ * process tried anew, tasks might wait for ever for slaves that are restarted for other reasons.
  */
 export class Bars {
   /** Whether every slave can run everything, as far as is known. Only this class writes. */

@@ -19,11 +19,12 @@ export interface Verdict {
 /**
  * Finds which task, if any, was running when a slave died.
  *
- * A slave that is killed says nothing, and answers of short tasks leave together: whichever of the first few tasks was
- * running, the slave may have finished it, and those before it. With a single task that can have been running there is no
- * doubt, but for the moment in which it, or its answer, is under way.
+ * A slave that is killed says nothing, and answers of short tasks leave together. So any of the first few tasks may have been
+ * running: the slave may have finished those before it. If only one task can have been running, it is taken to be the one. That is
+ * wrong only if the slave died while that task, or its answer, was still on its way.
  *
- * A slave says when startup begins. Before that it reads the arguments of the first task, which may fill its memory.
+ * A slave says when startup begins. If it dies before that, it was reading the arguments of the first task, which may fill its
+ * memory.
  *
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */

@@ -62,7 +62,10 @@ export class Service {
     return head !== undefined && !this.startups.isDone(head.context);
   }
 
-  /** Whether it may be given tasks. Tasks behind one that was taken might wait for it: how long that runs, if it does, nobody knows. */
+  /**
+   * Whether it may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
+   * and others would wait behind it.
+   */
   get mayBeGivenTasks(): boolean {
     return this.sent.takenCount === 0 && !this.supply.isAsked && this.ending.type !== "leaving";
   }

@@ -52,16 +52,16 @@ export interface Death {
 }
 
 /**
- * So often a slave is started again without having finished a task in between. If it died running tasks that may have more
- * attempts than that, as many restarts as attempts are allowed: all of them may fall to the same slave.
+ * How often a slave is started again without having finished a task in between. If it died running tasks, that may be as often
+ * as a task may be attempted, if that is more: all attempts may fall to the same slave.
  */
 const MAX_RESTARTS_IN_A_ROW = 3;
-/** So often the startup of a context may end the process of a slave, or less often if a task may, before the slave is barred. */
+/** How often the startup of a context may end the process of a slave, if a task may as often, before the slave is barred. */
 const MAX_STARTUP_DEATHS = 3;
 
 /** How a task that failed ended. */
 interface LastRun {
-  /** Whether that was an attempt beside those in which slaves died. */
+  /** Whether that was one more attempt, beside those in which slaves died. */
   readonly isAttempt: boolean;
   /** Whether the task itself was ever run. */
   readonly hasRun: boolean;
@@ -80,7 +80,7 @@ interface BarWarning {
 }
 
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
-/** The deaths that the task is given up for were counted when they happened. */
+/** Its attempts were counted when slaves died. */
 const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
 /** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
@@ -190,7 +190,7 @@ export class Dispatcher {
     return "lost";
   }
 
-  /** A slave has gone without another word: its tasks go to others now. It is to be said soon that it died. */
+  /** A slave has gone without another word: its tasks go to others now. {@linkcode Dispatcher.slaveDied} is to be called soon. */
   withdraw(slave: DispatchSlave): void {
     if (slave.service === undefined) return;
     const reason = "its machine or the network to it is gone";
@@ -223,7 +223,7 @@ export class Dispatcher {
     if (context.add(task) === 1) this.#allotment.sort(context);
   }
 
-  /** Somebody reads the results of a context in a certain order, or does no longer. */
+  /** Whether and how the results of a context are read has changed. */
   setReading(context: DispatchContext, reading: Reading): void {
     context.reading = reading;
     if (reading === "no") this.#read.delete(context);
@@ -232,7 +232,7 @@ export class Dispatcher {
     this.#allotment.sortSource(context);
   }
 
-  /** A context has lazy sources, whose tasks are of these codes, and no others; the first is asked first. */
+  /** The lazy sources of a context have changed. Their tasks are of these codes; the first source is asked first. */
   setSources(context: DispatchContext, codes: readonly Code[]): void {
     context.sourceCodes = codes;
     this.#allotment.sortSource(context);
@@ -451,7 +451,7 @@ export class Dispatcher {
    */
   dispatch(nowMs: number): void {
     // An async source adds its tasks later: then there is nothing to give out yet.
-    do this.#give(nowMs); while (this.#allotment.pull());
+    do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
     this.#allotment.flush();
   }
 
@@ -463,20 +463,16 @@ export class Dispatcher {
   wake(nowMs: number, heardMs: number): void {
     this.#deadlines.look(nowMs);
     for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
-    this.#give(nowMs);
+    // Idle slaves get what waits before they get what is stuck, and that before what sources have.
+    do this.#allotment.give(nowMs); while (this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
-    while (this.#allotment.pull()) this.#give(nowMs);
-    this.#allotment.flush();
+    if (this.#allotment.pull()) this.dispatch(nowMs);
+    else this.#allotment.flush();
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
   nextWakeMs(): number {
     return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());
-  }
-
-  /** What stood behind tasks that left stands first then, and may be such that no slave can run it. */
-  #give(nowMs: number): void {
-    do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
   }
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
@@ -528,7 +524,7 @@ export class Dispatcher {
   ): boolean {
     const { startup, culprit, suspects, innocent } = judgeDeath(service, isHeardOut);
     if (startup !== undefined) {
-      // Its arguments may have left no memory for startup: so another one goes first, if there is one.
+      // The arguments of the first task may have left no memory for startup: another task goes first now, if there is one.
       this.#allotment.requeueSecond(innocent);
       this.#chargeStartup(slave, startup, reason);
       return false;
@@ -555,7 +551,7 @@ export class Dispatcher {
     }
   }
 
-  /** The death is not the slave's own: so many of them bar it for the context, and it goes on with others. */
+  /** The death does not count as the slave's own. After too many of them it is barred for the context, and goes on with others. */
   #chargeStartup(slave: DispatchSlave, context: DispatchContext, reason: string): void {
     slave.deathsInARow--;
     const before = slave.startupDeaths.get(context) ?? [];
@@ -579,8 +575,8 @@ export class Dispatcher {
   }
 
   /**
-   * The user is to know why a slave does less than others, once it is known that others do more: if none can run the tasks, they
-   * fail with the reason. With a thousand such slaves it is said ten times.
+   * Tells the user why a slave does less than others, as soon as it is known that others do more. If no slave can run the tasks,
+   * that is not told: the tasks fail with the reason. Of a thousand such slaves it is told ten times.
    */
   #warnLater(barred: Barred, warning: BarWarning): void {
     const isPowerOfTwo = (warning.count & (warning.count - 1)) === 0;
@@ -601,8 +597,12 @@ export class Dispatcher {
     }
   }
 
-  /** Fails the first tasks of each context if no slave can run them; returns whether there were any. */
+  /**
+   * Fails the first tasks of each context if no slave can run them; returns whether there were any. To be called whenever tasks
+   * have left: what stood behind them stands first now.
+   */
   #failBarred(): boolean {
+    if (this.#bars.isEmpty) return false;
     let count = 0;
     for (const context of this.#allotment.sendable) count += this.#failFirst(context);
     return count > 0;

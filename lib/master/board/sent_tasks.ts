@@ -92,7 +92,7 @@ export class SentTasks {
         return {
           context: group.context,
           code: group.code,
-          task: isTask(entry) ? entry : undefined,
+          task: typeof entry === "string" ? undefined : entry,
           isDropped: entry === DROPPED,
           number: this.#firstNumber,
         };
@@ -144,7 +144,7 @@ export class SentTasks {
       if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
       this.#skip(group);
       if (entry === SETTLED) continue;
-      if (!isTask(entry)) {
+      if (typeof entry === "string") {
         this.takenCount--;
         return undefined;
       }

@@ -4,7 +4,7 @@ import type { Code } from "../../task.ts";
 const LONG_TASK_MICROS = 5_000;
 /** How much work waits at a slave at least, so that it is busy until more arrives. */
 const AHEAD_MICROS = 5_000;
-/** With no-op tasks 512 reached 1.5 times the rate of 64 a connection; beyond 1024 nothing was gained. */
+/** With 512 a connection, no-op tasks reached 1.5 times the rate that they have with 64. Beyond 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
 /** About what a message to a slave, and its answer, cost the master. */
@@ -15,8 +15,8 @@ const MESSAGE_MICROS = 50;
  */
 const HELD_MICROS = 5_000;
 /**
- * So many tasks at most stay with a slave that is stuck, or are suspects when it dies, since nobody knows which of them it
- * runs. With 200 no-op tasks reached 1.1 times the rate of 64.
+ * How many tasks at most stay with a slave that is stuck, or are suspects when it dies: nobody knows which of them it runs. With
+ * 200, no-op tasks reached 1.1 times the rate that they have with 64.
  */
 const MAX_HELD = 200;
 
@@ -46,7 +46,7 @@ export class TaskPace {
     const average = this.#averages[code.number];
     if (average === undefined || average >= LONG_TASK_MICROS) return 1;
     const ahead = 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1));
-    // Two groups of answers: with less, what is left of the second leaves in a message of its own when the slave looks for more.
+    // Two groups of answers. With fewer tasks, the rest of the second group would leave in a message of its own.
     return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.maxHeld(code)));
   }
 

@@ -28,8 +28,8 @@ export type AgentJobState =
   | { readonly state: "missed" };
 
 /**
- * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of the job
- * have this one agent.
+ * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of
+ * the job have this one agent.
  */
 export class AgentJob implements AgentLinkEvents {
   readonly process: SlaveProcess;

@@ -39,7 +39,7 @@ export interface AgentLinkEvents {
 /** How the connection to an agent ended. */
 export interface LinkEnd {
   readonly reason: string;
-  /** Whether nothing was heard of it for too long: then its machine is not heard of by anybody. */
+  /** Whether nothing was heard of it for too long. Then nobody else hears of its machine either. */
   readonly isSilent: boolean;
 }
 

@@ -15,7 +15,7 @@ export type Doom =
   /** Others were about to end it, and no other can take its place. */
   | { readonly type: "leaving"; readonly reason: string };
 
-/** In the order in which they count: what is to come cannot be replaced by what counts less. */
+/** How much each counts. It is never replaced by one that counts less. */
 const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3 } as const;
 
 /** Which of two reasons counts: the one that says more of what becomes of the slave; of like ones the later. */

@@ -7,7 +7,7 @@ import { clearTimeout, performance, setTimeout } from "../../own_globals.ts";
 
 /** How long a connection may take to prove itself. */
 const PROOF_TIMEOUT_MS = 10_000;
-/** How many connections may be about to prove themselves. */
+/** How many connections may be there that have not proved themselves yet. */
 const MAX_UNPROVED = 64;
 /** An unproved connection this old makes room for a new one: slaves prove themselves within milliseconds. */
 const MIN_UNPROVED_MS = 250;
@@ -41,7 +41,7 @@ export class Reception implements Disposable {
   readonly #unproved = new Map<MessageStream<unknown>, number>();
   /** What is being done with connections that have come, of which none fails: their proofs, and refusals that are written. */
   readonly #visits = new Set<Promise<void>>();
-  /** A flood brings the same trouble a thousand times. */
+  /** In a flood the same happens a thousand times. */
   readonly #warnings: RepeatedWarnings;
   #isClosed = false;
   #endPause: () => void = () => {};

@@ -179,7 +179,7 @@ export class Seat implements SlavePort {
       return;
     }
     const { dispatcher, loop } = this.#fleet.options;
-    // The dispatcher is amid giving tasks out.
+    // Later, since the dispatcher is giving tasks out.
     queueMicrotask(() => {
       dispatcher.restart(this.slave, "it needs a module that it was not started with");
       loop.schedule();
@@ -327,7 +327,7 @@ export class Seat implements SlavePort {
     }
   }
 
-  /** A new process has nothing against it, but that its machine is to be left. */
+  /** What ended the last process is not held against the next. That its machine is to be left stays true. */
   #beginAnew(): void {
     if (this.#doom.type !== "leaving") this.#doom = { type: "none" };
   }

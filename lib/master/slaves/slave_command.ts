@@ -9,7 +9,7 @@ import type { ManagerSettings } from "../settings.ts";
 /** URL of the slave's program. */
 export const SLAVE_PROGRAM = new URL("../../../slave.ts", import.meta.url).href;
 
-/** An agent is this module's own code: it starts processes, writes their output, and reads in `/proc`, which takes all. */
+/** An agent may do everything. It is this module's own code, and it starts processes, writes their output, and reads in `/proc`. */
 const AGENT_FLAGS = ["--no-prompt", "--no-config", "--allow-all"];
 
 /**
