@@ -90,6 +90,12 @@ export class Allotment {
     return this.#sources;
   }
 
+  /** Whether nothing waits to be given out or sent, no source is to be asked, and no slave may have to be given less. */
+  get isAtRest(): boolean {
+    return this.#sendable.size === 0 && this.#sources.size === 0 && this.#unsent.size === 0 &&
+      this.#laden.size === 0;
+  }
+
   /** Where slaves stand, for tests. */
   get standing(): Record<"idle" | "hungry" | "laden", ReadonlySet<DispatchSlave>> {
     return { idle: this.#idle, hungry: this.#hungry, laden: this.#laden };

@@ -41,9 +41,14 @@ export class DispatchLoop implements Disposable {
     this.#clock = clock;
   }
 
-  /** Has tasks given out when the code that runs now has told all that it has to tell. */
+  /**
+   * Has tasks given out when the code that runs now has told all that it has to tell. To be called after something was told to
+   * the dispatcher.
+   */
   schedule(): void {
     if (this.#isScheduled) return;
+    // Mostly the last answer comes before its reader has added the next task.
+    if (this.#onWork === undefined && this.#dispatcher.isAtRest) return;
     this.#isScheduled = true;
     this.#clock.microtask(this.#dispatch);
   }

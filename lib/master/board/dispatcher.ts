@@ -135,6 +135,11 @@ export class Dispatcher {
     };
   }
 
+  /** Whether there is nothing to decide before more is told: nothing is to be given out or sent, and no time runs. */
+  get isAtRest(): boolean {
+    return this.#allotment.isAtRest && this.#deadlines.size === 0;
+  }
+
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
   get hasWork(): boolean {
     if (this.#allotment.sendable.size > 0) return true;

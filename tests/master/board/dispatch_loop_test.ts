@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import { type Code, Task } from "../../../lib/task.ts";
+import { HandClock } from "../../support/hand_clock.ts";
+import { IDLE_CONTEXT, IDLE_SLAVE } from "../../support/idle_ports.ts";
+
+const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "" } };
+
+Deno.test("DispatchLoop: decides only if there is something to decide, once for all that is told at one time", async () => {
+  const clock = new HandClock();
+  const dispatcher = new Dispatcher(1);
+  const decisions: string[] = [];
+  using loop = new DispatchLoop(dispatcher, {
+    now: () => {
+      decisions.push("looks");
+      return clock.now();
+    },
+    microtask: (run) => clock.microtask(run),
+    setTimer: (run, delayMs) => clock.setTimer(run, delayMs),
+  });
+  const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
+    ...IDLE_SLAVE,
+    run: (_context, tasks) => decisions.push(`sends ${tasks.length}`),
+  });
+  const context = new DispatchContext(0, IDLE_CONTEXT);
+  dispatcher.addSlave(slave);
+  dispatcher.slaveConnected(slave);
+  dispatcher.setReading(context, "unordered");
+  const decided = async (): Promise<string[]> => {
+    loop.schedule();
+    loop.schedule();
+    await Promise.resolve();
+    return decisions.splice(0);
+  };
+  assertEquals(await decided(), []);
+  dispatcher.addTask(context, new Task(0, CODE, "[]"));
+  assertEquals(await decided(), ["looks", "sends 1"]);
+  const results = { first: 0, values: [0], micros: [1], bytes: 1 };
+  dispatcher.tasksDone(slave, results, 0);
+  assertEquals(await decided(), []);
+  // Tasks behind the running one may have to be taken from the slave: a time runs.
+  for (let id = 1; id < 3; id++) dispatcher.addTask(context, new Task(id, CODE, "[]"));
+  assertEquals(await decided(), ["looks", "sends 2"]);
+  assertEquals(await decided(), ["looks"]);
+});
