@@ -46,9 +46,11 @@ export interface FleetOptions {
 
 /** The slaves of one manager. */
 export class Fleet implements AsyncDisposable, EndpointsOwner {
+  /** For its slaves as well. */
   readonly options: FleetOptions;
   /** The connections to the agents of its slaves. */
   readonly links: AgentLinks;
+  /** Has the processes of its slaves watched. */
   readonly guard: ProcessGuard;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];

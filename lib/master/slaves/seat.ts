@@ -37,6 +37,7 @@ import { queueMicrotask } from "../../own_globals.ts";
 const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
+
 /** Where a slave stands. */
 export type SeatState =
   /** It has not been launched, or is being launched. */

@@ -765,7 +765,8 @@ Deno.test("Dispatcher: a source that no slave can run is asked while all slaves 
   assertEquals(bench.decided(), ["pull 64 of context 0"]);
 });
 
-Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks gets those of the next, but not if they are read in order", () => {
+/** A context with two sources. An idle slave is barred for the first of them, and the other slave runs one of its tasks. */
+function barredForFirstSource(): { bench: Bench; context: DispatchContext; look: () => string[] } {
   const bench = new Bench();
   const barred = bench.connect();
   bench.connect();
@@ -775,37 +776,32 @@ Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks
   failLoad(bench, barred);
   bench.dispatcher.setSources(context, [EXPORT, OTHER]);
   bench.decided();
-  const pulled = (): string[] => {
+  const look = (): string[] => {
     bench.dispatcher.dispatch(0);
     return bench.decided();
   };
+  return { bench, context, look };
+}
+
+Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks gets those of the next, but not if they are read in order", () => {
+  const { bench, context, look } = barredForFirstSource();
   bench.dispatcher.setReading(context, "ordered");
-  // The other slave is busy with its first task.
-  assertEquals(pulled(), []);
+  assertEquals(look(), []);
   bench.dispatcher.setReading(context, "unordered");
-  assertEquals(pulled(), ["pull 1 of other"]);
+  assertEquals(look(), ["pull 1 of other"]);
   // One that the busy slave is to run next does not change that.
   bench.add(context, 1, EXPORT);
-  assertEquals(pulled(), ["pull 1 of other"]);
+  assertEquals(look(), ["pull 1 of other"]);
   bench.add(context, 1, OTHER);
-  assertEquals(pulled(), ["run 2 on 0"]);
+  assertEquals(look(), ["run 2 on 0"]);
 });
 
 Deno.test("Dispatcher: no more tasks are pulled for a barred slave than it could find among those that wait", () => {
-  const bench = new Bench();
-  const barred = bench.connect();
-  bench.connect();
-  const context = bench.context();
+  const { bench, context, look } = barredForFirstSource();
+  bench.add(context, 255, EXPORT);
+  assertEquals(look(), ["pull 1 of other"]);
   bench.add(context, 1, EXPORT);
-  bench.dispatcher.dispatch(0);
-  failLoad(bench, barred);
-  bench.dispatcher.setSources(context, [EXPORT, OTHER]);
-  bench.decided();
-  for (const [added, pulled] of [[255, 1], [1, 0]]) {
-    bench.add(context, added, EXPORT);
-    bench.dispatcher.dispatch(0);
-    assertEquals(bench.decided(), pulled === 0 ? [] : [`pull ${pulled} of other`]);
-  }
+  assertEquals(look(), []);
 });
 
 Deno.test("Dispatcher: a slave that dies before startup begins was reading the task's arguments, which is charged", () => {
