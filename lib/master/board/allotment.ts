@@ -63,7 +63,7 @@ export class Allotment {
   /** Contexts that have a source of tasks and a reader. */
   readonly #sources = new Set<DispatchContext>();
   /** What is to be pulled from the sources of which context. */
-  #pulls = new Map<DispatchContext, readonly Pull[]>();
+  readonly #pulls = new Map<DispatchContext, readonly Pull[]>();
   /** Slaves for which something was queued. */
   readonly #unsent = new Set<DispatchSlave>();
   /** How long answers are under way, on average. */
@@ -171,24 +171,19 @@ export class Allotment {
     this.#fillAll(this.#hungry, nowMs);
     // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
-    for (const context of this.#sources) this.#pull(context, takers);
+    this.#pulls.clear();
+    for (const context of this.#sources) this.#planPulls(context, takers);
   }
 
-  /** Has sources add what {@linkcode Allotment.give} found room for; returns whether any task has come at once. */
+  /** Has sources add what {@linkcode Allotment.give} has just found room for; returns whether any task has come at once. */
   pull(): boolean {
-    if (this.#pulls.size === 0) return false;
-    const pulls = this.#pulls;
-    this.#pulls = new Map();
     let isAnyAdded = false;
-    for (const [context, wanted] of pulls) {
-      for (const { count, code } of wanted) {
-        const before = context.waiting;
-        // Tasks may have come back since.
-        if (before > 0 && code === undefined) continue;
-        context.port.pull(count, code);
-        if (context.waiting > before) isAnyAdded = true;
-      }
+    for (const [context, pulls] of this.#pulls) {
+      const before = context.waiting;
+      for (const { count, code } of pulls) context.port.pull(count, code);
+      if (context.waiting > before) isAnyAdded = true;
     }
+    this.#pulls.clear();
     return isAnyAdded;
   }
 
@@ -361,40 +356,47 @@ export class Allotment {
     }
   }
 
-  /** Asks the sources of a context for as many tasks as there is room for. */
-  #pull(context: DispatchContext, takers: number): void {
+  /** Finds out how many tasks the sources of a context are to be asked for. */
+  #planPulls(context: DispatchContext, takers: number): void {
     if (!context.takesTasks) return;
     const bars = this.#bars;
     const [code] = context.sourceCodes;
-    const barred = bars.isEmpty
-      ? []
-      : [...this.#idle].filter((slave) => bars.has(slave, context, code));
+    const left = this.#findLeftOut(context, code);
     const pulls: Pull[] = [];
     if (context.waiting === 0) {
-      const room = (takers - barred.length) * this.#pace.depth(code);
+      const room = (takers - left.length) * this.#pace.depth(code);
       // No slave is to be waited for.
       const isSlaveless = context.isRestoring || bars.everywhere(context, code) !== undefined;
       const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
       const count = Math.min(Math.max(room, least), MAX_PULL);
       if (count > 0) pulls.push({ count, code: undefined });
     }
-    this.#pullFor(barred, context, pulls);
+    this.#planPullsFor(left, context, pulls);
     if (pulls.length > 0) this.#pulls.set(context, pulls);
   }
 
-  /** Idle slaves that can run no task of the first source may be able to run those of one behind it. */
-  #pullFor(barred: readonly DispatchSlave[], context: DispatchContext, pulls: Pull[]): void {
-    // Read in order, tasks come in the order of their sources. Behind too many tasks those that are pulled are not found.
-    if (context.reading === "ordered" || context.waiting >= MAX_PASSED) return;
-    const bars = this.#bars;
-    const counts = new Map<Code, number>();
-    for (const slave of barred) {
-      const code = context.sourceCodes.find((each) => !bars.has(slave, context, each));
-      if (code !== undefined) counts.set(code, (counts.get(code) ?? 0) + this.#pace.depth(code));
+  /** Idle slaves that can run nothing of what waits in a context, or, if nothing waits, no task of its first source. */
+  #findLeftOut(context: DispatchContext, code: Code): DispatchSlave[] {
+    if (this.#bars.isEmpty) return [];
+    // What waits has been offered to them.
+    if (context.waiting > 0) return [...this.#idle];
+    return [...this.#idle].filter((slave) => this.#bars.has(slave, context, code));
+  }
+
+  /** For each of these slaves the first source that has tasks for it is to be asked. */
+  #planPullsFor(slaves: readonly DispatchSlave[], context: DispatchContext, pulls: Pull[]): void {
+    // Behind too many tasks those that are pulled are not found.
+    const most = MAX_PASSED - context.waiting;
+    if (slaves.length === 0 || most <= 0) return;
+    // Read in order, tasks come in the order of their sources.
+    const last = context.reading === "ordered" ? 1 : context.sourceCodes.length;
+    const codes = context.sourceCodes.slice(0, last);
+    const rooms = new Map<Code, number>();
+    for (const slave of slaves) {
+      const code = codes.find((each) => !this.#bars.has(slave, context, each));
+      if (code !== undefined) rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.depth(code));
     }
-    for (const [code, room] of counts) {
-      pulls.push({ count: Math.min(room, MAX_PASSED - context.waiting), code });
-    }
+    for (const [code, room] of rooms) pulls.push({ count: Math.min(room, most), code });
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */

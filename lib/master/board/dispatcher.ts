@@ -471,8 +471,7 @@ export class Dispatcher {
     // Idle slaves get what waits before they get what is stuck, and that before what sources have.
     do this.#allotment.give(nowMs); while (this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
-    if (this.#allotment.pull()) this.dispatch(nowMs);
-    else this.#allotment.flush();
+    this.dispatch(nowMs);
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */

@@ -796,6 +796,14 @@ Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks
   assertEquals(look(), ["run 2 on 0"]);
 });
 
+Deno.test("Dispatcher: an idle slave that can run nothing of what waits gets tasks of a source, also if they are read in order", () => {
+  const { bench, context, look } = barredForFirstSource();
+  bench.dispatcher.setSources(context, [OTHER, CODE]);
+  bench.dispatcher.setReading(context, "ordered");
+  bench.add(context, 1, EXPORT);
+  assertEquals(look(), ["pull 1 of other"]);
+});
+
 Deno.test("Dispatcher: no more tasks are pulled for a barred slave than it could find among those that wait", () => {
   const { bench, context, look } = barredForFirstSource();
   bench.add(context, 255, EXPORT);

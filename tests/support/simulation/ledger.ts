@@ -1,6 +1,6 @@
 import type { RemoteError } from "../../../lib/errors.ts";
 import type { Code, Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { type DispatchContext, MAX_PASSED } from "../../../lib/master/board/dispatch_context.ts";
 import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
@@ -351,7 +351,10 @@ export class Ledger {
         if (core.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
           violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
         }
-        if (hasSource && canRun(core.sourceCodes[0])) {
+        const last = core.reading === "ordered" ? 1 : core.sourceCodes.length;
+        const isForNext = core.isOpen && core.waiting < MAX_PASSED && !isPulling &&
+          core.sourceCodes.slice(0, last).some(canRun);
+        if (isForNext) {
           violate(
             `${slave.identity.name} is idle, and context ${core.number} has a source of tasks for it`,
           );

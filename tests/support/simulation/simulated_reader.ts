@@ -29,6 +29,15 @@ export interface ReaderOptions {
   trace(line: () => string): void;
 }
 
+interface SimulatedSource {
+  readonly code: Code;
+  readonly isAsync: boolean;
+  /** How many tasks it still has. */
+  left: number;
+  /** How many tasks it is about to give, if it is asynchronous. */
+  wanted: number;
+}
+
 /** A user that adds tasks to a context and reads its results: what `lib/master/reading/task_group.ts` and `reader.ts` do, without promises. */
 export class SimulatedReader {
   readonly core: DispatchContext;
@@ -36,9 +45,7 @@ export class SimulatedReader {
   readonly hasHugeResults: boolean;
   /** How many results of tasks that returned have come: how large they are is known from these. */
   received = 0;
-  /** How many tasks an asynchronous source is about to give. */
-  #wanted = 0;
-  #source: { left: number; readonly isAsync: boolean } | undefined;
+  #sources: SimulatedSource[] = [];
   #spareTasks: number;
   readonly #options: ReaderOptions;
   readonly #ready: Outcome[] = [];
@@ -63,12 +70,12 @@ export class SimulatedReader {
 
   /** Whether an asynchronous source has been asked. */
   get isPulling(): boolean {
-    return this.#wanted > 0;
+    return this.#sources.some(({ wanted }) => wanted > 0);
   }
 
   /** Whether everything that was added has been read or dropped. */
   get isDone(): boolean {
-    return this.#unread === 0 && this.#source === undefined;
+    return this.#unread === 0 && this.#sources.length === 0;
   }
 
   addTasks(count: number): void {
@@ -77,49 +84,55 @@ export class SimulatedReader {
   }
 
   addSource(count: number, isAsync: boolean): void {
-    this.#source = { left: count, isAsync };
-    this.#options.setSources([this.#options.codes[0]]);
+    const code = this.#options.codes[this.#sources.length];
+    this.#sources.push({ code, isAsync, left: count, wanted: 0 });
+    this.#noteSources();
     this.#options.schedule();
   }
 
-  /** The dispatcher wants tasks from the source. */
-  pull(count: number): boolean {
-    const source = this.#source;
-    if (source === undefined) return false;
-    if (source.isAsync) {
-      const wasPulling = this.#wanted > 0;
-      this.#wanted = Math.max(this.#wanted, count);
-      if (!wasPulling) this.#pullLater();
-      return false;
+  /** The dispatcher wants tasks from a source: the first that has some, of those whose tasks are of a code, if it is given. */
+  pull(count: number, wanted: Code | undefined): void {
+    const before = this.tasks.length;
+    for (const source of [...this.#sources]) {
+      if (wanted !== undefined && source.code !== wanted) continue;
+      this.#pullFrom(source, count);
+      if (this.tasks.length > before || this.core.reading === "ordered") return;
     }
-    for (let i = 0; i < count && this.#source !== undefined; i++) this.#take();
-    return true;
   }
 
-  #pullLater(): void {
+  #pullFrom(source: SimulatedSource, count: number): void {
+    if (source.isAsync) {
+      const wasPulling = source.wanted > 0;
+      source.wanted = Math.max(source.wanted, count);
+      if (!wasPulling) this.#pullLater(source);
+      return;
+    }
+    for (let i = 0; i < count && this.#sources.includes(source); i++) this.#take(source);
+  }
+
+  #pullLater(source: SimulatedSource): void {
     this.#options.time.after(this.#options.random.between(0, 1), () => {
-      if (this.#source === undefined || this.#wanted === 0) return;
-      this.#wanted--;
-      this.#take();
-      if (this.#wanted > 0) this.#pullLater();
+      if (!this.#sources.includes(source)) return;
+      source.wanted--;
+      this.#take(source);
+      if (source.wanted > 0 && this.#sources.includes(source)) this.#pullLater(source);
       this.#options.schedule();
     });
   }
 
-  #take(): void {
-    const source = this.#source!;
+  #take(source: SimulatedSource): void {
     if (source.left-- > 0) {
-      this.#add(this.core.sourceCodes[0]);
+      this.#add(source.code);
     } else {
-      this.#endSource();
+      this.#sources = this.#sources.filter((each) => each !== source);
+      this.#noteSources();
+      this.#options.schedule();
       this.wake();
     }
   }
 
-  #endSource(): void {
-    this.#source = undefined;
-    this.#wanted = 0;
-    this.#options.setSources([]);
+  #noteSources(): void {
+    this.#options.setSources(this.#sources.map(({ code }) => code));
   }
 
   #add(code: Code): void {
@@ -162,7 +175,8 @@ export class SimulatedReader {
 
   /** The context was cancelled. */
   dropped(tasks: readonly Task[]): void {
-    this.#endSource();
+    this.#sources = [];
+    this.#noteSources();
     for (const { id } of tasks) {
       this.#delivered.add(id);
       this.#unread--;

@@ -235,11 +235,13 @@ export class Simulation {
       deliver: (outcomes) => {
         for (const outcome of outcomes) this.#deliver(reader().core, outcome);
       },
-      pull: (count) => {
+      pull: (count, code) => {
         if (count < 1) violate(`${count} tasks were to be pulled`);
         const { core } = reader();
-        if (!core.isOpen || core.waiting > 0) violate("tasks were pulled that nobody waits for");
-        reader().pull(count);
+        const isWaitedFor = core.isOpen && (core.waiting === 0 || code !== undefined);
+        if (!isWaitedFor) violate("tasks were pulled that nobody waits for");
+        if (code !== undefined) this.#say(() => `pull ${count} of ${code.reference.name}`);
+        reader().pull(count, code);
       },
       wake: () => reader().wake(),
     };
@@ -719,7 +721,9 @@ export class Simulation {
     this.#ledger.readers.set(core, reader);
     this.#dispatcher.addContext(core);
     reader.addTasks(random.integer(1, random.pick([5, 20, 60])));
-    if (random.chance(0.3)) reader.addSource(random.integer(0, 20), random.chance(0.5));
+    for (let i = random.pick([0, 0, 1, 2]); i > 0; i--) {
+      reader.addSource(random.integer(0, 20), random.chance(0.5));
+    }
     this.#time.at(random.chance(0.5) ? 0 : random.between(0, 30), () => reader.read());
     if (!kinds.isToBeCancelled) return;
     this.#atMaster(random.between(0, 300), () => {
