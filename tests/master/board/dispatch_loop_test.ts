@@ -4,13 +4,13 @@ import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import { type Code, Task } from "../../../lib/task.ts";
-import { HandClock } from "../../support/hand_clock.ts";
 import { IDLE_CONTEXT, IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "" } };
 
-Deno.test("DispatchLoop: decides only if there is something to decide, once for all that is told at one time", async () => {
-  const clock = new HandClock();
+Deno.test("DispatchLoop: decides only if there is something to decide, once for all that is told at one time", () => {
+  const clock = new TestClock();
   const dispatcher = new Dispatcher(1);
   const decisions: string[] = [];
   using loop = new DispatchLoop(dispatcher, {
@@ -29,20 +29,20 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
   dispatcher.addSlave(slave);
   dispatcher.slaveConnected(slave);
   dispatcher.setReading(context, "unordered");
-  const decided = async (): Promise<string[]> => {
+  const decided = (): string[] => {
     loop.schedule();
     loop.schedule();
-    await Promise.resolve();
+    clock.endTurn();
     return decisions.splice(0);
   };
-  assertEquals(await decided(), []);
+  assertEquals(decided(), []);
   dispatcher.addTask(context, new Task(0, CODE, "[]"));
-  assertEquals(await decided(), ["looks", "sends 1"]);
+  assertEquals(decided(), ["looks", "sends 1"]);
   const results = { first: 0, values: [0], micros: [1], bytes: 1 };
   dispatcher.tasksDone(slave, results, 0);
-  assertEquals(await decided(), []);
+  assertEquals(decided(), []);
   // Tasks behind the running one may have to be taken from the slave: a time runs.
   for (let id = 1; id < 3; id++) dispatcher.addTask(context, new Task(id, CODE, "[]"));
-  assertEquals(await decided(), ["looks", "sends 2"]);
-  assertEquals(await decided(), ["looks"]);
+  assertEquals(decided(), ["looks", "sends 2"]);
+  assertEquals(decided(), ["looks"]);
 });

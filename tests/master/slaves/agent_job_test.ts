@@ -13,8 +13,8 @@ import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent } from "../../../lib/wire/messages.ts";
 import type { ProcessEnd } from "../../../mod.ts";
 import { FarSlave } from "../../support/far_slave.ts";
-import { HandClock } from "../../support/hand_clock.ts";
 import { SocketPair } from "../../support/socket_pair.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
 const REFUSAL = "The manager does not expect an agent of slave 0";
@@ -22,7 +22,7 @@ const MISSED = "its agent did not connect within connectTimeoutMs, 60 s";
 
 /** A job of two slaves, of which nothing is real but what decides. */
 class Bench implements AsyncDisposable {
-  readonly clock = new HandClock();
+  readonly clock = new TestClock();
   readonly #hub = new Hub();
   readonly #events: ManagerEvent[] = [];
   readonly job: AgentJob;
@@ -119,9 +119,9 @@ Deno.test("AgentJob: an agent that connects after its timer is refused, and its 
   assertEquals(bench.standings, ["queued", "queued"]);
   await bench.start();
   assertEquals(bench.standings, ["starting", "starting"]);
-  bench.clock.moveBy(CONNECT_TIMEOUT_MS - 1);
+  bench.clock.pass(CONNECT_TIMEOUT_MS - 1);
   assertEquals([bench.isKilled, bench.losses], [false, []]);
-  bench.clock.moveBy(1);
+  bench.clock.pass(1);
   assertEquals([bench.isKilled, bench.losses], [true, [MISSED, MISSED]]);
   assertEquals(await bench.connect(), REFUSAL);
   assertEquals(bench.standings, ["lost", "lost"]);
@@ -130,11 +130,11 @@ Deno.test("AgentJob: an agent that connects after its timer is refused, and its 
 Deno.test("AgentJob: an agent that has connected in time is left alone when the time is over, and no second one is taken", async () => {
   await using bench = new Bench();
   await bench.start();
-  bench.clock.moveBy(CONNECT_TIMEOUT_MS - 1);
+  bench.clock.pass(CONNECT_TIMEOUT_MS - 1);
   assertEquals(await bench.connect(), undefined);
   // Those of the two slaves, which have been started.
   assertEquals(bench.clock.timers, 2);
-  bench.clock.moveBy(1);
+  bench.clock.pass(1);
   assertEquals([bench.isKilled, bench.losses], [false, []]);
   assertEquals(await bench.connect(), REFUSAL);
   assertEquals(bench.standings, ["starting", "starting"]);
@@ -142,7 +142,7 @@ Deno.test("AgentJob: an agent that has connected in time is left alone when the 
 
 Deno.test("AgentJob: the time of an agent that connects before its scheduler says that the job runs does not begin", async () => {
   await using bench = new Bench();
-  bench.clock.moveBy(10 * CONNECT_TIMEOUT_MS);
+  bench.clock.pass(10 * CONNECT_TIMEOUT_MS);
   assertEquals(bench.standings, ["queued", "queued"]);
   assertEquals(await bench.connect(), undefined);
   await bench.start();
