@@ -124,7 +124,9 @@ export class Allotment {
 
   /** Takes note whether a context has a source to be asked. To be called whenever its source or its reader has changed. */
   sortSource(context: DispatchContext): void {
-    put(context, this.#sources, context.sourceCodes.length > 0 && context.reading !== "no");
+    const isAsked = context.sourceCodes.length > 0 && context.reading !== "no";
+    if (isAsked) this.#sources.add(context);
+    else this.#sources.delete(context);
   }
 
   /** Something came from a slave: its running task may be another one now, and it may have room. */
@@ -340,12 +342,14 @@ export class Allotment {
   #sortSlave(slave: DispatchSlave, service: Service, nowMs: number, hasNews = false): void {
     const { sent, supply, mayBeGivenTasks } = service;
     const isIdle = mayBeGivenTasks && sent.size === 0;
-    put(slave, this.#idle, isIdle);
     // One that found no room for what waits is looked at again when it has news. Then it is looked at once, whatever it has:
     // others may wait for what it has room for.
     const isHungry = hasNews ||
       (sent.size * HUNGRY_FRACTION < supply.depth && this.#sendable.size === 0);
-    put(slave, this.#hungry, isIdle || (mayBeGivenTasks && isHungry));
+    if (isIdle) this.#idle.add(slave);
+    else this.#idle.delete(slave);
+    if (isIdle || (mayBeGivenTasks && isHungry)) this.#hungry.add(slave);
+    else this.#hungry.delete(slave);
     if (isLaden(service)) {
       if (this.#laden.has(slave)) return;
       this.#laden.add(slave);
@@ -435,9 +439,4 @@ function timeOf(
   if (limitMs === undefined || !startups.isDone(context)) return undefined;
   if (loadedCodes.has(code)) return { number, isLoading: false, limitMs };
   return { number, isLoading: true, limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
-}
-
-function put<Member>(member: Member, set: Set<Member>, isMember: boolean): void {
-  if (isMember) set.add(member);
-  else set.delete(member);
 }
