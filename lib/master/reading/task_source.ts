@@ -28,11 +28,10 @@ export class TaskSource {
   #pulling: Promise<void> | undefined;
   #isEnded = false;
 
+  /** @throws {TypeError} If the iterable gives no iterator. */
   constructor(inputs: Iterable<unknown> | AsyncIterable<unknown>, events: TaskSourceEvents) {
-    this.#isAsync = Symbol.asyncIterator in inputs;
-    this.#iterator = Symbol.asyncIterator in inputs
-      ? inputs[Symbol.asyncIterator]()
-      : inputs[Symbol.iterator]();
+    this.#isAsync = isAsyncIterable(inputs);
+    this.#iterator = iteratorOf(inputs);
     this.#events = events;
   }
 
@@ -79,7 +78,22 @@ export class TaskSource {
     this.#isRunning = false;
   }
 
-  #take({ done, value }: IteratorResult<unknown>): void {
+  /** @throws {TypeError} If an iterator gave what `for … of` refuses as well: of that `done` would never be true. */
+  #take(next: IteratorResult<unknown>): void {
+    if (!isObject(next)) {
+      throw new TypeError(
+        `Cannot take inputs: next() of their iterator returned ${
+          describe(next)
+        }, and not an object { done, value }`,
+      );
+    }
+    if (!this.#isAsync && isPromise(next)) {
+      throw new TypeError(
+        "Cannot take inputs: next() of their iterator returned a promise. Name the method that makes it " +
+          "[Symbol.asyncIterator], and not [Symbol.iterator]",
+      );
+    }
+    const { done, value } = next;
     if (!done) {
       this.#add(value);
     } else if (!this.#isEnded) {
@@ -103,4 +117,39 @@ export class TaskSource {
     this.#events.fail(error);
     this.#events.end();
   }
+}
+
+function isAsyncIterable(
+  inputs: Iterable<unknown> | AsyncIterable<unknown>,
+): inputs is AsyncIterable<unknown> {
+  // As in for await: one that is undefined or null is none.
+  const method = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  return method !== undefined && method !== null;
+}
+
+function iteratorOf(
+  inputs: Iterable<unknown> | AsyncIterable<unknown>,
+): Iterator<unknown> | AsyncIterator<unknown> {
+  const isAsync = isAsyncIterable(inputs);
+  const iterator: unknown = isAsync ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  if (isObject(iterator) && typeof iterator.next === "function") {
+    return iterator as unknown as Iterator<unknown>;
+  }
+  const method = isAsync ? "[Symbol.asyncIterator]()" : "[Symbol.iterator]()";
+  const what = isPromise(iterator) ? "a promise" : describe(iterator);
+  throw new TypeError(
+    `Cannot take inputs: their ${method} returned ${what}, and not an iterator, which has a method next()`,
+  );
+}
+
+function isObject(value: unknown): value is Record<PropertyKey, unknown> {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+function isPromise(value: unknown): boolean {
+  return isObject(value) && typeof value.then === "function";
+}
+
+function describe(value: unknown): string {
+  return Deno.inspect(value, { depth: 0 });
 }

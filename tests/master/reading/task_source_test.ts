@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { TaskSource } from "../../../lib/master/reading/task_source.ts";
 
 /** Keeps what a source tells. */
@@ -286,3 +286,64 @@ Deno.test("TaskSource: throws what the iterable throws when it is begun", () => 
   }
   assertStrictEquals(thrown, ERROR);
 });
+
+const NOT_A_RESULT = {
+  "5": [5, "next() of their iterator returned 5, and not an object { done, value }"],
+  "nothing": [undefined, "returned undefined, and not an object { done, value }"],
+  "null": [null, "returned null, and not an object { done, value }"],
+} as const;
+
+for (const [name, [next, says]] of Object.entries(NOT_A_RESULT)) {
+  for (const isAsync of [false, true]) {
+    const kind = isAsync ? "an async iterator" : "an iterator";
+    Deno.test(`TaskSource: ${kind} whose next() returns ${name} ends with a TypeError`, async () => {
+      const listener = new Listener();
+      const method = isAsync ? Symbol.asyncIterator : Symbol.iterator;
+      const inputs = { [method]: () => ({ next: () => next }) };
+      const source = new TaskSource(inputs as unknown as Iterable<unknown>, listener);
+      source.pull(3);
+      await listener.ended;
+      const [error, end, ...rest] = listener.told;
+      assertEquals([end, rest], ["end", []]);
+      assertThrows(
+        () => {
+          throw error;
+        },
+        TypeError,
+        says,
+      );
+    });
+  }
+}
+
+Deno.test("TaskSource: an iterator whose next() returns a promise is told to be an async one", () => {
+  const listener = new Listener();
+  const inputs = { [Symbol.iterator]: () => ({ next: () => Promise.resolve({ done: true }) }) };
+  const source = new TaskSource(inputs as unknown as Iterable<unknown>, listener);
+  source.pull(3);
+  const [error, end, ...rest] = listener.told;
+  assertEquals([end, rest], ["end", []]);
+  assertThrows(
+    () => {
+      throw error;
+    },
+    TypeError,
+    "next() of their iterator returned a promise. Name the method that makes it [Symbol.asyncIterator], and not",
+  );
+});
+
+const NOT_AN_ITERATOR = {
+  "5": [() => 5, "their [Symbol.iterator]() returned 5, and not an iterator"],
+  "an object without next()": [
+    () => ({}),
+    "returned {}, and not an iterator, which has a method next()",
+  ],
+  "a promise": [() => Promise.resolve(), "returned a promise, and not an iterator"],
+} as const;
+
+for (const [name, [iterator, says]] of Object.entries(NOT_AN_ITERATOR)) {
+  Deno.test(`TaskSource: inputs whose iterator is ${name} are refused at once`, () => {
+    const inputs = { [Symbol.iterator]: iterator } as unknown as Iterable<unknown>;
+    assertThrows(() => new TaskSource(inputs, new Listener()), TypeError, says);
+  });
+}
