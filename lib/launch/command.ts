@@ -278,22 +278,27 @@ function start<Result>(
     try {
       return run(new Deno.Command(program, { ...options, ...without(hiddenVariables) }));
     } catch (error) {
-      if (!isLinkerRefusal(error)) throw error;
-      const hidden = [...hiddenVariables, ...LINKER_VARIABLES];
-      return run(new Deno.Command(program, { ...options, ...without(hidden) }));
+      const emptied = refusedLinkerVariables(error);
+      if (emptied.length === 0) throw error;
+      const { clearEnv, env } = without(hiddenVariables);
+      const emptiedToo = { ...env, ...Object.fromEntries(emptied) };
+      return run(new Deno.Command(program, { ...options, clearEnv, env: emptiedToo }));
     }
   } catch (error) {
     throw startError(program, error, isDeno);
   }
 }
 
-/** How the names of variables for the linker begin. */
-const LINKER_VARIABLES = ["LD_", "DYLD_"];
-
-/** Deno refuses LD_LIBRARY_PATH and its like unless any program may be run; `module load` on a cluster sets it. */
-function isLinkerRefusal(error: unknown): boolean {
-  return error instanceof Deno.errors.NotCapable && /\bLD_\w+|DYLD_\w+/.test(error.message) &&
-    mayReadEnvironment();
+/**
+ * Deno refuses LD_LIBRARY_PATH and its like, which `module load` on a cluster sets, unless any program may be run. Empty ones, which
+ * the linker passes over, it lets be, and that needs no permission to read them.
+ *
+ * @returns The variables that it refuses, each empty; none if that is not what the error is about.
+ */
+function refusedLinkerVariables(error: unknown): [name: string, value: ""][] {
+  if (!(error instanceof Deno.errors.NotCapable)) return [];
+  const names = error.message.match(/\b(?:LD|DYLD)_\w+/g) ?? [];
+  return names.map((name) => [name, ""]);
 }
 
 /** The environment without some variables, which are given by the beginnings of their names. All of it, if it may not be read. */
