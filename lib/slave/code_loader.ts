@@ -21,9 +21,13 @@ export class LoadError extends Error {
 /**
  * Loads code.
  *
+ * @param use What it is for.
  * @throws {LoadError} If the module does not load, has no such export, or the source is no function.
  */
-export async function loadCode(reference: CodeReference): Promise<TaskFunction> {
+export async function loadCode(
+  reference: CodeReference,
+  use: "task" | "startup" = "task",
+): Promise<TaskFunction> {
   switch (reference.type) {
     case "export": {
       const fn = await importFunction(reference);
@@ -36,7 +40,7 @@ export async function loadCode(reference: CodeReference): Promise<TaskFunction> 
         new constructor(...constructorArgs as unknown[]).run(...args as unknown[], ...values);
     }
     case "inline": {
-      const fn = explainingScope(evaluateFunction(reference.source), reference.source);
+      const fn = explainingScope(evaluateFunction(reference.source), reference.source, use);
       return (args, values) =>
         fn.apply(undefined, values.length === 0 ? args : [...args, ...values]);
     }
@@ -165,22 +169,28 @@ const OWN_FOLDER = new URL(".", import.meta.url);
 const OWN_FOLDER_NAMES = [OWN_FOLDER.href, decodeURIComponent(OWN_FOLDER.pathname)];
 
 /** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
-function explainingScope(fn: AnyFunction, source: string): AnyFunction {
+function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup"): AnyFunction {
   const explain = (error: unknown): never => {
     const name = error instanceof ReferenceError
       ? /^(\S+) is not defined$/.exec(error.message)?.[1]
       : undefined;
     // A name that the source does not mention is missing in code that it calls.
     if (name !== undefined && source.includes(name)) {
-      (error as Error).message += `. An inline task cannot see variables of the scope around it: ` +
-        `pass ${name} as an argument, or export the function from a module and use remote()`;
+      (error as Error).message += use === "task"
+        ? `. An inline task cannot see variables of the scope around it: ` +
+          `pass ${name} as an argument, or export the function from a module and use remote()`
+        : `. An inline startup function cannot see variables of the scope around it, and it has no arguments: ` +
+          `make ${name} in it, or export the function from a module that has ${name} and use remote(). ` +
+          `What differs from run to run is an argument of each task`;
     }
     if (
       error instanceof TypeError && /\bimport\s*\(/.test(source) &&
       OWN_FOLDER_NAMES.some((name) => error.message.includes(name))
     ) {
       error.message =
-        "An inline task has no folder that an import could be relative to. Import by an absolute URL, or " +
+        `An inline ${
+          use === "task" ? "task" : "startup function"
+        } has no folder that an import could be relative to. Import by an absolute URL, or ` +
         `export the function from a module and use remote()`;
     }
     throw error;

@@ -10,6 +10,7 @@ import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { HeldAnswers, postThrown } from "./held_answers.ts";
+import { explainMissingMethod } from "./missing_method.ts";
 import { encodeThrown } from "./thrown.ts";
 import { performance, Promise, setTimeout } from "../own_globals.ts";
 
@@ -186,6 +187,7 @@ export class Runner {
         this.#answers.addResult(current, now - startedAt, value);
       } catch (error) {
         now = performance.now();
+        explainMissingMethod(error, args);
         this.#answers.addFailure(current, now - startedAt, { failure: "threw", thrown: error });
       }
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
@@ -221,7 +223,7 @@ export class Runner {
       if (state.startup !== null) {
         this.#post({ type: "starting", context });
         this.#stream.flush();
-        const fn = await loadCode(state.startup);
+        const fn = await loadCode(state.startup, "startup");
         failure = "threw";
         const returned = fn([], []);
         values = asStartupValues(isThenable(returned) ? await returned : returned);

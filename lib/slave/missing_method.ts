@@ -1,0 +1,45 @@
+/** What V8 says where an object lacks what only its class has: methods, private members, an iterator. */
+const LACKS_CLASS =
+  /(?:\.[\p{L}\w$]{1,100} is not a function(?: or its return value is not iterable)?|is not (?:async )?iterable(?: \(cannot read property Symbol\(Symbol\.\w+\)\))?|^(?:Cannot (?:read|write) private member|Receiver must be) .*)$/u;
+/** Longer messages are not of V8's own. */
+const MAX_LENGTH = 1000;
+/** How many values of the arguments are looked at. */
+const MAX_VALUES = 1000;
+
+/**
+ * Adds to the error of a task that methods do not travel, if that may be why it was thrown: one of its arguments is, or has in it, a
+ * plain object, which may have been made of an instance of a class.
+ *
+ * @param thrown What the task threw; changed in place.
+ * @param args The task's arguments.
+ */
+export function explainMissingMethod(thrown: unknown, args: readonly unknown[]): void {
+  if (!(thrown instanceof TypeError)) return;
+  const { message } = thrown;
+  if (typeof message !== "string" || message.length > MAX_LENGTH || !LACKS_CLASS.test(message)) {
+    return;
+  }
+  if (!hasPlainObject(args)) return;
+  // A frozen error keeps what it has.
+  Reflect.defineProperty(thrown, "message", {
+    value:
+      `${message}. If that is one of the task's arguments: methods do not travel, and an instance of a class of your own ` +
+      "arrives as a plain object. Send its data, and make the object in the task",
+    configurable: true,
+    writable: true,
+  });
+}
+
+function hasPlainObject(args: readonly unknown[]): boolean {
+  const values = new Set<unknown>(args);
+  for (const value of values) {
+    if (typeof value !== "object" || value === null) continue;
+    if (Object.getPrototypeOf(value) === Object.prototype) return true;
+    if (!Array.isArray(value) && !(value instanceof Map) && !(value instanceof Set)) continue;
+    for (const each of value.values()) {
+      if (values.size >= MAX_VALUES) break;
+      values.add(each);
+    }
+  }
+  return false;
+}
