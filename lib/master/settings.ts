@@ -152,8 +152,8 @@ const KNOWN = [
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
-  const { host, output = defaultOutput(), permissions = "inherit", tls, onEvent } = options;
-  if (host !== undefined) checkText("host", host);
+  const { output = defaultOutput(), permissions = "inherit", tls, onEvent } = options;
+  const host = options.host === undefined ? undefined : asHost(options.host);
   checkText("output", output);
   const { config } = options;
   if (config !== undefined && !(config instanceof URL)) checkText("config", config);
@@ -243,6 +243,23 @@ export function checkKnown(options: object, known: readonly string[], owner: str
     if (known.includes(name)) continue;
     throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
   }
+}
+
+/** A name, or an address without the brackets that stand around it in a URL. */
+function asHost(value: string): string {
+  checkText("host", value);
+  const host = value.replace(/^\[(.*)\]$/, "$1");
+  const isAddress = URL.canParse(`http://[${host.replace(/%\w+$/, "")}]/`);
+  if (isAddress || (host === value && !/[\s:/\\@?#,[\]]/.test(host))) return host;
+  const [, name = "", port] = /^(?:\w+:\/\/)?(\[.+\]|[^\s:/]+):(\d+)\/?$/.exec(value) ?? [];
+  const remedy = port === undefined
+    ? 'Give it such as "nodeA" or "192.168.0.5"'
+    : `A port has an option of its own: { host: ${JSON.stringify(asHost(name))}, port: ${port} }`;
+  throw new TypeError(
+    `The option host must be a name or an address of this machine and nothing else, not ${
+      Deno.inspect(value)
+    }. ${remedy}`,
+  );
 }
 
 function asCommand(deno: string | readonly string[]): readonly string[] {

@@ -51,6 +51,12 @@ Deno.test("asSettings: keeps what it is given", () => {
   }
 });
 
+Deno.test("asSettings: takes a name of any letters for host, and an address with or without brackets", () => {
+  const hosts = ["LOCALHOST", "node-a.example.org", "127.0.0.1", "::1", "fe80::1%eth0", "knöten"];
+  for (const host of hosts) assertEquals(asSettings({ host }).host, host);
+  assertEquals(asSettings({ host: "[::1]" }).host, "::1");
+});
+
 Deno.test("asSettings: takes undefined for an option that is not given", () => {
   const nothing: ManagerOptions = {
     deno: undefined,
@@ -106,6 +112,22 @@ const WRONG_TYPES: Record<string, [unknown, string]> = {
     { host: 5 },
     "The option host must be a text that is not empty, not 5",
   ],
+  "a host with a port": [
+    { host: "localhost:80" },
+    'The option host must be a name or an address of this machine and nothing else, not "localhost:80". ' +
+    'A port has an option of its own: { host: "localhost", port: 80 }',
+  ],
+  "an address with a port": [{ host: "[::1]:80" }, 'of its own: { host: "::1", port: 80 }'],
+  "a URL as host": [{ host: "http://nodeA:80/" }, 'of its own: { host: "nodeA", port: 80 }'],
+  "a URL without a port as host": [
+    { host: "http://nodeA" },
+    'and nothing else, not "http://nodeA". Give it such as "nodeA" or "192.168.0.5"',
+  ],
+  "a host with a user": [{ host: "me@nodeA" }, 'not "me@nodeA". Give it such as'],
+  "a host with a blank": [{ host: "nodeA " }, 'not "nodeA ". Give it such as'],
+  "two hosts": [{ host: "nodeA,nodeB" }, 'not "nodeA,nodeB". Give it such as'],
+  "an address of IPv6 that is none": [{ host: "::1::2" }, 'not "::1::2". Give it such as'],
+  "a name in brackets": [{ host: "[nodeA]" }, 'not "[nodeA]". Give it such as'],
   "a port that is a text": [{ port: "80" }, 'The option port must be a number, not "80"'],
   "a heartbeat that is a text": [
     { heartbeatIntervalMs: "1s" },

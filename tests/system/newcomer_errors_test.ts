@@ -443,6 +443,32 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "An inline task cannot see variables of the scope around it: pass factor as an argument, or export",
     ],
   },
+  "a startup function uses a variable around it": {
+    script: `const path = "model.txt";
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext(() => path.length);
+      ${INLINE}${READS}`,
+    says: [
+      "ReferenceError: path is not defined. An inline startup function cannot see variables of the scope around it, and it has no " +
+      "arguments: make path in it, or export the function from a module that has path and use remote(). " +
+      "What differs from run to run is an argument of each task",
+    ],
+    hides: ["pass path as an argument"],
+  },
+  "a task calls a method of an instance that it was given": {
+    adds: `class Point { constructor(x) { this.x = x; } norm() { return Math.abs(this.x); } }
+      context.addTask((p) => p.norm(), new Point(-3));`,
+    says: [
+      "TypeError: p.norm is not a function. If that is one of the task's arguments: methods do not travel, and an instance of a " +
+      "class of your own arrives as a plain object. Send its data, and make the object in the task",
+    ],
+  },
+  "the port stands in the option host": {
+    options: `{ output: "null", host: "localhost:80" }`,
+    says: ['A port has an option of its own: { host: "localhost", port: 80 }'],
+    hides: ["FQDN", "Cannot listen"],
+  },
   "an argument cannot be cloned": {
     adds: `context.addTask((x) => x, { options: [{ onDone: () => {} }] });`,
     says: [
@@ -670,4 +696,34 @@ Deno.test("a newcomer's script: what startup returns keeps its class, what a tas
     ["--no-check", NET, RUN],
   );
   assertEquals([code, stdout, stderr], [0, "42 undefined\n{ x: 21 } undefined\n", ""]);
+});
+
+/** Of a library that is not there, the linker of Debian says a word on standard error and goes on. */
+const LINKER_VARIABLES = { LD_LIBRARY_PATH: "/opt/cluster/lib", LD_DEBUG_OUTPUT: "/dev/null" };
+
+Deno.test("a newcomer's script: variables for the linker, as module load sets them, need no other permission", async () => {
+  for (const flags of [[NET, RUN], [NET, RUN, "--allow-env"], [NET, "--allow-run"]]) {
+    await using folder = new TempFolder();
+    const source = sourceOf({ adds: INLINE, says: [] });
+    const { code, stdout, stderr } = await runScript(
+      folder,
+      source,
+      ["--no-check", ...flags],
+      LINKER_VARIABLES,
+    );
+    assertEquals([code, stdout, stderr], [0, "1\n", ""], flags.join(" "));
+  }
+});
+
+Deno.test("a newcomer's script: a host in brackets, or in capital letters, is taken", async () => {
+  for (const host of ["LOCALHOST", "[::1]"]) {
+    await using folder = new TempFolder();
+    const source = sourceOf({ options: `{ output: "null", host: "${host}" }`, says: [] });
+    const { code, stdout, stderr } = await runScript(folder, source, [
+      "--no-check",
+      "--allow-net",
+      RUN,
+    ]);
+    assertEquals([code, stdout, stderr], [0, "1\n", ""], host);
+  }
 });

@@ -29,12 +29,11 @@ export function findMasterAddress(host: string = Deno.hostname()): MasterAddress
   if (isAddress(host)) return { bind: host, hosts: [host] };
   const address = resolve(host);
   if (!isLoopback(address)) return { bind: address, hosts: [host, address] };
-  if (host === "localhost") return { bind: address, hosts: [address] };
+  if (host.toLowerCase() === "localhost") return { bind: address, hosts: [address] };
   const own = ownAddresses()[0];
   if (own === undefined) {
     throw new Error(
-      `The host name ${host} means only this machine itself (${address}), and no network interface has an address. ` +
-        "Set the option host of the manager to an address that the slaves can reach",
+      `the host name ${host} means only this machine itself (${address}), and no network interface has an address`,
     );
   }
   return { bind: own, hosts: [own] };
@@ -48,10 +47,7 @@ function resolve(host: string): string {
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
     const reason = messageOf(cause);
-    throw new Error(
-      `Cannot listen at the host name ${host}: ${reason}. Set the option host of the manager to an address of this machine`,
-      { cause },
-    );
+    throw new Error(`the host name ${host} is not one of this machine: ${reason}`, { cause });
   }
 }
 
