@@ -1,4 +1,5 @@
 import type { SlaveProcess } from "../../launch/command.ts";
+import { messageOf } from "../../message_of.ts";
 import { Watchdog } from "../../launch/watchdog.ts";
 
 /**
@@ -9,6 +10,9 @@ export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];
   readonly #warn: (message: string) => void;
   #watchdog: Watchdog | undefined;
+  /** What is to be watched as soon as there is a watchdog. */
+  readonly #unwatched: SlaveProcess[] = [];
+  #isWarned = false;
 
   /**
    * @param deno Program and arguments that start Deno.
@@ -22,15 +26,22 @@ export class ProcessGuard implements AsyncDisposable {
   /** Has a process that has been started watched, if it is one of this machine. */
   add(process: SlaveProcess): void {
     if (process.pid === undefined) return;
+    this.#unwatched.push(process);
     try {
       this.#watchdog ??= new Watchdog(this.#deno);
     } catch (error) {
-      this.#warn(
-        `Slaves may outlive the master if it is killed, and what tasks start may outlive its slave: ${error}`,
-      );
+      // For want of files, or the like: it is tried again with the next process.
+      if (!this.#isWarned) {
+        this.#warn(
+          `Slaves may outlive the master if it is killed, and what tasks start may outlive its slave: ${
+            messageOf(error)
+          }`,
+        );
+      }
+      this.#isWarned = true;
       return;
     }
-    this.#watchdog.watch(process);
+    for (const each of this.#unwatched.splice(0)) this.#watchdog.watch(each);
   }
 
   /** Ends the watch. */
