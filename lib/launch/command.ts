@@ -10,7 +10,6 @@ import { permissionRemedy } from "../slave_process.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
-import { clearTimeout, setTimeout } from "../own_globals.ts";
 
 /** How a process ended. */
 export interface ProcessEnd {

@@ -3,7 +3,6 @@ import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../../wire/hand
 import { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
 import { RepeatedWarnings } from "../observe/repeated_warnings.ts";
-import { clearTimeout, performance, setTimeout } from "../../own_globals.ts";
 
 /** How long a connection may take to prove itself. */
 const PROOF_TIMEOUT_MS = 10_000;
