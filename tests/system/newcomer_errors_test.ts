@@ -727,3 +727,90 @@ Deno.test("a newcomer's script: a host in brackets, or in capital letters, is ta
     assertEquals([code, stdout, stderr], [0, "1\n", ""], host);
   }
 });
+
+/** What a project of Node has: a package.json, and packages in node_modules. */
+const NODE_PROJECT = {
+  "package.json": `{ "type": "module", "imports": { "#two": "./two.js" },
+    "dependencies": { "tripled": "^1.0.0", "linked": "file:./somewhere" }, "devDependencies": { "@me/dev": "1" } }`,
+  "two.js": `export const two = 2;`,
+  "node_modules/tripled/package.json":
+    `{ "name": "tripled", "version": "1.2.0", "type": "module", "main": "main.js" }`,
+  "node_modules/tripled/main.js": `export const triple = (x) => 3 * x;`,
+  "node_modules/tripled/more.js": `export const more = 1;`,
+  "node_modules/linked/package.json":
+    `{ "name": "linked", "version": "0.0.1", "type": "module", "main": "main.js" }`,
+  "node_modules/linked/main.js": `export const linked = 10;`,
+  "node_modules/@me/dev/package.json":
+    `{ "name": "@me/dev", "version": "1.0.0", "type": "module", "main": "main.js" }`,
+  "node_modules/@me/dev/main.js": `export const dev = 100;`,
+  "tasks.ts": `import { triple } from "tripled"; import { more } from "tripled/more.js";
+    import { linked } from "linked"; import { dev } from "@me/dev"; import { two } from "#two";
+    export const compute = (x: number) => triple(x) * two + more + linked + dev;`,
+};
+
+Deno.test("a newcomer's script: in a project with a package.json only, slaves resolve what the master resolves", async () => {
+  await using folder = new TempFolder();
+  for (const name of ["tripled", "linked", "@me/dev"]) {
+    Deno.mkdirSync(folder.file(`node_modules/${name}`), { recursive: true });
+  }
+  for (const [name, text] of Object.entries(NODE_PROJECT)) folder.write(name, text);
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `import { compute } from "./tasks.ts";
+      ${sourceOf({ adds: `${TASKS}context.addTask(tasks.compute, 5);`, says: [] })}
+      console.log(compute(5));`,
+    ["--no-check", NET, RUN, READ],
+  );
+  assertEquals([code, stdout, stderr], [0, "141\n141\n", ""]);
+});
+
+/** Edits a module that tasks have imported, kills the slave by a task, and runs another task. */
+const EDITS = (file: string) =>
+  `${IMPORTS}${TASKS}
+  await using manager = new Manager({ output: "null", maxAttempts: 1 });
+  manager.addSlave(new LocalSlave());
+  const context = manager.getContext();
+  context.addTask(tasks.value);
+  for await (const outcome of context.getOutcomesUnordered()) {
+    console.log(outcome.value);
+    if (outcome.task.id === 0) {
+      Deno.writeTextFileSync("${file}", "export const value = () => 2; export const factor = 2;");
+      context.addTask(() => Deno.exit(1));
+    }
+    if (outcome.task.id === 1) context.addTask(tasks.value);
+  }`;
+
+for (const file of ["tasks.ts", "imported.ts"]) {
+  Deno.test(`a newcomer's mistake: ${file} is edited while the run goes on, and a slave starts anew`, async () => {
+    await using folder = new TempFolder();
+    folder.write(
+      "tasks.ts",
+      `import { factor } from "./imported.ts"; export const value = () => factor;`,
+    );
+    folder.write("imported.ts", `export const factor = 1;`);
+    const flags = ["--no-check", NET, RUN, READ, WRITE];
+    const { code, stdout, stderr } = await runScript(folder, EDITS(file), flags);
+    assertEquals([code, stdout], [0, "1\nundefined\n2\n"], stderr);
+    assertStringIncludes(
+      stderr,
+      `parallel: ${
+        folder.file(file)
+      } changed while the run goes on: local slave 0, which has just been started, runs the new ` +
+        "code, and slaves that were there before the old. To have results of one code, start the script again, and leave its files " +
+        "alone meanwhile",
+    );
+    assertEquals(stderr.match(/changed while/g)?.length, 1);
+  });
+}
+
+Deno.test("a newcomer's script: nothing is said of code that is as it was when a slave starts anew", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", `export const value = () => 1;`);
+  const { stderr } = await runScript(
+    folder,
+    EDITS("other.ts"),
+    ["--no-check", NET, RUN, READ, WRITE],
+  );
+  assertStringIncludes(stderr, "is started anew");
+  assert(!stderr.includes("changed while"), stderr);
+});

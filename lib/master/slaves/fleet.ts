@@ -15,6 +15,7 @@ import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { AgentJob } from "./agent_job.ts";
+import { CodeWatch } from "../code_watch.ts";
 import { AgentLinks } from "./agent_links.ts";
 import type { Clock } from "../../clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
@@ -52,6 +53,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   readonly links: AgentLinks;
   /** Has the processes of its slaves watched. */
   readonly guard: ProcessGuard;
+  /** Sees whether the code of tasks changes. */
+  readonly codeWatch: CodeWatch;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];
   /** What brings agents to other machines, by what has been submitted. */
@@ -78,6 +81,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     this.guard = new ProcessGuard(settings.deno, warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
+    this.codeWatch = new CodeWatch(options.modules, warn);
   }
 
   /** Is aborted when the manager closes. */

@@ -261,6 +261,7 @@ export class Seat implements SlavePort {
     this.#enter({ state: "running", process, timer });
     hub.tell({ type: "slave-started", slave: this.slave.identity, process: process.name });
     this.#fleet.watch(this.#watchProcess(process));
+    this.#fleet.codeWatch.slaveStarted(this.slave.identity.name, this.#launches > 1);
     // The manager was closed, or the slave was to be started anew, while this was under way.
     if (this.#fleet.closing.aborted || this.#doom.type === "replaced") process.kill();
   }

@@ -1,0 +1,52 @@
+import { digestsOf } from "./journal/code_files.ts";
+
+/** While slaves start one after another, files are looked at no more often than this. */
+const MIN_INTERVAL_MS = 1000;
+
+/**
+ * Sees whether the code of tasks changes while a run goes on: a slave that starts later runs other code than those that are there,
+ * and nobody could tell which result is of which.
+ */
+export class CodeWatch {
+  readonly #modules: ReadonlySet<string>;
+  readonly #warn: (message: string) => void;
+  /** What each module was made of when a slave could first load it, by its name. */
+  readonly #digests = new Map<string, Record<string, string>>();
+  #lookedAt = -Infinity;
+
+  /**
+   * @param modules Modules that tasks are known to come from.
+   * @param warn Told of files that have changed, of each once for each change.
+   */
+  constructor(modules: ReadonlySet<string>, warn: (message: string) => void) {
+    this.#modules = modules;
+    this.#warn = warn;
+  }
+
+  /**
+   * A slave's process has been started, and is about to load code.
+   *
+   * @param slave Name of the slave.
+   * @param isRestart Whether it had a process before.
+   */
+  slaveStarted(slave: string, isRestart: boolean): void {
+    const now = performance.now();
+    if (!isRestart && now - this.#lookedAt < MIN_INTERVAL_MS) return;
+    this.#lookedAt = now;
+    const changed = new Set<string>();
+    for (const module of this.#modules) {
+      const before = this.#digests.get(module);
+      const present = digestsOf(module);
+      this.#digests.set(module, { ...before, ...present });
+      for (const [file, digest] of Object.entries(present)) {
+        if (before?.[file] !== undefined && before[file] !== digest) changed.add(file);
+      }
+    }
+    if (changed.size === 0) return;
+    const files = [...changed].map((file) => decodeURIComponent(new URL(file).pathname)).join(", ");
+    this.#warn(
+      `${files} changed while the run goes on: ${slave}, which has just been started, runs the new code, and slaves that were ` +
+        "there before the old. To have results of one code, start the script again, and leave its files alone meanwhile",
+    );
+  }
+}
