@@ -237,11 +237,8 @@ export class Manager implements AsyncDisposable {
   #launch(): void {
     if (this.#closing !== undefined) return;
     this.#fleet.launch();
-    const { output, joblog, trace } = this.#settings;
-    // The guard takes two file descriptors, of which there may be few.
-    if (output !== "null" || joblog !== undefined || trace !== undefined) {
-      this.#fileSizeGuard ??= new FileSizeGuard();
-    }
+    this.#fileSizeGuard ??= new FileSizeGuard();
+    const { joblog, trace } = this.#settings;
     // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
       this.#endGuard ??= new EndGuard({
