@@ -67,7 +67,7 @@ for (const output of ["slave%d.output", "inherit"]) {
 Deno.test({
   ...skipIf(
     missingPseudoTerminal,
-    "ctrl-C at the terminal does what a listener of the script's says",
+    "ctrl-C at the terminal does what a listener of the script's says, and its slave goes on",
   ),
   fn: async () => {
     await using folder = new TempFolder();
@@ -76,9 +76,13 @@ Deno.test({
       const manager = new Manager({ output: "null", joblog: "run.tsv", onEvent: () => {} });
       manager.addSlave(new LocalSlave());
       const context = manager.getContext();
+      const slaves = new Set();
       const square = async (x) => {
-        context.addTask((x: number) => x * x, x);
-        for await (const result of context.getResults()) return result;
+        context.addTask((x: number) => [x * x, Deno.pid], x);
+        for await (const [result, pid] of context.getResults()) {
+          slaves.add(pid);
+          return result;
+        }
       };
       for (let i = 1; i <= 2; i++) {
         const asked = Promise.withResolvers();
@@ -89,14 +93,14 @@ Deno.test({
         console.log("asked", await square(10 * i));
         Deno.removeSignalListener("SIGINT", listener);
       }
-      console.log("READY");
+      console.log("READY", slaves.size, "slave");
       await new Promise(() => {});
     `;
     folder.write("main.ts", script);
     const command = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "main.ts"];
     const { printed, code } = await new PseudoTerminal(command, folder.path).ended;
     const lines = printed.replaceAll("^C", "").split("\r\n").filter((line) => line !== "");
-    assertEquals(lines, ["READY 1", "asked 100", "READY 4", "asked 400", "READY"]);
+    assertEquals(lines, ["READY 1", "asked 100", "READY 4", "asked 400", "READY 1 slave"]);
     assertEquals(code, 130);
   },
 });
