@@ -31,6 +31,9 @@ import { agentCommand, connectionLine } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
+/** So many slaves on this machine may take all files that the master may open: limits are 100 and more, and a slave takes 7. */
+const MANY_SLAVES = 8;
+
 /** What a fleet and its slaves share with the rest of their manager. */
 export interface FleetOptions {
   readonly settings: ManagerSettings;
@@ -130,6 +133,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   launch(): void {
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
+    if (this.#seats.filter(({ isRemote }) => !isRemote).length >= MANY_SLAVES) this.guard.prepare();
     for (const seats of unlaunched) keep(this.#launch(seats), this.#launches);
   }
 

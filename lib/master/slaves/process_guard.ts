@@ -23,14 +23,12 @@ export class ProcessGuard implements AsyncDisposable {
     this.#warn = warn;
   }
 
-  /** Has a process that has been started watched, if it is one of this machine. */
-  add(process: SlaveProcess): void {
-    if (process.pid === undefined) return;
-    this.#unwatched.push(process);
+  /** Begins the watch before there is anything to watch: many slaves may take all files that the master may open. */
+  prepare(): void {
     try {
       this.#watchdog ??= new Watchdog(this.#deno);
     } catch (error) {
-      // For want of files, or the like: it is tried again with the next process.
+      // It is tried again with the next process.
       if (!this.#isWarned) {
         this.#warn(
           `Slaves may outlive the master if it is killed, and what tasks start may outlive its slave: ${
@@ -39,8 +37,15 @@ export class ProcessGuard implements AsyncDisposable {
         );
       }
       this.#isWarned = true;
-      return;
     }
+  }
+
+  /** Has a process that has been started watched, if it is one of this machine. */
+  add(process: SlaveProcess): void {
+    if (process.pid === undefined) return;
+    this.#unwatched.push(process);
+    this.prepare();
+    if (this.#watchdog === undefined) return;
     for (const each of this.#unwatched.splice(0)) this.#watchdog.watch(each);
   }
 
