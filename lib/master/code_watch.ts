@@ -1,4 +1,5 @@
 import { digestsOf } from "./journal/code_files.ts";
+import { performance } from "../own_globals.ts";
 
 /** While slaves start one after another, files are looked at no more often than this. */
 const MIN_INTERVAL_MS = 1000;

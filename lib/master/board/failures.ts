@@ -32,11 +32,19 @@ export function taskFailure(
 
 /** Who sends an instance of a class misses its methods first. */
 function missingMethodRemedy({ args }: Task, thrown: unknown): string {
-  if (!(thrown instanceof TypeError) || !/\.\S+ is not a function$/.test(thrown.message)) return "";
+  if (!(thrown instanceof TypeError) || !isOfMissingMethod(thrown.message)) return "";
   const text = typeof args === "object" ? args.text : args;
   if (typeof text !== "string" || !text.includes("{")) return "";
   return ". If that is a method of an argument: what is sent arrives as a plain object, without the methods of its class. Send its " +
     "data, and make the object in the task";
+}
+
+/** Whether a message is as `p.norm is not a function`. It is read once, however long it is. */
+function isOfMissingMethod(message: string): boolean {
+  const end = " is not a function";
+  if (!message.endsWith(end)) return false;
+  const subject = message.slice(0, -end.length);
+  return subject.slice(subject.lastIndexOf(" ") + 1).includes(".");
 }
 
 function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {

@@ -171,6 +171,13 @@ for (const [what, makeMessage] of Object.entries(HOSTILE)) {
   });
 }
 
+Deno.test("taskFailure: the master reads the long message of a missing method once", async () => {
+  await assertLinear(
+    (message) => taskFailure(TASK, SLAVE, "threw", new TypeError(message)),
+    (length) => ".".repeat(length),
+  );
+});
+
 Deno.test("taskFailure: the master reads a long stack once", async () => {
   await assertLinear(
     (stack) => taskFailure(TASK, SLAVE, "threw", Object.assign(new Error("why"), { stack })),
