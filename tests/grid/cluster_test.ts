@@ -242,7 +242,7 @@ Deno.test({
       script("../../examples/saxs.ts"),
       ...data,
     ]);
-    const distant = await run(script("grid/cluster.sh"), [
+    const distant = await run(script("cluster.sh"), [
       "run",
       "master",
       ...deno,
