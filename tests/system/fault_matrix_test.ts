@@ -72,7 +72,8 @@ const SLAVES = 2;
 const EXIT_0 = /exit code 0\b/;
 const EXIT_1 = /exit code 1\b/;
 const KILLED = /exit code 137 \(SIGKILL\)/;
-const OUT_OF_MEMORY = /exit code 133 \(SIGTRAP\).*out of memory/s;
+const OUT_OF_MEMORY =
+  /it ran out of memory: its heap was full with \d+ MB, exit code 133 \(SIGTRAP\)/;
 const GARBAGE = /its connection was closed: A frame's text and buffers are longer than the frame/;
 const CUT_OFF = /its connection was closed: The connection ended within a frame/;
 const CANNOT_CONNECT =
