@@ -261,7 +261,7 @@ case $command in
     up | down) $command ;;
     run) on "$@" ;;
     cut) cut_host "$1" ;;
-    heal) heal "$1" ;;
+    heal) heal "$1"; within 60 is_heard "$1" || die "the qmaster does not hear $1" ;;
     crash) cut_host "$1"; end_host "$1" ;;
     boot) make_host "$1"; start_execds "$1" ;;
     qmaster) restart_qmaster ;;
