@@ -64,7 +64,12 @@ export {
 export type { ProcessEnd, ProgramOutput, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
-export { Manager, type StartupCode } from "./lib/master/manager.ts";
+export {
+  Manager,
+  type StartupArguments,
+  type StartupCode,
+  type StartupOptions,
+} from "./lib/master/manager.ts";
 export {
   Context,
   type ReadOptions,

@@ -60,15 +60,12 @@ export async function calculateProfile(
   slaveCount: number,
   isOnCluster = false,
 ): Promise<Calculation> {
-  // A startup function has no arguments. The module that it is in finds the path in its own address.
-  const address = new URL(import.meta.resolve("./saxs_tasks.ts"));
-  address.searchParams.set("pdb", resolve(pdb));
-  const tasks = remote<typeof import("./saxs_tasks.ts")>(address.href);
+  const tasks = remote<typeof import("./saxs_tasks.ts")>(import.meta.resolve("./saxs_tasks.ts"));
 
   await using manager = new Manager({ output: "inherit" });
   if (isOnCluster) manager.addSlave(new SGEQsubSlaveArray(slaveCount));
   else manager.addSlave(new LocalSlaveArray(slaveCount));
-  const context = manager.getContext(tasks.loadStructure);
+  const context = manager.getContext(tasks.loadStructure, { args: [resolve(pdb)] });
   let taskCount = 0;
   for (let first = 0; first < q.length; first += POINTS_PER_TASK) {
     context.addTask(tasks.calculatePiece, first, q.slice(first, first + POINTS_PER_TASK));

@@ -23,18 +23,12 @@ export interface ProfilePiece {
 }
 
 /**
- * Startup: reads the structure that the module's address names.
+ * Startup: reads a structure, once on each slave.
  *
- * @throws {TypeError} If the address has no `pdb`.
+ * @param path Absolute path of the PDB file.
  * @throws {InputError} If the file cannot be read, is no PDB file, or has atoms without form factor.
  */
-export async function loadStructure(): Promise<Scatterers> {
-  const path = new URL(import.meta.url).searchParams.get("pdb");
-  if (path === null) {
-    throw new TypeError(
-      `Cannot load a structure: expected ?pdb=PATH at the end of ${import.meta.url}`,
-    );
-  }
+export async function loadStructure(path: string): Promise<Scatterers> {
   return toScatterers(await readPdb(path), fileName(path));
 }
 

@@ -2,11 +2,14 @@ import { ParallelError } from "../errors.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
-import type { RemoteFunction } from "../remote.ts";
+import type { Sendables } from "../cloned.ts";
+import type { RemoteFunction, RemoteObject } from "../remote.ts";
+
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
+import { encodeArguments } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { Context, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
@@ -31,8 +34,25 @@ import {
 } from "./settings.ts";
 import { type Surroundings, TaskGroup } from "./reading/task_group.ts";
 
-/** What can run before the first task of a context on a slave. */
-export type StartupCode<Result> = RemoteFunction<[], Result> | (() => Result);
+/** What can run before the first task of a context on a slave: a function, or an object whose `run` method is called. */
+export type StartupCode<Result, Args extends readonly unknown[] = []> =
+  | RemoteFunction<Args, Result>
+  | RemoteObject<Args, Result>
+  | ((...args: Args) => Result);
+
+/** Arguments of a startup function. */
+export interface StartupArguments<Args extends readonly unknown[]> {
+  /**
+   * The arguments of the startup function, or of the `run` method of the object that stands for it. They are copied when the context
+   * is made, as `structuredClone` would, and sent to each slave that is to run tasks of the context, once for each of its processes.
+   */
+  readonly args: Args & Sendables<Args>;
+}
+
+/** Options of a context whose startup takes such arguments: they are required where it requires some. */
+export type StartupOptions<Args extends readonly unknown[]> = [] extends Args
+  ? [options?: ContextOptions & Partial<StartupArguments<Args>>]
+  : [options: ContextOptions & StartupArguments<Args>];
 
 /**
  * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.
@@ -153,33 +173,37 @@ export class Manager implements AsyncDisposable {
    * @param startup Runs once on each slave before the first task of the context there. What it returns is passed to each task,
    * behind the task's own arguments: an array is spread, any other value is one argument, `undefined` is none. It
    * stays on the slave, so it may be anything.
-   * @param options See {@linkcode ContextOptions}.
-   * @throws {TypeError} If `startup` is neither an export of a remote module nor an inline function, or an option is wrong.
+   * An object of a remote class may stand for the function: it is made on each slave, and its `run` method called.
+   * @param options See {@linkcode ContextOptions}: the startup's arguments are its `args`.
+   * @throws {TypeError} If `startup` is neither an export or object of a remote module nor an inline function, or an option is wrong.
+   * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
    * @throws {JournalError} If the journal is another script's, is in use, or is damaged.
    * @throws {ParallelError} If the manager is closed.
    */
-  getContext<Result = undefined>(
-    startup?: StartupCode<Result>,
-    options: ContextOptions = {},
+  getContext<Result = undefined, Args extends unknown[] = []>(
+    startup?: StartupCode<Result, Args>,
+    ...[options = {}]: StartupOptions<Args>
   ): Context<StartupValues<Awaited<Result>>> {
     this.#checkOpen("make a context");
     checkContextOptions(options);
     const resolved = startup === undefined
       ? undefined
       : this.#around.codes.resolve(startup, "startup function");
-    if (resolved?.constructorArgs !== undefined) {
+    const { args, journal: path, rerunFailed, acceptChangedCode, taskTimeoutMs } = options;
+    if (resolved === undefined && args !== undefined) {
       throw new TypeError(
-        "Expected a startup function, got an object: name the function that makes it",
+        "Arguments for a startup function were given, and no such function: getContext(startup, { args: [ … ] })",
       );
     }
-    const { journal: path, rerunFailed, acceptChangedCode, taskTimeoutMs } = options;
     const code = resolved?.code;
+    const startupArgs = resolved && encodeArguments(resolved.constructorArgs, args ?? []);
     if (path !== undefined) this.#fileSizeGuard ??= new FileSizeGuard();
     const journal = path === undefined
       ? undefined
-      : { path, rerunFailed, acceptChangedCode, startup: code?.reference };
+      : { path, rerunFailed, acceptChangedCode, startup: code?.reference, startupArgs };
     const group = new TaskGroup(this.#around, this.#groups.length, {
       startup: code,
+      startupArgs,
       taskTimeoutMs,
       journal,
     });

@@ -216,10 +216,15 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
  * @throws {TypeError} If an option is unknown or of the wrong type.
  * @throws {RangeError} If the time limit is not a time that a timer can be set to.
  */
-export function checkContextOptions(options: ContextOptions): void {
-  const known = ["taskTimeoutMs", "journal", "rerunFailed", "acceptChangedCode"];
+export function checkContextOptions(
+  options: ContextOptions & { readonly args?: readonly unknown[] },
+): void {
+  const known = ["args", "taskTimeoutMs", "journal", "rerunFailed", "acceptChangedCode"];
   checkKnown(options, known, "Manager.getContext()");
-  const { taskTimeoutMs, journal, rerunFailed, acceptChangedCode } = options;
+  const { args, taskTimeoutMs, journal, rerunFailed, acceptChangedCode } = options;
+  if (args !== undefined && !Array.isArray(args)) {
+    throw wrongOption("args", "a list of the arguments of the startup function", args);
+  }
   if (taskTimeoutMs !== undefined) wholeNumber("taskTimeoutMs", taskTimeoutMs, 1, MAX_TIMER_MS);
   if (journal !== undefined) checkText("journal", journal);
   if (rerunFailed !== undefined && typeof rerunFailed !== "boolean") {

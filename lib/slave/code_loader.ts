@@ -179,9 +179,9 @@ function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup
       (error as Error).message += use === "task"
         ? `. An inline task cannot see variables of the scope around it: ` +
           `pass ${name} as an argument, or export the function from a module and use remote()`
-        : `. An inline startup function cannot see variables of the scope around it, and it has no arguments: ` +
-          `make ${name} in it, or export the function from a module that has ${name} and use remote(). ` +
-          `What differs from run to run is an argument of each task`;
+        : `. An inline startup function cannot see variables of the scope around it: ` +
+          `pass ${name} as an argument, getContext((${name}) => …, { args: [${name}] }), or export the function from a module ` +
+          `and use remote()`;
     }
     if (
       error instanceof TypeError && /\bimport\s*\(/.test(source) &&

@@ -34,7 +34,12 @@ interface QueuedTasks {
 
 /** What became of a context's startup here. */
 type ContextState =
-  | { readonly state: "new"; readonly startup: CodeReference | null }
+  | {
+    readonly state: "new";
+    readonly startup: CodeReference | null;
+    /** Arguments of the startup; none if there is no startup. */
+    readonly args: unknown;
+  }
   | { readonly state: "ready"; readonly values: readonly unknown[] }
   | { readonly state: "failed" };
 
@@ -102,9 +107,12 @@ export class Runner {
 
   #handle(message: ToSlave, batch: Batch<ToSlave>): void {
     switch (message.type) {
-      case "context":
-        this.#contexts.set(message.context, { state: "new", startup: message.startup });
+      case "context": {
+        const { context, startup, args } = message;
+        decodeEach(args, batch.buffers, () => batch.originalOf(message).args, jsonOfList);
+        this.#contexts.set(context, { state: "new", startup, args: args[0] });
         break;
+      }
       case "code":
         this.#codes.set(message.code, { state: "new", reference: message.reference });
         break;
@@ -225,7 +233,8 @@ export class Runner {
         this.#stream.flush();
         const fn = await loadCode(state.startup, "startup");
         failure = "threw";
-        const returned = fn([], []);
+        if (state.args instanceof Undecodable) throw state.args.reason;
+        const returned = fn(state.args as unknown[], []);
         values = asStartupValues(isThenable(returned) ? await returned : returned);
       }
       this.#contexts.set(context, { state: "ready", values });

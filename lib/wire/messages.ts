@@ -25,6 +25,8 @@ export type ToSlave =
     readonly type: "context";
     readonly context: number;
     readonly startup: CodeReference | null;
+    /** The startup's own argument list, see `jsonOfList()`: one, or none if there is no startup. */
+    readonly args: EncodedJson[];
   }
   /** Announces a piece of code that tasks are going to name. */
   | { readonly type: "code"; readonly code: number; readonly reference: CodeReference }

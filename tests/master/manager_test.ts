@@ -386,7 +386,6 @@ Deno.test("Manager.getContext: refuses wrong options and startups", async () => 
   assertThrows(wrong(undefined, { taskTimeoutMs: 0 }), RangeError, "taskTimeoutMs");
   assertThrows(wrong(5), TypeError, "Expected a startup function");
   assertThrows(wrong({ taskTimeoutMs: 5 }), TypeError, "Expected a startup function");
-  assertThrows(wrong(new tasks.Distance(3)), TypeError, "name the function that makes it");
 });
 
 Deno.test("Context.getResults: refuses wrong options", async () => {

@@ -55,6 +55,12 @@ const RIGHT = [
   "function wrap<A extends unknown[], R>(f: TaskCode<A, R>, ...args: A) { return c.addTask<A, R>(f, ...args); } wrap(t.weigh, 3)",
   "function wrap<T>(f: TaskCode<[T], string>, inputs: T[]) { c.addTasks(f, inputs); } wrap(t.weigh, [1])",
   "const spelt: Context<[Point, string]> = pair",
+  "const made: Context<[Point]> = manager.getContext(t.makePoint, { args: [1, 2] })",
+  "const made: Context<[Point]> = manager.getContext(t.makePoint, { args: [1] })",
+  "const made: Context<[number]> = manager.getContext((x: number) => x, { args: [1], taskTimeoutMs: 5 })",
+  "const made: Context<[Point]> = manager.getContext(new t.Model('a.pdb'), { args: [1] })",
+  "manager.getContext(t.setup, { journal: 'run.jsonl' })",
+  "manager.getContext(undefined, { journal: 'run.jsonl' })",
   "const outcome = null as unknown as Outcome<Point>; if (outcome.status === 'fulfilled') outcome.value.x",
 ];
 
@@ -106,7 +112,27 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["new t.weigh(3)", "This expression is not constructable."],
   ["c.addTasks(t.weigh, ['1'])", "Type 'string' is not assignable to type"],
   ["c.addTasks(t.weigh, 3)", "Argument of type 'number' is not assignable to parameter of type"],
-  ["manager.getContext(t.weigh)", "is not assignable to parameter of type"],
+  ["manager.getContext(t.makePoint)", "Expected 2 arguments, but got 1."],
+  [
+    "manager.getContext(t.makePoint, { args: ['1'] })",
+    "Type 'string' is not assignable to type 'number'",
+  ],
+  [
+    "manager.getContext(t.makePoint, { args: [1, 2, 3] })",
+    "Source has 3 element(s) but target allows only 2",
+  ],
+  [
+    "manager.getContext(t.makePoint, { journal: 'run.jsonl' })",
+    "Property 'args' is missing in type",
+  ],
+  [
+    "manager.getContext(t.setup, { args: [1] })",
+    "Type 'number' is not assignable to type 'undefined'",
+  ],
+  [
+    "manager.getContext(t.waitFor, { args: [promise] })",
+    '"a promise cannot be sent: await it first"',
+  ],
   [
     "const task: Task<number> = c.addTask(t.weigh, 3)",
     "Type 'Task<string>' is not assignable to type 'Task<number>'",

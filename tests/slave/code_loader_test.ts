@@ -147,14 +147,14 @@ Deno.test("loadCode: an inline function that misses a variable is told why", asy
   await assertRejects(async () => await asynchronous([], []), ReferenceError, message);
 });
 
-Deno.test("loadCode: an inline startup function that misses a variable is not told to take it as an argument", async () => {
+Deno.test("loadCode: an inline startup function that misses a variable is told how to take it as an argument", async () => {
   const startup = await loadCode({ type: "inline", name: "", source: "() => missing" }, "startup");
   assertThrows(
     () => startup([], []),
     ReferenceError,
-    "missing is not defined. An inline startup function cannot see variables of the scope around it, and it has no arguments: " +
-      "make missing in it, or export the function from a module that has missing and use remote(). " +
-      "What differs from run to run is an argument of each task",
+    "missing is not defined. An inline startup function cannot see variables of the scope around it: " +
+      "pass missing as an argument, getContext((missing) => …, { args: [missing] }), or export the function from a module and " +
+      "use remote()",
   );
 });
 

@@ -71,7 +71,12 @@ class Bench implements AsyncDisposable {
     const reference: CodeReference | null = startup === undefined
       ? null
       : { type: "inline", name: "", source: String(startup) };
-    this.say({ type: "context", context, startup: reference });
+    this.say({
+      type: "context",
+      context,
+      startup: reference,
+      args: reference === null ? [] : [[]],
+    });
   }
 
   /** Announces an inline function; returns its number. */
@@ -303,7 +308,7 @@ Deno.test("Runner: a startup that fails answers all tasks of its context, and no
 Deno.test("Runner: a startup that cannot be loaded fails as well", async () => {
   await using bench = await Bench.open();
   const reference: CodeReference = { type: "export", module: "data:text/javascript,", name: "x" };
-  bench.say({ type: "context", context: 0, startup: reference });
+  bench.say({ type: "context", context: 0, startup: reference, args: [[]] });
   bench.run(0, bench.code(() => 1), []);
   const [, failed] = await bench.answers(2);
   assert(failed.type === "startup-failed" && failed.failure === "load");
@@ -356,6 +361,7 @@ Deno.test("Runner: says that startup begins before it does, and sends what is fi
     type: "context",
     context: 1,
     startup: { type: "inline", name: "", source: startup },
+    args: [[]],
   });
   const code = bench.code((x: number) => x);
   bench.run(0, code, [0], [1]);
@@ -379,6 +385,7 @@ Deno.test("Runner: waits until all results have left before a startup or a modul
     type: "context",
     context: 1,
     startup: { type: "inline", name: "", source: `() => ${call}` },
+    args: [[]],
   });
   const module = `data:text/javascript,${call}; export const one = () => 1;`;
   bench.say({ type: "code", code: 99, reference: { type: "export", module, name: "one" } });

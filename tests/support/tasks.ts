@@ -18,6 +18,23 @@ export function setupOne(): Model {
   return { name: "model", offset: 200 };
 }
 
+/** A startup function with arguments. */
+export function setupNamed(name: string, offset: number): Model {
+  return { name, offset };
+}
+
+/** A startup as an object. */
+export class Maker {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+  /** What runs on the slave. */
+  run(offset: number): Model {
+    return { name: this.name, offset };
+  }
+}
+
 /** An asynchronous startup function. */
 export async function setupLater(): Promise<[Model]> {
   return await Promise.resolve([{ name: "model", offset: 300 }]);

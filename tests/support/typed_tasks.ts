@@ -78,3 +78,5 @@ export declare function makeDates(): Date[];
 export declare function makeMatrix(): Float32Array[];
 export declare function move(vector: Vector): number;
 export declare function wait(promise: Promise<number>): number;
+export declare function makePoint(x: number, y?: number): Point;
+export declare function waitFor(promise: Promise<number>): number;

@@ -450,11 +450,9 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       const context = manager.getContext(() => path.length);
       ${INLINE}${READS}`,
     says: [
-      "ReferenceError: path is not defined. An inline startup function cannot see variables of the scope around it, and it has no " +
-      "arguments: make path in it, or export the function from a module that has path and use remote(). " +
-      "What differs from run to run is an argument of each task",
+      "ReferenceError: path is not defined. An inline startup function cannot see variables of the scope around it: " +
+      "pass path as an argument, getContext((path) => …, { args: [path] })",
     ],
-    hides: ["pass path as an argument"],
   },
   "a task calls a method of an instance that it was given": {
     adds: `class Point { constructor(x) { this.x = x; } norm() { return Math.abs(this.x); } }

@@ -4,6 +4,7 @@ import {
   assertInstanceOf,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { remote, RemoteError } from "../../mod.ts";
 import { localManager } from "../support/local_manager.ts";
@@ -18,6 +19,88 @@ Deno.test("Manager.getContext: an array that startup returns is spread behind th
   const context = manager.getContext(tasks.setup);
   context.addTask(tasks.score, 5);
   assertEquals(await Array.fromAsync(context.getResults()), [[105, "model", 1]]);
+});
+
+Deno.test("Manager.getContext: startup has arguments, which are copied when the context is made", async () => {
+  await using manager = localManager(2);
+  const scale = new Float64Array([1, 2, 3]);
+  const names = new Map([["a", 1n]]);
+  const context = manager.getContext(
+    (scale: Float64Array, names: Map<string, bigint>, more?: string) => [scale, names, more],
+    { args: [scale, names] },
+  );
+  scale.fill(0);
+  names.clear();
+  for (let i = 0; i < 10; i++) context.addTask((...values: unknown[]) => values, i);
+  assertEquals(
+    await Array.fromAsync(context.getResults()),
+    Array.from(
+      { length: 10 },
+      (_, i) => [i, new Float64Array([1, 2, 3]), new Map([["a", 1n]]), undefined],
+    ),
+  );
+});
+
+Deno.test("Manager.getContext: an export has arguments, and an object of a remote class stands for a startup", async () => {
+  await using manager = localManager(1);
+  const named = manager.getContext(tasks.setupNamed, { args: ["mine", 7] });
+  named.addTask(tasks.shift, 5);
+  const made = manager.getContext(new tasks.Maker("made"), { args: [9] });
+  made.addTask(tasks.shift, 5);
+  assertEquals(await Array.fromAsync(named.getResults()), [12]);
+  assertEquals(await Array.fromAsync(made.getResults()), [14]);
+});
+
+Deno.test("Manager.getContext: large arguments come to each slave, and again to one that is started anew", async () => {
+  await using manager = localManager(2);
+  const bytes = new Uint8Array(20_000_000).fill(3);
+  const context = manager.getContext(
+    (bytes: Uint8Array, text: string) => [bytes.at(-1)! + text.length, Deno.pid],
+    { args: [bytes, "x".repeat(100_000)] },
+  );
+  for (let i = 0; i < 40; i++) {
+    context.addTask((i: number, sum) => {
+      if (i === 20) Deno.exit(1);
+      return sum;
+    }, i);
+  }
+  const outcomes = await Array.fromAsync(context.getOutcomes());
+  const values = outcomes.map((outcome) => outcome.status === "fulfilled" && outcome.value);
+  assertEquals(values, Array.from({ length: 40 }, (_, i) => i === 20 ? false : 100_003));
+});
+
+Deno.test("Manager.getContext: arguments that cannot be sent, or are none, are refused at once", async () => {
+  await using manager = localManager(1);
+  const take = (..._values: unknown[]) => {};
+  assertThrows(
+    () => manager.getContext(take, { args: [1, { onDone: () => {} }] }),
+    DOMException,
+    "args[1].onDone is a function",
+  );
+  assertThrows(
+    () => manager.getContext(take, { args: 5 as never }),
+    TypeError,
+    "The option args must be a list of the arguments of the startup function, not 5",
+  );
+  assertThrows(
+    () => manager.getContext(undefined, { args: [5] as never }),
+    TypeError,
+    "Arguments for a startup function were given, and no such function",
+  );
+});
+
+Deno.test("Manager.getContext: a startup whose arguments do not fit into a slave bars it, and the manager goes on", async () => {
+  const deno = [Deno.execPath(), "--v8-flags=--max-old-space-size=40"];
+  await using manager = localManager(1, { deno });
+  const context = manager.getContext((all: number[][]) => all.length, {
+    args: [Array.from({ length: 1_500_000 }, (_, i) => [i, "of my own"] as never)],
+  });
+  context.addTask((length: number) => length);
+  const other = manager.getContext();
+  other.addTask(() => "here");
+  const [{ status }] = await Array.fromAsync(context.getOutcomes());
+  assertEquals(status, "rejected");
+  assertEquals(await Array.fromAsync(other.getResults()), ["here"]);
 });
 
 Deno.test("Manager.getContext: a single value that startup returns is one argument", async () => {

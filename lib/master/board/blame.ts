@@ -2,7 +2,11 @@ import type { Attempt } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { Service } from "./dispatch_slave.ts";
-import type { SentTask } from "./sent_tasks.ts";
+import { sizeOfArguments } from "../argument_list.ts";
+import type { Head, SentTask } from "./sent_tasks.ts";
+
+/** Arguments that are no larger fill no memory. */
+const SMALL_BYTES = 1024 * 1024;
 
 /** What is known of the tasks that a slave had when it died. */
 export interface Verdict {
@@ -23,8 +27,8 @@ export interface Verdict {
  * running: the slave may have finished those before it. If only one task can have been running, it is taken to be the one. That is
  * wrong only if the slave died while that task, or its answer, was still on its way.
  *
- * A slave says when startup begins. If it dies before that, it was reading the arguments of the first task, which may fill its
- * memory.
+ * A slave says when startup begins. If it dies before that, it was reading the arguments of the startup or of the first task, which
+ * may fill its memory: the larger ones are taken to have done so.
  *
  * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
  */
@@ -40,7 +44,7 @@ export function judgeDeath(
   if (!startups.isDone(head.context)) {
     // Whether startup had begun, or finished, may have been said.
     if (!isHeardOut) return acquitted(tasks);
-    if (startups.begun === head.context) {
+    if (startups.begun === head.context || hasLargerArguments(head)) {
       return { startup: head.context, suspects: [], innocent: tasks };
     }
   }
@@ -51,6 +55,12 @@ export function judgeDeath(
   }
   if (head.task === undefined) return acquitted(tasks);
   return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };
+}
+
+/** Whether the arguments of the startup are larger than those of the first task. */
+function hasLargerArguments({ context: { startupArgs }, task }: Head): boolean {
+  return startupArgs !== undefined && task !== undefined &&
+    sizeOfArguments(startupArgs) > Math.max(sizeOfArguments(task.args), SMALL_BYTES);
 }
 
 function acquitted(innocent: readonly SentTask[]): Verdict {

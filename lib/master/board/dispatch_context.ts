@@ -1,4 +1,4 @@
-import type { Code, Task } from "../../task.ts";
+import type { Code, EncodedArguments, Task } from "../../task.ts";
 import type { ContextPort } from "./ports.ts";
 import { Deque } from "../deque.ts";
 
@@ -27,6 +27,8 @@ export type Reading = "no" | "unordered" | "ordered";
 /** What a context is made with. */
 export interface DispatchContextOptions {
   readonly startup?: Code;
+  /** Arguments of the startup, if there is one. */
+  readonly startupArgs?: EncodedArguments;
   readonly taskTimeoutMs?: number;
 }
 
@@ -36,6 +38,8 @@ export class DispatchContext {
   readonly number: number;
   /** What runs before the first task of the context on a slave. */
   readonly startup: Code | undefined;
+  /** The arguments of that. */
+  readonly startupArgs: EncodedArguments | undefined;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
   /** What carries the decisions about it out. */
@@ -70,6 +74,7 @@ export class DispatchContext {
     this.number = number;
     this.port = port;
     this.startup = options.startup;
+    this.startupArgs = options.startupArgs;
     this.taskTimeoutMs = options.taskTimeoutMs;
   }
 

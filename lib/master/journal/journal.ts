@@ -7,9 +7,10 @@
 
 import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
-import type { Code, CodeReference, Task } from "../../task.ts";
+import type { Code, CodeReference, EncodedArguments, Task } from "../../task.ts";
 import { messageOf } from "../../message_of.ts";
-import { ArgumentList } from "../argument_list.ts";
+import { ArgumentList, textOfArguments } from "../argument_list.ts";
+import { crc32, crcText } from "./crc32.ts";
 import { digestsOf } from "./code_files.ts";
 import { CodeHistory } from "./code_history.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
@@ -52,6 +53,8 @@ export interface JournalUse {
   readonly acceptChangedCode?: boolean;
   /** What runs before the tasks. */
   readonly startup?: CodeReference;
+  /** The arguments of that. */
+  readonly startupArgs?: EncodedArguments;
 }
 
 /** How a journal is used. */
@@ -77,6 +80,8 @@ export class Journal implements AsyncDisposable {
   readonly #codes = new CodeHistory();
   /** What was in the file and has not been asked for. */
   readonly #index = new JournalIndex(this.#codes);
+  /** The runs that the journal is of, the present one included. */
+  readonly #runs: OpenedLine[] = [];
   /** Where the script was in the run that is being read. */
   #script = Deno.mainModule;
   readonly #functions = new Map<string, number>();
@@ -121,12 +126,15 @@ export class Journal implements AsyncDisposable {
       );
     }
     const { rerunFailed, acceptChangedCode, startup = null } = options;
+    const startupArgs = digestOf(options.startupArgs);
+    this.#checkStartupArguments(startupArgs);
     const opened: OpenedLine = {
       opened: new Date().toISOString(),
       script: Deno.mainModule,
       rerunFailed,
       acceptChangedCode,
       startup,
+      startupArgs,
     };
     this.#begin(opened);
     this.#lines.push(jsonOf(opened));
@@ -232,9 +240,29 @@ export class Journal implements AsyncDisposable {
     return true;
   }
 
+  /** What was found of a model is nothing that another one would give. */
+  #checkStartupArguments(present: string | undefined): void {
+    for (const { startup, startupArgs, opened } of this.#runs) {
+      if (startupArgs === present) continue;
+      if (startup === undefined) {
+        this.#options.onWarning(
+          `The journal ${this.#options.path} is of a version that did not say which startup its run of ${opened} had. ` +
+            "If it had other arguments, remove that journal, or name another",
+        );
+        continue;
+      }
+      this.#file[Symbol.dispose]();
+      throw new JournalError(
+        `The journal ${this.#options.path} has outcomes of a run, opened ${opened}, whose startup function had other arguments. ` +
+          "Give it the same, or name another journal",
+      );
+    }
+  }
+
   /** A run begins: one that is read, or the present one. */
   #begin(line: OpenedLine): void {
     const { script = Deno.mainModule, startup } = line;
+    this.#runs.push(line);
     this.#script = script;
     const startups = startup === undefined
       ? undefined
@@ -412,4 +440,12 @@ export class Journal implements AsyncDisposable {
       this.#writing = undefined;
     }
   }
+}
+
+/** A digest of arguments, as text; none of no arguments. */
+function digestOf(args: EncodedArguments | undefined): string | undefined {
+  if (args === undefined || args === "[]") return undefined;
+  let crc = crc32(new TextEncoder().encode(textOfArguments(args)));
+  for (const buffer of typeof args === "object" ? args.buffers : []) crc = crc32(buffer, crc);
+  return crcText(crc);
 }

@@ -31,6 +31,8 @@
  * Values and arguments stand as they do on the wire, see `codec.ts`: a number among `args` is the list of just that. The
  * bytes of buffers are in `buffers`, in base64. Long arguments are replaced by their SHA-256.
  *
+ * If the startup has arguments, `opened` has a digest of them as `startupArgs`.
+ *
  * In versions 3 and 4 `opened` has `rerunFailed` and neither `script` nor `startup`, there are no `files`, and a task that
  * failed has no `failure`. In version 3 a number among `args` stands in a list.
  *
@@ -69,6 +71,8 @@ export interface OpenedLine {
   readonly acceptChangedCode?: boolean;
   /** The startup function; `null` if there is none. */
   readonly startup?: CodeReference | null;
+  /** A digest of the startup's arguments; missing if it has none. */
+  readonly startupArgs?: string;
 }
 
 /** The files of a module. */
@@ -139,9 +143,11 @@ export function isJournalLine(line: object): line is JournalLine {
 }
 
 function isOpenedLine(
-  { opened, script = "", rerunFailed, acceptChangedCode, startup = null }: Partial<OpenedLine>,
+  { opened, script = "", rerunFailed, acceptChangedCode, startup = null, startupArgs = "" }:
+    Partial<OpenedLine>,
 ): boolean {
   return typeof opened === "string" && typeof script === "string" &&
+    typeof startupArgs === "string" &&
     [rerunFailed, acceptChangedCode].every((flag) =>
       ["undefined", "boolean"].includes(typeof flag)
     ) &&

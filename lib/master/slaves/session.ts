@@ -1,8 +1,8 @@
 import type { Code } from "../../task.ts";
-import { decodeEach, Undecodable } from "../../wire/codec.ts";
+import { decodeEach, jsonOf, Undecodable } from "../../wire/codec.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
 import type { Failure, ToMaster, ToSlave } from "../../wire/messages.ts";
-import type { ArgumentList } from "../argument_list.ts";
+import { type ArgumentList, textOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
@@ -71,11 +71,14 @@ export class Session implements Disposable {
 
   #announceContext(context: DispatchContext): void {
     this.#announcedContexts.set(context.number, context);
-    this.#post({
-      type: "context",
-      context: context.number,
-      startup: context.startup?.reference ?? null,
-    });
+    const { number, startup, startupArgs } = context;
+    const args = startupArgs === undefined ? "" : textOfArguments(startupArgs);
+    const buffers = typeof startupArgs === "object" ? startupArgs.buffers : undefined;
+    const reference = jsonOf(startup?.reference ?? null);
+    this.#stream.post(
+      `{"type":"context","context":${number},"startup":${reference},"args":[${args}]}`,
+      buffers,
+    );
   }
 
   #announceCode(code: Code): void {

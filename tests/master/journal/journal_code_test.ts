@@ -1,5 +1,17 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type ContextOptions, type ManagerOptions, type Outcome, remote } from "../../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  type ContextOptions,
+  JournalError,
+  type ManagerOptions,
+  type Outcome,
+  remote,
+} from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
@@ -136,6 +148,39 @@ Deno.test("journal: only results that are of other code are warned of", async ()
   folder.write("tasks.ts", STEP);
   assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
   assertEquals(await run(folder), { ended: [0, 60_000, 120_000], warnings: [] });
+});
+
+Deno.test("journal: outcomes of a startup with other arguments are refused, and the same ones are gone on with", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  const runs = async (...args: unknown[]) => {
+    await using manager = localManager(1);
+    const model = (...args: unknown[]) => [args.length];
+    const context = manager.getContext(model, { args, journal });
+    context.addTask((x: number, count: number) => [x, count, Math.random()], 1);
+    return await Array.fromAsync(context.getResults());
+  };
+  const first = await runs("model.txt", new Float64Array([1, 2]), "x".repeat(100_000));
+  assertEquals(await runs("model.txt", new Float64Array([1, 2]), "x".repeat(100_000)), first);
+  for (
+    const others of [
+      [],
+      ["other.txt", new Float64Array([1, 2]), "x".repeat(100_000)],
+      ["model.txt", new Float64Array([1, 3]), "x".repeat(100_000)],
+      ["model.txt", new Float64Array([1, 2]), "x".repeat(99_999) + "y"],
+    ]
+  ) {
+    const { message } = await assertRejects(() => runs(...others), JournalError);
+    assertEquals(
+      message.replace(journal, "run.jsonl").replace(/opened \S+Z/, "opened THEN"),
+      "The journal run.jsonl has outcomes of a run, opened THEN, whose startup function had other arguments. " +
+        "Give it the same, or name another journal",
+    );
+  }
+  assertEquals(
+    await runs("model.txt", new Float64Array([1, 2]), "x".repeat(100_000)),
+    first,
+  );
 });
 
 Deno.test("journal: a startup function that has changed is warned of", async () => {
