@@ -81,7 +81,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     const warn = (message: string) => this.warn(message);
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
     this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
-    this.guard = new ProcessGuard(settings.deno, warn);
+    this.guard = new ProcessGuard(settings.deno, options.clock, warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
     this.codeWatch = new CodeWatch(options.modules, warn);
@@ -133,7 +133,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   launch(): void {
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
-    if (this.#seats.filter(({ isRemote }) => !isRemote).length >= MANY_SLAVES) this.guard.prepare();
+    if (this.#seats.filter(({ isRemote }) => !isRemote).length >= MANY_SLAVES) this.guard.begin();
     for (const seats of unlaunched) keep(this.#launch(seats), this.#launches);
   }
 

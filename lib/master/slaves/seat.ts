@@ -279,6 +279,7 @@ export class Seat implements SlavePort {
     const { dispatcher, onNews, hub } = this.#fleet.options;
     const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
     this.#enter({ state: "connected", process, session });
+    this.#fleet.guard.beginSoon();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
