@@ -565,6 +565,20 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: ["its address space is limited", "raise ulimit -v", "not by h_vmem"],
     hides: ["too old"],
   },
+  "the system gives a slave no threads": {
+    options: `{ output: "null", deno: "./deno-without-threads" }`,
+    // What Deno prints then. No limit of these holds for root.
+    files: {
+      "deno-without-threads":
+        `#!/bin/sh\necho "Deno could not start: unable to create worker threads." >&2; exit 1`,
+    },
+    flags: [NET, "--allow-run"],
+    says: [
+      "it reached the limit of processes and threads, see ulimit -u, exit code 1",
+      "Each slave is a process of several threads: raise ulimit -u, or the limit of the container, or add fewer slaves",
+    ],
+    hides: ["Add slaves"],
+  },
   "the heap of a slave is too small for a task": {
     options:
       `{ output: "null", maxAttempts: 1, deno: ["${Deno.execPath()}", "--v8-flags=--max-old-space-size=40"] }`,
@@ -575,14 +589,6 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'For a heap of 8 GB, start slaves with the manager\'s option deno: ["deno", "--v8-flags=--max-old-space-size=8192"]',
     ],
     hides: ["raise maxAttempts", "Last few GCs"],
-  },
-  "a method of an object that was sent": {
-    adds: `class Vector { x = 1; norm() { return this.x; } }
-      context.addTask((vector) => vector.norm(), new Vector());\n`,
-    says: [
-      "TypeError: vector.norm is not a function",
-      "what is sent arrives as a plain object, without the methods of its class",
-    ],
   },
   "an option is misspelt": {
     options: `{ outputs: "null" }`,

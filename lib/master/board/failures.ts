@@ -20,31 +20,13 @@ export function taskFailure(
   thrown: unknown,
 ): RemoteError {
   return new RemoteError(
-    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}` +
-      (failure === "threw" ? missingMethodRemedy(task, thrown) : ""),
+    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}`,
     {
       task,
       slave,
       cause: thrown,
     },
   );
-}
-
-/** Who sends an instance of a class misses its methods first. */
-function missingMethodRemedy({ args }: Task, thrown: unknown): string {
-  if (!(thrown instanceof TypeError) || !isOfMissingMethod(thrown.message)) return "";
-  const text = typeof args === "object" ? args.text : args;
-  if (typeof text !== "string" || !text.includes("{")) return "";
-  return ". If that is a method of an argument: what is sent arrives as a plain object, without the methods of its class. Send its " +
-    "data, and make the object in the task";
-}
-
-/** Whether a message is as `p.norm is not a function`. It is read once, however long it is. */
-function isOfMissingMethod(message: string): boolean {
-  const end = " is not a function";
-  if (!message.endsWith(end)) return false;
-  const subject = message.slice(0, -end.length);
-  return subject.slice(subject.lastIndexOf(" ") + 1).includes(".");
 }
 
 function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {
@@ -88,7 +70,7 @@ export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar 
   return {
     slave,
     what: `did not run: startup (${code}) ended the process${times}`,
-    reason: reason + memoryRemedy([reason]),
+    reason: reason + deathRemedy([reason]),
   };
 }
 
@@ -114,7 +96,7 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
   const count = attempts.length === 1
     ? "a slave died"
     : `${attempts.length} slaves died, one after another,`;
-  const remedy = memoryRemedy(attempts.map(({ reason }) => reason));
+  const remedy = deathRemedy(attempts.map(({ reason }) => reason));
   return new RemoteError(
     `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
       (remedy === "" ? "If the task is not to blame, raise maxAttempts. " : "") +
@@ -125,12 +107,28 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
 
 /** Begins the reason for the death of a slave whose heap was full. */
 export const OUT_OF_MEMORY = "it ran out of memory";
+/** Begins the reason for the death of a slave whose Deno could make no more threads. */
+export const OUT_OF_THREADS = "it reached the limit of processes and threads";
 
-/** What to do about slaves that died, if that was the reason of any of them: a clause that follows a sentence, or nothing. */
-export function memoryRemedy(reasons: readonly string[]): string {
-  if (!reasons.some((reason) => reason.startsWith(OUT_OF_MEMORY))) return "";
-  return ". For a heap of 8 GB, start slaves with the manager's option " +
-    'deno: ["deno", "--v8-flags=--max-old-space-size=8192"]';
+const DEATH_REMEDIES = new Map([
+  [
+    OUT_OF_MEMORY,
+    "For a heap of 8 GB, start slaves with the manager's option " +
+    'deno: ["deno", "--v8-flags=--max-old-space-size=8192"]',
+  ],
+  [
+    OUT_OF_THREADS,
+    "Each slave is a process of several threads: raise ulimit -u, or the limit of the container, or add fewer slaves",
+  ],
+]);
+
+/** What to do about slaves that died, if it is known for any of them: sentences that follow one, or nothing. */
+export function deathRemedy(reasons: readonly string[]): string {
+  let text = "";
+  for (const [beginning, remedy] of DEATH_REMEDIES) {
+    if (reasons.some((reason) => reason.startsWith(beginning))) text += `. ${remedy}`;
+  }
+  return text;
 }
 
 /** A slave's name, which on this machine does not tell the host. */

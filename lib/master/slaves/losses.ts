@@ -7,7 +7,7 @@
 import { NoMoreSlavesError } from "../../errors.ts";
 import type { ProcessEnd } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
-import { memoryRemedy, OUT_OF_MEMORY } from "../board/failures.ts";
+import { deathRemedy, OUT_OF_MEMORY, OUT_OF_THREADS } from "../board/failures.ts";
 import { startRemedy } from "./slave_command.ts";
 
 /** The last losses that an error lists. */
@@ -43,10 +43,10 @@ export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
   // What has printed nothing has no file.
   const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
   const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
+  const remedy = isInFiles ? ". Look into their output, or add slaves" : ". Add slaves";
   return new NoMoreSlavesError(
-    `Cannot run tasks: ${which} (last: ${describe(last)}). ` +
-      (isInFiles ? "Look into their output, or add" : "Add") +
-      ` slaves with Manager.addSlave()${memoryRemedy(all.map(({ reason }) => reason))}` +
+    `Cannot run tasks: ${which} (last: ${describe(last)})` +
+      (deathRemedy(all.map(({ reason }) => reason)) || `${remedy} with Manager.addSlave()`) +
       (others === "" ? "" : `. Lost before:${others}`),
   );
 }
@@ -81,16 +81,23 @@ export function describeEnd(
     parts.push(`before it connected; the command was ${command}`);
   }
   if (file !== undefined) parts.push(`output in ${file}`);
-  const heap = explainHeap(tail);
-  if (heap !== undefined) return [heap, ...parts].join(", ");
+  const meaning = explainLastWords(tail);
+  if (meaning !== undefined) return [meaning, ...parts].join(", ");
   const remedy = command === undefined ? undefined : startRemedy(tail, command);
   if (remedy !== undefined) parts.push(remedy);
   return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
 }
 
-/** What V8's last words mean, if it ended the process since its heap was full; they are long, and tell nothing else. */
-function explainHeap(lastWords: string): string | undefined {
-  if (!/heap out of memory|Reached heap limit/.test(lastWords)) return undefined;
-  const sizes = [...lastWords.matchAll(/(\d+)\.\d+ \(\d+\.\d+\) -> \d+/g)].at(-1);
-  return `${OUT_OF_MEMORY}: its heap was full${sizes === undefined ? "" : ` with ${sizes[1]} MB`}`;
+/** What the last words of V8 or Deno mean, if a limit ended the process: they are long, and tell nothing else. */
+function explainLastWords(lastWords: string): string | undefined {
+  if (/JavaScript (heap )?out of memory|Reached heap limit/.test(lastWords)) {
+    const sizes = [...lastWords.matchAll(/(\d+)\.\d+ \(\d+\.\d+\) -> \d+/g)].at(-1);
+    return `${OUT_OF_MEMORY}: its heap was full${
+      sizes === undefined ? "" : ` with ${sizes[1]} MB`
+    }`;
+  }
+  if (lastWords.includes("unable to create worker threads")) {
+    return `${OUT_OF_THREADS}, see ulimit -u`;
+  }
+  return undefined;
 }

@@ -129,15 +129,14 @@ Deno.test("givenUp: a slave that ran out of memory wants a larger heap, and not 
   );
 });
 
-Deno.test("taskFailure: tells of methods that were not sent, if an argument may have had some", () => {
-  const remedy = "what is sent arrives as a plain object, without the methods of its class";
-  const thrown = new TypeError("p.norm is not a function");
-  const messageFor = (args: string | number) =>
-    taskFailure(new Task(3, CODE, args), SLAVE, "threw", thrown).message;
-  assertStringIncludes(messageFor('[{"x":1}]'), remedy);
-  for (const args of ["[1]", 5]) {
-    assertEquals(messageFor(args), `${WHO} failed on local slave 1: TypeError: ${thrown.message}`);
-  }
+Deno.test("givenUp: a slave that could make no threads wants another limit, and not more attempts", () => {
+  const reason = "it reached the limit of processes and threads, see ulimit -u, exit code 1";
+  assertEquals(
+    givenUp(TASK, [{ slave: SLAVE, reason }]).message,
+    `${WHO} is given up: a slave died while running it. Deaths that another task may have caused do not count. ` +
+      "Each slave is a process of several threads: raise ulimit -u, or the limit of the container, or add fewer slaves.\n" +
+      `  1. local slave 1 on nodeA: ${reason}`,
+  );
 });
 
 Deno.test("givenUp: counts to one", () => {
@@ -170,13 +169,6 @@ for (const [what, makeMessage] of Object.entries(HOSTILE)) {
     );
   });
 }
-
-Deno.test("taskFailure: the master reads the long message of a missing method once", async () => {
-  await assertLinear(
-    (message) => taskFailure(TASK, SLAVE, "threw", new TypeError(message)),
-    (length) => ".".repeat(length),
-  );
-});
 
 Deno.test("taskFailure: the master reads a long stack once", async () => {
   await assertLinear(
