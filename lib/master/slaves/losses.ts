@@ -81,7 +81,7 @@ export function describeEnd(
     parts.push(`before it connected; the command was ${command}`);
   }
   if (file !== undefined) parts.push(`output in ${file}`);
-  const meaning = explainLastWords(tail);
+  const meaning = explainLastWords(end, tail);
   if (meaning !== undefined) return [meaning, ...parts].join(", ");
   const remedy = command === undefined ? undefined : startRemedy(tail, command);
   if (remedy !== undefined) parts.push(remedy);
@@ -89,8 +89,10 @@ export function describeEnd(
 }
 
 /** What the last words of V8 or Deno mean, if a limit ended the process: they are long, and tell nothing else. */
-function explainLastWords(lastWords: string): string | undefined {
-  if (/JavaScript (heap )?out of memory|Reached heap limit/.test(lastWords)) {
+function explainLastWords({ code }: ProcessEnd, lastWords: string): string | undefined {
+  // V8 ends its process by a signal. A program that a task runs may print the same words.
+  const isBySignal = code !== null && code > 128;
+  if (isBySignal && /JavaScript (heap )?out of memory|Reached heap limit/.test(lastWords)) {
     const sizes = [...lastWords.matchAll(/(\d+)\.\d+ \(\d+\.\d+\) -> \d+/g)].at(-1);
     return `${OUT_OF_MEMORY}: its heap was full${
       sizes === undefined ? "" : ` with ${sizes[1]} MB`

@@ -34,6 +34,17 @@ Deno.test("describeEnd: V8's words for a heap that is full become one short sent
   }
 });
 
+Deno.test("describeEnd: V8's words of another program, which a task ran, are no reason", () => {
+  assertEquals(
+    describeEnd(
+      { code: 1, signal: null, tail: HEAP_WORDS[2] },
+      OUTPUT,
+      { command: undefined, fault: undefined },
+    ),
+    `exit code 1, output in slave3.output; it printed last: ${HEAP_WORDS[2]}`,
+  );
+});
+
 Deno.test("describeEnd: a process that could make no threads is told by the limit, also before it has connected", () => {
   const end = { code: 1, signal: null, tail: THREAD_WORDS };
   const beginning = "it reached the limit of processes and threads, see ulimit -u, exit code 1";
