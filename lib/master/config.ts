@@ -1,16 +1,16 @@
 import { thisSlaveProcess } from "../slave_process.ts";
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
-/** Where there is none of these, Deno takes this for its configuration. */
+/** In a folder that has none of these, Deno takes this for its configuration. */
 const PACKAGE_NAME = "package.json";
 
 /**
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
- * @returns Its absolute path: on a slave that of the slave's own, elsewhere the first found from the main module upwards; a
- * `package.json` only if there is no `deno.json`. `undefined`
- * if none was named, and there is none, or none may be looked for, or the main module is inside a compiled program.
+ * @returns Its absolute path: on a slave that of the slave's own, elsewhere the one that Deno takes for the main module, as
+ * {@linkcode findNearest} says. `undefined` if none was named, and there is none, or none may be looked for, or the main module is
+ * inside a compiled program.
  * @throws {TypeError} If the file that was named is not there.
  */
 export function findConfig(config: string | URL | undefined): string | undefined {
@@ -22,7 +22,23 @@ export function findConfig(config: string | URL | undefined): string | undefined
   if (Deno.build.standalone) return undefined;
   // In a Worker there is none.
   if (!Deno.mainModule?.startsWith("file:")) return undefined;
-  return findUpwards(CONFIG_NAMES) ?? findUpwards([PACKAGE_NAME]);
+  return findNearest();
+}
+
+/**
+ * The nearest configuration from the main module upwards. A `package.json` counts where its folder has no `deno.json`, whatever is
+ * above it, unless that is the `deno.json` of a workspace.
+ */
+function findNearest(): string | undefined {
+  const nearest = findUpwards([...CONFIG_NAMES, PACKAGE_NAME]);
+  if (nearest === undefined || !isPackage(nearest)) return nearest;
+  const above = findUpwards(CONFIG_NAMES);
+  const isWorkspace = above !== undefined && Deno.readTextFileSync(above).includes('"workspace"');
+  return isWorkspace ? above : nearest;
+}
+
+function isPackage(config: string): boolean {
+  return /(^|[\\/])package\.json$/.test(config);
 }
 
 /**
@@ -32,7 +48,7 @@ export function findConfig(config: string | URL | undefined): string | undefined
  */
 export function configFlags(config: string | undefined): string[] {
   if (config === undefined) return ["--no-config"];
-  if (!/(^|[\\/])package\.json$/.test(config)) return ["--config", config];
+  if (!isPackage(config)) return ["--config", config];
   // Deno takes no package.json by its path. What is installed beside it is found from the modules upwards.
   return ["--no-config", "--node-modules-dir=manual"];
 }

@@ -33,9 +33,9 @@ export interface ManagerOptions {
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
   readonly permissions?: SlavePermissions;
   /**
-   * Configuration file (import map, compiler options), or a `package.json`, that the slaves' modules resolve with. The default is the
-   * `deno.json` or `deno.jsonc` found from the main module upwards, if there is one and it may be read; for a manager that a task
-   * makes, what that task's own slave has.
+   * Configuration file (import map, compiler options), or a `package.json`, that the slaves' modules resolve with. The default is
+   * what Deno takes for the script, if that may be read: the nearest `deno.json`, `deno.jsonc` or `package.json` from the main module
+   * upwards. For a manager that a task makes it is what that task's own slave has.
    */
   readonly config?: string | URL;
   /** How often a slave on another machine says that it lives, in milliseconds; 10 000 by default. */

@@ -120,7 +120,7 @@ function explainImport(thrown: unknown, module: string): string {
       '{ import: ["registry.npmjs.org"] } there, or { import: true } for all hosts as well';
   }
   if (/^Import .* not a dependency/.test(what)) {
-    return `${what}. Slaves know the names that are in the import map of their configuration: the deno.json beside ` +
+    return `${what}. Slaves know the names that are in their configuration: the nearest deno.json or package.json, beside ` +
       "the main module or above it, if the master may read it (--allow-read), or what the option config of the manager names";
   }
   return message;

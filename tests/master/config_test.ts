@@ -59,12 +59,22 @@ Deno.test("findConfig: takes no folder for a file", async () => {
   assertEquals(await foundFrom(folder), folder.file("deno.jsonc"));
 });
 
-Deno.test("findConfig: finds a package.json only if there is no deno.json, not even above it", async () => {
+Deno.test("findConfig: finds the nearest package.json, unless a deno.json is beside it", async () => {
   await using folder = new TempFolder();
+  folder.write("deno.json", "{}");
   const inner = subfolder(folder, "inner");
   inner.write("package.json", "{}");
   assertEquals(await foundFrom(inner), inner.file("package.json"));
-  folder.write("deno.json", "{}");
+  assertEquals(await foundFrom(subfolder(inner, "src")), inner.file("package.json"));
+  inner.write("deno.json", "{}");
+  assertEquals(await foundFrom(inner), inner.file("deno.json"));
+});
+
+Deno.test("findConfig: finds the deno.json of a workspace above a package.json", async () => {
+  await using folder = new TempFolder();
+  folder.write("deno.json", `{ "workspace": ["./inner"] }`);
+  const inner = subfolder(folder, "inner");
+  inner.write("package.json", "{}");
   assertEquals(await foundFrom(inner), folder.file("deno.json"));
 });
 

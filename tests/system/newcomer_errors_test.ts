@@ -260,7 +260,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     },
     says: [
       `Import "numbers" not a dependency, at file://DIR/tasks.ts:1:21`,
-      "the deno.json beside the main module or above it, if the master may read it (--allow-read)",
+      "the nearest deno.json or package.json, beside the main module or above it, if the master may read it (--allow-read)",
     ],
     hides: ["slave.ts:"],
   },
@@ -556,6 +556,22 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ],
     hides: ["too old"],
   },
+  "a flag and its value are two words in the option deno": {
+    options: `{ output: "null", deno: ["${Deno.execPath()}", "--location", "http://localhost/"] }`,
+    says: [
+      "in the option deno of the manager, write a flag and its value as one word: --location=…",
+    ],
+    hides: ["does not know", "too old"],
+  },
+  "a permission stands in the option deno": {
+    options: `{ output: "null", deno: ["${Deno.execPath()}", "-A"] }`,
+    flags: [NET, RUN, "--allow-sys"],
+    says: ["what tasks may do is said by the option permissions of the manager"],
+  },
+  "a configuration stands in the option deno": {
+    options: `{ output: "null", deno: ["${Deno.execPath()}", "--config=deno.json"] }`,
+    says: ["how modules resolve on slaves is said by the option config of the manager"],
+  },
   "the address space is limited": {
     options: `{ output: "null", deno: "./limited-deno" }`,
     files: {
@@ -661,30 +677,6 @@ Deno.test("a newcomer's mistake: more slaves than files may be open", async () =
   assert(!said.includes("Set the option deno"), said);
 });
 
-Deno.test("a newcomer's script: slaves resolve by package.json what the script does", async () => {
-  await using folder = new TempFolder();
-  folder.write("package.json", `{ "type": "module", "dependencies": { "twice": "1.0.0" } }`);
-  Deno.mkdirSync(folder.file("node_modules/twice"), { recursive: true });
-  folder.write(
-    "node_modules/twice/package.json",
-    `{ "name": "twice", "version": "1.0.0", "type": "module", "exports": "./index.js" }`,
-  );
-  folder.write("node_modules/twice/index.js", "export default (x) => 2 * x;");
-  folder.write("tasks.ts", `import twice from "twice";\nexport const double = (x) => twice(x);`);
-  const { code, stdout, stderr } = await runScript(
-    folder,
-    `import twice from "twice";
-      ${IMPORTS}${TASKS}
-      await using manager = new Manager({ output: "null" });
-      manager.addSlave(new LocalSlave());
-      const context = manager.getContext();
-      context.addTask(tasks.double, 21);
-      for await (const result of context.getResults()) console.log(twice(1), result);`,
-    ["--no-check", NET, RUN, "--allow-read"],
-  );
-  assertEquals([code, stdout, stderr], [0, "2 42\n", ""]);
-});
-
 Deno.test("a newcomer's script: what startup returns keeps its class, what a task returns becomes a plain object", async () => {
   await using folder = new TempFolder();
   folder.write(
@@ -759,19 +751,26 @@ const NODE_PROJECT = {
 };
 
 Deno.test("a newcomer's script: in a project with a package.json only, slaves resolve what the master resolves", async () => {
-  await using folder = new TempFolder();
+  // Deno passes over a deno.json above it, which is another project's.
+  await using outer = new TempFolder();
+  outer.write("deno.json", `{ "imports": { "other": "./other.ts" } }`);
+  await using folder = new TempFolder(outer.path);
   for (const name of ["tripled", "linked", "@me/dev"]) {
     Deno.mkdirSync(folder.file(`node_modules/${name}`), { recursive: true });
   }
   for (const [name, text] of Object.entries(NODE_PROJECT)) folder.write(name, text);
-  const { code, stdout, stderr } = await runScript(
-    folder,
-    `import { compute } from "./tasks.ts";
-      ${sourceOf({ adds: `${TASKS}context.addTask(tasks.compute, 5);`, says: [] })}
-      console.log(compute(5));`,
-    ["--no-check", NET, RUN, READ],
-  );
-  assertEquals([code, stdout, stderr], [0, "141\n141\n", ""]);
+  const source = `import { compute } from "./tasks.ts";
+    ${sourceOf({ adds: `${TASKS}context.addTask(tasks.compute, 5);`, says: [] })}
+    console.log(compute(5));`;
+  for (const read of [READ, "--allow-read"]) {
+    const { code, stdout, stderr } = await runScript(folder, source, [
+      "--no-check",
+      NET,
+      RUN,
+      read,
+    ]);
+    assertEquals([code, stdout, stderr], [0, "141\n141\n", ""], read);
+  }
 });
 
 /** Edits a module that tasks have imported, kills the slave by a task, and runs another task. */

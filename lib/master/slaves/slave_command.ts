@@ -63,9 +63,18 @@ function denoRun(deno: readonly string[]): string[] {
 export function startRemedy(lastWords: string, command: string): string | undefined {
   const [, flag] = /unexpected argument '(--[\w-]+)/.exec(lastWords) ?? [];
   if (flag !== undefined) {
+    if (lastWords.includes(`'run ${flag}' exists`)) {
+      return `in the option deno of the manager, write a flag and its value as one word: ${flag}=…`;
+    }
     return command.includes(` ${flag}`)
       ? `its Deno does not know ${flag}: correct the option deno of the manager`
       : `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
+  }
+  if (lastWords.includes("--allow-all conflicts with")) {
+    return "what tasks may do is said by the option permissions of the manager, and not by flags in its option deno";
+  }
+  if (/argument '--(no-)?config\b/.test(lastWords)) {
+    return "how modules resolve on slaves is said by the option config of the manager, and not by flags in its option deno";
   }
   if (lastWords.includes("CagedHeap")) {
     return "its address space is limited, and Deno reserves about 36 GB of it, whatever it uses: raise ulimit -v, or have the " +
