@@ -70,6 +70,11 @@ const RUNS: Record<string, Run> = {
     flags: ONLY_DENO,
     options: PERMISSIONS,
   },
+  "a local slave, with nothing but Deno, which is given flags": {
+    slave: "new LocalSlave()",
+    flags: ONLY_DENO,
+    options: `${PERMISSIONS}, deno: ["${Deno.execPath()}", "--v8-flags=--max-old-space-size=1024"]`,
+  },
   "a local slave, in a shell": {
     slave: "new LocalSlave()",
     flags: ["-A"],

@@ -27,7 +27,7 @@ import type { Hub } from "../observe/hub.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
-import { agentCommand, connectionLine } from "./slave_command.ts";
+import { agentCommand, connectionLine, denoProgram } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
@@ -81,7 +81,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     const warn = (message: string) => this.warn(message);
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
     this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
-    this.guard = new ProcessGuard(settings.deno, options.clock, warn);
+    this.guard = new ProcessGuard(denoProgram(settings.deno), options.clock, warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
     this.codeWatch = new CodeWatch(options.modules, warn);

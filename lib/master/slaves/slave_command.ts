@@ -48,10 +48,18 @@ export function describeCommand({ deno }: ManagerSettings): string {
  * `run`: Deno takes them nowhere else.
  */
 function denoRun(deno: readonly string[]): string[] {
-  const flagsStart = deno.findLastIndex((word) => !word.startsWith("-")) + 1;
-  const program = deno.slice(0, flagsStart);
+  return [...denoProgram(deno), "run", ...deno.slice(flagsStart(deno))];
+}
+
+/** What the option `deno` says, without flags of `deno run`: another command of Deno's may follow. */
+export function denoProgram(deno: readonly string[]): string[] {
+  const program = deno.slice(0, flagsStart(deno));
   if (program.length > 1 && program.at(-1) === "run") program.pop();
-  return [...program, "run", ...deno.slice(flagsStart)];
+  return program;
+}
+
+function flagsStart(deno: readonly string[]): number {
+  return deno.findLastIndex((word) => !word.startsWith("-")) + 1;
 }
 
 /**
