@@ -578,8 +578,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "limited-deno": `#!/bin/sh\nulimit -v 20000000\nexec ${Deno.execPath()} "$@"`,
     },
     flags: [NET, "--allow-run"],
-    says: ["its address space is limited", "raise ulimit -v", "not by h_vmem"],
-    hides: ["too old"],
+    says: [
+      "its address space is limited, and Deno reserves about 36 GB of it, whatever it uses, exit code 133",
+      "Raise ulimit -v, or have the scheduler limit memory by another resource, in Grid Engine not by h_vmem",
+    ],
+    hides: ["too old", "C stack trace", "Add slaves"],
   },
   "the system gives a slave no threads": {
     options: `{ output: "null", deno: "./deno-without-threads" }`,

@@ -109,6 +109,8 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
 export const OUT_OF_MEMORY = "it ran out of memory";
 /** Begins the reason for the death of a slave whose Deno could make no more threads. */
 export const OUT_OF_THREADS = "it reached the limit of processes and threads";
+/** Begins the reason for the death of a slave whose Deno could not reserve address space. */
+export const OUT_OF_ADDRESSES = "its address space is limited";
 
 const DEATH_REMEDIES = new Map([
   [
@@ -119,6 +121,10 @@ const DEATH_REMEDIES = new Map([
   [
     OUT_OF_THREADS,
     "Each slave is a process of several threads: raise ulimit -u, or the limit of the container, or add fewer slaves",
+  ],
+  [
+    OUT_OF_ADDRESSES,
+    "Raise ulimit -v, or have the scheduler limit memory by another resource, in Grid Engine not by h_vmem",
   ],
 ]);
 

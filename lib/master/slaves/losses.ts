@@ -7,7 +7,7 @@
 import { NoMoreSlavesError } from "../../errors.ts";
 import type { ProcessEnd } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
-import { deathRemedy, OUT_OF_MEMORY, OUT_OF_THREADS } from "../board/failures.ts";
+import { deathRemedy, OUT_OF_ADDRESSES, OUT_OF_MEMORY, OUT_OF_THREADS } from "../board/failures.ts";
 import { startRemedy } from "./slave_command.ts";
 
 /** The last losses that an error lists. */
@@ -91,12 +91,15 @@ export function describeEnd(
 /** What the last words of V8 or Deno mean, if a limit ended the process: they are long, and tell nothing else. */
 function explainLastWords({ code }: ProcessEnd, lastWords: string): string | undefined {
   // V8 ends its process by a signal. A program that a task runs may print the same words.
-  const isBySignal = code !== null && code > 128;
+  const isBySignal = code === null || code > 128;
   if (isBySignal && /JavaScript (heap )?out of memory|Reached heap limit/.test(lastWords)) {
     const sizes = [...lastWords.matchAll(/(\d+)\.\d+ \(\d+\.\d+\) -> \d+/g)].at(-1);
     return `${OUT_OF_MEMORY}: its heap was full${
       sizes === undefined ? "" : ` with ${sizes[1]} MB`
     }`;
+  }
+  if (lastWords.includes("CagedHeap reservation")) {
+    return `${OUT_OF_ADDRESSES}, and Deno reserves about 36 GB of it, whatever it uses`;
   }
   if (lastWords.includes("unable to create worker threads")) {
     return `${OUT_OF_THREADS}, see ulimit -u`;

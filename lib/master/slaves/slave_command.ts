@@ -84,10 +84,6 @@ export function startRemedy(lastWords: string, command: string): string | undefi
   if (/argument '--(no-)?config\b/.test(lastWords)) {
     return "how modules resolve on slaves is said by the option config of the manager, and not by flags in its option deno";
   }
-  if (lastWords.includes("CagedHeap")) {
-    return "its address space is limited, and Deno reserves about 36 GB of it, whatever it uses: raise ulimit -v, or have the " +
-      "scheduler limit memory by another resource, in Grid Engine not by h_vmem";
-  }
   if (lastWords.includes("Module not found") && lastWords.includes(SLAVE_PROGRAM)) {
     if (Deno.build.standalone) {
       return "parallel's own files are inside this compiled program, where a slave's Deno does not see them: import mod.ts by an " +

@@ -58,6 +58,18 @@ Deno.test("describeEnd: a process that could make no threads is told by the limi
   );
 });
 
+Deno.test("describeEnd: a limit of address space is told without V8's words, also of a job, whose exit code nobody knows", () => {
+  const tail = "#\n# Fatal process out of memory: Oilpan: CagedHeap reservation.\n#";
+  const reason = "its job ended before its agent connected";
+  assertEquals(
+    describeEnd({ code: null, signal: null, reason, tail }, { ...OUTPUT, file: undefined }, {
+      command: "deno run … slave.ts",
+      fault: undefined,
+    }),
+    `its address space is limited, and Deno reserves about 36 GB of it, whatever it uses, ${reason}`,
+  );
+});
+
 Deno.test("explainLosses: where a limit ended slaves, more slaves are no remedy", () => {
   const reason = "it reached the limit of processes and threads, see ulimit -u, exit code 1";
   assertEquals(
