@@ -24,6 +24,11 @@ export class CodeWatch {
     this.#warn = warn;
   }
 
+  /** A slave may load a module from now on. What it is made of is noted the first time. */
+  moduleNeeded(module: string): void {
+    if (!this.#digests.has(module)) this.#digests.set(module, digestsOf(module));
+  }
+
   /**
    * A slave's process has been started, and is about to load code.
    *
@@ -31,6 +36,7 @@ export class CodeWatch {
    * @param isRestart Whether it had a process before.
    */
   slaveStarted(slave: string, isRestart: boolean): void {
+    for (const module of this.#modules) this.moduleNeeded(module);
     const now = performance.now();
     if (!isRestart && now - this.#lookedAt < MIN_INTERVAL_MS) return;
     this.#lookedAt = now;

@@ -815,6 +815,22 @@ for (const file of ["tasks.ts", "imported.ts"]) {
   });
 }
 
+Deno.test("a newcomer's mistake: a module that tasks are named from in the middle of the run is edited, and a slave starts anew", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.ts", `export const value = () => 1;`);
+  const source = EDITS("tasks.ts")
+    .replace("context.addTask(tasks.value)", `context.addTask(() => "first")`)
+    .replace("id === 1) ", "id === 2) ")
+    .replace(
+      "if (outcome.task.id === 0) {",
+      "if (outcome.task.id === 0) context.addTask(tasks.value);\nif (outcome.task.id === 1) {",
+    );
+  const flags = ["--no-check", NET, RUN, "--allow-read", WRITE];
+  const { code, stdout, stderr } = await runScript(folder, source, flags);
+  assertEquals([code, stdout], [0, "first\n1\nundefined\n2\n"], stderr);
+  assertStringIncludes(stderr, `${folder.file("tasks.ts")} changed while the run goes on`);
+});
+
 Deno.test("a newcomer's script: nothing is said of code that is as it was when a slave starts anew", async () => {
   await using folder = new TempFolder();
   folder.write("tasks.ts", `export const value = () => 1;`);

@@ -207,6 +207,7 @@ export class Seat implements SlavePort {
     if (reference.type === "inline" || this.#loadableModules.has(reference.module)) return true;
     if (!mayLoad(this.#fleet.options.settings.permissions, reference.module)) return false;
     this.#loadableModules.add(reference.module);
+    this.#fleet.codeWatch.moduleNeeded(reference.module);
     return true;
   }
 
