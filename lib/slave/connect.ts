@@ -94,10 +94,7 @@ async function connectOnce<Incoming>(
   try {
     stream = new MessageStream<Incoming>(await open(info, hostname, timeout), UNPROVED_BYTES);
     try {
-      await verifyMaster(stream as MessageStream<unknown>, info, {
-        pid: Deno.pid,
-        host: hostName(),
-      });
+      await verifyMaster(stream as MessageStream<unknown>, info, { host: hostName() });
       return stream;
     } catch (error) {
       stream[Symbol.dispose]();

@@ -96,7 +96,6 @@ export interface Hello {
   readonly role: SlaveRole;
   readonly slave: number;
   readonly launch: number;
-  readonly pid: number;
   readonly host: string;
   readonly nonce: string;
 }
@@ -191,7 +190,7 @@ export function refuse(stream: MessageStream<unknown>, reason: string): void {
 export async function verifyMaster(
   stream: MessageStream<unknown>,
   info: ConnectionInfo,
-  self: { readonly pid: number; readonly host: string },
+  self: { readonly host: string },
 ): Promise<void> {
   const key = await importSecret(info.secret);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
@@ -229,7 +228,7 @@ export async function verifyMaster(
  */
 export async function requestChallenge(stream: MessageStream<unknown>): Promise<void> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toHex();
-  const identity = { role: "agent", slave: 0, launch: 0, pid: Deno.pid, host: "" } as const;
+  const identity = { role: "agent", slave: 0, launch: 0, host: "" } as const;
   const hello: Hello = { type: "hello", protocol: PROTOCOL_VERSION, ...identity, nonce };
   stream.postMessage(hello);
   stream.flush();
@@ -269,15 +268,13 @@ async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string
 }
 
 function asHello(message: Record<string, unknown>): Hello {
-  const { type, protocol, role, slave, launch, pid, host, nonce } = message;
+  const { type, protocol, role, slave, launch, host, nonce } = message;
   if (type !== "hello" || !Number.isInteger(protocol)) {
     throw new HandshakeError("The peer sent no hello");
   }
-  const numbers = [slave, launch, pid];
+  const numbers = [slave, launch];
   const isComplete = (role === "runner" || role === "agent") &&
     numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0) &&
-    // The process may have to be killed: 0 would mean many.
-    pid !== 0 &&
     typeof host === "string" &&
     typeof nonce === "string";
   // A hello of another version may have other fields: its version is what is wrong with it.
@@ -303,9 +300,9 @@ function transcript(
   hello: Hello,
   masterNonce: string,
 ): Uint8Array<ArrayBuffer> {
-  const { protocol, role, slave, launch, pid, host, nonce } = hello;
+  const { protocol, role, slave, launch, host, nonce } = hello;
   return encoder.encode(
-    jsonOf([label, protocol, role, slave, launch, pid, host, nonce, masterNonce]),
+    jsonOf([label, protocol, role, slave, launch, host, nonce, masterNonce]),
   );
 }
 

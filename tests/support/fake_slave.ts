@@ -64,7 +64,7 @@ async function openSession(info: ConnectionInfo): Promise<FakeSession> {
   const connection = await Deno.connect({ hostname: info.hosts[0], port: info.port });
   const stream = new MessageStream<ToSlave>(connection);
   try {
-    await verifyMaster(stream as MessageStream<unknown>, info, { pid: 4711, host: "nowhere" });
+    await verifyMaster(stream as MessageStream<unknown>, info, { host: "nowhere" });
     return { stream, connection };
   } catch (error) {
     stream[Symbol.dispose]();

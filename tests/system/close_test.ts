@@ -34,7 +34,7 @@ const failingTasks = remote<typeof import("../support/failing_tasks.ts")>(
   import.meta.resolve("../support/failing_tasks.ts"),
 );
 
-const SELF = { pid: 4711, host: "nowhere" };
+const SELF = { host: "nowhere" };
 /** How long the jobs of agents may take to end by themselves. */
 const JOB_GRACE_MS = 3000;
 /** How often the queue of Grid Engine is looked at. */

@@ -25,7 +25,7 @@ import { MessageStream } from "../../lib/wire/message_stream.ts";
 import { joinBytes, SocketPair, writeAll } from "../support/socket_pair.ts";
 
 const SECRET = newSecret();
-const SELF = { pid: 4711, host: "nodeA" };
+const SELF = { host: "nodeA" };
 type Stream = MessageStream<unknown>;
 
 function infoWith(secret: string): ConnectionInfo {
@@ -114,7 +114,7 @@ function hello(fields: Record<string, unknown> = {}): Record<string, unknown> {
 /** Signs as the slave does, from what the documentation of the handshake says. */
 async function prove(
   label: string,
-  { protocol, role, slave, launch, pid, host, nonce }: Record<string, unknown>,
+  { protocol, role, slave, launch, host, nonce }: Record<string, unknown>,
   masterNonce: string,
   secret = SECRET,
 ): Promise<string> {
@@ -125,7 +125,6 @@ async function prove(
     role,
     slave,
     launch,
-    pid,
     host,
     nonce,
     masterNonce,
@@ -156,7 +155,6 @@ Deno.test("handshake: succeeds on both sides, and tells the master who the slave
     role: "runner",
     slave: 3,
     launch: 2,
-    pid: 4711,
     host: "nodeA",
   });
   assertMatch(nonce, /^[0-9a-f]{64}$/);
@@ -333,7 +331,6 @@ const CHANGES = {
   role: "agent",
   slave: 4,
   launch: 3,
-  pid: 1,
   host: "nodeB",
   nonce: "ef".repeat(32),
 };
@@ -373,9 +370,6 @@ const WRONG_HELLOS: Record<string, unknown> = {
   "a role that there is not": hello({ role: "master" }),
   "no launch": hello({ launch: undefined }),
   "a slave before the first": hello({ slave: -1 }),
-  "a process that stands for all of a group": hello({ pid: 0 }),
-  "a process that stands for all there are": hello({ pid: -1 }),
-  "no process": hello({ pid: null }),
   "a host that is no text": hello({ host: { toString: 1 } }),
   "no nonce": hello({ nonce: undefined }),
 };

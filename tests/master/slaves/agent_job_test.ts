@@ -95,7 +95,6 @@ class Bench implements AsyncDisposable {
       role: "agent",
       slave: 0,
       launch: 0,
-      pid: 1,
       host: "far",
       nonce: "",
     };

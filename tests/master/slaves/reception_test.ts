@@ -20,7 +20,7 @@ const MAX_UNPROVED = 64;
 /** How long the newcomers of a crowd are left in peace. */
 const MIN_UNPROVED_MS = 250;
 const PROOF_TIMEOUT_MS = 10_000;
-const SELF = { pid: 4711, host: "nodeA" };
+const SELF = { host: "nodeA" };
 
 /** A reception whose guests and warnings a test can see. */
 class House implements AsyncDisposable {

@@ -48,7 +48,6 @@ const FIELDS = [
   "runners",
   "protocol",
   "role",
-  "pid",
   "host",
   "nonce",
   "proof",

@@ -49,7 +49,7 @@ export async function falseMaster(chunks: readonly Uint8Array[]): Promise<string
   using stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
   const info = { hosts: [], port: 1, secret, role: "runner", slave: 0, launch: 0 } as const;
   return await reasonOf(
-    verifyMaster(stream, info, { pid: 4711, host: "" }),
+    verifyMaster(stream, info, { host: "" }),
     "A slave believed a false master",
   );
 }
