@@ -24,7 +24,7 @@ import { WarningPrinter } from "./observe/warning_printer.ts";
 import { refuseSyncUse } from "./reading/forgotten_await.ts";
 import { ForgottenTasks } from "./reading/forgotten_tasks.ts";
 import { KeepAlive } from "./reading/keep_alive.ts";
-import { LoopTurn } from "./reading/loop_turn.ts";
+import { LoopTurn } from "./loop_turn.ts";
 import {
   asSettings,
   checkContextOptions,
@@ -121,11 +121,7 @@ export class Manager implements AsyncDisposable {
       loop,
       clock: SYSTEM_CLOCK,
       modules: codes.modules,
-      onNews: () => {
-        turn.begin();
-        hub.flush();
-        loop.schedule();
-      },
+      turn,
       hub,
     });
     this.#keepAlive = new KeepAlive(slaves);

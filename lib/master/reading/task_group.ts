@@ -23,7 +23,7 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { ForgottenTasks } from "./forgotten_tasks.ts";
 import type { KeepAlive } from "./keep_alive.ts";
-import type { LoopTurn } from "./loop_turn.ts";
+import type { LoopTurn } from "../loop_turn.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
 import { type SourceOwner, TaskSources } from "./task_sources.ts";
 

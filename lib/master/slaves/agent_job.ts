@@ -6,7 +6,6 @@ import type { FromAgent, OutputNews } from "../../wire/messages.ts";
 import { AgentLink, type AgentLinkEvents, type RunnerUse } from "./agent_link.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
-import { clearTimeout, setTimeout } from "../../own_globals.ts";
 
 /** How long to wait for the end of a process whose connection has ended. */
 const END_NEWS_MS = 200;
@@ -127,10 +126,9 @@ export class AgentJob implements AgentLinkEvents {
     // Without a scheduler nobody knows more, except how a process of this machine ended.
     const patienceMs = process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
     const impatience = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => impatience.resolve(undefined), patienceMs);
-    const closed = aborted(this.#fleet.closing);
-    const end = await Promise.race([process.ended, impatience.promise, closed]);
-    clearTimeout(timer);
+    const { closing, options: { clock } } = this.#fleet;
+    using _timer = clock.setTimer(() => impatience.resolve(undefined), patienceMs);
+    const end = await Promise.race([process.ended, impatience.promise, aborted(closing)]);
     if (end === undefined) return unknown;
     return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
   }
@@ -141,12 +139,13 @@ export class AgentJob implements AgentLinkEvents {
    */
   async end(): Promise<void> {
     const left = Promise.withResolvers<void>();
-    let timer = setTimeout(() => {
+    const { clock } = this.#fleet.options;
+    let timer = clock.setTimer(() => {
       this.process.kill();
-      timer = setTimeout(left.resolve, LAST_JOB_GRACE_MS);
+      timer = clock.setTimer(left.resolve, LAST_JOB_GRACE_MS);
     }, this.agent === undefined ? 0 : JOB_GRACE_MS);
     await Promise.race([this.process.ended, left.promise]);
-    clearTimeout(timer);
+    timer[Symbol.dispose]();
   }
 
   #enter(state: AgentJobState): void {

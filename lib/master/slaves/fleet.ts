@@ -24,6 +24,7 @@ import { endAll, endInOrder } from "../end_in_order.ts";
 import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { Hub } from "../observe/hub.ts";
+import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
@@ -44,8 +45,8 @@ export interface FleetOptions {
   readonly modules: ReadonlySet<string>;
   /** Is told what happens to slaves. */
   readonly hub: Hub;
-  /** Called when all that came in one piece has been told to the dispatcher. */
-  onNews(): void;
+  /** Is told when the event loop has had a turn. */
+  readonly turn: LoopTurn;
 }
 
 /** The slaves of one manager. */
@@ -90,6 +91,14 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   /** Is aborted when the manager closes. */
   get closing(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  /** All that came in one piece has been told to the dispatcher. */
+  newsTold(): void {
+    const { turn, hub, loop } = this.options;
+    turn.begin();
+    hub.flush();
+    loop.schedule();
   }
 
   /** Waits for a promise, which never fails, before it has ended. */

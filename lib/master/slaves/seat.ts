@@ -31,7 +31,6 @@ import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
 import { settleWithin } from "../settle_within.ts";
 import { describeCommand, runnerCommand } from "./slave_command.ts";
-import { queueMicrotask } from "../../own_globals.ts";
 
 /** How long an idle slave may take to end by itself when its connection is closed. */
 const END_GRACE_MS = 1000;
@@ -179,9 +178,9 @@ export class Seat implements SlavePort {
       }
       return;
     }
-    const { dispatcher, loop } = this.#fleet.options;
+    const { dispatcher, loop, clock } = this.#fleet.options;
     // Later, since the dispatcher is giving tasks out.
-    queueMicrotask(() => {
+    clock.microtask(() => {
       dispatcher.restart(this.slave, "it needs a module that it was not started with");
       loop.schedule();
     });
@@ -277,8 +276,13 @@ export class Seat implements SlavePort {
       return `The manager does not expect slave ${hello.slave}, launch ${hello.launch}`;
     }
     const { process } = this.#state;
-    const { dispatcher, onNews, hub } = this.#fleet.options;
-    const session = new Session(stream, { slave: this.slave, dispatcher, onNews });
+    const { dispatcher, clock, hub } = this.#fleet.options;
+    const session = new Session(stream, {
+      slave: this.slave,
+      dispatcher,
+      clock,
+      fleet: this.#fleet,
+    });
     this.#enter({ state: "connected", process, session });
     this.#fleet.guard.beginSoon();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
@@ -286,16 +290,16 @@ export class Seat implements SlavePort {
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave);
     if (this.#doom.type === "leaving") dispatcher.slaveLeaving(this.slave);
-    onNews();
+    this.#fleet.newsTold();
     return undefined;
   }
 
   /** Others are about to end it. */
   leave(reason: string): void {
     this.#doom = laterDoom(this.#doom, { type: "leaving", reason });
-    const { dispatcher, onNews } = this.#fleet.options;
+    const { dispatcher } = this.#fleet.options;
     dispatcher.slaveLeaving(this.slave);
-    onNews();
+    this.#fleet.newsTold();
   }
 
   /** Ends its process and starts it anew. */
@@ -403,9 +407,9 @@ export class Seat implements SlavePort {
 
   /** Its tasks move at once; why its agent has gone may take a while to find out. */
   async #lostAgent(job: AgentJob, wasConnected: boolean): Promise<void> {
-    const { dispatcher, onNews } = this.#fleet.options;
+    const { dispatcher } = this.#fleet.options;
     dispatcher.withdraw(this.slave);
-    onNews();
+    this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
     const end = await job.explainLoss(warning);
     this.#died(this.#describe(end, wasConnected), { isFinal: true });
@@ -415,7 +419,7 @@ export class Seat implements SlavePort {
     reason: string,
     { isFinal = false, isHeardOut = true }: { isFinal?: boolean; isHeardOut?: boolean },
   ): void {
-    const { dispatcher, hub, onNews } = this.#fleet.options;
+    const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
       this.#relaunch(reason);
@@ -424,7 +428,7 @@ export class Seat implements SlavePort {
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
       this.#job?.seatLost();
     }
-    onNews();
+    this.#fleet.newsTold();
   }
 
   #relaunch(reason: string): void {

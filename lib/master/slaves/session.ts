@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { Code } from "../../task.ts";
 import { decodeEach, jsonOf, Undecodable } from "../../wire/codec.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
@@ -7,7 +8,7 @@ import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import type { TaskResults } from "../board/fulfilled_outcomes.ts";
-import { performance } from "../../own_globals.ts";
+import type { Fleet } from "./fleet.ts";
 
 /** A slave said something that no slave of ours says. */
 export class MessageError extends Error {
@@ -18,8 +19,10 @@ export class MessageError extends Error {
 export interface SessionOptions {
   readonly slave: DispatchSlave;
   readonly dispatcher: Dispatcher;
-  /** Called when all that came in one piece has been told to the dispatcher. */
-  onNews(): void;
+  /** By which the dispatcher is told when something came. */
+  readonly clock: Clock;
+  /** Is told when all that came in one piece has been told to the dispatcher. */
+  readonly fleet: Pick<Fleet, "newsTold">;
 }
 
 /** How a task may have failed on a slave. */
@@ -95,12 +98,12 @@ export class Session implements Disposable {
       for (;;) {
         let batch = await this.#stream.receive();
         if (batch === undefined) return undefined;
-        const nowMs = performance.now();
+        const nowMs = this.#options.clock.now();
         // All frames that have arrived, before anything is decided.
         for (; batch !== undefined; batch = this.#stream.poll()) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
-        this.#options.onNews();
+        this.#options.fleet.newsTold();
       }
     } catch (error) {
       // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.

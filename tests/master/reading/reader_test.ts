@@ -7,7 +7,7 @@ import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { ProgressOnDemand } from "../../../lib/master/observe/progress_on_demand.ts";
 import { ForgottenTasks } from "../../../lib/master/reading/forgotten_tasks.ts";
-import { LoopTurn } from "../../../lib/master/reading/loop_turn.ts";
+import { LoopTurn } from "../../../lib/master/loop_turn.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { TaskGroup } from "../../../lib/master/reading/task_group.ts";

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { openOutputSink } from "../../../lib/launch/output_sink.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import { LoopTurn } from "../../../lib/master/loop_turn.ts";
 import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { asSettings } from "../../../lib/master/settings.ts";
@@ -43,7 +44,7 @@ class Bench implements AsyncDisposable {
       clock: this.clock,
       modules: new Set(),
       hub: this.#hub,
-      onNews: () => {},
+      turn: new LoopTurn(),
     });
     this.seats = [0, 1].map((number) =>
       new Seat(number, new FarSlave(), { index: number, isRemote: true }, this.#fleet)
@@ -156,4 +157,26 @@ Deno.test("AgentJob: an agent that connects after its job has ended is refused, 
   assertEquals(bench.losses, ["it was deleted", "it was deleted"]);
   assertEquals(bench.clock.timers, 0);
   assertEquals(await bench.connect(), REFUSAL);
+});
+
+Deno.test("AgentJob: when the manager closes, a job with an agent is given time by its clock, then killed, and at last left", async () => {
+  await using bench = new Bench();
+  await bench.connect();
+  const ended = bench.job.end();
+  bench.clock.pass(2999);
+  assertEquals(bench.isKilled, false);
+  bench.clock.pass(1);
+  assertEquals(bench.isKilled, true);
+  bench.clock.pass(10_000);
+  await ended;
+});
+
+Deno.test("AgentJob: when the manager closes, a job without an agent is killed at once", async () => {
+  await using bench = new Bench();
+  const ended = bench.job.end();
+  bench.clock.pass(0);
+  assertEquals(bench.isKilled, true);
+  await bench.end("it was deleted");
+  await ended;
+  assertEquals(bench.clock.timers, 0);
 });

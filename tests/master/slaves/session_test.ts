@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LocalSlave, Manager, type Outcome } from "../../../mod.ts";
+import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import { Hub } from "../../../lib/master/observe/hub.ts";
+import { Session } from "../../../lib/master/slaves/session.ts";
+import { Task } from "../../../lib/task.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
+import { MessageStream } from "../../../lib/wire/message_stream.ts";
+import type { ToMaster } from "../../../lib/wire/messages.ts";
 import { EventLog } from "../../support/event_log.ts";
 import {
   type FakeSession,
@@ -8,7 +16,10 @@ import {
   receiveTasks,
   untilClosed,
 } from "../../support/fake_slave.ts";
+import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
+import { IDLE_CONTEXT, IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { joinBytes, writeAll } from "../../support/socket_pair.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const TASKS = 40;
 
@@ -323,6 +334,38 @@ async function runBeside(
   assertEquals(log.of("slave-lost").map(({ slave }) => slave.name), ["fake slave 0"]);
   return outcomes;
 }
+
+Deno.test("Session: the dispatcher is told by its manager's clock when results came, and of news once for all that came in one piece", async () => {
+  const clock = new TestClock();
+  const hub = new Hub(clock);
+  const log = new EventLog();
+  hub.subscribe({ wantsTasks: true, tell: log.onEvent });
+  const dispatcher = new Dispatcher(1, { reports: hub });
+  const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE);
+  const context = new DispatchContext(0, IDLE_CONTEXT);
+  const code = { number: 0, reference: { type: "inline", name: "f", source: "() => {}" } } as const;
+  dispatcher.addSlave(slave);
+  dispatcher.slaveConnected(slave);
+  dispatcher.addTask(context, new Task(0, code, 0));
+  dispatcher.setReading(context, "unordered");
+  dispatcher.dispatch(clock.now());
+  clock.pass(5000);
+
+  const frame = (text: string) => [...encodeFrame(text, [])];
+  const results = frame(`[${resultsFrom(0, 1)}]`);
+  const chunks = [joinBytes([...results, ...frame("[]")])];
+  let news = 0;
+  using session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
+    slave,
+    dispatcher,
+    clock,
+    fleet: { newsTold: () => news++ },
+  });
+  assertEquals(await session.ended, undefined);
+  hub.flush();
+  assertEquals(log.of("task-finished").map(({ timeMs }) => timeMs), [clock.originMs + 5000]);
+  assertEquals(news, 1);
+});
 
 /** Results of tasks that follow each other. */
 function resultsFrom(first: number, count: number): string {

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
@@ -109,7 +110,8 @@ class SlaveRun {
     this.session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
       slave: this.#slave,
       dispatcher: this.#dispatcher,
-      onNews: () => queueMicrotask(() => this.#dispatchAfterNews()),
+      clock: SYSTEM_CLOCK,
+      fleet: { newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()) },
     });
     this.#dispatcher.addSlave(this.#slave);
     for (const context of this.#contexts) {

@@ -1,4 +1,4 @@
-import { performance, setTimeout } from "../../own_globals.ts";
+import { performance, setTimeout } from "../own_globals.ts";
 
 /** A reader that goes on for longer than this gives other events a turn. */
 const MAX_TURN_MS = 20;
