@@ -130,14 +130,25 @@ export class MessageStream<Incoming> implements Disposable {
     for (;;) {
       const batch = this.poll();
       if (batch !== undefined) return batch;
-      const count = await this.#read();
-      if (count === null) {
-        if (this.#failure !== undefined) throw this.#failure;
-        if (this.#isClosed || this.#parser.isBetweenFrames) return undefined;
-        throw new FrameError("The connection ended within a frame");
-      }
-      this.#parser.filled(count);
+      if (!await this.fill()) return undefined;
     }
+  }
+
+  /**
+   * Waits for more bytes. To be called when {@linkcode MessageStream.poll} finds no frame.
+   *
+   * @returns Whether some came: not so when the peer has closed the connection, or this side has.
+   * @throws {FrameError} If the stream ends within a frame.
+   */
+  async fill(): Promise<boolean> {
+    const count = await this.#read();
+    if (count !== null) {
+      this.#parser.filled(count);
+      return true;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed || this.#parser.isBetweenFrames) return false;
+    throw new FrameError("The connection ended within a frame");
   }
 
   /** Takes the next frame of messages if it has been read already. */

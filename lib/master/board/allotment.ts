@@ -330,7 +330,7 @@ export class Allotment {
   /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
-    if (!this.#deadlines.areUsed && !reporter?.isWanted) return;
+    if (!this.#deadlines.areUsed && !reporter?.reports.isWanted) return;
     const head = service.sent.head();
     if (head === undefined) return this.#deadlines.stop(slave);
     if (!service.startups.isDone(head.context)) reporter?.startupRuns(head.context, nowMs);

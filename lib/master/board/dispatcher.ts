@@ -349,7 +349,7 @@ export class Dispatcher {
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
         outcomes.push(task);
-        if (reporter?.isWanted) {
+        if (reporter?.reports.isWanted) {
           reporter.taskDone(first + i, context!, outcomes.at(outcomes.length - 1), {
             bytes: Math.round(bytes / values.length),
             endedMs: nowMs - microsAgo / 1000,

@@ -10,7 +10,7 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Head } from "./sent_tasks.ts";
 
-/** Who wants to know. Times are those of `performance.now()`. */
+/** Who wants to know. Times are those of the dispatcher's clock. */
 export interface RunReports {
   /** Whether there is anybody at the moment. If not, only {@linkcode RunReports.taskRetried} is called. */
   readonly isWanted: boolean;
@@ -48,7 +48,8 @@ export interface RunReports {
  * time: nothing is reported to have happened before what was reported of the process last.
  */
 export class RunReporter {
-  readonly #reports: RunReports;
+  /** Who may want to know. */
+  readonly reports: RunReports;
   readonly #slave: DispatchSlave;
   /** The latest time that was told, ms. */
   #toldMs = 0;
@@ -57,15 +58,9 @@ export class RunReporter {
   /** The context whose startup was told to run, and since when. */
   #startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
 
-  /** @param reports Who may want to know. */
   constructor(reports: RunReports, slave: DispatchSlave) {
-    this.#reports = reports;
+    this.reports = reports;
     this.#slave = slave;
-  }
-
-  /** Whether anybody wants to know at the moment. */
-  get isWanted(): boolean {
-    return this.#reports.isWanted;
   }
 
   /** The task that the slave runs now may be another one than before. */
@@ -85,7 +80,7 @@ export class RunReporter {
     this.taskRan(number, context, outcome.task, endedMs - outcome.runTimeMs);
     // The slave may have ended it before it was told here that the task runs.
     this.#toldMs = Math.max(this.#toldMs, endedMs);
-    if (this.isWanted) this.#reports.taskEnded(context, outcome, bytes, this.#toldMs);
+    if (this.reports.isWanted) this.reports.taskEnded(context, outcome, bytes, this.#toldMs);
   }
 
   /** A task has run: that is told, unless it was told when it began. */
@@ -95,16 +90,16 @@ export class RunReporter {
 
   /** The first task of a context has its turn: the slave runs startup. */
   startupRuns(context: DispatchContext, nowMs: number): void {
-    if (!this.isWanted || this.#startup?.context === context) return;
+    if (!this.reports.isWanted || this.#startup?.context === context) return;
     this.#startup = { context, startedMs: nowMs };
-    this.#reports.startupStarted(context, this.#slave, nowMs);
+    this.reports.startupStarted(context, this.#slave, nowMs);
   }
 
   /** Startup has finished. */
   startupFinished(context: DispatchContext, nowMs: number): void {
     const runTimeMs = this.#endStartup(context, nowMs);
-    if (runTimeMs === undefined || !this.isWanted) return;
-    this.#reports.startupFinished(context, this.#slave, runTimeMs, nowMs);
+    if (runTimeMs === undefined || !this.reports.isWanted) return;
+    this.reports.startupFinished(context, this.#slave, runTimeMs, nowMs);
   }
 
   /**
@@ -114,14 +109,14 @@ export class RunReporter {
    */
   startupFailed(context: DispatchContext, thrown: unknown, nowMs: number): void {
     const runTimeMs = this.#endStartup(context, nowMs);
-    if (runTimeMs === undefined || !this.isWanted) return;
-    this.#reports.startupFailed(context, this.#slave, runTimeMs, nowMs, thrown);
+    if (runTimeMs === undefined || !this.reports.isWanted) return;
+    this.reports.startupFailed(context, this.#slave, runTimeMs, nowMs, thrown);
   }
 
   #started(context: DispatchContext, task: Task, startedMs: number): void {
-    if (!this.isWanted) return;
+    if (!this.reports.isWanted) return;
     this.#toldMs = Math.max(this.#toldMs, startedMs);
-    this.#reports.taskStarted(context, task, this.#slave, this.#toldMs);
+    this.reports.taskStarted(context, task, this.#slave, this.#toldMs);
   }
 
   /** Returns how long startup of a context ran, if its beginning was reported. */

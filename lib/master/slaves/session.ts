@@ -95,16 +95,17 @@ export class Session implements Disposable {
 
   async #readAll(): Promise<Error | undefined> {
     try {
-      for (;;) {
-        let batch = await this.#stream.receive();
-        if (batch === undefined) return undefined;
+      do {
+        let batch = this.#stream.poll();
+        if (batch === undefined) continue;
         const nowMs = this.#options.clock.now();
         // All frames that have arrived, before anything is decided.
         for (; batch !== undefined; batch = this.#stream.poll()) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
         this.#options.fleet.newsTold();
-      }
+      } while (await this.#stream.fill());
+      return undefined;
     } catch (error) {
       // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.
       return error instanceof Error ? error : new MessageError(String(error));
