@@ -68,7 +68,7 @@ export class AgentJob implements AgentLinkEvents {
     if (this.#state.state !== "queued" && this.#state.state !== "arriving") {
       return `The manager does not expect an agent of slave ${slave}`;
     }
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#fleet.options.settings;
+    const { clock, settings: { heartbeatIntervalMs, heartbeatTimeoutMs } } = this.#fleet.options;
     const agent = new AgentLink(
       stream,
       {
@@ -78,6 +78,7 @@ export class AgentJob implements AgentLinkEvents {
         leaveSignals: this.process.leaveSignals ?? null,
       },
       this,
+      clock,
     );
     this.#enter({ state: "connected", agent });
     this.#fleet.watch(this.#fleet.links.add(agent));

@@ -1,10 +1,10 @@
+import type { Clock } from "../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { OutputSink, OutputStream } from "../../launch/output_sink.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
 import { MessageError } from "./session.ts";
-import { performance } from "../../own_globals.ts";
 
 /** What a shell exits with when a command cannot be started. */
 const CANNOT_START = 127;
@@ -54,17 +54,24 @@ export class AgentLink implements Disposable {
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
   #end: LinkEnd | undefined;
-  /** When the agent was last heard of, in milliseconds of `performance.now()`. */
-  heardAt: number = performance.now();
+  readonly #clock: Clock;
+  /** When the agent was last heard of, by the clock. Only this class writes. */
+  heardAtMs: number;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<LinkEnd>;
 
-  /** @param stream A connection whose agent has proved itself and waits for its welcome. */
+  /**
+   * @param stream A connection whose agent has proved itself and waits for its welcome.
+   * @param clock By which its silence is measured.
+   */
   constructor(
     stream: MessageStream<FromAgent>,
     configuration: Omit<ToAgent & { type: "configure" }, "type">,
     events: AgentLinkEvents,
+    clock: Clock,
   ) {
+    this.#clock = clock;
+    this.heardAtMs = clock.now();
     this.#stream = stream;
     this.#events = events;
     stream.postMessage({ type: "welcome" });
@@ -131,7 +138,7 @@ export class AgentLink implements Disposable {
       for (;;) {
         const batch = await this.#stream.receive();
         if (batch === undefined) break;
-        this.heardAt = performance.now();
+        this.heardAtMs = this.#clock.now();
         for (const message of batch.messages) {
           this.#handle(message, () => batch.buffers.take());
         }

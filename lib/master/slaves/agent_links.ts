@@ -1,19 +1,23 @@
+import type { Clock } from "../../clock.ts";
 import type { AgentLink } from "./agent_link.ts";
-import { clearInterval, performance, setInterval } from "../../own_globals.ts";
 
 /** The connections to all agents of a manager: says to them that the master lives, and gives up those that are silent. */
 export class AgentLinks implements Disposable {
+  readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
   readonly #links = new Set<AgentLink>();
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #beatAt = 0;
+  #timer: Disposable | undefined;
+  #isStopped = false;
+  /** Since when the next beat is awaited. */
+  #awaitedMs = 0;
 
   /**
    * @param intervalMs How often the master says that it lives.
    * @param timeoutMs The silence after which an agent is given up.
    */
-  constructor(intervalMs: number, timeoutMs: number) {
+  constructor(clock: Clock, intervalMs: number, timeoutMs: number) {
+    this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#timeoutMs = timeoutMs;
   }
@@ -21,18 +25,15 @@ export class AgentLinks implements Disposable {
   /** Adds a connection. The promise, which never fails, resolves when it has ended. */
   async add(link: AgentLink): Promise<void> {
     this.#links.add(link);
-    if (this.#timer === undefined) {
-      this.#beatAt = performance.now();
-      this.#timer = setInterval(() => this.#beat(), this.#intervalMs);
-      this.#timer.unref();
-    }
+    if (this.#timer === undefined) this.#awaitBeat();
     await link.ended;
     this.#links.delete(link);
   }
 
   /** Stops the beat; the connections stay. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#isStopped = true;
+    this.#timer?.[Symbol.dispose]();
   }
 
   /** Closes all connections. */
@@ -41,15 +42,21 @@ export class AgentLinks implements Disposable {
     for (const link of this.#links) link[Symbol.dispose]();
   }
 
+  #awaitBeat(): void {
+    if (this.#isStopped) return;
+    this.#awaitedMs = this.#clock.now();
+    this.#timer = this.#clock.setTimer(() => this.#beat(), this.#intervalMs);
+  }
+
   #beat(): void {
-    const now = performance.now();
+    const nowMs = this.#clock.now();
     // A master that was busy itself must first read what came meanwhile.
-    const wasAwake = now - this.#beatAt < 2 * this.#intervalMs;
-    this.#beatAt = now;
+    const wasAwake = nowMs - this.#awaitedMs < 2 * this.#intervalMs;
     for (const link of this.#links) {
-      const silenceMs = now - link.heardAt;
+      const silenceMs = nowMs - link.heardAtMs;
       if (wasAwake && silenceMs > this.#timeoutMs) link.giveUp(silenceMs);
       else link.beat();
     }
+    this.#awaitBeat();
   }
 }

@@ -78,11 +78,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
 
   constructor(options: FleetOptions) {
     this.options = options;
-    const { settings } = options;
+    const { settings, clock } = options;
     const warn = (message: string) => this.warn(message);
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
-    this.links = new AgentLinks(settings.heartbeatIntervalMs, settings.heartbeatTimeoutMs);
-    this.guard = new ProcessGuard(denoProgram(settings.deno), options.clock, warn);
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = settings;
+    this.links = new AgentLinks(clock, heartbeatIntervalMs, heartbeatTimeoutMs);
+    this.guard = new ProcessGuard(denoProgram(settings.deno), clock, warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
     this.codeWatch = new CodeWatch(options.modules, warn);

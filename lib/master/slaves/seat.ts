@@ -318,6 +318,7 @@ export class Seat implements SlavePort {
   /** Ends its process, because the manager closes. */
   async end(): Promise<void> {
     const process = this.#process;
+    const { clock } = this.#fleet.options;
     if (this.#state.state === "awaiting agent") this.#enter({ state: "ended" });
     if (process === undefined) return;
     const isIdle = this.slave.service?.sent.size === 0;
@@ -326,9 +327,9 @@ export class Seat implements SlavePort {
     if (agent !== undefined) {
       if (!isIdle) process.kill();
       // The agent of a machine that is frozen or cut off does not answer.
-      await settleWithin(process.ended, END_GRACE_MS, () => agent[Symbol.dispose]());
+      await settleWithin(clock, process.ended, END_GRACE_MS, () => agent[Symbol.dispose]());
     } else if (isIdle) {
-      await settleWithin(process.ended, END_GRACE_MS, () => process.kill());
+      await settleWithin(clock, process.ended, END_GRACE_MS, () => process.kill());
     } else {
       process.kill();
       await process.ended;
@@ -356,9 +357,10 @@ export class Seat implements SlavePort {
 
   /** A process that has lost its connection ends, or is ended. */
   async #watchSession(process: SlaveProcess, session: Session): Promise<void> {
+    const { clock } = this.#fleet.options;
     const error = await session.ended;
     if (error !== undefined) process.kill();
-    else await settleWithin(process.ended, PARTING_GRACE_MS, () => process.kill());
+    else await settleWithin(clock, process.ended, PARTING_GRACE_MS, () => process.kill());
   }
 
   /** Waits for the end of the process, and for all that it had sent. */
@@ -366,10 +368,11 @@ export class Seat implements SlavePort {
     const end = await process.ended;
     const state = this.#state;
     if (this.#process !== process) return;
+    const { clock } = this.#fleet.options;
     let fault: Error | undefined;
     let isHeardOut = true;
     if (state.state === "connected") {
-      fault = await settleWithin(state.session.ended, PARTING_GRACE_MS, () => {
+      fault = await settleWithin(clock, state.session.ended, PARTING_GRACE_MS, () => {
         isHeardOut = false;
         state.session[Symbol.dispose]();
       });

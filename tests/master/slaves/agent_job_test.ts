@@ -132,8 +132,8 @@ Deno.test("AgentJob: an agent that has connected in time is left alone when the 
   await bench.start();
   bench.clock.pass(CONNECT_TIMEOUT_MS - 1);
   assertEquals(await bench.connect(), undefined);
-  // Those of the two slaves, which have been started.
-  assertEquals(bench.clock.timers, 2);
+  // Those of the two slaves, which have been started, and that of the next heartbeat.
+  assertEquals(bench.clock.timers, 3);
   bench.clock.pass(1);
   assertEquals([bench.isKilled, bench.losses], [false, []]);
   assertEquals(await bench.connect(), REFUSAL);
@@ -146,7 +146,7 @@ Deno.test("AgentJob: the time of an agent that connects before its scheduler say
   assertEquals(bench.standings, ["queued", "queued"]);
   assertEquals(await bench.connect(), undefined);
   await bench.start();
-  assertEquals(bench.clock.timers, 2);
+  assertEquals(bench.clock.timers, 3);
   assertEquals(bench.events.filter(({ type }) => type === "slave-job-started"), []);
 });
 

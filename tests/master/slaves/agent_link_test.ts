@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
@@ -16,6 +17,7 @@ async function endAfter(message: object): Promise<string> {
       leaveSignals: null,
     },
     { leaving: () => {}, used: () => {}, output: () => {} },
+    SYSTEM_CLOCK,
   );
   return (await link.ended).reason;
 }

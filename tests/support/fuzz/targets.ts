@@ -179,6 +179,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
         if (slave !== 0 || !isNews) throw new BrokenPromise("News of output is none");
       },
     },
+    SYSTEM_CLOCK,
   );
   const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });
   const { reason } = await link.ended;
