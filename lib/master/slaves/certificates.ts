@@ -1,5 +1,5 @@
 import { loadX509 } from "../../deps.ts";
-import { performance } from "../../own_globals.ts";
+import { Date } from "../../own_globals.ts";
 
 /** What a master needs to be known by its slaves; the certificates and the key as PEM. */
 export interface Certificates {
@@ -32,7 +32,7 @@ export async function makeCertificates(name: string = runName()): Promise<Certif
       { cause },
     );
   });
-  const nowMs = performance.timeOrigin + performance.now();
+  const nowMs = Date.now();
   const validity = {
     // Clocks of cluster nodes differ.
     notBefore: new Date(nowMs - DAY_MS),
