@@ -7,7 +7,6 @@ import type { RemoteFunction, RemoteObject } from "../remote.ts";
 
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
-import { SYSTEM_CLOCK } from "../clock.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { encodeArguments } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
@@ -15,6 +14,7 @@ import { Context, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EndGuard } from "./ends/end_guard.ts";
+import { SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
 import { ProgressOnDemand } from "./observe/progress_on_demand.ts";
@@ -103,7 +103,8 @@ export class Manager implements AsyncDisposable {
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     const { onEvent, maxAttempts } = this.#settings;
-    const hub = new Hub();
+    const clock = SYSTEM_CALENDAR_CLOCK;
+    const hub = new Hub(clock);
     hub.subscribe(
       onEvent === undefined ? new WarningPrinter() : new UserFunction("onEvent", onEvent),
     );
@@ -113,13 +114,13 @@ export class Manager implements AsyncDisposable {
       reports: hub,
       warn: (message) => hub.warn(message),
     });
-    const loop = new DispatchLoop(dispatcher, SYSTEM_CLOCK);
+    const loop = new DispatchLoop(dispatcher, clock);
     const turn = new LoopTurn();
     const slaves = this.#fleet = new Fleet({
       settings: this.#settings,
       dispatcher,
       loop,
-      clock: SYSTEM_CLOCK,
+      clock,
       modules: codes.modules,
       turn,
       hub,

@@ -34,7 +34,7 @@ export class Hub implements RunReports {
   #subscribers: readonly Subscriber[] = [];
   #untold: ManagerEvent[] = [];
   #isTelling = false;
-  /** Whether anybody wants to know of single tasks. */
+  /** Whether anybody wants to know of single tasks. Only this class writes. */
   isWanted = false;
 
   constructor(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
@@ -170,7 +170,7 @@ export class Hub implements RunReports {
    */
   flush(): void {
     // What comes while the subscribers are told is told behind it.
-    if (this.#isTelling) return;
+    if (this.#isTelling || this.#untold.length === 0) return;
     this.#isTelling = true;
     try {
       for (const event of this.#untold) {
