@@ -41,7 +41,7 @@ const PARTING_GRACE_MS = 2000;
 export type SeatState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
-  /** What is to bring its agent has been submitted. The agent has not connected. */
+  /** What is to bring its agent has been submitted. The agent has not connected, or it has gone, and why is being found out. */
   | { readonly state: "awaiting agent" }
   /** Its process runs, and has not connected. When the timer fires the process is killed. */
   | { readonly state: "running"; readonly process: SlaveProcess; readonly timer: Disposable }
@@ -411,6 +411,8 @@ export class Seat implements SlavePort {
   /** Its tasks move at once; why its agent has gone may take a while to find out. */
   async #lostAgent(job: AgentJob, wasConnected: boolean): Promise<void> {
     const { dispatcher } = this.#fleet.options;
+    // A process that connects now is refused: nobody watches it.
+    this.#enter({ state: "awaiting agent" });
     dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;

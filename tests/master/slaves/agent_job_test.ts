@@ -11,15 +11,26 @@ import { Fleet } from "../../../lib/master/slaves/fleet.ts";
 import { Seat } from "../../../lib/master/slaves/seat.ts";
 import type { Hello } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
-import type { FromAgent } from "../../../lib/wire/messages.ts";
+import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
 import type { ProcessEnd } from "../../../mod.ts";
 import { FarSlave } from "../../support/far_slave.ts";
 import { SocketPair } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
+/** How long a job without a scheduler is asked why its agent has gone. */
+const NEWS_MS = 200;
 const REFUSAL = "The manager does not expect an agent of slave 0";
 const MISSED = "its agent did not connect within connectTimeoutMs, 60 s";
+const HELLO: Hello = {
+  type: "hello",
+  protocol: 0,
+  role: "agent",
+  slave: 0,
+  launch: 0,
+  host: "far",
+  nonce: "",
+};
 
 /** A job of two slaves, of which nothing is real but what decides. */
 class Bench implements AsyncDisposable {
@@ -90,16 +101,23 @@ class Bench implements AsyncDisposable {
     const connection = await SocketPair.open();
     this.#connections.push(connection);
     const stream = new MessageStream<FromAgent>(connection.near);
-    const hello: Hello = {
-      type: "hello",
-      protocol: 0,
-      role: "agent",
-      slave: 0,
-      launch: 0,
-      host: "far",
-      nonce: "",
-    };
-    const refusal = this.job.admit(hello, stream);
+    const refusal = this.job.admit(HELLO, stream);
+    if (refusal !== undefined) stream[Symbol.dispose]();
+    return refusal;
+  }
+
+  /** The connection of its agent ends; resolves when its slaves wait to hear why. */
+  async loseAgent(): Promise<void> {
+    this.#connections[0].far.close();
+    await this.clock.timerSet(NEWS_MS);
+  }
+
+  /** The process of the first slave connects; returns why it is refused, if it is. */
+  async connectRunner(): Promise<string | undefined> {
+    const connection = await SocketPair.open();
+    this.#connections.push(connection);
+    const stream = new MessageStream<ToMaster>(connection.near);
+    const refusal = this.seats[0].runnerConnected({ ...HELLO, role: "runner" }, stream);
     if (refusal !== undefined) stream[Symbol.dispose]();
     return refusal;
   }
@@ -179,4 +197,19 @@ Deno.test("AgentJob: when the manager closes, a job without an agent is killed a
   await bench.end("it was deleted");
   await ended;
   assertEquals(bench.clock.timers, 0);
+});
+
+Deno.test("AgentJob: a slave's process that connects when its agent has gone is refused: it would get tasks, and be lost with them", async () => {
+  await using bench = new Bench();
+  await bench.connect();
+  await bench.loseAgent();
+  // Why it has gone is still to be found out.
+  assertEquals(bench.losses, []);
+  assertEquals(
+    await bench.connectRunner(),
+    "The manager does not expect slave 0, launch 0",
+  );
+  bench.clock.pass(NEWS_MS);
+  while (bench.losses.length < 2) await Promise.resolve();
+  assertEquals(bench.standings, ["lost", "lost"]);
 });
