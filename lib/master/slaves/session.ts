@@ -95,6 +95,8 @@ export class Session implements Disposable {
 
   async #readAll(): Promise<Error | undefined> {
     try {
+      // Nothing is told before its seat has taken note of the session.
+      await undefined;
       do {
         let batch = this.#stream.poll();
         if (batch === undefined) continue;

@@ -353,14 +353,19 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
 
   const frame = (text: string) => [...encodeFrame(text, [])];
   const results = frame(`[${resultsFrom(0, 1)}]`);
-  const chunks = [joinBytes([...results, ...frame("[]")])];
+  // Before the session there was the proof.
+  const chunks = [joinBytes([...frame("[]"), ...results, ...frame("[]")])];
+  const stream = new MessageStream<ToMaster>(MemoryConnection.of(chunks));
+  await stream.receive();
   let news = 0;
-  using session = new Session(new MessageStream<ToMaster>(MemoryConnection.of(chunks)), {
+  using session = new Session(stream, {
     slave,
     dispatcher,
     clock,
     fleet: { newsTold: () => news++ },
   });
+  // What has come with it is told when whoever made the session has taken note of it.
+  assertEquals(news, 0);
   assertEquals(await session.ended, undefined);
   hub.flush();
   assertEquals(log.of("task-finished").map(({ timeMs }) => timeMs), [clock.originMs + 5000]);
