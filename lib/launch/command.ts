@@ -141,6 +141,19 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
+/** Kills a process and what it has started, as far as that is in its group: who may not kill anything kills the process alone. */
+function killGroup(child: Deno.ChildProcess): void {
+  const { state } = Deno.permissions.querySync({ name: "run" });
+  if (state === "granted" && Deno.build.os !== "windows") {
+    try {
+      Deno.kill(-child.pid, "SIGKILL");
+    } catch {
+      // All have ended, or not all programs may be run after all.
+    }
+  }
+  kill(child);
+}
+
 /** What a program that has ended printed. */
 export interface ProgramOutput {
   /** Its exit code. */
@@ -155,7 +168,7 @@ export interface ProgramOutput {
  * Runs a program to its end.
  *
  * @param command Program and arguments.
- * @param timeoutMs After this it is killed.
+ * @param timeoutMs After this it is killed, with what it has started.
  * @param options.input What it reads on standard input.
  * @param options.hiddenVariables See {@linkcode spawn}.
  * @param options.clock Tells the time; the system's by default.
@@ -177,8 +190,8 @@ export async function runProgram(
   let isTooLate = false;
   using _timer = setPatience(clock, () => {
     isTooLate = true;
-    kill(child);
-    // What a script has started lives on, and may keep them open.
+    killGroup(child);
+    // What has left the group lives on, and may keep them open.
     stdout.stop();
     stderr.stop();
   }, timeoutMs);

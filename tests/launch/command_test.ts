@@ -8,13 +8,16 @@ import {
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
 import { TestClock } from "../support/test_clock.ts";
-import { Lifelines } from "../support/lifelines.ts";
+import { Holders } from "../support/holders.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
 import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const COMMAND_URL = new URL("../../lib/launch/command.ts", import.meta.url).href;
 const OUTPUT_GRACE_MS = 300;
+
+/** A program of the shell that starts another, which says so to the pipe that is named, and holds it; it waits for that. */
+const HOLD = `sleep 1000 3>"$0" & echo started >"$0"; wait`;
 
 /** Starts Deno with a program given as text. */
 function spawnProgram(
@@ -169,19 +172,17 @@ Deno.test("runProgram: kills a program that does not end in time", async () => {
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("runProgram: kills a script that does not end in time, whatever it has started", async () => {
+Deno.test("runProgram: kills a script that does not end in time, with whatever it has started", async () => {
   const clock = new TestClock();
-  await using lifelines = new Lifelines();
-  // Holds what the script prints to.
-  const program = `const connection = await Deno.connect({ port: ${lifelines.port} });
-    await connection.write(new TextEncoder().encode(String(Deno.pid))); await connection.read(new Uint8Array(1));`;
-  const script = ["/bin/sh", "-c", '"$0" eval "$1" & wait', Deno.execPath(), program];
+  await using holders = new Holders();
+  // Holds what the script prints to as well.
+  const script = ["/bin/sh", "-c", HOLD, holders.path];
   const running = runProgram(script, 60_000, { clock });
-  const { pid } = await lifelines.next();
+  await holders.said("started");
   const rejected = assertRejects(() => running, Error, "did not end within 60 s, and was killed");
   await clock.fire();
   await rejected;
-  Deno.kill(pid, "SIGKILL");
+  await holders.ended();
 });
 
 Deno.test("runProgram: throws if the program cannot be started", async () => {
