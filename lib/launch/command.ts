@@ -96,10 +96,13 @@ async function waitForEnd(
   return { code, signal };
 }
 
+/** What a reader says at the end. */
+const END = { done: true, value: undefined } as const;
+
 /** Moves what a process prints to its sink. */
 class Pump {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Resolves when there is nothing more to move. */
+  /** Resolves when there is nothing more to move. Never rejects. */
   readonly ended: Promise<void>;
 
   constructor(source: ReadableStream<Uint8Array>, sink: OutputSink, stream: OutputStream) {
@@ -113,8 +116,9 @@ class Pump {
 
   async #run(sink: OutputSink, stream: OutputStream): Promise<void> {
     for (;;) {
-      const { done, value } = await this.#reader.read();
-      if (done) return;
+      // What cannot be read costs the output alone.
+      const { done, value } = await this.#reader.read().catch(() => END);
+      if (done) return this.stop();
       // The slave's work matters more than what it prints. If nobody read on, its next line would stop it. The sink tells of failures.
       await Promise.try(() => sink.write(value, stream)).catch(() => {});
     }

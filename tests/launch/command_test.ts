@@ -139,6 +139,19 @@ for (const isThrown of [false, true]) {
   });
 }
 
+Deno.test("spawnSlave: a process whose output cannot be read goes on to its end", async () => {
+  using _alive = new KeepAlive();
+  await using output = openOutputSink("null", 0);
+  const reader = ReadableStreamDefaultReader.prototype;
+  const { read } = reader;
+  reader.read = () => Promise.reject(new Error("Input/output error"));
+  try {
+    assertEquals((await spawnProgram(output, "Deno.exit(4)").ended).code, 4);
+  } finally {
+    reader.read = read;
+  }
+});
+
 Deno.test("spawnSlave: throws if the program cannot be started, naming it and what to do", async () => {
   await using output = openOutputSink("null", 0);
   const error = assertThrows(
