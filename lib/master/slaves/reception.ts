@@ -64,6 +64,7 @@ export class Reception implements Disposable {
     this.#listener = tls === undefined
       ? Deno.listen(address)
       : Deno.listenTls({ ...address, ...tls });
+    // Deno 2.9.6 does not heed it with TLS, where a script ends only once its manager is closed.
     this.#listener.unref();
     this.ended = this.#serve();
   }
