@@ -5,8 +5,15 @@
  * The dialogue: the master announces a context and a piece of code before it first names them, and sends tasks. The
  * slave numbers the tasks of a connection 0, 1, 2 … as they come: a task needs no identity on the wire. It runs them one
  * at a time, in that order, and answers each exactly once: by `results` or `failed`, by a `startup-failed` or
- * `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. When the connection
- * ends the slave ends.
+ * `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. It says `starting` and
+ * `ready` around the startup of a context, and `loaded` when the first task of a piece of code begins: time limits count
+ * from there. When the connection ends the slave ends.
+ *
+ * The dialogue with an agent: the master says `configure`, and then `start` and `kill` for its runners. The agent answers
+ * each `start` by one `ended`, when that runner has ended. Before, it tells what a runner has `printed`; where it writes
+ * that to a file itself, it tells once when the file has its first bytes (`output-begun`), and once when something could
+ * not be written (`output-failed`). Both say `alive` at intervals. When the connection ends the agent ends, and its
+ * runners with it.
  *
  * `Encoded` values are as `codec.ts` made them; the bytes of their buffers follow in the frame, in the same order.
  *
