@@ -13,7 +13,7 @@ import { CodeRegistry } from "./code_registry.ts";
 import { Context, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
-import { EndGuard } from "./ends/end_guard.ts";
+import { EndGuard, keepIgnoredSignals } from "./ends/end_guard.ts";
 import { SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
@@ -102,6 +102,7 @@ export class Manager implements AsyncDisposable {
     const refusal = thisSlaveProcess()?.refuseManager();
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
+    keepIgnoredSignals();
     const { onEvent, maxAttempts } = this.#settings;
     const clock = SYSTEM_CALENDAR_CLOCK;
     const hub = new Hub(clock);

@@ -38,8 +38,19 @@ class ProcessEnds {
   readonly #ignored = ignoredSignals();
   readonly #listeners = new ScriptListeners();
   readonly #guarded = new Set<Outliving>();
-  readonly #onSignal = new Map(ENDING_SIGNALS.map((signal) => [signal, () => this.#end(signal)]));
+  readonly #onSignal = new Map(
+    ENDING_SIGNALS.filter((signal) => !this.#ignored.has(signal))
+      .map((signal) => [signal, () => this.#end(signal)]),
+  );
+  #isKept = false;
   #isEnding = false;
+
+  /** Deno ends the script by a signal that was ignored, once anybody has listened for any, unless somebody listens for it. */
+  keepIgnored(): void {
+    if (this.#isKept || Deno.build.os === "windows") return;
+    this.#isKept = true;
+    for (const signal of this.#ignored) this.#listeners.add(signal, ignore);
+  }
 
   add(outliving: Outliving): void {
     this.#guarded.add(outliving);
@@ -48,11 +59,7 @@ class ProcessEnds {
     // Late, so that listeners of the script have had their say.
     for (const type of FAULTS) addEventListener(type, this.#endUnlessHandled);
     if (Deno.build.os === "windows") return;
-    for (const signal of ENDING_SIGNALS) {
-      // Deno ends the script by one that was ignored, unless somebody listens: that stays so for good.
-      const listener = this.#ignored.has(signal) ? ignore : this.#onSignal.get(signal)!;
-      this.#listeners.add(signal, listener);
-    }
+    for (const [signal, listener] of this.#onSignal) this.#listeners.add(signal, listener);
   }
 
   delete(outliving: Outliving): void {
@@ -95,6 +102,14 @@ function ignore(): void {}
 
 /** Signals, and the end, are the process's. */
 const PROCESS_ENDS = new ProcessEnds();
+
+/**
+ * Has signals that were ignored when the script started go on being ignored, for good: those of `nohup`. To be called before
+ * anybody of ours listens for any signal.
+ */
+export function keepIgnoredSignals(): void {
+  PROCESS_ENDS.keepIgnored();
+}
 
 /** Ends what would outlive the script when the script ends, until it is disposed of. */
 export class EndGuard implements Disposable {

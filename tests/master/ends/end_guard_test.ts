@@ -173,6 +173,30 @@ for (const signal of SIGNALS) {
   });
 }
 
+/** Nothing of these runs outlives the script, so that no end is guarded. */
+const UNGUARDED: Record<string, string> = {
+  "while slaves of this machine run": `${SQUARES.replace(`, joblog: "run.tsv"`, "")}
+    Deno.kill(Deno.pid, "SIGHUP");
+    console.log(await square(2));`,
+  "while nothing has been started": `
+    import { LocalSlave, Manager } from "${MODULE_URL}";
+    const manager = new Manager({ output: "null" });
+    manager.addSlave(new LocalSlave());
+    const context = manager.getContext(undefined, { journal: "run.jsonl" });
+    Deno.kill(Deno.pid, "SIGHUP");
+    for (const x of [1, 2]) context.addTask((x: number) => x * x, x);
+    for await (const result of context.getResults()) console.log(result);`,
+};
+
+for (const [when, script] of Object.entries(UNGUARDED)) {
+  Deno.test(`EndGuard: a hang-up that nohup had ignored is ignored ${when}`, async () => {
+    await using folder = new TempFolder();
+    const flags = [...SQUARE_FLAGS, "main.ts"];
+    const end = await runIgnoring("HUP", folder, `${script} await manager.close();`, flags);
+    assertEquals(end, { code: 0, stdout: "1\n4\n", stderr: "" });
+  });
+}
+
 Deno.test("EndGuard: other signals end a script that ignores one", async () => {
   await using folder = new TempFolder();
   const script = `${SQUARES} Deno.kill(Deno.pid, "SIGTERM"); await new Promise(() => {});`;
