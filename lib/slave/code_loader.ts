@@ -178,7 +178,8 @@ function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup
     if (name !== undefined && source.includes(name)) {
       (error as Error).message += use === "task"
         ? `. An inline task cannot see variables of the scope around it: ` +
-          `pass ${name} as an argument, or export the function from a module and use remote()`
+          `pass ${name} as an argument, or export the function from a module that has ${name} and use remote(). ` +
+          `A function or a class cannot be an argument`
         : `. An inline startup function cannot see variables of the scope around it: ` +
           `pass ${name} as an argument, getContext((${name}) => …, { args: [${name}] }), or export the function from a module ` +
           `and use remote()`;

@@ -140,7 +140,8 @@ Deno.test("loadCode: refuses a source of which no function can be made", async (
 Deno.test("loadCode: an inline function that misses a variable is told why", async () => {
   const message =
     "missing is not defined. An inline task cannot see variables of the scope around it: pass missing " +
-    "as an argument, or export the function from a module and use remote()";
+    "as an argument, or export the function from a module that has missing and use remote(). " +
+    "A function or a class cannot be an argument";
   const fn = await loadInline("() => missing + 1");
   assertThrows(() => fn([], []), ReferenceError, message);
   const asynchronous = await loadInline("async () => missing + 1");
