@@ -1,0 +1,91 @@
+import { assert, assertEquals } from "@std/assert";
+
+const ROOT = new URL("../../", import.meta.url);
+const PAGE = Deno.readTextFileSync(new URL("docs/architecture.md", ROOT));
+/** Rooms that the picture leaves out, as it says. */
+const ALONE = ["lib/report/", "lib/random/"];
+/** More would be a hall. */
+const MAX_FILES = 15;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** All TypeScript files of a folder, and of those in it. */
+function sourcesOf(folder: string): Source[] {
+  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}${name}`;
+    if (isDirectory) return sourcesOf(`${path}/`);
+    return path.endsWith(".ts") ? [{ path, text: Deno.readTextFileSync(new URL(path, ROOT)) }] : [];
+  });
+}
+
+const SOURCES = sourcesOf("lib/");
+/** The rooms of the picture, by their names there. */
+const ROOMS = new Map(
+  [...PAGE.matchAll(/(\w+)\["(lib\/[\w/]+\/)<br>/g)].map(([, name, folder]) => [name, folder]),
+);
+
+/** The room that a file is in: the innermost. */
+function roomOf(path: string): string | undefined {
+  const rooms = [...ROOMS].filter(([, folder]) => path.startsWith(folder));
+  return rooms.toSorted(([, a], [, b]) => b.length - a.length)[0]?.[0];
+}
+
+Deno.test("docs/architecture.md: its arrows are the imports between the rooms", () => {
+  const drawn = [...PAGE.matchAll(/^ {2}(\w+)(?:\[".*?"\])? --> (\w+)/gm)]
+    .map(([, from, to]) => `${from} --> ${to}`);
+  const real = new Set<string>();
+  for (const { path, text } of SOURCES) {
+    const from = roomOf(path);
+    for (const [, a, b] of text.matchAll(/from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g)) {
+      const target = new URL(a ?? b, new URL(path, ROOT)).href.slice(ROOT.href.length);
+      const to = roomOf(target);
+      // What the master has for all of its rooms is left out.
+      if (from === undefined || to === undefined || from === to || to === "master") continue;
+      real.add(`${from} --> ${to}`);
+    }
+  }
+  assertEquals(drawn.sort(), [...real].sort());
+});
+
+Deno.test("docs/architecture.md: has every folder of lib/", () => {
+  const folders = new Set(SOURCES.map(({ path }) => path.slice(0, path.lastIndexOf("/") + 1)));
+  const known = [...ROOMS.values(), ...ALONE];
+  for (const folder of folders) {
+    assert(folder === "lib/" || known.some((room) => folder.startsWith(room)), folder);
+  }
+});
+
+Deno.test("docs/architecture.md: the files and names that it names exist", () => {
+  const texts = SOURCES.map(({ text }) => text).join("\n");
+  const words = [...PAGE.replace(/```.*?```/gs, "").matchAll(/`([^`]+)`/g)].map(([, word]) => word);
+  assert(words.length > 40);
+  for (const word of words) {
+    if (/^[\w/]+(\/|\.ts)$/.test(word)) {
+      assert(Deno.statSync(new URL(word, ROOT)) !== undefined, word);
+    } else if (/^[A-Z]\w+\.\w+\(\)$/.test(word)) {
+      const [, owner, method] = /^(\w+)\.(\w+)\(\)$/.exec(word)!;
+      const source = SOURCES.find(({ text }) => text.includes(`export class ${owner}`));
+      assert(source !== undefined, word);
+      assert(new RegExp(`^ {2}(?:async )?${method}[(<]`, "m").test(source.text), word);
+    } else if (/^[A-Z]\w+$/.test(word)) {
+      assert(new RegExp(`^export (?:class|interface|type) ${word}\\b`, "m").test(texts), word);
+    } else if (/^\w+\(\)$/.test(word)) {
+      assert(
+        new RegExp(`^export (?:async )?function ${word.slice(0, -2)}\\b`, "m").test(texts),
+        word,
+      );
+    } else {
+      assert(["maxAttempts", "deno task mutants"].includes(word), word);
+    }
+  }
+});
+
+Deno.test("lib/: no folder has more than 15 files", () => {
+  const counts = Map.groupBy(SOURCES, ({ path }) => path.slice(0, path.lastIndexOf("/") + 1));
+  for (const [folder, { length }] of counts) {
+    assert(length <= MAX_FILES, `${folder} has ${length} files`);
+  }
+});
