@@ -133,18 +133,30 @@ export class Context<Values extends readonly unknown[] = []> {
   /**
    * Reads outcomes in the order in which tasks finish. A task that failed is an outcome as well, and is not thrown.
    *
+   * @typeParam Result Type of the results; it is not checked.
    * @throws {NoMoreSlavesError} If tasks are left and no slave is.
    * @throws {NetworkError} If no slave can connect to this machine.
    */
-  getOutcomesUnordered(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
-    return this.#read("unordered", options, (outcome) => outcome, "getOutcomesUnordered");
+  getOutcomesUnordered<Result = unknown>(
+    options: ReadOptions = {},
+  ): AsyncGenerator<Outcome<Result>, void, undefined> {
+    return this.#read(
+      "unordered",
+      options,
+      (outcome) => outcome as Outcome<Result>,
+      "getOutcomesUnordered",
+    );
   }
 
   /**
    * Reads outcomes in the order in which tasks were added; otherwise like {@linkcode Context.getOutcomesUnordered}.
+   *
+   * @typeParam Result Type of the results; it is not checked.
    */
-  getOutcomes(options: ReadOptions = {}): AsyncGenerator<Outcome, void, undefined> {
-    return this.#read("ordered", options, (outcome) => outcome, "getOutcomes");
+  getOutcomes<Result = unknown>(
+    options: ReadOptions = {},
+  ): AsyncGenerator<Outcome<Result>, void, undefined> {
+    return this.#read("ordered", options, (outcome) => outcome as Outcome<Result>, "getOutcomes");
   }
 
   #read<Item>(
