@@ -1,5 +1,5 @@
 import { loadX509 } from "../../deps.ts";
-import { Date } from "../../own_globals.ts";
+import { Date as OwnDate } from "../../own_globals.ts";
 
 /** What a master needs to be known by its slaves; the certificates and the key as PEM. */
 export interface Certificates {
@@ -32,7 +32,8 @@ export async function makeCertificates(name: string = runName()): Promise<Certif
       { cause },
     );
   });
-  const nowMs = Date.now();
+  const nowMs = OwnDate.now();
+  // The library takes what is a date by the global of this moment, which a test may have replaced.
   const validity = {
     // Clocks of cluster nodes differ.
     notBefore: new Date(nowMs - DAY_MS),
