@@ -20,7 +20,7 @@
 
 import { RandomStream } from "./lib/random/random_stream.ts";
 
-export type { NumberArray, RandomStream } from "./lib/random/random_stream.ts";
+export type { IntegerArray, NumberArray, RandomStream } from "./lib/random/random_stream.ts";
 
 /**
  * Makes a stream of random numbers, which depends on its arguments and on nothing else. Other arguments, or the same ones in

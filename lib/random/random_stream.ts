@@ -1,14 +1,18 @@
 import { philox, type Words } from "./philox.ts";
 
-/** Arrays that a stream can fill. */
-export type NumberArray =
+/** Arrays of whole numbers. */
+export type IntegerArray =
   | Int8Array
   | Uint8Array
   | Uint8ClampedArray
   | Int16Array
   | Uint16Array
   | Int32Array
-  | Uint32Array
+  | Uint32Array;
+
+/** Arrays that a stream can fill. */
+export type NumberArray =
+  | IntegerArray
   | BigInt64Array
   | BigUint64Array
   | Float32Array
@@ -140,15 +144,6 @@ export class RandomStream {
     return this.#words[this.#next++];
   }
 }
-
-type IntegerArray =
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array;
 
 function isIntegers(array: unknown): array is IntegerArray {
   return [
