@@ -172,8 +172,8 @@ const MEDDLING: Record<string, [run: Run, code: number, stdout: string | RegExp]
   ],
   "reads another context": [
     {
-      onEvent: `async ({ type, slave }) => {
-        if (type !== "slave-connected" || slave.number > 0) return;
+      onEvent: `async ({ type }) => {
+        if (type !== "slave-connected" || globalThis.reading !== undefined) return;
         const other = manager.getContext();
         other.addTask((x) => 2 * x, 21);
         globalThis.reading = Array.fromAsync(other.getResults());

@@ -43,14 +43,10 @@ export class ProcessGuard implements AsyncDisposable {
     this.#timer ??= this.#clock.setTimer(() => this.begin(), WAIT_MS);
   }
 
-  /** A slave has connected: the watch begins when its first tasks have left. */
-  beginSoon(): void {
-    if (this.#isDisposed || this.#unwatched.length === 0) return;
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#clock.setTimer(() => this.begin(), 0);
-  }
-
-  /** Begins the watch now: it is high time, or so many slaves are to be started that they may take all files. */
+  /**
+   * Begins the watch now: a slave has connected, and is about to be given tasks; it is high time; or so many slaves are to be started
+   * that they may take all files.
+   */
   begin(): void {
     if (this.#isDisposed) return;
     try {

@@ -284,7 +284,8 @@ export class Seat implements SlavePort {
       fleet: this.#fleet,
     });
     this.#enter({ state: "connected", process, session });
-    this.#fleet.guard.beginSoon();
+    // Before it has a task, which the master may not live to see the end of.
+    this.#fleet.guard.begin();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
