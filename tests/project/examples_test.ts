@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { turnoverTimes } from "../../examples/long_run_tasks.ts";
 import { hop, relax } from "../../examples/optimize_tasks.ts";
-import { addFakeGrid } from "../support/fake_grid.ts";
+import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
 
 /** The command that an example begins with. */
@@ -47,6 +47,7 @@ Deno.test("random_numbers.ts: gives the same digits on a cluster, which is playe
     `deno run --allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. \\
       --allow-sys=hostname,networkInterfaces examples/random_numbers.ts --sge ${words.join(" ")}`,
   );
+  await untilIdle(folder);
   assertEquals(there, here);
 });
 

@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LocalSlave, Manager } from "../../mod.ts";
-import { addFakeGrid } from "../support/fake_grid.ts";
+import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
 import { freePort } from "../support/free_port.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
 import { MODULE_URL } from "../support/script.ts";
@@ -146,6 +146,7 @@ Deno.test("README: the script for a cluster, with its permissions, on a Grid Eng
   // A hundred slaves are too many for this machine.
   folder.write("cluster.ts", SCRIPTS["cluster.ts"].replace("Array(100,", "Array(2,"));
   const { code, stdout, stderr } = await runInCopy(folder, CLUSTER);
+  await untilIdle(folder);
   assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
   assertEquals([code, stderr], [0, ""]);
 });
