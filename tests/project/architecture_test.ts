@@ -39,7 +39,7 @@ Deno.test("docs/architecture.md: its arrows are the imports between the rooms", 
   const real = new Set<string>();
   for (const { path, text } of SOURCES) {
     const from = roomOf(path);
-    for (const [, a, b] of text.matchAll(/from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g)) {
+    for (const [, a, b] of text.matchAll(/(?:from|import) "(\.[^"]+)"|import\(\s*"(\.[^"]+)"/g)) {
       const target = new URL(a ?? b, new URL(path, ROOT)).href.slice(ROOT.href.length);
       const to = roomOf(target);
       // What the master has for all of its rooms is left out.
@@ -52,9 +52,11 @@ Deno.test("docs/architecture.md: its arrows are the imports between the rooms", 
 
 Deno.test("docs/architecture.md: has every folder of lib/", () => {
   const folders = new Set(SOURCES.map(({ path }) => path.slice(0, path.lastIndexOf("/") + 1)));
-  const known = [...ROOMS.values(), ...ALONE];
+  const rooms = [...ROOMS.values(), ...ALONE];
   for (const folder of folders) {
-    assert(folder === "lib/" || known.some((room) => folder.startsWith(room)), folder);
+    assert(folder === "lib/" || rooms.some((room) => folder.startsWith(room)), folder);
+    // Also those within a room: one has to find out somewhere what they are for.
+    assert(rooms.includes(folder) || PAGE.includes(`\`${folder}\``), folder);
   }
 });
 
@@ -67,11 +69,16 @@ Deno.test("docs/architecture.md: the files and names that it names exist", () =>
       assert(Deno.statSync(new URL(word, ROOT)) !== undefined, word);
     } else if (/^[A-Z]\w+\.\w+\(\)$/.test(word)) {
       const [, owner, method] = /^(\w+)\.(\w+)\(\)$/.exec(word)!;
-      const source = SOURCES.find(({ text }) => text.includes(`export class ${owner}`));
+      const source = SOURCES.find(({ text }) =>
+        new RegExp(`^export (?:abstract )?class ${owner}\\b`, "m").test(text)
+      );
       assert(source !== undefined, word);
       assert(new RegExp(`^ {2}(?:async )?${method}[(<]`, "m").test(source.text), word);
     } else if (/^[A-Z]\w+$/.test(word)) {
-      assert(new RegExp(`^export (?:class|interface|type) ${word}\\b`, "m").test(texts), word);
+      assert(
+        new RegExp(`^export (?:(?:abstract )?class|interface|type) ${word}\\b`, "m").test(texts),
+        word,
+      );
     } else if (/^\w+\(\)$/.test(word)) {
       assert(
         new RegExp(`^export (?:async )?function ${word.slice(0, -2)}\\b`, "m").test(texts),
