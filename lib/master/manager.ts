@@ -4,7 +4,6 @@ import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import type { Sendables } from "../cloned.ts";
 import type { RemoteFunction, RemoteObject } from "../remote.ts";
-
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
@@ -175,7 +174,8 @@ export class Manager implements AsyncDisposable {
    * @param options See {@linkcode ContextOptions}: the startup's arguments are its `args`.
    * @throws {TypeError} If `startup` is neither an export or object of a remote module nor an inline function, or an option is wrong.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
-   * @throws {JournalError} If the journal is another script's, is in use, or is damaged.
+   * @throws {JournalError} If the journal is another script's, is in use, is damaged, or has outcomes of other arguments of the
+   * startup.
    * @throws {ParallelError} If the manager is closed.
    */
   getContext<Result = undefined, Args extends unknown[] = []>(

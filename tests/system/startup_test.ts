@@ -98,8 +98,12 @@ Deno.test("Manager.getContext: a startup whose arguments do not fit into a slave
   context.addTask((length: number) => length);
   const other = manager.getContext();
   other.addTask(() => "here");
-  const [{ status }] = await Array.fromAsync(context.getOutcomes());
-  assertEquals(status, "rejected");
+  const [outcome] = await Array.fromAsync(context.getOutcomes());
+  assert(outcome.status === "rejected");
+  assertStringIncludes(
+    outcome.reason.message,
+    "did not run: startup (inline function) ended the process",
+  );
   assertEquals(await Array.fromAsync(other.getResults()), ["here"]);
 });
 

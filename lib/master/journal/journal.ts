@@ -113,7 +113,8 @@ export class Journal implements AsyncDisposable {
   /**
    * Opens a journal and reads what is in it.
    *
-   * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
+   * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open; or if its
+   * outcomes are of a startup with other arguments.
    */
   constructor(options: JournalOptions) {
     this.#options = options;
