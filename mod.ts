@@ -22,6 +22,7 @@
  */
 
 export {
+  AbortError,
   type Attempt,
   NetworkError,
   NoMoreSlavesError,
@@ -72,7 +73,10 @@ export {
 } from "./lib/master/manager.ts";
 export {
   Context,
+  type MapOptions,
+  type MapOutcome,
   type ReadOptions,
+  type RunOptions,
   type StartupValues,
   type TaskCode,
 } from "./lib/master/reading/context.ts";

@@ -105,6 +105,31 @@ export class RemoteError extends ParallelError {
   }
 }
 
+/**
+ * A task was given up: by its `cancel()`, by the `signal` of a `run`, or since its context was closed. As everywhere on the web it is a
+ * `DOMException`, and its name is `AbortError`.
+ */
+export class AbortError extends DOMException {
+  /** The task that was given up. */
+  readonly task: { readonly id: number; toString(): string };
+  /** The slave that ran it; missing if none did. */
+  readonly slave: SlaveIdentity | undefined;
+  /** Empty: to give a task up is no failure of it. */
+  readonly attempts: readonly Attempt[] = [];
+
+  /**
+   * Made by the manager.
+   *
+   * @param message Begins with what was given up.
+   * @param options The task, and the slave that ran it.
+   */
+  constructor(message: string, options: Pick<RemoteErrorOptions, "task" | "slave">) {
+    super(message, "AbortError");
+    this.task = options.task;
+    this.slave = options.slave;
+  }
+}
+
 /** The lines of an error's stack that name a place in the code. */
 function framesOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return [];

@@ -28,8 +28,8 @@ export interface JobLogLine {
   readonly attempts: number;
   /** Whether it was run, or a journal had its outcome, of an earlier run. */
   readonly source: "run" | "journal";
-  readonly status: "fulfilled" | "rejected";
-  /** Why it failed; empty if it did not. */
+  readonly status: "fulfilled" | "rejected" | "cancelled";
+  /** Why it failed, or that it was cancelled; empty if it did neither. */
   readonly message: string;
 }
 
@@ -104,8 +104,10 @@ export function parseJobLogLine(text: string): JobLogLine {
   if (source !== "run" && source !== "journal") {
     throw new SyntaxError(`Expected run or journal in the column source, got "${source}"`);
   }
-  if (status !== "fulfilled" && status !== "rejected") {
-    throw new SyntaxError(`Expected fulfilled or rejected in the column status, got "${status}"`);
+  if (status !== "fulfilled" && status !== "rejected" && status !== "cancelled") {
+    throw new SyntaxError(
+      `Expected fulfilled, rejected or cancelled in the column status, got "${status}"`,
+    );
   }
   return {
     task: parseNumber("task", task),

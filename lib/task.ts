@@ -37,6 +37,13 @@ export type EncodedArguments = number | string | {
   isShared?: boolean;
 };
 
+/** What tasks of one piece of code that one reader gets have in common. */
+export interface TaskOrigin {
+  readonly code: Code;
+  /** Has the board give a task up that has not ended. */
+  cancel(task: Task): void;
+}
+
 /**
  * One task of a context, as `addTask` returns it.
  *
@@ -52,16 +59,21 @@ export class Task<Result = unknown> {
   declare readonly "~result"?: { of(result: Result): void }["of"];
   /** Number of the task in its context: 0, 1, 2 … in the order in which tasks were added. */
   readonly id: number;
-  /** The code that runs. @internal */
-  readonly code: Code;
-  /** The arguments, encoded when the task was added. @internal */
+  /** Where it comes from. @internal */
+  readonly origin: TaskOrigin;
+  /** The arguments, encoded when the task was added; an empty text, which is no list, when it has ended. @internal */
   args: EncodedArguments;
 
   /** Made by `Context.addTask()`. @internal */
-  constructor(id: number, code: Code, args: EncodedArguments) {
+  constructor(id: number, origin: TaskOrigin, args: EncodedArguments) {
     this.id = id;
-    this.code = code;
+    this.origin = origin;
     this.args = args;
+  }
+
+  /** The code that runs. @internal */
+  get code(): Code {
+    return this.origin.code;
   }
 
   /** It came back from a slave. @internal */
@@ -69,21 +81,33 @@ export class Task<Result = unknown> {
     if (typeof this.args === "object") this.args.isShared = true;
   }
 
-  /** Forgets its arguments: whoever keeps it, or its outcome, does not keep megabytes. @internal */
-  forgetArguments(): void {
-    // A number takes no memory of its own.
-    if (typeof this.args !== "number") this.args = "";
+  /** Whether it has ended: nobody runs it any more. @internal */
+  get hasEnded(): boolean {
+    return this.args === "";
+  }
+
+  /** It has ended. Its arguments are forgotten: whoever keeps it, or its outcome, does not keep megabytes. @internal */
+  end(): void {
+    this.args = "";
   }
 
   /**
-   * Gives the memory of its arguments back, since it has ended and they have arrived where they were sent. Before the garbage
-   * collector does so, 100 MB gather. @internal
+   * It has ended, and its arguments have arrived where they were sent: their memory is given back. Before the garbage collector does
+   * so, 100 MB gather. @internal
    */
-  freeArguments(): void {
+  endOnSlave(): void {
     if (typeof this.args === "object" && !this.args.isShared) {
       for (const { buffer } of this.args.buffers) (buffer as ArrayBuffer).transfer(0);
     }
-    this.forgetArguments();
+    this.end();
+  }
+
+  /**
+   * Gives the task up, if it has not ended: it ends as rejected with an {@linkcode AbortError}. One that waits is dropped. One that
+   * runs is killed where it runs, and its slave starts anew; no other task is lost.
+   */
+  cancel(): void {
+    if (!this.hasEnded) this.origin.cancel(this);
   }
 
   /** Name of the function or class that it runs; empty for an inline function without one. */

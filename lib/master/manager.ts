@@ -31,7 +31,7 @@ import {
   type ManagerOptions,
   type ManagerSettings,
 } from "./settings.ts";
-import { type Surroundings, TaskGroup } from "./reading/task_group.ts";
+import { ContextCore, type Surroundings } from "./reading/context_core.ts";
 
 /** What can run before the first task of a context on a slave: a function, or an object whose `run` method is called. */
 export type StartupCode<Result, Args extends readonly unknown[] = []> =
@@ -70,7 +70,7 @@ export type StartupOptions<Args extends readonly unknown[]> = [] extends Args
  */
 export class Manager implements AsyncDisposable {
   static {
-    refuseSyncUse(this.prototype, "Manager");
+    refuseSyncUse(this.prototype, "Manager", "new Manager()");
     thisSlaveProcess()?.managersLoaded();
   }
 
@@ -80,7 +80,8 @@ export class Manager implements AsyncDisposable {
   readonly #keepAlive: KeepAlive;
   /** What all contexts share. */
   readonly #around: Surroundings;
-  readonly #groups: TaskGroup[] = [];
+  readonly #contexts = new Set<ContextCore>();
+  #contextCount = 0;
   readonly #sources = new Set<Slave | SlaveArray>();
   #endGuard: EndGuard | undefined;
   #fileSizeGuard: FileSizeGuard | undefined;
@@ -199,14 +200,16 @@ export class Manager implements AsyncDisposable {
     const journal = path === undefined
       ? undefined
       : { path, rerunFailed, acceptChangedCode, startup: code?.reference, startupArgs };
-    const group = new TaskGroup(this.#around, this.#groups.length, {
+    const context: ContextCore = new ContextCore(this.#around, this.#contextCount, {
       startup: code,
       startupArgs,
       taskTimeoutMs,
       journal,
+      onClosed: () => this.#contexts.delete(context),
     });
-    this.#groups.push(group);
-    return new Context(group);
+    this.#contextCount++;
+    this.#contexts.add(context);
+    return new Context(context);
   }
 
   /**
@@ -234,12 +237,12 @@ export class Manager implements AsyncDisposable {
     const { loop, hub, progress, forgotten } = this.#around;
     this.#keepAlive.begin();
     // First: whoever is told what was forgotten may add no tasks any more.
-    for (const group of this.#groups) group.beginClose();
+    for (const context of this.#contexts) context.managerCloses();
     forgotten[Symbol.dispose]();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
       // Whatever became of the slaves: a journal that is not closed stays locked.
-      () => endAll(this.#groups, (group) => group.close()),
+      () => endAll(this.#contexts, (context) => context.finish()),
       () => progress[Symbol.asyncDispose](),
       () => this.#records[Symbol.asyncDispose](),
       () => hub.flush(),
@@ -265,7 +268,7 @@ export class Manager implements AsyncDisposable {
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
       this.#endGuard ??= new EndGuard({
         end: () => {
-          for (const group of this.#groups) group.scriptEnds();
+          for (const context of this.#contexts) context.isScriptEnding = true;
           return this.close();
         },
         endNow: () => {

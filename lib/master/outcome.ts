@@ -1,4 +1,4 @@
-import type { RemoteError, SlaveIdentity } from "../errors.ts";
+import type { AbortError, RemoteError, SlaveIdentity } from "../errors.ts";
 import type { Task } from "../task.ts";
 
 /**
@@ -20,7 +20,8 @@ export type Outcome<Result = unknown> =
     | { readonly status: "fulfilled"; readonly value: Result }
     | {
       readonly status: "rejected";
-      readonly reason: RemoteError;
+      /** Why: an {@linkcode AbortError} if it was given up. */
+      readonly reason: RemoteError | AbortError;
       /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
       readonly hasRun: boolean;
     }

@@ -225,7 +225,7 @@ export function checkContextOptions(
   if (args !== undefined && !Array.isArray(args)) {
     throw wrongOption("args", "a list of the arguments of the startup function", args);
   }
-  if (taskTimeoutMs !== undefined) wholeNumber("taskTimeoutMs", taskTimeoutMs, 1, MAX_TIMER_MS);
+  if (taskTimeoutMs !== undefined) timeLimit("taskTimeoutMs", taskTimeoutMs);
   if (journal !== undefined) checkText("journal", journal);
   if (rerunFailed !== undefined && typeof rerunFailed !== "boolean") {
     throw wrongOption("rerunFailed", "true or false", rerunFailed);
@@ -233,6 +233,18 @@ export function checkContextOptions(
   if (acceptChangedCode !== undefined && typeof acceptChangedCode !== "boolean") {
     throw wrongOption("acceptChangedCode", "true or false", acceptChangedCode);
   }
+}
+
+/** @throws {TypeError} If the option `signal` is given, and is none. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw wrongOption("signal", "an AbortSignal", signal);
+  }
+}
+
+/** @throws {TypeError | RangeError} If an option is no time that a timer can be set to, in milliseconds. */
+export function timeLimit(name: string, value: unknown): number {
+  return wholeNumber(name, value, 1, MAX_TIMER_MS);
 }
 
 /**
@@ -298,7 +310,7 @@ function wholeNumber(name: string, value: unknown, least: number, most: number):
   return value;
 }
 
-function wrongOption(name: string, expected: string, value: unknown): TypeError {
+export function wrongOption(name: string, expected: string, value: unknown): TypeError {
   return new TypeError(
     `The option ${name} must be ${expected}, not ${Deno.inspect(value, { depth: 1 })}`,
   );

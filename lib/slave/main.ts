@@ -14,7 +14,7 @@ import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { connectToMaster } from "./connect.ts";
 import { loadGuard } from "./load_guard.ts";
 import { Runner } from "./runner.ts";
-import { hideOwnFrames } from "./thrown.ts";
+import { inspectThrown } from "./thrown.ts";
 
 /** Exit code of a slave that could not serve; why stands in its output. */
 const CANNOT_SERVE = 3;
@@ -64,6 +64,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   const runner = new Runner(stream);
   keepAlive(runner, exit, info);
   await runner.serve();
+  await runner.disposeContexts();
 }
 
 async function serveAsAgent(info: ConnectionInfo): Promise<void> {
@@ -167,12 +168,5 @@ function keepAlive(
 /** Prints what code of a task left behind: that task may have ended long ago, but mostly it is the one that runs. */
 function tellStray(what: string, thrown: unknown, runner: Runner): void {
   const running = runner.describeTask() ?? "no task";
-  let text = "what cannot be described";
-  try {
-    hideOwnFrames(thrown);
-    text = Deno.inspect(thrown);
-  } catch {
-    // Code of its own describes it, and throws.
-  }
-  printError(`${what} in code of a task, while ${running} ran: ${text}`);
+  printError(`${what} in code of a task, while ${running} ran: ${inspectThrown(thrown)}`);
 }

@@ -10,6 +10,7 @@ import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { HeldAnswers, postThrown } from "./held_answers.ts";
+import { disposeAll } from "./dispose_all.ts";
 import { explainMissingMethod } from "./missing_method.ts";
 import { encodeThrown } from "./thrown.ts";
 import { performance, Promise, setTimeout } from "../own_globals.ts";
@@ -57,6 +58,8 @@ export class Runner {
   readonly #stream: MessageStream<ToSlave>;
   readonly #contexts = new Map<number, ContextState>();
   readonly #codes = new Map<number, CodeState>();
+  /** Contexts that the master has ended, and that are not freed. */
+  #endedContexts: number[] = [];
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
@@ -119,6 +122,10 @@ export class Runner {
       case "run":
         this.#enqueue(message, batch);
         break;
+      case "end-context":
+        this.#endedContexts.push(message.context);
+        this.#wake?.();
+        break;
       case "recall":
         this.#returnQueue();
         break;
@@ -142,7 +149,10 @@ export class Runner {
   async #runTasks(): Promise<never> {
     for (;;) {
       const tasks = this.#queue[0];
-      if (tasks === undefined) {
+      // Between two tasks: it runs code of the user's as well.
+      if (this.#endedContexts.length > 0) {
+        await this.#endContext(this.#endedContexts.shift()!);
+      } else if (tasks === undefined) {
         await this.#wait();
       } else if (tasks.position === tasks.args.length) {
         this.#queue.shift();
@@ -253,6 +263,23 @@ export class Runner {
     this.#answers.post();
     postThrown(this.#stream, { type: "startup-failed", context, failure }, encodeThrown(error));
     this.#answers.send();
+  }
+
+  async #endContext(context: number): Promise<void> {
+    const state = this.#contexts.get(context);
+    this.#contexts.delete(context);
+    if (state?.state === "ready") await disposeAll(state.values);
+    this.#answers.post();
+    this.#post({ type: "context-ended", context });
+    this.#answers.send();
+  }
+
+  /** Has what startups returned clean up, since the slave ends; not under a task that runs. */
+  async disposeContexts(): Promise<void> {
+    if (this.#wake === undefined) return;
+    for (const state of this.#contexts.values()) {
+      if (state.state === "ready") await disposeAll(state.values);
+    }
   }
 
   /** Loads a piece of code when its first task runs: returns the function, or nothing if that failed. */

@@ -151,3 +151,14 @@ function shortened(thrown: unknown): Error {
     return `${value.slice(0, MAX_TEXT_LENGTH)} … and ${rest} characters more`;
   });
 }
+
+/** What was thrown, for whoever reads the slave's output: with its stack, without this program's part of it. */
+export function inspectThrown(thrown: unknown): string {
+  try {
+    hideOwnFrames(thrown);
+    return Deno.inspect(thrown);
+  } catch {
+    // Code of its own describes it, and throws.
+    return "what cannot be described";
+  }
+}

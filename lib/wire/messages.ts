@@ -48,6 +48,8 @@ export type ToSlave =
     readonly maxHeld: number;
     readonly args: EncodedJson[];
   }
+  /** A context has ended, and no more tasks of it come: the slave frees what startup returned, and answers `context-ended`. */
+  | { readonly type: "end-context"; readonly context: number }
   /** Asks for all tasks that wait behind the running one. */
   | { readonly type: "recall" };
 
@@ -57,6 +59,8 @@ export type ToMaster =
   | { readonly type: "starting"; readonly context: number }
   /** Startup of a context has finished; its first task starts now. */
   | { readonly type: "ready"; readonly context: number }
+  /** Nothing is left of a context that the master has ended, and nothing more is said of it. */
+  | { readonly type: "context-ended"; readonly context: number }
   /** Values of tasks `first`, `first + 1`, … and how many microseconds each ran. */
   | {
     readonly type: "results";

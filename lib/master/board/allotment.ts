@@ -7,7 +7,8 @@
 import type { Code, Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { Bars } from "./bars.ts";
-import { type DispatchContext, MAX_PASSED } from "./dispatch_context.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import { type DispatchGroup, MAX_PASSED } from "./dispatch_group.ts";
 import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
@@ -58,12 +59,12 @@ export class Allotment {
   readonly #hungry = new Set<DispatchSlave>();
   /** Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. */
   readonly #laden = new Set<DispatchSlave>();
-  /** Contexts that have tasks to be sent and a reader that keeps up. The first is served next. */
-  readonly #sendable = new Set<DispatchContext>();
-  /** Contexts that have a source of tasks and a reader. */
-  readonly #sources = new Set<DispatchContext>();
-  /** What is to be pulled from the sources of which context. */
-  readonly #pulls = new Map<DispatchContext, readonly Pull[]>();
+  /** Groups that have tasks to be sent and a reader that keeps up. The first is served next. */
+  readonly #sendable = new Set<DispatchGroup>();
+  /** Groups that have a source of tasks and a reader. */
+  readonly #sources = new Set<DispatchGroup>();
+  /** What is to be pulled from the sources of which group. */
+  readonly #pulls = new Map<DispatchGroup, readonly Pull[]>();
   /** Slaves for which something was queued. */
   readonly #unsent = new Set<DispatchSlave>();
   /** How long answers are under way, on average. */
@@ -80,13 +81,13 @@ export class Allotment {
     this.#deadlines = deadlines;
   }
 
-  /** Contexts that have tasks to be sent. */
-  get sendable(): ReadonlySet<DispatchContext> {
+  /** Groups that have tasks to be sent. */
+  get sendable(): ReadonlySet<DispatchGroup> {
     return this.#sendable;
   }
 
-  /** Contexts whose sources may be asked for tasks, if their readers keep up. */
-  get sources(): ReadonlySet<DispatchContext> {
+  /** Groups whose sources may be asked for tasks, if their readers keep up. */
+  get sources(): ReadonlySet<DispatchGroup> {
     return this.#sources;
   }
 
@@ -116,17 +117,17 @@ export class Allotment {
     this.#laden.delete(slave);
   }
 
-  /** Takes note whether a context has tasks to be sent. To be called whenever that may have changed. */
-  sort(context: DispatchContext): void {
-    if (context.sendable > 0) this.#sendable.add(context);
-    else this.#sendable.delete(context);
+  /** Takes note whether a group has tasks to be sent. To be called whenever that may have changed. */
+  sort(group: DispatchGroup): void {
+    if (group.sendable > 0) this.#sendable.add(group);
+    else this.#sendable.delete(group);
   }
 
-  /** Takes note whether a context has a source to be asked. To be called whenever its source or its reader has changed. */
-  sortSource(context: DispatchContext): void {
-    const isAsked = context.sourceCodes.length > 0 && context.reading !== "no";
-    if (isAsked) this.#sources.add(context);
-    else this.#sources.delete(context);
+  /** Takes note whether a group has a source to be asked. To be called whenever its source or its reader has changed. */
+  sortSource(group: DispatchGroup): void {
+    const isAsked = group.sourceCodes.length > 0 && group.reading !== "no";
+    if (isAsked) this.#sources.add(group);
+    else this.#sources.delete(group);
   }
 
   /** Something came from a slave: its running task may be another one now, and it may have room. */
@@ -137,19 +138,25 @@ export class Allotment {
     this.#sortSlave(slave, service, nowMs, true);
   }
 
+  /** What stands first on a slave may be a task now that nobody is to run: its time begins. */
+  timeAnew(slave: DispatchSlave, service: Service, nowMs: number): void {
+    this.#deadlines.stop(slave);
+    this.#noteHead(slave, service, nowMs);
+  }
+
   /** Puts tasks back where they came from, before all others. */
   requeue(tasks: readonly SentTask[]): void {
-    for (const { context, task } of tasks.toReversed()) {
-      context.putBack(task);
-      this.sort(context);
+    for (const { group, task } of tasks.toReversed()) {
+      group.putBack(task);
+      this.sort(group);
     }
   }
 
   /** Puts tasks back where they came from, before all others but one. */
   requeueSecond(tasks: readonly SentTask[]): void {
-    for (const { context, task } of tasks.toReversed()) {
-      context.putBackSecond(task);
-      this.sort(context);
+    for (const { group, task } of tasks.toReversed()) {
+      group.putBackSecond(task);
+      this.sort(group);
     }
   }
 
@@ -167,23 +174,29 @@ export class Allotment {
     this.#unsent.add(slave);
   }
 
+  /** Has a slave free what it has of a context that has ended. */
+  endContext(slave: DispatchSlave, context: DispatchContext): void {
+    slave.port.endContext(context);
+    this.#unsent.add(slave);
+  }
+
   /** Gives waiting tasks to slaves that have room. */
   give(nowMs: number): void {
     const hungry = this.#hungry.size;
     this.#fillAll(this.#hungry, nowMs);
-    // While tasks of one context keep all slaves fed, a source of another is to have its turn as well.
+    // While tasks of one group keep all slaves fed, a source of another is to have its turn as well.
     const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
     this.#pulls.clear();
-    for (const context of this.#sources) this.#planPulls(context, takers);
+    for (const group of this.#sources) this.#planPulls(group, takers);
   }
 
   /** Has sources add what {@linkcode Allotment.give} has just found room for; returns whether any task has come at once. */
   pull(): boolean {
     let isAnyAdded = false;
-    for (const [context, pulls] of this.#pulls) {
-      const before = context.waiting;
-      for (const { count, code } of pulls) context.port.pull(count, code);
-      if (context.waiting > before) isAnyAdded = true;
+    for (const [group, pulls] of this.#pulls) {
+      const before = group.waiting;
+      for (const { count, code } of pulls) group.port.pull(count, code);
+      if (group.waiting > before) isAnyAdded = true;
     }
     this.#pulls.clear();
     return isAnyAdded;
@@ -263,40 +276,38 @@ export class Allotment {
     const { sent, supply } = service;
     const wasIdle = sent.size === 0;
     if (wasIdle) supply.depth = Infinity;
-    // A context that was served goes to the end, and is visited again.
-    for (const context of this.#sendable) {
-      const count = this.#bars.isEmpty ? 0 : this.#countPassed(slave, context);
+    // A group that was served goes to the end, and is visited again.
+    for (const group of this.#sendable) {
+      const count = this.#bars.isEmpty ? 0 : this.#countPassed(slave, group);
       if (count === undefined) continue;
-      const passed = count > 0 ? context.passOver(count) : undefined;
-      const isGiven = this.#giveTasks(slave, service, context);
-      if (passed !== undefined) context.putBackPassed(passed, isGiven);
-      // The turn of this context comes when the slave has less to do. If others passed it, they might do so for ever.
+      const passed = count > 0 ? group.passOver(count) : undefined;
+      const isGiven = this.#giveTasks(slave, service, group);
+      if (passed !== undefined) group.putBackPassed(passed, isGiven);
+      // The turn of this group comes when the slave has less to do. If others passed it, they might do so for ever.
       if (!isGiven) break;
-      this.#sendable.delete(context);
-      this.sort(context);
+      this.#sendable.delete(group);
+      this.sort(group);
     }
     if (wasIdle && sent.size > 0) this.#noteHead(slave, service, nowMs);
     this.#sortSlave(slave, service, nowMs);
   }
 
   /** How many tasks stand before the first one that the slave can run; nothing if there is none. */
-  #countPassed(slave: DispatchSlave, context: DispatchContext): number | undefined {
-    return context.findFor((code) => !this.#bars.has(slave, context, code));
+  #countPassed(slave: DispatchSlave, group: DispatchGroup): number | undefined {
+    return group.findFor((code) => !this.#bars.has(slave, group.context, code));
   }
 
-  /** Gives a slave the first tasks of a context, of one code, as many as it has room for; returns whether there were any. */
-  #giveTasks(slave: DispatchSlave, service: Service, context: DispatchContext): boolean {
-    const first = context.first();
+  /** Gives a slave the first tasks of a group, of one code, as many as it has room for; returns whether there were any. */
+  #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
+    const first = group.first();
     if (first === undefined) return false;
     const { code } = first;
     const { sent, supply } = service;
     const suspects = this.#suspects;
-    const isAlone = suspects.has(first) || !service.startups.isDone(context);
-    const depth = isAlone
-      ? 1
-      : Math.min(this.#pace.depth(code), context.maxSent(this.#servingCount));
+    const isAlone = suspects.has(first) || !service.startups.isDone(group.context);
+    const depth = isAlone ? 1 : Math.min(this.#pace.depth(code), group.maxSent(this.#servingCount));
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#servingCount);
-    const { sendable } = context;
+    const { sendable } = group;
     // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
@@ -314,15 +325,15 @@ export class Allotment {
       if (bytes > maxBytes && sent.size + tasks.length > 0) break;
       tasks.push(task);
       sizes.push(size);
-      context.take();
-      task = tasks.length < room ? context.first() : undefined;
+      group.take();
+      task = tasks.length < room ? group.first() : undefined;
     }
     if (tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, depth);
     // A time limit must not hit a task that has finished.
-    const maxHeld = context.taskTimeoutMs === undefined ? this.#pace.maxHeld(code) : 1;
-    sent.push(context, tasks, sizes, maxHeld);
-    slave.port.run(context, tasks, maxHeld);
+    const maxHeld = group.taskTimeoutMs === undefined ? this.#pace.maxHeld(code) : 1;
+    sent.push(group, tasks, sizes, maxHeld);
+    slave.port.run(group, tasks, maxHeld);
     this.#unsent.add(slave);
     return true;
   }
@@ -333,8 +344,9 @@ export class Allotment {
     if (!this.#deadlines.areUsed && !reporter?.reports.isWanted) return;
     const head = service.sent.head();
     if (head === undefined) return this.#deadlines.stop(slave);
-    if (!service.startups.isDone(head.context)) reporter?.startupRuns(head.context, nowMs);
-    else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
+    if (!service.startups.isDone(head.group.context)) {
+      reporter?.startupRuns(head.group.context, nowMs);
+    } else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
     this.#deadlines.set(slave, timeOf(head, service), nowMs);
   }
 
@@ -360,44 +372,44 @@ export class Allotment {
     }
   }
 
-  /** Finds out how many tasks the sources of a context are to be asked for. */
-  #planPulls(context: DispatchContext, takers: number): void {
-    if (!context.takesTasks) return;
+  /** Finds out how many tasks the sources of a group are to be asked for. */
+  #planPulls(group: DispatchGroup, takers: number): void {
+    if (!group.takesTasks) return;
     const bars = this.#bars;
-    const [code] = context.sourceCodes;
-    const left = this.#findLeftOut(context, code);
+    const [code] = group.sourceCodes;
+    const left = this.#findLeftOut(group, code);
     const pulls: Pull[] = [];
-    if (context.waiting === 0) {
+    if (group.waiting === 0) {
       const room = (takers - left.length) * this.#pace.depth(code);
       // No slave is to be waited for.
-      const isSlaveless = context.isRestoring || bars.everywhere(context, code) !== undefined;
+      const isSlaveless = group.isRestoring || bars.everywhere(group.context, code) !== undefined;
       const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
       const count = Math.min(Math.max(room, least), MAX_PULL);
       if (count > 0) pulls.push({ count, code: undefined });
     }
-    this.#planPullsFor(left, context, pulls);
-    if (pulls.length > 0) this.#pulls.set(context, pulls);
+    this.#planPullsFor(left, group, pulls);
+    if (pulls.length > 0) this.#pulls.set(group, pulls);
   }
 
-  /** Idle slaves that can run nothing of what waits in a context, or, if nothing waits, no task of its first source. */
-  #findLeftOut(context: DispatchContext, code: Code): DispatchSlave[] {
+  /** Idle slaves that can run nothing of what waits in a group, or, if nothing waits, no task of its first source. */
+  #findLeftOut(group: DispatchGroup, code: Code): DispatchSlave[] {
     if (this.#bars.isEmpty) return [];
     // What waits has been offered to them.
-    if (context.waiting > 0) return [...this.#idle];
-    return [...this.#idle].filter((slave) => this.#bars.has(slave, context, code));
+    if (group.waiting > 0) return [...this.#idle];
+    return [...this.#idle].filter((slave) => this.#bars.has(slave, group.context, code));
   }
 
   /** For each of these slaves the first source that has tasks for it is to be asked. */
-  #planPullsFor(slaves: readonly DispatchSlave[], context: DispatchContext, pulls: Pull[]): void {
+  #planPullsFor(slaves: readonly DispatchSlave[], group: DispatchGroup, pulls: Pull[]): void {
     // Behind too many tasks those that are pulled are not found.
-    const most = MAX_PASSED - context.waiting;
+    const most = MAX_PASSED - group.waiting;
     if (slaves.length === 0 || most <= 0) return;
     // Read in order, tasks come in the order of their sources.
-    const last = context.reading === "ordered" ? 1 : context.sourceCodes.length;
-    const codes = context.sourceCodes.slice(0, last);
+    const last = group.reading === "ordered" ? 1 : group.sourceCodes.length;
+    const codes = group.sourceCodes.slice(0, last);
     const rooms = new Map<Code, number>();
     for (const slave of slaves) {
-      const code = codes.find((each) => !this.#bars.has(slave, context, each));
+      const code = codes.find((each) => !this.#bars.has(slave, group.context, each));
       if (code !== undefined) rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.depth(code));
     }
     for (const [code, room] of rooms) pulls.push({ count: Math.min(room, most), code });
@@ -412,11 +424,11 @@ export class Allotment {
   }
 
   /** Whether there is an idle slave that can run tasks of a kind, and, if that is asked for, has their startup behind it. */
-  #canIdleTake({ context, code }: TaskKind, isStartupDone: boolean): boolean {
-    if (context.reading === "no") return false;
+  #canIdleTake({ group, code }: TaskKind, isStartupDone: boolean): boolean {
+    if (group.reading === "no") return false;
     for (const idle of this.#idle) {
-      if (isStartupDone && !idle.service?.startups.isDone(context)) continue;
-      if (!this.#bars.has(idle, context, code)) return true;
+      if (isStartupDone && !idle.service?.startups.isDone(group.context)) continue;
+      if (!this.#bars.has(idle, group.context, code)) return true;
     }
     return false;
   }
@@ -431,12 +443,12 @@ function isLaden(service: Service): boolean {
 
 /** How long the first task of a process may do what it does now, if that is limited. Startup is not. */
 function timeOf(
-  { number, context, code, isDropped }: Head,
+  { number, group, code, isDropped }: Head,
   { startups, loadedCodes }: Service,
 ): TimedTask | undefined {
   if (isDropped) return { number, isLoading: false, limitMs: DROP_GRACE_MS };
-  const limitMs = context.taskTimeoutMs;
-  if (limitMs === undefined || !startups.isDone(context)) return undefined;
+  const limitMs = group.taskTimeoutMs;
+  if (limitMs === undefined || !startups.isDone(group.context)) return undefined;
   if (loadedCodes.has(code)) return { number, isLoading: false, limitMs };
   return { number, isLoading: true, limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }

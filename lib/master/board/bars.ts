@@ -60,6 +60,13 @@ export class Bars {
     this.isEmpty = false;
   }
 
+  /** Forgets a context that has ended. */
+  forget(context: DispatchContext): void {
+    this.#bars.delete(context);
+    this.#everywhere.delete(context);
+    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
+  }
+
   /** Forgets a slave that is lost. */
   delete(slave: DispatchSlave): void {
     for (const [barred, slaves] of this.#bars) {

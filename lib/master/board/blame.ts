@@ -41,11 +41,11 @@ export function judgeDeath(
   // Its end was announced: it is no task's fault.
   if (ending.type === "leaving" || head === undefined) return acquitted(tasks);
   if (ending.type === "exiting" && ending.running !== head.number) return acquitted(tasks);
-  if (!startups.isDone(head.context)) {
+  if (!startups.isDone(head.group.context)) {
     // Whether startup had begun, or finished, may have been said.
     if (!isHeardOut) return acquitted(tasks);
-    if (startups.begun === head.context || hasLargerArguments(head)) {
-      return { startup: head.context, suspects: [], innocent: tasks };
+    if (startups.begun === head.group.context || hasLargerArguments(head)) {
+      return { startup: head.group.context, suspects: [], innocent: tasks };
     }
   }
   const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.size + sent.takenCount };
@@ -58,7 +58,7 @@ export function judgeDeath(
 }
 
 /** Whether the arguments of the startup are larger than those of the first task. */
-function hasLargerArguments({ context: { startupArgs }, task }: Head): boolean {
+function hasLargerArguments({ group: { context: { startupArgs } }, task }: Head): boolean {
   return startupArgs !== undefined && task !== undefined &&
     sizeOfArguments(startupArgs) > Math.max(sizeOfArguments(task.args), SMALL_BYTES);
 }

@@ -1,38 +1,13 @@
-import type { Code, EncodedArguments, Task } from "../../task.ts";
-import type { ContextPort } from "./ports.ts";
-import { Deque } from "../deque.ts";
-
-/** Undelivered results that make dispatch pause, in number and in bytes. */
-const MAX_WAITING_RESULTS = 32_768;
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-const MIN_WAITING_RESULTS = 4;
-/** The part of them that may be under way from one slave. */
-const SENT_PART = 1 / 4;
-/** Read in order, results wait for a slow task rather than for a slow reader: more of them may. */
-const ORDERED_FACTOR = 8;
-
-/** How many tasks a slave may pass over that it cannot run, for one behind them that it can. */
-export const MAX_PASSED = 256;
-
-/** The first tasks of a context, taken for a moment. */
-export interface PassedTasks {
-  readonly tasks: readonly Task[];
-  /** How many of them are sent even if results pile up. */
-  readonly due: number;
-}
-
-/** Whether and how somebody reads the results of a context. */
-export type Reading = "no" | "unordered" | "ordered";
+import type { Code, EncodedArguments } from "../../task.ts";
 
 /** What a context is made with. */
 export interface DispatchContextOptions {
   readonly startup?: Code;
   /** Arguments of the startup, if there is one. */
   readonly startupArgs?: EncodedArguments;
-  readonly taskTimeoutMs?: number;
 }
 
-/** What the board knows of a context: its tasks that wait, and how its reader keeps up. */
+/** What the board, and slaves, know of a context: what runs before its first task there. Its tasks are in its groups. */
 export class DispatchContext {
   /** Number of the context in its manager. */
   readonly number: number;
@@ -40,202 +15,12 @@ export class DispatchContext {
   readonly startup: Code | undefined;
   /** The arguments of that. */
   readonly startupArgs: EncodedArguments | undefined;
-  /** A task that runs longer is killed. */
-  readonly taskTimeoutMs: number | undefined;
-  /** What carries the decisions about it out. */
-  readonly port: ContextPort;
-  /** Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. */
-  sourceCodes: readonly Code[] = [];
-  /**
-   * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever
-   * adds tasks.
-   */
-  isRestoring = false;
-  /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
-  readonly #waiting = new Deque<Task>();
-  /** How many of the first `#waiting` tasks were sent before and came back. */
-  #returned = 0;
-  #reading: Reading = "no";
-  #waitingResults = 0;
-  /** Outcomes of earlier runs that wait for the reader. They hold up sources, but no tasks: a reader in order may wait for one. */
-  #waitingRestored = 0;
-  #bytesPerResult = 0;
-  /** How many results fit into the bytes that may wait. */
-  #fittingResults = Infinity;
-  /** How many results may wait for a reader that takes them as they come. */
-  #maxWaitingResults = MAX_WAITING_RESULTS;
-  /** How many may wait for the present reader. */
-  #limit = MAX_WAITING_RESULTS;
-  /** Whether so many wait, or did, and more than half as many still do. */
-  #isFull = false;
+  /** Whether it has ended. Only the dispatcher writes. */
+  isClosed = false;
 
-  /** @internal */
-  constructor(number: number, port: ContextPort, options: DispatchContextOptions = {}) {
+  constructor(number: number, options: DispatchContextOptions = {}) {
     this.number = number;
-    this.port = port;
     this.startup = options.startup;
     this.startupArgs = options.startupArgs;
-    this.taskTimeoutMs = options.taskTimeoutMs;
-  }
-
-  /** Whether and how somebody reads results: only then are tasks sent. */
-  get reading(): Reading {
-    return this.#reading;
-  }
-
-  set reading(reading: Reading) {
-    this.#reading = reading;
-    this.#setLimit();
-  }
-
-  /** How many tasks wait to be sent. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
-  /**
-   * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by
-   * half first, so that tasks do not leave one by one.
-   */
-  get isOpen(): boolean {
-    return this.#reading !== "no" && !this.#isFull;
-  }
-
-  /** Whether a source may be asked for tasks. */
-  get takesTasks(): boolean {
-    return this.isOpen && this.#waitingRestored < this.#limit;
-  }
-
-  /** The most tasks that each of so many slaves may have, so that what all return does not pile up: few with large results. */
-  maxSent(slaves: number): number {
-    const most = Math.ceil(this.#maxWaitingResults * SENT_PART);
-    return Math.max(1, Math.min(most, Math.floor(this.#fittingResults / slaves)));
-  }
-
-  /**
-   * How many tasks may be sent. Those that came back are sent even if results pile up, since a reader may wait for
-   * just one of them.
-   */
-  get sendable(): number {
-    if (this.#reading === "no") return 0;
-    return this.#isFull ? this.#returned : this.#waiting.length;
-  }
-
-  /** Adds a task behind all others; returns how many wait to be sent now. */
-  add(task: Task): number {
-    this.#waiting.push(task);
-    return this.#waiting.length;
-  }
-
-  /** Puts a task that came back from a slave before all others. */
-  putBack(task: Task): void {
-    task.shareArguments();
-    this.#waiting.unshift(task);
-    this.#returned++;
-  }
-
-  /** Puts a task that came back from a slave before all others but one: the next task that may be sent. */
-  putBackSecond(task: Task): void {
-    const next = this.sendable > 0 ? this.take() : undefined;
-    this.putBack(task);
-    if (next !== undefined) this.putBack(next);
-  }
-
-  /**
-   * Looks for a task for a slave that cannot run each of them.
-   *
-   * @param canRun Whether the slave can run tasks of a code.
-   * @returns How many tasks stand before it, which is the first such task; `undefined` if there is none near.
-   */
-  findFor(canRun: (code: Code) => boolean): number | undefined {
-    const most = Math.min(this.sendable, MAX_PASSED);
-    let index = 0;
-    for (const { code } of this.#waiting) {
-      if (index === most) return undefined;
-      if (canRun(code)) return index;
-      index++;
-    }
-    return undefined;
-  }
-
-  /** Takes the next tasks out of the way: a slave can run none of them, but the one behind them. */
-  passOver(count: number): PassedTasks {
-    const due = Math.min(this.#returned, count);
-    return { tasks: Array.from({ length: count }, () => this.take()!), due };
-  }
-
-  /**
-   * Puts tasks that were passed over where they were.
-   *
-   * @param isOvertaken Whether one behind them has been sent. A reader in order waits for them then: they are sent even if results
-   * pile up, as if they had come back.
-   */
-  putBackPassed({ tasks, due }: PassedTasks, isOvertaken: boolean): void {
-    for (const task of tasks.toReversed()) this.#waiting.unshift(task);
-    this.#returned += isOvertaken ? tasks.length : due;
-  }
-
-  /** The task that is to be sent next. */
-  first(): Task | undefined {
-    return this.#waiting.peek();
-  }
-
-  /** Takes the task that is to be sent next. */
-  take(): Task | undefined {
-    if (this.#returned > 0) this.#returned--;
-    return this.#waiting.shift();
-  }
-
-  /** Takes all tasks that wait to be sent. */
-  takeAll(): Task[] {
-    this.#returned = 0;
-    return this.#waiting.takeAll();
-  }
-
-  /** Results wait for the reader; returns whether that closed the context. */
-  addResults(count: number): boolean {
-    this.#waitingResults += count;
-    if (this.#waitingResults < this.#limit || this.#isFull) return false;
-    this.#isFull = true;
-    return true;
-  }
-
-  /** The reader has taken a result; returns whether that opened the context. */
-  takeResult(): boolean {
-    this.#waitingResults--;
-    if (!this.#isFull || this.#waitingResults > this.#limit / 2) return false;
-    this.#isFull = false;
-    return true;
-  }
-
-  /** An outcome of an earlier run waits for the reader. */
-  addRestored(): void {
-    this.#waitingRestored++;
-  }
-
-  /** The reader has taken one of those; returns whether a source may be asked for tasks again. */
-  takeRestored(): boolean {
-    const tookTasks = this.takesTasks;
-    this.#waitingRestored--;
-    return this.takesTasks && !tookTasks;
-  }
-
-  /** Learns how large results are, since fewer large ones may wait; returns whether that opened or closed the context. */
-  noteResultBytes(bytes: number, results: number): boolean {
-    const mean = bytes / results;
-    this.#bytesPerResult += (mean - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
-    this.#fittingResults = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
-    const most = Math.min(MAX_WAITING_RESULTS, this.#fittingResults);
-    this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
-    return this.#setLimit();
-  }
-
-  #setLimit(): boolean {
-    const wasFull = this.#isFull;
-    const factor = this.#reading === "ordered" ? ORDERED_FACTOR : 1;
-    this.#limit = this.#maxWaitingResults * factor;
-    if (this.#waitingResults >= this.#limit) this.#isFull = true;
-    else if (this.#waitingResults <= this.#limit / 2) this.#isFull = false;
-    return this.#isFull !== wasFull;
   }
 }

@@ -59,7 +59,7 @@ export class Service {
   /** Whether the startup runs, or is to run, that stands before its first task. */
   get isInStartup(): boolean {
     const head = this.sent.head();
-    return head !== undefined && !this.startups.isDone(head.context);
+    return head !== undefined && !this.startups.isDone(head.group.context);
   }
 
   /**
@@ -120,5 +120,10 @@ export class Startups {
   /** The startup that had begun has failed. */
   fail(): void {
     this.#begun = undefined;
+  }
+
+  /** The context has ended, and the slave knows. */
+  forget(context: DispatchContext): void {
+    this.#finished.delete(context);
   }
 }

@@ -4,21 +4,23 @@
  * A state machine: what happens, and when, comes in as calls; what is to be done goes out through the ports of slaves and
  * contexts, see `board/ports.ts`. No socket, timer or process is touched here. `board/dispatch_loop.ts` has it decide.
  *
- * Every task is in exactly one place: waiting in its context, among the `sent` tasks of one slave, or delivered.
+ * Every task is in exactly one place: waiting in its group, among the `sent` tasks of one slave, or delivered.
  *
  * @module
  */
 
-import type { RemoteError } from "../../errors.ts";
+import type { AbortError, RemoteError, SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import { Allotment } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./bars.ts";
 import { Blame, judgeDeath } from "./blame.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { DispatchContext, Reading } from "./dispatch_context.ts";
+import type { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchGroup, Reading } from "./dispatch_group.ts";
 import { type DispatchSlave, Service } from "./dispatch_slave.ts";
 import {
   barredFailure,
+  cancelledOn,
   givenUp,
   loadBar,
   loadTimeoutBar,
@@ -79,7 +81,16 @@ interface BarWarning {
   readonly count: number;
 }
 
+/** A task that was given up. */
+interface CancelledTask extends SentTask {
+  readonly isRunning: boolean;
+  /** The slave that ran it. */
+  readonly slave: SlaveIdentity | undefined;
+}
+
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
+/** It was killed while it ran, which is no attempt. */
+const CUT_OFF: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 /** Its attempts were counted when slaves died. */
 const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
@@ -95,8 +106,12 @@ export class Dispatcher {
   /** What the user is to be told when it is known that others run what a slave cannot. */
   readonly #untold = new Map<Barred, BarWarning>();
   readonly #allotment = new Allotment(this.#blame.suspects, this.#bars, this.#deadlines);
-  /** Contexts whose results somebody reads. */
-  readonly #read = new Set<DispatchContext>();
+  /** Slaves from which tasks were taken that nobody is to run: the time of those runs from the next decision on. */
+  readonly #toTime = new Set<DispatchSlave>();
+  /** Tasks that were given up since it last decided. */
+  #cancelled = new Map<Task, DispatchGroup>();
+  /** Groups whose results somebody reads. */
+  readonly #read = new Set<DispatchGroup>();
 
   /**
    * @param maxAttempts How many slaves may die running one task.
@@ -116,9 +131,9 @@ export class Dispatcher {
   get inventory(): {
     readonly slaves: ReadonlySet<DispatchSlave>;
     readonly standing: Allotment["standing"];
-    readonly sendable: ReadonlySet<DispatchContext>;
+    readonly sendable: ReadonlySet<DispatchGroup>;
     readonly bars: Bars;
-    readonly sources: ReadonlySet<DispatchContext>;
+    readonly sources: ReadonlySet<DispatchGroup>;
     readonly suspects: ReadonlySet<Task>;
     readonly deadlines: number;
     readonly stuckAfterMs: number;
@@ -137,17 +152,18 @@ export class Dispatcher {
 
   /** Whether there is nothing to decide before more is told: nothing is to be given out or sent, and no time runs. */
   get isAtRest(): boolean {
-    return this.#allotment.isAtRest && this.#deadlines.size === 0;
+    return this.#allotment.isAtRest && this.#deadlines.size === 0 && this.#cancelled.size === 0 &&
+      this.#toTime.size === 0;
   }
 
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
   get hasWork(): boolean {
     if (this.#allotment.sendable.size > 0) return true;
-    for (const context of this.#allotment.sources) {
-      if (context.isOpen && !context.isRestoring) return true;
+    for (const group of this.#allotment.sources) {
+      if (group.isOpen && !group.isRestoring) return true;
     }
     for (const { service } of this.#slaves) {
-      if (service?.sent.list().some(({ context }) => context.reading !== "no")) return true;
+      if (service?.sent.list().some(({ group }) => group.reading !== "no")) return true;
     }
     return false;
   }
@@ -190,7 +206,7 @@ export class Dispatcher {
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
     if (!this.hasSlaves) {
-      for (const context of this.#read) context.port.wake();
+      for (const group of this.#read) group.port.wake();
     }
     return "lost";
   }
@@ -217,30 +233,30 @@ export class Dispatcher {
     if (slave.service !== undefined) this.#restart(slave, slave.service, reason);
   }
 
-  /** A context has been made. */
-  addContext(context: DispatchContext): void {
-    if (context.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
+  /** A group has been made. */
+  addGroup(group: DispatchGroup): void {
+    if (group.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
   }
 
   /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
-  addTask(context: DispatchContext, task: Task): void {
+  addTask(group: DispatchGroup, task: Task): void {
     // The second one and those behind it change nothing.
-    if (context.add(task) === 1) this.#allotment.sort(context);
+    if (group.add(task) === 1) this.#allotment.sort(group);
   }
 
-  /** Whether and how the results of a context are read has changed. */
-  setReading(context: DispatchContext, reading: Reading): void {
-    context.reading = reading;
-    if (reading === "no") this.#read.delete(context);
-    else this.#read.add(context);
-    this.#allotment.sort(context);
-    this.#allotment.sortSource(context);
+  /** Whether and how the results of a group are read has changed. */
+  setReading(group: DispatchGroup, reading: Reading): void {
+    group.reading = reading;
+    if (reading === "no") this.#read.delete(group);
+    else this.#read.add(group);
+    this.#allotment.sort(group);
+    this.#allotment.sortSource(group);
   }
 
-  /** The lazy sources of a context have changed. Their tasks are of these codes; the first source is asked first. */
-  setSources(context: DispatchContext, codes: readonly Code[]): void {
-    context.sourceCodes = codes;
-    this.#allotment.sortSource(context);
+  /** The lazy sources of a group have changed. Their tasks are of these codes; the first source is asked first. */
+  setSources(group: DispatchGroup, codes: readonly Code[]): void {
+    group.sourceCodes = codes;
+    this.#allotment.sortSource(group);
   }
 
   /**
@@ -249,16 +265,16 @@ export class Dispatcher {
    * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it.
    * @returns Whether that allows more tasks to be sent or pulled: {@linkcode Dispatcher.dispatch} is then to be called soon.
    */
-  resultTaken(context: DispatchContext, isRestored = false): boolean {
-    if (isRestored) return context.takeRestored();
-    if (!context.takeResult()) return false;
-    this.#allotment.sort(context);
+  resultTaken(group: DispatchGroup, isRestored = false): boolean {
+    if (isRestored) return group.takeRestored();
+    if (!group.takeResult()) return false;
+    this.#allotment.sort(group);
     return true;
   }
 
   /** An outcome of an earlier run, which no slave has to find again, waits for the reader. */
-  resultRestored(context: DispatchContext): void {
-    context.addRestored();
+  resultRestored(group: DispatchGroup): void {
+    group.addRestored();
   }
 
   /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
@@ -295,9 +311,11 @@ export class Dispatcher {
     const bar = startupBar(startup, slave.identity, thrown);
     service.startups.fail();
     service.reporter?.startupFailed(context, thrown, nowMs);
-    if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
+    if (context.isClosed) {
+      // Nobody will ask for it again.
+    } else if (!isLoaded && isSameEverywhere(startup)) this.#bars.addEverywhere(context, bar);
     else this.#barContext(slave, context, bar);
-    this.#allotment.requeue(service.sent.settle((kind) => kind.context === context));
+    this.#allotment.requeue(service.sent.settle((kind) => kind.group.context === context));
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -331,7 +349,7 @@ export class Dispatcher {
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
     let microsAgo = totalMicros;
-    let context: DispatchContext | undefined;
+    let group: DispatchGroup | undefined;
     let outcomes: FulfilledOutcomes | undefined;
     try {
       for (let i = 0; i < values.length; i++) {
@@ -341,35 +359,35 @@ export class Dispatcher {
         const { task } = done;
         const attempts = this.#blame.end(task) + 1;
         if (
-          outcomes === undefined || context !== done.context || attempts !== outcomes.attempts ||
+          outcomes === undefined || group !== done.group || attempts !== outcomes.attempts ||
           !outcomes.isNext(i)
         ) {
-          if (outcomes !== undefined) this.#deliver(context!, outcomes);
-          context = done.context;
+          if (outcomes !== undefined) this.#deliver(group!, outcomes);
+          group = done.group;
           outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
         }
         outcomes.push(task);
         if (reporter?.reports.isWanted) {
-          reporter.taskDone(first + i, context!, outcomes.at(outcomes.length - 1), {
+          reporter.taskDone(first + i, group!.context, outcomes.at(outcomes.length - 1), {
             bytes: Math.round(bytes / values.length),
             endedMs: nowMs - microsAgo / 1000,
           });
         }
-        task.freeArguments();
+        task.endOnSlave();
       }
     } finally {
       // Also if the slave answers a task that it does not have.
       if (outcomes !== undefined) {
-        this.#deliver(context!, outcomes, outcomes.length === values.length ? text : undefined);
+        this.#deliver(group!, outcomes, outcomes.length === values.length ? text : undefined);
       }
     }
-    if (context !== undefined && outcomes !== undefined) {
+    if (group !== undefined && outcomes !== undefined) {
       // A long task is the last one of a message.
       const { code } = outcomes.tasks[outcomes.length - 1];
-      if (this.#untold.size > 0) this.#noteRuns(context, code);
+      if (this.#untold.size > 0) this.#noteRuns(group.context, code);
       const took = { totalMicros, count: values.length };
       this.#allotment.noteRunTimes(slave, service, code, took, nowMs);
-      if (context.noteResultBytes(bytes, values.length)) this.#allotment.sort(context);
+      if (group.noteResultBytes(bytes, values.length)) this.#allotment.sort(group);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
@@ -398,18 +416,18 @@ export class Dispatcher {
     const done = sent.answer(number);
     if (done !== undefined) {
       if (this.#untold.size > 0 && failure !== "arguments") {
-        this.#noteRuns(done.context, done.task.code);
+        this.#noteRuns(done.group.context, done.task.code);
       }
       const took = { totalMicros: micros, count: 1 };
       this.#allotment.noteRunTimes(slave, service, done.task.code, took, nowMs);
-      reporter?.taskRan(number, done.context, done.task, nowMs - micros / 1000);
+      reporter?.taskRan(number, done.group.context, done.task, nowMs - micros / 1000);
       this.#fail(done, reason!, {
         isAttempt: true,
         hasRun: failure !== "arguments",
         runTimeMs: micros / 1000,
         endedMs: nowMs,
       });
-      if (done.context.noteResultBytes(bytes, 1)) this.#allotment.sort(done.context);
+      if (done.group.noteResultBytes(bytes, 1)) this.#allotment.sort(done.group);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
@@ -425,29 +443,87 @@ export class Dispatcher {
   }
 
   /**
-   * Drops all tasks of a context that are not finished; a slave that runs one is started anew.
+   * Drops all tasks of a group that are not finished; a slave that runs one is started anew.
    *
    * @returns The tasks that were dropped.
    */
-  cancel(context: DispatchContext): Task[] {
-    const dropped = context.takeAll();
+  cancel(group: DispatchGroup): Task[] {
+    const dropped = group.takeAll();
+    for (const { task } of this.#takeFromSlaves((_task, other) => other === group)) {
+      dropped.push(task);
+    }
+    for (const task of dropped) this.#blame.end(task);
+    this.#allotment.sort(group);
+    return dropped;
+  }
+
+  /** Gives a task up, with others that are given up at the same time: {@linkcode Dispatcher.dispatch} is to be called soon. */
+  cancelTask(group: DispatchGroup, task: Task): void {
+    this.#cancelled.set(task, group);
+  }
+
+  /** Fails the tasks that were given up since the last time. A slave that runs one is started anew. */
+  #failCancelled(): void {
+    const cancelled = this.#cancelled;
+    if (cancelled.size === 0) return;
+    this.#cancelled = new Map();
+    for (const sent of this.#takeFromSlaves((task) => cancelled.has(task))) {
+      cancelled.delete(sent.task);
+      this.#fail(sent, cancelledOn(sent.task, sent.slave), sent.isRunning ? CUT_OFF : NOT_RUN);
+    }
+    for (const [task, group] of cancelled) {
+      // It may have ended meanwhile.
+      if (task.hasEnded) continue;
+      group.cancel(task);
+      this.#fail({ group, task }, cancelledOn(task, undefined), NOT_RUN);
+    }
+  }
+
+  /**
+   * Takes tasks from slaves, which nobody is to run. Slaves are asked for them. One that is still busy with one a moment later is started
+   * anew: mostly tasks are short, and what startup returned there is worth that moment.
+   */
+  #takeFromSlaves(isTaken: (task: Task, group: DispatchGroup) => boolean): CancelledTask[] {
+    const all: CancelledTask[] = [];
     for (const slave of this.#slaves) {
       const { service } = slave;
       if (service === undefined) continue;
       const { sent } = service;
-      const isRunning = sent.head()?.context === context;
-      const taken = sent.drop(context);
-      for (const { task } of taken) dropped.push(task);
-      if (isRunning) {
-        this.#restart(slave, service, "its task was cancelled");
-      } else if (taken.length > 0) {
-        this.#allotment.recall(slave, service);
-        this.#deadlines.areUsed = true;
+      const running = sent.head()?.task;
+      const taken = sent.drop(isTaken);
+      if (taken.length === 0) continue;
+      for (const { group, task } of taken) {
+        const isRunning = task === running;
+        all.push({ group, task, isRunning, slave: isRunning ? slave.identity : undefined });
       }
+      this.#allotment.recall(slave, service);
+      this.#toTime.add(slave);
     }
-    for (const task of dropped) this.#blame.end(task);
-    this.#allotment.sort(context);
-    return dropped;
+    return all;
+  }
+
+  #timeDropped(nowMs: number): void {
+    this.#deadlines.areUsed = true;
+    for (const slave of this.#toTime) {
+      if (slave.service !== undefined) this.#allotment.timeAnew(slave, slave.service, nowMs);
+    }
+    this.#toTime.clear();
+  }
+
+  /** A context has ended, and with it its groups: slaves free what its startup made there. */
+  closeContext(context: DispatchContext): void {
+    context.isClosed = true;
+    this.#bars.forget(context);
+    this.#untold.delete(context);
+    for (const slave of this.#slaves) {
+      slave.startupDeaths.delete(context);
+      if (slave.service !== undefined) this.#allotment.endContext(slave, context);
+    }
+  }
+
+  /** A slave has freed what it had of a context that has ended. */
+  contextEnded(slave: DispatchSlave, context: DispatchContext): void {
+    slave.service?.startups.forget(context);
   }
 
   /**
@@ -455,6 +531,8 @@ export class Dispatcher {
    * be called once whatever came at one time has been told.
    */
   dispatch(nowMs: number): void {
+    this.#failCancelled();
+    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
     // An async source adds its tasks later: then there is nothing to give out yet.
     do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
     this.#allotment.flush();
@@ -486,6 +564,9 @@ export class Dispatcher {
 
   #timeOut(slave: DispatchSlave, service: Service): void {
     const { number, limitMs, isLoading } = this.#deadlines.of(slave)!;
+    if (service.sent.head()?.isDropped) {
+      return this.#restart(slave, service, "its task was cancelled");
+    }
     if (isLoading) return this.#loadTimedOut(slave, service, limitMs);
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
@@ -534,9 +615,9 @@ export class Dispatcher {
       return false;
     }
     this.#allotment.requeue(innocent);
-    for (const { context, task } of suspects) {
+    for (const { group, task } of suspects) {
       this.#blame.suspect(task);
-      this.#options.reports?.taskRetried(context, task, slave, reason);
+      this.#options.reports?.taskRetried(group.context, task, slave, reason);
     }
     this.#allotment.requeue(suspects);
     if (culprit !== undefined) this.#charge(slave, culprit, reason);
@@ -544,10 +625,10 @@ export class Dispatcher {
   }
 
   #charge(slave: DispatchSlave, culprit: SentTask, reason: string): void {
-    const { context, task } = culprit;
+    const { group, task } = culprit;
     const attempts = this.#blame.charge(task, { slave: slave.identity, reason });
     if (attempts.length < this.#maxAttempts) {
-      this.#options.reports?.taskRetried(context, task, slave, reason);
+      this.#options.reports?.taskRetried(group.context, task, slave, reason);
       this.#allotment.requeue([culprit]);
     } else {
       slave.deathsInARow = 0;
@@ -558,6 +639,7 @@ export class Dispatcher {
   /** The death does not count as the slave's own. After too many of them it is barred for the context, and goes on with others. */
   #chargeStartup(slave: DispatchSlave, context: DispatchContext, reason: string): void {
     slave.deathsInARow--;
+    if (context.isClosed) return;
     const before = slave.startupDeaths.get(context) ?? [];
     const deaths = [...before, { slave: slave.identity, reason }];
     if (deaths.length < Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
@@ -602,34 +684,34 @@ export class Dispatcher {
   }
 
   /**
-   * Fails the first tasks of each context if no slave can run them; returns whether there were any. To be called whenever tasks
+   * Fails the first tasks of each group if no slave can run them; returns whether there were any. To be called whenever tasks
    * have left: what stood behind them stands first now.
    */
   #failBarred(): boolean {
     if (this.#bars.isEmpty) return false;
     let count = 0;
-    for (const context of this.#allotment.sendable) count += this.#failFirst(context);
+    for (const group of this.#allotment.sendable) count += this.#failFirst(group);
     return count > 0;
   }
 
-  /** Fails the first tasks of a context that no slave can run, as fast as somebody reads that; returns how many. */
-  #failFirst(context: DispatchContext): number {
+  /** Fails the first tasks of a group that no slave can run, as fast as somebody reads that; returns how many. */
+  #failFirst(group: DispatchGroup): number {
     let count = 0;
     let code: Code | undefined;
     let bar: Bar | undefined;
-    while (context.sendable > 0) {
-      const first = context.first()!;
-      if (first.code !== code) bar = this.#bars.everywhere(context, code = first.code);
+    while (group.sendable > 0) {
+      const first = group.first()!;
+      if (first.code !== code) bar = this.#bars.everywhere(group.context, code = first.code);
       if (bar === undefined) break;
-      const task = context.take()!;
-      this.#fail({ context, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
+      const task = group.take()!;
+      this.#fail({ group, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
       count++;
     }
-    this.#allotment.sort(context);
+    this.#allotment.sort(group);
     return count;
   }
 
-  #fail({ context, task }: SentTask, reason: RemoteError, run: LastRun): void {
+  #fail({ group, task }: SentTask, reason: RemoteError | AbortError, run: LastRun): void {
     const outcome = {
       task,
       slave: reason.slave,
@@ -639,16 +721,16 @@ export class Dispatcher {
       reason,
       hasRun: run.hasRun,
     } as const;
-    this.#deliver(context, [outcome]);
+    this.#deliver(group, [outcome]);
     const { reports } = this.#options;
-    if (reports?.isWanted) reports.taskEnded(context, outcome, 0, run.endedMs);
-    task.freeArguments();
-    this.#allotment.sort(context);
+    if (reports?.isWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
+    task.endOnSlave();
+    this.#allotment.sort(group);
   }
 
-  #deliver(context: DispatchContext, outcomes: Outcomes, text?: string): void {
-    if (context.addResults(outcomes.length)) this.#allotment.sort(context);
-    context.port.deliver(outcomes, text);
+  #deliver(group: DispatchGroup, outcomes: Outcomes, text?: string): void {
+    if (group.addResults(outcomes.length)) this.#allotment.sort(group);
+    group.port.deliver(outcomes, text);
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
+import { AbortError, type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import type { Failure } from "../../wire/messages.ts";
 import type { Bar } from "./bars.ts";
@@ -150,6 +150,12 @@ export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number
     } was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
     { task, slave },
   );
+}
+
+/** The task was given up, while it ran on a slave, or before it did. */
+export function cancelledOn(task: Task, slave: SlaveIdentity | undefined): AbortError {
+  const where = slave === undefined ? "before it ran" : `while it ran on ${slave.name}`;
+  return new AbortError(`${capitalize(`${task}`)} was cancelled ${where}`, { task, slave });
 }
 
 /**

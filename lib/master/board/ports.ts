@@ -1,5 +1,5 @@
 /**
- * What the board asks of those that it decides for. Each slave and each context on it has one of these; none of their methods
+ * What the board asks of those that it decides for. Each slave and each group of tasks on it has one of these; none of their methods
  * calls back into the board.
  *
  * @module
@@ -8,14 +8,17 @@
 import type { Code, Task } from "../../task.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchGroup } from "./dispatch_group.ts";
 import type { Outcomes } from "../outcome.ts";
 
 /** A slave, as the board reaches it. */
 export interface SlavePort {
   /** Queues tasks, all of the same code; `maxHeld` is how many finished answers the slave may keep before it sends. */
-  run(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void;
+  run(group: DispatchGroup, tasks: readonly Task[], maxHeld: number): void;
   /** Queues the request for all tasks that it has not started. */
   recall(): void;
+  /** Queues the word that a context has ended. */
+  endContext(context: DispatchContext): void;
   /** Sends what is queued. */
   flush(): void;
   /** Ends its process and starts it anew. */
@@ -24,8 +27,8 @@ export interface SlavePort {
   dismiss(): void;
 }
 
-/** A context, as the board reaches it, and slaves do. */
-export interface ContextPort {
+/** A group of tasks, as the board reaches it, and slaves do. */
+export interface GroupPort {
   /** Takes note that tasks go to a slave; `args` are their arguments. */
   noteSent(tasks: readonly Task[], args: ArgumentList): void;
   /**

@@ -64,10 +64,10 @@ export class RunReporter {
   }
 
   /** The task that the slave runs now may be another one than before. */
-  taskRuns({ number, context, task }: Head, nowMs: number): void {
+  taskRuns({ number, group, task }: Head, nowMs: number): void {
     if (number === this.#runningNumber) return;
     this.#runningNumber = number;
-    if (task !== undefined) this.#started(context, task, nowMs);
+    if (task !== undefined) this.#started(group.context, task, nowMs);
   }
 
   /** A task has ended well. */

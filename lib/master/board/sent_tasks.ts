@@ -1,6 +1,6 @@
 import type { Code, Task } from "../../task.ts";
 import { Deque } from "../deque.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
+import type { DispatchGroup } from "./dispatch_group.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
 const TAKEN = "taken";
@@ -13,21 +13,21 @@ type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
 
 /** What tasks that leave in one message have in common. */
 export interface TaskKind {
-  readonly context: DispatchContext;
+  readonly group: DispatchGroup;
   readonly code: Code;
 }
 
 /** Tasks that left in one message. */
-interface SentGroup extends TaskKind {
+interface SentMessage extends TaskKind {
   readonly tasks: Entry[];
   /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
   readonly sizes: readonly number[];
   position: number;
 }
 
-/** A task that a slave has, and its context. */
+/** A task that a slave has, and its group. */
 export interface SentTask {
-  readonly context: DispatchContext;
+  readonly group: DispatchGroup;
   readonly task: Task;
 }
 
@@ -56,20 +56,20 @@ export class SentTasks {
   takenCount = 0;
   /** About how many bytes the arguments of its tasks are. Only this class writes. */
   bytes = 0;
-  readonly #groups = new Deque<SentGroup>();
-  /** Number of the first task that stands in `#groups`. */
+  readonly #messages = new Deque<SentMessage>();
+  /** Number of the first task that stands in `#messages`. */
   #firstNumber = 0;
   /** How many finished answers the slave may keep before it sends. */
   #maxHeld = 1;
 
   /**
-   * Adds tasks of one context and code that leave in one message.
+   * Adds tasks of one group and code that leave in one message.
    *
    * @param sizes About how many bytes the arguments of each are.
    * @param maxHeld How many finished answers the slave may keep before it sends.
    */
   push(
-    context: DispatchContext,
+    group: DispatchGroup,
     tasks: readonly Task[],
     sizes: readonly number[],
     maxHeld: number,
@@ -77,7 +77,7 @@ export class SentTasks {
     const isSettled = this.size === 0 && this.takenCount === 0;
     this.#maxHeld = isSettled ? maxHeld : Math.max(this.#maxHeld, maxHeld);
     const { code } = tasks[0];
-    this.#groups.push({ context, code, tasks: [...tasks], sizes, position: 0 });
+    this.#messages.push({ group, code, tasks: [...tasks], sizes, position: 0 });
     this.size += tasks.length;
     for (const size of sizes) this.bytes += size;
   }
@@ -85,44 +85,44 @@ export class SentTasks {
   /** The first task that is not answered, also if it was taken. */
   head(): Head | undefined {
     for (;;) {
-      const group = this.#groups.peek();
-      if (group === undefined) return undefined;
-      const entry = group.tasks[group.position];
+      const message = this.#messages.peek();
+      if (message === undefined) return undefined;
+      const entry = message.tasks[message.position];
       if (entry !== SETTLED) {
         return {
-          context: group.context,
-          code: group.code,
+          group: message.group,
+          code: message.code,
           task: typeof entry === "string" ? undefined : entry,
           isDropped: entry === DROPPED,
           number: this.#firstNumber,
         };
       }
-      this.#skip(group);
+      this.#skip(message);
     }
   }
 
   /** All tasks that the slave has, in order. */
   list(): SentTask[] {
     const tasks: SentTask[] = [];
-    this.#visit(({ context }, entry) => {
-      if (isTask(entry)) tasks.push({ context, task: entry });
+    this.#visit(({ group }, entry) => {
+      if (isTask(entry)) tasks.push({ group, task: entry });
       return entry;
     });
     return tasks;
   }
 
-  /** Contexts and codes of the tasks behind the first one. */
+  /** Groups and codes of the tasks behind the first one. */
   kindsBehindFirst(): TaskKind[] {
     const kinds: TaskKind[] = [];
     let isBehindFirst = false;
-    for (const group of this.#groups) {
-      const { context, code, tasks, position } = group;
+    for (const message of this.#messages) {
+      const { group, code, tasks, position } = message;
       let count = 0;
       for (let i = position; i < tasks.length; i++) {
         if (isTask(tasks[i])) count++;
       }
-      const isKnown = kinds.some((kind) => kind.context === context && kind.code === code);
-      if (count > (isBehindFirst ? 0 : 1) && !isKnown) kinds.push(group);
+      const isKnown = kinds.some((kind) => kind.group === group && kind.code === code);
+      if (count > (isBehindFirst ? 0 : 1) && !isKnown) kinds.push(message);
       isBehindFirst ||= count > 0;
     }
     return kinds;
@@ -136,20 +136,20 @@ export class SentTasks {
    */
   answer(number: number): SentTask | undefined {
     for (;;) {
-      const group = this.#groups.peek();
-      if (group === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
-      const entry = group.tasks[group.position];
-      const size = group.sizes[group.position];
+      const message = this.#messages.peek();
+      if (message === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
+      const entry = message.tasks[message.position];
+      const size = message.sizes[message.position];
       const isAnswer = number === this.#firstNumber;
       if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
-      this.#skip(group);
+      this.#skip(message);
       if (entry === SETTLED) continue;
       if (typeof entry === "string") {
         this.takenCount--;
         return undefined;
       }
       this.#forget(size);
-      return { context: group.context, task: entry };
+      return { group: message.group, task: entry };
     }
   }
 
@@ -162,10 +162,10 @@ export class SentTasks {
     const tasks: SentTask[] = [];
     const end = this.#endOfCandidates();
     let count = 0;
-    this.#visit(({ context }, entry, number) => {
+    this.#visit(({ group }, entry, number) => {
       if (entry === SETTLED || number >= end) return entry;
       count++;
-      if (isTask(entry)) tasks.push({ context, task: entry });
+      if (isTask(entry)) tasks.push({ group, task: entry });
       return entry;
     });
     return { tasks, count };
@@ -178,18 +178,18 @@ export class SentTasks {
    */
   takeWaiting(isRunning = true): SentTask[] {
     const end = isRunning ? this.#endOfCandidates() : 0;
-    return this.#take(TAKEN, (_context, number) => number >= end);
+    return this.#take(TAKEN, (_group, number) => number >= end);
   }
 
-  /** Takes from the slave all tasks of a context, which nobody is to run, and it is still to answer. */
-  drop(dropped: DispatchContext): SentTask[] {
-    return this.#take(DROPPED, (context) => context === dropped);
+  /** Takes tasks from the slave that nobody is to run, and it is still to answer. */
+  drop(isDropped: (task: Task, group: DispatchGroup) => boolean): SentTask[] {
+    return this.#take(DROPPED, (group, _number, task) => isDropped(task, group));
   }
 
   /**
    * Takes note that a slave has answered tasks wherever they stand.
    *
-   * @param isSettled Says for each task, given its context and code, and its number.
+   * @param isSettled Says for each task, given its group and code, and its number.
    * @returns Those that had not been taken from it before, in order.
    */
   settle(isSettled: (kind: TaskKind, number: number) => boolean): SentTask[] {
@@ -197,7 +197,7 @@ export class SentTasks {
     this.#visit((kind, entry, number, size) => {
       if (entry === SETTLED || !isSettled(kind, number)) return entry;
       if (isTask(entry)) {
-        settled.push({ context: kind.context, task: entry });
+        settled.push({ group: kind.group, task: entry });
         this.#forget(size);
       } else {
         this.takenCount--;
@@ -222,12 +222,12 @@ export class SentTasks {
 
   #take(
     mark: typeof TAKEN | typeof DROPPED,
-    isTaken: (context: DispatchContext, number: number) => boolean,
+    isTaken: (group: DispatchGroup, number: number, task: Task) => boolean,
   ): SentTask[] {
     const taken: SentTask[] = [];
-    this.#visit(({ context }, entry, number, size) => {
-      if (!isTask(entry) || !isTaken(context, number)) return entry;
-      taken.push({ context, task: entry });
+    this.#visit(({ group }, entry, number, size) => {
+      if (!isTask(entry) || !isTaken(group, number, entry)) return entry;
+      taken.push({ group, task: entry });
       this.#forget(size);
       this.takenCount++;
       return mark;
@@ -235,23 +235,23 @@ export class SentTasks {
     return taken;
   }
 
-  /** Shows everything that stands in `#groups`, and puts what is returned in its place. */
+  /** Shows everything that stands in `#messages`, and puts what is returned in its place. */
   #visit(
     change: (kind: TaskKind, entry: Entry, number: number, size: number) => Entry,
   ): void {
     let number = this.#firstNumber;
-    for (const group of this.#groups.takeAll()) {
-      this.#groups.push(group);
-      for (let i = group.position; i < group.tasks.length; i++, number++) {
-        group.tasks[i] = change(group, group.tasks[i], number, group.sizes[i]);
+    for (const message of this.#messages.takeAll()) {
+      this.#messages.push(message);
+      for (let i = message.position; i < message.tasks.length; i++, number++) {
+        message.tasks[i] = change(message, message.tasks[i], number, message.sizes[i]);
       }
     }
   }
 
-  #skip(group: SentGroup): void {
-    group.position++;
+  #skip(message: SentMessage): void {
+    message.position++;
     this.#firstNumber++;
-    if (group.position === group.tasks.length) this.#groups.shift();
+    if (message.position === message.tasks.length) this.#messages.shift();
   }
 
   #forget(size: number): void {

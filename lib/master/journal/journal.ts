@@ -8,6 +8,7 @@
 import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Code, CodeReference, EncodedArguments, Task } from "../../task.ts";
+import { AbortError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { ArgumentList, textOfArguments } from "../argument_list.ts";
 import { crc32, crcText } from "./crc32.ts";
@@ -57,16 +58,29 @@ export interface JournalUse {
   readonly startupArgs?: EncodedArguments;
 }
 
+/** Who gets outcomes when they are on disk. */
+export interface OutcomeReceiver {
+  receive(outcomes: Outcomes): void;
+  /** An outcome was delivered that no line can hold. */
+  unrecorded(error: JournalError): void;
+}
+
+/** Outcomes that are to be delivered when they are on disk. */
+export interface Recorded {
+  readonly outcomes: Outcomes;
+  readonly receiver: OutcomeReceiver;
+}
+
 /** How a journal is used. */
 export interface JournalOptions extends JournalUse {
-  /** Takes outcomes that are on disk. */
-  deliver(outcomes: Outcomes): void;
-  /** Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}. */
-  onFailure(error: JournalError): void;
+  /**
+   * Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}.
+   *
+   * @param unwritten What is not delivered for that reason.
+   */
+  onFailure(error: JournalError, unwritten: readonly Recorded[]): void;
   /** Told what the user is to take care of. */
   onWarning(message: string): void;
-  /** Told that an outcome was delivered that no line can hold. */
-  onUnrecorded(error: JournalError): void;
   /** Tells how long to gather outcomes; the system's by default. */
   readonly clock?: Clock;
 }
@@ -95,7 +109,7 @@ export class Journal implements AsyncDisposable {
   readonly #noted = new TaskIds();
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
-  #recorded: Outcomes[] = [];
+  #recorded: Recorded[] = [];
   /** How many characters the lines to be written have that say what was sent. */
   #unwrittenLength = 0;
   #recordedCount = 0;
@@ -191,16 +205,17 @@ export class Journal implements AsyncDisposable {
    * Writes the outcomes of tasks, and delivers them when they are on disk. A task that did not run is to run the next time:
    * its outcome is not written.
    *
+   * @param receiver Who gets them.
    * @param text What a slave said of just these, as JSON.
    */
-  record(outcomes: Outcomes, text?: string): void {
+  record(outcomes: Outcomes, receiver: OutcomeReceiver, text?: string): void {
     const line = text !== undefined && outcomes instanceof FulfilledOutcomes
       ? resultsLine(outcomes, text)
       : undefined;
     if (line === undefined) {
-      for (const outcome of outcomes) this.#recordOne(outcome);
+      for (const outcome of outcomes) this.#recordOne(outcome, receiver);
     } else {
-      this.#add(outcomes, line);
+      this.#add(outcomes, receiver, line);
     }
     this.#openCount -= outcomes.length;
     if (this.#isDue) this.#endGathering?.();
@@ -355,27 +370,27 @@ export class Journal implements AsyncDisposable {
     }: the task has not run again. It will with the option rerunFailed: true`;
   }
 
-  #recordOne(outcome: Outcome): void {
+  #recordOne(outcome: Outcome, receiver: OutcomeReceiver): void {
     const { task } = outcome;
-    if (outcome.status === "rejected" && !outcome.hasRun) {
+    if (outcome.status === "rejected" && isToRun(outcome)) {
       // It counts among those that are alike, also if it never got to a slave.
       this.noteSent([task], new ArgumentList([task]));
-      this.#options.deliver([outcome]);
+      receiver.receive([outcome]);
       return;
     }
     try {
-      this.#add([outcome], outcomeLine(outcome));
+      this.#add([outcome], receiver, outcomeLine(outcome));
     } catch (cause) {
       // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
-      this.#options.deliver([outcome]);
+      receiver.receive([outcome]);
       const reason = `${task} is not recorded in the journal ${this.#options.path}: ${cause}`;
-      this.#options.onUnrecorded(new JournalError(reason, { cause }));
+      receiver.unrecorded(new JournalError(reason, { cause }));
     }
   }
 
-  #add(outcomes: Outcomes, line: string): void {
+  #add(outcomes: Outcomes, receiver: OutcomeReceiver, line: string): void {
     this.#lines.push(line);
-    this.#recorded.push(outcomes);
+    this.#recorded.push({ outcomes, receiver });
     this.#recordedCount += outcomes.length;
   }
 
@@ -426,7 +441,7 @@ export class Journal implements AsyncDisposable {
           this.#isUrgent = true;
           throw error;
         }
-        for (const outcomes of recorded) this.#options.deliver(outcomes);
+        for (const { outcomes, receiver } of recorded) receiver.receive(outcomes);
       }
     } catch (cause) {
       const reason = messageOf(cause);
@@ -436,11 +451,17 @@ export class Journal implements AsyncDisposable {
             "mend it and read results again",
           { cause },
         ),
+        this.#recorded,
       );
     } finally {
       this.#writing = undefined;
     }
   }
+}
+
+/** Whether a task that failed so is to run in the next run: it has not run, or was given up by the user. */
+function isToRun({ hasRun, reason }: Outcome & { readonly status: "rejected" }): boolean {
+  return !hasRun || reason instanceof AbortError;
 }
 
 /** A digest of arguments, as text; none of no arguments. */

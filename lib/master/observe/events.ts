@@ -128,6 +128,16 @@ export type ManagerEvent =
       readonly bytesIn: number;
       readonly reason: Error;
     }
+    /** A task was given up before it had ended: it does not run any more. */
+    | {
+      readonly type: "task-cancelled";
+      readonly context: number;
+      readonly task: Task;
+      /** The slave that it ran on; missing if it did not run. */
+      readonly slave: SlaveIdentity | undefined;
+      readonly bytesIn: number;
+      readonly reason: Error;
+    }
     /** A slave died while it ran a task, or may have run it, or could not load its code; the task goes to another. */
     | {
       readonly type: "task-retried";
@@ -151,6 +161,8 @@ export type ManagerEvent =
     | {
       readonly type: "progress";
       readonly context: number;
+      /** Number of the map in its context: 0, 1, 2 …; missing for tasks that were added one by one. */
+      readonly map: number | undefined;
       /** Name of the function of the latest task that was added; empty if it has none. */
       readonly name: string;
       /** Tasks that have ended, the failed ones included. */

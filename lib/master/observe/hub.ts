@@ -8,6 +8,7 @@
  * @module
  */
 
+import { AbortError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
@@ -100,6 +101,9 @@ export class Hub implements RunReports {
         bytesIn,
         bytesOut,
       });
+    } else if (outcome.reason instanceof AbortError) {
+      const { reason } = outcome;
+      this.#tell({ timeMs, type: "task-cancelled", context, task, slave, bytesIn, reason });
     } else {
       const { reason } = outcome;
       this.#tell({

@@ -12,6 +12,8 @@ export type Tally = Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver"
 export interface Tallied {
   /** Number of the context. */
   readonly number: number;
+  /** Number of the map, if it is one. */
+  readonly map: number | undefined;
   /** How far it has come. */
   tally(): Tally;
 }
@@ -47,7 +49,8 @@ export class Progress implements Disposable {
     const subscription = this.#hub.subscribe({
       wantsTasks: false,
       tell(event): void {
-        if (event.type !== "progress" || event.context !== context.number) return;
+        if (event.type !== "progress") return;
+        if (event.context !== context.number || event.map !== context.map) return;
         listener.tell(event);
         if (event.isOver) subscription[Symbol.dispose]();
       },

@@ -42,7 +42,8 @@ export class ProgressDisplay {
    */
   tell(event: ProgressEvent, manager: object = this): void {
     const before = [...this.#shown].find((shown) =>
-      shown.manager === manager && shown.latest.context === event.context
+      shown.manager === manager && shown.latest.context === event.context &&
+      shown.latest.map === event.map
     );
     const shown = before ?? { manager, latest: event, meter: new RateMeter(), isSeen: false };
     shown.latest = event;

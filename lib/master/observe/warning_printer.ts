@@ -42,6 +42,7 @@ export class WarningPrinter implements Subscriber {
       case "task-started":
       case "task-finished":
       case "task-failed":
+      case "task-cancelled":
       case "task-retried":
       case "task-restored":
       case "progress":

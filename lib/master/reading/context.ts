@@ -2,10 +2,11 @@ import type { Cloned, Sendable, Sendables } from "../../cloned.ts";
 import type { RemoteFunction, RemoteObject } from "../../remote.ts";
 import type { Task } from "../../task.ts";
 import type { ProgressEvent } from "../observe/events.ts";
-import { refuseSyncRead } from "./forgotten_await.ts";
 import type { Outcome } from "../outcome.ts";
+import { checkKnown, checkSignal, timeLimit, wrongOption } from "../settings.ts";
+import type { ContextCore } from "./context_core.ts";
+import { refuseSyncRead, refuseSyncUse } from "./forgotten_await.ts";
 import { Reader } from "./reader.ts";
-import { checkKnown } from "../settings.ts";
 import type { TaskGroup } from "./task_group.ts";
 
 /** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */
@@ -31,6 +32,36 @@ export interface ReadOptions {
   readonly progress?: boolean | ((progress: ProgressEvent) => void);
 }
 
+/** Options of {@linkcode Context.run}. */
+export interface RunOptions {
+  /** When it aborts, the task is given up as by {@linkcode Task.cancel}, and the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /**
+   * If the task runs longer, in milliseconds, it is killed and has failed. Waiting and startup do not count. By default it is the option
+   * `taskTimeoutMs` of the context.
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Options of {@linkcode Context.map} and {@linkcode Context.mapOutcomes}. */
+export interface MapOptions extends ReadOptions {
+  /** `"inputs"`: in the order of the inputs. `"finish"`: as they come, the first that has finished first. */
+  readonly order?: "inputs" | "finish";
+}
+
+/**
+ * How the task for one input of a map ended.
+ *
+ * @typeParam Input Type of the inputs.
+ * @typeParam Result What arrives of its result.
+ */
+export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> & {
+  /** The input itself. */
+  readonly input: Input;
+  /** Its place among the inputs, counted from 0. */
+  readonly index: number;
+};
+
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.
  *
@@ -52,17 +83,117 @@ export interface ReadOptions {
  *
  * @typeParam Values What startup adds to the arguments of each task.
  */
-export class Context<Values extends readonly unknown[] = []> {
-  readonly #group: TaskGroup;
+export class Context<Values extends readonly unknown[] = []> implements AsyncDisposable {
+  static {
+    refuseSyncUse(this.prototype, "Context", "manager.getContext(…)");
+  }
+
+  readonly #core: ContextCore;
 
   /** Made by `Manager.getContext()`. @internal */
-  constructor(group: TaskGroup) {
-    this.#group = group;
+  constructor(core: ContextCore) {
+    this.#core = core;
   }
 
   /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log have it. */
   get number(): number {
-    return this.#group.core.number;
+    return this.#core.number;
+  }
+
+  /**
+   * Runs one task. It starts as soon as a slave has room, and nobody has to read: `getResults` and its like do not see it. A million at
+   * once are no problem.
+   *
+   * @example
+   * ```ts
+   * import { LocalSlaveArray, Manager } from "@parallel/parallel";
+   *
+   * await using manager = new Manager({ output: "null" });
+   * manager.addSlave(new LocalSlaveArray());
+   * const context = manager.getContext();
+   * const square = (x: number) => x * x;
+   * console.log(await Promise.all([1, 2, 3].map((x) => context.run(square, [x])))); // [ 1, 4, 9 ]
+   * ```
+   *
+   * @param task As for {@linkcode Context.addTask}.
+   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` would.
+   * @returns What the task returns. Whatever is wrong rejects this promise, and nothing is thrown: a `DataCloneError` if an argument
+   * cannot be cloned, a `TypeError` for what is no task or no option, a {@linkcode RemoteError} if the task failed, an
+   * {@linkcode AbortError} if it was cancelled, a {@linkcode NoMoreSlavesError} if no slave is left, a {@linkcode ParallelError} if the
+   * context or its manager is closed.
+   * @typeParam Args Types of the arguments.
+   * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
+   * @typeParam Given Types of the arguments as they are given: what can never be sent does not compile.
+   */
+  run<Args extends unknown[], Result, Given extends Args = Args>(
+    task: TaskCode<[...Args, ...Values], Result>,
+    args: readonly [...Args] & Readonly<Sendables<Given>>,
+    options: RunOptions = {},
+  ): Promise<Cloned<Awaited<Result>>> {
+    try {
+      return this.#run(task, args, options) as Promise<Cloned<Awaited<Result>>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Runs a task for each input, and gives the results in the order of the inputs.
+   *
+   * Inputs are taken only as slaves need work, so there may be endlessly many; of large ones no more than about 4 MB wait. Leaving the
+   * loop, by `break` or an error, drops what is left of this map, and of nothing else. Several maps of one context may go on side by
+   * side; they are served in turn.
+   *
+   * @example
+   * ```ts
+   * import { LocalSlaveArray, Manager } from "@parallel/parallel";
+   *
+   * await using manager = new Manager({ output: "null" });
+   * manager.addSlave(new LocalSlaveArray());
+   * const context = manager.getContext();
+   * for await (const square of context.map((x: number) => x * x, [1, 2, 3])) console.log(square);
+   * ```
+   *
+   * @param task As for {@linkcode Context.addTask}.
+   * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
+   * thrown to the reader.
+   * @param options See {@linkcode MapOptions}; `order` is `"inputs"` by default.
+   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
+   * @throws {ParallelError} If the context or its manager is closed. The reader gets the errors of {@linkcode Context.getResults}.
+   */
+  map<Input, Result, Given extends Input = Input>(
+    task: TaskCode<[Input, ...Values], Result>,
+    inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
+    options: MapOptions = {},
+  ): AsyncGenerator<Cloned<Awaited<Result>>, void, undefined> {
+    const read = asMapOptions(options, "inputs", "Context.map()");
+    const group = this.#map(task, inputs);
+    return this.#read(group, read, unwrap<Cloned<Awaited<Result>>>, "map");
+  }
+
+  /**
+   * Like {@linkcode Context.map}, but gives outcomes, each with its input: a task that failed is an outcome as well, and is not thrown.
+   *
+   * @param task As for {@linkcode Context.addTask}.
+   * @param inputs Each element is the first argument of one task. They are kept, as they are, until their outcomes are read.
+   * @param options See {@linkcode MapOptions}; `order` is `"finish"` by default.
+   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
+   * @throws {ParallelError} If the context or its manager is closed.
+   */
+  mapOutcomes<Input, Result, Given extends Input = Input>(
+    task: TaskCode<[Input, ...Values], Result>,
+    inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
+    options: MapOptions = {},
+  ): AsyncGenerator<MapOutcome<Input, Cloned<Awaited<Result>>>, void, undefined> {
+    const read = asMapOptions(options, "finish", "Context.mapOutcomes()");
+    const group = this.#map(task, inputs);
+    group.keepInputs();
+    const pick = (outcome: Outcome) =>
+      ({ ...outcome, ...group.takeInput(outcome.task) }) as MapOutcome<
+        Input,
+        Cloned<Awaited<Result>>
+      >;
+    return this.#read(group, read, pick, "mapOutcomes");
   }
 
   /**
@@ -84,7 +215,7 @@ export class Context<Values extends readonly unknown[] = []> {
     task: TaskCode<[...Args, ...Values], Result>,
     ...args: Args & Sendables<Given>
   ): Task<Cloned<Awaited<Result>>> {
-    return this.#group.add(task, args) as Task<Cloned<Awaited<Result>>>;
+    return this.#core.added.add(task, args) as Task<Cloned<Awaited<Result>>>;
   }
 
   /**
@@ -102,7 +233,7 @@ export class Context<Values extends readonly unknown[] = []> {
     task: TaskCode<[Input, ...Values], Result>,
     inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
   ): void {
-    this.#group.addSource(task, inputs);
+    this.#core.added.addSource(task, inputs);
   }
 
   /**
@@ -118,7 +249,7 @@ export class Context<Values extends readonly unknown[] = []> {
   getResultsUnordered<Result = unknown>(
     options: ReadOptions = {},
   ): AsyncGenerator<Result, void, undefined> {
-    return this.#read("unordered", options, unwrap<Result>, "getResultsUnordered");
+    return this.#readAdded("finish", options, unwrap<Result>, "getResultsUnordered");
   }
 
   /**
@@ -127,7 +258,7 @@ export class Context<Values extends readonly unknown[] = []> {
    * @typeParam Result Type of the results; it is not checked.
    */
   getResults<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
-    return this.#read("ordered", options, unwrap<Result>, "getResults");
+    return this.#readAdded("inputs", options, unwrap<Result>, "getResults");
   }
 
   /**
@@ -140,12 +271,7 @@ export class Context<Values extends readonly unknown[] = []> {
   getOutcomesUnordered<Result = unknown>(
     options: ReadOptions = {},
   ): AsyncGenerator<Outcome<Result>, void, undefined> {
-    return this.#read(
-      "unordered",
-      options,
-      (outcome) => outcome as Outcome<Result>,
-      "getOutcomesUnordered",
-    );
+    return this.#readAdded("finish", options, typed<Result>, "getOutcomesUnordered");
   }
 
   /**
@@ -156,35 +282,115 @@ export class Context<Values extends readonly unknown[] = []> {
   getOutcomes<Result = unknown>(
     options: ReadOptions = {},
   ): AsyncGenerator<Outcome<Result>, void, undefined> {
-    return this.#read("ordered", options, (outcome) => outcome as Outcome<Result>, "getOutcomes");
+    return this.#readAdded("inputs", options, typed<Result>, "getOutcomes");
   }
 
-  #read<Item>(
-    order: "ordered" | "unordered",
+  /**
+   * Ends the context: drops its tasks that have not finished, those that run included, and ends its inputs and readers. Slaves free what
+   * startup returned. If that has a method `Symbol.dispose` or `Symbol.asyncDispose`, or an element of it if it is an array, that is
+   * called there.
+   *
+   * A reader that waits for tasks that are dropped gets a {@linkcode ParallelError}; the promises of `run` are rejected with an
+   * {@linkcode AbortError}. Results that have come can still be read. Calling it again waits for the same end.
+   */
+  close(): Promise<void> {
+    return this.#core.close();
+  }
+
+  /** The same as {@linkcode Context.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #run(task: unknown, args: unknown, options: RunOptions): Promise<unknown> {
+    const resolved = this.#core.around.codes.resolve(task, "task");
+    if (!Array.isArray(args)) {
+      throw new TypeError(
+        `Expected a list of arguments, as in run(task, [2]), got ${
+          Deno.inspect(args, { depth: 0 })
+        }`,
+      );
+    }
+    checkKnown(options, ["signal", "timeoutMs"], "Context.run()");
+    const { signal, timeoutMs } = options;
+    checkSignal(signal);
+    if (timeoutMs !== undefined) timeLimit("timeoutMs", timeoutMs);
+    signal?.throwIfAborted();
+    return this.#core.promised(timeoutMs).run(resolved, args, signal);
+  }
+
+  #map(
+    task: unknown,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+  ): TaskGroup {
+    const group = this.#core.map();
+    try {
+      group.addSource(task, inputs);
+    } catch (error) {
+      group.end();
+      throw error;
+    }
+    return group;
+  }
+
+  #readAdded<Item>(
+    order: "inputs" | "finish",
     options: ReadOptions,
     pick: (outcome: Outcome) => Item,
     method: string,
   ): AsyncGenerator<Item, void, undefined> {
-    checkKnown(options, ["signal", "progress"], "a method that reads results");
-    const { signal, progress = false } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(
-        `The option signal must be an AbortSignal, not ${Deno.inspect(signal, { depth: 0 })}`,
-      );
-    }
-    if (typeof progress !== "boolean" && typeof progress !== "function") {
-      throw new TypeError(
-        `The option progress must be true, false or a function, not ${
-          Deno.inspect(progress, { depth: 0 })
-        }`,
-      );
-    }
-    const reader = new Reader(this.#group, { order, signal, progress, pick });
+    checkReadOptions(options, [], "a method that reads results");
+    return this.#read(this.#core.added, { ...options, order }, pick, method);
+  }
+
+  #read<Item>(
+    group: TaskGroup,
+    { order, signal, progress = false }: MapOptions,
+    pick: (outcome: Outcome) => Item,
+    method: string,
+  ): AsyncGenerator<Item, void, undefined> {
+    const reader = new Reader(group, {
+      order: order === "inputs" ? "ordered" : "unordered",
+      signal,
+      progress,
+      isOnly: group.map !== undefined,
+      pick,
+    });
     return refuseSyncRead(reader, method);
+  }
+}
+
+function asMapOptions(
+  options: MapOptions,
+  defaultOrder: "inputs" | "finish",
+  method: string,
+): MapOptions {
+  checkReadOptions(options, ["order"], method);
+  const { order = defaultOrder } = options;
+  if (order !== "inputs" && order !== "finish") {
+    throw wrongOption("order", '"inputs" or "finish"', order);
+  }
+  return { ...options, order };
+}
+
+function checkReadOptions(
+  options: ReadOptions,
+  others: readonly string[],
+  method: string,
+): void {
+  checkKnown(options, [...others, "signal", "progress"], method);
+  const { signal, progress } = options;
+  checkSignal(signal);
+  if (progress !== undefined && typeof progress !== "boolean" && typeof progress !== "function") {
+    throw wrongOption("progress", "true, false or a function", progress);
   }
 }
 
 function unwrap<Result>(outcome: Outcome): Result {
   if (outcome.status === "rejected") throw outcome.reason;
   return outcome.value as Result;
+}
+
+function typed<Result>(outcome: Outcome): Outcome<Result> {
+  return outcome as Outcome<Result>;
 }

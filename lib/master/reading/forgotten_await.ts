@@ -19,11 +19,15 @@ export function refuseSyncRead<Results extends object>(results: Results, method:
   return Object.defineProperty(results, Symbol.iterator, { value });
 }
 
-/** Makes `using` throw for what needs `await using`. */
-export function refuseSyncUse(prototype: object, name: string): void {
+/**
+ * Makes `using` throw for what needs `await using`.
+ *
+ * @param made How one is made.
+ */
+export function refuseSyncUse(prototype: object, name: string, made: string): void {
   const get = (): never => {
     throw new TypeError(
-      `Cannot close a ${name} without waiting for it: write "await using ${name.toLowerCase()} = new ${name}()"`,
+      `Cannot close a ${name} without waiting for it: write "await using ${name.toLowerCase()} = ${made}"`,
     );
   };
   Object.defineProperty(prototype, Symbol.dispose, { get });

@@ -10,6 +10,8 @@ export interface ReaderOptions<Item> {
   readonly signal: AbortSignal | undefined;
   /** Who is told how far the tasks have come; `false` for nobody. */
   readonly progress: boolean | ((progress: ProgressEvent) => void);
+  /** Whether what is left is dropped when reading ends: nobody else can read it. */
+  readonly isOnly?: boolean;
   /** Makes of an outcome what the reader gets, or throws. */
   pick(outcome: Outcome): Item;
 }
@@ -52,7 +54,11 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
 
   /** Ends reading. */
   return(): Promise<IteratorResult<Item, void>> {
-    return this.#inTurn(() => this.#end());
+    return this.#inTurn(async () => {
+      const end = this.#end();
+      if (this.#options.isOnly) await this.#group.stop();
+      return end;
+    });
   }
 
   /** Ends reading by an error. */
@@ -134,6 +140,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
       this.#group.endReading();
       if (progress) this.#group.around.progress.end(this.#group);
     }
+    if (this.#state !== "ended" && this.#options.isOnly) this.#group.end();
     this.#state = "ended";
     return { value: undefined, done: true };
   }

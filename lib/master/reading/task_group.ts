@@ -1,53 +1,40 @@
 /**
- * The tasks of a context, from when they are added until their outcomes are read.
+ * Tasks that one reader reads, from when they are added until their outcomes are read.
  *
  * @module
  */
 
-import { ParallelError } from "../../errors.ts";
-import { type Code, Task } from "../../task.ts";
+import { AbortError, ParallelError } from "../../errors.ts";
+import { type Code, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
-import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
-import type { DispatchLoop } from "../board/dispatch_loop.ts";
-import type { Dispatcher } from "../board/dispatcher.ts";
-import type { ContextPort } from "../board/ports.ts";
-import type { CodeRegistry, ResolvedTask } from "../code_registry.ts";
-import { endInOrder } from "../end_in_order.ts";
+import { DispatchGroup } from "../board/dispatch_group.ts";
+import type { GroupPort } from "../board/ports.ts";
+import type { ResolvedTask } from "../code_registry.ts";
 import type { JournalError } from "../journal/journal_file.ts";
-import { Journal, type JournalUse } from "../journal/journal.ts";
-import type { Hub } from "../observe/hub.ts";
-import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";
 import type { Tally } from "../observe/progress.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
-import type { ForgottenTasks } from "./forgotten_tasks.ts";
-import type { KeepAlive } from "./keep_alive.ts";
-import type { LoopTurn } from "../loop_turn.ts";
+import type { ContextCore, ContextGroup, Surroundings } from "./context_core.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
 import { type SourceOwner, TaskSources } from "./task_sources.ts";
 
-/** What all contexts of a manager share. */
-export interface Surroundings {
-  readonly codes: CodeRegistry;
-  readonly dispatcher: Dispatcher;
-  readonly loop: DispatchLoop;
-  readonly hub: Hub;
-  /** Says why no slave is left, if that is so. */
-  readonly slaves: { explainLosses(): ParallelError };
-  readonly keepAlive: Pick<KeepAlive, "begin" | "end">;
-  /** Tells readers when other events are to have a turn. */
-  readonly turn: LoopTurn;
-  readonly progress: ProgressOnDemand;
-  readonly forgotten: ForgottenTasks;
+/** An input of a map, as the user gave it. */
+export interface MapInput {
+  readonly input: unknown;
+  /** Its place among the inputs. */
+  readonly index: number;
 }
 
-/** The tasks of one context. */
-export class TaskGroup implements ContextPort, SourceOwner {
-  /** What it shares with the other contexts. */
-  readonly around: Surroundings;
+/** Tasks that one reader reads: those that are added one by one, or those of one map. */
+export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** What the board knows of it: the tasks that wait, and how the reader keeps up. */
-  readonly core: DispatchContext;
+  readonly board: DispatchGroup;
+  /** Number of the map in its context; missing for tasks that are added one by one. */
+  readonly map: number | undefined;
+  readonly #context: ContextCore;
+  readonly #origins = new Map<Code, TaskOrigin>();
+  #latestOrigin: TaskOrigin | undefined;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
@@ -55,52 +42,48 @@ export class TaskGroup implements ContextPort, SourceOwner {
   /** Numbers of tasks whose outcomes came from the journal and have not been read. */
   readonly #unreadRestored = new Set<number>();
   /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first of all others next. */
-  readonly #delivered = new TaskIds();
+  readonly #delivered: TaskIds;
+  /** No number from this one on is of a task of the group. */
+  #endId: number;
   readonly #sources = new TaskSources(this);
   /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
   readonly #faults: unknown[] = [];
-  readonly #journal: Journal | undefined;
+  /** Inputs of tasks that have not been read, if they are asked for. */
+  #inputs: Map<Task, MapInput> | undefined;
   /** Why the journal could not be written since reading began. */
   #journalFault: JournalError | undefined;
   #taskCount = 0;
-  #latestCode: Code | undefined;
   #done = 0;
   #failed = 0;
   #restored = 0;
   #dropped = 0;
   /** Tasks that were added and have neither been read nor dropped. */
   #unread = 0;
-  #isClosed = false;
-  #isScriptEnding = false;
   #wake: (() => void) | undefined;
 
-  constructor(
-    around: Surroundings,
-    number: number,
-    { journal, ...options }: DispatchContextOptions & { readonly journal?: JournalUse },
-  ) {
-    this.around = around;
-    this.core = new DispatchContext(number, this, options);
-    if (journal !== undefined) {
-      this.#journal = new Journal({
-        ...journal,
-        deliver: (outcomes) => this.#deliverNow(outcomes),
-        onFailure: (error) => {
-          this.#journalFault = error;
-          this.wake();
-        },
-        onWarning: (message) => around.hub.warn(message),
-        onUnrecorded: (error) => this.fault(error),
-      });
-      this.core.isRestoring = this.#journal.hasRecorded;
-    }
-    around.dispatcher.addContext(this.core);
-    around.forgotten.add(this);
+  /**
+   * @param taskTimeoutMs A task that runs longer is killed.
+   * @param map Number of the map in its context.
+   */
+  constructor(context: ContextCore, taskTimeoutMs: number | undefined, map?: number) {
+    this.#context = context;
+    this.map = map;
+    this.board = new DispatchGroup(context.board, this, taskTimeoutMs);
+    this.board.isRestoring = context.journal?.hasRecorded === true;
+    this.#endId = context.taskCount;
+    this.#delivered = new TaskIds(context.taskCount);
+    this.around.dispatcher.addGroup(this.board);
+    this.around.forgotten.add(this);
+  }
+
+  /** What it shares with the other contexts. */
+  get around(): Surroundings {
+    return this.#context.around;
   }
 
   /** Number of the context. */
   get number(): number {
-    return this.core.number;
+    return this.#context.number;
   }
 
   /**
@@ -120,6 +103,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
    * @throws {TypeError} If `task` is none, or `inputs` is not iterable.
    */
   addSource(task: unknown, inputs: Iterable<unknown> | AsyncIterable<unknown>): void {
+    this.#context.checkOpen();
     this.#sources.add(this.around.codes.resolve(task, "task"), inputs);
     this.#noteSources();
     this.around.loop.schedule();
@@ -131,21 +115,21 @@ export class TaskGroup implements ContextPort, SourceOwner {
    * @throws {TypeError} If somebody reads already.
    */
   beginReading(order: "ordered" | "unordered"): void {
-    if (this.core.reading !== "no") {
+    if (this.board.reading !== "no") {
       throw new TypeError(
         "Cannot read the results of a context twice at the same time. Read to the end, or break, first",
       );
     }
     this.#journalFault = undefined;
-    this.#journal?.retry();
+    this.#context.journal?.retry();
     this.around.forgotten.delete(this);
-    this.around.dispatcher.setReading(this.core, order);
+    this.around.dispatcher.setReading(this.board, order);
     this.around.loop.schedule();
   }
 
   /** Ends reading. */
   endReading(): void {
-    this.around.dispatcher.setReading(this.core, "no");
+    this.around.dispatcher.setReading(this.board, "no");
   }
 
   /**
@@ -154,11 +138,11 @@ export class TaskGroup implements ContextPort, SourceOwner {
    * @throws What the reader is to be told instead: that inputs or the journal failed, or that no task can be run any more.
    */
   isReadToEnd(): boolean {
-    if (this.#isScriptEnding) return false;
+    if (this.#context.isScriptEnding) return false;
     if (this.#faults.length > 0) throw this.#faults.shift();
     if (this.#journalFault !== undefined) throw this.#journalFault;
     if (!this.hasTasks) return true;
-    if (this.#isClosed) {
+    if (this.#context.isClosed) {
       throw new ParallelError(
         "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
       );
@@ -170,7 +154,8 @@ export class TaskGroup implements ContextPort, SourceOwner {
   /** How far it has come. */
   tally(): Tally {
     return {
-      name: this.#latestCode?.reference.name ?? "",
+      map: this.map,
+      name: this.#latestOrigin?.code.reference.name ?? "",
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
@@ -179,33 +164,52 @@ export class TaskGroup implements ContextPort, SourceOwner {
     };
   }
 
-  /** A signal ends the script: readers are told nothing any more, neither that the manager closes nor that there is no more to read. */
-  scriptEnds(): void {
-    this.#isScriptEnding = true;
-  }
-
-  /** Takes no more tasks, and runs none: the manager closes. */
-  beginClose(): void {
-    this.#isClosed = true;
-    this.wake();
-  }
-
-  /** Finishes what is to be written. */
-  async close(): Promise<void> {
-    this.#stopSources();
-    await endInOrder([
-      () => this.#journal?.[Symbol.asyncDispose](),
-      () => this.wake(),
-      () => this.#sources.stopped(),
-    ]);
-  }
-
-  #deliverNow(outcomes: Outcomes): void {
+  /** Takes outcomes for the reader. */
+  receive(outcomes: Outcomes): void {
     this.#done += outcomes.length;
     // One that failed comes alone.
-    if (outcomes.at(0)?.status === "rejected") this.#failed++;
+    const first = outcomes.at(0);
+    if (first?.status === "rejected") {
+      if (first.reason instanceof AbortError) {
+        this.#done--;
+        this.#dropped++;
+      } else {
+        this.#failed++;
+      }
+    }
     this.#ready.push(outcomes);
     this.wake();
+  }
+
+  /** An outcome was delivered that no line of the journal can hold. */
+  unrecorded(error: JournalError): void {
+    this.fault(error);
+  }
+
+  /** Outcomes that are not on disk are not delivered: the reader is told why. */
+  journalFailed(error: JournalError): void {
+    this.#journalFault = error;
+    this.wake();
+  }
+
+  /** Drops all tasks that have not finished, and tells the reader: the context is closed. */
+  drop(): void {
+    if (!this.hasTasks) return this.wake();
+    const dropped = this.#dropped;
+    const hadSources = this.#sources.count > 0;
+    this.abort();
+    if (this.#dropped === dropped && !hadSources) return;
+    this.fault(
+      new ParallelError(
+        "Cannot run tasks: the context is closed. Read all results before closing it; if a function reads them, await it",
+      ),
+    );
+  }
+
+  /** Takes nothing more from sources; resolves when these have cleaned up. */
+  stop(): Promise<void> {
+    this.#stopSources();
+    return this.#sources.stopped();
   }
 
   /** Whether there is anything to read, or may come to be. */
@@ -222,13 +226,14 @@ export class TaskGroup implements ContextPort, SourceOwner {
 
   /** As the board asks: takes note of what is sent. */
   noteSent(tasks: readonly Task[], args: ArgumentList): void {
-    this.#journal?.noteSent(tasks, args);
+    this.#context.journal?.noteSent(tasks, args);
   }
 
   /** As the board asks: takes outcomes for the reader. */
   deliver(outcomes: Outcomes, text?: string): void {
-    if (this.#journal === undefined) this.#deliverNow(outcomes);
-    else this.#journal.record(outcomes, text);
+    const { journal } = this.#context;
+    if (journal === undefined) this.receive(outcomes);
+    else journal.record(outcomes, this, text);
   }
 
   /**
@@ -237,13 +242,27 @@ export class TaskGroup implements ContextPort, SourceOwner {
    */
   pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
-    const isOrdered = this.core.reading === "ordered";
+    const isOrdered = this.board.reading === "ordered";
     this.#sources.pull(count, code, () => isOrdered || this.#taskCount > before);
   }
 
   /** Adds a task for an input of a source. */
-  addInput(task: ResolvedTask, input: unknown): number {
-    return sizeOfArguments(this.#add(task, [input]).args);
+  addInput(resolved: ResolvedTask, input: unknown): number {
+    const task = this.#add(resolved, [input]);
+    this.#inputs?.set(task, { input, index: this.#taskCount - 1 });
+    return sizeOfArguments(task.args);
+  }
+
+  /** Keeps the inputs of sources until their outcomes are read. */
+  keepInputs(): void {
+    this.#inputs ??= new Map();
+  }
+
+  /** The input of a task whose outcome has been taken. */
+  takeInput(task: Task): MapInput {
+    const input = this.#inputs!.get(task)!;
+    this.#inputs!.delete(task);
+    return input;
   }
 
   /** A source has no more inputs. */
@@ -266,36 +285,38 @@ export class TaskGroup implements ContextPort, SourceOwner {
   }
 
   #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[]): Task {
-    if (this.#isClosed) {
-      throw new ParallelError("Cannot add a task: the manager is closed. Make a new one");
-    }
-    const { dispatcher, loop, hub } = this.around;
-    const encoded = encodeArguments(constructorArgs, args);
-    const task = new Task(this.#taskCount, code, encoded);
-    const recorded = this.#journal?.find(task);
-    if (this.#journal !== undefined) {
-      this.core.isRestoring = recorded !== undefined && this.#journal.hasRecorded;
-    }
-    if (recorded === undefined) {
-      dispatcher.addTask(this.core, task);
-    } else {
-      this.#restored++;
-      this.#unreadRestored.add(task.id);
-      dispatcher.resultRestored(this.core);
-      hub.taskRestored(this.core, recorded);
-      task.freeArguments();
-      this.#deliverNow([recorded]);
-    }
-    // Also if the journal had its outcome: its source may have to give more before there is anything to run.
-    loop.schedule();
+    const context = this.#context;
+    context.checkOpen();
+    const origin = this.#latestOrigin = this.#originOf(code);
+    const id = context.taskCount;
+    const task = new Task(id, origin, encodeArguments(constructorArgs, args));
+    const recorded = context.begin(this.board, task);
+    // Numbers between are of tasks of other groups: nobody waits for them here.
+    if (id > this.#endId) this.#delivered.addRange(this.#endId, id);
+    this.#endId = id + 1;
     this.#taskCount++;
-    this.#latestCode = code;
     this.#unread++;
+    if (recorded !== undefined) {
+      this.#restored++;
+      this.#unreadRestored.add(id);
+      this.around.dispatcher.resultRestored(this.board);
+      this.receive([recorded]);
+    }
     return task;
   }
 
+  #originOf(code: Code): TaskOrigin {
+    if (this.#latestOrigin?.code === code) return this.#latestOrigin;
+    let origin = this.#origins.get(code);
+    if (origin === undefined) {
+      origin = { code, cancel: (task) => this.#context.cancel(this.board, task) };
+      this.#origins.set(code, origin);
+    }
+    return origin;
+  }
+
   #noteSources(): void {
-    this.around.dispatcher.setSources(this.core, this.#sources.codes());
+    this.around.dispatcher.setSources(this.board, this.#sources.codes());
   }
 
   #next(): Outcome | undefined {
@@ -323,7 +344,7 @@ export class TaskGroup implements ContextPort, SourceOwner {
     this.#delivered.add(id);
     this.#unread--;
     const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);
-    if (this.around.dispatcher.resultTaken(this.core, isRestored)) this.around.loop.schedule();
+    if (this.around.dispatcher.resultTaken(this.board, isRestored)) this.around.loop.schedule();
     return outcome;
   }
 
@@ -339,15 +360,23 @@ export class TaskGroup implements ContextPort, SourceOwner {
   /** Drops all tasks that have not finished, and what sources still have. */
   abort(): void {
     this.#stopSources();
-    const dropped = this.around.dispatcher.cancel(this.core);
+    const dropped = this.around.dispatcher.cancel(this.board);
     this.around.loop.schedule();
-    this.#journal?.noteDropped(dropped);
+    this.#context.journal?.noteDropped(dropped);
     for (const task of dropped) {
-      task.forgetArguments();
+      task.end();
+      this.#inputs?.delete(task);
       this.#delivered.add(task.id);
       this.#unread--;
       this.#dropped++;
     }
     this.wake();
+  }
+
+  /** Nobody will read any more: drops what is left, and is forgotten. */
+  end(): void {
+    if (this.hasTasks) this.abort();
+    this.around.forgotten.delete(this);
+    this.#context.release(this);
   }
 }

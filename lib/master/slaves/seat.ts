@@ -21,6 +21,7 @@ import type { AgentLink } from "./agent_link.ts";
 import { ArgumentList } from "../argument_list.ts";
 import type { SlavePort } from "../board/ports.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
+import type { DispatchGroup } from "../board/dispatch_group.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Fleet } from "./fleet.ts";
@@ -168,10 +169,11 @@ export class Seat implements SlavePort {
   }
 
   /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
-  run(context: DispatchContext, tasks: readonly Task[], maxHeld: number): void {
+  run(group: DispatchGroup, tasks: readonly Task[], maxHeld: number): void {
     const { code } = tasks[0];
     const args = new ArgumentList(tasks);
-    context.port.noteSent(tasks, args);
+    const { context } = group;
+    group.port.noteSent(tasks, args);
     if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
       if (this.#state.state === "connected") {
         this.#state.session.run(context, code, args, maxHeld);
@@ -189,6 +191,11 @@ export class Seat implements SlavePort {
   /** Queues the request for all tasks that have not started. */
   recall(): void {
     this.#session?.recall();
+  }
+
+  /** Queues the word that a context has ended. */
+  endContext(context: DispatchContext): void {
+    this.#session?.endContext(context);
   }
 
   /** Sends what is queued. */

@@ -62,6 +62,11 @@ export class Session implements Disposable {
     this.#post({ type: "recall" });
   }
 
+  /** Queues the word that a context has ended, if the slave knows of it. */
+  endContext({ number }: DispatchContext): void {
+    if (this.#announcedContexts.has(number)) this.#post({ type: "end-context", context: number });
+  }
+
   /** Sends what is queued. */
   flush(): void {
     this.#stream.flush();
@@ -163,6 +168,10 @@ export class Session implements Disposable {
         dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
         break;
       }
+      case "context-ended":
+        dispatcher.contextEnded(slave, this.#context(message.context));
+        this.#announcedContexts.delete(message.context);
+        break;
       case "loaded":
         dispatcher.codeLoaded(slave, this.#code(message.code), nowMs);
         break;

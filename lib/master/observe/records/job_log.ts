@@ -1,7 +1,7 @@
 import { JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
-import { labelOf, startOf, type TaskEnd } from "./task_end.ts";
+import { labelOf, startOf, type TaskCancelled, type TaskEnd } from "./task_end.ts";
 
 /** The start of a task, as the manager tells it. */
 type TaskStart = Extract<ManagerEvent, { readonly type: "task-started" }>;
@@ -27,6 +27,9 @@ export class JobLog {
       case "task-finished":
       case "task-failed":
         this.#writeEnd(event);
+        break;
+      case "task-cancelled":
+        this.#writeCancelled(event);
         break;
       case "task-restored":
         this.#writeRestored(event);
@@ -54,6 +57,26 @@ export class JobLog {
       source: "run",
       status: hasFailed ? "rejected" : "fulfilled",
       message: hasFailed ? event.reason.message : "",
+    }));
+  }
+
+  #writeCancelled({ context, task, slave, timeMs, bytesIn, reason }: TaskCancelled): void {
+    const started = slave && this.#started.get(slave.number);
+    const startMs = started?.task === task ? started.timeMs : undefined;
+    this.#writer.write(this.#formatter.format({
+      task: task.id,
+      context,
+      label: labelOf(task),
+      slave: slave?.number,
+      host: slave?.host ?? "",
+      startMs,
+      runTimeMs: startMs === undefined ? 0 : timeMs - startMs,
+      bytesIn,
+      bytesOut: undefined,
+      attempts: 0,
+      source: "run",
+      status: "cancelled",
+      message: reason.message,
     }));
   }
 

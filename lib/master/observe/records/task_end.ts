@@ -4,6 +4,9 @@ import type { ManagerEvent } from "../events.ts";
 /** The end of a task, as the manager tells it. */
 export type TaskEnd = Extract<ManagerEvent, { readonly type: "task-finished" | "task-failed" }>;
 
+/** That a task was given up, as the manager tells it. */
+export type TaskCancelled = Extract<ManagerEvent, { readonly type: "task-cancelled" }>;
+
 /**
  * When a task started where it ended, in milliseconds since 1970.
  *

@@ -2,7 +2,7 @@ import type { SlaveIdentity } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
-import { labelOf, startOf, type TaskEnd } from "./task_end.ts";
+import { labelOf, startOf, type TaskCancelled, type TaskEnd } from "./task_end.ts";
 import { type Slice, TraceFile } from "./trace_file.ts";
 
 /** Gaps at least this long are drawn as idle time. */
@@ -96,6 +96,9 @@ export class Trace {
       case "task-finished":
       case "task-failed":
         this.#taskEnded(event);
+        break;
+      case "task-cancelled":
+        this.#taskCancelled(event);
         break;
       case "task-retried":
         this.#taskLost(event);
@@ -280,6 +283,22 @@ export class Trace {
       startMs: running.startMs,
       endMs: timeMs,
       args: { task: task.id, status: "cut off", reason },
+    });
+  }
+
+  #taskCancelled({ task, slave, context, timeMs }: TaskCancelled): void {
+    const row = slave && this.#rowOf(slave);
+    if (row?.running?.what !== task) {
+      const name = `${labelOf(task)} cancelled`;
+      this.#file.mark(slave?.number, name, timeMs, { task: task.id, context });
+      return;
+    }
+    this.#runEnded(row, {
+      name: labelOf(task),
+      category: "cut off",
+      startMs: row.running.startMs,
+      endMs: timeMs,
+      args: { task: task.id, context, status: "cancelled" },
     });
   }
 

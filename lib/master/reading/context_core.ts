@@ -1,0 +1,215 @@
+/**
+ * What is behind the public face of a context: the numbers of its tasks, its journal, its groups of tasks, and its end.
+ *
+ * @module
+ */
+
+import { ParallelError } from "../../errors.ts";
+import type { Code, Task } from "../../task.ts";
+import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
+import type { DispatchGroup } from "../board/dispatch_group.ts";
+import type { DispatchLoop } from "../board/dispatch_loop.ts";
+import type { Dispatcher } from "../board/dispatcher.ts";
+import type { CodeRegistry } from "../code_registry.ts";
+import { endAll, endInOrder } from "../end_in_order.ts";
+import type { JournalError } from "../journal/journal_file.ts";
+import {
+  Journal,
+  type JournalUse,
+  type OutcomeReceiver,
+  type Recorded,
+} from "../journal/journal.ts";
+import type { LoopTurn } from "../loop_turn.ts";
+import type { Hub } from "../observe/hub.ts";
+import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";
+import type { Outcome, Outcomes } from "../outcome.ts";
+import type { ForgottenTasks } from "./forgotten_tasks.ts";
+import type { KeepAlive } from "./keep_alive.ts";
+import { PromisedTasks } from "./promised_tasks.ts";
+import { TaskGroup } from "./task_group.ts";
+
+/** What all contexts of a manager share. */
+export interface Surroundings {
+  readonly codes: CodeRegistry;
+  readonly dispatcher: Dispatcher;
+  readonly loop: DispatchLoop;
+  readonly hub: Hub;
+  /** Says why no slave is left, if that is so. */
+  readonly slaves: { explainLosses(): ParallelError };
+  readonly keepAlive: Pick<KeepAlive, "begin" | "end">;
+  /** Tells readers when other events are to have a turn. */
+  readonly turn: LoopTurn;
+  readonly progress: ProgressOnDemand;
+  readonly forgotten: ForgottenTasks;
+}
+
+/** What a context is made with. */
+export interface ContextCoreOptions extends DispatchContextOptions {
+  readonly taskTimeoutMs?: number;
+  readonly journal?: JournalUse;
+  /** Told that it was closed, and not by its manager. */
+  onClosed?(): void;
+}
+
+/** Tasks that are added in one way, and whose outcomes go one way, as their context reaches them. */
+export interface ContextGroup extends OutcomeReceiver {
+  /** The journal could not be written: these outcomes of the group are not delivered. */
+  journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void;
+  /** Has whoever waits for outcomes look again: whether the context or the manager is closed, or no slave is left. */
+  wake(): void;
+  /** The context closes: drops all tasks that have not finished, and what sources still have. */
+  drop(): void;
+  /** Takes nothing more from sources; resolves when these have cleaned up. */
+  stop(): Promise<void>;
+}
+
+/** The inside of one context. */
+export class ContextCore {
+  /** What it shares with the other contexts. */
+  readonly around: Surroundings;
+  /** What the board knows of it. */
+  readonly board: DispatchContext;
+  /** The tasks that are added one by one, and whose results are read by `getResults()` and its like. */
+  readonly added: TaskGroup;
+  /** How many tasks have been added: the number of the next one. */
+  taskCount = 0;
+  /** Whether a signal ends the script: nobody is told anything any more. */
+  isScriptEnding = false;
+  /** Has outcomes on disk before they are delivered. */
+  readonly journal: Journal | undefined;
+  readonly #options: ContextCoreOptions;
+  readonly #groups = new Set<ContextGroup>();
+  /** Tasks with a promise each, by their time limit. */
+  readonly #promised = new Map<number | undefined, PromisedTasks>();
+  #mapCount = 0;
+  /** Why it takes no more tasks. */
+  #refusal: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws {JournalError} See {@linkcode Journal}. */
+  constructor(around: Surroundings, number: number, options: ContextCoreOptions = {}) {
+    this.around = around;
+    this.#options = options;
+    this.board = new DispatchContext(number, options);
+    const { journal } = options;
+    this.journal = journal && new Journal({
+      ...journal,
+      onFailure: (error, unwritten) => this.#journalFailed(error, unwritten),
+      onWarning: (message) => around.hub.warn(message),
+    });
+    this.added = this.#addGroup(new TaskGroup(this, options.taskTimeoutMs));
+  }
+
+  /** Number of the context. */
+  get number(): number {
+    return this.board.number;
+  }
+
+  /** Whether it takes no more tasks. */
+  get isClosed(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  /** @throws {ParallelError} If it takes no more tasks. */
+  checkOpen(): void {
+    if (this.#refusal !== undefined) {
+      throw new ParallelError(`Cannot add a task: ${this.#refusal}`);
+    }
+  }
+
+  /** Tasks with a promise each, of one time limit; that of the context by default. */
+  promised(timeoutMs: number | undefined = this.#options.taskTimeoutMs): PromisedTasks {
+    let tasks = this.#promised.get(timeoutMs);
+    if (tasks === undefined) {
+      tasks = this.#addGroup(new PromisedTasks(this, timeoutMs));
+      this.#promised.set(timeoutMs, tasks);
+    }
+    return tasks;
+  }
+
+  /** Makes a group for the tasks of one map. */
+  map(): TaskGroup {
+    this.checkOpen();
+    return this.#addGroup(new TaskGroup(this, this.#options.taskTimeoutMs, this.#mapCount++));
+  }
+
+  /** Forgets a group all of whose tasks have ended, when its sources have cleaned up. */
+  async release(group: ContextGroup): Promise<void> {
+    await group.stop();
+    this.#groups.delete(group);
+  }
+
+  /**
+   * Has a new task of a group run, unless the journal has its outcome.
+   *
+   * @returns That outcome.
+   * @throws {JournalError} If it is damaged.
+   */
+  begin(group: DispatchGroup, task: Task): Outcome | undefined {
+    const { dispatcher, loop, hub } = this.around;
+    const { journal } = this;
+    const recorded = journal?.find(task);
+    if (journal !== undefined) group.isRestoring = recorded !== undefined && journal.hasRecorded;
+    if (recorded === undefined) {
+      dispatcher.addTask(group, task);
+    } else {
+      hub.taskRestored(this.board, recorded);
+      task.endOnSlave();
+    }
+    // Also if the journal had its outcome: its source may have to give more before there is anything to run.
+    loop.schedule();
+    this.taskCount++;
+    return recorded;
+  }
+
+  /** Has the board give a task up. */
+  cancel(group: DispatchGroup, task: Task): void {
+    this.around.dispatcher.cancelTask(group, task);
+    this.around.loop.schedule();
+  }
+
+  /** The manager closes: takes no more tasks, and runs none. */
+  managerCloses(): void {
+    this.#refusal ??= "the manager is closed. Make a new one";
+    for (const group of this.#groups) group.wake();
+  }
+
+  /** Ends the context: drops what has not finished, and frees what slaves have of it. */
+  close(): Promise<void> {
+    if (this.#closing !== undefined || this.isClosed) return this.finish();
+    this.#refusal = "the context is closed. Make a new one by getContext()";
+    for (const group of this.#groups) group.drop();
+    this.around.dispatcher.closeContext(this.board);
+    this.around.loop.schedule();
+    return this.finish();
+  }
+
+  /** Finishes what is to be written, and has sources clean up. */
+  finish(): Promise<void> {
+    return this.#closing ??= this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    const stops = endAll([...this.#groups], (group) => group.stop());
+    await endInOrder([
+      () => this.journal?.[Symbol.asyncDispose](),
+      () => stops,
+      () => {
+        for (const group of this.#groups) group.wake();
+      },
+      () => this.#options.onClosed?.(),
+    ]);
+  }
+
+  #journalFailed(error: JournalError, unwritten: readonly Recorded[]): void {
+    for (const group of this.#groups) {
+      const own = unwritten.filter(({ receiver }) => receiver === group);
+      group.journalFailed(error, own.map(({ outcomes }) => outcomes));
+    }
+  }
+
+  #addGroup<Group extends ContextGroup>(group: Group): Group {
+    this.#groups.add(group);
+    return group;
+  }
+}

@@ -1,0 +1,205 @@
+import { AbortError, ParallelError } from "../../errors.ts";
+import { type Code, Task, type TaskOrigin } from "../../task.ts";
+import { encodeArguments } from "../argument_list.ts";
+import type { ArgumentList } from "../argument_list.ts";
+import { DispatchGroup } from "../board/dispatch_group.ts";
+import type { GroupPort } from "../board/ports.ts";
+import type { ResolvedTask } from "../code_registry.ts";
+import type { JournalError } from "../journal/journal_file.ts";
+import type { Outcome, Outcomes } from "../outcome.ts";
+import type { ContextCore, ContextGroup } from "./context_core.ts";
+
+/** A task with a promise. A million of them may wait. */
+class PromisedTask extends Task {
+  /**
+   * Settles the promise; nothing when that is done. It rejects as well, if it is given a promise that is rejected: a function for
+   * that alone would take 64 bytes of the 250 that each of a million takes.
+   */
+  settle: ((result: unknown) => void) | undefined;
+}
+
+/** The tasks of `run()` that have one time limit: each has a promise, which gets what becomes of it. */
+export class PromisedTasks implements GroupPort, ContextGroup {
+  /** What the board knows of it. */
+  readonly board: DispatchGroup;
+  readonly #context: ContextCore;
+  readonly #origins = new Map<Code, TaskOrigin>();
+  /** Tasks that a signal gives up, by the signal. */
+  readonly #bySignal = new Map<AbortSignal, Set<PromisedTask>>();
+  readonly #signalOf = new Map<PromisedTask, AbortSignal>();
+  /** How many have not ended. */
+  #pending = 0;
+  #isLookDue = false;
+
+  /** @param timeoutMs A task that runs longer is killed. */
+  constructor(context: ContextCore, timeoutMs: number | undefined) {
+    this.#context = context;
+    this.board = new DispatchGroup(context.board, this, timeoutMs);
+    const { dispatcher } = context.around;
+    dispatcher.addGroup(this.board);
+    dispatcher.setReading(this.board, "promised");
+  }
+
+  /**
+   * Runs a task.
+   *
+   * @param signal Gives it up.
+   * @returns What it returns.
+   * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
+   * @throws {ParallelError} If the context or its manager is closed.
+   */
+  run(
+    { code, constructorArgs }: ResolvedTask,
+    args: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const context = this.#context;
+    context.checkOpen();
+    const encoded = encodeArguments(constructorArgs, args);
+    const task = new PromisedTask(context.taskCount, this.#originOf(code), encoded);
+    const result = new Promise<unknown>((resolve) => task.settle = resolve);
+    const recorded = context.begin(this.board, task);
+    if (this.#pending++ === 0) context.around.keepAlive.begin();
+    if (recorded !== undefined) this.#settle(recorded);
+    else if (signal !== undefined) this.#listen(signal, task);
+    if (!context.around.dispatcher.hasSlaves) this.wake();
+    return result;
+  }
+
+  /** As the board asks: takes note of what is sent. */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void {
+    this.#context.journal?.noteSent(tasks, args);
+  }
+
+  /** As the board asks: hands outcomes on. */
+  deliver(outcomes: Outcomes, text?: string): void {
+    const { journal } = this.#context;
+    if (journal === undefined) this.receive(outcomes);
+    else journal.record(outcomes, this, text);
+  }
+
+  /** It has no sources. */
+  pull(): void {}
+
+  /** Hands outcomes to the promises. */
+  receive(outcomes: Outcomes): void {
+    for (let i = 0; i < outcomes.length; i++) this.#settle(outcomes.at(i)!);
+  }
+
+  /** An outcome was delivered that no line can hold: nobody is lost, but the next run has to find it again. */
+  unrecorded(error: JournalError): void {
+    this.#context.around.hub.warn(error.message);
+  }
+
+  /** Outcomes that are not on disk are not delivered. */
+  journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void {
+    for (const outcomes of unwritten) {
+      for (const { task } of outcomes) this.#reject(task as PromisedTask, error);
+    }
+  }
+
+  /** Looks, when the code that runs now is done, whether there is anybody who may run the tasks. */
+  wake(): void {
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    queueMicrotask(() => {
+      this.#isLookDue = false;
+      this.#look();
+    });
+  }
+
+  /** Drops all tasks: the context is closed. */
+  drop(): void {
+    this.#rejectAll((task) =>
+      new AbortError(`Cannot run ${task}: the context was closed`, { task })
+    );
+  }
+
+  /** It has no sources. */
+  async stop(): Promise<void> {}
+
+  #look(): void {
+    const { isScriptEnding, isClosed, around } = this.#context;
+    if (this.#pending === 0 || isScriptEnding) return;
+    if (isClosed) {
+      const error = new ParallelError(
+        "Cannot run tasks: the manager is closed. Await what run() returns before closing it",
+      );
+      this.#rejectAll(() => error);
+    } else if (!around.dispatcher.hasSlaves) {
+      const error = around.slaves.explainLosses();
+      this.#rejectAll(() => error);
+    }
+  }
+
+  #originOf(code: Code): TaskOrigin {
+    let origin = this.#origins.get(code);
+    if (origin === undefined) {
+      origin = { code, cancel: (task) => this.#context.cancel(this.board, task) };
+      this.#origins.set(code, origin);
+    }
+    return origin;
+  }
+
+  #settle(outcome: Outcome): void {
+    const task = outcome.task as PromisedTask;
+    if (outcome.status === "fulfilled") {
+      this.#end(task)?.(outcome.value);
+    } else {
+      const signal = this.#signalOf.get(task);
+      const isSignalled = outcome.reason instanceof AbortError && signal?.aborted;
+      this.#reject(task, isSignalled ? signal.reason : outcome.reason);
+    }
+  }
+
+  #reject(task: PromisedTask, reason: unknown): void {
+    this.#end(task)?.(Promise.reject(reason));
+  }
+
+  #rejectAll(reasonFor: (task: Task) => unknown): void {
+    const { dispatcher, loop } = this.#context.around;
+    const dropped = dispatcher.cancel(this.board);
+    loop.schedule();
+    this.#context.journal?.noteDropped(dropped);
+    for (const task of dropped) {
+      task.end();
+      this.#reject(task as PromisedTask, reasonFor(task));
+    }
+  }
+
+  /** A task has ended; returns what settles its promise, unless that was done before. */
+  #end(task: PromisedTask): PromisedTask["settle"] {
+    const { settle } = task;
+    if (settle === undefined) return undefined;
+    task.settle = undefined;
+    if (this.#signalOf.size > 0) this.#unlisten(task);
+    if (--this.#pending === 0) this.#context.around.keepAlive.end();
+    return settle;
+  }
+
+  /** One listener for each signal: a million would be searched a million times. */
+  #listen(signal: AbortSignal, task: PromisedTask): void {
+    let tasks = this.#bySignal.get(signal);
+    if (tasks === undefined) {
+      this.#bySignal.set(signal, tasks = new Set());
+      signal.addEventListener("abort", this.#abort);
+    }
+    tasks.add(task);
+    this.#signalOf.set(task, signal);
+  }
+
+  #unlisten(task: PromisedTask): void {
+    const signal = this.#signalOf.get(task);
+    if (signal === undefined) return;
+    this.#signalOf.delete(task);
+    const tasks = this.#bySignal.get(signal)!;
+    tasks.delete(task);
+    if (tasks.size > 0) return;
+    this.#bySignal.delete(signal);
+    signal.removeEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = ({ target }: Event): void => {
+    for (const task of this.#bySignal.get(target as AbortSignal) ?? []) task.cancel();
+  };
+}
