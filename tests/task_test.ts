@@ -1,26 +1,27 @@
 import { assertEquals } from "@std/assert";
-import { type CodeReference, describeCode, Task } from "../lib/task.ts";
+import { type CodeReference, describeCode, type Task } from "../lib/task.ts";
+import { taskOf } from "./support/task_of.ts";
 
-function taskOf(reference: CodeReference): Task {
-  return new Task(3, { number: 0, reference }, "[]");
+function taskFrom(reference: CodeReference): Task {
+  return taskOf(3, { number: 0, reference }, "[]");
 }
 
 Deno.test("Task.toString: says which task it is and where its code comes from", () => {
   const module = "file:///home/me/tasks.ts";
   assertEquals(
-    String(taskOf({ type: "export", module, name: "distance" })),
+    String(taskFrom({ type: "export", module, name: "distance" })),
     "task 3 (distance in file:///home/me/tasks.ts)",
   );
   assertEquals(
-    String(taskOf({ type: "class", module, name: "Distance" })),
+    String(taskFrom({ type: "class", module, name: "Distance" })),
     "task 3 (Distance in file:///home/me/tasks.ts)",
   );
   assertEquals(
-    String(taskOf({ type: "inline", name: "double", source: "" })),
+    String(taskFrom({ type: "inline", name: "double", source: "" })),
     "task 3 (inline function double)",
   );
   assertEquals(
-    String(taskOf({ type: "inline", name: "", source: "" })),
+    String(taskFrom({ type: "inline", name: "", source: "" })),
     "task 3 (inline function)",
   );
 });
@@ -32,6 +33,6 @@ Deno.test("describeCode: cuts a URL that holds a whole module", () => {
 });
 
 Deno.test("Task: has no more fields than it needs", () => {
-  const task = taskOf({ type: "inline", name: "", source: "" });
-  assertEquals(Object.keys(task), ["id", "code", "args"]);
+  const task = taskFrom({ type: "inline", name: "", source: "" });
+  assertEquals(Object.keys(task), ["id", "origin", "args"]);
 });

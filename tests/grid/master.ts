@@ -62,6 +62,7 @@ function tellEvent(event: ManagerEvent): void {
     case "task-started":
     case "task-finished":
     case "task-failed":
+    case "task-cancelled":
     case "task-restored":
     case "startup-started":
     case "startup-finished":

@@ -2,13 +2,14 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ArgumentList, encodeArguments, sizeOfArguments } from "../../lib/master/argument_list.ts";
 import { argumentsText } from "../../lib/master/journal/journal_lines.ts";
-import { type EncodedArguments, Task } from "../../lib/task.ts";
+import type { EncodedArguments } from "../../lib/task.ts";
 import { BufferCursor, decodeValue, jsonOfList } from "../../lib/wire/codec.ts";
+import { taskOf } from "../support/task_of.ts";
 
 const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
 
 function listOf(all: readonly EncodedArguments[]): ArgumentList {
-  return new ArgumentList(all.map((args, id) => new Task(id, CODE, args)));
+  return new ArgumentList(all.map((args, id) => taskOf(id, CODE, args)));
 }
 
 /** Texts that leave as bytes, of characters of one, two and three bytes. */

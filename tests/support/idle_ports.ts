@@ -1,16 +1,17 @@
-import type { ContextPort, SlavePort } from "../../lib/master/board/ports.ts";
+import type { GroupPort, SlavePort } from "../../lib/master/board/ports.ts";
 
 /** A slave that does nothing. */
 export const IDLE_SLAVE: SlavePort = {
   run: () => {},
   recall: () => {},
+  endContext: () => {},
   flush: () => {},
   restart: () => {},
   dismiss: () => {},
 };
 
-/** A context that nobody reads, and that has no source. */
-export const IDLE_CONTEXT: ContextPort = {
+/** A group of tasks that nobody reads, and that has no source. */
+export const IDLE_GROUP: GroupPort = {
   noteSent: () => {},
   deliver: () => {},
   pull: () => {},

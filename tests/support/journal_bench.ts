@@ -1,16 +1,21 @@
 import { fail } from "@std/assert";
-import { type Attempt, RemoteError } from "../../mod.ts";
+import { type Attempt, type JournalError, RemoteError } from "../../mod.ts";
 import { ArgumentList } from "../../lib/master/argument_list.ts";
 import { FulfilledOutcomes } from "../../lib/master/board/fulfilled_outcomes.ts";
-import { Journal, type JournalOptions } from "../../lib/master/journal/journal.ts";
-import type { Outcome } from "../../lib/master/outcome.ts";
-import { Task } from "../../lib/task.ts";
+import {
+  Journal,
+  type JournalOptions,
+  type OutcomeReceiver,
+} from "../../lib/master/journal/journal.ts";
+import type { Outcome, Outcomes } from "../../lib/master/outcome.ts";
+import type { Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";
+import { taskOf } from "./task_of.ts";
 
 const SLAVE = { number: 0, name: "slave 0", host: "" };
 
 /** A journal on its own, without slaves: tasks are numbers, and end with ten times that. */
-export class JournalBench {
+export class JournalBench implements OutcomeReceiver {
   /** Numbers of the tasks whose outcomes have been delivered. */
   readonly delivered: number[] = [];
   /** What was warned of. */
@@ -27,16 +32,11 @@ export class JournalBench {
     this.#journal = new Journal({
       path: folder.file("run.jsonl"),
       ...use,
-      deliver: (outcomes) => {
-        for (const { task } of outcomes) this.delivered.push(task.id);
-        this.#onDelivered?.();
-      },
       onFailure: ({ message }) => fail(message),
       onWarning: (message) => this.warnings.push(message),
-      onUnrecorded: ({ message }) => fail(message),
     });
     const reference = { type: "inline", name: "", source: "" } as const;
-    this.#tasks = args.map((arg, id) => new Task(id, { number: 0, reference }, arg));
+    this.#tasks = args.map((arg, id) => taskOf(id, { number: 0, reference }, arg));
   }
 
   /** The outcomes that the journal has of the tasks. */
@@ -70,7 +70,7 @@ export class JournalBench {
   /** A task ends with a value. */
   endWith(id: number, value: unknown): void {
     const common = { task: this.#tasks[id], slave: SLAVE, attempts: 1, runTimeMs: 1 };
-    this.#journal.record([{ ...common, status: "fulfilled", value }]);
+    this.#journal.record([{ ...common, status: "fulfilled", value }], this);
   }
 
   /** Tasks that follow each other end with these values, which their slave tells in one message. */
@@ -78,7 +78,7 @@ export class JournalBench {
     const results = { first: 0, values, micros: values.map(() => 1000), bytes: 0 };
     const outcomes = new FulfilledOutcomes(SLAVE, 1, results, 0);
     for (let i = 0; i < values.length; i++) outcomes.push(this.#tasks[first + i]);
-    this.#journal.record(outcomes, JSON.stringify({ values, micros: results.micros }));
+    this.#journal.record(outcomes, this, JSON.stringify({ values, micros: results.micros }));
   }
 
   /** A task fails: by what it threw, its time limit, or deaths of slaves. */
@@ -86,7 +86,18 @@ export class JournalBench {
     const task = this.#tasks[id];
     const reason = new RemoteError(`Task ${id} failed`, { task, slave: SLAVE, ...error });
     const common = { task, slave: SLAVE, attempts: 1, runTimeMs: 1, reason };
-    this.#journal.record([{ ...common, status: "rejected", hasRun: true }]);
+    this.#journal.record([{ ...common, status: "rejected", hasRun: true }], this);
+  }
+
+  /** Takes outcomes that are on disk. */
+  receive(outcomes: Outcomes): void {
+    for (const { task } of outcomes) this.delivered.push(task.id);
+    this.#onDelivered?.();
+  }
+
+  /** There is no such outcome here. */
+  unrecorded({ message }: JournalError): void {
+    fail(message);
   }
 
   /** Waits until so many outcomes have been delivered. */
@@ -101,7 +112,7 @@ export class JournalBench {
     const task = this.#tasks[id];
     const reason = new RemoteError("no startup", { task });
     const common = { task, slave: undefined, attempts: 0, runTimeMs: 0, reason };
-    this.#journal.record([{ ...common, status: "rejected", hasRun: false }]);
+    this.#journal.record([{ ...common, status: "rejected", hasRun: false }], this);
   }
 
   /** Closes the journal. */

@@ -162,7 +162,7 @@ export type ManagerEvent =
       readonly type: "progress";
       readonly context: number;
       /** Number of the map in its context: 0, 1, 2 …; missing for tasks that were added one by one. */
-      readonly map: number | undefined;
+      readonly map?: number | undefined;
       /** Name of the function of the latest task that was added; empty if it has none. */
       readonly name: string;
       /** Tasks that have ended, the failed ones included. */

@@ -5,7 +5,7 @@
  */
 
 import { ParallelError } from "../../errors.ts";
-import type { Code, Task } from "../../task.ts";
+import type { Task } from "../../task.ts";
 import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
 import type { DispatchGroup } from "../board/dispatch_group.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";

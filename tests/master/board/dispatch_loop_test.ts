@@ -1,11 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import { type Code, Task } from "../../../lib/task.ts";
-import { IDLE_CONTEXT, IDLE_SLAVE } from "../../support/idle_ports.ts";
+import type { Code } from "../../../lib/task.ts";
+import { groupOf } from "../../support/group_of.ts";
+import { IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "" } };
 
@@ -25,10 +27,10 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
     ...IDLE_SLAVE,
     run: (_context, tasks) => decisions.push(`sends ${tasks.length}`),
   });
-  const context = new DispatchContext(0, IDLE_CONTEXT);
+  const group = groupOf(0);
   dispatcher.addSlave(slave);
   dispatcher.slaveConnected(slave);
-  dispatcher.setReading(context, "unordered");
+  dispatcher.setReading(group, "unordered");
   const decided = (): string[] => {
     loop.schedule();
     loop.schedule();
@@ -36,13 +38,13 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
     return decisions.splice(0);
   };
   assertEquals(decided(), []);
-  dispatcher.addTask(context, new Task(0, CODE, "[]"));
+  dispatcher.addTask(group, taskOf(0, CODE, "[]"));
   assertEquals(decided(), ["looks", "sends 1"]);
   const results = { first: 0, values: [0], micros: [1], bytes: 1 };
   dispatcher.tasksDone(slave, results, 0);
   assertEquals(decided(), []);
   // Tasks behind the running one may have to be taken from the slave: a time runs.
-  for (let id = 1; id < 3; id++) dispatcher.addTask(context, new Task(id, CODE, "[]"));
+  for (let id = 1; id < 3; id++) dispatcher.addTask(group, taskOf(id, CODE, "[]"));
   assertEquals(decided(), ["looks", "sends 2"]);
   assertEquals(decided(), ["looks"]);
 });

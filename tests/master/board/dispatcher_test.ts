@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
+import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
-import { type Code, Task } from "../../../lib/task.ts";
+import type { Code } from "../../../lib/task.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 /** A dispatcher whose decisions are kept as text. */
 class Bench {
@@ -39,6 +41,7 @@ class Bench {
       run: (_context, tasks) =>
         this.#decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${number}`),
       recall: () => this.#decide(`recall ${number}`),
+      endContext: ({ number: context }) => this.#decide(`end context ${context} on ${number}`),
       flush: () => {},
       restart: () => this.#decide(`restart ${number}`),
       dismiss: () => this.#decide(`dismiss ${number}`),
@@ -48,36 +51,35 @@ class Bench {
     return slave;
   }
 
-  context(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchContext {
-    const context = this.newContext(options);
-    this.dispatcher.addContext(context);
-    this.dispatcher.setReading(context, "unordered");
-    return context;
+  group(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchGroup {
+    const group = this.newGroup(options);
+    this.dispatcher.addGroup(group);
+    this.dispatcher.setReading(group, "unordered");
+    return group;
   }
 
   /** One that the dispatcher was not told of. */
-  newContext(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchContext {
-    return new DispatchContext(0, {
+  newGroup(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchGroup {
+    return groupOf(0, {
       noteSent: () => {},
       deliver: (outcomes, text) => {
         this.outcomes.push(...outcomes);
         this.deliveries.push([outcomes.length, text]);
       },
-      pull: (count, code) =>
-        this.#decide(`pull ${count} of ${code?.reference.name ?? "context 0"}`),
+      pull: (count, code) => this.#decide(`pull ${count} of ${code?.reference.name ?? "group 0"}`),
       wake: () => this.#decide("wake the reader"),
     }, options);
   }
 
-  add(context: DispatchContext, count: number, code = CODE): void {
+  add(group: DispatchGroup, count: number, code = CODE): void {
     for (let i = 0; i < count; i++) {
-      this.dispatcher.addTask(context, new Task(this.#tasks++, code, "[]"));
+      this.dispatcher.addTask(group, taskOf(this.#tasks++, code, "[]"));
     }
   }
 
-  /** A slave does the first task of a context: how long such tasks run is known then. */
-  doFirst(slave: DispatchSlave, context: DispatchContext): void {
-    this.add(context, 1);
+  /** A slave does the first task of a group: how long such tasks run is known then. */
+  doFirst(slave: DispatchSlave, group: DispatchGroup): void {
+    this.add(group, 1);
     this.dispatcher.dispatch(0);
     this.done(slave, 0, 1);
   }
@@ -99,14 +101,14 @@ const EXPORT: Code = {
 };
 const HUGE_BYTES = 64 * 1024 * 1024;
 
-Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
+Deno.test("Dispatcher: a group whose tasks run one at a time gets its turn while another keeps slaves fed", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const busy = bench.context();
+  const busy = bench.group();
   bench.add(busy, 10_000);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 0, 1);
-  const late = bench.context();
+  const late = bench.group();
   bench.add(late, 1, OTHER);
   bench.decided();
   // The slave never runs out of tasks by itself: each time it answers only some.
@@ -124,9 +126,9 @@ Deno.test("Dispatcher: a context whose tasks run one at a time gets its turn whi
 Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing of others", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const contexts = [bench.context(), bench.context()];
-  bench.doFirst(slave, contexts[0]);
-  for (const context of contexts) bench.add(context, 2);
+  const groups = [bench.group(), bench.group()];
+  bench.doFirst(slave, groups[0]);
+  for (const group of groups) bench.add(group, 2);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 1, 4);
   assertEquals(bench.deliveries, [[1, "as it was said"], [2, undefined], [2, undefined]]);
@@ -135,10 +137,10 @@ Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing o
 Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const [kept, cancelled] = [bench.context(), bench.context()];
+  const [kept, cancelled] = [bench.group(), bench.group()];
   bench.doFirst(slave, kept);
-  for (const context of [kept, cancelled, kept]) {
-    bench.add(context, 2);
+  for (const group of [kept, cancelled, kept]) {
+    bench.add(group, 2);
     bench.dispatcher.dispatch(0);
   }
   bench.dispatcher.cancel(cancelled);
@@ -153,25 +155,25 @@ Deno.test("Dispatcher: each outcome has its own value, also if tasks between wer
   assertEquals(bench.deliveries.slice(1), [[2, undefined], [2, undefined]]);
 });
 
-Deno.test("Dispatcher: a source of tasks is asked while another context keeps slaves fed", () => {
+Deno.test("Dispatcher: a source of tasks is asked while another group keeps slaves fed", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const busy = bench.context();
+  const busy = bench.group();
   bench.add(busy, 10_000);
   bench.dispatcher.dispatch(0);
-  const lazy = bench.context();
+  const lazy = bench.group();
   bench.dispatcher.setSources(lazy, [OTHER]);
   bench.decided();
   bench.done(slave, 0, 1);
   assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
-    "pull 1 of context 0",
+    "pull 1 of group 0",
   ]);
 });
 
-/** A context that counts how often it is looked at in any way. */
-function countLooks(context: DispatchContext): { watched: DispatchContext; looks: () => number } {
+/** A group that counts how often it is looked at in any way. */
+function countLooks(group: DispatchGroup): { watched: DispatchGroup; looks: () => number } {
   let looks = 0;
-  const watched = new Proxy(context, {
+  const watched = new Proxy(group, {
     get(target, key) {
       looks++;
       const value = Reflect.get(target, key, target);
@@ -184,12 +186,12 @@ function countLooks(context: DispatchContext): { watched: DispatchContext; looks
   return { watched, looks: () => looks };
 }
 
-Deno.test("Dispatcher: a context that has ended costs nothing, whatever others do", () => {
+Deno.test("Dispatcher: a group that has ended costs nothing, whatever others do", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const ended = [0, 1, 2].map(() => countLooks(bench.newContext()));
+  const ended = [0, 1, 2].map(() => countLooks(bench.newGroup()));
   for (const [i, { watched }] of ended.entries()) {
-    bench.dispatcher.addContext(watched);
+    bench.dispatcher.addGroup(watched);
     // One has never been read, and one has a source that nobody reads.
     if (i === 0) continue;
     bench.dispatcher.setReading(watched, "unordered");
@@ -201,49 +203,49 @@ Deno.test("Dispatcher: a context that has ended costs nothing, whatever others d
     if (i === 2) bench.dispatcher.setSources(watched, [CODE]);
   }
   const looks = ended.map(({ looks }) => looks());
-  const context = bench.context();
-  bench.dispatcher.setSources(context, [OTHER]);
-  bench.add(context, 10);
+  const group = bench.group();
+  bench.dispatcher.setSources(group, [OTHER]);
+  bench.add(group, 10);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 2, 1);
   assertEquals(bench.dispatcher.hasWork, true);
   bench.dispatcher.wake(1, 1);
   bench.dispatcher.nextWakeMs();
   assertEquals(ended.map(({ looks }) => looks()), looks);
-  assertEquals(bench.dispatcher.inventory.sources, new Set([context]));
+  assertEquals(bench.dispatcher.inventory.sources, new Set([group]));
 });
 
 Deno.test("Dispatcher: tasks that came back fail where no startup works, also if the reader lags behind", () => {
   const bench = new Bench();
-  const context = bench.context({ startup: CODE });
+  const group = bench.group({ startup: CODE });
   const slaves = [bench.connect(), bench.connect()];
-  bench.add(context, 6);
+  bench.add(group, 6);
   bench.dispatcher.dispatch(0);
-  for (const slave of slaves) bench.dispatcher.contextReady(slave, context, 0);
+  for (const slave of slaves) bench.dispatcher.contextReady(slave, group.context, 0);
   for (let i = 0; i < 2; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
   for (let i = 2; i < 4; i++) bench.done(slaves[0], i, 1, 0, HUGE_BYTES);
-  assertEquals(context.isOpen, false);
+  assertEquals(group.isOpen, false);
   bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true, isHeardOut: true });
   const failed = new Error("no startup");
   bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false, isHeardOut: true });
   bench.dispatcher.slaveConnected(slaves[0]);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.startupFailed(slaves[0], context, { thrown: failed, isLoaded: true }, 0);
+  bench.dispatcher.startupFailed(slaves[0], group.context, { thrown: failed, isLoaded: true }, 0);
   bench.dispatcher.dispatch(0);
-  assertEquals(context.sendable, 0);
+  assertEquals(group.sendable, 0);
 });
 
-/** A slave that runs a task of one context, with two of another behind it. */
+/** A slave that runs a task of one group, with two of another behind it. */
 function tasksBehindRunning() {
   const bench = new Bench();
   const slave = bench.connect();
-  const kept = bench.context();
+  const kept = bench.group();
   bench.doFirst(slave, kept);
   bench.add(kept, 1);
   bench.dispatcher.dispatch(0);
-  const cancelled = bench.context();
+  const cancelled = bench.group();
   bench.add(cancelled, 2);
-  bench.dispatcher.contextReady(slave, kept, 0);
+  bench.dispatcher.contextReady(slave, kept.context, 0);
   bench.dispatcher.dispatch(0);
   return { bench, slave, kept, cancelled };
 }
@@ -275,19 +277,19 @@ Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing
 Deno.test("Dispatcher: nobody is charged if a slave exits while it waits, with a task under way to it", () => {
   const bench = new Bench(1);
   const slave = bench.connect();
-  const context = bench.context();
-  bench.add(context, 1);
+  const group = bench.group();
+  bench.add(group, 1);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.slaveExiting(slave, null);
   bench.dispatcher.slaveDied(slave, { reason: "exit", isFinal: false, isHeardOut: true });
-  assertEquals([bench.outcomes.length, context.waiting], [0, 1]);
+  assertEquals([bench.outcomes.length, group.waiting], [0, 1]);
 });
 
 Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts", () => {
   const bench = new Bench(6);
   const slave = bench.connect();
-  const context = bench.context();
-  bench.add(context, 1);
+  const group = bench.group();
+  bench.add(group, 1);
   const nexts: string[] = [];
   for (let i = 0; i < 6; i++) {
     bench.dispatcher.dispatch(i);
@@ -307,9 +309,9 @@ const HALF = 150;
 function oneIdleOneLaden() {
   const bench = new Bench();
   const slaves = [bench.connect(), bench.connect()];
-  const context = bench.context();
-  bench.doFirst(slaves[0], context);
-  bench.add(context, 2 * HALF);
+  const group = bench.group();
+  bench.doFirst(slaves[0], group);
+  bench.add(group, 2 * HALF);
   bench.dispatcher.dispatch(0);
   return { bench, slaves };
 }
@@ -361,38 +363,38 @@ Deno.test("Dispatcher: nothing waits for minutes since the master was blocked fo
 Deno.test("Dispatcher: a task that a reader in order waits for is sent, however many restored outcomes wait behind it", () => {
   const bench = new Bench();
   bench.connect();
-  const context = bench.context();
-  bench.dispatcher.setReading(context, "ordered");
-  for (let i = 0; i < 300_000; i++) bench.dispatcher.resultRestored(context);
-  bench.add(context, 1);
+  const group = bench.group();
+  bench.dispatcher.setReading(group, "ordered");
+  for (let i = 0; i < 300_000; i++) bench.dispatcher.resultRestored(group);
+  bench.add(group, 1);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 0 on 0"]);
 });
 
 Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait for the reader", () => {
   const bench = new Bench();
-  const context = bench.newContext();
-  context.isRestoring = true;
-  bench.dispatcher.addContext(context);
-  bench.dispatcher.setReading(context, "unordered");
-  bench.dispatcher.setSources(context, [CODE]);
+  const group = bench.newGroup();
+  group.isRestoring = true;
+  bench.dispatcher.addGroup(group);
+  bench.dispatcher.setReading(group, "unordered");
+  bench.dispatcher.setSources(group, [CODE]);
   bench.dispatcher.dispatch(0);
   // Without any slave.
-  assertEquals(bench.decided(), ["pull 64 of context 0"]);
-  for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(context);
+  assertEquals(bench.decided(), ["pull 64 of group 0"]);
+  for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(group);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), []);
-  assertEquals(bench.dispatcher.resultTaken(context, true), true);
-  assertEquals(bench.dispatcher.resultTaken(context, true), false);
+  assertEquals(bench.dispatcher.resultTaken(group, true), true);
+  assertEquals(bench.dispatcher.resultTaken(group, true), false);
   bench.dispatcher.dispatch(0);
-  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+  assertEquals(bench.decided(), ["pull 64 of group 0"]);
 });
 
 Deno.test("Dispatcher: a task is out of time if its slave was silent while all that slaves said was heard", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ taskTimeoutMs: 100 });
-  bench.add(context, 1);
+  const group = bench.group({ taskTimeoutMs: 100 });
+  bench.add(group, 1);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.codeLoaded(slave, CODE, 0);
   bench.decided();
@@ -406,10 +408,10 @@ Deno.test("Dispatcher: a task is out of time if its slave was silent while all t
 Deno.test("Dispatcher: what a slave says of a task while the script blocks counts, and the next one's time begins then", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ taskTimeoutMs: 100 });
-  bench.doFirst(slave, context);
+  const group = bench.group({ taskTimeoutMs: 100 });
+  bench.doFirst(slave, group);
   bench.dispatcher.codeLoaded(slave, CODE, 0);
-  bench.add(context, 6);
+  bench.add(group, 6);
   bench.dispatcher.dispatch(0);
   // Each time the script has blocked for longer than a task may run.
   for (let first = 1; first < 6; first++) {
@@ -423,8 +425,8 @@ Deno.test("Dispatcher: what a slave says of a task while the script blocks count
 Deno.test("Dispatcher: the time of a task begins when its code is loaded", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ taskTimeoutMs: 100 });
-  bench.add(context, 2, EXPORT);
+  const group = bench.group({ taskTimeoutMs: 100 });
+  bench.add(group, 2, EXPORT);
   bench.dispatcher.dispatch(0);
   bench.decided();
   pass(bench, 0, 60_000);
@@ -440,8 +442,8 @@ Deno.test("Dispatcher: the time of a task begins when its code is loaded", () =>
 Deno.test("Dispatcher: a slave that twice does not load code within ten minutes gets no more tasks of it", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ taskTimeoutMs: 100 });
-  bench.add(context, 2, EXPORT);
+  const group = bench.group({ taskTimeoutMs: 100 });
+  bench.add(group, 2, EXPORT);
   bench.dispatcher.dispatch(0);
   for (const startMs of [0, 600_000]) {
     bench.decided();
@@ -471,8 +473,8 @@ Deno.test("Dispatcher: time in which this process stood still does not count, wh
   for (const isNewsFirst of [false, true]) {
     const bench = new Bench();
     const slaves = [bench.connect(), bench.connect()];
-    const context = bench.context({ taskTimeoutMs: 5000 });
-    bench.add(context, 3);
+    const group = bench.group({ taskTimeoutMs: 5000 });
+    bench.add(group, 3);
     bench.dispatcher.dispatch(0);
     for (const slave of slaves) bench.dispatcher.codeLoaded(slave, CODE, 0);
     pass(bench, 0, 1000);
@@ -491,10 +493,10 @@ Deno.test("Dispatcher: time in which this process stood still does not count, wh
 Deno.test("Dispatcher: time without any task that has a limit is not a standstill", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ taskTimeoutMs: 5000 });
-  bench.doFirst(slave, context);
+  const group = bench.group({ taskTimeoutMs: 5000 });
+  bench.doFirst(slave, group);
   bench.dispatcher.codeLoaded(slave, CODE, 0);
-  bench.add(context, 1);
+  bench.add(group, 1);
   bench.dispatcher.dispatch(60_000);
   assertEquals(bench.dispatcher.nextWakeMs(), 60_000 + LOOK_MS);
   pass(bench, 60_000, 64_999);
@@ -506,13 +508,13 @@ Deno.test("Dispatcher: time without any task that has a limit is not a standstil
 Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments, or one task each", () => {
   const bench = new Bench();
   const slaves = Array.from({ length: 64 }, () => bench.connect());
-  const context = bench.context();
-  bench.doFirst(slaves[0], context);
+  const group = bench.group();
+  bench.doFirst(slaves[0], group);
   bench.decided();
   const add = (count: number, bytes: number) => {
     const args = `["${"x".repeat(bytes - 4)}"]`;
     for (let i = 0; i < count; i++) {
-      bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+      bench.dispatcher.addTask(group, taskOf(10 + i, CODE, args));
     }
   };
   // Those that have ended have no share.
@@ -522,7 +524,7 @@ Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments,
   add(1000, 128 * 1024);
   bench.dispatcher.dispatch(0);
   assertEquals(sentCounts(slaves), new Array(64).fill(4));
-  bench.dispatcher.cancel(context);
+  bench.dispatcher.cancel(group);
   for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
   for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
   add(1000, 4 * 1024 * 1024);
@@ -534,11 +536,11 @@ Deno.test("Dispatcher: all slaves together run no more tasks than have room for 
   for (const [slaveCount, expected] of [[2, 16], [64, 1], [200, 1]]) {
     const bench = new Bench();
     const slaves = Array.from({ length: slaveCount }, () => bench.connect());
-    const context = bench.context();
-    bench.add(context, 1);
+    const group = bench.group();
+    bench.add(group, 1);
     bench.dispatcher.dispatch(0);
     bench.done(slaves[0], 0, 1, 0, 1024 * 1024);
-    bench.add(context, 10_000);
+    bench.add(group, 10_000);
     bench.dispatcher.dispatch(0);
     assertEquals(sentCounts(slaves), new Array(slaveCount).fill(expected));
   }
@@ -547,10 +549,10 @@ Deno.test("Dispatcher: all slaves together run no more tasks than have room for 
 Deno.test("Dispatcher: large errors wait for the reader like large results", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context();
+  const group = bench.group();
   let failed = 0;
-  for (; context.isOpen; failed++) {
-    bench.add(context, 1);
+  for (; group.isOpen; failed++) {
+    bench.add(group, 1);
     bench.dispatcher.dispatch(0);
     bench.dispatcher.taskFailed(slave, failed, "threw", new Error("no"), 1, 0, 4 * 1024 * 1024);
   }
@@ -565,11 +567,11 @@ function sentCounts(slaves: readonly DispatchSlave[]): number[] {
 Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once if they were sent just once", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context();
+  const group = bench.group();
   const argsOf = () => ({ text: "null", buffers: [new Uint8Array(8)] });
   const all = Array.from({ length: 4 }, argsOf);
-  const tasks = all.map((args, id) => new Task(id, CODE, args));
-  for (const task of tasks) bench.dispatcher.addTask(context, task);
+  const tasks = all.map((args, id) => taskOf(id, CODE, args));
+  for (const task of tasks) bench.dispatcher.addTask(group, task);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 0, 1);
   // Those of another come back, and are sent once more.
@@ -586,13 +588,13 @@ Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once 
 Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task with more", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context();
-  bench.doFirst(slave, context);
+  const group = bench.group();
+  bench.doFirst(slave, group);
   bench.decided();
   const large = `["${"x".repeat(400_000)}"]`;
   const huge = `["${"x".repeat(2_000_000)}"]`;
   for (const [i, args] of [large, large, large, huge, huge].entries()) {
-    bench.dispatcher.addTask(context, new Task(10 + i, CODE, args));
+    bench.dispatcher.addTask(group, taskOf(10 + i, CODE, args));
   }
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 10 11 on 0"]);
@@ -619,8 +621,8 @@ function die(bench: Bench, slave: DispatchSlave, isHeardOut = true): string {
 Deno.test("Dispatcher: tasks that cannot be loaded on a slave go to another, uncharged, also if its process is a new one", () => {
   const bench = new Bench(1);
   const slaves = [bench.connect(), bench.connect()];
-  const context = bench.context();
-  bench.add(context, 2, EXPORT);
+  const group = bench.group();
+  bench.add(group, 2, EXPORT);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 0 on 0", "run 1 on 1"]);
   failLoad(bench, slaves[0]);
@@ -640,8 +642,8 @@ Deno.test("Dispatcher: tasks wait for a slave that has not tried to load them, a
   const slave = bench.connect();
   const queued = new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE);
   bench.dispatcher.addSlave(queued);
-  const context = bench.context();
-  bench.add(context, 2, EXPORT);
+  const group = bench.group();
+  bench.add(group, 2, EXPORT);
   bench.dispatcher.dispatch(0);
   failLoad(bench, slave);
   assertEquals(bench.outcomes, []);
@@ -669,15 +671,15 @@ Deno.test("Dispatcher: an inline function that cannot be compiled on one slave i
   bench.dispatcher.addSlave(
     new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE),
   );
-  const context = bench.context();
-  const startupFails = bench.context({ startup: CODE });
-  bench.add(context, 3, OTHER);
+  const group = bench.group();
+  const startupFails = bench.group({ startup: CODE });
+  bench.add(group, 3, OTHER);
   bench.add(startupFails, 2, EXPORT);
   bench.dispatcher.dispatch(0);
   failLoad(bench, slave, OTHER);
   assertEquals(bench.outcomes.length, 3);
   const thrown = { thrown: new Error("no function"), isLoaded: false };
-  bench.dispatcher.startupFailed(slave, startupFails, thrown, 0);
+  bench.dispatcher.startupFailed(slave, startupFails.context, thrown, 0);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.outcomes.length, 5);
   assertEquals(bench.warnings, []);
@@ -687,15 +689,15 @@ Deno.test("Dispatcher: that slaves are barred is told when others run the tasks,
   const bench = new Bench();
   const slaves = Array.from({ length: 8 }, () => bench.connect());
   const good = slaves.pop()!;
-  const context = bench.context();
-  bench.add(context, 8, EXPORT);
+  const group = bench.group();
+  bench.add(group, 8, EXPORT);
   bench.dispatcher.dispatch(0);
   const told: string[][] = [];
   let done = 0;
   for (const slave of slaves) {
     failLoad(bench, slave);
     if (slave === slaves[0]) assertEquals(bench.warnings, []);
-    bench.add(context, 1, EXPORT);
+    bench.add(group, 1, EXPORT);
     bench.dispatcher.dispatch(0);
     bench.done(good, done++, 1);
     told.push(bench.warnings.splice(0));
@@ -717,8 +719,8 @@ Deno.test("Dispatcher: that slaves are barred is told when others run the tasks,
 Deno.test("Dispatcher: that slaves are barred is not told if none of them runs the tasks", () => {
   const bench = new Bench();
   const slaves = Array.from({ length: 8 }, () => bench.connect());
-  const context = bench.context();
-  bench.add(context, 8, EXPORT);
+  const group = bench.group();
+  bench.add(group, 8, EXPORT);
   bench.dispatcher.dispatch(0);
   for (const slave of slaves) failLoad(bench, slave);
   assertEquals([bench.outcomes.length, bench.warnings], [8, []]);
@@ -727,7 +729,7 @@ Deno.test("Dispatcher: that slaves are barred is not told if none of them runs t
 Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind them, and these are due however many results wait", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const before = bench.context();
+  const before = bench.group();
   bench.add(before, 1, EXPORT);
   bench.dispatcher.addSlave(
     new DispatchSlave({ number: 9, name: "slave 9", host: "" }, IDLE_SLAVE),
@@ -735,11 +737,11 @@ Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind
   bench.dispatcher.dispatch(0);
   failLoad(bench, slave);
   bench.dispatcher.setReading(before, "no");
-  const context = bench.context();
-  bench.dispatcher.setReading(context, "ordered");
-  bench.add(context, 1, EXPORT);
-  for (let i = 1; context.isOpen; i++) {
-    bench.add(context, 1);
+  const group = bench.group();
+  bench.dispatcher.setReading(group, "ordered");
+  bench.add(group, 1, EXPORT);
+  for (let i = 1; group.isOpen; i++) {
+    bench.add(group, 1);
     bench.dispatcher.dispatch(0);
     bench.done(slave, i, 1, 0, HUGE_BYTES);
   }
@@ -753,70 +755,70 @@ Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind
 Deno.test("Dispatcher: a source that no slave can run is asked while all slaves are busy", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const barred = bench.context();
+  const barred = bench.group();
   bench.add(barred, 1, EXPORT);
   bench.dispatcher.dispatch(0);
   failLoad(bench, slave);
-  bench.add(bench.context(), 10);
+  bench.add(bench.group(), 10);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.setSources(barred, [EXPORT]);
   bench.decided();
   bench.dispatcher.dispatch(0);
-  assertEquals(bench.decided(), ["pull 64 of context 0"]);
+  assertEquals(bench.decided(), ["pull 64 of group 0"]);
 });
 
-/** A context with two sources. An idle slave is barred for the first of them, and the other slave runs one of its tasks. */
-function barredForFirstSource(): { bench: Bench; context: DispatchContext; look: () => string[] } {
+/** A group with two sources. An idle slave is barred for the first of them, and the other slave runs one of its tasks. */
+function barredForFirstSource(): { bench: Bench; group: DispatchGroup; look: () => string[] } {
   const bench = new Bench();
   const barred = bench.connect();
   bench.connect();
-  const context = bench.context();
-  bench.add(context, 1, EXPORT);
+  const group = bench.group();
+  bench.add(group, 1, EXPORT);
   bench.dispatcher.dispatch(0);
   failLoad(bench, barred);
-  bench.dispatcher.setSources(context, [EXPORT, OTHER]);
+  bench.dispatcher.setSources(group, [EXPORT, OTHER]);
   bench.decided();
   const look = (): string[] => {
     bench.dispatcher.dispatch(0);
     return bench.decided();
   };
-  return { bench, context, look };
+  return { bench, group, look };
 }
 
 Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks gets those of the next, but not if they are read in order", () => {
-  const { bench, context, look } = barredForFirstSource();
-  bench.dispatcher.setReading(context, "ordered");
+  const { bench, group, look } = barredForFirstSource();
+  bench.dispatcher.setReading(group, "ordered");
   assertEquals(look(), []);
-  bench.dispatcher.setReading(context, "unordered");
+  bench.dispatcher.setReading(group, "unordered");
   assertEquals(look(), ["pull 1 of other"]);
   // One that the busy slave is to run next does not change that.
-  bench.add(context, 1, EXPORT);
+  bench.add(group, 1, EXPORT);
   assertEquals(look(), ["pull 1 of other"]);
-  bench.add(context, 1, OTHER);
+  bench.add(group, 1, OTHER);
   assertEquals(look(), ["run 2 on 0"]);
 });
 
 Deno.test("Dispatcher: an idle slave that can run nothing of what waits gets tasks of a source, also if they are read in order", () => {
-  const { bench, context, look } = barredForFirstSource();
-  bench.dispatcher.setSources(context, [OTHER, CODE]);
-  bench.dispatcher.setReading(context, "ordered");
-  bench.add(context, 1, EXPORT);
+  const { bench, group, look } = barredForFirstSource();
+  bench.dispatcher.setSources(group, [OTHER, CODE]);
+  bench.dispatcher.setReading(group, "ordered");
+  bench.add(group, 1, EXPORT);
   assertEquals(look(), ["pull 1 of other"]);
 });
 
 Deno.test("Dispatcher: no more tasks are pulled for a barred slave than it could find among those that wait", () => {
-  const { bench, context, look } = barredForFirstSource();
-  bench.add(context, 255, EXPORT);
+  const { bench, group, look } = barredForFirstSource();
+  bench.add(group, 255, EXPORT);
   assertEquals(look(), ["pull 1 of other"]);
-  bench.add(context, 1, EXPORT);
+  bench.add(group, 1, EXPORT);
   assertEquals(look(), []);
 });
 
 Deno.test("Dispatcher: a slave that dies before startup begins was reading the task's arguments, which is charged", () => {
   const bench = new Bench(2);
   const slave = bench.connect();
-  const context = bench.context({ startup: CODE });
-  bench.add(context, 2);
+  const group = bench.group({ startup: CODE });
+  bench.add(group, 2);
   bench.dispatcher.dispatch(0);
   // What a slave said last may not have been heard: nobody is charged.
   die(bench, slave, false);
@@ -828,12 +830,12 @@ Deno.test("Dispatcher: a slave that dies before startup begins was reading the t
 Deno.test("Dispatcher: a slave that dies in startup tries it with another task, and is barred after three times", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ startup: CODE });
-  const other = bench.context();
-  bench.add(context, 3);
+  const group = bench.group({ startup: CODE });
+  const other = bench.group();
+  bench.add(group, 3);
   bench.dispatcher.dispatch(0);
   const nexts = Array.from({ length: 3 }, () => {
-    bench.dispatcher.startupStarted(slave, context);
+    bench.dispatcher.startupStarted(slave, group.context);
     return die(bench, slave);
   });
   assertEquals(nexts, ["restart", "restart", "restart"]);
@@ -848,16 +850,16 @@ Deno.test("Dispatcher: a slave that dies in startup tries it with another task, 
 Deno.test("Dispatcher: deaths in startup are forgotten when it has finished", () => {
   const bench = new Bench();
   const slave = bench.connect();
-  const context = bench.context({ startup: CODE });
-  bench.add(context, 1);
+  const group = bench.group({ startup: CODE });
+  bench.add(group, 1);
   for (let i = 0; i < 5; i++) {
     bench.dispatcher.dispatch(0);
-    bench.dispatcher.startupStarted(slave, context);
+    bench.dispatcher.startupStarted(slave, group.context);
     assertEquals(die(bench, slave), "restart");
-    bench.dispatcher.startupStarted(slave, context);
-    bench.dispatcher.contextReady(slave, context, 0);
+    bench.dispatcher.startupStarted(slave, group.context);
+    bench.dispatcher.contextReady(slave, group.context, 0);
     bench.done(slave, 0, 1);
-    bench.add(context, 1);
+    bench.add(group, 1);
     bench.dispatcher.restart(slave, "to begin anew");
     bench.dispatcher.slaveConnected(slave);
   }

@@ -15,15 +15,16 @@ import {
   taskFailure,
   timedOut,
 } from "../../../lib/master/board/failures.ts";
-import { type Code, Task } from "../../../lib/task.ts";
+import type { Code } from "../../../lib/task.ts";
 import { assertLinear, repeated } from "../../support/linear.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const CODE: Code = {
   number: 0,
   reference: { type: "export", module: "file:///tasks.ts", name: "distance" },
 };
 const STARTUP: Code = { number: 1, reference: { type: "inline", name: "setup", source: "" } };
-const TASK = new Task(3, CODE, "[]");
+const TASK = taskOf(3, CODE, "[]");
 const SLAVE = { number: 1, name: "local slave 1", host: "nodeA" };
 const WHO = "Task 3 (distance in file:///tasks.ts)";
 

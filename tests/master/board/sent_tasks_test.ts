@@ -1,28 +1,29 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { sizeOfArguments } from "../../../lib/master/argument_list.ts";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { AnswerError, SentTasks } from "../../../lib/master/board/sent_tasks.ts";
-import { type Code, Task } from "../../../lib/task.ts";
-import { IDLE_CONTEXT } from "../../support/idle_ports.ts";
+import type { Code, Task } from "../../../lib/task.ts";
+import { groupOf } from "../../support/group_of.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "() => 1" } };
-const CONTEXT = new DispatchContext(0, IDLE_CONTEXT);
-const OTHER = new DispatchContext(1, IDLE_CONTEXT);
+const GROUP = groupOf(0);
+const OTHER = groupOf(1);
 
 function tasks(...ids: number[]): Task[] {
-  return ids.map((id) => new Task(id, CODE, "[1]"));
+  return ids.map((id) => taskOf(id, CODE, "[1]"));
 }
 
-function push(sent: SentTasks, context: DispatchContext, given: Task[], maxHeld: number): void {
-  sent.push(context, given, given.map(({ args }) => sizeOfArguments(args)), maxHeld);
+function push(sent: SentTasks, group: DispatchGroup, given: Task[], maxHeld: number): void {
+  sent.push(group, given, given.map(({ args }) => sizeOfArguments(args)), maxHeld);
 }
 
 /** Tasks 10, 11, 12 of one context, then 20, 21 of another, then 13. */
 function someSent(): SentTasks {
   const sent = new SentTasks();
-  push(sent, CONTEXT, tasks(10, 11, 12), 1);
+  push(sent, GROUP, tasks(10, 11, 12), 1);
   push(sent, OTHER, tasks(20, 21), 1);
-  push(sent, CONTEXT, tasks(13), 1);
+  push(sent, GROUP, tasks(13), 1);
   return sent;
 }
 
@@ -41,8 +42,8 @@ Deno.test("SentTasks: takes answers in the order in which tasks were sent, over 
   const sent = someSent();
   const answered = [0, 1, 2, 3, 4, 5].map((number) => {
     assertEquals(sent.head()?.number, number);
-    const { context, task } = sent.answer(number)!;
-    return [context.number, task.id];
+    const { group, task } = sent.answer(number)!;
+    return [group.context.number, task.id];
   });
   assertEquals(answered, [[0, 10], [0, 11], [0, 12], [1, 20], [1, 21], [0, 13]]);
   assertEquals([sent.size, sent.bytes], [0, 0]);
@@ -50,9 +51,9 @@ Deno.test("SentTasks: takes answers in the order in which tasks were sent, over 
 
 Deno.test("SentTasks: numbers go on when it was empty", () => {
   const sent = new SentTasks();
-  push(sent, CONTEXT, tasks(1), 1);
+  push(sent, GROUP, tasks(1), 1);
   sent.answer(0);
-  push(sent, CONTEXT, tasks(2), 1);
+  push(sent, GROUP, tasks(2), 1);
   assertEquals(sent.head()?.number, 1);
   assertEquals(sent.answer(1)?.task.id, 2);
 });
@@ -75,7 +76,7 @@ Deno.test("SentTasks: refuses a second answer for the same task", () => {
 
 Deno.test("SentTasks.drop: takes the tasks of a context, which are still to be answered", () => {
   const sent = someSent();
-  assertEquals(sent.drop(OTHER).map(({ task }) => task.id), [20, 21]);
+  assertEquals(sent.drop((_task, group) => group === OTHER).map(({ task }) => task.id), [20, 21]);
   assertEquals([sent.size, sent.bytes, sent.takenCount], [4, 12, 2]);
   assertEquals(idsOf(sent), [10, 11, 12, 13]);
   assertEquals([0, 1, 2, 3, 4, 5].map((number) => sent.answer(number)?.task.id), [
@@ -103,16 +104,16 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
   sent.takeWaiting();
   sent.answer(0);
   assertEquals(sent.head(), {
-    context: CONTEXT,
+    group: GROUP,
     code: CODE,
     task: undefined,
     isDropped: false,
     number: 1,
   });
   const dropped = someSent();
-  dropped.drop(CONTEXT);
+  dropped.drop((_task, group) => group === GROUP);
   assertEquals(dropped.head(), {
-    context: CONTEXT,
+    group: GROUP,
     code: CODE,
     task: undefined,
     isDropped: true,
@@ -122,13 +123,13 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
 
 Deno.test("SentTasks.answer: may not leave out a task that was taken", () => {
   const sent = someSent();
-  sent.drop(CONTEXT);
+  sent.drop((_task, group) => group === GROUP);
   assertThrows(() => sent.answer(3), AnswerError);
 });
 
 Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which were still there", () => {
   const sent = someSent();
-  sent.drop(OTHER);
+  sent.drop((_task, group) => group === OTHER);
   const settled = sent.settle((_kind, number) => number >= 2 && number < 5);
   assertEquals(settled.map(({ task }) => task.id), [12]);
   assertEquals(sent.takenCount, 0);
@@ -141,7 +142,7 @@ Deno.test("SentTasks.settle: answers tasks wherever they stand, and tells which 
 
 Deno.test("SentTasks.settle: what was settled cannot be answered again", () => {
   const sent = someSent();
-  sent.settle(({ context }) => context === CONTEXT);
+  sent.settle(({ group }) => group === GROUP);
   assertThrows(() => sent.answer(0), AnswerError);
 });
 
@@ -149,7 +150,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
   const sent = someSent();
   sent.settle(() => true);
   assertEquals(sent.head(), undefined);
-  push(sent, CONTEXT, tasks(14), 1);
+  push(sent, GROUP, tasks(14), 1);
   assertEquals(sent.head()?.number, 6);
   assertEquals(sent.answer(6)?.task.id, 14);
 });
@@ -157,7 +158,7 @@ Deno.test("SentTasks: numbers tasks sent after others were settled as the slave 
 Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => {
   const sent = new SentTasks();
   const args = { text: "[1]", buffers: [new Uint8Array(100)] };
-  push(sent, CONTEXT, [new Task(0, CODE, args), ...tasks(1)], 1);
+  push(sent, GROUP, [taskOf(0, CODE, args), ...tasks(1)], 1);
   assertEquals(sent.bytes, 106);
   sent.answer(0);
   assertEquals(sent.bytes, 3);
@@ -166,7 +167,7 @@ Deno.test("SentTasks: counts the bytes of arguments, with their buffers", () => 
 Deno.test("SentTasks: does not change the list of tasks that it was given", () => {
   const sent = new SentTasks();
   const given = tasks(1, 2);
-  push(sent, CONTEXT, given, 1);
-  sent.drop(CONTEXT);
+  push(sent, GROUP, given, 1);
+  sent.drop((_task, group) => group === GROUP);
   assertEquals(given.map(({ id }) => id), [1, 2]);
 });

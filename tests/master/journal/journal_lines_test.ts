@@ -6,7 +6,7 @@ import {
   outcomesOf,
   resultsLine,
 } from "../../../lib/master/journal/journal_lines.ts";
-import { Task } from "../../../lib/task.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };
 const ORIGIN = { run: 0, line: 2, start: 100 };
@@ -16,7 +16,7 @@ function outcomes(ids: readonly number[], attempts = 1): FulfilledOutcomes {
   const values = ids.map((id) => `of ${id}`);
   const results = { first: 0, values, micros: ids, bytes: 0 };
   const outcomes = new FulfilledOutcomes(SLAVE, attempts, results, 0);
-  for (const id of ids) outcomes.push(new Task(id, CODE, "[]"));
+  for (const id of ids) outcomes.push(taskOf(id, CODE, "[]"));
   return outcomes;
 }
 

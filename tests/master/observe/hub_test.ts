@@ -1,28 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
-import type { ContextPort, SlavePort } from "../../../lib/master/board/ports.ts";
 import { RunReporter } from "../../../lib/master/board/run_reporter.ts";
 import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
 import { Hub, type Subscriber } from "../../../lib/master/observe/hub.ts";
-import { type Code, Task } from "../../../lib/task.ts";
+import type { Code } from "../../../lib/task.ts";
+import { groupOf } from "../../support/group_of.ts";
+import { IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const CODE: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
-const NO_PORT: SlavePort = {
-  run: () => {},
-  recall: () => {},
-  flush: () => {},
-  restart: () => {},
-  dismiss: () => {},
-};
-const NO_CONTEXT_PORT: ContextPort = {
-  noteSent: () => {},
-  deliver: () => {},
-  pull: () => {},
-  wake: () => {},
-};
-
 /** Keeps what it is told, in short. */
 class Listener implements Subscriber {
   readonly told: string[] = [];
@@ -96,12 +83,12 @@ Deno.test("Hub.isWanted: events of tasks are made only while somebody wants them
 Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of the next task all; nothing is made after it has left", () => {
   const clock = new TestClock();
   const hub = new Hub(clock);
-  const slave = new DispatchSlave({ number: 0, name: "local slave 0", host: "" }, NO_PORT);
+  const slave = new DispatchSlave({ number: 0, name: "local slave 0", host: "" }, IDLE_SLAVE);
   const reporter = new RunReporter(hub, slave);
-  const context = new DispatchContext(0, NO_CONTEXT_PORT, {});
+  const group = groupOf(0);
   const run = (id: number, during: () => void) => {
-    const task = new Task(id, CODE, "[]");
-    reporter.taskRuns({ number: id, context, code: CODE, task, isDropped: false }, clock.now());
+    const task = taskOf(id, CODE, "[]");
+    reporter.taskRuns({ number: id, group, code: CODE, task, isDropped: false }, clock.now());
     clock.pass(10);
     during();
     const outcome = {
@@ -112,7 +99,7 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
       status: "fulfilled",
       value: 1,
     } as const;
-    reporter.taskDone(id, context, outcome, { bytes: 1, endedMs: clock.now() });
+    reporter.taskDone(id, group.context, outcome, { bytes: 1, endedMs: clock.now() });
     clock.endTurn();
   };
   const viewer = new Listener(true);

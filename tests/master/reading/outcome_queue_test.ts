@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { FulfilledOutcomes } from "../../../lib/master/board/fulfilled_outcomes.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { OutcomeQueue } from "../../../lib/master/reading/outcome_queue.ts";
-import { Task } from "../../../lib/task.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const SLAVE = { name: "slave 3", number: 3, host: "here" };
 const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
@@ -15,7 +15,7 @@ function fulfilled(start: number, ids: readonly number[], attempts = 1): Fulfill
     bytes: 4,
   };
   const outcomes = new FulfilledOutcomes(SLAVE, attempts, results, start);
-  for (const id of ids) outcomes.push(new Task(id, CODE, "[]"));
+  for (const id of ids) outcomes.push(taskOf(id, CODE, "[]"));
   return outcomes;
 }
 

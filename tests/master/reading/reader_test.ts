@@ -10,7 +10,8 @@ import { ForgottenTasks } from "../../../lib/master/reading/forgotten_tasks.ts";
 import { LoopTurn } from "../../../lib/master/loop_turn.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
-import { TaskGroup } from "../../../lib/master/reading/task_group.ts";
+import { ContextCore } from "../../../lib/master/reading/context_core.ts";
+import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
 import type { Task } from "../../../lib/task.ts";
 
@@ -32,7 +33,7 @@ class Bench {
     });
     const hub = new Hub();
     const forgotten = new ForgottenTasks(hub);
-    this.group = new TaskGroup(
+    this.group = new ContextCore(
       {
         codes: new CodeRegistry(),
         dispatcher,
@@ -45,8 +46,7 @@ class Bench {
         forgotten,
       },
       0,
-      {},
-    );
+    ).added;
     forgotten[Symbol.dispose]();
   }
 
@@ -61,11 +61,11 @@ class Bench {
 
   deliver(task: Task, value: unknown): void {
     // As the dispatcher does it.
-    this.group.core.take();
-    this.group.core.addResults(1);
+    this.group.board.take();
+    this.group.board.addResults(1);
     const slave = { number: 0, name: "slave 0", host: "" };
     const outcome: Outcome = { task, slave, attempts: 1, runTimeMs: 0, status: "fulfilled", value };
-    this.group.core.port.deliver([outcome]);
+    this.group.board.port.deliver([outcome]);
   }
 }
 
@@ -104,7 +104,7 @@ Deno.test("Reader: one that waits is told of a signal that aborts, and its tasks
   while (bench.waiting === 0) await Promise.resolve();
   abort.abort(new Error("enough"));
   await assertRejects(() => next, Error, "enough");
-  assertEquals(bench.group.core.waiting, 0);
+  assertEquals(bench.group.board.waiting, 0);
   assertEquals(await bench.read().next(), { value: undefined, done: true });
 });
 

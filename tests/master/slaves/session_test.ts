@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LocalSlave, Manager, type Outcome } from "../../../mod.ts";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
-import { Task } from "../../../lib/task.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { ToMaster } from "../../../lib/wire/messages.ts";
@@ -17,9 +16,11 @@ import {
   untilClosed,
 } from "../../support/fake_slave.ts";
 import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
-import { IDLE_CONTEXT, IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { groupOf } from "../../support/group_of.ts";
+import { IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { joinBytes, writeAll } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const TASKS = 40;
 
@@ -342,12 +343,12 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   hub.subscribe({ wantsTasks: true, tell: log.onEvent });
   const dispatcher = new Dispatcher(1, { reports: hub });
   const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE);
-  const context = new DispatchContext(0, IDLE_CONTEXT);
+  const group = groupOf(0);
   const code = { number: 0, reference: { type: "inline", name: "f", source: "() => {}" } } as const;
   dispatcher.addSlave(slave);
   dispatcher.slaveConnected(slave);
-  dispatcher.addTask(context, new Task(0, code, 0));
-  dispatcher.setReading(context, "unordered");
+  dispatcher.addTask(group, taskOf(0, code, 0));
+  dispatcher.setReading(group, "unordered");
   dispatcher.dispatch(clock.now());
   clock.pass(5000);
 

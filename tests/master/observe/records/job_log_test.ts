@@ -15,12 +15,13 @@ import {
 import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
 import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
 import { JobLog } from "../../../../lib/master/observe/records/job_log.ts";
-import { type Code, Task } from "../../../../lib/task.ts";
+import type { Code } from "../../../../lib/task.ts";
 import { Manager, ParallelError, remote } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { NoLocks } from "../../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../../support/script.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
+import { taskOf } from "../../../support/task_of.ts";
 
 const tasks = remote<typeof import("../../../support/tasks.ts")>(
   import.meta.resolve("../../../support/tasks.ts"),
@@ -138,7 +139,7 @@ Deno.test("JobLog: a task that ran while the machine slept, which is no run time
     const slave = { number: 0, name: "local slave 0", host: "here" };
     const code: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
     const run = (id: number, startMs: number, timeMs: number, runTimeMs: number) => {
-      const common = { context: 0, task: new Task(id, code, "[]"), slave };
+      const common = { context: 0, task: taskOf(id, code, "[]"), slave };
       log.tell({ ...common, timeMs: startMs, type: "task-started" });
       const sizes = { attempts: 1, bytesIn: 1, bytesOut: 1 };
       log.tell({ ...common, ...sizes, timeMs, type: "task-finished", runTimeMs });

@@ -3,11 +3,12 @@ import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
 import type { ManagerEventBody } from "../../../../lib/master/observe/events.ts";
 import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
 import { Trace } from "../../../../lib/master/observe/records/trace.ts";
-import { type Code, Task } from "../../../../lib/task.ts";
+import type { Code, Task } from "../../../../lib/task.ts";
 import { remote } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { MODULE_URL, startScript } from "../../../support/script.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
+import { taskOf } from "../../../support/task_of.ts";
 
 const tasks = remote<typeof import("../../../support/tasks.ts")>(
   import.meta.resolve("../../../support/tasks.ts"),
@@ -27,10 +28,10 @@ interface TraceEvent {
 const SLAVE = { number: 0, name: "local slave 0", host: "here" };
 const CODE: Code = { number: 0, reference: { type: "inline", name: "work", source: "" } };
 
-const TASKS = Array.from({ length: 10 }, (_, id) => new Task(id, CODE, "[]"));
+const TASKS = Array.from({ length: 10 }, (_, id) => taskOf(id, CODE, "[]"));
 
 function task(id: number): Task {
-  return TASKS[id] ?? new Task(id, CODE, "[]");
+  return TASKS[id] ?? taskOf(id, CODE, "[]");
 }
 
 function finished(id: number, runTimeMs: number): ManagerEventBody {
