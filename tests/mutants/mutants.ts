@@ -43,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a queued task is charged",
-    file: "lib/master/board/blame.ts",
+    file: "lib/master/board/faults/blame.ts",
     right: "return { culprit: tasks[0], suspects: [], innocent: tasks.slice(1) };",
     wrong: "return { culprit: tasks.at(-1), suspects: [], innocent: tasks.slice(0, -1) };",
     test: SIMULATION,

@@ -35,6 +35,8 @@ const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
 const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
+// What goes wrong with tasks: the board's own.
+const FAULTS = "lib/master/board/faults/";
 const ENDS = "lib/master/ends/";
 const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
@@ -153,11 +155,11 @@ const PARTS: readonly Part[] = [
     imports: [...VALUES, WIRE, ...MASTER_WORDS],
     because: "all rooms of the master speak of it: it knows none of them",
   })),
-  {
-    at: BOARD,
-    imports: [...VALUES, ...MASTER_WORDS, BOARD],
+  ...[BOARD, FAULTS].map((at) => ({
+    at,
+    imports: [...VALUES, ...MASTER_WORDS, BOARD, FAULTS],
     because: "what is decided follows from facts and a clock: the board knows no other room",
-  },
+  })),
   {
     at: ENDS,
     imports: [ENDS],

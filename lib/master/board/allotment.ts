@@ -6,7 +6,7 @@
 
 import type { Code, Task } from "../../task.ts";
 import { sizeOfArguments } from "../argument_list.ts";
-import type { Bars } from "./bars.ts";
+import type { Bars } from "./faults/bars.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchGroup, MAX_PASSED } from "./dispatch_group.ts";
 import type { Deadlines, TimedTask } from "./deadlines.ts";

@@ -12,8 +12,8 @@
 import type { AbortError, RemoteError, SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import { Allotment } from "./allotment.ts";
-import { type Bar, type Barred, Bars } from "./bars.ts";
-import { Blame, judgeDeath } from "./blame.ts";
+import { type Bar, type Barred, Bars } from "./faults/bars.ts";
+import { Blame, judgeDeath } from "./faults/blame.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchGroup, Reading } from "./dispatch_group.ts";

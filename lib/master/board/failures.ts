@@ -7,7 +7,7 @@
 import { AbortError, type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import type { Failure } from "../../wire/messages.ts";
-import type { Bar } from "./bars.ts";
+import type { Bar } from "./faults/bars.ts";
 
 /** How a task failed: as its slave says, or since the master could not decode what it had returned. */
 export type TaskFailure = Failure | "undecodable";

@@ -1,7 +1,7 @@
-import type { SlaveIdentity } from "../../errors.ts";
-import type { Code } from "../../task.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
-import type { DispatchSlave } from "./dispatch_slave.ts";
+import type { SlaveIdentity } from "../../../errors.ts";
+import type { Code } from "../../../task.ts";
+import type { DispatchContext } from "../dispatch_context.ts";
+import type { DispatchSlave } from "../dispatch_slave.ts";
 
 /** Why tasks cannot run on a slave. */
 export interface Bar {

@@ -1,9 +1,9 @@
-import type { Attempt } from "../../errors.ts";
-import type { Task } from "../../task.ts";
-import type { DispatchContext } from "./dispatch_context.ts";
-import type { Service } from "./dispatch_slave.ts";
-import { sizeOfArguments } from "../argument_list.ts";
-import type { Head, SentTask } from "./sent_tasks.ts";
+import type { Attempt } from "../../../errors.ts";
+import type { Task } from "../../../task.ts";
+import type { DispatchContext } from "../dispatch_context.ts";
+import type { Service } from "../dispatch_slave.ts";
+import { sizeOfArguments } from "../../argument_list.ts";
+import type { Head, SentTask } from "../sent_tasks.ts";
 
 /** Arguments that are no larger fill no memory. */
 const SMALL_BYTES = 1024 * 1024;
