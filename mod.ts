@@ -84,4 +84,4 @@ export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/obse
 export type { Outcome } from "./lib/master/outcome.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal/journal_file.ts";
-export type { ContextOptions, ManagerOptions } from "./lib/master/settings.ts";
+export type { ContextOptions, ManagerOptions, RetryOptions } from "./lib/master/settings.ts";

@@ -25,6 +25,7 @@ import { ForgottenTasks } from "./reading/forgotten_tasks.ts";
 import { KeepAlive } from "./reading/keep_alive.ts";
 import { LoopTurn } from "./loop_turn.ts";
 import {
+  asRetryPolicy,
   asSettings,
   checkContextOptions,
   type ContextOptions,
@@ -185,6 +186,7 @@ export class Manager implements AsyncDisposable {
   ): Context<StartupValues<Awaited<Result>>> {
     this.#checkOpen("make a context");
     checkContextOptions(options);
+    const retries = asRetryPolicy(options.retries);
     const resolved = startup === undefined
       ? undefined
       : this.#around.codes.resolve(startup, "startup function");
@@ -203,6 +205,7 @@ export class Manager implements AsyncDisposable {
     const context: ContextCore = new ContextCore(this.#around, this.#contextCount, {
       startup: code,
       startupArgs,
+      retries,
       taskTimeoutMs,
       journal,
       onClosed: () => this.#contexts.delete(context),

@@ -11,7 +11,10 @@ export type Outcome<Result = unknown> =
     readonly task: Task<Result>;
     /** The slave that it ended on; missing if it never got to one. */
     readonly slave: SlaveIdentity | undefined;
-    /** How many slaves have run it, this one included; one where startup failed, or the code did not load, has not. */
+    /**
+     * How often it was run, the last time included: slaves may have died, or it may have thrown and run again. Where startup failed, or
+     * the code did not load, it was not run.
+     */
     readonly attempts: number;
     /** How long it ran, in milliseconds. */
     readonly runTimeMs: number;

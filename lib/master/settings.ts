@@ -3,6 +3,8 @@ import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
 import { denoCommand } from "./deno_command.ts";
 import type { ManagerEvent } from "./observe/events.ts";
+import type { RemoteError } from "../errors.ts";
+import type { RetryPolicy } from "./board/dispatch_context.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
 /** Options of a {@linkcode Manager}. */
@@ -80,6 +82,27 @@ export interface ManagerOptions {
   readonly trace?: string;
 }
 
+/** How tasks that threw run again: see {@linkcode ContextOptions.retries}. */
+export interface RetryOptions {
+  /** How often a task may run again; `Infinity` for any number of times. */
+  readonly count: number;
+  /**
+   * How long a task waits, in milliseconds, before it runs again for the first time. Each further wait is twice as long. The default
+   * is 0.
+   */
+  readonly delayMs?: number;
+  /**
+   * Says whether a task runs again: `true` or `false`, at once. By default each does.
+   *
+   * It must not be async. If it throws, or returns anything else, the task fails: what was thrown by this function is the `cause` of the
+   * error's `cause`, which is then an `AggregateError` that has what was thrown by the task.
+   *
+   * @param error What the task fails with if it does not run again: its `cause` is what was thrown.
+   * @param attempt How often the task has thrown so far: 1, 2, 3 …
+   */
+  readonly when?: (error: RemoteError, attempt: number) => boolean;
+}
+
 /** Options of `Manager.getContext()`. */
 export interface ContextOptions {
   /**
@@ -89,6 +112,12 @@ export interface ContextOptions {
    * master itself stood still, such as on a machine that slept.
    */
   readonly taskTimeoutMs?: number;
+  /**
+   * How often a task that threw runs again, on another slave if one has room, before it has failed: a number, or
+   * {@linkcode RetryOptions}. The default is 0. Deaths of slaves do not count, see {@linkcode ManagerOptions.maxAttempts}. A task does
+   * not run again whose time ran out, that was cancelled, whose startup failed, or whose code or arguments cannot be loaded.
+   */
+  readonly retries?: number | RetryOptions;
   /**
    * Path of a file that each outcome is written to before it is delivered. A script that is started again with it is
    * given those outcomes again, and runs only the tasks that are missing: a task is known by its function, its arguments and, among
@@ -219,7 +248,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
 export function checkContextOptions(
   options: ContextOptions & { readonly args?: readonly unknown[] },
 ): void {
-  const known = ["args", "taskTimeoutMs", "journal", "rerunFailed", "acceptChangedCode"];
+  const known = ["args", "taskTimeoutMs", "retries", "journal", "rerunFailed", "acceptChangedCode"];
   checkKnown(options, known, "Manager.getContext()");
   const { args, taskTimeoutMs, journal, rerunFailed, acceptChangedCode } = options;
   if (args !== undefined && !Array.isArray(args)) {
@@ -233,6 +262,36 @@ export function checkContextOptions(
   if (acceptChangedCode !== undefined && typeof acceptChangedCode !== "boolean") {
     throw wrongOption("acceptChangedCode", "true or false", acceptChangedCode);
   }
+}
+
+/**
+ * Checks the option `retries`, and fills in what is missing.
+ *
+ * @returns Nothing if no task is to run again.
+ * @throws {TypeError} If it, or an option in it, is unknown or of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function asRetryPolicy(retries: number | RetryOptions = 0): RetryPolicy | undefined {
+  if (typeof retries === "number") {
+    return policyOf({ count: wholeNumber("retries", retries, 0, Infinity) });
+  }
+  if (typeof retries !== "object" || retries === null) {
+    throw wrongOption("retries", "a number, or { count, delayMs, when }", retries);
+  }
+  checkKnown(retries, ["count", "delayMs", "when"], "retries");
+  const { count, delayMs = 0, when } = retries;
+  if (when !== undefined && typeof when !== "function") {
+    throw wrongOption("retries.when", "a function", when);
+  }
+  return policyOf({
+    count: wholeNumber("retries.count", count, 0, Infinity),
+    delayMs: wholeNumber("retries.delayMs", delayMs, 0, MAX_TIMER_MS),
+    when,
+  });
+}
+
+function policyOf({ count, delayMs = 0, when }: RetryOptions): RetryPolicy | undefined {
+  return count === 0 ? undefined : { count, delayMs, when };
 }
 
 /** @throws {TypeError} If the option `signal` is given, and is none. */

@@ -1,10 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  asRetryPolicy,
   asSettings,
   checkContextOptions,
   checkKnown,
   type ContextOptions,
   type ManagerOptions,
+  type RetryOptions,
 } from "../../lib/master/settings.ts";
 import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -227,6 +229,43 @@ const WRONG_CONTEXT_OPTIONS: Record<string, [unknown, string]> = {
 for (const [name, [options, message]] of Object.entries(WRONG_CONTEXT_OPTIONS)) {
   Deno.test(`checkContextOptions: refuses ${name}`, () => {
     assertThrows(() => checkContextOptions(options as ContextOptions), TypeError, message);
+  });
+}
+
+Deno.test("asRetryPolicy: a number is a count, what is missing has its default, and nothing is no retries", () => {
+  const when = () => true;
+  const cases: [number | RetryOptions | undefined, unknown][] = [
+    [undefined, undefined],
+    [0, undefined],
+    [{ count: 0, when }, undefined],
+    [2, { count: 2, delayMs: 0, when: undefined }],
+    [Infinity, { count: Infinity, delayMs: 0, when: undefined }],
+    [{ count: 1, delayMs: 500, when }, { count: 1, delayMs: 500, when }],
+    [{ count: 1, delayMs: undefined, when: undefined }, { count: 1, delayMs: 0, when: undefined }],
+  ];
+  for (const [retries, policy] of cases) assertEquals(asRetryPolicy(retries), policy);
+});
+
+const WRONG_RETRIES: [unknown, typeof TypeError | typeof RangeError, string][] = [
+  [-1, RangeError, "The option retries must be a whole number from 0 to Infinity, not -1"],
+  [1.5, RangeError, "The option retries must be a whole number from 0 to Infinity, not 1.5"],
+  [NaN, RangeError, "The option retries must be a whole number from 0 to Infinity, not NaN"],
+  ["2", TypeError, 'The option retries must be a number, or { count, delayMs, when }, not "2"'],
+  [null, TypeError, "The option retries must be a number, or { count, delayMs, when }, not null"],
+  [true, TypeError, "The option retries must be a number, or { count, delayMs, when }, not true"],
+  [{}, TypeError, "The option retries.count must be a number, not undefined"],
+  [{ count: -1 }, RangeError, "The option retries.count must be a whole number"],
+  [{ count: "2" }, TypeError, 'The option retries.count must be a number, not "2"'],
+  [{ count: 1, delay: 5 }, TypeError, "Unknown option delay of retries. There are: count, delayMs"],
+  [{ count: 1, delayMs: -1 }, RangeError, "from 0 to 2147483647, not -1"],
+  [{ count: 1, delayMs: Infinity }, RangeError, "from 0 to 2147483647, not Infinity"],
+  [{ count: 1, when: true }, TypeError, "The option retries.when must be a function, not true"],
+  [{ count: 0, delayMs: "1 s" }, TypeError, 'retries.delayMs must be a number, not "1 s"'],
+];
+
+for (const [retries, type, message] of WRONG_RETRIES) {
+  Deno.test(`asRetryPolicy: refuses ${Deno.inspect(retries)}`, () => {
+    assertThrows(() => asRetryPolicy(retries as RetryOptions), type, message);
   });
 }
 

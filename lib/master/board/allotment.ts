@@ -11,6 +11,7 @@ import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchGroup, MAX_PASSED } from "./dispatch_group.ts";
 import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
+import type { Retry } from "./faults/retries.ts";
 import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
@@ -31,6 +32,8 @@ const NEW_DELAY_SHARE = 0.1;
 /** The most bytes of arguments that one slave may have at a time, and all slaves together. A single task may have more. */
 const MAX_SENT_BYTES = 1024 * 1024;
 const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
+/** How many slaves are looked at for one with room for a task that threw. */
+const MAX_LOOKS = 64;
 /** A slave is hungry when it has less than one in so many of the tasks that it may have. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
@@ -52,7 +55,8 @@ export class Allotment {
   readonly #suspects: ReadonlySet<Task>;
   readonly #bars: Bars;
   readonly #deadlines: Deadlines;
-  #servingCount = 0;
+  /** Slaves that take tasks. */
+  readonly #serving = new Set<DispatchSlave>();
   /** Slaves that have answered all they were sent. */
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
@@ -104,14 +108,14 @@ export class Allotment {
 
   /** A slave takes tasks from now on. */
   addSlave(slave: DispatchSlave): void {
-    this.#servingCount++;
+    this.#serving.add(slave);
     this.#idle.add(slave);
     this.#hungry.add(slave);
   }
 
   /** A slave takes tasks no longer. */
   removeSlave(slave: DispatchSlave): void {
-    this.#servingCount--;
+    this.#serving.delete(slave);
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.#laden.delete(slave);
@@ -158,6 +162,38 @@ export class Allotment {
       group.putBackSecond(task);
       this.sort(group);
     }
+  }
+
+  /** Puts tasks back that threw, each on a slave. Others that have room are given them at once. */
+  requeueThrown(retries: readonly Retry[], nowMs: number): void {
+    this.requeue(retries.filter((retry) => !this.#giveElsewhere(retry, nowMs)));
+  }
+
+  #giveElsewhere({ group, task, slave }: Retry, nowMs: number): boolean {
+    group.putBack(task);
+    const other = this.#findOther(slave, group, task);
+    if (other !== undefined) this.#fill(other, nowMs, [group]);
+    if (group.first() !== task) return true;
+    group.take();
+    return false;
+  }
+
+  /** Finds a slave that has room for a task which waits, other than one. Of many, not all are looked at. */
+  #findOther(slave: DispatchSlave, group: DispatchGroup, task: Task): DispatchSlave | undefined {
+    if (group.reading === "no") return undefined;
+    let looks = 0;
+    for (const slaves of [this.#idle, this.#serving]) {
+      for (const other of slaves) {
+        if (looks++ === MAX_LOOKS) return undefined;
+        const service = other.service!;
+        if (other === slave || !service.mayBeGivenTasks) continue;
+        if (this.#bars.has(other, group.context, task.code)) continue;
+        if (service.sent.size === 0) return other;
+        const depth = this.#depthFor(service, group, task);
+        if (this.#roomFor(service, group, task.code, depth) > 0) return other;
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -270,14 +306,19 @@ export class Allotment {
     }
   }
 
-  #fill(slave: DispatchSlave, nowMs: number): void {
+  /** Gives a slave tasks of these groups. One that was served goes to the end of those that can be sent. */
+  #fill(
+    slave: DispatchSlave,
+    nowMs: number,
+    groups: Iterable<DispatchGroup> = this.#sendable,
+  ): void {
     const { service } = slave;
     if (service === undefined || !service.mayBeGivenTasks) return;
     const { sent, supply } = service;
     const wasIdle = sent.size === 0;
     if (wasIdle) supply.depth = Infinity;
     // A group that was served goes to the end, and is visited again.
-    for (const group of this.#sendable) {
+    for (const group of groups) {
       const count = this.#bars.isEmpty ? 0 : this.#countPassed(slave, group);
       if (count === undefined) continue;
       const passed = count > 0 ? group.passOver(count) : undefined;
@@ -304,16 +345,9 @@ export class Allotment {
     const { code } = first;
     const { sent, supply } = service;
     const suspects = this.#suspects;
-    const isAlone = suspects.has(first) || !service.startups.isDone(group.context);
-    const depth = isAlone ? 1 : Math.min(this.#pace.depth(code), group.maxSent(this.#servingCount));
-    const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#servingCount);
-    const { sendable } = group;
-    // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
-    const fairShare = Math.max(
-      Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
-      this.#pace.leastShare(code, sendable),
-    );
-    const room = Math.min(sendable, Math.min(depth, supply.depth, fairShare) - sent.size);
+    const depth = this.#depthFor(service, group, first);
+    const room = this.#roomFor(service, group, code, depth);
+    const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
     const tasks: Task[] = [];
     const sizes: number[] = [];
     let bytes = sent.bytes;
@@ -336,6 +370,23 @@ export class Allotment {
     slave.port.run(group, tasks, maxHeld);
     this.#unsent.add(slave);
     return true;
+  }
+
+  /** The most tasks that a slave may have, if it is given the first task of a group. */
+  #depthFor({ startups }: Service, group: DispatchGroup, first: Task): number {
+    const isAlone = this.#suspects.has(first) || !startups.isDone(group.context);
+    return isAlone ? 1 : Math.min(this.#pace.depth(first.code), group.maxSent(this.#serving.size));
+  }
+
+  /** How many more tasks of a group, of one code, a slave has room for. */
+  #roomFor({ sent, supply }: Service, group: DispatchGroup, code: Code, depth: number): number {
+    const { sendable } = group;
+    // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
+    const fairShare = Math.max(
+      Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
+      this.#pace.leastShare(code, sendable),
+    );
+    return Math.min(sendable, Math.min(depth, supply.depth, fairShare) - sent.size);
   }
 
   /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */

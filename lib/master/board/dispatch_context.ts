@@ -1,10 +1,23 @@
+import type { RemoteError } from "../../errors.ts";
 import type { Code, EncodedArguments } from "../../task.ts";
+
+/** Which tasks of a context run again after they threw. */
+export interface RetryPolicy {
+  /** How often a task may run again. */
+  readonly count: number;
+  /** How long its first retry is put off; the second twice as long, and so on. */
+  readonly delayMs: number;
+  /** The user's function that decides whether a task runs again; nothing if each does. */
+  readonly when: ((error: RemoteError, attempt: number) => boolean) | undefined;
+}
 
 /** What a context is made with. */
 export interface DispatchContextOptions {
   readonly startup?: Code;
   /** Arguments of the startup, if there is one. */
   readonly startupArgs?: EncodedArguments;
+  /** Which of its tasks run again after they threw; none by default. */
+  readonly retries?: RetryPolicy;
 }
 
 /** What the board, and slaves, know of a context: what runs before its first task there. Its tasks are in its groups. */
@@ -15,6 +28,8 @@ export class DispatchContext {
   readonly startup: Code | undefined;
   /** The arguments of that. */
   readonly startupArgs: EncodedArguments | undefined;
+  /** Which of its tasks run again after they threw; nothing if none does. */
+  readonly retries: RetryPolicy | undefined;
   /** Whether it has ended. Only the dispatcher writes. */
   isClosed = false;
 
@@ -22,5 +37,6 @@ export class DispatchContext {
     this.number = number;
     this.startup = options.startup;
     this.startupArgs = options.startupArgs;
+    this.retries = options.retries;
   }
 }

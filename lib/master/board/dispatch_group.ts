@@ -50,6 +50,9 @@ export class DispatchGroup {
   #waitingResults = 0;
   /** Outcomes of earlier runs that wait for the reader. They hold up sources, but no tasks: a reader in order may wait for one. */
   #waitingRestored = 0;
+  /** Tasks that threw and wait for their time to run again, and about how many bytes their arguments are. They hold up sources. */
+  #delayed = 0;
+  #delayedBytes = 0;
   #bytesPerResult = 0;
   /** How many results fit into the bytes that may wait. */
   #fittingResults = Infinity;
@@ -91,7 +94,8 @@ export class DispatchGroup {
 
   /** Whether a source may be asked for tasks. */
   get takesTasks(): boolean {
-    return this.isOpen && this.#waitingRestored < this.#limit;
+    return this.isOpen && this.#waitingRestored + this.#delayed < this.#limit &&
+      this.#delayedBytes < MAX_WAITING_BYTES;
   }
 
   /** The most tasks that each of so many slaves may have, so that what all return does not pile up: few with large results. */
@@ -236,6 +240,18 @@ export class DispatchGroup {
     const tookTasks = this.takesTasks;
     this.#waitingRestored--;
     return this.takesTasks && !tookTasks;
+  }
+
+  /** A task threw, and waits for its time to run again. */
+  addDelayed(bytes: number): void {
+    this.#delayed++;
+    this.#delayedBytes += bytes;
+  }
+
+  /** One of those does not wait any more. */
+  takeDelayed(bytes: number): void {
+    this.#delayed--;
+    this.#delayedBytes -= bytes;
   }
 
   /** Learns how large results are, since fewer large ones may wait; returns whether that opened or closed the group. */

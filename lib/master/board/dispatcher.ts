@@ -4,7 +4,8 @@
  * A state machine: what happens, and when, comes in as calls; what is to be done goes out through the ports of slaves and
  * contexts, see `board/ports.ts`. No socket, timer or process is touched here. `board/dispatch_loop.ts` has it decide.
  *
- * Every task is in exactly one place: waiting in its group, among the `sent` tasks of one slave, or delivered.
+ * Every task is in exactly one place: waiting in its group, among the `sent` tasks of one slave, among the retries that wait for
+ * their time, or delivered.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import { type Code, describeCode, type Task } from "../../task.ts";
 import { Allotment } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./faults/bars.ts";
 import { Blame, judgeDeath } from "./faults/blame.ts";
+import { judgeThrow, Retries, type ThrowVerdict } from "./faults/retries.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchGroup, Reading } from "./dispatch_group.ts";
@@ -21,6 +23,7 @@ import { type DispatchSlave, Service } from "./dispatch_slave.ts";
 import {
   barredFailure,
   cancelledOn,
+  describeThrown,
   givenUp,
   loadBar,
   loadTimeoutBar,
@@ -33,7 +36,7 @@ import {
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
 import type { Outcomes } from "../outcome.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
-import type { SentTask } from "./sent_tasks.ts";
+import type { Head, SentTask } from "./sent_tasks.ts";
 
 /** Who is told what becomes of tasks. */
 export interface DispatcherOptions {
@@ -63,7 +66,7 @@ const MAX_STARTUP_DEATHS = 3;
 
 /** How a task that failed ended. */
 interface LastRun {
-  /** Whether that was one more attempt, beside those in which slaves died. */
+  /** Whether that was one more attempt, beside those in which slaves died or the task threw and ran again. */
   readonly isAttempt: boolean;
   /** Whether the task itself was ever run. */
   readonly hasRun: boolean;
@@ -99,6 +102,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
   readonly #blame = new Blame();
+  readonly #retries = new Retries();
   readonly #deadlines = new Deadlines();
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
@@ -135,6 +139,7 @@ export class Dispatcher {
     readonly bars: Bars;
     readonly sources: ReadonlySet<DispatchGroup>;
     readonly suspects: ReadonlySet<Task>;
+    readonly retries: Retries;
     readonly deadlines: number;
     readonly stuckAfterMs: number;
   } {
@@ -145,6 +150,7 @@ export class Dispatcher {
       bars: this.#bars,
       sources: this.#allotment.sources,
       suspects: this.#blame.suspects,
+      retries: this.#retries,
       deadlines: this.#deadlines.size,
       stuckAfterMs: this.#allotment.stuckAfterMs,
     };
@@ -153,12 +159,12 @@ export class Dispatcher {
   /** Whether there is nothing to decide before more is told: nothing is to be given out or sent, and no time runs. */
   get isAtRest(): boolean {
     return this.#allotment.isAtRest && this.#deadlines.size === 0 && this.#cancelled.size === 0 &&
-      this.#toTime.size === 0;
+      this.#toTime.size === 0 && this.#retries.isEmpty;
   }
 
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
   get hasWork(): boolean {
-    if (this.#allotment.sendable.size > 0) return true;
+    if (this.#allotment.sendable.size > 0 || this.#retries.areRead) return true;
     for (const group of this.#allotment.sources) {
       if (group.isOpen && !group.isRestoring) return true;
     }
@@ -357,7 +363,7 @@ export class Dispatcher {
         const done = sent.answer(first + i);
         if (done === undefined) continue;
         const { task } = done;
-        const attempts = this.#blame.end(task) + 1;
+        const attempts = this.#endAttempts(task) + 1;
         if (
           outcomes === undefined || group !== done.group || attempts !== outcomes.attempts ||
           !outcomes.isNext(i)
@@ -410,27 +416,52 @@ export class Dispatcher {
     const { service } = slave;
     if (service === undefined) return;
     const { sent, reporter } = service;
-    const task = sent.head()?.task;
+    const head = sent.head();
     // Made before anything is changed: what a slave throws may be such that it cannot be described.
-    const reason = task && taskFailure(task, slave.identity, failure, thrown);
+    const verdict = head?.number === number
+      ? this.#judgeFailure(head, slave, failure, thrown)
+      : undefined;
+    // The user may have been asked, and have done anything, such as cancel the task.
+    if (slave.service !== service) return;
     const done = sent.answer(number);
     if (done !== undefined) {
+      const { group, task } = done;
       if (this.#untold.size > 0 && failure !== "arguments") {
-        this.#noteRuns(done.group.context, done.task.code);
+        this.#noteRuns(group.context, task.code);
       }
       const took = { totalMicros: micros, count: 1 };
-      this.#allotment.noteRunTimes(slave, service, done.task.code, took, nowMs);
-      reporter?.taskRan(number, done.group.context, done.task, nowMs - micros / 1000);
-      this.#fail(done, reason!, {
-        isAttempt: true,
-        hasRun: failure !== "arguments",
-        runTimeMs: micros / 1000,
-        endedMs: nowMs,
-      });
-      if (done.group.noteResultBytes(bytes, 1)) this.#allotment.sort(done.group);
+      this.#allotment.noteRunTimes(slave, service, task.code, took, nowMs);
+      reporter?.taskRan(number, group.context, task, nowMs - micros / 1000);
+      if (verdict!.type === "retry") {
+        this.#retries.add(done, slave, verdict!.delayMs, nowMs);
+        const reason = describeThrown(thrown);
+        this.#options.reports?.taskRetried(group.context, task, slave, reason, { thrown });
+      } else {
+        this.#fail(done, verdict!.reason, {
+          isAttempt: true,
+          hasRun: failure !== "arguments",
+          runTimeMs: micros / 1000,
+          endedMs: nowMs,
+        });
+        if (group.noteResultBytes(bytes, 1)) this.#allotment.sort(group);
+      }
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
+  }
+
+  /** Whether a task that has failed on a slave runs again, or else the error that it ends in. */
+  #judgeFailure(
+    { group, task }: Head,
+    slave: DispatchSlave,
+    failure: TaskFailure,
+    thrown: unknown,
+  ): ThrowVerdict | undefined {
+    if (task === undefined) return undefined;
+    const throws = this.#retries.countThrows(task) + 1;
+    const reason = taskFailure(task, slave.identity, failure, thrown, throws);
+    if (failure !== "threw") return { type: "end", reason };
+    return judgeThrow(group.context.retries, reason, throws);
   }
 
   /** A slave will not run the tasks numbered from `from` up to but not including `to`. */
@@ -448,11 +479,11 @@ export class Dispatcher {
    * @returns The tasks that were dropped.
    */
   cancel(group: DispatchGroup): Task[] {
-    const dropped = group.takeAll();
+    const dropped = [...group.takeAll(), ...this.#retries.takeAll(group)];
     for (const { task } of this.#takeFromSlaves((_task, other) => other === group)) {
       dropped.push(task);
     }
-    for (const task of dropped) this.#blame.end(task);
+    for (const task of dropped) this.#endAttempts(task);
     this.#allotment.sort(group);
     return dropped;
   }
@@ -474,7 +505,7 @@ export class Dispatcher {
     for (const [task, group] of cancelled) {
       // It may have ended meanwhile.
       if (task.hasEnded) continue;
-      group.cancel(task);
+      if (!this.#retries.take(task)) group.cancel(task);
       this.#fail({ group, task }, cancelledOn(task, undefined), NOT_RUN);
     }
   }
@@ -533,13 +564,14 @@ export class Dispatcher {
   dispatch(nowMs: number): void {
     this.#failCancelled();
     if (this.#toTime.size > 0) this.#timeDropped(nowMs);
+    if (!this.#retries.isEmpty) this.#allotment.requeueThrown(this.#retries.takeDue(nowMs), nowMs);
     // An async source adds its tasks later: then there is nothing to give out yet.
     do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
     this.#allotment.flush();
   }
 
   /**
-   * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time, or slaves stuck.
+   * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time or be due to run again, or slaves stuck.
    *
    * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
    */
@@ -554,7 +586,11 @@ export class Dispatcher {
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
   nextWakeMs(): number {
-    return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());
+    return Math.min(
+      this.#deadlines.nextMs(),
+      this.#allotment.nextStuckMs(),
+      this.#retries.nextMs(),
+    );
   }
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
@@ -711,11 +747,16 @@ export class Dispatcher {
     return count;
   }
 
+  /** A task has ended; returns how often it was run before, to be run again. */
+  #endAttempts(task: Task): number {
+    return this.#blame.end(task) + this.#retries.end(task);
+  }
+
   #fail({ group, task }: SentTask, reason: RemoteError | AbortError, run: LastRun): void {
     const outcome = {
       task,
       slave: reason.slave,
-      attempts: this.#blame.end(task) + (run.isAttempt ? 1 : 0),
+      attempts: this.#endAttempts(task) + (run.isAttempt ? 1 : 0),
       runTimeMs: run.runTimeMs,
       status: "rejected",
       reason,

@@ -12,15 +12,22 @@ import type { Bar } from "./faults/bars.ts";
 /** How a task failed: as its slave says, or since the master could not decode what it had returned. */
 export type TaskFailure = Failure | "undecodable";
 
-/** The task itself failed on a slave. */
+/**
+ * The task itself failed on a slave.
+ *
+ * @param throws How often it has thrown, this time included.
+ */
 export function taskFailure(
   task: Task,
   slave: SlaveIdentity,
   failure: TaskFailure,
   thrown: unknown,
+  throws = 1,
 ): RemoteError {
   return new RemoteError(
-    `${capitalize(`${task}`)} ${describeFailure(failure, slave)}: ${describeThrown(thrown)}`,
+    `${capitalize(`${task}`)} ${describeFailure(failure, slave, throws)}: ${
+      describeThrown(thrown)
+    }`,
     {
       task,
       slave,
@@ -29,12 +36,16 @@ export function taskFailure(
   );
 }
 
-function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string {
+function describeFailure(
+  failure: TaskFailure,
+  { name }: SlaveIdentity,
+  throws: number,
+): string {
   switch (failure) {
     case "arguments":
       return `did not run: its arguments cannot be decoded on ${name}`;
     case "threw":
-      return `failed on ${name}`;
+      return throws > 1 ? `failed ${throws} times, at last on ${name}` : `failed on ${name}`;
     case "result":
       return `returned what cannot be sent on ${name}`;
     case "undecodable":
@@ -42,6 +53,26 @@ function describeFailure(failure: TaskFailure, { name }: SlaveIdentity): string 
     default:
       return failure satisfies never;
   }
+}
+
+/**
+ * A task threw, and the user's function could not say whether it is to run again.
+ *
+ * @param reason The error that the task ends in otherwise.
+ * @param thrown What the user's function threw.
+ */
+export function undecided(reason: RemoteError, thrown: unknown): RemoteError {
+  const { cause } = reason;
+  const message = cause instanceof Error ? cause.message : describeThrown(cause);
+  const both = new AggregateError([cause], message, { cause: thrown });
+  // Where it is made is no place in the user's code.
+  both.stack = cause instanceof Error ? cause.stack : `${both}`;
+  return new RemoteError(
+    `${reason.message}. It does not run again, since retries.when failed: ${
+      describeThrown(thrown)
+    }`,
+    { ...reason, cause: both },
+  );
 }
 
 /** The code of tasks could not be loaded on a slave. */
@@ -204,7 +235,7 @@ function capitalize(text: string): string {
 }
 
 /** What was thrown, on one line if possible. Errors of our own loader say all that is needed in their message. */
-function describeThrown(thrown: unknown): string {
+export function describeThrown(thrown: unknown): string {
   if (thrown instanceof Error || thrown instanceof DOMException) {
     const { name, message } = thrown;
     const explained = withPermissionRemedy(message);

@@ -23,8 +23,18 @@ export interface RunReports {
    * @param atMs When, if that was before now.
    */
   taskEnded(context: DispatchContext, outcome: Outcome, bytes: number, atMs?: number): void;
-  /** A task is to run again: a slave died that ran it, or may have. */
-  taskRetried(context: DispatchContext, task: Task, slave: DispatchSlave, reason: string): void;
+  /**
+   * A task is to run again: a slave died that ran it, or may have, or it threw there.
+   *
+   * @param threw What it threw, if it did.
+   */
+  taskRetried(
+    context: DispatchContext,
+    task: Task,
+    slave: DispatchSlave,
+    reason: string,
+    threw?: { readonly thrown: unknown },
+  ): void;
   /** Startup of a context runs. */
   startupStarted(context: DispatchContext, slave: DispatchSlave, atMs: number): void;
   startupFinished(

@@ -106,7 +106,7 @@ export type ManagerEvent =
       readonly context: number;
       readonly task: Task;
       readonly slave: SlaveIdentity;
-      /** How many slaves have run it, this one included. */
+      /** How often it was run, this time included. */
       readonly attempts: number;
       /** How long it ran there. It started that long before `timeMs`, unless the machine slept meanwhile. */
       readonly runTimeMs: number;
@@ -135,16 +135,25 @@ export type ManagerEvent =
       readonly task: Task;
       /** The slave that it ran on; missing if it did not run. */
       readonly slave: SlaveIdentity | undefined;
+      /** How often it was run before. */
+      readonly attempts: number;
       readonly bytesIn: number;
       readonly reason: Error;
     }
-    /** A slave died while it ran a task, or may have run it, or could not load its code; the task goes to another. */
+    /**
+     * A task is to run again: a slave died while it ran it, or may have run it; or it threw, and the option `retries` of its context says
+     * so.
+     */
     | {
       readonly type: "task-retried";
       readonly context: number;
       readonly task: Task;
+      /** Where it ran. */
       readonly slave: SlaveIdentity;
+      /** How the slave died, or what the task threw, in words. */
       readonly reason: string;
+      /** What the task threw; missing if a slave died. */
+      readonly error?: unknown;
     }
     /** A task that was added is not run: its outcome is in the journal. */
     | {

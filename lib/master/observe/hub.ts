@@ -103,7 +103,16 @@ export class Hub implements RunReports {
       });
     } else if (outcome.reason instanceof AbortError) {
       const { reason } = outcome;
-      this.#tell({ timeMs, type: "task-cancelled", context, task, slave, bytesIn, reason });
+      this.#tell({
+        timeMs,
+        type: "task-cancelled",
+        context,
+        task,
+        slave,
+        attempts,
+        bytesIn,
+        reason,
+      });
     } else {
       const { reason } = outcome;
       this.#tell({
@@ -126,8 +135,11 @@ export class Hub implements RunReports {
     task: Task,
     { identity: slave }: DispatchSlave,
     reason: string,
+    threw?: { readonly thrown: unknown },
   ): void {
-    if (this.isWanted) this.tell({ type: "task-retried", context, task, slave, reason });
+    if (!this.isWanted) return;
+    const error = threw && { error: threw.thrown };
+    this.tell({ type: "task-retried", context, task, slave, reason, ...error });
   }
 
   /** A task is not run: the journal has its outcome. */

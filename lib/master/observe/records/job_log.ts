@@ -60,7 +60,8 @@ export class JobLog {
     }));
   }
 
-  #writeCancelled({ context, task, slave, timeMs, bytesIn, reason }: TaskCancelled): void {
+  #writeCancelled(event: TaskCancelled): void {
+    const { context, task, slave, timeMs, attempts, bytesIn, reason } = event;
     const started = slave && this.#started.get(slave.number);
     const startMs = started?.task === task ? started.timeMs : undefined;
     this.#writer.write(this.#formatter.format({
@@ -73,7 +74,7 @@ export class JobLog {
       runTimeMs: startMs === undefined ? 0 : timeMs - startMs,
       bytesIn,
       bytesOut: undefined,
-      attempts: 0,
+      attempts,
       source: "run",
       status: "cancelled",
       message: reason.message,

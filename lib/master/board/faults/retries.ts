@@ -1,0 +1,158 @@
+import { MAX_TIMER_MS } from "../../../clock.ts";
+import type { RemoteError } from "../../../errors.ts";
+import type { Task } from "../../../task.ts";
+import { sizeOfArguments } from "../../argument_list.ts";
+import type { RetryPolicy } from "../dispatch_context.ts";
+import type { DispatchGroup } from "../dispatch_group.ts";
+import type { DispatchSlave } from "../dispatch_slave.ts";
+import { undecided } from "../failures.ts";
+import type { SentTask } from "../sent_tasks.ts";
+
+/** What becomes of a task that threw: it runs again, or it ends. */
+export type ThrowVerdict =
+  | { readonly type: "retry"; readonly delayMs: number }
+  | { readonly type: "end"; readonly reason: RemoteError };
+
+/**
+ * Decides what becomes of a task that threw.
+ *
+ * @param policy That of its context.
+ * @param reason The error that it ends in otherwise.
+ * @param throws How often it has thrown, this time included.
+ */
+export function judgeThrow(
+  policy: RetryPolicy | undefined,
+  reason: RemoteError,
+  throws: number,
+): ThrowVerdict {
+  if (policy === undefined || throws > policy.count) return { type: "end", reason };
+  try {
+    if (policy.when !== undefined && !asksForRetry(policy.when(reason, throws))) {
+      return { type: "end", reason };
+    }
+  } catch (thrown) {
+    return { type: "end", reason: undecided(reason, thrown) };
+  }
+  return { type: "retry", delayMs: Math.min(policy.delayMs * 2 ** (throws - 1), MAX_TIMER_MS) };
+}
+
+/** @throws {TypeError} If that is neither `true` nor `false`. */
+function asksForRetry(answer: unknown): boolean {
+  if (typeof answer === "boolean") return answer;
+  // Nobody waits for it. Its failure is not to end the script.
+  if (answer instanceof Promise) answer.catch(() => {});
+  const remedy = answer instanceof Promise ? ". It must not be async" : "";
+  throw new TypeError(
+    `Expected true or false, got ${Deno.inspect(answer, { depth: 0, colors: false })}${remedy}`,
+  );
+}
+
+/** A task that threw and waits for its time to run again. */
+export interface Retry extends SentTask {
+  /** Where it threw. */
+  readonly slave: DispatchSlave;
+  readonly dueMs: number;
+  /** About how many bytes its arguments are. */
+  readonly bytes: number;
+}
+
+/** Tasks that threw: how often, and which of them wait for their time to run again. */
+export class Retries {
+  /** How often each task has thrown that has not ended. */
+  readonly #throws = new Map<Task, number>();
+  /** Tasks that wait, by how long each was put off: with the same time for all, the first is due first. */
+  readonly #waiting = new Map<number, Map<Task, Retry>>();
+
+  /** Whether no task waits. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** Whether somebody reads results of any task that waits. */
+  get areRead(): boolean {
+    return this.#list().some(({ group }) => group.reading !== "no");
+  }
+
+  /** How many tasks have thrown and not ended, for tests. @internal */
+  get known(): number {
+    return this.#throws.size;
+  }
+
+  /** How many tasks wait, for tests. @internal */
+  get waiting(): number {
+    return this.#list().length;
+  }
+
+  /** How often a task has thrown. */
+  countThrows(task: Task): number {
+    return this.#throws.get(task) ?? 0;
+  }
+
+  /** A task has thrown on a slave, and is to run again after some time. */
+  add({ group, task }: SentTask, slave: DispatchSlave, delayMs: number, nowMs: number): void {
+    this.#throws.set(task, this.countThrows(task) + 1);
+    let tasks = this.#waiting.get(delayMs);
+    if (tasks === undefined) this.#waiting.set(delayMs, tasks = new Map());
+    const bytes = sizeOfArguments(task.args);
+    tasks.set(task, { group, task, slave, dueMs: nowMs + delayMs, bytes });
+    group.addDelayed(bytes);
+  }
+
+  /** Takes the tasks whose time has come, the first one first. */
+  takeDue(nowMs: number): Retry[] {
+    const due: Retry[] = [];
+    for (const tasks of this.#waiting.values()) {
+      for (const retry of tasks.values()) {
+        if (retry.dueMs > nowMs) break;
+        due.push(retry);
+      }
+    }
+    for (const { task } of due) this.take(task);
+    return due.sort((a, b) => a.dueMs - b.dueMs);
+  }
+
+  /** Takes all tasks of a group that wait. */
+  takeAll(group: DispatchGroup): Task[] {
+    const taken = this.#list().filter((retry) => retry.group === group).map(({ task }) => task);
+    for (const task of taken) this.take(task);
+    return taken;
+  }
+
+  /** Takes a task, if it waits; returns whether it did. */
+  take(task: Task): boolean {
+    for (const [delayMs, tasks] of this.#waiting) {
+      const retry = tasks.get(task);
+      if (retry === undefined) continue;
+      tasks.delete(task);
+      if (tasks.size === 0) this.#waiting.delete(delayMs);
+      retry.group.takeDelayed(retry.bytes);
+      return true;
+    }
+    return false;
+  }
+
+  /** When the first of the tasks is due; `Infinity` if none waits. */
+  nextMs(): number {
+    let soonestMs = Infinity;
+    for (const tasks of this.#waiting.values()) {
+      for (const { dueMs } of tasks.values()) {
+        soonestMs = Math.min(soonestMs, dueMs);
+        break;
+      }
+    }
+    return soonestMs;
+  }
+
+  /** A task has ended; returns how often it had run again, since it threw. */
+  end(task: Task): number {
+    // Nearly always there are none, and this is asked for every task.
+    if (this.#throws.size === 0) return 0;
+    const throws = this.countThrows(task);
+    this.#throws.delete(task);
+    return throws;
+  }
+
+  #list(): Retry[] {
+    return [...this.#waiting.values()].flatMap((tasks) => [...tasks.values()]);
+  }
+}
