@@ -601,7 +601,7 @@ export class Dispatcher {
   #timeOut(slave: DispatchSlave, service: Service): void {
     const { number, limitMs, isLoading } = this.#deadlines.of(slave)!;
     if (service.sent.head()?.isDropped) {
-      return this.#restart(slave, service, "its task was cancelled");
+      return this.#restart(slave, service, "its task was cancelled", true);
     }
     if (isLoading) return this.#loadTimedOut(slave, service, limitMs);
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
@@ -621,10 +621,10 @@ export class Dispatcher {
     this.#restart(slave, service, `its code was not loaded within ${limitMs / 1000} s`);
   }
 
-  #restart(slave: DispatchSlave, { sent }: Service, reason: string): void {
+  #restart(slave: DispatchSlave, { sent }: Service, reason: string, isAsked = false): void {
     this.#allotment.requeue(sent.list());
     this.#endService(slave);
-    slave.port.restart(reason);
+    slave.port.restart(reason, isAsked);
   }
 
   #endService(slave: DispatchSlave): void {

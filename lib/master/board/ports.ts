@@ -21,8 +21,8 @@ export interface SlavePort {
   endContext(context: DispatchContext): void;
   /** Sends what is queued. */
   flush(): void;
-  /** Ends its process and starts it anew. */
-  restart(reason: string): void;
+  /** Ends its process and starts it anew. `isAsked`: the user asked for that, by giving up the task that it ran. */
+  restart(reason: string, isAsked: boolean): void;
   /** Ends its process: it was said to leave, and has no task any more. */
   dismiss(): void;
 }

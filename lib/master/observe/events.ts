@@ -64,7 +64,13 @@ export type ManagerEvent =
      */
     | { readonly type: "slave-printed"; readonly slave: SlaveIdentity; readonly file: string }
     /** The process of a slave has ended and is started anew. */
-    | { readonly type: "slave-restarted"; readonly slave: SlaveIdentity; readonly reason: string }
+    | {
+      readonly type: "slave-restarted";
+      readonly slave: SlaveIdentity;
+      readonly reason: string;
+      /** Whether you asked for it: the task that it ran was given up. */
+      readonly isAsked: boolean;
+    }
     /** A slave is lost: it will run no more tasks. */
     | { readonly type: "slave-lost"; readonly slave: SlaveIdentity; readonly reason: string }
     /** A slave has ended because the manager was closed. */

@@ -18,7 +18,7 @@ export class WarningPrinter implements Subscriber {
   tell(event: ManagerEvent): void {
     switch (event.type) {
       case "slave-restarted":
-        this.#print(`${event.slave.name} is started anew: ${event.reason}`);
+        if (!event.isAsked) this.#print(`${event.slave.name} is started anew: ${event.reason}`);
         break;
       case "slave-lost":
         this.#tellLoss(event.slave.name, event.reason);

@@ -11,9 +11,17 @@ export type Doom =
   /** It was killed, by its own fault. */
   | { readonly type: "killed"; readonly reason: string }
   /** It was to be replaced by a new one, by no fault of its own. */
-  | { readonly type: "replaced"; readonly reason: string }
+  | Replacement
   /** Others were about to end it, and no other can take its place. */
   | { readonly type: "leaving"; readonly reason: string };
+
+/** That a slave is started anew, and nobody is blamed. */
+export interface Replacement {
+  readonly type: "replaced";
+  readonly reason: string;
+  /** Whether the user asked for it. */
+  readonly isAsked: boolean;
+}
 
 /** How much each counts. It is never replaced by one that counts less. */
 const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3 } as const;
@@ -41,7 +49,7 @@ export type Sequel =
   /** It is lost: it was said to leave. */
   | { readonly type: "left"; readonly reason: string }
   /** It is started anew, and nobody is blamed. */
-  | { readonly type: "replaced"; readonly reason: string }
+  | Replacement
   /** It died by itself, or was killed: the board decides. */
   | { readonly type: "died" };
 
@@ -53,7 +61,7 @@ export function judgeEnd({ doom, isClosing, isAgentGone }: EndFacts): Sequel {
     case "leaving":
       return { type: "left", reason: doom.reason };
     case "replaced":
-      return { type: "replaced", reason: doom.reason };
+      return doom;
     case "killed":
     case "none":
       return { type: "died" };

@@ -311,8 +311,8 @@ export class Seat implements SlavePort {
   }
 
   /** Ends its process and starts it anew. */
-  restart(reason: string): void {
-    this.#doom = laterDoom(this.#doom, { type: "replaced", reason });
+  restart(reason: string, isAsked = false): void {
+    this.#doom = laterDoom(this.#doom, { type: "replaced", reason, isAsked });
     this.#session?.[Symbol.dispose]();
     this.#process?.kill();
   }
@@ -402,7 +402,7 @@ export class Seat implements SlavePort {
       case "left":
         return this.#died(sequel.reason, { isFinal: true });
       case "replaced":
-        return this.#relaunch(sequel.reason);
+        return this.#relaunch(sequel.reason, sequel.isAsked);
       case "died":
         return this.#died(this.#describe(end, wasConnected, fault), { isHeardOut });
       default:
@@ -444,9 +444,9 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  #relaunch(reason: string): void {
+  #relaunch(reason: string, isAsked = false): void {
     const { hub } = this.#fleet.options;
-    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason });
+    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked });
     this.#enter({ state: "launching" });
     const agent = this.#job?.agent;
     if (agent !== undefined) this.#startRunner(agent);

@@ -24,10 +24,14 @@ function lost(number: number, reason: string): ManagerEvent {
   return { timeMs: 0, type: "slave-lost", slave: slave(number), reason };
 }
 
+function restarted(reason: string, isAsked: boolean): ManagerEvent {
+  return { timeMs: 0, type: "slave-restarted", slave: slave(0), reason, isAsked };
+}
+
 Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing else", async () => {
   const lines = await printed((printer) => {
     printer.tell({ timeMs: 0, type: "slave-connected", slave: slave(0) });
-    printer.tell({ timeMs: 0, type: "slave-restarted", slave: slave(0), reason: "exit code 1" });
+    printer.tell(restarted("exit code 1", false));
     printer.tell(lost(0, "exit code 2"));
     printer.tell({ timeMs: 0, type: "warning", message: "The disk is full" });
   });
@@ -36,6 +40,14 @@ Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing els
     "parallel: slave 0 is lost: exit code 2",
     "parallel: The disk is full",
   ]);
+});
+
+Deno.test("WarningPrinter: does not print that a slave is started anew since the user gave its task up", async () => {
+  const lines = await printed((printer) => {
+    printer.tell(restarted("its task was cancelled", true));
+    printer.tell(restarted("its task ran out of time", false));
+  });
+  assertEquals(lines, ["parallel: slave 0 is started anew: its task ran out of time"]);
 });
 
 function printedTo(file: string, number: number): ManagerEvent {

@@ -3,18 +3,19 @@ import {
   type Doom,
   judgeEnd,
   laterDoom,
+  type Replacement,
   type Sequel,
 } from "../../../lib/master/slaves/judge_end.ts";
 
 const none: Doom = { type: "none" };
 const killed: Doom = { type: "killed", reason: "it did not connect" };
-const replaced: Doom = { type: "replaced", reason: "its task ran out of time" };
+const replaced: Replacement = { type: "replaced", reason: "its task was cancelled", isAsked: true };
 const leaving: Doom = { type: "leaving", reason: "the time limit is near" };
 
 const ENDS: readonly [facts: string, Parameters<typeof judgeEnd>[0], Sequel][] = [
   ["by itself", facts(none), { type: "died" }],
   ["killed by its own fault", facts(killed), { type: "died" }],
-  ["to be replaced", facts(replaced), { type: "replaced", reason: "its task ran out of time" }],
+  ["to be replaced", facts(replaced), replaced],
   ["after it was said to leave", facts(leaving), {
     type: "left",
     reason: "the time limit is near",
@@ -54,6 +55,6 @@ Deno.test("laterDoom: what says more of what becomes of the slave counts, whiche
       assertEquals([laterDoom(less, more), laterDoom(more, less)], [more, more]);
     }
   }
-  const again: Doom = { type: "replaced", reason: "once more" };
+  const again: Doom = { type: "replaced", reason: "once more", isAsked: false };
   assertEquals(laterDoom(replaced, again), again);
 });

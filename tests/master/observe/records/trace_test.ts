@@ -98,7 +98,7 @@ Deno.test("Trace: a task whose slave died ends there, once, and the row goes on 
     [10, { type: "slave-connected", slave: SLAVE }],
     [10, { type: "task-started", context: 0, task: first, slave: SLAVE }],
     [50, { type: "task-retried", context: 0, task: first, slave: SLAVE, reason: "exit code 1" }],
-    [50, { type: "slave-restarted", slave: SLAVE, reason: "exit code 1" }],
+    [50, { type: "slave-restarted", slave: SLAVE, reason: "exit code 1", isAsked: false }],
     [52, { type: "slave-started", slave: SLAVE, process: "process 2" }],
     [60, { type: "slave-connected", slave: SLAVE }],
     [70, { type: "slave-ended", slave: SLAVE }],
