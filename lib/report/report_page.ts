@@ -17,13 +17,18 @@ const MAX_OPEN_SLAVES = 16;
  */
 export function reportPage(summary: RunSummary, title: string): string {
   const sections = summary.runs.length === 0
-    ? [`<p class="empty">${emptyText(summary)}</p>`, failuresSection(summary)]
+    ? [
+      `<p class="empty">${emptyText(summary)}</p>`,
+      failuresSection(summary),
+      retriedSection(summary),
+    ]
     : [
       section("Slaves over time", legend(summary), slaveChart(summary)),
       section("Throughput", "Tasks that ended.", throughputChart(summary)),
       failuresSection(summary),
       section("Run times", "Tasks by how long they ran.", runTimeChart(summary)),
       section("Slowest tasks", "", slowestTable(summary)),
+      retriedSection(summary),
       summary.functions.size > 1 ? section("Functions", "", functionTable(summary)) : "",
       slavesSection(summary),
     ];
@@ -50,8 +55,9 @@ ${sections.join("\n")}
 `;
 }
 
-function emptyText({ tasks }: RunSummary): string {
-  return tasks === 0 ? "No task has ended." : "No task ran on a slave.";
+function emptyText({ tasks, cutOff }: RunSummary): string {
+  if (tasks === 0) return "No task has ended.";
+  return cutOff.length === 0 ? "No task ran on a slave." : "No task ran to its end.";
 }
 
 function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
@@ -63,13 +69,14 @@ function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
 }
 
 function tiles(summary: RunSummary): string {
-  const { tasks, failed, restored, retried, slaves, busyMs, elapsedMs, runs } = summary;
+  const { tasks, failed, cancelled, restored, retried, slaves, busyMs, elapsedMs, runs } = summary;
   const hosts = new Set([...slaves.values()].map(({ host }) => host)).size;
   let availableMs = 0;
   for (const { startMs } of slaves.values()) availableMs += summary.endMs - startMs;
   const notes: string[] = [];
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
-  if (retried > 0) notes.push(`${countText(retried)} ran again since slaves died`);
+  if (retried > 0) notes.push(`${countText(retried)} ran more than once`);
+  if (cancelled > 0) notes.push(`${countText(cancelled)} cancelled`);
   const list: [name: string, value: string, note: string, isBad?: boolean][] = [
     ["tasks", countText(tasks), notes.join(", ")],
     [
@@ -114,9 +121,10 @@ function tiles(summary: RunSummary): string {
   }</dl>`;
 }
 
-function legend({ failed }: RunSummary): string {
+function legend({ failed, cutOff }: RunSummary): string {
   const entries = ['<span class="key busy"></span>tasks', '<span class="key idle"></span>idle'];
   if (failed > 0) entries.push('<span class="key failed"></span>failed');
+  if (cutOff.length > 0) entries.push('<span class="key cancelled"></span>cancelled');
   return entries.join(" ");
 }
 
@@ -157,7 +165,7 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     durationText(line.startMs! - startMs),
     bytesText(line.bytesIn),
     line.bytesOut === undefined ? "" : bytesText(line.bytesOut),
-    line.status === "rejected" ? '<span class="bad">failed</span>' : "",
+    statusText(line),
   ];
   const heads = [
     "run time",
@@ -172,6 +180,35 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     "",
   ];
   return table(heads, slowest.map(row), [3, 5, 9]);
+}
+
+function retriedSection({ retried, mostRetried }: RunSummary): string {
+  if (retried === 0) return "";
+  const row = (line: JobLogLine) => [
+    countText(line.attempts),
+    String(line.task),
+    String(line.context),
+    escapeHtml(line.label),
+    statusText(line),
+  ];
+  const more = retried - mostRetried.length;
+  const note = "Since they threw, or slaves died." +
+    (more > 0 ? ` ${countText(more)} more are in the job log.` : "");
+  const heads = ["runs", "task", "context", "function", ""];
+  return section("Tasks that ran more than once", note, table(heads, mostRetried.map(row), [3, 4]));
+}
+
+function statusText({ status }: JobLogLine): string {
+  switch (status) {
+    case "fulfilled":
+      return "";
+    case "rejected":
+      return '<span class="bad">failed</span>';
+    case "cancelled":
+      return "cancelled";
+    default:
+      return status satisfies never;
+  }
 }
 
 function functionTable({ functions }: RunSummary): string {

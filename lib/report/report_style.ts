@@ -47,11 +47,13 @@ svg .mark { text-anchor: middle; }
 .shade2 { opacity: 0.5; }
 .shade3 { opacity: 0.75; }
 .failed { fill: var(--bad); }
+.cancelled { fill: var(--muted); }
 .key { display: inline-block; width: 11px; height: 11px; border-radius: 2px; margin: 0 5px 0 8px; }
 .key:first-child { margin-left: 0; }
 .key.busy { background: var(--busy); }
 .key.idle { background: var(--idle); border: 1px solid var(--line); }
 .key.failed { background: var(--bad); }
+.key.cancelled { background: var(--muted); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
 th, td { text-align: right; padding: 4px 10px; white-space: nowrap; border-bottom: 1px solid var(--line); }

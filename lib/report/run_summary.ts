@@ -1,7 +1,8 @@
 import type { JobLogLine } from "../job_log_line.ts";
 
-/** How many of the slowest tasks are listed, and how many different failures. */
+/** How many of the slowest tasks are listed, how many of those that ran most often, and how many different failures. */
 const MAX_SLOWEST = 20;
+const MAX_RETRIED = 20;
 const MAX_FAILURES = 50;
 /** How many tasks of one failure are named. */
 const MAX_NAMED = 5;
@@ -43,15 +44,18 @@ export interface TaskRun {
   readonly runTimeMs: number;
   readonly slave: number;
   readonly hasFailed: boolean;
+  readonly wasCancelled: boolean;
 }
 
 /** What the tasks of a job log add up to. */
 export class RunSummary {
   tasks = 0;
   failed = 0;
+  /** Tasks that were given up. They have not failed. */
+  cancelled = 0;
   /** Tasks that were not run, since a journal had their outcome. */
   restored = 0;
-  /** Tasks that ran more than once, since slaves died. */
+  /** Tasks that ran more than once, since slaves died or since they threw. */
   retried = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -59,7 +63,10 @@ export class RunSummary {
   startMs = Infinity;
   endMs = -Infinity;
   busyMs = 0;
+  /** Tasks that ended by themselves. */
   readonly runs: TaskRun[] = [];
+  /** Tasks that were given up while they ran. */
+  readonly cutOff: TaskRun[] = [];
   readonly slaves: Map<number, SlaveSummary> = new Map();
   readonly functions: Map<string, FunctionSummary> = new Map();
   readonly failures: Map<string, FailureSummary> = new Map();
@@ -67,19 +74,25 @@ export class RunSummary {
   unlistedFailures = 0;
   /** The tasks that ran longest, the longest first. */
   readonly slowest: JobLogLine[] = [];
+  /** The tasks that ran most often, if that is more than once. */
+  readonly mostRetried: JobLogLine[] = [];
   #sortedMs: Float64Array | undefined;
 
   /** Takes a task into account. */
   add(line: JobLogLine): void {
     this.tasks++;
     if (line.status === "rejected") this.#addFailure(line);
+    if (line.status === "cancelled") this.cancelled++;
     if (line.source === "journal") {
       this.restored++;
       return;
     }
     this.bytesIn += line.bytesIn;
     this.bytesOut += line.bytesOut ?? 0;
-    if (line.attempts > 1) this.retried++;
+    if (line.attempts > 1) {
+      this.retried++;
+      addToTop(this.mostRetried, line, ({ attempts }) => attempts, MAX_RETRIED);
+    }
     if (line.startMs === undefined || line.slave === undefined) return;
     this.#addRun(line, line.startMs, line.slave);
   }
@@ -100,16 +113,23 @@ export class RunSummary {
   #addRun(line: JobLogLine, startMs: number, slaveNumber: number): void {
     const { runTimeMs } = line;
     const hasFailed = line.status === "rejected";
+    const wasCancelled = line.status === "cancelled";
     const endMs = startMs + runTimeMs;
     this.startMs = Math.min(this.startMs, startMs);
     this.endMs = Math.max(this.endMs, endMs);
     this.busyMs += runTimeMs;
-    this.runs.push({ startMs, endMs, runTimeMs, slave: slaveNumber, hasFailed });
+    const run = { startMs, endMs, runTimeMs, slave: slaveNumber, hasFailed, wasCancelled };
     const slave = getOrSet(this.slaves, slaveNumber, () => newSlave(slaveNumber));
     slave.host = line.host;
-    slave.tasks++;
     slave.busyMs += runTimeMs;
     slave.startMs = Math.min(slave.startMs, startMs);
+    if (wasCancelled) {
+      // How long it would have run nobody knows.
+      this.cutOff.push(run);
+      return;
+    }
+    this.runs.push(run);
+    slave.tasks++;
     const ofFunction = getOrSet(this.functions, line.label, () => newFunction(line.label));
     ofFunction.tasks++;
     ofFunction.totalMs += runTimeMs;
@@ -118,15 +138,7 @@ export class RunSummary {
       slave.failed++;
       ofFunction.failed++;
     }
-    this.#addToSlowest(line);
-  }
-
-  #addToSlowest(line: JobLogLine): void {
-    const { slowest } = this;
-    if (slowest.length === MAX_SLOWEST && line.runTimeMs <= slowest.at(-1)!.runTimeMs) return;
-    const place = slowest.findIndex(({ runTimeMs }) => runTimeMs < line.runTimeMs);
-    slowest.splice(place < 0 ? slowest.length : place, 0, line);
-    slowest.length = Math.min(slowest.length, MAX_SLOWEST);
+    addToTop(this.slowest, line, ({ runTimeMs }) => runTimeMs, MAX_SLOWEST);
   }
 
   #addFailure({ context, task, message }: JobLogLine): void {
@@ -140,6 +152,20 @@ export class RunSummary {
     failure.count++;
     if (failure.tasks.length < MAX_NAMED) failure.tasks.push(`${context}/${task}`);
   }
+}
+
+/** Puts a line in its place among those with the most of something, the most first, if it belongs there. */
+function addToTop(
+  top: JobLogLine[],
+  line: JobLogLine,
+  amountOf: (line: JobLogLine) => number,
+  most: number,
+): void {
+  const amount = amountOf(line);
+  if (top.length === most && amount <= amountOf(top[most - 1])) return;
+  const place = top.findIndex((other) => amountOf(other) < amount);
+  top.splice(place < 0 ? top.length : place, 0, line);
+  top.length = Math.min(top.length, most);
 }
 
 function newSlave(number: number): SlaveSummary {

@@ -30,7 +30,7 @@ export function slaveChart(summary: RunSummary): string {
   const rows = makeRows(summary);
   const rowHeight = Math.max(MIN_ROW_HEIGHT, Math.min(MAX_ROW_HEIGHT, 420 / rows.length));
   const height = rowHeight * rows.length;
-  const isDetailed = summary.runs.length <= MAX_DRAWN_TASKS;
+  const isDetailed = summary.runs.length + summary.cutOff.length <= MAX_DRAWN_TASKS;
   const parts = [
     `<svg viewBox="0 0 ${CHART_WIDTH} ${
       round(height + AXIS_HEIGHT)
@@ -73,7 +73,7 @@ interface Box {
   readonly height: number;
 }
 
-function makeRows({ slaves, runs }: RunSummary): Row[] {
+function makeRows({ slaves, runs, cutOff }: RunSummary): Row[] {
   const numbers = [...slaves.keys()].sort((a, b) => a - b);
   const size = Math.ceil(numbers.length / MAX_ROWS);
   const rows: Row[] = [];
@@ -85,7 +85,7 @@ function makeRows({ slaves, runs }: RunSummary): Row[] {
     rows.push(row);
     for (const number of members) rowOf.set(number, row);
   }
-  for (const run of runs) rowOf.get(run.slave)!.runs.push(run);
+  for (const run of [...runs, ...cutOff]) rowOf.get(run.slave)!.runs.push(run);
   return rows;
 }
 
@@ -96,10 +96,11 @@ function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, bo
     const from = place(run.startMs);
     // A gap of a third of a unit tells one task from the next.
     const to = Math.max(place(run.endMs) - 0.3, from + 0.7);
-    const kind = run.hasFailed ? "failed" : slaves > 1 ? "busy shared" : "busy";
+    const ended = run.hasFailed ? "failed" : run.wasCancelled ? "cancelled" : undefined;
+    const kind = ended ?? (slaves > 1 ? "busy shared" : "busy");
     const title = `slave ${run.slave}: ${durationText(run.runTimeMs)} from ${
       durationText(run.startMs - startMs)
-    }${run.hasFailed ? ", failed" : ""}`;
+    }${ended === undefined ? "" : `, ${ended}`}`;
     return `<path class="${kind}" d="${rectangle(from, to, box)}"><title>${title}</title></path>`;
   }).join("");
 }

@@ -132,6 +132,48 @@ Deno.test("makeReport: an empty log, and one of tasks that did not run, are repo
   assertStringIncludes(page, "no slave");
 });
 
+Deno.test("makeReport: cancelled tasks are counted apart, and count as neither failed nor slow", async () => {
+  const lines = [...Array(4).keys()].map((task) => line(task));
+  lines[1] = line(1, { status: "cancelled", runTimeMs: 60_000, attempts: 0, message: "cancelled" });
+  const waited = { slave: undefined, startMs: undefined, runTimeMs: 0, attempts: 0 };
+  lines[2] = line(2, { ...waited, status: "cancelled", message: "cancelled before it ran" });
+  const page = await report(lines);
+  countElements(page);
+  assertStringIncludes(page, '<dt>tasks</dt><dd>4</dd><dd class="note">2 cancelled</dd>');
+  assertStringIncludes(page, "<dt>failed</dt><dd>0</dd>");
+  assert(!page.includes("<h2>Failures</h2>"));
+  assertMatch(page, /<path class="cancelled"[^>]*><title>slave 1: 1 min[^<]*, cancelled<\/title>/);
+  assertEquals(page.match(/<path class="busy"[^>]*><title>/g)!.length, 2);
+  assertStringIncludes(page, '<span class="key cancelled"></span>cancelled');
+  // It was busy, but nobody knows how long the task would have run.
+  assertStringIncludes(page, "<dt>median run time</dt><dd>900 ms</dd>");
+  assertStringIncludes(page, '<tr><td>1</td><td class="text">node1</td><td>0</td><td>0</td>');
+  const alone = await report([lines[1]]);
+  countElements(alone);
+  assertStringIncludes(alone, "No task ran to its end.");
+});
+
+Deno.test("makeReport: names tasks that ran more than once, the most often first", async () => {
+  const lines = [...Array(30).keys()].map((task) => line(task, { attempts: 2 + task % 3 }));
+  lines[29] = line(29, { attempts: 9, label: "flaky", status: "rejected", message: "no" });
+  lines[28] = line(28, { attempts: 1 });
+  const page = await report(lines);
+  countElements(page);
+  assertStringIncludes(page, "29 ran more than once");
+  const section = page.slice(page.indexOf("<h2>Tasks that ran more than once</h2>"));
+  assertStringIncludes(section, "Since they threw, or slaves died. 9 more are in the job log.");
+  const rows = [...section.slice(0, section.indexOf("</section>")).matchAll(/<tr><td>.*?<\/tr>/g)];
+  assertEquals(rows.length, 20);
+  assertEquals(
+    rows[0][0],
+    '<tr><td>9</td><td>29</td><td>0</td><td class="text">flaky</td>' +
+      '<td class="text"><span class="bad">failed</span></td></tr>',
+  );
+  assertMatch(rows[1][0], /^<tr><td>4<\/td><td>2<\/td>/);
+  const plain = await report([line(0)]);
+  assert(!plain.includes("more than once"));
+});
+
 Deno.test("makeReport: one task of no length is drawn without a number that is none", async () => {
   const page = await report([line(0, { runTimeMs: 0 })]);
   countElements(page);
