@@ -265,9 +265,9 @@ export class Trace {
     });
   }
 
-  #taskLost(
-    { task, slave, timeMs, reason }: Extract<ManagerEvent, { type: "task-retried" }>,
-  ): void {
+  #taskLost(event: Extract<ManagerEvent, { type: "task-retried" }>): void {
+    const { task, slave, timeMs, reason } = event;
+    const hasThrown = "error" in event;
     const row = this.#rowOf(slave);
     const { running } = row;
     if (running?.what !== task) {
@@ -279,10 +279,10 @@ export class Trace {
     }
     this.#runEnded(row, {
       name: labelOf(task),
-      category: "cut off",
+      category: hasThrown ? "failed" : "cut off",
       startMs: running.startMs,
       endMs: timeMs,
-      args: { task: task.id, status: "cut off", reason },
+      args: { task: task.id, status: hasThrown ? "to run again" : "cut off", reason },
     });
   }
 

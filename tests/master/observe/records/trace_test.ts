@@ -112,6 +112,19 @@ Deno.test("Trace: a task whose slave died ends there, once, and the row goes on 
   assertEquals(events.filter(({ ph }) => ph === "i").map(({ name }) => name), ["started anew"]);
 });
 
+Deno.test("Trace: a task that threw and runs again ends there as failed, and the row goes on", async () => {
+  const again = { context: 0, task: task(0), slave: SLAVE, reason: "RangeError: no" };
+  const events = await traceOf([
+    [0, { type: "slave-connected", slave: SLAVE }],
+    [10, { type: "task-started", context: 0, task: again.task, slave: SLAVE }],
+    [50, { type: "task-retried", ...again, error: new RangeError("no") }],
+    [60, { type: "slave-ended", slave: SLAVE }],
+  ]);
+  assertEquals(slices(events), ["1 idle 0+10", "1 work 10+40", "1 idle 50+10"]);
+  const threw = events.find(({ cat }) => cat === "failed");
+  assertEquals(threw?.args, { task: 0, status: "to run again", reason: "RangeError: no" });
+});
+
 Deno.test("Trace: what ran while the machine slept, which is no run time, began when it was told to run", async () => {
   const events = await traceOf([
     [1000, { type: "slave-connected", slave: SLAVE }],
