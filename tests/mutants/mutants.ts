@@ -13,6 +13,7 @@ export interface Mutant {
 }
 
 const SIMULATION = "tests/master/board/dispatcher_simulation_test.ts";
+const RETRIES = "tests/master/board/faults/retries_test.ts";
 const LOOP = "lib/master/board/dispatch_loop.ts";
 const DISPATCHER = "lib/master/board/dispatcher.ts";
 const AGENT_JOB = "lib/master/slaves/agent_job.ts";
@@ -81,9 +82,25 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a timer is set for the later of two times",
     file: DISPATCHER,
-    right: "return Math.min(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());",
-    wrong: "return Math.max(this.#deadlines.nextMs(), this.#allotment.nextStuckMs());",
+    right: `return Math.min(
+      this.#deadlines.nextMs(),`,
+    wrong: `return Math.max(
+      this.#deadlines.nextMs(),`,
     test: SIMULATION,
+  },
+  {
+    name: "a task that threw goes back to its slave",
+    file: ALLOTMENT,
+    right: "this.requeue(retries.filter((retry) => !this.#giveElsewhere(retry, nowMs)));",
+    wrong: "this.requeue(retries);",
+    test: RETRIES,
+  },
+  {
+    name: "a retry is forgotten when its group is cancelled",
+    file: DISPATCHER,
+    right: "const dropped = [...group.takeAll(), ...this.#retries.takeAll(group)];",
+    wrong: "const dropped = group.takeAll();",
+    test: RETRIES,
   },
   {
     name: "an end is judged by the wrong fact",
