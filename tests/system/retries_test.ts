@@ -313,6 +313,47 @@ Deno.test("retries: a task that waits for its delay can be cancelled, and is dro
   assertEquals(folder.lines("left").length, 1);
 });
 
+Deno.test("retries: closing a context or the manager ends tasks that wait for their delay", async () => {
+  await using folder = new TempFolder();
+  const log = new EventLog();
+  const manager = localManager(1, { onEvent: log.onEvent });
+  const retries = { count: 3, delayMs: 1e9 };
+  const contexts = [1, 2].map(() => manager.getContext(undefined, { retries }));
+  const ends: Promise<Error>[] = [];
+  for (const [i, context] of contexts.entries()) {
+    context.addTask(flaky.throwFirst, 9, folder.file(`added${i}`));
+    const reading = Array.fromAsync(context.getResults());
+    const running = context.run(flaky.throwFirst, [9, folder.file(`run${i}`)]);
+    ends.push(...[reading, running].map((promise) => assertRejects(() => promise, Error)));
+  }
+  await log.until("task-retried", 4);
+  await contexts[0].close();
+  const messages = (await Promise.all(ends.slice(0, 2))).map(({ message }) => message);
+  for (const message of messages) assertStringIncludes(message, "context");
+  await manager.close();
+  for (const error of await Promise.all(ends.slice(2))) {
+    assertStringIncludes(error.message, "the manager is closed");
+  }
+});
+
+Deno.test("retries: a reader that stopped and reads again gets the task that waited meanwhile", async () => {
+  await using folder = new TempFolder();
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext(undefined, { retries: { count: 1, delayMs: 1 } });
+  context.addTask(flaky.throwFirst, 1, folder.file("once"));
+  context.addTask(failing.throwIfOdd, 2);
+  for await (const result of context.getResultsUnordered()) {
+    assertEquals(result, 2);
+    await log.until("task-retried");
+    break;
+  }
+  // Its time comes while nobody reads: whatever another context does meanwhile.
+  await manager.getContext().run(flaky.throwFirst, [0, folder.file("other")]);
+  const rest = await Array.fromAsync(context.getOutcomes());
+  assertEquals(rest.map(({ status, attempts }) => [status, attempts]), [["fulfilled", 2]]);
+});
+
 Deno.test("retries: a wrong option is refused at once", async () => {
   await using manager = localManager(0);
   for (const retries of [-1, 1.5, "2", { count: 1, tries: 2 }, { count: 1, delayMs: -1 }]) {
