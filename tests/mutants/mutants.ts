@@ -98,8 +98,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a retry is forgotten when its group is cancelled",
     file: DISPATCHER,
-    right: "const dropped = [...group.takeAll(), ...this.#retries.takeAll(group)];",
-    wrong: "const dropped = group.takeAll();",
+    right: "for (const task of this.#retries.takeAll(group)) dropped.push(task);",
+    wrong: "",
     test: RETRIES,
   },
   {

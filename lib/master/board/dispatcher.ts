@@ -479,7 +479,8 @@ export class Dispatcher {
    * @returns The tasks that were dropped.
    */
   cancel(group: DispatchGroup): Task[] {
-    const dropped = [...group.takeAll(), ...this.#retries.takeAll(group)];
+    const dropped = group.takeAll();
+    for (const task of this.#retries.takeAll(group)) dropped.push(task);
     for (const { task } of this.#takeFromSlaves((_task, other) => other === group)) {
       dropped.push(task);
     }

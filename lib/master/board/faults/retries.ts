@@ -8,6 +8,9 @@ import type { DispatchSlave } from "../dispatch_slave.ts";
 import { undecided } from "../failures.ts";
 import type { SentTask } from "../sent_tasks.ts";
 
+/** After so many even a delay of 1 ms is the longest that a timer can be set to. */
+const MAX_DOUBLINGS = 31;
+
 /** What becomes of a task that threw: it runs again, or it ends. */
 export type ThrowVerdict =
   | { readonly type: "retry"; readonly delayMs: number }
@@ -33,7 +36,8 @@ export function judgeThrow(
   } catch (thrown) {
     return { type: "end", reason: undecided(reason, thrown) };
   }
-  return { type: "retry", delayMs: Math.min(policy.delayMs * 2 ** (throws - 1), MAX_TIMER_MS) };
+  const factor = 2 ** Math.min(throws - 1, MAX_DOUBLINGS);
+  return { type: "retry", delayMs: Math.min(policy.delayMs * factor, MAX_TIMER_MS) };
 }
 
 /** @throws {TypeError} If that is neither `true` nor `false`. */

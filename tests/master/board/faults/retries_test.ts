@@ -377,8 +377,11 @@ Deno.test("judgeThrow: `when` is told the error and how often, and only while th
 
 Deno.test("judgeThrow: no delay is longer than a timer can be set to", () => {
   const error = new RemoteError("Task 0 failed", { task: { id: 0 }, cause: THROWN });
-  const verdict = judgeThrow(policy(Infinity, { delayMs: 1000 }), error, 2000);
-  assertEquals(verdict, { type: "retry", delayMs: MAX_TIMER_MS });
+  // A number doubled so often is Infinity, and 0 times that is none.
+  for (const [delayMs, expected] of [[1000, MAX_TIMER_MS], [1, MAX_TIMER_MS], [0, 0]]) {
+    const verdict = judgeThrow(policy(Infinity, { delayMs }), error, 2000);
+    assertEquals(verdict, { type: "retry", delayMs: expected });
+  }
 });
 
 Deno.test("judgeThrow: what `when` throws, or a wrong answer of it, ends the task as the cause's cause", () => {
