@@ -268,6 +268,8 @@ export class Runner {
   async #endContext(context: number): Promise<void> {
     const state = this.#contexts.get(context);
     this.#contexts.delete(context);
+    // One may be left that was not given back, since it might have started.
+    this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
     if (state?.state === "ready") await disposeAll(state.values);
     this.#answers.post();
     this.#post({ type: "context-ended", context });

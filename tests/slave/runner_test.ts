@@ -536,6 +536,20 @@ Deno.test("Runner: recalled with nothing to give back, it says nothing", async (
   assertEquals(await bench.answers(2), [READY, result(0, 0)]);
 });
 
+Deno.test("Runner: a context that ends before its first task has started takes that with it", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0]);
+  // The first task is not given back: it may have started.
+  bench.say({ type: "recall" });
+  bench.say({ type: "end-context", context: 0 });
+  assertEquals(await bench.answers(1), [{ type: "context-ended", context: 0 }]);
+  bench.context(1);
+  bench.run(1, code, [1]);
+  assertEquals(await bench.answers(2), [{ type: "ready", context: 1 }, result(1, 1)]);
+});
+
 Deno.test("Runner: after a long task it gives back what waits behind it", async () => {
   await using bench = await Bench.open();
   bench.context(0);

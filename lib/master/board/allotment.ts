@@ -19,6 +19,8 @@ import { TaskPace } from "./task_pace.ts";
 const LOAD_TIMEOUT_MS = 600_000;
 /** How long a slave may take to give a cancelled task back. Longer means that it has begun the task: then it is restarted. */
 const DROP_GRACE_MS = 10;
+/** The same if it may have begun another one, which nobody has cancelled. All of them are short, as far as is known. */
+const DOUBT_GRACE_MS = 1000;
 /**
  * A slave of which nothing is heard for this long, and twice the usual delay of answers, is taken to be busy with one long task.
  * What waits behind that task goes to idle slaves. This is longer than the 5 ms after which a slave itself returns what waits: so
@@ -142,9 +144,8 @@ export class Allotment {
     this.#sortSlave(slave, service, nowMs, true);
   }
 
-  /** What stands first on a slave may be a task now that nobody is to run: its time begins. */
-  timeAnew(slave: DispatchSlave, service: Service, nowMs: number): void {
-    this.#deadlines.stop(slave);
+  /** What a slave runs may be a task now that nobody is to run: its time begins. */
+  noteCancelled(slave: DispatchSlave, service: Service, nowMs: number): void {
     this.#noteHead(slave, service, nowMs);
   }
 
@@ -364,8 +365,10 @@ export class Allotment {
     }
     if (tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, depth);
-    // A time limit must not hit a task that has finished.
-    const maxHeld = group.taskTimeoutMs === undefined ? this.#pace.maxHeld(code) : 1;
+    // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
+    const isTimed = group.taskTimeoutMs !== undefined ||
+      (this.#deadlines.areUsed && sent.hasTimeLimit());
+    const maxHeld = isTimed ? 1 : this.#pace.maxHeld(code);
     sent.push(group, tasks, sizes, maxHeld);
     slave.port.run(group, tasks, maxHeld);
     this.#unsent.add(slave);
@@ -492,14 +495,20 @@ function isLaden(service: Service): boolean {
   return sent.size > 1 || service.isInStartup;
 }
 
-/** How long the first task of a process may do what it does now, if that is limited. Startup is not. */
-function timeOf(
-  { number, group, code, isDropped }: Head,
-  { startups, loadedCodes }: Service,
-): TimedTask | undefined {
-  if (isDropped) return { number, isLoading: false, limitMs: DROP_GRACE_MS };
-  const limitMs = group.taskTimeoutMs;
-  if (limitMs === undefined || !startups.isDone(group.context)) return undefined;
-  if (loadedCodes.has(code)) return { number, isLoading: false, limitMs };
-  return { number, isLoading: true, limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
+/**
+ * How long a process may do what it does now, if that is limited. Startup is not, unless nobody wants it any more: all tasks of the
+ * group that it runs for were cancelled. If one was, others may need it.
+ */
+function timeOf({ number, group, code }: Head, service: Service): TimedTask | undefined {
+  const { sent, startups, loadedCodes } = service;
+  const { context, taskTimeoutMs: limitMs } = group;
+  const isRunning = startups.isDone(context);
+  const dropped = sent.droppedCandidates(isRunning);
+  if (!isRunning && !group.isCancelled && !context.isClosed) return undefined;
+  if (dropped === "all") return { number, what: "cancelled", limitMs: DROP_GRACE_MS };
+  if (!isRunning) return undefined;
+  if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
+  if (limitMs === undefined) return undefined;
+  if (loadedCodes.has(code)) return { number, what: "run", limitMs };
+  return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }

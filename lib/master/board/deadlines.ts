@@ -3,12 +3,12 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 /** How often the clock is looked at while any deadline is set. A standstill of this process counts as no more than that. */
 export const LOOK_MS = 750;
 
-/** How long one task of a slave may run, or its code be loaded. */
+/** How long a slave may do what it does now. */
 export interface TimedTask {
-  /** Number of the task on the slave's connection. */
+  /** Number of the first task that it has not answered, on its connection. */
   readonly number: number;
-  /** Whether its code is being loaded, for which it has a time of its own. */
-  readonly isLoading: boolean;
+  /** Whether it runs that, loads its code, or is, or may be, busy with one that was cancelled. */
+  readonly what: "run" | "load" | "cancelled";
   readonly limitMs: number;
 }
 
@@ -48,7 +48,10 @@ export class Deadlines {
   /** Of the tasks of a slave the time of this one runs from now on, if it does not run already, or of none. */
   set(slave: DispatchSlave, task: TimedTask | undefined, nowMs: number): void {
     const current = this.#timed.get(slave);
-    if (task?.number === current?.number && task?.isLoading === current?.isLoading) return;
+    if (
+      task?.number === current?.number && task?.what === current?.what &&
+      task?.limitMs === current?.limitMs
+    ) return;
     this.stop(slave);
     if (task === undefined) return;
     this.look(nowMs);

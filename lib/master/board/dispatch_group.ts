@@ -40,6 +40,8 @@ export class DispatchGroup {
    * adds tasks.
    */
   isRestoring = false;
+  /** Whether all its tasks were cancelled, and none has been added since. Only the dispatcher writes. */
+  isCancelled = false;
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
   readonly #waiting = new Deque<Task>();
   /** How many of the first `#waiting` tasks were sent before and came back. */
@@ -48,7 +50,10 @@ export class DispatchGroup {
   readonly #cancelled = new Set<Task>();
   #reading: Reading = "no";
   #waitingResults = 0;
-  /** Outcomes of earlier runs that wait for the reader. They hold up sources, but no tasks: a reader in order may wait for one. */
+  /**
+   * Outcomes of earlier runs, and of cancelled tasks, that wait for the reader. They hold up sources, but no tasks: a reader in order
+   * may wait for one.
+   */
   #waitingRestored = 0;
   /** Tasks that threw and wait for their time to run again, and about how many bytes their arguments are. They hold up sources. */
   #delayed = 0;
@@ -230,7 +235,7 @@ export class DispatchGroup {
     return true;
   }
 
-  /** An outcome of an earlier run waits for the reader. */
+  /** An outcome of an earlier run, or of a cancelled task, waits for the reader. */
   addRestored(): void {
     this.#waitingRestored++;
   }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { AbortError, RemoteError, SlaveIdentity } from "../../errors.ts";
+import { AbortError, type RemoteError, type SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import { Allotment } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./faults/bars.ts";
@@ -110,7 +110,7 @@ export class Dispatcher {
   /** What the user is to be told when it is known that others run what a slave cannot. */
   readonly #untold = new Map<Barred, BarWarning>();
   readonly #allotment = new Allotment(this.#blame.suspects, this.#bars, this.#deadlines);
-  /** Slaves from which tasks were taken that nobody is to run: the time of those runs from the next decision on. */
+  /** Slaves that may be busy with what nobody is to run: the time of that runs from the next decision on. */
   readonly #toTime = new Set<DispatchSlave>();
   /** Tasks that were given up since it last decided. */
   #cancelled = new Map<Task, DispatchGroup>();
@@ -136,6 +136,7 @@ export class Dispatcher {
     readonly slaves: ReadonlySet<DispatchSlave>;
     readonly standing: Allotment["standing"];
     readonly sendable: ReadonlySet<DispatchGroup>;
+    readonly read: ReadonlySet<DispatchGroup>;
     readonly bars: Bars;
     readonly sources: ReadonlySet<DispatchGroup>;
     readonly suspects: ReadonlySet<Task>;
@@ -147,6 +148,7 @@ export class Dispatcher {
       slaves: this.#slaves,
       standing: this.#allotment.standing,
       sendable: this.#allotment.sendable,
+      read: this.#read,
       bars: this.#bars,
       sources: this.#allotment.sources,
       suspects: this.#blame.suspects,
@@ -246,6 +248,7 @@ export class Dispatcher {
 
   /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
   addTask(group: DispatchGroup, task: Task): void {
+    group.isCancelled = false;
     // The second one and those behind it change nothing.
     if (group.add(task) === 1) this.#allotment.sort(group);
   }
@@ -268,7 +271,7 @@ export class Dispatcher {
   /**
    * A reader has taken a result.
    *
-   * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it.
+   * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it, or its task was cancelled.
    * @returns Whether that allows more tasks to be sent or pulled: {@linkcode Dispatcher.dispatch} is then to be called soon.
    */
   resultTaken(group: DispatchGroup, isRestored = false): boolean {
@@ -479,6 +482,7 @@ export class Dispatcher {
    * @returns The tasks that were dropped.
    */
   cancel(group: DispatchGroup): Task[] {
+    group.isCancelled = true;
     const dropped = group.takeAll();
     for (const task of this.#retries.takeAll(group)) dropped.push(task);
     for (const { task } of this.#takeFromSlaves((_task, other) => other === group)) {
@@ -494,10 +498,13 @@ export class Dispatcher {
     this.#cancelled.set(task, group);
   }
 
-  /** Fails the tasks that were given up since the last time. A slave that runs one is started anew. */
-  #failCancelled(): void {
-    const cancelled = this.#cancelled;
-    if (cancelled.size === 0) return;
+  /** Fails the tasks that were given up since the last time. The time of slaves that run such tasks, or dropped ones, begins. */
+  #failCancelled(nowMs: number): void {
+    if (this.#cancelled.size > 0) this.#failEach(this.#cancelled);
+    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
+  }
+
+  #failEach(cancelled: Map<Task, DispatchGroup>): void {
     this.#cancelled = new Map();
     for (const sent of this.#takeFromSlaves((task) => cancelled.has(task))) {
       cancelled.delete(sent.task);
@@ -520,16 +527,16 @@ export class Dispatcher {
     for (const slave of this.#slaves) {
       const { service } = slave;
       if (service === undefined) continue;
-      const { sent } = service;
-      const running = sent.head()?.task;
+      const { sent, isInStartup } = service;
+      const running = isInStartup ? undefined : sent.head()?.task;
       const taken = sent.drop(isTaken);
+      if (sent.droppedCandidates(!isInStartup) !== "none") this.#toTime.add(slave);
       if (taken.length === 0) continue;
       for (const { group, task } of taken) {
         const isRunning = task === running;
         all.push({ group, task, isRunning, slave: isRunning ? slave.identity : undefined });
       }
       this.#allotment.recall(slave, service);
-      this.#toTime.add(slave);
     }
     return all;
   }
@@ -537,25 +544,35 @@ export class Dispatcher {
   #timeDropped(nowMs: number): void {
     this.#deadlines.areUsed = true;
     for (const slave of this.#toTime) {
-      if (slave.service !== undefined) this.#allotment.timeAnew(slave, slave.service, nowMs);
+      if (slave.service !== undefined) this.#allotment.noteCancelled(slave, slave.service, nowMs);
     }
     this.#toTime.clear();
   }
 
-  /** A context has ended, and with it its groups: slaves free what its startup made there. */
+  /** A context has ended, and with it its groups, whose tasks were cancelled: slaves free what its startup made there. */
   closeContext(context: DispatchContext): void {
     context.isClosed = true;
     this.#bars.forget(context);
     this.#untold.delete(context);
+    for (const group of this.#read) if (group.context === context) this.setReading(group, "no");
     for (const slave of this.#slaves) {
       slave.startupDeaths.delete(context);
-      if (slave.service !== undefined) this.#allotment.endContext(slave, context);
+      const { service } = slave;
+      if (service === undefined) continue;
+      // A startup that runs for a task that was cancelled is not wanted any more.
+      if (service.sent.head()?.group.context === context) this.#toTime.add(slave);
+      this.#allotment.endContext(slave, context);
     }
   }
 
   /** A slave has freed what it had of a context that has ended. */
-  contextEnded(slave: DispatchSlave, context: DispatchContext): void {
-    slave.service?.startups.forget(context);
+  contextEnded(slave: DispatchSlave, context: DispatchContext, nowMs: number): void {
+    const { service } = slave;
+    if (service === undefined) return;
+    service.startups.forget(context);
+    // They were all cancelled before it ended.
+    service.sent.settle(({ group }) => group.context === context);
+    this.#noteNews(slave, service, nowMs);
   }
 
   /**
@@ -563,8 +580,7 @@ export class Dispatcher {
    * be called once whatever came at one time has been told.
    */
   dispatch(nowMs: number): void {
-    this.#failCancelled();
-    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
+    this.#failCancelled(nowMs);
     if (!this.#retries.isEmpty) this.#allotment.requeueThrown(this.#retries.takeDue(nowMs), nowMs);
     // An async source adds its tasks later: then there is nothing to give out yet.
     do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
@@ -578,6 +594,7 @@ export class Dispatcher {
    */
   wake(nowMs: number, heardMs: number): void {
     this.#deadlines.look(nowMs);
+    this.#failCancelled(nowMs);
     for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
     // Idle slaves get what waits before they get what is stuck, and that before what sources have.
     do this.#allotment.give(nowMs); while (this.#failBarred());
@@ -600,11 +617,9 @@ export class Dispatcher {
   }
 
   #timeOut(slave: DispatchSlave, service: Service): void {
-    const { number, limitMs, isLoading } = this.#deadlines.of(slave)!;
-    if (service.sent.head()?.isDropped) {
-      return this.#restart(slave, service, "its task was cancelled", true);
-    }
-    if (isLoading) return this.#loadTimedOut(slave, service, limitMs);
+    const { number, limitMs, what } = this.#deadlines.of(slave)!;
+    if (what === "cancelled") return this.#restart(slave, service, "its task was cancelled", true);
+    if (what === "load") return this.#loadTimedOut(slave, service, limitMs);
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);
@@ -763,7 +778,12 @@ export class Dispatcher {
       reason,
       hasRun: run.hasRun,
     } as const;
-    this.#deliver(group, [outcome]);
+    if (reason instanceof AbortError) {
+      group.addRestored();
+      group.port.deliver([outcome]);
+    } else {
+      this.#deliver(group, [outcome]);
+    }
     const { reports } = this.#options;
     if (reports?.isWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
     task.endOnSlave();

@@ -1,15 +1,22 @@
-import type { Code, Task } from "../../task.ts";
+import { type Code, Task } from "../../task.ts";
 import { Deque } from "../deque.ts";
 import type { DispatchGroup } from "./dispatch_group.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
-const TAKEN = "taken";
+class Taken {
+  readonly task: Task;
+
+  constructor(task: Task) {
+    this.task = task;
+  }
+}
+
 /** The same for a task that nobody wants to be run any more. */
 const DROPPED = "dropped";
 /** In the place of a task that the slave has answered before its turn: it will not be heard of again. */
 const SETTLED = undefined;
 
-type Entry = Task | typeof TAKEN | typeof DROPPED | typeof SETTLED;
+type Entry = Task | Taken | typeof DROPPED | typeof SETTLED;
 
 /** What tasks that leave in one message have in common. */
 export interface TaskKind {
@@ -22,6 +29,8 @@ interface SentMessage extends TaskKind {
   readonly tasks: Entry[];
   /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
   readonly sizes: readonly number[];
+  /** How many finished answers the slave may keep before it sends, when one of them starts. */
+  readonly maxHeld: number;
   position: number;
 }
 
@@ -35,8 +44,6 @@ export interface SentTask {
 export interface Head extends TaskKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
-  /** Whether it was taken since it is not to be run at all. */
-  readonly isDropped: boolean;
   readonly number: number;
 }
 
@@ -59,8 +66,6 @@ export class SentTasks {
   readonly #messages = new Deque<SentMessage>();
   /** Number of the first task that stands in `#messages`. */
   #firstNumber = 0;
-  /** How many finished answers the slave may keep before it sends. */
-  #maxHeld = 1;
 
   /**
    * Adds tasks of one group and code that leave in one message.
@@ -74,10 +79,8 @@ export class SentTasks {
     sizes: readonly number[],
     maxHeld: number,
   ): void {
-    const isSettled = this.size === 0 && this.takenCount === 0;
-    this.#maxHeld = isSettled ? maxHeld : Math.max(this.#maxHeld, maxHeld);
     const { code } = tasks[0];
-    this.#messages.push({ group, code, tasks: [...tasks], sizes, position: 0 });
+    this.#messages.push({ group, code, tasks: [...tasks], sizes, maxHeld, position: 0 });
     this.size += tasks.length;
     for (const size of sizes) this.bytes += size;
   }
@@ -92,8 +95,7 @@ export class SentTasks {
         return {
           group: message.group,
           code: message.code,
-          task: typeof entry === "string" ? undefined : entry,
-          isDropped: entry === DROPPED,
+          task: isTask(entry) ? entry : undefined,
           number: this.#firstNumber,
         };
       }
@@ -109,6 +111,14 @@ export class SentTasks {
       return entry;
     });
     return tasks;
+  }
+
+  /** Whether the time of any of its tasks is limited. */
+  hasTimeLimit(): boolean {
+    for (const { group } of this.#messages) {
+      if (group.taskTimeoutMs !== undefined) return true;
+    }
+    return false;
   }
 
   /** Groups and codes of the tasks behind the first one. */
@@ -144,7 +154,7 @@ export class SentTasks {
       if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
       this.#skip(message);
       if (entry === SETTLED) continue;
-      if (typeof entry === "string") {
+      if (!isTask(entry)) {
         this.takenCount--;
         return undefined;
       }
@@ -178,12 +188,37 @@ export class SentTasks {
    */
   takeWaiting(isRunning = true): SentTask[] {
     const end = isRunning ? this.#endOfCandidates() : 0;
-    return this.#take(TAKEN, (_group, number) => number >= end);
+    return this.#take((task) => new Taken(task), (_group, number) => number >= end);
   }
 
-  /** Takes tasks from the slave that nobody is to run, and it is still to answer. */
+  /**
+   * Which of the tasks that may be running are not to be run at all.
+   *
+   * @param isRunning Whether the slave runs tasks: while the startup before the first one runs, only that one may be.
+   */
+  droppedCandidates(isRunning: boolean): "none" | "some" | "all" {
+    if (this.takenCount === 0) return "none";
+    const end = isRunning ? this.#endOfCandidates() : Infinity;
+    let count = 0;
+    let dropped = 0;
+    this.#visit((_kind, entry, number) => {
+      if (entry === SETTLED || number >= end || (!isRunning && count > 0)) return entry;
+      count++;
+      if (entry === DROPPED) dropped++;
+      return entry;
+    });
+    if (dropped === 0) return "none";
+    return dropped === count ? "all" : "some";
+  }
+
+  /** Takes tasks from the slave that nobody is to run, and it is still to answer; returns those that had not been taken before. */
   drop(isDropped: (task: Task, group: DispatchGroup) => boolean): SentTask[] {
-    return this.#take(DROPPED, (group, _number, task) => isDropped(task, group));
+    if (this.takenCount > 0) {
+      this.#visit(({ group }, entry) =>
+        entry instanceof Taken && isDropped(entry.task, group) ? DROPPED : entry
+      );
+    }
+    return this.#take(() => DROPPED, (group, _number, task) => isDropped(task, group));
   }
 
   /**
@@ -211,17 +246,17 @@ export class SentTasks {
   #endOfCandidates(): number {
     let count = 0;
     let end = Infinity;
-    this.#visit((_kind, entry, number) => {
+    this.#visit(({ maxHeld }, entry, number) => {
       if (entry === SETTLED) return entry;
-      if (count === this.#maxHeld) end = Math.min(end, number);
-      else count++;
+      if (count >= Math.max(1, maxHeld)) end = Math.min(end, number);
+      count++;
       return entry;
     });
     return end;
   }
 
   #take(
-    mark: typeof TAKEN | typeof DROPPED,
+    mark: (task: Task) => Entry,
     isTaken: (group: DispatchGroup, number: number, task: Task) => boolean,
   ): SentTask[] {
     const taken: SentTask[] = [];
@@ -230,14 +265,14 @@ export class SentTasks {
       taken.push({ group, task: entry });
       this.#forget(size);
       this.takenCount++;
-      return mark;
+      return mark(entry);
     });
     return taken;
   }
 
   /** Shows everything that stands in `#messages`, and puts what is returned in its place. */
   #visit(
-    change: (kind: TaskKind, entry: Entry, number: number, size: number) => Entry,
+    change: (message: SentMessage, entry: Entry, number: number, size: number) => Entry,
   ): void {
     let number = this.#firstNumber;
     for (const message of this.#messages.takeAll()) {
@@ -261,7 +296,7 @@ export class SentTasks {
 }
 
 function isTask(entry: Entry): entry is Task {
-  return typeof entry === "object";
+  return entry instanceof Task;
 }
 
 function unexpectedAnswer(number: number): AnswerError {

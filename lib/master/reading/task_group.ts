@@ -39,7 +39,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
   readonly #early = new Map<number, Outcome>();
-  /** Numbers of tasks whose outcomes came from the journal and have not been read. */
+  /** Numbers of tasks whose outcomes came from the journal, or that were cancelled, and have not been read. */
   readonly #unreadRestored = new Set<number>();
   /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first of all others next. */
   readonly #delivered: TaskIds;
@@ -171,6 +171,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     const first = outcomes.at(0);
     if (first?.status === "rejected") {
       if (first.reason instanceof AbortError) {
+        this.#unreadRestored.add(first.task.id);
         this.#done--;
         this.#dropped++;
       } else {

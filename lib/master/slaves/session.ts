@@ -168,10 +168,13 @@ export class Session implements Disposable {
         dispatcher.startupFailed(slave, context, { thrown, isLoaded }, nowMs);
         break;
       }
-      case "context-ended":
-        dispatcher.contextEnded(slave, this.#context(message.context));
+      case "context-ended": {
+        const context = this.#context(message.context);
+        if (!context.isClosed) throw malformed(message);
+        dispatcher.contextEnded(slave, context, nowMs);
         this.#announcedContexts.delete(message.context);
         break;
+      }
       case "loaded":
         dispatcher.codeLoaded(slave, this.#code(message.code), nowMs);
         break;

@@ -6,7 +6,7 @@ import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
-import type { Code } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import { taskOf } from "../../support/task_of.ts";
 
 /** A dispatcher whose decisions are kept as text. */
@@ -35,11 +35,13 @@ class Bench {
     return this.decisions.splice(0);
   }
 
-  connect(): DispatchSlave {
+  connect(noteHeld = (_maxHeld: number) => {}): DispatchSlave {
     const number = this.#slaves++;
     const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
-      run: (_context, tasks) =>
-        this.#decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${number}`),
+      run: (_group, tasks, maxHeld) => {
+        this.#decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${number}`);
+        noteHeld(maxHeld);
+      },
       recall: () => this.#decide(`recall ${number}`),
       endContext: ({ number: context }) => this.#decide(`end context ${context} on ${number}`),
       flush: () => {},
@@ -71,10 +73,10 @@ class Bench {
     }, options);
   }
 
-  add(group: DispatchGroup, count: number, code = CODE): void {
-    for (let i = 0; i < count; i++) {
-      this.dispatcher.addTask(group, taskOf(this.#tasks++, code, "[]"));
-    }
+  add(group: DispatchGroup, count: number, code = CODE): Task[] {
+    const tasks = Array.from({ length: count }, () => taskOf(this.#tasks++, code, "[]"));
+    for (const task of tasks) this.dispatcher.addTask(group, task);
+    return tasks;
   }
 
   /** A slave does the first task of a group: how long such tasks run is known then. */
@@ -259,6 +261,181 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
   assertEquals(bench.dispatcher.nextWakeMs(), 15);
   bench.dispatcher.wake(15, 15);
   assertEquals(bench.decided(), ["restart 0"]);
+});
+
+/** A slave runs the first of three short tasks of a group: any may be running, as far as is known. */
+function threeShort(): { bench: Bench; slave: DispatchSlave; group: DispatchGroup; tasks: Task[] } {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  const tasks = bench.add(group, 3);
+  bench.dispatcher.dispatch(0);
+  assertEquals(slave.service?.sent.size, 3);
+  bench.decided();
+  return { bench, slave, group, tasks };
+}
+
+Deno.test("Dispatcher: a slave that may run a cancelled task or another is restarted if it is silent for 1 s", () => {
+  const { bench, group, tasks } = threeShort();
+  bench.dispatcher.cancelTask(group, tasks[1]);
+  bench.dispatcher.dispatch(5);
+  assertEquals(bench.decided(), ["recall 0"]);
+  bench.dispatcher.wake(1004, 1004);
+  assertEquals(bench.decided(), []);
+  bench.dispatcher.wake(1005, 1005);
+  assertEquals(bench.decided(), ["restart 0"]);
+  assertEquals([group.waiting, bench.outcomes.at(-1)?.task], [2, tasks[1]]);
+});
+
+Deno.test("Dispatcher: a slave is restarted after 10 ms if all that it may run is cancelled, also one by one", () => {
+  const { bench, group, tasks } = threeShort();
+  for (const task of tasks) {
+    bench.dispatcher.cancelTask(group, task);
+    bench.dispatcher.dispatch(5);
+  }
+  bench.dispatcher.wake(15, 15);
+  assertEquals(bench.decided().at(-1), "restart 0");
+});
+
+Deno.test("Dispatcher: the time of a running task does not begin anew when one behind it is cancelled", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group({ taskTimeoutMs: 100 });
+  bench.doFirst(slave, group);
+  const [running, waiting] = bench.add(group, 2);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.cancelTask(group, waiting);
+  bench.dispatcher.dispatch(90);
+  bench.dispatcher.wake(100, 100);
+  assertEquals(bench.outcomes.map(({ task }) => task).slice(1), [waiting, running]);
+  assertEquals(bench.decided().at(-1), "restart 0");
+});
+
+Deno.test("Dispatcher: a task that was taken from a slave and cancelled then is ended there, too", () => {
+  const bench = new Bench();
+  const [slow, other] = [bench.connect(), bench.connect()];
+  const group = bench.group({ startup: CODE });
+  const [task] = bench.add(group, 1);
+  bench.dispatcher.dispatch(0);
+  const idle = bench.group();
+  bench.dispatcher.startupStarted(slow, group.context);
+  bench.dispatcher.contextReady(other, group.context, 0);
+  bench.dispatcher.wake(10, 10);
+  assertEquals(bench.decided(), ["run 0 on 0", "recall 0", "run 0 on 1"]);
+  // It had begun the task after all, for ever.
+  bench.dispatcher.contextReady(slow, group.context, 11);
+  bench.dispatcher.cancelTask(group, task);
+  bench.dispatcher.dispatch(12);
+  bench.dispatcher.wake(22, 22);
+  assertEquals(bench.decided(), ["recall 1", "restart 0", "restart 1"]);
+  assertEquals(idle.waiting, 0);
+});
+
+Deno.test("Dispatcher: a task whose cancel is told together with a timer does not run", () => {
+  const bench = new Bench();
+  const group = bench.group();
+  const [task] = bench.add(group, 1);
+  bench.connect();
+  bench.dispatcher.cancelTask(group, task);
+  bench.dispatcher.wake(0, 0);
+  assertEquals(bench.decided(), []);
+  assertEquals(bench.outcomes.map(({ status }) => status), ["rejected"]);
+});
+
+Deno.test("Dispatcher: cancelled tasks hold up none that a reader in order waits for", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.dispatcher.setReading(group, "ordered");
+  bench.add(group, 1);
+  bench.dispatcher.dispatch(0);
+  bench.done(slave, 0, 1, 0, HUGE_BYTES);
+  bench.dispatcher.resultTaken(group);
+  bench.dispatcher.setReading(group, "no");
+  const [, ...others] = bench.add(group, 100);
+  bench.dispatcher.setReading(group, "ordered");
+  for (const task of others) bench.dispatcher.cancelTask(group, task);
+  bench.decided();
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 1 on 0"]);
+  bench.done(slave, 1, 1);
+  bench.add(group, 1);
+  for (let i = 0; i < 100; i++) bench.dispatcher.resultTaken(group, i > 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 101 on 0"]);
+});
+
+/** A slave is in the startup before the only task of a group. */
+function inStartup(): { bench: Bench; slave: DispatchSlave; group: DispatchGroup; task: Task } {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group({ startup: CODE });
+  const [task] = bench.add(group, 1);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.startupStarted(slave, group.context);
+  bench.decided();
+  return { bench, slave, group, task };
+}
+
+Deno.test("Dispatcher: a startup goes on when the task that it runs for is cancelled, and that is killed if it then runs", () => {
+  const { bench, slave, group, task } = inStartup();
+  bench.dispatcher.cancelTask(group, task);
+  bench.dispatcher.dispatch(0);
+  const [outcome] = bench.outcomes;
+  assertEquals([outcome.status === "rejected" && outcome.hasRun, outcome.slave], [
+    false,
+    undefined,
+  ]);
+  assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
+  bench.dispatcher.contextReady(slave, group.context, 5000);
+  bench.dispatcher.dispatch(5000);
+  bench.dispatcher.wake(5010, 5010);
+  assertEquals(bench.decided(), ["recall 0", "restart 0"]);
+});
+
+for (const end of ["its group is cancelled", "its context is closed"]) {
+  Deno.test(`Dispatcher: a startup whose task was cancelled is ended when ${end}`, () => {
+    const { bench, group, task } = inStartup();
+    bench.dispatcher.cancelTask(group, task);
+    bench.dispatcher.dispatch(0);
+    bench.decided();
+    if (end === "its group is cancelled") bench.dispatcher.cancel(group);
+    else bench.dispatcher.closeContext(group.context);
+    bench.dispatcher.dispatch(100);
+    bench.dispatcher.wake(110, 110);
+    assertEquals(bench.decided().at(-1), "restart 0");
+  });
+}
+
+Deno.test("Dispatcher: nothing is left of a context that is closed and has ended on its slave", () => {
+  const { bench, slave, group } = inStartup();
+  const { context } = group;
+  bench.dispatcher.setReading(group, "promised");
+  bench.dispatcher.cancel(group);
+  bench.dispatcher.closeContext(context);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["recall 0", "end context 0 on 0"]);
+  bench.dispatcher.contextReady(slave, context, 1);
+  bench.dispatcher.contextEnded(slave, context, 2);
+  bench.dispatcher.dispatch(2);
+  const { read, sendable, deadlines, standing } = bench.dispatcher.inventory;
+  assertEquals([read.size, sendable.size, deadlines, [...standing.idle]], [0, 0, 0, [slave]]);
+  assertEquals(slave.service?.startups.isDone(context), false);
+});
+
+Deno.test("Dispatcher: behind a task whose time is limited none holds its answer back", () => {
+  const bench = new Bench();
+  const held: number[] = [];
+  const slave = bench.connect((maxHeld) => held.push(maxHeld));
+  const [free, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
+  bench.doFirst(slave, free);
+  for (const group of [free, limited, free]) {
+    bench.add(group, 2);
+    bench.dispatcher.dispatch(0);
+  }
+  assertEquals(held, [1, 200, 1, 1]);
 });
 
 Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing", () => {

@@ -107,7 +107,6 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
     group: GROUP,
     code: CODE,
     task: undefined,
-    isDropped: false,
     number: 1,
   });
   const dropped = someSent();
@@ -116,9 +115,38 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
     group: GROUP,
     code: CODE,
     task: undefined,
-    isDropped: true,
     number: 0,
   });
+});
+
+Deno.test("SentTasks.droppedCandidates: tells whether of those that may be running none is to run, or some", () => {
+  const sent = new SentTasks();
+  push(sent, GROUP, tasks(10, 11, 12), 2);
+  assertEquals(sent.droppedCandidates(true), "none");
+  sent.drop(({ id }) => id === 12);
+  assertEquals(sent.droppedCandidates(true), "none");
+  sent.drop(({ id }) => id === 11);
+  assertEquals([sent.droppedCandidates(true), sent.droppedCandidates(false)], ["some", "none"]);
+  sent.drop(({ id }) => id === 10);
+  assertEquals([sent.droppedCandidates(true), sent.droppedCandidates(false)], ["all", "all"]);
+});
+
+Deno.test("SentTasks.drop: drops what was taken as well, which the slave may run, but does not return it", () => {
+  const sent = someSent();
+  sent.takeWaiting(false);
+  assertEquals(sent.drop(({ id }) => id === 10), []);
+  assertEquals([sent.droppedCandidates(true), sent.takenCount], ["all", 6]);
+});
+
+Deno.test("SentTasks.candidates: none runs behind as many answers as it lets the slave keep", () => {
+  const sent = new SentTasks();
+  push(sent, GROUP, tasks(10, 11), 5);
+  push(sent, GROUP, tasks(12), 1);
+  assertEquals(sent.candidates().tasks.map(({ task }) => task.id), [10, 11]);
+  sent.answer(0);
+  sent.answer(1);
+  push(sent, GROUP, tasks(13, 14), 2);
+  assertEquals(sent.candidates().tasks.map(({ task }) => task.id), [12, 13]);
 });
 
 Deno.test("SentTasks.answer: may not leave out a task that was taken", () => {

@@ -84,6 +84,10 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   "sends times that are no numbers": {
     says: ['{"type":"results","first":0,"values":[0],"micros":["x"]}'],
   },
+  "has ended a context that goes on": {
+    says: ['{"type":"context-ended","context":0}'],
+    reason: /a message that is none/,
+  },
   "is ready for a context that there is not": {
     says: ['{"type":"ready","context":99}'],
     reason: /speaks of context 99, of which it was not told/,
