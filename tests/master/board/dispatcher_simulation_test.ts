@@ -23,6 +23,7 @@ Deno.test("Dispatcher, simulated: keeps its promises in 10 000 schedules", () =>
   const total: Record<keyof SimulationReport, number> = {
     events: 0,
     tasks: 0,
+    cancelled: 0,
     deaths: 0,
     recalls: 0,
     restarts: 0,

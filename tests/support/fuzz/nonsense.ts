@@ -16,6 +16,7 @@ const MESSAGES = [
   "results",
   "failed",
   "startup-failed",
+  "context-ended",
   "starting",
   "load-failed",
   "returned",

@@ -2,13 +2,14 @@ import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
 import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
-import type { ContextPort } from "../../../lib/master/board/ports.ts";
+import type { GroupPort } from "../../../lib/master/board/ports.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
-import { type Code, Task } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import {
   importSecret,
   newSecret,
@@ -18,7 +19,8 @@ import {
 } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
-import { IDLE_CONTEXT } from "../idle_ports.ts";
+import { IDLE_GROUP } from "../idle_ports.ts";
+import { taskOf } from "../task_of.ts";
 import { MemoryConnection } from "./memory_connection.ts";
 
 /** Reads one input as the program does. Returns the name of what it ended in; throws if a promise is broken. */
@@ -85,22 +87,23 @@ class SlaveRun {
   readonly session: Session;
   readonly #dispatcher: Dispatcher;
   readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
-    run: (context, tasks, maxHeld) =>
+    run: ({ context }, tasks, maxHeld) =>
       this.session.run(context, tasks[0].code, new ArgumentList(tasks), maxHeld),
     recall: () => this.session.recall(),
+    endContext: (context) => this.session.endContext(context),
     flush: () => this.session.flush(),
     restart: () => this.session[Symbol.dispose](),
     dismiss: () => this.session[Symbol.dispose](),
   });
-  readonly #port: ContextPort = {
-    ...IDLE_CONTEXT,
+  readonly #port: GroupPort = {
+    ...IDLE_GROUP,
     deliver: (outcomes) => {
       for (const outcome of outcomes) this.#check(outcome);
     },
   };
-  readonly #contexts = [
-    new DispatchContext(0, this.#port),
-    new DispatchContext(1, this.#port, { startup: CODES[1] }),
+  readonly #groups = [
+    new DispatchGroup(new DispatchContext(0), this.#port),
+    new DispatchGroup(new DispatchContext(1, { startup: CODES[1] }), this.#port),
   ];
   readonly #delivered = new Set<Task>();
   #fault: BrokenPromise | undefined;
@@ -114,12 +117,12 @@ class SlaveRun {
       fleet: { newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()) },
     });
     this.#dispatcher.addSlave(this.#slave);
-    for (const context of this.#contexts) {
-      this.#dispatcher.addContext(context);
+    for (const group of this.#groups) {
+      this.#dispatcher.addGroup(group);
       for (let id = 0; id < TASKS_OF_CONTEXT; id++) {
-        this.#dispatcher.addTask(context, new Task(id, CODES[0], "[1]"));
+        this.#dispatcher.addTask(group, taskOf(id, CODES[0], "[1]"));
       }
-      this.#dispatcher.setReading(context, "unordered");
+      this.#dispatcher.setReading(group, "unordered");
     }
     this.#dispatcher.slaveConnected(this.#slave);
     this.#dispatcher.dispatch(0);
@@ -129,7 +132,7 @@ class SlaveRun {
   settle(): void {
     if (this.#fault !== undefined) throw this.#fault;
     this.#dispatcher.slaveDied(this.#slave, { reason: "", isFinal: true, isHeardOut: true });
-    const waiting = this.#contexts.reduce((sum, context) => sum + context.waiting, 0);
+    const waiting = this.#groups.reduce((sum, group) => sum + group.waiting, 0);
     if (waiting + this.#delivered.size !== 2 * TASKS_OF_CONTEXT) {
       throw new BrokenPromise(`${waiting} tasks wait, ${this.#delivered.size} are done`);
     }

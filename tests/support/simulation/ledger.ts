@@ -1,6 +1,7 @@
-import type { RemoteError } from "../../../lib/errors.ts";
+import { AbortError, type RemoteError } from "../../../lib/errors.ts";
 import type { Code, Task } from "../../../lib/task.ts";
-import { type DispatchContext, MAX_PASSED } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { type DispatchGroup, MAX_PASSED } from "../../../lib/master/board/dispatch_group.ts";
 import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
@@ -30,26 +31,37 @@ export interface DeathRecord {
 
 const STUCK_AFTER_MS = 10;
 const DROP_GRACE_MS = 10;
+const DOUBT_GRACE_MS = 1000;
+/** A slave may keep finished answers for so long while short tasks follow. */
+const HELD_MS = 5;
+/** Code that no task has: what is barred for it is barred for its context. */
+const UNKNOWN_CODE: Code = { number: 99, reference: { type: "inline", name: "", source: "" } };
 /** How often it is looked whether an idle slave can help. */
 const LOOK_INTERVAL_MS = 10;
 /** How many results of 64 MiB and more may wait for a reader: `MIN_WAITING_RESULTS`, by `ORDERED_FACTOR` in order. */
-const MAX_HUGE_RESULTS = { unordered: 4, ordered: 32, no: 0 };
+const MAX_HUGE_RESULTS = { unordered: 4, ordered: 32, no: 0, promised: Infinity };
 
 /** Keeps books of its own on what the dispatcher does, and compares. */
 export class Ledger {
   readonly plans: Map<Task, TaskPlan> = new Map();
   readonly seats: SimulatedSeat[] = [];
-  readonly readers: Map<DispatchContext, SimulatedReader> = new Map();
+  readonly readers: Map<DispatchGroup, SimulatedReader> = new Map();
   readonly deaths: Map<string, DeathRecord> = new Map();
+  /** When contexts were closed. */
+  readonly closed: Map<DispatchContext, number> = new Map();
+  /** How many tasks have ended since they were given up one by one. */
+  cancelledCount = 0;
   /** Code that one slave could not load, and no other can. */
   readonly refusedEverywhere: Set<Code> = new Set();
-  /** The task that was to be sent next in each context when a slave last died of its startup. */
-  readonly triedNext: Map<DispatchContext, Task> = new Map();
+  /** The task that was to be sent next in each group when a slave last died of its startup. */
+  readonly triedNext: Map<DispatchGroup, Task> = new Map();
   readonly #dispatcher: Dispatcher;
   readonly #maxAttempts: number;
   /** Tasks that are on no slave, and have not ended. */
   readonly #waiting = new Map<SimulatedReader, readonly Task[]>();
   #seatBySlave = new Map<DispatchSlave, SimulatedSeat>();
+  /** Tasks that were given up one by one and have not ended. */
+  readonly #toEnd = new Set<Task>();
 
   constructor(dispatcher: Dispatcher, maxAttempts: number) {
     this.#dispatcher = dispatcher;
@@ -69,10 +81,34 @@ export class Ledger {
     return this.plans.get(task)!;
   }
 
+  /** A task is added. */
+  addPlan(plan: TaskPlan): void {
+    this.plans.set(plan.task, plan);
+  }
+
+  /** A user gives a task up that has not ended. */
+  noteTaskCancelled(task: Task, nowMs: number): void {
+    const plan = this.planOf(task);
+    if (plan.fate !== "open") violate(`${this.name(task)} was to be given up after its end`);
+    plan.cancelledMs ??= nowMs;
+    this.#toEnd.add(task);
+  }
+
+  /** A user cancels all tasks of a group. */
+  noteGroupCancelled(group: DispatchGroup, nowMs: number): void {
+    for (const plan of this.plans.values()) {
+      if (plan.group !== group) continue;
+      plan.unwantedMs ??= nowMs;
+      if (plan.fate !== "open") continue;
+      plan.cancelledMs ??= nowMs;
+      this.#toEnd.delete(plan.task);
+    }
+  }
+
   /** Tasks are sent. */
   noteRun(
     seat: SimulatedSeat,
-    context: DispatchContext,
+    group: DispatchGroup,
     tasks: readonly Task[],
     nowMs: number,
   ): void {
@@ -83,10 +119,10 @@ export class Ledger {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
     if (service.ending.type === "leaving") violate("tasks were sent to a slave that leaves");
-    if (this.#cannotRun(seat, context, tasks[0]?.code)) {
+    if (this.#cannotRun(seat, group, tasks[0]?.code)) {
       violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
     }
-    if (context.reading === "no") violate("tasks were sent though nobody reads");
+    if (group.reading === "no") violate("tasks were sent though nobody reads");
     if (service.sent.takenCount > 0) violate("tasks were sent behind one that was taken back");
     if (tasks.length === 0) violate("no tasks were sent");
     const beside = seat.unresolved.size + tasks.length > 1;
@@ -95,48 +131,70 @@ export class Ledger {
         violate(`${this.name(tasks[0])} was sent behind the suspect ${this.name(task)}`);
       }
     }
-    const reader = this.readers.get(context)!;
+    const reader = this.readers.get(group)!;
     for (const task of tasks) {
       const plan = this.planOf(task);
-      if (plan.context !== context) violate("a task was sent as one of another context");
+      if (plan.group !== group) violate("a task was sent as one of another group");
       if (plan.fate !== "open") violate(`${this.name(task)} was sent after it was ${plan.fate}`);
+      if (plan.cancelledMs !== undefined) {
+        violate(`${this.name(task)} was sent after it was given up`);
+      }
       if (this.holderOf(task) !== undefined) violate(`${this.name(task)} was sent to two slaves`);
       if (beside && suspects.has(task)) {
         violate(`the suspect ${this.name(task)} was sent with others`);
       }
       if (task.code !== tasks[0].code) violate("tasks of two codes were sent together");
-      if (!plan.wasSent) this.#checkOpen(reader, context, task);
+      if (!plan.wasSent) this.#checkOpen(reader, group, task);
       plan.wasSent = true;
-      seat.unresolved.set(seat.sentCount++, { task, context, isTaken: false });
+      seat.unresolved.set(seat.sentCount++, { task, group, isTaken: false });
     }
     if (service.sent.size > 1) seat.ladenSinceMs ??= nowMs;
+    this.#noteTurn(seat, reader);
   }
 
-  #checkOpen(reader: SimulatedReader, context: DispatchContext, task: Task): void {
+  /** One group after another has its turn on each slave: none is overtaken more often than once by each other. */
+  #noteTurn(seat: SimulatedSeat, served: SimulatedReader): void {
+    served.overtaken = 0;
+    if (seat.refused.size + this.refusedEverywhere.size > 0) return;
+    for (const reader of this.readers.values()) {
+      this.noteEmpty(reader);
+      if (reader === served || reader.group.sendable === 0) continue;
+      if (++reader.overtaken > this.readers.size) {
+        violate(`${reader.name} has tasks, and others were served ${reader.overtaken} times`);
+      }
+    }
+  }
+
+  /** A group that has nothing to be sent stands behind all others when it has again. */
+  noteEmpty(reader: SimulatedReader): void {
+    if (reader.group.sendable === 0) reader.overtaken = 0;
+  }
+
+  #checkOpen(reader: SimulatedReader, group: DispatchGroup, task: Task): void {
     // One that was passed over for another is due, as if it had been sent: a reader in order may wait for it.
     if (reader.tasks.some(({ id }) => id > task.id && this.planOf(reader.tasks[id]).wasSent)) {
       return;
     }
     // The next one that might be sent when a slave died of the startup: it is tried with that, before the one that came back.
-    if (task === this.triedNext.get(context)) return;
-    if (!context.isOpen) violate(`${this.name(task)} was sent first though the reader lags behind`);
+    if (task === this.triedNext.get(group)) return;
+    if (!group.isOpen) violate(`${this.name(task)} was sent first though the reader lags behind`);
     if (
       reader.hasHugeResults && reader.received > 0 &&
-      reader.waiting >= MAX_HUGE_RESULTS[context.reading]
+      reader.waiting >= MAX_HUGE_RESULTS[group.reading]
     ) {
       violate(`${this.name(task)} was sent though ${reader.waiting} huge results wait`);
     }
   }
 
-  /** Whether a slave has said that it cannot run tasks of a context and a code, or has died of startup too often. */
-  #cannotRun({ refused }: SimulatedSeat, context: DispatchContext, code: Code): boolean {
-    return refused.has(context) || refused.has(code) || this.refusedEverywhere.has(code);
+  /** Whether a slave has said that it cannot run tasks of a group and a code, or has died of startup too often. */
+  #cannotRun({ refused }: SimulatedSeat, group: DispatchGroup, code: Code): boolean {
+    return refused.has(group.context) || refused.has(code) || this.refusedEverywhere.has(code);
   }
 
   /** Whether no slave can. */
-  #canNobodyRun(context: DispatchContext, code: Code): boolean {
+  #canNobodyRun(group: DispatchGroup, code: Code): boolean {
     const seats = this.seats.filter(({ isLost }) => !isLost);
-    return seats.length > 0 && seats.every((seat) => this.#cannotRun(seat, context, code));
+    return seats.length > 0 && seats.every((seat) => this.#cannotRun(seat, group, code));
   }
 
   /** The slave that has a task, by the dispatcher's word. */
@@ -157,13 +215,16 @@ export class Ledger {
   }
 
   /** An outcome is delivered. */
-  noteOutcome(context: DispatchContext, outcome: Outcome): void {
+  noteOutcome(group: DispatchGroup, outcome: Outcome): void {
     const { task, attempts } = outcome;
     const plan = this.planOf(task);
-    if (plan.context !== context) violate("an outcome was delivered to another context");
+    if (plan.group !== group) violate("an outcome was delivered to another group");
     if (plan.fate !== "open") violate(`${this.name(task)} was delivered after it was ${plan.fate}`);
     plan.fate = "delivered";
-    if (outcome.status === "fulfilled") {
+    this.#toEnd.delete(task);
+    if (outcome.status === "rejected" && outcome.reason instanceof AbortError) {
+      this.#checkAborted(plan, outcome.hasRun, attempts);
+    } else if (outcome.status === "fulfilled") {
       if (outcome.value !== plan.value) {
         violate(`${this.name(task)} got the value ${outcome.value}`);
       }
@@ -171,11 +232,11 @@ export class Ledger {
     } else if (outcome.reason.attempts.length > 0) {
       this.#checkGivenUp(plan, outcome.reason, attempts);
     } else if (outcome.reason.message.includes("ran longer than")) {
-      if (context.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
+      if (group.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
       this.#checkAttempts(plan, attempts - 1);
     } else if (!outcome.hasRun) {
       for (const seat of this.seats) {
-        if (seat.isLost || this.#cannotRun(seat, context, task.code)) {
+        if (seat.isLost || this.#cannotRun(seat, group, task.code)) {
           continue;
         }
         violate(`${this.name(task)} failed, though ${seat.slave.identity.name} could run it`);
@@ -185,6 +246,13 @@ export class Ledger {
       if (plan.end !== "throws") violate(`${this.name(task)} failed: ${outcome.reason.message}`);
       this.#checkAttempts(plan, attempts - 1);
     }
+  }
+
+  #checkAborted(plan: TaskPlan, hasRun: boolean, attempts: number): void {
+    this.cancelledCount++;
+    if (plan.cancelledMs === undefined) violate(`${this.name(plan.task)} ended as if given up`);
+    if (hasRun && !plan.wasSent) violate(`${this.name(plan.task)} is said to have run`);
+    this.#checkAttempts(plan, attempts);
   }
 
   #checkAttempts(plan: TaskPlan, charged: number): void {
@@ -216,7 +284,8 @@ export class Ledger {
   }
 
   /** A slave is restarted since its task is out of time. */
-  checkOutOfTime({ process, latencyMs }: SimulatedSeat, nowMs: number): void {
+  checkOutOfTime(seat: SimulatedSeat, nowMs: number): void {
+    const { process, latencyMs, unresolved } = seat;
     if (process === undefined || !process.isAlive || process.isFrozen) return;
     // What was sent, and its answer, may be under way.
     const slackMs = latencyMs * 2 + 0.01;
@@ -225,14 +294,42 @@ export class Ledger {
       if (nowMs - atMs <= slackMs) return;
     }
     if (running.type === "nothing" || running.type === "arguments") return;
-    if (running.type === "startup") violate("startup was said to run out of time");
-    const { context, fate } = this.planOf(running.task);
-    const [limitMs, sinceMs] = fate === "dropped"
-      ? [DROP_GRACE_MS, running.sinceMs]
-      : [context.taskTimeoutMs, running.startedMs];
-    if (limitMs === undefined || nowMs - sinceMs < limitMs - slackMs) {
-      violate(`a slave was restarted when ${this.name(running.task)} ran, which had time left`);
+    const [next] = unresolved.values();
+    if (running.type === "startup") {
+      const unwantedMs = this.#unwantedMs(next.task);
+      if (nowMs - unwantedMs < DROP_GRACE_MS - slackMs) violate("startup ran out of time");
+      return;
     }
+    const { taskTimeoutMs = Infinity } = this.planOf(running.task).group;
+    if (nowMs - running.startedMs >= taskTimeoutMs - slackMs) return;
+    const isOver = (graceMs: number, ...sinceMs: number[]) =>
+      nowMs - Math.max(...sinceMs) >= graceMs - slackMs;
+    // The answer to a task before it may be held.
+    if (isOver(DROP_GRACE_MS, this.#cancelledMs(running.task), running.sinceMs - HELD_MS)) return;
+    if (isOver(DROP_GRACE_MS, this.#unwantedMs(next.task), running.begunMs)) return;
+    // It may be another one that runs.
+    for (const { task } of unresolved.values()) {
+      if (isOver(DOUBT_GRACE_MS, this.#cancelledMs(task), running.startedMs - HELD_MS)) return;
+    }
+    violate(`a slave was restarted when ${this.name(running.task)} ran, which had time left`);
+  }
+
+  /** Since when nobody wants a task to run. */
+  #cancelledMs(task: Task): number {
+    return Math.min(this.planOf(task).cancelledMs ?? Infinity, this.#unwantedMs(task));
+  }
+
+  /** Since when nobody wants the startup before a task to run: not since the task alone was cancelled. */
+  #unwantedMs(task: Task): number {
+    const { group, unwantedMs = Infinity } = this.planOf(task);
+    return Math.min(unwantedMs, this.closed.get(group.context) ?? Infinity);
+  }
+
+  /** Whether a slave has a task that its user has given up. */
+  hasCancelled({ unresolved }: SimulatedSeat): boolean {
+    return unresolved.values().some(({ task, isTaken }) =>
+      !isTaken && this.planOf(task).cancelledMs !== undefined
+    );
   }
 
   /** Tasks are taken from a slave for others. */
@@ -243,16 +340,31 @@ export class Ledger {
     }
   }
 
-  /** Tasks were dropped since their context was cancelled. */
-  noteDropped(context: DispatchContext, tasks: readonly Task[]): void {
+  /** Nothing is kept of contexts that are closed, neither here nor on slaves. To be called at the end. */
+  checkClosed(): void {
+    for (const context of this.closed.keys()) {
+      if (context.startup === undefined) continue;
+      for (const { slave, process } of this.seats) {
+        if (process === undefined || !process.isAlive || process.isFrozen) continue;
+        const { name } = slave.identity;
+        if (slave.service?.startups.isDone(context)) {
+          violate(`${name} is said to have context ${context.number}, which is closed`);
+        }
+        if (process.hasContext(context)) violate(`${name} keeps context ${context.number}`);
+      }
+    }
+  }
+
+  /** Tasks were dropped since their group was cancelled. */
+  noteDropped(group: DispatchGroup, tasks: readonly Task[]): void {
     for (const task of tasks) {
       const plan = this.planOf(task);
-      if (plan.context !== context) violate("a task of another context was dropped");
+      if (plan.group !== group) violate("a task of another group was dropped");
       if (plan.fate !== "open") violate(`${this.name(task)} was dropped after it was ${plan.fate}`);
       plan.fate = "dropped";
     }
     for (const plan of this.plans.values()) {
-      if (plan.context === context && plan.fate === "open") {
+      if (plan.group === group && plan.fate === "open") {
         violate(`${this.name(plan.task)} was not dropped`);
       }
     }
@@ -271,7 +383,9 @@ export class Ledger {
     this.#checkPlaces();
     this.#checkSlaves(nowMs);
     this.#checkSets();
+    this.#checkContexts();
     if (!master.isDispatched) return;
+    for (const task of this.#toEnd) violate(`${this.name(task)} was given up and has not ended`);
     this.#checkIdle();
     this.#checkStuck(nowMs, master.isPrompt);
   }
@@ -282,12 +396,12 @@ export class Ledger {
     for (const seat of this.seats) {
       const { service } = seat.slave;
       const sent = service?.sent.list() ?? [];
-      for (const { task, context } of sent) {
+      for (const { task, group } of sent) {
         const plan = this.planOf(task);
         if (places.has(task)) violate(`${this.name(task)} is on two slaves`);
         if (plan.fate !== "open") violate(`${this.name(task)} is on a slave, and ${plan.fate}`);
-        if (plan.context !== context) {
-          violate(`${this.name(task)} is on a slave for another context`);
+        if (plan.group !== group) {
+          violate(`${this.name(task)} is on a slave for another group`);
         }
         places.set(task, seat);
       }
@@ -307,10 +421,29 @@ export class Ledger {
         this.planOf(task).fate === "open" && !places.has(task)
       );
       this.#waiting.set(reader, waiting);
-      if (reader.core.waiting !== waiting.length) {
+      if (reader.group.waiting !== waiting.length) {
         violate(
-          `${reader.core.waiting} tasks of context ${reader.core.number} wait, it should be ${waiting.length}`,
+          `${reader.group.waiting} tasks of ${reader.name} wait, it should be ${waiting.length}`,
         );
+      }
+    }
+  }
+
+  /** The dispatcher keeps nothing of closed contexts, and never holds tasks with promises up. */
+  #checkContexts(): void {
+    const { bars, read } = this.#dispatcher.inventory;
+    for (const { style, name, group } of this.readers.values()) {
+      const { context } = group;
+      if (!this.closed.has(context)) {
+        if (style === "promised" && !group.isOpen) violate(`${name} is held up by results`);
+        continue;
+      }
+      if (read.has(group)) violate(`${name} is read, and its context is closed`);
+      for (const { slave, isLost } of this.seats) {
+        if (isLost) continue;
+        if (bars.has(slave, context, UNKNOWN_CODE) || slave.startupDeaths.has(context)) {
+          violate(`something is kept of context ${context.number}, which is closed`);
+        }
       }
     }
   }
@@ -340,33 +473,33 @@ export class Ledger {
   /** No slave is idle while there is a task for it, and what no slave can run does not wait for one. */
   #checkIdle(): void {
     for (const reader of this.readers.values()) {
-      const { core, isPulling } = reader;
+      const { group, name, isPulling } = reader;
       const waiting = this.#waiting.get(reader)!;
-      const hasSource = core.isOpen && core.waiting === 0 && core.sourceCodes.length > 0 &&
-        !isPulling;
+      const mayPull = group.isOpen && !isPulling && reader.waitingCancelled === 0;
+      const hasSource = mayPull && group.waiting === 0 && group.sourceCodes.length > 0;
       for (const slave of this.#dispatcher.inventory.standing.idle) {
         const seat = this.seatOf(slave);
-        const canRun = (code: Code) => !this.#cannotRun(seat, core, code);
-        const isForAny = core.isOpen && waiting.some(({ code }) => canRun(code));
-        if (core.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
-          violate(`${slave.identity.name} is idle, and context ${core.number} has tasks for it`);
+        const canRun = (code: Code) => !this.#cannotRun(seat, group, code);
+        const isForAny = group.isOpen && waiting.some(({ code }) => canRun(code));
+        if (group.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
+          violate(`${slave.identity.name} is idle, and ${name} has tasks for it`);
         }
-        const last = core.reading === "ordered" ? 1 : core.sourceCodes.length;
-        const isForNext = core.isOpen && core.waiting < MAX_PASSED && !isPulling &&
-          core.sourceCodes.slice(0, last).some(canRun);
+        const last = group.reading === "ordered" ? 1 : group.sourceCodes.length;
+        const isForNext = mayPull && group.waiting < MAX_PASSED &&
+          group.sourceCodes.slice(0, last).some(canRun);
         if (isForNext) {
           violate(
-            `${slave.identity.name} is idle, and context ${core.number} has a source of tasks for it`,
+            `${slave.identity.name} is idle, and ${name} has a source of tasks for it`,
           );
         }
       }
-      const next = core.sendable > 0
-        ? core.first()?.code
+      const next = group.sendable > 0
+        ? group.first()?.code
         : hasSource
-        ? core.sourceCodes[0]
+        ? group.sourceCodes[0]
         : undefined;
-      if (next !== undefined && this.#canNobodyRun(core, next)) {
-        violate(`tasks of context ${core.number} wait, which no slave can run`);
+      if (next !== undefined && this.#canNobodyRun(group, next)) {
+        violate(`tasks of ${name} wait, which no slave can run`);
       }
     }
   }
@@ -395,15 +528,15 @@ export class Ledger {
     const running = new Set(sent.candidates().tasks.map(({ task }) => task));
     for (const other of idle) {
       const { identity, service } = other;
-      if (!isInStartup || first.context.reading === "no") break;
-      if (!service?.startups.isDone(first.context)) continue;
-      if (this.#cannotRun(this.seatOf(other), first.context, first.task.code)) continue;
+      if (!isInStartup || first.group.reading === "no") break;
+      if (!service?.startups.isDone(first.group.context)) continue;
+      if (this.#cannotRun(this.seatOf(other), first.group, first.task.code)) continue;
       return `${this.name(first.task)} waits for a startup, and ${identity.name} is idle`;
     }
-    for (const { context, task } of sent.list()) {
-      if (running.has(task) || context.reading === "no") continue;
+    for (const { group, task } of sent.list()) {
+      if (running.has(task) || group.reading === "no") continue;
       for (const other of idle) {
-        if (this.#cannotRun(this.seatOf(other), context, task.code)) continue;
+        if (this.#cannotRun(this.seatOf(other), group, task.code)) continue;
         const [helper, holder] = [other.identity.name, slave.identity.name];
         return `${helper} is idle, and ${this.name(task)} waits behind a long one on ${holder}`;
       }
@@ -427,12 +560,14 @@ export class Ledger {
     for (const slave of standing.idle) {
       if (!standing.hungry.has(slave)) violate(`${slave.identity.name} is idle, but not hungry`);
     }
-    for (const { core } of this.readers.values()) {
-      if (sendable.has(core) !== core.sendable > 0) {
-        violate(`context ${core.number} is wrongly sendable, or not`);
+    for (const reader of this.readers.values()) {
+      const { group, name } = reader;
+      this.noteEmpty(reader);
+      if (sendable.has(group) !== group.sendable > 0) {
+        violate(`${name} is wrongly sendable, or not`);
       }
-      if (sources.has(core) !== (core.sourceCodes.length > 0 && core.reading !== "no")) {
-        violate(`context ${core.number} is wrongly asked for tasks, or not`);
+      if (sources.has(group) !== (group.sourceCodes.length > 0 && group.reading !== "no")) {
+        violate(`${name} is wrongly asked for tasks, or not`);
       }
     }
     for (const task of suspects) {

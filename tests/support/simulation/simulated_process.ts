@@ -12,6 +12,7 @@ export type ToProcess =
     readonly tasks: readonly Task[];
     readonly maxHeld: number;
   }
+  | { readonly type: "end-context"; readonly context: DispatchContext }
   | { readonly type: "recall" };
 
 /** What a process says; `end` is the end of its connection. */
@@ -19,6 +20,7 @@ export type FromProcess =
   | { readonly type: "starting"; readonly context: DispatchContext }
   | { readonly type: "ready"; readonly context: DispatchContext }
   | { readonly type: "startup-failed"; readonly context: DispatchContext }
+  | { readonly type: "context-ended"; readonly context: DispatchContext }
   | { readonly type: "loaded"; readonly code: Code }
   | { readonly type: "load-failed"; readonly code: Code }
   | {
@@ -39,10 +41,14 @@ export type Running =
   /** Its arguments are being read. */
   | { readonly type: "arguments"; readonly task: Task }
   | { readonly type: "startup"; readonly context: DispatchContext }
-  /** Since when it is at the task, and since when that runs: not before its code is loaded. */
+  /**
+   * Since when it is at the task or the startup before it, since when at the task or its code, and since when that runs: not before
+   * its code is loaded.
+   */
   | {
     readonly type: "task";
     readonly task: Task;
+    readonly begunMs: number;
     readonly sinceMs: number;
     readonly startedMs: number;
   };
@@ -86,6 +92,10 @@ export class SimulatedProcess {
   readonly #queue: QueuedTask[] = [];
   readonly #contexts = new Map<DispatchContext, "ready" | "failed">();
   readonly #codes = new Map<Code, "loaded" | "failed">();
+  /** Contexts that the master has ended, and that are not freed. */
+  readonly #endedContexts: DispatchContext[] = [];
+  /** Since when the startup ran before the task that runs next. */
+  #startedMs: number | undefined;
   /** Since when the code was loaded of the task that runs next. */
   #loadedSinceMs: number | undefined;
   #received = 0;
@@ -109,7 +119,8 @@ export class SimulatedProcess {
     if (!this.isAlive) return;
     this.#inbox.push(message);
     if (this.#isReading && !this.isFrozen) this.#readInbox();
-    if (this.#isWaiting && this.#queue.length > 0 && !this.isFrozen) {
+    const isAnythingToDo = this.#queue.length > 0 || this.#endedContexts.length > 0;
+    if (this.#isWaiting && isAnythingToDo && !this.isFrozen) {
       this.#isWaiting = false;
       this.#flushedAtMs = this.#options.time.nowMs;
       // All that came together is read before anything runs.
@@ -138,6 +149,11 @@ export class SimulatedProcess {
     return this.#isReading && this.isAlive && !this.isFrozen;
   }
 
+  /** Whether it has what the startup of a context made. */
+  hasContext(context: DispatchContext): boolean {
+    return this.#contexts.get(context) === "ready";
+  }
+
   /** Says nothing any more, and does nothing. */
   freeze(): void {
     this.isFrozen = true;
@@ -154,6 +170,10 @@ export class SimulatedProcess {
     for (const message of this.#inbox.splice(0)) {
       if (message.type === "recall") {
         this.#returnQueue();
+        continue;
+      }
+      if (message.type === "end-context") {
+        this.#endedContexts.push(message.context);
         continue;
       }
       for (const task of message.tasks) {
@@ -182,6 +202,20 @@ export class SimulatedProcess {
     this.running = { type: "nothing" };
     this.#isReading = false;
     if (this.#queue.length === 0) this.#readInbox();
+    for (const context of this.#endedContexts.splice(0)) this.#endContext(context);
+    this.#goOn();
+  }
+
+  #endContext(context: DispatchContext): void {
+    this.#contexts.delete(context);
+    const kept = this.#queue.filter((queued) => queued.context !== context);
+    this.#queue.splice(0, Infinity, ...kept);
+    this.#postResults();
+    this.#posted.push({ type: "context-ended", context });
+    this.#flush();
+  }
+
+  #goOn(): void {
     const next = this.#queue[0];
     if (next === undefined) {
       this.#current = this.#received;
@@ -207,6 +241,7 @@ export class SimulatedProcess {
       ? { ms: 0, end: "ready", isAsync: false } as const
       : this.#options.planStartup(context);
     if (context.startup !== undefined) {
+      this.#startedMs = this.#options.time.nowMs;
       this.running = { type: "startup", context };
       this.#posted.push({ type: "starting", context });
       this.#flush();
@@ -218,6 +253,7 @@ export class SimulatedProcess {
       if (end === "dies") return this.#options.random.chance(0.5) ? this.kill() : this.exit();
       this.#contexts.set(context, end);
       if (end === "failed") {
+        this.#startedMs = undefined;
         const kept = this.#queue.filter((queued) => queued.context !== context);
         this.#queue.splice(0, Infinity, ...kept);
       }
@@ -235,7 +271,8 @@ export class SimulatedProcess {
     this.#flush();
     const { ms, isLoaded } = this.#options.planLoad(code);
     const sinceMs = this.#loadedSinceMs = this.#options.time.nowMs;
-    this.running = { type: "task", task, sinceMs, startedMs: Infinity };
+    const begunMs = this.#startedMs ?? sinceMs;
+    this.running = { type: "task", task, begunMs, sinceMs, startedMs: Infinity };
     this.#isReading = true;
     this.#readInbox();
     this.#later(ms, () => {
@@ -245,6 +282,7 @@ export class SimulatedProcess {
         this.#flush();
       } else {
         this.#loadedSinceMs = undefined;
+        this.#startedMs = undefined;
         const kept = this.#queue.filter((queued) => queued.task.code !== code);
         this.#queue.splice(0, Infinity, ...kept);
         this.#posted.push({ type: "load-failed", code });
@@ -259,8 +297,10 @@ export class SimulatedProcess {
     this.#current = number;
     const { time } = this.#options;
     const sinceMs = this.#loadedSinceMs ?? time.nowMs;
+    const begunMs = this.#startedMs ?? sinceMs;
     this.#loadedSinceMs = undefined;
-    this.running = { type: "task", task, sinceMs, startedMs: time.nowMs };
+    this.#startedMs = undefined;
+    this.running = { type: "task", task, begunMs, sinceMs, startedMs: time.nowMs };
     const plan = this.#options.planOf(task);
     this.#options.trace(() => `starts task ${plan.value}`);
     this.#isReading = plan.isAsync;

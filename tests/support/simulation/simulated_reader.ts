@@ -1,28 +1,31 @@
-import type { Code } from "../../../lib/task.ts";
-import { Task } from "../../../lib/task.ts";
-import type { DispatchContext, Reading } from "../../../lib/master/board/dispatch_context.ts";
+import { AbortError } from "../../../lib/errors.ts";
+import type { Code, Task } from "../../../lib/task.ts";
+import type { DispatchGroup, Reading } from "../../../lib/master/board/dispatch_group.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
-/** Arguments such that nothing goes to a slave behind them. */
-const LARGE_ARGUMENTS = `["${"x".repeat(1024 * 1024)}"]`;
-
 /** What a reader does to its manager. */
 export interface ReaderOptions {
+  readonly style: "added" | "map" | "promised";
   readonly time: VirtualTime;
   readonly random: SeededRandom;
-  readonly core: DispatchContext;
+  /** Names the group in messages. */
+  readonly name: string;
+  readonly group: DispatchGroup;
   readonly codes: readonly Code[];
   /** How long the user's code takes for a result, at most. */
   readonly readMs: number;
   readonly hasHugeResults: boolean;
   /** How many tasks it may add while it reads. */
   readonly spareTasks: number;
-  addTask(task: Task): void;
+  /** Adds a task behind `tasks`. */
+  addTask(code: Code): Task;
   setReading(reading: Reading): void;
   setSources(codes: readonly Code[]): void;
-  resultTaken(): void;
+  resultTaken(isCancelled: boolean): void;
+  /** Cancels all tasks, and calls {@linkcode SimulatedReader.dropped}. */
+  drop(): void;
   /** Has tasks sent when the present code has ended. */
   schedule(): void;
   hasSlaves(): boolean;
@@ -38,9 +41,15 @@ interface SimulatedSource {
   wanted: number;
 }
 
-/** A user that adds tasks to a context and reads its results: what `lib/master/reading/task_group.ts` and `reader.ts` do, without promises. */
+/**
+ * A user that adds tasks to a group and reads its results: what `lib/master/reading/task_group.ts` and `reader.ts` do, or
+ * `promised_tasks.ts`, without promises.
+ */
 export class SimulatedReader {
-  readonly core: DispatchContext;
+  /** A map is read once, and then gone; what is promised is not read, but there as soon as it has come. */
+  readonly style: "added" | "map" | "promised";
+  readonly name: string;
+  readonly group: DispatchGroup;
   readonly tasks: Task[] = [];
   readonly hasHugeResults: boolean;
   /** How many results of tasks that returned have come: how large they are is known from these. */
@@ -55,17 +64,28 @@ export class SimulatedReader {
   #unread = 0;
   #isWaiting = false;
   #session = 0;
+  /** Whether nothing is added any more, and reading does not begin. */
+  #isClosed = false;
+  /** How often another group was served on a slave since this one could have been. */
+  overtaken = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.core = options.core;
+    this.style = options.style;
+    this.name = options.name;
+    this.group = options.group;
     this.hasHugeResults = options.hasHugeResults;
     this.#spareTasks = options.spareTasks;
   }
 
-  /** How many outcomes wait to be read. */
+  /** How many outcomes wait to be read, without those of cancelled tasks. */
   get waiting(): number {
-    return this.#ready.length + this.#early.size;
+    return this.#ready.length + this.#early.size - this.waitingCancelled;
+  }
+
+  /** How many outcomes of cancelled tasks wait to be read. They may hold sources up, but no tasks. */
+  get waitingCancelled(): number {
+    return [...this.#ready, ...this.#early.values()].filter(isCancelled).length;
   }
 
   /** Whether an asynchronous source has been asked. */
@@ -78,7 +98,13 @@ export class SimulatedReader {
     return this.#unread === 0 && this.#sources.length === 0;
   }
 
+  /** Whether nobody waits for anything any more. */
+  get isOver(): boolean {
+    return this.isDone || this.#isClosed;
+  }
+
   addTasks(count: number): void {
+    if (this.#isClosed) return;
     for (let i = 0; i < count; i++) this.#add(this.#options.random.pick(this.#options.codes));
     this.#options.schedule();
   }
@@ -96,7 +122,7 @@ export class SimulatedReader {
     for (const source of [...this.#sources]) {
       if (wanted !== undefined && source.code !== wanted) continue;
       this.#pullFrom(source, count);
-      if (this.tasks.length > before || this.core.reading === "ordered") return;
+      if (this.tasks.length > before || this.group.reading === "ordered") return;
     }
   }
 
@@ -136,24 +162,26 @@ export class SimulatedReader {
   }
 
   #add(code: Code): void {
-    const args = this.#options.random.chance(0.05) ? LARGE_ARGUMENTS : "[]";
-    const task = new Task(this.tasks.length, code, args);
-    this.tasks.push(task);
+    this.tasks.push(this.#options.addTask(code));
     this.#unread++;
-    this.#options.addTask(task);
   }
 
   deliver(outcome: Outcome): void {
     if (outcome.status === "fulfilled") this.received++;
+    if (this.style === "promised") {
+      this.#unread--;
+      return;
+    }
     this.#ready.push(outcome);
     this.wake();
   }
 
   /** Starts to read, unless it does. */
   read(): void {
-    if (this.core.reading !== "no") return;
+    if (this.group.reading !== "no" || this.#isClosed) return;
+    if (this.style === "promised") return this.#options.setReading("promised");
     const order = this.#options.random.chance(0.4) ? "ordered" : "unordered";
-    this.#options.trace(() => `user reads context ${this.core.number} ${order}`);
+    this.#options.trace(() => `user reads ${this.name} ${order}`);
     this.#options.setReading(order);
     this.#options.schedule();
     this.#goOn(0);
@@ -161,24 +189,43 @@ export class SimulatedReader {
 
   /** Breaks out of the loop. */
   stop(): void {
+    if (this.style === "promised") return;
     this.#session++;
     this.#isWaiting = false;
     this.#options.setReading("no");
   }
 
+  /** Reads no more, for ever: drops what is left. */
+  leave(): void {
+    this.stop();
+    this.#isClosed = true;
+    if (!this.isDone) this.#options.drop();
+  }
+
+  /** The context is closed: reads what is there, and then no more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** Looks again, if it waits for something. */
   wake(): void {
+    if (this.style === "promised") {
+      this.#options.time.after(0, () => {
+        if (!this.#options.hasSlaves() && !this.isDone) this.#options.drop();
+      });
+    }
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
     this.#goOn(0);
   }
 
-  /** The context was cancelled. */
+  /** The group was cancelled. */
   dropped(tasks: readonly Task[]): void {
     this.#sources = [];
     this.#noteSources();
-    for (const { id } of tasks) {
-      this.#delivered.add(id);
+    for (const task of tasks) {
+      task.end();
+      this.#delivered.add(task.id);
       this.#unread--;
     }
     this.wake();
@@ -192,27 +239,33 @@ export class SimulatedReader {
   }
 
   #step(): void {
-    const { random, core, trace } = this.#options;
-    const outcome = core.reading === "ordered" ? this.#nextInOrder() : this.#next();
+    const { random, group, trace } = this.#options;
+    const outcome = group.reading === "ordered" ? this.#nextInOrder() : this.#next();
     if (outcome === undefined) {
-      if (this.isDone || !this.#options.hasSlaves()) this.stop();
+      if (this.isDone || !this.#options.hasSlaves()) this.#end();
       else this.#isWaiting = true;
       return;
     }
     this.#early.delete(outcome.task.id);
     this.#delivered.add(outcome.task.id);
     this.#unread--;
-    trace(() => `user takes the outcome of task c${core.number}t${outcome.task.id}`);
-    this.#options.resultTaken();
+    trace(() => `user takes the outcome of ${this.name}t${outcome.task.id}`);
+    this.#options.resultTaken(isCancelled(outcome));
     if (this.#spareTasks > 0 && random.chance(0.3)) {
       const count = Math.min(this.#spareTasks, random.integer(1, 4));
       this.#spareTasks -= count;
       this.addTasks(count);
     }
     if (random.chance(0.03)) {
+      if (this.style === "map") return this.leave();
       this.stop();
       this.#options.time.after(random.between(0, 20), () => this.read());
     } else this.#goOn(random.chance(0.5) ? 0 : random.between(0, this.#options.readMs));
+  }
+
+  #end(): void {
+    if (this.style === "map") this.leave();
+    else this.stop();
   }
 
   #next(): Outcome | undefined {
@@ -228,4 +281,8 @@ export class SimulatedReader {
     }
     return this.#early.get(this.#firstOpen);
   }
+}
+
+function isCancelled(outcome: Outcome): boolean {
+  return outcome.status === "rejected" && outcome.reason instanceof AbortError;
 }

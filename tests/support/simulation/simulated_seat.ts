@@ -1,5 +1,6 @@
 import type { Code, Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import type { FromProcess, SimulatedProcess } from "./simulated_process.ts";
 
@@ -27,7 +28,7 @@ export interface SimulatedSeat {
   /** Tasks that the master has no answer to, by their numbers. */
   readonly unresolved: Map<
     number,
-    { readonly task: Task; readonly context: DispatchContext; isTaken: boolean }
+    { readonly task: Task; readonly group: DispatchGroup; isTaken: boolean }
   >;
   /** How many of these are still this slave's. */
   live: number;

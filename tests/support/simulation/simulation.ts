@@ -10,17 +10,16 @@
 
 import type { Code, Task } from "../../../lib/task.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
-import type { ContextPort, SlavePort } from "../../../lib/master/board/ports.ts";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { SlavePort } from "../../../lib/master/board/ports.ts";
+import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import { AnswerError } from "../../../lib/master/board/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
+import { SimulatedContext, type Surroundings } from "./simulated_context.ts";
 import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";
-import { SimulatedReader } from "./simulated_reader.ts";
 import type { SimulatedSeat } from "./simulated_seat.ts";
 import type { TaskPlan } from "./task_plan.ts";
 import { VirtualTime } from "./virtual_time.ts";
@@ -33,21 +32,14 @@ const LATE_TIMER_MS = 10;
 /** So long after the script has blocked the dispatcher waits at most for what came meanwhile. */
 const MAX_CATCH_UP_MS = 50;
 const MAX_STARTUP_DEATHS = 3;
-const HUGE_BYTES = 64 * 1024 * 1024;
-
-/** What the tasks of a context are like. */
-interface ContextKinds {
-  readonly shortMs: number;
-  readonly hasHugeResults: boolean;
-  readonly endlessRate: number;
-  /** Until then, tasks may run for ever. */
-  isToBeCancelled: boolean;
-}
+const MAX_CONTEXTS = 3;
 
 /** What a run was like. */
 export interface SimulationReport {
   readonly events: number;
   readonly tasks: number;
+  /** How many of them ended since they were given up. */
+  readonly cancelled: number;
   readonly deaths: number;
   readonly recalls: number;
   readonly restarts: number;
@@ -68,6 +60,7 @@ export class Simulation {
   readonly #unsent = new Map<SimulatedSeat, ToProcess[]>();
   readonly #faultRate: number;
   readonly #maxAttempts: number;
+  readonly #contexts: readonly SimulatedContext[];
   /** How many microtasks of the loop are to run. */
   #microtasks = 0;
   /** When the timers of the loop are to fire. */
@@ -75,12 +68,10 @@ export class Simulation {
   #blockedUntilMs = -Infinity;
   /** Whether a timer fires now that is late, since the script has blocked: not all is read then. */
   #isLate = false;
-  #isCancelling = false;
   #isClosed = false;
   #givenUp = 0;
   /** How often a task was said to have been running, or maybe, when a slave died. */
   #blamed = 0;
-  #tasks = 0;
   #deaths = 0;
   #recalls = 0;
   #restarts = 0;
@@ -121,8 +112,10 @@ export class Simulation {
     for (let i = 0; i < slaves; i++) {
       this.#addSlave(random.chance(0.2) ? random.between(0, 100) : 0);
     }
-    const contexts = random.pick([1, 1, 2, 3]);
-    for (let i = 0; i < contexts; i++) this.#addContext(i);
+    this.#contexts = Array.from(
+      { length: random.pick([1, 1, 2, MAX_CONTEXTS]) },
+      (_, number) => new SimulatedContext(number, this.#surroundings()),
+    );
     this.#planUsers();
   }
 
@@ -143,7 +136,8 @@ export class Simulation {
     this.#checkEnd();
     return {
       events,
-      tasks: this.#tasks,
+      tasks: this.#ledger.plans.size,
+      cancelled: this.#ledger.cancelledCount,
       deaths: this.#deaths,
       recalls: this.#recalls,
       restarts: this.#restarts,
@@ -159,10 +153,11 @@ export class Simulation {
     if (this.#isClosed) return;
     if (!this.#dispatcher.hasSlaves) return;
     for (const reader of this.#ledger.readers.values()) {
-      if (!reader.isDone) {
-        violate(`the run hangs: the reader of context ${reader.core.number} waits for ever`);
+      if (!reader.isOver) {
+        violate(`the run hangs: the reader of ${reader.name} waits for ever`);
       }
     }
+    this.#ledger.checkClosed();
     const { suspects, deadlines, standing, sendable } = this.#dispatcher.inventory;
     if (suspects.size + standing.laden.size + sendable.size > 0) {
       violate("something is kept after the end");
@@ -174,10 +169,12 @@ export class Simulation {
         process.running.type !== "task"
       ) continue;
       const plan = this.#ledger.planOf(process.running.task);
-      if (plan.context.taskTimeoutMs !== undefined) {
+      if (plan.group.taskTimeoutMs !== undefined) {
         violate(`${plan.value} is out of time and runs on`);
       }
-      if (plan.fate === "dropped") violate(`${plan.value} was cancelled and runs on`);
+      if (plan.cancelledMs !== undefined && plan.fate !== "open") {
+        violate(`${plan.value} was given up and runs on`);
+      }
     }
   }
 
@@ -186,19 +183,22 @@ export class Simulation {
   #slavePort(seat: () => SimulatedSeat): SlavePort {
     const name = (task: Task) => this.#ledger.name(task);
     return {
-      run: (context, tasks, maxHeld) => {
+      run: (group, tasks, maxHeld) => {
         this.#say(() => `run on ${seat().slave.identity.name}: ${tasks.map(name).join(", ")}`);
-        this.#ledger.noteRun(seat(), context, tasks, this.#time.nowMs);
-        this.#queue(seat(), { type: "run", context, tasks, maxHeld });
+        this.#ledger.noteRun(seat(), group, tasks, this.#time.nowMs);
+        this.#queue(seat(), { type: "run", context: group.context, tasks, maxHeld });
       },
       recall: () => {
         this.#say(() => `recall from ${seat().slave.identity.name}`);
         this.#recalls++;
-        if (!this.#isCancelling) this.#ledger.checkRecall(seat(), this.#time.nowMs);
-        this.#checkHeard(seat());
+        if (!this.#ledger.hasCancelled(seat())) {
+          this.#ledger.checkRecall(seat(), this.#time.nowMs);
+          this.#checkHeard(seat());
+        }
         this.#ledger.noteTaken(seat());
         this.#queue(seat(), { type: "recall" });
       },
+      endContext: (context) => this.#queue(seat(), { type: "end-context", context }),
       flush: () => {
         const messages = this.#unsent.get(seat());
         if (messages === undefined) return;
@@ -208,7 +208,7 @@ export class Simulation {
       restart: (reason) => {
         this.#say(() => `restart ${seat().slave.identity.name}: ${reason}`);
         this.#restarts++;
-        if (!this.#isCancelling) this.#ledger.checkOutOfTime(seat(), this.#time.nowMs);
+        this.#ledger.checkOutOfTime(seat(), this.#time.nowMs);
         this.#checkHeard(seat());
         seat().unresolved.clear();
         seat().replacement = reason;
@@ -229,24 +229,6 @@ export class Simulation {
     if (this.#isLate && arrived.length > 0) violate(`${slave.identity.name} was judged unheard`);
   }
 
-  #contextPort(reader: () => SimulatedReader): ContextPort {
-    return {
-      noteSent: () => {},
-      deliver: (outcomes) => {
-        for (const outcome of outcomes) this.#deliver(reader().core, outcome);
-      },
-      pull: (count, code) => {
-        if (count < 1) violate(`${count} tasks were to be pulled`);
-        const { core } = reader();
-        const isWaitedFor = core.isOpen && (core.waiting === 0 || code !== undefined);
-        if (!isWaitedFor) violate("tasks were pulled that nobody waits for");
-        if (code !== undefined) this.#say(() => `pull ${count} of ${code.reference.name}`);
-        reader().pull(count, code);
-      },
-      wake: () => reader().wake(),
-    };
-  }
-
   #reports(): RunReports {
     return {
       isWanted: true,
@@ -260,15 +242,6 @@ export class Simulation {
       startupFinished: () => {},
       startupFailed: () => {},
     };
-  }
-
-  #deliver(context: DispatchContext, outcome: Outcome): void {
-    this.#say(() =>
-      `deliver ${this.#ledger.name(outcome.task)}: ${outcome.status}, ${outcome.attempts} attempts`
-    );
-    this.#ledger.noteOutcome(context, outcome);
-    if (outcome.status === "rejected" && outcome.reason.attempts.length > 0) this.#givenUp++;
-    this.#ledger.readers.get(context)!.deliver(outcome);
   }
 
   #queue(seat: SimulatedSeat, message: ToProcess): void {
@@ -364,7 +337,7 @@ export class Simulation {
           if (isServing) seat.startupDeaths.delete(message.context);
           return this.#dispatcher.contextReady(slave, message.context, nowMs);
         case "startup-failed":
-          forget(unresolved, (entry) => entry.context === message.context);
+          forget(unresolved, (entry) => entry.group.context === message.context);
           if (isServing) this.#refuse(seat, message.context);
           return this.#dispatcher.startupFailed(
             slave,
@@ -372,6 +345,9 @@ export class Simulation {
             { thrown: new Error("no startup"), isLoaded: true },
             nowMs,
           );
+        case "context-ended":
+          forget(unresolved, (entry) => entry.group.context === message.context);
+          return this.#dispatcher.contextEnded(slave, message.context, nowMs);
         case "loaded":
           return this.#dispatcher.codeLoaded(slave, message.code, nowMs);
         case "load-failed":
@@ -417,6 +393,7 @@ export class Simulation {
 
   /** From now on a slave is to get no such tasks. */
   #refuse(seat: SimulatedSeat, what: DispatchContext | Code): void {
+    if ("startup" in what && this.#ledger.closed.has(what)) return;
     this.#bars++;
     seat.refused.add(what);
     if ("reference" in what && what.reference.type === "inline") {
@@ -451,7 +428,7 @@ export class Simulation {
         ),
       ),
       badStartups: Array.from(
-        { length: 3 },
+        { length: MAX_CONTEXTS },
         () => random.chance(2 * badRate) ? random.pick(["failed", "dies"]) : undefined,
       ),
       refused: new Set(),
@@ -631,8 +608,13 @@ export class Simulation {
       const { context } = running;
       // Nobody hears what a slave that is cut off has said last.
       if (!isHeardOut) return { mayCharge: undefined, mustCharge: false };
-      const next = context.sendable > 0 ? context.first() : undefined;
-      if (next !== undefined) this.#ledger.triedNext.set(context, next);
+      for (const { group } of service.sent.list()) {
+        const next = group.sendable > 0 ? group.first() : undefined;
+        if (next !== undefined) this.#ledger.triedNext.set(group, next);
+      }
+      if (this.#ledger.closed.has(context)) {
+        return { mayCharge: undefined, mustCharge: false, startup: context };
+      }
       const deaths = (seat.startupDeaths.get(context) ?? 0) + 1;
       seat.startupDeaths.set(context, deaths);
       if (deaths === Math.min(MAX_STARTUP_DEATHS, this.#maxAttempts)) {
@@ -661,7 +643,7 @@ export class Simulation {
     return { mayCharge: task, mustCharge };
   }
 
-  #isReady({ slave }: SimulatedSeat, { context }: TaskPlan): boolean {
+  #isReady({ slave }: SimulatedSeat, { group: { context } }: TaskPlan): boolean {
     return context.startup === undefined || slave.service?.startups.isDone(context) === true;
   }
 
@@ -682,94 +664,24 @@ export class Simulation {
 
   // The users.
 
-  #addContext(number: number): void {
-    const random = this.#random;
-    const startup = random.chance(0.5) ? this.#codes[0] : undefined;
-    const taskTimeoutMs = random.chance(0.3) ? random.pick([5, 30, 100]) : undefined;
-    const core = new DispatchContext(number, this.#contextPort(() => reader), {
-      startup,
-      taskTimeoutMs,
-    });
-    const kinds: ContextKinds = {
-      shortMs: random.pick([0.02, 0.3, 1]),
-      hasHugeResults: random.chance(0.2),
-      endlessRate: random.pick([0.03, 0.08]),
-      isToBeCancelled: random.chance(0.2),
-    };
-    const reader: SimulatedReader = new SimulatedReader({
-      time: this.#time,
-      random,
-      core,
-      codes: this.#codes,
-      readMs: random.pick([0, 0.2, 5]),
-      hasHugeResults: kinds.hasHugeResults,
-      spareTasks: random.chance(0.3) ? random.integer(1, 20) : 0,
-      addTask: (task) => {
-        this.#tasks++;
-        this.#ledger.plans.set(task, this.#planTask(core, task, kinds));
-        this.#dispatcher.addTask(core, task);
-      },
-      setReading: (reading) => this.#dispatcher.setReading(core, reading),
-      setSources: (codes) => this.#dispatcher.setSources(core, codes),
-      resultTaken: () => {
-        if (this.#dispatcher.resultTaken(core)) this.#loop.schedule();
-      },
-      schedule: () => this.#loop.schedule(),
-      hasSlaves: () => this.#dispatcher.hasSlaves,
-      trace: (line) => this.#say(line),
-    });
-    this.#ledger.readers.set(core, reader);
-    this.#dispatcher.addContext(core);
-    reader.addTasks(random.integer(1, random.pick([5, 20, 60])));
-    for (let i = random.pick([0, 0, 1, 2]); i > 0; i--) {
-      reader.addSource(random.integer(0, 20), random.chance(0.5));
-    }
-    this.#time.at(random.chance(0.5) ? 0 : random.between(0, 30), () => reader.read());
-    if (!kinds.isToBeCancelled) return;
-    this.#atMaster(random.between(0, 300), () => {
-      kinds.isToBeCancelled = false;
-      this.#cancel(reader);
-    });
-  }
-
-  #planTask(
-    context: DispatchContext,
-    task: Task,
-    kinds: ContextKinds,
-  ): TaskPlan {
-    const random = this.#random;
-    const mayNeverEnd = context.taskTimeoutMs !== undefined || kinds.isToBeCancelled;
-    const fault = random.next() / this.#faultRate;
-    const isPoison = typeof task.args === "string" && task.args.length > 2 && fault < 0.5;
+  #surroundings(): Surroundings {
     return {
-      context,
-      task,
-      end: fault < kinds.endlessRate && mayNeverEnd ? "never" : fault < 0.1 ? "throws" : "returns",
-      ms: random.chance(0.1) ? random.between(1, 60) : random.between(0, 2 * kinds.shortMs),
-      isAsync: random.chance(0.2),
-      deaths: isPoison || (fault > 0.1 && fault < 0.16) ? random.pick([1, 2, Infinity]) : 0,
-      isPoison,
-      isExit: random.chance(0.5),
-      value: `c${context.number}t${task.id}`,
-      resultBytes: kinds.hasHugeResults ? HUGE_BYTES : 10,
-      wasSent: false,
-      fate: "open",
-      chargeable: 0,
-      charged: 0,
+      time: this.#time,
+      random: this.#random,
+      dispatcher: this.#dispatcher,
+      loop: this.#loop,
+      ledger: this.#ledger,
+      codes: this.#codes,
+      faultRate: this.#faultRate,
+      atMaster: (atMs, run) =>
+        this.#atMaster(atMs, () => {
+          if (!this.#isClosed) run();
+        }),
+      say: (line) => this.#say(line),
+      delivered: (outcome) => {
+        if (outcome.status === "rejected" && outcome.reason.attempts.length > 0) this.#givenUp++;
+      },
     };
-  }
-
-  #cancel(reader: SimulatedReader): void {
-    if (this.#isClosed) return;
-    this.#say(() => `user cancels context ${reader.core.number}`);
-    this.#isCancelling = true;
-    const dropped = this.#dispatcher.cancel(reader.core);
-    this.#isCancelling = false;
-    this.#ledger.noteDropped(reader.core, dropped);
-    reader.dropped(dropped);
-    if (this.#random.chance(0.5)) reader.stop();
-    this.#time.after(this.#random.between(0, 30), () => reader.read());
-    this.#loop.schedule();
   }
 
   #planUsers(): void {
@@ -779,7 +691,7 @@ export class Simulation {
         if (this.#isClosed) return;
         this.#say(() => "user adds a slave");
         this.#addSlave(0);
-        for (const reader of this.#ledger.readers.values()) reader.read();
+        for (const context of this.#contexts) context.read();
       });
     }
     if (random.chance(0.05)) this.#time.at(random.between(0, 200), () => this.#close());
@@ -798,7 +710,7 @@ export class Simulation {
 
   #close(): void {
     this.#say(() => "user closes the manager");
-    for (const reader of this.#ledger.readers.values()) reader.stop();
+    for (const context of this.#contexts) context.managerCloses();
     for (const seat of this.#ledger.seats) {
       if (!seat.isLost) this.#died(seat, true, false);
       seat.isListening = false;
@@ -822,6 +734,7 @@ function describe(message: FromProcess): string {
     case "starting":
     case "ready":
     case "startup-failed":
+    case "context-ended":
       return `${message.type}: context ${message.context.number}`;
     case "loaded":
     case "load-failed":

@@ -1,9 +1,9 @@
 import type { Task } from "../../../lib/task.ts";
-import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 
 /** What a task of a simulation does, and what has become of it. */
 export interface TaskPlan {
-  readonly context: DispatchContext;
+  readonly group: DispatchGroup;
   readonly task: Task;
   readonly end: "returns" | "throws" | "never";
   readonly ms: number;
@@ -20,6 +20,10 @@ export interface TaskPlan {
   /** Whether it has ever been sent to a slave. */
   wasSent: boolean;
   fate: "open" | "delivered" | "dropped";
+  /** When it was cancelled, alone or with all tasks of its group, before its end. */
+  cancelledMs: number | undefined;
+  /** When all tasks of its group were cancelled, this one perhaps after its end. */
+  unwantedMs: number | undefined;
   /** How many deaths it may be charged with, and how many it must be. */
   chargeable: number;
   charged: number;
