@@ -24,6 +24,7 @@ Deno.test("Dispatcher, simulated: keeps its promises in 10 000 schedules", () =>
     events: 0,
     tasks: 0,
     cancelled: 0,
+    retries: 0,
     deaths: 0,
     recalls: 0,
     restarts: 0,

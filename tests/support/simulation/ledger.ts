@@ -51,17 +51,23 @@ export class Ledger {
   readonly closed: Map<DispatchContext, number> = new Map();
   /** How many tasks have ended since they were given up one by one. */
   cancelledCount = 0;
+  /** How often tasks that threw were to run again. */
+  retryCount = 0;
   /** Code that one slave could not load, and no other can. */
   readonly refusedEverywhere: Set<Code> = new Set();
   /** The task that was to be sent next in each group when a slave last died of its startup. */
   readonly triedNext: Map<DispatchGroup, Task> = new Map();
   readonly #dispatcher: Dispatcher;
   readonly #maxAttempts: number;
-  /** Tasks that are on no slave, and have not ended. */
-  readonly #waiting = new Map<SimulatedReader, readonly Task[]>();
+  /** Tasks that are on no slave, and have not ended, without those that are to run again later; nothing if that is not known. */
+  readonly #waiting = new Map<SimulatedReader, readonly Task[] | undefined>();
   #seatBySlave = new Map<DispatchSlave, SimulatedSeat>();
   /** Tasks that were given up one by one and have not ended. */
   readonly #toEnd = new Set<Task>();
+  /** Tasks that have not ended. */
+  readonly #open = new Map<DispatchGroup, Set<Task>>();
+  /** Plans of tasks that threw and have not run again. */
+  readonly #retried = new Set<TaskPlan>();
 
   constructor(dispatcher: Dispatcher, maxAttempts: number) {
     this.#dispatcher = dispatcher;
@@ -84,6 +90,8 @@ export class Ledger {
   /** A task is added. */
   addPlan(plan: TaskPlan): void {
     this.plans.set(plan.task, plan);
+    const open = this.#open.get(plan.group) ?? new Set();
+    this.#open.set(plan.group, open.add(plan.task));
   }
 
   /** A user gives a task up that has not ended. */
@@ -132,6 +140,7 @@ export class Ledger {
       }
     }
     const reader = this.readers.get(group)!;
+    const isRetry = this.planOf(tasks[0]).retry !== undefined;
     for (const task of tasks) {
       const plan = this.planOf(task);
       if (plan.group !== group) violate("a task was sent as one of another group");
@@ -146,15 +155,34 @@ export class Ledger {
       if (task.code !== tasks[0].code) violate("tasks of two codes were sent together");
       if (!plan.wasSent) this.#checkOpen(reader, group, task);
       plan.wasSent = true;
+      if (plan.retry !== undefined) this.#checkRetry(plan, plan.retry, seat, nowMs);
+      this.#endRetry(plan);
       seat.unresolved.set(seat.sentCount++, { task, group, isTaken: false });
     }
     if (service.sent.size > 1) seat.ladenSinceMs ??= nowMs;
-    this.#noteTurn(seat, reader);
+    this.#noteTurn(seat, reader, isRetry);
+  }
+
+  /** A task that threw runs again in its time, on another slave if one is idle when that has come. */
+  #checkRetry(
+    { task, group }: TaskPlan,
+    { dueMs, seat: former, isNew }: NonNullable<TaskPlan["retry"]>,
+    seat: SimulatedSeat,
+    nowMs: number,
+  ): void {
+    if (nowMs < dueMs) violate(`${this.name(task)} runs again before its time`);
+    if (seat !== former || !isNew) return;
+    for (const slave of this.#dispatcher.inventory.standing.idle) {
+      if (slave === seat.slave || this.#cannotRun(this.seatOf(slave), group, task.code)) continue;
+      violate(`${this.name(task)} runs again where it threw, and ${slave.identity.name} is idle`);
+    }
   }
 
   /** One group after another has its turn on each slave: none is overtaken more often than once by each other. */
-  #noteTurn(seat: SimulatedSeat, served: SimulatedReader): void {
+  #noteTurn(seat: SimulatedSeat, served: SimulatedReader, isRetry: boolean): void {
     served.overtaken = 0;
+    // What threw goes to another slave out of turn.
+    if (isRetry) return;
     if (seat.refused.size + this.refusedEverywhere.size > 0) return;
     for (const reader of this.readers.values()) {
       this.noteEmpty(reader);
@@ -221,19 +249,21 @@ export class Ledger {
     if (plan.group !== group) violate("an outcome was delivered to another group");
     if (plan.fate !== "open") violate(`${this.name(task)} was delivered after it was ${plan.fate}`);
     plan.fate = "delivered";
-    this.#toEnd.delete(task);
+    this.#noteEnd(plan);
+    // How often it threw stands in the attempts, beside deaths and, if it did not throw then, the last run.
+    const others = attempts - plan.thrown;
     if (outcome.status === "rejected" && outcome.reason instanceof AbortError) {
-      this.#checkAborted(plan, outcome.hasRun, attempts);
+      this.#checkAborted(plan, outcome.hasRun, others);
     } else if (outcome.status === "fulfilled") {
       if (outcome.value !== plan.value) {
         violate(`${this.name(task)} got the value ${outcome.value}`);
       }
-      this.#checkAttempts(plan, attempts - 1);
+      this.#checkAttempts(plan, others - 1);
     } else if (outcome.reason.attempts.length > 0) {
-      this.#checkGivenUp(plan, outcome.reason, attempts);
+      this.#checkGivenUp(plan, outcome.reason, others);
     } else if (outcome.reason.message.includes("ran longer than")) {
       if (group.taskTimeoutMs === undefined) violate("a task without time limit ran out of time");
-      this.#checkAttempts(plan, attempts - 1);
+      this.#checkAttempts(plan, others - 1);
     } else if (!outcome.hasRun) {
       for (const seat of this.seats) {
         if (seat.isLost || this.#cannotRun(seat, group, task.code)) {
@@ -241,10 +271,56 @@ export class Ledger {
         }
         violate(`${this.name(task)} failed, though ${seat.slave.identity.name} could run it`);
       }
-      this.#checkAttempts(plan, attempts);
+      this.#checkAttempts(plan, others);
     } else {
       if (plan.end !== "throws") violate(`${this.name(task)} failed: ${outcome.reason.message}`);
-      this.#checkAttempts(plan, attempts - 1);
+      this.#checkAttempts(plan, others);
+      this.#checkFailed(plan, outcome.reason.message);
+    }
+  }
+
+  /** A slave says that a task threw which it has. */
+  noteThrown(task: Task): void {
+    this.planOf(task).thrown++;
+  }
+
+  /** The dispatcher was told so. */
+  checkThrown(task: Task, seat: SimulatedSeat, nowMs: number): void {
+    const plan = this.planOf(task);
+    if (plan.fate !== "open") return;
+    const { retries } = plan.group.context;
+    if (retries === undefined || !this.#mayRetry(plan)) {
+      violate(`${this.name(task)} does not end, though it threw ${plan.thrown} times`);
+    }
+    this.retryCount++;
+    plan.retry = { dueMs: nowMs + retries.delayMs * 2 ** (plan.thrown - 1), seat, isNew: true };
+    this.#retried.add(plan);
+  }
+
+  #noteEnd(plan: TaskPlan): void {
+    this.#toEnd.delete(plan.task);
+    this.#open.get(plan.group)!.delete(plan.task);
+    this.#endRetry(plan);
+  }
+
+  #endRetry(plan: TaskPlan): void {
+    if (plan.retry === undefined) return;
+    plan.retry = undefined;
+    this.#retried.delete(plan);
+  }
+
+  /** Whether a task that threw is to run again, also if it is cancelled. */
+  #mayRetry({ group: { context: { retries } }, thrown, whenThrown }: TaskPlan): boolean {
+    if (retries === undefined || thrown > retries.count) return false;
+    return retries.when === undefined || whenThrown === "retry" || whenThrown.startsWith("cancel");
+  }
+
+  #checkFailed(plan: TaskPlan, message: string): void {
+    if (this.#mayRetry(plan)) violate(`${this.name(plan.task)} failed, and might have run again`);
+    const { count = 0, when } = plan.group.context.retries ?? {};
+    const isUndecided = when !== undefined && plan.thrown <= count && plan.whenThrown === "throw";
+    if (message.includes("retries.when failed") !== isUndecided) {
+      violate(`${this.name(plan.task)} ended by the wrong error: ${message}`);
     }
   }
 
@@ -362,6 +438,7 @@ export class Ledger {
       if (plan.group !== group) violate("a task of another group was dropped");
       if (plan.fate !== "open") violate(`${this.name(task)} was dropped after it was ${plan.fate}`);
       plan.fate = "dropped";
+      this.#noteEnd(plan);
     }
     for (const plan of this.plans.values()) {
       if (plan.group === group && plan.fate === "open") {
@@ -380,18 +457,26 @@ export class Ledger {
     nowMs: number,
     master: { readonly isDispatched: boolean; readonly isPrompt: boolean },
   ): void {
-    this.#checkPlaces();
+    this.#checkPlaces(nowMs, master);
     this.#checkSlaves(nowMs);
     this.#checkSets();
     this.#checkContexts();
     if (!master.isDispatched) return;
     for (const task of this.#toEnd) violate(`${this.name(task)} was given up and has not ended`);
     this.#checkIdle();
+    for (const { retry } of this.#retried) {
+      if (retry!.dueMs <= nowMs) retry!.isNew = false;
+    }
     this.#checkStuck(nowMs, master.isPrompt);
   }
 
   /** Each task is in exactly one place. */
-  #checkPlaces(): void {
+  #checkPlaces(
+    nowMs: number,
+    { isDispatched, isPrompt }: { readonly isDispatched: boolean; readonly isPrompt: boolean },
+  ): void {
+    const isTold = isDispatched && isPrompt;
+    let delayedCount = 0;
     const places = new Map<Task, SimulatedSeat>();
     for (const seat of this.seats) {
       const { service } = seat.slave;
@@ -417,16 +502,33 @@ export class Ledger {
       seat.live = live;
     }
     for (const reader of this.readers.values()) {
-      const waiting = reader.tasks.filter((task) =>
-        this.planOf(task).fate === "open" && !places.has(task)
-      );
-      this.#waiting.set(reader, waiting);
-      if (reader.group.waiting !== waiting.length) {
+      const open = this.#open.get(reader.group) ?? [];
+      const waiting = [...open].filter((task) => !places.has(task));
+      const missing = waiting.length - reader.group.waiting;
+      // The time of some has not come, or the dispatcher has not been told that it has.
+      let least = 0;
+      let most = 0;
+      for (const { group, retry } of this.#retried) {
+        if (group !== reader.group) continue;
+        if (retry!.dueMs > nowMs) least++;
+        if (retry!.dueMs >= nowMs || !isTold) most++;
+      }
+      if (missing < least || missing > most) {
         violate(
-          `${reader.group.waiting} tasks of ${reader.name} wait, it should be ${waiting.length}`,
+          `${reader.group.waiting} of ${waiting.length} tasks of ${reader.name} wait, ${most} may have thrown`,
         );
       }
+      delayedCount += missing;
+      reader.delayed = missing;
+      this.#waiting.set(reader, missing > least ? undefined : this.#withoutDelayed(waiting, nowMs));
     }
+    const { waiting } = this.#dispatcher.inventory.retries;
+    if (waiting !== delayedCount) violate(`${waiting} retries wait, it should be ${delayedCount}`);
+  }
+
+  #withoutDelayed(tasks: readonly Task[], nowMs: number): readonly Task[] {
+    if (this.#retried.size === 0) return tasks;
+    return tasks.filter((task) => (this.planOf(task).retry?.dueMs ?? -Infinity) <= nowMs);
   }
 
   /** The dispatcher keeps nothing of closed contexts, and never holds tasks with promises up. */
@@ -474,13 +576,15 @@ export class Ledger {
   #checkIdle(): void {
     for (const reader of this.readers.values()) {
       const { group, name, isPulling } = reader;
-      const waiting = this.#waiting.get(reader)!;
-      const mayPull = group.isOpen && !isPulling && reader.waitingCancelled === 0;
+      const waiting = this.#waiting.get(reader);
+      if (waiting === undefined) continue;
+      const mayPull = group.isOpen && !isPulling &&
+        reader.waitingCancelled + reader.delayed === 0;
       const hasSource = mayPull && group.waiting === 0 && group.sourceCodes.length > 0;
       for (const slave of this.#dispatcher.inventory.standing.idle) {
         const seat = this.seatOf(slave);
         const canRun = (code: Code) => !this.#cannotRun(seat, group, code);
-        const isForAny = group.isOpen && waiting.some(({ code }) => canRun(code));
+        const isForAny: boolean = group.isOpen && waiting.some(({ code }) => canRun(code));
         if (group.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
           violate(`${slave.identity.name} is idle, and ${name} has tasks for it`);
         }

@@ -1,5 +1,6 @@
+import type { RemoteError } from "../../../lib/errors.ts";
 import { type Code, Task } from "../../../lib/task.ts";
-import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
+import { DispatchContext, type RetryPolicy } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import type { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import type { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
@@ -47,6 +48,7 @@ export class SimulatedContext {
   readonly board: DispatchContext;
   readonly #around: Surroundings;
   readonly #taskTimeoutMs: number | undefined;
+  readonly #retries: RetryPolicy | undefined;
   readonly #shortMs: number;
   readonly #endlessRate: number;
   readonly #readers: SimulatedReader[] = [];
@@ -56,7 +58,8 @@ export class SimulatedContext {
   constructor(number: number, around: Surroundings) {
     const { random } = this.#around = around;
     const startup = random.chance(0.5) ? around.codes[0] : undefined;
-    this.board = new DispatchContext(number, { startup });
+    this.#retries = this.#pickRetries();
+    this.board = new DispatchContext(number, { startup, retries: this.#retries });
     this.#taskTimeoutMs = this.#pickTimeout();
     this.#shortMs = random.pick([0.02, 0.3, 1]);
     this.#endlessRate = random.pick([0.03, 0.08]);
@@ -86,6 +89,40 @@ export class SimulatedContext {
   #pickTimeout(): number | undefined {
     const { random } = this.#around;
     return random.chance(0.3) ? random.pick([5, 30, 100]) : undefined;
+  }
+
+  #pickRetries(): RetryPolicy | undefined {
+    const { random } = this.#around;
+    if (random.chance(0.5)) return undefined;
+    return {
+      count: random.pick([1, 2, Infinity]),
+      delayMs: random.pick([0, 0, 5, 40]),
+      when: random.chance(0.5) ? (error, attempt) => this.#decide(error, attempt) : undefined,
+    };
+  }
+
+  /** The user is asked whether a task that threw is to run again, and may do anything. */
+  #decide({ task }: RemoteError, attempt: number): boolean {
+    const { ledger, say } = this.#around;
+    const plan = ledger.planOf(task as Task);
+    if (attempt !== plan.thrown) violate(`${plan.value} is said to have thrown ${attempt} times`);
+    say(() => `user decides of ${plan.value}: ${plan.whenThrown}`);
+    switch (plan.whenThrown) {
+      case "retry":
+        return true;
+      case "end":
+        return false;
+      case "throw":
+        throw new Error("when");
+      case "cancel":
+        plan.task.cancel();
+        return true;
+      case "cancel group":
+        this.#cancel(ledger.readers.get(plan.group)!);
+        return true;
+      default:
+        return plan.whenThrown satisfies never;
+    }
   }
 
   /** What the user does then, unless the context is closed before. */
@@ -249,6 +286,10 @@ export class SimulatedContext {
       task,
       end: fault < endlessRate && mayNeverEnd ? "never" : fault < 0.1 ? "throws" : "returns",
       ms: random.chance(0.1) ? random.between(1, 60) : random.between(0, 2 * this.#shortMs),
+      throwsLeft: this.#retries === undefined ? Infinity : random.integer(1, 5),
+      whenThrown: random.chance(0.6)
+        ? "retry"
+        : random.pick(["end", "throw", "cancel", "cancel group"]),
       isAsync: random.chance(0.2),
       deaths: isPoison || (fault > 0.1 && fault < 0.16) ? random.pick([1, 2, Infinity]) : 0,
       isPoison,
@@ -259,6 +300,8 @@ export class SimulatedContext {
       fate: "open",
       cancelledMs: undefined,
       unwantedMs: undefined,
+      thrown: 0,
+      retry: undefined,
       chargeable: 0,
       charged: 0,
     };

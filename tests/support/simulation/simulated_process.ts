@@ -318,9 +318,11 @@ export class SimulatedProcess {
       this.running = { type: "nothing" };
       this.#isReading = false;
       const micros = Math.round(plan.ms * 1000);
-      if (plan.end === "returns") {
+      const throws = plan.end === "throws" && plan.throwsLeft > 0;
+      if (!throws) {
         this.#addResult(number, plan, micros);
       } else {
+        plan.throwsLeft--;
         this.#postResults();
         this.#posted.push({ type: "failed", first: number, micros });
       }

@@ -69,6 +69,9 @@ export class SimulatedReader {
   /** How often another group was served on a slave since this one could have been. */
   overtaken = 0;
 
+  /** How many of its tasks threw and wait for their time to run again. They may hold sources up. */
+  delayed = 0;
+
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.style = options.style;

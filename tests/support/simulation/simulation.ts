@@ -40,6 +40,8 @@ export interface SimulationReport {
   readonly tasks: number;
   /** How many of them ended since they were given up. */
   readonly cancelled: number;
+  /** How often a task ran again, or was to, since it threw. */
+  readonly retries: number;
   readonly deaths: number;
   readonly recalls: number;
   readonly restarts: number;
@@ -138,6 +140,7 @@ export class Simulation {
       events,
       tasks: this.#ledger.plans.size,
       cancelled: this.#ledger.cancelledCount,
+      retries: this.#ledger.retryCount,
       deaths: this.#deaths,
       recalls: this.#recalls,
       restarts: this.#restarts,
@@ -158,7 +161,8 @@ export class Simulation {
       }
     }
     this.#ledger.checkClosed();
-    const { suspects, deadlines, standing, sendable } = this.#dispatcher.inventory;
+    const { suspects, deadlines, standing, sendable, retries } = this.#dispatcher.inventory;
+    if (retries.known + retries.waiting > 0) violate("a task that threw is kept after the end");
     if (suspects.size + standing.laden.size + sendable.size > 0) {
       violate("something is kept after the end");
     }
@@ -361,17 +365,17 @@ export class Simulation {
           if (isServing) seat.deathsInARow = 0;
           return;
         }
-        case "failed":
-          unresolved.delete(message.first);
+        case "failed": {
+          const { first, micros } = message;
+          const entry = isServing ? unresolved.get(first) : undefined;
+          const task = entry?.isTaken ? undefined : entry?.task;
+          if (task !== undefined) this.#ledger.noteThrown(task);
+          this.#dispatcher.taskFailed(slave, first, "threw", new Error("no"), micros, nowMs);
+          if (task !== undefined) this.#ledger.checkThrown(task, seat, nowMs);
+          unresolved.delete(first);
           if (isServing) seat.deathsInARow = 0;
-          return this.#dispatcher.taskFailed(
-            slave,
-            message.first,
-            "threw",
-            new Error("no"),
-            message.micros,
-            nowMs,
-          );
+          return;
+        }
         case "returned":
           forget(unresolved, (_entry, number) => number >= message.from && number < message.to);
           return this.#dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
