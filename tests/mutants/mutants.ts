@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a late result is delivered twice",
     file: "lib/master/board/sent_tasks.ts",
     right: `      this.takenCount++;
-      return mark;`,
+      return mark(entry);`,
     wrong: `      this.takenCount++;
       return entry;`,
     test: SIMULATION,
@@ -86,6 +86,84 @@ export const MUTANTS: readonly Mutant[] = [
       this.#deadlines.nextMs(),`,
     wrong: `return Math.max(
       this.#deadlines.nextMs(),`,
+    test: SIMULATION,
+  },
+  {
+    name: "a cancelled task is charged",
+    file: DISPATCHER,
+    right: "sent.isRunning ? CUT_OFF : NOT_RUN",
+    wrong: "{ ...NOT_RUN, isAttempt: sent.isRunning }",
+    test: SIMULATION,
+  },
+  {
+    name: "a cancelled task is delivered twice",
+    file: DISPATCHER,
+    right: "if (task.hasEnded) continue;",
+    wrong: "",
+    test: SIMULATION,
+  },
+  {
+    name: "a cancelled task that waits runs",
+    file: DISPATCHER,
+    right: "if (!this.#retries.take(task)) group.cancel(task);",
+    wrong: "this.#retries.take(task);",
+    test: SIMULATION,
+  },
+  {
+    name: "a cancelled task that may run is left to run on",
+    file: ALLOTMENT,
+    right: 'if (dropped === "some") return',
+    wrong: 'if (dropped === "some" && number < 0) return',
+    test: SIMULATION,
+  },
+  {
+    name: "cancelled tasks hold others up",
+    file: DISPATCHER,
+    right: "if (reason instanceof AbortError) {",
+    wrong: "if (reason instanceof AbortError && !group.isOpen) {",
+    test: SIMULATION,
+  },
+  {
+    name: "a startup ends with one of the tasks that need it",
+    file: ALLOTMENT,
+    right: "if (!isRunning && !group.isCancelled && !context.isClosed) return undefined;",
+    wrong: "",
+    test: SIMULATION,
+  },
+  {
+    name: "the startup of a closed context is kept on the board",
+    file: DISPATCHER,
+    right: "service.startups.forget(context);",
+    wrong: "",
+    test: SIMULATION,
+  },
+  {
+    name: "a closed context is still read",
+    file: DISPATCHER,
+    right: "if (group.context === context) this.setReading",
+    wrong: "if (group.context !== context) this.setReading",
+    test: SIMULATION,
+  },
+  {
+    name: "a group starves another",
+    file: ALLOTMENT,
+    right: `      this.#sendable.delete(group);
+      this.sort(group);`,
+    wrong: "      this.sort(group);",
+    test: SIMULATION,
+  },
+  {
+    name: "promised results pile up",
+    file: "lib/master/board/dispatch_group.ts",
+    right: "promised: Infinity };",
+    wrong: "promised: 1 };",
+    test: SIMULATION,
+  },
+  {
+    name: "a task that threw runs before its time",
+    file: "lib/master/board/faults/retries.ts",
+    right: "if (retry.dueMs > nowMs) break;",
+    wrong: "",
     test: SIMULATION,
   },
   {
