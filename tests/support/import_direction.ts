@@ -30,6 +30,8 @@ const CODEC = "lib/wire/codec.ts";
 const CODEC_PARTS = "lib/wire/values/";
 const MESSAGES = "lib/wire/messages.ts";
 const HANDSHAKE = "lib/wire/handshake.ts";
+// It tells what the codec has encoded without decoding it.
+const INPUT_TEXT = "lib/wire/input_text.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
@@ -64,7 +66,7 @@ const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, ...PROCESSES];
 // What every room of the master may import of it.
 const MASTER_GROUND = [MASTER, ...MASTER_WORDS];
 
-const VALUES = [ERRORS, TASK, CODEC, MESSAGES];
+const VALUES = [ERRORS, TASK, CODEC, MESSAGES, INPUT_TEXT];
 const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
 
 const PARTS: readonly Part[] = [
@@ -120,6 +122,11 @@ const PARTS: readonly Part[] = [
     at: HANDSHAKE,
     imports: [ERRORS, FRAMES, CODEC, MESSAGES, WIRE],
     because: "who may talk is settled before there is any task",
+  },
+  {
+    at: INPUT_TEXT,
+    imports: [TASK, CODEC, CODEC_PARTS, WIRE],
+    because: "it knows how values are encoded, and nothing of how they travel",
   },
   { at: WIRE, imports: WHOLE_WIRE, because: "the wire knows no slave and no master" },
   {
