@@ -47,6 +47,8 @@ export interface RemoteErrorOptions {
   readonly cause?: unknown;
   /** The task that failed. */
   readonly task: { readonly id: number; toString(): string };
+  /** The task's arguments in short. */
+  readonly input?: string;
   /** The slave it failed on; missing if it was given up without running. */
   readonly slave?: SlaveIdentity;
   /** For a task that was given up: each slave that died running it, oldest first. */
@@ -69,7 +71,7 @@ export interface RemoteErrorOptions {
  *   await Array.fromAsync(context.getResults());
  * } catch (error) {
  *   if (!(error instanceof RemoteError)) throw error;
- *   console.log(error.cause instanceof RangeError, error.task.id, error.slave?.name);
+ *   console.log(error.cause instanceof RangeError, error.task.id, error.input, error.slave?.name);
  * }
  * ```
  */
@@ -78,6 +80,11 @@ export class RemoteError extends ParallelError {
   override name = "RemoteError";
   /** The task that failed. */
   readonly task: { readonly id: number; toString(): string };
+  /**
+   * The task's arguments in short, on one line of at most 200 characters: `(31, "6lyz.pdb")`. For an object of a remote class
+   * `new Score("6lyz.pdb").run(31)`; what startup adds is left out. Empty if they are not known.
+   */
+  readonly input: string;
   /** The slave it failed on, if it ran on one. */
   readonly slave: SlaveIdentity | undefined;
   /** The slaves that died while they ran this task, oldest first; empty if it failed by an error of its own. */
@@ -97,6 +104,7 @@ export class RemoteError extends ParallelError {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
     this.task = options.task;
+    this.input = options.input ?? "";
     this.slave = options.slave;
     this.attempts = options.attempts ?? [];
     const frames = options.slave === undefined ? [] : framesOf(options.cause);
@@ -114,6 +122,8 @@ export class AbortError extends DOMException {
   readonly task: { readonly id: number; toString(): string };
   /** The slave that ran it; missing if none did. */
   readonly slave: SlaveIdentity | undefined;
+  /** The task's arguments in short, as {@linkcode RemoteError.input} has them. */
+  readonly input: string;
   /** Empty: to give a task up is no failure of it. */
   readonly attempts: readonly Attempt[] = [];
 
@@ -121,12 +131,13 @@ export class AbortError extends DOMException {
    * Made by the manager.
    *
    * @param message Begins with what was given up.
-   * @param options The task, and the slave that ran it.
+   * @param options The task, its input, and the slave that ran it.
    */
-  constructor(message: string, options: Pick<RemoteErrorOptions, "task" | "slave">) {
+  constructor(message: string, options: Pick<RemoteErrorOptions, "task" | "slave" | "input">) {
     super(message, "AbortError");
     this.task = options.task;
     this.slave = options.slave;
+    this.input = options.input ?? "";
   }
 }
 

@@ -20,11 +20,18 @@ export type Outcome<Result = unknown> =
     readonly runTimeMs: number;
   }
   & (
-    | { readonly status: "fulfilled"; readonly value: Result }
+    | {
+      readonly status: "fulfilled";
+      readonly value: Result;
+      /** Not known: the memory of the arguments is given back as soon as the result has arrived. */
+      readonly input?: undefined;
+    }
     | {
       readonly status: "rejected";
       /** Why: an {@linkcode AbortError} if it was given up. */
       readonly reason: RemoteError | AbortError;
+      /** The task's arguments in short, as {@linkcode RemoteError.input} has them. */
+      readonly input: string;
       /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
       readonly hasRun: boolean;
     }

@@ -86,7 +86,7 @@ export class JournalBench implements OutcomeReceiver {
     const task = this.#tasks[id];
     const reason = new RemoteError(`Task ${id} failed`, { task, slave: SLAVE, ...error });
     const common = { task, slave: SLAVE, attempts: 1, runTimeMs: 1, reason };
-    this.#journal.record([{ ...common, status: "rejected", hasRun: true }], this);
+    this.#journal.record([{ ...common, status: "rejected", input: "", hasRun: true }], this);
   }
 
   /** Takes outcomes that are on disk. */
@@ -112,7 +112,7 @@ export class JournalBench implements OutcomeReceiver {
     const task = this.#tasks[id];
     const reason = new RemoteError("no startup", { task });
     const common = { task, slave: undefined, attempts: 0, runTimeMs: 0, reason };
-    this.#journal.record([{ ...common, status: "rejected", hasRun: false }], this);
+    this.#journal.record([{ ...common, status: "rejected", input: "", hasRun: false }], this);
   }
 
   /** Closes the journal. */

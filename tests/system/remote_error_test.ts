@@ -33,7 +33,7 @@ Deno.test("RemoteError: its message begins with what failed where", async () => 
   const error = await errorOf((context) => context.addTask(failing.throwTypeError, 3));
   assertEquals(
     error.message,
-    `Task 0 (throwTypeError in ${MODULE}) failed on local slave 0: TypeError: 3 is odd`,
+    `Task 0 (throwTypeError in ${MODULE}) with input (3) failed on local slave 0: TypeError: 3 is odd`,
   );
 });
 

@@ -776,6 +776,7 @@ export class Dispatcher {
       runTimeMs: run.runTimeMs,
       status: "rejected",
       reason,
+      input: reason.input,
       hasRun: run.hasRun,
     } as const;
     if (reason instanceof AbortError) {

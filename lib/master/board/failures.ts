@@ -4,8 +4,15 @@
  * @module
  */
 
-import { AbortError, type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
+import {
+  AbortError,
+  type Attempt,
+  RemoteError,
+  type RemoteErrorOptions,
+  type SlaveIdentity,
+} from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
+import { inputText } from "../../wire/input_text.ts";
 import type { Failure } from "../../wire/messages.ts";
 import type { Bar } from "./faults/bars.ts";
 
@@ -24,16 +31,10 @@ export function taskFailure(
   thrown: unknown,
   throws = 1,
 ): RemoteError {
-  return new RemoteError(
-    `${capitalize(`${task}`)} ${describeFailure(failure, slave, throws)}: ${
-      describeThrown(thrown)
-    }`,
-    {
-      task,
-      slave,
-      cause: thrown,
-    },
-  );
+  return failureOf(task, `${describeFailure(failure, slave, throws)}: ${describeThrown(thrown)}`, {
+    slave,
+    cause: thrown,
+  });
 }
 
 function describeFailure(
@@ -114,10 +115,7 @@ export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar 
 export function barredFailure(task: Task, bar: Bar, slaves: number): RemoteError {
   const { what, reason, ...options } = bar;
   const where = slaves > 1 ? `${bar.slave.name}, the last of ${slaves} slaves` : bar.slave.name;
-  return new RemoteError(`${capitalize(`${task}`)} ${what} on ${where}: ${reason}`, {
-    ...options,
-    task,
-  });
+  return failureOf(task, `${what} on ${where}: ${reason}`, options);
 }
 
 /** The slave died again and again while it ran the task. */
@@ -128,11 +126,12 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
     ? "a slave died"
     : `${attempts.length} slaves died, one after another,`;
   const remedy = deathRemedy(attempts.map(({ reason }) => reason));
-  return new RemoteError(
-    `${capitalize(`${task}`)} is given up: ${count} while running it. ` +
+  return failureOf(
+    task,
+    `is given up: ${count} while running it. ` +
       (remedy === "" ? "If the task is not to blame, raise maxAttempts. " : "") +
       `Deaths that another task may have caused do not count${remedy}.\n${deaths}`,
-    { task, slave: attempts.at(-1)?.slave, attempts },
+    { slave: attempts.at(-1)?.slave, attempts },
   );
 }
 
@@ -175,18 +174,15 @@ function placeOf({ name, host }: SlaveIdentity): string {
 
 /** The task ran longer than its context allows. */
 export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
-  return new RemoteError(
-    `${
-      capitalize(`${task}`)
-    } was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`,
-    { task, slave },
-  );
+  const what = `was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`;
+  return failureOf(task, what, { slave });
 }
 
 /** The task was given up, while it ran on a slave, or before it did. */
 export function cancelledOn(task: Task, slave: SlaveIdentity | undefined): AbortError {
   const where = slave === undefined ? "before it ran" : `while it ran on ${slave.name}`;
-  return new AbortError(`${capitalize(`${task}`)} was cancelled ${where}`, { task, slave });
+  const input = inputText(task);
+  return new AbortError(`${nameOf(task, input)} was cancelled ${where}`, { task, slave, input });
 }
 
 /**
@@ -228,6 +224,24 @@ export function isPermissionRefusal(message: string): boolean {
 
 function isModuleError(error: Error): boolean {
   return error.name === "LoadError" || Reflect.get(error, "code") === "ERR_MODULE_NOT_FOUND";
+}
+
+/**
+ * The error of a task, whose message begins with the task and its input.
+ *
+ * @param what What became of the task: `failed on …`.
+ */
+function failureOf(
+  task: Task,
+  what: string,
+  options: Omit<RemoteErrorOptions, "task" | "input">,
+): RemoteError {
+  const input = inputText(task);
+  return new RemoteError(`${nameOf(task, input)} ${what}`, { ...options, task, input });
+}
+
+function nameOf(task: Task, input: string): string {
+  return capitalize(`${task}`) + (input === "()" ? "" : ` with input ${input}`);
 }
 
 function capitalize(text: string): string {

@@ -48,6 +48,7 @@ import {
   jsonOf,
   TEXT_IN_BUFFER,
 } from "../../wire/codec.ts";
+import { inputText } from "../../wire/input_text.ts";
 import { type ArgumentList, textOfArguments } from "../argument_list.ts";
 import { type FailureKind, isPermissionRefusal, kindOfFailure } from "../board/failures.ts";
 import type { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
@@ -357,10 +358,13 @@ export function toOutcome(task: Task, recorded: RecordedOutcome, note: string): 
   const common = { task, slave, attempts, runTimeMs };
   if (status === "fulfilled") return { ...common, status, value };
   const cause = hasCause ? { cause: value } : {};
+  const input = inputText(task);
+  const error = { task, input, slave, attempts: errorAttempts, ...cause };
   return {
     ...common,
     status,
-    reason: new RemoteError(message + note, { task, slave, attempts: errorAttempts, ...cause }),
+    reason: new RemoteError(message + note, error),
+    input,
     hasRun: true,
   };
 }

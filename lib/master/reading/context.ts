@@ -55,12 +55,15 @@ export interface MapOptions extends ReadOptions {
  * @typeParam Input Type of the inputs.
  * @typeParam Result What arrives of its result.
  */
-export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> & {
-  /** The input itself. */
-  readonly input: Input;
-  /** Its place among the inputs, counted from 0. */
-  readonly index: number;
-};
+export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> extends infer Each
+  ? Each extends unknown ? Omit<Each, "input"> & {
+      /** The input itself. */
+      readonly input: Input;
+      /** Its place among the inputs, counted from 0. */
+      readonly index: number;
+    }
+  : never
+  : never;
 
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.

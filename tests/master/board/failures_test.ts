@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertStrictEquals,
@@ -24,9 +25,10 @@ const CODE: Code = {
   reference: { type: "export", module: "file:///tasks.ts", name: "distance" },
 };
 const STARTUP: Code = { number: 1, reference: { type: "inline", name: "setup", source: "" } };
-const TASK = taskOf(3, CODE, "[]");
+const TASK = taskOf(3, CODE, `["6lyz.pdb",0.5]`);
 const SLAVE = { number: 1, name: "local slave 1", host: "nodeA" };
-const WHO = "Task 3 (distance in file:///tasks.ts)";
+const INPUT = `("6lyz.pdb", 0.5)`;
+const WHO = `Task 3 (distance in file:///tasks.ts) with input ${INPUT}`;
 
 Deno.test("taskFailure: says which task failed where, and how", () => {
   const cause = new RangeError("too far");
@@ -150,6 +152,27 @@ Deno.test("timedOut: says how long the task was allowed to run", () => {
     timedOut(TASK, SLAVE, 500).message,
     `${WHO} was killed on local slave 1: it ran longer than taskTimeoutMs, 500 ms`,
   );
+});
+
+Deno.test("failures: each has the input of its task, and says nothing of it if there is none", () => {
+  const bar = loadBar(SLAVE, new Error("no"));
+  const death = { slave: SLAVE, reason: "exit code 1" };
+  const failuresOf = (task: Task) => [
+    taskFailure(task, SLAVE, "threw", new Error("no")),
+    taskFailure(task, SLAVE, "undecodable", new Error("no")),
+    barredFailure(task, bar, 1),
+    givenUp(task, [death]),
+    timedOut(task, SLAVE, 500),
+  ];
+  for (const { input, message } of failuresOf(TASK)) {
+    assertEquals(input, INPUT);
+    assert(message.startsWith(`${WHO} `), message);
+  }
+  for (const { input, message } of failuresOf(new Task(3, CODE, "[]"))) {
+    assertEquals(input, "()");
+    assert(message.startsWith("Task 3 (distance in file:///tasks.ts) "), message);
+    assert(!message.includes("input"), message);
+  }
 });
 
 /** What a task throws to keep the master busy: the beginning of something that is looked for, again and again. */
