@@ -79,6 +79,8 @@ export {
   type RunOptions,
   type StartupValues,
   type TaskCode,
+  type TaskOptions,
+  type TasksOptions,
 } from "./lib/master/reading/context.ts";
 export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/observe/events.ts";
 export type { Outcome } from "./lib/master/outcome.ts";

@@ -4,6 +4,11 @@
  * @module
  */
 
+import { quoteText } from "./quote_text.ts";
+
+/** How many characters of a label stand in messages. */
+const MAX_LABEL_LENGTH = 100;
+
 /** Where the code of a task or of a startup function is found. */
 export type CodeReference =
   /** The function that a module exports under this name. */
@@ -115,9 +120,35 @@ export class Task<Result = unknown> {
     return this.code.reference.name;
   }
 
-  /** Says which task this is and where its code comes from: `task 3 (distance in file:///home/me/tasks.ts)`. */
+  /** What you call it; missing if it was added without a label. */
+  get label(): string | undefined {
+    return undefined;
+  }
+
+  /**
+   * Says which task this is and where its code comes from: `task 3 (distance in file:///home/me/tasks.ts)`. A label follows the number:
+   * `task 3 "6lyz, chain A" (…)`.
+   */
   toString(): string {
-    return `task ${this.id} (${describeCode(this.code.reference)})`;
+    const { label } = this;
+    const labelText = label === undefined ? "" : ` ${quoteText(label, MAX_LABEL_LENGTH)}`;
+    return `task ${this.id}${labelText} (${describeCode(this.code.reference)})`;
+  }
+}
+
+/** A task that has a label. Others do not pay for one. */
+export class LabelledTask extends Task {
+  readonly #label: string;
+
+  /** Made by `Context.addTaskWith()`. @internal */
+  constructor(id: number, origin: TaskOrigin, args: EncodedArguments, label: string) {
+    super(id, origin, args);
+    this.#label = label;
+  }
+
+  /** What you call it. */
+  override get label(): string {
+    return this.#label;
   }
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type CodeReference, describeCode, type Task } from "../lib/task.ts";
+import { type CodeReference, describeCode, LabelledTask, type Task } from "../lib/task.ts";
 import { taskOf } from "./support/task_of.ts";
 
 function taskFrom(reference: CodeReference): Task {
@@ -24,6 +24,20 @@ Deno.test("Task.toString: says which task it is and where its code comes from", 
     String(taskFrom({ type: "inline", name: "", source: "" })),
     "task 3 (inline function)",
   );
+});
+
+Deno.test("LabelledTask.toString: says what the user calls it, on one line", () => {
+  const code = { number: 0, reference: { type: "inline", name: "double", source: "" } } as const;
+  const origin = { code, cancel: () => {} };
+  const task = new LabelledTask(3, origin, "[]", "6lyz,\nchain A");
+  assertEquals(task.label, "6lyz,\nchain A");
+  assertEquals(String(task), 'task 3 "6lyz,\\nchain A" (inline function double)');
+  const long = new LabelledTask(3, origin, "[]", "x".repeat(1e6));
+  assertEquals(
+    String(long),
+    `task 3 "${"x".repeat(66)}…${"x".repeat(33)}" (inline function double)`,
+  );
+  assertEquals(taskOf(3, origin.code, "[]").label, undefined);
 });
 
 Deno.test("describeCode: cuts a URL that holds a whole module", () => {

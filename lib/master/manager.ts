@@ -132,6 +132,7 @@ export class Manager implements AsyncDisposable {
       codes,
       dispatcher,
       loop,
+      clock,
       hub,
       slaves,
       turn,

@@ -307,6 +307,36 @@ export function timeLimit(name: string, value: unknown): number {
 }
 
 /**
+ * Checks the options of a single task.
+ *
+ * @throws {TypeError} If an option is of the wrong type, or does not exist.
+ */
+export function checkTaskOptions(options: { readonly label?: string }): void {
+  checkKnown(options, ["label"], "Context.addTaskWith()");
+  if (options.label !== undefined) checkLabel(options.label);
+}
+
+/** @throws {TypeError} If the option `label` of many tasks is given, and is none. */
+export function checkLabelOf(label: unknown): void {
+  if (label !== undefined && typeof label !== "function") {
+    throw wrongOption("label", "a function that makes a text of an input", label);
+  }
+}
+
+/**
+ * Checks what the user calls a task.
+ *
+ * @throws {TypeError} If it is no text, or empty.
+ */
+export function checkLabel(label: unknown): void {
+  if (!isText(label)) {
+    throw new TypeError(
+      `A task's label must be a text that is not empty, not ${Deno.inspect(label, { depth: 1 })}`,
+    );
+  }
+}
+
+/**
  * Refuses options that do not exist, which are mostly ones misspelt.
  *
  * @throws {TypeError} Naming the option, and those that exist.

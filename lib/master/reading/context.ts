@@ -3,11 +3,20 @@ import type { RemoteFunction, RemoteObject } from "../../remote.ts";
 import type { Task } from "../../task.ts";
 import type { ProgressEvent } from "../observe/events.ts";
 import type { Outcome } from "../outcome.ts";
-import { checkKnown, checkSignal, timeLimit, wrongOption } from "../settings.ts";
+import {
+  checkKnown,
+  checkLabel,
+  checkLabelOf,
+  checkSignal,
+  checkTaskOptions,
+  timeLimit,
+  wrongOption,
+} from "../settings.ts";
 import type { ContextCore } from "./context_core.ts";
 import { refuseSyncRead, refuseSyncUse } from "./forgotten_await.ts";
 import { Reader } from "./reader.ts";
 import type { TaskGroup } from "./task_group.ts";
+import type { LabelOf } from "./task_sources.ts";
 
 /** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */
 export type StartupValues<Result> = Result extends undefined | void ? []
@@ -19,6 +28,28 @@ export type TaskCode<Args extends readonly unknown[], Result> =
   | RemoteFunction<Args, Result>
   | RemoteObject<Args, Result>
   | ((...args: Args) => Result);
+
+/** Options of a single task. */
+export interface TaskOptions {
+  /**
+   * What you call the task, such as the name of what it works on. It stands in messages about the task, in the job log and the timeline,
+   * and is its {@linkcode Task.label}. Labels need not differ.
+   */
+  readonly label?: string;
+}
+
+/**
+ * Options of the tasks of an iterable.
+ *
+ * @typeParam Input Type of its elements.
+ */
+export interface TasksOptions<Input> {
+  /**
+   * What you call the task of an element, which stands at a place counted from 0. See {@linkcode TaskOptions.label}. An error that it
+   * throws is thrown to the reader of results; that element is no task then.
+   */
+  readonly label?: (input: Input, index: number) => string;
+}
 
 /** Options of the methods that read results. */
 export interface ReadOptions {
@@ -41,12 +72,16 @@ export interface RunOptions {
    * `taskTimeoutMs` of the context.
    */
   readonly timeoutMs?: number;
+  /** What you call the task: it stands in messages and in the job log. */
+  readonly label?: string;
 }
 
 /** Options of {@linkcode Context.map} and {@linkcode Context.mapOutcomes}. */
-export interface MapOptions extends ReadOptions {
+export interface MapOptions<Input = unknown> extends ReadOptions {
   /** `"inputs"`: in the order of the inputs. `"finish"`: as they come, the first that has finished first. */
   readonly order?: "inputs" | "finish";
+  /** Makes what you call the task of an input: it stands in messages and in the job log. */
+  readonly label?: (input: Input, index: number) => string;
 }
 
 /**
@@ -167,10 +202,10 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   map<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
     inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
-    options: MapOptions = {},
+    options: MapOptions<Input> = {},
   ): AsyncGenerator<Cloned<Awaited<Result>>, void, undefined> {
     const read = asMapOptions(options, "inputs", "Context.map()");
-    const group = this.#map(task, inputs);
+    const group = this.#map(task, inputs, options.label as LabelOf | undefined);
     return this.#read(group, read, unwrap<Cloned<Awaited<Result>>>, "map");
   }
 
@@ -186,10 +221,10 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   mapOutcomes<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
     inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
-    options: MapOptions = {},
+    options: MapOptions<Input> = {},
   ): AsyncGenerator<MapOutcome<Input, Cloned<Awaited<Result>>>, void, undefined> {
     const read = asMapOptions(options, "finish", "Context.mapOutcomes()");
-    const group = this.#map(task, inputs);
+    const group = this.#map(task, inputs, options.label as LabelOf | undefined);
     group.keepInputs();
     const pick = (outcome: Outcome) =>
       ({ ...outcome, ...group.takeInput(outcome.task) }) as MapOutcome<
@@ -222,6 +257,39 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
+   * Adds a task with options; otherwise like {@linkcode Context.addTask}.
+   *
+   * @example
+   * ```ts
+   * import { LocalSlave, Manager } from "@parallel/parallel";
+   *
+   * await using manager = new Manager({ output: "null" });
+   * manager.addSlave(new LocalSlave());
+   *
+   * const context = manager.getContext();
+   * const parse = (text: string) => BigInt(text);
+   * context.addTaskWith({ label: "first line" }, parse, "12");
+   * context.addTaskWith({ label: "second line" }, parse, "x");
+   * for await (const outcome of context.getOutcomes()) {
+   *   if (outcome.status === "rejected") console.log(outcome.task.label, outcome.input); // second line ("x")
+   * }
+   * ```
+   *
+   * @param options See {@linkcode TaskOptions}.
+   * @param task As for {@linkcode Context.addTask}.
+   * @param args As for {@linkcode Context.addTask}.
+   * @throws {TypeError} If an option is wrong, or does not exist.
+   */
+  addTaskWith<Args extends unknown[], Result, Given extends Args = Args>(
+    options: TaskOptions,
+    task: TaskCode<[...Args, ...Values], Result>,
+    ...args: Args & Sendables<Given>
+  ): Task<Cloned<Awaited<Result>>> {
+    checkTaskOptions(options);
+    return this.#core.added.add(task, args, options.label) as Task<Cloned<Awaited<Result>>>;
+  }
+
+  /**
    * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many;
    * of large ones no more than about 4 MB wait.
    * Those of several iterables are taken one iterable after the other; unless results are read in order, a later one has its
@@ -230,13 +298,17 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
    * thrown to the reader of results.
-   * @throws {TypeError} If `task` is no task or `inputs` is not iterable.
+   * @param options See {@linkcode TasksOptions}.
+   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
    */
   addTasks<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
     inputs: Iterable<Input & Sendable<Given>> | AsyncIterable<Input & Sendable<Given>>,
+    options: TasksOptions<Input> = {},
   ): void {
-    this.#core.added.addSource(task, inputs);
+    checkKnown(options, ["label"], "Context.addTasks()");
+    checkLabelOf(options.label);
+    this.#core.added.addSource(task, inputs, options.label as LabelOf | undefined);
   }
 
   /**
@@ -314,21 +386,23 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
         }`,
       );
     }
-    checkKnown(options, ["signal", "timeoutMs"], "Context.run()");
-    const { signal, timeoutMs } = options;
+    checkKnown(options, ["signal", "timeoutMs", "label"], "Context.run()");
+    const { signal, timeoutMs, label } = options;
     checkSignal(signal);
     if (timeoutMs !== undefined) timeLimit("timeoutMs", timeoutMs);
+    if (label !== undefined) checkLabel(label);
     signal?.throwIfAborted();
-    return this.#core.promised(timeoutMs).run(resolved, args, signal);
+    return this.#core.promised(timeoutMs).run(resolved, args, options);
   }
 
   #map(
     task: unknown,
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    labelOf: LabelOf | undefined,
   ): TaskGroup {
     const group = this.#core.map();
     try {
-      group.addSource(task, inputs);
+      group.addSource(task, inputs, labelOf);
     } catch (error) {
       group.end();
       throw error;
@@ -363,17 +437,18 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 }
 
-function asMapOptions(
-  options: MapOptions,
+function asMapOptions<Input>(
+  options: MapOptions<Input>,
   defaultOrder: "inputs" | "finish",
   method: string,
 ): MapOptions {
-  checkReadOptions(options, ["order"], method);
-  const { order = defaultOrder } = options;
+  checkReadOptions(options, ["order", "label"], method);
+  const { order = defaultOrder, signal, progress, label } = options;
+  checkLabelOf(label);
   if (order !== "inputs" && order !== "finish") {
     throw wrongOption("order", '"inputs" or "finish"', order);
   }
-  return { ...options, order };
+  return { order, signal, progress };
 }
 
 function checkReadOptions(

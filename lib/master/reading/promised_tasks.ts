@@ -1,5 +1,5 @@
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type Code, Task, type TaskOrigin } from "../../task.ts";
+import { type Code, type EncodedArguments, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -16,6 +16,17 @@ class PromisedTask extends Task {
    * that alone would take 64 bytes of the 250 that each of a million takes.
    */
   settle: ((result: unknown) => void) | undefined;
+  readonly #label: string | undefined;
+
+  constructor(id: number, origin: TaskOrigin, args: EncodedArguments, label: string | undefined) {
+    super(id, origin, args);
+    this.#label = label;
+  }
+
+  /** What the user calls it. */
+  override get label(): string | undefined {
+    return this.#label;
+  }
 }
 
 /** The tasks of `run()` that have one time limit: each has a promise, which gets what becomes of it. */
@@ -43,7 +54,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /**
    * Runs a task.
    *
-   * @param signal Gives it up.
+   * @param options What gives it up, and what the user calls it.
    * @returns What it returns.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
    * @throws {ParallelError} If the context or its manager is closed.
@@ -51,12 +62,12 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   run(
     { code, constructorArgs }: ResolvedTask,
     args: readonly unknown[],
-    signal: AbortSignal | undefined,
+    { signal, label }: { readonly signal?: AbortSignal; readonly label?: string },
   ): Promise<unknown> {
     const context = this.#context;
     context.checkOpen();
     const encoded = encodeArguments(constructorArgs, args);
-    const task = new PromisedTask(context.taskCount, this.#originOf(code), encoded);
+    const task = new PromisedTask(context.taskCount, this.#originOf(code), encoded, label);
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
     const recorded = context.begin(this.board, task);
     if (this.#pending++ === 0) context.around.keepAlive.begin();
@@ -102,7 +113,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   wake(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    queueMicrotask(() => {
+    this.#context.around.clock.microtask(() => {
       this.#isLookDue = false;
       this.#look();
     });

@@ -5,7 +5,7 @@
  */
 
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type Code, Task, type TaskOrigin } from "../../task.ts";
+import { type Code, LabelledTask, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -17,7 +17,7 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { ContextCore, ContextGroup, Surroundings } from "./context_core.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
-import { type SourceOwner, TaskSources } from "./task_sources.ts";
+import { type LabelOf, type SourceOwner, TaskSources } from "./task_sources.ts";
 
 /** An input of a map, as the user gave it. */
 export interface MapInput {
@@ -89,12 +89,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /**
    * Adds a task.
    *
+   * @param label What the user calls it.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
    * @throws {TypeError} If `task` is none.
    * @throws {ParallelError} If the manager is closed.
    */
-  add(task: unknown, args: readonly unknown[]): Task {
-    return this.#add(this.around.codes.resolve(task, "task"), args);
+  add(task: unknown, args: readonly unknown[], label?: string): Task {
+    return this.#add(this.around.codes.resolve(task, "task"), args, label);
   }
 
   /**
@@ -102,9 +103,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    *
    * @throws {TypeError} If `task` is none, or `inputs` is not iterable.
    */
-  addSource(task: unknown, inputs: Iterable<unknown> | AsyncIterable<unknown>): void {
+  addSource(
+    task: unknown,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    labelOf?: LabelOf,
+  ): void {
     this.#context.checkOpen();
-    this.#sources.add(this.around.codes.resolve(task, "task"), inputs);
+    this.#sources.add(this.around.codes.resolve(task, "task"), inputs, labelOf);
     this.#noteSources();
     this.around.loop.schedule();
   }
@@ -248,8 +253,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /** Adds a task for an input of a source. */
-  addInput(resolved: ResolvedTask, input: unknown): number {
-    const task = this.#add(resolved, [input]);
+  addInput(resolved: ResolvedTask, input: unknown, label: string | undefined): number {
+    const task = this.#add(resolved, [input], label);
     this.#inputs?.set(task, { input, index: this.#taskCount - 1 });
     return sizeOfArguments(task.args);
   }
@@ -285,12 +290,15 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#noteSources();
   }
 
-  #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[]): Task {
+  #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
     context.checkOpen();
     const origin = this.#latestOrigin = this.#originOf(code);
     const id = context.taskCount;
-    const task = new Task(id, origin, encodeArguments(constructorArgs, args));
+    const encoded = encodeArguments(constructorArgs, args);
+    const task = label === undefined
+      ? new Task(id, origin, encoded)
+      : new LabelledTask(id, origin, encoded, label);
     const recorded = context.begin(this.board, task);
     // Numbers between are of tasks of other groups: nobody waits for them here.
     if (id > this.#endId) this.#delivered.addRange(this.#endId, id);

@@ -1,19 +1,24 @@
 import type { Code } from "../../task.ts";
 import type { ResolvedTask } from "../code_registry.ts";
+import { checkLabel } from "../settings.ts";
 import { TaskSource } from "./task_source.ts";
 import { clearTimeout, setTimeout } from "../../own_globals.ts";
 
 /** How long a source that waits for its next input may take to end. */
 const GRACE_MS = 500;
 
+/** What a user calls the task of an input, which stands at a place counted from 0. */
+export type LabelOf = (input: unknown, index: number) => string;
+
 /** Who gets what the sources have. */
 export interface SourceOwner {
   /**
    * Adds a task. May throw, if none can be made of the input.
    *
+   * @param label What the user calls it.
    * @returns About how many bytes its arguments take.
    */
-  addInput(task: ResolvedTask, input: unknown): number;
+  addInput(task: ResolvedTask, input: unknown, label: string | undefined): number;
   /** A source has no more inputs. */
   sourceEnded(): void;
   /** What is to be thrown to the reader. */
@@ -44,9 +49,14 @@ export class TaskSources {
   /**
    * Adds a source behind the others.
    *
+   * @param labelOf The user's function that names tasks; what it throws is thrown to the reader, as the source's own errors are.
    * @throws {TypeError} If `inputs` is not iterable.
    */
-  add(task: ResolvedTask, inputs: Iterable<unknown> | AsyncIterable<unknown>): void {
+  add(
+    task: ResolvedTask,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    labelOf?: LabelOf,
+  ): void {
     if (
       typeof inputs !== "object" || inputs === null ||
       !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
@@ -56,8 +66,13 @@ export class TaskSources {
           (inputs as unknown instanceof Promise ? ". Await it first" : ""),
       );
     }
+    let index = 0;
     const source: TaskSource = new TaskSource(inputs, {
-      add: (input) => this.#owner.addInput(task, input),
+      add: (input) => {
+        const label = labelOf?.(input, index++);
+        if (labelOf !== undefined) checkLabel(label);
+        return this.#owner.addInput(task, input, label);
+      },
       end: () => this.#remove(source),
       fail: (error) => this.#owner.fault(error),
     });
