@@ -31,6 +31,10 @@ export interface JobLogLine {
   readonly status: "fulfilled" | "rejected" | "cancelled";
   /** Why it failed, or that it was cancelled; empty if it did neither. */
   readonly message: string;
+  /** The arguments in short of a task that failed; empty if it did not. */
+  readonly input: string;
+  /** What the user calls it; empty if that is nothing. */
+  readonly ownLabel: string;
 }
 
 const COLUMNS = [
@@ -47,10 +51,24 @@ const COLUMNS = [
   "source",
   "status",
   "message",
+  "input",
+  "own_label",
 ] as const;
+/** A log of an earlier version has no more columns. */
+const FIRST_COLUMNS = COLUMNS.slice(0, -2);
 
 /** The first line of a job log, with its end. */
 export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
+
+/**
+ * Reads the first line of a job log, of this version or an earlier one.
+ *
+ * @param text The line without its end.
+ * @returns How many columns it names; `undefined` if it is no such line.
+ */
+export function countColumns(text: string): number | undefined {
+  return [COLUMNS, FIRST_COLUMNS].find((columns) => columns.join("\t") === text)?.length;
+}
 
 /** Puts tasks into lines. */
 export class JobLogFormatter {
@@ -62,11 +80,12 @@ export class JobLogFormatter {
   format(line: JobLogLine): string {
     const { task, context, slave, startMs, bytesIn, bytesOut, attempts, source, status } = line;
     const start = startMs === undefined ? "" : this.#formatTime(startMs);
+    const what = `${status}\t${escapeField(line.message)}\t${escapeField(line.input)}`;
     return `${task}\t${context}\t${escapeField(line.label)}\t${slave ?? ""}\t${
       escapeField(line.host)
     }\t${start}\t${formatSeconds(line.runTimeMs)}\t${bytesIn}\t${
       bytesOut ?? ""
-    }\t${attempts}\t${source}\t${status}\t${escapeField(line.message)}\n`;
+    }\t${attempts}\t${source}\t${what}\t${escapeField(line.ownLabel)}\n`;
   }
 
   /** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
@@ -92,15 +111,16 @@ function formatSeconds(ms: number): string {
  * Reads a line of a job log.
  *
  * @param text The line without its end.
+ * @param columns How many columns the log has.
  * @throws {SyntaxError} If it is none.
  */
-export function parseJobLogLine(text: string): JobLogLine {
+export function parseJobLogLine(text: string, columns: number = COLUMNS.length): JobLogLine {
   const fields = text.split("\t");
-  if (fields.length !== COLUMNS.length) {
-    throw new SyntaxError(`Expected ${COLUMNS.length} fields parted by tabs, got ${fields.length}`);
+  if (fields.length !== columns) {
+    throw new SyntaxError(`Expected ${columns} fields parted by tabs, got ${fields.length}`);
   }
   const [task, context, label, slave, host, start, runTime, bytesIn, bytesOut, attempts] = fields;
-  const [source, status, message] = fields.slice(10);
+  const [source, status, message, input = "", ownLabel = ""] = fields.slice(10);
   if (source !== "run" && source !== "journal") {
     throw new SyntaxError(`Expected run or journal in the column source, got "${source}"`);
   }
@@ -123,6 +143,8 @@ export function parseJobLogLine(text: string): JobLogLine {
     source,
     status,
     message: unescapeField(message),
+    input: unescapeField(input),
+    ownLabel: unescapeField(ownLabel),
   };
 }
 

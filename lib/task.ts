@@ -131,7 +131,7 @@ export class Task<Result = unknown> {
    */
   toString(): string {
     const { label } = this;
-    const labelText = label === undefined ? "" : ` ${quoteText(label, MAX_LABEL_LENGTH)}`;
+    const labelText = label === undefined ? "" : ` ${quoteLabel(label)}`;
     return `task ${this.id}${labelText} (${describeCode(this.code.reference)})`;
   }
 }
@@ -150,6 +150,11 @@ export class LabelledTask extends Task {
   override get label(): string {
     return this.#label;
   }
+}
+
+/** Puts a label as messages have it. */
+export function quoteLabel(label: string): string {
+  return quoteText(label, MAX_LABEL_LENGTH);
 }
 
 /** Names a piece of code in messages: `distance in file:///home/me/tasks.ts`, `inline function double`. */

@@ -141,17 +141,27 @@ function failuresSection({ failures, failed, unlistedFailures }: RunSummary): st
     : `<p class="note">${
       countText(unlistedFailures)
     } more failures, of other kinds, are in the job log.</p>`;
-  const note = "Messages that differ in numbers only are one entry.";
+  const note = "Messages that differ in numbers, inputs and labels only are one entry.";
   return section("Failures", note, list.map(failureEntry).join("\n") + more);
 }
 
 function failureEntry({ count, message, tasks }: FailureSummary): string {
   const others = count > tasks.length ? " …" : "";
+  const numbers = tasks.map(({ context, task }) => `${context}/${task}`).join(", ");
+  const known = tasks.filter(({ input, ownLabel }) => input + ownLabel !== "");
+  const inputs = known.map(({ context, task, input, ownLabel }) =>
+    `<li>${context}/${task} ${labelHtml(ownLabel)}<code>${escapeHtml(input)}</code></li>`
+  );
+  const list = inputs.length === 0 ? "" : `<ul>${inputs.join("")}</ul>`;
   return `<article class="failure"><p><b>${countText(count)} ×</b> <span class="note">${
     count === 1 ? "task" : "tasks"
-  } (context/number) ${escapeHtml(tasks.join(", "))}${others}</span></p><pre>${
+  } (context/number) ${numbers}${others}</span></p><pre>${
     escapeHtml(message)
-  }</pre></article>`;
+  }</pre>${list}</article>`;
+}
+
+function labelHtml(ownLabel: string): string {
+  return ownLabel === "" ? "" : `<b>${escapeHtml(ownLabel)}</b> `;
 }
 
 function slowestTable({ slowest, startMs }: RunSummary): string {
@@ -159,7 +169,7 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     durationText(line.runTimeMs),
     String(line.task),
     String(line.context),
-    escapeHtml(line.label),
+    labelHtml(line.ownLabel) + escapeHtml(line.label),
     `${line.slave}`,
     escapeHtml(line.host),
     durationText(line.startMs! - startMs),
@@ -198,12 +208,12 @@ function retriedSection({ retried, mostRetried }: RunSummary): string {
   return section("Tasks that ran more than once", note, table(heads, mostRetried.map(row), [3, 4]));
 }
 
-function statusText({ status }: JobLogLine): string {
+function statusText({ status, input }: JobLogLine): string {
   switch (status) {
     case "fulfilled":
       return "";
     case "rejected":
-      return '<span class="bad">failed</span>';
+      return `<span class="bad">failed</span> <code>${escapeHtml(input)}</code>`;
     case "cancelled":
       return "cancelled";
     default:

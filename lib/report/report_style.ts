@@ -62,6 +62,8 @@ tbody tr:last-child td { border-bottom: 0; }
 .text { text-align: left; }
 .failure { border-top: 1px solid var(--line); padding: 10px 0; }
 .failure p { margin: 0 0 6px; }
+.failure ul { margin: 6px 0 0; padding-left: 20px; }
+code { font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 pre {
   margin: 0; padding: 10px 12px; background: var(--back); border-left: 3px solid var(--bad); border-radius: 4px;
   font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere;

@@ -1,4 +1,5 @@
 import type { JobLogLine } from "../job_log_line.ts";
+import { quoteLabel } from "../task.ts";
 
 /** How many of the slowest tasks are listed, how many of those that ran most often, and how many different failures. */
 const MAX_SLOWEST = 20;
@@ -27,13 +28,13 @@ export interface FunctionSummary {
   maxMs: number;
 }
 
-/** Failures whose messages differ in numbers only. */
+/** Failures whose messages differ in numbers, inputs and labels only. */
 export interface FailureSummary {
   count: number;
-  /** The message of the first. */
+  /** The message of the first, without its input and label. */
   readonly message: string;
-  /** Some of the tasks, as `context/task`. */
-  readonly tasks: string[];
+  /** Some of the tasks. */
+  readonly tasks: Pick<JobLogLine, "context" | "task" | "input" | "ownLabel">[];
 }
 
 /** One task that ran, as pictures need it. Times are in milliseconds since 1970. */
@@ -141,8 +142,9 @@ export class RunSummary {
     addToTop(this.slowest, line, ({ runTimeMs }) => runTimeMs, MAX_SLOWEST);
   }
 
-  #addFailure({ context, task, message }: JobLogLine): void {
+  #addFailure({ context, task, message: whole, input, ownLabel }: JobLogLine): void {
     this.failed++;
+    const message = withoutTask(whole, input, ownLabel);
     const kind = message.replaceAll(/\d+/g, "#");
     if (!this.failures.has(kind) && this.failures.size === MAX_FAILURES) {
       this.unlistedFailures++;
@@ -150,7 +152,7 @@ export class RunSummary {
     }
     const failure = getOrSet(this.failures, kind, () => ({ count: 0, message, tasks: [] }));
     failure.count++;
-    if (failure.tasks.length < MAX_NAMED) failure.tasks.push(`${context}/${task}`);
+    if (failure.tasks.length < MAX_NAMED) failure.tasks.push({ context, task, input, ownLabel });
   }
 }
 
@@ -166,6 +168,14 @@ function addToTop(
   const place = top.findIndex((other) => amountOf(other) < amount);
   top.splice(place < 0 ? top.length : place, 0, line);
   top.length = Math.min(top.length, most);
+}
+
+/** A message without what stands in it of one task. */
+function withoutTask(message: string, input: string, ownLabel: string): string {
+  const withoutInput = input === "" ? message : message.replace(` with input ${input}`, () => "");
+  return ownLabel === ""
+    ? withoutInput
+    : withoutInput.replace(` ${quoteLabel(ownLabel)}`, () => "");
 }
 
 function newSlave(number: number): SlaveSummary {

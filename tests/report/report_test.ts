@@ -34,6 +34,8 @@ function line(task: number, change: Partial<JobLogLine> = {}): JobLogLine {
     source: "run",
     status: "fulfilled",
     message: "",
+    input: "",
+    ownLabel: "",
     ...change,
   };
 }
@@ -103,6 +105,43 @@ Deno.test("makeReport: a hundred thousand tasks, many slaves and failures stay a
   assertStringIncludes(page, "<b>2,000 ×</b>");
   assertEquals(page.match(/<article/g)!.length, 1);
   assertStringIncludes(page, "All 500 slaves");
+});
+
+Deno.test("makeReport: failures whose messages differ in input and label only are one entry, which names some of them", async () => {
+  const failed = (task: number, input: string, ownLabel = "") => {
+    const label = ownLabel === "" ? "" : ` "${ownLabel}"`;
+    const message = `Task ${task}${label} (score in file:///t.ts) with input ${input} failed: no`;
+    return line(task, { status: "rejected", message, input, ownLabel });
+  };
+  const lines = [failed(1, '("a.pdb")'), failed(2, '("$&")', "chain <B>")];
+  for (const letter of "defghijk") lines.push(failed(3, `("${letter}.pdb")`, letter));
+  const page = await report(lines);
+  countElements(page);
+  assertEquals(page.match(/<article/g)!.length, 1);
+  assertStringIncludes(page, "<b>10 ×</b>");
+  assertStringIncludes(page, "<pre>Task 1 (score in file:///t.ts) failed: no</pre>");
+  assertStringIncludes(page, "<li>0/1 <code>(&quot;a.pdb&quot;)</code></li>");
+  assertStringIncludes(
+    page,
+    "<li>0/2 <b>chain &lt;B&gt;</b> <code>(&quot;$&amp;&quot;)</code></li>",
+  );
+  assertEquals(page.match(/<li>/g)!.length, 5);
+  // They are among the slowest as well.
+  assertStringIncludes(page, '<span class="bad">failed</span> <code>(&quot;k.pdb&quot;)</code>');
+});
+
+Deno.test("makeReport: a log without the columns input and own_label is reported on as ever", async () => {
+  const lines = [line(0), line(1, { status: "rejected", message: "Task 1 failed: no" })];
+  const old = logOf(lines).split("\n").map((text) => text.split("\t").slice(0, 13).join("\t"));
+  assertEquals(old[0].split("\t").at(-1), "message");
+  assertEquals(await Array.fromAsync(readJobLog([old.join("\n")])), lines);
+  const page = await makeReport([old.join("\n")], "run.tsv");
+  assertStringIncludes(page, "<pre>Task 1 failed: no</pre></article>");
+  await assertRejects(
+    () => Array.fromAsync(readJobLog([old.join("\n") + logOf([line(2)]).split("\n")[1] + "\n"])),
+    SyntaxError,
+    "Line 4 is damaged: Expected 13 fields parted by tabs, got 15",
+  );
 });
 
 Deno.test("makeReport: whatever stands in a log is text in the report", async () => {
@@ -252,7 +291,7 @@ Deno.test("readJobLog: refuses what is no job log, and names the line that is da
   await assertRejects(
     () => Array.fromAsync(readJobLog([logOf([line(0)]) + "rubbish\n"])),
     SyntaxError,
-    "Line 3 is damaged: Expected 13 fields parted by tabs, got 1",
+    "Line 3 is damaged: Expected 15 fields parted by tabs, got 1",
   );
 });
 

@@ -1,21 +1,22 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { encodeArguments } from "../../lib/master/argument_list.ts";
-import { type CodeReference, Task } from "../../lib/task.ts";
+import type { CodeReference } from "../../lib/task.ts";
 import { inputText } from "../../lib/wire/input_text.ts";
 import { arbitraryValue } from "../support/arbitrary_value.ts";
+import { taskOf } from "../support/task_of.ts";
 
 const INLINE: CodeReference = { type: "inline", name: "", source: "" };
 const CLASS: CodeReference = { type: "class", module: "file:///tasks.ts", name: "Score" };
 
 /** The input of a task that is given these arguments. */
 function inputOf(...args: unknown[]): string {
-  return inputText(new Task(0, { number: 0, reference: INLINE }, encodeArguments(undefined, args)));
+  return inputText(taskOf(0, { number: 0, reference: INLINE }, encodeArguments(undefined, args)));
 }
 
 function inputOfObject(constructorArgs: unknown[], args: unknown[]): string {
   const encoded = encodeArguments(constructorArgs, args);
-  return inputText(new Task(0, { number: 0, reference: CLASS }, encoded));
+  return inputText(taskOf(0, { number: 0, reference: CLASS }, encoded));
 }
 
 const circular: Record<string, unknown> = { name: "me" };
@@ -147,8 +148,8 @@ Deno.test("inputText: shows the arguments of an object's constructor, and those 
 });
 
 Deno.test("inputText: does not know arguments that are forgotten", () => {
-  const task = new Task(0, { number: 0, reference: INLINE }, "[1,2]");
-  task.forgetArguments();
+  const task = taskOf(0, { number: 0, reference: INLINE }, "[1,2]");
+  task.end();
   assertEquals(inputText(task), "(…)");
 });
 
@@ -165,7 +166,7 @@ Deno.test("inputText: is one line of at most 200 characters, and never throws", 
 
 Deno.test("inputText: takes as long for a gigabyte as for a megabyte", () => {
   const bytes = (length: number) =>
-    new Task(0, { number: 0, reference: INLINE }, {
+    taskOf(0, { number: 0, reference: INLINE }, {
       text: '{"$":["plain",[{"$":["numbers"]},{"$":["Uint8Array",{"$":["ArrayBuffer",9e9]}]}]]}',
       // What is not touched of it takes no memory.
       buffers: [new Uint8Array(length), new Uint8Array(length)],

@@ -132,6 +132,8 @@ export type ManagerEvent =
       /** How long it ran there; 0 if it did not. */
       readonly runTimeMs: number;
       readonly bytesIn: number;
+      /** Its arguments in short, as `RemoteError.input` has them. */
+      readonly input: string;
       readonly reason: Error;
     }
     /** A task was given up before it had ended: it does not run any more. */
@@ -144,6 +146,8 @@ export type ManagerEvent =
       /** How often it was run before. */
       readonly attempts: number;
       readonly bytesIn: number;
+      /** Its arguments in short, as `RemoteError.input` has them. */
+      readonly input: string;
       readonly reason: Error;
     }
     /**

@@ -102,7 +102,7 @@ export class Hub implements RunReports {
         bytesOut,
       });
     } else if (outcome.reason instanceof AbortError) {
-      const { reason } = outcome;
+      const { input, reason } = outcome;
       this.#tell({
         timeMs,
         type: "task-cancelled",
@@ -111,10 +111,11 @@ export class Hub implements RunReports {
         slave,
         attempts,
         bytesIn,
+        input,
         reason,
       });
     } else {
-      const { reason } = outcome;
+      const { input, reason } = outcome;
       this.#tell({
         timeMs,
         type: "task-failed",
@@ -124,6 +125,7 @@ export class Hub implements RunReports {
         attempts,
         runTimeMs,
         bytesIn,
+        input,
         reason,
       });
     }

@@ -16,7 +16,7 @@ import {
   taskFailure,
   timedOut,
 } from "../../../lib/master/board/failures.ts";
-import type { Code } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import { assertLinear, repeated } from "../../support/linear.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -168,7 +168,7 @@ Deno.test("failures: each has the input of its task, and says nothing of it if t
     assertEquals(input, INPUT);
     assert(message.startsWith(`${WHO} `), message);
   }
-  for (const { input, message } of failuresOf(new Task(3, CODE, "[]"))) {
+  for (const { input, message } of failuresOf(taskOf(3, CODE, "[]"))) {
     assertEquals(input, "()");
     assert(message.startsWith("Task 3 (distance in file:///tasks.ts) "), message);
     assert(!message.includes("input"), message);

@@ -57,11 +57,13 @@ export class JobLog {
       source: "run",
       status: hasFailed ? "rejected" : "fulfilled",
       message: hasFailed ? event.reason.message : "",
+      input: hasFailed ? event.input : "",
+      ownLabel: task.label ?? "",
     }));
   }
 
   #writeCancelled(event: TaskCancelled): void {
-    const { context, task, slave, timeMs, attempts, bytesIn, reason } = event;
+    const { context, task, slave, timeMs, attempts, bytesIn, reason, input } = event;
     const started = slave && this.#started.get(slave.number);
     const startMs = started?.task === task ? started.timeMs : undefined;
     this.#writer.write(this.#formatter.format({
@@ -78,6 +80,8 @@ export class JobLog {
       source: "run",
       status: "cancelled",
       message: reason.message,
+      input,
+      ownLabel: task.label ?? "",
     }));
   }
 
@@ -98,6 +102,8 @@ export class JobLog {
       source: "journal",
       status,
       message: status === "rejected" ? outcome.reason.message : "",
+      input: outcome.input ?? "",
+      ownLabel: task.label ?? "",
     }));
   }
 }

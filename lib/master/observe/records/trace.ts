@@ -169,13 +169,13 @@ export class Trace {
     if (row.running !== undefined) {
       const { what, startMs } = row.running;
       const name = what === "startup" ? what : labelOf(what);
-      const task = what === "startup" ? undefined : what.id;
+      const identity = what === "startup" ? {} : identityOf(what);
       this.#runEnded(row, {
         name,
         category: "cut off",
         startMs,
         endMs: atMs,
-        args: { task, status: "cut off" },
+        args: { ...identity, status: "cut off" },
       });
     }
     this.#enter(row, undefined, atMs);
@@ -199,7 +199,8 @@ export class Trace {
     const { task, slave, context, timeMs, runTimeMs, attempts, bytesIn } = event;
     const hasFailed = event.type === "task-failed";
     if (slave === undefined || (hasFailed && runTimeMs === 0)) {
-      this.#file.mark(slave?.number, `${labelOf(task)} failed`, timeMs, { task: task.id, context });
+      const args = { ...identityOf(task), context, input: hasFailed ? event.input : undefined };
+      this.#file.mark(slave?.number, `${labelOf(task)} failed`, timeMs, args);
       return;
     }
     const row = this.#rowOf(slave);
@@ -210,9 +211,9 @@ export class Trace {
       return;
     }
     const details = hasFailed
-      ? { status: "rejected", message: event.reason.message }
+      ? { status: "rejected", message: event.reason.message, input: event.input }
       : { bytesOut: event.bytesOut };
-    const args = { task: task.id, context, attempts, bytesIn, ...details };
+    const args = { ...identityOf(task), context, attempts, bytesIn, ...details };
     const category = hasFailed ? "failed" : "task";
     this.#runEnded(row, { name: labelOf(task), category, startMs, endMs: timeMs, args });
   }
@@ -272,7 +273,7 @@ export class Trace {
     const { running } = row;
     if (running?.what !== task) {
       this.#file.mark(slave.number, `${labelOf(task)} goes elsewhere`, timeMs, {
-        task: task.id,
+        ...identityOf(task),
         reason,
       });
       return;
@@ -282,7 +283,7 @@ export class Trace {
       category: hasThrown ? "failed" : "cut off",
       startMs: running.startMs,
       endMs: timeMs,
-      args: { task: task.id, status: hasThrown ? "to run again" : "cut off", reason },
+      args: { ...identityOf(task), status: hasThrown ? "to run again" : "cut off", reason },
     });
   }
 
@@ -290,7 +291,7 @@ export class Trace {
     const row = slave && this.#rowOf(slave);
     if (row?.running?.what !== task) {
       const name = `${labelOf(task)} cancelled`;
-      this.#file.mark(slave?.number, name, timeMs, { task: task.id, context });
+      this.#file.mark(slave?.number, name, timeMs, { ...identityOf(task), context });
       return;
     }
     this.#runEnded(row, {
@@ -298,7 +299,7 @@ export class Trace {
       category: "cut off",
       startMs: row.running.startMs,
       endMs: timeMs,
-      args: { task: task.id, context, status: "cancelled" },
+      args: { ...identityOf(task), context, status: "cancelled" },
     });
   }
 
@@ -308,4 +309,9 @@ export class Trace {
     this.#counts = counts;
     this.#file.count("slaves", atMs, { busy: counts.busy, idle: counts.idle });
   }
+}
+
+/** Which task it is; one without a label has none in the file. */
+function identityOf({ id, label }: Task): { readonly task: number; readonly label?: string } {
+  return label === undefined ? { task: id } : { task: id, label };
 }

@@ -16,7 +16,7 @@ import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
 import { GroupWriter } from "../../../../lib/master/observe/records/group_writer.ts";
 import { JobLog } from "../../../../lib/master/observe/records/job_log.ts";
 import type { Code } from "../../../../lib/task.ts";
-import { Manager, ParallelError, remote } from "../../../../mod.ts";
+import { Manager, type ManagerEvent, ParallelError, remote } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { NoLocks } from "../../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../../support/script.ts";
@@ -41,19 +41,21 @@ const LINE: JobLogLine = {
   source: "run",
   status: "fulfilled",
   message: "",
+  input: "",
+  ownLabel: "",
 };
 
 /** The lines of a job log, without the header. */
 function readLog(folder: TempFolder, name = "run.tsv"): JobLogLine[] {
   const [header, ...lines] = folder.lines(name);
   assertEquals(header, JOB_LOG_HEADER.trimEnd());
-  return lines.map(parseJobLogLine);
+  return lines.map((line) => parseJobLogLine(line));
 }
 
 Deno.test("JobLogFormatter.format: parts fields by tabs, with times that a spreadsheet understands", () => {
   assertEquals(
     new JobLogFormatter().format(LINE),
-    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\n",
+    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\t\t\n",
   );
 });
 
@@ -67,10 +69,13 @@ Deno.test("JobLogFormatter.format: leaves out what there is not, and escapes wha
     bytesOut: undefined,
     status: "rejected",
     message: "tab\there\nC:\\new\r\n",
+    input: '("C:\\\\new")',
+    ownLabel: "my\ttask",
   };
   assertEquals(
     new JobLogFormatter().format(line),
-    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trun\trejected\ttab\\there\\nC:\\\\new\\r\\n\n",
+    "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trun\trejected\ttab\\there\\nC:\\\\new\\r\\n" +
+      '\t("C:\\\\\\\\new")\tmy\\ttask\n',
   );
 });
 
@@ -91,6 +96,8 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
     source: fc.constantFrom("run" as const, "journal" as const),
     status: fc.constantFrom("fulfilled" as const, "rejected" as const),
     message: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
+    input: fc.string({ unit: "binary" }),
+    ownLabel: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
   });
   const formatter = new JobLogFormatter();
   fc.assert(fc.property(line, (line) => {
@@ -103,7 +110,7 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
 });
 
 const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: string]> = {
-  "too few fields": [(fields) => fields.slice(1), "Expected 13 fields parted by tabs, got 12"],
+  "too few fields": [(fields) => fields.slice(1), "Expected 15 fields parted by tabs, got 14"],
   "a number that is none": [([_, ...rest]) => ["x", ...rest], 'in the column task, got "x"'],
   "an empty number": [([_, ...rest]) => ["", ...rest], 'in the column task, got ""'],
   "a time that is none": [
@@ -121,9 +128,8 @@ const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: 
 };
 for (const [what, [change, message]] of Object.entries(DAMAGED)) {
   Deno.test(`parseJobLogLine: refuses ${what}`, () => {
-    const fields = new JobLogFormatter().format(LINE).trimEnd().split("\t");
-    // trimEnd() took the empty message as well.
-    const text = change([...fields, ""]).join("\t");
+    const fields = new JobLogFormatter().format(LINE).slice(0, -1).split("\t");
+    const text = change(fields).join("\t");
     assertThrows(() => parseJobLogLine(text), SyntaxError, message);
   });
 }
@@ -187,6 +193,43 @@ Deno.test("joblog: has a line for each task that ended, with all that is known o
   const large = lines.find(({ context }) => context === 1)!;
   assertEquals(large.bytesIn, 1004);
   assert(large.bytesOut! >= 2000 && large.bytesOut! < 2200, `${large.bytesOut}`);
+});
+
+Deno.test("joblog, trace, onEvent: have the input of tasks that failed, and their labels, also from the journal", async () => {
+  await using folder = new TempFolder();
+  const rows = (name: string) =>
+    readLog(folder, name).map(({ input, ownLabel }) => [input, ownLabel]);
+  const events: ManagerEvent[] = [];
+  for (const slaves of [1, 0]) {
+    await using manager = localManager(slaves, {
+      joblog: folder.file(`${slaves}.tsv`),
+      trace: folder.file(`${slaves}.json`),
+      onEvent: (event) => events.push(event),
+    });
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    context.addTaskWith(
+      { label: "chain A" },
+      (file: string, _x: number) => {
+        throw new Error(file);
+      },
+      "6lyz.pdb",
+      0.5,
+    );
+    context.addTaskWith({ label: "chain B" }, tasks.square, 3);
+    for await (const _ of context.getOutcomes());
+  }
+  for (const name of ["1.tsv", "0.tsv"]) {
+    assertEquals(rows(name).sort(), [['("6lyz.pdb", 0.5)', "chain A"], ["", "chain B"]]);
+  }
+  const failed = events.filter((event) => event.type === "task-failed");
+  assertEquals(failed.map(({ input }) => input), ['("6lyz.pdb", 0.5)']);
+  const restored = events.filter((event) => event.type === "task-restored");
+  assertEquals(restored.map(({ outcome }) => outcome.input), ['("6lyz.pdb", 0.5)', undefined]);
+  const slices: { cat: string; args: Record<string, unknown> }[] = JSON.parse(
+    Deno.readTextFileSync(folder.file("1.json")),
+  );
+  const { args } = slices.find(({ cat }) => cat === "failed")!;
+  assertEquals([args.input, args.label], ['("6lyz.pdb", 0.5)', "chain A"]);
 });
 
 Deno.test("joblog: counts the slaves that died running a task, and has no start of one that was given up", async () => {

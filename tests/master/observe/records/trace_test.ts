@@ -146,17 +146,19 @@ Deno.test("Trace: what ran while the machine slept, which is no run time, began 
 
 Deno.test("Trace: a failed task has its message, and one that ran nowhere is a moment", async () => {
   const reason = new Error('no "way"');
-  const failed = { type: "task-failed", context: 0, attempts: 1, bytesIn: 2, reason } as const;
+  const common = { context: 0, attempts: 1, bytesIn: 2, input: "(7)" } as const;
+  const failed = { type: "task-failed", ...common, reason } as const;
   const events = await traceOf([
     [0, { type: "slave-connected", slave: SLAVE }],
     [5, { ...failed, task: task(0), slave: SLAVE, runTimeMs: 5 }],
     [6, { ...failed, task: task(1), slave: undefined, runTimeMs: 0 }],
   ]);
   const [slice] = events.filter(({ ph }) => ph === "X");
-  assertEquals([slice.cat, slice.args!.message], ["failed", 'no "way"']);
+  const { message, input } = slice.args!;
+  assertEquals([slice.cat, message, input], ["failed", 'no "way"', "(7)"]);
   assertEquals(
-    events.filter(({ ph }) => ph === "i").map(({ name, tid }) => [name, tid]),
-    [["work failed", 0]],
+    events.filter(({ ph }) => ph === "i").map(({ name, tid, args }) => [name, tid, args]),
+    [["work failed", 0, { task: 1, context: 0, input: "(7)" }]],
   );
 });
 
