@@ -4,6 +4,7 @@ import { PROTOCOL_VERSION, VERSION } from "../../lib/wire/handshake.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
 import { LocalSlave, Manager, type ManagerOptions } from "../../mod.ts";
 import settings from "../../deno.json" with { type: "json" };
+import { EventLog } from "../support/event_log.ts";
 import { freePort } from "../support/free_port.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { skipIf } from "../support/skip.ts";
@@ -30,7 +31,7 @@ async function runSlaveProgram(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** A manager that listens; `onWarning` is told of what it warns. */
+/** A manager that listens. */
 async function listeningManager(options: ManagerOptions): Promise<Manager> {
   const manager = new Manager({ output: "null", ...options });
   manager.addSlave(new LocalSlave());
@@ -40,22 +41,20 @@ async function listeningManager(options: ManagerOptions): Promise<Manager> {
   return manager;
 }
 
-/** Checks a manager of this machine; returns what was said of each step. */
+/** Checks a manager of this machine; returns what was said of each step, and what the manager warned of. */
 async function checkManager(
   host: string,
   tls: boolean,
 ): Promise<{ code: number; lines: string[]; warnings: string[] }> {
-  const warnings: string[] = [];
+  const log = new EventLog();
   const port = freePort();
-  await using _manager = await listeningManager({
-    host,
-    port,
-    tls,
-    onEvent: (event) => event.type === "warning" && warnings.push(event.message),
-  });
+  await using manager = await listeningManager({ host, port, tls, onEvent: log.onEvent });
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   const { code, stdout, stderr } = await runSlaveProgram(["--check", address]);
   assertEquals(stderr, "");
+  if (code === 0) await log.until("warning", tls ? 1 : 2);
+  await manager.close();
+  const warnings = log.of("warning").map(({ message }) => message);
   return { code, lines: stdout.replaceAll(String(port), "PORT").trimEnd().split("\n"), warnings };
 }
 
