@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { setPatience } from "../lib/clock.ts";
-import { TestClock } from "./support/test_clock.ts";
+import { RunningClock, TestClock } from "./support/test_clock.ts";
 
 Deno.test("setPatience: gives up when the time is over, and not before", () => {
   const clock = new TestClock();
@@ -37,4 +37,19 @@ Deno.test("setPatience: disposed of, it does not give up, also after this proces
   patience[1][Symbol.dispose]();
   clock.pass(60_000);
   assertEquals(clock.timers, 0);
+});
+
+Deno.test("RunningClock: timers fire as the system's do, and at once when the test moves it", async () => {
+  const clock = new RunningClock();
+  const fired: string[] = [];
+  const short = Promise.withResolvers<void>();
+  clock.setTimer(() => fired.push("long"), 3_600_000);
+  clock.setTimer(() => fired.push("never"), 0)[Symbol.dispose]();
+  clock.setTimer(short.resolve, 0);
+  const alive = setInterval(() => {}, 1000);
+  await short.promise;
+  clearInterval(alive);
+  assertEquals(fired, []);
+  clock.pass(3_600_000);
+  assertEquals([fired, clock.timers], [["long"], 0]);
 });

@@ -13,7 +13,7 @@ import { Context, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EndGuard, keepIgnoredSignals } from "./ends/end_guard.ts";
-import { SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
+import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
 import { ProgressOnDemand } from "./observe/progress_on_demand.ts";
@@ -98,14 +98,15 @@ export class Manager implements AsyncDisposable {
    * @throws {ParallelError} If slaves would start slaves without end: on a slave, while a module is loaded or where managers are nested
    * too deep; if slaves would be this program again, and not Deno.
    */
-  constructor(options: ManagerOptions = {}) {
+  constructor(options?: ManagerOptions);
+  /** Scripts know of no other time than the system's; tests hand in a clock that they move. */
+  constructor(options: ManagerOptions = {}, clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     checkDeno();
     const refusal = thisSlaveProcess()?.refuseManager();
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     keepIgnoredSignals();
     const { onEvent, maxAttempts } = this.#settings;
-    const clock = SYSTEM_CALENDAR_CLOCK;
     const hub = new Hub(clock);
     hub.subscribe(
       onEvent === undefined ? new WarningPrinter() : new UserFunction("onEvent", onEvent),
@@ -132,7 +133,6 @@ export class Manager implements AsyncDisposable {
       codes,
       dispatcher,
       loop,
-      clock,
       hub,
       slaves,
       turn,

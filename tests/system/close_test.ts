@@ -22,10 +22,11 @@ import { FakeSlave, untilClosed } from "../support/fake_slave.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { FakeCommands } from "../support/grid_fake_commands.ts";
 import { HeldProof } from "../support/held_proof.ts";
-import { HeldTimers } from "../support/held_timers.ts";
+import { managerBy } from "../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { closeQuietly, joinBytes, readToEnd, writeAll } from "../support/socket_pair.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock, type TestClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
   import.meta.resolve("../support/tasks.ts"),
@@ -46,8 +47,8 @@ class WaitingRun {
   readonly manager: Manager;
   readonly #reading: Promise<unknown>;
 
-  constructor(slave: Slave | SGEQsubSlaveArray, options: ManagerOptions = {}) {
-    this.manager = new Manager({ output: "null", onEvent: this.log.onEvent, ...options });
+  constructor(slave: Slave | SGEQsubSlaveArray, options: ManagerOptions = {}, clock?: TestClock) {
+    this.manager = managerBy(clock, { output: "null", onEvent: this.log.onEvent, ...options });
     this.manager.addSlave(slave);
     const context = this.manager.getContext();
     context.addTask(tasks.square, 2);
@@ -295,20 +296,22 @@ Deno.test("Manager.close: nothing is open afterwards however soon after the star
 });
 
 Deno.test("Manager.close: an agent that has not found the master is ended at once", async () => {
-  // It would be given time to end by itself.
-  using timers = new HeldTimers((ms) => ms === JOB_GRACE_MS);
+  const clock = new StandingClock();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const slave = new FarSlave({
     changeConnection: (text) => JSON.stringify({ ...JSON.parse(text), port }),
   });
-  const run = new WaitingRun(slave, { host: "127.0.0.1" });
+  const run = new WaitingRun(slave, { host: "127.0.0.1" }, clock);
   using _connection = await listener.accept();
-  let isGivenTime = false;
-  timers.fire().then(() => isGivenTime = true);
-  await run.close();
+  // The watch over its process begins.
+  await clock.fire();
+  const closing = run.close();
+  await clock.timerSet(JOB_GRACE_MS);
+  assertEquals(clock.nextInMs, 0);
+  clock.pass(0);
+  await closing;
   await slave.ended;
-  assertEquals(isGivenTime, false);
 });
 
 /** Forgets one of its slaves. */
@@ -376,12 +379,11 @@ for (const command of ["qsub", "qstat", "qdel"]) {
   Deno.test(`Manager.close: nothing is open afterwards if it is called while ${command} runs`, async () => {
     await using grid = new SlowGrid(command);
     await using folder = new TempFolder();
-    // The pause before a look at the queue.
-    using timers = new HeldTimers((ms) => ms === POLL_MS);
+    const clock = new StandingClock();
     const array = new SGEQsubSlaveArray(2, { cwd: folder.path });
-    const run = new WaitingRun(array, { host: "127.0.0.1" });
+    const run = new WaitingRun(array, { host: "127.0.0.1" }, clock);
     if (command !== "qsub") await run.log.until("slave-queued", 2);
-    if (command === "qstat") await timers.fire();
+    if (command === "qstat") clock.pass(POLL_MS);
     if (command !== "qdel") await grid.called();
     const closing = run.close();
     await grid.called();

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { encodeArguments } from "../../lib/master/argument_list.ts";
-import type { CodeReference } from "../../lib/task.ts";
+import type { CodeReference, Task } from "../../lib/task.ts";
 import { inputText } from "../../lib/wire/input_text.ts";
 import { arbitraryValue } from "../support/arbitrary_value.ts";
 import { taskOf } from "../support/task_of.ts";

@@ -62,10 +62,11 @@ class JobTask {
 
 /** The queues of one manager, one for each scheduler that its slaves are jobs of. */
 export class JobQueues implements AsyncDisposable {
-  readonly #services: LaunchServices;
+  readonly #services: LaunchServices & { readonly clock?: Clock };
   readonly #queues = new Map<Scheduler, JobQueue>();
 
-  constructor(services: LaunchServices) {
+  /** @param services A manager's have its clock as well. */
+  constructor(services: LaunchServices & { readonly clock?: Clock }) {
     this.#services = services;
   }
 
@@ -73,7 +74,8 @@ export class JobQueues implements AsyncDisposable {
   of(scheduler: Scheduler): JobQueue {
     let queue = this.#queues.get(scheduler);
     if (queue === undefined) {
-      this.#queues.set(scheduler, queue = new JobQueue(scheduler, this.#services));
+      queue = new JobQueue(scheduler, this.#services, this.#services.clock);
+      this.#queues.set(scheduler, queue);
     }
     return queue;
   }

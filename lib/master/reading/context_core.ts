@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Clock } from "../../clock.ts";
 import { ParallelError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
@@ -34,7 +33,6 @@ export interface Surroundings {
   readonly codes: CodeRegistry;
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
-  readonly clock: Pick<Clock, "microtask">;
   readonly hub: Hub;
   /** Says why no slave is left, if that is so. */
   readonly slaves: { explainLosses(): ParallelError };

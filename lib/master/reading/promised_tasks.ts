@@ -113,7 +113,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   wake(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    this.#context.around.clock.microtask(() => {
+    this.#context.around.hub.clock.microtask(() => {
       this.#isLookDue = false;
       this.#look();
     });

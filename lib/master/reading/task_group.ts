@@ -45,7 +45,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly #delivered: TaskIds;
   /** No number from this one on is of a task of the group. */
   #endId: number;
-  readonly #sources = new TaskSources(this);
+  readonly #sources: TaskSources;
   /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   /** Inputs of tasks that have not been read, if they are asked for. */
@@ -68,6 +68,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   constructor(context: ContextCore, taskTimeoutMs: number | undefined, map?: number) {
     this.#context = context;
     this.map = map;
+    this.#sources = new TaskSources(this, context.around.hub.clock);
     this.board = new DispatchGroup(context.board, this, taskTimeoutMs);
     this.board.isRestoring = context.journal?.hasRecorded === true;
     this.#endId = context.taskCount;

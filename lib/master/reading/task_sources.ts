@@ -2,7 +2,7 @@ import type { Code } from "../../task.ts";
 import type { ResolvedTask } from "../code_registry.ts";
 import { checkLabel } from "../settings.ts";
 import { TaskSource } from "./task_source.ts";
-import { clearTimeout, setTimeout } from "../../own_globals.ts";
+import type { Clock } from "../../clock.ts";
 
 /** How long a source that waits for its next input may take to end. */
 const GRACE_MS = 500;
@@ -28,12 +28,14 @@ export interface SourceOwner {
 /** The lazy sources of a group of tasks, which are asked one after another. */
 export class TaskSources {
   readonly #owner: SourceOwner;
+  readonly #clock: Clock;
   readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();
 
-  constructor(owner: SourceOwner) {
+  constructor(owner: SourceOwner, clock: Clock) {
     this.#owner = owner;
+    this.#clock = clock;
   }
 
   /** How many sources have more inputs, or may have. */
@@ -106,9 +108,8 @@ export class TaskSources {
   async stopped(): Promise<void> {
     if (this.#stops.size === 0) return;
     const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, GRACE_MS);
+    using _timer = this.#clock.setTimer(patience.resolve, GRACE_MS);
     await Promise.race([Promise.all(this.#stops), patience.promise]);
-    clearTimeout(timer);
   }
 
   #remove(ended: TaskSource): void {

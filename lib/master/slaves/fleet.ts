@@ -63,7 +63,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   readonly #seats: Seat[] = [];
   /** What brings agents to other machines, by what has been submitted. */
   readonly #jobs = new Map<SlaveProcess, AgentJob>();
-  readonly #launchServices: LaunchServices;
+  readonly #launchServices: LaunchServices & { readonly clock: Clock };
   readonly #services = new Map<unknown, AsyncDisposable>();
   readonly #endpoints: Endpoints;
   readonly #outputReports: OutputReports;
@@ -85,7 +85,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     this.links = new AgentLinks(clock, heartbeatIntervalMs, heartbeatTimeoutMs);
     this.guard = new ProcessGuard(denoProgram(settings.deno), clock, warn);
     this.#outputReports = new OutputReports(options.hub);
-    this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn };
+    this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn, clock };
     this.codeWatch = new CodeWatch(options.modules, warn);
   }
 

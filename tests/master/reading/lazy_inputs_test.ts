@@ -9,9 +9,9 @@ import {
 import { Manager, ParallelError, remote, RemoteError } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakeSlave, receiveTasks, untilClosed } from "../../support/fake_slave.ts";
-import { HeldTimers } from "../../support/held_timers.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
+import { StandingClock } from "../../support/test_clock.ts";
 
 const tasks = remote<typeof import("../../support/tasks.ts")>(
   import.meta.resolve("../../support/tasks.ts"),
@@ -289,8 +289,8 @@ Deno.test("Context.addTasks: when the manager has closed an iterable that readin
 });
 
 /** A manager whose next input is awaited. */
-async function managerThatWaits(inputs: Inputs): Promise<Manager> {
-  const manager = localManager(1);
+async function managerThatWaits(inputs: Inputs, clock: StandingClock): Promise<Manager> {
+  const manager = localManager(1, {}, clock);
   const context = manager.getContext();
   context.addTasks(tasks.echo, inputs);
   for await (const _ of context.getResults()) break;
@@ -298,24 +298,27 @@ async function managerThatWaits(inputs: Inputs): Promise<Manager> {
 }
 
 Deno.test("Context.addTasks: when the manager has closed an iterable whose next element was awaited has cleaned up", async () => {
-  using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
+  const clock = new StandingClock();
   const gate = Promise.withResolvers<void>();
   const inputs = new Inputs(gate.promise);
-  const manager = await managerThatWaits(inputs);
+  const manager = await managerThatWaits(inputs, clock);
   const closing = manager.close();
-  await timers.set();
+  await clock.timerSet(SOURCE_GRACE_MS);
   gate.resolve();
   await closing;
   assert(inputs.areCleanedUp);
-  assert(timers.areCleared);
+  assertEquals(clock.timers, 0);
 });
 
 Deno.test("Context.addTasks: an iterable whose next element does not come does not keep the manager from closing", async () => {
-  using timers = new HeldTimers((ms) => ms === SOURCE_GRACE_MS);
+  const clock = new StandingClock();
   const gate = Promise.withResolvers<void>();
   const inputs = new Inputs(gate.promise);
-  const manager = await managerThatWaits(inputs);
-  await Promise.all([manager.close(), timers.fire()]);
+  const manager = await managerThatWaits(inputs, clock);
+  const closing = manager.close();
+  await clock.timerSet(SOURCE_GRACE_MS);
+  clock.pass(SOURCE_GRACE_MS);
+  await closing;
   assert(!inputs.areCleanedUp);
   gate.resolve();
   await inputs.cleanedUp;

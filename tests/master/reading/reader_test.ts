@@ -38,7 +38,6 @@ class Bench {
         codes: new CodeRegistry(),
         dispatcher,
         loop,
-        clock: { microtask: queueMicrotask },
         hub,
         slaves: { explainLosses: () => new NoMoreSlavesError("none is left") },
         keepAlive: { begin: () => this.waiting++, end: () => this.waiting-- },
