@@ -1,4 +1,3 @@
-import { performance } from "../../lib/own_globals.ts";
 /**
  * Every fault at every moment, on one of two slaves and on both, by real processes.
  *
@@ -20,8 +19,9 @@ import { FarSlave } from "../support/far_slave.ts";
 import { FaultControl } from "../support/faults/fault_control.ts";
 import { type Fault, FAULTS, type Moment, MOMENTS } from "../support/faults/fault_plan.ts";
 import { Gates } from "../support/gates.ts";
-import { HeldTimers } from "../support/held_timers.ts";
+import { managerBy } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { RunningClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/faults/faulty_tasks.ts")>(
   import.meta.resolve("../support/faults/faulty_tasks.ts"),
@@ -236,9 +236,9 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
   },
 };
 
-/** Held: only the test lets this time pass. */
-const CONNECT_TIMEOUT_MS = 7_654_321;
-/** It passes when the test says so: on a busy machine no other task than that with the fault is out of time. */
+/** It passes when the test says so. */
+const CONNECT_TIMEOUT_MS = 7_200_000;
+/** The same: on a busy machine no other task than that with the fault is out of time. A module may take as long to load. */
 const TASK_TIMEOUT_MS = 600_000;
 /** Far more than the time limit of a task. */
 const NIGHT_MS = 8 * 3600 * 1000;
@@ -251,47 +251,10 @@ function isOutOfTime(fault: Fault, moment: Moment): boolean {
   return isHanging && moment !== "before hello" && moment !== "during startup";
 }
 
-/** Lets time pass for the tasks that have a limit, as fast as the master looks at the clock. */
-class TaskClock implements Disposable {
-  readonly #now = performance.now;
-  readonly #looks = new HeldTimers((ms) => ms > LOOK_MS - 100 && ms <= LOOK_MS);
-  #aheadMs = 0;
-
-  constructor() {
-    performance.now = () => this.#now.call(performance) + this.#aheadMs;
-  }
-
-  /** Lets time pass until something has happened, or so much of it. */
-  async pass(happened: Promise<unknown>, mostMs: number): Promise<void> {
-    let isOver = false;
-    happened.then(() => isOver = true);
-    for (let passedMs = 0; passedMs < mostMs; passedMs += LOOK_MS) {
-      await Promise.race([this.#looks.set(), happened]);
-      if (isOver) return;
-      await this.jump(LOOK_MS);
-    }
-  }
-
-  /** Moves the clock, and nobody looks at it. */
-  stop(ms: number): void {
-    this.#aheadMs += ms;
-  }
-
-  /** Moves the clock, and has the master look at it, once a task has a limit. */
-  async jump(ms: number): Promise<void> {
-    await this.#looks.set();
-    this.stop(ms);
-    await this.#looks.fire();
-  }
-
-  [Symbol.dispose](): void {
-    this.#looks[Symbol.dispose]();
-    performance.now = this.#now;
-  }
-}
-
 /** One run with a fault. */
 class FaultyRun implements AsyncDisposable {
+  /** Only the test lets as much time pass as a time limit is. */
+  readonly clock = new RunningClock();
   readonly log = new EventLog();
   readonly control = new FaultControl();
   readonly manager: Manager;
@@ -308,11 +271,14 @@ class FaultyRun implements AsyncDisposable {
       ? ["/bin/sh", "-c", 'ulimit -n 100; exec "$0" "$@"']
       : [];
     const flags = ["--quiet", "--no-check", "--v8-flags=--max-old-space-size=40"];
-    this.manager = new Manager({
+    this.manager = managerBy(this.clock, {
       output: fault === "prints to a full disk" ? "/dev/full" : "null",
       onEvent: this.log.onEvent,
       maxAttempts: 2,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      // Agents are heard in the time of their own, and not in that which the test lets pass.
+      heartbeatIntervalMs: NIGHT_MS,
+      heartbeatTimeoutMs: 2 * NIGHT_MS,
       deno: [...limit, Deno.execPath(), "run", "-A", ...flags, FAULTY_SLAVE, JSON.stringify(plan)],
       ...(isFar ? { host: "127.0.0.1", tls: false } : {}),
     });
@@ -367,10 +333,13 @@ class FaultyRun implements AsyncDisposable {
   async #occupySlaves(context: Context<readonly [unknown]>): Promise<void> {
     await using gates = new Gates();
     for (let i = 0; i < SLAVES; i++) context.addTask(tasks.pass, i, gates.port);
+    const finishedBefore = this.log.of("task-finished").length;
     const reading = Array.fromAsync(context.getResults());
     const waiting = [await gates.next(), await gates.next()];
     for (const task of waiting) await task.open();
     await reading;
+    // A result may be read before it is told of.
+    await this.log.until("task-finished", finishedBefore + SLAVES);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -387,10 +356,8 @@ async function check(
   ending: Exclude<Ending, { readonly is: "senseless" }>,
   { isEverywhere, isFar }: { readonly isEverywhere: boolean; readonly isFar: boolean },
 ): Promise<void> {
-  using timers = new HeldTimers((ms) => ms === CONNECT_TIMEOUT_MS);
-  using clock = new TaskClock();
   await using run = new FaultyRun(fault, moment, isEverywhere, isFar);
-  const { log, control } = run;
+  const { clock, log, control } = run;
   // Where one slave refuses its tasks, another has to be there that they go to.
   const isRefused = fault === "throws" &&
     ["during startup", "while a module loads"].includes(moment);
@@ -411,33 +378,32 @@ async function check(
     await run.connectSlaves();
   }
   const doneBefore = log.of("task-finished").length;
+  // From then on the master measures how long a task runs, or its module loads.
+  const begins = moment === "while a module loads" ? "startup-finished" : "task-started";
+  const begunBefore = log.of(begins).length;
   run.addTasks(moment);
   const reading = run.read();
+  /** Lets the time of all tasks pass that have the fault, once it runs. */
   const passTime = async () => {
-    // The others are done: only that of the slave with the fault is left.
-    if (moment === "idle" && !isEverywhere) {
-      await log.until("task-finished", doneBefore + TASKS - 1);
+    if (moment === "idle") {
+      // The others are done: only that of the slave with the fault is left.
+      if (!isEverywhere) await log.until("task-finished", doneBefore + TASKS - 1);
+      await clock.timerSet(LOOK_MS);
+      return clock.pass(TASK_TIMEOUT_MS);
     }
-    if (isEverywhere && moment === "while a module loads") {
-      return await clock.pass(reading, Infinity);
+    // Each task has it, or each slave twice.
+    for (const strikes of isEverywhere ? [SLAVES, 2 * SLAVES] : [1]) {
+      await control.struck(strikes);
+      await log.until(begins, begunBefore + strikes);
+      clock.pass(TASK_TIMEOUT_MS);
     }
-    if (isEverywhere && moment !== "idle") {
-      // Each task has it. What a slave needs to load the code again is not to be taken for time that has passed.
-      for (let ended = 0; ended < TASKS; ended = log.of("task-failed").length) {
-        await control.struck(Math.min(ended + SLAVES, TASKS));
-        await clock.pass(log.until("task-failed", ended + 1), Infinity);
-      }
-      return;
-    }
-    const restarted = log.until("slave-restarted", isEverywhere ? SLAVES : 1);
-    await clock.pass(restarted, TASK_TIMEOUT_MS);
   };
   await control.struck(isEverywhere ? SLAVES : 1);
   if (isOutOfTime(fault, moment)) await passTime();
   // It comes when the fault has happened: so it cannot have taken the task for which that happens.
   if (!areBothThere) run.addSlave();
   if (ending.is === "aborted") run.abort.abort(new Error("enough"));
-  if (ending.is === "no slaves" && ending.message === LATE) await fireAll(timers);
+  if (ending.is === "no slaves" && ending.message === LATE) clock.pass(CONNECT_TIMEOUT_MS);
   const outcomes = await reading;
   // An agent that is still on its way when its manager closes takes its time.
   const connecting = SLAVES - (ending.is === "done" ? ending.lost ?? 0 : 0);
@@ -445,7 +411,7 @@ async function check(
   assertEnding(ending, outcomes);
   if (fault === "prints to a full disk") await assertToldOnce(log);
   if (ending.is !== "done") return;
-  if (ending.reason === LATE) await fireAll(timers);
+  if (ending.reason === LATE) clock.pass(CONNECT_TIMEOUT_MS);
   await log.until("slave-restarted", ending.restarts ?? 0);
   await log.until("slave-lost", ending.lost ?? 0);
   const losses = log.of("slave-lost");
@@ -460,10 +426,6 @@ async function assertToldOnce(log: EventLog): Promise<void> {
   const [{ message }, ...others] = log.of("warning");
   assertMatch(message, /^Cannot write what .* slave \d.* prints to \/dev\/full: No space left/);
   assertEquals(others, []);
-}
-
-async function fireAll(timers: HeldTimers): Promise<void> {
-  while (!timers.areCleared) await timers.fire();
 }
 
 function assertEnding(ending: Ending, outcomes: Outcome[] | Error): void {
@@ -543,10 +505,10 @@ Deno.test("fault matrix: what waits behind a stopped local slave's task goes to 
 for (const isFar of [false, true]) {
   const kind = isFar ? "far slave" : "local slave";
   Deno.test(`fault matrix: all are stopped for a night and continued, during a task, ${kind}`, async () => {
-    using clock = new TaskClock();
+    const clock = new RunningClock();
     await using gates = new Gates();
     const log = new EventLog();
-    await using manager = new Manager({
+    await using manager = managerBy(clock, {
       output: "null",
       onEvent: log.onEvent,
       host: "127.0.0.1",
@@ -559,10 +521,12 @@ for (const isFar of [false, true]) {
     const { pid, parentPid, open } = await gates.next();
     const processes = isFar ? [pid, parentPid] : [pid];
     for (const each of processes) Deno.kill(each, "SIGSTOP");
-    await clock.jump(NIGHT_MS);
+    await log.until("task-started");
+    clock.stop(NIGHT_MS);
+    clock.pass(0);
     for (const each of processes) Deno.kill(each, "SIGCONT");
     // The master has looked at the clock, and goes on to do so.
-    await clock.jump(LOOK_MS);
+    clock.pass(LOOK_MS);
     await open();
     assertEquals(await results, [1]);
     assertEquals([...log.of("slave-restarted"), ...log.of("slave-lost")], []);
@@ -570,14 +534,14 @@ for (const isFar of [false, true]) {
 }
 
 Deno.test("fault matrix: all are stopped for a night and continued, before hello, local slave", async () => {
-  using timers = new HeldTimers((ms) => ms === CONNECT_TIMEOUT_MS);
-  using clock = new TaskClock();
+  const clock = new RunningClock();
+  const log = new EventLog();
   await using folder = new TempFolder();
   const fifo = folder.file("fifo");
   await new Deno.Command("mkfifo", { args: [fifo] }).output();
-  await using manager = new Manager({
+  await using manager = managerBy(clock, {
     output: "null",
-    onEvent: () => {},
+    onEvent: log.onEvent,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     deno: ["/bin/sh", "-c", 'read word < "$0"; exec "$@"', fifo, Deno.execPath()],
   });
@@ -585,9 +549,9 @@ Deno.test("fault matrix: all are stopped for a night and continued, before hello
   const context = manager.getContext();
   context.addTask(() => 1);
   const results = Array.fromAsync(context.getResults());
-  await timers.set();
+  await log.until("slave-started");
   clock.stop(NIGHT_MS);
-  await timers.fire();
+  clock.pass(0);
   await Deno.writeTextFile(fifo, "go on\n");
   assertEquals(await results, [1]);
 });

@@ -85,7 +85,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     this.links = new AgentLinks(clock, heartbeatIntervalMs, heartbeatTimeoutMs);
     this.guard = new ProcessGuard(denoProgram(settings.deno), clock, warn);
     this.#outputReports = new OutputReports(options.hub);
-    this.#launchServices = { get: (serviceClass) => this.#service(serviceClass), tell: warn, clock };
+    this.#launchServices = {
+      get: (serviceClass) => this.#service(serviceClass),
+      tell: warn,
+      clock,
+    };
     this.codeWatch = new CodeWatch(options.modules, warn);
   }
 
