@@ -11,7 +11,9 @@ import { openAgentOutputSink, OutputSink, type OutputStream } from "../launch/ou
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
+import { performance } from "../own_globals.ts";
 
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;
@@ -36,32 +38,39 @@ export class Agent {
   readonly #sinks = new Map<number, OutputSink>();
   /** Ends what runners leave behind, and the runners if the agent itself is killed. */
   readonly #watchdog = new Watchdog([Deno.execPath()]);
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #clock: Clock;
+  /** Timers that fire once. */
+  readonly #timers: Disposable[] = [];
+  #beatTimer: Disposable | undefined;
   readonly #end = Promise.withResolvers<AgentEnd>();
   #leaveSignals: LeaveSignals | null = null;
   #timeoutMs = Infinity;
-  #heardAt = performance.now();
-  #beatAt = performance.now();
+  #heardAtMs: number;
+  #beatAtMs: number;
 
   /**
    * @param stream The connection to the master, welcomed.
    * @param info What the agent was told of the master; runners are told the same.
+   * @param clock Tells the time; the system's by default.
    */
-  constructor(stream: MessageStream<ToAgent>, info: ConnectionInfo) {
+  constructor(stream: MessageStream<ToAgent>, info: ConnectionInfo, clock: Clock = SYSTEM_CLOCK) {
     this.#stream = stream;
     this.#info = info;
+    this.#clock = clock;
+    this.#heardAtMs = this.#beatAtMs = clock.now();
   }
 
   /** Serves until the master is gone; then no runner is left. */
   async serve(): Promise<AgentEnd> {
-    this.#timers.push(setTimeout(() => {
+    this.#setTimer(() => {
       if (this.#timeoutMs === Infinity) this.#end.resolve("silence");
-    }, CONFIGURE_TIMEOUT_MS));
+    }, CONFIGURE_TIMEOUT_MS);
     this.#read().then(() => this.#end.resolve("closed"), this.#end.reject);
     try {
       return await this.#end.promise;
     } finally {
-      for (const timer of this.#timers) clearInterval(timer);
+      for (const timer of this.#timers) timer[Symbol.dispose]();
+      this.#beatTimer?.[Symbol.dispose]();
       this.#stream[Symbol.dispose]();
       for (const { process } of this.#runners.values()) process.kill();
       await Promise.all(this.#runners.values().map(({ process }) => process.ended));
@@ -74,7 +83,7 @@ export class Agent {
     for (;;) {
       const batch = await this.#stream.receive();
       if (batch === undefined) return;
-      this.#heardAt = performance.now();
+      this.#heardAtMs = this.#clock.now();
       for (const message of batch.messages) this.#handle(message);
       this.#stream.flush();
     }
@@ -108,21 +117,33 @@ export class Agent {
         () => this.#leave(`${leaveSignals!.scheduler} sent ${signal}`),
       );
     }
-    this.#timers.push(setInterval(() => this.#beat(heartbeatIntervalMs), heartbeatIntervalMs));
+    this.#awaitBeat(heartbeatIntervalMs);
     if (timeLimitMs === null) return;
+    // The limit is that of this process, whose age this is.
     const leftMs = timeLimitMs - performance.now();
     // Between tasks if possible, and in any case before the scheduler does it.
     const leave = () => this.#leave(`the time limit of ${timeLimitMs} ms is near`);
-    this.#timers.push(setTimeout(leave, Math.max(0, leftMs - timeLimitMs * LEAVE_BEFORE)));
-    this.#timers.push(setTimeout(() => this.#end.resolve("time limit"), Math.max(0, leftMs)));
+    this.#setTimer(leave, Math.max(0, leftMs - timeLimitMs * LEAVE_BEFORE));
+    this.#setTimer(() => this.#end.resolve("time limit"), Math.max(0, leftMs));
+  }
+
+  #setTimer(run: () => void, delayMs: number): void {
+    this.#timers.push(this.#clock.setTimer(run, delayMs));
+  }
+
+  #awaitBeat(intervalMs: number): void {
+    this.#beatTimer = this.#clock.setTimer(() => {
+      this.#awaitBeat(intervalMs);
+      this.#beat(intervalMs);
+    }, intervalMs);
   }
 
   #beat(intervalMs: number): void {
-    const now = performance.now();
-    const silenceMs = now - this.#heardAt;
+    const nowMs = this.#clock.now();
+    const silenceMs = nowMs - this.#heardAtMs;
     // One that was stopped itself must first read what came meanwhile.
-    const isAwake = now - this.#beatAt < 2 * intervalMs;
-    this.#beatAt = now;
+    const isAwake = nowMs - this.#beatAtMs < 2 * intervalMs;
+    this.#beatAtMs = nowMs;
     if (isAwake && silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
     const runners = this.#runners.entries().map(([slave, { process }]) => ({
       slave,

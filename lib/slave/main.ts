@@ -6,6 +6,7 @@
 
 import { checkDeno, type ConnectionInfo, hostAndPort } from "../wire/handshake.ts";
 import type { ToAgent, ToSlave } from "../wire/messages.ts";
+import type { Clock } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { printError } from "../print_error.ts";
 import { announceSlaveProcess } from "../slave_process.ts";
@@ -25,8 +26,9 @@ const CANNOT_SERVE = 3;
  *
  * @param args Empty for a process that is told of the master on its standard input; `--connection FILE NUMBER` for one that
  * reads the file and serves as the slave of this number; or what a user asks for: see `command_line.ts`.
+ * @param clock By which an agent measures time; the system's by default.
  */
-export async function runSlave(args: readonly string[]): Promise<never> {
+export async function runSlave(args: readonly string[], clock?: Clock): Promise<never> {
   const exit = Deno.exit;
   try {
     checkDeno();
@@ -35,7 +37,7 @@ export async function runSlave(args: readonly string[]): Promise<never> {
       return exit(await runCommand(args));
     }
     const info = await readConnectionInfo(args);
-    if (info.role === "agent") await serveAsAgent(info);
+    if (info.role === "agent") await serveAsAgent(info, clock);
     else await serveAsRunner(info, exit);
   } catch (error) {
     try {
@@ -67,11 +69,11 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   await runner.disposeContexts();
 }
 
-async function serveAsAgent(info: ConnectionInfo): Promise<void> {
+async function serveAsAgent(info: ConnectionInfo, clock?: Clock): Promise<void> {
   using _guard = new FileSizeGuard();
   // A runner does without this module: it starts the sooner.
   const { Agent } = await import("./agent.ts");
-  const agent = new Agent(await connectToMaster<ToAgent>(info), info);
+  const agent = new Agent(await connectToMaster<ToAgent>(info), info, clock);
   const end = await agent.serve();
   printError(`The agent of slave ${info.slave} ends: ${AGENT_ENDS[end]}`);
 }

@@ -3,9 +3,9 @@ import { Agent } from "../../lib/slave/agent.ts";
 import { newSecret } from "../../lib/wire/handshake.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../../lib/wire/messages.ts";
-import { Beats } from "../support/beats.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
 import { SocketPair } from "../support/socket_pair.ts";
+import { TestClock } from "../support/test_clock.ts";
 
 const INTERVAL_MS = 50;
 const TIMEOUT_MS = 500;
@@ -13,7 +13,7 @@ const TIMEOUT_MS = 500;
 /** An agent in this process, whose clock and whose master are the test's. */
 class TimedAgent implements AsyncDisposable {
   readonly #alive = new KeepAlive();
-  readonly beats = new Beats();
+  readonly clock = new TestClock();
   /** How the agent ended. */
   readonly end: Promise<string>;
   readonly #master: MessageStream<FromAgent>;
@@ -23,12 +23,8 @@ class TimedAgent implements AsyncDisposable {
     // It ends with its process, and so keeps its listeners.
     Deno.addSignalListener = () => {};
     const where = { hosts: ["127.0.0.1"], port: 1, secret: newSecret() };
-    const agent = new Agent(new MessageStream(near), {
-      ...where,
-      role: "agent",
-      slave: 0,
-      launch: 0,
-    });
+    const info = { ...where, role: "agent", slave: 0, launch: 0 } as const;
+    const agent = new Agent(new MessageStream(near), info, this.clock);
     this.#master = new MessageStream(far);
     this.end = agent.serve();
   }
@@ -37,7 +33,7 @@ class TimedAgent implements AsyncDisposable {
     const timed = new TimedAgent(await SocketPair.open());
     const limits = { heartbeatIntervalMs: INTERVAL_MS, heartbeatTimeoutMs: TIMEOUT_MS };
     timed.#say({ type: "configure", ...limits, timeLimitMs: null, leaveSignals: null });
-    await timed.beats.set;
+    await timed.clock.timerSet(INTERVAL_MS);
     return timed;
   }
 
@@ -63,7 +59,6 @@ class TimedAgent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#master[Symbol.dispose]();
     await this.end;
-    this.beats[Symbol.dispose]();
     this.#alive[Symbol.dispose]();
     Deno.addSignalListener = this.#addSignalListener;
   }
@@ -71,10 +66,9 @@ class TimedAgent implements AsyncDisposable {
 
 Deno.test("Agent: a master that is silent for most of heartbeatTimeoutMs, again and again, is not given up", async () => {
   await using agent = await TimedAgent.begin();
-  const { beats } = agent;
   for (let round = 0; round < 3; round++) {
     for (let ms = 0; ms < TIMEOUT_MS; ms += INTERVAL_MS) {
-      beats.at(beats.nowMs + INTERVAL_MS);
+      agent.clock.pass(INTERVAL_MS);
       assertEquals(await agent.hear(), "alive");
     }
     await agent.speak();
@@ -83,21 +77,22 @@ Deno.test("Agent: a master that is silent for most of heartbeatTimeoutMs, again 
 
 Deno.test("Agent: a master that is silent for longer than heartbeatTimeoutMs is given up", async () => {
   await using agent = await TimedAgent.begin();
-  const { beats } = agent;
   await agent.speak();
-  while (beats.nowMs <= TIMEOUT_MS) beats.at(beats.nowMs + INTERVAL_MS);
+  agent.clock.pass(TIMEOUT_MS + INTERVAL_MS);
   assertEquals(await agent.end, "silence");
 });
 
 Deno.test("Agent: one that was stopped itself hears what has come before it gives the master up", async () => {
   await using agent = await TimedAgent.begin();
-  const { beats } = agent;
-  beats.at(10 * TIMEOUT_MS);
+  const { clock } = agent;
+  clock.stop(10 * TIMEOUT_MS);
+  clock.pass(0);
   assertEquals(await agent.hear(), "alive");
   await agent.speak();
-  beats.at(beats.nowMs + INTERVAL_MS);
+  clock.pass(INTERVAL_MS);
   assertEquals(await agent.hear(), "alive");
-  beats.at(20 * TIMEOUT_MS);
-  beats.at(beats.nowMs + INTERVAL_MS);
+  clock.stop(10 * TIMEOUT_MS);
+  clock.pass(0);
+  clock.pass(INTERVAL_MS);
   assertEquals(await agent.end, "silence");
 });

@@ -1,18 +1,26 @@
 /**
- * The slave's program, whose long timers do not run by the clock: SIGHUP has the first of them fire, SIGURG the next. To be
- * named by the option `deno` of a manager: it ignores the words that follow.
+ * The slave's program, for an agent whose time stands still. SIGHUP lets so much of its time limit pass that it takes leave; its
+ * next heartbeat follows. SIGURG lets the rest pass. To be named by the option `deno` of a manager: it ignores the words that
+ * follow the limit, which is the first one.
  *
  * @module
  */
 
 import { runSlave } from "../../lib/slave/main.ts";
-import { HeldTimers } from "./held_timers.ts";
+import { StandingClock } from "./test_clock.ts";
 
-/** Longer than any timer that an agent sets for itself. */
-const LONG_MS = 1_000_000;
+const timeLimitMs = Number(Deno.args[0]);
+const clock = new StandingClock();
 
-const timers = new HeldTimers((ms) => ms > LONG_MS);
-for (const signal of ["SIGHUP", "SIGURG"] as const) {
-  Deno.addSignalListener(signal, () => void timers.fire());
+/** Lets a part of the limit pass as if the agent was stopped: it does not wonder that the master says nothing. */
+function pass(part: number): void {
+  clock.stop(part * timeLimitMs);
+  clock.pass(0);
 }
-await runSlave([]);
+
+Deno.addSignalListener("SIGHUP", () => {
+  pass(0.92);
+  pass(0.03);
+});
+Deno.addSignalListener("SIGURG", () => pass(0.05));
+await runSlave([], clock);
