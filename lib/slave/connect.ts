@@ -13,6 +13,7 @@ import {
 } from "../wire/handshake.ts";
 import { MessageStream } from "../wire/message_stream.ts";
 import { messageOf } from "../message_of.ts";
+import { performance, Promise, setTimeout } from "../own_globals.ts";
 
 /** How long one try to connect and be welcomed may take. */
 const WELCOME_TIMEOUT_MS = 30_000;
@@ -27,22 +28,41 @@ const LOOPBACK = "127.0.0.1";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 
+/** The time by which a slave connects. Tests have one of their own, which they move. */
+export interface ConnectClock {
+  /** Milliseconds since some moment. Never runs backwards. */
+  now(): number;
+  /** Waits, and keeps the process alive, which has nothing else to do. */
+  pause(ms: number): Promise<void>;
+  /** A signal that is aborted after some milliseconds. */
+  timeout(ms: number): AbortSignal;
+}
+
+const SYSTEM_CLOCK: ConnectClock = {
+  now: () => performance.now(),
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  // Not by setTimeout(): its first use takes 7 ms, since Deno loads Node's timers for it. Most slaves need no pause.
+  timeout: (ms) => AbortSignal.timeout(ms),
+};
+
 /**
  * Connects to the master; both sides prove themselves. A master that does not answer (its machine is busy with
  * thousands of slaves) is tried again, after pauses of random length.
  *
+ * @param clock Tells the time; the system's by default.
  * @throws {Error} If there is no connection within two minutes, or nobody listens there for 3 s (on this machine: at all), saying why.
  * @throws {HandshakeError} If what answers is not the master, or it refuses this slave.
  */
 export async function connectToMaster<Incoming>(
   info: ConnectionInfo,
+  clock: ConnectClock = SYSTEM_CLOCK,
 ): Promise<MessageStream<Incoming>> {
-  const startedAt = performance.now();
+  const startedAtMs = clock.now();
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const errors: unknown[] = [];
     for (const host of info.hosts) {
       try {
-        return await connectOnce(info, host);
+        return await connectOnce(info, host, clock);
       } catch (error) {
         errors.push(error);
       }
@@ -54,8 +74,8 @@ export async function connectToMaster<Incoming>(
     const isHere = info.role === "runner" && info.hosts.every((host) => host === LOOPBACK);
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
     const patienceMs = isRefused ? refusedMs : GIVE_UP_AFTER_MS;
-    if (performance.now() - startedAt >= patienceMs) throw giveUp(info, errors);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
+    if (clock.now() - startedAtMs >= patienceMs) throw giveUp(info, errors);
+    await clock.pause(pauseMs * (0.5 + Math.random()));
   }
 }
 
@@ -85,9 +105,9 @@ function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Er
 async function connectOnce<Incoming>(
   info: ConnectionInfo,
   hostname: string,
+  clock: ConnectClock,
 ): Promise<MessageStream<Incoming>> {
-  // Not setTimeout(): its first use takes 7 ms, since Deno loads Node's timers for it.
-  const timeout = AbortSignal.timeout(WELCOME_TIMEOUT_MS);
+  const timeout = clock.timeout(WELCOME_TIMEOUT_MS);
   let stream: MessageStream<Incoming> | undefined;
   const close = () => stream?.[Symbol.dispose]();
   timeout.addEventListener("abort", close);

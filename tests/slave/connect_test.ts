@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, fail } from "@std/assert";
-import { connectToMaster } from "../../lib/slave/connect.ts";
+import { type ConnectClock, connectToMaster } from "../../lib/slave/connect.ts";
 import {
   type ConnectionInfo,
   HandshakeError,
@@ -10,7 +10,6 @@ import {
   verifySlave,
 } from "../../lib/wire/handshake.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
-import { HeldTimers } from "../support/held_timers.ts";
 
 const HOSTNAME = "127.0.0.1";
 /** Addresses of a master that may be on another machine; nobody listens at the second. */
@@ -75,17 +74,56 @@ function closedPort(): number {
   return master.port;
 }
 
-/** Lets time pass for those who look at the clock. */
-class MovedClock implements Disposable {
-  aheadMs = 0;
-  readonly #now = performance.now;
+/** Time that passes only when a test says so. */
+class TestConnectClock implements ConnectClock {
+  #nowMs = 0;
+  readonly #pauses: { readonly ms: number; readonly end: () => void }[] = [];
+  readonly #timeouts: { readonly ms: number; readonly abort: AbortController }[] = [];
+  #onPause = () => {};
 
-  constructor() {
-    performance.now = () => this.#now.call(performance) + this.aheadMs;
+  now(): number {
+    return this.#nowMs;
   }
 
-  [Symbol.dispose](): void {
-    performance.now = this.#now;
+  pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pauses.push({ ms, end: resolve });
+    this.#onPause();
+    return promise;
+  }
+
+  timeout(ms: number): AbortSignal {
+    const abort = new AbortController();
+    this.#timeouts.push({ ms, abort });
+    return abort.signal;
+  }
+
+  /** Waits until there is a pause. */
+  async paused(): Promise<void> {
+    while (this.#pauses.length === 0) {
+      await new Promise<void>((resolve) => this.#onPause = resolve);
+    }
+  }
+
+  /**
+   * Ends a pause, as soon as there is one.
+   *
+   * @param ms How much time has passed then, which may be less or more than was asked for.
+   * @returns How long it was to be.
+   */
+  async endPause(ms = 0): Promise<number> {
+    await this.paused();
+    this.#nowMs += ms;
+    const pause = this.#pauses.shift()!;
+    pause.end();
+    return pause.ms;
+  }
+
+  /** The time of the latest try is over. Returns how long that was. */
+  timeOut(): number {
+    const { ms, abort } = this.#timeouts.at(-1)!;
+    abort.abort();
+    return ms;
   }
 }
 
@@ -100,10 +138,6 @@ class SetTime implements Disposable {
   [Symbol.dispose](): void {
     Date.now = this.#now;
   }
-}
-
-function isPause(ms: number): boolean {
-  return ms > 0 && ms < WELCOME_TIMEOUT_MS;
 }
 
 Deno.test("connectToMaster: gives the connection when the master has welcomed it", async () => {
@@ -122,33 +156,33 @@ for (
   const [when, aheadMs] of [["", 0], [", and the time of day is set", 24 * 3600 * 1000]] as const
 ) {
   Deno.test(`connectToMaster: tries again while nobody listens yet${when}`, async () => {
-    using timers = new HeldTimers(isPause);
+    const clock = new TestConnectClock();
     const port = closedPort();
-    const connecting = connectToMaster(infoFor(port, FAR));
+    const connecting = connectToMaster(infoFor(port, FAR), clock);
     using _time = new SetTime(aheadMs);
-    await timers.fire();
-    await timers.set();
+    await clock.endPause();
+    await clock.paused();
     using master = new Master(port);
     const welcoming = master.welcome();
-    await timers.fire();
+    await clock.endPause();
     (await connecting)[Symbol.dispose]();
     (await welcoming).stream[Symbol.dispose]();
   });
 }
 
 Deno.test("connectToMaster: waits longer each time, up to a limit, and never the same", async () => {
-  using timers = new HeldTimers(isPause);
+  const clock = new TestConnectClock();
   const port = closedPort();
-  const connecting = connectToMaster(infoFor(port, FAR));
+  const connecting = connectToMaster(infoFor(port, FAR), clock);
   const pauses: number[] = [];
-  for (let i = 0; i < 12; i++) pauses.push(await timers.fire());
+  for (let i = 0; i < 12; i++) pauses.push(await clock.endPause());
   assert(pauses[0] >= 25 && pauses[0] <= 75, `${pauses[0]} ms`);
   for (const pause of pauses.slice(7)) assert(pause >= 2500 && pause <= 7500, `${pause} ms`);
   assertEquals(new Set(pauses).size, 12);
-  await timers.set();
+  await clock.paused();
   using master = new Master(port);
   const welcoming = master.welcome();
-  await timers.fire();
+  await clock.endPause();
   (await connecting)[Symbol.dispose]();
   (await welcoming).stream[Symbol.dispose]();
 });
@@ -165,15 +199,12 @@ Deno.test("connectToMaster: tries the addresses of the master in their order", a
 });
 
 Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so of each address", async () => {
-  using timers = new HeldTimers(isPause);
-  using clock = new MovedClock();
-  const connecting = connectToMaster(infoFor(closedPort(), FAR));
-  clock.aheadMs = 2_000;
-  await timers.fire();
-  await timers.set();
-  clock.aheadMs = 3_001;
+  const clock = new TestConnectClock();
+  const connecting = connectToMaster(infoFor(closedPort(), FAR), clock);
+  await clock.endPause(2_999);
+  await clock.paused();
   const given = assertRejects(() => connecting, Error);
-  await timers.fire();
+  await clock.endPause(1);
   const { message } = await given;
   assertMatch(
     message,
@@ -182,27 +213,25 @@ Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so o
 });
 
 Deno.test("connectToMaster: gives up at once where nobody listens on this machine", async () => {
-  using timers = new HeldTimers(isPause);
-  const isPausing = timers.set().then(() => fail("it waits to try again"));
+  const clock = new TestConnectClock();
+  const isPausing = clock.paused().then(() => fail("it waits to try again"));
   await assertRejects(
-    () => Promise.race([connectToMaster(infoFor(closedPort())), isPausing]),
+    () => Promise.race([connectToMaster(infoFor(closedPort()), clock), isPausing]),
     Error,
     "Cannot connect to the master at 127.0.0.1:",
   );
 });
 
 Deno.test("connectToMaster: gives up after two minutes where something else answers", async () => {
-  using timers = new HeldTimers(isPause);
-  using clock = new MovedClock();
+  const clock = new TestConnectClock();
   using master = new Master();
-  const connecting = connectToMaster(master.info());
-  for (const aheadMs of [0, 3_001, 119_000, 120_001]) {
-    clock.aheadMs = aheadMs;
+  const connecting = connectToMaster(master.info(), clock);
+  for (const pausedMs of [3_001, 116_998, 1, undefined]) {
     using stream = await master.accept();
     await stream.receive();
     stream.post("nonsense");
     await stream.flushed();
-    if (aheadMs < 120_000) await timers.fire();
+    if (pausedMs !== undefined) await clock.endPause(pausedMs);
   }
   await assertRejects(() => connecting, Error, "A frame's text is not JSON");
 });
@@ -249,30 +278,31 @@ Deno.test("connectToMaster: gives up at once when its secret is none", async () 
 Deno.test("connectToMaster: tries again when the master is silent for too long", async () => {
   using master = new Master();
   const accepting = master.accept();
-  using answers = new HeldTimers((ms) => ms === WELCOME_TIMEOUT_MS);
-  const connecting = connectToMaster(master.info());
+  const clock = new TestConnectClock();
+  const connecting = connectToMaster(master.info(), clock);
   const silent = await accepting;
   await silent.receive();
   const welcoming = master.welcome();
-  await answers.fire();
+  assertEquals(clock.timeOut(), WELCOME_TIMEOUT_MS);
   assertEquals(await silent.receive(), undefined);
+  await clock.endPause();
   (await connecting)[Symbol.dispose]();
   (await welcoming).stream[Symbol.dispose]();
   silent[Symbol.dispose]();
 });
 
 Deno.test("connectToMaster: tries again when the connection ends before the welcome", async () => {
-  using timers = new HeldTimers(isPause);
+  const clock = new TestConnectClock();
   using master = new Master();
-  const connecting = connectToMaster(master.info());
+  const connecting = connectToMaster(master.info(), clock);
   (await master.accept())[Symbol.dispose]();
-  await timers.fire();
+  await clock.endPause();
   const afterChallenge = await master.accept();
   await verifySlave(afterChallenge, await importSecret(SECRET));
   afterChallenge[Symbol.dispose]();
-  await timers.set();
+  await clock.paused();
   const welcoming = master.welcome();
-  await timers.fire();
+  await clock.endPause();
   (await connecting)[Symbol.dispose]();
   (await welcoming).stream[Symbol.dispose]();
 });
