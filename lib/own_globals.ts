@@ -40,49 +40,29 @@ export type Promise<Value> = globalThis.Promise<Value>;
 /** Calls a function when the code that runs now is done. */
 export const queueMicrotask: (run: () => void) => void = globalThis.queueMicrotask;
 
-/** The timers. Tests put their own in the place of these. */
-export const systemTimers: Timers = {
-  setTimeout: loadedLate("setTimeout"),
-  clearTimeout: loadedLate("clearTimeout"),
-  setInterval: loadedLate("setInterval"),
-  clearInterval: loadedLate("clearInterval"),
-};
-
-interface Timers {
-  setTimeout(run: (nothing: void) => void, delayMs?: number): Timer;
-  clearTimeout(timer?: Timer): void;
-  setInterval(run: () => void, intervalMs: number): Timer;
-  clearInterval(timer?: Timer): void;
-}
-
 /** What {@linkcode setTimeout} and {@linkcode setInterval} return. */
 export type Timer = ReturnType<typeof globalThis.setTimeout>;
 
 /** Calls a function once, after some milliseconds; by default as soon as what has happened is dealt with. */
-export function setTimeout(run: (nothing: void) => void, delayMs?: number): Timer {
-  return systemTimers.setTimeout(run, delayMs);
-}
-
+export const setTimeout: (run: (nothing: void) => void, delayMs?: number) => Timer = loadedLate(
+  "setTimeout",
+);
 /** Takes back a {@linkcode setTimeout}. */
-export function clearTimeout(timer?: Timer): void {
-  systemTimers.clearTimeout(timer);
-}
-
+export const clearTimeout: (timer?: Timer) => void = loadedLate("clearTimeout");
 /** Calls a function every so many milliseconds. */
-export function setInterval(run: () => void, intervalMs: number): Timer {
-  return systemTimers.setInterval(run, intervalMs);
-}
-
+export const setInterval: (run: () => void, intervalMs: number) => Timer = loadedLate(
+  "setInterval",
+);
 /** Takes back a {@linkcode setInterval}. */
-export function clearInterval(timer?: Timer): void {
-  systemTimers.clearInterval(timer);
-}
+export const clearInterval: (timer?: Timer) => void = loadedLate("clearInterval");
 
 /** Deno loads timers when they are first asked for, by a getter, and that takes 5 ms: a slave does not need them to start. */
-function loadedLate<Name extends keyof Timers>(name: Name): Timers[Name] {
+function loadedLate<Call>(
+  name: "setTimeout" | "clearTimeout" | "setInterval" | "clearInterval",
+): Call {
   const { get, value } = Object.getOwnPropertyDescriptor(globalThis, name)!;
   const { apply } = Reflect;
   let timer: ((...args: unknown[]) => unknown) | undefined = value;
   const call = (...args: unknown[]) => (timer ??= apply(get!, globalThis, []))!(...args);
-  return call as Timers[Name];
+  return call as Call;
 }

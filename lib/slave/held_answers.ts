@@ -7,12 +7,12 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { type Encoded, encodeValue, jsonOf } from "../wire/codec.ts";
 import { CopyMemory } from "../wire/copy_memory.ts";
 import { checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
 import type { Failure, ToSlave } from "../wire/messages.ts";
 import { encodeThrown } from "./thrown.ts";
-import { performance } from "../own_globals.ts";
 
 /** Answers leave at the latest before the first task that starts this long after the last ones left. */
 const MAX_HELD_MS = 5;
@@ -22,6 +22,7 @@ const LARGE_RESULT_BYTES = 64 * 1024;
 /** Answers that a slave has and keeps for a moment. */
 export class HeldAnswers {
   readonly #stream: MessageStream<ToSlave>;
+  readonly #clock: Pick<Clock, "now">;
   readonly #copies = new CopyMemory();
   #count = 0;
   /** The context of their tasks, and of the one that runs. */
@@ -35,8 +36,10 @@ export class HeldAnswers {
   #micros: number[] = [];
   #buffers: Uint8Array[] = [];
 
-  constructor(stream: MessageStream<ToSlave>) {
+  /** @param clock By which the times are that it is told of. */
+  constructor(stream: MessageStream<ToSlave>, clock: Pick<Clock, "now">) {
     this.#stream = stream;
+    this.#clock = clock;
   }
 
   /**
@@ -111,7 +114,7 @@ export class HeldAnswers {
 
   /** There was nothing to be sent until now. */
   noteSilence(): void {
-    this.#sentAtMs = performance.now();
+    this.#sentAtMs = this.#clock.now();
   }
 
   /** Takes a result as it is now: the next line of the task's code, or of another task's, may change its memory. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { type CodeReference, describeCode } from "../task.ts";
 import { decodeEach, jsonOfList, Undecodable } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
@@ -56,6 +57,7 @@ type CodeState =
 /** Runs what the master sends over one connection. */
 export class Runner {
   readonly #stream: MessageStream<ToSlave>;
+  readonly #clock: Pick<Clock, "now">;
   readonly #contexts = new Map<number, ContextState>();
   readonly #codes = new Map<number, CodeState>();
   /** Contexts that the master has ended, and that are not freed. */
@@ -69,10 +71,14 @@ export class Runner {
   readonly #answers: HeldAnswers;
   #isSendingDue = false;
 
-  /** @param stream The connection to the master, welcomed. */
-  constructor(stream: MessageStream<ToSlave>) {
+  /**
+   * @param stream The connection to the master, welcomed.
+   * @param clock Tells the time; the system's by default.
+   */
+  constructor(stream: MessageStream<ToSlave>, clock: Pick<Clock, "now"> = performance) {
     this.#stream = stream;
-    this.#answers = new HeldAnswers(stream);
+    this.#clock = clock;
+    this.#answers = new HeldAnswers(stream, clock);
   }
 
   /**
@@ -182,11 +188,12 @@ export class Runner {
     if (values === undefined) return;
     const fn = await this.#functionOf(tasks.code);
     if (fn === undefined) return;
-    let now = performance.now();
+    const clock = this.#clock;
+    let now = clock.now();
     while (tasks.position < tasks.args.length) {
       if (!this.#answers.mayWaitFor(tasks, now)) {
         await this.#answers.sent();
-        now = performance.now();
+        now = clock.now();
         // Meanwhile the queue may have been taken back.
         if (tasks.position === tasks.args.length) return;
       }
@@ -201,10 +208,10 @@ export class Runner {
         const result = fn(args, values);
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.
         const value = isThenable(result) ? await this.#settle(result) : result;
-        now = performance.now();
+        now = clock.now();
         this.#answers.addResult(current, now - startedAt, value);
       } catch (error) {
-        now = performance.now();
+        now = clock.now();
         explainMissingMethod(error, args);
         this.#answers.addFailure(current, now - startedAt, { failure: "threw", thrown: error });
       }

@@ -3,13 +3,14 @@ import { HeldAnswers } from "../../lib/slave/held_answers.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../../lib/wire/messages.ts";
 import { SocketPair } from "../support/socket_pair.ts";
-import { StoppedClock } from "../support/stopped_clock.ts";
+import { TestClock } from "../support/test_clock.ts";
 
 /** More than leaves with others. */
 const LARGE = "x".repeat(64 * 1024);
 
 /** Held answers, and what their master gets of them. */
 class Bench implements Disposable {
+  readonly clock = new TestClock();
   readonly answers: HeldAnswers;
   readonly #slave: MessageStream<ToSlave>;
   readonly #master: MessageStream<ToMaster>;
@@ -17,7 +18,7 @@ class Bench implements Disposable {
   private constructor(near: Deno.Conn, far: Deno.Conn) {
     this.#slave = new MessageStream(near);
     this.#master = new MessageStream(far);
-    this.answers = new HeldAnswers(this.#slave);
+    this.answers = new HeldAnswers(this.#slave, this.clock);
   }
 
   static async open(): Promise<Bench> {
@@ -82,17 +83,14 @@ Deno.test("HeldAnswers: what cannot be sent is a failure in its place", async ()
   assertEquals(await bench.sent(), ["1 results from 0", "failed", "1 results from 2"]);
 });
 
-Deno.test("HeldAnswers.mayWaitFor: a task of the same context, for a while, if few answers wait and none is large", async () => {
-  using _clock = new StoppedClock();
+Deno.test("HeldAnswers.mayWaitFor: a task of the same context, if few answers wait and none is large", async () => {
   using bench = await Bench.open();
   const { answers } = bench;
-  answers.noteSilence();
-  const now = performance.now();
+  const now = bench.clock.now();
   const tasks = { context: 1, maxHeld: 2 };
   assertEquals(answers.mayWaitFor(tasks, now), true, "there is nothing to wait");
   answers.addResult(0, 0, 1);
   assertEquals(answers.mayWaitFor(tasks, now), true);
-  assertEquals(answers.mayWaitFor(tasks, now + 1000), false, "a second has gone by");
   assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "another context");
   answers.addResult(1, 0, 1);
   assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "as many as are allowed");
@@ -101,4 +99,21 @@ Deno.test("HeldAnswers.mayWaitFor: a task of the same context, for a while, if f
   assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "it is large");
   await bench.sent();
   assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), true, "all have left");
+});
+
+Deno.test("HeldAnswers.mayWaitFor: a task that starts up to 5 ms after the last answers left, or after there was none", async () => {
+  using bench = await Bench.open();
+  const { answers, clock } = bench;
+  const mayWait = () => answers.mayWaitFor({ context: 1, maxHeld: 10 }, clock.now());
+  mayWait();
+  for (const begin of [() => bench.sent(), () => answers.noteSilence()]) {
+    clock.pass(1000);
+    answers.addResult(0, 0, 1);
+    assertEquals(mayWait(), false, "a second has gone by");
+    await begin();
+    clock.pass(5);
+    assertEquals(mayWait(), true);
+    clock.pass(1);
+    assertEquals(mayWait(), false);
+  }
 });

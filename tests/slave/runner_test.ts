@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { performance } from "../../lib/own_globals.ts";
 import type { CodeReference } from "../../lib/task.ts";
 import { Runner } from "../../lib/slave/runner.ts";
 import { type BufferCursor, decodeValue, encodeValue } from "../../lib/wire/codec.ts";
@@ -22,7 +21,6 @@ class Bench implements AsyncDisposable {
   /** How many answers may not be held back when a task starts. */
   maxHeld = 256;
   nowMs = 1000;
-  readonly #now = performance.now;
   /** Bytes that the runner writes, and the socket has not taken. */
   unwrittenBytes = 0;
   readonly runner: Runner;
@@ -46,8 +44,7 @@ class Bench implements AsyncDisposable {
       return count;
     };
     this.#slave = new MessageStream(far);
-    performance.now = () => this.nowMs;
-    this.runner = new Runner(this.#slave);
+    this.runner = new Runner(this.#slave, { now: () => this.nowMs });
     this.served = this.runner.serve();
     this.served.catch(() => {}); // Whoever waits for it is told.
   }
@@ -143,7 +140,6 @@ class Bench implements AsyncDisposable {
     this.master[Symbol.dispose]();
     await this.served.catch(() => {});
     this.#slave[Symbol.dispose]();
-    performance.now = this.#now;
     // What the runner does in a later turn of the event loop has been done then.
     await new Promise((resolve) => setTimeout(resolve));
   }
