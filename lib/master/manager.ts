@@ -108,9 +108,6 @@ export class Manager implements AsyncDisposable {
     keepIgnoredSignals();
     const { onEvent, maxAttempts } = this.#settings;
     const hub = new Hub(clock);
-    hub.subscribe(
-      onEvent === undefined ? new WarningPrinter() : new UserFunction("onEvent", onEvent),
-    );
     this.#records = new RunRecords(hub, this.#settings);
     const codes = new CodeRegistry();
     const dispatcher = new Dispatcher(maxAttempts, {
@@ -128,6 +125,9 @@ export class Manager implements AsyncDisposable {
       turn,
       hub,
     });
+    hub.subscribe(
+      onEvent === undefined ? new WarningPrinter(slaves) : new UserFunction("onEvent", onEvent),
+    );
     this.#keepAlive = new KeepAlive(slaves);
     this.#around = {
       codes,

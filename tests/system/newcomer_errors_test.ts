@@ -632,6 +632,8 @@ for (const [name, mistake] of Object.entries(MISTAKES)) {
     const { code, stderr } = await standardErrorOf(mistake);
     for (const text of mistake.says) assertStringIncludes(stderr, text);
     for (const text of mistake.hides ?? []) assert(!stderr.includes(text), stderr);
+    // What the error says is not warned of as well.
+    if (!mistake.isWarnedOf) assert(!/^parallel: .* (is lost|have not run)/m.test(stderr), stderr);
     assertEquals(code, mistake.isWarnedOf ? 0 : 1, stderr);
   });
 }

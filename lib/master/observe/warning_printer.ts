@@ -9,10 +9,15 @@ const namedFiles = new Set<string>();
 /** Prints to standard error what a user should know: what a manager does with events by default. */
 export class WarningPrinter implements Subscriber {
   readonly wantsTasks = false;
-  /** How many slaves were lost for the same reason since the loss of the first one was printed. */
-  #alike: { readonly reason: string; count: number } | undefined;
-
+  readonly #slaves: { readonly areAllLost: boolean };
+  /** Slaves that were lost for the same reason, one after another: the first one's name, and how many others. Not printed yet. */
+  #alike: { readonly name: string; readonly reason: string; others: number } | undefined;
   #isFileNamed = false;
+
+  /** @param slaves Those of the manager. */
+  constructor(slaves: { readonly areAllLost: boolean }) {
+    this.#slaves = slaves;
+  }
 
   /** Takes any event. */
   tell(event: ManagerEvent): void {
@@ -61,16 +66,21 @@ export class WarningPrinter implements Subscriber {
     this.#print(`slaves print to files, such as ${file} (${name})`);
   }
 
-  /** If a refused job was to bring a hundred slaves, that is two lines and not a hundred. */
+  /**
+   * If a refused job was to bring a hundred slaves, that is two lines and not a hundred. If no slave is left, it is none: the error
+   * that ends the run has the reasons.
+   */
   #tellLoss(name: string, reason: string): void {
     if (this.#alike?.reason === reason) {
-      this.#alike.count++;
+      this.#alike.others++;
       return;
     }
-    this.#print(`${name} is lost: ${reason}`);
-    const alike = this.#alike = { reason, count: 0 };
+    this.#endAlike();
+    const alike = this.#alike = { name, reason, others: 0 };
     queueMicrotask(() => {
-      if (this.#alike === alike) this.#endAlike();
+      if (this.#alike !== alike) return;
+      if (this.#slaves.areAllLost) this.#alike = undefined;
+      else this.#endAlike();
     });
   }
 
@@ -80,9 +90,11 @@ export class WarningPrinter implements Subscriber {
   }
 
   #endAlike(): void {
-    const count = this.#alike?.count ?? 0;
+    if (this.#alike === undefined) return;
+    const { name, reason, others } = this.#alike;
     this.#alike = undefined;
-    if (count === 1) printError("parallel: another slave is lost for the same reason");
-    if (count > 1) printError(`parallel: ${count} more slaves are lost for the same reason`);
+    printError(`parallel: ${name} is lost: ${reason}`);
+    if (others === 1) printError("parallel: another slave is lost for the same reason");
+    if (others > 1) printError(`parallel: ${others} more slaves are lost for the same reason`);
   }
 }

@@ -433,7 +433,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
       isOnly: group.map !== undefined,
       pick,
     });
-    return refuseSyncRead(reader, method);
+    // Whoever is told how to read is not told as well that nobody has read.
+    return refuseSyncRead(reader, method, () => group.around.forgotten.delete(group));
   }
 }
 

@@ -8,9 +8,15 @@
  * Makes results throw when they are read as if they were there already: by `for (… of …)`, a spread, `Array.from()`.
  *
  * @param method Name of the method that the results come from.
+ * @param onRefused Called before it throws.
  */
-export function refuseSyncRead<Results extends object>(results: Results, method: string): Results {
+export function refuseSyncRead<Results extends object>(
+  results: Results,
+  method: string,
+  onRefused: () => void,
+): Results {
   const value = (): never => {
+    onRefused();
     throw new TypeError(
       `Cannot read results without waiting for them: write "for await (const result of context.${method}())", ` +
         `or "await Array.fromAsync(context.${method}())"`,

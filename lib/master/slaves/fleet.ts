@@ -162,6 +162,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     return this.#seats.some(({ isRemote }) => isRemote);
   }
 
+  /** Whether there were slaves, and none is left. Whoever waits for results is told by an error. */
+  get areAllLost(): boolean {
+    return this.#seats.length > 0 && this.#seats.every(({ state }) => state === "lost");
+  }
+
   /** How many slaves stand where. */
   count(): SlaveCounts {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };

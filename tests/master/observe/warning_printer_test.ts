@@ -2,13 +2,19 @@ import { assertEquals } from "@std/assert";
 import type { ManagerEvent, SlaveIdentity } from "../../../mod.ts";
 import { WarningPrinter } from "../../../lib/master/observe/warning_printer.ts";
 
+/** Other slaves are left. */
+const SLAVES = { areAllLost: false };
+
 /** What is printed to standard error while events are told and one turn later. */
-async function printed(tell: (printer: WarningPrinter) => void): Promise<string[]> {
+async function printed(
+  tell: (printer: WarningPrinter) => void,
+  slaves = SLAVES,
+): Promise<string[]> {
   const lines: string[] = [];
   const { error } = console;
   console.error = (line: string) => lines.push(line);
   try {
-    tell(new WarningPrinter());
+    tell(new WarningPrinter(slaves));
     await Promise.resolve();
   } finally {
     console.error = error;
@@ -57,8 +63,8 @@ function printedTo(file: string, number: number): ManagerEvent {
 Deno.test("WarningPrinter: names the file of the slave that prints first, and no file twice", async () => {
   const lines = await printed((printer) => {
     for (let i = 3; i < 6; i++) printer.tell(printedTo(`slave${i}.txt`, i));
-    new WarningPrinter().tell(printedTo("slave3.txt", 3));
-    new WarningPrinter().tell(printedTo("other/slave3.txt", 3));
+    new WarningPrinter(SLAVES).tell(printedTo("slave3.txt", 3));
+    new WarningPrinter(SLAVES).tell(printedTo("other/slave3.txt", 3));
   });
   assertEquals(lines, [
     "parallel: slaves print to files, such as slave3.txt (slave 3)",
@@ -72,7 +78,7 @@ Deno.test("WarningPrinter: goes on where nothing can be printed", async () => {
     throw new Error("No space left on device");
   };
   try {
-    const printer = new WarningPrinter();
+    const printer = new WarningPrinter(SLAVES);
     for (let i = 0; i < 2; i++) printer.tell(lost(i, "refused"));
     printer.tell(printedTo("full.txt", 0));
     await Promise.resolve();
@@ -94,4 +100,15 @@ Deno.test("WarningPrinter: slaves that are lost together for one reason are two 
     "parallel: another slave is lost for the same reason",
     "parallel: slave 102 is lost: exit code 2",
   ]);
+});
+
+Deno.test("WarningPrinter: the losses after which no slave is left are not printed: an error tells them", async () => {
+  const slaves = { areAllLost: false };
+  const lines = await printed((printer) => {
+    printer.tell(lost(0, "exit code 1"));
+    printer.tell({ timeMs: 0, type: "warning", message: "The disk is full" });
+    for (let i = 1; i < 4; i++) printer.tell(lost(i, "refused"));
+    slaves.areAllLost = true;
+  }, slaves);
+  assertEquals(lines, ["parallel: slave 0 is lost: exit code 1", "parallel: The disk is full"]);
 });
