@@ -1,5 +1,5 @@
+import type { Clock } from "../clock.ts";
 import { digestsOf } from "./journal/code_files.ts";
-import { performance } from "../own_globals.ts";
 
 /** While slaves start one after another, files are looked at no more often than this. */
 const MIN_INTERVAL_MS = 1000;
@@ -11,17 +11,19 @@ const MIN_INTERVAL_MS = 1000;
 export class CodeWatch {
   readonly #modules: ReadonlySet<string>;
   readonly #warn: (message: string) => void;
+  readonly #clock: Clock;
   /** What each module was made of when a slave could first load it, by its name. */
   readonly #digests = new Map<string, Record<string, string>>();
-  #lookedAt = -Infinity;
+  #lookedAtMs = -Infinity;
 
   /**
    * @param modules Modules that tasks are known to come from.
    * @param warn Told of files that have changed, of each once for each change.
    */
-  constructor(modules: ReadonlySet<string>, warn: (message: string) => void) {
+  constructor(modules: ReadonlySet<string>, warn: (message: string) => void, clock: Clock) {
     this.#modules = modules;
     this.#warn = warn;
+    this.#clock = clock;
   }
 
   /** A slave may load a module from now on. What it is made of is noted the first time. */
@@ -37,9 +39,9 @@ export class CodeWatch {
    */
   slaveStarted(slave: string, isRestart: boolean): void {
     for (const module of this.#modules) this.moduleNeeded(module);
-    const now = performance.now();
-    if (!isRestart && now - this.#lookedAt < MIN_INTERVAL_MS) return;
-    this.#lookedAt = now;
+    const nowMs = this.#clock.now();
+    if (!isRestart && nowMs - this.#lookedAtMs < MIN_INTERVAL_MS) return;
+    this.#lookedAtMs = nowMs;
     const changed = new Set<string>();
     for (const module of this.#modules) {
       const before = this.#digests.get(module);

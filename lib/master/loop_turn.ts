@@ -1,4 +1,5 @@
-import { performance, setTimeout } from "../own_globals.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { setTimeout } from "../own_globals.ts";
 
 /** A reader that goes on for longer than this gives other events a turn. */
 const MAX_TURN_MS = 20;
@@ -11,23 +12,29 @@ const MAX_BETWEEN_LOOKS = 64;
  * other machines, which take the master to be gone.
  */
 export class LoopTurn {
+  readonly #clock: Clock;
   #beganMs = -Infinity;
   #betweenLooks = 1;
   #untilLook = 1;
   #isDue = false;
+
+  /** @param clock Tells the time; the system's by default. */
+  constructor(clock: Clock = SYSTEM_CLOCK) {
+    this.#clock = clock;
+  }
 
   /** Whether it is time to let other events have their turn. To be asked before each result that is there. */
   get isDue(): boolean {
     if (this.#isDue || --this.#untilLook > 0) return this.#isDue;
     this.#betweenLooks = Math.min(2 * this.#betweenLooks, MAX_BETWEEN_LOOKS);
     this.#untilLook = this.#betweenLooks;
-    this.#isDue = performance.now() - this.#beganMs > MAX_TURN_MS;
+    this.#isDue = this.#clock.now() - this.#beganMs > MAX_TURN_MS;
     return this.#isDue;
   }
 
   /** Takes note that the event loop has had a turn, since something has come off a socket, or that a reader begins. */
   begin(): void {
-    this.#beganMs = performance.now();
+    this.#beganMs = this.#clock.now();
     this.#betweenLooks = this.#untilLook = 1;
     this.#isDue = false;
   }

@@ -115,7 +115,7 @@ export class Manager implements AsyncDisposable {
       warn: (message) => hub.warn(message),
     });
     const loop = new DispatchLoop(dispatcher, clock);
-    const turn = new LoopTurn();
+    const turn = new LoopTurn(clock);
     const slaves = this.#fleet = new Fleet({
       settings: this.#settings,
       dispatcher,

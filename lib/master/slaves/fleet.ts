@@ -90,7 +90,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
       tell: warn,
       clock,
     };
-    this.codeWatch = new CodeWatch(options.modules, warn);
+    this.codeWatch = new CodeWatch(options.modules, warn, clock);
   }
 
   /** Is aborted when the manager closes. */

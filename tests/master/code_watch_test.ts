@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import { CodeWatch } from "../../lib/master/code_watch.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { TestClock } from "../support/test_clock.ts";
+
+Deno.test("CodeWatch: looks at files once a second while slaves start, and whenever one is started anew", async () => {
+  await using folder = new TempFolder();
+  const clock = new TestClock();
+  const warnings: string[] = [];
+  const modules = new Set([folder.write("tasks.ts", "export const x = 1;")]);
+  const watch = new CodeWatch(modules, (message) => warnings.push(message), clock);
+  /** What is said when a slave starts after a change of the code, of which it tells. */
+  const startAfterChange = (name: string, isRestart: boolean) => {
+    folder.write("tasks.ts", `export const x = "${name}";`);
+    watch.slaveStarted(name, isRestart);
+    return warnings.splice(0).map((text) => /run goes on: (.*), which has/.exec(text)?.[1]);
+  };
+  watch.slaveStarted("slave 0", false);
+  assertEquals(startAfterChange("slave 1", false), []);
+  clock.pass(999);
+  assertEquals(startAfterChange("slave 2", false), []);
+  assertEquals(startAfterChange("slave 3", true), ["slave 3"]);
+  watch.slaveStarted("slave 4", true);
+  assertEquals(warnings, [], "it has been told");
+  clock.pass(1000);
+  assertEquals(startAfterChange("slave 5", false), ["slave 5"]);
+});
