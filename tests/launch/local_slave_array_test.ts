@@ -1,12 +1,11 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
-import { LocalSlaveArray, Manager, NoMoreSlavesError } from "../../mod.ts";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { LocalSlaveArray, Manager, NoMoreSlavesError, remote } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
+import { Gates } from "../support/gates.ts";
+
+const tasks = remote<typeof import("../support/gate_tasks.ts")>(
+  import.meta.resolve("../support/gate_tasks.ts"),
+);
 
 Deno.test("LocalSlaveArray: has a slave for each processor by default", () => {
   assertEquals(new LocalSlaveArray().count, navigator.hardwareConcurrency);
@@ -27,14 +26,13 @@ Deno.test("LocalSlaveArray: its slaves are processes of their own, called local 
   await using manager = new Manager({ output: "null", onEvent: log.onEvent });
   manager.addSlave(new LocalSlaveArray(3));
   const context = manager.getContext();
-  for (let i = 0; i < 30; i++) {
-    context.addTask(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      return Deno.pid;
-    });
-  }
-  const pids = new Set(await Array.fromAsync(context.getResults<number>()));
-  assert(pids.size > 1, "more than one process runs tasks");
+  await using gates = new Gates();
+  for (let i = 0; i < 3; i++) context.addTask(tasks.wait, i, gates.port);
+  const results = Array.fromAsync(context.getResults());
+  const waiting = [await gates.next(), await gates.next(), await gates.next()];
+  assertEquals(new Set(waiting.map(({ pid }) => pid)).size, 3);
+  for (const task of waiting) await task.open();
+  assertEquals(await results, [0, 1, 2]);
   const connected = log.of("slave-connected").map(({ slave }) => slave.name);
   assertEquals(connected.sort(), ["local slave 0", "local slave 1", "local slave 2"]);
 });

@@ -4,14 +4,24 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Context, LocalSlave, type Manager, type Outcome, remote } from "../../mod.ts";
+import {
+  assert,
+  assertArrayIncludes,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { type Context, LocalSlave, type Outcome, remote } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
+import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
   import.meta.resolve("../support/tasks.ts"),
+);
+const gateTasks = remote<typeof import("../support/gate_tasks.ts")>(
+  import.meta.resolve("../support/gate_tasks.ts"),
 );
 
 interface Fragile {
@@ -72,22 +82,14 @@ async function readAll<Value>(context: Context<never[]>): Promise<[Value[], stri
   return [values, messages, outcomes];
 }
 
-/** Has each of two slaves connect: a task waits for the other. */
-async function connectTwo(manager: Manager, folder: TempFolder): Promise<void> {
-  const context = manager.getContext();
-  const meet = async (own: string, other: string) => {
-    Deno.writeTextFileSync(own, "");
-    for (;;) {
-      try {
-        return Deno.statSync(other).isFile;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-    }
-  };
-  context.addTask(meet, folder.file("first"), folder.file("second"));
-  context.addTask(meet, folder.file("second"), folder.file("first"));
-  await Array.fromAsync(context.getResults());
+/** Has each of two slaves run a task of a context that waits for the other's; returns the ids of their processes. */
+async function meet(context: Context<readonly []>, gates: Gates): Promise<number[]> {
+  for (let i = 0; i < 2; i++) context.addTask(gateTasks.wait, i, gates.port);
+  const reading = Array.fromAsync(context.getResults());
+  const waiting = [await gates.next(), await gates.next()];
+  for (const task of waiting) await task.open();
+  await reading;
+  return waiting.map(({ pid }) => pid);
 }
 
 for (
@@ -151,21 +153,19 @@ for (
 Deno.test("bad slaves: a slave that is barred for some code of a context runs the rest of it", async () => {
   await using folder = new TempFolder();
   await using manager = localManager(2);
-  await connectTwo(manager, folder);
+  await using gates = new Gates();
+  await meet(manager.getContext() as never, gates);
   const module = fragileModule(folder, 1, DOES_NOT_LOAD);
   const context = manager.getContext();
   for (let i = 0; i < 20; i++) {
     context.addTask(module.run as never, i);
-    context.addTask(async (_x: number) => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      return [-1, Deno.pid];
-    }, i);
+    context.addTask((_x: number) => [-1, Deno.pid], i);
   }
   const [values, messages] = await readAll<[number, number]>(context as never);
   assertEquals([messages, values.length], [[], 40]);
   const badPid = Number(folder.lines("bad"));
   assertEquals(values.some(([x, pid]) => x >= 0 && pid === badPid), false);
-  assert(values.some(([x, pid]) => x < 0 && pid === badPid), "it ran nothing");
+  assertArrayIncludes(await meet(context as never, gates), [badPid]);
 });
 
 Deno.test("bad slaves: a task whose arguments do not fit into a slave is given up, before startup or not, and no slave is lost", async () => {

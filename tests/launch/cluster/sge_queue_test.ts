@@ -223,11 +223,14 @@ Deno.test("JobQueue.deleteJobsNow: deletes what is left of jobs before it return
 Deno.test("JobQueue.deleteJobsNow: does not delete jobs that are being deleted", async () => {
   await using run = new QueueRun();
   run.queue.follow("4711", 1, NOTHING_PRINTED);
-  run.commands.set("qstat", `echo '<job_info></job_info>'; sleep 0.1`);
+  const go = `${run.commands.folder}/go`;
+  const untilGo = `until [ -e "${go}" ]; do sleep 0.01; done`;
+  run.commands.set("qstat", `echo '<job_info></job_info>'; ${untilGo}`);
   const deletion = run.queue.deleteJobs(["4711"]);
   await run.commands.called("qstat");
   run.queue.deleteJobsNow(["4711"]);
   assertEquals(run.commands.calls("qdel"), ["4711"]);
+  Deno.writeTextFileSync(go, "");
   await deletion;
 });
 
