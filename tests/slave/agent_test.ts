@@ -13,6 +13,7 @@ import {
   Manager,
   type ManagerOptions,
   NoMoreSlavesError,
+  ParallelError,
   type ProcessEnd,
   type ProgressEvent,
   remote,
@@ -24,9 +25,11 @@ import { EventLog } from "../support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "../support/far_slave.ts";
 import { freePort } from "../support/free_port.ts";
 import { Gates } from "../support/gates.ts";
+import { managerBy } from "../support/local_manager.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
 import { MODULE_URL, runScript, startScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { RunningClock } from "../support/test_clock.ts";
 
 const FAR_SLAVE = import.meta.resolve("../support/far_slave.ts");
 const HELD_AGENT = import.meta.resolve("../support/held_agent.ts");
@@ -39,11 +42,12 @@ const failingTasks = remote<typeof import("../support/failing_tasks.ts")>(
   import.meta.resolve("../support/failing_tasks.ts"),
 );
 
-/** Short, so that a silent agent is noticed soon. */
-const SHORT = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
+/** Agents are heard soon. How long they may be silent passes when a test says so. */
+const OFTEN = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 600_000 };
 
 /** A manager with far slaves, and what a test wants to know of it. */
 class FarRun implements AsyncDisposable {
+  readonly clock = new RunningClock();
   readonly log = new EventLog();
   readonly slaves: FarSlave[] = [];
   readonly manager: Manager;
@@ -51,7 +55,8 @@ class FarRun implements AsyncDisposable {
 
   constructor(options: ManagerOptions = {}) {
     const { onEvent } = this.log;
-    this.manager = new Manager({ host: "127.0.0.1", output: "null", ...options, onEvent });
+    const { clock } = this;
+    this.manager = managerBy(clock, { host: "127.0.0.1", output: "null", ...options, onEvent });
     this.context = this.manager.getContext() as unknown as Context<readonly []>;
   }
 
@@ -68,10 +73,30 @@ class FarRun implements AsyncDisposable {
     return await Array.fromAsync(this.context.getResultsUnordered());
   }
 
+  /** Lets `OFTEN.heartbeatTimeoutMs` pass, in which all these slaves are heard time and again. */
+  async outlast(...slaves: number[]): Promise<void> {
+    const parts = 10;
+    for (let part = 0; part <= parts; part++) {
+      const told = this.log.of("slave-alive").length;
+      const areHeard = () => {
+        const heard = this.log.of("slave-alive").slice(told).map(({ slave }) => slave.number);
+        return slaves.every((slave) => heard.includes(slave));
+      };
+      for (let count = told + 1; !areHeard(); count++) await this.log.until("slave-alive", count);
+      this.clock.pass(OFTEN.heartbeatTimeoutMs / parts);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.manager.close();
     await Promise.all(this.slaves.map((slave) => slave.ended));
   }
+}
+
+/** Starts an agent whose time stands still. */
+function heldAgent(timeLimitMs: number): string[] {
+  const flags = ["--quiet", "--no-check", "-A"];
+  return [Deno.execPath(), "run", ...flags, HELD_AGENT, String(timeLimitMs)];
 }
 
 function range(count: number): number[] {
@@ -181,7 +206,7 @@ Deno.test("agent: killed itself, a runner that computes does not outlive it", as
 
 Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tasks move", async () => {
   await using gates = new Gates();
-  await using run = new FarRun(SHORT);
+  await using run = new FarRun(OFTEN);
   const { log, context } = run;
   const frozen = run.add({ isOutOfReach: true });
   context.addTask(gateTasks.wait, "moved", gates.port);
@@ -190,6 +215,7 @@ Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tas
   run.add();
   await log.until("slave-connected", 2);
   Deno.kill(frozen.pid, "SIGSTOP");
+  await run.outlast(1);
   await (await gates.next()).open();
   assertEquals(await results, ["moved"]);
   await log.until("slave-lost");
@@ -203,7 +229,7 @@ Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tas
 
 Deno.test("agent: what a thawed runner answers late is dropped", async () => {
   await using gates = new Gates();
-  await using run = new FarRun(SHORT);
+  await using run = new FarRun(OFTEN);
   const { log, context } = run;
   const frozen = run.add({ isOutOfReach: true });
   for (const i of range(3)) context.addTask(gateTasks.wait, i, gates.port);
@@ -215,6 +241,7 @@ Deno.test("agent: what a thawed runner answers late is dropped", async () => {
   Deno.kill(frozen.pid, "SIGSTOP");
   Deno.kill(first.pid, "SIGSTOP");
   await first.open(); // Its answer waits in the frozen process.
+  await run.outlast(1);
   await log.until("slave-lost");
   Deno.kill(first.pid, "SIGCONT");
   await first.ended;
@@ -227,17 +254,18 @@ Deno.test("agent: what a thawed runner answers late is dropped", async () => {
 });
 
 Deno.test("agent: frozen within reach, what started it is told to kill it", async () => {
-  await using run = new FarRun(SHORT);
+  await using run = new FarRun(OFTEN);
   const frozen = run.add();
   run.context.addTask(tasks.square, 1);
   assertEquals(await run.results(), [1]);
   Deno.kill(frozen.pid, "SIGSTOP");
+  await run.outlast();
   await run.log.until("slave-lost");
   await frozen.ended;
 });
 
 Deno.test("agent: says how much memory and processor time its runner uses", async () => {
-  await using run = new FarRun(SHORT);
+  await using run = new FarRun(OFTEN);
   run.add();
   run.context.addTask(tasks.useProcessor, 200);
   assertEquals(await run.results(), [200]);
@@ -249,12 +277,18 @@ Deno.test("agent: says how much memory and processor time its runner uses", asyn
 });
 
 Deno.test("agent: a task that computes for longer than heartbeatTimeoutMs is not taken for dead", async () => {
-  await using run = new FarRun({ heartbeatIntervalMs: 50, heartbeatTimeoutMs: 500 });
+  await using gates = new Gates();
+  await using run = new FarRun(OFTEN);
   run.add();
-  run.context.addTask(tasks.compute, 2000);
-  assertEquals(await run.results(), [2000]);
+  run.context.addTask(gateTasks.loop, "computes", gates.port);
+  const ended = assertRejects(() => run.results(), ParallelError, "the manager is closed");
+  const task = await gates.next();
+  await run.outlast(0);
   assertEquals(run.log.of("slave-lost"), []);
   assertEquals(run.log.of("slave-restarted"), []);
+  await run.manager.close();
+  await ended;
+  await task.ended;
 });
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
@@ -268,8 +302,8 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
         import { Manager, remote } from "${MODULE_URL}";
         import { FarSlave } from "${FAR_SLAVE}";
         const tasks = remote<typeof import("${GATE_TASKS}")>("${GATE_TASKS}");
-        const options = { host: "127.0.0.1", heartbeatIntervalMs: 100, heartbeatTimeoutMs: 800 };
-        await using manager = new Manager(options);
+        const deno = ${JSON.stringify(heldAgent(Infinity))};
+        await using manager = new Manager({ host: "127.0.0.1", deno });
         manager.addSlave(new FarSlave());
         const context = manager.getContext();
         context.addTask(tasks.wait, 0, ${gates.port});
@@ -283,6 +317,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
       await (await gates.next()).open();
       const task = await gates.next();
       master.kill(signal);
+      if (signal === "SIGSTOP") Deno.kill(task.parentPid, "SIGWINCH");
       await endsWithin(task.pid, task.ended);
       if (signal === "SIGSTOP") master.kill("SIGKILL");
       await master.status;
@@ -342,9 +377,7 @@ Deno.test("agent: told by SIGUSR2, the tasks behind the running one go to others
 Deno.test("agent: near its time limit it takes no new task, and at the limit it ends", async () => {
   await using gates = new Gates();
   const timeLimitMs = 2_000_000;
-  const flags = ["--quiet", "--no-check", "-A"];
-  const deno = [Deno.execPath(), "run", ...flags, HELD_AGENT, String(timeLimitMs)];
-  await using run = new FarRun({ deno });
+  await using run = new FarRun({ deno: heldAgent(timeLimitMs) });
   const { log, context } = run;
   const limited = run.add({ timeLimitMs });
   context.addTask(gateTasks.loop, "first", gates.port);

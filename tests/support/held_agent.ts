@@ -1,7 +1,7 @@
 /**
  * The slave's program, for an agent whose time stands still. SIGHUP lets so much of its time limit pass that it takes leave; its
- * next heartbeat follows. SIGURG lets the rest pass. To be named by the option `deno` of a manager: it ignores the words that
- * follow the limit, which is the first one.
+ * next heartbeat follows. SIGURG lets the rest pass. SIGWINCH lets pass as much as the master may be silent by default. To be
+ * named by the option `deno` of a manager: it ignores the words that follow the limit, which is the first one.
  *
  * @module
  */
@@ -23,4 +23,5 @@ Deno.addSignalListener("SIGHUP", () => {
   pass(0.03);
 });
 Deno.addSignalListener("SIGURG", () => pass(0.05));
+Deno.addSignalListener("SIGWINCH", () => clock.pass(70_000));
 await runSlave([], clock);
