@@ -480,9 +480,12 @@ Deno.test("mod.ts: Error is ParallelError", () => {
 
 Deno.test("output: %d is the number of the slave, and the file holds what all its processes printed", async () => {
   await using folder = new TempFolder();
+  await using gates = new Gates();
   await using manager = localManager(2, { output: folder.file("out-%d.txt") });
   const context = manager.getContext();
-  for (let i = 0; i < 10; i++) context.addTask(() => console.log("line"));
+  // One for each slave.
+  for (let i = 0; i < 2; i++) context.addTask(gateTasks.print, "line", gates.port);
+  for (let i = 0; i < 8; i++) context.addTask(() => console.log("line"));
   context.addTask((path: string) => {
     console.log("line");
     try {
@@ -492,7 +495,10 @@ Deno.test("output: %d is the number of the slave, and the file holds what all it
     }
     Deno.exit(1);
   }, folder.file("lock"));
-  await Array.fromAsync(context.getResults());
+  const results = Array.fromAsync(context.getResults());
+  const waiting = [await gates.next(), await gates.next()];
+  for (const task of waiting) await task.open();
+  await results;
   await manager.close();
   assertEquals(folder.names(), ["lock", "out-0.txt", "out-1.txt"]);
   assertEquals(folder.lines("out-0.txt").length + folder.lines("out-1.txt").length, 12);

@@ -8,6 +8,12 @@ export async function wait<Value>(value: Value, port: number): Promise<Value> {
   return value;
 }
 
+/** Prints a line, and returns when the test says so. */
+export async function print(line: string, port: number): Promise<void> {
+  console.log(line);
+  await wait(line, port);
+}
+
 /** Tells the test that it runs, and computes for ever. */
 export async function loop(value: unknown, port: number): Promise<never> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
