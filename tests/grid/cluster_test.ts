@@ -27,7 +27,7 @@ const MANY: Order = {
 
 /** A master with many tasks under way, that has a result from each of the nodes. */
 async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
-  const master = new GridMaster(folder.path, { ...MANY, ...order });
+  const master = new GridMaster(folder.path, { ...MANY, startsWith: MANY.slaves, ...order });
   await master.until("slave-connected", 9);
   await master.until("result", 100);
   return master;

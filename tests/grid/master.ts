@@ -24,6 +24,8 @@ export interface Order {
   readonly taskMs?: number;
   /** How many slaves; without a number those of the parallel environment. */
   readonly slaves?: number;
+  /** No task starts before so many slaves have connected: the last job may start after seconds. */
+  readonly startsWith?: number;
   readonly qsub?: SGEQsubOptions;
   readonly manager?: ManagerOptions;
   /** Throw after so many results. */
@@ -80,12 +82,21 @@ function tellEvent(event: ManagerEvent): void {
   }
 }
 
+/** One input, and the end of them when something has happened. */
+async function* until(happened: Promise<void>): AsyncGenerator<number> {
+  yield 0;
+  await happened;
+}
+
 async function run(order: Order): Promise<void> {
   const { taskMs = 0, module = import.meta.resolve("./place_tasks.ts") } = order;
   const tasks = remote<typeof import("./place_tasks.ts")>(module);
   let queued = 0;
+  let connected = 0;
+  const areThere = Promise.withResolvers<void>();
   const onEvent = (event: ManagerEvent): void => {
     tellEvent(event);
+    if (event.type === "slave-connected" && ++connected === order.startsWith) areThere.resolve();
     if (event.type === "slave-queued" && ++queued === order.slaves && order.closeWhenQueued) {
       manager.close();
     }
@@ -96,6 +107,12 @@ async function run(order: Order): Promise<void> {
       ? new SGEPESlaveArray()
       : new SGEQsubSlaveArray(order.slaves, order.qsub),
   );
+  if (order.startsWith !== undefined) {
+    // Who waits for results keeps the script from ending.
+    const first = manager.getContext();
+    first.addTasks((_: number) => {}, until(areThere.promise));
+    await Array.fromAsync(first.getResults());
+  }
   const context = manager.getContext();
   for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, taskMs);
   let results = 0;
