@@ -210,4 +210,18 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: "",
     test: "tests/master/slaves/agent_job_test.ts",
   },
+  {
+    name: "answers are held for ever",
+    file: "lib/slave/held_answers.ts",
+    right: "this.#isLarge || nowMs - this.#sentAtMs > MAX_HELD_MS",
+    wrong: "this.#isLarge",
+    test: "tests/slave/held_answers_test.ts",
+  },
+  {
+    name: "an agent that was stopped gives its master up",
+    file: "lib/slave/agent.ts",
+    right: "if (isAwake && silenceMs > this.#timeoutMs)",
+    wrong: "if (silenceMs > this.#timeoutMs)",
+    test: "tests/slave/agent_patience_test.ts",
+  },
 ];
