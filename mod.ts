@@ -41,6 +41,7 @@ export type {
   IsFaulty,
   PlainValue,
   Sendable,
+  SendableList,
   Sendables,
   WeakHolder,
 } from "./lib/cloned.ts";

@@ -88,6 +88,11 @@ export type Sendable<Value> = IsFaulty<Value> extends "yes"
   ? CannotBeSent<Exclude<FaultOf<Value>, "">>
   : Value;
 
+/** What a list of arguments has to be beside what the task wants: anything, or, if one of them cannot be sent, what says why. */
+export type SendableList<Values extends readonly unknown[]> = IsFaulty<Values[number]> extends "yes"
+  ? Sendables<Values>
+  : unknown;
+
 /** A list of arguments of which each may be sent. */
 export type Sendables<Values extends readonly unknown[]> = {
   [Index in keyof Values]: Sendable<Values[Index]>;

@@ -1,4 +1,4 @@
-import type { Cloned, Sendable, Sendables } from "../../cloned.ts";
+import type { Cloned, Sendable, SendableList, Sendables } from "../../cloned.ts";
 import type { RemoteFunction, RemoteObject } from "../../remote.ts";
 import type { Task } from "../../task.ts";
 import type { ProgressEvent } from "../observe/events.ts";
@@ -163,9 +163,9 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
    * @typeParam Given Types of the arguments as they are given: what can never be sent does not compile.
    */
-  run<Args extends unknown[], Result, Given extends Args = Args>(
+  run<Args extends unknown[], Result, const Given extends readonly unknown[] = Args>(
     task: TaskCode<[...Args, ...Values], Result>,
-    args: readonly [...Args] & Readonly<Sendables<Given>>,
+    args: readonly [...Args] & SendableList<Given>,
     options: RunOptions = {},
   ): Promise<Cloned<Awaited<Result>>> {
     try {

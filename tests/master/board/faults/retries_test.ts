@@ -140,7 +140,7 @@ Deno.test("Retries: a task that threw too often has failed, and its error says h
   assertEquals([outcome.attempts, outcome.hasRun], [2, true]);
   assertEquals(
     outcome.reason.message,
-    "Task 0 (flaky in file:///tasks.ts) failed 2 times, at last on slave 0: RangeError: too far",
+    "Task 0 (flaky in file:///tasks.ts) with input (1) failed 2 times, at last on slave 0: RangeError: too far",
   );
   assert(outcome.reason.cause === THROWN);
 });
