@@ -18,6 +18,8 @@ import { performance, Promise, setTimeout } from "../own_globals.ts";
 
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;
+/** In the place of a task's number while a context is freed. */
+const NO_TASK = -1;
 /** A call with more arguments than about 120,000 fails. */
 const MAX_STARTUP_VALUES = 50_000;
 
@@ -94,15 +96,17 @@ export class Runner {
   describeTask(): string | undefined {
     const tasks = this.#queue[0];
     const reference = tasks && this.#codes.get(tasks.code)?.reference;
-    if (reference === undefined || this.#wake !== undefined) return undefined;
+    if (reference === undefined || this.#wake !== undefined || this.#current === NO_TASK) {
+      return undefined;
+    }
     return `${describeCode(reference)}, task ${this.#current} of this process,`;
   }
 
   /** Sends what is finished, and that the running task ends the process. */
   announceExit(code: number): void {
     this.#answers.post();
-    const isWaiting = this.#wake !== undefined;
-    this.#post({ type: "exiting", running: isWaiting ? null : this.#current, code });
+    const isIdle = this.#wake !== undefined || this.#current === NO_TASK;
+    this.#post({ type: "exiting", running: isIdle ? null : this.#current, code });
     this.#stream.flush();
   }
 
@@ -275,12 +279,26 @@ export class Runner {
   async #endContext(context: number): Promise<void> {
     const state = this.#contexts.get(context);
     this.#contexts.delete(context);
-    // One may be left that was not given back, since it might have started.
-    this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
-    if (state?.state === "ready") await disposeAll(state.values);
+    this.#current = NO_TASK;
+    this.#returnTasksOf(context);
+    if (state?.state === "ready") {
+      // It may take long, or end the process.
+      await this.#answers.sent();
+      await disposeAll(state.values);
+    }
     this.#answers.post();
     this.#post({ type: "context-ended", context });
     this.#answers.send();
+  }
+
+  /** One may have been kept when the queue was given back, since it might have started. */
+  #returnTasksOf(context: number): void {
+    this.#answers.post();
+    for (const { context: other, first, position, args } of this.#queue) {
+      if (other !== context || position === args.length) continue;
+      this.#post({ type: "returned", from: first + position, to: first + args.length });
+    }
+    this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
   }
 
   /** Has what startups returned clean up, since the slave ends; not under a task that runs. */

@@ -4,8 +4,8 @@
  *
  * The dialogue: the master announces a context and a piece of code before it first names them, and sends tasks. The
  * slave numbers the tasks of a connection 0, 1, 2 … as they come: a task needs no identity on the wire. It runs them one
- * at a time, in that order, and answers each exactly once: by `results` or `failed`, by a `startup-failed`, `context-ended`
- * or `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. It says `starting` and
+ * at a time, in that order, and answers each exactly once: by `results` or `failed`, by a `startup-failed` or
+ * `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. It says `starting` and
  * `ready` around the startup of a context, and `loaded` when the first task of a piece of code begins: time limits count
  * from there. When the connection ends the slave ends.
  *
@@ -59,7 +59,7 @@ export type ToMaster =
   | { readonly type: "starting"; readonly context: number }
   /** Startup of a context has finished; its first task starts now. */
   | { readonly type: "ready"; readonly context: number }
-  /** Nothing is left of a context that the master has ended: this answers what was not given back of its tasks, which will not run. */
+  /** Nothing is left of a context that the master has ended, and nothing more is said of it. */
   | { readonly type: "context-ended"; readonly context: number }
   /** Values of tasks `first`, `first + 1`, … and how many microseconds each ran. */
   | {

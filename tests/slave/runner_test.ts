@@ -23,6 +23,8 @@ class Bench implements AsyncDisposable {
   nowMs = 1000;
   /** Bytes that the runner writes, and the socket has not taken. */
   unwrittenBytes = 0;
+  /** Bytes that the socket has taken. */
+  writtenBytes = 0;
   readonly runner: Runner;
   readonly master: MessageStream<ToMaster>;
   /** What `serve()` comes to. */
@@ -41,6 +43,7 @@ class Bench implements AsyncDisposable {
       this.unwrittenBytes += bytes.length;
       const count = await write(bytes);
       this.unwrittenBytes -= bytes.length;
+      this.writtenBytes += count;
       return count;
     };
     this.#slave = new MessageStream(far);
@@ -540,10 +543,64 @@ Deno.test("Runner: a context that ends before its first task has started takes t
   // The first task is not given back: it may have started.
   bench.say({ type: "recall" });
   bench.say({ type: "end-context", context: 0 });
-  assertEquals(await bench.answers(1), [{ type: "context-ended", context: 0 }]);
+  assertEquals(await bench.answers(2), [
+    { type: "returned", from: 0, to: 1 },
+    { type: "context-ended", context: 0 },
+  ]);
   bench.context(1);
   bench.run(1, code, [1]);
   assertEquals(await bench.answers(2), [{ type: "ready", context: 1 }, result(1, 1)]);
+});
+
+Deno.test("Runner: while it frees a context no task runs: what is finished has left, and all else may be given back", async () => {
+  await using bench = await Bench.open();
+  const freed = Promise.withResolvers<void>();
+  using free = new Hook(() => {
+    bench.runner.announceExit(5);
+    return freed.promise;
+  });
+  const source = `() => ({ [Symbol.asyncDispose]: () => globalThis["${free.name}"]() })`;
+  const startup: CodeReference = { type: "inline", name: "", source };
+  bench.say({ type: "context", context: 0, startup, args: [[]] });
+  bench.context(1);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0]);
+  await bench.answers(3);
+  bench.say({ type: "end-context", context: 0 });
+  bench.run(1, code, [1]);
+  bench.master.flush();
+  await free.called;
+  bench.say({ type: "recall" });
+  assertEquals(await bench.answers(2), [
+    { type: "exiting", running: null, code: 5 },
+    { type: "returned", from: 1, to: 2 },
+  ]);
+  freed.resolve();
+  assertEquals(await bench.answers(1), [{ type: "context-ended", context: 0 }]);
+});
+
+Deno.test("Runner: what is finished has left before it frees a context", async () => {
+  await using bench = await Bench.open();
+  const written: number[] = [];
+  using free = new Hook(() => void written.push(bench.writtenBytes));
+  const held = Promise.withResolvers<Uint8Array>();
+  using gate = new Hook(() => held.promise);
+  const source = `() => ({ [Symbol.asyncDispose]: () => globalThis["${free.name}"]() })`;
+  const startup: CodeReference = { type: "inline", name: "", source };
+  bench.say({ type: "context", context: 0, startup, args: [[]] });
+  bench.context(1);
+  const code = bench.code((name: string) => name === "" ? name : Reflect.get(globalThis, name)());
+  bench.run(0, code, [""]);
+  bench.run(1, code, [gate.name]);
+  await bench.answers(4);
+  await gate.called;
+  bench.say({ type: "end-context", context: 0 });
+  bench.run(1, code, [""]);
+  bench.say({ type: "recall" });
+  assertEquals(await bench.answers(1), [{ type: "returned", from: 2, to: 3 }]);
+  held.resolve(new Uint8Array(16_000_000));
+  assertEquals((await bench.answers(2)).at(-1), { type: "context-ended", context: 0 });
+  assertEquals(written.map((bytes) => bytes > 16_000_000), [true]);
 });
 
 Deno.test("Runner: after a long task it gives back what waits behind it", async () => {

@@ -15,7 +15,10 @@ import type { Retry } from "./faults/retries.ts";
 import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
-/** A slave may take so long to load the code of a task whose time is limited, or as long as the task may run if that is more. */
+/**
+ * A slave may take so long to load the code of a task whose time is limited, or to free a context before it, or as long as the task may
+ * run if that is more.
+ */
 const LOAD_TIMEOUT_MS = 600_000;
 /** How long a slave may take to give a cancelled task back. Longer means that it has begun the task: then it is restarted. */
 const DROP_GRACE_MS = 10;
@@ -212,7 +215,8 @@ export class Allotment {
   }
 
   /** Has a slave free what it has of a context that has ended. */
-  endContext(slave: DispatchSlave, context: DispatchContext): void {
+  endContext(slave: DispatchSlave, service: Service, context: DispatchContext): void {
+    service.cleanups.add(context);
     slave.port.endContext(context);
     this.#unsent.add(slave);
   }
@@ -369,6 +373,7 @@ export class Allotment {
     const isTimed = group.taskTimeoutMs !== undefined ||
       (this.#deadlines.areUsed && sent.hasTimeLimit());
     const maxHeld = isTimed ? 1 : this.#pace.maxHeld(code);
+    service.contexts.add(group.context);
     sent.push(group, tasks, sizes, maxHeld);
     slave.port.run(group, tasks, maxHeld);
     this.#unsent.add(slave);
@@ -401,7 +406,12 @@ export class Allotment {
     if (!service.startups.isDone(head.group.context)) {
       reporter?.startupRuns(head.group.context, nowMs);
     } else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
-    this.#deadlines.set(slave, timeOf(head, service), nowMs);
+    const timed = timeOf(head, service);
+    const current = this.#deadlines.of(slave);
+    // One that runs goes on: a context is freed between two tasks.
+    const goesOn = timed?.what === "cleanup" && current?.what === "run" &&
+      current.number === timed.number;
+    if (!goesOn) this.#deadlines.set(slave, timed, nowMs);
   }
 
   /** Puts a slave into the sets that it belongs to. */
@@ -509,6 +519,9 @@ function timeOf({ number, group, code }: Head, service: Service): TimedTask | un
   if (!isRunning) return undefined;
   if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
   if (limitMs === undefined) return undefined;
+  if (service.cleanups.size > 0) {
+    return { number, what: "cleanup", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
+  }
   if (loadedCodes.has(code)) return { number, what: "run", limitMs };
   return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }

@@ -7,8 +7,8 @@ export const LOOK_MS = 750;
 export interface TimedTask {
   /** Number of the first task that it has not answered, on its connection. */
   readonly number: number;
-  /** Whether it runs that, loads its code, or is, or may be, busy with one that was cancelled. */
-  readonly what: "run" | "load" | "cancelled";
+  /** Whether it runs that, loads its code, may first free a context, or is, or may be, busy with one that was cancelled. */
+  readonly what: "run" | "load" | "cleanup" | "cancelled";
   readonly limitMs: number;
 }
 

@@ -39,6 +39,10 @@ export class Service {
   readonly startups: Startups = new Startups();
   /** Code that is loaded there. Only the dispatcher writes. */
   readonly loadedCodes: Set<Code> = new Set();
+  /** Contexts of which it has been sent tasks, and that it has not freed. Only the board writes, here and below. */
+  readonly contexts: Set<DispatchContext> = new Set();
+  /** Those of them that have ended: it is to free what it has of them. */
+  readonly cleanups: Set<DispatchContext> = new Set();
   /** How it is supplied with tasks. Only the allotment writes. */
   readonly supply: Supply = {
     depth: Infinity,

@@ -559,9 +559,10 @@ export class Dispatcher {
       slave.startupDeaths.delete(context);
       const { service } = slave;
       if (service === undefined) continue;
+      if (!service.contexts.has(context)) continue;
       // A startup that runs for a task that was cancelled is not wanted any more.
       if (service.sent.head()?.group.context === context) this.#toTime.add(slave);
-      this.#allotment.endContext(slave, context);
+      this.#allotment.endContext(slave, service, context);
     }
   }
 
@@ -570,8 +571,8 @@ export class Dispatcher {
     const { service } = slave;
     if (service === undefined) return;
     service.startups.forget(context);
-    // They were all cancelled before it ended.
-    service.sent.settle(({ group }) => group.context === context);
+    service.contexts.delete(context);
+    service.cleanups.delete(context);
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -620,6 +621,10 @@ export class Dispatcher {
     const { number, limitMs, what } = this.#deadlines.of(slave)!;
     if (what === "cancelled") return this.#restart(slave, service, "its task was cancelled", true);
     if (what === "load") return this.#loadTimedOut(slave, service, limitMs);
+    if (what === "cleanup") {
+      const seconds = limitMs / 1000;
+      return this.#restart(slave, service, `it did not free a closed context within ${seconds} s`);
+    }
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs);

@@ -418,11 +418,60 @@ Deno.test("Dispatcher: nothing is left of a context that is closed and has ended
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["recall 0", "end context 0 on 0"]);
   bench.dispatcher.contextReady(slave, context, 1);
+  bench.dispatcher.tasksReturned(slave, 0, 1, 2);
   bench.dispatcher.contextEnded(slave, context, 2);
   bench.dispatcher.dispatch(2);
   const { read, sendable, deadlines, standing } = bench.dispatcher.inventory;
   assertEquals([read.size, sendable.size, deadlines, [...standing.idle]], [0, 0, 0, [slave]]);
   assertEquals(slave.service?.startups.isDone(context), false);
+});
+
+Deno.test("Dispatcher: the time of a task begins when its slave has freed the contexts that were closed", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
+  bench.doFirst(slave, closed);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  bench.dispatcher.closeContext(closed.context);
+  const [running, next] = bench.add(limited, 2);
+  bench.dispatcher.dispatch(0);
+  // The first one may have begun before the slave heard of the end, or not.
+  bench.dispatcher.wake(100, 100);
+  bench.dispatcher.contextEnded(slave, closed.context, 150);
+  bench.done(slave, 1, 1, 200);
+  bench.dispatcher.wake(300, 300);
+  assertEquals(bench.outcomes.slice(1).map(({ task, status }) => [task, status]), [
+    [running, "fulfilled"],
+    [next, "rejected"],
+  ]);
+});
+
+Deno.test("Dispatcher: a task that runs when a context is closed is killed in its time", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
+  bench.doFirst(slave, closed);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  bench.add(limited, 1);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.closeContext(closed.context);
+  bench.dispatcher.codeLoaded(slave, OTHER, 50);
+  bench.dispatcher.wake(100, 100);
+  assertEquals(bench.outcomes.map(({ status }) => status), ["fulfilled", "rejected"]);
+});
+
+Deno.test("Dispatcher: a slave that does not free a closed context within ten minutes starts anew, and nobody is to blame", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
+  bench.doFirst(slave, closed);
+  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  bench.dispatcher.closeContext(closed.context);
+  bench.add(limited, 1);
+  bench.dispatcher.dispatch(0);
+  bench.decided();
+  for (let nowMs = 0; nowMs <= 600_000; nowMs += LOOK_MS) bench.dispatcher.wake(nowMs, nowMs);
+  assertEquals([bench.decided(), bench.outcomes.length, limited.waiting], [["restart 0"], 1, 1]);
 });
 
 Deno.test("Dispatcher: behind a task whose time is limited none holds its answer back", () => {
