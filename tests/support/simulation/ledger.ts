@@ -371,6 +371,12 @@ export class Ledger {
     }
     if (running.type === "nothing" || running.type === "arguments") return;
     const [next] = unresolved.values();
+    if (running.type === "cleanup") {
+      // What was said before may be under way, and a cancelled task that was recalled just before it began is kept.
+      if (nowMs - running.sinceMs <= slackMs) return;
+      if (nowMs - this.#cancelledMs(next.task) >= DROP_GRACE_MS - slackMs) return;
+      violate("cleanup was taken for a task");
+    }
     if (running.type === "startup") {
       const unwantedMs = this.#unwantedMs(next.task);
       if (nowMs - unwantedMs < DROP_GRACE_MS - slackMs) violate("startup ran out of time");

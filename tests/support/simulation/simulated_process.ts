@@ -41,6 +41,8 @@ export type Running =
   /** Its arguments are being read. */
   | { readonly type: "arguments"; readonly task: Task }
   | { readonly type: "startup"; readonly context: DispatchContext }
+  /** What the startup of a context made cleans up. */
+  | { readonly type: "cleanup"; readonly context: DispatchContext; readonly sinceMs: number }
   /**
    * Since when it is at the task or the startup before it, since when at the task or its code, and since when that runs: not before
    * its code is loaded.
@@ -62,6 +64,8 @@ export interface ProcessOptions {
   planStartup(
     context: DispatchContext,
   ): { ms: number; end: "ready" | "failed" | "dies"; isAsync: boolean };
+  /** How long it takes to free what the startup of a context made. */
+  planCleanup(): number;
   /** How loading a piece of code goes, once for each process. */
   planLoad(code: Code): { ms: number; isLoaded: boolean };
   /** Called with messages that left together. */
@@ -139,7 +143,8 @@ export class SimulatedProcess {
   exit(): void {
     if (!this.isAlive || this.isFrozen) return;
     this.#postResults();
-    this.#posted.push({ type: "exiting", running: this.#isWaiting ? null : this.#current });
+    const isTask = !this.#isWaiting && this.running.type !== "cleanup";
+    this.#posted.push({ type: "exiting", running: isTask ? this.#current : null });
     this.#flush();
     this.kill();
   }
@@ -202,19 +207,33 @@ export class SimulatedProcess {
     this.running = { type: "nothing" };
     this.#isReading = false;
     if (this.#queue.length === 0) this.#readInbox();
-    for (const context of this.#endedContexts.splice(0)) this.#endContext(context);
-    this.#goOn();
+    const ended = this.#endedContexts.shift();
+    if (ended === undefined) this.#goOn();
+    else this.#endContext(ended);
   }
 
   #endContext(context: DispatchContext): void {
+    const hasStarted = this.#contexts.get(context) === "ready" && context.startup !== undefined;
     this.#contexts.delete(context);
+    this.#current = -1;
+    this.#postResults();
+    for (const { context: other, number } of this.#queue) {
+      if (other === context) this.#posted.push({ type: "returned", from: number, to: number + 1 });
+    }
     const kept = this.#queue.filter((queued) => queued.context !== context);
     this.#queue.splice(0, Infinity, ...kept);
-    this.#postResults();
-    this.#posted.push({ type: "context-ended", context });
     this.#flush();
+    const sinceMs = this.#options.time.nowMs;
+    if (hasStarted) this.running = { type: "cleanup", context, sinceMs };
+    this.#isReading = true;
+    this.#later(hasStarted ? this.#options.planCleanup() : 0, () => {
+      this.#posted.push({ type: "context-ended", context });
+      this.#flush();
+      this.#next();
+    });
   }
 
+  /** Runs the first task of the queue, and what stands before it. Between its startup and it nothing else is done. */
   #goOn(): void {
     const next = this.#queue[0];
     if (next === undefined) {
@@ -261,7 +280,9 @@ export class SimulatedProcess {
         end === "ready" ? { type: "ready", context } : { type: "startup-failed", context },
       );
       this.#flush();
-      this.#next();
+      this.#isReading = false;
+      if (end === "ready") this.#goOn();
+      else this.#next();
     });
   }
 
@@ -288,7 +309,9 @@ export class SimulatedProcess {
         this.#posted.push({ type: "load-failed", code });
         this.#flush();
       }
-      this.#next();
+      this.#isReading = false;
+      if (isLoaded) this.#goOn();
+      else this.#next();
     });
   }
 

@@ -350,7 +350,6 @@ export class Simulation {
             nowMs,
           );
         case "context-ended":
-          forget(unresolved, (entry) => entry.group.context === message.context);
           return this.#dispatcher.contextEnded(slave, message.context, nowMs);
         case "loaded":
           return this.#dispatcher.codeLoaded(slave, message.code, nowMs);
@@ -485,6 +484,7 @@ export class Simulation {
             : "ready"),
         isAsync: random.chance(0.3),
       }),
+      planCleanup: () => random.chance(0.3) ? random.between(0, 60) : 0,
       planLoad: (code) => ({
         ms: random.pick([0, 0, random.between(0, 20)]),
         isLoaded: !seat.unloadable.has(code),
@@ -627,10 +627,11 @@ export class Simulation {
       }
       return { mayCharge: undefined, mustCharge: false, startup: context };
     }
-    let task = running.type === "nothing" ? undefined : running.task;
+    const isIdle = running.type === "nothing" || running.type === "cleanup";
+    let task = isIdle ? undefined : running.task;
     const { sent } = service;
     const candidates = isHeardOut ? sent.candidates().count : unresolved.size;
-    if (running.type === "nothing" && exitingIn === undefined && candidates === 1) {
+    if (isIdle && exitingIn === undefined && candidates === 1) {
       // It died while the only task that can have run, or the answer to that, was under way: nobody can know.
       task = sent.head()?.task;
     }
@@ -640,7 +641,7 @@ export class Simulation {
     const isClear = running.type === "arguments"
       ? isHeardOut
       : exitingIn === entry?.[0] || (exitingIn === undefined && this.#isReady(seat, plan));
-    const mustCharge = running.type !== "nothing" && entry !== undefined && !entry[1].isTaken &&
+    const mustCharge = !isIdle && entry !== undefined && !entry[1].isTaken &&
       isClear && (exitingIn !== undefined || unresolved.size === 1);
     plan.chargeable++;
     if (mustCharge) plan.charged++;
@@ -657,6 +658,8 @@ export class Simulation {
         return "nothing";
       case "arguments":
         return `nothing, reading ${this.#ledger.name(running.task)}`;
+      case "cleanup":
+        return `the cleanup of context ${running.context.number}`;
       case "startup":
         return `startup of context ${running.context.number}`;
       case "task":
