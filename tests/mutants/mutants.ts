@@ -138,6 +138,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: SIMULATION,
   },
   {
+    name: "what a closed context frees is a task's time",
+    file: ALLOTMENT,
+    right: "if (service.cleanups.size > 0) {",
+    wrong: "if (service.cleanups.size < 0) {",
+    test: "tests/master/board/dispatcher_test.ts",
+  },
+  {
     name: "a closed context is still read",
     file: DISPATCHER,
     right: "if (group.context === context) this.setReading",
