@@ -109,7 +109,8 @@ export class Task<Result = unknown> {
 
   /**
    * Gives the task up, if it has not ended: it ends as rejected with an {@linkcode AbortError}. One that waits is dropped. One that
-   * runs is killed where it runs, and its slave starts anew; no other task is lost.
+   * runs is killed where it runs, and its slave starts anew; no other task is lost. A startup that runs before it goes on, since other
+   * tasks need it.
    */
   cancel(): void {
     if (!this.hasEnded) this.origin.cancel(this);

@@ -120,3 +120,18 @@ Deno.test("Reader: one that was never begun does not keep another from reading",
   await assertRejects(() => bench.read().next(), TypeError, "twice at the same time");
   await reader.return();
 });
+
+Deno.test("Reader: outcomes of cancelled tasks hold up sources until they are read, and are no results", async () => {
+  const bench = new Bench();
+  const { board } = bench.group;
+  // Of results as large as this four may wait.
+  board.noteResultBytes(2 ** 26, 1);
+  const reader = bench.read();
+  const tasks = Array.from({ length: 5 }, (_, i) => bench.add(i));
+  const first = reader.next();
+  for (const task of tasks) task.cancel();
+  await first;
+  assertEquals([board.takesTasks, board.isOpen], [false, true]);
+  for (let i = 1; i < tasks.length; i++) await reader.next();
+  assertEquals([board.takesTasks, board.isOpen], [true, true]);
+});
