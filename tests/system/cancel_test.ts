@@ -88,7 +88,7 @@ Deno.test("Task.cancel: one that runs is killed, its slave does the others, and 
     true,
   ]]);
 
-  const lines = folder.lines("run.tsv").slice(1).map(parseJobLogLine);
+  const lines = folder.lines("run.tsv").slice(1).map((line) => parseJobLogLine(line));
   assertEquals(lines.map(({ task, status }) => [task, status]), [
     [0, "cancelled"],
     [1, "fulfilled"],
@@ -134,7 +134,7 @@ Deno.test("Task.cancel: one that waits never runs, and the one that runs goes on
   for (const outcome of outcomes.slice(1)) assertCancelled(outcome, "was cancelled before it ran");
   assertEquals(log.of("slave-restarted"), []);
   assertEquals(log.of("task-started").map(({ task }) => task.id), [0]);
-  const lines = folder.lines("run.tsv").slice(1).map(parseJobLogLine);
+  const lines = folder.lines("run.tsv").slice(1).map((line) => parseJobLogLine(line));
   const short = ({ task, status, slave, startMs }: JobLogLine) => [task, status, slave, startMs];
   assertEquals(lines.slice(0, 2).map(short).sort(), [
     [1, "cancelled", undefined, undefined],

@@ -87,7 +87,7 @@ for (const way of Object.keys(WAYS)) {
       assertEquals(retries.map(({ reason }) => reason), ["RangeError: run 1", "RangeError: run 2"]);
       for (const { error } of retries) assertInstanceOf(error, RangeError);
       assertEquals(log.of("task-finished").map(({ attempts }) => attempts), [3]);
-      const lines = folder.lines("run.tsv").slice(1).map(parseJobLogLine);
+      const lines = folder.lines("run.tsv").slice(1).map((line) => parseJobLogLine(line));
       assertEquals(lines.map(({ attempts, status }) => [attempts, status]), [[3, "fulfilled"]]);
       const report = await makeReport([Deno.readTextFileSync(joblog)], "run.tsv");
       assertStringIncludes(report, "Tasks that ran more than once");
