@@ -39,9 +39,9 @@ export class Service {
   readonly startups: Startups = new Startups();
   /** Code that is loaded there. Only the dispatcher writes. */
   readonly loadedCodes: Set<Code> = new Set();
-  /** Contexts of which it has been sent tasks, and that it has not freed. Only the board writes, here and below. */
+  /** Contexts of which it has been sent tasks, and that it has not freed. Only the board writes. */
   readonly contexts: Set<DispatchContext> = new Set();
-  /** Those of them that have ended: it is to free what it has of them. */
+  /** Those of them that have ended: it is to free what it has of them. Only the board writes. */
   readonly cleanups: Set<DispatchContext> = new Set();
   /** How it is supplied with tasks. Only the allotment writes. */
   readonly supply: Supply = {

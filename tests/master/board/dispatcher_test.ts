@@ -426,12 +426,21 @@ Deno.test("Dispatcher: nothing is left of a context that is closed and has ended
   assertEquals(slave.service?.startups.isDone(context), false);
 });
 
-Deno.test("Dispatcher: the time of a task begins when its slave has freed the contexts that were closed", () => {
+/** A slave has run a task of a group that is to be closed. There is another group, whose tasks may run 100 ms. */
+function groupToClose(): Record<"closed" | "limited", DispatchGroup> & {
+  bench: Bench;
+  slave: DispatchSlave;
+} {
   const bench = new Bench();
   const slave = bench.connect();
   const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
   bench.doFirst(slave, closed);
   bench.dispatcher.codeLoaded(slave, CODE, 0);
+  return { bench, slave, closed, limited };
+}
+
+Deno.test("Dispatcher: the time of a task begins when its slave has freed the contexts that were closed", () => {
+  const { bench, slave, closed, limited } = groupToClose();
   bench.dispatcher.closeContext(closed.context);
   const [running, next] = bench.add(limited, 2);
   bench.dispatcher.dispatch(0);
@@ -447,11 +456,7 @@ Deno.test("Dispatcher: the time of a task begins when its slave has freed the co
 });
 
 Deno.test("Dispatcher: a task that runs when a context is closed is killed in its time", () => {
-  const bench = new Bench();
-  const slave = bench.connect();
-  const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
-  bench.doFirst(slave, closed);
-  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  const { bench, slave, closed, limited } = groupToClose();
   bench.add(limited, 1);
   bench.dispatcher.dispatch(0);
   bench.dispatcher.closeContext(closed.context);
@@ -461,11 +466,7 @@ Deno.test("Dispatcher: a task that runs when a context is closed is killed in it
 });
 
 Deno.test("Dispatcher: a slave that does not free a closed context within ten minutes starts anew, and nobody is to blame", () => {
-  const bench = new Bench();
-  const slave = bench.connect();
-  const [closed, limited] = [bench.group(), bench.group({ taskTimeoutMs: 100 })];
-  bench.doFirst(slave, closed);
-  bench.dispatcher.codeLoaded(slave, CODE, 0);
+  const { bench, closed, limited } = groupToClose();
   bench.dispatcher.closeContext(closed.context);
   bench.add(limited, 1);
   bench.dispatcher.dispatch(0);
