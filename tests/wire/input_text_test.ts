@@ -164,6 +164,47 @@ Deno.test("inputText: is one line of at most 200 characters, and never throws", 
   }));
 });
 
+const SHARED = Array.from({ length: 201 }, (_, id) => new Uint8Array([id]));
+const DATES = Array.from({ length: 40 }, (_, i) => new Date(i));
+const LONG_LIST = Array.from({ length: 1200 }, (_, i) => i);
+/** Values within each other; each property that is called after a number has bytes of that number. */
+const NUMBERED: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.nat(200).map((id) => ({ [`k${id}`]: new Uint8Array([id]) })),
+    fc.nat(200).map((id) => ({ [`k${id}`]: SHARED[id] })),
+    fc.constantFrom<unknown>(
+      NaN,
+      5n,
+      new Date(0),
+      /x/,
+      new Error("x", { cause: new Uint8Array(2) }),
+    ),
+    fc.constant(DATES),
+    fc.constant(LONG_LIST),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.array(tie("value"), { maxLength: 3 }).map((values) => new Set(values)),
+    fc.array(fc.tuple(tie("value"), tie("value")), { maxLength: 2 }).map((pairs) => new Map(pairs)),
+    fc.record({ a: tie("value"), b: tie("value") }),
+  ),
+})).value;
+
+Deno.test("inputText: shows of each buffer its own bytes, and each object where it stands once more", () => {
+  let count = 0;
+  fc.assert(
+    fc.property(fc.array(NUMBERED, { maxLength: 5 }), (args) => {
+      for (const text of [inputOf(...args), inputOfObject([args[0]], args)]) {
+        for (const [, key, shown] of text.matchAll(/k(\d+): (Uint8Array\(1\) \[.*?\])/g)) {
+          assertEquals(shown, `Uint8Array(1) [${key}]`);
+          count++;
+        }
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  assert(count > 500, `${count} seen`);
+});
+
 Deno.test("inputText: takes as long for a gigabyte as for a megabyte", () => {
   const bytes = (length: number) =>
     taskOf(0, { number: 0, reference: INLINE }, {
