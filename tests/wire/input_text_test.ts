@@ -125,6 +125,11 @@ const INPUTS: Record<string, [args: unknown[], text: string]> = {
     [{ list: Array.from({ length: 10_000 }, () => ({ name: "x" })) }, 8],
     '({ list: [{ name: "x" }, { name: "x" }, { name: "x" }, { name: "x" }, { name: "x" }, { name: "x" }, …], … }, …)',
   ],
+  "a buffer whose place among others is not read": [
+    [{ of: new Uint8Array([1]), again: model }, model, "x".repeat(1_000_000), new Uint8Array([2])],
+    '({ of: Uint8Array […], again: { file: "6lyz.pdb" } }, { file: "6lyz.pdb" }, ' +
+    `"${"x".repeat(66)}…${"x".repeat(32)}…", …)`,
+  ],
   "a buffer before, and one behind what is not read": [
     [
       new Uint8Array([1]),
