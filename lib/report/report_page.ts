@@ -150,7 +150,7 @@ function failureEntry({ count, message, tasks }: FailureSummary): string {
   const numbers = tasks.map(({ context, task }) => `${context}/${task}`).join(", ");
   const known = tasks.filter(({ input, ownLabel }) => input + ownLabel !== "");
   const inputs = known.map(({ context, task, input, ownLabel }) =>
-    `<li>${context}/${task} ${labelHtml(ownLabel)}<code>${escapeHtml(input)}</code></li>`
+    `<li>${context}/${task}${labelHtml(ownLabel)}${inputHtml(input)}</li>`
   );
   const list = inputs.length === 0 ? "" : `<ul>${inputs.join("")}</ul>`;
   return `<article class="failure"><p><b>${countText(count)} ×</b> <span class="note">${
@@ -161,7 +161,11 @@ function failureEntry({ count, message, tasks }: FailureSummary): string {
 }
 
 function labelHtml(ownLabel: string): string {
-  return ownLabel === "" ? "" : `<b>${escapeHtml(ownLabel)}</b> `;
+  return ownLabel === "" ? "" : ` <b>${escapeHtml(ownLabel)}</b>`;
+}
+
+function inputHtml(input: string): string {
+  return input === "" ? "" : ` <code>${escapeHtml(input)}</code>`;
 }
 
 function slowestTable({ slowest, startMs }: RunSummary): string {
@@ -169,7 +173,7 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     durationText(line.runTimeMs),
     String(line.task),
     String(line.context),
-    labelHtml(line.ownLabel) + escapeHtml(line.label),
+    escapeHtml(line.label) + labelHtml(line.ownLabel),
     `${line.slave}`,
     escapeHtml(line.host),
     durationText(line.startMs! - startMs),
@@ -198,7 +202,7 @@ function retriedSection({ retried, mostRetried }: RunSummary): string {
     countText(line.attempts),
     String(line.task),
     String(line.context),
-    escapeHtml(line.label),
+    escapeHtml(line.label) + labelHtml(line.ownLabel),
     statusText(line),
   ];
   const more = retried - mostRetried.length;
@@ -213,7 +217,7 @@ function statusText({ status, input }: JobLogLine): string {
     case "fulfilled":
       return "";
     case "rejected":
-      return `<span class="bad">failed</span> <code>${escapeHtml(input)}</code>`;
+      return `<span class="bad">failed</span>${inputHtml(input)}`;
     case "cancelled":
       return "cancelled";
     default:

@@ -127,6 +127,7 @@ Deno.test("makeReport: failures whose messages differ in input and label only ar
   );
   assertEquals(page.match(/<li>/g)!.length, 5);
   // They are among the slowest as well.
+  assertStringIncludes(page, '<td class="text">score <b>k</b></td>');
   assertStringIncludes(page, '<span class="bad">failed</span> <code>(&quot;k.pdb&quot;)</code>');
 });
 
@@ -195,6 +196,7 @@ Deno.test("makeReport: cancelled tasks are counted apart, and count as neither f
 Deno.test("makeReport: names tasks that ran more than once, the most often first", async () => {
   const lines = [...Array(30).keys()].map((task) => line(task, { attempts: 2 + task % 3 }));
   lines[29] = line(29, { attempts: 9, label: "flaky", status: "rejected", message: "no" });
+  lines[26] = line(26, { attempts: 8, ownLabel: "chain A", status: "rejected", input: "(5)" });
   lines[28] = line(28, { attempts: 1 });
   const page = await report(lines);
   countElements(page);
@@ -208,7 +210,12 @@ Deno.test("makeReport: names tasks that ran more than once, the most often first
     '<tr><td>9</td><td>29</td><td>0</td><td class="text">flaky</td>' +
       '<td class="text"><span class="bad">failed</span></td></tr>',
   );
-  assertMatch(rows[1][0], /^<tr><td>4<\/td><td>2<\/td>/);
+  assertStringIncludes(
+    rows[1][0],
+    '<td class="text">score <b>chain A</b></td>' +
+      '<td class="text"><span class="bad">failed</span> <code>(5)</code></td></tr>',
+  );
+  assertMatch(rows[2][0], /^<tr><td>4<\/td><td>2<\/td>/);
   const plain = await report([line(0)]);
   assert(!plain.includes("more than once"));
 });
