@@ -286,11 +286,12 @@ Deno.test("what tasks print goes to their slave's output file, and nowhere else"
   );
   for (const name of folder.names()) assertMatch(name, /^(main\.ts|slave[01]\.output)$/);
   const lines = [...folder.lines("slave0.output"), ...folder.lines("slave1.output")];
+  // On a busy machine a task may run on both: which of them is slow cannot be told from which is stuck.
   const expected = Array.from({ length: 20 }, (_, i) => [
     `task ${i} to standard output`,
     `task ${i} to standard error`,
   ]).flat();
-  assertEquals(lines.sort(), expected.sort());
+  assertEquals(new Set(lines), new Set(expected));
 });
 
 Deno.test('output: "inherit" passes lines on to standard error, each with the number of its slave', async () => {
