@@ -29,9 +29,8 @@ Deno.test("LocalSlaveArray: its slaves are processes of their own, called local 
   await using gates = new Gates();
   for (let i = 0; i < 3; i++) context.addTask(tasks.wait, i, gates.port);
   const results = Array.fromAsync(context.getResults());
-  const waiting = [await gates.next(), await gates.next(), await gates.next()];
-  assertEquals(new Set(waiting.map(({ pid }) => pid)).size, 3);
-  for (const task of waiting) await task.open();
+  const met = await gates.meet(3);
+  assertEquals(new Set(met.map(({ pid }) => pid)).size, 3);
   assertEquals(await results, [0, 1, 2]);
   const connected = log.of("slave-connected").map(({ slave }) => slave.name);
   assertEquals(connected.sort(), ["local slave 0", "local slave 1", "local slave 2"]);

@@ -496,8 +496,7 @@ Deno.test("output: %d is the number of the slave, and the file holds what all it
     Deno.exit(1);
   }, folder.file("lock"));
   const results = Array.fromAsync(context.getResults());
-  const waiting = [await gates.next(), await gates.next()];
-  for (const task of waiting) await task.open();
+  await gates.meet(2);
   await results;
   await manager.close();
   assertEquals(folder.names(), ["lock", "out-0.txt", "out-1.txt"]);

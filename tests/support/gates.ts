@@ -48,6 +48,14 @@ export class Gates implements AsyncDisposable {
     };
   }
 
+  /** Waits until as many tasks wait at the same time, each on a slave of its own, and lets them return. */
+  async meet(count: number): Promise<WaitingTask[]> {
+    const waiting: WaitingTask[] = [];
+    while (waiting.length < count) waiting.push(await this.next());
+    for (const task of waiting) await task.open();
+    return waiting;
+  }
+
   /** Waits until all tasks that came have gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();

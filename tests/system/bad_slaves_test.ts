@@ -86,8 +86,7 @@ async function readAll<Value>(context: Context<never[]>): Promise<[Value[], stri
 async function meet(context: Context<readonly []>, gates: Gates): Promise<number[]> {
   for (let i = 0; i < 2; i++) context.addTask(gateTasks.wait, i, gates.port);
   const reading = Array.fromAsync(context.getResults());
-  const waiting = [await gates.next(), await gates.next()];
-  for (const task of waiting) await task.open();
+  const waiting = await gates.meet(2);
   await reading;
   return waiting.map(({ pid }) => pid);
 }

@@ -335,8 +335,7 @@ class FaultyRun implements AsyncDisposable {
     for (let i = 0; i < SLAVES; i++) context.addTask(tasks.pass, i, gates.port);
     const finishedBefore = this.log.of("task-finished").length;
     const reading = Array.fromAsync(context.getResults());
-    const waiting = [await gates.next(), await gates.next()];
-    for (const task of waiting) await task.open();
+    await gates.meet(SLAVES);
     await reading;
     // A result may be read before it is told of.
     await this.log.until("task-finished", finishedBefore + SLAVES);

@@ -112,8 +112,7 @@ Deno.test("retries: another slave that has nothing to do runs the task, not the 
   await using manager = localManager(2);
   const context = manager.getContext(undefined, { retries: 4 });
   const held = [0, 1].map((i) => context.run(gateTasks.wait, [i, gates.port]));
-  const waiting = [await gates.next(), await gates.next()];
-  for (const task of waiting) await task.open();
+  await gates.meet(2);
   await Promise.all(held);
   const pids = await context.run(flaky.throwFirst, [4, folder.file("runs")]);
   const [first, second] = pids;
