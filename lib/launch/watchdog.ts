@@ -1,11 +1,14 @@
 import { type SlaveProcess, spawn } from "./command.ts";
 
+/** What is watched of a process. */
+type Watched = Pick<SlaveProcess, "pid" | "exited" | "ended">;
+
 /**
- * The shell reads `+ PID` when a process has started, and `- PID` when it has ended: what is left of its group is killed then,
+ * The shell is given the first processes as arguments, and reads `+ PID` when a process has started, and `- PID` when it has ended: what is left of its group is killed then,
  * and when the input ends all that is left of any. 1 MB, against 28 MB for a Deno process that does the same.
  */
 const SHELL_SCRIPT = `trap "" HUP INT TERM
-pids=" "
+pids=" $* "
 while read -r sign pid; do
   case $sign in
     +) pids="$pids$pid " ;;
@@ -19,7 +22,7 @@ for pid in $pids; do kill -s KILL -- "-$pid" "$pid"; done 2>/dev/null`;
 const DENO_SCRIPT = `for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
   try { Deno.addSignalListener(signal, () => {}); } catch { /* not on this system */ }
 }
-const pids = new Set();
+const pids = new Set(Deno.args.map(Number));
 let line = "";
 for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
   const lines = (line + text).split("\\n");
@@ -55,25 +58,29 @@ export class Watchdog implements AsyncDisposable {
    * Starts the process that watches.
    *
    * @param deno Program and arguments that start Deno, used where no shell can be started.
+   * @param first Processes that are watched from the first moment, also if this one is killed in the next: what is written to the
+   * watchdog leaves in a later turn of the event loop.
    * @throws {Error} If neither can be.
    */
-  constructor(deno: readonly string[]) {
+  constructor(deno: readonly string[], first: readonly Watched[] = []) {
     const isShellAllowed = Deno.build.os !== "windows" &&
       Deno.permissions.querySync({ name: "run", command: "/bin/sh" }).state === "granted";
+    const watched = first.filter(isOurs);
+    const pids = watched.map(({ pid }) => String(pid));
     const command = isShellAllowed
-      ? ["/bin/sh", "-c", SHELL_SCRIPT]
-      : [...deno, "eval", "--quiet", DENO_SCRIPT];
+      ? ["/bin/sh", "-c", SHELL_SCRIPT, "watchdog", ...pids]
+      : [...deno, "eval", "--quiet", DENO_SCRIPT, ...pids];
     this.#child = spawn(command, { stdin: "piped", stdout: "null", stderr: "null" });
     this.#child.unref();
     this.#writer = this.#child.stdin.getWriter();
+    for (const each of watched) this.#awaitEnd(each);
   }
 
   /** Watches a process of ours, if it is one of this machine. What is left of its group is killed when it has ended. */
-  watch({ pid, ended, exited = ended }: Pick<SlaveProcess, "pid" | "exited" | "ended">): void {
-    // There can be no process of ours below: "-1" means all that there are.
-    if (pid === undefined || pid <= 1) return;
-    this.#write(`+ ${pid}\n`);
-    exited.then(() => this.#write(`- ${pid}\n`));
+  watch(process: Watched): void {
+    if (!isOurs(process)) return;
+    this.#write(`+ ${process.pid}\n`);
+    this.#awaitEnd(process);
   }
 
   /** Ends the watch; what has not ended is killed, with its group. */
@@ -82,8 +89,17 @@ export class Watchdog implements AsyncDisposable {
     await this.#child.status;
   }
 
+  #awaitEnd({ pid, ended, exited = ended }: Watched): void {
+    exited.then(() => this.#write(`- ${pid}\n`));
+  }
+
   #write(line: string): void {
     // Somebody may have killed the watchdog: the run itself does not need it.
     this.#writer.write(this.#encoder.encode(line)).catch(() => {});
   }
+}
+
+/** Whether it is a process of this machine that can be ours: there is none below, and "-1" means all that there are. */
+function isOurs({ pid }: Watched): boolean {
+  return pid !== undefined && pid > 1;
 }

@@ -177,3 +177,34 @@ Deno.test("Watchdog: works by Deno where no shell may be started", async () => {
   assertEquals(decoder.decode(stdout), "SIGKILL\nSIGTERM\n", decoder.decode(stderr));
   await holders.ended();
 });
+
+for (
+  const [by, programs] of [["a shell", ""], ["Deno", `=${Deno.execPath()},/usr/bin/env`]] as const
+) {
+  Deno.test(`Watchdog: by ${by}, it has its first processes also if the master is killed at once`, async () => {
+    await using folder = new TempFolder();
+    await using holders = new Holders();
+    const hold = 'exec 3> "$0"; echo started >&3; exec sleep 1000';
+    folder.write(
+      "main.ts",
+      `import { Watchdog } from ${JSON.stringify(WATCHDOG_URL)};
+      import { spawn } from ${JSON.stringify(COMMAND_URL)};
+      const command = ["/usr/bin/env", "sh", "-c", ${JSON.stringify(hold)}, Deno.args[0]];
+      const child = spawn(command, { stdin: "null", stdout: "null", stderr: "null" });
+      // Its end: the other has started.
+      await Deno.stdin.read(new Uint8Array(1));
+      new Watchdog([Deno.execPath()], [{ pid: child.pid, ended: child.status }]);
+      Deno.kill(Deno.pid, "SIGKILL");`,
+    );
+    const flags = ["--quiet", "--no-prompt", "--no-check", `--allow-run${programs}`];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", ...flags, folder.file("main.ts"), holders.path],
+      stdin: "piped",
+      stdout: "null",
+    }).spawn();
+    await holders.said("started");
+    await child.stdin.close();
+    assertEquals((await child.status).signal, "SIGKILL");
+    await holders.ended();
+  });
+}

@@ -50,7 +50,10 @@ export class ProcessGuard implements AsyncDisposable {
   begin(): void {
     if (this.#isDisposed) return;
     try {
-      this.#watchdog ??= new Watchdog(this.#deno);
+      if (this.#watchdog === undefined) {
+        this.#watchdog = new Watchdog(this.#deno, this.#unwatched);
+        this.#unwatched.length = 0;
+      }
     } catch (error) {
       // For want of files, or the like. It is tried again with the next process.
       if (!this.#isWarned) {
