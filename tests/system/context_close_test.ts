@@ -1,0 +1,160 @@
+/** Contexts that end while their manager goes on, with real slaves. */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ParallelError, remote } from "../../mod.ts";
+import { Gates } from "../support/gates.ts";
+import { localManager } from "../support/local_manager.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const tasks = remote<typeof import("../support/tasks.ts")>(
+  import.meta.resolve("../support/tasks.ts"),
+);
+const gateTasks = remote<typeof import("../support/gate_tasks.ts")>(
+  import.meta.resolve("../support/gate_tasks.ts"),
+);
+
+/** A startup that notes in a file what becomes of what it returns. */
+const NOTING_STARTUP = (file: string, how: "dispose" | "asyncDispose" | "throws") => {
+  const note = (what: string) => Deno.writeTextFileSync(file, `${what}\n`, { append: true });
+  note("made");
+  const value = {
+    note,
+    [Symbol[how === "asyncDispose" ? how : "dispose"]]: () => {
+      note("disposed");
+      if (how === "throws") throw new Error("it cannot be disposed");
+    },
+  };
+  return [value, "beside it"] as const;
+};
+
+for (const how of ["dispose", "asyncDispose", "throws"] as const) {
+  Deno.test(`Context.close: what startup returned is disposed on each slave, by ${how}`, async () => {
+    await using folder = new TempFolder();
+    const file = folder.file("notes");
+    await using manager = localManager(1);
+    {
+      await using context = manager.getContext(NOTING_STARTUP, { args: [file, how] });
+      await context.run(({ note }) => note("used"), []);
+      assertEquals(Deno.readTextFileSync(file), "made\nused\n");
+    }
+    // A slave does one thing after another.
+    assertEquals(await manager.getContext().run(tasks.square, [3]), 9);
+    assertEquals(Deno.readTextFileSync(file), "made\nused\ndisposed\n");
+  });
+}
+
+Deno.test("Context.close: what startup returned is disposed at the orderly end of a slave, too", async () => {
+  await using folder = new TempFolder();
+  const file = folder.file("notes");
+  {
+    await using manager = localManager(1);
+    const context = manager.getContext(NOTING_STARTUP, { args: [file, "asyncDispose"] });
+    await context.run(({ note }) => note("used"), []);
+  }
+  assertEquals(Deno.readTextFileSync(file), "made\nused\ndisposed\n");
+});
+
+Deno.test("Context.close: a slave that dies disposes nothing, and its next process makes startup anew", async () => {
+  await using gates = new Gates();
+  await using folder = new TempFolder();
+  const file = folder.file("notes");
+  await using manager = localManager(1);
+  await using context = manager.getContext(NOTING_STARTUP, { args: [file, "dispose"] });
+  const running = context.addTask(gateTasks.loop as never, "endless" as never, gates.port as never);
+  const reading = Array.fromAsync(context.getOutcomes());
+  const held = await gates.next();
+  running.cancel();
+  await held.ended;
+  await reading;
+  await context.run(({ note }) => note("used"), []);
+  assertEquals(Deno.readTextFileSync(file), "made\nmade\nused\n");
+});
+
+Deno.test("Context.close: drops what has not finished, ends its inputs, and spares other contexts", async () => {
+  await using gates = new Gates();
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const other = manager.getContext();
+  other.addTask(tasks.square, 3);
+  let hasEnded = false;
+  function* inputs(): Generator<number> {
+    try {
+      for (let i = 0;; i++) yield i;
+    } finally {
+      hasEnded = true;
+    }
+  }
+  context.addTask(gateTasks.loop, "endless", gates.port);
+  context.addTasks(tasks.square, inputs());
+  const results = context.getResults();
+  const next = results.next();
+  const rejected = assertRejects(() => next, ParallelError, "the context is closed");
+  const held = await gates.next();
+  await context.close();
+  await rejected;
+  await held.ended;
+  assertEquals(hasEnded, true);
+  assertEquals(await Array.fromAsync(other.getResults()), [9]);
+  assertThrows(() => context.addTask(tasks.square, 3), ParallelError, "Make a new one");
+  assertThrows(() => context.addTasks(tasks.square, [3]), ParallelError, "Make a new one");
+  await context.close();
+});
+
+Deno.test("Context.close: results that have come can still be read", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  for (let i = 0; i < 3; i++) context.addTask(tasks.square, i);
+  const results = context.getResults();
+  assertEquals((await results.next()).value, 0);
+  // They end one after another, and this behind them.
+  await context.run(tasks.square, [3]);
+  await context.close();
+  assertEquals(await Array.fromAsync(results), [1, 4]);
+});
+
+Deno.test("Context.close: one whose startup runs is closed, and its slave goes on with others", async () => {
+  await using gates = new Gates();
+  await using manager = localManager(1);
+  const context = manager.getContext(gateTasks.loop as never, {
+    args: ["endless startup", gates.port] as never,
+  });
+  const run = context.run((() => 1) as never, []);
+  const rejected = assertRejects(() => run, DOMException, "the context was closed");
+  const held = await gates.next();
+  await context.close();
+  await rejected;
+  await held.ended;
+  assertEquals(await manager.getContext().run(tasks.square, [3]), 9);
+});
+
+Deno.test("Context.close: its journal is closed, and may be opened again by the same manager", async () => {
+  await using folder = new TempFolder();
+  const journal = folder.file("run.jsonl");
+  await using manager = localManager(1);
+  const pids: number[] = [];
+  for (let run = 0; run < 2; run++) {
+    await using context = manager.getContext(undefined, { journal });
+    pids.push(await context.run(tasks.processId, []));
+  }
+  assertEquals(pids[0], pids[1]);
+});
+
+Deno.test("Context.close: a manager may close while a context does", async () => {
+  const manager = localManager(1);
+  const context = manager.getContext();
+  assertEquals(await context.run(tasks.square, [3]), 9);
+  await Promise.all([context.close(), manager.close(), context.close()]);
+  await context.close();
+});
+
+Deno.test("Context.close: forgotten in using, it says what to write", () => {
+  const manager = localManager(0);
+  assertThrows(
+    () => {
+      // @ts-expect-error: TypeScript tells as well.
+      using _context = manager.getContext();
+    },
+    TypeError,
+    "await using context = manager.getContext(…)",
+  );
+});
