@@ -21,6 +21,9 @@ const CONFIGURE_TIMEOUT_MS = 60_000;
 /** The part of its time limit before the end at which an agent takes leave: a running task has that long to end. */
 const LEAVE_BEFORE = 0.1;
 
+/** A timer that is later than this means that the agent itself was stopped. */
+const MAX_LATE_MS = 1000;
+
 /** A runner as its agent sees it. */
 interface RunnerProcess {
   readonly launch: number;
@@ -42,6 +45,8 @@ export class Agent {
   /** Timers that fire once. */
   readonly #timers: Disposable[] = [];
   #beatTimer: Disposable | undefined;
+  /** Set when the master has been silent for so long that it may be given up before the next beat. */
+  #silenceTimer: Disposable | undefined;
   readonly #end = Promise.withResolvers<AgentEnd>();
   #leaveSignals: LeaveSignals | null = null;
   #timeoutMs = Infinity;
@@ -71,6 +76,7 @@ export class Agent {
     } finally {
       for (const timer of this.#timers) timer[Symbol.dispose]();
       this.#beatTimer?.[Symbol.dispose]();
+      this.#silenceTimer?.[Symbol.dispose]();
       this.#stream[Symbol.dispose]();
       for (const { process } of this.#runners.values()) process.kill();
       await Promise.all(this.#runners.values().map(({ process }) => process.ended));
@@ -145,11 +151,24 @@ export class Agent {
     const isAwake = nowMs - this.#beatAtMs < 2 * intervalMs;
     this.#beatAtMs = nowMs;
     if (isAwake && silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
+    const leftMs = this.#timeoutMs - silenceMs;
+    // On time, and not with the beat after that: what runs here without a master is to end when that was said.
+    if (leftMs >= 0 && leftMs < intervalMs) this.#awaitSilence(leftMs + 1);
     const runners = this.#runners.entries().map(([slave, { process }]) => ({
       slave,
       ...usage(process.pid),
     }));
     this.#post({ type: "alive", runners: [...runners] });
+  }
+
+  #awaitSilence(delayMs: number): void {
+    const dueMs = this.#clock.now() + delayMs;
+    this.#silenceTimer?.[Symbol.dispose]();
+    this.#silenceTimer = this.#clock.setTimer(() => {
+      const nowMs = this.#clock.now();
+      const isAwake = nowMs - dueMs < MAX_LATE_MS;
+      if (isAwake && nowMs - this.#heardAtMs > this.#timeoutMs) this.#end.resolve("silence");
+    }, delayMs);
   }
 
   #start({ slave, launch, command, output }: ToAgent & { type: "start" }): void {

@@ -82,6 +82,13 @@ Deno.test("Agent: a master that is silent for longer than heartbeatTimeoutMs is 
   assertEquals(await agent.end, "silence");
 });
 
+Deno.test("Agent: a silent master is given up when heartbeatTimeoutMs is over, and not at the next beat", async () => {
+  await using agent = await TimedAgent.begin();
+  await agent.speak();
+  agent.clock.pass(TIMEOUT_MS + 1);
+  assertEquals(await agent.end, "silence");
+});
+
 Deno.test("Agent: one that was stopped itself hears what has come before it gives the master up", async () => {
   await using agent = await TimedAgent.begin();
   const { clock } = agent;
