@@ -8,6 +8,7 @@ import {
   type ConnectionInfo,
   HandshakeError,
   hostAndPort,
+  type Patience,
   UNPROVED_BYTES,
   verifyMaster,
 } from "../wire/handshake.ts";
@@ -17,7 +18,7 @@ import { performance, Promise, setTimeout } from "../own_globals.ts";
 
 /** How long one try to connect and be welcomed may take. */
 const WELCOME_TIMEOUT_MS = 30_000;
-/** How long a slave keeps trying before it gives up. */
+/** How long a slave keeps trying before it gives up, by default. */
 const GIVE_UP_AFTER_MS = 120_000;
 /**
  * How long it keeps trying where nobody listens on another machine. A master listens before it starts slaves, so it has ended;
@@ -58,11 +59,15 @@ export async function connectToMaster<Incoming>(
   clock: ConnectClock = SYSTEM_CLOCK,
 ): Promise<MessageStream<Incoming>> {
   const startedAtMs = clock.now();
+  const { reachMs, totalMs } = info.patience ??
+    { reachMs: GIVE_UP_AFTER_MS, totalMs: GIVE_UP_AFTER_MS };
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const errors: unknown[] = [];
+    let isReached = false;
+    const attempt: Attempt = { clock, reached: () => isReached = true };
     for (const host of info.hosts) {
       try {
-        return await connectOnce(info, host, clock);
+        return await connectOnce(info, host, attempt);
       } catch (error) {
         errors.push(error);
       }
@@ -73,7 +78,7 @@ export async function connectToMaster<Incoming>(
     // The way of an agent, such as a tunnel, may still be in the making.
     const isHere = info.role === "runner" && info.hosts.every((host) => host === LOOPBACK);
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
-    const patienceMs = isRefused ? refusedMs : GIVE_UP_AFTER_MS;
+    const patienceMs = isRefused ? refusedMs : isReached ? totalMs : reachMs;
     if (clock.now() - startedAtMs >= patienceMs) throw giveUp(info, errors);
     await clock.pause(pauseMs * (0.5 + Math.random()));
   }
@@ -102,17 +107,27 @@ function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Er
   });
 }
 
+/** How it goes with one address. */
+interface Attempt {
+  readonly clock: ConnectClock;
+  /** Told when the address has taken the connection. */
+  reached(): void;
+}
+
 async function connectOnce<Incoming>(
   info: ConnectionInfo,
   hostname: string,
-  clock: ConnectClock,
+  attempt: Attempt,
 ): Promise<MessageStream<Incoming>> {
-  const timeout = clock.timeout(WELCOME_TIMEOUT_MS);
+  const timeout = attempt.clock.timeout(WELCOME_TIMEOUT_MS);
   let stream: MessageStream<Incoming> | undefined;
   const close = () => stream?.[Symbol.dispose]();
   timeout.addEventListener("abort", close);
   try {
-    stream = new MessageStream<Incoming>(await open(info, hostname, timeout), UNPROVED_BYTES);
+    stream = new MessageStream<Incoming>(
+      await open(info, hostname, timeout, attempt),
+      UNPROVED_BYTES,
+    );
     try {
       await verifyMaster(stream as MessageStream<unknown>, info, { host: hostName() });
       return stream;
@@ -129,11 +144,14 @@ async function connectOnce<Incoming>(
 }
 
 async function open(
-  { port, tls }: ConnectionInfo,
+  { port, tls, patience }: ConnectionInfo,
   hostname: string,
   signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<Deno.Conn> {
-  const connection = await Deno.connect({ hostname, port, signal });
+  const reaching = patience && attempt.clock.timeout(patience.reachMs);
+  const connection = await reach({ hostname, port, signal: reaching ?? signal }, patience);
+  attempt.reached();
   connection.setNoDelay(true);
   if (tls === undefined) return connection;
   const close = () => connection.close();
@@ -142,6 +160,18 @@ async function open(
     return await Deno.startTls(connection, { hostname: tls.name, caCerts: [tls.ca] });
   } finally {
     signal.removeEventListener("abort", close);
+  }
+}
+
+async function reach(
+  address: Deno.ConnectOptions & { readonly signal: AbortSignal },
+  patience: Patience | undefined,
+): Promise<Deno.TcpConn> {
+  try {
+    return await Deno.connect(address);
+  } catch (error) {
+    if (patience === undefined || !address.signal.aborted) throw error;
+    throw new Error(`it cannot be reached within ${patience.reachMs / 1000} s`);
   }
 }
 

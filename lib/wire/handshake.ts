@@ -66,6 +66,16 @@ export interface ConnectionInfo {
   readonly config?: string;
   /** Signals that a runner does not end by: they are meant for its agent. */
   readonly ignoredSignals?: readonly Deno.Signal[];
+  /** How long to try to find the master; two minutes by default, of which one try takes half a minute at most. */
+  readonly patience?: Patience;
+}
+
+/** How long a slave tries to find its master. */
+export interface Patience {
+  /** How long to try while no address of the master takes a connection, each time and in all, in milliseconds. */
+  readonly reachMs: number;
+  /** How long to try in all, in milliseconds. */
+  readonly totalMs: number;
 }
 
 /**

@@ -127,6 +127,23 @@ class TestConnectClock implements ConnectClock {
   }
 }
 
+/** A network that loses all packets: whoever connects waits until his patience is over. */
+class UnansweredConnects implements Disposable {
+  readonly #connect = Deno.connect;
+
+  constructor() {
+    Deno.connect =
+      (({ signal }: { signal: AbortSignal }) =>
+        new Promise((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        )) as unknown as typeof Deno.connect;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.connect = this.#connect;
+  }
+}
+
 /** Sets the time of day. */
 class SetTime implements Disposable {
   readonly #now = Date.now;
@@ -305,4 +322,33 @@ Deno.test("connectToMaster: tries again when the connection ends before the welc
   await clock.endPause();
   (await connecting)[Symbol.dispose]();
   (await welcoming).stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: gives up where no connection is taken within the time that its patience says", async () => {
+  const patience = { reachMs: 4321, totalMs: 50_000 };
+  const clock = new TestConnectClock();
+  using _connect = new UnansweredConnects();
+  const connecting = connectToMaster(infoFor(1, { patience }), clock);
+  const given = assertRejects(
+    () => connecting,
+    Error,
+    "Cannot connect to the master at 127.0.0.1:1: it cannot be reached within 4.321 s",
+  );
+  assertEquals(clock.timeOut(), patience.reachMs);
+  await clock.endPause(patience.reachMs);
+  assertEquals(clock.timeOut(), patience.reachMs);
+  await given;
+});
+
+Deno.test("connectToMaster: a master that takes the connection and does not answer is tried for as long as its patience says", async () => {
+  const clock = new TestConnectClock();
+  using master = new Master();
+  const patience = { reachMs: 40_000, totalMs: 50_000 };
+  const connecting = connectToMaster(master.info({ patience }), clock);
+  for (const ms of [49_000, 1000]) {
+    (await master.accept())[Symbol.dispose]();
+    await clock.endPause(ms);
+  }
+  (await master.accept())[Symbol.dispose]();
+  await assertRejects(() => connecting, Error, "ended before both sides had proved themselves");
 });
