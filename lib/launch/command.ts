@@ -21,6 +21,8 @@ export interface ProcessEnd {
   readonly reason?: string;
   /** What it printed last, if that did not go to the sink of the slave's output. */
   readonly tail?: string;
+  /** Whether another try may succeed soon; see {@linkcode SlaveProcess.renew}. */
+  readonly mayPass?: boolean;
 }
 
 /** The process of a slave. */
@@ -42,6 +44,14 @@ export interface SlaveProcess {
   readonly exited?: Promise<unknown>;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
+  /**
+   * Starts anew what brings an agent, in place of this process, and returns that. Called when the agent has gone, and when this process
+   * has ended before its agent connected: for a reason that may pass, or to bring back an agent that has gone. Never throws. Slaves of
+   * a process without it are lost with their agent.
+   */
+  renew?(): SlaveProcess;
+  /** Where its slaves find the master, if that is not at the master's own addresses, as with a tunnel. */
+  readonly masterAt?: { readonly hosts: readonly string[]; readonly port: number };
   /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
   hurry?(): void;
   /** Ends the process at once. Does nothing if it has ended. */

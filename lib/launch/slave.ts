@@ -58,6 +58,15 @@ export abstract class Slave {
   abstract readonly isRemote: boolean;
 
   /**
+   * The command that starts Deno where the slave runs; by default what the manager's option `deno` says.
+   *
+   * @param deno What that option says: a program, and perhaps its first arguments.
+   */
+  denoCommand(deno: readonly string[]): readonly string[] {
+    return deno;
+  }
+
+  /**
    * Starts the process. For a slave on this machine it is called again, with another connection, when the process has
    * ended and is to be replaced. On another machine it starts the agent, which replaces processes itself.
    *

@@ -25,6 +25,15 @@ export abstract class SlaveArray {
   abstract isRemoteAt(index: number): boolean;
 
   /**
+   * The command that starts Deno where these slaves run; by default what the manager's option `deno` says.
+   *
+   * @param deno What that option says: a program, and perhaps its first arguments.
+   */
+  denoCommand(deno: readonly string[]): readonly string[] {
+    return deno;
+  }
+
+  /**
    * Starts the processes.
    *
    * @param orders One for each slave to be started: all of them at first, later those that are to be replaced.

@@ -14,34 +14,60 @@ const EXPLANATION_MS = 5000;
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
 const LAST_JOB_GRACE_MS = 10_000;
+/** Pauses before what brings an agent is started again, on average: each is twice as long as the one before. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
+const MAX_FIRST_RETRIES = 4;
 
 /** Where a job stands. */
 export type AgentJobState =
   /** It has been submitted. */
   | { readonly state: "queued" }
-  /** It is known to run. When the timer fires its agent is waited for no longer. */
+  /** It is known to run, or is started again and again. When the timer fires its agent is waited for no longer. */
   | { readonly state: "arriving"; readonly timer: Disposable }
   /** Its agent has connected. */
   | { readonly state: "connected"; readonly agent: AgentLink }
   /** It has ended, or was killed, before its agent connected. An agent that comes now is refused. */
   | { readonly state: "missed" };
 
+/** Why an agent has gone. */
+export interface AgentLoss {
+  readonly end: ProcessEnd;
+  /** Whether its machine, or the network to it, is gone: the slaves are not to blame. */
+  readonly isSilent: boolean;
+}
+
 /**
  * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of
- * the job have this one agent.
+ * the job have this one agent. If what brings it can be renewed, another comes when it has gone.
  */
 export class AgentJob implements AgentLinkEvents {
-  readonly process: SlaveProcess;
   readonly #fleet: Fleet;
   readonly #seats: Seat[] = [];
+  /** Those of its slaves that have lost their agent, and are to go on with another. */
+  readonly #waiting = new Set<Seat>();
+  #process: SlaveProcess;
   #state: AgentJobState = { state: "queued" };
+  /** Whether any agent has connected. */
+  #hasServed = false;
+  /** How often what brings the next agent has been started again. */
+  #retries = 0;
+  /** After a failure: when it fires, that is done once more. */
+  #pause: Disposable | undefined;
+  /** Why that failed the last time. */
+  #failure: string | undefined;
 
   /** @param process What has been submitted. */
   constructor(process: SlaveProcess, fleet: Fleet) {
-    this.process = process;
     this.#fleet = fleet;
-    fleet.guard.add(process);
-    fleet.watch(this.#watch());
+    this.#process = process;
+    this.#begin(process);
+  }
+
+  /** What has been submitted. */
+  get process(): SlaveProcess {
+    return this.#process;
   }
 
   /** Where it stands. */
@@ -74,15 +100,16 @@ export class AgentJob implements AgentLinkEvents {
       {
         heartbeatIntervalMs,
         heartbeatTimeoutMs,
-        timeLimitMs: this.process.timeLimitMs ?? null,
-        leaveSignals: this.process.leaveSignals ?? null,
+        timeLimitMs: this.#process.timeLimitMs ?? null,
+        leaveSignals: this.#process.leaveSignals ?? null,
       },
       this,
       clock,
     );
     this.#enter({ state: "connected", agent });
+    this.#hasServed = true;
     this.#fleet.watch(this.#fleet.links.add(agent));
-    for (const seat of this.#seats) seat.agentConnected(agent, host);
+    for (const seat of this.#seats) if (!seat.isOver) seat.agentConnected(agent, host);
     return undefined;
   }
 
@@ -106,6 +133,18 @@ export class AgentJob implements AgentLinkEvents {
   /** One of its slaves is lost. When all are, the agent ends, and the job with it. */
   seatLost(): void {
     if (this.#seats.every(({ isOver }) => isOver)) this.agent?.close("its slaves are lost");
+    else this.#renewWhenReady();
+  }
+
+  /** Whether another agent can come when this one has gone. */
+  get isRenewable(): boolean {
+    return this.#process.renew !== undefined;
+  }
+
+  /** One of its slaves has lost the agent, and is to go on with another. */
+  awaitNext(seat: Seat): void {
+    this.#waiting.add(seat);
+    this.#renewWhenReady();
   }
 
   /**
@@ -113,15 +152,15 @@ export class AgentJob implements AgentLinkEvents {
    *
    * @param warning What had been said before, if it was to leave.
    */
-  async explainLoss(warning: string | undefined): Promise<ProcessEnd> {
-    const { process } = this;
+  async explainLoss(warning: string | undefined): Promise<AgentLoss> {
+    const process = this.#process;
     const { reason: linkReason, isSilent } = await this.agent!.ended;
     const reason = warning === undefined ? linkReason : `${warning}; ${linkReason}`;
     const unknown: ProcessEnd = { code: null, signal: null, reason };
     // Its scheduler does not hear from a silent machine either.
     if (isSilent) {
       process.kill();
-      return unknown;
+      return { end: unknown, isSilent };
     }
     process.hurry?.();
     // Without a scheduler nobody knows more, except how a process of this machine ended.
@@ -130,8 +169,8 @@ export class AgentJob implements AgentLinkEvents {
     const { closing, options: { clock } } = this.#fleet;
     using _timer = clock.setTimer(() => impatience.resolve(undefined), patienceMs);
     const end = await Promise.race([process.ended, impatience.promise, aborted(closing)]);
-    if (end === undefined) return unknown;
-    return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
+    if (end === undefined) return { end: unknown, isSilent };
+    return { end: { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` }, isSilent };
   }
 
   /**
@@ -139,31 +178,81 @@ export class AgentJob implements AgentLinkEvents {
    * itself. One that has not connected would look for the master for a while, and has nothing to end.
    */
   async end(): Promise<void> {
+    if (this.agent === undefined) this.#enter({ state: "missed" });
     const left = Promise.withResolvers<void>();
     const { clock } = this.#fleet.options;
     let timer = clock.setTimer(() => {
-      this.process.kill();
+      this.#process.kill();
       timer = clock.setTimer(left.resolve, LAST_JOB_GRACE_MS);
     }, this.agent === undefined ? 0 : JOB_GRACE_MS);
-    await Promise.race([this.process.ended, left.promise]);
+    await Promise.race([this.#process.ended, left.promise]);
     timer[Symbol.dispose]();
   }
 
   #enter(state: AgentJobState): void {
     if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();
+    this.#pause?.[Symbol.dispose]();
     this.#state = state;
   }
 
+  #begin(process: SlaveProcess): void {
+    this.#process = process;
+    this.#fleet.guard.add(process);
+    this.#fleet.watch(this.#watch(process));
+  }
+
   /** Waits until it has ended, or the manager closes. */
-  async #watch(): Promise<void> {
+  async #watch(process: SlaveProcess): Promise<void> {
     const { closing } = this.#fleet;
-    const { started = Promise.resolve(), ended } = this.process;
+    const { started = Promise.resolve(), ended } = process;
     started.then(() => this.#started());
     const end = await Promise.race([ended, aborted(closing)]);
+    // What it was renewed by is watched for itself.
+    if (process !== this.#process) return;
     if (this.#state.state === "connected" || this.#state.state === "missed") return;
+    if (end !== undefined && !closing.aborted && this.#mayRetry(end)) return this.#failed(end);
     this.#enter({ state: "missed" });
     if (end === undefined || closing.aborted) return;
-    for (const seat of this.#seats) seat.jobEnded(end);
+    for (const seat of this.#seats) if (!seat.isOver) seat.jobEnded(end);
+  }
+
+  #mayRetry({ mayPass = false }: ProcessEnd): boolean {
+    if (!this.isRenewable) return false;
+    return this.#hasServed || (mayPass && this.#retries < MAX_FIRST_RETRIES);
+  }
+
+  /** What was to bring an agent has failed, and is tried again. It is told once that one does not come back. */
+  #failed({ reason, tail, code }: ProcessEnd): void {
+    const isFirst = this.#failure === undefined;
+    this.#failure = reason ?? (tail || `exit code ${code}`);
+    this.#retryLater();
+    if (!isFirst || !this.#hasServed) return;
+    const hours = this.#fleet.options.settings.connectTimeoutMs / 3_600_000;
+    this.#fleet.warn(
+      `${this.#process.name} does not come back: ${this.#failure}. It is tried again about every minute, for ${hours} h ` +
+        "(connectTimeoutMs)",
+    );
+  }
+
+  #retryLater(): void {
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#retries++, LONGEST_PAUSE_MS);
+    // Of random length: of many hosts behind one, not all are to come at the same time.
+    this.#pause = this.#fleet.options.clock.setTimer(
+      () => this.#begin(this.#process.renew!()),
+      pauseMs * (0.5 + Math.random()),
+    );
+  }
+
+  /** Once none of its slaves has a process of the agent that has gone, another is brought. */
+  #renewWhenReady(): void {
+    if (this.#waiting.size === 0 || this.#fleet.closing.aborted) return;
+    if (!this.#seats.every((seat) => seat.isOver || this.#waiting.has(seat))) return;
+    this.#waiting.clear();
+    this.#retries = 0;
+    this.#failure = undefined;
+    this.#enter({ state: "queued" });
+    this.#started();
+    this.#retryLater();
   }
 
   #started(): void {
@@ -171,7 +260,7 @@ export class AgentJob implements AgentLinkEvents {
     const { clock, settings } = this.#fleet.options;
     const timer = setPatience(clock, () => this.#giveUp(), settings.connectTimeoutMs);
     this.#enter({ state: "arriving", timer });
-    for (const seat of this.#seats) seat.jobStarted(this.process);
+    for (const seat of this.#seats) if (!seat.isOver) seat.jobStarted(this.#process);
   }
 
   #seatOf(number: number): Seat | undefined {
@@ -180,8 +269,8 @@ export class AgentJob implements AgentLinkEvents {
 
   #giveUp(): void {
     this.#enter({ state: "missed" });
-    this.process.kill();
-    for (const seat of this.#seats) seat.agentMissed();
+    this.#process.kill();
+    for (const seat of this.#seats) if (!seat.isOver) seat.agentMissed(this.#failure);
   }
 }
 

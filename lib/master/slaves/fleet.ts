@@ -28,7 +28,7 @@ import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
-import { agentCommand, connectionLine, denoProgram } from "./slave_command.ts";
+import { connectionLine, denoProgram } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
@@ -344,7 +344,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
     return {
       number,
       index,
-      command: isRemote ? agentCommand(settings) : seat.runnerCommand(),
+      command: isRemote ? seat.agentCommand() : seat.runnerCommand(),
       connection: connectionLine(settings, endpoint, {
         ...identity,
         role: isRemote ? "agent" : "runner",

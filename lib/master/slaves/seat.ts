@@ -30,8 +30,9 @@ import type { SlaveCounts } from "../observe/events.ts";
 import { describeEnd, type Loss } from "./losses.ts";
 import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
+import type { ManagerSettings } from "../settings.ts";
 import { settleWithin } from "../settle_within.ts";
-import { describeCommand, runnerCommand } from "./slave_command.ts";
+import { agentCommand, describeCommand, runnerCommand } from "./slave_command.ts";
 
 /** How long an idle slave may take to end by itself when its connection is closed. */
 const END_GRACE_MS = 1000;
@@ -115,6 +116,12 @@ export class Seat implements SlavePort {
     }
   }
 
+  /** The settings of its manager, with the Deno of its own machine. */
+  get #settings(): ManagerSettings {
+    const { settings } = this.#fleet.options;
+    return { ...settings, deno: this.source.denoCommand(settings.deno) };
+  }
+
   /** The name of its state. */
   get state(): SeatState["state"] {
     return this.#state.state;
@@ -161,11 +168,17 @@ export class Seat implements SlavePort {
     return this.isRemote ? 0 : this.#launches++;
   }
 
+  /** The command that runs its agent, on another machine. */
+  agentCommand(): string[] {
+    return agentCommand(this.#settings);
+  }
+
   /** The command that runs its tasks. */
   runnerCommand(): string[] {
-    const { settings, modules } = this.#fleet.options;
+    const { modules } = this.#fleet.options;
     this.#loadableModules = new Set(modules);
-    return runnerCommand(settings, this.#place!.endpoint, modules);
+    const endpoint = { ...this.#place!.endpoint, ...this.#job?.process.masterAt };
+    return runnerCommand(this.#settings, endpoint, modules);
   }
 
   /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
@@ -241,17 +254,21 @@ export class Seat implements SlavePort {
     this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
   }
 
-  /** Its agent has not connected in time. */
-  agentMissed(): void {
+  /**
+   * Its agent has not connected in time.
+   *
+   * @param failure Why it could not be brought, if that is known.
+   */
+  agentMissed(failure: string | undefined): void {
     const seconds = this.#fleet.options.settings.connectTimeoutMs / 1000;
     const reason = `its agent did not connect within connectTimeoutMs, ${seconds} s`;
-    this.#died(reason, { isFinal: true });
+    this.#died(failure === undefined ? reason : `${reason}: ${failure}`, { isFinal: true });
   }
 
   /** Its agent has connected, and starts its process. */
   agentConnected(agent: AgentLink, host: string): void {
-    const { identity } = this.slave;
-    this.slave.identity = { ...identity, name: `${identity.name} on ${host}`, host };
+    const name = `${this.source.kind} ${this.number}, ${this.#job!.process.name} on ${host}`;
+    this.slave.identity = { ...this.slave.identity, name, host };
     this.#startRunner(agent);
   }
 
@@ -416,7 +433,7 @@ export class Seat implements SlavePort {
     this.#fleet.options.hub.tell({ type: "slave-ended", slave: this.slave.identity });
   }
 
-  /** Its tasks move at once; why its agent has gone may take a while to find out. */
+  /** Its tasks move at once; why its agent has gone may take a while to find out. It goes on with the next agent, if one can come. */
   async #lostAgent(job: AgentJob, wasConnected: boolean): Promise<void> {
     const { dispatcher } = this.#fleet.options;
     // A process that connects now is refused: nobody watches it.
@@ -424,8 +441,13 @@ export class Seat implements SlavePort {
     dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
-    const end = await job.explainLoss(warning);
-    this.#died(this.#describe(end, wasConnected), { isFinal: true });
+    const { end, isSilent } = await job.explainLoss(warning);
+    if (this.isOver) return;
+    const reason = this.#describe(end, wasConnected);
+    const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
+    // It is not to blame for its network, however often that fails.
+    if (mayGoOn && isSilent) this.#relaunch(reason);
+    else this.#died(reason, { isFinal: !mayGoOn });
   }
 
   #died(
@@ -447,8 +469,13 @@ export class Seat implements SlavePort {
   #relaunch(reason: string, isAsked = false): void {
     const { hub } = this.#fleet.options;
     hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked });
+    const job = this.#job;
+    const agent = job?.agent;
+    if (job?.isRenewable && agent?.isEnded) {
+      this.#enter({ state: "awaiting agent" });
+      return job.awaitNext(this);
+    }
     this.#enter({ state: "launching" });
-    const agent = this.#job?.agent;
     if (agent !== undefined) this.#startRunner(agent);
     else this.#fleet.relaunch(this);
   }
@@ -459,7 +486,7 @@ export class Seat implements SlavePort {
   }
 
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
-    const command = wasConnected ? undefined : describeCommand(this.#fleet.options.settings);
+    const command = wasConnected ? undefined : describeCommand(this.#settings);
     const { reason = this.#doom.type === "killed" ? this.#doom.reason : undefined } = end;
     return describeEnd({ ...end, reason }, this.output!, { command, fault });
   }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openOutputSink } from "../../../lib/launch/output_sink.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
@@ -12,9 +12,10 @@ import { Seat } from "../../../lib/master/slaves/seat.ts";
 import type { Hello } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
-import type { ProcessEnd } from "../../../mod.ts";
+import type { ProcessEnd, SlaveProcess } from "../../../mod.ts";
 import { FarSlave } from "../../support/far_slave.ts";
-import { SocketPair } from "../../support/socket_pair.ts";
+import { KeepAlive } from "../../support/keep_alive.ts";
+import { closeQuietly, SocketPair } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
@@ -32,24 +33,60 @@ const HELLO: Hello = {
   nonce: "",
 };
 
+/** The event loop has a turn: what has come is heard. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+/** What brings an agent, as the test wants it to go. */
+class PlayedProcess implements SlaveProcess {
+  readonly name = "job 7";
+  isKilled = false;
+  readonly #started = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<ProcessEnd>();
+  readonly started = this.#started.promise;
+  readonly ended = this.#ended.promise;
+  readonly renew: (() => SlaveProcess) | undefined;
+
+  /** @param renew What takes its place; by default nothing can. */
+  constructor(renew?: () => SlaveProcess) {
+    this.renew = renew;
+  }
+
+  kill(): void {
+    this.isKilled = true;
+  }
+
+  start(): void {
+    this.#started.resolve();
+  }
+
+  end(end: ProcessEnd): void {
+    this.#ended.resolve(end);
+  }
+}
+
 /** A job of two slaves, of which nothing is real but what decides. */
 class Bench implements AsyncDisposable {
   readonly clock = new TestClock();
+  /** What waits for processes of a fleet does not keep the test from ending. */
+  readonly #alive = new KeepAlive();
   readonly #hub = new Hub();
   readonly #events: ManagerEvent[] = [];
   readonly job: AgentJob;
   readonly seats: readonly Seat[];
-  isKilled = false;
-  readonly #started = Promise.withResolvers<void>();
-  readonly #ended = Promise.withResolvers<ProcessEnd>();
+  /** What was started to bring agents, the last one last. */
+  readonly processes: PlayedProcess[] = [];
   readonly #fleet: Fleet;
+  readonly #dispatcher = new Dispatcher(1);
   readonly #connections: SocketPair[] = [];
 
-  constructor() {
+  /** @param isRenewable Whether what brings the agent can be started again. */
+  constructor({ isRenewable = false, connectTimeoutMs = CONNECT_TIMEOUT_MS } = {}) {
     this.#hub.subscribe({ wantsTasks: false, tell: (event) => this.#events.push(event) });
-    const dispatcher = new Dispatcher(1);
+    const dispatcher = this.#dispatcher;
     this.#fleet = new Fleet({
-      settings: asSettings({ connectTimeoutMs: CONNECT_TIMEOUT_MS, output: "null" }),
+      settings: asSettings({ connectTimeoutMs, output: "null" }),
       dispatcher,
       loop: new DispatchLoop(dispatcher, this.clock),
       clock: this.clock,
@@ -60,12 +97,12 @@ class Bench implements AsyncDisposable {
     this.seats = [0, 1].map((number) =>
       new Seat(number, new FarSlave(), { index: number, isRemote: true }, this.#fleet)
     );
-    this.job = new AgentJob({
-      name: "job 7",
-      started: this.#started.promise,
-      ended: this.#ended.promise,
-      kill: () => this.isKilled = true,
-    }, this.#fleet);
+    const launch = (): PlayedProcess => {
+      const process = new PlayedProcess(isRenewable ? launch : undefined);
+      this.processes.push(process);
+      return process;
+    };
+    this.job = new AgentJob(launch(), this.#fleet);
     for (const seat of this.seats) {
       dispatcher.addSlave(seat.slave);
       seat.prepare({ hosts: ["127.0.0.1"], port: 1 }, openOutputSink("null", seat.number));
@@ -80,20 +117,48 @@ class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#fleet[Symbol.asyncDispose]();
+    const closed = this.#fleet[Symbol.asyncDispose]();
+    for (const { far } of this.#connections) closeQuietly(far);
+    await closed;
     for (const connection of this.#connections) connection[Symbol.dispose]();
+    this.#alive[Symbol.dispose]();
+  }
+
+  /** Whether what brings the agent was killed. */
+  get isKilled(): boolean {
+    return this.processes.at(-1)!.isKilled;
   }
 
   /** The scheduler says that the job runs. */
   async start(): Promise<void> {
-    this.#started.resolve();
-    await this.#started.promise;
+    const process = this.processes.at(-1)!;
+    process.start();
+    await process.started;
   }
 
   /** The scheduler says that the job has ended. */
   async end(reason: string): Promise<void> {
-    this.#ended.resolve({ code: null, signal: null, reason });
-    while (this.job.state !== "missed") await this.#ended.promise;
+    const process = this.processes.at(-1)!;
+    process.end({ code: null, signal: null, reason });
+    while (this.job.state !== "missed") await process.ended;
+  }
+
+  /** What brings the agent fails; resolves when it is to be tried again. */
+  async fail(reason: string, mayPass = false): Promise<void> {
+    this.processes.at(-1)!.end({ code: null, signal: null, reason, mayPass });
+    // Its end is heard of by way of several promises.
+    await turn();
+  }
+
+  /** What brings the agent is started again, after a pause; returns how long that was. */
+  async renewed(): Promise<number> {
+    const beforeMs = this.clock.now();
+    const { length } = this.processes;
+    while (this.processes.length === length) {
+      await turn();
+      await this.clock.fire();
+    }
+    return this.clock.now() - beforeMs;
   }
 
   /** Its agent connects; returns why it is refused, if it is. */
@@ -106,20 +171,37 @@ class Bench implements AsyncDisposable {
     return refusal;
   }
 
-  /** The connection of its agent ends; resolves when its slaves wait to hear why. */
+  /** The connections of its agent and of its slaves end; resolves when the slaves wait to hear why. */
   async loseAgent(): Promise<void> {
-    this.#connections[0].far.close();
+    for (const { far } of this.#connections) closeQuietly(far);
+    while (this.seats.some(({ state }) => state !== "awaiting agent")) await turn();
     await this.clock.timerSet(NEWS_MS);
   }
 
-  /** The process of the first slave connects; returns why it is refused, if it is. */
-  async connectRunner(): Promise<string | undefined> {
+  /** Nothing is heard of its agent, nor of its slaves. */
+  silence(): void {
+    this.job.agent!.giveUp(60_000);
+  }
+
+  /** The process of a slave connects; returns why it is refused, if it is. */
+  async connectRunner(number = 0, launch = 0): Promise<string | undefined> {
     const connection = await SocketPair.open();
-    this.#connections.push(connection);
+    // That of the agent stays the last.
+    this.#connections.unshift(connection);
     const stream = new MessageStream<ToMaster>(connection.near);
-    const refusal = this.seats[0].runnerConnected({ ...HELLO, role: "runner" }, stream);
+    const hello: Hello = { ...HELLO, role: "runner", slave: number, launch };
+    const refusal = this.seats[number].runnerConnected(hello, stream);
     if (refusal !== undefined) stream[Symbol.dispose]();
     return refusal;
+  }
+
+  /** Why each slave is to go on with another process, of those that are. */
+  get restarts(): string[] {
+    return this.events.flatMap((event) => event.type === "slave-restarted" ? [event.reason] : []);
+  }
+
+  get warnings(): string[] {
+    return this.events.flatMap((event) => event.type === "warning" ? [event.message] : []);
   }
 
   /** Why each slave was lost, of those that were. */
@@ -212,4 +294,138 @@ Deno.test("AgentJob: a slave's process that connects when its agent has gone is 
   bench.clock.pass(NEWS_MS);
   while (bench.losses.length < 2) await Promise.resolve();
   assertEquals(bench.standings, ["lost", "lost"]);
+});
+
+const GONE = "the connection to its agent has ended";
+
+Deno.test("AgentJob: when an agent has gone, and can be renewed, its slaves go on with the next one", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  await bench.connect();
+  assertEquals([await bench.connectRunner(0), await bench.connectRunner(1)], [
+    undefined,
+    undefined,
+  ]);
+  await bench.loseAgent();
+  await bench.renewed();
+  assertEquals(bench.restarts, [GONE, GONE]);
+  assertEquals(bench.losses, []);
+  assertEquals(bench.standings, ["starting", "starting"]);
+  assertEquals(await bench.connect(), undefined);
+  assertEquals([await bench.connectRunner(0, 1), await bench.connectRunner(1, 1)], [
+    undefined,
+    undefined,
+  ]);
+  assertEquals(bench.standings, ["idle", "idle"]);
+  const names = bench.seats.map(({ slave }) => slave.identity.name);
+  assertEquals(names, ["far slave 0, job 7 on far", "far slave 1, job 7 on far"]);
+  assertEquals(bench.processes.length, 2);
+});
+
+Deno.test("AgentJob: what does not bring an agent back is tried again after longer and longer pauses, of which one warning tells", async () => {
+  await using bench = new Bench({ isRenewable: true, connectTimeoutMs: 3_600_000 });
+  await bench.start();
+  await bench.connect();
+  await bench.connectRunner(0);
+  await bench.connectRunner(1);
+  await bench.loseAgent();
+  const pauses: number[] = [await bench.renewed()];
+  for (let i = 0; i < 12; i++) {
+    await bench.fail("no route to its host");
+    pauses.push(await bench.renewed());
+  }
+  assert(pauses[1] >= 1000 && pauses[1] <= 3000, `${pauses}`);
+  for (const pause of pauses.slice(7)) assert(pause >= 30_000 && pause <= 90_000, `${pauses}`);
+  assertEquals(bench.warnings.length, 1);
+  assertMatch(bench.warnings[0], /^job 7 does not come back: no route to its host\. It is tried/);
+  assertEquals(await bench.connect(), undefined);
+  assertEquals(bench.losses, []);
+});
+
+Deno.test("AgentJob: an agent that does not come back within connectTimeoutMs is waited for no longer, and the reason told", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  await bench.connect();
+  await bench.connectRunner(0);
+  await bench.connectRunner(1);
+  await bench.loseAgent();
+  await bench.renewed();
+  await bench.fail("no route to its host");
+  bench.clock.pass(CONNECT_TIMEOUT_MS);
+  assertEquals(bench.losses, [
+    `${MISSED}: no route to its host`,
+    `${MISSED}: no route to its host`,
+  ]);
+  assertEquals(await bench.connect(), REFUSAL);
+});
+
+Deno.test("AgentJob: a first agent is brought by another try if the reason may pass, a few times, and not otherwise", async () => {
+  await using passing = new Bench({ isRenewable: true });
+  await passing.start();
+  for (let i = 0; i < 4; i++) {
+    await passing.fail("too many logins", true);
+    await passing.renewed();
+  }
+  passing.processes.at(-1)!.end({
+    code: null,
+    signal: null,
+    reason: "too many logins",
+    mayPass: true,
+  });
+  while (passing.job.state !== "missed") await turn();
+  assertEquals(passing.losses, ["too many logins", "too many logins"]);
+  assertEquals([passing.processes.length, passing.warnings], [5, []]);
+
+  await using lasting = new Bench({ isRenewable: true });
+  await lasting.start();
+  await lasting.end("no such host");
+  assertEquals(lasting.losses, ["no such host", "no such host"]);
+  assertEquals(lasting.processes.length, 1);
+});
+
+Deno.test("AgentJob: slaves whose agents go again and again, and that do no task, are lost", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  for (let round = 0; round < 4; round++) {
+    await bench.connect();
+    await bench.connectRunner(0, round);
+    await bench.connectRunner(1, round);
+    await bench.loseAgent();
+    if (round < 3) await bench.renewed();
+  }
+  bench.clock.pass(NEWS_MS);
+  while (bench.losses.length < 2) await turn();
+  assertEquals([bench.losses, bench.restarts.length], [[GONE, GONE], 6]);
+  assertEquals(bench.processes.length, 4);
+});
+
+Deno.test("AgentJob: slaves whose machine is silent again and again are not lost by that", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  for (let round = 0; round < 6; round++) {
+    await bench.connect();
+    await bench.connectRunner(0, round);
+    await bench.connectRunner(1, round);
+    bench.silence();
+    await bench.renewed();
+  }
+  assertEquals(bench.losses, []);
+  assertEquals(bench.restarts.length, 12);
+  // What brought an agent that is silent would wait for it.
+  assertEquals(bench.processes.map(({ isKilled }) => isKilled).slice(0, -1), Array(6).fill(true));
+});
+
+Deno.test("AgentJob: nothing is renewed when the manager closes", async () => {
+  const bench = new Bench({ isRenewable: true });
+  await bench.start();
+  await bench.connect();
+  await bench.connectRunner(0);
+  await bench.connectRunner(1);
+  await bench.loseAgent();
+  await bench.renewed();
+  await bench.fail("no route to its host");
+  const closed = bench[Symbol.asyncDispose]();
+  await bench.job.end();
+  await closed;
+  assertEquals([bench.clock.timers, bench.processes.length], [0, 2], "no timer is left");
 });
