@@ -94,6 +94,15 @@ export function spawnSlave(
   };
 }
 
+/** What stands for a process that could not be started, where that is no reason not to start others. */
+export function neverStarted(reason: string): SlaveProcess {
+  return {
+    name: "a process that was not started",
+    ended: Promise.resolve({ code: null, signal: null, reason }),
+    kill: () => {},
+  };
+}
+
 async function waitForEnd(
   child: Deno.ChildProcess,
   pumps: readonly Pump[],

@@ -1,5 +1,5 @@
 import { messageOf } from "../message_of.ts";
-import { type SlaveProcess, spawnSlave } from "./command.ts";
+import { neverStarted, type SlaveProcess, spawnSlave } from "./command.ts";
 import type { LaunchOrder } from "./slave.ts";
 import { SlaveArray } from "./slave_array.ts";
 
@@ -51,12 +51,4 @@ export class LocalSlaveArray extends SlaveArray {
       }
     }));
   }
-}
-
-function neverStarted(reason: string): SlaveProcess {
-  return {
-    name: "a process that was not started",
-    ended: Promise.resolve({ code: null, signal: null, reason }),
-    kill: () => {},
-  };
 }

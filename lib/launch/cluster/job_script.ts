@@ -1,5 +1,5 @@
 import { quote, quoteAll } from "../../shell.ts";
-import { makeDenoDir, removeDenoDir } from "./deno_dir.ts";
+import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What the script of a job array is made of. */

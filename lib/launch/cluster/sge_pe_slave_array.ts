@@ -3,7 +3,7 @@ import { type SlaveProcess, spawnSlave } from "../command.ts";
 import { quote, quoteAll } from "../../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
-import { makeDenoDir, removeDenoDir } from "./deno_dir.ts";
+import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
 import { GRID_ENGINE } from "./sge.ts";
 
 /** Slots that Grid Engine has granted on one host. */
