@@ -63,6 +63,11 @@ export {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
+export {
+  type SSHHostSlaves,
+  type SSHOptions,
+  SSHSlaveArray,
+} from "./lib/launch/ssh/ssh_slave_array.ts";
 export type { ProcessEnd, ProgramOutput, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";

@@ -35,6 +35,7 @@ const INPUT_TEXT = "lib/wire/input_text.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
+const SSH = "lib/launch/ssh/";
 const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
 // What goes wrong with tasks: the board's own.
@@ -62,7 +63,7 @@ const OUTPUT_SINK = "lib/launch/output_sink.ts";
 const WATCHDOG = "lib/launch/watchdog.ts";
 // What is started and ended on a machine, by whichever program.
 const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG];
-const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, ...PROCESSES];
+const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, SSH, ...PROCESSES];
 // What every room of the master may import of it.
 const MASTER_GROUND = [MASTER, ...MASTER_WORDS];
 
@@ -138,6 +139,11 @@ const PARTS: readonly Part[] = [
     at: CLUSTER,
     imports: [ERRORS, TASK, LAUNCH, CLUSTER, COMMAND],
     because: "kinds of slaves in a cluster are made of what launching has; nothing else knows them",
+  },
+  {
+    at: SSH,
+    imports: [ERRORS, TASK, HANDSHAKE, LAUNCH, SSH, COMMAND, OUTPUT_SINK],
+    because: "slaves at the end of a login are made of what launching has; nothing else knows them",
   },
   {
     at: MASTER,

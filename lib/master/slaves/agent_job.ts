@@ -15,7 +15,7 @@ const EXPLANATION_MS = 5000;
 const JOB_GRACE_MS = 3000;
 const LAST_JOB_GRACE_MS = 10_000;
 /** Pauses before what brings an agent is started again, on average: each is twice as long as the one before. */
-const FIRST_PAUSE_MS = 1000;
+const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
 const MAX_FIRST_RETRIES = 4;

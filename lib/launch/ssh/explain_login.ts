@@ -1,0 +1,141 @@
+/**
+ * What became of a login by ssh that brought no agent, in words: from its exit code and what it printed.
+ *
+ * @module
+ */
+
+import { quoteAll } from "../../shell.ts";
+import type { ProcessEnd } from "../command.ts";
+import { BEGIN_MARK, FAULT_MARK } from "./remote_script.ts";
+
+/** The exit code of ssh where that itself has failed, see ssh(1). */
+const SSH_FAILED = 255;
+
+/** A login that was tried. */
+export interface Login {
+  /** What ssh was given as its destination. */
+  readonly host: string;
+  /** Program and first arguments that log in. */
+  readonly ssh: readonly string[];
+  /** Whether the agent's connection was to come back through the login. */
+  readonly isTunnelled: boolean;
+}
+
+/** What ssh says when it fails. */
+interface SSHFault {
+  readonly words: RegExp;
+  readonly meaning: string;
+  /** @param byHand What logs in by hand, as a shell has it. */
+  remedy(byHand: string, host: string): string;
+  /** Whether another try may succeed. */
+  readonly mayPass?: boolean;
+}
+
+/** The first whose words are there is meant: a changed key is followed by a line on keys that are not known. */
+const SSH_FAULTS: readonly SSHFault[] = [
+  {
+    words: /^Host key for .* has changed.*$/m,
+    meaning: "its host key is another than the one that is known here",
+    remedy: (byHand, host) =>
+      `If the host was installed anew, remove the old key (ssh-keygen -R ${host}), and log in once by hand: ${byHand}. ` +
+      "Otherwise something else may answer in its place",
+  },
+  {
+    words: /^.*(?:host key is known for|Host key verification failed).*$/m,
+    meaning: "its host key is not known here",
+    remedy: (byHand) => `Log in once by hand, and accept the key: ${byHand}`,
+  },
+  {
+    words: /^.*Could not resolve hostname.*$/m,
+    meaning: "its name is not known here",
+    remedy: () => "Correct the name, or describe the host in ~/.ssh/config",
+  },
+  {
+    words: /^.*(?:Permission denied|Too many authentication failures).*$/m,
+    meaning: "the login was refused; no password is asked for",
+    remedy: (byHand) =>
+      `Have this work without one: ${byHand}. ssh-copy-id installs a key there, and ssh-add unlocks one that has a passphrase`,
+  },
+  {
+    words: /^.*remote port forwarding failed.*$/m,
+    meaning: "no way back to the master can be opened through the login",
+    remedy: () =>
+      "Have AllowTcpForwarding switched on in its sshd_config; or set the options host and port of the manager to what " +
+      "it can reach",
+    // The port may have been another's.
+    mayPass: true,
+  },
+  {
+    words: /^.*Connection refused.*$/m,
+    meaning: "no sshd answers",
+    remedy: () => "Start it, or set its port, in ~/.ssh/config or the option ssh of SSHSlaveArray",
+  },
+  {
+    words: /^.*(?:timed out|No route to host|Network is unreachable|Host is down).*$/m,
+    meaning: "it does not answer",
+    remedy: (byHand) =>
+      `Look whether it is up, and whether this works: ${byHand}. What cannot be reached directly needs a ProxyJump in ` +
+      "~/.ssh/config",
+  },
+  {
+    words: /^.*(?:kex_exchange_identification|Connection (?:closed|reset) by|banner exchange).*$/m,
+    meaning: "the connection was closed before the login",
+    remedy: () =>
+      "Its sshd, or one on the way, may take fewer logins at a time: see MaxStartups in sshd_config(5)",
+    mayPass: true,
+  },
+];
+
+/** What an agent said that could not connect to the master, if that is among what was printed. */
+export function masterUnreached(text: string): string | undefined {
+  return /Cannot connect to the master at .*/.exec(text)?.[0];
+}
+
+/**
+ * Says why a login that has ended brought no agent.
+ *
+ * @param text What was printed.
+ * @returns The end, with a reason, and a remedy without its full stop, if they are known; otherwise with the last words.
+ */
+export function explainLogin(login: Login, end: ProcessEnd, text: string): ProcessEnd {
+  const { host, ssh, isTunnelled } = login;
+  const known = (reason: string, mayPass = false): ProcessEnd => ({
+    code: null,
+    signal: null,
+    reason,
+    mayPass,
+  });
+  const words = text.split("\n").filter((line) => line !== BEGIN_MARK).join("\n").trim();
+  const ownFault = words.split("\n").find((line) => line.startsWith(FAULT_MARK));
+  if (ownFault !== undefined) return known(ownFault.slice(FAULT_MARK.length));
+  const [noCache] = /Cannot make a folder for Deno's caches.*/.exec(words) ?? [];
+  if (noCache !== undefined) return known(noCache);
+  const unreached = masterUnreached(words);
+  if (unreached !== undefined) {
+    return known(isTunnelled ? `${unreached}, which is the way back through the login` : unreached);
+  }
+  if (words.includes("nothing was said about a master")) {
+    return known(
+      "what tells its agent of the master was read by something else. A startup file of its login shell, such as ~/.bashrc, " +
+        "must not read standard input, or start another program, where there is no terminal",
+    );
+  }
+  if (end.code === SSH_FAILED) {
+    const fault = SSH_FAULTS.find((each) => each.words.test(words));
+    if (fault !== undefined) {
+      const [line] = fault.words.exec(words)!;
+      const remedy = fault.remedy(quoteAll([...ssh, host]), host.replace(/^.*@/, ""));
+      return known(`${fault.meaning}: ${line.replace(/[\s.]+$/, "")}. ${remedy}`, fault.mayPass);
+    }
+  }
+  const tail = words.split("\n").slice(-10).join("\n");
+  if (end.signal === null && end.code !== SSH_FAILED && !text.includes(BEGIN_MARK)) {
+    return known(
+      `the login ended with exit code ${end.code} before it ran anything of ours. A startup file of its login shell, or a command ` +
+        `that its authorized_keys force, may have ended it${
+          tail === "" ? "" : `; it printed: ${tail}`
+        }`,
+    );
+  }
+  return { ...end, reason: "its login ended", tail };
+}

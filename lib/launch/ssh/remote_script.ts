@@ -1,0 +1,64 @@
+import { quote, quoteAll } from "../../shell.ts";
+import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
+
+/** The script says this first: what the login printed before is not its own. */
+export const BEGIN_MARK = "parallel: the login works";
+/** Begins a line in which the script says why it cannot start the agent. */
+export const FAULT_MARK = "parallel: cannot start the agent: ";
+
+/** What the script is made of. */
+export interface RemoteScriptParts {
+  /** Absolute path of the folder that tasks run in. */
+  readonly cwd: string;
+  /** Program and arguments that run an agent. */
+  readonly command: readonly string[];
+  /** Where Deno keeps its caches, as a shell word; by default a folder of the agent's own, on the host's own disk. */
+  readonly denoDir?: string;
+}
+
+/**
+ * Writes the command that runs an agent on a host, for whatever shell a user has there: that of a login reads it, and has `/bin/sh` run
+ * the rest. It is one line without a backslash of its own, for csh and fish. Nothing in it is secret: others see it there.
+ */
+export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): string {
+  const [deno] = command;
+  const isOwnDenoDir = denoDir === undefined;
+  const lines = [
+    `echo ${quote(BEGIN_MARK)}`,
+    `cd ${quote(cwd)} || ${
+      fault(
+        `it does not see the folder ${cwd}. Start the master in a folder that this host sees ` +
+          "under the same path, or set the option cwd of SSHSlaveArray",
+      )
+    }`,
+    'PATH="$PATH:$HOME/.deno/bin"; export PATH',
+    `command -v ${quote(deno)} >/dev/null || ${
+      fault(
+        `there is no ${deno}, neither on the PATH that a login by ssh has there nor in ` +
+          "~/.deno/bin. Install Deno there, or set the option deno of SSHSlaveArray to its path",
+      )
+    }`,
+    ...(isOwnDenoDir
+      ? [
+        ...makeDenoDir("ssh", `Make room in /tmp there, or ${SET_DENO_DIR}`),
+        // A folder can be made on a disk that has no room for a file.
+        `dd if=/dev/zero of="$deno_dir/room" bs=65536 count=16 2>/dev/null && ` +
+        `rm "$deno_dir/room" || { ${removeDenoDir}; ${
+          fault(`its disk for temporary files is full. Make room there, or ${SET_DENO_DIR}`)
+        }; }`,
+      ]
+      : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
+    quoteAll(command),
+    "code=$?",
+    ...(isOwnDenoDir ? [removeDenoDir] : []),
+    "exit $code",
+  ];
+  return `exec /bin/sh -c ${quote(lines.join("; "))}`;
+}
+
+const SET_DENO_DIR = "set the option denoDir of SSHSlaveArray to a folder that has room";
+
+/** Shell commands that say why the agent cannot be started, and end the script. */
+function fault(why: string): string {
+  return `{ echo ${quote(FAULT_MARK + why)}; exit 1; }`;
+}

@@ -1,0 +1,134 @@
+import { JSON } from "../../own_globals.ts";
+import { messageOf } from "../../message_of.ts";
+import { type ConnectionInfo, hostAndPort } from "../../wire/handshake.ts";
+import { neverStarted, type ProcessEnd, type SlaveProcess, spawnSlave } from "../command.ts";
+import { OutputSink } from "../output_sink.ts";
+import type { LaunchOrder } from "../slave.ts";
+import { explainLogin, type Login, masterUnreached } from "./explain_login.ts";
+import { remoteCommand } from "./remote_script.ts";
+
+/**
+ * How an agent looks for the master. Where that cannot be reached there is another way, through the login; and one that was cut off
+ * meanwhile is to be gone within a minute.
+ */
+const PATIENCE = { reachMs: 4000, totalMs: 50_000 } as const;
+/** Longer than any `heartbeatTimeoutMs` that is not chosen: the agent's own silence tells more than that of ssh. */
+const ALIVE_OPTIONS = ["-o", "ServerAliveInterval=20", "-o", "ServerAliveCountMax=4"];
+/** In seconds. A host that does not answer is named within ten. */
+const CONNECT_OPTIONS = ["-o", "ConnectTimeout=8"];
+/** Ports at the far ends of tunnels are from here, below those that Linux itself gives out. */
+const FIRST_TUNNEL_PORT = 10_000;
+const TUNNEL_PORTS = 22_000;
+
+/** What all hosts of an array share. */
+export interface SSHHostOptions {
+  /** Program and first arguments that log in. */
+  readonly ssh: readonly string[];
+  readonly cwd: string | undefined;
+  readonly denoDir: string | undefined;
+  /** Whether connections to the master come back through the login; found out by default. */
+  readonly tunnel: boolean | undefined;
+}
+
+/** A host that ssh logs in to, to start an agent there. */
+export class SSHHost {
+  readonly #name: string;
+  readonly #options: SSHHostOptions;
+  #isTunnelled: boolean;
+
+  /** @param name What ssh is given as its destination. */
+  constructor(name: string, options: SSHHostOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#isTunnelled = options.tunnel ?? false;
+  }
+
+  /** Logs in, and starts the agent. What cannot be started is a process that has ended. */
+  launch(order: LaunchOrder): SlaveProcess {
+    const name = `ssh to ${this.#name}`;
+    const renew = () => this.launch(order);
+    const { ssh } = this.#options;
+    const login: Login = { host: this.#name, ssh, isTunnelled: this.#isTunnelled };
+    try {
+      return { ...this.#logIn(login, order), name, renew };
+    } catch (error) {
+      return { ...neverStarted(messageOf(error)), name, renew };
+    }
+  }
+
+  #logIn(login: Login, order: LaunchOrder): SlaveProcess {
+    const { cwd = Deno.cwd(), denoDir } = this.#options;
+    const info: ConnectionInfo = JSON.parse(order.connection);
+    const tunnel = login.isTunnelled ? openTunnel(info) : undefined;
+    const connection = JSON.stringify({ ...info, ...tunnel?.masterAt, patience: PATIENCE }) + "\n";
+    const output = new LoginOutput();
+    const ssh = spawnSlave({ command: order.command, connection, output }, [
+      ...login.ssh,
+      // Whatever stands in a configuration: nothing is asked, and the login is ours alone.
+      ...["-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"],
+      ...CONNECT_OPTIONS,
+      ...ALIVE_OPTIONS,
+      ...(tunnel?.words ?? ["-o", "ClearAllForwardings=yes"]),
+      "--",
+      login.host,
+      remoteCommand({ cwd, denoDir, command: order.command }),
+    ]);
+    const ended = ssh.ended.then((end) => {
+      const unreached = masterUnreached(output.text);
+      const mayTunnel = !login.isTunnelled && this.#options.tunnel !== false;
+      if (unreached !== undefined && mayTunnel) return this.#tunnelFromNowOn(unreached, order);
+      return explainLogin(login, end, output.text);
+    });
+    return { ...ssh, ended, masterAt: tunnel?.masterAt };
+  }
+
+  #tunnelFromNowOn(unreached: string, { services }: LaunchOrder): ProcessEnd {
+    if (!this.#isTunnelled) {
+      services.tell(
+        `${this.#name} is connected through its login from now on, since it said: ${unreached}. The option tunnel of ` +
+          "SSHSlaveArray saves it from trying",
+      );
+    }
+    this.#isTunnelled = true;
+    return { code: null, signal: null, reason: unreached, mayPass: true };
+  }
+}
+
+/** A port of the host that leads to the master. */
+interface Tunnel {
+  readonly masterAt: { readonly hosts: readonly string[]; readonly port: number };
+  /** Has ssh open it, see ssh(1). */
+  readonly words: readonly string[];
+}
+
+/** The port is chosen here, at random: one that the host chose would be known too late for the agent's standard input. */
+function openTunnel({ hosts, port }: ConnectionInfo): Tunnel {
+  const farPort = FIRST_TUNNEL_PORT + Math.floor(Math.random() * TUNNEL_PORTS);
+  const master = hostAndPort(hosts.at(-1)!, port);
+  return {
+    masterAt: { hosts: ["127.0.0.1"], port: farPort },
+    words: ["-o", "ExitOnForwardFailure=yes", "-R", `127.0.0.1:${farPort}:${master}`],
+  };
+}
+
+/** The last that is kept of what a login printed, in characters. */
+const KEPT_CHARACTERS = 16 * 1024;
+
+/** Keeps what a login prints, the banners of the host and the complaints of ssh: it is no output of tasks. */
+class LoginOutput extends OutputSink {
+  override readonly target = "null";
+  readonly #decoder = new TextDecoder();
+  /** What was printed last. */
+  text = "";
+
+  protected override take(bytes: Uint8Array): Promise<void> {
+    const text = this.text + this.#decoder.decode(bytes, { stream: true });
+    // ssh ends its lines as a terminal has it.
+    this.text = text.replaceAll("\r", "").slice(-KEPT_CHARACTERS);
+    return Promise.resolve();
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

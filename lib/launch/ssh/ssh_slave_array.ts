@@ -1,0 +1,209 @@
+import type { SlaveProcess } from "../command.ts";
+import type { LaunchOrder } from "../slave.ts";
+import { SlaveArray } from "../slave_array.ts";
+import { SSHHost } from "./ssh_host.ts";
+
+/** A host of an {@linkcode SSHSlaveArray}. */
+export interface SSHHostSlaves {
+  /** What `ssh` is given as its destination: a name of `~/.ssh/config`, `host`, `user@host` or an address. */
+  readonly host: string;
+  /** How many slaves run there; 1 by default. */
+  readonly slaves?: number;
+}
+
+/** Options of an {@linkcode SSHSlaveArray}. */
+export interface SSHOptions {
+  /**
+   * Program that logs in, or a program and its first arguments, such as `["ssh", "-p", "2222", "-i", "key"]`; `ssh` by default. What
+   * is in `~/.ssh/config` holds as ever.
+   */
+  readonly ssh?: string | readonly string[];
+  /**
+   * Command that starts Deno on the hosts: a program or its absolute path, perhaps with first arguments. By default what the manager's
+   * option `deno` says, but for a path of the master's own Deno: then `deno` on the PATH that a login has, or in `~/.deno/bin`.
+   */
+  readonly deno?: string | readonly string[];
+  /** Absolute path of the folder that tasks run in, on the hosts; the master's own folder by default. */
+  readonly cwd?: string;
+  /**
+   * Where Deno keeps its caches on a host; by default a new folder in `$TMPDIR` or `/tmp` there, which is removed at the end. A shell
+   * word: `$HOME/.cache/deno` works.
+   */
+  readonly denoDir?: string;
+  /**
+   * Whether slaves connect to the master through the login (`ssh -R`): `true` for hosts that cannot reach this machine, `false` never.
+   * By default a host that does not reach the master is connected through its login then, with a warning.
+   */
+  readonly tunnel?: boolean;
+  /**
+   * How hosts get the files of this program and of the tasks: `"shared"`, the default and the only way, means that they see them under
+   * the same paths, or import them by URL.
+   */
+  readonly files?: "shared";
+}
+
+/**
+ * Slaves on machines that `ssh` logs in to: one agent a host, which starts and watches the slaves there.
+ *
+ * Logins ask for nothing (`BatchMode`): what `ssh HOST true` does without a question works here, with the same configuration, keys,
+ * agents, known hosts and jumps. Hosts need Deno, a POSIX shell at `/bin/sh`, and the files: see {@linkcode SSHOptions.files}. A host
+ * that cannot be used is lost, with the reason, and the others go on. One that is cut off, or goes down, comes back when it can be
+ * logged in to again, within the manager's `connectTimeoutMs`; its tasks run elsewhere meanwhile.
+ *
+ * @example
+ * ```ts
+ * import { SSHSlaveArray } from "@parallel/parallel";
+ *
+ * const array = new SSHSlaveArray(["alice", { host: "me@bob.example.org", slaves: 16 }]);
+ * console.log(array.count); // 17
+ * ```
+ */
+export class SSHSlaveArray extends SlaveArray {
+  /** First word of the slaves' names in messages. */
+  override readonly kind = "slave";
+  /** How many slaves there are on all hosts. */
+  override readonly count: number;
+  readonly #deno: readonly string[] | undefined;
+  /** The host of each slave. */
+  readonly #hosts: readonly SSHHost[];
+
+  /**
+   * Describes the slaves; nothing is started before results are read. They are numbered in the order of the hosts.
+   *
+   * @param hosts Names of hosts, for one slave each, or names with numbers of slaves. A host that is named again gets more slaves.
+   * @param options How to log in, and what to start there.
+   * @throws {TypeError} If there is no host, one has no name that `ssh` takes, or an option is unknown or wrong.
+   * @throws {RangeError} If a number of slaves is not a whole number above 0.
+   */
+  constructor(hosts: readonly (string | SSHHostSlaves)[], options: SSHOptions = {}) {
+    super();
+    checkOptions(options);
+    const { ssh = "ssh", deno, cwd, denoDir, tunnel } = options;
+    const shared = { ssh: [ssh].flat(), cwd, denoDir, tunnel };
+    const byName = new Map<string, SSHHost>();
+    this.#hosts = asHosts(hosts).flatMap(({ host: name, slaves = 1 }) => {
+      let host = byName.get(name);
+      if (host === undefined) byName.set(name, host = new SSHHost(name, shared));
+      return Array<SSHHost>(slaves).fill(host);
+    });
+    this.#deno = deno === undefined ? undefined : [deno].flat();
+    this.count = this.#hosts.length;
+  }
+
+  /** What a master of such slaves is to be allowed. */
+  override get masterFlags(): string {
+    return "--allow-net --allow-run=deno,ssh --allow-read=. --allow-write=. " +
+      "--allow-sys=hostname,networkInterfaces";
+  }
+
+  /** All slaves count as running on other machines. */
+  override isRemoteAt(): boolean {
+    return true;
+  }
+
+  /** What the option `deno` says. Where it says nothing, the path of the master's own Deno means nothing on the hosts. */
+  override denoCommand([program, ...args]: readonly string[]): readonly string[] {
+    return this.#deno ?? [program === Deno.execPath() ? "deno" : program, ...args];
+  }
+
+  /** Logs in to all hosts at the same time, and starts an agent on each. */
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    const agents = new Map<SSHHost, SlaveProcess>();
+    return Promise.resolve(orders.map((order) => {
+      const host = this.#hosts[order.index];
+      let agent = agents.get(host);
+      if (agent === undefined) agents.set(host, agent = host.launch(order));
+      return agent;
+    }));
+  }
+}
+
+const OPTIONS = ["ssh", "deno", "cwd", "denoDir", "tunnel", "files"];
+
+function checkOptions(options: SSHOptions): void {
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(
+      `The options of SSHSlaveArray must be an object, not ${Deno.inspect(given)}`,
+    );
+  }
+  for (const name of Object.keys(given)) {
+    if (OPTIONS.includes(name)) continue;
+    throw new TypeError(
+      `Unknown option ${name} of SSHSlaveArray. There are: ${OPTIONS.join(", ")}`,
+    );
+  }
+  const { ssh, deno, cwd, denoDir, tunnel, files } = options;
+  for (const [name, command] of Object.entries({ ssh, deno })) {
+    if (command === undefined || isCommand(command)) continue;
+    throw wrongOption(name, "a program, or a list of a program and its first arguments", command);
+  }
+  for (const [name, text] of Object.entries({ cwd, denoDir })) {
+    if (text !== undefined && !isText(text)) throw wrongOption(name, "a text", text);
+  }
+  if (cwd !== undefined && !cwd.startsWith("/")) {
+    throw wrongOption("cwd", "an absolute path, on the hosts", cwd);
+  }
+  if (tunnel !== undefined && typeof tunnel !== "boolean") {
+    throw wrongOption("tunnel", "true or false", tunnel);
+  }
+  if (files !== undefined && files !== "shared") {
+    throw wrongOption(
+      "files",
+      '"shared": hosts must see the files under the same paths, or import them by URL',
+      files,
+    );
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isCommand(value: unknown): boolean {
+  const words = [value].flat();
+  return words.length > 0 && words.every(isText);
+}
+
+function wrongOption(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(
+    `The option ${name} of SSHSlaveArray must be ${expected}, not ${Deno.inspect(value)}`,
+  );
+}
+
+function asHosts(given: readonly (string | SSHHostSlaves)[]): readonly SSHHostSlaves[] {
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new TypeError(
+      `SSHSlaveArray needs a list of hosts, such as ["alice", { host: "bob", slaves: 4 }], not ${
+        Deno.inspect(given)
+      }`,
+    );
+  }
+  return given.map(asHost);
+}
+
+function asHost(given: unknown): SSHHostSlaves {
+  const entry: unknown = typeof given === "string" ? { host: given } : given;
+  if (typeof entry !== "object" || entry === null) throw wrongHost(given);
+  const { host, slaves = 1, ...others } = entry as Record<string, unknown>;
+  // With a hyphen at its beginning it would be an option of ssh.
+  if (!isText(host) || /^-|\s/.test(host) || Object.keys(others).length > 0) {
+    throw wrongHost(given);
+  }
+  if (typeof slaves !== "number" || !Number.isInteger(slaves) || slaves < 1) {
+    throw new RangeError(
+      `A host of SSHSlaveArray needs a whole number of slaves, at least 1, not ${
+        Deno.inspect(slaves)
+      } (${host})`,
+    );
+  }
+  return { host, slaves };
+}
+
+function wrongHost(given: unknown): TypeError {
+  return new TypeError(
+    `A host of SSHSlaveArray must be a name that ssh takes, or { host: name, slaves: number }, not ${
+      Deno.inspect(given)
+    }`,
+  );
+}
