@@ -6,12 +6,17 @@ import { queueMicrotask } from "../../own_globals.ts";
 /** Files of slaves that have been named. All managers of a script print to one standard error. */
 const namedFiles = new Set<string>();
 
+/** What becomes of a slave whose process has ended. */
+type Fate = "lost" | "started anew";
+
 /** Prints to standard error what a user should know: what a manager does with events by default. */
 export class WarningPrinter implements Subscriber {
   readonly wantsTasks = false;
   readonly #slaves: { readonly areAllLost: boolean };
-  /** Slaves that were lost for the same reason, one after another: the first one's name, and how many others. Not printed yet. */
-  #alike: { readonly name: string; readonly reason: string; others: number } | undefined;
+  /** Slaves of one fate for the same reason, one after another: the first one's name, and how many others. Not printed yet. */
+  #alike:
+    | { readonly name: string; readonly fate: Fate; readonly reason: string; others: number }
+    | undefined;
   #isFileNamed = false;
 
   /** @param slaves Those of the manager. */
@@ -23,10 +28,10 @@ export class WarningPrinter implements Subscriber {
   tell(event: ManagerEvent): void {
     switch (event.type) {
       case "slave-restarted":
-        if (!event.isAsked) this.#print(`${event.slave.name} is started anew: ${event.reason}`);
+        if (!event.isAsked) this.#tellFate(event.slave.name, "started anew", event.reason);
         break;
       case "slave-lost":
-        this.#tellLoss(event.slave.name, event.reason);
+        this.#tellFate(event.slave.name, "lost", event.reason);
         break;
       case "slave-printed":
         this.#tellFile(event.slave.name, event.file);
@@ -67,19 +72,19 @@ export class WarningPrinter implements Subscriber {
   }
 
   /**
-   * If a refused job was to bring a hundred slaves, that is two lines and not a hundred. If no slave is left, it is none: the error
-   * that ends the run has the reasons.
+   * If a refused job was to bring a hundred slaves, or their host is cut off, that is two lines and not a hundred. If no slave is left,
+   * it is none: the error that ends the run has the reasons.
    */
-  #tellLoss(name: string, reason: string): void {
-    if (this.#alike?.reason === reason) {
+  #tellFate(name: string, fate: Fate, reason: string): void {
+    if (this.#alike?.fate === fate && this.#alike.reason === reason) {
       this.#alike.others++;
       return;
     }
     this.#endAlike();
-    const alike = this.#alike = { name, reason, others: 0 };
+    const alike = this.#alike = { name, fate, reason, others: 0 };
     queueMicrotask(() => {
       if (this.#alike !== alike) return;
-      if (this.#slaves.areAllLost) this.#alike = undefined;
+      if (fate === "lost" && this.#slaves.areAllLost) this.#alike = undefined;
       else this.#endAlike();
     });
   }
@@ -91,10 +96,10 @@ export class WarningPrinter implements Subscriber {
 
   #endAlike(): void {
     if (this.#alike === undefined) return;
-    const { name, reason, others } = this.#alike;
+    const { name, fate, reason, others } = this.#alike;
     this.#alike = undefined;
-    printError(`parallel: ${name} is lost: ${reason}`);
-    if (others === 1) printError("parallel: another slave is lost for the same reason");
-    if (others > 1) printError(`parallel: ${others} more slaves are lost for the same reason`);
+    printError(`parallel: ${name} is ${fate}: ${reason}`);
+    if (others === 1) printError(`parallel: another slave is ${fate} for the same reason`);
+    if (others > 1) printError(`parallel: ${others} more slaves are ${fate} for the same reason`);
   }
 }

@@ -112,3 +112,18 @@ Deno.test("WarningPrinter: the losses after which no slave is left are not print
   }, slaves);
   assertEquals(lines, ["parallel: slave 0 is lost: exit code 1", "parallel: The disk is full"]);
 });
+
+Deno.test("WarningPrinter: of many slaves that are started anew for the same reason one is named", async () => {
+  const reason = "its host is silent";
+  const lines = await printed((printer) => {
+    for (let number = 0; number < 3; number++) {
+      printer.tell({ ...restarted(reason, false), slave: slave(number) } as ManagerEvent);
+    }
+    printer.tell(lost(3, reason));
+  });
+  assertEquals(lines, [
+    "parallel: slave 0 is started anew: its host is silent",
+    "parallel: 2 more slaves are started anew for the same reason",
+    "parallel: slave 3 is lost: its host is silent",
+  ]);
+});
