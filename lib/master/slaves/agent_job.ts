@@ -18,7 +18,7 @@ const LAST_JOB_GRACE_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
-const MAX_FIRST_RETRIES = 4;
+const MAX_FIRST_RETRIES = 3;
 
 /** Where a job stands. */
 export type AgentJobState =
@@ -192,11 +192,13 @@ export class AgentJob implements AgentLinkEvents {
   #enter(state: AgentJobState): void {
     if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();
     this.#pause?.[Symbol.dispose]();
+    this.#pause = undefined;
     this.#state = state;
   }
 
   #begin(process: SlaveProcess): void {
     this.#process = process;
+    this.#pause = undefined;
     this.#fleet.guard.add(process);
     this.#fleet.watch(this.#watch(process));
   }
@@ -208,7 +210,7 @@ export class AgentJob implements AgentLinkEvents {
     started.then(() => this.#started());
     const end = await Promise.race([ended, aborted(closing)]);
     // What it was renewed by is watched for itself.
-    if (process !== this.#process) return;
+    if (process !== this.#process || this.#pause !== undefined) return;
     if (this.#state.state === "connected" || this.#state.state === "missed") return;
     if (end !== undefined && !closing.aborted && this.#mayRetry(end)) return this.#failed(end);
     this.#enter({ state: "missed" });

@@ -55,6 +55,8 @@ class PlayedProcess implements SlaveProcess {
 
   kill(): void {
     this.isKilled = true;
+    // Others may be out of reach.
+    if (this.renew !== undefined) this.end({ code: 137, signal: "SIGKILL" });
   }
 
   start(): void {
@@ -156,7 +158,7 @@ class Bench implements AsyncDisposable {
     const { length } = this.processes;
     while (this.processes.length === length) {
       await turn();
-      await this.clock.fire();
+      if (this.processes.length === length) await this.clock.fire();
     }
     return this.clock.now() - beforeMs;
   }
@@ -362,7 +364,7 @@ Deno.test("AgentJob: an agent that does not come back within connectTimeoutMs is
 Deno.test("AgentJob: a first agent is brought by another try if the reason may pass, a few times, and not otherwise", async () => {
   await using passing = new Bench({ isRenewable: true });
   await passing.start();
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 3; i++) {
     await passing.fail("too many logins", true);
     await passing.renewed();
   }
@@ -374,7 +376,7 @@ Deno.test("AgentJob: a first agent is brought by another try if the reason may p
   });
   while (passing.job.state !== "missed") await turn();
   assertEquals(passing.losses, ["too many logins", "too many logins"]);
-  assertEquals([passing.processes.length, passing.warnings], [5, []]);
+  assertEquals([passing.processes.length, passing.warnings], [4, []]);
 
   await using lasting = new Bench({ isRenewable: true });
   await lasting.start();
@@ -409,8 +411,8 @@ Deno.test("AgentJob: slaves whose machine is silent again and again are not lost
     bench.silence();
     await bench.renewed();
   }
-  assertEquals(bench.losses, []);
-  assertEquals(bench.restarts.length, 12);
+  assertEquals([bench.losses, bench.warnings], [[], []]);
+  assertEquals([bench.restarts.length, bench.processes.length], [12, 7]);
   // What brought an agent that is silent would wait for it.
   assertEquals(bench.processes.map(({ isKilled }) => isKilled).slice(0, -1), Array(6).fill(true));
 });
