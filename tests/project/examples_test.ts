@@ -8,6 +8,7 @@ import {
 import { turnoverTimes } from "../../examples/long_run_tasks.ts";
 import { hop, relax } from "../../examples/optimize_tasks.ts";
 import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
+import { PlayedSSH } from "../support/played_ssh.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
 
 /** The command that an example begins with. */
@@ -127,6 +128,28 @@ Deno.test("turnoverTimes: no pendulum turns over that has not the energy for it"
     if (3 * Math.cos(0.3) + Math.cos(lower) > 2) assertEquals(time, Infinity);
   }
   assert(turnoverTimes(3, 8).every((time) => time < 30));
+});
+
+Deno.test("machines.ts: tells how fast each host is, and names one that cannot be used", async () => {
+  await using ssh = new PlayedSSH();
+  ssh.at("bob", 'echo "Permission denied (publickey)." >&2; exit 255');
+  await using folder = await copyOfTheProject();
+  const command = commandOf("machines.ts");
+  assertMatch(command, / alice bob:4$/);
+  const { code, stdout, stderr } = await runInCopy(folder, command);
+  assertMatch(stdout, /^host +tasks +median\n\S+ +50 +\d+ ms\n$/);
+  assertMatch(stderr, /^parallel: slave 1, ssh to bob is lost: the login was refused/);
+  assertEquals(code, 0);
+});
+
+Deno.test("machines.ts: tells how it is called", async () => {
+  for (const words of ["", "alice:0", "--fast"]) {
+    await using folder = await copyOfTheProject();
+    const command = commandOf("machines.ts").replace("alice bob:4", words);
+    const { code, stdout, stderr } = await runInCopy(folder, command);
+    assertMatch(stderr, /^Usage: machines\.ts HOST/);
+    assertEquals([code, stdout], [2, ""]);
+  }
 });
 
 for (const example of ["random_numbers.ts", "optimize.ts", "long_run.ts"]) {

@@ -8,6 +8,7 @@ import { LocalSlave, Manager } from "../../mod.ts";
 import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
 import { freePort } from "../support/free_port.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
+import { PlayedSSH } from "../support/played_ssh.ts";
 import { MODULE_URL } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -33,8 +34,17 @@ function block(language: string, text: string): string {
 
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
-  ["first.ts", "tasks.ts", "main.ts", "cluster.ts", "slots.ts", "night.ts", "seen.ts", "which.ts"]
-    .map((name) => [name, block("ts", `// ${name}\n`)]),
+  [
+    "first.ts",
+    "tasks.ts",
+    "main.ts",
+    "cluster.ts",
+    "slots.ts",
+    "hosts.ts",
+    "night.ts",
+    "seen.ts",
+    "which.ts",
+  ].map((name) => [name, block("ts", `// ${name}\n`)]),
 );
 
 /** A copy of the project with some of the scripts. */
@@ -53,12 +63,14 @@ const MAIN = block("sh", "main.ts");
 const EXAMPLES = block("sh", "deno task saxs ");
 const CLUSTER = block("sh", "cluster.ts");
 const SLOTS = block("sh", "slots.ts");
+const HOSTS = block("sh", "hosts.ts");
 const CHECK = block("sh", "--check");
 const NIGHT = block("sh", "night.ts");
 const REPORT = block("sh", "report.ts");
 const MOVE = block("sh", "sed ");
 const JQ = block("sh", "jq ");
 const GRID = block("sh", "tests/grid/cluster.sh");
+const SSHD = block("sh", "tests/grid/sshd.sh");
 
 /** All hundred tasks of `weigh`, in any order. */
 const WEIGHTS = Array.from({ length: 100 }, (_, i) => `${42 * i} kg`).sort();
@@ -162,6 +174,15 @@ Deno.test("README: the script for a parallel environment, with its permissions, 
   assertEquals([code, stderr], [0, ""]);
 });
 
+Deno.test("README: the script for hosts, with its permissions, by an ssh that is played", async () => {
+  await using ssh = new PlayedSSH();
+  await using folder = await copyWithScripts("tasks.ts", "hosts.ts");
+  const { code, stdout, stderr } = await runInCopy(folder, HOSTS);
+  assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(ssh.hosts.sort(), ["alice", "me@bob"]);
+});
+
 Deno.test("README: whether a master can be reached", async () => {
   const port = freePort();
   await using manager = new Manager({ output: "null", port, onEvent: () => {} });
@@ -253,19 +274,28 @@ Deno.test("README: the packages to be fetched for TLS are those that it loads", 
   for (const specifier of specifiers) assertStringIncludes(deps, `"${specifier}"`);
 });
 
-Deno.test("README: the commands for a real Grid Engine are those that there are", () => {
-  const script = Deno.readTextFileSync(new URL("../grid/cluster.sh", import.meta.url));
-  const support = Deno.readTextFileSync(new URL("../support/grid_cluster.ts", import.meta.url));
-  for (const line of GRID.trim().split("\n")) {
-    // They need root, and take minutes.
-    const [, command] = /^tests\/grid\/cluster\.sh (\w+)$/.exec(line) ?? [];
-    if (command === undefined) {
-      assertEquals(line, "PARALLEL_TEST_CLUSTER=1 deno task test cluster");
-      assertMatch(support, /"PARALLEL_TEST_CLUSTER"/);
-      assertMatch(support, /`cluster: \$\{name\}`/);
-    } else assertMatch(script, new RegExp(`^#   cluster\\.sh ${command} `, "m"));
-  }
-});
+for (
+  const [what, commands, name, support] of [
+    ["Grid Engine", GRID, "cluster", "grid_cluster"],
+    ["sshd", SSHD, "sshd", "ssh_far"],
+  ]
+) {
+  Deno.test(`README: the commands for a real ${what} are those that there are`, () => {
+    const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
+    const script = read(`../grid/${name}.sh`);
+    const source = read(`../support/${support}.ts`);
+    const variable = `PARALLEL_TEST_${name.toUpperCase()}`;
+    for (const line of commands.trim().split("\n")) {
+      // They need root, and take minutes.
+      const [, command] = new RegExp(`^tests/grid/${name}\\.sh (\\w+)$`).exec(line) ?? [];
+      if (command === undefined) {
+        assertEquals(line, `${variable}=1 deno task test ${name}`);
+        assertStringIncludes(source, `"${variable}"`);
+        assertStringIncludes(source, `\`${name}: \${name}\``);
+      } else assertMatch(script, new RegExp(`^#   ${name}\\.sh ${command} `, "m"));
+    }
+  });
+}
 
 Deno.test("README: has no block that is not run", () => {
   // What a terminal shows is no code.
