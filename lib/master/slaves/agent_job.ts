@@ -229,20 +229,22 @@ export class AgentJob implements AgentLinkEvents {
     this.#failure = reason ?? (tail || `exit code ${code}`);
     this.#retryLater();
     if (!isFirst || !this.#hasServed) return;
-    const hours = this.#fleet.options.settings.connectTimeoutMs / 3_600_000;
+    const seconds = this.#fleet.options.settings.connectTimeoutMs / 1000;
     this.#fleet.warn(
-      `${this.#process.name} does not come back: ${this.#failure}. It is tried again about every minute, for ${hours} h ` +
-        "(connectTimeoutMs)",
+      `${this.#process.name} does not come back: ${this.#failure}. It is tried again about every minute, for connectTimeoutMs, ` +
+        `${seconds} s`,
     );
   }
 
   #retryLater(): void {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#retries++, LONGEST_PAUSE_MS);
     // Of random length: of many hosts behind one, not all are to come at the same time.
-    this.#pause = this.#fleet.options.clock.setTimer(
-      () => this.#begin(this.#process.renew!()),
-      pauseMs * (0.5 + Math.random()),
-    );
+    this.#pause = this.#fleet.options.clock.setTimer(() => {
+      const before = this.#process;
+      // Its agent has gone; it may wait for that all the same.
+      before.kill();
+      this.#begin(before.renew!());
+    }, pauseMs * (0.5 + Math.random()));
   }
 
   /** Once none of its slaves has a process of the agent that has gone, another is brought. */
