@@ -231,4 +231,18 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: "if (silenceMs > this.#timeoutMs)",
     test: "tests/slave/agent_patience_test.ts",
   },
+  {
+    name: "what brings an agent is renewed twice",
+    file: AGENT_JOB,
+    right: "if (process !== this.#process || this.#pause !== undefined) return;",
+    wrong: "if (process !== this.#process) return;",
+    test: "tests/master/slaves/agent_job_test.ts",
+  },
+  {
+    name: "a slave is blamed for its network",
+    file: "lib/master/slaves/seat.ts",
+    right: "if (mayGoOn && isSilent) this.#relaunch(reason);\n    else ",
+    wrong: "",
+    test: "tests/master/slaves/agent_job_test.ts",
+  },
 ];

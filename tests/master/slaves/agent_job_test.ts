@@ -158,6 +158,7 @@ class Bench implements AsyncDisposable {
     const { length } = this.processes;
     while (this.processes.length === length) {
       await turn();
+      assert(this.seats.some(({ isOver }) => !isOver), "all slaves are lost");
       if (this.processes.length === length) await this.clock.fire();
     }
     return this.clock.now() - beforeMs;
