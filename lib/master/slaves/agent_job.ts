@@ -19,6 +19,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
 const MAX_FIRST_RETRIES = 3;
+/** After so long without a word it is told that an agent is awaited: nobody else, such as a scheduler, would say why. */
+const SILENCE_MS = 60_000;
 
 /** Where a job stands. */
 export type AgentJobState =
@@ -55,6 +57,8 @@ export class AgentJob implements AgentLinkEvents {
   #retries = 0;
   /** After a failure: when it fires, that is done once more. */
   #pause: Disposable | undefined;
+  /** Tells that nothing has come of it yet. */
+  #reminder: Disposable | undefined;
   /** Why that failed the last time. */
   #failure: string | undefined;
 
@@ -193,6 +197,7 @@ export class AgentJob implements AgentLinkEvents {
     if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();
     this.#pause?.[Symbol.dispose]();
     this.#pause = undefined;
+    this.#reminder?.[Symbol.dispose]();
     this.#state = state;
   }
 
@@ -264,7 +269,18 @@ export class AgentJob implements AgentLinkEvents {
     const { clock, settings } = this.#fleet.options;
     const timer = setPatience(clock, () => this.#giveUp(), settings.connectTimeoutMs);
     this.#enter({ state: "arriving", timer });
+    if (this.isRenewable) this.#reminder = clock.setTimer(() => this.#remind(), SILENCE_MS);
     for (const seat of this.#seats) if (!seat.isOver) seat.jobStarted(this.#process);
+  }
+
+  #remind(): void {
+    // Of failures it is told when they come.
+    if (this.#failure !== undefined) return;
+    this.#fleet.warn(
+      `${this.#process.name} has brought no agent within ${
+        SILENCE_MS / 1000
+      } s, and is waited for. Try by hand what it does there`,
+    );
   }
 
   #seatOf(number: number): Seat | undefined {

@@ -8,6 +8,7 @@ import {
 } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
+import { untilFiles } from "../../support/until_files.ts";
 import { PlayedSSH } from "../../support/played_ssh.ts";
 
 const tasks = remote<typeof import("../../support/tasks.ts")>(
@@ -219,6 +220,26 @@ Deno.test("SSHSlaveArray: with tunnel: false it is lost, with what it said", asy
   assert(lost.message.includes(UNREACHED), lost.message);
   assertEquals(ssh.calls.length, 1);
 });
+
+Deno.test("SSHSlaveArray: a login that hangs is ended when the manager closes", async () => {
+  await using ssh = new PlayedSSH();
+  ssh.at("alice", 'echo $$ >"$folder/pid"; exec sleep 1000');
+  const manager = playedManager(new EventLog());
+  manager.addSlave(new SSHSlaveArray(["alice"]));
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  const results = Array.fromAsync(context.getResults());
+  const isClosed = assertRejects(() => results, Error, "closed");
+  await untilFiles(ssh.folder, () => [...Deno.readDirSync(ssh.folder)].some(isPid));
+  await manager.close();
+  await isClosed;
+  const pid = Number(Deno.readTextFileSync(`${ssh.folder}/pid`));
+  assertThrows(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+});
+
+function isPid({ name }: Deno.DirEntry): boolean {
+  return name === "pid";
+}
 
 Deno.test("SSHSlaveArray: says that ssh is missing", async () => {
   const array = new SSHSlaveArray(["alice"], { ssh: "/nowhere/ssh" });

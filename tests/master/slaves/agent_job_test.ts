@@ -386,6 +386,23 @@ Deno.test("AgentJob: a first agent is brought by another try if the reason may p
   assertEquals(lasting.processes.length, 1);
 });
 
+Deno.test("AgentJob: it is told once that what brings an agent does nothing, where no scheduler says why", async () => {
+  await using bench = new Bench({ isRenewable: true, connectTimeoutMs: 3_600_000 });
+  await bench.start();
+  bench.clock.pass(59_999);
+  assertEquals(bench.warnings, []);
+  bench.clock.pass(1_000_000);
+  assertEquals(bench.warnings, [
+    "job 7 has brought no agent within 60 s, and is waited for. Try by hand what it does there",
+  ]);
+  assertEquals(await bench.connect(), undefined);
+
+  await using scheduled = new Bench({ connectTimeoutMs: 3_600_000 });
+  await scheduled.start();
+  scheduled.clock.pass(1_000_000);
+  assertEquals(scheduled.warnings, []);
+});
+
 Deno.test("AgentJob: slaves whose agents go again and again, and that do no task, are lost", async () => {
   await using bench = new Bench({ isRenewable: true });
   await bench.start();
