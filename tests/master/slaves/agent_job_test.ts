@@ -198,6 +198,14 @@ class Bench implements AsyncDisposable {
     return refusal;
   }
 
+  /** Its agent connects, and the processes of both slaves do, for the `launch`th time. */
+  async serve(launch: number): Promise<void> {
+    assertEquals(await this.connect(), undefined);
+    for (const { number } of this.seats) {
+      assertEquals(await this.connectRunner(number, launch), undefined);
+    }
+  }
+
   /** Why each slave is to go on with another process, of those that are. */
   get restarts(): string[] {
     return this.events.flatMap((event) => event.type === "slave-restarted" ? [event.reason] : []);
@@ -304,21 +312,13 @@ const GONE = "the connection to its agent has ended";
 Deno.test("AgentJob: when an agent has gone, and can be renewed, its slaves go on with the next one", async () => {
   await using bench = new Bench({ isRenewable: true });
   await bench.start();
-  await bench.connect();
-  assertEquals([await bench.connectRunner(0), await bench.connectRunner(1)], [
-    undefined,
-    undefined,
-  ]);
+  await bench.serve(0);
   await bench.loseAgent();
   await bench.renewed();
   assertEquals(bench.restarts, [GONE, GONE]);
   assertEquals(bench.losses, []);
   assertEquals(bench.standings, ["starting", "starting"]);
-  assertEquals(await bench.connect(), undefined);
-  assertEquals([await bench.connectRunner(0, 1), await bench.connectRunner(1, 1)], [
-    undefined,
-    undefined,
-  ]);
+  await bench.serve(1);
   assertEquals(bench.standings, ["idle", "idle"]);
   const names = bench.seats.map(({ slave }) => slave.identity.name);
   assertEquals(names, ["far slave 0, job 7 on far", "far slave 1, job 7 on far"]);
@@ -328,9 +328,7 @@ Deno.test("AgentJob: when an agent has gone, and can be renewed, its slaves go o
 Deno.test("AgentJob: what does not bring an agent back is tried again after longer and longer pauses, of which one warning tells", async () => {
   await using bench = new Bench({ isRenewable: true, connectTimeoutMs: 3_600_000 });
   await bench.start();
-  await bench.connect();
-  await bench.connectRunner(0);
-  await bench.connectRunner(1);
+  await bench.serve(0);
   await bench.loseAgent();
   const pauses: number[] = [await bench.renewed()];
   for (let i = 0; i < 12; i++) {
@@ -348,9 +346,7 @@ Deno.test("AgentJob: what does not bring an agent back is tried again after long
 Deno.test("AgentJob: an agent that does not come back within connectTimeoutMs is waited for no longer, and the reason told", async () => {
   await using bench = new Bench({ isRenewable: true });
   await bench.start();
-  await bench.connect();
-  await bench.connectRunner(0);
-  await bench.connectRunner(1);
+  await bench.serve(0);
   await bench.loseAgent();
   await bench.renewed();
   await bench.fail("no route to its host");
@@ -407,9 +403,7 @@ Deno.test("AgentJob: slaves whose agents go again and again, and that do no task
   await using bench = new Bench({ isRenewable: true });
   await bench.start();
   for (let round = 0; round < 4; round++) {
-    await bench.connect();
-    await bench.connectRunner(0, round);
-    await bench.connectRunner(1, round);
+    await bench.serve(round);
     await bench.loseAgent();
     if (round < 3) await bench.renewed();
   }
@@ -423,9 +417,7 @@ Deno.test("AgentJob: slaves whose machine is silent again and again are not lost
   await using bench = new Bench({ isRenewable: true });
   await bench.start();
   for (let round = 0; round < 6; round++) {
-    await bench.connect();
-    await bench.connectRunner(0, round);
-    await bench.connectRunner(1, round);
+    await bench.serve(round);
     bench.silence();
     await bench.renewed();
   }
@@ -438,9 +430,7 @@ Deno.test("AgentJob: slaves whose machine is silent again and again are not lost
 Deno.test("AgentJob: nothing is renewed when the manager closes", async () => {
   const bench = new Bench({ isRenewable: true });
   await bench.start();
-  await bench.connect();
-  await bench.connectRunner(0);
-  await bench.connectRunner(1);
+  await bench.serve(0);
   await bench.loseAgent();
   await bench.renewed();
   await bench.fail("no route to its host");
