@@ -241,7 +241,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a slave is blamed for its network",
     file: "lib/master/slaves/seat.ts",
-    right: "if (mayGoOn && isSilent) this.#relaunch(reason);\n    else ",
+    right: "if (mayGoOn && job.agent!.isSilent) this.#relaunch(reason);\n    else ",
     wrong: "",
     test: "tests/master/slaves/agent_job_test.ts",
   },

@@ -33,13 +33,6 @@ export type AgentJobState =
   /** It has ended, or was killed, before its agent connected. An agent that comes now is refused. */
   | { readonly state: "missed" };
 
-/** Why an agent has gone. */
-export interface AgentLoss {
-  readonly end: ProcessEnd;
-  /** Whether its machine, or the network to it, is gone: the slaves are not to blame. */
-  readonly isSilent: boolean;
-}
-
 /**
  * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of
  * the job have this one agent. If what brings it can be renewed, another comes when it has gone.
@@ -140,31 +133,20 @@ export class AgentJob implements AgentLinkEvents {
     else this.#renewWhenReady();
   }
 
-  /** Whether another agent can come when this one has gone. */
-  get isRenewable(): boolean {
-    return this.#process.renew !== undefined;
-  }
-
-  /** One of its slaves has lost the agent, and is to go on with another. */
-  awaitNext(seat: Seat): void {
-    this.#waiting.add(seat);
-    this.#renewWhenReady();
-  }
-
   /**
    * Says why its agent has gone. Its scheduler knows best, if it knows soon.
    *
    * @param warning What had been said before, if it was to leave.
    */
-  async explainLoss(warning: string | undefined): Promise<AgentLoss> {
-    const process = this.#process;
+  async explainLoss(warning: string | undefined): Promise<ProcessEnd> {
+    const { process } = this;
     const { reason: linkReason, isSilent } = await this.agent!.ended;
     const reason = warning === undefined ? linkReason : `${warning}; ${linkReason}`;
     const unknown: ProcessEnd = { code: null, signal: null, reason };
     // Its scheduler does not hear from a silent machine either.
     if (isSilent) {
       process.kill();
-      return { end: unknown, isSilent };
+      return unknown;
     }
     process.hurry?.();
     // Without a scheduler nobody knows more, except how a process of this machine ended.
@@ -173,8 +155,8 @@ export class AgentJob implements AgentLinkEvents {
     const { closing, options: { clock } } = this.#fleet;
     using _timer = clock.setTimer(() => impatience.resolve(undefined), patienceMs);
     const end = await Promise.race([process.ended, impatience.promise, aborted(closing)]);
-    if (end === undefined) return { end: unknown, isSilent };
-    return { end: { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` }, isSilent };
+    if (end === undefined) return unknown;
+    return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
   }
 
   /**
@@ -191,6 +173,17 @@ export class AgentJob implements AgentLinkEvents {
     }, this.agent === undefined ? 0 : JOB_GRACE_MS);
     await Promise.race([this.#process.ended, left.promise]);
     timer[Symbol.dispose]();
+  }
+
+  /** Whether another agent can come when this one has gone. */
+  get isRenewable(): boolean {
+    return this.#process.renew !== undefined;
+  }
+
+  /** One of its slaves has lost the agent, and is to go on with another. */
+  awaitNext(seat: Seat): void {
+    this.#waiting.add(seat);
+    this.#renewWhenReady();
   }
 
   #enter(state: AgentJobState): void {

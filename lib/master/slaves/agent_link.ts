@@ -85,6 +85,11 @@ export class AgentLink implements Disposable {
     return this.#end !== undefined;
   }
 
+  /** Whether the connection has ended since nothing was heard of the agent. */
+  get isSilent(): boolean {
+    return this.#end?.isSilent ?? false;
+  }
+
   /** Has a runner started. */
   start(order: RunnerOrder): SlaveProcess {
     const { slave, launch, command, target } = order;

@@ -441,12 +441,12 @@ export class Seat implements SlavePort {
     dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
-    const { end, isSilent } = await job.explainLoss(warning);
+    const end = await job.explainLoss(warning);
     if (this.isOver) return;
     const reason = this.#describe(end, wasConnected);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
     // It is not to blame for its network, however often that fails.
-    if (mayGoOn && isSilent) this.#relaunch(reason);
+    if (mayGoOn && job.agent!.isSilent) this.#relaunch(reason);
     else this.#died(reason, { isFinal: !mayGoOn });
   }
 
