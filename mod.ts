@@ -50,6 +50,11 @@ export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
 export { LocalSlaveArray } from "./lib/launch/local_slave_array.ts";
+export {
+  type SSHHostSlaves,
+  type SSHOptions,
+  SSHSlaveArray,
+} from "./lib/launch/ssh/ssh_slave_array.ts";
 export { JobArray } from "./lib/launch/cluster/job_array.ts";
 export type { JobArrayOptions } from "./lib/launch/cluster/job_array_options.ts";
 export type {
@@ -63,11 +68,6 @@ export {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
-export {
-  type SSHHostSlaves,
-  type SSHOptions,
-  SSHSlaveArray,
-} from "./lib/launch/ssh/ssh_slave_array.ts";
 export type { ProcessEnd, ProgramOutput, SlaveProcess } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
