@@ -559,7 +559,7 @@ Deno.test("agent: jobs that end before it connects are lost for one reason: what
     ended.resolve({ code: null, signal: null, reason: "it has gone", tail: "no licence" });
   }
   await results;
-  const reason = "its job ended before its agent connected; it printed last: no licence";
+  const reason = "it ended before its agent connected; it printed last: no licence";
   assertEquals(run.log.of("slave-lost").map((event) => event.reason), [reason, reason]);
 });
 

@@ -250,7 +250,7 @@ export class Seat implements SlavePort {
   /** What was to bring its agent has ended before that connected. */
   jobEnded(end: ProcessEnd): void {
     // Its last words, if there are any, tell more than its scheduler does.
-    const reason = end.tail ? "its job ended before its agent connected" : end.reason;
+    const reason = end.tail ? "it ended before its agent connected" : end.reason;
     this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
   }
 

@@ -6,6 +6,7 @@ import {
   remote,
   SSHSlaveArray,
 } from "../../../mod.ts";
+import { BEGIN_MARK } from "../../../lib/launch/ssh/remote_script.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
 import { untilFiles } from "../../support/until_files.ts";
@@ -151,6 +152,30 @@ Deno.test("SSHSlaveArray: hosts that cannot be used are lost with the reason, an
     assertMatch(lost[i], /^\d the login was refused; no password is asked for: me@bob: Permission/);
   }
   assertMatch(lost[2], /^3 the login ended with exit code 1 before .* printed: no shell for you$/);
+});
+
+/** What the first script of a manager says when its only host cannot be used. */
+async function lossAt(lines: string): Promise<string> {
+  await using ssh = new PlayedSSH();
+  ssh.at("alice", lines);
+  const array = new SSHSlaveArray(["alice"]);
+  const { message } = await assertRejects(() => runAll(array, new EventLog()), NoMoreSlavesError);
+  return message;
+}
+
+Deno.test("SSHSlaveArray: names a startup file of the login that reads what is for the agent", async () => {
+  assertMatch(
+    await lossAt("cat >/dev/null"),
+    /slave 0, ssh to alice, what tells its agent of the master was read by something else\. A startup file/,
+  );
+});
+
+Deno.test("SSHSlaveArray: says that a host does not see parallel's own files", async () => {
+  const slave = new URL("../../../slave.ts", import.meta.url);
+  assertMatch(
+    await lossAt(`echo "${BEGIN_MARK}"; echo 'error: Module not found "${slave}".'; exit 1`),
+    /^Cannot run tasks: the only slave is lost \(last: slave 0, ssh to alice, it ended before its agent connected, exit code 1, its machine does not see parallel's own files: /,
+  );
 });
 
 Deno.test("SSHSlaveArray: a host that takes no more logins at the time is tried again", async () => {

@@ -60,7 +60,7 @@ Deno.test("describeEnd: a process that could make no threads is told by the limi
 
 Deno.test("describeEnd: a limit of address space is told without V8's words, also of a job, whose exit code nobody knows", () => {
   const tail = "#\n# Fatal process out of memory: Oilpan: CagedHeap reservation.\n#";
-  const reason = "its job ended before its agent connected";
+  const reason = "it ended before its agent connected";
   assertEquals(
     describeEnd({ code: null, signal: null, reason, tail }, { ...OUTPUT, file: undefined }, {
       command: "deno run … slave.ts",
