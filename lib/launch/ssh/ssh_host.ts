@@ -83,13 +83,11 @@ export class SSHHost {
   }
 
   #tunnelFromNowOn(unreached: string, { services }: LaunchOrder): ProcessEnd {
-    if (!this.#isTunnelled) {
-      services.tell(
-        `${this.#name} is connected through its login from now on, since it said: ${unreached}. The option tunnel of ` +
-          "SSHSlaveArray saves it from trying",
-      );
-    }
     this.#isTunnelled = true;
+    services.tell(
+      `${this.#name} is connected through its login from now on, since it said: ${unreached}. The option tunnel of ` +
+        "SSHSlaveArray saves it from trying",
+    );
     return { code: null, signal: null, reason: unreached, mayPass: true };
   }
 }
