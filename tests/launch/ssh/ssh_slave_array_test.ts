@@ -248,7 +248,10 @@ Deno.test("SSHSlaveArray: with tunnel: false it is lost, with what it said", asy
 
 Deno.test("SSHSlaveArray: a login that hangs is ended when the manager closes", async () => {
   await using ssh = new PlayedSSH();
-  ssh.at("alice", 'echo $$ >"$folder/pid"; exec sleep 1000');
+  ssh.at(
+    "alice",
+    'echo $$ >"$folder/pid.new"; mv "$folder/pid.new" "$folder/pid"; exec sleep 1000',
+  );
   const manager = playedManager(new EventLog());
   manager.addSlave(new SSHSlaveArray(["alice"]));
   const context = manager.getContext();
