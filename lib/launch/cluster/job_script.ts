@@ -33,6 +33,8 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     `#!${shell}`,
     "# Runs one slave.",
     ...(startsInHome ? [`cd ${quote(cwd)} || exit`] : []),
+    "# A slave that runs out of memory would leave a file of gigabytes.",
+    "ulimit -c 0",
     `number=$((${variables.task} + ${offset}))`,
     "setup_failed() {",
     `  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of ${owner}"`,

@@ -320,6 +320,8 @@ for (const shell of ["dash", "bash", "ksh", "zsh"]) {
 /** The whole script of a job, its command and connection file aside. */
 const SCRIPT = `#!/bin/sh
 # Runs one slave.
+# A slave that runs out of memory would leave a file of gigabytes.
+ulimit -c 0
 number=$((SGE_TASK_ID + 4))
 setup_failed() {
   echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
