@@ -68,7 +68,13 @@ export {
   type SGEQsubOptions,
   SGEQsubSlaveArray,
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
-export type { ProcessEnd, ProgramOutput, SlaveProcess } from "./lib/launch/command.ts";
+export { type SlurmOptions, SlurmSlaveArray } from "./lib/launch/cluster/slurm_slave_array.ts";
+export type {
+  HiddenVariables,
+  ProcessEnd,
+  ProgramOutput,
+  SlaveProcess,
+} from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
 export {

@@ -177,6 +177,12 @@ function killGroup(child: Deno.ChildProcess): void {
   kill(child);
 }
 
+/**
+ * Variables that a program does not inherit: the beginnings of their names, or what picks them from the names of all. Without
+ * `--allow-env` it inherits them all the same.
+ */
+export type HiddenVariables = readonly string[] | ((names: readonly string[]) => readonly string[]);
+
 /** What a program that has ended printed. */
 export interface ProgramOutput {
   /** Its exit code. */
@@ -193,16 +199,17 @@ export interface ProgramOutput {
  * @param command Program and arguments.
  * @param timeoutMs After this it is killed, with what it has started.
  * @param options.input What it reads on standard input.
- * @param options.hiddenVariables See {@linkcode spawn}.
+ * @param options.hiddenVariables Those that it does not inherit.
  * @param options.clock Tells the time; the system's by default.
- * @throws {Error} If it cannot be started, or does not end in time.
+ * @throws {Deno.errors.TimedOut} If it does not end in time.
+ * @throws {Error} If it cannot be started.
  */
 export async function runProgram(
   command: readonly string[],
   timeoutMs: number,
   { input = "", hiddenVariables, clock = SYSTEM_CLOCK }: {
     input?: string;
-    hiddenVariables?: readonly string[];
+    hiddenVariables?: HiddenVariables;
     clock?: Clock;
   } = {},
 ): Promise<ProgramOutput> {
@@ -225,7 +232,9 @@ export async function runProgram(
     feed(child.stdin, input),
   ]);
   if (isTooLate) {
-    throw new Error(`${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`);
+    throw new Deno.errors.TimedOut(
+      `${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`,
+    );
   }
   return { code, stdout: out.trim(), stderr: err.trim() };
 }
@@ -234,12 +243,12 @@ export async function runProgram(
  * Runs a program to its end while everything else waits, for a process that ends. Nothing limits how long that takes.
  *
  * @param command Program and arguments.
- * @param options.hiddenVariables See {@linkcode spawn}.
+ * @param options.hiddenVariables Those that it does not inherit.
  * @throws {Error} If it cannot be started.
  */
 export function runProgramNow(
   command: readonly string[],
-  { hiddenVariables }: { hiddenVariables?: readonly string[] } = {},
+  { hiddenVariables }: { hiddenVariables?: HiddenVariables } = {},
 ): ProgramOutput {
   const pipes = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
   const run = (made: Deno.Command) => made.outputSync();
@@ -277,7 +286,7 @@ class Collector {
 /** How programs are started, beside their pipes. */
 interface SpawnOptions {
   readonly isDeno?: boolean;
-  readonly hiddenVariables?: readonly string[];
+  readonly hiddenVariables?: HiddenVariables;
 }
 
 /**
@@ -285,8 +294,7 @@ interface SpawnOptions {
  * do not reach it, and it cannot read from the terminal or be stopped for that.
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
- * @param options.hiddenVariables Variables that it does not inherit, by the beginnings of their names. Without `--allow-env` it
- * inherits them all the same.
+ * @param options.hiddenVariables Variables that it does not inherit.
  * @throws {Error} If it cannot be started, naming it and what to do.
  */
 export function spawn(
@@ -336,12 +344,17 @@ function refusedLinkerVariables(error: unknown): [name: string, value: ""][] {
   return names.map((name) => [name, ""]);
 }
 
-/** The environment without some variables, which are given by the beginnings of their names. All of it, if it may not be read. */
-function without(hidden: readonly string[]): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
-  if (hidden.length === 0 || !mayReadEnvironment()) return {};
-  const variables = Object.entries(Deno.env.toObject());
-  const kept = variables.filter(([name]) => !hidden.some((start) => name.startsWith(start)));
-  return { clearEnv: true, env: Object.fromEntries(kept) };
+/** The environment without some variables. All of it, if it may not be read. */
+function without(hidden: HiddenVariables): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
+  const hidesNone = typeof hidden !== "function" && hidden.length === 0;
+  if (hidesNone || !mayReadEnvironment()) return {};
+  const env = Deno.env.toObject();
+  const names = Object.keys(env);
+  const gone = typeof hidden === "function"
+    ? hidden(names)
+    : names.filter((name) => hidden.some((start) => name.startsWith(start)));
+  for (const name of gone) delete env[name];
+  return { clearEnv: true, env };
 }
 
 function mayReadEnvironment(): boolean {

@@ -28,6 +28,8 @@ export interface LaunchServices {
   ): Service;
   /** Tells the user something. */
   tell(message: string): void;
+  /** Aborted when the manager closes: what is being launched is not needed any more. */
+  readonly closing?: AbortSignal;
 }
 
 /**

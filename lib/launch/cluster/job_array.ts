@@ -117,6 +117,8 @@ export class JobArray extends SlaveArray {
       makeScript: (offset) =>
         this.#script({ command, connectionFile: folder.file, offset: number + offset, cwd }),
       submitted: (job) => this.#jobs.push(job),
+      tell: (message) => services.tell(message),
+      closing: services.closing,
     }).finally(() => this.#isSubmitting = false);
     return parts.flatMap(({ job, count }) =>
       Array.from({ length: count }, (_, i) => {

@@ -11,7 +11,7 @@ export interface JobArrayOptions {
   readonly shell?: string;
   /** Folder that jobs run in, which all machines see; the master's by default. */
   readonly cwd?: string;
-  /** Name of the job; `parallel` by default. */
+  /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100 in all; `parallel` by default. */
   readonly jobName?: string;
   /**
    * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks when nine tenths of it
@@ -23,6 +23,9 @@ export interface JobArrayOptions {
 }
 
 const TEXTS = ["shell", "cwd", "jobName", "denoDir"] as const;
+/** Names of jobs that all schedulers take as they are. */
+const JOB_NAME = /^[A-Za-z][\w.+-]{0,99}$/;
+
 /** In whose name options are checked. */
 export interface OptionsOwner {
   /** Name of the class. */
@@ -35,7 +38,7 @@ export interface OptionsOwner {
  * Refuses options that are unknown or wrong.
  *
  * @param given Should be an object that has the words under the owner's name for them.
- * @throws {TypeError} If there is an unknown option, or one of a wrong type.
+ * @throws {TypeError} If there is an unknown option, or one of a wrong type, or a name that jobs cannot have.
  * @throws {RangeError} If the time limit is not above 0 and below 25 days.
  */
 export function checkJobArrayOptions(
@@ -56,20 +59,31 @@ export function checkJobArrayOptions(
     if (known.includes(name)) continue;
     throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
   }
-  const { [wordsName]: words = [], setup = [], timeLimitMs } = options;
+  const { [wordsName]: words = [], setup = [], jobName, timeLimitMs } = options;
   if (!areTexts(words)) throw notTexts(wordsName, owner, words, separateWords(words));
   if (!areTexts([setup].flat())) throw notTexts("setup", owner, setup);
   for (const name of TEXTS) {
     const text = options[name];
     if (text !== undefined && !areTexts([text])) throw notTexts(name, owner, text);
   }
-  const refused = words.find((word) => refusedWords.includes(word.replace(/=.*/s, "")));
+  if (typeof jobName === "string" && !JOB_NAME.test(jobName)) {
+    throw new TypeError(
+      `The option jobName of ${owner} must be a letter, then letters, digits and _ . + -, at most 100 in all, not ${
+        Deno.inspect(jobName)
+      }`,
+    );
+  }
+  const refused = words.find((word) => refusedWords.some((refused) => isRefused(word, refused)));
   if (refused !== undefined) {
     throw new TypeError(
       `${owner} cannot be given the word ${refused} of ${program}: the array is made and watched by the manager`,
     );
   }
   checkTimeLimit(timeLimitMs, owner);
+}
+
+function isRefused(word: string, refused: string | RegExp): boolean {
+  return typeof refused === "string" ? word.replace(/=.*/s, "") === refused : refused.test(word);
 }
 
 function checkTimeLimit(timeLimitMs: unknown, owner: string): void {

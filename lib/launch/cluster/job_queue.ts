@@ -12,10 +12,9 @@ import {
   SchedulerError,
 } from "./scheduler_commands.ts";
 
-/** Between two questions while anything waits; and when all have run for a while, as slaves do that are connected. */
+/** Between two questions after news; twice as long after each that brings none, up to four a minute. */
 const POLL_MS = 3_000;
-const RELAXED_POLL_MS = 15_000;
-const WHILE_MS = 60_000;
+const LONGEST_POLL_MS = 15_000;
 /** A job may be missing in an answer that the scheduler gave just after its submission. */
 const MISSING_POLLS = 2;
 /** After this time it is said that slaves wait in the queue; then after twice that, and so on. */
@@ -31,7 +30,7 @@ const DELETE_POLL_MS = 500;
 type TaskState =
   | { readonly state: "submitted"; readonly missing: number }
   | { readonly state: "queued"; readonly reason?: string }
-  | { readonly state: "running"; readonly sinceMs: number }
+  | { readonly state: "running" }
   | { readonly state: "ended" };
 
 /** What else there is to know of a task. */
@@ -106,6 +105,8 @@ export class JobQueue implements AsyncDisposable {
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   #hasFailed = false;
+  /** How long to wait before the next question, if nobody hurries. */
+  #pauseMs = POLL_MS;
   #firstSubmissionMs = 0;
   #nextReportMs = FIRST_REPORT_MS;
   #hurriedUntilMs = 0;
@@ -134,6 +135,7 @@ export class JobQueue implements AsyncDisposable {
     if (this.#jobs.size === 0) this.#firstSubmissionMs = this.#clock.now();
     this.#jobs.set(name, job);
     this.#tasks.set(name, followed);
+    this.#noteNews();
     this.#schedule(POLL_MS);
     return {
       name: `job ${name}`,
@@ -214,14 +216,17 @@ export class JobQueue implements AsyncDisposable {
     this.#schedule(0);
   }
 
-  /** When to ask again. */
-  #pauseMs(): number {
+  /** Something has changed: more is likely to follow. */
+  #noteNews(): void {
+    this.#pauseMs = POLL_MS;
+  }
+
+  /** How long to wait before the next question. */
+  #takePause(): number {
     if (this.#clock.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
-    const oldMs = this.#clock.now() - WHILE_MS;
-    for (const { state } of this.#tasks.values()) {
-      if (state.state !== "running" || state.sinceMs > oldMs) return POLL_MS;
-    }
-    return RELAXED_POLL_MS;
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(2 * pauseMs, LONGEST_POLL_MS);
+    return pauseMs;
   }
 
   #schedule(ms: number): void {
@@ -230,7 +235,7 @@ export class JobQueue implements AsyncDisposable {
       this.#timer = undefined;
       this.#polling = this.#poll().finally(() => {
         this.#polling = undefined;
-        if (this.#tasks.size > 0) this.#schedule(this.#pauseMs());
+        if (this.#tasks.size > 0) this.#schedule(this.#takePause());
       });
     }, ms);
   }
@@ -254,7 +259,8 @@ export class JobQueue implements AsyncDisposable {
             break;
           case "queued":
           case "running":
-            note(task, status, this.#clock.now());
+            if (status.state !== task.state.state) this.#noteNews();
+            note(task, status);
             break;
           default:
             status satisfies never;
@@ -317,6 +323,7 @@ export class JobQueue implements AsyncDisposable {
   }
 
   #end(task: JobTask, end: ProcessEnd): void {
+    this.#noteNews();
     task.state = { state: "ended" };
     this.#tasks.delete(task.name);
     task.ended.resolve(end);
@@ -424,17 +431,9 @@ function isGone(task: JobTask): boolean {
   return task.state.missing >= MISSING_POLLS;
 }
 
-function note(
-  task: JobTask,
-  status: JobTaskStatus & { state: "queued" | "running" },
-  nowMs: number,
-): void {
-  if (status.state === "queued") {
-    task.state = status;
-  } else if (task.state.state !== "running") {
-    task.state = { state: "running", sinceMs: nowMs };
-    task.started.resolve();
-  }
+function note(task: JobTask, status: JobTaskStatus & { state: "queued" | "running" }): void {
+  task.state = status;
+  if (status.state === "running") task.started.resolve();
 }
 
 /** The jobs that tasks are of, each once. */

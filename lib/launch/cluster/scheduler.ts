@@ -4,6 +4,7 @@
  *
  * ```text
  * submitCommand(submission) < script   → readSubmission   at first; in smaller parts, if the site refuses one so large
+ * lookup.command(name)                 → lookup.read      whether it was submitted all the same, if there was no answer
  * statusCommand(jobs)                  → readStatus       every few seconds, once for all jobs of a manager
  * reasons.command(job)                 → reasons.read     why a job is stuck, where the status does not say it all
  * deleteTasksCommand(job, tasks)                          for slaves that are to end at once
@@ -16,7 +17,7 @@
  * @module
  */
 
-import type { ProgramOutput } from "../command.ts";
+import type { HiddenVariables, ProgramOutput } from "../command.ts";
 
 /** What a scheduler is asked to submit. The script of the job comes on the command's standard input. */
 export interface JobSubmission {
@@ -24,7 +25,7 @@ export interface JobSubmission {
   readonly count: number;
   /** The user's words for the command. They replace what is said by default. */
   readonly words: readonly string[];
-  /** Name of the job. */
+  /** Name of the job. No other job has it, if the scheduler has a {@linkcode Scheduler.lookup}. */
   readonly jobName: string;
   /** Absolute path of the shell that is to run the script. */
   readonly shell: string;
@@ -43,8 +44,16 @@ export type SubmissionAnswer =
   | { readonly answer: "submitted"; readonly job: string }
   /** The site allows no array of so many tasks. `limit` is the most that it allows, if the answer tells; otherwise half as many are tried. */
   | { readonly answer: "too large"; readonly limit?: number }
-  /** It is refused for any other reason. The user is given the answer itself. */
-  | { readonly answer: "refused" };
+  /**
+   * The scheduler cannot be reached, or did not answer in time: it may be submitted all the same. With a
+   * {@linkcode Scheduler.lookup} it is looked for, and tried again for two minutes if it is not there.
+   */
+  | { readonly answer: "unanswered" }
+  /**
+   * It is refused for any other reason. The user is given the answer itself, and `remedy`, a sentence without its full stop: what
+   * to do, or where to look, if the answer tells that.
+   */
+  | { readonly answer: "refused"; readonly remedy?: string };
 
 /** What has become of a task of an array. */
 export type JobTaskStatus =
@@ -91,19 +100,19 @@ export interface Scheduler {
 
   /**
    * Words for the command that submits which users may not give, alone or with a value behind `=`, since they change what a
-   * {@linkcode JobArray} is. None by default.
+   * {@linkcode JobArray} is. An expression is for words that can be written in several ways, such as `-a1-5`. None by default.
    */
-  readonly refusedWords?: readonly string[];
+  readonly refusedWords?: readonly (string | RegExp)[];
 
   /** Names of the variables that a task finds in its environment: the id of its job, and its number in the array. */
   readonly variables: { readonly job: string; readonly task: string };
 
   /**
    * Variables of the master's environment that the commands must not see, by the beginnings of their names: a master that is a
-   * job itself has them, and its slaves would inherit them. None by default. The master needs `--allow-env` for this;
-   * without it they stay.
+   * job itself has them, and its slaves would inherit them. A function picks them from the names of all variables. None by
+   * default. The master needs `--allow-env` for this; without it they stay.
    */
-  readonly hiddenVariables?: readonly string[];
+  readonly hiddenVariables?: HiddenVariables;
 
   /**
    * Signals that it sends to all processes of a task some time before it ends them: the slave then takes no more tasks. Empty
@@ -119,6 +128,21 @@ export interface Scheduler {
 
   /** Reads the answer to {@linkcode Scheduler.submitCommand}. */
   readSubmission(output: ProgramOutput): SubmissionAnswer;
+
+  /**
+   * Finds a job by its name. With it, the name of a job has some letters at its end that no other name has; and a job whose
+   * submission was not answered is looked for before it is submitted again. Without it, such a submission is an error.
+   */
+  readonly lookup?: {
+    /** The command that finds jobs of a name. */
+    command(jobName: string): readonly string[];
+    /**
+     * Reads its answer.
+     *
+     * @returns The id of the job; `undefined` if there is no job of that name, and `null` if the answer does not tell.
+     */
+    read(output: ProgramOutput): string | undefined | null;
+  };
 
   /** The command that tells of all tasks of some jobs. It may tell of others as well. */
   statusCommand(jobs: readonly string[]): readonly string[];

@@ -4,13 +4,17 @@
  * @module
  */
 
-import type { Clock } from "../../clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
+import { quoteAll } from "../../shell.ts";
 import { type ProgramOutput, runProgram, runProgramNow } from "../command.ts";
 import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
 
 /** A busy scheduler answers in seconds; one that hangs, never. */
 const COMMAND_TIMEOUT_MS = 60_000;
+/** How long a scheduler that does not answer is given to take a job, and the pause between two attempts. */
+const SUBMIT_PATIENCE_MS = 120_000;
+const SUBMIT_PAUSE_MS = 5_000;
 
 /** A command of a scheduler cannot be run, refused what it was asked, or said what is not understood. */
 export class SchedulerError extends Error {
@@ -19,8 +23,9 @@ export class SchedulerError extends Error {
 
 /** What a master of slaves in a cluster has to be allowed, for whoever is told of one permission that lacks. */
 export function masterFlags({ programs, hiddenVariables = [] }: Scheduler): string {
+  const hidesAny = typeof hiddenVariables === "function" || hiddenVariables.length > 0;
   return `--allow-net ${runFlag(programs)} --allow-read=. --allow-write=. ` +
-    "--allow-sys=hostname,networkInterfaces" + (hiddenVariables.length > 0 ? " --allow-env" : "");
+    "--allow-sys=hostname,networkInterfaces" + (hidesAny ? " --allow-env" : "");
 }
 
 /**
@@ -133,13 +138,19 @@ export interface ArrayOrder {
   makeScript(offset: number): string;
   /** Told of the job of each part at once: the script may end while the next is submitted. */
   submitted(job: string): void;
+  /** Told that the scheduler does not answer, and is asked again. */
+  tell?(message: string): void;
+  /** Aborted when nobody wants the array any more. */
+  readonly closing?: AbortSignal;
+  /** Tells the time; the system's by default. */
+  readonly clock?: Clock;
 }
 
 /**
  * Submits a job array, in several parts if the site does not allow one so large.
  *
  * @returns The parts, in the order of the tasks.
- * @throws {SchedulerError} If the scheduler refuses, with its words. What has been submitted is deleted.
+ * @throws {SchedulerError} If the scheduler refuses, with its words, or does not answer. What has been submitted is deleted.
  */
 export async function submitArray(
   scheduler: Scheduler,
@@ -160,24 +171,23 @@ export async function submitArray(
 
 async function submitParts(
   scheduler: Scheduler,
-  { submission, owner, makeScript, submitted: tell }: ArrayOrder,
+  order: ArrayOrder,
   parts: SubmittedPart[],
 ): Promise<void> {
-  const { count } = submission;
+  const { count } = order.submission;
   let largest = count;
   for (let submitted = 0; submitted < count;) {
     const size = Math.min(largest, count - submitted);
-    const command = scheduler.submitCommand({ ...submission, count: size });
-    const output = await runCommand(scheduler, command, { input: makeScript(submitted - 1) });
-    const answer = understood(command[0], () => scheduler.readSubmission(output));
+    const part = new PartSubmission(scheduler, order, { size, before: submitted });
+    const answer = await part.submit();
     if (answer.answer === "submitted") {
       parts.push({ job: answer.job, count: size });
-      tell(answer.job);
+      order.submitted(answer.job);
       submitted += size;
       continue;
     }
     const limit = limitOf(answer, size);
-    if (limit === undefined) throw refusal(scheduler, owner, command, output);
+    if (limit === undefined) throw part.refusal(answer);
     largest = limit;
   }
 }
@@ -189,19 +199,134 @@ function limitOf(answer: SubmissionAnswer, size: number): number | undefined {
   return limit > 0 && limit < size ? limit : undefined;
 }
 
-function refusal(
-  { name }: Scheduler,
-  owner: string,
-  command: readonly string[],
-  { code, stdout, stderr }: ProgramOutput,
-): SchedulerError {
-  const words = [stderr, stdout].filter((text) => text !== "").join("\n");
-  return new SchedulerError(
-    `${name} refused the job (exit code ${code}): ${withoutFullStop(words)}. The command was ${
-      command.join(" ")
-    }. ` +
-      `Correct the options of ${owner}`,
-  );
+/** The submission of one part of an array, which may take several attempts. */
+class PartSubmission {
+  readonly #scheduler: Scheduler;
+  readonly #order: ArrayOrder;
+  readonly #command: readonly string[];
+  readonly #script: string;
+  readonly #jobName: string;
+  /** What the scheduler's command said last. */
+  #words = "";
+  #exitCode = 0;
+
+  /** @param part How many tasks it has, and how many are in the parts before. */
+  constructor(
+    scheduler: Scheduler,
+    order: ArrayOrder,
+    { size, before }: { size: number; before: number },
+  ) {
+    const { submission, makeScript } = order;
+    const { jobName } = submission;
+    this.#scheduler = scheduler;
+    this.#order = order;
+    this.#jobName = scheduler.lookup === undefined ? jobName : `${jobName}-${uniqueLetters()}`;
+    this.#command = scheduler.submitCommand({ ...submission, count: size, jobName: this.#jobName });
+    this.#script = makeScript(before - 1);
+  }
+
+  /**
+   * Submits it; tries that again while the scheduler does not answer, but not before it is known that the last attempt failed.
+   *
+   * @throws {SchedulerError} If it still does not answer after some time, or cannot be asked at all.
+   */
+  async submit(): Promise<Exclude<SubmissionAnswer, { answer: "unanswered" }>> {
+    const { clock = SYSTEM_CLOCK, tell, closing } = this.#order;
+    const { name, lookup } = this.#scheduler;
+    const startMs = clock.now();
+    for (let attempt = 1;; attempt++) {
+      const answer = await this.#ask();
+      if (answer.answer !== "unanswered") return answer;
+      if (lookup === undefined) throw this.#unanswered(null);
+      if (attempt === 1) {
+        tell?.(
+          `${name} did not answer the submission, which is tried again for ` +
+            `${SUBMIT_PATIENCE_MS / 60_000} minutes: ${this.#words}`,
+        );
+      }
+      let job: string | undefined | null = null;
+      // As long as nobody knows whether it was taken, another attempt could bring a second job.
+      while (job === null) {
+        job = await this.#find();
+        if (typeof job === "string") return { answer: "submitted", job };
+        if (clock.now() - startMs >= SUBMIT_PATIENCE_MS) throw this.#unanswered(job);
+        await pause(SUBMIT_PAUSE_MS, clock, closing);
+        if (closing?.aborted) throw this.#unanswered(job);
+      }
+    }
+  }
+
+  /** Why it was not submitted, and what to do. */
+  refusal(answer: SubmissionAnswer): SchedulerError {
+    const remedy = answer.answer === "refused" ? answer.remedy : undefined;
+    return new SchedulerError(
+      `${this.#scheduler.name} refused the job (exit code ${this.#exitCode}): ${this.#words}. The command was ${
+        quoteAll(this.#command)
+      }. Correct the options of ${this.#order.owner}${remedy === undefined ? "" : `. ${remedy}`}`,
+    );
+  }
+
+  async #ask(): Promise<SubmissionAnswer> {
+    try {
+      const { clock } = this.#order;
+      const input = this.#script;
+      const output = await runCommand(this.#scheduler, this.#command, { input, clock });
+      this.#exitCode = output.code;
+      this.#words = withoutFullStop(
+        [output.stderr, output.stdout].filter((text) => text !== "").join("\n"),
+      );
+      return understood(this.#command[0], () => this.#scheduler.readSubmission(output));
+    } catch (error) {
+      if (!isTimeout(error)) throw error;
+      this.#words = messageOf(error);
+      return { answer: "unanswered" };
+    }
+  }
+
+  /** The id of the job, if there is one of its name; `null` if nobody knows. */
+  async #find(): Promise<string | undefined | null> {
+    const command = this.#scheduler.lookup!.command(this.#jobName);
+    try {
+      const { clock } = this.#order;
+      const output = await runCommand(this.#scheduler, command, { clock });
+      return understood(command[0], () => this.#scheduler.lookup!.read(output));
+    } catch (error) {
+      if (!isTimeout(error)) throw error;
+      return null;
+    }
+  }
+
+  /** @param job `undefined` if it is known that the job was not taken. */
+  #unanswered(job: undefined | null): SchedulerError {
+    const { name, lookup } = this.#scheduler;
+    const look = lookup === undefined
+      ? ""
+      : `, as ${quoteAll(lookup.command(this.#jobName))} would tell`;
+    const state = job === undefined
+      ? "The job was not taken"
+      : `The job may have been taken${look}; it ends by itself when it starts`;
+    return new SchedulerError(
+      `${name} does not answer: ${this.#words}. ${state}. Start the master again when ${name} answers`,
+    );
+  }
+}
+
+/** Waits, unless the manager closes. */
+async function pause(ms: number, clock: Clock, closing: AbortSignal | undefined): Promise<void> {
+  if (closing?.aborted) return;
+  const end = Promise.withResolvers<void>();
+  using _timer = clock.setTimer(end.resolve, ms);
+  closing?.addEventListener("abort", () => end.resolve(), { once: true });
+  await end.promise;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof SchedulerError && error.cause instanceof Deno.errors.TimedOut;
+}
+
+/** Eight letters and digits that nobody else has. */
+function uniqueLetters(): string {
+  return crypto.randomUUID().slice(0, 8);
 }
 
 /** What a scheduler reads in an answer; it may throw whatever it likes at one that it does not understand. */

@@ -89,6 +89,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
       get: (serviceClass) => this.#service(serviceClass),
       tell: warn,
       clock,
+      closing: this.closing,
     };
     this.codeWatch = new CodeWatch(options.modules, warn, clock);
   }

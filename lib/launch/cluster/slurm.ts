@@ -1,0 +1,199 @@
+/**
+ * The words of Slurm; those of 22.05 have been tried, and other releases know them too.
+ *
+ * @module
+ */
+
+import type { ProgramOutput } from "../command.ts";
+import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
+
+/** Slurm. A task of an array is `4711_3`. */
+export const SLURM: Scheduler = {
+  name: "Slurm",
+  programs: ["sbatch", "squeue", "scancel"],
+  missingProgram: "this machine cannot submit to Slurm, or its settings have not been read. " +
+    'Log in where jobs are submitted, or run "module load slurm" before the master',
+  // Long words may be shortened, and short ones have their value behind them without a blank.
+  refusedWords: [
+    /^-[aJMWQVh]/,
+    /^--(?:arr|job|cluster(?!-c)|wait(?!-)|pars|wrap|test|help|usage|vers|quiet)/,
+  ],
+  variables: { job: "SLURM_ARRAY_JOB_ID", task: "SLURM_ARRAY_TASK_ID" },
+  hiddenVariables: hideVariables,
+  leaveSignals: ["SIGTERM"],
+  submitCommand,
+  readSubmission,
+  lookup: {
+    command: (jobName) => ["squeue", "-h", "-t", "all", `--name=${jobName}`, "-o", "%F"],
+    read: ({ code, stdout }) => code === 0 ? /^\d+/.exec(stdout)?.[0] : null,
+  },
+  statusCommand: (jobs) => [
+    ...["squeue", "-h", "-r", "-t", "all", "-j", jobs.join(",")],
+    ...["-o", "%F_%K|%T|%r"],
+  ],
+  readStatus,
+  deleteTasksCommand: (job, tasks) => ["scancel", ...tasks.map((task) => taskName(job, task))],
+  deleteJobsCommand: (jobs) => ["scancel", ...jobs],
+  lookCommand: (jobs) => ["squeue", "-j", jobs.join(",")],
+  taskName,
+  logName: (job, task) => `${taskName(job, task)}.log`,
+};
+
+function taskName(job: string, task: number): string {
+  return `${job}_${task}`;
+}
+
+/** What sbatch is told: what makes the array, our words less those that the user says as well, and the user's. */
+function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission): string[] {
+  // Letters behind a percent sign stand for something.
+  const logs = logFolder.replaceAll("%", "%%");
+  const defaults = [
+    { says: /^(?:-D|--chd)/, word: cwd === undefined ? undefined : `--chdir=${cwd}` },
+    { says: /^(?:-o|--out)/, word: `--output=${logs}/%A_%a.log` },
+    // A job that came back would be expected by nobody.
+    { says: /^--(?:no-r|req)/, word: "--no-requeue" },
+  ];
+  const ours = defaults
+    .filter(({ says }) => !words.some((word) => says.test(word)))
+    .map(({ word }) => word)
+    .filter((word) => word !== undefined);
+  return ["sbatch", "--parsable", `--array=1-${count}`, `--job-name=${jobName}`, ...ours, ...words];
+}
+
+/**
+ * What a job finds in its environment of itself, and what users have set for the commands that tell of other jobs than ours, or of
+ * fewer: `sbatch --wait` would not return.
+ */
+function hideVariables(names: readonly string[]): string[] {
+  const isInJob = names.includes("SLURM_JOB_ID") || names.includes("SLURM_JOBID");
+  return names.filter((name) =>
+    /^(?:SQUEUE_|SCANCEL_|SBATCH_(?:WAIT|CLUSTERS|ARRAY_INX|JOB_NAME)$|SLURM_CLUSTERS$)/.test(
+      name,
+    ) ||
+    // The file that tells where Slurm is stays.
+    isInJob && /^(?:SLURM_(?!CONF)|SBATCH_)/.test(name)
+  );
+}
+
+/** Where to look when Slurm refuses a word, by what it says then. */
+const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = [
+  [
+    /policy/i,
+    'A limit of your account or QOS: sacctmgr show associations user="$USER" tells. Ask for fewer slaves, or less for each',
+  ],
+  [
+    /account|association/i,
+    'sacctmgr show associations user="$USER" lists your accounts: choose one by the word --account',
+  ],
+  [/partition/i, "sinfo lists the partitions of this site: choose one by the word --partition"],
+  [/qos/i, "sacctmgr show qos lists what there is: choose one by the word --qos"],
+  [
+    /node configuration|specification can not be satisfied|CPU count|node count/i,
+    "No node has what each slave asks for: sinfo -o '%P %D %c %m %G' lists partitions, nodes, processors, MB of memory and devices",
+  ],
+  [/time limit/i, "sinfo -o '%P %l' lists the time limits: give a shorter one by the word --time"],
+  [/unrecognized option|invalid option/i, "sbatch --help lists its words"],
+];
+
+/** What Slurm's commands say when its controller is away, or too busy. Whether it has taken the job is not known then. */
+const UNANSWERED =
+  /Unable to contact slurm controller|timed out|Connection refused|Zero Bytes were transmitted|temporarily unable to accept|Communication connection failure|backup controller/i;
+
+function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
+  // The name of the cluster may follow.
+  const job = /^(\d+)(?:;\S+)?$/m.exec(stdout)?.[1];
+  if (code === 0 && job !== undefined) return { answer: "submitted", job };
+  // MaxArraySize in slurm.conf(5). The answer does not tell how much that is.
+  if (/Invalid job array specification/.test(stderr)) return { answer: "too large" };
+  if (UNANSWERED.test(stderr)) return { answer: "unanswered" };
+  const remedy = REFUSAL_REMEDIES.find(([words]) => words.test(stderr))?.[1];
+  return { answer: "refused", remedy };
+}
+
+function readStatus(
+  { code, stdout, stderr }: ProgramOutput,
+): Map<string, JobTaskStatus> | undefined {
+  const statuses = new Map<string, JobTaskStatus>();
+  // That is said if no job that was asked for is known any more.
+  if (code !== 0) return /Invalid job id specified/.test(stderr) ? statuses : undefined;
+  for (const line of stdout === "" ? [] : stdout.split("\n")) {
+    const [, name, state, reason] = /^(\d+_\S+?)\|([A-Z_]+)\|(.*)$/.exec(line) ?? [];
+    if (name === undefined) throw new SyntaxError(`Expected ID|STATE|REASON, got "${line}"`);
+    statuses.set(name, asStatus(state, reason));
+  }
+  return statuses;
+}
+
+/** How jobs end, in words. What to do follows where there is something. See JOB STATE CODES in squeue(1). */
+const ENDS: Readonly<Record<string, string>> = {
+  BOOT_FAIL: "since its node did not boot",
+  CANCELLED: "since it was cancelled",
+  COMPLETED: "since its script had ended",
+  DEADLINE: "since its deadline had come",
+  FAILED: "since its script failed",
+  NODE_FAIL: "since its node failed",
+  OUT_OF_MEMORY: "since it used more memory than it had asked for. Ask for more by the word --mem",
+  PREEMPTED: "in favour of another job: it was preempted",
+  REVOKED: "since another cluster took it",
+  TIMEOUT: "at its time limit. Ask for more time by the word --time",
+};
+
+/** Why jobs wait, in words. */
+const WAITS: Readonly<Record<string, string>> = {
+  BeginTime: "its time has not come",
+  Dependency: "other jobs have to end first",
+  JobArrayTaskLimit: "no more slaves of the array may run at once",
+  JobHeldAdmin: "the site's staff holds it",
+  JobHeldUser: "it is held: scontrol release lets it run",
+  Licenses: "licences are in use",
+  PartitionDown: "its partition is down",
+  PartitionInactive: "its partition is inactive",
+  Priority: "other jobs come first",
+  Reservation: "its reservation has not begun",
+  Resources: "what it needs is in use",
+};
+
+/** Reasons that no time will mend. What is in use, held, down or limited at the moment is none. */
+const FOR_EVER: Readonly<Record<string, string>> = {
+  BadConstraints: "no node has what it asks for",
+  DependencyNeverSatisfied: "the job that it depends on has failed",
+  InvalidAccount: "its account is none of yours: choose another by the word --account",
+  InvalidQOS: "its QOS is none of yours: choose another by the word --qos",
+  JobHoldMaxRequeue: "it was started too often",
+  PartitionTimeLimit:
+    "it asks for more time than its partition allows: give the words --time or --partition",
+};
+
+/** @param state In capitals, see squeue(1). */
+function asStatus(state: string, reason: string): JobTaskStatus {
+  switch (state) {
+    case "PENDING":
+    case "REQUEUED":
+      return pending(reason);
+    case "CONFIGURING":
+      return { state: "queued", reason: "its node is being made ready" };
+    case "REQUEUE_HOLD":
+    case "SPECIAL_EXIT":
+      return { state: "stuck", reason: `${state}: it failed, and is held` };
+  }
+  const end = ENDS[state];
+  if (end === undefined) return { state: "running" };
+  return { state: "ended", reason: `Slurm ended its job ${end} (${detailed(state, reason)})` };
+}
+
+function pending(reason: string): JobTaskStatus {
+  if (reason === "" || reason === "None") return { state: "queued" };
+  // Limits of one job, such as QOSMaxCpuPerJobLimit: what others do does not matter.
+  const isOwnLimit = /^(?:Assoc|QOS)\w*PerJob/.test(reason);
+  const final = isOwnLimit ? "it asks for more than your account or QOS allows" : FOR_EVER[reason];
+  if (final !== undefined) return { state: "stuck", reason: `${reason}: ${final}` };
+  if (/requeued held/i.test(reason)) return { state: "stuck", reason };
+  const known = WAITS[reason] ??
+    (/^(?:Assoc|QOS)/.test(reason) ? "your account or QOS has as much as it may" : undefined);
+  return { state: "queued", reason: known === undefined ? reason : `${reason}: ${known}` };
+}
+
+/** The words of Slurm itself, for whoever looks them up. */
+function detailed(state: string, reason: string): string {
+  return reason === "" || reason === "None" ? state : `${state}, ${reason}`;
+}

@@ -1,0 +1,44 @@
+import { JobArray } from "./job_array.ts";
+import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
+import { SLURM } from "./slurm.ts";
+
+/** Options of a {@linkcode SlurmSlaveArray}. */
+export interface SlurmOptions extends Omit<JobArrayOptions, "words"> {
+  /** Words for sbatch, such as `["--partition=long", "--mem=4G"]`. They replace what is said by default. */
+  readonly sbatch?: readonly string[];
+}
+
+/**
+ * Slaves in a Slurm cluster: the tasks of one job array.
+ *
+ * The master must be able to submit jobs, and its folder be seen by all machines, under the same path. Slaves print to
+ * the manager's output files there. When the manager closes, what is left of the job is cancelled. Where the site allows no array
+ * so large, several are submitted.
+ *
+ * A slave whose job is about to be ended, by its time limit, a preemption or `scancel`, takes no more tasks: the one that it runs has
+ * as long as the site gives (`KillWait`, 30 s by default), and is charged with nothing if that is too short.
+ *
+ * @example
+ * ```ts
+ * import { SlurmSlaveArray } from "@parallel/parallel";
+ *
+ * const array = new SlurmSlaveArray(100, { sbatch: ["--mem=4G"], setup: "module load deno" });
+ * console.log(array.script()); // what will run on the nodes
+ * ```
+ */
+export class SlurmSlaveArray extends JobArray {
+  /**
+   * Describes the array; nothing is submitted before results are read.
+   *
+   * @param count How many slaves, at least 1.
+   * @param options Words for sbatch, or an object that sets more.
+   * @throws {RangeError} If `count` is not a whole number above 0.
+   * @throws {TypeError} If an option is unknown or wrong.
+   */
+  constructor(count: number, options: readonly string[] | SlurmOptions = {}) {
+    const given = Array.isArray(options) ? { sbatch: options } : options as SlurmOptions;
+    checkJobArrayOptions(given, SLURM, { owner: new.target.name, wordsName: "sbatch" });
+    const { sbatch: words, ...others } = given;
+    super(SLURM, count, { words, ...others });
+  }
+}
