@@ -69,6 +69,7 @@ export {
   SGEQsubSlaveArray,
 } from "./lib/launch/cluster/sge_qsub_slave_array.ts";
 export { type SlurmOptions, SlurmSlaveArray } from "./lib/launch/cluster/slurm_slave_array.ts";
+export { SlurmStepSlaveArray } from "./lib/launch/cluster/slurm_step_slave_array.ts";
 export type {
   HiddenVariables,
   ProcessEnd,

@@ -68,16 +68,21 @@ const OUTPUT_GRACE_MS = 300;
  *
  * @param command Program and arguments; those of the order by default.
  * @param clock Tells the time; the system's by default.
+ * @param hiddenVariables Those that it does not inherit; by default it inherits all.
  * @throws {Error} If the program cannot be started, naming it.
  */
 export function spawnSlave(
   order: Pick<LaunchOrder, "command" | "connection" | "output">,
   command: readonly string[] = order.command,
   clock: Clock = SYSTEM_CLOCK,
+  hiddenVariables?: HiddenVariables,
 ): SlaveProcess {
   const { connection, output } = order;
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  const child = spawn(command, pipes, { isDeno: command[0] === order.command[0] });
+  const child = spawn(command, pipes, {
+    isDeno: command[0] === order.command[0],
+    hiddenVariables,
+  });
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
   const pumps = [
