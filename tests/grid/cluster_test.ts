@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
 import {
   cluster,
@@ -32,29 +32,6 @@ async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promis
   await master.until("result", 100);
   return master;
 }
-
-/** Where the last result of a node came from. */
-function lastFrom(master: GridMaster, node: ClusterNode) {
-  const place = master.of("result").findLast(({ host }) => host === node);
-  assert(place !== undefined, `no result came from ${node}`);
-  return place;
-}
-
-clusterTest("an array of 9 slaves runs 2000 tasks on three nodes", async (folder) => {
-  await using master = new GridMaster(folder.path, { tasks: 2000, taskMs: 2, slaves: 9 });
-  await master.complete(2000);
-  assertEquals(await master.job(), "", "the job is gone when the master has ended");
-  const hosts = new Set(master.of("result").map(({ host }) => host));
-  assertEquals([...hosts].sort(), ["nodeA", "nodeB", "nodeC"]);
-  const names = master.of("slave-connected").map(({ name }) => name);
-  assertEquals(new Set(names).size, 9);
-  for (const name of names) assertMatch(name!, /^slave \d, job \d+\.\d on node[ABC]$/);
-  assertEquals(
-    folder.names().filter((name) => name !== "main.ts"),
-    [],
-    "the connection's folder is gone, and nothing was printed",
-  );
-});
 
 clusterTest(
   "a node that is cut off is lost, its tasks move, and it may come back",
@@ -100,28 +77,6 @@ clusterTest(
   { isSlowToEnd: true },
 );
 
-clusterTest("a runner that is killed is started anew", async (folder) => {
-  await using master = await startMany(folder);
-  await killOn("nodeA", lastFrom(master, "nodeA").runner);
-  await master.complete(500);
-  assertEquals(master.of("slave-lost"), []);
-  const [{ name, reason }] = master.of("slave-restarted");
-  assertMatch(name!, /on nodeA$/);
-  assertMatch(reason!, /SIGKILL/);
-});
-
-clusterTest("an agent that is killed costs its slave, and no task", async (folder) => {
-  await using master = await startMany(folder);
-  const { agent, runner } = lastFrom(master, "nodeA");
-  await killOn("nodeA", agent);
-  await master.complete(500);
-  assertEquals(master.of("slave-lost").length, 1);
-  const [{ name, reason }] = master.of("slave-lost");
-  console.log(`  ${name}: ${reason}`);
-  assertMatch(name!, /on nodeA$/);
-  assert(!await isAliveOn("nodeA", runner));
-});
-
 clusterTest("an execd that is killed and started again costs nothing", async (folder) => {
   await using master = await startMany(folder);
   await cluster("run", "nodeA", "sh", "-c", `kill -9 $(cat ${SPOOL}/execd/nodeA/execd.pid)`);
@@ -141,21 +96,6 @@ clusterTest("a qmaster that is killed and started again costs nothing", async (f
   await master.complete(500);
   assertEquals(master.of("slave-lost"), []);
 }, { isSlowToEnd: true });
-
-clusterTest("a master that is killed leaves no slave and no job", async (folder) => {
-  const master = await startMany(folder);
-  const places = (["nodeA", "nodeB", "nodeC"] as const).map((node) => lastFrom(master, node));
-  await master.kill("KILL");
-  await master.ended;
-  for (const { host, runner, agent } of places) {
-    for (const pid of [runner, agent]) {
-      await until(
-        `process ${pid} of ${host} has ended`,
-        async () => !await isAliveOn(host as ClusterNode, pid),
-      );
-    }
-  }
-});
 
 clusterTest(
   "a job in a parallel environment runs slaves in all slots of three nodes",

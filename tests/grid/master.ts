@@ -6,6 +6,7 @@
  */
 
 import {
+  type JobArrayOptions,
   Manager,
   type ManagerEvent,
   type ManagerOptions,
@@ -13,6 +14,9 @@ import {
   SGEPESlaveArray,
   type SGEQsubOptions,
   SGEQsubSlaveArray,
+  type SlaveArray,
+  SlurmSlaveArray,
+  SlurmStepSlaveArray,
 } from "../../mod.ts";
 import type { Place } from "./place_tasks.ts";
 
@@ -22,16 +26,23 @@ export interface Order {
   readonly tasks: number;
   /** How long each of them takes, in milliseconds; nothing by default. */
   readonly taskMs?: number;
-  /** How many slaves; without a number those of the parallel environment. */
+  /** How many slaves; without a number those that the master's own job was granted. */
   readonly slaves?: number;
   /** No task starts before so many slaves have connected: the last job may start after seconds. */
   readonly startsWith?: number;
+  /** What brings the slaves; Grid Engine by default. */
+  readonly scheduler?: "Grid Engine" | "Slurm";
+  /** Options of the array, whatever the scheduler. */
+  readonly array?: JobArrayOptions;
+  /** Those that are for Grid Engine alone. */
   readonly qsub?: SGEQsubOptions;
   readonly manager?: ManagerOptions;
   /** Throw after so many results. */
   readonly throwAfter?: number;
   /** Close before the first result has come, when all slaves are queued. */
   readonly closeWhenQueued?: boolean;
+  /** Startup is given this number, which values have too much until a task takes it off, and prints them. */
+  readonly shift?: number;
   /** Module that the tasks come from, if others than those beside this file. */
   readonly module?: string;
 }
@@ -88,9 +99,34 @@ async function* until(happened: Promise<void>): AsyncGenerator<number> {
   await happened;
 }
 
-async function run(order: Order): Promise<void> {
-  const { taskMs = 0, module = import.meta.resolve("./place_tasks.ts") } = order;
+/** The slaves that are asked for. */
+function makeSlaves({ slaves, scheduler, array = {}, qsub }: Order): SlaveArray {
+  const { words, ...options } = array;
+  if (scheduler === "Slurm") {
+    return slaves === undefined
+      ? new SlurmStepSlaveArray()
+      : new SlurmSlaveArray(slaves, { sbatch: words, ...options });
+  }
+  return slaves === undefined
+    ? new SGEPESlaveArray()
+    : new SGEQsubSlaveArray(slaves, { qsub: words, ...options, ...qsub });
+}
+
+/** Runs the tasks that are asked for. */
+function placesOf(manager: Manager, order: Order): AsyncIterable<Place> {
+  const { taskMs = 0, shift, module = import.meta.resolve("./place_tasks.ts") } = order;
   const tasks = remote<typeof import("./place_tasks.ts")>(module);
+  if (shift === undefined) {
+    const context = manager.getContext();
+    for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, taskMs);
+    return context.getResultsUnordered<Place>();
+  }
+  const context = manager.getContext(tasks.setup, { args: [shift] });
+  for (let i = 0; i < order.tasks; i++) context.addTask(tasks.placeShifted, i + shift, taskMs);
+  return context.getResultsUnordered<Place>();
+}
+
+async function run(order: Order): Promise<void> {
   let queued = 0;
   let connected = 0;
   const areThere = Promise.withResolvers<void>();
@@ -102,21 +138,15 @@ async function run(order: Order): Promise<void> {
     }
   };
   await using manager = new Manager({ ...order.manager, onEvent });
-  manager.addSlave(
-    order.slaves === undefined
-      ? new SGEPESlaveArray()
-      : new SGEQsubSlaveArray(order.slaves, order.qsub),
-  );
+  manager.addSlave(makeSlaves(order));
   if (order.startsWith !== undefined) {
     // Who waits for results keeps the script from ending.
     const first = manager.getContext();
     first.addTasks((_: number) => {}, until(areThere.promise));
     await Array.fromAsync(first.getResults());
   }
-  const context = manager.getContext();
-  for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, taskMs);
   let results = 0;
-  for await (const place of context.getResultsUnordered<Place>()) {
+  for await (const place of placesOf(manager, order)) {
     tell({ type: "result", ...place });
     if (++results === order.throwAfter) throw new RangeError("the script has an error");
   }

@@ -15,3 +15,19 @@ export async function place(value: number, ms: number): Promise<Place> {
   await new Promise((resolve) => setTimeout(resolve, ms));
   return { value, host: Deno.hostname(), runner: Deno.pid, agent: Deno.ppid };
 }
+
+/** What is added to all values before they are sent. */
+export interface Shift {
+  readonly by: number;
+}
+
+/** A startup that tells tasks how much was added to their values. */
+export function setup(by: number): Shift {
+  return { by };
+}
+
+/** The same for a value that something was added to. It is printed as well. */
+export function placeShifted(shifted: number, ms: number, { by }: Shift): Promise<Place> {
+  console.log(`value ${shifted - by}`);
+  return place(shifted - by, ms);
+}

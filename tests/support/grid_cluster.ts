@@ -41,12 +41,68 @@ function findGrid(): string | undefined {
   }
 }
 
-/** A command that runs another where jobs can be submitted: on a host of the cluster, or here. */
-const SUBMIT_HOST = missingCluster === undefined ? [CLUSTER_SCRIPT, "run", "master"] : [];
+/** A scheduler that masters of tests give jobs to, and what tests do to those. */
+export interface GridSite {
+  readonly scheduler: Order["scheduler"];
+  /** Why tests that need it cannot run; undefined if they can. */
+  readonly missing: string | undefined;
+  /** A command that runs another where jobs can be submitted: on a host of the cluster, or here. */
+  readonly submitHost: readonly string[];
+  /** A command that runs another in a job of so many slots; the other's last word is JSON. */
+  jobCommand(slots: number, command: readonly string[]): string[];
+  /** What a job of slaves is known by: the name that it was given, or the id that the scheduler has given it. */
+  jobOf(jobName: string, jobIds: readonly string[]): string;
+  /** The command that asks for what is known of a job, and whether its answer means that the job is gone. */
+  askCommand(job: string): readonly string[];
+  isGone(answer: CommandEnd): boolean;
+  /** The command that deletes a job, or one task of it. */
+  cancelCommand(job: string, task?: number): readonly string[];
+  /** Words for a submission that has the job wait, and the command that lets it run. */
+  readonly heldWords: readonly string[];
+  releaseCommand(job: string): readonly string[];
+  /** Sends a signal to a process of a host. */
+  kill(host: string, pid: number, signal: string): Promise<void>;
+  /** Whether a process of a host is there. */
+  isAlive(host: string, pid: number): Promise<boolean>;
+}
+
+/** What a command has said. */
+export interface CommandEnd {
+  readonly success: boolean;
+  /** What it printed, standard error last. */
+  readonly output: string;
+}
+
+/** The cluster, or else the Grid Engine of this machine. */
+export const GRID_ENGINE_SITE: GridSite = {
+  scheduler: "Grid Engine",
+  missing: missingGrid,
+  submitHost: missingCluster === undefined ? [CLUSTER_SCRIPT, "run", "master"] : [],
+  // qrsh has its words parsed again by a shell.
+  jobCommand: (slots, command) => [
+    ...["qrsh", "-now", "n", "-cwd", "-pe", "rr", String(slots)],
+    ...command.slice(0, -1),
+    `'${command.at(-1)}'`,
+  ],
+  jobOf: (jobName) => jobName,
+  askCommand: (job) => ["qstat", "-j", job],
+  isGone: ({ success, output }) => !success && /do not exist/.test(output),
+  cancelCommand: (job, task) => ["qdel", job, ...task === undefined ? [] : ["-t", String(task)]],
+  heldWords: ["-h"],
+  releaseCommand: (job) => ["qrls", job],
+  async kill(host, pid, signal) {
+    if (missingCluster === undefined) await killOn(host as ClusterHost, pid, signal);
+    else Deno.kill(pid, `SIG${signal}` as Deno.Signal);
+  },
+  isAlive: (host, pid) => isAliveOn(host as ClusterHost, pid),
+};
 
 /** Runs a command where jobs can be submitted. */
-async function onSubmitHost(...command: string[]): Promise<{ success: boolean; output: string }> {
-  const [program, ...args] = [...SUBMIT_HOST, ...command];
+async function onSubmitHost(
+  { submitHost }: GridSite,
+  ...command: readonly string[]
+): Promise<CommandEnd> {
+  const [program, ...args] = [...submitHost, ...command];
   const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
   const decoder = new TextDecoder();
   return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
@@ -107,6 +163,7 @@ export class GridMaster implements AsyncDisposable {
   readonly printed: string[] = [];
   /** Its exit code; resolves when all that it printed has been read. */
   readonly ended: Promise<number>;
+  readonly #site: GridSite;
   readonly #child: Deno.ChildProcess;
   #hasEnded = false;
   #waiting: (() => void)[] = [];
@@ -115,16 +172,18 @@ export class GridMaster implements AsyncDisposable {
    * Starts a master.
    *
    * @param folder Absolute path of the folder to run in.
-   * @param slots Runs it as a job, in a parallel environment with so many slots.
+   * @param slots Runs it as a job with so many slots.
+   * @param site Where; the Grid Engine by default.
    */
-  constructor(folder: string, order: Order, slots?: number) {
-    const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all", MASTER_SCRIPT];
-    const text = JSON.stringify({ ...order, qsub: { jobName: this.jobName, ...order.qsub } });
-    // qrsh has its words parsed again by a shell.
-    const command = slots === undefined
-      ? [...deno, text]
-      : ["qrsh", "-now", "n", "-cwd", "-pe", "rr", String(slots), ...deno, `'${text}'`];
-    const [program, ...args] = [...SUBMIT_HOST, ...command];
+  constructor(folder: string, order: Order, slots?: number, site: GridSite = GRID_ENGINE_SITE) {
+    this.#site = site;
+    const { scheduler } = site;
+    const array = { jobName: this.jobName, ...order.array };
+    const text = JSON.stringify({ ...order, scheduler, array });
+    const run = ["run", "--quiet", "--no-check", "--allow-all", MASTER_SCRIPT];
+    const master = [Deno.execPath(), ...run, text];
+    const command = slots === undefined ? master : site.jobCommand(slots, master);
+    const [program, ...args] = [...site.submitHost, ...command];
     this.#child = new Deno.Command(program, {
       args,
       cwd: folder,
@@ -155,21 +214,36 @@ export class GridMaster implements AsyncDisposable {
   async kill(signal: string): Promise<void> {
     await this.until("master");
     const [{ host, pid }] = this.of("master");
-    if (missingCluster === undefined) await killOn(host as ClusterHost, pid, signal);
-    else Deno.kill(pid, `SIG${signal}` as Deno.Signal);
+    await this.#site.kill(host, pid, signal);
   }
 
-  /** Does something to the job of its slaves, such as `qdel`. */
-  async control(command: string, ...args: string[]): Promise<void> {
-    const { success, output } = await onSubmitHost(command, this.jobName, ...args);
-    if (!success) throw new Error(`${command} failed: ${output}`);
+  /** Deletes the job of its slaves, or one task of it, as its user does. */
+  async cancel(task?: number): Promise<void> {
+    await this.#control(this.#site.cancelCommand(this.#job, task));
   }
 
-  /** What Grid Engine knows of the job of its slaves; nothing if it is gone. */
+  /** Lets the job of its slaves run, which was to wait. */
+  async release(): Promise<void> {
+    await this.#control(this.#site.releaseCommand(this.#job));
+  }
+
+  async #control(command: readonly string[]): Promise<void> {
+    const { success, output } = await onSubmitHost(this.#site, ...command);
+    if (!success) throw new Error(`${command.join(" ")} failed: ${output}`);
+  }
+
+  /** What the scheduler knows of the job of its slaves; nothing if it is gone. */
   async job(): Promise<string> {
-    const { success, output } = await onSubmitHost("qstat", "-j", this.jobName);
-    if (!success && !/do not exist/.test(output)) throw new Error(`qstat failed: ${output}`);
-    return success ? output : "";
+    const answer = await onSubmitHost(this.#site, ...this.#site.askCommand(this.#job));
+    if (this.#site.isGone(answer)) return "";
+    if (!answer.success) throw new Error(`The job cannot be asked for: ${answer.output}`);
+    return answer.output;
+  }
+
+  /** What the job of its slaves is known by. */
+  get #job(): string {
+    const names = this.of("slave-queued").map(({ name }) => /job (\d+)/.exec(name!)?.[1]);
+    return this.#site.jobOf(this.jobName, [...new Set(names.filter((id) => id !== undefined))]);
   }
 
   /** Waits for its end; it must have told each result once. */
@@ -275,13 +349,21 @@ export function clusterTest(
 
 /** A test that needs some Grid Engine, such as the cluster: has a folder that all its hosts see, and leaves no job. */
 export function gridTest(name: string, run: (folder: TempFolder) => Promise<void>): void {
+  siteTest(GRID_ENGINE_SITE, `grid: ${name}`, run);
+}
+
+/** The same for any scheduler. */
+export function siteTest(
+  site: GridSite,
+  name: string,
+  run: (folder: TempFolder) => Promise<void>,
+): void {
   Deno.test({
-    ...skipIf(missingGrid, `grid: ${name}`),
+    ...skipIf(site.missing, name),
     fn: async () => {
       // The project itself is likely to be in a folder that all machines share.
-      const dir = missingCluster === undefined
-        ? undefined
-        : new URL("../..", import.meta.url).pathname;
+      const isOwnCluster = site.submitHost.length > 0;
+      const dir = isOwnCluster ? undefined : new URL("../..", import.meta.url).pathname;
       await using folder = new TempFolder(dir);
       await run(folder);
     },

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Order } from "../../grid/master.ts";
-import { cluster, clusterTest, GridMaster, gridTest, until } from "../../support/grid_cluster.ts";
+import { cluster, clusterTest, GridMaster, gridTest } from "../../support/grid_cluster.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** A run that cannot come to an end by itself. */
@@ -41,33 +41,6 @@ gridTest(
   },
 );
 
-gridTest(
-  "a setup line that fails is an error with the line and what it printed",
-  async (folder) => {
-    await using master = new GridMaster(folder.path, {
-      ...FEW,
-      qsub: { setup: ["true", "module load 'deno 3'"] },
-    });
-    const message = await master.fail();
-    assertStringIncludes(
-      message,
-      `The setup line "module load 'deno 3'" failed with exit code 127`,
-    );
-    assertStringIncludes(message, "module: not found");
-    assertStringIncludes(message, "Correct the option setup of SGEQsubSlaveArray");
-  },
-);
-
-gridTest("a deno that is not on the nodes is an error that names the option", async (folder) => {
-  await using master = new GridMaster(folder.path, {
-    ...FEW,
-    manager: { deno: "/nowhere/deno" },
-  });
-  const message = await master.fail();
-  assertStringIncludes(message, "/nowhere/deno: not found");
-  assertStringIncludes(message, "Set the option deno of the manager");
-});
-
 clusterTest(
   "an address of the master that means something else on the nodes is an error that names the option",
   async (folder) => {
@@ -79,102 +52,11 @@ clusterTest(
   },
 );
 
-gridTest("a job that is deleted while it runs is an error that says so", async (folder) => {
-  // Grid Engine announces the end, and now and then does not kill what it has told to end: then a slave ends after its task.
-  await using master = new GridMaster(folder.path, { ...ENDLESS, taskMs: 20_000 });
-  await master.until("slave-connected", 3);
-  await master.control("qdel");
-  const message = await master.fail();
-  assertMatch(message, /SIGUSR2|deleted/);
-});
-
-gridTest("a job that is deleted while it waits is an error that says so", async (folder) => {
-  await using master = new GridMaster(folder.path, { ...ENDLESS, qsub: { qsub: ["-h"] } });
-  await master.until("slave-queued", 3);
-  await master.control("qdel");
-  const message = await master.fail();
-  assertStringIncludes(message, "deleted");
-});
-
-gridTest("one task of an array that is deleted costs one slave", async (folder) => {
-  await using master = new GridMaster(folder.path, { tasks: 300, taskMs: 100, slaves: 3 });
-  await master.until("slave-connected", 3);
-  await master.control("qdel", "-t", "2");
-  await master.complete(300);
-  assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
-});
-
-gridTest("slaves that wait in the queue are reported, and run when they may", async (folder) => {
-  await using master = new GridMaster(folder.path, { ...FEW, qsub: { qsub: ["-h"] } });
-  await master.until("warning");
-  const [{ reason }] = master.of("warning");
-  console.log(`  ${reason}`);
-  assertMatch(
-    reason!,
-    /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
-  );
-  await master.control("qrls");
-  await master.complete(10);
-});
-
 clusterTest("more slaves than slots: the run does not wait for the others", async (folder) => {
   await using master = new GridMaster(folder.path, { tasks: 200, taskMs: 20, slaves: 20 });
   await master.complete(200);
   assertEquals(await master.job(), "");
 });
-
-gridTest("a manager that is closed while its slaves wait leaves no job", async (folder) => {
-  await using master = new GridMaster(folder.path, {
-    ...FEW,
-    qsub: { qsub: ["-h"] },
-    closeWhenQueued: true,
-  });
-  assertEquals(await master.ended, 1);
-  assertEquals(await master.job(), "");
-  assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
-});
-
-gridTest(
-  "a manager that is closed while a job is in its setup does not wait for it",
-  async (folder) => {
-    const order = { ...FEW, qsub: { setup: `touch ${folder.path}/setup; sleep 10000` } };
-    await using master = new GridMaster(folder.path, order);
-    await until("the job runs", () => folder.names().includes("setup"));
-    await master.kill("TERM");
-    await master.ended;
-    assertEquals(await master.job(), "", "the job is gone when the master has ended");
-  },
-);
-
-gridTest(
-  "a script that throws leaves no job, no process and no file with the secret",
-  async (folder) => {
-    await using master = new GridMaster(folder.path, {
-      tasks: 500,
-      taskMs: 20,
-      slaves: 3,
-      throwAfter: 50,
-    });
-    await master.ended;
-    assertEquals(master.of("error").map(({ message }) => message), ["the script has an error"]);
-    assertEquals(await master.job(), "");
-    assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
-  },
-);
-
-for (const signal of ["INT", "TERM", "HUP"]) {
-  gridTest(
-    `SIG${signal} ends the master and leaves no job, no process and no file with the secret`,
-    async (folder) => {
-      await using master = new GridMaster(folder.path, { ...ENDLESS, tasks: 400, taskMs: 100 });
-      await master.until("result", 30);
-      await master.kill(signal);
-      assert(await master.ended !== 0);
-      assertEquals(await master.job(), "");
-      assertEquals(folder.names().filter((name) => name.startsWith(".parallel")), []);
-    },
-  );
-}
 
 clusterTest(
   "tasks whose dependencies lie in the project's folder run on nodes without a network and a cache",
