@@ -7,7 +7,10 @@ export const SLURM_SITE: GridSite = {
   scheduler: "Slurm",
   missing: findSlurm(),
   submitHost: [SLURM_SCRIPT, "run"],
-  jobCommand: (slots, command) => ["salloc", "--quiet", `--ntasks=${slots}`, "-N3", ...command],
+  jobCommand: (slots, command) => [
+    ...["salloc", "--quiet", `--ntasks=${slots}`, `--nodes=${Math.min(3, slots)}`],
+    ...command,
+  ],
   jobOf: (_, jobIds) => jobIds.join(","),
   askCommand: (job) => ["squeue", "-h", "-r", `--jobs=${job}`],
   // One that has just ended is known for a while, and not told of.
@@ -20,9 +23,24 @@ export const SLURM_SITE: GridSite = {
     return Promise.resolve();
   },
   async isAlive(_, pid) {
-    return await Deno.stat(`/proc/${pid}`).then(() => true, () => false);
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+    // One that has ended, and that nobody has asked for, is a zombie.
+    return stat !== "" && !/\) [ZX] /.test(stat);
   },
 };
+
+/** Runs a command of Slurm. */
+export async function slurm(...command: string[]): Promise<void> {
+  await runScript("run", ...command);
+}
+
+/** Starts what has ended of it. */
+slurm.up = async (): Promise<void> => await runScript("up");
+
+async function runScript(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(SLURM_SCRIPT, { args }).output();
+  if (!success) throw new Error(`slurm.sh ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+}
 
 /** Why tests that need it cannot run; undefined if they can. */
 function findSlurm(): string | undefined {

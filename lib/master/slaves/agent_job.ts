@@ -142,12 +142,32 @@ export class AgentJob implements AgentLinkEvents {
     const { process } = this;
     const { reason: linkReason, isSilent } = await this.agent!.ended;
     const reason = warning === undefined ? linkReason : `${warning}; ${linkReason}`;
-    const unknown: ProcessEnd = { code: null, signal: null, reason };
     // Its scheduler does not hear from a silent machine either.
     if (isSilent) {
       process.kill();
-      return unknown;
+      return { code: null, signal: null, reason };
     }
+    return await this.#ask(reason);
+  }
+
+  /**
+   * Says why its slave was told to leave, and has left: none is there any more, so the agent ends, and the job with it.
+   *
+   * @param warning What had been said before.
+   */
+  async explainLeave(warning: string): Promise<ProcessEnd> {
+    this.agent?.close("its slaves have left");
+    return await this.#ask(warning);
+  }
+
+  /** Whether a slave is the last that its agent serves. */
+  isLast(seat: Seat): boolean {
+    return this.#seats.every((other) => other === seat || other.isOver);
+  }
+
+  /** Asks its scheduler how it has ended, which is told after what is known already. */
+  async #ask(known: string): Promise<ProcessEnd> {
+    const { process } = this;
     process.hurry?.();
     // Without a scheduler nobody knows more, except how a process of this machine ended.
     const patienceMs = process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
@@ -155,8 +175,8 @@ export class AgentJob implements AgentLinkEvents {
     const { closing, options: { clock } } = this.#fleet;
     using _timer = clock.setTimer(() => impatience.resolve(undefined), patienceMs);
     const end = await Promise.race([process.ended, impatience.promise, aborted(closing)]);
-    if (end === undefined) return unknown;
-    return { ...end, reason: `${reason}; ${end.reason ?? "its job ended"}` };
+    if (end === undefined) return { code: null, signal: null, reason: known };
+    return { ...end, reason: `${known}; ${end.reason ?? "its job ended"}` };
   }
 
   /**

@@ -417,7 +417,7 @@ export class Seat implements SlavePort {
       case "agent lost":
         return await this.#lostAgent(this.#job!, wasConnected);
       case "left":
-        return this.#died(sequel.reason, { isFinal: true });
+        return await this.#left(sequel.reason);
       case "replaced":
         return this.#relaunch(sequel.reason, sequel.isAsked);
       case "died":
@@ -448,6 +448,17 @@ export class Seat implements SlavePort {
     // It is not to blame for its network, however often that fails.
     if (mayGoOn && job.agent!.isSilent) this.#relaunch(reason);
     else this.#died(reason, { isFinal: !mayGoOn });
+  }
+
+  /** It was told to leave, and has left. The limit that it came to, or who deleted its job, may take a while to find out. */
+  async #left(warning: string): Promise<void> {
+    const job = this.#job;
+    if (!job?.isLast(this)) return this.#died(warning, { isFinal: true });
+    this.#enter({ state: "awaiting agent" });
+    this.#fleet.options.dispatcher.withdraw(this.slave);
+    this.#fleet.newsTold();
+    const { reason = warning } = await job.explainLeave(warning);
+    this.#died(reason, { isFinal: true });
   }
 
   #died(

@@ -1,0 +1,165 @@
+/** What only Slurm does, on a real one. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Order } from "./master.ts";
+import { GridMaster, siteTest, until } from "../support/grid_cluster.ts";
+import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
+import type { TempFolder } from "../support/temp_folder.ts";
+
+/** In the middle of so many tasks, something happens. */
+const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6 };
+
+function slurmTest(what: string, run: (folder: TempFolder) => Promise<void>): void {
+  siteTest(SLURM_SITE, `Slurm: ${what}`, run);
+}
+
+function start(folder: TempFolder, order: Order): GridMaster {
+  return new GridMaster(folder.path, order, undefined, SLURM_SITE);
+}
+
+/** A master inside an allocation of seven tasks on three nodes. */
+function startInside(folder: TempFolder, order: Order): GridMaster {
+  return new GridMaster(folder.path, { ...order, slaves: undefined }, 7, SLURM_SITE);
+}
+
+/** The id of a slave's job, such as `4711_3`. */
+function jobOf(master: GridMaster, slave: number): string {
+  const { name } = master.of("slave-queued").find((queued) => queued.slave === slave)!;
+  return /job (\S+)/.exec(name!)![1];
+}
+
+slurmTest("a time limit costs its slave and no task, and is named", async (folder) => {
+  await using master = start(folder, { tasks: 1000, taskMs: 100, slaves: 3 });
+  await master.until("slave-connected", 3);
+  await slurm("scontrol", "update", `JobId=${jobOf(master, 1)}`, "EndTime=now");
+  await master.until("slave-lost");
+  const [{ slave, reason }] = master.of("slave-lost");
+  console.log(`  ${reason}`);
+  assertEquals(slave, 1);
+  assertMatch(reason!, /^Slurm sent SIGTERM; Slurm ended its job at its time limit.*\(TIMEOUT/);
+  await master.complete(1000);
+  assertEquals(master.of("slave-lost").length, 1);
+});
+
+slurmTest(
+  "a request that its partition will never fulfil ends at once, with the reason",
+  async (folder) => {
+    const array = { words: ["--partition=short", "--time=10"] };
+    await using master = start(folder, { tasks: 10, slaves: 2, array });
+    assertMatch(
+      await master.fail(),
+      /Slurm could not start its job: PartitionTimeLimit: it asks for/,
+    );
+    assertEquals(await master.job(), "");
+  },
+);
+
+slurmTest(
+  "an array above MaxArraySize is several jobs, whose slaves run as there is room",
+  async (folder) => {
+    await using master = start(folder, { tasks: 400, taskMs: 20, slaves: 150 });
+    await master.complete(400);
+    const jobs = master.of("slave-queued").map(({ name }) => /job (\d+)_/.exec(name!)![1]);
+    assertEquals(jobs.length, 150);
+    assertEquals(new Set(jobs).size, 2);
+    assertEquals(await master.job(), "");
+  },
+);
+
+slurmTest(
+  "slaves that are cancelled one after another cost no task, and charge none",
+  async (folder) => {
+    const manager = { maxAttempts: 1 };
+    await using master = start(folder, { ...MANY, taskMs: 200, manager });
+    await master.until("slave-connected", 6);
+    for (const slave of [0, 2, 4, 5]) {
+      await slurm("scancel", jobOf(master, slave));
+      await master.until("slave-lost", master.of("slave-lost").length + 1);
+    }
+    // With one attempt, a task that is charged would fail.
+    await master.complete(300);
+    assertEquals(master.of("slave-lost").map(({ slave }) => slave), [0, 2, 4, 5]);
+  },
+);
+
+slurmTest("a job that is suspended is a slave that is late, and goes on", async (folder) => {
+  await using master = start(folder, { ...MANY, taskMs: 50 });
+  await master.until("slave-connected", 6);
+  await slurm("scontrol", "suspend", jobOf(master, 3));
+  const before = master.of("result").length;
+  await master.until("result", Math.min(before + 20, 300));
+  await slurm("scontrol", "resume", jobOf(master, 3));
+  await master.complete(300);
+  assertEquals(master.of("slave-lost"), []);
+});
+
+slurmTest("a controller that ends and is started again costs nothing", async (folder) => {
+  await using master = start(folder, MANY);
+  await master.until("result", 60);
+  await slurm("scontrol", "shutdown", "slurmctld");
+  const before = master.of("result").length;
+  try {
+    await master.until("result", before + 30);
+  } finally {
+    await slurm.up();
+  }
+  await master.complete(300);
+  assertEquals(master.of("slave-lost"), []);
+  await until("the job is gone", async () => await master.job() === "");
+});
+
+slurmTest(
+  "a master inside a job submits others, which know nothing of that job",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, { tasks: 50, slaves: 2 }, 1, SLURM_SITE);
+    await master.complete(50);
+    assertMatch(master.of("slave-connected")[0].name!, /job \d+_\d on/);
+  },
+);
+
+slurmTest(
+  "a master inside an allocation has a slave for each task, and one agent for each node",
+  async (folder) => {
+    await using master = startInside(folder, { tasks: 500, taskMs: 20 });
+    await master.complete(500);
+    const places = master.of("result");
+    assertEquals(new Set(places.map(({ runner }) => runner)).size, 7);
+    assertEquals(new Set(places.map(({ agent }) => agent)).size, 3);
+    const names = master.of("slave-queued").map(({ name }) => /srun to n\d/.exec(name!)?.[0]);
+    assertEquals([...new Set(names)], ["srun to n1", "srun to n2", "srun to n3"]);
+  },
+);
+
+slurmTest(
+  "inside an allocation, a runner that is killed is started anew, and an agent costs its slaves",
+  async (folder) => {
+    await using master = startInside(folder, MANY);
+    await master.until("slave-connected", 7);
+    await master.until("result", 60);
+    const { runner, agent } = master.of("result").at(-1)!;
+    await SLURM_SITE.kill("", runner, "KILL");
+    await master.until("slave-restarted");
+    await SLURM_SITE.kill("", agent, "KILL");
+    await master.complete(300);
+    const lost = master.of("slave-lost");
+    const [node] = /srun to n\d/.exec(lost[0].name!)!;
+    for (const { name } of lost) assertMatch(name!, new RegExp(node));
+  },
+);
+
+for (const signal of ["INT", "KILL"]) {
+  slurmTest(
+    `inside an allocation, a master that ends by SIG${signal} leaves no process`,
+    async (folder) => {
+      await using master = startInside(folder, MANY);
+      await master.until("slave-connected", 7);
+      await master.until("result", 60);
+      const places = master.of("result");
+      await master.kill(signal);
+      await master.ended;
+      for (const pid of new Set(places.flatMap(({ runner, agent }) => [runner, agent]))) {
+        await until(`${pid} has ended`, async () => !await SLURM_SITE.isAlive("", pid), 20_000);
+      }
+    },
+  );
+}
