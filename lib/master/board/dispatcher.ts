@@ -219,9 +219,14 @@ export class Dispatcher {
     return "lost";
   }
 
-  /** A slave has gone without another word: its tasks go to others now. {@linkcode Dispatcher.slaveDied} is to be called soon. */
-  withdraw(slave: DispatchSlave): void {
+  /**
+   * A slave has gone without another word: its tasks go to others now. {@linkcode Dispatcher.slaveDied} is to be called soon.
+   *
+   * @param isMachineGone Whether its machine is, which is no task's fault.
+   */
+  withdraw(slave: DispatchSlave, isMachineGone: boolean): void {
     if (slave.service === undefined) return;
+    if (isMachineGone) slave.service.ending = { type: "leaving" };
     const reason = "its machine or the network to it is gone";
     this.#judge(slave, slave.service, { reason, isHeardOut: false });
     this.#endService(slave);

@@ -438,7 +438,7 @@ export class Seat implements SlavePort {
     const { dispatcher } = this.#fleet.options;
     // A process that connects now is refused: nobody watches it.
     this.#enter({ state: "awaiting agent" });
-    dispatcher.withdraw(this.slave);
+    dispatcher.withdraw(this.slave, job.agent?.isSilent ?? false);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
     const end = await job.explainLoss(warning);
@@ -455,7 +455,7 @@ export class Seat implements SlavePort {
     const job = this.#job;
     if (!job?.isLast(this)) return this.#died(warning, { isFinal: true });
     this.#enter({ state: "awaiting agent" });
-    this.#fleet.options.dispatcher.withdraw(this.slave);
+    this.#fleet.options.dispatcher.withdraw(this.slave, false);
     this.#fleet.newsTold();
     const { reason = warning } = await job.explainLeave(warning);
     this.#died(reason, { isFinal: true });

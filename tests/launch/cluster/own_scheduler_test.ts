@@ -90,6 +90,35 @@ Deno.test("JobArray: a slave that its scheduler tells to leave ends its task, an
   assertMatch(reason, /^PBS sent SIGTERM; (PBS says that )?its job has ended/);
 });
 
+Deno.test("JobArray: a machine that falls silent costs its slave, and its task is charged with nothing", async () => {
+  await using gates = new Gates();
+  await using folder = new TempFolder();
+  await using pbs = new FakePbs();
+  const log = new EventLog();
+  {
+    // A task that is charged once fails.
+    const options = { maxAttempts: 1, heartbeatIntervalMs: 200, heartbeatTimeoutMs: 4000 };
+    await using manager = new Manager({ ...HERE, ...options, onEvent: log.onEvent });
+    manager.addSlave(new PBSSlaveArray(2, { cwd: folder.path }));
+    const context = manager.getContext();
+    for (const name of ["first", "second"]) context.addTask(gateTasks.wait, name, gates.port);
+    const results = Array.fromAsync(context.getResults());
+    const held = [await gates.next(), await gates.next()];
+    const [{ parentPid: agent }] = held;
+    Deno.kill(agent, "SIGSTOP");
+    try {
+      await log.until("slave-lost");
+      await held[1].open();
+      await (await gates.next()).open();
+      assertEquals(await results, ["first", "second"]);
+      assertMatch(log.of("slave-lost")[0].reason, /nothing was heard from its agent/);
+    } finally {
+      Deno.kill(agent, "SIGCONT");
+    }
+  }
+  await pbs.idle();
+});
+
 /** Jobs that a queue follows with the words of PBS; it asks when the test says so. */
 class QueueRun implements AsyncDisposable {
   readonly commands = new FakeCommands();
