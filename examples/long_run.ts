@@ -10,7 +10,7 @@
  * It writes `long_run.jsonl`, the journal; `long_run.tsv`, the job log, of which `report.ts` makes a page; and
  * `long_run.pgm`, the picture: the brighter, the sooner it turns over.
  *
- * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
  *
  * @module
  */
@@ -19,13 +19,14 @@ import { Manager, remote } from "../mod.ts";
 import { angleOf } from "./long_run_tasks.ts";
 import { addSlaves, numbersFromArgs } from "./numbers_from_args.ts";
 
-const USAGE = `Usage: long_run.ts [--slaves N] [--size N] [--sge]
+const USAGE = `Usage: long_run.ts [--slaves N] [--size N] [--sge | --slurm]
 
 Draws when a double pendulum turns over, for all angles at which it is let go.
 
   --slaves N  number of slave processes (default 2)
   --size N    rows and columns of the picture (default 400)
-  --sge       start the slaves as a Grid Engine job array, instead of on this machine`;
+  --sge       start the slaves as a Grid Engine job array, instead of on this machine
+  --slurm     the same as a Slurm job array`;
 
 const JOURNAL = "long_run.jsonl";
 const PICTURE = "long_run.pgm";

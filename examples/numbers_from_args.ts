@@ -1,15 +1,17 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { LocalSlaveArray, type Manager, SGEQsubSlaveArray } from "../mod.ts";
+import { LocalSlaveArray, type Manager, SGEQsubSlaveArray, SlurmSlaveArray } from "../mod.ts";
 
 /** Where an example's slaves are to be. */
 export interface Slaves {
   readonly slaves: number;
   /** Whether they are a Grid Engine job array, and not processes of this machine. */
   readonly sge: boolean;
+  /** Whether they are a Slurm job array. */
+  readonly slurm: boolean;
 }
 
 /**
- * Reads an example's command line: whole numbers by name, `--sge`, and `--help`. Ends the process if it is wrong.
+ * Reads an example's command line: whole numbers by name, `--sge`, `--slurm`, and `--help`. Ends the process if it is wrong.
  *
  * @param usage What `--help` prints.
  * @param defaults The numbers that there are, and their values if they are not given.
@@ -21,7 +23,7 @@ export function numbersFromArgs<Name extends string>(
   const names = Object.keys(defaults);
   const parsed = parseArgs(Deno.args, {
     string: ["slaves", ...names],
-    boolean: ["sge", "help"],
+    boolean: ["sge", "slurm", "help"],
     unknown: (word: string) =>
       fail(/^-\d/.test(word) ? `${word} is no whole number above 0` : `${word} is unknown`, usage),
   });
@@ -38,7 +40,7 @@ export function numbersFromArgs<Name extends string>(
     }
     numbers[name] = Number(text);
   }
-  return { ...numbers, sge: parsed.sge } as Record<Name, number> & Slaves;
+  return { ...numbers, sge: parsed.sge, slurm: parsed.slurm } as Record<Name, number> & Slaves;
 }
 
 function fail(message: string, usage: string): never {
@@ -47,7 +49,8 @@ function fail(message: string, usage: string): never {
 }
 
 /** Adds slaves to a manager: the one line that differs between this machine and a cluster. */
-export function addSlaves(manager: Manager, { slaves, sge }: Slaves): void {
+export function addSlaves(manager: Manager, { slaves, sge, slurm }: Slaves): void {
   if (sge) manager.addSlave(new SGEQsubSlaveArray(slaves));
+  else if (slurm) manager.addSlave(new SlurmSlaveArray(slaves));
   else manager.addSlave(new LocalSlaveArray(slaves));
 }

@@ -9,7 +9,7 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/optimize.ts --slaves 2 --hops 400
  * ```
  *
- * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { randomStream } from "../random.ts";
 import { addSlaves, numbersFromArgs } from "./numbers_from_args.ts";
 import type { Shape } from "./optimize_tasks.ts";
 
-const USAGE = `Usage: optimize.ts [--slaves N] [--atoms N] [--hops N] [--seed N] [--sge]
+const USAGE = `Usage: optimize.ts [--slaves N] [--atoms N] [--hops N] [--seed N] [--sge | --slurm]
 
 Searches the shape of lowest energy of a cluster of Lennard-Jones atoms.
 
@@ -27,7 +27,8 @@ Searches the shape of lowest energy of a cluster of Lennard-Jones atoms.
   --atoms N   number of atoms (default 13)
   --hops N    number of tasks (default 400)
   --seed N    chooses the random numbers (default 1)
-  --sge       start the slaves as a Grid Engine job array, instead of on this machine`;
+  --sge       start the slaves as a Grid Engine job array, instead of on this machine
+  --slurm     the same as a Slurm job array`;
 
 /** How far a hop moves each coordinate, in diameters of an atom. */
 const REACH = 0.4;

@@ -7,7 +7,7 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/random_numbers.ts --slaves 8
  * ```
  *
- * With `--sge` the slaves are jobs of a Grid Engine cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
  *
  * @module
  */
@@ -15,7 +15,8 @@
 import { Manager, remote } from "../mod.ts";
 import { addSlaves, numbersFromArgs } from "./numbers_from_args.ts";
 
-const USAGE = `Usage: random_numbers.ts [--slaves N] [--seed N] [--tasks N] [--samples N] [--sge]
+const USAGE =
+  `Usage: random_numbers.ts [--slaves N] [--seed N] [--tasks N] [--samples N] [--sge | --slurm]
 
 Estimates the mean distance between two random points in a cube.
 
@@ -23,7 +24,8 @@ Estimates the mean distance between two random points in a cube.
   --seed N     chooses the random numbers (default 1)
   --tasks N    number of tasks (default 100)
   --samples N  distances measured in each task (default 100000)
-  --sge        start the slaves as a Grid Engine job array, instead of on this machine`;
+  --sge        start the slaves as a Grid Engine job array, instead of on this machine
+  --slurm      the same as a Slurm job array`;
 
 /** The exact mean; see D. P. Robbins, American Mathematical Monthly 84 (1977), p. 757. */
 const EXACT = (4 + 17 * Math.SQRT2 - 6 * Math.sqrt(3) + 21 * Math.log(1 + Math.SQRT2) +

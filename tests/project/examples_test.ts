@@ -38,19 +38,25 @@ Deno.test("random_numbers.ts: gives the same digits with 1 and with 8 slaves, an
   assert(other.stdout !== one.stdout, other.stdout);
 });
 
-Deno.test("random_numbers.ts: gives the same digits on a cluster, which is played here", async () => {
-  const words = ["--tasks 20", "--samples 1000"];
-  const here = await runExample("random_numbers.ts", ...words);
-  await using folder = await copyOfTheProject();
-  addFakeGrid(folder);
-  const there = await runInCopy(
-    folder,
-    `deno run --allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. \\
-      --allow-sys=hostname,networkInterfaces examples/random_numbers.ts --sge ${words.join(" ")}`,
-  );
-  await untilIdle(folder);
-  assertEquals(there, here);
-});
+for (
+  const [option, programs] of [["--sge", "qsub,qstat,qdel"], ["--slurm", "sbatch,squeue,scancel"]]
+) {
+  Deno.test(`random_numbers.ts: gives the same digits on a cluster, which is played here, with ${option}`, async () => {
+    const words = ["--tasks 20", "--samples 1000"];
+    const here = await runExample("random_numbers.ts", ...words);
+    await using folder = await copyOfTheProject();
+    addFakeGrid(folder);
+    const there = await runInCopy(
+      folder,
+      `deno run --allow-net --allow-run=deno,${programs} --allow-read=. --allow-write=. --allow-env \\
+      --allow-sys=hostname,networkInterfaces examples/random_numbers.ts ${option} ${
+        words.join(" ")
+      }`,
+    );
+    await untilIdle(folder);
+    assertEquals(there, here);
+  });
+}
 
 Deno.test("random_numbers.ts: estimates the mean distance", async () => {
   const { stdout } = await runExample("random_numbers.ts", "--tasks 20", "--samples 20000");

@@ -35,15 +35,8 @@ function block(language: string, text: string): string {
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
   [
-    "first.ts",
-    "tasks.ts",
-    "main.ts",
-    "cluster.ts",
-    "slots.ts",
-    "hosts.ts",
-    "night.ts",
-    "seen.ts",
-    "which.ts",
+    ...["first.ts", "tasks.ts", "main.ts", "night.ts", "seen.ts", "which.ts"],
+    ...["cluster.ts", "slots.ts", "slurm.ts", "steps.ts", "hosts.ts"],
   ].map((name) => [name, block("ts", `// ${name}\n`)]),
 );
 
@@ -63,6 +56,8 @@ const MAIN = block("sh", "main.ts");
 const EXAMPLES = block("sh", "deno task saxs ");
 const CLUSTER = block("sh", "cluster.ts");
 const SLOTS = block("sh", "slots.ts");
+const SLURM = block("sh", "slurm.ts");
+const STEPS = block("sh", "steps.ts");
 const HOSTS = block("sh", "hosts.ts");
 const CHECK = block("sh", "--check");
 const NIGHT = block("sh", "night.ts");
@@ -70,6 +65,7 @@ const REPORT = block("sh", "report.ts");
 const MOVE = block("sh", "sed ");
 const JQ = block("sh", "jq ");
 const GRID = block("sh", "tests/grid/cluster.sh");
+const SLURM_GRID = block("sh", "tests/grid/slurm.sh");
 const SSHD = block("sh", "tests/grid/sshd.sh");
 
 /** All hundred tasks of `weigh`, in any order. */
@@ -170,6 +166,26 @@ Deno.test("README: the script for a parallel environment, with its permissions, 
   folder.write("hosts", `${Deno.hostname()} 1 all.q@a <NULL>\nnodeA 1 all.q@b <NULL>\n`);
   const command = `PE_HOSTFILE=${folder.file("hosts")}; export PE_HOSTFILE\n${SLOTS}`;
   const { code, stdout, stderr } = await runInCopy(folder, command);
+  assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: the script for Slurm, with its permissions, on a Slurm that is played", async () => {
+  await using folder = await copyWithScripts("tasks.ts");
+  addFakeGrid(folder);
+  // A hundred slaves are too many for this machine.
+  folder.write("slurm.ts", SCRIPTS["slurm.ts"].replace("Array(100,", "Array(2,"));
+  const { code, stdout, stderr } = await runInCopy(folder, SLURM);
+  await untilIdle(folder);
+  assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: the script for an allocation, with its permissions, on a Slurm that is played", async () => {
+  await using folder = await copyWithScripts("tasks.ts", "steps.ts");
+  addFakeGrid(folder);
+  const granted = "SLURM_JOB_ID=1 SLURM_JOB_NODELIST=n[1-2] SLURM_TASKS_PER_NODE='1(x2)'";
+  const { code, stdout, stderr } = await runInCopy(folder, `export ${granted}\n${STEPS}`);
   assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
   assertEquals([code, stderr], [0, ""]);
 });
@@ -275,23 +291,24 @@ Deno.test("README: the packages to be fetched for TLS are those that it loads", 
 });
 
 for (
-  const [what, commands, name, support] of [
-    ["Grid Engine", GRID, "cluster", "grid_cluster"],
-    ["sshd", SSHD, "sshd", "ssh_far"],
-  ]
+  const [what, commands, name, filter, files] of [
+    ["Grid Engine", GRID, "cluster", "cluster", ["support/grid_cluster.ts"]],
+    ["Slurm", SLURM_GRID, "slurm", "Slurm", ["support/slurm_cluster.ts", "grid/slurm_test.ts"]],
+    ["sshd", SSHD, "sshd", "sshd", ["support/ssh_far.ts"]],
+  ] as const
 ) {
   Deno.test(`README: the commands for a real ${what} are those that there are`, () => {
-    const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
-    const script = read(`../grid/${name}.sh`);
-    const source = read(`../support/${support}.ts`);
+    const read = (path: string) => Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+    const script = read(`grid/${name}.sh`);
+    const source = files.map(read).join("");
     const variable = `PARALLEL_TEST_${name.toUpperCase()}`;
     for (const line of commands.trim().split("\n")) {
       // They need root, and take minutes.
       const [, command] = new RegExp(`^tests/grid/${name}\\.sh (\\w+)$`).exec(line) ?? [];
       if (command === undefined) {
-        assertEquals(line, `${variable}=1 deno task test ${name}`);
+        assertEquals(line, `${variable}=1 deno task test ${filter}`);
         assertStringIncludes(source, `"${variable}"`);
-        assertStringIncludes(source, `\`${name}: \${name}\``);
+        assertMatch(source, new RegExp(`\`${filter}: \\$\\{\\w+\\}\``));
       } else assertMatch(script, new RegExp(`^#   ${name}\\.sh ${command} `, "m"));
     }
   });

@@ -1,8 +1,8 @@
 import type { TempFolder } from "./temp_folder.ts";
 
 /**
- * Puts commands of Grid Engine into the folder `bin` of a folder: jobs run at once, as processes of this machine, and end when
- * their agents do.
+ * Puts commands of Grid Engine and of Slurm into the folder `bin` of a folder: jobs run at once, as processes of this machine, and
+ * end when their agents do.
  */
 export function addFakeGrid(folder: TempFolder): void {
   Deno.mkdirSync(folder.file("bin"), { recursive: true });
@@ -73,5 +73,52 @@ done
 TMPDIR=\${0%/*}; export TMPDIR
 shift 2
 eval "$*"
+`,
+  sbatch: `#!/bin/sh
+bin=\${0%/*}
+env | sed -n 's/^\\(SLURM_[A-Z_]*\\|SBATCH_[A-Z_]*\\)=.*/\\1/p' | sort >"$bin/inherited"
+echo "$*" >>"$bin/sbatch.calls"
+for word; do
+  case $word in
+    --array=*) count=\${word#--array=1-} ;;
+    --chdir=*) cd "\${word#--chdir=}" || exit ;;
+    --output=*) logs=\${word#--output=} ;;
+  esac
+done
+logs=\${logs%/*}
+job=1
+until mkdir "$bin/job.$job" 2>/dev/null; do job=$((job + 1)); done
+cat >"$bin/script.$job"
+for task in $(seq "$count"); do
+  touch "$bin/task.$job.$task"
+  SLURM_ARRAY_JOB_ID=$job SLURM_ARRAY_TASK_ID=$task TMPDIR=$bin setsid sh -c '
+    sh "$0/script.$1" >"$3/$1_$2.log" 2>&1
+    touch "$0/ended.$1.$2"
+  ' "$bin" $job $task "$logs" >/dev/null 2>&1 &
+done
+echo $job
+`,
+  squeue: `#!/bin/sh
+cd "\${0%/*}"
+for task in task.*; do
+  job=\${task#*.}
+  state=RUNNING
+  [ ! -e "deleted.\${job%.*}" ] || state=CANCELLED
+  [ ! -e "ended.$job" ] || state=COMPLETED
+  echo "\${job%.*}_\${job#*.}|$state|None"
+done
+`,
+  scancel: `#!/bin/sh
+cd "\${0%/*}"
+for job; do
+  touch "deleted.$job"
+  echo "$job" >>scancel.calls
+done
+`,
+  // What it runs finds out by itself which job it is in.
+  srun: `#!/bin/sh
+TMPDIR=\${0%/*}; export TMPDIR
+while [ "$1" != /bin/sh ]; do shift; done
+SLURM_JOB_ID=1 exec "$@"
 `,
 };

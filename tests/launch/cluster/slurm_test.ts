@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { SlurmSlaveArray } from "../../../mod.ts";
+import { Manager, SlurmSlaveArray } from "../../../mod.ts";
 import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
 import type { JobSubmission, JobTaskStatus } from "../../../lib/launch/cluster/scheduler.ts";
 import {
@@ -16,7 +16,10 @@ import {
   submitArray,
 } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
+import { EventLog } from "../../support/event_log.ts";
+import { addFakeGrid, untilIdle } from "../../support/fake_grid.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 const SUBMISSION: JobSubmission = {
@@ -383,6 +386,43 @@ Deno.test("submitArray: a refusal has Slurm's words, the command as it can be ty
     message,
     " -p 'no where'. Correct the options of SlurmSlaveArray. sinfo lists the partitions of this site",
   );
+});
+
+Deno.test("SlurmSlaveArray: runs tasks in its folder, hides a surrounding job, and leaves nothing", async () => {
+  await using folder = new TempFolder();
+  await using work = new TempFolder();
+  addFakeGrid(folder);
+  const surrounding = { SLURM_JOB_ID: "1", SLURM_CPU_BIND: "quiet", SBATCH_MEM_BIND: "local" };
+  const variables = { ...surrounding, PATH: `${folder.file("bin")}:${Deno.env.get("PATH")}` };
+  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
+  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
+  const log = new EventLog();
+  try {
+    const options = { host: "127.0.0.1", output: "null", onEvent: log.onEvent };
+    await using manager = new Manager(options);
+    manager.addSlave(new SlurmSlaveArray(3, { cwd: work.path, sbatch: ["-p", "long"] }));
+    const context = manager.getContext();
+    for (let i = 0; i < 200; i++) context.addTask((x: number) => [x, Deno.cwd()], i);
+    assertEquals(
+      await Array.fromAsync(context.getResults()),
+      Array.from({ length: 200 }, (_, i) => [i, work.path]),
+    );
+    await log.until("slave-connected", 3);
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
+    await untilIdle(folder);
+  }
+  assertEquals(folder.lines("bin/inherited"), []);
+  assertEquals(folder.lines("bin/scancel.calls"), ["1"]);
+  assertEquals(
+    log.of("slave-queued").map(({ process }) => process),
+    ["job 1_1", "job 1_2", "job 1_3"],
+  );
+  assertEquals(log.of("slave-lost"), []);
+  assertEquals(work.names(), []);
 });
 
 Deno.test("JobQueue: one squeue asks for all jobs, at most four times a minute when nothing changes", async () => {
