@@ -4,7 +4,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
 import { GridMaster, siteTest, until } from "../support/grid_cluster.ts";
 import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
-import type { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 
 /** In the middle of so many tasks, something happens. */
 const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6 };
@@ -106,6 +106,53 @@ slurmTest("a controller that ends and is started again costs nothing", async (fo
   await master.complete(300);
   assertEquals(master.of("slave-lost"), []);
   await until("the job is gone", async () => await master.job() === "");
+});
+
+slurmTest(
+  "a controller that is away when slaves are submitted is waited for, and brings them once",
+  async (folder) => {
+    await slurm("scontrol", "shutdown", "slurmctld");
+    try {
+      await using master = start(folder, { tasks: 50, slaves: 2 });
+      await master.until("warning");
+      const [{ reason }] = master.of("warning");
+      console.log(`  ${reason}`);
+      assertMatch(reason!, /^Slurm did not answer the submission, which is tried again/);
+      await slurm.up();
+      await master.complete(50);
+      assertEquals(master.of("slave-queued").length, 2);
+      assertEquals(master.of("slave-lost"), []);
+      assertEquals(await master.job(), "");
+    } finally {
+      await slurm.up();
+    }
+  },
+);
+
+slurmTest("a user who is not the owner finds the secret nowhere", async (folder) => {
+  Deno.chmodSync(folder.path, 0o755);
+  await using master = start(folder, { tasks: 10, taskMs: 10_000_000, slaves: 3 });
+  await master.until("slave-connected", 3);
+  const [connection] = folder.names().filter((name) => name.startsWith(".parallel"));
+  const file = folder.file(`${connection}/connection.json`);
+  assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
+  assertEquals(Deno.statSync(folder.file(connection)).mode! & 0o777, 0o700);
+  const { secret } = JSON.parse(Deno.readTextFileSync(file));
+  assertMatch(secret, /^[0-9a-f]{64}$/);
+
+  await using other = new TempFolder();
+  Deno.chmodSync(other.path, 0o755);
+  const pattern = `-F -f ${other.file("pattern")}`;
+  other.write("pattern", secret);
+  const look = `
+    scontrol show job -dd ${jobOf(master, 0)} | grep -q ${pattern} && echo scontrol
+    cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -qa ${pattern} && echo processes
+    grep -rls ${pattern} ${folder.path} /tmp/parallel-slurm
+    true`;
+  const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  assertEquals(await slurm(...asNobody, "sh", "-c", look), "");
+  assertEquals(await slurm("sh", "-c", look), `${file}\n`, "it can be found");
+  await master.kill("TERM");
 });
 
 slurmTest(

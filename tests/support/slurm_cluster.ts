@@ -29,17 +29,19 @@ export const SLURM_SITE: GridSite = {
   },
 };
 
-/** Runs a command of Slurm. */
-export async function slurm(...command: string[]): Promise<void> {
-  await runScript("run", ...command);
+/** Runs a command where jobs can be submitted, such as one of Slurm; returns what it printed. */
+export async function slurm(...command: string[]): Promise<string> {
+  return await runScript("run", ...command);
 }
 
 /** Starts what has ended of it. */
-slurm.up = async (): Promise<void> => await runScript("up");
+slurm.up = async (): Promise<void> => void await runScript("up");
 
-async function runScript(...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(SLURM_SCRIPT, { args }).output();
-  if (!success) throw new Error(`slurm.sh ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+async function runScript(...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(SLURM_SCRIPT, { args }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`slurm.sh ${args.join(" ")}: ${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
 }
 
 /** Why tests that need it cannot run; undefined if they can. */

@@ -11,7 +11,7 @@ export interface JobArrayOptions {
   readonly shell?: string;
   /** Folder that jobs run in, which all machines see; the master's by default. */
   readonly cwd?: string;
-  /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100 in all; `parallel` by default. */
+  /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100 in all; `parallel` by default. With Slurm, some letters of ours follow it. */
   readonly jobName?: string;
   /**
    * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks when nine tenths of it
