@@ -47,8 +47,9 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
       ? []
       : ["trap setup_failed EXIT", "set -e", ...setupLines, "set +e", "trap - EXIT"]),
     ...(signals === "" ? [] : [
-      `# ${name} announces the end of a job by these signals, which slaves handle themselves.`,
-      `trap "" ${signals}`,
+      `# ${name} announces the end of a job by these signals. Slaves handle them, and this script goes on until they have ended.`,
+      // Not ignored, which the agent would inherit: one that cannot hear yet is to end, and not to take tasks before it is killed.
+      `trap : ${signals}`,
     ]),
     `${quoteAll(command)} --connection ${quote(connectionFile)} "$number"`,
     "code=$?",

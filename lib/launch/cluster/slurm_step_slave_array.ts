@@ -189,7 +189,8 @@ function startAgent(job: string, node: string, order: LaunchOrder): SlaveProcess
   const script = [
     "ulimit -c 0",
     ...makeDenoDir("$SLURM_JOB_ID", `It needs room in $TMPDIR or /tmp on ${node}`),
-    `trap "" ${signals.map((signal) => signal.replace("SIG", "")).join(" ")}`,
+    // As in the script of a job array.
+    `trap : ${signals.map((signal) => signal.replace("SIG", "")).join(" ")}`,
     quoteAll(order.command),
     "code=$?",
     removeDenoDir,

@@ -429,7 +429,7 @@ Deno.test("JobArray.script: goes to the folder of the run where tasks begin else
   const script = lines(PBS);
   assertEquals(script[0], "#!/bin/dash");
   assert(script.includes(`cd '/it'\\''s here' || exit`));
-  assert(script.includes('trap "" TERM'));
+  assert(script.includes("trap : TERM"));
   const other = lines({ ...PBS, startsInHome: false, leaveSignals: [] });
   assertEquals(other.filter((line) => /^(cd|trap) /.test(line)), []);
 });

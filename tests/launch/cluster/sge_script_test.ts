@@ -294,6 +294,20 @@ Deno.test("SGEQsubSlaveArray: the job's exit code is the slave's, and what to do
   assertStringIncludes(missing.output, "Set the option deno of the manager");
 });
 
+Deno.test("SGEQsubSlaveArray: an agent that cannot hear yet that its job is to end dies of it, and the script cleans up", async () => {
+  await using folder = new TempFolder();
+  // All of a job are told: here the script, which has started this shell, and then the shell itself.
+  const { script } = await submit(folder, 1, {}, [
+    "/bin/sh",
+    "-c",
+    "kill -USR2 $PPID; kill -USR2 $$; echo it lives",
+  ]);
+  const { code, output } = await runJob(script);
+  assertEquals(code, 128 + 12);
+  assertEquals(output.includes("it lives"), false);
+  assertStringIncludes(output, "The agent ended with exit code 140");
+});
+
 for (const shell of ["dash", "bash", "ksh", "zsh"]) {
   let isThere = true;
   try {
@@ -336,8 +350,8 @@ setup_line='module load deno'
 module load deno
 set +e
 trap - EXIT
-# Grid Engine announces the end of a job by these signals, which slaves handle themselves.
-trap "" USR1 USR2
+# Grid Engine announces the end of a job by these signals. Slaves handle them, and this script goes on until they have ended.
+trap : USR1 USR2
 /usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
 code=$?
 rm -rf "$deno_dir"
