@@ -67,18 +67,16 @@ slurmTest(
 );
 
 slurmTest(
-  "slaves that are cancelled one after another cost no task, and charge none",
+  "slaves that are cancelled wherever they stand cost no task, and charge none",
   async (folder) => {
+    // With one attempt, a task that is charged fails. There is room for twelve slaves: the others start as these end.
     const manager = { maxAttempts: 1 };
-    await using master = start(folder, { ...MANY, taskMs: 200, manager });
-    await master.until("slave-connected", 6);
-    for (const slave of [0, 2, 4, 5]) {
+    await using master = start(folder, { tasks: 1500, taskMs: 100, slaves: 30, manager });
+    for (let slave = 0; slave < 20; slave++) {
+      await master.until("result", 30 * (slave + 1));
       await slurm("scancel", jobOf(master, slave));
-      await master.until("slave-lost", master.of("slave-lost").length + 1);
     }
-    // With one attempt, a task that is charged would fail.
-    await master.complete(300);
-    assertEquals(master.of("slave-lost").map(({ slave }) => slave), [0, 2, 4, 5]);
+    await master.complete(1500);
   },
 );
 
