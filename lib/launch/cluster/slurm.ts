@@ -43,8 +43,17 @@ function taskName(job: string, task: number): string {
   return `${job}_${task}`;
 }
 
-/** What sbatch is told: what makes the array, our words less those that the user says as well, and the user's. */
+/**
+ * What sbatch is told: what makes the array, our words less those that the user says as well, and the user's.
+ *
+ * @throws {Error} If the folder has a name that no output can be written to.
+ */
 function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission): string[] {
+  if (logFolder.includes("\\")) {
+    throw new Error(
+      `Slurm cannot write what slaves print to ${logFolder}: there is a backslash in it. Start the master in another folder`,
+    );
+  }
   // Letters behind a percent sign stand for something.
   const logs = logFolder.replaceAll("%", "%%");
   const defaults = [
@@ -77,6 +86,10 @@ function hideVariables(names: readonly string[]): string[] {
 
 /** Where to look when Slurm refuses a word, by what it says then. */
 const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = [
+  [
+    /configuration source|slurm\.conf/i,
+    "This machine has no settings of Slurm: log in where jobs are submitted, or set SLURM_CONF to the path of slurm.conf",
+  ],
   [
     /policy/i,
     'A limit of your account or QOS: sacctmgr show associations user="$USER" tells. Ask for fewer slaves, or less for each',
@@ -131,6 +144,8 @@ const ENDS: Readonly<Record<string, string>> = {
   COMPLETED: "since its script had ended",
   DEADLINE: "since its deadline had come",
   FAILED: "since its script failed",
+  "FAILED, JobLaunchFailure":
+    "since its script was killed, or could not be started: a node has to see the folder of the run, and write to it",
   NODE_FAIL: "since its node failed",
   OUT_OF_MEMORY: "since it used more memory than it had asked for. Ask for more by the word --mem",
   PREEMPTED: "in favour of another job: it was preempted",
@@ -176,7 +191,7 @@ function asStatus(state: string, reason: string): JobTaskStatus {
     case "SPECIAL_EXIT":
       return { state: "stuck", reason: `${state}: it failed, and is held` };
   }
-  const end = ENDS[state];
+  const end = ENDS[`${state}, ${reason}`] ?? ENDS[state];
   if (end === undefined) return { state: "running" };
   return { state: "ended", reason: `Slurm ended its job ${end} (${detailed(state, reason)})` };
 }

@@ -50,6 +50,14 @@ Deno.test("SLURM: sbatch is given our words, and those that the user gives repla
   );
 });
 
+Deno.test("SLURM.submitCommand: refuses a folder whose name Slurm would not take as it is", () => {
+  assertThrows(
+    () => SLURM.submitCommand({ ...SUBMISSION, logFolder: "/back\\slash/.parallel-1" }),
+    Error,
+    "Slurm cannot write what slaves print to /back\\slash/.parallel-1: there is a backslash in it. Start the master in another",
+  );
+});
+
 for (
   const [what, output, answer] of [
     ["an id", said("4711"), { answer: "submitted", job: "4711" }],
@@ -101,6 +109,22 @@ for (
         answer: "refused",
         remedy:
           'sacctmgr show associations user="$USER" lists your accounts: choose one by the word --account',
+      },
+    ],
+    [
+      "that there are no settings",
+      said(
+        "",
+        "sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n" +
+          "sbatch: error: fetch_config: DNS SRV lookup failed\n" +
+          "sbatch: error: _establish_config_source: failed to fetch config\n" +
+          "sbatch: fatal: Could not establish a configuration source",
+        1,
+      ),
+      {
+        answer: "refused",
+        remedy:
+          "This machine has no settings of Slurm: log in where jobs are submitted, or set SLURM_CONF to the path of slurm.conf",
       },
     ],
     ["anything else", said("", "sbatch: error: no luck", 1), { answer: "refused" }],
@@ -157,6 +181,11 @@ for (
     ["NODE_FAIL|NodeDown", {
       state: "ended",
       reason: "Slurm ended its job since its node failed (NODE_FAIL, NodeDown)",
+    }],
+    ["FAILED|JobLaunchFailure", {
+      state: "ended",
+      reason: "Slurm ended its job since its script was killed, or could not be started: " +
+        "a node has to see the folder of the run, and write to it (FAILED, JobLaunchFailure)",
     }],
     ["FAILED|NonZeroExitCode", {
       state: "ended",
