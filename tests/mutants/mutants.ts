@@ -245,4 +245,25 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: "",
     test: "tests/master/slaves/agent_job_test.ts",
   },
+  {
+    name: "a job whose submission was not answered is not looked for",
+    file: "lib/launch/cluster/scheduler_commands.ts",
+    right: "if (lookup === undefined) throw",
+    wrong: "throw",
+    test: "tests/launch/cluster/slurm_test.ts",
+  },
+  {
+    name: "a queue where nothing changes is asked as often as any",
+    file: "lib/launch/cluster/job_queue.ts",
+    right: "this.#pauseMs = Math.min(2 * pauseMs, LONGEST_POLL_MS);",
+    wrong: "",
+    test: "tests/launch/cluster/slurm_test.ts",
+  },
+  {
+    name: "the variables of a surrounding job reach Slurm's commands",
+    file: "lib/launch/cluster/slurm.ts",
+    right: "isInJob && /",
+    wrong: "false && /",
+    test: "tests/launch/cluster/slurm_test.ts",
+  },
 ];
