@@ -67,7 +67,7 @@ const ENDLESS: Order = { tasks: 10, taskMs: 10_000_000, slaves: 3 };
 /** A run that comes to nothing. */
 const FEW: Order = { tasks: 10, slaves: 2 };
 /** In the middle of so many tasks, something happens. */
-const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6 };
+const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6, startsWith: 6 };
 
 /** Files of connections that are left in the folder of a run. */
 function connections(folder: TempFolder): string[] {
@@ -95,6 +95,7 @@ for (const ways of ALL) {
       tasks: 2000,
       taskMs: 2,
       slaves: 9,
+      startsWith: 9,
       shift: 100,
       manager: { output },
     });
@@ -109,19 +110,14 @@ for (const ways of ALL) {
     for (const name of names) assertMatch(name, ways.slaveName);
     assertEquals(connections(folder), []);
     const files = folder.names().filter((name) => name.endsWith(".output"));
-    const printed = files.map((name) => folder.lines(name));
-    assertEquals(
-      printed.flat().toSorted(),
-      places.map(({ value }) => `value ${value}`).toSorted(),
-      "what each task has printed is in one file",
-    );
-    // A process prints into the file of its slave alone.
-    const processOf = new Map(
-      places.map(({ value, host, runner }) => [`value ${value}`, `${host} ${runner}`]),
-    );
-    for (const lines of printed) {
-      assertEquals(new Set(lines.map((line) => processOf.get(line))).size, lines.length && 1);
-    }
+    const printed = files.map((name) => folder.lines(name).map((line) => line.split(" ")));
+    // One that seemed stuck may have run twice.
+    const values = new Set(printed.flat().map(([_host, _process, value]) => Number(value)));
+    assertEquals(values, new Set(places.map(({ value }) => value)));
+    const writers = printed.map((lines) => new Set(lines.map(([host, pid]) => `${host} ${pid}`)));
+    assertEquals(writers.filter(({ size }) => size > 1), [], "each file is of one slave");
+    const all = writers.flatMap((each) => [...each]);
+    assertEquals(new Set(all).size, all.length, "each slave has one file");
   });
 
   test("a runner that is killed is started anew", async (folder) => {
@@ -180,7 +176,8 @@ for (const ways of ALL) {
   });
 
   test("a job that is deleted while it runs is an error that says so", async (folder) => {
-    await using master = start(folder, ENDLESS);
+    // Grid Engine announces the end, and now and then does not kill what it has told to end: then a slave ends after its task.
+    await using master = start(folder, { ...ENDLESS, taskMs: 20_000 });
     await master.until("slave-connected", 3);
     await master.cancel();
     assertMatch(await master.fail(), ways.deleted);

@@ -26,8 +26,8 @@ export function setup(by: number): Shift {
   return { by };
 }
 
-/** The same for a value that something was added to. It is printed as well. */
+/** The same for a value that something was added to. It is printed as well, behind the host and the process. */
 export function placeShifted(shifted: number, ms: number, { by }: Shift): Promise<Place> {
-  console.log(`value ${shifted - by}`);
+  console.log(`${Deno.hostname()} ${Deno.pid} ${shifted - by}`);
   return place(shifted - by, ms);
 }

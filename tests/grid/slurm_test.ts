@@ -7,7 +7,7 @@ import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 /** In the middle of so many tasks, something happens. */
-const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6 };
+const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6, startsWith: 6 };
 
 function slurmTest(what: string, run: (folder: TempFolder) => Promise<void>): void {
   siteTest(SLURM_SITE, `Slurm: ${what}`, run);
@@ -19,7 +19,7 @@ function start(folder: TempFolder, order: Order): GridMaster {
 
 /** A master inside an allocation of seven tasks on three nodes. */
 function startInside(folder: TempFolder, order: Order): GridMaster {
-  return new GridMaster(folder.path, { ...order, slaves: undefined }, 7, SLURM_SITE);
+  return new GridMaster(folder.path, { ...order, slaves: undefined, startsWith: 7 }, 7, SLURM_SITE);
 }
 
 /** The id of a slave's job, such as `4711_3`. */
