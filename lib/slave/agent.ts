@@ -11,7 +11,7 @@ import { openAgentOutputSink, OutputSink, type OutputStream } from "../launch/ou
 import type { ConnectionInfo } from "../wire/handshake.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { performance } from "../own_globals.ts";
 
@@ -20,9 +20,6 @@ const CONFIGURE_TIMEOUT_MS = 60_000;
 
 /** The part of its time limit before the end at which an agent takes leave: a running task has that long to end. */
 const LEAVE_BEFORE = 0.1;
-
-/** A timer that is later than this means that the agent itself was stopped. */
-const MAX_LATE_MS = 1000;
 
 /** A runner as its agent sees it. */
 interface RunnerProcess {
@@ -162,13 +159,11 @@ export class Agent {
   }
 
   #awaitSilence(delayMs: number): void {
-    const dueMs = this.#clock.now() + delayMs;
+    const giveUp = () => {
+      if (this.#clock.now() - this.#heardAtMs > this.#timeoutMs) this.#end.resolve("silence");
+    };
     this.#silenceTimer?.[Symbol.dispose]();
-    this.#silenceTimer = this.#clock.setTimer(() => {
-      const nowMs = this.#clock.now();
-      const isAwake = nowMs - dueMs < MAX_LATE_MS;
-      if (isAwake && nowMs - this.#heardAtMs > this.#timeoutMs) this.#end.resolve("silence");
-    }, delayMs);
+    this.#silenceTimer = setPatience(this.#clock, giveUp, delayMs);
   }
 
   #start({ slave, launch, command, output }: ToAgent & { type: "start" }): void {
