@@ -32,7 +32,13 @@ export {
   type RemoteErrorOptions,
   type SlaveIdentity,
 } from "./lib/errors.ts";
-export { type Code, type CodeReference, type EncodedArguments, Task } from "./lib/task.ts";
+export {
+  type Code,
+  type CodeReference,
+  type EncodedArguments,
+  Task,
+  type TaskOrigin,
+} from "./lib/task.ts";
 export type {
   CannotBeSent,
   Cloned,

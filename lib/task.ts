@@ -44,6 +44,7 @@ export type EncodedArguments = number | string | {
 
 /** What tasks of one piece of code that one reader gets have in common. */
 export interface TaskOrigin {
+  /** What runs. */
   readonly code: Code;
   /** Has the board give a task up that has not ended. */
   cancel(task: Task): void;
