@@ -19,7 +19,8 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export PATH
 BASE=/tmp/parallel-sshd
 NET=10.79.0
-# Where tests ask for what a disk without room does.
+# The host's own disks: for temporary files, and one that has no room for any.
+TEMPORARY=$BASE/tmp
 FULL=$BASE/full
 
 die() { echo "sshd.sh: $*" >&2; exit 1; }
@@ -93,9 +94,10 @@ END
 }
 make_host() {
     ! first >/dev/null || return 0
-    mkdir -p $FULL
+    mkdir -p $TEMPORARY $FULL
     cat >$BASE/first.sh <<END
 mount --make-rprivate / && mount -t proc proc /proc && hostname far && ip link set lo up || exit 1
+mount -t tmpfs -o mode=1777 tmpfs $TEMPORARY || exit 1
 mount -t tmpfs -o size=64k,mode=1777 tmpfs $FULL || exit 1
 touch $BASE/ready
 trap '' HUP INT TERM
@@ -123,7 +125,8 @@ END
     within 10 $(ssh_words) $NET.11 true || die "no login works: $(tail -5 $BASE/sshd.log)"
 }
 ssh_words() {
-    echo "ssh -F none -l root -i $BASE/user_key -o IdentitiesOnly=yes -o UserKnownHostsFile=$BASE/known_hosts"
+    echo "ssh -F none -l root -i $BASE/user_key -o IdentitiesOnly=yes -o UserKnownHostsFile=$BASE/known_hosts \
+-o SetEnv=TMPDIR=$TEMPORARY"
 }
 end_host() {
     pid=$(first) || return 0
