@@ -177,6 +177,7 @@ function findOwnHost(granted: readonly GrantedSlots[]): string {
 function startAgent(host: string, order: LaunchOrder): SlaveProcess {
   const script = [
     `cd ${quote(Deno.cwd())}`,
+    "ulimit -c 0",
     ...makeDenoDir("$JOB_ID", `It needs room in $TMPDIR or /tmp on ${host}`),
     quoteAll(order.command),
     "code=$?",

@@ -31,6 +31,7 @@ export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): str
           "under the same path, or set the option cwd of SSHSlaveArray",
       )
     }`,
+    "ulimit -c 0",
     'PATH="$PATH:$HOME/.deno/bin"; export PATH',
     `command -v ${quote(deno)} >/dev/null || ${
       fault(

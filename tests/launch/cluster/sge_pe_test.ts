@@ -206,6 +206,30 @@ Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an 
   for (const { reason } of log.of("slave-lost")) assertMatch(reason, /exit code/);
 });
 
+Deno.test("SGEPESlaveArray: a slave that runs out of memory leaves no core file", async () => {
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
+  const { commands } = environment;
+  commands.set("qrsh", 'shift 2; ulimit -c 7; exec /bin/sh -c "$*"');
+  const log = new EventLog();
+  await using manager = new Manager({
+    host: "127.0.0.1",
+    output: "null",
+    onEvent: log.onEvent,
+    deno: [
+      "/bin/sh",
+      "-c",
+      `case "$*" in *--no-config*--allow-all*) ulimit -c >"${commands.folder}/limit";; esac; exec "$0" "$@"`,
+      Deno.execPath(),
+    ],
+  });
+  manager.addSlave(new SGEPESlaveArray());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  await log.until("slave-connected", 2);
+  assertEquals(commands.read("limit"), "0\n");
+});
+
 Deno.test("SGEPESlaveArray: if an agent cannot be started the process here has ended when the slaves are lost", async () => {
   await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
   const { commands } = environment;

@@ -61,6 +61,17 @@ for (const shell of ["/bin/sh", "/bin/bash"]) {
   });
 }
 
+Deno.test("remoteCommand: a slave that runs out of memory leaves no core file", async () => {
+  await using host = new Host();
+  const command = remoteCommand({ cwd: "/", command: ["/bin/sh", "-c", "ulimit -c"] });
+  const { stdout } = await new Deno.Command("/bin/sh", {
+    args: ["-c", `ulimit -c 7; ${command}`],
+    env: { TMPDIR: host.temporary },
+    stdin: "null",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout).trim().split("\n"), [BEGIN_MARK, "0"]);
+});
+
 Deno.test("remoteCommand: finds Deno in ~/.deno/bin, behind what is on PATH", async () => {
   await using host = new Host();
   const bin = host.folder.file("home/.deno/bin");
