@@ -24,36 +24,10 @@ export PATH SGE_ROOT SGE_CELL SGE_QMASTER_PORT SGE_EXECD_PORT
 COMMON=$SGE_ROOT/$SGE_CELL/common
 SPOOL=$BASE/spool
 
-die() { echo "cluster.sh: $*" >&2; exit 1; }
-within() { # SECONDS CMD...: tries CMD until it succeeds
-    tries=$(($1 * 20)); shift
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1)); [ $tries -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
+. "$(dirname "$0")/machine.sh"
+
 number() {
     case $1 in master) echo 1 ;; nodeA) echo 11 ;; nodeB) echo 12 ;; nodeC) echo 13 ;; *) die "no host $1" ;; esac
-}
-
-# --- Packages ---
-
-install_packages() {
-    missing=
-    for package in gridengine-master gridengine-exec gridengine-client iproute2 nftables; do
-        [ "$(dpkg-query -W -f='${Status}' $package 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    # Installing fails on a machine whose name has no address. Not getent: it answers nothing where lo is alone.
-    perl -e 'exit !defined gethostbyname shift' "$(hostname)" || echo "127.0.0.1 $(hostname)" >>/etc/hosts
-    # The packages would start daemons of their own.
-    policy=/usr/sbin/policy-rc.d
-    if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; fi
-    apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600"
-    code=0
-    { $apt update && $apt -y --no-install-recommends install $missing; } </dev/null >$BASE/apt.log 2>&1 || code=$?
-    [ -z "$policy" ] || rm $policy
-    [ $code = 0 ] || die "cannot install$missing: $(tail -5 $BASE/apt.log)"
 }
 
 # --- Hosts: namespaces that live as long as their first process ---
@@ -237,7 +211,7 @@ up() {
     mkdir -p $BASE
     exec 9>$BASE/lock
     flock 9
-    install_packages
+    install_packages gridengine-master gridengine-exec gridengine-client iproute2 nftables
     make_hosts
     make_cell
     start_qmaster

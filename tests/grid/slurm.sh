@@ -17,31 +17,9 @@ PORT=16917
 SLURM_CONF=$BASE/slurm.conf
 export PATH SLURM_CONF
 
-die() { echo "slurm.sh: $*" >&2; exit 1; }
-within() { # SECONDS CMD...: tries CMD until it succeeds
-    tries=$(($1 * 20)); shift
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1)); [ $tries -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-gone() { [ ! -d "/proc/$1" ]; }
+. "$(dirname "$0")/machine.sh"
 
-install_packages() {
-    missing=
-    for package in slurm-wlm munge; do
-        [ "$(dpkg-query -W -f='${Status}' $package 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    # The packages would start daemons of their own.
-    policy=/usr/sbin/policy-rc.d
-    if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; fi
-    apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600"
-    code=0
-    { $apt update && $apt -y --no-install-recommends install $missing; } </dev/null >$BASE/apt.log 2>&1 9>&- || code=$?
-    [ -z "$policy" ] || rm $policy
-    [ $code = 0 ] || die "cannot install$missing: $(tail -5 $BASE/apt.log)"
-}
+gone() { [ ! -d "/proc/$1" ]; }
 
 configure() {
     host=$(hostname -s 2>/dev/null || hostname)
@@ -126,7 +104,7 @@ up() {
     mkdir -p $BASE
     exec 9>$BASE/lock
     flock 9
-    install_packages
+    install_packages slurm-wlm munge
     [ -e $SLURM_CONF ] || configure
     runs $BASE/run/munged.pid munged ||
         daemon munged munged --force --key-file=$BASE/munge/key --socket=$BASE/run/munge.sock \

@@ -23,30 +23,7 @@ NET=10.79.0
 TEMPORARY=$BASE/tmp
 FULL=$BASE/full
 
-die() { echo "sshd.sh: $*" >&2; exit 1; }
-within() { # SECONDS CMD...: tries CMD until it succeeds
-    tries=$(($1 * 20)); shift
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1)); [ $tries -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-
-install_packages() {
-    missing=
-    for package in openssh-server openssh-client iproute2 nftables; do
-        [ "$(dpkg-query -W -f='${Status}' $package 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    # The package would start a daemon of its own.
-    policy=/usr/sbin/policy-rc.d
-    if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; fi
-    apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600"
-    code=0
-    { $apt update && $apt -y --no-install-recommends install $missing; } </dev/null >$BASE/apt.log 2>&1 || code=$?
-    [ -z "$policy" ] || rm $policy
-    [ $code = 0 ] || die "cannot install$missing: $(tail -5 $BASE/apt.log)"
-}
+. "$(dirname "$0")/machine.sh"
 
 # The first process of the host; the host lives as long as it does.
 first() {
@@ -151,7 +128,7 @@ up() {
     mkdir -p $BASE
     exec 9>$BASE/lock
     flock 9
-    install_packages
+    install_packages openssh-server openssh-client iproute2 nftables
     make_keys
     make_host
 }
