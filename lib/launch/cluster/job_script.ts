@@ -43,6 +43,10 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     ...(isOwnDenoDir
       ? makeDenoDir(`$${variables.job}-$${variables.task}`, `Set the option denoDir of ${owner}`)
       : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
+    ...(signals === "" || !isOwnDenoDir ? [] : [
+      "# A job that is to end before its slave runs leaves nothing.",
+      `trap 'trap - EXIT; ${removeDenoDir}; exit 1' ${signals}`,
+    ]),
     ...(setupLines.length === 0
       ? []
       : ["trap setup_failed EXIT", "set -e", ...setupLines, "set +e", "trap - EXIT"]),

@@ -308,6 +308,13 @@ Deno.test("SGEQsubSlaveArray: an agent that cannot hear yet that its job is to e
   assertStringIncludes(output, "The agent ended with exit code 140");
 });
 
+Deno.test("SGEQsubSlaveArray: a job that is to end while it is in its setup ends, and leaves no folder", async () => {
+  await using folder = new TempFolder();
+  const { script } = await submit(folder, 1, { setup: ["kill -USR2 $$", "echo it lives"] });
+  // That its folder is gone is looked at for all jobs.
+  assertEquals(await runJob(script), { code: 1, output: "" });
+});
+
 for (const shell of ["dash", "bash", "ksh", "zsh"]) {
   let isThere = true;
   try {
@@ -344,6 +351,8 @@ setup_failed() {
 for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
 test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; exit 1; }
 DENO_DIR=$deno_dir; export DENO_DIR
+# A job that is to end before its slave runs leaves nothing.
+trap 'trap - EXIT; rm -rf "$deno_dir"; exit 1' USR1 USR2
 trap setup_failed EXIT
 set -e
 setup_line='module load deno'
