@@ -7,15 +7,14 @@
  *
  * @example A first script
  * ```ts
- * import { LocalSlave, Manager } from "@parallel/parallel";
+ * import { LocalSlaveArray, Manager } from "@parallel/parallel";
  *
  * await using manager = new Manager({ output: "null" });
- * manager.addSlave(new LocalSlave());
- * manager.addSlave(new LocalSlave());
+ * manager.addSlave(new LocalSlaveArray());
  *
  * const context = manager.getContext(() => ({ offset: 100 }));
- * for (let i = 0; i < 5; i++) context.addTask((x: number, { offset }) => x + offset, i);
- * for await (const sum of context.getResultsUnordered<number>()) console.log(sum);
+ * const shift = (x: number, { offset }: { offset: number }) => x + offset;
+ * for await (const sum of context.map(shift, [1, 2, 3])) console.log(sum);
  * ```
  *
  * @module

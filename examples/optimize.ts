@@ -1,6 +1,6 @@
 /**
  * Which shape does a cluster of argon atoms take? Shows results that choose the next tasks: several walkers hop from valley to
- * valley of the energy, and each result decides at once where its walker hops from next. No slave waits for the others.
+ * valley of the energy, and each awaits one task after another by `run`. No slave waits for the others.
  *
  * The method is basin hopping, by Wales and Doye (Journal of Physical Chemistry A 101 (1997), 5111), with one walker more
  * than there are slaves. For 13 atoms the best shape is known, an icosahedron of energy −44.3268.
@@ -47,36 +47,29 @@ await using manager = new Manager({ output: "inherit" });
 addSlaves(manager, args);
 const context = manager.getContext();
 
-/** Where the walker of each task hopped from, by the task's id. */
-const origins = new Map<number, Shape>();
 let added = 0;
-
-function addHop(from: Shape): void {
-  if (added === hops) return;
-  const { id } = context.addTask(tasks.hop, from.positions, REACH, seed, added++);
-  origins.set(id, from);
-}
-
-const edge = Math.cbrt(atoms);
-for (let walker = 0; walker <= slaves; walker++) {
-  const positions = Float64Array.from({ length: 3 * atoms }, () => edge * (random.next() - 0.5));
-  addHop({ positions, energy: Infinity });
-}
-
+let ended = 0;
 let best = Infinity;
-let hop = 0;
-console.log("   hop      energy");
-for await (const outcome of context.getOutcomesUnordered()) {
-  if (outcome.status === "rejected") throw outcome.reason;
-  const found = outcome.value as Shape;
-  const from = origins.get(outcome.task.id)!;
-  origins.delete(outcome.task.id);
-  hop++;
-  // Added while results are read: it is sent to a slave at once.
-  const isTaken = random.next() < Math.exp((from.energy - found.energy) / TEMPERATURE);
-  addHop(isTaken ? found : from);
-  if (found.energy < best - 1e-6) {
-    best = found.energy;
-    console.log(`${String(hop).padStart(6)} ${best.toFixed(6).padStart(11)}`);
+
+/** Hops from valley to valley as long as there are hops left. */
+async function walk(positions: Float64Array): Promise<void> {
+  let shape: Shape = { positions, energy: Infinity };
+  while (added < hops) {
+    const found = await context.run(tasks.hop, [shape.positions, REACH, seed, added++]);
+    ended++;
+    if (random.next() < Math.exp((shape.energy - found.energy) / TEMPERATURE)) shape = found;
+    if (found.energy < best - 1e-6) {
+      best = found.energy;
+      console.log(`${String(ended).padStart(6)} ${best.toFixed(6).padStart(11)}`);
+    }
   }
 }
+
+console.log("   hop      energy");
+const edge = Math.cbrt(atoms);
+const coordinates = () => edge * (random.next() - 0.5);
+const walkers = Array.from(
+  { length: slaves + 1 },
+  () => Float64Array.from({ length: 3 * atoms }, coordinates),
+);
+await Promise.all(walkers.map(walk));

@@ -98,6 +98,22 @@ Deno.test("hop: depends on its number, and on nothing else", () => {
   assert(hop(from, 0.4, 1, 5).positions[0] !== hop(from, 0.4, 1, 6).positions[0]);
 });
 
+Deno.test("density_fit.ts: finds the blobs of its map, the same with 1 and with 3 slaves", async () => {
+  const small = ["--size 40", "--rounds 6"];
+  const one = await runExample("density_fit.ts", ...small, "--slaves 1");
+  assertEquals([one.code, one.stderr], [0, ""]);
+  const [head, ...rows] = one.stdout.trimEnd().split("\n");
+  assertEquals(head, "round   difference");
+  const differences = rows.slice(0, -1).map((row) => Number(row.trim().split(/\s+/)[1]));
+  assertEquals(differences.length, 6);
+  // What is left is the noise of the map.
+  assert(differences[0] > 0.052, one.stdout);
+  assertAlmostEquals(differences.at(-1)!, 0.05, 0.0005);
+  const percent = Number(/right to ([\d.]+) %/.exec(rows.at(-1)!)![1]);
+  assert(percent < 2, one.stdout);
+  assertEquals(await runExample("density_fit.ts", ...small, "--slaves 3"), one);
+});
+
 Deno.test("long_run.ts: started again it takes what is in the journal, and runs what is missing", async () => {
   await using folder = await copyOfTheProject();
   const run = async () => {

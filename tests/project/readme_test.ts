@@ -35,7 +35,7 @@ function block(language: string, text: string): string {
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
   [
-    ...["first.ts", "tasks.ts", "main.ts", "night.ts", "seen.ts", "which.ts"],
+    ...["first.ts", "tasks.ts", "main.ts", "night.ts", "seen.ts", "which.ts", "promises.ts"],
     ...["cluster.ts", "slots.ts", "slurm.ts", "steps.ts", "hosts.ts"],
   ].map((name) => [name, block("ts", `// ${name}\n`)]),
 );
@@ -93,7 +93,7 @@ Deno.test("README: the commands for machines without Deno are those of .ci/run",
 Deno.test("README: the first script, with its permissions", async () => {
   await using folder = await copyWithScripts("first.ts");
   const { code, stdout, stderr } = await runInCopy(folder, FIRST);
-  const squares = stdout.trim().split("\n").map(Number).sort((a, b) => a - b);
+  const squares = stdout.trim().split("\n").map(Number);
   assertEquals(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
   assertEquals([code, stderr], [0, ""]);
   // Nothing has been printed.
@@ -128,6 +128,13 @@ Deno.test("README: which input a result belongs to", async () => {
   assertMatch(stdout, /^9 9n \d/m);
   assertMatch(stdout, /^x Task 2 .*: SyntaxError: Cannot convert x to a BigInt$/m);
   assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("README: tasks with promises, and a context that ends", async () => {
+  await using folder = await copyWithScripts("promises.ts");
+  const { code, stdout, stderr } = await runInCopy(folder, "deno run -A promises.ts");
+  const lines = ['[ "6lyz: 1", "6lyz: 4", "6lyz: 9" ]', "TimeoutError", "RemoteError", ""];
+  assertEquals([code, stdout, stderr], [0, lines.join("\n"), ""]);
 });
 
 Deno.test("README: all scripts are correct TypeScript", async () => {
