@@ -1,4 +1,5 @@
 import type { BenchCase } from "./bench_case.ts";
+import { contexts } from "./cases/contexts.ts";
 import { echo } from "./cases/echo.ts";
 import { hugeBuffer } from "./cases/huge_buffer.ts";
 import { ideal } from "./cases/ideal.ts";
@@ -10,13 +11,16 @@ import { plot } from "./cases/plot.ts";
 import { queue } from "./cases/queue.ts";
 import { roundTrip } from "./cases/round_trip.ts";
 import { start } from "./cases/start.ts";
+import { startupArgument } from "./cases/startup_argument.ts";
 import { switches } from "./cases/switches.ts";
 import { throughput } from "./cases/throughput.ts";
 import { values } from "./cases/values.ts";
+import { ways } from "./cases/ways.ts";
 
 /** All cases, in the order of the table. */
 export const CASES: readonly BenchCase[] = [
   throughput,
+  ways,
   objects,
   values,
   roundTrip,
@@ -29,5 +33,7 @@ export const CASES: readonly BenchCase[] = [
   path,
   lazy,
   hugeBuffer,
+  startupArgument,
+  contexts,
   plot,
 ];

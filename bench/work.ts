@@ -45,6 +45,10 @@ export type OwnWork =
   }
   /** Tasks one at a time, to count the calls that they make. */
   | { readonly kind: "path"; readonly tasks: number }
+  /** Contexts one after another, each with a startup, a task and its end. */
+  | { readonly kind: "contexts"; readonly contexts: number }
+  /** An argument of a startup function, to two slaves. */
+  | { readonly kind: "startup argument"; readonly bytes: number }
   /** One buffer there and back. */
   | { readonly kind: "huge buffer"; readonly bytes: number }
   /** A value of many parts, to its text and back. */
