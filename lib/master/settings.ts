@@ -297,7 +297,7 @@ function policyOf({ count, delayMs = 0, when }: RetryOptions): RetryPolicy | und
 /** @throws {TypeError} If the option `signal` is given, and is none. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrongOption("signal", "an AbortSignal", signal);
+    throw wrongOption("signal", "an AbortSignal, such as the signal of an AbortController", signal);
   }
 }
 
@@ -344,6 +344,11 @@ export function checkLabel(label: unknown): void {
 export function checkKnown(options: object, known: readonly string[], owner: string): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Expected an object of options for ${owner}, got ${Deno.inspect(options)}`);
+  }
+  // It has no properties of its own, and would pass as no options at all.
+  if (options instanceof AbortSignal) {
+    const remedy = known.includes("signal") ? ". Write { signal }" : "";
+    throw new TypeError(`Expected an object of options for ${owner}, got an AbortSignal${remedy}`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;

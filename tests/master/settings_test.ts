@@ -277,3 +277,12 @@ Deno.test("checkKnown: names the option that there is not, and those that there 
     "Unknown option sginal of a method. There are: signal, other",
   );
 });
+
+Deno.test("checkKnown: refuses a signal in the place of the options, and says where it belongs", () => {
+  const { signal } = new AbortController();
+  assertThrows(
+    () => checkKnown(signal, ["signal", "other"], "a method"),
+    TypeError,
+    "Expected an object of options for a method, got an AbortSignal. Write { signal }",
+  );
+});

@@ -215,7 +215,9 @@ Deno.test("Context.run: a closed context rejects what has not ended as cancelled
   const running = context.run(gateTasks.loop, ["endless", gates.port]);
   const waiting = context.run(tasks.square, [3]);
   const rejected = Promise.all(
-    [running, waiting].map((run) => assertRejects(() => run, AbortError, "the context was closed")),
+    [running, waiting].map((run) =>
+      assertRejects(() => run, AbortError, "closed. Await what run() returns before closing it")
+    ),
   );
   const held = await gates.next();
   await context.close();

@@ -122,7 +122,10 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /** Drops all tasks: the context is closed. */
   drop(): void {
     this.#rejectAll((task) =>
-      new AbortError(`Cannot run ${task}: the context was closed`, { task })
+      new AbortError(
+        `Cannot run ${task}: the context was closed. Await what run() returns before closing it`,
+        { task },
+      )
     );
   }
 
