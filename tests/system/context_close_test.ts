@@ -1,6 +1,8 @@
 /** Contexts that end while their manager goes on, with real slaves. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { ParallelError, remote } from "../../mod.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
@@ -157,4 +159,23 @@ Deno.test("Context.close: forgotten in using, it says what to write", () => {
     TypeError,
     "await using context = manager.getContext(…)",
   );
+});
+
+Deno.test("Context.close: nothing of a closed context is kept while its manager goes on", async () => {
+  await using manager = localManager(1);
+  const options: WeakRef<() => boolean>[] = [];
+  for (let i = 0; i < 10; i++) {
+    const when = () => i < 0;
+    const context = manager.getContext(tasks.square, { args: [i], retries: { count: 1, when } });
+    assertEquals(await context.run((square: number) => square, []), i * i);
+    await context.close();
+    options.push(new WeakRef(when));
+  }
+  // What a WeakRef was made of is kept until the event loop has had a turn.
+  await manager.getContext().run(tasks.square, [3]);
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  // Local variables may still hold the last one.
+  const kept = options.slice(0, -1).filter((when) => when.deref() !== undefined);
+  assertEquals(kept.length, 0);
 });

@@ -201,6 +201,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Drops all tasks that have not finished, and tells the reader: the context is closed. */
   drop(): void {
+    // Nothing of it can run any more, so nobody is to be told to read; and it would be kept as long as the manager.
+    this.around.forgotten.delete(this);
     if (!this.hasTasks) return this.wake();
     const dropped = this.#dropped;
     const hadSources = this.#sources.count > 0;
