@@ -18,6 +18,7 @@ import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { FaultControl } from "../support/faults/fault_control.ts";
 import { type Fault, FAULTS, type Moment, MOMENTS } from "../support/faults/fault_plan.ts";
+import { STARTUP_NUMBERS } from "../support/faults/faulty_tasks.ts";
 import { Gates } from "../support/gates.ts";
 import { managerBy } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -29,6 +30,7 @@ const tasks = remote<typeof import("../support/faults/faulty_tasks.ts")>(
 const faultyModule = remote<typeof import("../support/faults/faulty_module.ts")>(
   import.meta.resolve("../support/faults/faulty_module.ts"),
 );
+const STARTUP_ARGUMENT = Float64Array.from({ length: STARTUP_NUMBERS }, (_, i) => i);
 const FAULTY_SLAVE = import.meta.resolve("../support/faults/faulty_slave.ts");
 
 /** What becomes of a run with a fault. */
@@ -283,7 +285,10 @@ class FaultyRun implements AsyncDisposable {
       ...(isFar ? { host: "127.0.0.1", tls: false } : {}),
     });
     const taskTimeoutMs = isOutOfTime(fault, moment) ? TASK_TIMEOUT_MS : undefined;
-    this.context = this.manager.getContext(tasks.setup, { taskTimeoutMs });
+    this.context = this.manager.getContext(tasks.setup, {
+      args: ["model", STARTUP_ARGUMENT],
+      taskTimeoutMs,
+    });
   }
 
   addSlave(): void {

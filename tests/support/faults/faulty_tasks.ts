@@ -5,8 +5,18 @@ import { wait } from "../gate_tasks.ts";
 
 const LARGE_RESULT_BYTES = 8 * 1024 * 1024;
 
-/** Startup; what it returns stays where it is, so it may be anything. */
-export async function setup(): Promise<[unknown]> {
+/** How many numbers the startup's argument has: some megabytes, which a fault may cut in two. */
+export const STARTUP_NUMBERS = 400_000;
+
+/**
+ * Startup; what it returns stays where it is, so it may be anything. Each process has to get its arguments anew, and whole.
+ *
+ * @param numbers 0, 1, 2 …
+ */
+export async function setup(name: string, numbers: Float64Array): Promise<[unknown]> {
+  const isWhole = name === "model" && numbers.length === STARTUP_NUMBERS &&
+    numbers.every((number, i) => number === i);
+  if (!isWhole) throw new Error("the startup got other arguments than it was given");
   return [await globalThis.saboteur.reach("during startup")];
 }
 
