@@ -15,7 +15,7 @@ import {
 import type { ContextCore } from "./context_core.ts";
 import { refuseSyncRead, refuseSyncUse } from "./forgotten_await.ts";
 import { Reader } from "./reader.ts";
-import type { TaskGroup } from "./task_group.ts";
+import type { MapInput, TaskGroup } from "./task_group.ts";
 import type { LabelOf } from "./task_sources.ts";
 
 /** What startup's result adds to the arguments of every task: an array's elements, any other value, or nothing. */
@@ -227,7 +227,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
     const group = this.#map(task, inputs, options.label as LabelOf | undefined);
     group.keepInputs();
     const pick = (outcome: Outcome) =>
-      ({ ...outcome, ...group.takeInput(outcome.task) }) as MapOutcome<
+      withInput(outcome, group.takeInput(outcome.task)) as MapOutcome<
         Input,
         Cloned<Awaited<Result>>
       >;
@@ -472,4 +472,11 @@ function unwrap<Result>(outcome: Outcome): Result {
 
 function typed<Result>(outcome: Outcome): Outcome<Result> {
   return outcome as Outcome<Result>;
+}
+
+function withInput(outcome: Outcome, { input, index }: MapInput): MapOutcome {
+  if (outcome.status === "rejected") return { ...outcome, input, index };
+  // One by one: to spread it takes 0.1 µs more.
+  const { task, slave, attempts, runTimeMs, status, value } = outcome;
+  return { task, slave, attempts, runTimeMs, status, value, input, index };
 }
