@@ -64,6 +64,8 @@ export class Runner {
   readonly #codes = new Map<number, CodeState>();
   /** Contexts that the master has ended, and that are not freed. */
   #endedContexts: number[] = [];
+  /** Resolves when the one is freed that is being freed now. */
+  #ending: Promise<void> | undefined;
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
@@ -161,7 +163,9 @@ export class Runner {
       const tasks = this.#queue[0];
       // Between two tasks: it runs code of the user's as well.
       if (this.#endedContexts.length > 0) {
-        await this.#endContext(this.#endedContexts.shift()!);
+        this.#ending = this.#endContext(this.#endedContexts.shift()!);
+        await this.#ending;
+        this.#ending = undefined;
       } else if (tasks === undefined) {
         await this.#wait();
       } else if (tasks.position === tasks.args.length) {
@@ -303,8 +307,12 @@ export class Runner {
 
   /** Has what startups returned clean up, since the slave ends; not under a task that runs. */
   async disposeContexts(): Promise<void> {
-    if (this.#wake === undefined) return;
-    for (const state of this.#contexts.values()) {
+    if (this.#wake === undefined && this.#ending === undefined) return;
+    // Nobody waits for what stands behind.
+    this.#queue = [];
+    await this.#ending;
+    for (const [context, state] of this.#contexts) {
+      this.#contexts.delete(context);
       if (state.state === "ready") await disposeAll(state.values);
     }
   }

@@ -179,3 +179,43 @@ Deno.test("Context.close: nothing of a closed context is kept while its manager 
   const kept = options.slice(0, -1).filter((when) => when.deref() !== undefined);
   assertEquals(kept.length, 0);
 });
+
+/** A startup whose value is disposed when the test says so. */
+const GATED_STARTUP = async (url: string, port: number) => {
+  const { wait } = await import(url);
+  return { [Symbol.asyncDispose]: () => wait("disposing", port) };
+};
+
+Deno.test("Context.close: what it frees holds up no task that another slave can run", async () => {
+  await using gates = new Gates();
+  await using manager = localManager(2);
+  const url = import.meta.resolve("../support/gate_tasks.ts");
+  const context = manager.getContext(GATED_STARTUP, { args: [url, gates.port] });
+  const other = manager.getContext();
+  await context.run(() => {}, []);
+  await context.close();
+  const disposing = await gates.next();
+  const runs = Array.from({ length: 20 }, (_, x) => other.run(tasks.square, [x]));
+  assertEquals(await Promise.all(runs), Array.from({ length: 20 }, (_, x) => x * x));
+  await disposing.open();
+});
+
+Deno.test("Context.close: what it frees is not cut off by the orderly end of its slave, and that of other contexts follows", async () => {
+  await using folder = new TempFolder();
+  const [first, second] = [folder.file("first"), folder.file("second")];
+  const startup = (file: string) => ({
+    async [Symbol.asyncDispose]() {
+      Deno.writeTextFileSync(file, "begun ", { append: true });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      Deno.writeTextFileSync(file, "ended", { append: true });
+    },
+  });
+  {
+    await using manager = localManager(1);
+    await using context = manager.getContext(startup, { args: [first] });
+    await context.run(() => {}, []);
+    await manager.getContext(startup, { args: [second] }).run(() => {}, []);
+  }
+  assertEquals(Deno.readTextFileSync(first), "begun ended");
+  assertEquals(Deno.readTextFileSync(second), "begun ended");
+});

@@ -1,5 +1,6 @@
 /** Tasks with promises, with real slaves. */
 
+import process from "node:process";
 import { assert, assertEquals, assertInstanceOf, assertRejects, fail } from "@std/assert";
 import {
   AbortError,
@@ -225,4 +226,38 @@ Deno.test("Context.run: a closed context rejects what has not ended as cancelled
   await held.ended;
   await assertRejects(() => context.run(tasks.square, [3]), ParallelError, "the context is closed");
   assertEquals(await manager.getContext().run(tasks.square, [3]), 9);
+});
+
+/** Processor time that it takes to give so many tasks up, ms. */
+async function cancelMsOf(count: number): Promise<number> {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const abort = new AbortController();
+  const runs = Array.from(
+    { length: count },
+    (_, i) => context.run(tasks.square, [i], { signal: abort.signal }),
+  );
+  const rejected = Promise.allSettled(runs);
+  const before = process.cpuUsage();
+  abort.abort();
+  await rejected;
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+Deno.test("Context.run: many that are given up at once take as long as they are many", async () => {
+  const few = await cancelMsOf(10_000);
+  const many = await cancelMsOf(40_000);
+  // With the square of their number it would be 16 times as long, and seconds.
+  assert(many <= 10 * few + 150, `${few} ms for 10,000 became ${many} ms for 40,000`);
+});
+
+Deno.test("Context.run: time limits that do not come again leave nothing behind", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  for (let i = 0; i < 50; i++) {
+    assertEquals(await context.run(tasks.square, [i], { timeoutMs: 100_000 + i }), i * i);
+  }
+  const both = [1, 2].map((x) => context.run(tasks.square, [x], { timeoutMs: 100_000 }));
+  assertEquals(await Promise.all(both), [1, 4]);
 });

@@ -215,8 +215,15 @@ export class Allotment {
   }
 
   /** Has a slave free what it has of a context that has ended. */
-  endContext(slave: DispatchSlave, service: Service, context: DispatchContext): void {
+  endContext(
+    slave: DispatchSlave,
+    service: Service,
+    context: DispatchContext,
+    nowMs: number,
+  ): void {
     service.cleanups.add(context);
+    this.#sortLaden(slave, service, nowMs);
+    this.#deadlines.areUsed = true;
     slave.port.endContext(context);
     this.#unsent.add(slave);
   }
@@ -426,6 +433,11 @@ export class Allotment {
     else this.#idle.delete(slave);
     if (isIdle || (mayBeGivenTasks && isHungry)) this.#hungry.add(slave);
     else this.#hungry.delete(slave);
+    this.#sortLaden(slave, service, nowMs);
+  }
+
+  #sortLaden(slave: DispatchSlave, service: Service, nowMs: number): void {
+    const { supply } = service;
     if (isLaden(service)) {
       if (this.#laden.has(slave)) return;
       this.#laden.add(slave);
@@ -480,10 +492,13 @@ export class Allotment {
   }
 
   /** Whether there is an idle slave for a task that waits behind the running one. */
-  #canIdleTakeFrom({ sent, isInStartup }: Service): boolean {
+  #canIdleTakeFrom({ sent, isInStartup, cleanups }: Service): boolean {
     // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
     const starting = isInStartup ? sent.head() : undefined;
     if (starting !== undefined && this.#canIdleTake(starting, true)) return true;
+    // What a context frees may take long as well. If the first task runs after all, it is not given back.
+    const held = cleanups.size > 0 ? sent.head() : undefined;
+    if (held !== undefined && this.#canIdleTake(held, false)) return true;
     return sent.kindsBehindFirst().some((kind) => this.#canIdleTake(kind, false));
   }
 
@@ -498,11 +513,11 @@ export class Allotment {
   }
 }
 
-/** Whether a slave has tasks behind the running one, or behind startup, that can be taken from it. */
+/** Whether a slave has tasks behind the running one, or behind startup or a cleanup, that can be taken from it. */
 function isLaden(service: Service): boolean {
   const { sent, supply } = service;
   if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
-  return sent.size > 1 || service.isInStartup;
+  return sent.size > 1 || service.isInStartup || service.cleanups.size > 0;
 }
 
 /**
@@ -518,10 +533,10 @@ function timeOf({ number, group, code }: Head, service: Service): TimedTask | un
   if (dropped === "all") return { number, what: "cancelled", limitMs: DROP_GRACE_MS };
   if (!isRunning) return undefined;
   if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
-  if (limitMs === undefined) return undefined;
   if (service.cleanups.size > 0) {
-    return { number, what: "cleanup", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
+    return { number, what: "cleanup", limitMs: Math.max(limitMs ?? 0, LOAD_TIMEOUT_MS) };
   }
+  if (limitMs === undefined) return undefined;
   if (loadedCodes.has(code)) return { number, what: "run", limitMs };
   return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }

@@ -555,7 +555,7 @@ export class Dispatcher {
   }
 
   /** A context has ended, and with it its groups, whose tasks were cancelled: slaves free what its startup made there. */
-  closeContext(context: DispatchContext): void {
+  closeContext(context: DispatchContext, nowMs: number): void {
     context.isClosed = true;
     this.#bars.forget(context);
     this.#untold.delete(context);
@@ -567,7 +567,7 @@ export class Dispatcher {
       if (!service.contexts.has(context)) continue;
       // A startup that runs for a task that was cancelled is not wanted any more.
       if (service.sent.head()?.group.context === context) this.#toTime.add(slave);
-      this.#allotment.endContext(slave, service, context);
+      this.#allotment.endContext(slave, service, context, nowMs);
     }
   }
 

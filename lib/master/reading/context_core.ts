@@ -127,6 +127,17 @@ export class ContextCore {
     return tasks;
   }
 
+  /** All promises of a group are settled: a limit of its own, such as the time that is left until a deadline, may not come again. */
+  promisesSettled(tasks: PromisedTasks): void {
+    const { timeoutMs } = tasks;
+    if (timeoutMs === this.#options.taskTimeoutMs || this.#promised.get(timeoutMs) !== tasks) {
+      return;
+    }
+    this.#promised.delete(timeoutMs);
+    this.#groups.delete(tasks);
+    this.around.dispatcher.setReading(tasks.board, "no");
+  }
+
   /** Makes a group for the tasks of one map. */
   map(): TaskGroup {
     this.checkOpen();
@@ -179,7 +190,7 @@ export class ContextCore {
     if (this.#closing !== undefined || this.isClosed) return this.finish();
     this.#refusal = "the context is closed. Make a new one by getContext()";
     for (const group of this.#groups) group.drop();
-    this.around.dispatcher.closeContext(this.board);
+    this.around.dispatcher.closeContext(this.board, this.around.hub.clock.now());
     this.around.loop.schedule();
     return this.finish();
   }

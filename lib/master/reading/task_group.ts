@@ -256,9 +256,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /** Adds a task for an input of a source. */
-  addInput(resolved: ResolvedTask, input: unknown, label: string | undefined): number {
+  addInput(
+    resolved: ResolvedTask,
+    input: unknown,
+    index: number,
+    label: string | undefined,
+  ): number {
     const task = this.#add(resolved, [input], label);
-    this.#inputs?.set(task, { input, index: this.#taskCount - 1 });
+    this.#inputs?.set(task, { input, index });
     return sizeOfArguments(task.args);
   }
 

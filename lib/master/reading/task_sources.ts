@@ -15,10 +15,11 @@ export interface SourceOwner {
   /**
    * Adds a task. May throw, if none can be made of the input.
    *
+   * @param index Its place among the inputs of its source.
    * @param label What the user calls it.
    * @returns About how many bytes its arguments take.
    */
-  addInput(task: ResolvedTask, input: unknown, label: string | undefined): number;
+  addInput(task: ResolvedTask, input: unknown, index: number, label: string | undefined): number;
   /** A source has no more inputs. */
   sourceEnded(): void;
   /** What is to be thrown to the reader. */
@@ -71,9 +72,10 @@ export class TaskSources {
     let index = 0;
     const source: TaskSource = new TaskSource(inputs, {
       add: (input) => {
-        const label = labelOf?.(input, index++);
+        const place = index++;
+        const label = labelOf?.(input, place);
         if (labelOf !== undefined) checkLabel(label);
-        return this.#owner.addInput(task, input, label);
+        return this.#owner.addInput(task, input, place, label);
       },
       end: () => this.#remove(source),
       fail: (error) => this.#owner.fault(error),

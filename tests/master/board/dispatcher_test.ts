@@ -402,7 +402,7 @@ for (const end of ["its group is cancelled", "its context is closed"]) {
     bench.dispatcher.dispatch(0);
     bench.decided();
     if (end === "its group is cancelled") bench.dispatcher.cancel(group);
-    else bench.dispatcher.closeContext(group.context);
+    else bench.dispatcher.closeContext(group.context, 0);
     bench.dispatcher.dispatch(100);
     bench.dispatcher.wake(110, 110);
     assertEquals(bench.decided().at(-1), "restart 0");
@@ -414,7 +414,7 @@ Deno.test("Dispatcher: nothing is left of a context that is closed and has ended
   const { context } = group;
   bench.dispatcher.setReading(group, "promised");
   bench.dispatcher.cancel(group);
-  bench.dispatcher.closeContext(context);
+  bench.dispatcher.closeContext(context, 0);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["recall 0", "end context 0 on 0"]);
   bench.dispatcher.contextReady(slave, context, 1);
@@ -441,7 +441,7 @@ function groupToClose(): Record<"closed" | "limited", DispatchGroup> & {
 
 Deno.test("Dispatcher: the time of a task begins when its slave has freed the contexts that were closed", () => {
   const { bench, slave, closed, limited } = groupToClose();
-  bench.dispatcher.closeContext(closed.context);
+  bench.dispatcher.closeContext(closed.context, 0);
   const [running, next] = bench.add(limited, 2);
   bench.dispatcher.dispatch(0);
   // The first one may have begun before the slave heard of the end, or not.
@@ -459,7 +459,7 @@ Deno.test("Dispatcher: a task that runs when a context is closed is killed in it
   const { bench, slave, closed, limited } = groupToClose();
   bench.add(limited, 1);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.closeContext(closed.context);
+  bench.dispatcher.closeContext(closed.context, 0);
   bench.dispatcher.codeLoaded(slave, OTHER, 50);
   bench.dispatcher.wake(100, 100);
   assertEquals(bench.outcomes.map(({ status }) => status), ["fulfilled", "rejected"]);
@@ -467,7 +467,7 @@ Deno.test("Dispatcher: a task that runs when a context is closed is killed in it
 
 Deno.test("Dispatcher: a slave that does not free a closed context within ten minutes starts anew, and nobody is to blame", () => {
   const { bench, closed, limited } = groupToClose();
-  bench.dispatcher.closeContext(closed.context);
+  bench.dispatcher.closeContext(closed.context, 0);
   bench.add(limited, 1);
   bench.dispatcher.dispatch(0);
   bench.decided();

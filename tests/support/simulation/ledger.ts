@@ -568,7 +568,7 @@ export class Ledger {
         violate(`${slave.identity.name} is ${isIdle ? "" : "not "}idle`);
       }
       const isLaden = service !== undefined &&
-        service.sent.size > (service.isInStartup ? 0 : 1) &&
+        service.sent.size > (service.isInStartup || service.cleanups.size > 0 ? 0 : 1) &&
         service.sent.takenCount === 0 && !service.supply.isAsked;
       if (laden.has(slave) !== isLaden) {
         violate(`${slave.identity.name} is ${isLaden ? "" : "not "}laden`);

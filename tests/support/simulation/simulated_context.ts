@@ -350,7 +350,7 @@ export class SimulatedContext {
       if (!reader.isDone || reader.style === "promised") this.#drop(reader);
     }
     ledger.closed.set(this.board, time.nowMs);
-    dispatcher.closeContext(this.board);
+    dispatcher.closeContext(this.board, time.nowMs);
     loop.schedule();
   }
 }
