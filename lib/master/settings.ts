@@ -132,7 +132,8 @@ export interface ContextOptions {
   readonly rerunFailed?: boolean;
   /**
    * `true` says that outcomes in the journal are good though the code of tasks, or the startup function, has changed since: there
-   * is no warning of that, in this run and, until the next change, in those that follow. The default is `false`.
+   * is no warning of that, in this run and, until the next change, in those that follow. Outcomes of another startup function are
+   * good then as well; without it they are refused. The default is `false`.
    */
   readonly acceptChangedCode?: boolean;
 }

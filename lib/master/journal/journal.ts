@@ -7,7 +7,13 @@
 
 import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
-import type { Code, CodeReference, EncodedArguments, Task } from "../../task.ts";
+import {
+  type Code,
+  type CodeReference,
+  describeCode,
+  type EncodedArguments,
+  type Task,
+} from "../../task.ts";
 import { AbortError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { ArgumentList, textOfArguments } from "../argument_list.ts";
@@ -128,7 +134,7 @@ export class Journal implements AsyncDisposable {
    * Opens a journal and reads what is in it.
    *
    * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open; or if its
-   * outcomes are of a startup with other arguments.
+   * outcomes are of another startup, or of one with other arguments.
    */
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -142,7 +148,7 @@ export class Journal implements AsyncDisposable {
     }
     const { rerunFailed, acceptChangedCode, startup = null } = options;
     const startupArgs = digestOf(options.startupArgs);
-    this.#checkStartupArguments(startupArgs);
+    this.#checkStartup(startup, startupArgs);
     const opened: OpenedLine = {
       opened: new Date().toISOString(),
       script: Deno.mainModule,
@@ -257,9 +263,11 @@ export class Journal implements AsyncDisposable {
   }
 
   /** What was found of a model is nothing that another one would give. */
-  #checkStartupArguments(present: string | undefined): void {
-    for (const { startup, startupArgs, opened } of this.#runs) {
-      if (startupArgs === present) continue;
+  #checkStartup(present: CodeReference | null, presentArgs: string | undefined): void {
+    for (const { startup, startupArgs, opened, script = Deno.mainModule } of this.#runs) {
+      const isOther = startup !== undefined && !this.#options.acceptChangedCode &&
+        !isSameStartup(startup, present, script);
+      if (!isOther && startupArgs === presentArgs) continue;
       if (startup === undefined) {
         this.#options.onWarning(
           `The journal ${this.#options.path} is of a version that did not say which startup its run of ${opened} had. ` +
@@ -268,9 +276,14 @@ export class Journal implements AsyncDisposable {
         continue;
       }
       this.#file[Symbol.dispose]();
+      const what = isOther
+        ? `with another startup: ${nameOf(startup)}, and not ${
+          nameOf(present)
+        }. Give it the same, name another journal, ` +
+          "or, if its outcomes are still good, give the context the option acceptChangedCode: true"
+        : "whose startup function had other arguments. Give it the same, or name another journal";
       throw new JournalError(
-        `The journal ${this.#options.path} has outcomes of a run, opened ${opened}, whose startup function had other arguments. ` +
-          "Give it the same, or name another journal",
+        `The journal ${this.#options.path} has outcomes of a run, opened ${opened}, ${what}`,
       );
     }
   }
@@ -457,6 +470,22 @@ export class Journal implements AsyncDisposable {
       this.#writing = undefined;
     }
   }
+}
+
+/** Whether a startup of a run is the present one, which may have moved with its script. The text of an inline function may have changed. */
+function isSameStartup(
+  before: CodeReference | null,
+  present: CodeReference | null,
+  script: string,
+): boolean {
+  if (before === null || present === null) return before === present;
+  if (before.type === "inline" || present.type === "inline") return before.type === present.type;
+  return [before, followCode(before, script, Deno.mainModule)]
+    .some((each) => jsonOf(each) === jsonOf(present));
+}
+
+function nameOf(startup: CodeReference | null): string {
+  return startup === null ? "none" : describeCode(startup);
 }
 
 /** Whether a task that failed so is to run in the next run: it has not run, or was given up by the user. */

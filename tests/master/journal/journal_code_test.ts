@@ -183,28 +183,44 @@ Deno.test("journal: outcomes of a startup with other arguments are refused, and 
   );
 });
 
-Deno.test("journal: a startup function that has changed is warned of", async () => {
+Deno.test("journal: outcomes of another startup are refused, unless they are said to be good; one that has changed is warned of", async () => {
   await using folder = new TempFolder();
   const start = "export const work = (x: number, offset = 5): number => x + offset;";
   folder.write("tasks.ts", start);
   folder.write("startup.ts", "export const setup = (): number => 10;");
-  const { setup } = remote<Tasks>(`file://${folder.file("startup.ts")}`);
+  const { setup, setupAgain } = remote<Tasks & { setupAgain(): undefined }>(
+    `file://${folder.file("startup.ts")}`,
+  );
   const journal = folder.file("run.jsonl");
-  const runs = async (startup: typeof setup | (() => undefined) | undefined) => {
+  const runs = async (
+    startup: typeof setup | (() => undefined) | undefined,
+    acceptChangedCode?: boolean,
+  ) => {
     const { work } = remote<Tasks>(`file://${folder.file("tasks.ts")}`);
     const log = new EventLog();
     await using manager = localManager(1, { onEvent: log.onEvent });
-    const context = manager.getContext(startup, { journal });
+    const context = manager.getContext(startup, { journal, acceptChangedCode });
     context.addTask(work, 1);
     const ended = await Array.fromAsync(context.getResults());
     return { ended, warnings: log.of("warning").map(({ message }) => message) };
   };
   assertEquals(await runs(setup), { ended: [11], warnings: [] });
   assertEquals(await runs(setup), { ended: [11], warnings: [] });
-  assertStringIncludes(warningOf(await runs(undefined)), "changes in the startup function. ");
-  assertStringIncludes(warningOf(await runs(() => undefined)), "changes in the startup function. ");
+  for (
+    const [other, name] of [
+      [undefined, "none"],
+      [() => undefined, "inline function"],
+      [setupAgain, "setupAgain in file:"],
+    ] as const
+  ) {
+    const { message } = await assertRejects(() => runs(other), JournalError);
+    assertStringIncludes(message, "with another startup: setup in file:");
+    assertStringIncludes(message, `, and not ${name}`);
+    assertStringIncludes(message, "acceptChangedCode: true");
+  }
   const url = folder.write("startup.ts", "export const setup = (): number => 20;");
   assertStringIncludes(warningOf(await runs(setup)), `changes in ${url}. `);
+  assertEquals(await runs(undefined, true), { ended: [11], warnings: [] });
 });
 
 Deno.test("journal: a failure that it has says so, with the date of its run and what to do", async () => {
