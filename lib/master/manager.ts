@@ -177,8 +177,8 @@ export class Manager implements AsyncDisposable {
    * @param options See {@linkcode ContextOptions}: the startup's arguments are its `args`.
    * @throws {TypeError} If `startup` is neither an export or object of a remote module nor an inline function, or an option is wrong.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
-   * @throws {JournalError} If the journal is another script's, is in use, is damaged, or has outcomes of other arguments of the
-   * startup.
+   * @throws {JournalError} If the journal is another script's, is in use, is damaged, or has outcomes of another
+   * startup, or of one with other arguments.
    * @throws {ParallelError} If the manager is closed.
    */
   getContext<Result = undefined, Args extends unknown[] = []>(

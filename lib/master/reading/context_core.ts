@@ -173,6 +173,12 @@ export class ContextCore {
     return recorded;
   }
 
+  /** Hands outcomes to a group of it: when they are on disk, if there is a journal. */
+  deliver(receiver: OutcomeReceiver, outcomes: Outcomes, text: string | undefined): void {
+    if (this.journal === undefined) receiver.receive(outcomes);
+    else this.journal.record(outcomes, receiver, text);
+  }
+
   /** Has the board give a task up. */
   cancel(group: DispatchGroup, task: Task): void {
     this.around.dispatcher.cancelTask(group, task);

@@ -1,5 +1,5 @@
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type Code, type EncodedArguments, Task, type TaskOrigin } from "../../task.ts";
+import { type EncodedArguments, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -8,6 +8,7 @@ import type { ResolvedTask } from "../code_registry.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ContextCore, ContextGroup } from "./context_core.ts";
+import { TaskOrigins } from "./task_origins.ts";
 
 /** A task with a promise. A million of them may wait. */
 class PromisedTask extends Task {
@@ -36,7 +37,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /** A task that runs longer is killed. */
   readonly timeoutMs: number | undefined;
   readonly #context: ContextCore;
-  readonly #origins = new Map<Code, TaskOrigin>();
+  readonly #origins = new TaskOrigins((task) => this.#context.cancel(this.board, task));
   /** Tasks that a signal gives up, by the signal. */
   readonly #bySignal = new Map<AbortSignal, Set<PromisedTask>>();
   readonly #signalOf = new Map<PromisedTask, AbortSignal>();
@@ -69,7 +70,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     const context = this.#context;
     context.checkOpen();
     const encoded = encodeArguments(constructorArgs, args);
-    const task = new PromisedTask(context.taskCount, this.#originOf(code), encoded, label);
+    const task = new PromisedTask(context.taskCount, this.#origins.of(code), encoded, label);
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
     const recorded = context.begin(this.board, task);
     if (this.#pending++ === 0) context.around.keepAlive.begin();
@@ -86,9 +87,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
 
   /** As the board asks: hands outcomes on. */
   deliver(outcomes: Outcomes, text?: string): void {
-    const { journal } = this.#context;
-    if (journal === undefined) this.receive(outcomes);
-    else journal.record(outcomes, this, text);
+    this.#context.deliver(this, outcomes, text);
   }
 
   /** It has no sources. */
@@ -146,15 +145,6 @@ export class PromisedTasks implements GroupPort, ContextGroup {
       const error = around.slaves.explainLosses();
       this.#rejectAll(() => error);
     }
-  }
-
-  #originOf(code: Code): TaskOrigin {
-    let origin = this.#origins.get(code);
-    if (origin === undefined) {
-      origin = { code, cancel: (task) => this.#context.cancel(this.board, task) };
-      this.#origins.set(code, origin);
-    }
-    return origin;
   }
 
   #settle(outcome: Outcome): void {

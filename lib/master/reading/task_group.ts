@@ -5,7 +5,7 @@
  */
 
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type Code, LabelledTask, Task, type TaskOrigin } from "../../task.ts";
+import { type Code, LabelledTask, Task } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -17,6 +17,7 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { ContextCore, ContextGroup, Surroundings } from "./context_core.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
+import { TaskOrigins } from "./task_origins.ts";
 import { type LabelOf, type SourceOwner, TaskSources } from "./task_sources.ts";
 
 /** An input of a map, as the user gave it. */
@@ -33,8 +34,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** Number of the map in its context; missing for tasks that are added one by one. */
   readonly map: number | undefined;
   readonly #context: ContextCore;
-  readonly #origins = new Map<Code, TaskOrigin>();
-  #latestOrigin: TaskOrigin | undefined;
+  readonly #origins = new TaskOrigins((task) => this.#context.cancel(this.board, task));
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
@@ -161,7 +161,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   tally(): Tally {
     return {
       map: this.map,
-      name: this.#latestOrigin?.code.reference.name ?? "",
+      name: this.#origins.latest?.code.reference.name ?? "",
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
@@ -240,9 +240,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** As the board asks: takes outcomes for the reader. */
   deliver(outcomes: Outcomes, text?: string): void {
-    const { journal } = this.#context;
-    if (journal === undefined) this.receive(outcomes);
-    else journal.record(outcomes, this, text);
+    this.#context.deliver(this, outcomes, text);
   }
 
   /**
@@ -301,7 +299,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
     context.checkOpen();
-    const origin = this.#latestOrigin = this.#originOf(code);
+    const origin = this.#origins.of(code);
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
     const task = label === undefined
@@ -320,16 +318,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       this.receive([recorded]);
     }
     return task;
-  }
-
-  #originOf(code: Code): TaskOrigin {
-    if (this.#latestOrigin?.code === code) return this.#latestOrigin;
-    let origin = this.#origins.get(code);
-    if (origin === undefined) {
-      origin = { code, cancel: (task) => this.#context.cancel(this.board, task) };
-      this.#origins.set(code, origin);
-    }
-    return origin;
   }
 
   #noteSources(): void {

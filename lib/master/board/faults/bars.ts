@@ -64,7 +64,7 @@ export class Bars {
   forget(context: DispatchContext): void {
     this.#bars.delete(context);
     this.#everywhere.delete(context);
-    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
+    this.#noteEmpty();
   }
 
   /** Forgets a slave that is lost. */
@@ -73,7 +73,7 @@ export class Bars {
       slaves.delete(slave);
       if (slaves.size === 0) this.#bars.delete(barred);
     }
-    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
+    this.#noteEmpty();
   }
 
   /** Whether a slave is barred for anything, for tests. @internal */
@@ -98,6 +98,10 @@ export class Bars {
       if (!this.has(slave, context, code)) return undefined;
     }
     return [...byContext?.values() ?? [], ...byCode?.values() ?? []].at(-1);
+  }
+
+  #noteEmpty(): void {
+    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
   }
 
   #has(slave: DispatchSlave, barred: Barred): boolean {
