@@ -99,6 +99,26 @@ export function spawnSlave(
   };
 }
 
+/**
+ * Starts a process for each of some orders; orders may share one. If one cannot be started, those that were are ended.
+ *
+ * @throws What `start` threw.
+ */
+export async function spawnEach(
+  orders: readonly LaunchOrder[],
+  start: (order: LaunchOrder) => SlaveProcess,
+): Promise<SlaveProcess[]> {
+  const processes: SlaveProcess[] = [];
+  try {
+    for (const order of orders) processes.push(start(order));
+    return processes;
+  } catch (error) {
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map(({ ended }) => ended));
+    throw error;
+  }
+}
+
 /** What stands for a process that could not be started, where that is no reason not to start others. */
 export function neverStarted(reason: string): SlaveProcess {
   return {

@@ -1,5 +1,5 @@
 import { messageOf } from "../../message_of.ts";
-import { type SlaveProcess, spawnSlave } from "../command.ts";
+import { type SlaveProcess, spawnEach, spawnSlave } from "../command.ts";
 import { quote, quoteAll } from "../../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
@@ -89,28 +89,17 @@ export class SGEPESlaveArray extends SlaveArray {
   }
 
   /** Starts the process here, and the agents. */
-  override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
-    const processes: SlaveProcess[] = [];
-    try {
-      for (const order of orders) {
-        const placement = this.#placements[order.index];
-        if (placement.place === "here") {
-          processes.push(spawnSlave(order));
-          continue;
-        }
-        const { host } = placement;
-        const agent = agents.get(host) ?? startAgent(host, order);
-        agents.set(host, agent);
-        processes.push(agent);
-      }
-      return processes;
-    } catch (error) {
-      // All slaves are lost then. Agents are refused by the master, and end.
-      for (const process of processes) process.kill();
-      await Promise.all(processes.map(({ ended }) => ended));
-      throw error;
-    }
+    // If one cannot be started all slaves are lost. Agents are refused by the master then, and end.
+    return spawnEach(orders, (order) => {
+      const placement = this.#placements[order.index];
+      if (placement.place === "here") return spawnSlave(order);
+      const { host } = placement;
+      const agent = agents.get(host) ?? startAgent(host, order);
+      agents.set(host, agent);
+      return agent;
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { quoteAll } from "../../shell.ts";
-import { type SlaveProcess, spawnSlave } from "../command.ts";
+import { type SlaveProcess, spawnEach, spawnSlave } from "../command.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
@@ -122,21 +122,15 @@ export class SlurmStepSlaveArray extends SlaveArray {
   }
 
   /** Starts the agents. */
-  override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
-    try {
-      return orders.map((order) => {
-        const node = this.#nodes[order.index];
-        const agent = agents.get(node) ?? startAgent(this.#job, node, order);
-        agents.set(node, agent);
-        return agent;
-      });
-    } catch (error) {
-      // All slaves are lost then.
-      for (const agent of agents.values()) agent.kill();
-      await Promise.all(agents.values().map(({ ended }) => ended));
-      throw error;
-    }
+    // If one cannot be started all slaves are lost.
+    return spawnEach(orders, (order) => {
+      const node = this.#nodes[order.index];
+      const agent = agents.get(node) ?? startAgent(this.#job, node, order);
+      agents.set(node, agent);
+      return agent;
+    });
   }
 }
 
