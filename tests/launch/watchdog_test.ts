@@ -196,15 +196,6 @@ for (
       new Watchdog([Deno.execPath()], [{ pid: child.pid, ended: child.status }]);
       Deno.kill(Deno.pid, "SIGKILL");`,
     );
-    const flags = ["--quiet", "--no-prompt", "--no-check", `--allow-run${programs}`];
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...flags, folder.file("main.ts"), holders.path],
-      stdin: "piped",
-      stdout: "null",
-    }).spawn();
-    await holders.said("started");
-    await child.stdin.close();
-    assertEquals((await child.status).signal, "SIGKILL");
-    await holders.ended();
+    await holders.outlive(folder.file("main.ts"), "--no-prompt", `--allow-run${programs}`);
   });
 }

@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { TempFolder } from "./temp_folder.ts";
 
 /**
@@ -32,6 +33,24 @@ export class Holders implements AsyncDisposable {
   /** Waits until no program holds the pipe any more. */
   async ended(): Promise<void> {
     while (await this.#read());
+  }
+
+  /**
+   * Runs a script that says `started`, waits for the end of its standard input, and kills itself; then waits until nothing is left of what
+   * it has started.
+   *
+   * @param flags Options of `deno run`.
+   */
+  async outlive(script: string, ...flags: readonly string[]): Promise<void> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", ...flags, script, this.path],
+      stdin: "piped",
+      stdout: "null",
+    }).spawn();
+    await this.said("started");
+    await child.stdin.close();
+    assertEquals((await child.status).signal, "SIGKILL");
+    await this.ended();
   }
 
   async #read(): Promise<boolean> {

@@ -180,20 +180,16 @@ Deno.test("SGEPESlaveArray: the remote shell leaves all words as they are", asyn
   assertStringIncludes(environment.commands.read("words"), "run|--quiet|--no-prompt|");
 });
 
-Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an exit code", async () => {
-  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 2 q u\n");
-  const { commands } = environment;
-  commands.set("qrsh", `shift 2; /bin/sh -c "$*"; echo $? >${commands.folder}/code`);
-  const log = new EventLog();
-  await using manager = new Manager({
+/** Has slaves run a task, where agents, and not the runner here, run a shell command first. */
+async function runWithAgents(command: string, log: EventLog): Promise<Manager> {
+  const manager = new Manager({
     host: "127.0.0.1",
     output: "null",
     onEvent: log.onEvent,
-    // The agents, not the runner here.
     deno: [
       "/bin/sh",
       "-c",
-      'case "$*" in *--no-config*--allow-all*) kill -9 $$;; esac; exec "$0" "$@"',
+      `case "$*" in *--no-config*--allow-all*) ${command};; esac; exec "$0" "$@"`,
       Deno.execPath(),
     ],
   });
@@ -201,6 +197,15 @@ Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an 
   const context = manager.getContext();
   context.addTask(tasks.square, 3);
   assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  return manager;
+}
+
+Deno.test("SGEPESlaveArray: an agent that dies by a signal ends its shell by an exit code", async () => {
+  await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 2 q u\n");
+  const { commands } = environment;
+  commands.set("qrsh", `shift 2; /bin/sh -c "$*"; echo $? >${commands.folder}/code`);
+  const log = new EventLog();
+  await using _manager = await runWithAgents("kill -9 $$", log);
   await log.until("slave-lost", 2);
   assertEquals(commands.read("code"), "137\n");
   for (const { reason } of log.of("slave-lost")) assertMatch(reason, /exit code/);
@@ -211,21 +216,7 @@ Deno.test("SGEPESlaveArray: a slave that runs out of memory leaves no core file"
   const { commands } = environment;
   commands.set("qrsh", 'shift 2; ulimit -c 7; exec /bin/sh -c "$*"');
   const log = new EventLog();
-  await using manager = new Manager({
-    host: "127.0.0.1",
-    output: "null",
-    onEvent: log.onEvent,
-    deno: [
-      "/bin/sh",
-      "-c",
-      `case "$*" in *--no-config*--allow-all*) ulimit -c >"${commands.folder}/limit";; esac; exec "$0" "$@"`,
-      Deno.execPath(),
-    ],
-  });
-  manager.addSlave(new SGEPESlaveArray());
-  const context = manager.getContext();
-  context.addTask(tasks.square, 3);
-  assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  await using _manager = await runWithAgents(`ulimit -c >"${commands.folder}/limit"`, log);
   await log.until("slave-connected", 2);
   assertEquals(commands.read("limit"), "0\n");
 });

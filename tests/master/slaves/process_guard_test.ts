@@ -1,4 +1,3 @@
-import { assertEquals } from "@std/assert";
 import { Holders } from "../../support/holders.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -22,13 +21,5 @@ Deno.test("ProcessGuard: once it has begun, a process does not outlive the maste
     guard.begin();
     Deno.kill(Deno.pid, "SIGKILL");`,
   );
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "-A", folder.file("main.ts"), holders.path],
-    stdin: "piped",
-    stdout: "null",
-  }).spawn();
-  await holders.said("started");
-  await child.stdin.close();
-  assertEquals((await child.status).signal, "SIGKILL");
-  await holders.ended();
+  await holders.outlive(folder.file("main.ts"), "-A");
 });
