@@ -16,5 +16,8 @@ export function makeDenoDir(job: string, remedy: string): string[] {
   ];
 }
 
-/** The shell line that removes what the lines of {@linkcode makeDenoDir} made. */
-export const removeDenoDir = 'rm -rf "$deno_dir"';
+/**
+ * The shell line that removes what the lines of {@linkcode makeDenoDir} made. A scheduler that ends a job may send its signals to all of the
+ * job's processes, and in the middle of this.
+ */
+export const removeDenoDir = '(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")';

@@ -308,6 +308,16 @@ Deno.test("SGEQsubSlaveArray: an agent that cannot hear yet that its job is to e
   assertStringIncludes(output, "The agent ended with exit code 140");
 });
 
+Deno.test("SGEQsubSlaveArray: a job whose processes are all told to end while it removes its folder removes it", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("bin"));
+  folder.write("bin/rm", '#!/bin/sh\nkill -TERM $$\nkill -USR2 $$\nexec /bin/rm "$@"\n');
+  Deno.chmodSync(folder.file("bin/rm"), 0o755);
+  const { script } = await submit(folder, 1, [], ["true"]);
+  const env = { PATH: `${folder.file("bin")}:${Deno.env.get("PATH")}` };
+  assertEquals(await runJob(script, { env }), { code: 0, output: "" });
+});
+
 Deno.test("SGEQsubSlaveArray: a job that is to end while it is in its setup ends, and leaves no folder", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 1, { setup: ["kill -USR2 $$", "echo it lives"] });
@@ -346,13 +356,13 @@ ulimit -c 0
 number=$((SGE_TASK_ID + 4))
 setup_failed() {
   echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
-  rm -rf "$deno_dir"
+  (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
 }
 for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
 test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; exit 1; }
 DENO_DIR=$deno_dir; export DENO_DIR
 # A job that is to end before its slave runs leaves nothing.
-trap 'trap - EXIT; rm -rf "$deno_dir"; exit 1' USR1 USR2
+trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir"); exit 1' USR1 USR2
 trap setup_failed EXIT
 set -e
 setup_line='module load deno'
@@ -363,7 +373,7 @@ trap - EXIT
 trap : USR1 USR2
 /usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
 code=$?
-rm -rf "$deno_dir"
+(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
 test "$code" -eq 0 || echo "The agent ended with exit code $code"
 test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
 exit $code
