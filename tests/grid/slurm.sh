@@ -102,6 +102,7 @@ is_ready() { # NODE: one that has crashed stays down until told otherwise
 up() {
     [ "$(id -u)" = 0 ] || die "only root can make a cluster"
     mkdir -p $BASE
+    mkdir -p -m 1777 $BASE/tmp
     exec 9>$BASE/lock
     flock 9
     install_packages slurm-wlm munge
@@ -138,6 +139,7 @@ command=${1:-}
 [ $# = 0 ] || shift
 case $command in
 up | down) "$command" ;;
-run) exec "$@" ;;
+# A job that is killed leaves its temporary files to its node.
+run) TMPDIR=$BASE/tmp; export TMPDIR; exec "$@" ;;
 *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
