@@ -336,8 +336,10 @@ Deno.test("retries: closing a context or the manager ends tasks that wait for th
 Deno.test("retries: a reader that stopped and reads again gets the task that waited meanwhile", async () => {
   await using folder = new TempFolder();
   const log = new EventLog();
-  await using manager = localManager(1, { onEvent: log.onEvent });
-  const context = manager.getContext(undefined, { retries: { count: 1, delayMs: 1 } });
+  const clock = new StandingClock();
+  await using manager = localManager(1, { onEvent: log.onEvent }, clock);
+  const delayMs = 60_000;
+  const context = manager.getContext(undefined, { retries: { count: 1, delayMs } });
   context.addTask(flaky.throwFirst, 1, folder.file("once"));
   context.addTask(failing.throwIfOdd, 2);
   for await (const result of context.getResultsUnordered()) {
@@ -345,7 +347,8 @@ Deno.test("retries: a reader that stopped and reads again gets the task that wai
     await log.until("task-retried");
     break;
   }
-  // Its time comes while nobody reads: whatever another context does meanwhile.
+  // Its time comes while nobody reads, and another context has tasks.
+  clock.pass(delayMs);
   await manager.getContext().run(flaky.throwFirst, [0, folder.file("other")]);
   const rest = await Array.fromAsync(context.getOutcomes());
   assertEquals(rest.map(({ status, attempts }) => [status, attempts]), [["fulfilled", 2]]);
