@@ -524,8 +524,8 @@ export class Dispatcher {
   }
 
   /**
-   * Takes tasks from slaves, which nobody is to run. Slaves are asked for them. One that is still busy with one a moment later is started
-   * anew: mostly tasks are short, and what startup returned there is worth that moment.
+   * Takes from slaves the tasks that nobody is to run. Slaves are asked to give them back. One that is still busy with such a task a
+   * moment later is started anew. Until then it is left alone: mostly tasks are short, and what startup returned there would be lost.
    */
   #takeFromSlaves(isTaken: (task: Task, group: DispatchGroup) => boolean): CancelledTask[] {
     const all: CancelledTask[] = [];

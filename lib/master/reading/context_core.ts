@@ -51,7 +51,7 @@ export interface ContextCoreOptions extends DispatchContextOptions {
   onClosed?(): void;
 }
 
-/** Tasks that are added in one way, and whose outcomes go one way, as their context reaches them. */
+/** One group of a context's tasks, as the context reaches it. The tasks of a group are added in one way, and so are its outcomes read. */
 export interface ContextGroup extends OutcomeReceiver {
   /** The journal could not be written: these outcomes of the group are not delivered. */
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void;
@@ -127,7 +127,7 @@ export class ContextCore {
     return tasks;
   }
 
-  /** All promises of a group are settled: a limit of its own, such as the time that is left until a deadline, may not come again. */
+  /** All promises of a group are settled. It is forgotten, unless it is the usual one: a limit that was computed may never come again. */
   promisesSettled(tasks: PromisedTasks): void {
     const { timeoutMs } = tasks;
     if (timeoutMs === this.#options.taskTimeoutMs || this.#promised.get(timeoutMs) !== tasks) {

@@ -1,6 +1,6 @@
 import type { Code, Task, TaskOrigin } from "../../task.ts";
 
-/** Where the tasks of a group come from: one for each piece of code, since a million tasks may share it. */
+/** Where the tasks of a group come from. There is one origin for each piece of code, and a million tasks share it. */
 export class TaskOrigins {
   readonly #cancel: (task: Task) => void;
   readonly #origins = new Map<Code, TaskOrigin>();
