@@ -25,6 +25,9 @@ const MANY: Order = {
   manager: { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
 };
 
+/** The same in a job with seven slots. */
+const IN_A_JOB: Order = { ...MANY, slaves: undefined, startsWith: 7 };
+
 /** A master with many tasks under way, that has a result from each of the nodes. */
 async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
   const master = new GridMaster(folder.path, { ...MANY, startsWith: MANY.slaves, ...order });
@@ -100,7 +103,11 @@ clusterTest("a qmaster that is killed and started again costs nothing", async (f
 clusterTest(
   "a job in a parallel environment runs slaves in all slots of three nodes",
   async (folder) => {
-    await using master = new GridMaster(folder.path, { tasks: 500, taskMs: 50 }, 7);
+    await using master = new GridMaster(
+      folder.path,
+      { tasks: 500, taskMs: 50, startsWith: 7 },
+      7,
+    );
     await master.complete(500);
     const places = master.of("result");
     assertEquals([...new Set(places.map(({ host }) => host))].sort(), ["nodeA", "nodeB", "nodeC"]);
@@ -113,7 +120,7 @@ clusterTest(
 clusterTest(
   "in a parallel environment, a runner that is killed is started anew, and the job goes on",
   async (folder) => {
-    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await using master = new GridMaster(folder.path, IN_A_JOB, 7);
     await master.until("slave-connected", 7);
     await master.until("result", 100);
     const own = master.of("master")[0].host;
@@ -127,7 +134,7 @@ clusterTest(
 clusterTest(
   "in a parallel environment, an agent that is killed costs its slaves, and the job goes on",
   async (folder) => {
-    await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+    await using master = new GridMaster(folder.path, IN_A_JOB, 7);
     await master.until("slave-connected", 7);
     await master.until("result", 100);
     const own = master.of("master")[0].host;
@@ -140,7 +147,7 @@ clusterTest(
 );
 
 clusterTest("a qrsh that is killed leaves no process and no job", async (folder) => {
-  await using master = new GridMaster(folder.path, { ...MANY, slaves: undefined }, 7);
+  await using master = new GridMaster(folder.path, IN_A_JOB, 7);
   await master.until("slave-connected", 7);
   await master.until("result", 100);
   const { host: own } = master.of("master")[0];

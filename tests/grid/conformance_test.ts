@@ -191,7 +191,7 @@ for (const ways of ALL) {
   });
 
   test("one task of an array that is deleted costs one slave, and no task", async (folder) => {
-    await using master = start(folder, { tasks: 300, taskMs: 100, slaves: 3 });
+    await using master = start(folder, { tasks: 300, taskMs: 100, slaves: 3, startsWith: 3 });
     await master.until("slave-connected", 3);
     await master.cancel(2);
     await master.complete(300);

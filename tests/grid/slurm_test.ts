@@ -165,7 +165,7 @@ slurmTest(
 slurmTest(
   "a master inside an allocation has a slave for each task, and one agent for each node",
   async (folder) => {
-    await using master = startInside(folder, { tasks: 500, taskMs: 20 });
+    await using master = startInside(folder, { tasks: 500, taskMs: 20, startsWith: 7 });
     await master.complete(500);
     const places = master.of("result");
     assertEquals(new Set(places.map(({ runner }) => runner)).size, 7);
