@@ -10,7 +10,7 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/density_fit.ts --slaves 2
  * ```
  *
- * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; docs/cluster.md says which permissions that needs.
  *
  * @module
  */

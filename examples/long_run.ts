@@ -10,7 +10,7 @@
  * It writes `long_run.jsonl`, the journal; `long_run.tsv`, the job log, of which `report.ts` makes a page; and
  * `long_run.pgm`, the picture: the brighter, the sooner it turns over.
  *
- * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; docs/cluster.md says which permissions that needs.
  *
  * @module
  */

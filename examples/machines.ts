@@ -7,7 +7,7 @@
  *   --allow-sys=hostname,networkInterfaces examples/machines.ts alice bob:4
  * ```
  *
- * The machines have to see this folder under the same path, and to let you in without a question: see "By SSH" in the README.
+ * The machines have to see this folder under the same path, and to let you in without a question: see "SSH" in docs/cluster.md.
  *
  * @module
  */

@@ -9,7 +9,7 @@
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. examples/optimize.ts --slaves 2 --hops 400
  * ```
  *
- * With `--sge` or `--slurm` the slaves are jobs of a cluster; the README says which permissions that needs.
+ * With `--sge` or `--slurm` the slaves are jobs of a cluster; docs/cluster.md says which permissions that needs.
  *
  * @module
  */

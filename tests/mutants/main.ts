@@ -10,7 +10,7 @@ import type { TempFolder } from "../support/temp_folder.ts";
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
 async function main(words: string): Promise<void> {
-  await using copy = await copyOfTheProject("tests", "README.md");
+  await using copy = await copyOfTheProject("tests", "docs", ".ci", "README.md", "CONTRIBUTING.md");
   const mutants = MUTANTS.filter(({ name }) => name.includes(words));
   const width = Math.max(...mutants.map(({ name }) => name.length));
   // A test that fails anyway would catch everything.

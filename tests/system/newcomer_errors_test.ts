@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
-/** What README says a master of slaves in Grid Engine needs. */
+/** What docs/cluster.md says a master of slaves in Grid Engine needs. */
 const SGE_FLAGS = "--allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. " +
   "--allow-sys=hostname,networkInterfaces";
 const NET = "--allow-net=127.0.0.1";

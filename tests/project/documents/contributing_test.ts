@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Document } from "../../support/document.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+const CONTRIBUTING = new Document("CONTRIBUTING.md");
+const TASKS = CONTRIBUTING.block("sh", "deno task mutants");
+const GRID = CONTRIBUTING.block("sh", "tests/grid/cluster.sh");
+const SLURM = CONTRIBUTING.block("sh", "tests/grid/slurm.sh");
+const SSHD = CONTRIBUTING.block("sh", "tests/grid/sshd.sh");
+
+const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
+
+Deno.test("CONTRIBUTING.md: there are the tasks and the files that it names", () => {
+  // To run them would be to run this test again.
+  const { tasks } = JSON.parse(read("deno.json"));
+  const named = [...CONTRIBUTING.text.matchAll(/deno task (\w+)/g)].map(([, name]) => name);
+  assert(named.length > 0);
+  for (const name of named) assert(name in tasks, name);
+  for (const line of TASKS.trim().split("\n")) assertMatch(line, /^deno task \w+ .*#/);
+  for (
+    const [, path] of CONTRIBUTING.text.matchAll(/`((?:lib|tests|bench|docs)\/[\w/.]*|\w+\.ts)`/g)
+  ) {
+    Deno.statSync(new URL(path, ROOT));
+  }
+});
+
+for (
+  const [what, commands, name, filter, files] of [
+    ["Grid Engine", GRID, "cluster", "cluster", ["support/grid_cluster.ts"]],
+    ["Slurm", SLURM, "slurm", "Slurm", ["support/slurm_cluster.ts", "grid/slurm_test.ts"]],
+    ["sshd", SSHD, "sshd", "sshd", ["support/ssh_far.ts"]],
+  ] as const
+) {
+  Deno.test(`CONTRIBUTING.md: the commands for a real ${what} are those that there are`, () => {
+    const script = read(`tests/grid/${name}.sh`);
+    const source = files.map((path) => read(`tests/${path}`)).join("");
+    const variable = `PARALLEL_TEST_${name.toUpperCase()}`;
+    for (const line of commands.trim().split("\n")) {
+      // They need root, and take minutes.
+      const [, command] = new RegExp(`^tests/grid/${name}\\.sh (\\w+)$`).exec(line) ?? [];
+      if (command === undefined) {
+        assertEquals(line, `${variable}=1 deno task test ${filter}`);
+        assertStringIncludes(source, `"${variable}"`);
+        assertMatch(source, new RegExp(`\`${filter}: \\$\\{\\w+\\}\``));
+      } else assertMatch(script, new RegExp(`^#   ${name}\\.sh ${command} `, "m"));
+    }
+  });
+}
+
+CONTRIBUTING.testThatEachBlockIsRun();
