@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { turnoverTimes } from "../../examples/long_run_tasks.ts";
 import { hop, relax } from "../../examples/optimize_tasks.ts";
+import { FakePbs } from "../support/fake_pbs.ts";
 import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
 import { PlayedSSH } from "../support/played_ssh.ts";
 import { copyOfTheProject, runInCopy } from "../support/project_copy.ts";
@@ -170,6 +171,29 @@ Deno.test("machines.ts: tells how it is called", async () => {
     const command = commandOf("machines.ts").replace("alice bob:4", words);
     const { code, stdout, stderr } = await runInCopy(folder, command);
     assertMatch(stderr, /^Usage: machines\.ts HOST/);
+    assertEquals([code, stdout], [2, ""]);
+  }
+});
+
+Deno.test("pbs.ts: counts primes by slaves of a scheduler that is described beside it, and leaves no job", async () => {
+  await using pbs = new FakePbs();
+  await using folder = await copyOfTheProject();
+  const command = commandOf("pbs.ts");
+  assertMatch(command, / --slaves 20 -l select=1:mem=1gb$/);
+  const { code, stdout, stderr } = await runInCopy(folder, command.replace("20", "4"));
+  assertEquals([stdout, stderr, code], ["148933 primes below 2000000\n", "", 0]);
+  const ranges = pbs.commands.calls("qsub").map((call) =>
+    /^-J (\S+) .* -l select=1:mem=1gb$/.exec(call)?.[1]
+  );
+  assertEquals(ranges, ["1-4", "1-2", "1-2"]);
+});
+
+Deno.test("pbs.ts: tells how it is called", async () => {
+  for (const words of ["", "--slaves", "--slaves 0", "--slaves many"]) {
+    await using folder = await copyOfTheProject();
+    const command = commandOf("pbs.ts").replace(/--slaves .*/, words);
+    const { code, stdout, stderr } = await runInCopy(folder, command);
+    assertMatch(stderr, /^Usage: pbs\.ts --slaves N/);
     assertEquals([code, stdout], [2, ""]);
   }
 });

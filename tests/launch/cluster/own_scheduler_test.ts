@@ -1,5 +1,5 @@
 /**
- * A scheduler that somebody else describes, as `tests/support/pbs.ts` does from `mod.ts` alone, with commands that are
+ * A scheduler that somebody else describes, as `examples/pbs_slave_array.ts` does from `mod.ts` alone, with commands that are
  * played.
  */
 
@@ -20,7 +20,7 @@ import { Gates } from "../../support/gates.ts";
 import { runCommand, SchedulerError } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { assertLinear } from "../../support/linear.ts";
-import { PBS, PBSSlaveArray } from "../../support/pbs.ts";
+import { PBS, PBSSlaveArray } from "../../../examples/pbs_slave_array.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -51,8 +51,8 @@ Deno.test("JobArray: runs tasks with the words of a user's own scheduler, in par
     for (const name of variables) Deno.env.delete(name);
   }
   assertEquals(
-    pbs.commands.calls("qsub").map((call) => call.replace(/-o \S+\/ /, "")),
-    ["1-4", "1-2", "1-2"].map((range) => `-J ${range} -N parallel -S /bin/sh -j oe -q long`),
+    pbs.commands.calls("qsub").map((call) => call.replace(/-\w{8}( .*)-o \S+\/ /, "$1")),
+    ["1-4", "1-2", "1-2"].map((range) => `-J ${range} -N parallel -S /bin/sh -j oe -r n -q long`),
   );
   assertEquals(
     log.of("slave-queued").map(({ process }) => process).sort(),
@@ -170,24 +170,28 @@ Deno.test("JobQueue: a task that has ended, as the scheduler tells, ends with th
   assertEquals(await first.ended, {
     code: null,
     signal: null,
-    reason: "PBS says that its job has ended, with exit status 271",
+    reason: "PBS says that its job was ended by signal 15 (exit status 271)",
     tail: "",
   });
-  assertEquals(run.commands.calls("qstat"), Array(2).fill("-t -f -F json 7[].pbs"));
+  assertEquals(run.commands.calls("qstat"), Array(2).fill("-t -x -f -F json 7[].pbs"));
 });
 
 Deno.test("JobQueue: a task that the scheduler holds for good is deleted, with the reason that its status has", async () => {
   await using run = new QueueRun();
   const [stuck, other] = [run.follow(1), run.follow(2)];
   run.answer({
-    "1": { job_state: "H", comment: "Job held, too many failed attempts to run" },
+    "1": {
+      job_state: "H",
+      Hold_Types: "s",
+      comment: "job held, too many failed attempts to run",
+    },
     "2": { job_state: "R" },
   });
   await run.look();
   await other.started;
   assertEquals(
     (await stuck.ended).reason,
-    "PBS could not start its job: Job held, too many failed attempts to run. " +
+    "PBS could not start its job: job held, too many failed attempts to run. " +
       "Mend that, and start the master again",
   );
   await run.queue[Symbol.asyncDispose]();
@@ -417,7 +421,8 @@ Deno.test("JobArray: says so when the scheduler's program is not on PATH", async
 });
 
 Deno.test("JobArray.masterFlags: has the scheduler's programs, and what hiding variables takes", () => {
-  const flags = "--allow-net --allow-run=deno,qsub,qstat,qdel --allow-read=. --allow-write=. " +
+  const flags =
+    "--allow-net --allow-run=deno,qsub,qstat,qdel,qselect --allow-read=. --allow-write=. " +
     "--allow-sys=hostname,networkInterfaces";
   assertEquals(new JobArray(PBS, 1).masterFlags, `${flags} --allow-env`);
   assertEquals(new JobArray({ ...PBS, hiddenVariables: [] }, 1).masterFlags, flags);
