@@ -6,6 +6,14 @@
 
 import { Date } from "./own_globals.ts";
 
+/** That a slave died while it ran a task, or may have run it. */
+export interface Death {
+  /** Number of the slave. */
+  readonly slave: number;
+  /** The date, in milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
 /** One task, as the job log has it. */
 export interface JobLogLine {
   /** Number of the task in its context. */
@@ -31,10 +39,12 @@ export interface JobLogLine {
   readonly status: "fulfilled" | "rejected" | "cancelled";
   /** Why it failed, or that it was cancelled; empty if it did neither. */
   readonly message: string;
-  /** The arguments in short of a task that failed; empty if it did not. */
+  /** The arguments in short of a task that did not end well, or that ran long; empty for others. */
   readonly input: string;
   /** What the user calls it; empty if that is nothing. */
   readonly ownLabel: string;
+  /** Which slaves died while they ran it, the oldest first. */
+  readonly deaths: readonly Death[];
 }
 
 const COLUMNS = [
@@ -53,9 +63,10 @@ const COLUMNS = [
   "message",
   "input",
   "own_label",
+  "deaths",
 ] as const;
-/** A log of an earlier version has no more columns. */
-const FIRST_COLUMNS = COLUMNS.slice(0, -2);
+/** Logs of earlier versions have no more columns than so many of these. */
+const EARLIER_COLUMNS = [15, 13];
 
 /** The first line of a job log, with its end. */
 export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
@@ -67,7 +78,8 @@ export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
  * @returns How many columns it names; `undefined` if it is no such line.
  */
 export function countColumns(text: string): number | undefined {
-  return [COLUMNS, FIRST_COLUMNS].find((columns) => columns.join("\t") === text)?.length;
+  return [COLUMNS.length, ...EARLIER_COLUMNS]
+    .find((count) => COLUMNS.slice(0, count).join("\t") === text);
 }
 
 /** Puts tasks into lines. */
@@ -85,7 +97,14 @@ export class JobLogFormatter {
       escapeField(line.host)
     }\t${start}\t${formatSeconds(line.runTimeMs)}\t${bytesIn}\t${
       bytesOut ?? ""
-    }\t${attempts}\t${source}\t${what}\t${escapeField(line.ownLabel)}\n`;
+    }\t${attempts}\t${source}\t${what}\t${escapeField(line.ownLabel)}\t${
+      line.deaths.length === 0 ? "" : this.#formatDeaths(line.deaths)
+    }\n`;
+  }
+
+  /** `3 at 2026-11-22 13:35:31.042, 5 at …`: numbers of slaves and times. */
+  #formatDeaths(deaths: readonly Death[]): string {
+    return deaths.map(({ slave, timeMs }) => `${slave} at ${this.#formatTime(timeMs)}`).join(", ");
   }
 
   /** `2026-11-22 13:35:31.042`, which a spreadsheet takes for a time; with `T` and `Z` it would be a text. */
@@ -120,7 +139,7 @@ export function parseJobLogLine(text: string, columns: number = COLUMNS.length):
     throw new SyntaxError(`Expected ${columns} fields parted by tabs, got ${fields.length}`);
   }
   const [task, context, label, slave, host, start, runTime, bytesIn, bytesOut, attempts] = fields;
-  const [source, status, message, input = "", ownLabel = ""] = fields.slice(10);
+  const [source, status, message, input = "", ownLabel = "", deaths = ""] = fields.slice(10);
   if (source !== "run" && source !== "journal") {
     throw new SyntaxError(`Expected run or journal in the column source, got "${source}"`);
   }
@@ -135,7 +154,7 @@ export function parseJobLogLine(text: string, columns: number = COLUMNS.length):
     label: unescapeField(label),
     slave: slave === "" ? undefined : parseNumber("slave", slave),
     host: unescapeField(host),
-    startMs: start === "" ? undefined : parseTime(start),
+    startMs: start === "" ? undefined : parseTime("start_utc", start),
     runTimeMs: parseNumber("run_time_s", runTime) * 1000,
     bytesIn: parseNumber("bytes_in", bytesIn),
     bytesOut: bytesOut === "" ? undefined : parseNumber("bytes_out", bytesOut),
@@ -145,7 +164,13 @@ export function parseJobLogLine(text: string, columns: number = COLUMNS.length):
     message: unescapeField(message),
     input: unescapeField(input),
     ownLabel: unescapeField(ownLabel),
+    deaths: deaths === "" ? [] : deaths.split(", ").map(parseDeath),
   };
+}
+
+function parseDeath(text: string): Death {
+  const [slave, time = ""] = text.split(" at ");
+  return { slave: parseNumber("deaths", slave), timeMs: parseTime("deaths", time) };
 }
 
 const ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
@@ -161,13 +186,13 @@ function unescapeField(text: string): string {
   return text.replaceAll(/\\([\\tnr])/g, (_, each) => UNESCAPES[each]);
 }
 
-function parseTime(text: string): number {
+function parseTime(column: string, text: string): number {
   const ms = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/.test(text)
     ? Date.parse(text.replace(" ", "T") + "Z")
     : NaN;
   if (Number.isNaN(ms)) {
     throw new SyntaxError(
-      `Expected a time such as 2026-11-22 13:35:31.042 in the column start_utc, got "${text}"`,
+      `Expected a time such as 2026-11-22 13:35:31.042 in the column ${column}, got "${text}"`,
     );
   }
   return ms;

@@ -19,11 +19,13 @@ export function reportPage(summary: RunSummary, title: string): string {
   const sections = summary.runs.length === 0
     ? [
       `<p class="empty">${emptyText(summary)}</p>`,
+      summary.slaves.size > 0 && summary.elapsedMs > 0 ? slavesOverTime(summary) : "",
       failuresSection(summary),
       retriedSection(summary),
+      summary.slaves.size > 0 ? slavesSection(summary) : "",
     ]
     : [
-      section("Slaves over time", legend(summary), slaveChart(summary)),
+      slavesOverTime(summary),
       section("Throughput", "Tasks that ended.", throughputChart(summary)),
       failuresSection(summary),
       section("Run times", "Tasks by how long they ran.", runTimeChart(summary)),
@@ -55,6 +57,10 @@ ${sections.join("\n")}
 `;
 }
 
+function slavesOverTime(summary: RunSummary): string {
+  return section("Slaves over time", legend(summary), slaveChart(summary));
+}
+
 function emptyText({ tasks, cutOff }: RunSummary): string {
   if (tasks === 0) return "No task has ended.";
   return cutOff.length === 0 ? "No task ran on a slave." : "No task ran to its end.";
@@ -69,10 +75,12 @@ function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
 }
 
 function tiles(summary: RunSummary): string {
-  const { tasks, failed, cancelled, restored, retried, slaves, busyMs, elapsedMs, runs } = summary;
+  const { tasks, failed, cancelled, restored, retried, slaves, busyMs, elapsedMs, runs, deaths } =
+    summary;
+  // The host of a slave that died in each task that it had is not in the log.
   const hosts = new Set([...slaves.values()].map(({ host }) => host)).size;
   let availableMs = 0;
-  for (const { startMs } of slaves.values()) availableMs += summary.endMs - startMs;
+  for (const { startMs } of slaves.values()) availableMs += Math.max(0, summary.endMs - startMs);
   const notes: string[] = [];
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
   if (retried > 0) notes.push(`${countText(retried)} ran more than once`);
@@ -88,7 +96,7 @@ function tiles(summary: RunSummary): string {
     [
       "slaves",
       countText(slaves.size),
-      `on ${hosts === 1 ? "1 host" : `${countText(hosts)} hosts`}`,
+      `on ${hosts === 1 ? "1 host" : `${countText(hosts)} hosts`}${deathsText(deaths.length)}`,
     ],
     [
       "busy",
@@ -121,10 +129,16 @@ function tiles(summary: RunSummary): string {
   }</dl>`;
 }
 
-function legend({ failed, cutOff }: RunSummary): string {
+function deathsText(deaths: number): string {
+  if (deaths === 0) return "";
+  return deaths === 1 ? ", died once" : `, died ${countText(deaths)} times`;
+}
+
+function legend({ failed, cutOff, deaths }: RunSummary): string {
   const entries = ['<span class="key busy"></span>tasks', '<span class="key idle"></span>idle'];
   if (failed > 0) entries.push('<span class="key failed"></span>failed');
   if (cutOff.length > 0) entries.push('<span class="key cancelled"></span>cancelled');
+  if (deaths.length > 0) entries.push('<span class="key died">×</span>a slave died in a task');
   return entries.join(" ");
 }
 
@@ -174,18 +188,20 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     String(line.task),
     String(line.context),
     escapeHtml(line.label) + labelHtml(line.ownLabel),
+    inputHtml(line.input),
     `${line.slave}`,
     escapeHtml(line.host),
     durationText(line.startMs! - startMs),
     bytesText(line.bytesIn),
     line.bytesOut === undefined ? "" : bytesText(line.bytesOut),
-    statusText(line),
+    statusText({ ...line, input: "" }),
   ];
   const heads = [
     "run time",
     "task",
     "context",
     "function",
+    "input",
     "slave",
     "host",
     "after",
@@ -193,7 +209,7 @@ function slowestTable({ slowest, startMs }: RunSummary): string {
     "out",
     "",
   ];
-  return table(heads, slowest.map(row), [3, 5, 9]);
+  return table(heads, slowest.map(row), [3, 4, 6, 10]);
 }
 
 function retriedSection({ retried, mostRetried }: RunSummary): string {
@@ -238,18 +254,19 @@ function functionTable({ functions }: RunSummary): string {
   return table(["function", "tasks", "failed", "mean", "longest", "together"], list.map(row), [0]);
 }
 
-function slavesSection({ slaves, endMs }: RunSummary): string {
+function slavesSection({ slaves, endMs, deaths: { length: allDeaths } }: RunSummary): string {
   const list = [...slaves.values()].sort((a, b) => a.number - b.number);
-  const row = ({ number, host, tasks, failed, busyMs, startMs }: SlaveSummary) => [
+  const row = ({ number, host, tasks, failed, deaths, busyMs, startMs }: SlaveSummary) => [
     String(number),
     escapeHtml(host),
     countText(tasks),
     countText(failed),
+    ...(allDeaths > 0 ? [countText(deaths)] : []),
     durationText(busyMs),
     busyText(busyMs, endMs - startMs),
   ];
   const content = table(
-    ["slave", "host", "tasks", "failed", "computed", "busy"],
+    ["slave", "host", "tasks", "failed", ...(allDeaths > 0 ? ["deaths"] : []), "computed", "busy"],
     list.map(row),
     [1],
   );

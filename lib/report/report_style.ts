@@ -35,11 +35,15 @@ dt { color: var(--muted); font-size: 13px; }
 dd { margin: 0; font-size: 23px; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums; }
 dd.note { font-size: 12.5px; font-weight: 400; min-height: 1.3em; }
 .bad dd:not(.note), span.bad { color: var(--bad); }
-svg { display: block; width: 100%; height: auto; font-size: 11.5px; }
+.chart {
+  display: block; margin-left: 66px; width: calc(100% - 82px); overflow: visible; font-size: 11.5px;
+}
+.death { overflow: visible; }
+.died { stroke: var(--bad); stroke-width: 2.2; fill: none; }
 svg text { fill: var(--muted); font-variant-numeric: tabular-nums; }
 svg .name { text-anchor: end; }
 svg .mark { text-anchor: middle; }
-.grid { stroke: var(--line); fill: none; }
+.grid { stroke: var(--line); }
 .idle { fill: var(--idle); }
 .busy, .area { fill: var(--busy); }
 .shared { opacity: 0.45; }
@@ -54,6 +58,7 @@ svg .mark { text-anchor: middle; }
 .key.idle { background: var(--idle); border: 1px solid var(--line); }
 .key.failed { background: var(--bad); }
 .key.cancelled { background: var(--muted); }
+.key.died { color: var(--bad); font: bold 16px/11px sans-serif; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
 th, td { text-align: right; padding: 4px 10px; white-space: nowrap; border-bottom: 1px solid var(--line); }
@@ -70,5 +75,15 @@ pre {
   max-height: 16em; overflow-y: auto;
 }
 summary { cursor: pointer; color: var(--muted); }
+@media (max-width: 600px) {
+  header, main { padding-left: 12px; padding-right: 12px; }
+  header { padding-top: 16px; }
+  h1 { font-size: 22px; }
+  section { padding: 14px 12px; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: 8px; }
+  .tiles > div { padding: 8px 10px; }
+  dd { font-size: 19px; }
+  .minor { display: none; }
+}
 @media print { section { break-inside: avoid; } }
 `;

@@ -1,4 +1,4 @@
-import type { JobLogLine } from "../job_log_line.ts";
+import type { Death, JobLogLine } from "../job_log_line.ts";
 import { quoteLabel } from "../task.ts";
 
 /** How many of the slowest tasks are listed, how many of those that ran most often, and how many different failures. */
@@ -14,8 +14,10 @@ export interface SlaveSummary {
   host: string;
   tasks: number;
   failed: number;
+  /** How often its process died while it ran a task. */
+  deaths: number;
   busyMs: number;
-  /** When its first task started, in milliseconds since 1970. Before that it may have waited in a queue. */
+  /** When its first task started, or it died, in milliseconds since 1970. Before that it may have waited in a queue. */
   startMs: number;
 }
 
@@ -68,6 +70,8 @@ export class RunSummary {
   readonly runs: TaskRun[] = [];
   /** Tasks that were given up while they ran. */
   readonly cutOff: TaskRun[] = [];
+  /** Deaths of slaves that ran tasks. */
+  readonly deaths: Death[] = [];
   readonly slaves: Map<number, SlaveSummary> = new Map();
   readonly functions: Map<string, FunctionSummary> = new Map();
   readonly failures: Map<string, FailureSummary> = new Map();
@@ -78,6 +82,8 @@ export class RunSummary {
   /** The tasks that ran most often, if that is more than once. */
   readonly mostRetried: JobLogLine[] = [];
   #sortedMs: Float64Array | undefined;
+  /** Those of {@linkcode RunSummary.deaths}, as slave and time: each task that a slave had when it died tells of it. */
+  readonly #deathKeys = new Set<string>();
 
   /** Takes a task into account. */
   add(line: JobLogLine): void {
@@ -94,8 +100,10 @@ export class RunSummary {
       this.retried++;
       addToTop(this.mostRetried, line, ({ attempts }) => attempts, MAX_RETRIED);
     }
-    if (line.startMs === undefined || line.slave === undefined) return;
-    this.#addRun(line, line.startMs, line.slave);
+    for (const death of line.deaths) this.#addDeath(death);
+    if (line.slave === undefined) return;
+    if (line.startMs !== undefined) this.#addRun(line, line.startMs, line.slave);
+    else if (line.status === "rejected" && line.attempts > 0) this.#addGivenUp(line, line.slave);
   }
 
   /** Between the start of the first task and the end of the last; 0 if none ran. */
@@ -142,6 +150,29 @@ export class RunSummary {
     addToTop(this.slowest, line, ({ runTimeMs }) => runTimeMs, MAX_SLOWEST);
   }
 
+  #addDeath(death: Death): void {
+    const key = `${death.slave} ${death.timeMs}`;
+    if (this.#deathKeys.has(key)) return;
+    this.#deathKeys.add(key);
+    this.deaths.push(death);
+    this.startMs = Math.min(this.startMs, death.timeMs);
+    this.endMs = Math.max(this.endMs, death.timeMs);
+    const slave = getOrSet(this.slaves, death.slave, () => newSlave(death.slave));
+    slave.deaths++;
+    slave.startMs = Math.min(slave.startMs, death.timeMs);
+  }
+
+  /** It counts for the slave that died running it last. How long it ran nobody knows. */
+  #addGivenUp({ label, host }: JobLogLine, slaveNumber: number): void {
+    const slave = getOrSet(this.slaves, slaveNumber, () => newSlave(slaveNumber));
+    slave.host = host;
+    slave.tasks++;
+    slave.failed++;
+    const ofFunction = getOrSet(this.functions, label, () => newFunction(label));
+    ofFunction.tasks++;
+    ofFunction.failed++;
+  }
+
   #addFailure({ context, task, message: whole, input, ownLabel }: JobLogLine): void {
     this.failed++;
     const message = withoutTask(whole, input, ownLabel);
@@ -179,7 +210,7 @@ function withoutTask(message: string, input: string, ownLabel: string): string {
 }
 
 function newSlave(number: number): SlaveSummary {
-  return { number, host: "", tasks: 0, failed: 0, busyMs: 0, startMs: Infinity };
+  return { number, host: "", tasks: 0, failed: 0, deaths: 0, busyMs: 0, startMs: Infinity };
 }
 
 function newFunction(label: string): FunctionSummary {

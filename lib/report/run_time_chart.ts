@@ -1,12 +1,11 @@
+import { drawChart, PLOT_WIDTH, round, xMark, yMark } from "./chart.ts";
 import { durationText, threeDigits } from "./number_text.ts";
 import type { RunSummary, TaskRun } from "./run_summary.ts";
-import { CHART_LEFT, CHART_RIGHT, CHART_WIDTH, round } from "./slave_chart.ts";
 
 const BINS_PER_DECADE = 10;
 const MIN_BINS = 24;
 const HEIGHT = 150;
 const TOP = 8;
-const AXIS_HEIGHT = 22;
 /** Run times are measured to the microsecond. */
 const LEAST_MS = 0.001;
 
@@ -14,27 +13,27 @@ const LEAST_MS = 0.001;
 export function runTimeChart({ runs }: RunSummary): string {
   const { counts, first } = countByLog(runs);
   const max = Math.max(...counts);
-  const width = (CHART_RIGHT - CHART_LEFT) / counts.length;
+  const width = PLOT_WIDTH / counts.length;
   const bars = counts.map((count, i) => {
     if (count === 0) return "";
     // One task among a million is to be seen as well.
     const height = Math.max(1, (HEIGHT - TOP) * count / max);
     const [from, to] = [first + i, first + i + 1].map((bin) => durationText(msOf(bin)));
-    const left = round(CHART_LEFT + i * width + 0.5);
+    const left = round(i * width + 0.5);
     return `<path class="area" d="M${left} ${HEIGHT}v${round(-height)}h${
       round(width - 1)
     }V${HEIGHT}z"><title>${threeDigits(count)} tasks of ${from} to ${to}</title></path>`;
   });
-  return [
-    `<svg viewBox="0 0 ${CHART_WIDTH} ${
-      HEIGHT + AXIS_HEIGHT
-    }" role="img" aria-label="How long tasks ran">`,
-    ...decadeMarks(first, counts.length, width),
-    `<text class="name" x="${CHART_LEFT - 8}" y="${TOP + 4}">${threeDigits(max)}</text>`,
-    `<text class="name" x="${CHART_LEFT - 8}" y="${HEIGHT}">0</text>`,
-    ...bars,
-    "</svg>",
-  ].join("\n");
+  return drawChart({
+    label: "How long tasks ran",
+    height: HEIGHT,
+    marks: [
+      ...decadeMarks(first, counts.length),
+      yMark(TOP, threeDigits(max), false),
+      yMark(HEIGHT - 4, "0", false),
+    ],
+    plot: bars,
+  });
 }
 
 /** How many tasks there are in each bin, and the number of the first bin: bin 0 starts at 1 ms. */
@@ -62,18 +61,14 @@ function msOf(bin: number): number {
   return 10 ** (bin / BINS_PER_DECADE);
 }
 
-function decadeMarks(first: number, bins: number, width: number): string[] {
+function decadeMarks(first: number, bins: number): string[] {
   const marks: string[] = [];
   for (let bin = first; bin <= first + bins; bin++) {
     if (bin % BINS_PER_DECADE !== 0) continue;
-    const x = round(CHART_LEFT + (bin - first) * width);
     const ms = msOf(bin);
     // The marks are powers of ten. In minutes or hours they would not look like that.
     const text = ms >= 1000 ? `${threeDigits(ms / 1000)} s` : durationText(ms);
-    marks.push(
-      `<path class="grid" d="M${x} 0V${HEIGHT}"/>` +
-        `<text class="mark" x="${x}" y="${HEIGHT + 16}">${text}</text>`,
-    );
+    marks.push(xMark((bin - first) / bins, text, HEIGHT, marks.length % 2 === 1));
   }
   return marks;
 }

@@ -1,12 +1,8 @@
-import { escapeHtml } from "./html_text.ts";
-import { durationText, timeMarks } from "./number_text.ts";
+import type { Death } from "../job_log_line.ts";
+import { drawChart, percent, PLOT_WIDTH, round, rowName, timeAxis } from "./chart.ts";
+import { durationText } from "./number_text.ts";
 import type { RunSummary, TaskRun } from "./run_summary.ts";
 
-/** Size of the picture, in units of its own. */
-export const CHART_WIDTH = 1000;
-/** Where the time axis starts and ends. */
-export const CHART_LEFT = 70;
-export const CHART_RIGHT = 990;
 const MAX_ROWS = 64;
 /** Up to this many tasks are drawn one by one. */
 const MAX_DRAWN_TASKS = 2000;
@@ -16,13 +12,15 @@ const BINS = 460;
 const SHADES = 4;
 const MAX_ROW_HEIGHT = 22;
 const MIN_ROW_HEIGHT = 7;
-const AXIS_HEIGHT = 22;
+/** How high the letters of a row's name are, with the room between them. */
+const NAME_HEIGHT = 13;
 
 /** One row: a slave, or several slaves with neighbouring numbers. */
 interface Row {
   readonly name: string;
   readonly slaves: number;
   readonly runs: TaskRun[];
+  readonly deaths: Death[];
 }
 
 /** A picture of what the slaves did when. Each has a row; if there are many, several share one. */
@@ -31,41 +29,19 @@ export function slaveChart(summary: RunSummary): string {
   const rowHeight = Math.max(MIN_ROW_HEIGHT, Math.min(MAX_ROW_HEIGHT, 420 / rows.length));
   const height = rowHeight * rows.length;
   const isDetailed = summary.runs.length + summary.cutOff.length <= MAX_DRAWN_TASKS;
-  const parts = [
-    `<svg viewBox="0 0 ${CHART_WIDTH} ${
-      round(height + AXIS_HEIGHT)
-    }" role="img" aria-label="Slaves over time">`,
-    timeAxis(summary.elapsedMs, height),
-  ];
-  const nameEvery = Math.ceil(11 / rowHeight);
+  const marks = [timeAxis(summary.elapsedMs, height)];
+  const plot: string[] = [];
+  const front: string[] = [];
+  const nameEvery = Math.ceil(NAME_HEIGHT / rowHeight);
   rows.forEach((row, i) => {
     const y = i * rowHeight;
     const box = { y: y + rowHeight * 0.1, height: rowHeight * 0.8 };
-    if (i % nameEvery === 0) {
-      parts.push(
-        `<text class="name" x="${CHART_LEFT - 8}" y="${round(y + rowHeight / 2 + 4)}">${
-          escapeHtml(row.name)
-        }</text>`,
-      );
-    }
-    parts.push(`<path class="idle" d="${rectangle(CHART_LEFT, CHART_RIGHT, box)}"/>`);
-    parts.push(isDetailed ? drawTasks(row, summary, box) : drawShades(row, summary, box));
+    if (i % nameEvery === 0) marks.push(rowName(y + rowHeight / 2 + 4, row.name));
+    plot.push(`<path class="idle" d="${rectangle(0, PLOT_WIDTH, box)}"/>`);
+    plot.push(isDetailed ? drawTasks(row, summary, box) : drawShades(row, summary, box));
+    front.push(drawDeaths(row, summary, y + rowHeight / 2));
   });
-  return parts.join("\n") + "\n</svg>";
-}
-
-/** The marks of a time axis below a picture, and their lines in it. */
-export function timeAxis(elapsedMs: number, height: number): string {
-  return timeMarks(elapsedMs, 8).map((ms) => {
-    const x = round(CHART_LEFT + (CHART_RIGHT - CHART_LEFT) * (elapsedMs > 0 ? ms / elapsedMs : 0));
-    return `<path class="grid" d="M${x} 0V${round(height)}"/>` +
-      `<text class="mark" x="${x}" y="${round(height + 16)}">${durationText(ms)}</text>`;
-  }).join("");
-}
-
-/** A number as it stands in a picture: to a tenth of a unit, since nobody sees less. */
-export function round(number: number): string {
-  return String(Math.round(number * 10) / 10);
+  return drawChart({ label: "Slaves over time", height, marks, plot, front });
 }
 
 interface Box {
@@ -73,7 +49,7 @@ interface Box {
   readonly height: number;
 }
 
-function makeRows({ slaves, runs, cutOff }: RunSummary): Row[] {
+function makeRows({ slaves, runs, cutOff, deaths }: RunSummary): Row[] {
   const numbers = [...slaves.keys()].sort((a, b) => a - b);
   const size = Math.ceil(numbers.length / MAX_ROWS);
   const rows: Row[] = [];
@@ -81,17 +57,17 @@ function makeRows({ slaves, runs, cutOff }: RunSummary): Row[] {
   for (let i = 0; i < numbers.length; i += size) {
     const members = numbers.slice(i, i + size);
     const name = size === 1 ? `slave ${members[0]}` : `${members[0]}–${members.at(-1)}`;
-    const row = { name, slaves: members.length, runs: [] };
+    const row = { name, slaves: members.length, runs: [], deaths: [] };
     rows.push(row);
     for (const number of members) rowOf.set(number, row);
   }
   for (const run of [...runs, ...cutOff]) rowOf.get(run.slave)!.runs.push(run);
+  for (const death of deaths) rowOf.get(death.slave)!.deaths.push(death);
   return rows;
 }
 
 function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, box: Box): string {
-  const place = (ms: number) =>
-    CHART_LEFT + (CHART_RIGHT - CHART_LEFT) * (elapsedMs > 0 ? (ms - startMs) / elapsedMs : 0);
+  const place = (ms: number) => PLOT_WIDTH * (elapsedMs > 0 ? (ms - startMs) / elapsedMs : 0);
   return runs.map((run) => {
     const from = place(run.startMs);
     // A gap of a third of a unit tells one task from the next.
@@ -103,6 +79,21 @@ function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, bo
     }${ended === undefined ? "" : `, ${ended}`}`;
     return `<path class="${kind}" d="${rectangle(from, to, box)}"><title>${title}</title></path>`;
   }).join("");
+}
+
+/** A cross for each death of a slave; of those at one place one is seen. */
+function drawDeaths({ deaths }: Row, { startMs, elapsedMs }: RunSummary, y: number): string {
+  const byPlace = new Map<string, string>();
+  for (const { slave, timeMs } of deaths) {
+    const place = percent(elapsedMs > 0 ? (timeMs - startMs) / elapsedMs : 0);
+    const title = `slave ${slave} died after ${durationText(timeMs - startMs)}`;
+    byPlace.set(place, title);
+  }
+  return [...byPlace].map(([x, title]) =>
+    `<svg class="death" x="${x}" y="${
+      round(y)
+    }"><path class="died" d="M-4 -4L4 4M-4 4L4 -4"><title>${title}</title></path></svg>`
+  ).join("");
 }
 
 /** How busy the row was in each part of the time, as shades; parts with failures have a mark. */
@@ -151,13 +142,13 @@ function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): F
 
 /** Rectangles wherever a row of values has the given one. */
 function spans(values: Float64Array | Uint8Array, value: number, box: Box): string {
-  const width = (CHART_RIGHT - CHART_LEFT) / BINS;
+  const width = PLOT_WIDTH / BINS;
   let path = "";
   for (let i = 0; i < BINS; i++) {
     if (values[i] !== value) continue;
     const from = i;
     while (i + 1 < BINS && values[i + 1] === value) i++;
-    path += rectangle(CHART_LEFT + from * width, CHART_LEFT + (i + 1) * width, box);
+    path += rectangle(from * width, (i + 1) * width, box);
   }
   return path;
 }

@@ -1,11 +1,10 @@
+import { drawChart, PLOT_WIDTH, round, timeAxis, yMark } from "./chart.ts";
 import { countMarks, threeDigits } from "./number_text.ts";
 import type { RunSummary } from "./run_summary.ts";
-import { CHART_LEFT, CHART_RIGHT, CHART_WIDTH, round, timeAxis } from "./slave_chart.ts";
 
 const MAX_BINS = 230;
 const HEIGHT = 150;
 const TOP = 8;
-const AXIS_HEIGHT = 22;
 
 /** A picture of how many tasks ended a second, over time; the failed ones among them stand out. */
 export function throughputChart(summary: RunSummary): string {
@@ -27,28 +26,24 @@ export function throughputChart(summary: RunSummary): string {
   const max = Math.max(...rates, 1e-9);
   const place = (rate: number) => HEIGHT - (HEIGHT - TOP) * rate / max;
   const marks = countMarks(max, 4).map((rate) =>
-    `<path class="grid" d="M${CHART_LEFT} ${round(place(rate))}H${CHART_RIGHT}"/>` +
-    `<text class="name" x="${CHART_LEFT - 8}" y="${round(place(rate) + 4)}">${
-      threeDigits(rate)
-    }${unit}</text>`
+    yMark(place(rate), `${threeDigits(rate)}${unit}`, true)
   );
-  return [
-    `<svg viewBox="0 0 ${CHART_WIDTH} ${
-      HEIGHT + AXIS_HEIGHT
-    }" role="img" aria-label="Tasks that ended, over time">`,
-    timeAxis(elapsedMs, HEIGHT),
-    ...marks,
-    `<path class="area" d="${steps(rates, place)}"/>`,
-    summary.failed > 0 ? `<path class="failed" d="${steps(failedRates, place)}"/>` : "",
-    "</svg>",
-  ].join("\n");
+  return drawChart({
+    label: "Tasks that ended, over time",
+    height: HEIGHT,
+    marks: [timeAxis(elapsedMs, HEIGHT), ...marks],
+    plot: [
+      `<path class="area" d="${steps(rates, place)}"/>`,
+      summary.failed > 0 ? `<path class="failed" d="${steps(failedRates, place)}"/>` : "",
+    ],
+  });
 }
 
 function steps(rates: Float64Array, place: (rate: number) => number): string {
-  const width = (CHART_RIGHT - CHART_LEFT) / rates.length;
-  let path = `M${CHART_LEFT} ${HEIGHT}`;
+  const width = PLOT_WIDTH / rates.length;
+  let path = `M0 ${HEIGHT}`;
   rates.forEach((rate, i) => {
-    path += `V${round(place(rate))}H${round(CHART_LEFT + (i + 1) * width)}`;
+    path += `V${round(place(rate))}H${round((i + 1) * width)}`;
   });
   return path + `V${HEIGHT}z`;
 }

@@ -36,6 +36,7 @@ function line(task: number, change: Partial<JobLogLine> = {}): JobLogLine {
     message: "",
     input: "",
     ownLabel: "",
+    deaths: [],
     ...change,
   };
 }
@@ -128,21 +129,97 @@ Deno.test("makeReport: failures whose messages differ in input and label only ar
   assertEquals(page.match(/<li>/g)!.length, 5);
   // They are among the slowest as well.
   assertStringIncludes(page, '<td class="text">score <b>k</b></td>');
-  assertStringIncludes(page, '<span class="bad">failed</span> <code>(&quot;k.pdb&quot;)</code>');
+  assertStringIncludes(page, '<td class="text"> <code>(&quot;k.pdb&quot;)</code></td>');
 });
 
-Deno.test("makeReport: a log without the columns input and own_label is reported on as ever", async () => {
-  const lines = [line(0), line(1, { status: "rejected", message: "Task 1 failed: no" })];
-  const old = logOf(lines).split("\n").map((text) => text.split("\t").slice(0, 13).join("\t"));
-  assertEquals(old[0].split("\t").at(-1), "message");
-  assertEquals(await Array.fromAsync(readJobLog([old.join("\n")])), lines);
-  const page = await makeReport([old.join("\n")], "run.tsv");
-  assertStringIncludes(page, "<pre>Task 1 failed: no</pre></article>");
-  await assertRejects(
-    () => Array.fromAsync(readJobLog([old.join("\n") + logOf([line(2)]).split("\n")[1] + "\n"])),
-    SyntaxError,
-    "Line 4 is damaged: Expected 13 fields parted by tabs, got 15",
-  );
+for (const [columns, last] of [[13, "message"], [15, "own_label"]] as const) {
+  Deno.test(`makeReport: a log of an earlier version, whose last column is ${last}, is reported on as ever`, async () => {
+    const lines = [line(0), line(1, { status: "rejected", message: "Task 1 failed: no" })];
+    const old = logOf(lines).split("\n")
+      .map((text) => text.split("\t").slice(0, columns).join("\t"));
+    assertEquals(old[0].split("\t").at(-1), last);
+    assertEquals(await Array.fromAsync(readJobLog([old.join("\n")])), lines);
+    const page = await makeReport([old.join("\n")], "run.tsv");
+    assertStringIncludes(page, "<pre>Task 1 failed: no</pre></article>");
+    await assertRejects(
+      () => Array.fromAsync(readJobLog([old.join("\n") + logOf([line(2)]).split("\n")[1] + "\n"])),
+      SyntaxError,
+      `Line 4 is damaged: Expected ${columns} fields parted by tabs, got 16`,
+    );
+  });
+}
+
+Deno.test("makeReport: draws each death of a slave once, however many tasks tell of it, and counts it for the slave", async () => {
+  const first = { slave: 1, timeMs: START_MS + 500 };
+  const second = { slave: 2, timeMs: START_MS + 1000 };
+  const page = await report([
+    line(0, { slave: 0, runTimeMs: 2000 }),
+    line(1, { slave: 1, startMs: START_MS + 700, deaths: [first], attempts: 2 }),
+    line(2, { slave: 0, startMs: START_MS + 1500, runTimeMs: 100, deaths: [first] }),
+    line(3, { slave: 1, startMs: START_MS + 1700, runTimeMs: 100, deaths: [second] }),
+  ]);
+  countElements(page);
+  assertEquals(page.match(/<path class="died"/g)!.length, 2);
+  assertMatch(page, /<svg class="death" x="25%"[^]*?<title>slave 1 died after 500 ms<\/title>/);
+  assertMatch(page, /<svg class="death" x="50%"[^]*?<title>slave 2 died after 1 s<\/title>/);
+  assertStringIncludes(page, "on 3 hosts, died 2 times");
+  assertStringIncludes(page, "a slave died in a task</p>");
+  const slaves = page.slice(page.indexOf("<h2>Slaves</h2>"));
+  const cells = (name: number) => new RegExp(`<tr><td>${name}</td>.*?</tr>`).exec(slaves)![0];
+  assertStringIncludes(page, "<th>failed</th><th>deaths</th><th>computed</th>");
+  assertStringIncludes(cells(1), "<td>2</td><td>0</td><td>1</td>");
+  assertStringIncludes(cells(2), "<td>0</td><td>0</td><td>1</td>");
+  const plain = await report([line(0)]);
+  assert(!/died|deaths/.test(plain.replace(/<style>[^]*?<\/style>/, "")));
+});
+
+Deno.test("makeReport: a task that was given up counts for the slave that died running it last", async () => {
+  const givenUp = {
+    startMs: undefined,
+    runTimeMs: 0,
+    bytesOut: undefined,
+    status: "rejected",
+    message: "Task 1 is given up",
+    attempts: 3,
+  } as const;
+  const death = { slave: 3, timeMs: START_MS + 200 };
+  for (const deaths of [[death], []]) {
+    const page = await report([
+      line(0, { slave: 0 }),
+      line(1, { ...givenUp, slave: 3, deaths }),
+      // Its startup failed: it ran nowhere.
+      line(2, { ...givenUp, slave: 2, attempts: 0 }),
+    ]);
+    countElements(page);
+    assert(!/NaN|Infinity|undefined/.test(page));
+    const counts = deaths.length === 0 ? "<td>1</td><td>1</td>" : "<td>1</td><td>1</td><td>1</td>";
+    assertStringIncludes(page, `<tr><td>3</td><td class="text">node1</td>${counts}`);
+    assert(!page.includes("<tr><td>2</td>"));
+  }
+  // If no task ran to its end, the deaths are all there is to see.
+  const alone = await report([
+    line(1, { ...givenUp, slave: 3, deaths: [death, { slave: 3, timeMs: START_MS + 300 }] }),
+  ]);
+  countElements(alone);
+  assertEquals(alone.match(/<path class="died"/g)!.length, 2);
+  assert(!/NaN|Infinity|undefined/.test(alone));
+});
+
+Deno.test("makeReport: the slowest tasks have their input", async () => {
+  const page = await report([line(0, { input: '("<a>")' }), line(1)]);
+  assertStringIncludes(page, '<td class="text"> <code>(&quot;&lt;a&gt;&quot;)</code></td>');
+});
+
+Deno.test("makeReport: on a phone cards are in two columns, and no text is smaller than 11 pixels", async () => {
+  const page = await report([line(0)]);
+  const [narrow] = /@media \(max-width: 600px\) \{[^]*?\n\}/.exec(page)!;
+  assertStringIncludes(narrow, ".tiles { grid-template-columns: 1fr 1fr;");
+  const sizes = [...page.matchAll(/font(?:-size)?:[^;]*?([\d.]+)px/g)].map(([, px]) => Number(px));
+  assert(sizes.length > 8 && Math.min(...sizes) >= 11, `${sizes}`);
+  // Texts of a picture would shrink with it.
+  for (const [, scaled] of page.matchAll(/<svg[^>]* viewBox[^>]*>([^]*?)<\/svg>/g)) {
+    assert(!scaled.includes("<text"));
+  }
 });
 
 Deno.test("makeReport: whatever stands in a log is text in the report", async () => {
@@ -298,7 +375,13 @@ Deno.test("readJobLog: refuses what is no job log, and names the line that is da
   await assertRejects(
     () => Array.fromAsync(readJobLog([logOf([line(0)]) + "rubbish\n"])),
     SyntaxError,
-    "Line 3 is damaged: Expected 15 fields parted by tabs, got 1",
+    "Line 3 is damaged: Expected 16 fields parted by tabs, got 1",
+  );
+  const deaths = [{ slave: 1, timeMs: START_MS }];
+  await assertRejects(
+    () => Array.fromAsync(readJobLog([logOf([line(0, { deaths })]).replace(" at ", " on ")])),
+    SyntaxError,
+    'Line 2 is damaged: Expected a number in the column deaths, got "1 on 2026-11-22 18:00:00.000"',
   );
 });
 

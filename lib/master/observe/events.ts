@@ -120,6 +120,8 @@ export type ManagerEvent =
       readonly bytesIn: number;
       /** About how many bytes its result took to send; of short tasks that answered together, the share of each. */
       readonly bytesOut: number;
+      /** Its arguments in short, as `RemoteError.input` has them, if it ran for 0.1 s or longer; missing for others. */
+      readonly input?: string;
     }
     /** A task has failed for good. */
     | {

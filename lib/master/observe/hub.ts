@@ -10,6 +10,7 @@
 
 import { AbortError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
+import { inputText } from "../../wire/input_text.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
@@ -17,6 +18,9 @@ import type { RunReports } from "../board/run_reporter.ts";
 import type { Outcome } from "../outcome.ts";
 import { Calendar, type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./calendar.ts";
 import type { ManagerEvent, ManagerEventBody } from "./events.ts";
+
+/** A task that ran so long is told with its input: to put that into words takes a few microseconds. */
+const LONG_RUN_MS = 100;
 
 /** One that is told the events of a manager. */
 export interface Subscriber {
@@ -100,6 +104,7 @@ export class Hub implements RunReports {
         runTimeMs,
         bytesIn,
         bytesOut,
+        ...(runTimeMs >= LONG_RUN_MS ? { input: inputText(task) } : undefined),
       });
     } else if (outcome.reason instanceof AbortError) {
       const { input, reason } = outcome;

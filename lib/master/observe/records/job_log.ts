@@ -1,4 +1,6 @@
-import { JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
+import { type Death, JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
+import { RemoteError } from "../../../errors.ts";
+import type { Task } from "../../../task.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, startOf, type TaskCancelled, type TaskEnd } from "./task_end.ts";
@@ -12,6 +14,10 @@ export class JobLog {
   readonly #formatter = new JobLogFormatter();
   /** The task that was told last to run on each slave, by the slave's number. */
   readonly #started = new Map<number, TaskStart>();
+  /** Where tasks that have not ended were when slaves died. */
+  readonly #deaths = new Map<Task, Death[]>();
+  /** When slaves died that have not connected again, by their numbers: all tasks that one had are told one by one. */
+  readonly #died = new Map<number, number>();
 
   constructor(writer: GroupWriter) {
     this.#writer = writer;
@@ -23,6 +29,13 @@ export class JobLog {
     switch (event.type) {
       case "task-started":
         this.#started.set(event.slave.number, event);
+        break;
+      case "slave-connected":
+        this.#died.delete(event.slave.number);
+        break;
+      case "task-retried":
+        // With an error it threw, and its slave lives.
+        if (!("error" in event)) this.#noteDeath(event.task, event.slave.number, event.timeMs);
         break;
       case "task-finished":
       case "task-failed":
@@ -37,9 +50,27 @@ export class JobLog {
     }
   }
 
+  #noteDeath(task: Task, slave: number, toldMs: number): void {
+    const timeMs = this.#died.get(slave) ?? toldMs;
+    this.#died.set(slave, timeMs);
+    const deaths = this.#deaths.get(task);
+    if (deaths === undefined) this.#deaths.set(task, [{ slave, timeMs }]);
+    else deaths.push({ slave, timeMs });
+  }
+
+  /** Returns the deaths that a task has met, which is over. */
+  #takeDeaths(task: Task): readonly Death[] {
+    const deaths = this.#deaths.get(task) ?? [];
+    if (deaths.length > 0) this.#deaths.delete(task);
+    return deaths;
+  }
+
   #writeEnd(event: TaskEnd): void {
     const { context, task, slave, runTimeMs, bytesIn, attempts } = event;
     const hasFailed = event.type === "task-failed";
+    if (hasFailed && wasGivenUp(event.reason)) {
+      this.#noteDeath(task, slave!.number, event.timeMs);
+    }
     const started = slave && this.#started.get(slave.number);
     const toldMs = started?.task === task ? started.timeMs : undefined;
     this.#writer.write(this.#formatter.format({
@@ -57,8 +88,9 @@ export class JobLog {
       source: "run",
       status: hasFailed ? "rejected" : "fulfilled",
       message: hasFailed ? event.reason.message : "",
-      input: hasFailed ? event.input : "",
+      input: event.input ?? "",
       ownLabel: task.label ?? "",
+      deaths: this.#takeDeaths(task),
     }));
   }
 
@@ -82,6 +114,7 @@ export class JobLog {
       message: reason.message,
       input,
       ownLabel: task.label ?? "",
+      deaths: this.#takeDeaths(task),
     }));
   }
 
@@ -104,6 +137,12 @@ export class JobLog {
       message: status === "rejected" ? outcome.reason.message : "",
       input: outcome.input ?? "",
       ownLabel: task.label ?? "",
+      deaths: [],
     }));
   }
+}
+
+/** Whether a task failed since slaves had died that ran it, the last of them just now. */
+function wasGivenUp(reason: Error): boolean {
+  return reason instanceof RemoteError && reason.attempts.length > 0;
 }

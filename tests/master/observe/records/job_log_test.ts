@@ -43,6 +43,7 @@ const LINE: JobLogLine = {
   message: "",
   input: "",
   ownLabel: "",
+  deaths: [],
 };
 
 /** The lines of a job log, without the header. */
@@ -55,7 +56,7 @@ function readLog(folder: TempFolder, name = "run.tsv"): JobLogLine[] {
 Deno.test("JobLogFormatter.format: parts fields by tabs, with times that a spreadsheet understands", () => {
   assertEquals(
     new JobLogFormatter().format(LINE),
-    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\t\t\n",
+    "3\t1\tscore\t2\tnodeA\t2026-11-22 13:35:31.042\t1.234567\t10\t20\t1\trun\tfulfilled\t\t\t\t\n",
   );
 });
 
@@ -75,7 +76,7 @@ Deno.test("JobLogFormatter.format: leaves out what there is not, and escapes wha
   assertEquals(
     new JobLogFormatter().format(line),
     "3\t1\tscore\t\t\t\t0.000000\t10\t\t1\trun\trejected\ttab\\there\\nC:\\\\new\\r\\n" +
-      '\t("C:\\\\\\\\new")\tmy\\ttask\n',
+      '\t("C:\\\\\\\\new")\tmy\\ttask\t\n',
   );
 });
 
@@ -98,6 +99,7 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
     message: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
     input: fc.string({ unit: "binary" }),
     ownLabel: fc.string({ unit: fc.constantFrom("\t", "\n", "\r", "\\", "t", "n", "é") }),
+    deaths: fc.array(fc.record({ slave: count, timeMs: fc.integer({ min: 0, max: 4e12 }) })),
   });
   const formatter = new JobLogFormatter();
   fc.assert(fc.property(line, (line) => {
@@ -110,7 +112,7 @@ Deno.test("parseJobLogLine: gives back whatever was formatted", () => {
 });
 
 const DAMAGED: Record<string, [change: (fields: string[]) => string[], message: string]> = {
-  "too few fields": [(fields) => fields.slice(1), "Expected 15 fields parted by tabs, got 14"],
+  "too few fields": [(fields) => fields.slice(1), "Expected 16 fields parted by tabs, got 15"],
   "a number that is none": [([_, ...rest]) => ["x", ...rest], 'in the column task, got "x"'],
   "an empty number": [([_, ...rest]) => ["", ...rest], 'in the column task, got ""'],
   "a time that is none": [
@@ -243,6 +245,83 @@ Deno.test("joblog: counts the slaves that died running a task, and has no start 
   const [line] = readLog(folder);
   assertEquals([line.status, line.attempts, line.startMs], ["rejected", 2, undefined]);
   assertStringIncludes(line.message, "exit code 7");
+});
+
+Deno.test("joblog: says when which slave died running a task, whether it was given up or ended well elsewhere", async () => {
+  await using folder = new TempFolder();
+  const before = Date.now() - 1;
+  const told: number[] = [];
+  {
+    await using manager = localManager(1, {
+      joblog: folder.file("run.tsv"),
+      maxAttempts: 2,
+      onEvent: (event) => {
+        if (event.type === "slave-restarted") told.push(event.timeMs);
+      },
+    });
+    const context = manager.getContext();
+    context.addTask(() => Deno.exit(7));
+    context.addTask((path: string) => {
+      try {
+        Deno.writeTextFileSync(path, "", { createNew: true });
+      } catch {
+        return "again";
+      }
+      Deno.exit(8);
+    }, folder.file("first"));
+    for await (const _ of context.getOutcomesUnordered());
+  }
+  const lines = readLog(folder).sort((a, b) => a.task - b.task);
+  assertEquals(lines.map(({ status }) => status), ["rejected", "fulfilled"]);
+  const times = lines.flatMap(({ deaths }) => deaths.map(({ timeMs }) => timeMs));
+  assertEquals(lines.map(({ deaths }) => deaths.map(({ slave }) => slave)), [[0, 0], [0]]);
+  for (const [i, timeMs] of times.toSorted((a, b) => a - b).entries()) {
+    assert(timeMs >= before && timeMs <= told[i] + 1, `${timeMs} ${told}`);
+  }
+});
+
+Deno.test("JobLog: tasks that a slave had when it died tell of one time, and those that threw of none", async () => {
+  await using folder = new TempFolder();
+  const path = folder.file("run.tsv");
+  const writer = new GroupWriter(
+    Deno.openSync(path, { write: true, create: true }),
+    () => {},
+    SYSTEM_CLOCK,
+  );
+  const log = new JobLog(writer);
+  const slave = { number: 4, name: "local slave 4", host: "" };
+  const code: Code = { number: 0, reference: { type: "inline", name: "f", source: "" } };
+  const all = [0, 1, 2].map((id) => taskOf(id, code, "[]"));
+  const retry = { type: "task-retried", context: 0, slave, reason: "" } as const;
+  log.tell({ ...retry, timeMs: 1000, task: all[0] });
+  log.tell({ ...retry, timeMs: 1020, task: all[1] });
+  log.tell({ ...retry, timeMs: 1030, task: all[2], error: new Error() });
+  log.tell({ type: "slave-connected", timeMs: 1500, slave });
+  log.tell({ ...retry, timeMs: 2000, task: all[1] });
+  for (const task of all) {
+    const sizes = { attempts: 1, runTimeMs: 100, bytesIn: 0, bytesOut: 0, input: "(7)" };
+    log.tell({ type: "task-finished", context: 0, task, slave, timeMs: 3000, ...sizes });
+  }
+  writer.begin();
+  writer[Symbol.dispose]();
+  const lines = readLog(folder);
+  const [first, second] = [{ slave: 4, timeMs: 1000 }, { slave: 4, timeMs: 2000 }];
+  assertEquals(lines.map(({ deaths }) => deaths), [[first], [first, second], []]);
+  assertEquals(lines.map(({ input }) => input), ["(7)", "(7)", "(7)"]);
+});
+
+Deno.test("joblog: has the input of a task that ran for a tenth of a second", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1, { joblog: folder.file("run.tsv") });
+    const context = manager.getContext();
+    context.addTask((ms: number) => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+    }, 101);
+    await Array.fromAsync(context.getResults());
+  }
+  assertEquals(readLog(folder).map(({ input }) => input), ["(101)"]);
 });
 
 Deno.test("joblog: has the tasks whose outcomes were in the journal as well", async () => {
