@@ -71,13 +71,20 @@ export function yMark(y: number, text: string, hasLine: boolean): string {
   return `${hasLine ? line : ""}${rowName(y + 4, text)}`;
 }
 
+/** A cross at a point in time, from 0 to 1, where a slave died. */
+export function deathMark(share: number, y: number, title: string): string {
+  return `<svg class="death" x="${percent(share)}" y="${
+    round(y)
+  }"><path class="died" d="M-4 -4L4 4M-4 4L4 -4"><title>${escapeHtml(title)}</title></path></svg>`;
+}
+
 /** What stands before a row. */
 export function rowName(baseline: number, text: string): string {
   return `<text class="name" x="-8" y="${round(baseline)}">${escapeHtml(text)}</text>`;
 }
 
 /** A share from 0 to 1, as a length in a picture: to a hundredth, since nobody sees less. */
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${Math.round(share * 10_000) / 100}%`;
 }
 

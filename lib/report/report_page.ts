@@ -1,8 +1,9 @@
 import type { JobLogLine } from "../job_log_line.ts";
+import { inputHtml, labelHtml, section, table, tileList } from "./html_parts.ts";
 import { escapeHtml } from "./html_text.ts";
 import { bytesText, countText, durationText, shareText, threeDigits } from "./number_text.ts";
 import { REPORT_STYLE } from "./report_style.ts";
-import type { FailureSummary, FunctionSummary, RunSummary, SlaveSummary } from "./run_summary.ts";
+import type { FunctionSummary, RunSummary, SlaveSummary } from "./run_summary.ts";
 import { runTimeChart } from "./run_time_chart.ts";
 import { slaveChart } from "./slave_chart.ts";
 import { throughputChart } from "./throughput_chart.ts";
@@ -85,48 +86,43 @@ function tiles(summary: RunSummary): string {
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
   if (retried > 0) notes.push(`${countText(retried)} ran more than once`);
   if (cancelled > 0) notes.push(`${countText(cancelled)} cancelled`);
-  const list: [name: string, value: string, note: string, isBad?: boolean][] = [
-    ["tasks", countText(tasks), notes.join(", ")],
-    [
-      "failed",
-      countText(failed),
-      failed > 0 ? shareText(failed / tasks) : "",
-      failed > 0,
-    ],
-    [
-      "slaves",
-      countText(slaves.size),
-      `on ${hosts === 1 ? "1 host" : `${countText(hosts)} hosts`}${deathsText(deaths.length)}`,
-    ],
-    [
-      "busy",
-      busyText(busyMs, availableMs),
-      "of the slaves’ time since their first tasks",
-    ],
-    [
-      "throughput",
-      elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 1000)}/s` : "–",
-      elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 3_600_000)}/h` : "",
-    ],
-    [
-      "median run time",
-      durationText(summary.quantileMs(0.5)),
-      `95 % below ${durationText(summary.quantileMs(0.95))}`,
-    ],
-    ["computed", durationText(busyMs), "all tasks together"],
-    [
-      "sent",
-      bytesText(summary.bytesIn + summary.bytesOut),
-      `${bytesText(summary.bytesIn)} to slaves, ${bytesText(summary.bytesOut)} back`,
-    ],
-  ];
-  return `<dl class="tiles">${
-    list.map(([name, value, note, isBad]) =>
-      `<div${
-        isBad ? ' class="bad"' : ""
-      }><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>`
-    ).join("\n")
-  }</dl>`;
+  return tileList([
+    { name: "tasks", value: countText(tasks), note: notes.join(", ") },
+    {
+      name: "failed",
+      value: countText(failed),
+      note: failed > 0 ? shareText(failed / tasks) : "",
+      isBad: failed > 0,
+    },
+    {
+      name: "slaves",
+      value: countText(slaves.size),
+      note: `on ${hosts === 1 ? "1 host" : `${countText(hosts)} hosts`}${
+        deathsText(deaths.length)
+      }`,
+    },
+    {
+      name: "busy",
+      value: busyText(busyMs, availableMs),
+      note: "of the slaves’ time since their first tasks",
+    },
+    {
+      name: "throughput",
+      value: elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 1000)}/s` : "–",
+      note: elapsedMs > 0 ? `${threeDigits(runs.length / elapsedMs * 3_600_000)}/h` : "",
+    },
+    {
+      name: "median run time",
+      value: durationText(summary.quantileMs(0.5)),
+      note: `95 % below ${durationText(summary.quantileMs(0.95))}`,
+    },
+    { name: "computed", value: durationText(busyMs), note: "all tasks together" },
+    {
+      name: "sent",
+      value: bytesText(summary.bytesIn + summary.bytesOut),
+      note: `${bytesText(summary.bytesIn)} to slaves, ${bytesText(summary.bytesOut)} back`,
+    },
+  ]);
 }
 
 function deathsText(deaths: number): string {
@@ -142,44 +138,10 @@ function legend({ failed, cutOff, deaths }: RunSummary): string {
   return entries.join(" ");
 }
 
-function section(heading: string, note: string, content: string): string {
-  const noteText = note === "" ? "" : `<p class="note">${note}</p>`;
-  return `<section><h2>${heading}</h2>${noteText}\n${content}\n</section>`;
-}
-
-function failuresSection({ failures, failed, unlistedFailures }: RunSummary): string {
+function failuresSection({ failures, failed }: RunSummary): string {
   if (failed === 0) return "";
-  const list = [...failures.values()].sort((a, b) => b.count - a.count);
-  const more = unlistedFailures === 0
-    ? ""
-    : `<p class="note">${
-      countText(unlistedFailures)
-    } more failures, of other kinds, are in the job log.</p>`;
   const note = "Messages that differ in numbers, inputs and labels only are one entry.";
-  return section("Failures", note, list.map(failureEntry).join("\n") + more);
-}
-
-function failureEntry({ count, message, tasks }: FailureSummary): string {
-  const others = count > tasks.length ? " …" : "";
-  const numbers = tasks.map(({ context, task }) => `${context}/${task}`).join(", ");
-  const known = tasks.filter(({ input, ownLabel }) => input + ownLabel !== "");
-  const inputs = known.map(({ context, task, input, ownLabel }) =>
-    `<li>${context}/${task}${labelHtml(ownLabel)}${inputHtml(input)}</li>`
-  );
-  const list = inputs.length === 0 ? "" : `<ul>${inputs.join("")}</ul>`;
-  return `<article class="failure"><p><b>${countText(count)} ×</b> <span class="note">${
-    count === 1 ? "task" : "tasks"
-  } (context/number) ${numbers}${others}</span></p><pre>${
-    escapeHtml(message)
-  }</pre>${list}</article>`;
-}
-
-function labelHtml(ownLabel: string): string {
-  return ownLabel === "" ? "" : ` <b>${escapeHtml(ownLabel)}</b>`;
-}
-
-function inputHtml(input: string): string {
-  return input === "" ? "" : ` <code>${escapeHtml(input)}</code>`;
+  return section("Failures", note, failures.toHtml());
 }
 
 function slowestTable({ slowest, startMs }: RunSummary): string {
@@ -281,17 +243,4 @@ function slavesSection({ slaves, endMs, deaths: { length: allDeaths } }: RunSumm
 
 function busyText(busyMs: number, availableMs: number): string {
   return availableMs > 0 ? shareText(Math.min(1, busyMs / availableMs)) : "–";
-}
-
-/** @param texts Which columns are texts rather than numbers. */
-function table(
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-  texts: readonly number[],
-): string {
-  const cell = (tag: string) => (content: string, i: number) =>
-    `<${tag}${texts.includes(i) ? ' class="text"' : ""}>${content}</${tag}>`;
-  const head = heads.map(cell("th")).join("");
-  const body = rows.map((row) => `<tr>${row.map(cell("td")).join("")}</tr>`).join("\n");
-  return `<div class="wide"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div>`;
 }

@@ -1,12 +1,9 @@
 import type { Death, JobLogLine } from "../job_log_line.ts";
-import { quoteLabel } from "../task.ts";
+import { FailureGroups } from "./failure_groups.ts";
 
-/** How many of the slowest tasks are listed, how many of those that ran most often, and how many different failures. */
+/** How many of the slowest tasks are listed, and how many of those that ran most often. */
 const MAX_SLOWEST = 20;
 const MAX_RETRIED = 20;
-const MAX_FAILURES = 50;
-/** How many tasks of one failure are named. */
-const MAX_NAMED = 5;
 
 /** What one slave did. */
 export interface SlaveSummary {
@@ -28,15 +25,6 @@ export interface FunctionSummary {
   failed: number;
   totalMs: number;
   maxMs: number;
-}
-
-/** Failures whose messages differ in numbers, inputs and labels only. */
-export interface FailureSummary {
-  count: number;
-  /** The message of the first, without its input and label. */
-  readonly message: string;
-  /** Some of the tasks. */
-  readonly tasks: Pick<JobLogLine, "context" | "task" | "input" | "ownLabel">[];
 }
 
 /** One task that ran, as pictures need it. Times are in milliseconds since 1970. */
@@ -74,9 +62,7 @@ export class RunSummary {
   readonly deaths: Death[] = [];
   readonly slaves: Map<number, SlaveSummary> = new Map();
   readonly functions: Map<string, FunctionSummary> = new Map();
-  readonly failures: Map<string, FailureSummary> = new Map();
-  /** Failures of other kinds than those listed. */
-  unlistedFailures = 0;
+  readonly failures: FailureGroups = new FailureGroups();
   /** The tasks that ran longest, the longest first. */
   readonly slowest: JobLogLine[] = [];
   /** The tasks that ran most often, if that is more than once. */
@@ -88,7 +74,11 @@ export class RunSummary {
   /** Takes a task into account. */
   add(line: JobLogLine): void {
     this.tasks++;
-    if (line.status === "rejected") this.#addFailure(line);
+    if (line.status === "rejected") {
+      const { context, task, message, input, ownLabel } = line;
+      this.failed++;
+      this.failures.add({ context, task, message, input, ownLabel });
+    }
     if (line.status === "cancelled") this.cancelled++;
     if (line.source === "journal") {
       this.restored++;
@@ -172,19 +162,6 @@ export class RunSummary {
     ofFunction.tasks++;
     ofFunction.failed++;
   }
-
-  #addFailure({ context, task, message: whole, input, ownLabel }: JobLogLine): void {
-    this.failed++;
-    const message = withoutTask(whole, input, ownLabel);
-    const kind = message.replaceAll(/\d+/g, "#");
-    if (!this.failures.has(kind) && this.failures.size === MAX_FAILURES) {
-      this.unlistedFailures++;
-      return;
-    }
-    const failure = getOrSet(this.failures, kind, () => ({ count: 0, message, tasks: [] }));
-    failure.count++;
-    if (failure.tasks.length < MAX_NAMED) failure.tasks.push({ context, task, input, ownLabel });
-  }
 }
 
 /** Puts a line in its place among those with the most of something, the most first, if it belongs there. */
@@ -199,14 +176,6 @@ function addToTop(
   const place = top.findIndex((other) => amountOf(other) < amount);
   top.splice(place < 0 ? top.length : place, 0, line);
   top.length = Math.min(top.length, most);
-}
-
-/** A message without what stands in it of one task. */
-function withoutTask(message: string, input: string, ownLabel: string): string {
-  const withoutInput = input === "" ? message : message.replace(` with input ${input}`, () => "");
-  return ownLabel === ""
-    ? withoutInput
-    : withoutInput.replace(` ${quoteLabel(ownLabel)}`, () => "");
 }
 
 function newSlave(number: number): SlaveSummary {

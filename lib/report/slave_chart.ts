@@ -1,5 +1,5 @@
 import type { Death } from "../job_log_line.ts";
-import { drawChart, percent, PLOT_WIDTH, round, rowName, timeAxis } from "./chart.ts";
+import { deathMark, drawChart, PLOT_WIDTH, round, rowName, timeAxis } from "./chart.ts";
 import { durationText } from "./number_text.ts";
 import type { RunSummary, TaskRun } from "./run_summary.ts";
 
@@ -85,15 +85,11 @@ function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, bo
 function drawDeaths({ deaths }: Row, { startMs, elapsedMs }: RunSummary, y: number): string {
   const byPlace = new Map<string, string>();
   for (const { slave, timeMs } of deaths) {
-    const place = percent(elapsedMs > 0 ? (timeMs - startMs) / elapsedMs : 0);
+    const place = elapsedMs > 0 ? (timeMs - startMs) / elapsedMs : 0;
     const title = `slave ${slave} died after ${durationText(timeMs - startMs)}`;
-    byPlace.set(place, title);
+    byPlace.set(place.toFixed(3), deathMark(place, y, title));
   }
-  return [...byPlace].map(([x, title]) =>
-    `<svg class="death" x="${x}" y="${
-      round(y)
-    }"><path class="died" d="M-4 -4L4 4M-4 4L4 -4"><title>${title}</title></path></svg>`
-  ).join("");
+  return [...byPlace.values()].join("");
 }
 
 /** How busy the row was in each part of the time, as shades; parts with failures have a mark. */

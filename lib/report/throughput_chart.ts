@@ -6,6 +6,16 @@ const MAX_BINS = 230;
 const HEIGHT = 150;
 const TOP = 8;
 
+/** How many tasks ended in each of some equal parts of the time. */
+export interface EndedTasks {
+  /** All of them. */
+  readonly ended: Float64Array;
+  /** Those of them that failed. */
+  readonly failed: Float64Array;
+  /** The whole time. */
+  readonly elapsedMs: number;
+}
+
 /** A picture of how many tasks ended a second, over time; the failed ones among them stand out. */
 export function throughputChart(summary: RunSummary): string {
   const { runs, startMs, elapsedMs } = summary;
@@ -18,8 +28,15 @@ export function throughputChart(summary: RunSummary): string {
     ended[Math.min(bins - 1, bin)]++;
     if (hasFailed) failed[Math.min(bins - 1, bin)]++;
   }
+  return rateChart({ ended, failed, elapsedMs });
+}
+
+/** The same of tasks that have been counted. */
+export function rateChart({ ended, failed, elapsedMs }: EndedTasks): string {
+  const bins = ended.length;
+  const count = ended.reduce((sum, each) => sum + each, 0);
   const binSeconds = Math.max(elapsedMs, 0.001) / bins / 1000;
-  const isPerSecond = runs.length / Math.max(elapsedMs, 0.001) * 1000 >= 0.1;
+  const isPerSecond = count / Math.max(elapsedMs, 0.001) * 1000 >= 0.1;
   const [unitSeconds, unit] = isPerSecond ? [1, "/s"] : [3600, "/h"];
   const rates = ended.map((count) => count / binSeconds * unitSeconds);
   const failedRates = failed.map((count) => count / binSeconds * unitSeconds);
@@ -34,7 +51,9 @@ export function throughputChart(summary: RunSummary): string {
     marks: [timeAxis(elapsedMs, HEIGHT), ...marks],
     plot: [
       `<path class="area" d="${steps(rates, place)}"/>`,
-      summary.failed > 0 ? `<path class="failed" d="${steps(failedRates, place)}"/>` : "",
+      failed.some((each) => each > 0)
+        ? `<path class="failed" d="${steps(failedRates, place)}"/>`
+        : "",
     ],
   });
 }

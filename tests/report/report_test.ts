@@ -348,9 +348,9 @@ Deno.test("RunSummary: finds the slowest tasks, quantiles and groups of failures
     Array.from({ length: 20 }, (_, i) => 100 - i),
   );
   assertEquals(summary.quantileMs(1), 100);
-  assertEquals(summary.failures.size, 50);
-  assertEquals(summary.failures.get("A #")!.count, 2);
-  assertEquals([summary.failed, summary.unlistedFailures], [120, 20]);
+  assertEquals(summary.failures.groups.size, 50);
+  assertEquals(summary.failures.groups.get("A #")!.count, 2);
+  assertEquals([summary.failed, summary.failures.unlisted], [120, 20]);
 });
 
 Deno.test("readJobLog: takes text in pieces of any size, and leaves out a last line that was cut off", async () => {

@@ -1,0 +1,99 @@
+/**
+ * Failures of tasks, of which those that are alike are one entry.
+ *
+ * @module
+ */
+
+import { quoteLabel } from "../task.ts";
+import { escapeHtml } from "./html_text.ts";
+import { inputHtml, labelHtml } from "./html_parts.ts";
+import { countText } from "./number_text.ts";
+
+/** How many different failures are kept. */
+const MAX_FAILURES = 50;
+/** How many tasks of one failure are named. */
+const MAX_NAMED = 5;
+
+/** A task that failed, and why. */
+export interface FailedTask {
+  readonly context: number;
+  readonly task: number;
+  readonly message: string;
+  readonly input: string;
+  readonly ownLabel: string;
+  /** Where it was thrown, a line for each place. */
+  readonly stack?: string;
+}
+
+/** Failures whose messages differ in numbers, inputs and labels only. */
+export interface FailureGroup {
+  count: number;
+  /** The message of the first, without its input and label. */
+  readonly message: string;
+  /** Where the first was thrown, if that is known. */
+  readonly stack: string | undefined;
+  /** Some of the tasks. */
+  readonly tasks: Omit<FailedTask, "message" | "stack">[];
+}
+
+/** Failures in groups. However many there are, it does not grow. */
+export class FailureGroups {
+  /** By their messages without numbers. */
+  readonly groups: Map<string, FailureGroup> = new Map();
+  /** Failures of other kinds than those of the groups. */
+  unlisted = 0;
+
+  /** Takes a failure into account. */
+  add({ message: whole, stack, ...task }: FailedTask): void {
+    const message = withoutTask(whole, task.input, task.ownLabel);
+    const kind = message.replaceAll(/\d+/g, "#");
+    let group = this.groups.get(kind);
+    if (group === undefined) {
+      if (this.groups.size === MAX_FAILURES) {
+        this.unlisted++;
+        return;
+      }
+      this.groups.set(kind, group = { count: 0, message, stack, tasks: [] });
+    }
+    group.count++;
+    if (group.tasks.length < MAX_NAMED) group.tasks.push(task);
+  }
+
+  /** Those that came most often, as HTML; the most often first. */
+  toHtml(most: number = MAX_FAILURES): string {
+    const all = [...this.groups.values()].sort((a, b) => b.count - a.count);
+    const shown = all.slice(0, most);
+    let more = this.unlisted;
+    for (const { count } of all.slice(most)) more += count;
+    const rest = more === 0
+      ? ""
+      : `<p class="note">${countText(more)} more failures, of other kinds, are in the job log.</p>`;
+    return shown.map(groupHtml).join("\n") + rest;
+  }
+}
+
+/** A message without what stands in it of one task. */
+function withoutTask(message: string, input: string, ownLabel: string): string {
+  const withoutInput = input === "" ? message : message.replace(` with input ${input}`, () => "");
+  return ownLabel === ""
+    ? withoutInput
+    : withoutInput.replace(` ${quoteLabel(ownLabel)}`, () => "");
+}
+
+function groupHtml({ count, message, stack, tasks }: FailureGroup): string {
+  const others = count > tasks.length ? " …" : "";
+  const numbers = tasks.map(({ context, task }) => `${context}/${task}`).join(", ");
+  const known = tasks.filter(({ input, ownLabel }) => input + ownLabel !== "");
+  const inputs = known.map(({ context, task, input, ownLabel }) =>
+    `<li>${context}/${task}${labelHtml(ownLabel)}${inputHtml(input)}</li>`
+  );
+  const list = inputs.length === 0 ? "" : `<ul>${inputs.join("")}</ul>`;
+  const places = stack === undefined
+    ? ""
+    : `<details><summary>Where it was thrown</summary><pre>${escapeHtml(stack)}</pre></details>`;
+  return `<article class="failure"><p><b>${countText(count)} ×</b> <span class="note">${
+    count === 1 ? "task" : "tasks"
+  } (context/number) ${numbers}${others}</span></p><pre>${
+    escapeHtml(message)
+  }</pre>${places}${list}</article>`;
+}
