@@ -107,13 +107,14 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
   const modules = [...needs.modules];
   const flags = ["--no-prompt"];
   for (const kind of KINDS) {
+    if (kind === "import") continue;
     let granted = grant(permissions, kind);
     if (granted === true) {
       flags.push(`--allow-${kind}`);
       continue;
     }
     if (kind === "net") granted = [...granted, ...needs.master];
-    if (granted.length > 0 && kind !== "import") {
+    if (granted.length > 0) {
       flags.push(...inArguments(granted).map((list) => `--allow-${kind}=${list}`));
     }
   }
@@ -148,11 +149,14 @@ function grant(permissions: SlavePermissions, kind: PermissionKind): true | read
   return value === false ? [] : value;
 }
 
-/** Whoever names a module by URL, or as a package, wants it to be loaded from there. */
-function importFlags(permissions: SlavePermissions, modules: readonly string[]): string[] {
+/**
+ * Says from where modules may be imported, as flags.
+ *
+ * @param modules Modules that are named. Whoever names one by URL, or as a package, wants it to be loaded from there.
+ */
+export function importFlags(permissions: SlavePermissions, modules: readonly string[]): string[] {
   const granted = grant(permissions, "import");
-  // It has its flag already.
-  if (granted === true) return [];
+  if (granted === true) return ["--allow-import"];
   const named = modules.map(hostOf).filter((host) => host !== undefined);
   const hosts = new Set([...granted, ...named]);
   if (!isImportLeftToDeno(permissions)) {

@@ -47,6 +47,8 @@ const OBSERVE = "lib/master/observe/";
 const RECORDS = "lib/master/observe/records/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";
+// What slaves on machines without our files are sent.
+const SENT = "lib/master/sent/";
 // What all rooms of the master speak of.
 const MASTER_WORDS = [
   "lib/master/argument_list.ts",
@@ -158,6 +160,7 @@ const PARTS: readonly Part[] = [
       RECORDS,
       READING,
       SLAVES,
+      SENT,
       DEPS,
     ],
     because:
@@ -197,9 +200,15 @@ const PARTS: readonly Part[] = [
       BOARD,
       OBSERVE,
       SLAVES,
+      SENT,
       DEPS,
     ],
     because: "the lives of slaves are told to the board; slaves know no reader and no journal",
+  },
+  {
+    at: SENT,
+    imports: [ERRORS, TASK, WIRE, MASTER, COMMAND, SENT],
+    because: "what modules are made of is found out and sent, whoever asks for it",
   },
   ...[OBSERVE, RECORDS].map((at) => ({
     at,

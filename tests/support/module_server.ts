@@ -14,7 +14,7 @@ export class ModuleServer implements AsyncDisposable {
   readonly paths = new Set<string>();
 
   /**
-   * @param modules Other modules by their path.
+   * @param modules Other modules by their path. What is asked for below `/to/` is answered by where it is without that.
    * @param certificates For `https`.
    */
   constructor(modules: Readonly<Record<string, string>> = {}, certificates?: Certificates) {
@@ -30,6 +30,8 @@ export class ModuleServer implements AsyncDisposable {
   async #answer({ pathname }: URL, modules: Readonly<Record<string, string>>): Promise<Response> {
     this.paths.add(pathname);
     const headers = { "content-type": "application/typescript" };
+    const [, target] = /^\/to(\/.*)/.exec(pathname) ?? [];
+    if (target !== undefined) return Response.redirect(this.origin + target, 302);
     if (pathname in modules) return new Response(modules[pathname], { headers });
     if (!PUBLISHED.test(pathname)) return new Response(null, { status: 404 });
     const file = new URL(`../..${pathname}`, import.meta.url);

@@ -1,0 +1,36 @@
+/** How much of a file is read at a time, in bytes. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** Digests pieces of a file, one after the other. */
+export interface FileDigest {
+  update(bytes: Uint8Array): unknown;
+  /** The SHA-256 of all pieces, in hexadecimal. */
+  digest(encoding: "hex"): string;
+}
+
+/** Begins a digest. Of `node:crypto`, which does it piece by piece; it is loaded where files are sent, and nowhere else. */
+export async function beginDigest(): Promise<FileDigest> {
+  const { createHash } = await import("node:crypto");
+  return createHash("sha256");
+}
+
+/**
+ * Reads a file piece by piece, and digests it.
+ *
+ * @param take Is given each piece, which is only valid until it returns.
+ * @returns SHA-256 of what was read, in hexadecimal.
+ */
+export async function readDigested(
+  path: string,
+  take: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void> = () => {},
+): Promise<string> {
+  const digest = await beginDigest();
+  using file = await Deno.open(path);
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
+    const bytes = chunk.subarray(0, count);
+    digest.update(bytes);
+    await take(bytes);
+  }
+  return digest.digest("hex");
+}

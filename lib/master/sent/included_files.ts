@@ -1,0 +1,35 @@
+import { messageOf } from "../../message_of.ts";
+import { filesIn } from "./package_files.ts";
+import { pathOfUrl, urlOfFile } from "./places.ts";
+
+/**
+ * Finds the files that the option `include` names.
+ *
+ * @param include Paths, relative to the present folder, or `file:` URLs. Of a folder all files are taken, with those below.
+ * @returns Their absolute paths.
+ * @throws {Error} If one is not there, or cannot be read, naming it.
+ */
+export function includedFiles(include: readonly (string | URL)[]): string[] {
+  return include.flatMap((entry) => {
+    const path = absolutePath(entry);
+    try {
+      return Deno.statSync(path).isDirectory ? [...filesIn(path)] : [path];
+    } catch (cause) {
+      throw new Error(
+        `Cannot send ${path}, which the option include names: ${
+          messageOf(cause)
+        }. Paths there are relative to the folder in ` +
+          `which the script is started, ${Deno.cwd()}; new URL("data.txt", import.meta.url) names a file beside the script`,
+        { cause },
+      );
+    }
+  });
+}
+
+function absolutePath(entry: string | URL): string {
+  const isUrl = entry instanceof URL || entry.startsWith("file:");
+  const url = isUrl
+    ? entry
+    : new URL(urlOfFile(entry).slice("file://".length), `${urlOfFile(Deno.cwd())}/`);
+  return pathOfUrl(url).replace(/(.)\/$/, "$1");
+}

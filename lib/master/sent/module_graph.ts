@@ -1,0 +1,144 @@
+/**
+ * What modules are made of, as `deno info --json` tells: their files, the packages that they need, and what their imports mean.
+ *
+ * @module
+ */
+
+import { runProgram } from "../../launch/command.ts";
+import { messageOf } from "../../message_of.ts";
+import { JSON } from "../../own_globals.ts";
+
+/** What is not in Deno's cache is fetched, which may take a while. */
+const TIMEOUT_MS = 300_000;
+
+/** How a module names another. */
+export interface ModuleImport {
+  /** As it stands in the source. */
+  readonly specifier: string;
+  /** URL of what it means, or a specifier of a package, such as `npm:ms@2`. */
+  readonly target: string;
+}
+
+/** A module that may be loaded. */
+export interface GraphModule {
+  /** Its URL. */
+  readonly url: string;
+  /** Path of the file on this machine that has its source. */
+  readonly file: string;
+  /** What it imports, statically or by `import("…")`; not what it imports the types of. */
+  readonly imports: readonly ModuleImport[];
+}
+
+/** A package of npm in Deno's cache. */
+export interface GraphPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Which packages it needs, each as `name@version`, perhaps with a suffix that begins with `_`. */
+  readonly dependencies: readonly string[];
+  /** Its folder on this machine. It is not there if the package is for other systems. */
+  readonly folder: string;
+}
+
+/** Modules, and all that they need. */
+export interface ModuleGraph {
+  /** In no order. */
+  readonly modules: readonly GraphModule[];
+  readonly packages: readonly GraphPackage[];
+  /** Where a URL or specifier leads in the end, if that is somewhere else. */
+  readonly redirects: ReadonlyMap<string, string>;
+  /** Files of installed packages, below a `node_modules` folder, which modules import. */
+  readonly installed: readonly string[];
+  /** What could not be read, and why. Whoever imports it in truth fails. */
+  readonly faults: readonly { readonly url: string; readonly reason: string }[];
+}
+
+/** What `deno info --json` prints, as far as it is used here. */
+interface Info {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly kind?: string;
+    readonly local?: string;
+    readonly error?: string;
+    readonly dependencies?: readonly {
+      readonly specifier: string;
+      readonly code?: { readonly specifier?: string };
+    }[];
+  }[];
+  readonly redirects?: Readonly<Record<string, string>>;
+  readonly npmPackages?: Readonly<
+    Record<string, Omit<GraphPackage, "folder"> & { readonly localPath?: string }>
+  >;
+}
+
+/**
+ * Finds out what modules are made of. What is not in Deno's cache is fetched.
+ *
+ * @param deno Program and arguments that start Deno on this machine.
+ * @param flags How modules resolve, and from where they may be imported, as flags of `deno run`.
+ * @param roots URLs of the modules, or their names in the import map.
+ * @throws {Error} If Deno cannot tell, with what it said.
+ */
+export async function readModuleGraph(
+  deno: readonly string[],
+  flags: readonly string[],
+  roots: readonly string[],
+): Promise<ModuleGraph> {
+  // One module that imports all others is asked for: Deno takes no more than one.
+  const imports = roots.map((root) => `import(${JSON.stringify(root)})`);
+  const entry = `data:text/javascript,${encodeURI(`()=>[${imports}]`).replaceAll("#", "%23")}`;
+  let text: string;
+  try {
+    const { code, stdout, stderr } = await runProgram(
+      [...deno, "info", "--json", ...flags, entry],
+      TIMEOUT_MS,
+    );
+    if (code !== 0) throw new Error(stderr || `deno info ended with exit code ${code}`);
+    text = stdout;
+  } catch (cause) {
+    const modules = roots.join(", ");
+    throw new Error(
+      `Cannot find out which files belong to ${modules}: ${messageOf(cause)}. Try by hand: ` +
+        `${deno.join(" ")} info MODULE`,
+      { cause },
+    );
+  }
+  return parseModuleGraph(text, entry);
+}
+
+/**
+ * Reads what `deno info --json` printed.
+ *
+ * @param root URL of the module that it was asked for, which is itself left out.
+ */
+export function parseModuleGraph(text: string, root: string): ModuleGraph {
+  const info: Info = JSON.parse(text);
+  const redirects = new Map(Object.entries(info.redirects ?? {}));
+  const byUrl = new Map(info.modules.map((module) => [module.specifier, module]));
+  const modules: GraphModule[] = [];
+  const installed: string[] = [];
+  const faults: { url: string; reason: string }[] = [];
+  const reached = new Set([root]);
+  for (const url of reached) {
+    const module = byUrl.get(redirects.get(url) ?? url);
+    // What is built into Deno, and packages, which are listed for themselves.
+    if (module === undefined || module.kind === "node" || module.kind === "npm") continue;
+    const { specifier, local, kind, error, dependencies = [] } = module;
+    if (error !== undefined) faults.push({ url, reason: error });
+    if (kind === "external" && local !== undefined) installed.push(local);
+    const imports = dependencies.flatMap(({ specifier, code }) =>
+      code?.specifier === undefined ? [] : [{ specifier, target: code.specifier }]
+    );
+    for (const { target } of imports) reached.add(redirects.get(target) ?? target);
+    const isSource = local !== undefined && kind !== "external" && error === undefined;
+    if (isSource) modules.push({ url: specifier, file: local, imports });
+  }
+  const packages = Object.values(info.npmPackages ?? {}).map(
+    ({ name, version, dependencies, localPath = "" }) => ({
+      name,
+      version,
+      dependencies,
+      folder: localPath,
+    }),
+  );
+  return { modules, packages, redirects, installed, faults };
+}

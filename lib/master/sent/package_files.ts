@@ -1,0 +1,135 @@
+/**
+ * The files of packages: of those in Deno's cache, and of those that are installed in a `node_modules` folder.
+ *
+ * @module
+ */
+
+import { JSON } from "../../own_globals.ts";
+import type { GraphPackage } from "./module_graph.ts";
+import { placeOfPackage } from "./places.ts";
+
+/** All files in a folder, with what is below. Links to folders are passed over: they may lead in a circle. */
+export function* filesIn(folder: string): Generator<string> {
+  for (const { name, isDirectory, isSymlink } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesIn(path);
+    else if (!isSymlink || Deno.statSync(path).isFile) yield path;
+  }
+}
+
+/** What Deno knows of the versions of a package: its `registry.json`, as far as it is used here. */
+interface Registry {
+  readonly name: string;
+  readonly versions: Record<string, VersionInfo>;
+  readonly "dist-tags"?: Record<string, string>;
+}
+
+interface VersionInfo {
+  readonly version: string;
+  readonly dependencies?: Record<string, string>;
+}
+
+/**
+ * What Deno needs to know of the packages of a graph to find them in its cache without a network: no version but those that are there,
+ * and each with the very versions that it has here.
+ *
+ * @returns Each as the place of a file and its text.
+ */
+export function registryTexts(
+  packages: readonly GraphPackage[],
+): { readonly place: string; readonly text: string }[] {
+  const byName = Map.groupBy(packages, ({ name }) => name);
+  return [...byName].map(([name, versions]) => {
+    const known = readRegistry(versions[0]);
+    const texts = versions.map((each) => [each.version, versionInfo(each, known)]);
+    const latest = versions.at(-1)!.version;
+    const registry = {
+      ...known,
+      name,
+      "dist-tags": { latest },
+      versions: Object.fromEntries(texts),
+      time: {},
+    };
+    return { place: `${placeOfPackage(name)}/registry.json`, text: JSON.stringify(registry) };
+  });
+}
+
+function readRegistry({ folder }: GraphPackage): Registry | undefined {
+  try {
+    return JSON.parse(Deno.readTextFileSync(`${folder}/../registry.json`));
+  } catch (error) {
+    // Where a lock file knows all, Deno does without.
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function versionInfo(
+  { name, version, dependencies }: GraphPackage,
+  registry: Registry | undefined,
+): VersionInfo {
+  const known = registry?.versions[version];
+  const exact = new Map(dependencies.map((id) => {
+    const [, dependency, chosen] = /^(@?[^@]+)@([^_]+)/.exec(id)!;
+    return [dependency, chosen];
+  }));
+  if (known === undefined) {
+    const file = `${name.replace(/^@[^/]*\//, "")}-${version}.tgz`;
+    const dist = { tarball: `https://registry.npmjs.org/${name}/-/${file}` };
+    return { version, dependencies: Object.fromEntries(exact), dist } as VersionInfo;
+  }
+  const own = Object.entries(known.dependencies ?? {})
+    .map(([dependency, range]) => [dependency, exact.get(dependency) ?? range]);
+  return { ...known, dependencies: Object.fromEntries(own) };
+}
+
+/** What a `package.json` has of the packages that it needs. */
+interface Manifest {
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+}
+
+/**
+ * The folders of installed packages that some files need: those that they are in, and those that these depend on.
+ *
+ * @param files Absolute paths, each below a `node_modules` folder.
+ */
+export function installedFolders(files: readonly string[]): Set<string> {
+  const folders = new Set(files.map(folderOfPackage).filter((folder) => folder !== undefined));
+  for (const folder of folders) {
+    const { dependencies, optionalDependencies, peerDependencies } = readManifest(folder);
+    const names = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+    for (const name of Object.keys(names)) {
+      const found = findInstalled(name, folder);
+      if (found !== undefined) folders.add(found);
+    }
+  }
+  return folders;
+}
+
+function folderOfPackage(file: string): string | undefined {
+  return /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
+}
+
+function readManifest(folder: string): Manifest {
+  try {
+    return JSON.parse(Deno.readTextFileSync(`${folder}/package.json`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}
+
+/** As Node.js looks for a package: in the `node_modules` of each folder upwards. Optional ones may be missing. */
+function findInstalled(name: string, from: string): string | undefined {
+  for (let folder = from; folder !== ""; folder = folder.slice(0, folder.lastIndexOf("/"))) {
+    const candidate = `${folder}/node_modules/${name}`;
+    try {
+      if (Deno.statSync(candidate).isDirectory) return candidate;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}

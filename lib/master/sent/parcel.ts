@@ -1,0 +1,120 @@
+/**
+ * What a slave's machine needs to run tasks of some modules, as files: each with its place there, and its digest.
+ *
+ * @module
+ */
+
+import { beginDigest, readDigested } from "../../file_digest.ts";
+import { messageOf } from "../../message_of.ts";
+import { permissionRemedy } from "../../slave_process.ts";
+import type { ModuleGraph } from "./module_graph.ts";
+import { filesIn, installedFolders, registryTexts } from "./package_files.ts";
+import { CONFIG, pathOfUrl, placeOfFile, placeOfPackage, placeOfRemote } from "./places.ts";
+
+/** Where the bytes of a sent file are: in a file of this machine, or here. */
+export type FileSource = { readonly file: string } | { readonly text: string };
+
+/** A file to be laid on a slave's machine. */
+export interface SentFile {
+  /** Its path in the folder of the agent there. */
+  readonly place: string;
+  readonly source: FileSource;
+  /** SHA-256 of its bytes, in hexadecimal. */
+  readonly hash: string;
+}
+
+/** All files that a slave's machine needs for some modules. */
+export interface Parcel {
+  readonly files: readonly SentFile[];
+  /** When the files of this machine that it has were last written, by their paths: `undefined` for one that is not there. */
+  readonly writtenAt: ReadonlyMap<string, string | undefined>;
+}
+
+/**
+ * Puts a parcel together.
+ *
+ * @param config Text of the configuration that modules resolve with there.
+ * @param included Paths of further files.
+ * @throws {Error} If a file cannot be read, naming it.
+ */
+export async function makeParcel(
+  graph: ModuleGraph,
+  config: string,
+  included: readonly string[],
+): Promise<Parcel> {
+  const sources = new Map<string, FileSource>([[CONFIG, { text: config }]]);
+  const addFile = (file: string) => sources.set(placeOfFile(file), { file });
+  for (const { url, file } of graph.modules) {
+    const place = url.startsWith("file:") ? placeOfFile(pathOfUrl(url)) : placeOfRemote(file);
+    if (place !== undefined) sources.set(place, { file });
+  }
+  for (const { name, version, folder } of graph.packages) {
+    // One that is for other systems is not there.
+    if (!isFolder(folder)) continue;
+    for (const file of filesIn(folder)) {
+      sources.set(placeOfPackage(name, version) + file.slice(folder.length), { file });
+    }
+  }
+  for (const { place, text } of registryTexts(graph.packages)) sources.set(place, { text });
+  for (const folder of installedFolders(graph.installed)) {
+    for (const file of filesIn(folder)) addFile(file);
+  }
+  for (const file of included) addFile(file);
+  const files: SentFile[] = [];
+  const writtenAt = new Map<string, string | undefined>();
+  for (const [place, source] of sources) {
+    // Before it is read: what is written later makes another parcel.
+    if ("file" in source) writtenAt.set(source.file, timeOf(source.file));
+    files.push({ place, source, hash: await digestOf(source) });
+  }
+  return { files, writtenAt };
+}
+
+/** Whether the files of a parcel are as they were. */
+export function isUpToDate({ writtenAt }: Parcel): boolean {
+  return writtenAt.entries().every(([file, time]) => timeOf(file) === time);
+}
+
+/** When a file was last written, and its size. */
+function timeOf(file: string): string | undefined {
+  try {
+    const { mtime, size } = Deno.statSync(file);
+    return `${mtime?.getTime()} ${size}`;
+  } catch {
+    // Why it cannot be read is told where it is read.
+    return undefined;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw unreadable(path, error);
+  }
+}
+
+async function digestOf(source: FileSource): Promise<string> {
+  if ("text" in source) {
+    const digest = await beginDigest();
+    digest.update(new TextEncoder().encode(source.text));
+    return digest.digest("hex");
+  }
+  try {
+    return await readDigested(source.file);
+  } catch (cause) {
+    throw unreadable(source.file, cause);
+  }
+}
+
+function unreadable(file: string, cause: unknown): Error {
+  const remedy = cause instanceof Deno.errors.NotCapable
+    ? `${
+      permissionRemedy("--allow-read")
+    }: all files of the tasks, and those of Deno's cache that they need, are read to be sent`
+    : "Have it readable, or import it no more";
+  return new Error(`Cannot send ${file}: ${messageOf(cause).replace(/\.+$/, "")}. ${remedy}`, {
+    cause,
+  });
+}

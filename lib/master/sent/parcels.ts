@@ -1,0 +1,85 @@
+import { configFlags, resolveMapped } from "../config.ts";
+import { importFlags, type SlavePermissions } from "../permissions.ts";
+import { includedFiles } from "./included_files.ts";
+import { type ModuleGraph, readModuleGraph } from "./module_graph.ts";
+import { isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
+import { urlOfFile } from "./places.ts";
+import { sentConfig } from "./sent_config.ts";
+
+/** What parcels are made by. */
+export interface ParcelOptions {
+  /** Program and arguments that start Deno on this machine. */
+  readonly deno: readonly string[];
+  /** Path of the configuration that modules resolve with, if there is one. */
+  readonly config: string | undefined;
+  readonly permissions: SlavePermissions;
+  /** URL of the slave's program, which is in each parcel. */
+  readonly program: string;
+  /** Told of what cannot be sent. */
+  warn(message: string): void;
+}
+
+/** What may import others, and is looked through for that. */
+const SCRIPT = /\.[cm]?[jt]sx?$/;
+
+/** Makes the parcels of a manager: one for each list of modules, and a new one when a file has changed. */
+export class Parcels {
+  readonly #options: ParcelOptions;
+  readonly #parcels = new Map<string, Promise<Parcel>>();
+  readonly #toldFaults = new Set<string>();
+
+  constructor(options: ParcelOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The parcel for modules.
+   *
+   * @param modules URLs of modules that tasks come from, or their names in the import map.
+   * @param include Further files, as {@linkcode includedFiles} takes them.
+   * @throws {Error} If what is needed is not there or cannot be read.
+   */
+  async of(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
+    const key = JSON.stringify([modules, include]);
+    const known = this.#parcels.get(key);
+    if (known !== undefined && isUpToDate(await known)) return await this.#parcels.get(key)!;
+    const making = this.#make(modules, include);
+    this.#parcels.set(key, making);
+    // It is tried anew the next time.
+    making.catch(() => this.#parcels.delete(key));
+    return await making;
+  }
+
+  async #make(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
+    const { program, config } = this.#options;
+    const included = includedFiles(include);
+    const scripts = included.filter((file) => SCRIPT.test(file)).map(urlOfFile);
+    const roots = [program, ...modules, ...scripts];
+    const graph = await this.#graphOf(roots);
+    this.#tellFaults(graph);
+    const names = new Map(modules.flatMap((name) => {
+      const url = URL.canParse(name) ? undefined : resolveMapped(name);
+      return url === undefined ? [] : [[name, url] as const];
+    }));
+    // What is installed beside a package.json is found by way of it.
+    const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
+    if (isPackage) included.push(config);
+    const own = config === undefined || isPackage ? undefined : await Deno.readTextFile(config);
+    return await makeParcel(graph, sentConfig(graph, names, own), included);
+  }
+
+  async #graphOf(roots: readonly string[]): Promise<ModuleGraph> {
+    const { deno, config, permissions } = this.#options;
+    const flags = [...configFlags(config), ...importFlags(permissions, roots)];
+    return await readModuleGraph(deno, flags, roots);
+  }
+
+  /** A file that is missing is told by the task that imports it. */
+  #tellFaults({ faults }: ModuleGraph): void {
+    for (const { url, reason } of faults) {
+      if (/^Module not found/.test(reason) || this.#toldFaults.has(url)) continue;
+      this.#toldFaults.add(url);
+      this.#options.warn(`Cannot send ${url} to slaves: ${reason}`);
+    }
+  }
+}

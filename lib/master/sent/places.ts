@@ -1,0 +1,43 @@
+/**
+ * Where sent files are laid on a slave's machine, as paths in the folder of its agent. That folder is Deno's cache there as well: what
+ * Deno looks for in its cache is laid where it looks.
+ *
+ * @module
+ */
+
+/** Has the files of this machine, each below its own path: `files/home/me/tasks.ts`. */
+export const FILES = "files";
+/** The configuration that modules resolve with. */
+export const CONFIG = "deno.json";
+
+/** Where a file of this machine is laid. */
+export function placeOfFile(path: string): string {
+  return FILES + path;
+}
+
+/** Where the cached file of a remote module is laid; nothing if it is in no cache of Deno. */
+export function placeOfRemote(cachedFile: string): string | undefined {
+  const start = cachedFile.lastIndexOf("/remote/http");
+  return start < 0 ? undefined : cachedFile.slice(start + 1);
+}
+
+/** Where the files of a package are laid: slaves take all packages for those of npm's own registry. */
+export function placeOfPackage(name: string, version?: string): string {
+  const folder = `npm/registry.npmjs.org/${name}`;
+  return version === undefined ? folder : `${folder}/${version}`;
+}
+
+/** The URL of a module on the slave's machine, relative to the folder. Modules of other machines keep their own. */
+export function urlThere(url: string): string {
+  return url.startsWith("file:///") ? `./${FILES}/${url.slice("file:///".length)}` : url;
+}
+
+/** The URL of a file on this machine. */
+export function urlOfFile(path: string): string {
+  return `file://${encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F")}`;
+}
+
+/** The path of a `file:` URL. */
+export function pathOfUrl(url: string | URL): string {
+  return decodeURIComponent(new URL(url).pathname);
+}

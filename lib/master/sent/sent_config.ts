@@ -1,0 +1,79 @@
+/**
+ * The configuration that sent modules resolve with: it says of each import what it means to the master. An import map that depends on
+ * nothing else serves for whatever it came from there: an import map, a workspace, a `package.json`, a redirect.
+ *
+ * @module
+ */
+
+import { JSON } from "../../own_globals.ts";
+import type { ModuleGraph } from "./module_graph.ts";
+import { FILES, urlOfFile, urlThere } from "./places.ts";
+
+/** What of the user's own configuration holds for how modules are run. */
+const KEPT = ["compilerOptions", "unstable"];
+
+type Names = Record<string, string>;
+
+/**
+ * Writes the configuration.
+ *
+ * @param names What the modules of tasks are called where that is no URL, and what that means.
+ * @param ownConfig Text of the user's `deno.json` or `deno.jsonc`, if there is one.
+ */
+export function sentConfig(
+  { modules, redirects, installed }: ModuleGraph,
+  names: ReadonlyMap<string, string>,
+  ownConfig: string | undefined,
+): string {
+  const inPlace = new Set(installed.map((path) => urlOfFile(path)));
+  // What is named by its URL on the master's machine is found where it was laid; what was laid is not looked for elsewhere.
+  const imports: Names = { "file:///": `./${FILES}/`, [`./${FILES}/`]: `./${FILES}/` };
+  const scopes: Record<string, Names> = {};
+  for (const [from, to] of redirects) imports[from] = asTarget(to);
+  for (const [name, url] of names) imports[name] = asTarget(redirects.get(url) ?? url);
+  for (const { url, imports: ownImports } of modules) {
+    for (const { specifier, target } of ownImports) {
+      const isRelative = /^\.{0,2}\//.test(specifier);
+      const meant = isRelative ? URL.parse(specifier, url)?.href : specifier;
+      // Packages that are installed beside the module are found as Node.js finds them.
+      if (meant === undefined || meant === target || inPlace.has(target)) continue;
+      const there = asTarget(redirects.get(target) ?? target);
+      const name = isRelative ? relativeThere(specifier, url) : specifier;
+      if (!isRelative) imports[name] ??= there;
+      if (imports[name] !== there) (scopes[urlThere(url)] ??= {})[name] = there;
+    }
+  }
+  return JSON.stringify({ ...keptOf(ownConfig), imports, scopes });
+}
+
+/** What a relative import means on the slave's machine, where nothing says otherwise. */
+function relativeThere(specifier: string, importer: string): string {
+  if (!importer.startsWith("file:")) return new URL(specifier, importer).href;
+  // A path from the root is the same there, where nothing was laid at it.
+  return specifier.startsWith("/")
+    ? `file://${specifier}`
+    : urlThere(new URL(specifier, importer).href);
+}
+
+/** What stands for a module in the import map. Deno writes `npm:/ms@2.1.3_peer@1.0.0/sub` for a package that it has chosen. */
+function asTarget(url: string): string {
+  const [, name, version, path] = /^npm:\/?((?:@[^/]+\/)?[^@/]+)@([^/_]+)[^/]*(.*)$/.exec(url) ??
+    [];
+  return name === undefined ? urlThere(url) : `npm:${name}@${version}${path}`;
+}
+
+function keptOf(text: string | undefined): Record<string, unknown> {
+  const config = text === undefined ? {} : parseJsonc(text);
+  return Object.fromEntries(
+    KEPT.filter((name) => config[name] !== undefined).map((name) => [name, config[name]]),
+  );
+}
+
+/** JSON with comments, and commas behind the last element. Texts are passed over. */
+function parseJsonc(text: string): Record<string, unknown> {
+  return JSON.parse(
+    text
+      .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
+      .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1"),
+  );
+}

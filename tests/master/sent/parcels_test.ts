@@ -1,0 +1,210 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { Parcels } from "../../../lib/master/sent/parcels.ts";
+import type { Parcel } from "../../../lib/master/sent/parcel.ts";
+import { LaidParcel } from "../../support/laid_parcel.ts";
+import { ModuleServer } from "../../support/module_server.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+const PROGRAM = new URL("../../../slave.ts", import.meta.url).href;
+
+/** Makes parcels as a manager whose configuration is in a folder. */
+function parcelsOf(folder: TempFolder, config: string | undefined, warnings: string[] = []) {
+  return new Parcels({
+    deno: [Deno.execPath()],
+    config: config === undefined ? undefined : folder.file(config),
+    permissions: { import: true },
+    program: PROGRAM,
+    warn: (message) => warnings.push(message),
+  });
+}
+
+/** The files of a folder that are in a parcel. */
+function filesFrom({ files }: Parcel, folder: TempFolder): string[] {
+  const start = `files${folder.path}/`;
+  return files.map(({ place }) => place).filter((place) => place.startsWith(start))
+    .map((place) => place.slice(start.length)).sort();
+}
+
+const TASKS = `
+  import { relative, Kind } from "./é b/relative.ts";
+  import { mapped } from "lib/mapped.ts";
+  import data from "./data.json" with { type: "json" };
+  import { integer } from "fast-check";
+  import type { Unneeded } from "./unneeded.ts";
+  export const all = () => [relative, Kind.Other, mapped, data.number, typeof integer];
+  export const later = async (name: string) => (await import("./later.ts")).later;
+  export const read = () => Deno.readTextFileSync(new URL("é b/text.txt", import.meta.url));
+  export const url = import.meta.url;
+`;
+
+function makeProject(): TempFolder {
+  const folder = new TempFolder();
+  Deno.mkdirSync(folder.file("é b"));
+  Deno.mkdirSync(folder.file("mapped"));
+  folder.write(
+    "deno.jsonc",
+    `{
+      // Names of modules.
+      "imports": { "lib/": "./mapped/", "fast-check": "npm:fast-check@4.10.2", "tasks": "./tasks.ts", },
+      "compilerOptions": { "experimentalDecorators": true, /* of "old" */ },
+    }`,
+  );
+  folder.write("tasks.ts", TASKS);
+  folder.write("unneeded.ts", "export type Unneeded = string;");
+  folder.write("later.ts", 'export const later = "later";');
+  folder.write("data.json", '{ "number": 5 }');
+  folder.write("é b/relative.ts", "export enum Kind { Some, Other } export const relative = 1;");
+  folder.write("é b/text.txt", "a text");
+  folder.write("mapped/mapped.ts", "export const mapped = 'by its name';");
+  return folder;
+}
+
+Deno.test("Parcels: tasks run from what was laid elsewhere, without a network: files, JSON, names of the import map, packages, texts", async () => {
+  await using project = makeProject();
+  const parcels = parcelsOf(project, "deno.jsonc");
+  const tasks = `file://${project.file("tasks.ts")}`;
+  const parcel = await parcels.of([tasks, "tasks"], [project.file("é b/text.txt")]);
+  assertEquals(filesFrom(parcel, project), [
+    "data.json",
+    "later.ts",
+    "mapped/mapped.ts",
+    "tasks.ts",
+    "é b/relative.ts",
+    "é b/text.txt",
+  ]);
+  await using laid = new LaidParcel(parcel);
+  const moved = project.path + "-moved";
+  await Deno.rename(project.path, moved);
+  try {
+    const script = `const tasks = await import(${JSON.stringify(tasks)});
+      console.log(JSON.stringify(tasks.all()), await tasks.later(), tasks.url);
+      console.log(tasks.read());`;
+    assertEquals(
+      await laid.run(script, "--allow-read"),
+      `[1,1,"by its name",5,"function"] later file://${laid.path}/files${project.path}/tasks.ts\na text\n`,
+    );
+    const unread = await laid.run(
+      script,
+      "--preload",
+      `data:text/javascript,()=>[import("${tasks}")]`,
+    );
+    assertMatch(unread, /^\[1,1,"by its name",5,"function"\] later file:/);
+    assertMatch(unread, /NotCapable: Requires read access to ".*text\.txt"/);
+  } finally {
+    await Deno.rename(moved, project.path);
+  }
+});
+
+Deno.test("Parcels: an unchanged parcel is made once, and a file that changes changes itself alone", async () => {
+  await using project = makeProject();
+  const parcels = parcelsOf(project, "deno.jsonc");
+  const make = () => parcels.of([`file://${project.file("tasks.ts")}`], []);
+  const first = await make();
+  assertEquals(await make() === first, true);
+  project.write("later.ts", 'export const later = "much later";');
+  const second = await make();
+  const before = new Map(first.files.map(({ place, hash }) => [place, hash]));
+  const changed = second.files.filter(({ place, hash }) => before.get(place) !== hash);
+  assertEquals(changed.map(({ place }) => place), [`files${project.path}/later.ts`]);
+});
+
+Deno.test("Parcels: what is included is named where it is missing, with where it was looked for", async () => {
+  await using project = makeProject();
+  const parcels = parcelsOf(project, undefined);
+  const error = await assertRejects(() => parcels.of([], ["no/such.txt"]), Error);
+  assertMatch(
+    error.message,
+    /^Cannot send .*\/no\/such\.txt, which the option include names: No such file.*relative to the folder in which the script is/,
+  );
+});
+
+Deno.test("Parcels: of a folder that is included all files are taken, and of a module what that imports", async () => {
+  await using project = makeProject();
+  const parcels = parcelsOf(project, "deno.jsonc");
+  const folder = new URL(`file://${encodeURI(project.file("é b"))}/`);
+  const parcel = await parcels.of([], [folder, project.file("tasks.ts")]);
+  assertEquals(filesFrom(parcel, project).includes("mapped/mapped.ts"), true);
+  assertEquals(filesFrom(parcel, project).includes("é b/text.txt"), true);
+});
+
+Deno.test("Parcels: modules of a server, and where it redirects to, are laid in Deno's cache, under their own URLs", async () => {
+  await using project = new TempFolder();
+  await using server = new ModuleServer({
+    "/a.ts": 'export { b } from "/b/b.ts"; export const url: string = import.meta.url;',
+    "/c.ts": "export const c = 3;",
+    "/b/b.ts": 'import { c } from "c"; export const b: number = c;',
+  });
+  const { origin } = server;
+  project.write("deno.json", JSON.stringify({ imports: { c: `${origin}/c.ts?new=1` } }));
+  const tasks = project.write(
+    "tasks.ts",
+    `import { b, url } from "${origin}/to/a.ts"; export const all = () => [b, url];`,
+  );
+  const parcel = await parcelsOf(project, "deno.json").of([tasks], []);
+  await using laid = new LaidParcel(parcel);
+  await server[Symbol.asyncDispose]();
+  assertEquals(
+    await laid.run(`console.log((await import("${tasks}")).all());`, "-R", "--allow-import"),
+    `[ 3, "${origin}/a.ts" ]\n`,
+  );
+});
+
+Deno.test("Parcels: packages that are installed in node_modules are taken, with those that they need", async () => {
+  await using project = new TempFolder();
+  const install = (name: string, manifest: object, source: string, inside = "") => {
+    const folder = `${inside}node_modules/${name}`;
+    Deno.mkdirSync(project.file(folder), { recursive: true });
+    project.write(
+      `${folder}/package.json`,
+      JSON.stringify({ name, version: "1.0.0", ...manifest }),
+    );
+    project.write(`${folder}/index.js`, source);
+  };
+  install(
+    "outer",
+    { dependencies: { inner: "1" } },
+    'module.exports = "outer of " + require("inner");',
+  );
+  install("inner", {}, 'module.exports = "inner";', "node_modules/outer/");
+  install("other", {}, 'module.exports = "not needed";');
+  project.write("package.json", '{ "dependencies": { "outer": "1" } }');
+  const tasks = project.write(
+    "tasks.ts",
+    'import outer from "outer"; export const all = () => outer;',
+  );
+  const parcel = await parcelsOf(project, "package.json").of([tasks], []);
+  assertEquals(filesFrom(parcel, project), [
+    "node_modules/outer/index.js",
+    "node_modules/outer/node_modules/inner/index.js",
+    "node_modules/outer/node_modules/inner/package.json",
+    "node_modules/outer/package.json",
+    "package.json",
+    "tasks.ts",
+  ]);
+  await using laid = new LaidParcel(parcel);
+  const script = `console.log((await import("${tasks}")).all());`;
+  assertEquals(await laid.run(script, "--node-modules-dir=manual", "-R"), "outer of inner\n");
+});
+
+Deno.test("Parcels: what cannot be read of the modules is told once, and of a missing one the task that imports it", async () => {
+  await using project = new TempFolder();
+  const warnings: string[] = [];
+  const parcels = new Parcels({
+    deno: [Deno.execPath()],
+    config: undefined,
+    permissions: "none",
+    program: PROGRAM,
+    warn: (message) => warnings.push(message),
+  });
+  const tasks = project.write(
+    "tasks.ts",
+    'import "http://nowhere.invalid/x.ts"; import "./missing.ts"; export const f = () => 1;',
+  );
+  await parcels.of([tasks], []);
+  await parcels.of([tasks, "file:///also.ts"], []);
+  assertEquals(warnings.length, 1);
+  assertMatch(
+    warnings[0],
+    /^Cannot send http:\/\/nowhere\.invalid\/x\.ts to slaves: .*import access/,
+  );
+});
