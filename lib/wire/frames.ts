@@ -7,10 +7,12 @@
  *
  * All numbers are little-endian. The text is UTF-8. Buffers follow as they are: they are read from the socket
  * straight into memory of their own and written to it from where they lie, so a large array is not copied on its
- * way through.
+ * way through. Between two frames there may be a note: see `notes.ts`.
  *
  * @module
  */
+
+import { isNoteUnit, NOTE_UNIT_BYTES, NoteReader } from "./notes.ts";
 
 /** What one frame carries. */
 export interface Frame {
@@ -62,6 +64,7 @@ export class FrameParser {
   #end = 0;
   #state: ParserState = { state: "head" };
   #allowance: number;
+  readonly #notes = new NoteReader();
 
   /** @param allowance How many bytes may come before {@linkcode FrameParser.trust} is called. */
   constructor(allowance: number = Infinity) {
@@ -132,6 +135,7 @@ export class FrameParser {
     const frameBytes = view.getUint32(0, true);
     const headBytes = HEADER_BYTES + view.getUint32(8, true) * 4 + view.getUint32(4, true);
     if (headBytes - LENGTH_BYTES > frameBytes) {
+      if (this.#isNoteNext()) return this.#readNotes();
       throw new FrameError("A frame's text and buffers are longer than the frame");
     }
     // Before memory is made ready for it: a stranger could ask for 4 GiB.
@@ -150,6 +154,24 @@ export class FrameParser {
     this.#start = this.#end = 0;
     this.#state = { state: "long head", head, filled: available };
     return true;
+  }
+
+  /** Looked at only where there can be no frame: most frames are none the slower for it. */
+  #isNoteNext(): boolean {
+    return isNoteUnit(this.#scratch.subarray(this.#start, this.#start + NOTE_UNIT_BYTES));
+  }
+
+  /** Reads up to the end of the next note, or of the units that are there. */
+  #readNotes(): boolean {
+    while (this.#end - this.#start >= NOTE_UNIT_BYTES && this.#isNoteNext()) {
+      const unit = this.#scratch.subarray(this.#start, this.#start + NOTE_UNIT_BYTES);
+      this.#start += NOTE_UNIT_BYTES;
+      const text = this.#notes.take(unit);
+      if (text === undefined) continue;
+      this.#state = { state: "buffers", text, buffers: [], sizes: [], filled: 0 };
+      return true;
+    }
+    return this.#readHead();
   }
 
   /** Makes room for the rest of a head: moves its beginning to the front, of larger memory if this is full. */

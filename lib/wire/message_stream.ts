@@ -6,9 +6,10 @@
 
 import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
+import { encodeNote } from "./notes.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
-import { JSON } from "../own_globals.ts";
+import { JSON, Promise } from "../own_globals.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -58,6 +59,8 @@ export class MessageStream<Incoming> implements Disposable {
   #fullFrames: QueuedFrame[] = [];
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
+  /** Notes of which it is not known whether they have been written. */
+  readonly #notes = new Set<Promise<void>>();
   #isClosed = false;
   #failure: unknown;
 
@@ -112,6 +115,33 @@ export class MessageStream<Incoming> implements Disposable {
     const writing = this.#writeAll();
     // A message that cannot be encoded fails, and closes the stream, before anything is written.
     if (!this.#isClosed) this.#writing = writing;
+  }
+
+  /**
+   * Sends a message before all that is queued, at once: also if the caller then blocks the event loop, and has sent notes
+   * before while it did.
+   *
+   * @returns Whether it has left: not so while other messages are being written.
+   */
+  sendNote(message: object): boolean {
+    if (this.#writing !== undefined || this.#isClosed) return false;
+    const write: Promise<void> = this.#write(encodeNote(`[${jsonOf(message)}]`)).catch(
+      (error) => this.#fail(error),
+    ).finally(() => this.#notes.delete(write));
+    this.#notes.add(write);
+    return true;
+  }
+
+  /** How many notes have been sent since the event loop had its last turn. */
+  get unsettledNotes(): number {
+    return this.#notes.size;
+  }
+
+  /** Writes what is queued, for a process that ends before the event loop has another turn. */
+  flushLast(): void {
+    // If a note is not written in whole, the other side sees a torn frame, and the end of the process behind it.
+    this.#notes.clear();
+    this.flush();
   }
 
   /** Resolves when nothing flushed is left to be written. */
@@ -182,6 +212,8 @@ export class MessageStream<Incoming> implements Disposable {
   async #writeAll(): Promise<void> {
     let scratch: Uint8Array<ArrayBuffer> | undefined;
     try {
+      // Frames would stand amid a note otherwise.
+      if (this.#notes.size > 0) await Promise.all(this.#notes);
       scratch = scratches.take();
       while (!this.#isClosed) {
         if (this.#fullFrames.length === 0) {
@@ -195,13 +227,17 @@ export class MessageStream<Incoming> implements Disposable {
         for (const memory of memories) memory[Symbol.dispose]();
       }
     } catch (error) {
-      // Whoever receives finds the connection closed, and is told why.
-      if (!this.#isClosed && !isConnectionLoss(error)) this.#failure = error;
-      this[Symbol.dispose]();
+      this.#fail(error);
     } finally {
       if (scratch !== undefined) scratches.giveBack(scratch);
       this.#writing = undefined;
     }
+  }
+
+  /** Whoever receives finds the connection closed, and is told why. */
+  #fail(error: unknown): void {
+    if (!this.#isClosed && !isConnectionLoss(error)) this.#failure = error;
+    this[Symbol.dispose]();
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

@@ -25,6 +25,8 @@ const TASK = "lib/";
 const DEPS = "lib/deps.ts";
 const OWN_GLOBALS = "lib/own_globals.ts";
 const FRAMES = "lib/wire/frames.ts";
+// What may stand between two frames.
+const NOTES = "lib/wire/notes.ts";
 const CODEC = "lib/wire/codec.ts";
 // The tables and halves of the codec. Others see codec.ts alone.
 const CODEC_PARTS = "lib/wire/values/";
@@ -70,7 +72,7 @@ const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, SSH, ...PROCESSES];
 const MASTER_GROUND = [MASTER, ...MASTER_WORDS];
 
 const VALUES = [ERRORS, TASK, CODEC, MESSAGES, INPUT_TEXT];
-const WHOLE_WIRE = [...VALUES, FRAMES, HANDSHAKE, WIRE];
+const WHOLE_WIRE = [...VALUES, FRAMES, NOTES, HANDSHAKE, WIRE];
 
 const PARTS: readonly Part[] = [
   {
@@ -110,7 +112,12 @@ const PARTS: readonly Part[] = [
     imports: [RANDOM],
     because: "tasks import random numbers alone, and nothing else of the project",
   })),
-  { at: FRAMES, imports: [ERRORS], because: "frames are bytes; what they mean is above them" },
+  { at: NOTES, imports: [ERRORS], because: "notes are bytes; what they mean is above them" },
+  {
+    at: FRAMES,
+    imports: [ERRORS, NOTES],
+    because: "frames are bytes; what they mean is above them",
+  },
   ...[CODEC, CODEC_PARTS].map((at) => ({
     at,
     imports: [ERRORS, CODEC, CODEC_PARTS],

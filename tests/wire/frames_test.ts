@@ -314,7 +314,7 @@ const GARBAGE: Record<string, Uint8Array> = {
   "a frame that is longer than text and buffers": joinBytes([header(20, 2, 0), someBytes(2)]),
   "an HTTP request": new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "the hello of TLS": new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 215]),
-  "nothing but ones": new Uint8Array(64).fill(255),
+  "ones that are no note": new Uint8Array(64).fill(255).fill(127, 11, 12),
 };
 
 for (const [name, bytes] of Object.entries(GARBAGE)) {
