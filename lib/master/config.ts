@@ -1,15 +1,12 @@
+import { isPackage, nearestConfig, pathOf } from "../nearest_config.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
-
-const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
-/** In a folder that has none of these, Deno takes this for its configuration. */
-const PACKAGE_NAME = "package.json";
 
 /**
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
  * @returns Its absolute path: on a slave that of the slave's own, elsewhere the one that Deno takes for the main module, as
- * {@linkcode findNearest} says. `undefined` if none was named, and there is none, or none may be looked for, or the main module is
+ * {@linkcode nearestConfig} says. `undefined` if none was named, and there is none, or none may be looked for, or the main module is
  * inside a compiled program.
  * @throws {TypeError} If the file that was named is not there.
  */
@@ -22,23 +19,7 @@ export function findConfig(config: string | URL | undefined): string | undefined
   if (Deno.build.standalone) return undefined;
   // In a Worker there is none.
   if (!Deno.mainModule?.startsWith("file:")) return undefined;
-  return findNearest();
-}
-
-/**
- * The nearest configuration from the main module upwards. A `package.json` counts where its folder has no `deno.json`, whatever is
- * above it, unless that is the `deno.json` of a workspace.
- */
-function findNearest(): string | undefined {
-  const nearest = findUpwards([...CONFIG_NAMES, PACKAGE_NAME]);
-  if (nearest === undefined || !isPackage(nearest)) return nearest;
-  const above = findUpwards(CONFIG_NAMES);
-  const isWorkspace = above !== undefined && Deno.readTextFileSync(above).includes('"workspace"');
-  return isWorkspace ? above : nearest;
-}
-
-function isPackage(config: string): boolean {
-  return /(^|[\\/])package\.json$/.test(config);
+  return nearestConfig(Deno.mainModule);
 }
 
 /**
@@ -53,16 +34,6 @@ export function configFlags(config: string | undefined): string[] {
   return ["--no-config", "--node-modules-dir=manual"];
 }
 
-function findUpwards(names: readonly string[]): string | undefined {
-  for (let folder = new URL(".", Deno.mainModule);; folder = new URL("..", folder)) {
-    for (const name of names) {
-      const file = new URL(name, folder);
-      if (isReadableFile(file)) return toPath(file);
-    }
-    if (folder.pathname === new URL("..", folder).pathname) return undefined;
-  }
-}
-
 /** Resolves a name by the import map of the script, which is that of the slaves; nothing if the map does not have it. */
 export function resolveMapped(specifier: string): string | undefined {
   try {
@@ -75,7 +46,7 @@ export function resolveMapped(specifier: string): string | undefined {
 
 function namedConfig(config: string | URL): string {
   const isUrl = config instanceof URL || config.startsWith("file:");
-  const path = isUrl ? toPath(new URL(config)) : config;
+  const path = isUrl ? pathOf(new URL(config)) : config;
   try {
     return Deno.realPathSync(path);
   } catch (cause) {
@@ -83,23 +54,4 @@ function namedConfig(config: string | URL): string {
       cause,
     });
   }
-}
-
-function isReadableFile(file: URL): boolean {
-  // On a terminal Deno would ask for the permission, once for each folder.
-  if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") return false;
-  try {
-    return Deno.statSync(file).isFile;
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-      error instanceof Deno.errors.PermissionDenied
-    ) return false;
-    throw error;
-  }
-}
-
-function toPath(url: URL): string {
-  const path = decodeURIComponent(url.pathname);
-  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
 }

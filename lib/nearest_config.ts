@@ -1,0 +1,59 @@
+/**
+ * The configuration file that Deno takes for a module: import map, compiler options, packages.
+ *
+ * @module
+ */
+
+const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
+/** In a folder that has none of these, Deno takes this for its configuration. */
+const PACKAGE_NAME = "package.json";
+
+/**
+ * Finds the nearest configuration from a module upwards. A `package.json` counts where its folder has no `deno.json`, whatever is
+ * above it, unless that is the `deno.json` of a workspace.
+ *
+ * @param module A `file:` URL.
+ * @returns Its absolute path; `undefined` if there is none, or none may be read.
+ */
+export function nearestConfig(module: string): string | undefined {
+  const nearest = findUpwards(module, [...CONFIG_NAMES, PACKAGE_NAME]);
+  if (nearest === undefined || !isPackage(nearest)) return nearest;
+  const above = findUpwards(module, CONFIG_NAMES);
+  const isWorkspace = above !== undefined && Deno.readTextFileSync(above).includes('"workspace"');
+  return isWorkspace ? above : nearest;
+}
+
+/** Whether a configuration is a `package.json`. */
+export function isPackage(config: string): boolean {
+  return /(^|[\\/])package\.json$/.test(config);
+}
+
+/** The path of a `file:` URL, as the system writes it. */
+export function pathOf(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+}
+
+function findUpwards(module: string, names: readonly string[]): string | undefined {
+  for (let folder = new URL(".", module);; folder = new URL("..", folder)) {
+    for (const name of names) {
+      const file = new URL(name, folder);
+      if (isReadableFile(file)) return pathOf(file);
+    }
+    if (folder.pathname === new URL("..", folder).pathname) return undefined;
+  }
+}
+
+function isReadableFile(file: URL): boolean {
+  // On a terminal Deno would ask for the permission, once for each folder.
+  if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") return false;
+  try {
+    return Deno.statSync(file).isFile;
+  } catch (error) {
+    if (
+      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+      error instanceof Deno.errors.PermissionDenied
+    ) return false;
+    throw error;
+  }
+}
