@@ -54,3 +54,30 @@ interface Certificate {
   readonly subject: string;
   toString(format: "pem"): string;
 }
+
+const STD = "npm:deno-std@1.4.0";
+
+/** Reads the words of a command line: `@std/cli/parse-args`. */
+export async function loadParseArgs(): Promise<ParseArgs> {
+  return (await import(`${STD}/cli/parse_args.js`)).parseArgs;
+}
+
+/** Finds what somebody may have meant: `@std/text/closest-string`. */
+export async function loadClosestString(): Promise<
+  (word: string, possible: readonly string[]) => string
+> {
+  return (await import(`${STD}/text/closest_string.js`)).closestString;
+}
+
+/** Reads comma-separated values: `@std/csv/parse`. */
+export async function loadParseCsv(): Promise<(text: string) => string[][]> {
+  return (await import(`${STD}/csv/parse.js`)).parse;
+}
+
+/** The part of `parseArgs` that is used here: options that are switches, and options that have a text. */
+export type ParseArgs = (words: readonly string[], options: {
+  readonly boolean: readonly string[];
+  readonly string: readonly string[];
+  readonly alias: Readonly<Record<string, string>>;
+  readonly unknown: (word: string, name?: string) => boolean;
+}) => Readonly<Record<string, unknown>>;

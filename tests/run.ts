@@ -32,7 +32,11 @@ const STEPS: Step[] = [
   { name: "format", kind: "check", args: ["fmt", "--check"] },
   { name: "lint", kind: "check", args: ["lint"] },
   { name: "types", kind: "check", args: ["check", "--frozen"] },
-  { name: "doc lint", kind: "check", args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts"] },
+  {
+    name: "doc lint",
+    kind: "check",
+    args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts", "cli.ts"],
+  },
   {
     name: "doc tests",
     kind: "suite",

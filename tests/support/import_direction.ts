@@ -58,6 +58,9 @@ const MASTER_WORDS = [
   "lib/master/outcome.ts",
   "lib/master/task_ids.ts",
 ];
+const CLI = "lib/cli/";
+// It has the version.
+const PROJECT = "deno.json";
 const RANDOM = "lib/random/";
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
@@ -232,6 +235,12 @@ const PARTS: readonly Part[] = [
     imports: [TASK, REPORT],
     because: "a report is made of a job log; it knows no run",
   },
+  ...["cli.ts", CLI].map((at) => ({
+    at,
+    imports: ["mod.ts", TASK, CLI, DEPS, PROJECT],
+    because: "the command line has what every script has, and nothing more",
+  })),
+  { at: PROJECT, imports: [], because: "it is data" },
   {
     at: AGENT,
     imports: [...WHOLE_WIRE, SLAVE, ...PROCESSES],

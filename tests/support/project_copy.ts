@@ -15,6 +15,7 @@ export async function copyOfTheProject(...more: readonly string[]): Promise<Temp
     "slave.ts",
     "report.ts",
     "random.ts",
+    "cli.ts",
     "lib",
     "examples",
   ];

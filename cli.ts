@@ -1,0 +1,51 @@
+/**
+ * Runs a function, or a command, once for each input: words, or lines of a file.
+ *
+ * ```sh
+ * deno run -A cli.ts tasks.ts#score --slaves 4 ::: 1 2 3
+ * ls | deno run -A cli.ts -- wc -l {}
+ * ```
+ *
+ * @module
+ */
+
+import { HELP } from "./lib/cli/help_text.ts";
+import { readOrder } from "./lib/cli/order.ts";
+import { OutputError } from "./lib/cli/result_writer.ts";
+import { runOrder } from "./lib/cli/run_order.ts";
+import { UsageError } from "./lib/cli/usage_error.ts";
+import { printError } from "./lib/print_error.ts";
+import { ParallelError } from "./mod.ts";
+import project from "./deno.json" with { type: "json" };
+
+/** The run could not be made, or not be finished. GNU parallel has the same. */
+const OTHER_ERROR = 255;
+/** What a shell says of a program that was ended because nobody reads what it prints: 128 and the number of SIGPIPE. */
+const NOBODY_READS = 128 + 13;
+
+async function main(): Promise<number> {
+  const order = await readOrder(Deno.args, () => Deno.stdin.isTerminal());
+  if (order === "help") {
+    console.log(HELP.trimEnd());
+    return 0;
+  }
+  if (order === "version") {
+    console.log(project.version);
+    return 0;
+  }
+  return await runOrder(order, Deno.stdout);
+}
+
+/** Tells what ended the run, and returns the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof OutputError && error.cause instanceof Deno.errors.BrokenPipe) {
+    return NOBODY_READS;
+  }
+  const isExplained = [UsageError, ParallelError, OutputError, ...Object.values(Deno.errors)]
+    .some((known) => error instanceof known);
+  printError(isExplained ? (error as Error).message : Deno.inspect(error));
+  return OTHER_ERROR;
+}
+
+// A read of standard input that waits would keep the process alive.
+if (import.meta.main) Deno.exit(await main().catch(explain));

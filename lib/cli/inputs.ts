@@ -1,0 +1,124 @@
+import { loadParseCsv } from "../deps.ts";
+import { messageOf } from "../message_of.ts";
+import { quoteText } from "../quote_text.ts";
+import { inputValue } from "./input_value.ts";
+import type { Source } from "./order.ts";
+import { readCsv } from "./read_csv.ts";
+import { readLines } from "./read_lines.ts";
+import { UsageError } from "./usage_error.ts";
+
+/**
+ * The inputs that a command line names, which are read as they are asked for.
+ *
+ * One that cannot be read ends them: it is the `fault` then, so that those before it are run all the same.
+ */
+export class Inputs implements AsyncIterableIterator<unknown> {
+  /** What was wrong with an input; no other was given after it. */
+  fault: UsageError | undefined;
+  readonly #inputs: AsyncIterator<unknown, void>;
+  /** The first, if it was read to see whether there is any. */
+  #first: IteratorResult<unknown, void> | undefined;
+
+  /** @param isText Whether words, lines and fields stay texts, whatever they look like. */
+  constructor(source: Source, isText: boolean) {
+    this.#inputs = readInputs(source, isText ? (text) => text : inputValue);
+  }
+
+  /** Whether there is none, which is known when the first has come, or nothing comes any more. */
+  async isEmpty(): Promise<boolean> {
+    this.#first = await this.next();
+    return this.#first.done === true;
+  }
+
+  /** Gives one more. */
+  async next(): Promise<IteratorResult<unknown, void>> {
+    const first = this.#first;
+    if (first !== undefined) {
+      this.#first = undefined;
+      return first;
+    }
+    try {
+      return await this.#inputs.next();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.fault = error;
+      return { done: true, value: undefined };
+    }
+  }
+
+  /** The inputs are given once. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+async function* readInputs(
+  source: Source,
+  valueOf: (text: string) => unknown,
+): AsyncGenerator<unknown, void, undefined> {
+  if (source.type === "words") {
+    for (const word of source.words) yield valueOf(word);
+    return;
+  }
+  const name = source.path === "-" ? "standard input" : source.path;
+  const batches = readLines(await open(source.path), name);
+  switch (source.format) {
+    case "lines":
+      for await (const lines of batches) {
+        for (const line of lines) yield valueOf(line);
+      }
+      break;
+    case "jsonl":
+      yield* readJsonLines(batches, name);
+      break;
+    case "csv":
+      yield* readCsv(batches, await loadParseCsv(), name, valueOf);
+      break;
+    default:
+      source.format satisfies never;
+  }
+}
+
+async function open(path: string): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
+  if (path === "-") return Deno.stdin.readable;
+  try {
+    const file = await Deno.open(path);
+    if (!(await file.stat()).isDirectory) return file.readable;
+    file.close();
+    throw new Deno.errors.IsADirectory("It is a folder");
+  } catch (error) {
+    throw new UsageError(`Cannot read the inputs from ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Empty lines are left out. */
+async function* readJsonLines(
+  batches: AsyncIterable<readonly string[]>,
+  source: string,
+): AsyncGenerator<unknown, void, undefined> {
+  let count = 0;
+  for await (const lines of batches) {
+    for (const line of lines) {
+      count++;
+      if (line.trim() === "") continue;
+      let value: unknown;
+      try {
+        value = JSON.parse(line);
+      } catch (cause) {
+        if (!(cause instanceof SyntaxError)) throw cause;
+        // A line has no lines.
+        const why = cause.message.replace(/ \(line \d+ column \d+\)/, "");
+        throw new UsageError(
+          `Line ${count} of ${source} is not JSON: ${
+            quoteText(line, 80)
+          } (${why}). With --jsonl each line is a JSON value of its own; ` +
+            "of an array, jq -c '.[]' makes such lines",
+          { cause },
+        );
+      }
+      yield value;
+    }
+  }
+}

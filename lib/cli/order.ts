@@ -1,0 +1,369 @@
+/**
+ * What a command line asks for.
+ *
+ * @module
+ */
+
+import { loadClosestString, loadParseArgs } from "../deps.ts";
+import { quoteText } from "../quote_text.ts";
+import { quoteAll } from "../shell.ts";
+import { type TaskModule, taskModule } from "./task_module.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** What is run for each input. */
+export type Work =
+  | {
+    readonly type: "function";
+    readonly task: TaskModule;
+    /** A startup function of the same module, if one was named. */
+    readonly startup: { readonly name: string; readonly args: readonly unknown[] } | undefined;
+  }
+  | { readonly type: "command"; readonly words: readonly string[] };
+
+/** Where inputs come from. */
+export type Source =
+  | { readonly type: "words"; readonly words: readonly string[] }
+  | {
+    readonly type: "file";
+    /** `-` is standard input. */
+    readonly path: string;
+    readonly format: "lines" | "jsonl" | "csv";
+  };
+
+/** How results are printed. */
+export type OutputFormat = "text" | "jsonl" | "csv";
+
+/** The slaves that are asked for, of each kind that has any. */
+export interface SlavesOrder {
+  readonly local: number | undefined;
+  readonly sge: number | undefined;
+  readonly slurm: number | undefined;
+  readonly ssh: readonly { readonly host: string; readonly slaves: number }[];
+  /** Words for `qsub` or `sbatch`. */
+  readonly jobOptions: readonly string[];
+}
+
+/** All that a command line says. */
+export interface Order {
+  readonly work: Work;
+  readonly source: Source;
+  /** Whether inputs stay texts, whatever they look like. */
+  readonly isText: boolean;
+  readonly format: OutputFormat;
+  readonly isOrdered: boolean;
+  readonly hasInput: boolean;
+  readonly slaves: SlavesOrder;
+  readonly timeoutMs: number | undefined;
+  readonly retries: number;
+  readonly isFailFast: boolean;
+  readonly isDryRun: boolean;
+  readonly isProgress: boolean;
+  readonly journal: string | undefined;
+  readonly joblog: string | undefined;
+}
+
+const SWITCHES = [
+  ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
+  ...["fail-fast", "dry-run", "progress"],
+];
+const VALUES = [
+  ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
+  ...["timeout", "retries", "journal", "joblog"],
+];
+const ALIASES = { h: "help" };
+/** What others call our options. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ...["j", "jobs", "P", "max-procs", "w", "workers"].map((name) => [name, "slaves"] as const),
+  ...["a", "arg-file", "f", "file"].map((name) => [name, "input"] as const),
+  ...["bar", "eta"].map((name) => [name, "progress"] as const),
+  ["halt", "fail-fast"],
+  ["output", "to"],
+]);
+
+/** Options as they were given: a switch that was not is `false`, a value `undefined`. */
+class Given {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** The text of an option. */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    if (value === undefined) return undefined;
+    if (value === "") throw new UsageError(`A value has to follow --${name}. See --help`);
+    return `${value}`;
+  }
+
+  /** A number of things. */
+  count(name: string, what: string, least: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    throw new UsageError(
+      `--${name} takes ${what}, a whole number from ${least}, and not ${quoteText(text, 80)}`,
+    );
+  }
+}
+
+/**
+ * Reads a command line.
+ *
+ * @param words What follows the name of the program.
+ * @param isTerminal Whether standard input is a terminal: nobody knows that lines are awaited there.
+ * @throws {UsageError} If it cannot be meant so, with what to write.
+ */
+export async function readOrder(
+  words: readonly string[],
+  isTerminal: () => boolean,
+): Promise<Order | "help" | "version"> {
+  const { before, command, inputs } = partsOf(words);
+  const { given, names } = await readOptions(before, command);
+  if (given.has("help")) return "help";
+  if (given.has("version")) return "version";
+  const work = readWork(names, command, inputs, given);
+  return {
+    work,
+    source: readSource(inputs, given, isTerminal),
+    // A command is given texts.
+    isText: given.has("text") || work.type === "command",
+    format: readFormat(given),
+    isOrdered: !given.has("unordered"),
+    hasInput: given.has("with-input"),
+    slaves: readSlaves(given),
+    timeoutMs: readTimeout(given),
+    retries: given.count("retries", "how often a task may run again", 0) ?? 0,
+    isFailFast: given.has("fail-fast"),
+    isDryRun: given.has("dry-run"),
+    isProgress: given.has("progress"),
+    journal: given.text("journal"),
+    joblog: given.text("joblog"),
+  };
+}
+
+interface Parts {
+  /** Options and the name of the function. */
+  readonly before: readonly string[];
+  /** What follows `--`. */
+  readonly command: readonly string[] | undefined;
+  /** What follows `:::`. */
+  readonly inputs: readonly string[] | undefined;
+}
+
+/** Inputs may look like anything, and so may the words of a command, except for the three colons. */
+function partsOf(words: readonly string[]): Parts {
+  const colons = words.indexOf(":::");
+  const inputs = colons < 0 ? undefined : words.slice(colons + 1);
+  const rest = colons < 0 ? words : words.slice(0, colons);
+  const dashes = rest.indexOf("--");
+  const command = dashes < 0 ? undefined : rest.slice(dashes + 1);
+  return { before: dashes < 0 ? rest : rest.slice(0, dashes), command, inputs };
+}
+
+async function readOptions(
+  words: readonly string[],
+  command: readonly string[] | undefined,
+): Promise<{ given: Given; names: readonly string[] }> {
+  const parseArgs = await loadParseArgs();
+  const names: string[] = [];
+  const unknown: string[] = [];
+  const values = parseArgs(withValues(words), {
+    boolean: SWITCHES,
+    string: VALUES,
+    alias: ALIASES,
+    unknown: (word, name) => {
+      if (name === undefined) names.push(word);
+      else unknown.push(word);
+      return false;
+    },
+  });
+  // Those of a command that was not marked as one are no options of ours.
+  if (command === undefined) checkModuleName(names[0], words);
+  if (unknown.length > 0) throw await unknownOption(unknown[0]);
+  return { given: new Given(values), names };
+}
+
+/** Joins options and their values, which may begin with a dash: `--job-options "-q long"`. */
+function withValues(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const takesValue = VALUES.some((name) => words[i] === `--${name}`);
+    if (takesValue && i + 1 < words.length && !isOption(words[i + 1])) {
+      joined.push(`${words[i]}=${words[++i]}`);
+    } else {
+      joined.push(words[i]);
+    }
+  }
+  return joined;
+}
+
+function isOption(word: string): boolean {
+  return [...SWITCHES, ...VALUES].includes(word.replace(/^--/, "").replace(/=.*/s, ""));
+}
+
+async function unknownOption(word: string): Promise<UsageError> {
+  // A letter may have its value behind it.
+  const name = word.replace(/^--|^-(?=.$)|^-(.).*/s, "$1").replace(/=.*/s, "");
+  const closestString = await loadClosestString();
+  const nearest = FOREIGN.get(name) ?? closestString(name, [...SWITCHES, ...VALUES]);
+  return new UsageError(
+    `There is no option ${word}. Is --${nearest} meant? See --help for all of them`,
+  );
+}
+
+/** Tells those who forgot `--` from those who misspelt an option. */
+function checkModuleName(name: string | undefined, words: readonly string[]): void {
+  if (name === undefined || /#|\.[cm]?[jt]sx?$|^[a-z][a-z\d+.-]+:/i.test(name)) return;
+  const command = quoteAll(words.slice(words.indexOf(name)));
+  throw new UsageError(
+    `${quoteText(name, 80)} names no function, as tasks.ts#score does. ` +
+      `If it is a command, it follows two dashes: -- ${command}`,
+  );
+}
+
+function readWork(
+  names: readonly string[],
+  command: readonly string[] | undefined,
+  inputs: readonly string[] | undefined,
+  given: Given,
+): Work {
+  const [name, ...others] = names;
+  if (command !== undefined) return readCommand(command, name, given);
+  if (name === undefined) {
+    throw new UsageError(
+      "Name a function, as in tasks.ts#score ::: 1 2 3, or a command, as in -- wc -l {} ::: a b. See --help",
+    );
+  }
+  if (others.length > 0) {
+    const all = [...others, ...inputs ?? []];
+    throw new UsageError(
+      `Inputs follow three colons: ${name} ::: ${quoteAll(all)}`,
+    );
+  }
+  const startup = given.text("startup");
+  const args = readStartupArgs(given);
+  if (startup === undefined && args.length > 0) {
+    throw new UsageError("--startup-args are those of a function that --startup names");
+  }
+  return {
+    type: "function",
+    task: taskModule(name),
+    startup: startup === undefined ? undefined : { name: startup, args },
+  };
+}
+
+function readCommand(
+  words: readonly string[],
+  name: string | undefined,
+  given: Given,
+): Work {
+  if (name !== undefined) {
+    throw new UsageError(
+      `Both the function ${name} and a command are given. A command follows --, without a function`,
+    );
+  }
+  if (words.length === 0) throw new UsageError("A command has to follow --, as in -- wc -l {}");
+  for (const option of ["startup", "startup-args"]) {
+    if (given.text(option) !== undefined) {
+      throw new UsageError(`--${option} is for functions: a command has no startup`);
+    }
+  }
+  return { type: "command", words };
+}
+
+function readStartupArgs(given: Given): readonly unknown[] {
+  const text = given.text("startup-args");
+  if (text === undefined) return [];
+  let args: unknown;
+  try {
+    args = JSON.parse(text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  if (Array.isArray(args)) return args;
+  throw new UsageError(
+    `--startup-args takes a JSON array of arguments, such as '["model.json", 3]', and not ${
+      quoteText(text, 80)
+    }`,
+  );
+}
+
+function readSource(
+  words: readonly string[] | undefined,
+  given: Given,
+  isTerminal: () => boolean,
+): Source {
+  const path = given.text("input");
+  const formats = (["jsonl", "csv"] as const).filter((name) => given.has(name));
+  if (formats.length > 1) throw new UsageError("Inputs are either --jsonl or --csv, not both");
+  const [format = "lines"] = formats;
+  if (given.has("text") && format === "jsonl") {
+    throw new UsageError("--text is for lines, words and --csv: what stands in JSON has types");
+  }
+  if (words === undefined) {
+    if (path === undefined && isTerminal()) {
+      throw new UsageError(
+        "There are no inputs. Write them behind :::, name a file by --input FILE, or let another program write " +
+          "them: seq 10 | …. To type them here say --input -",
+      );
+    }
+    return { type: "file", path: path ?? "-", format };
+  }
+  if (path !== undefined) throw new UsageError("Inputs follow ::: or come from --input, not both");
+  if (format !== "lines") {
+    throw new UsageError(`--${format} is for files: what follows ::: is words`);
+  }
+  if (words.includes(":::")) {
+    throw new UsageError("There is one list of inputs: ::: can stand once only");
+  }
+  return { type: "words", words };
+}
+
+function readFormat(given: Given): OutputFormat {
+  const format = given.text("to") ?? "text";
+  if (format === "text" || format === "jsonl" || format === "csv") return format;
+  throw new UsageError(`--to takes text, jsonl or csv, and not ${quoteText(format, 80)}`);
+}
+
+function readSlaves(given: Given): SlavesOrder {
+  const slaves = {
+    local: given.count("slaves", "how many slaves run on this machine", 1),
+    sge: given.count("sge", "how many slaves run in Grid Engine", 1),
+    slurm: given.count("slurm", "how many slaves run in Slurm", 1),
+    ssh: readHosts(given),
+    jobOptions: given.text("job-options")?.split(/\s+/).filter((word) => word !== "") ?? [],
+  };
+  if (slaves.jobOptions.length > 0 && (slaves.sge === undefined) === (slaves.slurm === undefined)) {
+    throw new UsageError("--job-options are words for qsub or sbatch: give --sge N or --slurm N");
+  }
+  return slaves;
+}
+
+function readHosts(given: Given): SlavesOrder["ssh"] {
+  const hosts = given.text("ssh")?.split(",") ?? [];
+  return hosts.map((text) => {
+    const [, host = "", count = "1"] = /^([^:]+|\[.+\])(?::(\d+))?$/.exec(text.trim()) ?? [];
+    if (host !== "" && Number(count) >= 1) return { host, slaves: Number(count) };
+    throw new UsageError(
+      `--ssh takes names of hosts, each with its number of slaves if that is not 1, as in alice,me@bob:4. ` +
+        `${quoteText(text, 80)} is none`,
+    );
+  });
+}
+
+function readTimeout(given: Given): number | undefined {
+  const text = given.text("timeout");
+  if (text === undefined) return undefined;
+  const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+  // Timers count milliseconds in 31 bits.
+  if (seconds > 0 && seconds * 1000 < 2 ** 31) return Math.ceil(seconds * 1000);
+  throw new UsageError(
+    `--timeout takes seconds, above 0 and below 24 days, and not ${quoteText(text, 80)}`,
+  );
+}

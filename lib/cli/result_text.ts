@@ -1,0 +1,103 @@
+import type { OutputFormat } from "./order.ts";
+import { jsonText, plainText } from "./json_text.ts";
+
+/**
+ * Writes a result, and its input if that is wanted, as it is to be printed, with the end of its line.
+ *
+ * @throws {TypeError} If it cannot be written so, with why.
+ */
+export type ResultText = (result: unknown, input: unknown) => string | Uint8Array;
+
+/** What to write results like. */
+export interface ResultStyle {
+  readonly format: OutputFormat;
+  readonly hasInput: boolean;
+  /** Whether results are what commands printed, which may have many lines, and ends in a line's end of its own. */
+  readonly isPrinted: boolean;
+}
+
+/** Makes what writes results. For CSV it keeps the names of the columns. */
+export function resultText({ format, hasInput, isPrinted }: ResultStyle): ResultText {
+  switch (format) {
+    case "text": {
+      if (!hasInput) return isPrinted ? printedText : lineText;
+      const text = isPrinted ? withoutLineEnd : plainText;
+      return (result, input) => `${plainText(input)}\t${text(result)}\n`;
+    }
+    case "jsonl": {
+      const json = (result: unknown) => jsonText(isPrinted ? withoutLineEnd(result) : result);
+      if (!hasInput) return (result) => `${json(result)}\n`;
+      return (result, input) => `{"input":${jsonText(input)},"result":${json(result)}}\n`;
+    }
+    case "csv": {
+      const table = new CsvTable(hasInput);
+      return (result, input) => table.row(isPrinted ? withoutLineEnd(result) : result, input);
+    }
+    default:
+      return format satisfies never;
+  }
+}
+
+function lineText(result: unknown): string {
+  return `${plainText(result)}\n`;
+}
+
+/** A command that prints nothing has no line. Bytes that are no text are passed on as they are. */
+function printedText(result: unknown): string | Uint8Array {
+  if (typeof result !== "string") return result as Uint8Array;
+  return result === "" || result.endsWith("\n") ? result : `${result}\n`;
+}
+
+function withoutLineEnd(result: unknown): string {
+  if (typeof result === "string") return result.replace(/\r?\n$/, "");
+  throw new TypeError(
+    "What the command printed is not UTF-8 text. --to text passes on any bytes, without --with-input",
+  );
+}
+
+/** Rows of one table, whose columns are those of its first row. */
+class CsvTable {
+  readonly #hasInput: boolean;
+  #columns: Map<string, number> | undefined;
+
+  constructor(hasInput: boolean) {
+    this.#hasInput = hasInput;
+  }
+
+  /** The line of a result; the first one follows the names of the columns. */
+  row(result: unknown, input: unknown): string {
+    const values = new Map(this.#hasInput ? columnsOf(input, "input") : []);
+    for (const [name, value] of columnsOf(result, "result")) values.set(name, value);
+    let head = "";
+    if (this.#columns === undefined) {
+      this.#columns = new Map([...values.keys()].map((name, index) => [name, index]));
+      head = csvLine([...values.keys()]);
+    }
+    const fields = Array<string>(this.#columns.size).fill("");
+    for (const [name, value] of values) {
+      const index = this.#columns.get(name);
+      if (index === undefined) {
+        throw new TypeError(
+          `It is no row of the CSV: it has "${name}", and the first row had ${
+            [...this.#columns.keys()].join(", ")
+          }. --to jsonl has no columns`,
+        );
+      }
+      if (value !== null && value !== undefined) fields[index] = plainText(value);
+    }
+    return head + csvLine(fields);
+  }
+}
+
+/** An object has a column for each property, an array for each element; anything else is one column. */
+function columnsOf(value: unknown, name: string): [string, unknown][] {
+  if (typeof value !== "object" || value === null) return [[name, value]];
+  if (value instanceof Map || value instanceof Date || value instanceof Set) return [[name, value]];
+  return Object.entries(value);
+}
+
+/** See RFC 4180, but for the end of the line. */
+function csvLine(fields: readonly string[]): string {
+  return fields.map((field) => /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
+    .join() + "\n";
+}

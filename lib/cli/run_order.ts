@@ -1,0 +1,197 @@
+/**
+ * Runs what a command line asks for, by the means that every script has.
+ *
+ * @module
+ */
+
+import {
+  type Context,
+  LocalSlaveArray,
+  Manager,
+  type MapOptions,
+  type MapOutcome,
+  remote,
+  RemoteError,
+  SGEQsubSlaveArray,
+  SlurmSlaveArray,
+  SSHSlaveArray,
+} from "../../mod.ts";
+import { printError } from "../print_error.ts";
+import { quoteAll } from "../shell.ts";
+import { Inputs } from "./inputs.ts";
+import { jsonText } from "./json_text.ts";
+import type { Order, SlavesOrder, Work } from "./order.ts";
+import { type ResultText, resultText } from "./result_text.ts";
+import { ResultWriter, type Writable } from "./result_writer.ts";
+import { fillCommand, runCommand } from "./shell_command.ts";
+import { checkModule, configOf } from "./task_module.ts";
+
+/** The most failures that an exit code counts. */
+const MAX_COUNTED = 100;
+
+/**
+ * Runs the function or the command for each input, and writes the results.
+ *
+ * @param stdout Gets the results.
+ * @returns The exit code: how many inputs failed, 101 for more than 100.
+ * @throws {UsageError} If the module is not there, or an input cannot be read: then those before it have been run.
+ * @throws {ParallelError} If the run cannot go on: no slave is left, none can load the function, or startup fails on all.
+ */
+export async function runOrder(order: Order, stdout: Writable): Promise<number> {
+  const { work } = order;
+  if (work.type === "function") await checkModule(work.task);
+  const inputs = new Inputs(order.source, order.isText);
+  const aborter = new AbortController();
+  const writer = new ResultWriter(stdout, (error) => aborter.abort(error));
+  let failures = 0;
+  // Without an input no slave is started, and no job is submitted.
+  if (order.isDryRun) {
+    for await (const input of inputs) await writer.write(`${describeTask(work, input)}\n`);
+  } else if (!await inputs.isEmpty()) {
+    failures = await runInputs(order, inputs, writer, aborter.signal);
+  }
+  await writer.flush();
+  if (inputs.fault !== undefined) throw inputs.fault;
+  return Math.min(failures, MAX_COUNTED + 1);
+}
+
+async function runInputs(
+  order: Order,
+  inputs: Inputs,
+  writer: ResultWriter,
+  signal: AbortSignal,
+): Promise<number> {
+  const { work, journal } = order;
+  await using manager = new Manager({
+    output: "inherit",
+    joblog: order.joblog,
+    // A command is run by code of ours alone, which needs no other permission.
+    ...(work.type === "function"
+      ? { config: configOf(work.task) }
+      : { permissions: { run: true } }),
+  });
+  addSlaves(manager, order.slaves);
+  let restored = 0;
+  const outcomes = mapOutcomes(manager, order, inputs, {
+    order: order.isOrdered ? "inputs" : "finish",
+    signal,
+    // What is shown has their number as well.
+    progress: order.isProgress || (journal !== undefined && ((event) => restored = event.restored)),
+  });
+  const printer = new OutcomePrinter(order, writer);
+  for await (const outcome of outcomes) {
+    const written = printer.print(outcome);
+    if (written !== undefined) await written;
+    if (order.isFailFast && printer.failures > 0) break;
+  }
+  if (restored > 0) printError(`${restored} of the results are from the journal ${journal}`);
+  return printer.failures;
+}
+
+function addSlaves(manager: Manager, { local, sge, slurm, ssh, jobOptions }: SlavesOrder): void {
+  if (sge !== undefined) manager.addSlave(new SGEQsubSlaveArray(sge, jobOptions));
+  if (slurm !== undefined) manager.addSlave(new SlurmSlaveArray(slurm, jobOptions));
+  if (ssh.length > 0) manager.addSlave(new SSHSlaveArray(ssh));
+  const isElsewhere = sge !== undefined || slurm !== undefined || ssh.length > 0;
+  if (local !== undefined || !isElsewhere) manager.addSlave(new LocalSlaveArray(local));
+}
+
+/** Functions whose types nobody knows here. */
+type AnyFunctions = Record<string, (...args: unknown[]) => unknown>;
+
+function mapOutcomes(
+  manager: Manager,
+  { work, timeoutMs, retries, journal }: Order,
+  inputs: AsyncIterable<unknown>,
+  options: MapOptions,
+): AsyncGenerator<MapOutcome, void, undefined> {
+  const contextOptions = { taskTimeoutMs: timeoutMs, retries, journal };
+  if (work.type === "command") {
+    return mapCommands(manager.getContext(undefined, contextOptions), work.words, inputs, options);
+  }
+  const tasks = remote<AnyFunctions>(work.task.module);
+  const task = tasks[work.task.name];
+  if (work.startup === undefined) {
+    return manager.getContext(undefined, contextOptions).mapOutcomes(task, inputs, options);
+  }
+  const { name, args } = work.startup;
+  return manager.getContext(tasks[name], { ...contextOptions, args: [...args] }).mapOutcomes(
+    task,
+    inputs,
+    options,
+  );
+}
+
+/** Runs a command for each input. To a slave each is a list of words. */
+async function* mapCommands(
+  context: Context,
+  words: readonly string[],
+  inputs: AsyncIterable<unknown>,
+  options: MapOptions,
+): AsyncGenerator<MapOutcome, void, undefined> {
+  const inputOf = new WeakMap<object, unknown>();
+  async function* commands(): AsyncGenerator<string[], void, undefined> {
+    for await (const input of inputs) {
+      const command = fillCommand(words, input);
+      inputOf.set(command, input);
+      yield command;
+    }
+  }
+  for await (const outcome of context.mapOutcomes(runCommand, commands(), options)) {
+    yield { ...outcome, input: inputOf.get(outcome.input) };
+  }
+}
+
+/** Prints results, and counts failures. */
+class OutcomePrinter {
+  /** How many inputs have failed, or have results that cannot be printed. */
+  failures = 0;
+  readonly #writer: ResultWriter;
+  readonly #text: ResultText;
+  /** Whether what a command has printed before it failed is printed as well. */
+  readonly #isPlain: boolean;
+
+  constructor({ work, format, hasInput }: Order, writer: ResultWriter) {
+    this.#writer = writer;
+    this.#text = resultText({ format, hasInput, isPrinted: work.type === "command" });
+    this.#isPlain = work.type === "command" && format === "text" && !hasInput;
+  }
+
+  /**
+   * Prints how the task of an input ended.
+   *
+   * @returns A promise where that has to be waited for.
+   * @throws {RemoteError} If its function could not be loaded, or its startup failed: so it is for all inputs.
+   */
+  print(outcome: MapOutcome): Promise<void> | undefined {
+    if (outcome.status === "rejected") return this.#printFailure(outcome);
+    try {
+      return this.#writer.write(this.#text(outcome.value, outcome.input));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#fail(`The result of ${outcome.task} cannot be printed. ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #printFailure(
+    { reason, hasRun }: MapOutcome & { readonly status: "rejected" },
+  ): Promise<void> | undefined {
+    if (!hasRun && reason instanceof RemoteError) throw reason;
+    this.#fail(reason.message);
+    const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
+    return this.#isPlain && stdout !== undefined ? this.#writer.write(stdout) : undefined;
+  }
+
+  #fail(message: string): void {
+    this.failures++;
+    printError(message);
+  }
+}
+
+/** What would run for an input. */
+function describeTask(work: Work, input: unknown): string {
+  return work.type === "command"
+    ? quoteAll(fillCommand(work.words, input))
+    : `${work.task.name}(${jsonText(input)})`;
+}

@@ -1,0 +1,5 @@
+/** A mistake of who started the program: its message is enough. */
+export class UsageError extends Error {
+  /** Name of the class. */
+  override name = "UsageError";
+}

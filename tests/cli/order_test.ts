@@ -1,0 +1,161 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type Order, readOrder } from "../../lib/cli/order.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
+
+const TASKS = new URL("tasks.ts", `file://${Deno.cwd()}/`).href;
+
+async function orderOf(...words: string[]): Promise<Order> {
+  return await readOrder(words, () => false) as Order;
+}
+
+Deno.test("readOrder: without options a function runs here, on lines of standard input", async () => {
+  assertEquals(await orderOf("tasks.ts#score"), {
+    work: { type: "function", task: { module: TASKS, name: "score" }, startup: undefined },
+    source: { type: "file", path: "-", format: "lines" },
+    isText: false,
+    format: "text",
+    isOrdered: true,
+    hasInput: false,
+    slaves: { local: undefined, sge: undefined, slurm: undefined, ssh: [], jobOptions: [] },
+    timeoutMs: undefined,
+    retries: 0,
+    isFailFast: false,
+    isDryRun: false,
+    isProgress: false,
+    journal: undefined,
+    joblog: undefined,
+  });
+});
+
+Deno.test("readOrder: reads all options, before and behind the function", async () => {
+  const words =
+    "--to=jsonl --csv --input in.csv --text --unordered --with-input tasks.ts#score --slaves 4 --sge 100 " +
+    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --journal run.jsonl --joblog run.tsv " +
+    "--startup setup";
+  const order = await orderOf(
+    ...words.split(" "),
+    ...["--startup-args", '[{"a": 1}]', "--job-options", "-q long  -l mem_free=4G"],
+  );
+  assertEquals(order, {
+    work: {
+      type: "function",
+      task: { module: TASKS, name: "score" },
+      startup: { name: "setup", args: [{ a: 1 }] },
+    },
+    source: { type: "file", path: "in.csv", format: "csv" },
+    isText: true,
+    format: "jsonl",
+    isOrdered: false,
+    hasInput: true,
+    slaves: {
+      local: 4,
+      sge: 100,
+      slurm: undefined,
+      ssh: [{ host: "alice", slaves: 1 }, { host: "me@bob", slaves: 4 }, {
+        host: "[::1]",
+        slaves: 2,
+      }],
+      jobOptions: ["-q", "long", "-l", "mem_free=4G"],
+    },
+    timeoutMs: 500,
+    retries: 3,
+    isFailFast: true,
+    isDryRun: true,
+    isProgress: true,
+    journal: "run.jsonl",
+    joblog: "run.tsv",
+  });
+});
+
+Deno.test("readOrder: words behind ::: are inputs, whatever they look like", async () => {
+  const { source } = await orderOf("tasks.ts#score", ":::", "1", "--", "-x", "--slaves", "");
+  assertEquals(source, { type: "words", words: ["1", "--", "-x", "--slaves", ""] });
+});
+
+Deno.test("readOrder: words behind -- are a command, up to the inputs", async () => {
+  const order = await orderOf("--slaves", "2", "--", "wc", "-l", "--", "{}", ":::", "a");
+  assertEquals(order.work, { type: "command", words: ["wc", "-l", "--", "{}"] });
+  assertEquals(order.source, { type: "words", words: ["a"] });
+  assertEquals([order.isText, order.slaves.local], [true, 2]);
+});
+
+Deno.test("readOrder: finds modules by path or URL, and the function's name behind the last #", async () => {
+  const cases: [string, { module: string; name: string }][] = [
+    ["tasks.ts", { module: TASKS, name: "default" }],
+    ["/a b/c#1/tasks.ts#größe", { module: "file:///a%20b/c%231/tasks.ts", name: "größe" }],
+    ["/c#1/tasks.ts", { module: "file:///c%231/tasks.ts", name: "default" }],
+    ["https://host/tasks.ts#f", { module: "https://host/tasks.ts", name: "f" }],
+    ["npm:@scope/package@1#f", { module: "npm:@scope/package@1", name: "f" }],
+  ];
+  for (const [word, task] of cases) {
+    const { work } = await orderOf(word);
+    assertEquals(work, { type: "function", task, startup: undefined });
+  }
+});
+
+Deno.test("readOrder: help and version need nothing else", async () => {
+  assertEquals(await readOrder(["--help"], () => true), "help");
+  assertEquals(await readOrder(["-h", "x.ts"], () => true), "help");
+  assertEquals(await readOrder(["--version"], () => true), "version");
+});
+
+const MISTAKES: [words: string[], message: string][] = [
+  [[], "Name a function, as in tasks.ts#score ::: 1 2 3"],
+  [["tasks.ts#f", "1", "2 3"], "Inputs follow three colons: tasks.ts#f ::: 1 '2 3'"],
+  [
+    ["wc", "-l", "{}"],
+    '"wc" names no function, as tasks.ts#score does. If it is a command, it follows two dashes: -- wc -l',
+  ],
+  [["t.ts#f", "--slave", "4"], "There is no option --slave. Is --slaves meant?"],
+  [["t.ts#f", "-j4"], "There is no option -j4. Is --slaves meant?"],
+  [["t.ts#f", "--jobs=4"], "There is no option --jobs=4. Is --slaves meant?"],
+  [["t.ts#f", "--constructor"], "There is no option --constructor"],
+  [["t.ts#f", "--slaves"], "A value has to follow --slaves"],
+  [["t.ts#f", "--journal", "--progress"], "A value has to follow --journal"],
+  [
+    ["t.ts#f", "--slaves", "0"],
+    '--slaves takes how many slaves run on this machine, a whole number from 1, and not "0"',
+  ],
+  [["t.ts#f", "--slaves", "many"], 'and not "many"'],
+  [["t.ts#f", "--retries", "-1"], 'and not "-1"'],
+  [
+    ["t.ts#f", "--timeout", "10s"],
+    '--timeout takes seconds, above 0 and below 24 days, and not "10s"',
+  ],
+  [["t.ts#f", "--timeout", "0"], "above 0"],
+  [["t.ts#f", "--ssh", "alice:x"], '"alice:x" is none'],
+  [["t.ts#f", "--ssh", "alice,,bob"], '"" is none'],
+  [["t.ts#f", "--ssh", "alice:0"], '"alice:0" is none'],
+  [["t.ts#f", "--job-options", "-q long"], "give --sge N or --slurm N"],
+  [["t.ts#f", "--to", "json"], '--to takes text, jsonl or csv, and not "json"'],
+  [["t.ts#f", "--jsonl", "--csv"], "either --jsonl or --csv"],
+  [["t.ts#f", "--jsonl", "--text"], "--text is for lines, words and --csv"],
+  [["t.ts#f", "--jsonl", ":::", "1"], "--jsonl is for files"],
+  [["t.ts#f", "--input", "a", ":::", "1"], "Inputs follow ::: or come from --input, not both"],
+  [["t.ts#f", ":::", "1", ":::", "2"], "::: can stand once only"],
+  [
+    ["t.ts#f", "--startup-args", "[1]"],
+    "--startup-args are those of a function that --startup names",
+  ],
+  [["t.ts#f", "--startup", "s", "--startup-args", "1"], "takes a JSON array of arguments"],
+  [["t.ts#f", "--startup", "s", "--startup-args", "[1"], "takes a JSON array of arguments"],
+  [["t.ts#f", "--", "wc"], "Both the function t.ts#f and a command are given"],
+  [["--"], "A command has to follow --"],
+  [["--startup", "s", "--", "wc"], "--startup is for functions"],
+];
+
+for (const [words, message] of MISTAKES) {
+  Deno.test(`readOrder: says what is wrong with: ${words.join(" ")}`, async () => {
+    await assertRejects(() => orderOf(...words), UsageError, message);
+  });
+}
+
+Deno.test("readOrder: lines of a terminal are read only if that is asked for", async () => {
+  await assertRejects(
+    () => readOrder(["t.ts#f"], () => true),
+    UsageError,
+    "There are no inputs. Write them behind :::",
+  );
+  const order = await readOrder(["t.ts#f", "--input", "-"], () => true) as Order;
+  assertEquals(order.source, { type: "file", path: "-", format: "lines" });
+});

@@ -1,0 +1,322 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runCli, startCli } from "../support/cli.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const TASKS = `
+  export const square = (x: number): number => x * x;
+  export const same = (x: unknown): unknown => x;
+  export default (x: unknown): string => typeof x;
+  export const notFunction = 3;
+  export class Scorer { run() {} }
+  export const odd = (x: number): number => {
+    if (x % 2 === 0) throw new RangeError("even");
+    return x;
+  };
+  export const setup = (factor: number): [number, string] => [factor, "kg"];
+  export const weigh = (x: number, factor: number, unit: string): string => x * factor + unit;
+  export const broken = (): void => { throw new Error("no model"); };
+  export const big = (x: number): unknown => ({ x, big: 2n ** 70n, map: new Map([["a", NaN]]) });
+  export const circle = (x: number): unknown => {
+    const list: unknown[] = [x];
+    if (x === 2) list.push(list);
+    return list;
+  };
+  export const prints = (x: unknown): unknown => (console.log("hello"), x);
+`;
+
+function folderWithTasks(): TempFolder {
+  const folder = new TempFolder();
+  folder.write("tasks.ts", TASKS);
+  return folder;
+}
+
+Deno.test("cli.ts: runs a function for each word, and prints the results in order", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#square", "--slaves", "2", ":::", "3", "1", "2"];
+  assertEquals(await runCli(folder, words), { code: 0, stdout: "9\n1\n4\n", stderr: "" });
+  assertEquals(folder.names(), ["tasks.ts"]);
+});
+
+Deno.test("cli.ts: takes lines, JSON lines and CSV from standard input or a file", async () => {
+  await using folder = folderWithTasks();
+  const run = async (words: string[], stdin?: string) => {
+    const { code, stdout, stderr } = await runCli(folder, ["--slaves", "1", ...words], { stdin });
+    assertEquals([code, stderr], [0, ""]);
+    return stdout;
+  };
+  assertEquals(await run(["tasks.ts"], "1\r\na b\n\n007"), "number\nstring\nstring\nstring\n");
+  assertEquals(await run(["tasks.ts", "--text"], "1\n"), "string\n");
+  assertEquals(await run(["tasks.ts#same", "--jsonl"], '[1]\n\n{"a":"ü"}\n'), '[1]\n{"a":"ü"}\n');
+  folder.write("in.csv", 'name,mass\n"a,b",3\n');
+  assertEquals(
+    await run(["tasks.ts#same", "--csv", "--input", "in.csv"]),
+    '{"name":"a,b","mass":3}\n',
+  );
+  const csv = ["tasks.ts#same", "--csv", "--text", "--input", "in.csv", "--to", "csv"];
+  assertEquals(await run(csv), 'name,mass\n"a,b",3\n');
+  assertEquals(await run(["tasks.ts#square", "--input", "-", "--with-input"], "3\n"), "3\t9\n");
+});
+
+Deno.test("cli.ts: counts failures in its exit code, and tells each with its input; the run goes on", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#odd", "--slaves", "2", ":::", "1", "2", "3", "4"];
+  const { code, stdout, stderr } = await runCli(folder, words);
+  assertEquals([code, stdout], [2, "1\n3\n"]);
+  const lines = stderr.trimEnd().split("\n");
+  assertEquals(lines.length, 2, stderr);
+  assertMatch(lines[0], /^Task 1 .* with input \(2\) failed on local slave \d: RangeError: even$/);
+  assertMatch(lines[1], /with input \(4\)/);
+});
+
+Deno.test("cli.ts: more than a hundred failures are 101", async () => {
+  await using folder = folderWithTasks();
+  const stdin = "2\n".repeat(102);
+  assertEquals((await runCli(folder, ["tasks.ts#odd"], { stdin })).code, 101);
+});
+
+Deno.test("cli.ts: ends at the first failure if it is asked to, also while standard input stays open", async () => {
+  await using folder = folderWithTasks();
+  const child = startCli(folder, ["tasks.ts#odd", "--slaves", "1", "--fail-fast"]);
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode("1\n2\n3\n"));
+  const { code, stdout } = await child.output();
+  assertEquals([code, new TextDecoder().decode(stdout)], [1, "1\n"]);
+  await input.close().catch(() => {}); // Nobody reads it any more.
+});
+
+Deno.test("cli.ts: gives what a startup function returned to each task", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#weigh", "--startup", "setup", "--startup-args", "[10]", ":::", "1", "2"];
+  assertEquals(await runCli(folder, words), { code: 0, stdout: "10kg\n20kg\n", stderr: "" });
+});
+
+Deno.test("cli.ts: results that JSON lacks are printed, or are failures", async () => {
+  await using folder = folderWithTasks();
+  assertEquals(await runCli(folder, ["tasks.ts#big", ":::", "1"]), {
+    code: 0,
+    stdout: '{"x":1,"big":1180591620717411303424,"map":{"a":"NaN"}}\n',
+    stderr: "",
+  });
+  const { code, stdout, stderr } = await runCli(folder, ["tasks.ts#circle", ":::", "1", "2", "3"]);
+  assertEquals([code, stdout], [1, "[1]\n[3]\n"]);
+  assertMatch(
+    stderr,
+    /^The result of task 1 .* cannot be printed\. JSON cannot hold it: it refers to itself\n$/,
+  );
+});
+
+Deno.test("cli.ts: what tasks print goes to standard error", async () => {
+  await using folder = folderWithTasks();
+  const { stdout, stderr } = await runCli(folder, ["tasks.ts#prints", "--slaves", "1", ":::", "1"]);
+  assertEquals([stdout, stderr], ["1\n", "slave 0: hello\n"]);
+});
+
+Deno.test("cli.ts: what cannot be run for any input ends the run at once, with why", async () => {
+  await using folder = folderWithTasks();
+  folder.write("unknown.ts", 'import "./nowhere.ts"; export const f = () => {};');
+  const cases: [string[], string][] = [
+    [["tasks.ts#sqare"], "there is no such export; it exports Scorer, big, broken"],
+    [["tasks.ts#notFunction"], "it is of type number, not a function"],
+    [["tasks.ts#Scorer"], "it is a class"],
+    [
+      ["task.ts#square"],
+      `Cannot find square in file://${folder.file("task.ts")}: there is no such`,
+    ],
+    [["unknown.ts#f"], "nowhere.ts"],
+    [["tasks.ts#square", "--startup", "broken"], "no model"],
+    [["tasks.ts#square", "--startup", "brokn"], "there is no such export"],
+  ];
+  for (const [words, message] of cases) {
+    const stdin = "1\n".repeat(1000);
+    const { code, stdout, stderr } = await runCli(folder, words, { stdin });
+    assertStringIncludes(stderr, message);
+    assertEquals([code, stdout], [255, ""], stderr);
+    assertEquals(stderr.split("\n").length, 2, stderr);
+  }
+});
+
+Deno.test("cli.ts: a bad line ends the inputs; those before it are run", async () => {
+  await using folder = folderWithTasks();
+  const run = async (words: string[], stdin: string | Uint8Array<ArrayBuffer>, message: string) => {
+    const end = await runCli(folder, ["tasks.ts#same", ...words], { stdin });
+    assertEquals([end.code, end.stdout], [255, "1\n"]);
+    assertStringIncludes(end.stderr, message);
+  };
+  await run(["--jsonl"], "1\n{a}\n3\n", 'Line 2 of standard input is not JSON: "{a}"');
+  await run([], new Uint8Array([49, 10, 0xff, 10, 51]), "Line 2 of standard input is not UTF-8");
+  folder.write("in.csv", "a\n1\n2,3\n4\n");
+  const csv = ["--csv", "--input", "in.csv", "--to", "csv"];
+  const end = await runCli(folder, ["tasks.ts#same", ...csv]);
+  assertEquals([end.code, end.stdout], [255, "a\n1\n"]);
+  assertStringIncludes(end.stderr, "Line 3 of in.csv has 2 fields");
+});
+
+Deno.test("cli.ts: without an input nothing runs", async () => {
+  await using folder = folderWithTasks();
+  // No slave is started, since none may be.
+  const flags = ["--allow-read", "--allow-env"];
+  for (const words of [["tasks.ts#same"], ["tasks.ts#same", ":::"], ["--", "false"]]) {
+    assertEquals(await runCli(folder, words, { flags }), { code: 0, stdout: "", stderr: "" });
+  }
+});
+
+Deno.test("cli.ts: a file of inputs that is not there is told at once", async () => {
+  await using folder = folderWithTasks();
+  const { code, stderr } = await runCli(folder, ["tasks.ts#same", "--input", "none.txt"]);
+  assertEquals(code, 255);
+  assertStringIncludes(stderr, "Cannot read the inputs from none.txt: No such file");
+});
+
+Deno.test("cli.ts: runs commands, without a shell", async () => {
+  await using folder = new TempFolder();
+  folder.write("a b.txt", "1\n2\n");
+  folder.write("$(c).txt", "1\n");
+  const stdin = "a b.txt\n$(c).txt\n007\n";
+  const { code, stdout, stderr } = await runCli(folder, ["--slaves", "1", "--", "wc", "-l"], {
+    stdin,
+  });
+  assertEquals([code, stdout], [1, "2 a b.txt\n1 $(c).txt\n"]);
+  assertMatch(
+    stderr,
+    /^Task 2 .*\["wc", "-l", "007"\].* Exit code 1: .*wc: 007: No such file.*\n$/,
+  );
+});
+
+Deno.test("cli.ts: a command's output stays, also of one that fails, and its standard error is passed on", async () => {
+  await using folder = new TempFolder();
+  const script = "printf '%s' \"$1\"; echo said >&2; exit $1";
+  const words = ["--slaves", "1", "--", "sh", "-c", script, "sh", "{}", ":::", "0", "3"];
+  const { code, stdout, stderr } = await runCli(folder, words);
+  assertEquals([code, stdout], [1, "0\n3"]);
+  assertStringIncludes(stderr, "slave 0: said\n");
+  assertMatch(stderr, /^Task 1 .*Exit code 3: said$/m);
+});
+
+Deno.test("cli.ts: passes on any bytes that a command prints", async () => {
+  await using folder = new TempFolder();
+  const child = startCli(folder, ["--", "printf", "\\377\\n", ":::", "1"]);
+  await child.stdin.close();
+  const { code, stdout } = await child.output();
+  assertEquals([code, stdout], [0, new Uint8Array([255, 10])]);
+});
+
+Deno.test("cli.ts: commands need no more permissions than slaves do, and see the environment", async () => {
+  await using folder = new TempFolder();
+  const flags = ["--allow-net=127.0.0.1", `--allow-run=${Deno.execPath()}`];
+  const env = { MODEL: "6lyz" };
+  const words = ["--", "sh", "-c", "echo $MODEL $1", "sh", ":::", "1"];
+  const end = await runCli(folder, words, { flags, env });
+  assertEquals(end, { code: 0, stdout: "6lyz 1\n", stderr: "" });
+});
+
+Deno.test("cli.ts: a command that does not exist is named", async () => {
+  await using folder = new TempFolder();
+  const { code, stderr } = await runCli(folder, ["--", "nocommand", ":::", "1"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "There is no program nocommand");
+});
+
+Deno.test("cli.ts: --dry-run prints what would run", async () => {
+  await using folder = folderWithTasks();
+  const run = async (words: string[]) => {
+    const { stdout } = await runCli(folder, words, { flags: ["--allow-read", "--allow-env"] });
+    return stdout;
+  };
+  assertEquals(await run(["tasks.ts#same", "--dry-run", ":::", "1", "a"]), 'same(1)\nsame("a")\n');
+  assertEquals(
+    await run(["--dry-run", "--", "cp", "{}", "{}.old", ":::", "a b", "$x"]),
+    "cp 'a b' 'a b.old'\ncp '$x' '$x.old'\n",
+  );
+});
+
+Deno.test("cli.ts: a task that takes too long fails, and one that failed runs again if that is asked for", async () => {
+  await using folder = new TempFolder();
+  const wait = ["--slaves", "1", "--timeout", "0.2", "--", "sleep", ":::", "60", "0"];
+  const { code, stderr } = await runCli(folder, wait);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, '["sleep", "60"]');
+  const once = "test -e tried || { touch tried; exit 1; }; echo done";
+  const words = ["--retries", "1", "--", "sh", "-c", once, "sh", ":::", "1"];
+  assertEquals((await runCli(folder, words)).stdout, "done\n");
+});
+
+Deno.test("cli.ts: a journal has a second run do only what is missing, and say so", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#square", "--journal", "run.jsonl", ":::", "1", "2"];
+  assertEquals(await runCli(folder, words), { code: 0, stdout: "1\n4\n", stderr: "" });
+  assertEquals(await runCli(folder, [...words, "3"]), {
+    code: 0,
+    stdout: "1\n4\n9\n",
+    stderr: "2 of the results are from the journal run.jsonl\n",
+  });
+});
+
+Deno.test("cli.ts: writes a job log, and shows how far it is", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#square", "--joblog", "run.tsv", "--progress", ":::", "1", "2"];
+  const { code, stderr } = await runCli(folder, words);
+  assertEquals([code, folder.lines("run.tsv").length], [0, 3]);
+  assertStringIncludes(stderr, "square: 2 of 2 tasks done");
+});
+
+Deno.test("cli.ts: ends when nobody reads its results, with its slaves", async () => {
+  await using folder = folderWithTasks();
+  const script = `yes 1 | ("$@"; echo $? >code) | head -1`;
+  const cli = new URL("../../cli.ts", import.meta.url).href;
+  const { stdout, stderr } = await new Deno.Command("sh", {
+    args: [
+      ...["-c", script, "sh", Deno.execPath(), "run", "-A", "--no-check", cli],
+      ...["tasks.ts#same", "--slaves", "2"],
+    ],
+    cwd: folder.path,
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals([decoder.decode(stdout), decoder.decode(stderr)], ["1\n", ""]);
+  assertEquals(folder.lines("code"), ["141"]);
+});
+
+Deno.test("cli.ts: ctrl-C ends it with 130; what was done is in the journal", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#square", "--slaves", "1", "--journal", "run.jsonl"];
+  const child = startCli(folder, words);
+  const input = child.stdin.getWriter();
+  const output = child.stdout.getReader();
+  await input.write(new TextEncoder().encode("1\n2\n"));
+  let printed = "";
+  while (printed !== "1\n4\n") {
+    const { value, done } = await output.read();
+    assert(!done, printed);
+    printed += new TextDecoder().decode(value);
+  }
+  child.kill("SIGINT");
+  const { code } = await child.status;
+  assertEquals(code, 130);
+  await input.close().catch(() => {}); // Nobody reads it any more.
+  await Promise.all([output.cancel(), child.stderr.cancel()]);
+  const again = await runCli(folder, words, { stdin: "1\n2\n3\n" });
+  assertEquals([again.code, again.stdout], [0, "1\n4\n9\n"]);
+  assertStringIncludes(again.stderr, "2 of the results are from the journal");
+});
+
+Deno.test("cli.ts: the modules of tasks resolve with the configuration of their own folder", async () => {
+  await using folder = folderWithTasks();
+  folder.write("deno.json", `{ "imports": { "numbers": "./numbers.ts" } }`);
+  folder.write("numbers.ts", `export const six: number = 6;`);
+  folder.write(
+    "mine.ts",
+    `import { six } from "numbers"; export const plus = (x: number) => x + six;`,
+  );
+  assertEquals(await runCli(folder, ["mine.ts#plus", ":::", "1"]), {
+    code: 0,
+    stdout: "7\n",
+    stderr: "",
+  });
+});
+
+Deno.test("cli.ts: help and version", async () => {
+  await using folder = new TempFolder();
+  const flags: string[] = ["--allow-read", "--allow-env"];
+  const help = await runCli(folder, ["--help"], { flags });
+  assertStringIncludes(help.stdout, "MODULE#FUNCTION");
+  assertMatch((await runCli(folder, ["--version"], { flags })).stdout, /^\d+\.\d+\.\d+\n$/);
+});
