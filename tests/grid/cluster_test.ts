@@ -6,7 +6,6 @@ import {
   clusterTest,
   GridMaster,
   isAliveOn,
-  killOn,
   missingCluster,
   until,
   untilQueueIsEmpty,
@@ -35,25 +34,6 @@ async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promis
   await master.until("result", 100);
   return master;
 }
-
-clusterTest(
-  "a node that is cut off is lost, its tasks move, and it may come back",
-  async (folder) => {
-    await using master = await startMany(folder);
-    await cluster("cut", "nodeB");
-    try {
-      await master.until("slave-lost", 3);
-      for (const { name, reason } of master.of("slave-lost")) {
-        assertMatch(name!, /on nodeB$/);
-        assertMatch(reason!, /nothing was heard from its agent for \d+ s/);
-      }
-      await master.complete(500);
-    } finally {
-      await cluster("heal", "nodeB");
-    }
-  },
-  { isSlowToEnd: true },
-);
 
 clusterTest("a node that is cut off and healed at once goes on", async (folder) => {
   await using master = await startMany(folder);
@@ -114,35 +94,6 @@ clusterTest(
     assertEquals(new Set(places.map(({ host, runner }) => `${host} ${runner}`)).size, 7);
     // One agent serves all slots of a host.
     assertEquals(new Set(places.map(({ host, agent }) => `${host} ${agent}`)).size, 4);
-  },
-);
-
-clusterTest(
-  "in a parallel environment, a runner that is killed is started anew, and the job goes on",
-  async (folder) => {
-    await using master = new GridMaster(folder.path, IN_A_JOB, 7);
-    await master.until("slave-connected", 7);
-    await master.until("result", 100);
-    const own = master.of("master")[0].host;
-    const { host, runner } = master.of("result").findLast(({ host }) => host !== own)!;
-    await killOn(host as ClusterNode, runner);
-    await master.complete(500);
-    assertEquals(master.of("slave-restarted").length, 1);
-  },
-);
-
-clusterTest(
-  "in a parallel environment, an agent that is killed costs its slaves, and the job goes on",
-  async (folder) => {
-    await using master = new GridMaster(folder.path, IN_A_JOB, 7);
-    await master.until("slave-connected", 7);
-    await master.until("result", 100);
-    const own = master.of("master")[0].host;
-    const { host, agent } = master.of("result").findLast(({ host }) => host !== own)!;
-    await killOn(host as ClusterNode, agent);
-    await master.complete(500);
-    for (const { name } of master.of("slave-lost")) assertMatch(name!, new RegExp(`on ${host}$`));
-    console.log(master.describe());
   },
 );
 

@@ -1,22 +1,50 @@
-/** What slaves in a cluster have to do, whatever the scheduler: the same tests on each that there is. */
+/** What slaves of every kind have to do: the same tests on each kind that there is. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Order } from "./master.ts";
+import type { Occurrence, Order } from "./master.ts";
+import type { Place } from "./place_tasks.ts";
 import {
+  cluster,
+  GRID_ENGINE_PE_SITE,
   GRID_ENGINE_SITE,
   GridMaster,
   type GridSite,
+  LOCAL_SITE,
   missingCluster,
   siteTest,
   until,
 } from "../support/grid_cluster.ts";
-import { SLURM_SITE } from "../support/slurm_cluster.ts";
-import type { TempFolder } from "../support/temp_folder.ts";
+import { SLURM_SITE, SLURM_STEP_SITE } from "../support/slurm_cluster.ts";
+import { SSH_SITE, sshd } from "../support/ssh_far.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 
-/** What differs between schedulers, as their users see it. */
+/** What a kind of slaves cannot do, or be done to: the reason. */
+interface Absence {
+  readonly absent: string;
+}
+
+/** What differs between kinds of slaves, as their users see it. */
 interface Ways {
   readonly site: GridSite;
-  /** Words that it refuses, with what it says then. */
+  /** The name of a slave in messages. */
+  readonly slaveName: RegExp;
+  /** Hosts that nine slaves run on, if that is always so. */
+  readonly hosts?: readonly string[];
+  /** What is said of a command that starts no Deno where slaves are. */
+  readonly noDeno: RegExp;
+  /** What becomes of slaves whose agent has gone. */
+  readonly agentGone: "slave-lost" | "slave-restarted" | Absence;
+  /** Has no packet reach a host, or leave it, and undoes that. */
+  readonly cut:
+    | { cut(host: string): Promise<unknown>; heal(host: string): Promise<unknown> }
+    | Absence;
+  /** Slaves that are jobs of their own, beside the master. */
+  readonly jobs: JobWays | Absence;
+}
+
+/** The same of kinds whose slaves are jobs. */
+interface JobWays {
+  /** Words that the scheduler refuses, with what it says then. */
   readonly refused: readonly (readonly [words: readonly string[], said: RegExp])[];
   /** What is said of slaves that wait since their job is held. */
   readonly held: RegExp;
@@ -24,41 +52,94 @@ interface Ways {
   readonly deleted: RegExp;
   /** The same of one that waited. */
   readonly deletedWaiting: RegExp;
-  /** The name of a slave in messages. */
-  readonly slaveName: RegExp;
-  /** Hosts of the nodes, if there are several. */
-  readonly hosts?: readonly string[];
+  /** The command that tells all that others may know of a job. */
+  tellCommand(job: string): string;
 }
+
+const CLUSTER_CUT = {
+  cut: (host: string) => cluster("cut", host),
+  heal: (host: string) => cluster("heal", host),
+};
+const OWN_JOB: Absence = { absent: "slaves are part of the job that the master itself is" };
+const NO_JOB: Absence = { absent: "slaves are no jobs" };
+const ONE_MACHINE: Absence = { absent: "nodes are daemons of this machine, and share its network" };
+const CLUSTER_HOSTS = missingCluster === undefined ? ["nodeA", "nodeB", "nodeC"] : undefined;
 
 const ALL: readonly Ways[] = [
   {
+    site: LOCAL_SITE,
+    slaveName: /^local slave \d$/,
+    noDeno: /Cannot start \/nowhere\/deno/,
+    agentGone: { absent: "slaves of this machine have no agent" },
+    cut: { absent: "slaves of this machine need no network" },
+    jobs: NO_JOB,
+  },
+  {
     site: GRID_ENGINE_SITE,
-    refused: [
-      [["-q", "nowhere.q"], /unknown queue "nowhere\.q"/],
-      [["-l", "no_such=1"], /unknown resource "no_such"/],
-      [["-zzz"], /-zzz/],
-    ],
-    held: /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
-    deleted: /SIGUSR2|deleted/,
-    deletedWaiting: /deleted/,
     slaveName: /^slave \d, job \d+\.\d on \S+$/,
-    hosts: missingCluster === undefined ? ["nodeA", "nodeB", "nodeC"] : undefined,
+    hosts: CLUSTER_HOSTS,
+    noDeno: /\/nowhere\/deno: not found.*Set the option deno of the manager/s,
+    agentGone: "slave-lost",
+    cut: missingCluster === undefined ? CLUSTER_CUT : { absent: "its hosts are in use" },
+    jobs: {
+      refused: [
+        [["-q", "nowhere.q"], /unknown queue "nowhere\.q"/],
+        [["-l", "no_such=1"], /unknown resource "no_such"/],
+        [["-zzz"], /-zzz/],
+      ],
+      held: /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
+      deleted: /SIGUSR2|deleted/,
+      deletedWaiting: /deleted/,
+      tellCommand: (job) => `qstat -j ${job}`,
+    },
+  },
+  {
+    site: GRID_ENGINE_PE_SITE,
+    slaveName: /^slave \d(, qrsh to \S+ on \S+)?$/,
+    hosts: CLUSTER_HOSTS,
+    noDeno: /Cannot start \/nowhere\/deno|\/nowhere\/deno: not found/,
+    agentGone: "slave-lost",
+    cut: CLUSTER_CUT,
+    jobs: OWN_JOB,
   },
   {
     site: SLURM_SITE,
-    refused: [
-      [
-        ["-p", "nowhere"],
-        /invalid partition specified: nowhere.* -p nowhere\. .*sinfo lists the partitions/s,
-      ],
-      [["--mem=900T"], /Requested node configuration is not available.*No node has what/s],
-      [["--zzz"], /unrecognized option '--zzz'.*sbatch --help lists its words/s],
-    ],
-    held:
-      /^2 of 2 slaves are queued in Slurm, job \d+: JobHeldUser: it is held: scontrol release lets it run$/,
-    deleted: /Slurm sent SIGTERM/,
-    deletedWaiting: /it has ended or was deleted|was cancelled/,
     slaveName: /^slave \d, job \d+_\d on \S+$/,
+    noDeno: /\/nowhere\/deno: not found.*Set the option deno of the manager/s,
+    agentGone: "slave-lost",
+    cut: ONE_MACHINE,
+    jobs: {
+      refused: [
+        [
+          ["-p", "nowhere"],
+          /invalid partition specified: nowhere.* -p nowhere\. .*sinfo lists the partitions/s,
+        ],
+        [["--mem=900T"], /Requested node configuration is not available.*No node has what/s],
+        [["--zzz"], /unrecognized option '--zzz'.*sbatch --help lists its words/s],
+      ],
+      held:
+        /^2 of 2 slaves are queued in Slurm, job \d+: JobHeldUser: it is held: scontrol release lets it run$/,
+      deleted: /Slurm sent SIGTERM/,
+      deletedWaiting: /it has ended or was deleted|was cancelled/,
+      tellCommand: (job) => `scontrol show job -dd ${job}`,
+    },
+  },
+  {
+    site: SLURM_STEP_SITE,
+    slaveName: /^slave \d, srun to n\d on \S+$/,
+    noDeno: /\/nowhere\/deno: not found/,
+    agentGone: "slave-lost",
+    cut: ONE_MACHINE,
+    jobs: OWN_JOB,
+  },
+  {
+    site: SSH_SITE,
+    slaveName: /^slave \d, ssh to \S+ on far$/,
+    hosts: ["far"],
+    noDeno: /there is no \/nowhere\/deno, .* Install Deno there, or set the option deno/,
+    agentGone: "slave-restarted",
+    cut: { cut: () => sshd("cut"), heal: () => sshd("heal") },
+    jobs: NO_JOB,
   },
 ];
 
@@ -67,7 +148,9 @@ const ENDLESS: Order = { tasks: 10, taskMs: 10_000_000, slaves: 3 };
 /** A run that comes to nothing. */
 const FEW: Order = { tasks: 10, slaves: 2 };
 /** In the middle of so many tasks, something happens. */
-const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6, startsWith: 6 };
+const MANY: Order = { tasks: 200, taskMs: 100, slaves: 6, startsWith: 6 };
+/** A silent machine is known soon. */
+const HEARTBEATS = { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 };
 
 /** Files of connections that are left in the folder of a run. */
 function connections(folder: TempFolder): string[] {
@@ -77,19 +160,44 @@ function connections(folder: TempFolder): string[] {
 for (const ways of ALL) {
   const { site } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
-    siteTest(site, `${site.scheduler}: ${what}`, run);
+    siteTest(site, `${site.name}: ${what}`, run);
   const start = (folder: TempFolder, order: Order): GridMaster =>
-    new GridMaster(folder.path, order, undefined, site);
+    site.isInJob
+      ? new GridMaster(folder.path, { ...order, slaves: undefined }, order.slaves, site)
+      : new GridMaster(folder.path, order, undefined, site);
 
   /** A master with many tasks under way. */
-  const startMany = async (folder: TempFolder): Promise<GridMaster> => {
-    const master = start(folder, MANY);
+  const startMany = async (folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> => {
+    const master = start(folder, { ...MANY, ...order });
     await master.until("slave-connected", 6);
     await master.until("result", 60);
     return master;
   };
 
-  test("an array runs a startup with arguments and 2000 tasks, and leaves nothing", async (folder) => {
+  /** A master that has ended has seen the job of its slaves go; the one that it is itself goes after it. */
+  const checkJobGone = async (master: GridMaster): Promise<void> => {
+    if (site.isInJob) await until("the job is gone", async () => await master.job() === "");
+    assertEquals(await master.job(), "");
+  };
+
+  /** Waits until none of the processes is there that did some tasks. */
+  const untilGone = async (
+    places: readonly Place[],
+    which: ("runner" | "agent")[],
+  ): Promise<void> => {
+    const pids = new Set(
+      places.flatMap((place) => which.map((each) => `${place.host} ${place[each]}`)),
+    );
+    for (const pid of pids) {
+      const [host, id] = pid.split(" ");
+      await until(
+        `process ${id} of ${host} has ended`,
+        async () => !await site.isAlive(host, Number(id)),
+      );
+    }
+  };
+
+  test("slaves run a startup with arguments and 2000 tasks, and leave nothing", async (folder) => {
     const output = folder.file("slave%d.output");
     await using master = start(folder, {
       tasks: 2000,
@@ -100,7 +208,7 @@ for (const ways of ALL) {
       manager: { output },
     });
     await master.complete(2000);
-    assertEquals(await master.job(), "", "the job is gone when the master has ended");
+    await checkJobGone(master);
     const places = master.of("result");
     if (ways.hosts !== undefined) {
       assertEquals([...new Set(places.map(({ host }) => host))].sort(), ways.hosts);
@@ -124,33 +232,59 @@ for (const ways of ALL) {
     await using master = await startMany(folder);
     const { host, runner } = master.of("result").at(-1)!;
     await site.kill(host, runner, "KILL");
-    await master.complete(300);
+    await master.complete(200);
     assertEquals(master.of("slave-lost"), []);
     assertMatch(master.of("slave-restarted")[0].reason!, /SIGKILL/);
   });
 
-  test("an agent that is killed costs its slave, and no task", async (folder) => {
-    await using master = await startMany(folder);
-    const { host, runner, agent } = master.of("result").at(-1)!;
-    await site.kill(host, agent, "KILL");
-    await master.complete(300);
-    assertEquals(master.of("slave-lost").length, 1);
-    console.log(`  ${master.of("slave-lost")[0].reason}`);
-    assert(!await site.isAlive(host, runner));
-  });
+  const { agentGone, cut, jobs } = ways;
+  if (typeof agentGone === "string") {
+    test("an agent that is killed costs its slaves, and no task", async (folder) => {
+      await using master = await startMany(folder);
+      const [{ pid }] = master.of("master");
+      // In a parallel environment one of the slaves is the master's own process.
+      const { host, runner, agent } = master.of("result").findLast(({ agent }) => agent !== pid)!;
+      const served = master.of("result").filter((place) =>
+        place.host === host && place.agent === agent
+      );
+      await site.kill(host, agent, "KILL");
+      await master.complete(200);
+      const told = master.of(agentGone);
+      assert(told.length > 0 && told.length >= new Set(served.map(({ runner }) => runner)).size);
+      for (const { name } of told) assertMatch(name!, new RegExp(`on ${host}$`));
+      console.log(`  ${told[0].reason}`);
+      assert(!await site.isAlive(host, runner));
+    });
+  }
+
+  if (!("absent" in cut)) {
+    test("a node that is cut off does nothing for long, and its tasks move", async (folder) => {
+      await using master = await startMany(folder, { manager: HEARTBEATS });
+      const [{ host: own }] = master.of("master");
+      const places = master.of("result");
+      const { host } = places.findLast(({ host }) => host !== own)!;
+      await cut.cut(host);
+      try {
+        await master.until(agentGone as Occurrence["type"]);
+        for (const { name, reason } of master.of(agentGone as "slave-lost")) {
+          assertMatch(name!, new RegExp(`on ${host}$`));
+          assertMatch(reason!, /nothing was heard from its agent for \d+ s/);
+        }
+        await untilGone(places.filter((place) => place.host === host), ["runner", "agent"]);
+      } finally {
+        await cut.heal(host);
+      }
+      await master.complete(200);
+      await until("the job is gone", async () => await master.job() === "");
+    });
+  }
 
   test("a master that is killed leaves no process and no job", async (folder) => {
     const master = await startMany(folder);
-    const places = master.of("result").slice(-20);
+    const places = master.of("result");
     await master.kill("KILL");
     await master.ended;
-    for (const pid of ["runner", "agent"] as const) {
-      for (const place of places) {
-        const { host } = place;
-        const isGone = async () => !await site.isAlive(host, place[pid]);
-        await until(`${pid} ${place[pid]} of ${host} has ended`, isGone);
-      }
-    }
+    await untilGone(places, ["runner", "agent"]);
     await until("the job is gone", async () => await master.job() === "");
   });
 
@@ -158,11 +292,10 @@ for (const ways of ALL) {
     test(`SIG${signal} ends the master and leaves no job, no process and no file with the secret`, async (folder) => {
       await using master = start(folder, { ...ENDLESS, tasks: 400, taskMs: 100 });
       await master.until("result", 30);
-      const { host, runner } = master.of("result").at(-1)!;
       await master.kill(signal);
       assert(await master.ended !== 0);
       await until("the job is gone", async () => await master.job() === "", 20_000);
-      assert(!await site.isAlive(host, runner));
+      await untilGone(master.of("result"), ["runner"]);
       assertEquals(connections(folder), []);
     });
   }
@@ -171,23 +304,69 @@ for (const ways of ALL) {
     await using master = start(folder, { tasks: 500, taskMs: 20, slaves: 3, throwAfter: 50 });
     await master.ended;
     assertEquals(master.of("error").map(({ message }) => message), ["the script has an error"]);
-    assertEquals(await master.job(), "");
+    await checkJobGone(master);
     assertEquals(connections(folder), []);
   });
+
+  test("a user who is not the owner finds the secret nowhere", async (folder) => {
+    Deno.chmodSync(folder.path, 0o755);
+    await using master = start(folder, { ...ENDLESS, tellsSecret: true });
+    await master.until("slave-connected", 3);
+    const [{ secret }] = master.of("secret");
+    assertMatch(secret, /^[0-9a-f]{64}$/);
+    await using other = new TempFolder();
+    Deno.chmodSync(other.path, 0o755);
+    const pattern = `-F -f ${other.file("pattern")}`;
+    other.write("pattern", secret);
+    const job = /job (\d+)/.exec(master.of("slave-connected")[0].name!)?.[1];
+    const look = `
+      ${"absent" in jobs ? "true" : jobs.tellCommand(job!)} | grep -q ${pattern} && echo scheduler
+      cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -qa ${pattern} && echo processes
+      grep -rls ${pattern} ${folder.path} ${site.spool ?? ""}
+      true`;
+    const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    for (const host of site.hosts) {
+      const [program, ...args] = [...site.onHost(host), ...asNobody, "sh", "-c", look];
+      const { stdout, success } = await new Deno.Command(program, { args, cwd: folder.path })
+        .output();
+      assert(success);
+      assertEquals(new TextDecoder().decode(stdout), "", host);
+    }
+    // Jobs have it in a file: where there is one, the owner finds it.
+    const [connection] = connections(folder);
+    if (connection !== undefined) {
+      const file = folder.file(`${connection}/connection.json`);
+      const modes = [folder.file(connection), file].map((path) =>
+        Deno.statSync(path).mode! & 0o777
+      );
+      assertEquals(modes, [0o700, 0o600]);
+      const { stdout } = await new Deno.Command("sh", { args: ["-c", look] }).output();
+      assertEquals(new TextDecoder().decode(stdout), `${file}\n`);
+    }
+    assertEquals(connection === undefined, "absent" in jobs);
+    await master.kill("TERM");
+  });
+
+  test("a deno that is not where slaves are is an error that says so", async (folder) => {
+    await using master = start(folder, { ...FEW, manager: { deno: "/nowhere/deno" } });
+    assertMatch(await master.fail(), ways.noDeno);
+  });
+
+  if ("absent" in jobs) continue;
 
   test("a job that is deleted while it runs is an error that says so", async (folder) => {
     // Grid Engine announces the end, and now and then does not kill what it has told to end: then a slave ends after its task.
     await using master = start(folder, { ...ENDLESS, taskMs: 20_000 });
     await master.until("slave-connected", 3);
     await master.cancel();
-    assertMatch(await master.fail(), ways.deleted);
+    assertMatch(await master.fail(), jobs.deleted);
   });
 
   test("a job that is deleted while it waits is an error that says so", async (folder) => {
-    await using master = start(folder, { ...ENDLESS, array: { words: site.heldWords } });
+    await using master = start(folder, { ...ENDLESS, array: { words: site.control!.heldWords } });
     await master.until("slave-queued", 3);
     await master.cancel();
-    assertMatch(await master.fail(), ways.deletedWaiting);
+    assertMatch(await master.fail(), jobs.deletedWaiting);
   });
 
   test("one task of an array that is deleted costs one slave, and no task", async (folder) => {
@@ -199,17 +378,17 @@ for (const ways of ALL) {
   });
 
   test("slaves that wait in the queue are reported, and run when they may", async (folder) => {
-    await using master = start(folder, { ...FEW, array: { words: site.heldWords } });
+    await using master = start(folder, { ...FEW, array: { words: site.control!.heldWords } });
     await master.until("warning");
     const [{ reason }] = master.of("warning");
     console.log(`  ${reason}`);
-    assertMatch(reason!, ways.held);
+    assertMatch(reason!, jobs.held);
     await master.release();
     await master.complete(10);
   });
 
   test("a manager that is closed while its slaves wait leaves no job", async (folder) => {
-    const array = { words: site.heldWords };
+    const array = { words: site.control!.heldWords };
     await using master = start(folder, { ...FEW, array, closeWhenQueued: true });
     assertEquals(await master.ended, 1);
     assertEquals(await master.job(), "");
@@ -226,11 +405,11 @@ for (const ways of ALL) {
   });
 
   test("words that the scheduler refuses are an error with what it says and the command", async (folder) => {
-    for (const [words, said] of ways.refused) {
+    for (const [words, said] of jobs.refused) {
       await using master = start(folder, { ...FEW, array: { words } });
       const message = await master.fail();
       assertMatch(message, said);
-      assertMatch(message, new RegExp(`${site.scheduler} refused the job \\(exit code \\d+\\)`));
+      assertMatch(message, new RegExp(`${site.name} refused the job \\(exit code \\d+\\)`));
       assertMatch(message, /The command was .* Correct the options of S/);
     }
   });
@@ -245,12 +424,5 @@ for (const ways of ALL) {
     );
     assertStringIncludes(message, "module: not found");
     assertStringIncludes(message, "Correct the option setup of S");
-  });
-
-  test("a deno that is not on the nodes is an error that names the option", async (folder) => {
-    await using master = start(folder, { ...FEW, manager: { deno: "/nowhere/deno" } });
-    const message = await master.fail();
-    assertStringIncludes(message, "/nowhere/deno: not found");
-    assertStringIncludes(message, "Set the option deno of the manager");
   });
 }

@@ -7,6 +7,7 @@
 
 import {
   type JobArrayOptions,
+  LocalSlaveArray,
   Manager,
   type ManagerEvent,
   type ManagerOptions,
@@ -17,6 +18,9 @@ import {
   type SlaveArray,
   SlurmSlaveArray,
   SlurmStepSlaveArray,
+  type SSHHostSlaves,
+  type SSHOptions,
+  SSHSlaveArray,
 } from "../../mod.ts";
 import type { Place } from "./place_tasks.ts";
 
@@ -28,14 +32,16 @@ export interface Order {
   readonly taskMs?: number;
   /** How many slaves; without a number those that the master's own job was granted. */
   readonly slaves?: number;
+  /** What brings them; Grid Engine by default. */
+  readonly by?: "Grid Engine" | "Slurm" | "ssh" | "this machine";
   /** No task starts before so many slaves have connected: the last job may start after seconds. */
   readonly startsWith?: number;
-  /** What brings the slaves; Grid Engine by default. */
-  readonly scheduler?: "Grid Engine" | "Slurm";
   /** Options of the array, whatever the scheduler. */
   readonly array?: JobArrayOptions;
   /** Those that are for Grid Engine alone. */
   readonly qsub?: SGEQsubOptions;
+  /** Where ssh brings slaves: all of them to the first host, but for one to each other. */
+  readonly ssh?: { readonly hosts: readonly string[]; readonly options: SSHOptions };
   readonly manager?: ManagerOptions;
   /** Throw after so many results. */
   readonly throwAfter?: number;
@@ -43,6 +49,8 @@ export interface Order {
   readonly closeWhenQueued?: boolean;
   /** Startup is given this number, which values have too much until a task takes it off, and prints them. */
   readonly shift?: number;
+  /** Whether to tell the secret. */
+  readonly tellsSecret?: boolean;
   /** Module that the tasks come from, if others than those beside this file. */
   readonly module?: string;
 }
@@ -51,6 +59,7 @@ export interface Order {
 export type Occurrence =
   | { readonly type: "master"; readonly pid: number; readonly host: string }
   | { readonly type: "result" } & Place
+  | { readonly type: "secret"; readonly secret: string }
   | { readonly type: "done" }
   | { readonly type: "error"; readonly name: string; readonly message: string }
   | EventOccurrence;
@@ -100,16 +109,42 @@ async function* until(happened: Promise<void>): AsyncGenerator<number> {
 }
 
 /** The slaves that are asked for. */
-function makeSlaves({ slaves, scheduler, array = {}, qsub }: Order): SlaveArray {
+function makeSlaves(order: Order): SlaveArray {
+  const { slaves, by = "Grid Engine", array = {}, qsub, ssh, manager } = order;
   const { words, ...options } = array;
-  if (scheduler === "Slurm") {
-    return slaves === undefined
-      ? new SlurmStepSlaveArray()
-      : new SlurmSlaveArray(slaves, { sbatch: words, ...options });
+  switch (by) {
+    case "this machine":
+      return new LocalSlaveArray(slaves);
+    case "ssh":
+      return new SSHSlaveArray(hostsFor(slaves!, ssh!.hosts), {
+        deno: manager?.deno ?? Deno.execPath(),
+        ...ssh!.options,
+      });
+    case "Slurm":
+      return slaves === undefined
+        ? new SlurmStepSlaveArray()
+        : new SlurmSlaveArray(slaves, { sbatch: words, ...options });
+    case "Grid Engine":
+      return slaves === undefined
+        ? new SGEPESlaveArray()
+        : new SGEQsubSlaveArray(slaves, { qsub: words, ...options, ...qsub });
+    default:
+      return by satisfies never;
   }
-  return slaves === undefined
-    ? new SGEPESlaveArray()
-    : new SGEQsubSlaveArray(slaves, { qsub: words, ...options, ...qsub });
+}
+
+function hostsFor(slaves: number, [first, ...others]: readonly string[]): SSHHostSlaves[] {
+  const few = others.slice(0, slaves - 1).map((host) => ({ host }));
+  return [{ host: first, slaves: slaves - few.length }, ...few];
+}
+
+/** Has the slaves' secret told when they are started. */
+function tellSecret(array: SlaveArray): void {
+  const launch = array.launch.bind(array);
+  array.launch = (orders) => {
+    tell({ type: "secret", secret: JSON.parse(orders[0].connection).secret });
+    return launch(orders);
+  };
 }
 
 /** Runs the tasks that are asked for. */
@@ -138,7 +173,9 @@ async function run(order: Order): Promise<void> {
     }
   };
   await using manager = new Manager({ ...order.manager, onEvent });
-  manager.addSlave(makeSlaves(order));
+  const slaves = makeSlaves(order);
+  if (order.tellsSecret) tellSecret(slaves);
+  manager.addSlave(slaves);
   if (order.startsWith !== undefined) {
     // Who waits for results keeps the script from ending.
     const first = manager.getContext();

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
 import { GridMaster, siteTest, until } from "../support/grid_cluster.ts";
 import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import type { TempFolder } from "../support/temp_folder.ts";
 
 /** In the middle of so many tasks, something happens. */
 const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6, startsWith: 6 };
@@ -127,32 +127,6 @@ slurmTest(
   },
 );
 
-slurmTest("a user who is not the owner finds the secret nowhere", async (folder) => {
-  Deno.chmodSync(folder.path, 0o755);
-  await using master = start(folder, { tasks: 10, taskMs: 10_000_000, slaves: 3 });
-  await master.until("slave-connected", 3);
-  const [connection] = folder.names().filter((name) => name.startsWith(".parallel"));
-  const file = folder.file(`${connection}/connection.json`);
-  assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
-  assertEquals(Deno.statSync(folder.file(connection)).mode! & 0o777, 0o700);
-  const { secret } = JSON.parse(Deno.readTextFileSync(file));
-  assertMatch(secret, /^[0-9a-f]{64}$/);
-
-  await using other = new TempFolder();
-  Deno.chmodSync(other.path, 0o755);
-  const pattern = `-F -f ${other.file("pattern")}`;
-  other.write("pattern", secret);
-  const look = `
-    scontrol show job -dd ${jobOf(master, 0)} | grep -q ${pattern} && echo scontrol
-    cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -qa ${pattern} && echo processes
-    grep -rls ${pattern} ${folder.path} /tmp/parallel-slurm
-    true`;
-  const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-  assertEquals(await slurm(...asNobody, "sh", "-c", look), "");
-  assertEquals(await slurm("sh", "-c", look), `${file}\n`, "it can be found");
-  await master.kill("TERM");
-});
-
 slurmTest(
   "a master inside a job submits others, which know nothing of that job",
   async (folder) => {
@@ -174,37 +148,3 @@ slurmTest(
     assertEquals([...new Set(names)], ["srun to n1", "srun to n2", "srun to n3"]);
   },
 );
-
-slurmTest(
-  "inside an allocation, a runner that is killed is started anew, and an agent costs its slaves",
-  async (folder) => {
-    await using master = startInside(folder, MANY);
-    await master.until("slave-connected", 7);
-    await master.until("result", 60);
-    const { runner, agent } = master.of("result").at(-1)!;
-    await SLURM_SITE.kill("", runner, "KILL");
-    await master.until("slave-restarted");
-    await SLURM_SITE.kill("", agent, "KILL");
-    await master.complete(300);
-    const lost = master.of("slave-lost");
-    const [node] = /srun to n\d/.exec(lost[0].name!)!;
-    for (const { name } of lost) assertMatch(name!, new RegExp(node));
-  },
-);
-
-for (const signal of ["INT", "KILL"]) {
-  slurmTest(
-    `inside an allocation, a master that ends by SIG${signal} leaves no process`,
-    async (folder) => {
-      await using master = startInside(folder, MANY);
-      await master.until("slave-connected", 7);
-      await master.until("result", 60);
-      const places = master.of("result");
-      await master.kill(signal);
-      await master.ended;
-      for (const pid of new Set(places.flatMap(({ runner, agent }) => [runner, agent]))) {
-        await until(`${pid} has ended`, async () => !await SLURM_SITE.isAlive("", pid), 20_000);
-      }
-    },
-  );
-}

@@ -37,8 +37,8 @@ function makeManager(log: EventLog, options: ManagerOptions = {}): Manager {
 }
 
 /** The options that log in, with those of ssh that are to be changed. The PATH of a login need not have this Deno. */
-async function options(...changed: string[]): Promise<SSHOptions> {
-  return { ssh: await sshCommand(...changed), deno: Deno.execPath() };
+function options(...changed: string[]): Promise<SSHOptions> {
+  return Promise.resolve({ ssh: sshCommand(...changed), deno: Deno.execPath() });
 }
 
 /** Runs tasks that take a while, and checks that each has one result; returns where they ran. */

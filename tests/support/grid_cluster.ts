@@ -41,29 +41,46 @@ function findGrid(): string | undefined {
   }
 }
 
-/** A scheduler that masters of tests give jobs to, and what tests do to those. */
+/** What brings the slaves of masters of tests, and what tests do to those. */
 export interface GridSite {
-  readonly scheduler: Order["scheduler"];
+  /** What it is called in the names of tests. */
+  readonly name: string;
+  readonly by: NonNullable<Order["by"]>;
+  /** What the order of a master has besides. */
+  readonly order?: Pick<Order, "ssh" | "manager">;
+  /** Whether slaves fill the slots of the job that the master itself is. */
+  readonly isInJob?: boolean;
   /** Why tests that need it cannot run; undefined if they can. */
   readonly missing: string | undefined;
-  /** A command that runs another where jobs can be submitted: on a host of the cluster, or here. */
+  /** A command that runs another where masters are started: on a host of the cluster, or here. */
   readonly submitHost: readonly string[];
   /** A command that runs another in a job of so many slots; the other's last word is JSON. */
-  jobCommand(slots: number, command: readonly string[]): string[];
+  jobCommand?(jobName: string, slots: number, command: readonly string[]): string[];
   /** What a job of slaves is known by: the name that it was given, or the id that the scheduler has given it. */
   jobOf(jobName: string, jobIds: readonly string[]): string;
   /** The command that asks for what is known of a job, and whether its answer means that the job is gone. */
   askCommand(job: string): readonly string[];
   isGone(answer: CommandEnd): boolean;
+  /** How jobs of slaves are controlled; missing if these have none of their own. */
+  readonly control?: JobControl;
+  /** Hosts that something of a run may be seen at, and a command that runs another there. */
+  readonly hosts: readonly string[];
+  onHost(host: string): readonly string[];
+  /** Where it keeps files of its own, if it does. */
+  readonly spool?: string;
+  /** Sends a signal to a process of a host. */
+  kill(host: string, pid: number, signal: string): Promise<void>;
+  /** Whether a process of a host is there. */
+  isAlive(host: string, pid: number): Promise<boolean>;
+}
+
+/** How users control jobs of theirs. */
+export interface JobControl {
   /** The command that deletes a job, or one task of it. */
   cancelCommand(job: string, task?: number): readonly string[];
   /** Words for a submission that has the job wait, and the command that lets it run. */
   readonly heldWords: readonly string[];
   releaseCommand(job: string): readonly string[];
-  /** Sends a signal to a process of a host. */
-  kill(host: string, pid: number, signal: string): Promise<void>;
-  /** Whether a process of a host is there. */
-  isAlive(host: string, pid: number): Promise<boolean>;
 }
 
 /** What a command has said. */
@@ -75,27 +92,79 @@ export interface CommandEnd {
 
 /** The cluster, or else the Grid Engine of this machine. */
 export const GRID_ENGINE_SITE: GridSite = {
-  scheduler: "Grid Engine",
+  name: "Grid Engine",
+  by: "Grid Engine",
   missing: missingGrid,
   submitHost: missingCluster === undefined ? [CLUSTER_SCRIPT, "run", "master"] : [],
   // qrsh has its words parsed again by a shell.
-  jobCommand: (slots, command) => [
-    ...["qrsh", "-now", "n", "-cwd", "-pe", "rr", String(slots)],
+  jobCommand: (jobName, slots, command) => [
+    ...["qrsh", "-now", "n", "-cwd", "-N", jobName, "-pe", "rr", String(slots)],
     ...command.slice(0, -1),
     `'${command.at(-1)}'`,
   ],
   jobOf: (jobName) => jobName,
   askCommand: (job) => ["qstat", "-j", job],
   isGone: ({ success, output }) => !success && /do not exist/.test(output),
-  cancelCommand: (job, task) => ["qdel", job, ...task === undefined ? [] : ["-t", String(task)]],
-  heldWords: ["-h"],
-  releaseCommand: (job) => ["qrls", job],
+  control: {
+    cancelCommand: (job, task) => ["qdel", job, ...task === undefined ? [] : ["-t", String(task)]],
+    heldWords: ["-h"],
+    releaseCommand: (job) => ["qrls", job],
+  },
+  hosts: missingCluster === undefined ? ["master", "nodeA", "nodeB", "nodeC"] : ["here"],
+  onHost: (host) => missingCluster === undefined ? [CLUSTER_SCRIPT, "run", host] : [],
+  spool: missingCluster === undefined ? "/tmp/parallel-cluster" : undefined,
   async kill(host, pid, signal) {
     if (missingCluster === undefined) await killOn(host as ClusterHost, pid, signal);
-    else Deno.kill(pid, `SIG${signal}` as Deno.Signal);
+    else await killHere(host, pid, signal);
   },
-  isAlive: (host, pid) => isAliveOn(host as ClusterHost, pid),
+  async isAlive(host, pid) {
+    return missingCluster === undefined
+      ? await isAliveOn(host as ClusterHost, pid)
+      : await isAliveHere(host, pid);
+  },
 };
+
+/** Slots of the master's own job in a parallel environment of the cluster. */
+export const GRID_ENGINE_PE_SITE: GridSite = {
+  ...GRID_ENGINE_SITE,
+  name: "Grid Engine PE",
+  isInJob: true,
+  missing: missingCluster,
+  control: undefined,
+};
+
+/** Where slaves are no jobs. */
+export const WITHOUT_JOBS: Pick<GridSite, "jobOf" | "askCommand" | "isGone"> = {
+  jobOf: () => "",
+  askCommand: () => ["true"],
+  isGone: () => true,
+};
+
+/** Slaves of this machine. */
+export const LOCAL_SITE: GridSite = {
+  name: "local",
+  by: "this machine",
+  missing: undefined,
+  submitHost: [],
+  ...WITHOUT_JOBS,
+  hosts: ["here"],
+  onHost: () => [],
+  kill: killHere,
+  isAlive: isAliveHere,
+};
+
+/** Sends a signal to a process of this machine. */
+export function killHere(_host: string, pid: number, signal: string): Promise<void> {
+  Deno.kill(pid, `SIG${signal}` as Deno.Signal);
+  return Promise.resolve();
+}
+
+/** Whether a process of this machine is there. */
+export async function isAliveHere(_host: string, pid: number): Promise<boolean> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  // One that has ended, and that nobody has asked for, is a zombie.
+  return stat !== "" && !/\) [ZX] /.test(stat);
+}
 
 /** Runs a command where jobs can be submitted. */
 async function onSubmitHost(
@@ -177,12 +246,13 @@ export class GridMaster implements AsyncDisposable {
    */
   constructor(folder: string, order: Order, slots?: number, site: GridSite = GRID_ENGINE_SITE) {
     this.#site = site;
-    const { scheduler } = site;
+    const { by } = site;
     const array = { jobName: this.jobName, ...order.array };
-    const text = JSON.stringify({ ...order, scheduler, array });
+    const manager = { ...site.order?.manager, ...order.manager };
+    const text = JSON.stringify({ ...site.order, ...order, by, array, manager });
     const run = ["run", "--quiet", "--no-check", "--allow-all", MASTER_SCRIPT];
     const master = [Deno.execPath(), ...run, text];
-    const command = slots === undefined ? master : site.jobCommand(slots, master);
+    const command = slots === undefined ? master : site.jobCommand!(this.jobName, slots, master);
     const [program, ...args] = [...site.submitHost, ...command];
     this.#child = new Deno.Command(program, {
       args,
@@ -219,12 +289,12 @@ export class GridMaster implements AsyncDisposable {
 
   /** Deletes the job of its slaves, or one task of it, as its user does. */
   async cancel(task?: number): Promise<void> {
-    await this.#control(this.#site.cancelCommand(this.#job, task));
+    await this.#control(this.#site.control!.cancelCommand(this.#job, task));
   }
 
   /** Lets the job of its slaves run, which was to wait. */
   async release(): Promise<void> {
-    await this.#control(this.#site.releaseCommand(this.#job));
+    await this.#control(this.#site.control!.releaseCommand(this.#job));
   }
 
   async #control(command: readonly string[]): Promise<void> {
@@ -242,6 +312,7 @@ export class GridMaster implements AsyncDisposable {
 
   /** What the job of its slaves is known by. */
   get #job(): string {
+    if (this.#site.isInJob) return this.jobName;
     const names = this.of("slave-queued").map(({ name }) => /job (\d+)/.exec(name!)?.[1]);
     return this.#site.jobOf(this.jobName, [...new Set(names.filter((id) => id !== undefined))]);
   }
@@ -361,9 +432,9 @@ export function siteTest(
   Deno.test({
     ...skipIf(site.missing, name),
     fn: async () => {
-      // The project itself is likely to be in a folder that all machines share.
-      const isOwnCluster = site.submitHost.length > 0;
-      const dir = isOwnCluster ? undefined : new URL("../..", import.meta.url).pathname;
+      // The project itself is likely to be in a folder that all machines of somebody's Grid Engine share.
+      const isElsewhere = site.by === "Grid Engine" && site.submitHost.length === 0;
+      const dir = isElsewhere ? new URL("../..", import.meta.url).pathname : undefined;
       await using folder = new TempFolder(dir);
       await run(folder);
     },

@@ -1,32 +1,41 @@
-import type { GridSite } from "./grid_cluster.ts";
+import { type GridSite, isAliveHere, killHere } from "./grid_cluster.ts";
 
 const SLURM_SCRIPT = new URL("../grid/slurm.sh", import.meta.url).pathname;
 
 /** The Slurm that `tests/grid/slurm.sh` makes. Its nodes are daemons of this machine. */
 export const SLURM_SITE: GridSite = {
-  scheduler: "Slurm",
+  name: "Slurm",
+  by: "Slurm",
   missing: findSlurm(),
   submitHost: [SLURM_SCRIPT, "run"],
-  jobCommand: (slots, command) => [
-    ...["salloc", "--quiet", `--ntasks=${slots}`, `--nodes=${Math.min(3, slots)}`],
+  jobCommand: (jobName, slots, command) => [
+    ...["salloc", "--quiet", `--job-name=${jobName}`],
+    ...[`--ntasks=${slots}`, `--nodes=${Math.min(3, slots)}`],
     ...command,
   ],
   jobOf: (_, jobIds) => jobIds.join(","),
   askCommand: (job) => ["squeue", "-h", "-r", `--jobs=${job}`],
   // One that has just ended is known for a while, and not told of.
   isGone: ({ success, output }) => output === "" || !success && /Invalid job id/.test(output),
-  cancelCommand: (job, task) => ["scancel", task === undefined ? job : `${job}_${task}`],
-  heldWords: ["--hold"],
-  releaseCommand: (job) => ["scontrol", "release", job],
-  kill(_, pid, signal) {
-    Deno.kill(pid, `SIG${signal}` as Deno.Signal);
-    return Promise.resolve();
+  control: {
+    cancelCommand: (job, task) => ["scancel", task === undefined ? job : `${job}_${task}`],
+    heldWords: ["--hold"],
+    releaseCommand: (job) => ["scontrol", "release", job],
   },
-  async isAlive(_, pid) {
-    const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
-    // One that has ended, and that nobody has asked for, is a zombie.
-    return stat !== "" && !/\) [ZX] /.test(stat);
-  },
+  hosts: ["here"],
+  onHost: () => [SLURM_SCRIPT, "run"],
+  spool: "/tmp/parallel-slurm",
+  kill: killHere,
+  isAlive: isAliveHere,
+};
+
+/** Tasks of the allocation that the master is in. */
+export const SLURM_STEP_SITE: GridSite = {
+  ...SLURM_SITE,
+  name: "Slurm steps",
+  isInJob: true,
+  control: undefined,
+  askCommand: (jobName) => ["squeue", "-h", `--name=${jobName}`],
 };
 
 /** Runs a command where jobs can be submitted, such as one of Slurm; returns what it printed. */

@@ -1,3 +1,5 @@
+import type { SSHOptions } from "../../mod.ts";
+import { type GridSite, isAliveHere, killHere, WITHOUT_JOBS } from "./grid_cluster.ts";
 import { skipIf } from "./skip.ts";
 
 const SCRIPT = new URL("../grid/sshd.sh", import.meta.url).pathname;
@@ -42,14 +44,44 @@ export async function sshd(...args: string[]): Promise<string> {
 }
 
 /** The command that logs in, with changed options if there are any: ssh takes the first that it is given. */
-export async function sshCommand(...options: string[]): Promise<string[]> {
-  const [program, ...words] = (await sshd("ssh")).trim().split(" ");
+export function sshCommand(...options: string[]): string[] {
+  const { stdout } = new Deno.Command(SCRIPT, { args: ["ssh"] }).outputSync();
+  const [program, ...words] = new TextDecoder().decode(stdout).trim().split(" ");
   return [program, ...options.flatMap((option) => ["-o", option]), ...words];
 }
 
 /** Names for the host, as if they were many. */
 export function addresses(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `10.79.0.${11 + i}`);
+}
+
+/** Slaves that ssh brings to the host, which sees the folders of this machine. */
+export const SSH_SITE: GridSite = sshSite("ssh, shared files", { files: "shared" });
+
+/** Slaves that ssh brings to the host, by some options of an array. */
+function sshSite(name: string, options: SSHOptions): GridSite {
+  return {
+    name,
+    by: "ssh",
+    order: {
+      ssh: { hosts: addresses(3), options: { ...options, ssh: sshCommand() } },
+      manager: { host: MASTER_ADDRESS },
+    },
+    missing: missingHost,
+    submitHost: [],
+    ...WITHOUT_JOBS,
+    hosts: ["here", "far"],
+    onHost: (host) => host === "far" ? [SCRIPT, "run"] : [],
+    spool: SSHD_FOLDER,
+    async kill(host, pid, signal) {
+      if (host === "far") await sshd("run", "kill", `-${signal}`, String(pid));
+      else await killHere(host, pid, signal);
+    },
+    async isAlive(host, pid) {
+      if (host !== "far") return await isAliveHere(host, pid);
+      return await sshd("run", "sh", "-c", `test -d /proc/${pid} && echo yes || true`) !== "";
+    },
+  };
 }
 
 /** How many processes of agents and slaves run at the host. */

@@ -1,10 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Order } from "../../grid/master.ts";
-import { cluster, clusterTest, GridMaster, gridTest } from "../../support/grid_cluster.ts";
-import { TempFolder } from "../../support/temp_folder.ts";
+import { clusterTest, GridMaster, gridTest } from "../../support/grid_cluster.ts";
 
-/** A run that cannot come to an end by itself. */
-const ENDLESS: Order = { tasks: 10, taskMs: 10_000_000, slaves: 3 };
 /** A run that comes to nothing. */
 const FEW: Order = { tasks: 10, slaves: 2 };
 
@@ -88,33 +85,3 @@ clusterTest(
     assertMatch(master.of("result")[0].host, /^1\.2\.3 on node[ABC]$/);
   },
 );
-
-clusterTest("a user who is not the owner finds the secret nowhere", async (folder) => {
-  Deno.chmodSync(folder.path, 0o755);
-  await using master = new GridMaster(folder.path, ENDLESS);
-  await master.until("slave-connected", 3);
-  const connections = folder.names().filter((name) => name.startsWith(".parallel"));
-  assertEquals(connections.length, 1);
-  const file = folder.file(`${connections[0]}/connection.json`);
-  assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
-  assertEquals(Deno.statSync(folder.file(connections[0])).mode! & 0o777, 0o700);
-  const { secret } = JSON.parse(Deno.readTextFileSync(file));
-  assertMatch(secret, /^[0-9a-f]{64}$/);
-
-  await using other = new TempFolder();
-  Deno.chmodSync(other.path, 0o755);
-  other.write("pattern", secret);
-  const [, job] = /job (\d+)/.exec(master.of("slave-connected")[0].name!)!;
-  const look = `
-    qstat -j ${job} | grep -qF -f ${other.file("pattern")} && echo qstat
-    cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null |
-      grep -qaF -f ${other.file("pattern")} && echo processes
-    grep -rlsF -f ${other.file("pattern")} ${folder.path} /tmp/parallel-cluster
-    true`;
-  const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-  for (const host of ["master", "nodeA", "nodeB", "nodeC"]) {
-    assertEquals(await cluster("run", host, ...asNobody, "sh", "-c", look), "");
-  }
-  assertEquals(await cluster("run", "master", "sh", "-c", look), `${file}\n`, "it can be found");
-  await master.kill("TERM");
-});
