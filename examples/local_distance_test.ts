@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { copyOfTheProject } from "../tests/support/project_copy.ts";
 
 Deno.test("the task demo: prints ten distances and their scores, and nothing else", async () => {
@@ -17,4 +17,18 @@ Deno.test("the task demo: prints ten distances and their scores, and nothing els
   assertEquals(new TextDecoder().decode(stderr), "");
   assertEquals([head, ...rows.sort()], ["distance    score", ...expected]);
   assertEquals(code, 0);
+});
+
+Deno.test("the task demo: fetches no package, which it would not use", async () => {
+  await using folder = await copyOfTheProject();
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "demo"],
+    cwd: folder.path,
+    env: { NO_COLOR: "1", DENO_DIR: folder.file("cache") },
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  assertEquals([new TextDecoder().decode(stderr), code], ["", 0]);
+  assert(folder.names("cache").includes("gen"));
+  assertEquals(folder.names("cache/npm"), []);
 });

@@ -11,6 +11,7 @@ export async function copyOfTheProject(...more: readonly string[]): Promise<Temp
   const names = [
     "deno.json",
     "deno.lock",
+    "import_map.json",
     "mod.ts",
     "slave.ts",
     "report.ts",

@@ -16,6 +16,9 @@ Deno.test("CONTRIBUTING.md: there are the tasks and the files that it names", ()
   const named = [...CONTRIBUTING.text.matchAll(/deno task (\w+)/g)].map(([, name]) => name);
   assert(named.length > 0);
   for (const name of named) assert(name in tasks, name);
+  for (const [name, { description }] of Object.entries<{ description?: string }>(tasks)) {
+    assert(description !== undefined, `The task ${name} of deno.json has no description`);
+  }
   for (const line of TASKS.trim().split("\n")) assertMatch(line, /^deno task \w+ .*#/);
   for (
     const [, path] of CONTRIBUTING.text.matchAll(/`((?:lib|tests|bench|docs)\/[\w/.]*|\w+\.ts)`/g)
