@@ -52,8 +52,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a result is ignored",
     file: DISPATCHER,
-    right: "outcomes.push(task);",
-    wrong: "if (i !== 3) outcomes.push(task);",
+    right: "if (answered.tasks.length > 0) {",
+    wrong: "if (answered.tasks.length > 0 && position !== 3) {",
     test: SIMULATION,
   },
   {

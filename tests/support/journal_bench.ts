@@ -76,8 +76,8 @@ export class JournalBench implements OutcomeReceiver {
   /** Tasks that follow each other end with these values, which their slave tells in one message. */
   endTogether(first: number, values: readonly unknown[]): void {
     const results = { first: 0, values, micros: values.map(() => 1000), bytes: 0 };
-    const outcomes = new FulfilledOutcomes(SLAVE, 1, results, 0);
-    for (let i = 0; i < values.length; i++) outcomes.push(this.#tasks[first + i]);
+    const tasks = this.#tasks.slice(first, first + values.length);
+    const outcomes = new FulfilledOutcomes(SLAVE, 1, tasks, results, 0);
     this.#journal.record(outcomes, this, JSON.stringify({ values, micros: results.micros }));
   }
 

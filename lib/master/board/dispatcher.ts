@@ -36,7 +36,7 @@ import {
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
 import type { Outcomes } from "../outcome.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
-import type { Head, SentTask } from "./sent_tasks.ts";
+import type { AnsweredTasks, Head, SentTask } from "./sent_tasks.ts";
 
 /** Who is told what becomes of tasks. */
 export interface DispatcherOptions {
@@ -89,6 +89,12 @@ interface CancelledTask extends SentTask {
   readonly isRunning: boolean;
   /** The slave that ran it. */
   readonly slave: SlaveIdentity | undefined;
+}
+
+/** Tasks that were run equally often. */
+interface EquallyRun {
+  readonly tasks: readonly Task[];
+  readonly attempts: number;
 }
 
 const NOT_RUN: LastRun = { isAttempt: false, hasRun: false, runTimeMs: 0 };
@@ -358,53 +364,54 @@ export class Dispatcher {
   tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
     const { service } = slave;
     if (service === undefined) return;
-    const { sent, reporter } = service;
-    const { first, values, micros, bytes, text } = results;
-    let totalMicros = 0;
-    for (const taskMicros of micros) totalMicros += taskMicros;
-    let microsAgo = totalMicros;
-    let group: DispatchGroup | undefined;
-    let outcomes: FulfilledOutcomes | undefined;
-    try {
-      for (let i = 0; i < values.length; i++) {
-        microsAgo -= micros[i];
-        const done = sent.answer(first + i);
-        if (done === undefined) continue;
-        const { task } = done;
-        const attempts = this.#endAttempts(task) + 1;
-        if (
-          outcomes === undefined || group !== done.group || attempts !== outcomes.attempts ||
-          !outcomes.isNext(i)
-        ) {
-          if (outcomes !== undefined) this.#deliver(group!, outcomes);
-          group = done.group;
-          outcomes = new FulfilledOutcomes(slave.identity, attempts, results, i);
-        }
-        outcomes.push(task);
-        if (reporter?.reports.isWanted) {
-          reporter.taskDone(first + i, group!.context, outcomes.at(outcomes.length - 1), {
-            bytes: Math.round(bytes / values.length),
-            endedMs: nowMs - microsAgo / 1000,
-          });
-        }
-        task.endOnSlave();
+    const { first, values, micros, bytes } = results;
+    const count = values.length;
+    let last: AnsweredTasks | undefined;
+    for (let position = 0; position < count;) {
+      const answered = service.sent.answer(first + position, count - position);
+      if (answered.tasks.length > 0) {
+        this.#fulfil(slave, answered, results, position, nowMs);
+        last = answered;
       }
-    } finally {
-      // Also if the slave answers a task that it does not have.
-      if (outcomes !== undefined) {
-        this.#deliver(group!, outcomes, outcomes.length === values.length ? text : undefined);
-      }
+      position += answered.count;
     }
-    if (group !== undefined && outcomes !== undefined) {
+    if (last !== undefined) {
       // A long task is the last one of a message.
-      const { code } = outcomes.tasks[outcomes.length - 1];
+      const { group, code } = last;
       if (this.#untold.size > 0) this.#noteRuns(group.context, code);
-      const took = { totalMicros, count: values.length };
-      this.#allotment.noteRunTimes(slave, service, code, took, nowMs);
-      if (group.noteResultBytes(bytes, values.length)) this.#allotment.sort(group);
+      let totalMicros = 0;
+      for (const taskMicros of micros) totalMicros += taskMicros;
+      this.#allotment.noteRunTimes(slave, service, code, { totalMicros, count }, nowMs);
+      if (group.noteResultBytes(bytes, count)) this.#allotment.sort(group);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
+  }
+
+  /**
+   * Hands on the outcomes of tasks of one group.
+   *
+   * @param position Where in the results that of the first stands.
+   */
+  #fulfil(
+    slave: DispatchSlave,
+    answered: AnsweredTasks,
+    results: TaskResults,
+    position: number,
+    nowMs: number,
+  ): void {
+    const { group } = answered;
+    for (const { tasks, attempts } of this.#byAttempts(answered.tasks)) {
+      const outcomes = new FulfilledOutcomes(slave.identity, attempts, tasks, results, position);
+      const { reporter } = slave.service!;
+      if (reporter?.reports.isWanted) {
+        reporter.tasksDone(group.context, outcomes, results, position, nowMs);
+      }
+      for (const task of tasks) task.endOnSlave();
+      const isAll = tasks.length === results.values.length;
+      this.#deliver(group, outcomes, isAll ? results.text : undefined);
+      position += tasks.length;
+    }
   }
 
   /**
@@ -431,9 +438,9 @@ export class Dispatcher {
       : undefined;
     // The user may have been asked, and have done anything, such as cancel the task.
     if (slave.service !== service) return;
-    const done = sent.answer(number);
-    if (done !== undefined) {
-      const { group, task } = done;
+    const { group, tasks: [task] } = sent.answer(number, 1);
+    if (task !== undefined) {
+      const done = { group, task };
       if (this.#untold.size > 0 && failure !== "arguments") {
         this.#noteRuns(group.context, task.code);
       }
@@ -776,6 +783,22 @@ export class Dispatcher {
   /** A task has ended; returns how often it was run before, to be run again. */
   #endAttempts(task: Task): number {
     return this.#blame.end(task) + this.#retries.end(task);
+  }
+
+  /** Tasks have ended; puts those together that follow each other and were run equally often. */
+  #byAttempts(tasks: readonly Task[]): readonly EquallyRun[] {
+    // Nearly always none was run before.
+    if (this.#blame.suspects.size === 0 && this.#retries.known === 0) {
+      return [{ tasks, attempts: 1 }];
+    }
+    const runs: { tasks: Task[]; attempts: number }[] = [];
+    for (const task of tasks) {
+      const attempts = this.#endAttempts(task) + 1;
+      const last = runs.at(-1);
+      if (last?.attempts === attempts) last.tasks.push(task);
+      else runs.push({ tasks: [task], attempts });
+    }
+    return runs;
   }
 
   #fail({ group, task }: SentTask, reason: RemoteError | AbortError, run: LastRun): void {

@@ -27,40 +27,33 @@ export class FulfilledOutcomes implements Outcomes {
   readonly slave: SlaveIdentity;
   /** How many slaves have run each. */
   readonly attempts: number;
-  /** The tasks that ended. Only this class writes, here and below. */
-  readonly tasks: Task[] = [];
+  /** The tasks that ended. */
+  readonly tasks: readonly Task[];
   /** How many they are. */
-  length = 0;
+  readonly length: number;
   readonly #results: Pick<TaskResults, "values" | "micros">;
   /** Where in the results those of the first task stand. */
   readonly #start: number;
 
   /**
+   * @param tasks At least one.
    * @param results What the slave said of these tasks, and perhaps of others.
    * @param start Where in it the first task stands.
    */
   constructor(
     slave: SlaveIdentity,
     attempts: number,
+    tasks: readonly Task[],
     { values, micros }: TaskResults,
     start: number,
   ) {
     this.slave = slave;
     this.attempts = attempts;
+    this.tasks = tasks;
+    this.length = tasks.length;
     // Without the text, which nobody needs for as long as this.
     this.#results = { values, micros };
     this.#start = start;
-  }
-
-  /** Adds the task whose result follows the last one. */
-  push(task: Task): void {
-    this.tasks.push(task);
-    this.length++;
-  }
-
-  /** Whether the result at this place in what the slave said is that of the task to be added next. */
-  isNext(position: number): boolean {
-    return position === this.#start + this.length;
   }
 
   /** The outcome at a place from 0 up to but not including the length, made anew each time. */

@@ -7,6 +7,7 @@
 import type { Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
+import type { FulfilledOutcomes, TaskResults } from "./fulfilled_outcomes.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Head } from "./sent_tasks.ts";
 
@@ -80,17 +81,32 @@ export class RunReporter {
     if (task !== undefined) this.#started(group.context, task, nowMs);
   }
 
-  /** A task has ended well. */
-  taskDone(
-    number: number,
+  /**
+   * Tasks have ended well, one after another.
+   *
+   * @param results What the slave said of them, and perhaps of others.
+   * @param position Where in it the first of them stands.
+   * @param nowMs When the last of all has ended.
+   */
+  tasksDone(
     context: DispatchContext,
-    outcome: Outcome,
-    { bytes, endedMs }: { readonly bytes: number; readonly endedMs: number },
+    outcomes: FulfilledOutcomes,
+    { first, values, micros, bytes }: TaskResults,
+    position: number,
+    nowMs: number,
   ): void {
-    this.taskRan(number, context, outcome.task, endedMs - outcome.runTimeMs);
-    // The slave may have ended it before it was told here that the task runs.
-    this.#toldMs = Math.max(this.#toldMs, endedMs);
-    if (this.reports.isWanted) this.reports.taskEnded(context, outcome, bytes, this.#toldMs);
+    const bytesEach = Math.round(bytes / values.length);
+    let microsAgo = 0;
+    for (let i = position; i < micros.length; i++) microsAgo += micros[i];
+    for (const outcome of outcomes) {
+      microsAgo -= micros[position];
+      const endedMs = nowMs - microsAgo / 1000;
+      this.taskRan(first + position, context, outcome.task, endedMs - outcome.runTimeMs);
+      // The slave may have ended it before it was told here that the task runs.
+      this.#toldMs = Math.max(this.#toldMs, endedMs);
+      this.reports.taskEnded(context, outcome, bytesEach, this.#toldMs);
+      position++;
+    }
   }
 
   /** A task has run: that is told, unless it was told when it began. */

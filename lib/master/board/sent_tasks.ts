@@ -1,5 +1,4 @@
 import { type Code, Task } from "../../task.ts";
-import { Deque } from "../deque.ts";
 import type { DispatchGroup } from "./dispatch_group.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
@@ -31,13 +30,26 @@ interface SentMessage extends TaskKind {
   readonly sizes: readonly number[];
   /** How many finished answers the slave may keep before it sends, when one of them starts. */
   readonly maxHeld: number;
+  /** The first that is not answered. */
   position: number;
+  /** Whether all that stand behind it are still the slave's to answer. */
+  isWhole: boolean;
 }
 
 /** A task that a slave has, and its group. */
 export interface SentTask {
   readonly group: DispatchGroup;
   readonly task: Task;
+}
+
+/** Tasks of one group that a slave has answered, one after another. */
+export interface AnsweredTasks {
+  readonly group: DispatchGroup;
+  /** The code of the last one. */
+  readonly code: Code;
+  /** None if the only one was taken from the slave before. */
+  readonly tasks: readonly Task[];
+  readonly count: number;
 }
 
 /** The first task that a slave has not answered: the one that it runs now or is to run next. */
@@ -63,7 +75,8 @@ export class SentTasks {
   takenCount = 0;
   /** About how many bytes the arguments of its tasks are. Only this class writes. */
   bytes = 0;
-  readonly #messages = new Deque<SentMessage>();
+  /** The messages that are not answered to the end. A slave has so few that none is moved at a cost. */
+  readonly #messages: SentMessage[] = [];
   /** Number of the first task that stands in `#messages`. */
   #firstNumber = 0;
 
@@ -80,27 +93,26 @@ export class SentTasks {
     maxHeld: number,
   ): void {
     const { code } = tasks[0];
-    this.#messages.push({ group, code, tasks: [...tasks], sizes, maxHeld, position: 0 });
+    this.#messages.push({
+      group,
+      code,
+      tasks: [...tasks],
+      sizes,
+      maxHeld,
+      position: 0,
+      isWhole: true,
+    });
     this.size += tasks.length;
     for (const size of sizes) this.bytes += size;
   }
 
   /** The first task that is not answered, also if it was taken. */
   head(): Head | undefined {
-    for (;;) {
-      const message = this.#messages.peek();
-      if (message === undefined) return undefined;
-      const entry = message.tasks[message.position];
-      if (entry !== SETTLED) {
-        return {
-          group: message.group,
-          code: message.code,
-          task: isTask(entry) ? entry : undefined,
-          number: this.#firstNumber,
-        };
-      }
-      this.#skip(message);
-    }
+    const message = this.#firstMessage();
+    if (message === undefined) return undefined;
+    const { group, code } = message;
+    const entry = message.tasks[message.position];
+    return { group, code, task: isTask(entry) ? entry : undefined, number: this.#firstNumber };
   }
 
   /** All tasks that the slave has, in order. */
@@ -139,28 +151,33 @@ export class SentTasks {
   }
 
   /**
-   * Takes note that a slave has answered a task, which must be the first that is not answered.
+   * Takes note that a slave has answered tasks, of which the first must be the first that is not answered.
    *
-   * @returns Nothing if the task was taken from the slave before.
-   * @throws {AnswerError} If it is another one.
+   * @param number Number of the first.
+   * @param most How many it has answered.
+   * @returns The first of them: as many as are of one group and were not taken from the slave, or one that was.
+   * @throws {AnswerError} If the slave does not have the first.
    */
-  answer(number: number): SentTask | undefined {
-    for (;;) {
-      const message = this.#messages.peek();
-      if (message === undefined || number < this.#firstNumber) throw unexpectedAnswer(number);
-      const entry = message.tasks[message.position];
-      const size = message.sizes[message.position];
-      const isAnswer = number === this.#firstNumber;
-      if (isAnswer === (entry === SETTLED)) throw unexpectedAnswer(number);
-      this.#skip(message);
-      if (entry === SETTLED) continue;
-      if (!isTask(entry)) {
-        this.takenCount--;
-        return undefined;
-      }
-      this.#forget(size);
-      return { group: message.group, task: entry };
+  answer(number: number, most: number): AnsweredTasks {
+    let message = this.#firstMessage();
+    if (message === undefined || number !== this.#firstNumber) throw unexpectedAnswer(number);
+    let { code } = message;
+    const { group } = message;
+    let tasks = this.#answerMessage(message, most);
+    if (tasks.length === 0) {
+      this.takenCount--;
+      this.#skip(message, 1);
+      return { group, code, tasks, count: 1 };
     }
+    for (;;) {
+      message = this.#messages[0];
+      if (tasks.length === most || message?.group !== group) break;
+      const more = this.#answerMessage(message, most - tasks.length);
+      if (more.length === 0) break;
+      tasks = tasks.concat(more);
+      code = message.code;
+    }
+    return { group, code, tasks, count: tasks.length };
   }
 
   /**
@@ -275,17 +292,38 @@ export class SentTasks {
     change: (message: SentMessage, entry: Entry, number: number, size: number) => Entry,
   ): void {
     let number = this.#firstNumber;
-    for (const message of this.#messages.takeAll()) {
-      this.#messages.push(message);
+    for (const message of this.#messages) {
       for (let i = message.position; i < message.tasks.length; i++, number++) {
-        message.tasks[i] = change(message, message.tasks[i], number, message.sizes[i]);
+        const entry = change(message, message.tasks[i], number, message.sizes[i]);
+        message.tasks[i] = entry;
+        message.isWhole &&= isTask(entry);
       }
     }
   }
 
-  #skip(message: SentMessage): void {
-    message.position++;
-    this.#firstNumber++;
+  /** The message whose next task is the first that is not answered. */
+  #firstMessage(): SentMessage | undefined {
+    let message = this.#messages[0];
+    while (message?.isWhole === false && message.tasks[message.position] === SETTLED) {
+      this.#skip(message, 1);
+      message = this.#messages[0];
+    }
+    return message;
+  }
+
+  /** Takes note that the slave has answered up to so many tasks of the first message; returns those that it had. */
+  #answerMessage(message: SentMessage, most: number): Task[] {
+    const { position, sizes } = message;
+    const tasks = tasksFrom(message, Math.min(position + most, message.tasks.length));
+    this.size -= tasks.length;
+    for (let i = 0; i < tasks.length; i++) this.bytes -= sizes[position + i];
+    this.#skip(message, tasks.length);
+    return tasks;
+  }
+
+  #skip(message: SentMessage, count: number): void {
+    message.position += count;
+    this.#firstNumber += count;
     if (message.position === message.tasks.length) this.#messages.shift();
   }
 
@@ -293,6 +331,13 @@ export class SentTasks {
     this.size--;
     this.bytes -= size;
   }
+}
+
+/** The next tasks of a message, up to a place, until one that was taken from the slave or answered before. */
+function tasksFrom({ tasks, position, isWhole }: SentMessage, end: number): Task[] {
+  let wholeEnd = isWhole ? end : position;
+  while (wholeEnd < end && isTask(tasks[wholeEnd])) wholeEnd++;
+  return tasks.slice(position, wholeEnd) as Task[];
 }
 
 function isTask(entry: Entry): entry is Task {

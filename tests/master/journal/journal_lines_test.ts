@@ -15,9 +15,8 @@ const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } 
 function outcomes(ids: readonly number[], attempts = 1): FulfilledOutcomes {
   const values = ids.map((id) => `of ${id}`);
   const results = { first: 0, values, micros: ids, bytes: 0 };
-  const outcomes = new FulfilledOutcomes(SLAVE, attempts, results, 0);
-  for (const id of ids) outcomes.push(taskOf(id, CODE, "[]"));
-  return outcomes;
+  const tasks = ids.map((id) => taskOf(id, CODE, "[]"));
+  return new FulfilledOutcomes(SLAVE, attempts, tasks, results, 0);
 }
 
 /** What a slave says of tasks: each has its number as its run time. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
+import { FulfilledOutcomes } from "../../../lib/master/board/fulfilled_outcomes.ts";
 import { RunReporter } from "../../../lib/master/board/run_reporter.ts";
 import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
 import { Hub, type Subscriber } from "../../../lib/master/observe/hub.ts";
@@ -91,15 +92,9 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
     reporter.taskRuns({ number: id, group, code: CODE, task }, clock.now());
     clock.pass(10);
     during();
-    const outcome = {
-      task,
-      slave: slave.identity,
-      attempts: 1,
-      runTimeMs: 10,
-      status: "fulfilled",
-      value: 1,
-    } as const;
-    reporter.taskDone(id, group.context, outcome, { bytes: 1, endedMs: clock.now() });
+    const results = { first: id, values: [1], micros: [10_000], bytes: 1 };
+    const outcomes = new FulfilledOutcomes(slave.identity, 1, [task], results, 0);
+    reporter.tasksDone(group.context, outcomes, results, 0, clock.now());
     clock.endTurn();
   };
   const viewer = new Listener(true);

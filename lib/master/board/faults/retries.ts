@@ -77,7 +77,7 @@ export class Retries {
     return this.#list().some(({ group }) => group.reading !== "no");
   }
 
-  /** How many tasks have thrown and not ended, for tests. @internal */
+  /** How many tasks have thrown and not ended. */
   get known(): number {
     return this.#throws.size;
   }
