@@ -5,12 +5,15 @@
 export class Deque<Element> {
   /** How many elements there are. Only this class writes. */
   length = 0;
+  /** The element at the front; `undefined` if there is none. Only this class writes. */
+  first: Element | undefined;
   #ring: (Element | undefined)[] = new Array(16);
   #start = 0;
 
   /** Adds an element at the end. */
   push(element: Element): void {
     if (this.length === this.#ring.length) this.#resize(2 * this.length);
+    if (this.length === 0) this.first = element;
     this.#ring[(this.#start + this.length++) & (this.#ring.length - 1)] = element;
   }
 
@@ -18,7 +21,7 @@ export class Deque<Element> {
   unshift(element: Element): void {
     if (this.length === this.#ring.length) this.#resize(2 * this.length);
     this.#start = (this.#start - 1) & (this.#ring.length - 1);
-    this.#ring[this.#start] = element;
+    this.#ring[this.#start] = this.first = element;
     this.length++;
   }
 
@@ -32,12 +35,8 @@ export class Deque<Element> {
     if (this.#ring.length > 1024 && this.length * 4 < this.#ring.length) {
       this.#resize(this.#ring.length / 2);
     }
+    this.first = this.#ring[this.#start];
     return element;
-  }
-
-  /** The element at the front, which stays. */
-  peek(): Element | undefined {
-    return this.#ring[this.#start];
   }
 
   /** All elements, in order, which stay. */

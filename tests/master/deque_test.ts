@@ -2,11 +2,11 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Deque } from "../../lib/master/deque.ts";
 
-type Step = "push" | "unshift" | "shift" | "peek" | "takeAll";
+type Step = "push" | "unshift" | "shift" | "first" | "takeAll";
 
 Deno.test("Deque: does what an array does", () => {
   const step = fc.oneof(
-    { arbitrary: fc.constantFrom<Step>("push", "unshift", "shift", "peek"), weight: 50 },
+    { arbitrary: fc.constantFrom<Step>("push", "unshift", "shift", "first"), weight: 50 },
     { arbitrary: fc.constant<Step>("takeAll"), weight: 1 },
   );
   fc.assert(
@@ -25,6 +25,7 @@ Deno.test("Deque: does what an array does", () => {
 });
 
 function take(deque: Deque<number>, step: Step, element: number): unknown {
+  if (step === "first") return deque.first;
   return step === "push" || step === "unshift" ? deque[step](element) : deque[step]();
 }
 
@@ -36,7 +37,7 @@ function takeFromArray(array: number[], step: Step, element: number): unknown {
       return void array.unshift(element);
     case "shift":
       return array.shift();
-    case "peek":
+    case "first":
       return array[0];
     case "takeAll":
       return array.splice(0);
@@ -55,7 +56,7 @@ Deno.test("Deque: keeps the order of many elements, while it grows and shrinks a
   }
   assertEquals(shifted, pushed);
   assertEquals(deque.shift(), undefined);
-  assertEquals(deque.peek(), undefined);
+  assertEquals(deque.first, undefined);
 });
 
 Deno.test("Deque: takes elements back to the front of a full ring", () => {

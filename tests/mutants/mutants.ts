@@ -147,16 +147,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a closed context is still read",
     file: DISPATCHER,
-    right: "if (group.context === context) this.setReading",
-    wrong: "if (group.context !== context) this.setReading",
+    right: "if (group.context === context) group.reading",
+    wrong: "if (group.context !== context) group.reading",
     test: SIMULATION,
   },
   {
     name: "a group starves another",
     file: ALLOTMENT,
-    right: `      this.#sendable.delete(group);
-      this.sort(group);`,
-    wrong: "      this.sort(group);",
+    right: "      this.#groups.sendable.delete(group);",
+    wrong: "",
     test: SIMULATION,
   },
   {

@@ -5,10 +5,9 @@
  */
 
 import type { Code, Task } from "../../task.ts";
-import { sizeOfArguments } from "../argument_list.ts";
 import type { Bars } from "./faults/bars.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import { type DispatchGroup, MAX_PASSED } from "./dispatch_group.ts";
+import { type DispatchGroup, type GroupLists, MAX_PASSED } from "./dispatch_group.ts";
 import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { Retry } from "./faults/retries.ts";
@@ -57,6 +56,7 @@ interface Pull {
 export class Allotment {
   /** How long tasks run. */
   readonly #pace = new TaskPace();
+  readonly #groups: GroupLists;
   readonly #suspects: ReadonlySet<Task>;
   readonly #bars: Bars;
   readonly #deadlines: Deadlines;
@@ -68,10 +68,6 @@ export class Allotment {
   readonly #hungry = new Set<DispatchSlave>();
   /** Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. */
   readonly #laden = new Set<DispatchSlave>();
-  /** Groups that have tasks to be sent and a reader that keeps up. The first is served next. */
-  readonly #sendable = new Set<DispatchGroup>();
-  /** Groups that have a source of tasks and a reader. */
-  readonly #sources = new Set<DispatchGroup>();
   /** What is to be pulled from the sources of which group. */
   readonly #pulls = new Map<DispatchGroup, readonly Pull[]>();
   /** Slaves for which something was queued. */
@@ -80,29 +76,27 @@ export class Allotment {
   #delayMs = 0;
 
   /**
+   * @param groups Groups that have, or may have, tasks to be sent.
    * @param suspects Tasks that run with no other beside them.
    * @param bars Where tasks cannot run.
    * @param deadlines Told which task of a slave runs.
    */
-  constructor(suspects: ReadonlySet<Task>, bars: Bars, deadlines: Deadlines) {
+  constructor(
+    groups: GroupLists,
+    suspects: ReadonlySet<Task>,
+    bars: Bars,
+    deadlines: Deadlines,
+  ) {
+    this.#groups = groups;
     this.#suspects = suspects;
     this.#bars = bars;
     this.#deadlines = deadlines;
   }
 
-  /** Groups that have tasks to be sent. */
-  get sendable(): ReadonlySet<DispatchGroup> {
-    return this.#sendable;
-  }
-
-  /** Groups whose sources may be asked for tasks, if their readers keep up. */
-  get sources(): ReadonlySet<DispatchGroup> {
-    return this.#sources;
-  }
-
   /** Whether nothing waits to be given out or sent, no source is to be asked, and no slave may have to be given less. */
   get isAtRest(): boolean {
-    return this.#sendable.size === 0 && this.#sources.size === 0 && this.#unsent.size === 0 &&
+    return this.#groups.sendable.size === 0 && this.#groups.sources.size === 0 &&
+      this.#unsent.size === 0 &&
       this.#laden.size === 0;
   }
 
@@ -126,19 +120,6 @@ export class Allotment {
     this.#laden.delete(slave);
   }
 
-  /** Takes note whether a group has tasks to be sent. To be called whenever that may have changed. */
-  sort(group: DispatchGroup): void {
-    if (group.sendable > 0) this.#sendable.add(group);
-    else this.#sendable.delete(group);
-  }
-
-  /** Takes note whether a group has a source to be asked. To be called whenever its source or its reader has changed. */
-  sortSource(group: DispatchGroup): void {
-    const isAsked = group.sourceCodes.length > 0 && group.reading !== "no";
-    if (isAsked) this.#sources.add(group);
-    else this.#sources.delete(group);
-  }
-
   /** Something came from a slave: its running task may be another one now, and it may have room. */
   noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
     this.#noteHead(slave, service, nowMs);
@@ -154,18 +135,12 @@ export class Allotment {
 
   /** Puts tasks back where they came from, before all others. */
   requeue(tasks: readonly SentTask[]): void {
-    for (const { group, task } of tasks.toReversed()) {
-      group.putBack(task);
-      this.sort(group);
-    }
+    for (const { group, task } of tasks.toReversed()) group.putBack(task);
   }
 
   /** Puts tasks back where they came from, before all others but one. */
   requeueSecond(tasks: readonly SentTask[]): void {
-    for (const { group, task } of tasks.toReversed()) {
-      group.putBackSecond(task);
-      this.sort(group);
-    }
+    for (const { group, task } of tasks.toReversed()) group.putBackSecond(task);
   }
 
   /** Puts tasks back that threw, each on a slave. Others that have room are given them at once. */
@@ -233,9 +208,9 @@ export class Allotment {
     const hungry = this.#hungry.size;
     this.#fillAll(this.#hungry, nowMs);
     // While tasks of one group keep all slaves fed, a source of another is to have its turn as well.
-    const takers = this.#sendable.size > 0 ? hungry : this.#hungry.size;
+    const takers = this.#groups.sendable.size > 0 ? hungry : this.#hungry.size;
     this.#pulls.clear();
-    for (const group of this.#sources) this.#planPulls(group, takers);
+    for (const group of this.#groups.sources) this.#planPulls(group, takers);
   }
 
   /** Has sources add what {@linkcode Allotment.give} has just found room for; returns whether any task has come at once. */
@@ -313,7 +288,7 @@ export class Allotment {
 
   #fillAll(slaves: ReadonlySet<DispatchSlave>, nowMs: number): void {
     for (const slave of slaves) {
-      if (this.#sendable.size === 0) return;
+      if (this.#groups.sendable.size === 0) return;
       this.#fill(slave, nowMs);
     }
   }
@@ -322,7 +297,7 @@ export class Allotment {
   #fill(
     slave: DispatchSlave,
     nowMs: number,
-    groups: Iterable<DispatchGroup> = this.#sendable,
+    groups: Iterable<DispatchGroup> = this.#groups.sendable,
   ): void {
     const { service } = slave;
     if (service === undefined || !service.mayBeGivenTasks) return;
@@ -338,8 +313,8 @@ export class Allotment {
       if (passed !== undefined) group.putBackPassed(passed, isGiven);
       // The turn of this group comes when the slave has less to do. If others passed it, they might do so for ever.
       if (!isGiven) break;
-      this.#sendable.delete(group);
-      this.sort(group);
+      this.#groups.sendable.delete(group);
+      if (group.sendable > 0) this.#groups.sendable.add(group);
     }
     if (wasIdle && sent.size > 0) this.#noteHead(slave, service, nowMs);
     this.#sortSlave(slave, service, nowMs);
@@ -354,26 +329,16 @@ export class Allotment {
   #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
     const first = group.first();
     if (first === undefined) return false;
-    const { code } = first;
+    const { code } = first.origin;
     const { sent, supply } = service;
-    const suspects = this.#suspects;
     const depth = this.#depthFor(service, group, first);
-    const room = this.#roomFor(service, group, code, depth);
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
-    const tasks: Task[] = [];
-    const sizes: number[] = [];
-    let bytes = sent.bytes;
-    let task: Task | undefined = room < 1 ? undefined : first;
-    while (task?.code === code) {
-      if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
-      const size = sizeOfArguments(task.args);
-      bytes += size;
-      if (bytes > maxBytes && sent.size + tasks.length > 0) break;
-      tasks.push(task);
-      sizes.push(size);
-      group.take();
-      task = tasks.length < room ? group.first() : undefined;
-    }
+    const { tasks, sizes } = group.takeTogether({
+      count: this.#roomFor(service, group, code, depth),
+      bytes: maxBytes - sent.bytes,
+      mayBeLarge: sent.size === 0,
+      suspects: this.#suspects,
+    });
     if (tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, depth);
     // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
@@ -428,7 +393,7 @@ export class Allotment {
     // One that found no room for what waits is looked at again when it has news. Then it is looked at once, whatever it has:
     // others may wait for what it has room for.
     const isHungry = hasNews ||
-      (sent.size * HUNGRY_FRACTION < supply.depth && this.#sendable.size === 0);
+      (sent.size * HUNGRY_FRACTION < supply.depth && this.#groups.sendable.size === 0);
     if (isIdle) this.#idle.add(slave);
     else this.#idle.delete(slave);
     if (isIdle || (mayBeGivenTasks && isHungry)) this.#hungry.add(slave);

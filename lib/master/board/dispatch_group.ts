@@ -1,6 +1,7 @@
 import type { Code, Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { GroupPort } from "./ports.ts";
+import { sizeOfArguments } from "../argument_list.ts";
 import { Deque } from "../deque.ts";
 
 /** Undelivered results that make dispatch pause, in number and in bytes. */
@@ -25,6 +26,34 @@ export interface PassedTasks {
 /** Whether and how somebody reads the results of a group; `promised` ones wait for nobody. */
 export type Reading = "no" | "unordered" | "ordered" | "promised";
 
+/** Tasks that leave in one message, and about how many bytes the arguments of each are. */
+export interface TasksTogether {
+  readonly tasks: readonly Task[];
+  readonly sizes: readonly number[];
+}
+
+/** How much may leave in one message. */
+export interface MessageLimits {
+  /** How many tasks. */
+  readonly count: number;
+  /** How many bytes of arguments. */
+  readonly bytes: number;
+  /** Whether a single task may have more bytes. */
+  readonly mayBeLarge: boolean;
+  /** Tasks that leave alone. */
+  readonly suspects: ReadonlySet<Task>;
+}
+
+/** The groups of a board, by what there is to do with them. Each group puts itself in, and takes itself out. */
+export class GroupLists {
+  /** Groups whose results somebody reads. */
+  readonly read: Set<DispatchGroup> = new Set();
+  /** Groups that have tasks to be sent and a reader that keeps up. The first is served next. */
+  readonly sendable: Set<DispatchGroup> = new Set();
+  /** Groups that have a source of tasks and a reader. They may be asked for tasks, if their readers keep up. */
+  readonly sources: Set<DispatchGroup> = new Set();
+}
+
 /** Tasks that have one reader: those that wait, and how the reader keeps up. A context has any number of such groups. */
 export class DispatchGroup {
   /** Whose tasks they are. */
@@ -33,20 +62,32 @@ export class DispatchGroup {
   readonly port: GroupPort;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
-  /** Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. */
+  /**
+   * Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. Only this class
+   * writes, here and below.
+   */
   sourceCodes: readonly Code[] = [];
+  /** How many tasks wait to be sent. */
+  waiting = 0;
+  /**
+   * How many tasks may be sent. Those that came back are sent even if results pile up, since a reader may wait for just one of
+   * them.
+   */
+  sendable = 0;
+  /** Whether all its tasks were cancelled, and none has been added since. */
+  isCancelled = false;
   /**
    * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever
    * adds tasks.
    */
   isRestoring = false;
-  /** Whether all its tasks were cancelled, and none has been added since. Only the dispatcher writes. */
-  isCancelled = false;
+  /** The lists that it stands in: its own until it enters a board. */
+  #lists = new GroupLists();
   /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
-  readonly #waiting = new Deque<Task>();
-  /** How many of the first `#waiting` tasks were sent before and came back. */
+  readonly #queue = new Deque<Task>();
+  /** How many of the first tasks in `#queue` were sent before and came back. */
   #returned = 0;
-  /** Those among `#waiting` that were given up. They are dropped when their turn comes: to find one of a million takes 1 ms. */
+  /** Those in `#queue` that were given up. They are dropped when their turn comes: to find one of a million takes 1 ms. */
   readonly #cancelled = new Set<Task>();
   #reading: Reading = "no";
   #waitingResults = 0;
@@ -74,6 +115,12 @@ export class DispatchGroup {
     this.taskTimeoutMs = taskTimeoutMs;
   }
 
+  /** Enters a board: stands in its lists from now on. */
+  enter(lists: GroupLists): void {
+    this.#lists = lists;
+    this.reading = this.#reading;
+  }
+
   /** Whether and how somebody reads results: only then are tasks sent. */
   get reading(): Reading {
     return this.#reading;
@@ -81,12 +128,18 @@ export class DispatchGroup {
 
   set reading(reading: Reading) {
     this.#reading = reading;
+    if (reading === "no") this.#lists.read.delete(this);
+    else this.#lists.read.add(this);
     this.#setLimit();
+    this.#setFull();
+    this.#sort();
+    this.#sortSources();
   }
 
-  /** How many tasks wait to be sent. */
-  get waiting(): number {
-    return this.#waiting.length - this.#cancelled.size;
+  /** Its lazy sources have changed. Their tasks are of these codes; the first source is asked first. */
+  setSources(codes: readonly Code[]): void {
+    this.sourceCodes = codes;
+    this.#sortSources();
   }
 
   /**
@@ -109,31 +162,26 @@ export class DispatchGroup {
     return Math.max(1, Math.min(most, Math.floor(this.#fittingResults / slaves)));
   }
 
-  /**
-   * How many tasks may be sent. Those that came back are sent even if results pile up, since a reader may wait for
-   * just one of them.
-   */
-  get sendable(): number {
-    if (this.#reading === "no") return 0;
-    return this.#isFull ? this.#returned : this.waiting;
-  }
-
-  /** Adds a task behind all others; returns how many wait to be sent now. */
-  add(task: Task): number {
-    this.#waiting.push(task);
-    return this.waiting;
+  /** Adds a task behind all others. */
+  add(task: Task): void {
+    this.isCancelled = false;
+    this.#queue.push(task);
+    this.waiting++;
+    // The second one and those behind it change no list.
+    if (this.isOpen && ++this.sendable === 1) this.#lists.sendable.add(this);
   }
 
   /** Puts a task that came back from a slave before all others. */
   putBack(task: Task): void {
     task.shareArguments();
-    this.#waiting.unshift(task);
+    this.#unshift(task);
     this.#returned++;
+    this.#sort();
   }
 
   /** Puts a task that came back from a slave before all others but one: the next task that may be sent. */
   putBackSecond(task: Task): void {
-    const next = this.sendable > 0 ? this.take() : undefined;
+    const next = this.sendable > 0 ? this.#shift() : undefined;
     this.putBack(task);
     if (next !== undefined) this.putBack(next);
   }
@@ -147,7 +195,7 @@ export class DispatchGroup {
   findFor(canRun: (code: Code) => boolean): number | undefined {
     const most = Math.min(this.sendable, MAX_PASSED);
     let index = 0;
-    for (const task of this.#waiting) {
+    for (const task of this.#queue) {
       if (index === most) return undefined;
       if (this.#cancelled.has(task)) continue;
       if (canRun(task.code)) return index;
@@ -156,10 +204,13 @@ export class DispatchGroup {
     return undefined;
   }
 
-  /** Takes the next tasks out of the way: a slave can run none of them, but the one behind them. */
+  /**
+   * Takes the next tasks out of the way: a slave can run none of them, but the one behind them. They are to be put back at once, by
+   * {@linkcode DispatchGroup.putBackPassed}.
+   */
   passOver(count: number): PassedTasks {
     const due = Math.min(this.#returned, count);
-    return { tasks: Array.from({ length: count }, () => this.take()!), due };
+    return { tasks: Array.from({ length: count }, () => this.#shift()!), due };
   }
 
   /**
@@ -169,37 +220,58 @@ export class DispatchGroup {
    * pile up, as if they had come back.
    */
   putBackPassed({ tasks, due }: PassedTasks, isOvertaken: boolean): void {
-    for (const task of tasks.toReversed()) this.#waiting.unshift(task);
+    for (const task of tasks.toReversed()) this.#unshift(task);
     this.#returned += isOvertaken ? tasks.length : due;
+    this.#sort();
   }
 
   /** The task that is to be sent next. */
   first(): Task | undefined {
     if (this.#cancelled.size > 0) this.#dropFirst();
-    return this.#waiting.peek();
+    return this.#queue.first;
   }
 
   /** Takes the task that is to be sent next. */
   take(): Task | undefined {
-    if (this.#cancelled.size > 0) this.#dropFirst();
-    if (this.#returned > 0) this.#returned--;
-    return this.#waiting.shift();
+    const task = this.#shift();
+    this.#sort();
+    return task;
   }
 
-  /** Takes all tasks that wait to be sent. */
-  takeAll(): Task[] {
-    this.#returned = 0;
-    const tasks = this.#waiting.takeAll();
-    if (this.#cancelled.size === 0) return tasks;
-    const left = tasks.filter((task) => !this.#cancelled.has(task));
+  /** Takes the next tasks that may leave in one message. They are of one code. */
+  takeTogether({ count, bytes, mayBeLarge, suspects }: MessageLimits): TasksTogether {
+    const tasks: Task[] = [];
+    const sizes: number[] = [];
+    const code = this.first()?.origin.code;
+    while (tasks.length < count) {
+      const task = this.first();
+      if (task === undefined || task.origin.code !== code) break;
+      if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
+      const size = sizeOfArguments(task.args);
+      bytes -= size;
+      if (bytes < 0 && !(mayBeLarge && tasks.length === 0)) break;
+      tasks.push(task);
+      sizes.push(size);
+      this.#shift();
+    }
+    this.#sort();
+    return { tasks, sizes };
+  }
+
+  /** Takes all tasks that wait to be sent: all of the group are given up. */
+  cancelAll(): Task[] {
+    this.isCancelled = true;
+    const tasks = this.#queue.takeAll().filter((task) => !this.#cancelled.has(task));
     this.#cancelled.clear();
-    return left;
+    this.#returned = this.waiting = 0;
+    this.#sort();
+    return tasks;
   }
 
   /** A task that waits is given up. */
   cancel(task: Task): void {
     // Few have come back, and how many they are has to be right.
-    const returned = Array.from({ length: this.#returned }, () => this.#waiting.shift()!);
+    const returned = Array.from({ length: this.#returned }, () => this.#queue.shift()!);
     const place = returned.indexOf(task);
     if (place < 0) {
       this.#cancelled.add(task);
@@ -207,32 +279,62 @@ export class DispatchGroup {
       returned.splice(place, 1);
       this.#returned--;
     }
-    for (const each of returned.toReversed()) this.#waiting.unshift(each);
+    for (const each of returned.toReversed()) this.#queue.unshift(each);
+    this.waiting--;
+    this.#sort();
   }
 
   /** Drops those of the first tasks that were given up. */
   #dropFirst(): void {
     for (;;) {
-      const task = this.#waiting.peek();
+      const task = this.#queue.first;
       if (task === undefined || !this.#cancelled.delete(task)) return;
-      this.#waiting.shift();
+      this.#queue.shift();
     }
   }
 
-  /** Results wait for the reader; returns whether that closed the group. */
-  addResults(count: number): boolean {
-    this.#waitingResults += count;
-    if (this.#waitingResults < this.#limit || this.#isFull) return false;
-    this.#isFull = true;
-    return true;
+  #shift(): Task | undefined {
+    const task = this.first();
+    if (task === undefined) return undefined;
+    if (this.#returned > 0) this.#returned--;
+    this.waiting--;
+    return this.#queue.shift();
   }
 
-  /** The reader has taken a result; returns whether that opened the group. */
+  #unshift(task: Task): void {
+    this.#queue.unshift(task);
+    this.waiting++;
+  }
+
+  /** Finds out how many tasks may be sent. */
+  #sort(): void {
+    this.sendable = this.#isFull ? this.#returned : this.waiting;
+    if (this.#reading === "no") this.sendable = 0;
+    if (this.sendable > 0) this.#lists.sendable.add(this);
+    else this.#lists.sendable.delete(this);
+  }
+
+  #sortSources(): void {
+    const isAsked = this.sourceCodes.length > 0 && this.#reading !== "no";
+    if (isAsked) this.#lists.sources.add(this);
+    else this.#lists.sources.delete(this);
+  }
+
+  /**
+   * Results wait for the reader.
+   *
+   * @param bytes How many bytes they took to send, if that is known: of large ones fewer may wait.
+   */
+  addResults(count: number, bytes?: number): void {
+    this.#waitingResults += count;
+    if (bytes !== undefined) this.#noteBytes(bytes / count);
+    this.#setFull();
+  }
+
+  /** The reader has taken a result; returns whether more tasks may be sent or pulled for that. */
   takeResult(): boolean {
     this.#waitingResults--;
-    if (!this.#isFull || this.#waitingResults > this.#limit / 2) return false;
-    this.#isFull = false;
-    return true;
+    return this.#isFull && this.#setFull();
   }
 
   /** An outcome of an earlier run, or of a cancelled task, waits for the reader. */
@@ -240,7 +342,7 @@ export class DispatchGroup {
     this.#waitingRestored++;
   }
 
-  /** The reader has taken one of those; returns whether a source may be asked for tasks again. */
+  /** The reader has taken one of those; returns whether a source may be asked for tasks for that. */
   takeRestored(): boolean {
     const tookTasks = this.takesTasks;
     this.#waitingRestored--;
@@ -259,21 +361,26 @@ export class DispatchGroup {
     this.#delayedBytes -= bytes;
   }
 
-  /** Learns how large results are, since fewer large ones may wait; returns whether that opened or closed the group. */
-  noteResultBytes(bytes: number, results: number): boolean {
-    const mean = bytes / results;
-    this.#bytesPerResult += (mean - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
+  /** Learns how large results are: it does not forget that at once. */
+  #noteBytes(bytes: number): void {
+    this.#bytesPerResult += (bytes - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
     this.#fittingResults = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
     const most = Math.min(MAX_WAITING_RESULTS, this.#fittingResults);
     this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
-    return this.#setLimit();
+    this.#setLimit();
   }
 
-  #setLimit(): boolean {
-    const wasFull = this.#isFull;
+  #setLimit(): void {
     this.#limit = this.#maxWaitingResults * FACTORS[this.#reading];
+  }
+
+  /** Finds out whether too many results wait; returns whether that has changed. */
+  #setFull(): boolean {
+    const wasFull = this.#isFull;
     if (this.#waitingResults >= this.#limit) this.#isFull = true;
     else if (this.#waitingResults <= this.#limit / 2) this.#isFull = false;
-    return this.#isFull !== wasFull;
+    if (this.#isFull === wasFull) return false;
+    this.#sort();
+    return true;
   }
 }

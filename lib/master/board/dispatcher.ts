@@ -18,7 +18,7 @@ import { Blame, judgeDeath } from "./faults/blame.ts";
 import { judgeThrow, Retries, type ThrowVerdict } from "./faults/retries.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import type { DispatchGroup, Reading } from "./dispatch_group.ts";
+import { type DispatchGroup, GroupLists } from "./dispatch_group.ts";
 import { type DispatchSlave, Service } from "./dispatch_slave.ts";
 import {
   barredFailure,
@@ -34,7 +34,6 @@ import {
   timedOut,
 } from "./failures.ts";
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
-import type { Outcomes } from "../outcome.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
 import type { AnsweredTasks, Head, SentTask } from "./sent_tasks.ts";
 
@@ -72,6 +71,8 @@ interface LastRun {
   readonly hasRun: boolean;
   readonly runTimeMs: number;
   readonly endedMs?: number;
+  /** About how many bytes it took to say so, if a slave did. */
+  readonly bytes?: number;
 }
 
 /** What the user is to know of slaves that cannot run something. */
@@ -115,13 +116,17 @@ export class Dispatcher {
   readonly #bars = new Bars(this.#slaves);
   /** What the user is to be told when it is known that others run what a slave cannot. */
   readonly #untold = new Map<Barred, BarWarning>();
-  readonly #allotment = new Allotment(this.#blame.suspects, this.#bars, this.#deadlines);
+  readonly #groups = new GroupLists();
+  readonly #allotment = new Allotment(
+    this.#groups,
+    this.#blame.suspects,
+    this.#bars,
+    this.#deadlines,
+  );
   /** Slaves that may be busy with what nobody is to run: the time of that runs from the next decision on. */
   readonly #toTime = new Set<DispatchSlave>();
   /** Tasks that were given up since it last decided. */
   #cancelled = new Map<Task, DispatchGroup>();
-  /** Groups whose results somebody reads. */
-  readonly #read = new Set<DispatchGroup>();
 
   /**
    * @param maxAttempts How many slaves may die running one task.
@@ -153,10 +158,10 @@ export class Dispatcher {
     return {
       slaves: this.#slaves,
       standing: this.#allotment.standing,
-      sendable: this.#allotment.sendable,
-      read: this.#read,
+      sendable: this.#groups.sendable,
+      read: this.#groups.read,
       bars: this.#bars,
-      sources: this.#allotment.sources,
+      sources: this.#groups.sources,
       suspects: this.#blame.suspects,
       retries: this.#retries,
       deadlines: this.#deadlines.size,
@@ -172,8 +177,8 @@ export class Dispatcher {
 
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
   get hasWork(): boolean {
-    if (this.#allotment.sendable.size > 0 || this.#retries.areRead) return true;
-    for (const group of this.#allotment.sources) {
+    if (this.#groups.sendable.size > 0 || this.#retries.areRead) return true;
+    for (const group of this.#groups.sources) {
       if (group.isOpen && !group.isRestoring) return true;
     }
     for (const { service } of this.#slaves) {
@@ -220,7 +225,7 @@ export class Dispatcher {
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
     if (!this.hasSlaves) {
-      for (const group of this.#read) group.port.wake();
+      for (const group of this.#groups.read) group.port.wake();
     }
     return "lost";
   }
@@ -252,49 +257,10 @@ export class Dispatcher {
     if (slave.service !== undefined) this.#restart(slave, slave.service, reason);
   }
 
-  /** A group has been made. */
+  /** A group has been made: it enters the board. */
   addGroup(group: DispatchGroup): void {
+    group.enter(this.#groups);
     if (group.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
-  }
-
-  /** A task waits to be sent; {@linkcode Dispatcher.dispatch} is to be called soon. */
-  addTask(group: DispatchGroup, task: Task): void {
-    group.isCancelled = false;
-    // The second one and those behind it change nothing.
-    if (group.add(task) === 1) this.#allotment.sort(group);
-  }
-
-  /** Whether and how the results of a group are read has changed. */
-  setReading(group: DispatchGroup, reading: Reading): void {
-    group.reading = reading;
-    if (reading === "no") this.#read.delete(group);
-    else this.#read.add(group);
-    this.#allotment.sort(group);
-    this.#allotment.sortSource(group);
-  }
-
-  /** The lazy sources of a group have changed. Their tasks are of these codes; the first source is asked first. */
-  setSources(group: DispatchGroup, codes: readonly Code[]): void {
-    group.sourceCodes = codes;
-    this.#allotment.sortSource(group);
-  }
-
-  /**
-   * A reader has taken a result.
-   *
-   * @param isRestored Whether {@linkcode Dispatcher.resultRestored} had told of it, or its task was cancelled.
-   * @returns Whether that allows more tasks to be sent or pulled: {@linkcode Dispatcher.dispatch} is then to be called soon.
-   */
-  resultTaken(group: DispatchGroup, isRestored = false): boolean {
-    if (isRestored) return group.takeRestored();
-    if (!group.takeResult()) return false;
-    this.#allotment.sort(group);
-    return true;
-  }
-
-  /** An outcome of an earlier run, which no slave has to find again, waits for the reader. */
-  resultRestored(group: DispatchGroup): void {
-    group.addRestored();
   }
 
   /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
@@ -364,7 +330,7 @@ export class Dispatcher {
   tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
     const { service } = slave;
     if (service === undefined) return;
-    const { first, values, micros, bytes } = results;
+    const { first, values, micros } = results;
     const count = values.length;
     let last: AnsweredTasks | undefined;
     for (let position = 0; position < count;) {
@@ -382,7 +348,6 @@ export class Dispatcher {
       let totalMicros = 0;
       for (const taskMicros of micros) totalMicros += taskMicros;
       this.#allotment.noteRunTimes(slave, service, code, { totalMicros, count }, nowMs);
-      if (group.noteResultBytes(bytes, count)) this.#allotment.sort(group);
     }
     slave.deathsInARow = 0;
     this.#noteNews(slave, service, nowMs);
@@ -401,6 +366,7 @@ export class Dispatcher {
     nowMs: number,
   ): void {
     const { group } = answered;
+    const { values, bytes, text } = results;
     for (const { tasks, attempts } of this.#byAttempts(answered.tasks)) {
       const outcomes = new FulfilledOutcomes(slave.identity, attempts, tasks, results, position);
       const { reporter } = slave.service!;
@@ -408,8 +374,9 @@ export class Dispatcher {
         reporter.tasksDone(group.context, outcomes, results, position, nowMs);
       }
       for (const task of tasks) task.endOnSlave();
-      const isAll = tasks.length === results.values.length;
-      this.#deliver(group, outcomes, isAll ? results.text : undefined);
+      const isAll = tasks.length === values.length;
+      group.addResults(tasks.length, bytes * tasks.length / values.length);
+      group.port.deliver(outcomes, isAll ? text : undefined);
       position += tasks.length;
     }
   }
@@ -457,8 +424,8 @@ export class Dispatcher {
           hasRun: failure !== "arguments",
           runTimeMs: micros / 1000,
           endedMs: nowMs,
+          bytes,
         });
-        if (group.noteResultBytes(bytes, 1)) this.#allotment.sort(group);
       }
     }
     slave.deathsInARow = 0;
@@ -494,14 +461,12 @@ export class Dispatcher {
    * @returns The tasks that were dropped.
    */
   cancel(group: DispatchGroup): Task[] {
-    group.isCancelled = true;
-    const dropped = group.takeAll();
+    const dropped = group.cancelAll();
     for (const task of this.#retries.takeAll(group)) dropped.push(task);
     for (const { task } of this.#takeFromSlaves((_task, other) => other === group)) {
       dropped.push(task);
     }
     for (const task of dropped) this.#endAttempts(task);
-    this.#allotment.sort(group);
     return dropped;
   }
 
@@ -566,7 +531,7 @@ export class Dispatcher {
     context.isClosed = true;
     this.#bars.forget(context);
     this.#untold.delete(context);
-    for (const group of this.#read) if (group.context === context) this.setReading(group, "no");
+    for (const group of this.#groups.read) if (group.context === context) group.reading = "no";
     for (const slave of this.#slaves) {
       slave.startupDeaths.delete(context);
       const { service } = slave;
@@ -759,7 +724,7 @@ export class Dispatcher {
   #failBarred(): boolean {
     if (this.#bars.isEmpty) return false;
     let count = 0;
-    for (const group of this.#allotment.sendable) count += this.#failFirst(group);
+    for (const group of this.#groups.sendable) count += this.#failFirst(group);
     return count > 0;
   }
 
@@ -776,7 +741,6 @@ export class Dispatcher {
       this.#fail({ group, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
       count++;
     }
-    this.#allotment.sort(group);
     return count;
   }
 
@@ -814,19 +778,13 @@ export class Dispatcher {
     } as const;
     if (reason instanceof AbortError) {
       group.addRestored();
-      group.port.deliver([outcome]);
     } else {
-      this.#deliver(group, [outcome]);
+      group.addResults(1, run.bytes);
     }
+    group.port.deliver([outcome]);
     const { reports } = this.#options;
     if (reports?.isWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
     task.endOnSlave();
-    this.#allotment.sort(group);
-  }
-
-  #deliver(group: DispatchGroup, outcomes: Outcomes, text?: string): void {
-    if (group.addResults(outcomes.length)) this.#allotment.sort(group);
-    group.port.deliver(outcomes, text);
   }
 }
 

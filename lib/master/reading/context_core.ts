@@ -135,7 +135,7 @@ export class ContextCore {
     }
     this.#promised.delete(timeoutMs);
     this.#groups.delete(tasks);
-    this.around.dispatcher.setReading(tasks.board, "no");
+    tasks.board.reading = "no";
   }
 
   /** Makes a group for the tasks of one map. */
@@ -157,12 +157,12 @@ export class ContextCore {
    * @throws {JournalError} If it is damaged.
    */
   begin(group: DispatchGroup, task: Task): Outcome | undefined {
-    const { dispatcher, loop, hub } = this.around;
+    const { loop, hub } = this.around;
     const { journal } = this;
     const recorded = journal?.find(task);
     if (journal !== undefined) group.isRestoring = recorded !== undefined && journal.hasRecorded;
     if (recorded === undefined) {
-      dispatcher.addTask(group, task);
+      group.add(task);
     } else {
       hub.taskRestored(this.board, recorded);
       task.endOnSlave();

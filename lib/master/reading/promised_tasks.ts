@@ -49,9 +49,8 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     this.#context = context;
     this.timeoutMs = timeoutMs;
     this.board = new DispatchGroup(context.board, this, timeoutMs);
-    const { dispatcher } = context.around;
-    dispatcher.addGroup(this.board);
-    dispatcher.setReading(this.board, "promised");
+    context.around.dispatcher.addGroup(this.board);
+    this.board.reading = "promised";
   }
 
   /**

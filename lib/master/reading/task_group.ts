@@ -129,13 +129,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#journalFault = undefined;
     this.#context.journal?.retry();
     this.around.forgotten.delete(this);
-    this.around.dispatcher.setReading(this.board, order);
+    this.board.reading = order;
     this.around.loop.schedule();
   }
 
   /** Ends reading. */
   endReading(): void {
-    this.around.dispatcher.setReading(this.board, "no");
+    this.board.reading = "no";
   }
 
   /**
@@ -314,14 +314,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     if (recorded !== undefined) {
       this.#restored++;
       this.#unreadRestored.add(id);
-      this.around.dispatcher.resultRestored(this.board);
+      this.board.addRestored();
       this.receive([recorded]);
     }
     return task;
   }
 
   #noteSources(): void {
-    this.around.dispatcher.setSources(this.board, this.#sources.codes());
+    this.board.setSources(this.#sources.codes());
   }
 
   #next(): Outcome | undefined {
@@ -349,7 +349,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#delivered.add(id);
     this.#unread--;
     const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);
-    if (this.around.dispatcher.resultTaken(this.board, isRestored)) this.around.loop.schedule();
+    const isMoreWanted = isRestored ? this.board.takeRestored() : this.board.takeResult();
+    if (isMoreWanted) this.around.loop.schedule();
     return outcome;
   }
 

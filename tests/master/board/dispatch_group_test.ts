@@ -1,8 +1,16 @@
 import { assertEquals } from "@std/assert";
-import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
+import {
+  type DispatchGroup,
+  GroupLists,
+  type MessageLimits,
+} from "../../../lib/master/board/dispatch_group.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import { groupOf } from "../../support/group_of.ts";
+import { taskOf } from "../../support/task_of.ts";
 
 const MAX_WAITING = 32_768;
+const CODE: Code = { number: 0, reference: { type: "inline", name: "", source: "() => 1" } };
+const OTHER: Code = { number: 1, reference: { type: "inline", name: "", source: "() => 2" } };
 
 function groupRead(order: "ordered" | "unordered"): DispatchGroup {
   const group = groupOf(0);
@@ -20,9 +28,9 @@ function takenUntilOpen(group: DispatchGroup): number {
 for (const [order, most] of [["unordered", MAX_WAITING], ["ordered", 8 * MAX_WAITING]] as const) {
   Deno.test(`DispatchGroup: read ${order}, it is closed by ${most} results, and opened by half of them`, () => {
     const group = groupRead(order);
-    assertEquals(group.addResults(most - 1), false);
+    group.addResults(most - 1);
     assertEquals(group.isOpen, true);
-    assertEquals(group.addResults(1), true);
+    group.addResults(1);
     assertEquals(group.isOpen, false);
     assertEquals(takenUntilOpen(group), most / 2);
     assertEquals(group.isOpen, true);
@@ -31,22 +39,82 @@ for (const [order, most] of [["unordered", MAX_WAITING], ["ordered", 8 * MAX_WAI
 
 Deno.test("DispatchGroup: of large results 64 MB may wait, but always four of them", () => {
   const group = groupRead("unordered");
-  group.noteResultBytes(16 * 1024 * 1024, 2);
-  assertEquals(group.addResults(7), false);
-  assertEquals(group.addResults(1), true);
+  group.addResults(2, 16 * 1024 * 1024);
+  group.addResults(5);
+  assertEquals(group.isOpen, true);
+  group.addResults(1);
+  assertEquals(group.isOpen, false);
   const huge = groupRead("unordered");
-  huge.noteResultBytes(1024 * 1024 * 1024, 1);
-  assertEquals(huge.addResults(3), false);
-  assertEquals(huge.addResults(1), true);
+  huge.addResults(1, 1024 * 1024 * 1024);
+  huge.addResults(2);
+  assertEquals(huge.isOpen, true);
+  huge.addResults(1);
+  assertEquals(huge.isOpen, false);
 });
 
-Deno.test("DispatchGroup: results that prove to be large close it, and small ones behind them open it; it says so", () => {
+Deno.test("DispatchGroup: results that prove to be large close it, and small ones behind them open it", () => {
   const group = groupRead("unordered");
   group.addResults(8);
-  assertEquals(group.noteResultBytes(1024, 1), false);
-  assertEquals([group.noteResultBytes(1024 ** 3, 1), group.isOpen], [true, false]);
-  assertEquals(group.noteResultBytes(1024 ** 3, 1), false);
-  while (!group.isOpen) assertEquals(group.noteResultBytes(1, 1), group.isOpen);
+  group.addResults(1, 1024);
+  assertEquals(group.isOpen, true);
+  group.addResults(1, 1024 ** 3);
+  assertEquals(group.isOpen, false);
+  while (!group.isOpen) group.addResults(1, 1);
+});
+
+Deno.test("DispatchGroup: stands in the lists of its board by what there is to do with it", () => {
+  const group = groupOf(0);
+  const lists = new GroupLists();
+  const standing = () =>
+    (["read", "sendable", "sources"] as const).filter((list) => lists[list].has(group));
+  group.add(taskOf(0, CODE, "[]"));
+  group.setSources([CODE]);
+  group.enter(lists);
+  assertEquals(standing(), []);
+  group.reading = "unordered";
+  assertEquals(standing(), ["read", "sendable", "sources"]);
+  assertEquals([group.waiting, group.sendable], [1, 1]);
+  group.addResults(MAX_WAITING);
+  assertEquals([standing(), group.sendable], [["read", "sources"], 0]);
+  takenUntilOpen(group);
+  assertEquals([standing(), group.sendable], [["read", "sendable", "sources"], 1]);
+  const task = group.take()!;
+  assertEquals([standing(), group.waiting], [["read", "sources"], 0]);
+  group.addResults(MAX_WAITING);
+  group.add(taskOf(1, CODE, "[]"));
+  assertEquals([group.waiting, group.sendable], [1, 0]);
+  // A reader in order may wait for just that one.
+  group.putBack(task);
+  assertEquals([standing(), group.waiting, group.sendable], [
+    ["read", "sendable", "sources"],
+    2,
+    1,
+  ]);
+  group.cancel(task);
+  assertEquals([standing(), group.waiting, group.sendable], [["read", "sources"], 1, 0]);
+  group.setSources([]);
+  group.reading = "no";
+  assertEquals(standing(), []);
+});
+
+Deno.test("DispatchGroup.takeTogether: takes tasks of one code, as many as fit; one may be larger, and a suspect leaves alone", () => {
+  const group = groupRead("unordered");
+  const tasks = [0, 1, 2, 3, 4, 5].map((id) => taskOf(id, id < 5 ? CODE : OTHER, "x".repeat(10)));
+  for (const task of tasks) group.add(task);
+  const none = { count: 10, bytes: 100, mayBeLarge: true, suspects: new Set<Task>() };
+  const take = (limits: Partial<MessageLimits>) => {
+    const { tasks, sizes } = group.takeTogether({ ...none, ...limits });
+    assertEquals(sizes, tasks.map(() => 10));
+    return tasks.map(({ id }) => id);
+  };
+  assertEquals(take({ count: 0 }), []);
+  assertEquals(take({ bytes: 9, mayBeLarge: false }), []);
+  assertEquals(take({ bytes: 9 }), [0]);
+  assertEquals(take({ bytes: 25 }), [1, 2]);
+  assertEquals(take({ suspects: new Set([tasks[4]]) }), [3]);
+  assertEquals(take({ suspects: new Set([tasks[4]]) }), [4]);
+  assertEquals([group.waiting, group.sendable], [1, 1]);
+  assertEquals(take({}), [5]);
 });
 
 Deno.test("DispatchGroup: is closed while nobody reads", () => {

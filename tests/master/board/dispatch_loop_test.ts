@@ -30,7 +30,8 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
   const group = groupOf(0);
   dispatcher.addSlave(slave);
   dispatcher.slaveConnected(slave);
-  dispatcher.setReading(group, "unordered");
+  dispatcher.addGroup(group);
+  group.reading = "unordered";
   const decided = (): string[] => {
     loop.schedule();
     loop.schedule();
@@ -38,13 +39,13 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
     return decisions.splice(0);
   };
   assertEquals(decided(), []);
-  dispatcher.addTask(group, taskOf(0, CODE, "[]"));
+  group.add(taskOf(0, CODE, "[]"));
   assertEquals(decided(), ["looks", "sends 1"]);
   const results = { first: 0, values: [0], micros: [1], bytes: 1 };
   dispatcher.tasksDone(slave, results, 0);
   assertEquals(decided(), []);
   // Tasks behind the running one may have to be taken from the slave: a time runs.
-  for (let id = 1; id < 3; id++) dispatcher.addTask(group, taskOf(id, CODE, "[]"));
+  for (let id = 1; id < 3; id++) group.add(taskOf(id, CODE, "[]"));
   assertEquals(decided(), ["looks", "sends 2"]);
   assertEquals(decided(), ["looks"]);
 });

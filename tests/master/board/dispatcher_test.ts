@@ -56,7 +56,7 @@ class Bench {
   group(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchGroup {
     const group = this.newGroup(options);
     this.dispatcher.addGroup(group);
-    this.dispatcher.setReading(group, "unordered");
+    group.reading = "unordered";
     return group;
   }
 
@@ -75,7 +75,7 @@ class Bench {
 
   add(group: DispatchGroup, count: number, code = CODE): Task[] {
     const tasks = Array.from({ length: count }, () => taskOf(this.#tasks++, code, "[]"));
-    for (const task of tasks) this.dispatcher.addTask(group, task);
+    for (const task of tasks) group.add(task);
     return tasks;
   }
 
@@ -164,7 +164,7 @@ Deno.test("Dispatcher: a source of tasks is asked while another group keeps slav
   bench.add(busy, 10_000);
   bench.dispatcher.dispatch(0);
   const lazy = bench.group();
-  bench.dispatcher.setSources(lazy, [OTHER]);
+  lazy.setSources([OTHER]);
   bench.decided();
   bench.done(slave, 0, 1);
   assertEquals(bench.decided().filter((decision) => decision.startsWith("pull")), [
@@ -196,17 +196,17 @@ Deno.test("Dispatcher: a group that has ended costs nothing, whatever others do"
     bench.dispatcher.addGroup(watched);
     // One has never been read, and one has a source that nobody reads.
     if (i === 0) continue;
-    bench.dispatcher.setReading(watched, "unordered");
+    watched.reading = "unordered";
     bench.add(watched, 1);
     bench.dispatcher.dispatch(0);
     bench.done(slave, i - 1, 1);
-    bench.dispatcher.resultTaken(watched);
-    bench.dispatcher.setReading(watched, "no");
-    if (i === 2) bench.dispatcher.setSources(watched, [CODE]);
+    watched.takeResult();
+    watched.reading = "no";
+    if (i === 2) watched.setSources([CODE]);
   }
   const looks = ended.map(({ looks }) => looks());
   const group = bench.group();
-  bench.dispatcher.setSources(group, [OTHER]);
+  group.setSources([OTHER]);
   bench.add(group, 10);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 2, 1);
@@ -348,21 +348,22 @@ Deno.test("Dispatcher: cancelled tasks hold up none that a reader in order waits
   const bench = new Bench();
   const slave = bench.connect();
   const group = bench.group();
-  bench.dispatcher.setReading(group, "ordered");
+  group.reading = "ordered";
   bench.add(group, 1);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 0, 1, 0, HUGE_BYTES);
-  bench.dispatcher.resultTaken(group);
-  bench.dispatcher.setReading(group, "no");
+  group.takeResult();
+  group.reading = "no";
   const [, ...others] = bench.add(group, 100);
-  bench.dispatcher.setReading(group, "ordered");
+  group.reading = "ordered";
   for (const task of others) bench.dispatcher.cancelTask(group, task);
   bench.decided();
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 1 on 0"]);
   bench.done(slave, 1, 1);
   bench.add(group, 1);
-  for (let i = 0; i < 100; i++) bench.dispatcher.resultTaken(group, i > 0);
+  group.takeResult();
+  for (let i = 1; i < 100; i++) group.takeRestored();
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 101 on 0"]);
 });
@@ -412,7 +413,7 @@ for (const end of ["its group is cancelled", "its context is closed"]) {
 Deno.test("Dispatcher: nothing is left of a context that is closed and has ended on its slave", () => {
   const { bench, slave, group } = inStartup();
   const { context } = group;
-  bench.dispatcher.setReading(group, "promised");
+  group.reading = "promised";
   bench.dispatcher.cancel(group);
   bench.dispatcher.closeContext(context, 0);
   bench.dispatcher.dispatch(0);
@@ -591,8 +592,8 @@ Deno.test("Dispatcher: a task that a reader in order waits for is sent, however 
   const bench = new Bench();
   bench.connect();
   const group = bench.group();
-  bench.dispatcher.setReading(group, "ordered");
-  for (let i = 0; i < 300_000; i++) bench.dispatcher.resultRestored(group);
+  group.reading = "ordered";
+  for (let i = 0; i < 300_000; i++) group.addRestored();
   bench.add(group, 1);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 0 on 0"]);
@@ -603,16 +604,16 @@ Deno.test("Dispatcher: a source gives nothing while many restored outcomes wait 
   const group = bench.newGroup();
   group.isRestoring = true;
   bench.dispatcher.addGroup(group);
-  bench.dispatcher.setReading(group, "unordered");
-  bench.dispatcher.setSources(group, [CODE]);
+  group.reading = "unordered";
+  group.setSources([CODE]);
   bench.dispatcher.dispatch(0);
   // Without any slave.
   assertEquals(bench.decided(), ["pull 64 of group 0"]);
-  for (let i = 0; i < 32_768; i++) bench.dispatcher.resultRestored(group);
+  for (let i = 0; i < 32_768; i++) group.addRestored();
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), []);
-  assertEquals(bench.dispatcher.resultTaken(group, true), true);
-  assertEquals(bench.dispatcher.resultTaken(group, true), false);
+  assertEquals(group.takeRestored(), true);
+  assertEquals(group.takeRestored(), false);
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["pull 64 of group 0"]);
 });
@@ -741,7 +742,7 @@ Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments,
   const add = (count: number, bytes: number) => {
     const args = `["${"x".repeat(bytes - 4)}"]`;
     for (let i = 0; i < count; i++) {
-      bench.dispatcher.addTask(group, taskOf(10 + i, CODE, args));
+      group.add(taskOf(10 + i, CODE, args));
     }
   };
   // Those that have ended have no share.
@@ -798,7 +799,7 @@ Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once 
   const argsOf = () => ({ text: "null", buffers: [new Uint8Array(8)] });
   const all = Array.from({ length: 4 }, argsOf);
   const tasks = all.map((args, id) => taskOf(id, CODE, args));
-  for (const task of tasks) bench.dispatcher.addTask(group, task);
+  for (const task of tasks) group.add(task);
   bench.dispatcher.dispatch(0);
   bench.done(slave, 0, 1);
   // Those of another come back, and are sent once more.
@@ -821,7 +822,7 @@ Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task w
   const large = `["${"x".repeat(400_000)}"]`;
   const huge = `["${"x".repeat(2_000_000)}"]`;
   for (const [i, args] of [large, large, large, huge, huge].entries()) {
-    bench.dispatcher.addTask(group, taskOf(10 + i, CODE, args));
+    group.add(taskOf(10 + i, CODE, args));
   }
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 10 11 on 0"]);
@@ -963,9 +964,9 @@ Deno.test("Dispatcher: a slave that cannot load the next tasks runs those behind
   );
   bench.dispatcher.dispatch(0);
   failLoad(bench, slave);
-  bench.dispatcher.setReading(before, "no");
+  before.reading = "no";
   const group = bench.group();
-  bench.dispatcher.setReading(group, "ordered");
+  group.reading = "ordered";
   bench.add(group, 1, EXPORT);
   for (let i = 1; group.isOpen; i++) {
     bench.add(group, 1);
@@ -988,7 +989,7 @@ Deno.test("Dispatcher: a source that no slave can run is asked while all slaves 
   failLoad(bench, slave);
   bench.add(bench.group(), 10);
   bench.dispatcher.dispatch(0);
-  bench.dispatcher.setSources(barred, [EXPORT]);
+  barred.setSources([EXPORT]);
   bench.decided();
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["pull 64 of group 0"]);
@@ -1003,7 +1004,7 @@ function barredForFirstSource(): { bench: Bench; group: DispatchGroup; look: () 
   bench.add(group, 1, EXPORT);
   bench.dispatcher.dispatch(0);
   failLoad(bench, barred);
-  bench.dispatcher.setSources(group, [EXPORT, OTHER]);
+  group.setSources([EXPORT, OTHER]);
   bench.decided();
   const look = (): string[] => {
     bench.dispatcher.dispatch(0);
@@ -1014,9 +1015,9 @@ function barredForFirstSource(): { bench: Bench; group: DispatchGroup; look: () 
 
 Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks gets those of the next, but not if they are read in order", () => {
   const { bench, group, look } = barredForFirstSource();
-  bench.dispatcher.setReading(group, "ordered");
+  group.reading = "ordered";
   assertEquals(look(), []);
-  bench.dispatcher.setReading(group, "unordered");
+  group.reading = "unordered";
   assertEquals(look(), ["pull 1 of other"]);
   // One that the busy slave is to run next does not change that.
   bench.add(group, 1, EXPORT);
@@ -1027,8 +1028,8 @@ Deno.test("Dispatcher: an idle slave that is barred for the first source's tasks
 
 Deno.test("Dispatcher: an idle slave that can run nothing of what waits gets tasks of a source, also if they are read in order", () => {
   const { bench, group, look } = barredForFirstSource();
-  bench.dispatcher.setSources(group, [OTHER, CODE]);
-  bench.dispatcher.setReading(group, "ordered");
+  group.setSources([OTHER, CODE]);
+  group.reading = "ordered";
   bench.add(group, 1, EXPORT);
   assertEquals(look(), ["pull 1 of other"]);
 });

@@ -125,7 +125,8 @@ Deno.test("Reader: outcomes of cancelled tasks hold up sources until they are re
   const bench = new Bench();
   const { board } = bench.group;
   // Of results as large as this four may wait.
-  board.noteResultBytes(2 ** 26, 1);
+  board.addResults(1, 2 ** 26);
+  board.takeResult();
   const reader = bench.read();
   const tasks = Array.from({ length: 5 }, (_, i) => bench.add(i));
   const first = reader.next();

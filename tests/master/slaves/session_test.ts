@@ -351,8 +351,9 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   const code = { number: 0, reference: { type: "inline", name: "f", source: "() => {}" } } as const;
   dispatcher.addSlave(slave);
   dispatcher.slaveConnected(slave);
-  dispatcher.addTask(group, taskOf(0, code, 0));
-  dispatcher.setReading(group, "unordered");
+  dispatcher.addGroup(group);
+  group.add(taskOf(0, code, 0));
+  group.reading = "unordered";
   dispatcher.dispatch(clock.now());
   clock.pass(5000);
 

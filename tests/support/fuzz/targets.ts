@@ -120,9 +120,9 @@ class SlaveRun {
     for (const group of this.#groups) {
       this.#dispatcher.addGroup(group);
       for (let id = 0; id < TASKS_OF_CONTEXT; id++) {
-        this.#dispatcher.addTask(group, taskOf(id, CODES[0], "[1]"));
+        group.add(taskOf(id, CODES[0], "[1]"));
       }
-      this.#dispatcher.setReading(group, "unordered");
+      group.reading = "unordered";
     }
     this.#dispatcher.slaveConnected(this.#slave);
     this.#dispatcher.dispatch(0);

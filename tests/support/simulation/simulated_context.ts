@@ -195,10 +195,10 @@ export class SimulatedContext {
       hasHugeResults: kinds.hasHugeResults,
       spareTasks: style === "added" && random.chance(0.3) ? random.integer(1, 20) : 0,
       addTask: (code) => this.#addTask(reader, code, kinds),
-      setReading: (reading) => dispatcher.setReading(group, reading),
-      setSources: (codes) => dispatcher.setSources(group, codes),
+      setReading: (reading) => group.reading = reading,
+      setSources: (codes) => group.setSources(codes),
       resultTaken: (isCancelled) => {
-        if (dispatcher.resultTaken(group, isCancelled)) loop.schedule();
+        if (isCancelled ? group.takeRestored() : group.takeResult()) loop.schedule();
       },
       drop: () => this.#drop(reader),
       schedule: () => loop.schedule(),
@@ -261,7 +261,7 @@ export class SimulatedContext {
     const task = new Task(tasks.length, origin, args);
     const isToBeCancelledAlone = random.chance(kinds.cancelRate);
     ledger.addPlan(this.#plan(reader, task, kinds, isToBeCancelledAlone));
-    dispatcher.addTask(group, task);
+    group.add(task);
     if (isToBeCancelledAlone) {
       const delayMs = random.between(0, random.pick([0, 1, 30, 200]));
       this.#later(delayMs, () => this.#giveUp(task));

@@ -59,7 +59,7 @@ class Bench implements Disposable {
       deliver: (outcomes) => this.outcomes.push(...outcomes),
     });
     this.dispatcher.addGroup(group);
-    this.dispatcher.setReading(group, "unordered");
+    group.reading = "unordered";
     return group;
   }
 
@@ -77,7 +77,7 @@ class Bench implements Disposable {
 
   add(count: number, group = this.group): Task[] {
     const tasks = Array.from({ length: count }, () => taskOf(this.#tasks++, CODE, "[1]"));
-    for (const task of tasks) this.dispatcher.addTask(group, task);
+    for (const task of tasks) group.add(task);
     return tasks;
   }
 
@@ -321,7 +321,7 @@ Deno.test("Retries: tasks that wait hold up lazy inputs, so that these do not ga
   const { dispatcher, group } = bench;
   const slave = bench.connect();
   const large = { text: "[0]", buffers: [new Uint8Array(64 * 1024 * 1024)] };
-  dispatcher.addTask(group, taskOf(0, CODE, large));
+  group.add(taskOf(0, CODE, large));
   dispatcher.dispatch(0);
   assert(group.takesTasks);
   bench.fail(slave, 0);
