@@ -38,6 +38,7 @@ export {
   Task,
   type TaskOrigin,
 } from "./lib/task.ts";
+export type { TaskProgress } from "./lib/task_progress.ts";
 export type {
   CannotBeSent,
   Cloned,
@@ -100,7 +101,12 @@ export {
   type TaskOptions,
   type TasksOptions,
 } from "./lib/master/reading/context.ts";
-export type { ManagerEvent, ProgressEvent, SlaveCounts } from "./lib/master/observe/events.ts";
+export type {
+  ManagerEvent,
+  ProgressEvent,
+  RunningTask,
+  SlaveCounts,
+} from "./lib/master/observe/events.ts";
 export type { Outcome } from "./lib/master/outcome.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal/journal_file.ts";

@@ -1,7 +1,7 @@
 /**
  * When does a double pendulum turn over? Shows a run that is started in the evening and looked at in the morning: each row of
  * the picture is a task, whose outcome is in the journal before it is read. Kill it (ctrl-C, `kill -9`) and start it
- * again with the same command: only the rows that are missing are calculated.
+ * again with the same command: only the rows that are missing are calculated. The line of progress shows how far the rows are.
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 --allow-run=deno --allow-read=. --allow-write=. examples/long_run.ts --size 400

@@ -1,5 +1,7 @@
 /** What the slaves of `long_run.ts` run. */
 
+import { reportProgress } from "../progress.ts";
+
 /** Time after which a pendulum that has not turned over is given up, s. */
 const LONGEST_S = 30;
 const STEP_S = 0.01;
@@ -17,7 +19,10 @@ type State = [upper: number, lower: number, upperSpeed: number, lowerSpeed: numb
  */
 export function turnoverTimes(upper: number, columns: number): Float64Array {
   const times = new Float64Array(columns);
-  for (let i = 0; i < columns; i++) times[i] = turnoverTime(upper, angleOf(i, columns));
+  for (let i = 0; i < columns; i++) {
+    times[i] = turnoverTime(upper, angleOf(i, columns));
+    reportProgress(i + 1, columns);
+  }
   return times;
 }
 

@@ -1,10 +1,12 @@
 /**
- * What a manager that is made in a slave's process has to know of it.
+ * What the parts of this project that code of tasks imports have to know of the process of a slave.
  *
  * @module
  */
 
-/** The slave's program, as managers see it that its tasks make. */
+import type { TaskProgress } from "./task_progress.ts";
+
+/** The slave's program, as code of tasks sees it, and managers do that they make. */
 export interface SlaveProcess {
   /** How many managers are above its tasks, one above the other: 1 on the slaves of a script's own manager. */
   readonly nesting: number;
@@ -14,6 +16,18 @@ export interface SlaveProcess {
   managersLoaded(): void;
   /** Says why no manager may be made by the code that runs now; nothing if it may make one. */
   refuseManager(): string | undefined;
+  /** Takes what tasks tell of themselves. Missing before it serves, and in another version of it. */
+  readonly progress?: ProgressTaker;
+}
+
+/** Takes what tasks tell of themselves. */
+export interface ProgressTaker {
+  /** Whether anybody wants to know. */
+  readonly isWanted: boolean;
+  /** Tells it that code of tasks may tell how far it has come. */
+  moduleLoaded(): void;
+  /** Takes how far the task has come that the running code belongs to. */
+  take(progress: TaskProgress): void;
 }
 
 /** Not a variable of this module: the code of tasks may import another copy of this project than the slave's program is. */

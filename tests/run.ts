@@ -37,12 +37,12 @@ const STEPS: Step[] = [
   {
     name: "doc lint",
     kind: "check",
-    args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts", "cli.ts"],
+    args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts", "progress.ts", "cli.ts"],
   },
   {
     name: "doc tests",
     kind: "suite",
-    args: ["test", "--doc", "--allow-all", ...LOCKED, "mod.ts", "random.ts", "lib"],
+    args: ["test", "--doc", "--allow-all", ...LOCKED, "mod.ts", "random.ts", "progress.ts", "lib"],
   },
   { name: "tests", kind: "suite", args: [...SUITE, "tests", "examples"] },
 ];

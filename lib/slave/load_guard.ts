@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { SlaveProcess } from "../slave_process.ts";
+import type { ProgressTaker, SlaveProcess } from "../slave_process.ts";
 import { Promise } from "../own_globals.ts";
+import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
 
 /** Managers may be nested so deep: the bound of what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
 const MAX_NESTING = 3;
@@ -31,17 +32,11 @@ interface ModuleLoad {
   readonly fail: (refusal: ManagerRefusedError) => void;
 }
 
-/** The part that is used here of `AsyncLocalStorage` of `node:async_hooks`. */
-interface LoadStorage {
-  getStore(): ModuleLoad | undefined;
-  run<Result>(load: ModuleLoad, fn: () => Result): Result;
-  enterWith(load: ModuleLoad): void;
-}
-
 /** Knows which code runs because a module is loaded, and refuses it managers. */
 export class LoadGuard implements SlaveProcess {
   nesting = 1;
   config: string | undefined;
+  progress: ProgressTaker | undefined;
   /** Modules that have made a manager: Deno would not run them again. */
   readonly #refused = new Map<string, ManagerRefusedError>();
   #current: ModuleLoad | undefined;
@@ -49,7 +44,7 @@ export class LoadGuard implements SlaveProcess {
    * Which load the running code was begun by: also a promise or a timer that a module has left behind. It takes 4 ms to get, so it
    * is there only where the program of managers is.
    */
-  #storage: LoadStorage | undefined;
+  #storage: AsyncStorage<ModuleLoad> | undefined;
 
   /**
    * Loads a module.
@@ -72,7 +67,7 @@ export class LoadGuard implements SlaveProcess {
   }
 
   managersLoaded(): void {
-    this.#storage ??= makeStorage();
+    this.#storage ??= makeAsyncStorage();
     // Modules are run one after the other: those that import the program of managers come next. A task that imports them goes on
     // in its own context.
     this.#storage.enterWith(this.#current ?? { refusal: undefined, fail: () => {} });
@@ -112,12 +107,4 @@ function placeOfManager(): string {
   const place = /\bnew Manager \(.*\n\s+at (?:.*? \()?([a-z]+:.+:\d+)\)?$/m
     .exec(new Error().stack ?? "")?.[1];
   return place === undefined ? "" : `, at ${place}`;
-}
-
-/** The program of managers is run when this is called, which cannot wait for a module. */
-function makeStorage(): LoadStorage {
-  const { process } = globalThis as unknown as {
-    process: { getBuiltinModule(name: string): { AsyncLocalStorage: new () => LoadStorage } };
-  };
-  return new (process.getBuiltinModule("node:async_hooks").AsyncLocalStorage)();
 }

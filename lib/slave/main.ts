@@ -64,6 +64,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   loadGuard.config = info.config;
   announceSlaveProcess(loadGuard);
   const runner = new Runner(stream);
+  loadGuard.progress = runner.progress;
   keepAlive(runner, exit, info);
   await runner.serve();
   await runner.disposeContexts();

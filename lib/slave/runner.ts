@@ -13,6 +13,7 @@ import { loadCode, type TaskFunction } from "./code_loader.ts";
 import { HeldAnswers, postThrown } from "./held_answers.ts";
 import { disposeAll } from "./dispose_all.ts";
 import { explainMissingMethod } from "./missing_method.ts";
+import { ProgressSender } from "./progress_sender.ts";
 import { encodeThrown } from "./thrown.ts";
 import { performance, Promise, setTimeout } from "../own_globals.ts";
 
@@ -60,6 +61,8 @@ type CodeState =
 export class Runner {
   readonly #stream: MessageStream<ToSlave>;
   readonly #clock: Pick<Clock, "now">;
+  /** Takes what tasks tell of themselves. */
+  readonly progress: ProgressSender;
   readonly #contexts = new Map<number, ContextState>();
   readonly #codes = new Map<number, CodeState>();
   /** Contexts that the master has ended, and that are not freed. */
@@ -83,6 +86,7 @@ export class Runner {
     this.#stream = stream;
     this.#clock = clock;
     this.#answers = new HeldAnswers(stream, clock);
+    this.progress = new ProgressSender(stream);
   }
 
   /**
@@ -109,7 +113,7 @@ export class Runner {
     this.#answers.post();
     const isIdle = this.#wake !== undefined || this.#current === NO_TASK;
     this.#post({ type: "exiting", running: isIdle ? null : this.#current, code });
-    this.#stream.flush();
+    this.#stream.flushLast();
   }
 
   async #readMessages(): Promise<void> {
@@ -140,6 +144,9 @@ export class Runner {
         break;
       case "recall":
         this.#returnQueue();
+        break;
+      case "progress-wanted":
+        this.progress.isWanted = message.isWanted;
         break;
       default:
         message satisfies never;
@@ -199,7 +206,8 @@ export class Runner {
     const clock = this.#clock;
     let now = clock.now();
     while (tasks.position < tasks.args.length) {
-      if (!this.#answers.mayWaitFor(tasks, now)) {
+      // A task that tells how far it has come runs long, and what was before it is told first.
+      if (!this.#answers.mayWaitFor(tasks, now) || this.progress.isInUse) {
         await this.#answers.sent();
         now = clock.now();
         // Meanwhile the queue may have been taken back.
@@ -213,7 +221,7 @@ export class Runner {
         continue;
       }
       try {
-        const result = fn(args, values);
+        const result = this.progress.run(current, fn, args, values);
         // Only a promise is waited for: an await for each plain value would cost as much as a short task.
         const value = isThenable(result) ? await this.#settle(result) : result;
         now = clock.now();
@@ -223,6 +231,7 @@ export class Runner {
         explainMissingMethod(error, args);
         this.#answers.addFailure(current, now - startedAt, { failure: "threw", thrown: error });
       }
+      this.progress.end();
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
     }
   }

@@ -7,7 +7,7 @@
  * at a time, in that order, and answers each exactly once: by `results` or `failed`, by a `startup-failed` or
  * `load-failed` for all tasks of a context or code, or by `returned` for tasks that were not run. It says `starting` and
  * `ready` around the startup of a context, and `loaded` when the first task of a piece of code begins: time limits count
- * from there. When the connection ends the slave ends.
+ * from there. A task may tell of its `progress`, if the master has said that this is wanted. When the connection ends the slave ends.
  *
  * The dialogue with an agent: the master says `configure`, and then `start` and `kill` for its runners. The agent answers
  * each `start` by one `ended`, when that runner has ended. Before, it tells what a runner has `printed`; where it writes
@@ -21,6 +21,7 @@
  */
 
 import type { CodeReference } from "../task.ts";
+import type { TaskProgress } from "../task_progress.ts";
 
 /** A value as it stands in the JSON of a message, see `decodeValue()`. */
 export type EncodedJson = unknown;
@@ -51,7 +52,9 @@ export type ToSlave =
   /** A context has ended, and no more tasks of it come: the slave frees what startup returned, and answers `context-ended`. */
   | { readonly type: "end-context"; readonly context: number }
   /** Asks for all tasks that wait behind the running one. */
-  | { readonly type: "recall" };
+  | { readonly type: "recall" }
+  /** Whether somebody wants to know how far tasks have come; not so before this is said. */
+  | { readonly type: "progress-wanted"; readonly isWanted: boolean };
 
 /** What a slave says. */
 export type ToMaster =
@@ -88,6 +91,8 @@ export type ToMaster =
   | { readonly type: "loaded"; readonly code: number }
   /** A piece of code cannot be loaded: this answers every task of it that is or will be on this connection. */
   | { readonly type: "load-failed"; readonly code: number; readonly thrown: EncodedJson }
+  /** How far the running task says that it has come. It is a note: it may come before what was said before it. */
+  | ({ readonly type: "progress"; readonly task: number } & TaskProgress)
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */
   | { readonly type: "returned"; readonly from: number; readonly to: number }
   /**

@@ -698,6 +698,27 @@ Deno.test("Runner: does not serve a master that sends a task of code that it has
   await assertRejects(() => bench.served, Error, "task of code 7 without announcing it");
 });
 
+Deno.test("Runner.announceExit: is heard though a task has told how far it has come, without giving the event loop a turn", async () => {
+  await using bench = await Bench.open();
+  using tell = new Hook(() => {
+    bench.runner.progress.take({ done: 1 });
+    const before = bench.unwrittenBytes;
+    bench.runner.announceExit(5);
+    leftAtOnce = bench.unwrittenBytes - before;
+  });
+  let leftAtOnce = 0;
+  bench.context(0);
+  bench.say({ type: "progress-wanted", isWanted: true });
+  const code = bench.code((name: string) => Reflect.get(globalThis, name)());
+  bench.run(0, code, [tell.name]);
+  assertEquals(await bench.answers(3), [
+    READY,
+    { type: "progress", task: 0, done: 1 },
+    { type: "exiting", running: 0, code: 5 },
+  ]);
+  assert(leftAtOnce > 0, "The process would have ended before that");
+});
+
 Deno.test("Runner.announceExit: sends what is finished, and which task it was", async () => {
   await using bench = await Bench.open();
   using exit = new Hook(() => bench.runner.announceExit(5));

@@ -115,6 +115,11 @@ const PARTS: readonly Part[] = [
     imports: [RANDOM],
     because: "tasks import random numbers alone, and nothing else of the project",
   })),
+  {
+    at: "progress.ts",
+    imports: [TASK],
+    because: "tasks import it: it has nothing of the project but words",
+  },
   { at: NOTES, imports: [ERRORS], because: "notes are bytes; what they mean is above them" },
   {
     at: FRAMES,

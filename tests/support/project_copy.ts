@@ -17,6 +17,7 @@ export async function copyOfTheProject(...more: readonly string[]): Promise<Temp
     "report.ts",
     "random.ts",
     "cli.ts",
+    "progress.ts",
     "lib",
     "examples",
   ];

@@ -1,9 +1,10 @@
 import type { Attempt, SlaveIdentity } from "../../errors.ts";
 import type { Code } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { SlavePort } from "./ports.ts";
 import type { RunReporter } from "./run_reporter.ts";
-import { SentTasks } from "./sent_tasks.ts";
+import { type SentTask, SentTasks } from "./sent_tasks.ts";
 
 /**
  * What the board knows of a slave. How its processes are started and ended is its seat's to know, which the board reaches by the
@@ -52,12 +53,22 @@ export class Service {
   };
   /** Tells what runs there; nothing if nobody wants to know. */
   readonly reporter: RunReporter | undefined;
+  /** How far a task there has come, as it told last. Only the dispatcher writes. */
+  progress: { readonly number: number; readonly progress: TaskProgress } | undefined;
   /** What is known of its end before it has come. Only the dispatcher writes. */
   ending: Ending = { type: "none" };
 
   /** @internal */
   constructor(reporter: RunReporter | undefined) {
     this.reporter = reporter;
+  }
+
+  /** The task that told last how far it has come, if it is still the slave's. */
+  get told(): (SentTask & { readonly progress: TaskProgress }) | undefined {
+    if (this.progress === undefined) return undefined;
+    const { number, progress } = this.progress;
+    const sent = this.sent.find(number);
+    return sent && { ...sent, progress };
   }
 
   /** Whether the startup runs, or is to run, that stands before its first task. */

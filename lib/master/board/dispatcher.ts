@@ -12,6 +12,7 @@
 
 import { AbortError, type RemoteError, type SlaveIdentity } from "../../errors.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import { Allotment } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./faults/bars.ts";
 import { Blame, judgeDeath } from "./faults/blame.ts";
@@ -444,6 +445,15 @@ export class Dispatcher {
     const reason = taskFailure(task, slave.identity, failure, thrown, throws);
     if (failure !== "threw") return { type: "end", reason };
     return judgeThrow(group.context.retries, reason, throws);
+  }
+
+  /** A task says how far it has come. That of one which has ended, or is not the slave's any more, is dropped. */
+  taskProgressed(slave: DispatchSlave, number: number, progress: TaskProgress): void {
+    const { service } = slave;
+    const sent = service?.sent.find(number);
+    if (sent === undefined) return;
+    service!.progress = { number, progress };
+    this.#options.reports?.taskProgressed(sent.group.context, sent.task, slave, progress);
   }
 
   /** A slave will not run the tasks numbered from `from` up to but not including `to`. */

@@ -5,6 +5,7 @@
  */
 
 import type { Task } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { DispatchSlave } from "./dispatch_slave.ts";
 import type { FulfilledOutcomes, TaskResults } from "./fulfilled_outcomes.ts";
@@ -13,10 +14,17 @@ import type { Head } from "./sent_tasks.ts";
 
 /** Who wants to know. Times are those of the dispatcher's clock. */
 export interface RunReports {
-  /** Whether there is anybody at the moment. If not, only {@linkcode RunReports.taskRetried} is called. */
+  /** Whether there is anybody at the moment. If not, only what looks at this itself is called. */
   readonly isWanted: boolean;
   /** A task runs. */
   taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
+  /** A task says how far it has come. Looks at {@linkcode RunReports.isWanted} itself. */
+  taskProgressed(
+    context: DispatchContext,
+    task: Task,
+    slave: DispatchSlave,
+    progress: TaskProgress,
+  ): void;
   /**
    * A task has ended.
    *
@@ -25,7 +33,7 @@ export interface RunReports {
    */
   taskEnded(context: DispatchContext, outcome: Outcome, bytes: number, atMs?: number): void;
   /**
-   * A task is to run again: a slave died that ran it, or may have, or it threw there.
+   * A task is to run again: a slave died that ran it, or may have, or it threw there. Looks at {@linkcode RunReports.isWanted} itself.
    *
    * @param threw What it threw, if it did.
    */

@@ -125,6 +125,17 @@ export class SentTasks {
     return tasks;
   }
 
+  /** A task that the slave has, by its number; nothing if it is answered, or was taken from the slave. */
+  find(number: number): SentTask | undefined {
+    let first = this.#firstNumber;
+    for (const { group, tasks, position } of this.#messages) {
+      const entry = tasks[position + number - first];
+      if (number >= first && isTask(entry)) return { group, task: entry };
+      first += tasks.length - position;
+    }
+    return undefined;
+  }
+
   /** Whether the time of any of its tasks is limited. */
   hasTimeLimit(): boolean {
     for (const { group } of this.#messages) {

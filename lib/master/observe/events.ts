@@ -1,5 +1,6 @@
 import type { SlaveIdentity } from "../../errors.ts";
 import type { Task } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import type { Outcome } from "../outcome.ts";
 
 /** How many slaves of a manager stand where. */
@@ -106,6 +107,13 @@ export type ManagerEvent =
       readonly task: Task;
       readonly slave: SlaveIdentity;
     }
+    /** A task that runs says how far it has come, by `reportProgress()`; at most 20 times a second for each slave. */
+    | (TaskProgress & {
+      readonly type: "task-progress";
+      readonly context: number;
+      readonly task: Task;
+      readonly slave: SlaveIdentity;
+    })
     /** A task has returned. */
     | {
       readonly type: "task-finished";
@@ -198,10 +206,18 @@ export type ManagerEvent =
       /** Whether reading has ended: by itself, a break or an error. */
       readonly isOver: boolean;
       readonly slaves: SlaveCounts;
+      /** Tasks that run and have told how far they have come, by `reportProgress()`; in the order in which they were added. */
+      readonly running: readonly RunningTask[];
     }
     /** Something is not as it should be, but nothing is lost. */
     | { readonly type: "warning"; readonly message: string }
   );
+
+/** A task that runs, and how far it has come, as it told last. */
+export interface RunningTask extends TaskProgress {
+  readonly task: Task;
+  readonly slave: SlaveIdentity;
+}
 
 /** How far a context has come. */
 export type ProgressEvent = Extract<ManagerEvent, { readonly type: "progress" }>;

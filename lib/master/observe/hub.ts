@@ -10,6 +10,7 @@
 
 import { AbortError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import { inputText } from "../../wire/input_text.ts";
 import { sizeOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
@@ -26,8 +27,16 @@ const LONG_RUN_MS = 100;
 export interface Subscriber {
   /** Whether it wants to know of single tasks. Those events cost time: none are made unless somebody wants them. */
   readonly wantsTasks: boolean;
+  /** Whether it wants to know how far single tasks have come, as they tell themselves. They do so only if somebody wants to know. */
+  readonly wantsProgress?: boolean;
   /** Takes an event, in the order in which they happened. Those that it has no use for come as well. It throws nothing. */
   tell(event: ManagerEvent): void;
+}
+
+/** Where tasks are that may tell how far they have come. */
+export interface ProgressSource {
+  /** Whether somebody wants to know has changed. */
+  progressWanted(isWanted: boolean): void;
 }
 
 /** Tells the events of a manager to its subscribers. */
@@ -41,6 +50,10 @@ export class Hub implements RunReports {
   #isTelling = false;
   /** Whether anybody wants to know of single tasks. Only this class writes. */
   isWanted = false;
+  /** Whether anybody wants to know how far single tasks have come. Only this class writes. */
+  isProgressWanted = false;
+  /** Is told when that changes. */
+  progressSource: ProgressSource | undefined;
 
   constructor(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     this.clock = clock;
@@ -81,6 +94,16 @@ export class Hub implements RunReports {
   ): void {
     // Made in one piece, as below: there are two events for each task, up to a million tasks a second.
     this.#tell({ timeMs: this.#dateOf(atMs), type: "task-started", context, task, slave });
+  }
+
+  /** A task says how far it has come. */
+  taskProgressed(
+    { number: context }: DispatchContext,
+    task: Task,
+    { identity: slave }: DispatchSlave,
+    progress: TaskProgress,
+  ): void {
+    if (this.isWanted) this.tell({ type: "task-progress", context, task, slave, ...progress });
   }
 
   /** A task has ended. */
@@ -208,6 +231,10 @@ export class Hub implements RunReports {
   #replaceSubscribers(subscribers: readonly Subscriber[]): void {
     this.#subscribers = subscribers;
     this.isWanted = subscribers.some(({ wantsTasks }) => wantsTasks);
+    const isProgressWanted = subscribers.some(({ wantsProgress }) => wantsProgress);
+    if (isProgressWanted === this.isProgressWanted) return;
+    this.isProgressWanted = isProgressWanted;
+    this.progressSource?.progressWanted(isProgressWanted);
   }
 
   #tellAt(atMs: number, body: ManagerEventBody): void {

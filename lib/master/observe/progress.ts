@@ -1,4 +1,8 @@
-import type { ProgressEvent, SlaveCounts } from "./events.ts";
+import type { SlaveIdentity } from "../../errors.ts";
+import type { TaskProgress } from "../../task_progress.ts";
+import type { DispatchGroup } from "../board/dispatch_group.ts";
+import type { SentTask } from "../board/sent_tasks.ts";
+import type { ProgressEvent, RunningTask, SlaveCounts } from "./events.ts";
 import type { Hub } from "./hub.ts";
 import { UserFunction } from "./user_function.ts";
 
@@ -6,7 +10,10 @@ import { UserFunction } from "./user_function.ts";
 const INTERVAL_MS = 200;
 
 /** How far the tasks of a context have come. */
-export type Tally = Omit<ProgressEvent, "timeMs" | "type" | "context" | "isOver" | "slaves">;
+export type Tally = Omit<
+  ProgressEvent,
+  "timeMs" | "type" | "context" | "isOver" | "slaves" | "running"
+>;
 
 /** A context that can be asked for it. Whoever begins to show a run in its middle asks, and hears from the hub what happens then. */
 export interface Tallied {
@@ -14,12 +21,22 @@ export interface Tallied {
   readonly number: number;
   /** Number of the map, if it is one. */
   readonly map: number | undefined;
+  /** Its tasks, as the board knows them. */
+  readonly board: DispatchGroup;
   /** How far it has come. */
   tally(): Tally;
 }
 
+/** A task that a slave has, and how far it has come, as it told last. */
+export interface ToldTask extends SentTask {
+  readonly progress: TaskProgress;
+  readonly slave: SlaveIdentity;
+}
+
 /** The slaves, as far as progress tells of them. */
 export interface CountedSlaves {
+  /** Tasks that have told how far they have come. */
+  toldTasks(): readonly ToldTask[];
   /** How many slaves stand where. */
   count(): SlaveCounts;
 }
@@ -48,6 +65,7 @@ export class Progress implements Disposable {
       : new UserFunction("progress", progress);
     const subscription = this.#hub.subscribe({
       wantsTasks: false,
+      wantsProgress: true,
       tell(event): void {
         if (event.type !== "progress") return;
         if (event.context !== context.number || event.map !== context.map) return;
@@ -93,6 +111,14 @@ export class Progress implements Disposable {
       ...context.tally(),
       isOver,
       slaves: this.#slaves.count(),
+      running: this.#runningOf(context),
     });
+  }
+
+  #runningOf({ board }: Tallied): RunningTask[] {
+    return this.#slaves.toldTasks()
+      .filter(({ group }) => group === board)
+      .map(({ task, slave, progress }) => ({ task, slave, ...progress }))
+      .sort((a, b) => a.task.id - b.task.id);
   }
 }

@@ -1,6 +1,12 @@
 import { printError } from "../../print_error.ts";
 import type { ProgressEvent, SlaveCounts } from "./events.ts";
-import { isFinished, progressLine, progressSentence, type ProgressState } from "./progress_text.ts";
+import {
+  isFinished,
+  partOf,
+  progressLine,
+  progressSentence,
+  type ProgressState,
+} from "./progress_text.ts";
 import { RateMeter } from "./rate_meter.ts";
 import { StatusLine, type Terminal } from "./status_line.ts";
 
@@ -47,7 +53,7 @@ export class ProgressDisplay {
     );
     const shown = before ?? { manager, latest: event, meter: new RateMeter(), isSeen: false };
     shown.latest = event;
-    shown.meter.note(event.timeMs, event.done - event.restored);
+    shown.meter.note(event.timeMs, event.done - event.restored + partOf(event.running));
     this.#shown.add(shown);
     if (event.isOver) this.#finish(shown);
     // Of a context that is read in no time only the end is shown.
@@ -108,6 +114,7 @@ function joinStates(all: readonly Shown[]): ProgressState {
     added: 0,
     isMoreToCome: false,
     slaves: joinSlaves(all),
+    running: all.flatMap(({ latest }) => latest.running),
     perSecond: 0,
     elapsedMs: 0,
   };

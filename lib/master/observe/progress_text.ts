@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { SlaveCounts } from "./events.ts";
-import { textWidth } from "./text_width.ts";
+import { asLine } from "../../task_progress.ts";
+import type { RunningTask, SlaveCounts } from "./events.ts";
+import { clipToWidth, textWidth } from "./text_width.ts";
 
 /** What is put into words. */
 export interface ProgressState {
@@ -19,6 +20,8 @@ export interface ProgressState {
   /** Whether more tasks than `added` are to come. */
   readonly isMoreToCome: boolean;
   readonly slaves: SlaveCounts;
+  /** Tasks that run and have told how far they have come. */
+  readonly running: readonly RunningTask[];
   /** Tasks a second; 0 if that is not known. */
   readonly perSecond: number;
   readonly elapsedMs: number;
@@ -27,6 +30,11 @@ export interface ProgressState {
 const MIN_BAR_COLUMNS = 12;
 const MAX_BAR_COLUMNS = 42;
 const GAP = "  ";
+/** So many running tasks are shown, each by so many columns of what it does, and not by fewer than so many in all. */
+const MAX_RUNNING = 3;
+const MAX_LABEL_COLUMNS = 20;
+const MAX_TEXT_COLUMNS = 40;
+const MIN_RUNNING_COLUMNS = 12;
 
 /**
  * One line for a terminal. Where there is too little room, what matters least is left out.
@@ -55,6 +63,13 @@ export function progressLine(state: ProgressState, columns: number): string {
     kept.push(part);
     width += needed;
   }
+  for (const text of isEnded ? [] : runningTexts(state)) {
+    const room = columns - width - GAP.length;
+    if (room < Math.min(MIN_RUNNING_COLUMNS, textWidth(text))) break;
+    const clipped = clipToWidth(text, room);
+    kept.push({ place: 9, text: clipped });
+    width += GAP.length + textWidth(clipped);
+  }
   const barColumns = Math.min(MAX_BAR_COLUMNS, columns - width - GAP.length);
   if (!state.isMoreToCome && barColumns >= MIN_BAR_COLUMNS) {
     kept.push({ place: 1, text: barText(state, barColumns) });
@@ -71,6 +86,7 @@ export function progressSentence(state: ProgressState): string {
   if (!isFinished(state)) parts.push(timeText(state), slavesText(state.slaves));
   if (failed > 0) parts.push(`${failed} failed`);
   parts.push(restoredText(state));
+  if (!isFinished(state)) parts.push(...runningTexts(state));
   return `parallel: ${name === "" ? "" : `${name}: `}${parts.filter((part) => part).join(", ")}`;
 }
 
@@ -81,21 +97,57 @@ export function isFinished(
   return done === added && !isMoreToCome;
 }
 
-/** Rounded down: 100 % means that all is done. */
-function percentText({ done, added }: ProgressState): string {
-  return `${added === 0 ? 100 : Math.floor(done / added * 100)} %`;
+/** How many tasks it makes up what running tasks say that they have done: tasks that take an hour each are seen to go on. */
+export function partOf(running: readonly RunningTask[]): number {
+  let part = 0;
+  for (const { done, total = 0 } of running) if (total > 0) part += Math.min(1, done / total);
+  return part;
 }
 
-function barText({ done, added }: ProgressState, columns: number): string {
+/** `task 3: 40 of 100, fitting`, of the tasks that were added first. */
+function runningTexts({ running }: ProgressState): string[] {
+  return running.slice(0, MAX_RUNNING).map(({ task, done, total, text }) => {
+    const { id, label } = task;
+    const name = label === undefined ? `task ${id}` : clipToWidth(asLine(label), MAX_LABEL_COLUMNS);
+    const amount = total === undefined
+      ? amountText(done)
+      : `${amountText(done)} of ${amountText(total)}`;
+    const words = text === undefined ? "" : `, ${clipToWidth(text, MAX_TEXT_COLUMNS)}`;
+    return `${name}: ${amount}${words}`;
+  });
+}
+
+/** `40`, `0.3333`, `1.234e+9`. */
+function amountText(amount: number): string {
+  return Number.isInteger(amount) && amount < 1e9
+    ? String(amount)
+    : String(Number(amount.toPrecision(4)));
+}
+
+/** The part of all tasks that is done. It is all only when all have ended. */
+function shareDone(state: ProgressState): number {
+  const { done, added, running } = state;
+  if (isFinished(state) || added === 0) return 1;
+  return Math.min((done + partOf(running)) / added, 1 - Number.EPSILON);
+}
+
+/** Rounded down: 100 % means that all is done. */
+function percentText(state: ProgressState): string {
+  return `${Math.floor(shareDone(state) * 100)} %`;
+}
+
+function barText(state: ProgressState, columns: number): string {
   const cells = columns - 2;
-  const full = added === 0 ? cells : Math.floor(done / added * cells);
+  const full = Math.floor(shareDone(state) * cells);
   return `[${"#".repeat(full)}${"-".repeat(cells - full)}]`;
 }
 
 function timeText(state: ProgressState): string {
-  const { done, added, isMoreToCome, perSecond, elapsedMs } = state;
+  const { done, added, isMoreToCome, running, perSecond, elapsedMs } = state;
   if (isMoreToCome) return durationText(elapsedMs);
-  return perSecond > 0 ? `${durationText((added - done) / perSecond * 1000)} left` : "";
+  if (perSecond === 0) return "";
+  const left = Math.max(0, added - done - partOf(running));
+  return `${durationText(left / perSecond * 1000)} left`;
 }
 
 function restoredText({ restored }: ProgressState): string {

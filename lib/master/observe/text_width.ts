@@ -1,14 +1,14 @@
 /**
- * Letters that take two columns of a terminal, or none. Emoji and signs are not among them, since names of functions have none.
+ * Letters and emoji that take two columns of a terminal, or none.
  *
  * @see https://www.unicode.org/reports/tr11/
  */
 const WIDE =
-  /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Yi}\u3000-\u30ff\uff01-\uff60]$/u;
+  /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Yi}\p{Emoji_Presentation}\u3000-\u30ff\uff01-\uff60]$/u;
 const WITHOUT_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** How many columns of a terminal a text with names of functions takes. */
+/** How many columns of a terminal a text takes, or more: an emoji that is made of several takes fewer. */
 export function textWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
@@ -16,4 +16,17 @@ export function textWidth(text: string): number {
     if (!WITHOUT_WIDTH.test(letter)) width += WIDE.test(letter) ? 2 : 1;
   }
   return width;
+}
+
+/** Cuts a text to so many columns; if it is wider, it ends with `…`. */
+export function clipToWidth(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  let clipped = "";
+  let width = 1;
+  for (const letter of text) {
+    width += textWidth(letter);
+    if (width > columns) break;
+    clipped += letter;
+  }
+  return `${clipped.trimEnd()}…`;
 }

@@ -13,6 +13,7 @@ import { RepeatedWarnings } from "./repeated_warnings.ts";
 export class UserFunction<Event> {
   /** As a subscriber it wants all events. */
   readonly wantsTasks = true;
+  readonly wantsProgress = true;
   readonly #run: (event: Event) => unknown;
   readonly #what: string;
   /** A million events may bring the same error a million times. */

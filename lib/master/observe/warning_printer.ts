@@ -50,6 +50,7 @@ export class WarningPrinter implements Subscriber {
       case "startup-finished":
       case "startup-failed":
       case "task-started":
+      case "task-progress":
       case "task-finished":
       case "task-failed":
       case "task-cancelled":

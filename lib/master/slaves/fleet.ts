@@ -23,7 +23,8 @@ import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
 import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
-import type { Hub } from "../observe/hub.ts";
+import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
+import type { Hub, ProgressSource } from "../observe/hub.ts";
 import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
@@ -50,7 +51,7 @@ export interface FleetOptions {
 }
 
 /** The slaves of one manager. */
-export class Fleet implements AsyncDisposable, EndpointsOwner {
+export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, ProgressSource {
   /** For its slaves as well. */
   readonly options: FleetOptions;
   /** The connections to the agents of its slaves. */
@@ -92,6 +93,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
       closing: this.closing,
     };
     this.codeWatch = new CodeWatch(options.modules, warn, clock);
+    options.hub.progressSource = this;
   }
 
   /** Is aborted when the manager closes. */
@@ -166,6 +168,24 @@ export class Fleet implements AsyncDisposable, EndpointsOwner {
   /** Whether there were slaves, and none is left. Whoever waits for results is told by an error. */
   get areAllLost(): boolean {
     return this.#seats.length > 0 && this.#seats.every(({ state }) => state === "lost");
+  }
+
+  /** Whether somebody wants to know how far tasks have come. Slaves that connect are told. */
+  get isProgressWanted(): boolean {
+    return this.options.hub.isProgressWanted;
+  }
+
+  /** That has changed. */
+  progressWanted(isWanted: boolean): void {
+    for (const seat of this.#seats) seat.wantProgress(isWanted);
+  }
+
+  /** Tasks that run and have told how far they have come. */
+  toldTasks(): ToldTask[] {
+    return this.#seats.flatMap(({ slave: { service, identity } }) => {
+      const told = service?.told;
+      return told === undefined ? [] : [{ ...told, slave: identity }];
+    });
   }
 
   /** How many slaves stand where. */

@@ -211,6 +211,11 @@ export class Seat implements SlavePort {
     this.#session?.endContext(context);
   }
 
+  /** Says whether somebody wants to know how far tasks have come. */
+  wantProgress(isWanted: boolean): void {
+    this.#session?.wantProgress(isWanted);
+  }
+
   /** Sends what is queued. */
   flush(): void {
     if (this.#state.state === "connected") this.#state.session.flush();

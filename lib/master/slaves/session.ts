@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Code } from "../../task.ts";
+import { asTaskProgress, checkTaskProgress, type TaskProgress } from "../../task_progress.ts";
 import { decodeEach, jsonOf, Undecodable } from "../../wire/codec.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
 import type { Failure, ToMaster, ToSlave } from "../../wire/messages.ts";
@@ -22,7 +23,7 @@ export interface SessionOptions {
   /** By which the dispatcher is told when something came. */
   readonly clock: Clock;
   /** Is told when all that came in one piece has been told to the dispatcher. */
-  readonly fleet: Pick<Fleet, "newsTold">;
+  readonly fleet: Pick<Fleet, "newsTold" | "isProgressWanted">;
 }
 
 /** How a task may have failed on a slave. */
@@ -44,6 +45,7 @@ export class Session implements Disposable {
     this.#options = options;
     stream.postMessage({ type: "welcome" });
     stream.flush();
+    if (options.fleet.isProgressWanted) this.wantProgress(true);
     this.ended = this.#readAll();
   }
 
@@ -65,6 +67,12 @@ export class Session implements Disposable {
   /** Queues the word that a context has ended, if the slave knows of it. */
   endContext({ number }: DispatchContext): void {
     if (this.#announcedContexts.has(number)) this.#post({ type: "end-context", context: number });
+  }
+
+  /** Says whether somebody wants to know how far tasks have come. */
+  wantProgress(isWanted: boolean): void {
+    this.#post({ type: "progress-wanted", isWanted });
+    this.flush();
   }
 
   /** Sends what is queued. */
@@ -184,6 +192,10 @@ export class Session implements Disposable {
         dispatcher.loadFailed(slave, code, thrown, nowMs);
         break;
       }
+      case "progress":
+        if (!isCount(message.task)) throw malformed(message);
+        dispatcher.taskProgressed(slave, message.task, progressOf(message));
+        break;
       case "returned":
         if (!isCount(message.from) || !isCount(message.to)) throw malformed(message);
         dispatcher.tasksReturned(slave, message.from, message.to, nowMs);
@@ -250,6 +262,16 @@ function onlyMessage({ messages, text, buffers }: Batch<ToMaster>): string | und
   const isAlone = messages.length === 1 && buffers.done && text.startsWith("[{") &&
     text.endsWith("}]");
   return isAlone ? text.slice(1, -1) : undefined;
+}
+
+/** What a slave says of its task may be shown on a terminal. */
+function progressOf(message: ToMaster & { type: "progress" }): TaskProgress {
+  try {
+    checkTaskProgress(message.done, message.total, message.text);
+  } catch {
+    throw malformed(message);
+  }
+  return asTaskProgress(message);
 }
 
 /** What was thrown on the slave, or why that cannot be decoded. */

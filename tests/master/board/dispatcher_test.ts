@@ -3,6 +3,7 @@ import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
@@ -20,8 +21,9 @@ class Bench {
   #slaves = 0;
   #tasks = 0;
 
-  constructor(maxAttempts = 3) {
+  constructor(maxAttempts = 3, reports?: RunReports) {
     this.dispatcher = new Dispatcher(maxAttempts, {
+      reports,
       warn: (message) => this.warnings.push(message),
     });
   }
@@ -134,6 +136,43 @@ Deno.test("Dispatcher: what a slave said goes with outcomes if it said nothing o
   bench.dispatcher.dispatch(0);
   bench.done(slave, 1, 4);
   assertEquals(bench.deliveries, [[1, "as it was said"], [2, undefined], [2, undefined]]);
+});
+
+Deno.test("Dispatcher.taskProgressed: how far a task is counts as long as it is the slave's", () => {
+  const told: string[] = [];
+  const silent = () => {};
+  const bench = new Bench(3, {
+    isWanted: true,
+    taskProgressed: (_context, { id }, { identity }, { done }) =>
+      told.push(`${id} on ${identity.number}: ${done}`),
+    taskStarted: silent,
+    taskEnded: silent,
+    taskRetried: silent,
+    startupStarted: silent,
+    startupFinished: silent,
+    startupFailed: silent,
+  });
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  const [task] = bench.add(group, 3);
+  bench.dispatcher.dispatch(0);
+  const say = (number: number, done: number) =>
+    bench.dispatcher.taskProgressed(slave, number, { done });
+  say(0, 1); // It has ended.
+  say(1, 2);
+  say(9, 3); // There is none.
+  assertEquals(told, ["1 on 0: 2"]);
+  assertEquals(slave.service!.told, { group, task, progress: { done: 2 } });
+  bench.done(slave, 1, 1);
+  assertEquals(slave.service!.told, undefined);
+  say(2, 4);
+  bench.dispatcher.cancel(group);
+  say(2, 5);
+  assertEquals(slave.service!.told, undefined);
+  bench.dispatcher.restart(slave, "for a test");
+  say(2, 6);
+  assertEquals(told, ["1 on 0: 2", "2 on 0: 4"]);
 });
 
 Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {

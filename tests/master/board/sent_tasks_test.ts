@@ -249,3 +249,17 @@ Deno.test("SentTasks: does not change the list of tasks that it was given", () =
   sent.drop((_task, group) => group === GROUP);
   assertEquals(given.map(({ id }) => id), [1, 2]);
 });
+
+Deno.test("SentTasks.find: has a task by its number, as long as it is the slave's", () => {
+  const sent = someSent();
+  const found = () => [-1, 0, 1, 2, 3, 4, 5, 6].map((number) => sent.find(number)?.task.id);
+  const none = undefined;
+  assertEquals(found(), [none, 10, 11, 12, 20, 21, 13, none]);
+  assertEquals(sent.find(3)?.group, OTHER);
+  sent.answer(0);
+  sent.settle((_kind, number) => number === 2);
+  sent.drop(({ id }) => id === 20);
+  assertEquals(found(), [none, none, 11, none, none, 21, 13, none]);
+  sent.takeWaiting();
+  assertEquals(found(), [none, none, 11, none, none, none, none, none]);
+});

@@ -105,3 +105,19 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
   run(3, () => {});
   assertEquals(viewer.told, ["task-finished", "task-started", "task-finished", "task-started"]);
 });
+
+Deno.test("Hub.isProgressWanted: slaves are told when the first comes who wants to know how far tasks are, and when the last has gone", () => {
+  const hub = new Hub(new TestClock());
+  const told: boolean[] = [];
+  hub.progressSource = { progressWanted: (isWanted) => told.push(isWanted) };
+  hub.subscribe(new Listener(true));
+  assertEquals(told, []);
+  const viewers = [1, 2].map(() =>
+    hub.subscribe({ wantsTasks: false, wantsProgress: true, tell: () => {} })
+  );
+  assertEquals([told, hub.isProgressWanted], [[true], true]);
+  viewers[0][Symbol.dispose]();
+  assertEquals(told, [true]);
+  viewers[1][Symbol.dispose]();
+  assertEquals([told, hub.isProgressWanted], [[true, false], false]);
+});

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { ProgressEvent, SlaveCounts } from "../../../mod.ts";
+import type { ProgressEvent, RunningTask, SlaveCounts, TaskProgress } from "../../../mod.ts";
+import { type Code, LabelledTask } from "../../../lib/task.ts";
 import { ProgressDisplay, progressDisplay } from "../../../lib/master/observe/progress_display.ts";
 import {
   progressLine,
@@ -8,11 +9,12 @@ import {
 } from "../../../lib/master/observe/progress_text.ts";
 import { RateMeter } from "../../../lib/master/observe/rate_meter.ts";
 import { StatusLine } from "../../../lib/master/observe/status_line.ts";
-import { textWidth } from "../../../lib/master/observe/text_width.ts";
+import { clipToWidth, textWidth } from "../../../lib/master/observe/text_width.ts";
 import { Screen } from "../../support/screen.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
 import { SilentRegistry } from "../../support/silent_registry.ts";
 import { skipIf } from "../../support/skip.ts";
+import { taskOf } from "../../support/task_of.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 const SLAVES: SlaveCounts = { queued: 1, starting: 0, idle: 2, busy: 8, lost: 0 };
@@ -24,9 +26,12 @@ const STATE: ProgressState = {
   added: 10_000,
   isMoreToCome: false,
   slaves: SLAVES,
+  running: [],
   perSecond: 132,
   elapsedMs: 32_000,
 };
+const CODE: Code = { number: 0, reference: { type: "inline", name: "fit", source: "" } };
+const ORIGIN = { code: CODE, cancel: () => {} };
 /** How the progress line is drawn. */
 // deno-lint-ignore no-control-regex -- that is what it is drawn with
 const DRAWN = /\r([^\r\n]*?)\x1b\[K/g;
@@ -94,6 +99,53 @@ Deno.test("progressLine: no tasks at all is a line as well", () => {
   assertMatch(progressLine(none, 80), /100 % {2}0\/0 {2}in 0:32$/);
 });
 
+/** A task that has told how far it is. */
+function running(id: number, progress: TaskProgress, label?: string): RunningTask {
+  const task = label === undefined
+    ? taskOf(id, CODE, "[]")
+    : new LabelledTask(id, ORIGIN, "[]", label);
+  return { task, slave: { number: 0, name: "slave 0", host: "" }, ...progress };
+}
+
+const SOME_RUNNING = [
+  running(3, { done: 40, total: 100, text: "fitting" }),
+  running(4, { done: 0.25, total: 1 }),
+  running(5, { done: 1e12 }, "6lyz,\n\x1b[2Jchain A of the second crystal"),
+  running(6, { done: 5, total: 4 }),
+];
+
+Deno.test("progressLine: running tasks that tell how far they are show that, and count as parts", () => {
+  const state = { ...STATE, done: 2, added: 8, failed: 0, running: SOME_RUNNING };
+  assertMatch(
+    progressLine(state, 199),
+    /\] {2}45 % {2}2\/8 {2}132\/s {2}0:00 left {2}8 busy, 2 idle, 1 queued {2}task 3: 40 of 100, fitting {2}task 4: 0.25 of 1 {2}6lyz, \[2Jchain A of…: 1000000000000$/,
+  );
+  assertEquals(
+    progressLine(state, 79),
+    "score  45 %  2/8  132/s  0:00 left  8 busy, 2 idle, 1 queued  task 3: 40 of 10…",
+  );
+  for (let columns = 5; columns < 200; columns++) {
+    assert(textWidth(progressLine(state, columns)) <= Math.max(columns, 4), `${columns}`);
+  }
+  const nearly = { ...state, done: 7, running: [running(7, { done: 9, total: 9 })] };
+  assertMatch(progressLine(nearly, 60), /99 %/);
+});
+
+Deno.test("progressSentence: running tasks that tell how far they are stand at its end", () => {
+  const state = { ...STATE, running: SOME_RUNNING.slice(0, 2) };
+  assertMatch(
+    progressSentence(state),
+    /3 failed, task 3: 40 of 100, fitting, task 4: 0.25 of 1$/,
+  );
+});
+
+Deno.test("clipToWidth: cuts between letters, wide ones as well", () => {
+  assertEquals(clipToWidth("fitting", 7), "fitting");
+  assertEquals(clipToWidth("fitting", 6), "fitti…");
+  assertEquals(clipToWidth("評価関数", 6), "評価…");
+  assertEquals(clipToWidth("😀😀😀", 5), "😀😀…");
+});
+
 Deno.test("progressSentence: says the same for a log", () => {
   assertEquals(
     progressSentence(STATE),
@@ -146,7 +198,7 @@ function event(
 ): ProgressEvent {
   const counts = { done, failed: 0, restored: 0, added: 100, isMoreToCome: false };
   const common = { type: "progress", context: 0, name: "score", isOver: false } as const;
-  return { ...common, ...counts, timeMs, slaves: SLAVES, ...change };
+  return { ...common, ...counts, timeMs, slaves: SLAVES, running: [], ...change };
 }
 
 Deno.test("ProgressDisplay: a log gets a line every 30 s, and one at the end", () => {

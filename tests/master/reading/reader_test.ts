@@ -42,7 +42,7 @@ class Bench {
         slaves: { explainLosses: () => new NoMoreSlavesError("none is left") },
         keepAlive: { begin: () => this.waiting++, end: () => this.waiting-- },
         turn: new LoopTurn(),
-        progress: new ProgressOnDemand(hub, { count: () => NO_SLAVES }),
+        progress: new ProgressOnDemand(hub, { count: () => NO_SLAVES, toldTasks: () => [] }),
         forgotten,
       },
       0,

@@ -84,6 +84,18 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   "sends times that are no numbers": {
     says: ['{"type":"results","first":0,"values":[0],"micros":["x"]}'],
   },
+  "is less than nowhere in its task": {
+    says: ['{"type":"progress","task":0,"done":-1}'],
+    reason: /a message that is none/,
+  },
+  "is somewhere in no task": {
+    says: ['{"type":"progress","done":1}'],
+    reason: /a message that is none/,
+  },
+  "is somewhere in its task, in words that are none": {
+    says: ['{"type":"progress","task":0,"done":1,"text":["fitting"]}'],
+    reason: /a message that is none/,
+  },
   "has ended a context that goes on": {
     says: ['{"type":"context-ended","context":0}'],
     reason: /a message that is none/,
@@ -368,7 +380,7 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
     slave,
     dispatcher,
     clock,
-    fleet: { newsTold: () => news++ },
+    fleet: { newsTold: () => news++, isProgressWanted: false },
   });
   // What has come with it is told when whoever made the session has taken note of it.
   assertEquals(news, 0);

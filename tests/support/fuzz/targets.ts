@@ -114,7 +114,10 @@ class SlaveRun {
       slave: this.#slave,
       dispatcher: this.#dispatcher,
       clock: SYSTEM_CLOCK,
-      fleet: { newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()) },
+      fleet: {
+        newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()),
+        isProgressWanted: false,
+      },
     });
     this.#dispatcher.addSlave(this.#slave);
     for (const group of this.#groups) {

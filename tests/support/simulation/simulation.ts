@@ -241,6 +241,7 @@ export class Simulation {
         this.#say(() => `${this.#ledger.name(task)} is tried again, after ${slave.identity.name}`);
       },
       taskStarted: () => {},
+      taskProgressed: () => {},
       taskEnded: () => {},
       startupStarted: () => {},
       startupFinished: () => {},

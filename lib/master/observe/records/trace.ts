@@ -109,6 +109,7 @@ export class Trace {
       case "listening":
       case "slave-printed":
       case "task-restored":
+      case "task-progress":
       case "warning":
         break;
       default:

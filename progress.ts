@@ -1,0 +1,54 @@
+/**
+ * Lets a task tell how far it has come, so that a long task is not silent. Tasks import this module themselves.
+ *
+ * ```ts
+ * import { reportProgress } from "@parallel/parallel/progress";
+ *
+ * export function fit(steps: number): number {
+ *   let error = 1;
+ *   for (let step = 0; step < steps; step++) {
+ *     error *= 0.99;
+ *     reportProgress(step + 1, steps, `error ${error.toFixed(3)}`);
+ *   }
+ *   return error;
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { thisSlaveProcess } from "./lib/slave_process.ts";
+import { checkTaskProgress } from "./lib/task_progress.ts";
+
+thisSlaveProcess()?.progress?.moduleLoaded();
+
+/**
+ * Tells whoever looks at the run how far the task has come that calls this: the line of `progress: true`, your own function of the option
+ * `progress` or `onEvent`.
+ *
+ * It may be called as often as you like, a million times a second included: at most 20 of the calls are sent each second, and of
+ * those in between the latest. A task that computes needs no `await` for it. Nothing is sent while nobody looks.
+ *
+ * It does nothing where no task runs: in your main script, in a test of yours, in a startup function, while a module is loaded, in a
+ * `Worker`, and behind the end of the task.
+ *
+ * @param done How much is done, in units of your own: steps, files, seconds.
+ * @param total How much there is to do; left out if you do not know. `done` may exceed it, as it does if that was an estimate.
+ * @param text What the task does now, such as `fitting`. It is shown as one line: control characters become blanks, and of more than 200
+ * characters the first are taken.
+ * @throws {TypeError} If a number or the text is of another type.
+ * @throws {RangeError} If a number is negative, infinite or `NaN`.
+ *
+ * @example
+ * ```ts
+ * import { reportProgress } from "@parallel/parallel/progress";
+ *
+ * reportProgress(40, 100, "fitting"); // task 3: 40 of 100, fitting
+ * reportProgress(40); // task 3: 40
+ * ```
+ */
+export function reportProgress(done: number, total?: number, text?: string): void {
+  checkTaskProgress(done, total, text);
+  const progress = thisSlaveProcess()?.progress;
+  if (progress?.isWanted) progress.take({ done, total, text });
+}

@@ -1,0 +1,152 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  LocalSlave,
+  type ManagerEvent,
+  type ProgressEvent,
+  remote,
+  type Slave,
+} from "../../mod.ts";
+import { reportProgress } from "../../progress.ts";
+import { EventLog } from "../support/event_log.ts";
+import { FarSlave } from "../support/far_slave.ts";
+import { localManager } from "../support/local_manager.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const tasks = remote<typeof import("../support/progress_tasks.ts")>(
+  import.meta.resolve("../support/progress_tasks.ts"),
+);
+
+/** Instead of a hang, should nothing be told while a task runs. */
+const LIMIT = { taskTimeoutMs: 60_000 };
+
+type TaskProgressEvent = ManagerEvent & { type: "task-progress" };
+
+const SLAVES: Record<string, () => Slave> = {
+  "on this machine": () => new LocalSlave(),
+  "with an agent, by TLS": () => new FarSlave(),
+};
+for (const [where, slave] of Object.entries(SLAVES)) {
+  Deno.test(`reportProgress: a task on a slave ${where} is heard while it computes without an await`, async () => {
+    await using folder = new TempFolder();
+    const heard: TaskProgressEvent[] = [];
+    const onEvent = (event: ManagerEvent) => {
+      if (event.type !== "task-progress") return;
+      heard.push(event);
+      // The task goes on until it has been heard 15 times, and has no turn of the event loop meanwhile.
+      if (heard.length === 15) Deno.writeTextFileSync(folder.file("heard"), "heard");
+    };
+    await using manager = localManager(0, { onEvent, host: "127.0.0.1" });
+    manager.addSlave(slave());
+    const context = manager.getContext(undefined, LIMIT);
+    const task = context.addTask(tasks.computeUntil, folder.file("heard"));
+    assertEquals(await Array.fromAsync(context.getResults()), ["heard"]);
+    for (let i = 0; i < heard.length; i++) {
+      const event = heard[i];
+      assert(event.task === task);
+      assertEquals([event.context, event.slave.number], [0, 0]);
+      assertEquals([event.total, event.text], [1e12, "computing"]);
+      assert(i === 0 || event.done > heard[i - 1].done);
+    }
+  });
+}
+
+Deno.test("reportProgress: tasks that wait are heard as well, and another copy of the module is as good", async () => {
+  await using folder = new TempFolder();
+  const heard = new Map<number, number>();
+  const onEvent = (event: ManagerEvent) => {
+    if (event.type !== "task-progress") return;
+    heard.set(event.task.id, event.done);
+    if (heard.size === 2) Deno.writeTextFileSync(folder.file("heard"), "heard");
+  };
+  await using manager = localManager(2, { onEvent });
+  const context = manager.getContext(undefined, LIMIT);
+  for (let i = 0; i < 2; i++) context.addTask(tasks.waitUntil, folder.file("heard"));
+  assertEquals(await Array.fromAsync(context.getResults()), ["heard", "heard"]);
+});
+
+Deno.test("reportProgress: an inline task imports it itself", async () => {
+  await using folder = new TempFolder();
+  const onEvent = (event: ManagerEvent) => {
+    if (event.type === "task-progress") Deno.writeTextFileSync(folder.file("heard"), event.text!);
+  };
+  await using manager = localManager(1, { onEvent });
+  const context = manager.getContext(undefined, LIMIT);
+  const tell = async (module: string, file: string) => {
+    const { reportProgress } = await import(module);
+    reportProgress(1, 1, "inline");
+    for (;;) {
+      try {
+        return Deno.readTextFileSync(file);
+      } catch {
+        // It is not there.
+      }
+    }
+  };
+  const module = import.meta.resolve("../../progress.ts");
+  assertEquals(await context.run(tell, [module, folder.file("heard")]), "inline");
+});
+
+Deno.test("reportProgress: the function of the option progress is told of the tasks that run", async () => {
+  await using folder = new TempFolder();
+  const events: ProgressEvent[] = [];
+  const progress = (event: ProgressEvent) => {
+    events.push(event);
+    if (event.running.length > 0) Deno.writeTextFileSync(folder.file("heard"), "heard");
+  };
+  // Nobody is told of events: it is the reader alone who wants to know.
+  await using manager = localManager(1, { onEvent: undefined });
+  const context = manager.getContext(undefined, LIMIT);
+  context.addTask(tasks.computeUntil, folder.file("heard"));
+  assertEquals(await Array.fromAsync(context.getResults({ progress })), ["heard"]);
+  const [running] = events.find(({ running }) => running.length > 0)!.running;
+  assertEquals([running.task.id, running.slave.number], [0, 0]);
+  assertEquals([running.total, running.text], [1e12, "computing"]);
+  assertEquals(events.at(-1)!.running, [], "The task has ended");
+});
+
+Deno.test("reportProgress: slaves know whether somebody wants to know, from one reader to the next", async () => {
+  await using manager = localManager(1, { onEvent: undefined });
+  const context = manager.getContext();
+  const isWanted = () => {
+    const key = Symbol.for("parallel.slaveProcess");
+    return (globalThis as unknown as { [key]: { progress: { isWanted: boolean } } })[key]
+      .progress.isWanted;
+  };
+  const ask = async (progress: boolean) => {
+    context.addTask(isWanted);
+    const options = progress ? { progress: () => {} } : {};
+    return await Array.fromAsync(context.getResults(options));
+  };
+  assertEquals(await ask(false), [false]);
+  assertEquals(await ask(true), [true]);
+  assertEquals(await ask(false), [false]);
+});
+
+Deno.test("reportProgress: before Deno.exit(), and where no task runs, it costs nothing", async () => {
+  reportProgress(1, 2, "in a script of one's own");
+  await using folder = new TempFolder();
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext(tasks.tellingSetup);
+  context.addTask(tasks.tellAndExit, folder.file("mark"));
+  assertEquals(await Array.fromAsync(context.getResults()), ["again"]);
+  const [retried] = log.of("task-retried");
+  assertMatch(retried.reason, /exit code 7/);
+  const texts = log.of("task-progress").map(({ text }) => text);
+  assert(texts.every((text) => text === "ending"), "Startup is no task");
+});
+
+Deno.test("reportProgress: refuses what is no progress, whether or not somebody listens", async () => {
+  const expected = [
+    "RangeError: done has to be a number from 0 on, and finite, not NaN",
+    "RangeError: done has to be a number from 0 on, and finite, not -1",
+    "RangeError: total has to be a number from 0 on, and finite, not Infinity",
+    'TypeError: done has to be a number, not "1"',
+    "TypeError: total has to be a number, not null",
+    "TypeError: text has to be a string, not 3",
+  ];
+  for (const onEvent of [undefined, () => {}]) {
+    await using manager = localManager(1, { onEvent });
+    assertEquals(await manager.getContext().run(tasks.tellNonsense, []), expected);
+  }
+});
