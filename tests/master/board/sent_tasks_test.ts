@@ -256,7 +256,7 @@ Deno.test("SentTasks.find: has a task by its number, as long as it is the slave'
   const none = undefined;
   assertEquals(found(), [none, 10, 11, 12, 20, 21, 13, none]);
   assertEquals(sent.find(3)?.group, OTHER);
-  sent.answer(0);
+  sent.answer(0, 1);
   sent.settle((_kind, number) => number === 2);
   sent.drop(({ id }) => id === 20);
   assertEquals(found(), [none, none, 11, none, none, 21, 13, none]);
