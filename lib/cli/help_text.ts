@@ -9,7 +9,7 @@ export const HELP =
   ls | deno run -A cli.ts -- wc -l {}
 
 MODULE#FUNCTION  a module by its path or URL, and a function that it exports, which gets the input as its
-                 argument; without #FUNCTION its default export
+                 argument
 -- COMMAND       a program and its arguments, in which {} stands for the input, and {name} for a field of it;
                  without them the input is the last argument. There is no shell: sh -c '…' is one
 

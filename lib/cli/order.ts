@@ -219,7 +219,7 @@ async function unknownOption(word: string): Promise<UsageError> {
 
 /** Tells those who forgot `--` from those who misspelt an option. */
 function checkModuleName(name: string | undefined, words: readonly string[]): void {
-  if (name === undefined || /#|\.[cm]?[jt]sx?$|^[a-z][a-z\d+.-]+:/i.test(name)) return;
+  if (name === undefined || /#|\.[cm]?[jt]sx?(:|$)|^[a-z][a-z\d+-]+:/i.test(name)) return;
   const command = quoteAll(words.slice(words.indexOf(name)));
   throw new UsageError(
     `${quoteText(name, 80)} names no function, as tasks.ts#score does. ` +
@@ -240,6 +240,12 @@ function readWork(
       "Name a function, as in tasks.ts#score ::: 1 2 3, or a command, as in -- wc -l {} ::: a b. See --help",
     );
   }
+  const task = taskModule(name);
+  if (task === undefined) {
+    throw new UsageError(
+      `Name a function of ${name} as well, behind a #: ${name.replace(/[#:].*/s, "")}#score`,
+    );
+  }
   if (others.length > 0) {
     const all = [...others, ...inputs ?? []];
     throw new UsageError(
@@ -253,7 +259,7 @@ function readWork(
   }
   return {
     type: "function",
-    task: taskModule(name),
+    task,
     startup: startup === undefined ? undefined : { name: startup, args },
   };
 }
@@ -269,6 +275,16 @@ function readCommand(
     );
   }
   if (words.length === 0) throw new UsageError("A command has to follow --, as in -- wc -l {}");
+  if (words.length === 1 && /^[^/\\]+\s/.test(words[0])) {
+    throw new UsageError(
+      `${
+        quoteText(words[0], 80)
+      } is one word, the name of a program. Give its words without quotes around all of them: ` +
+        `-- ${
+          words[0]
+        }. Pipes and the like need a shell, which has the input as $1: -- sh -c 'wc -l <"$1"' sh`,
+    );
+  }
   for (const option of ["startup", "startup-args"]) {
     if (given.text(option) !== undefined) {
       throw new UsageError(`--${option} is for functions: a command has no startup`);

@@ -25,6 +25,7 @@ import { type ResultText, resultText } from "./result_text.ts";
 import { ResultWriter, type Writable } from "./result_writer.ts";
 import { fillCommand, runCommand } from "./shell_command.ts";
 import { checkModule, configOf } from "./task_module.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** The most failures that an exit code counts. */
 const MAX_COUNTED = 100;
@@ -62,16 +63,18 @@ async function runInputs(
   signal: AbortSignal,
 ): Promise<number> {
   const { work, journal } = order;
-  await using manager = new Manager({
-    output: "inherit",
-    joblog: order.joblog,
-    // A command is run by code of ours alone, which needs no other permission.
-    ...(work.type === "function"
-      ? { config: configOf(work.task) }
-      : { permissions: { run: true } }),
-  });
-  addSlaves(manager, order.slaves);
   let restored = 0;
+  await using manager = asked(() =>
+    new Manager({
+      output: "inherit",
+      joblog: order.joblog,
+      // A command is run by code of ours alone, which needs no other permission.
+      ...(work.type === "function"
+        ? { config: configOf(work.task) }
+        : { permissions: { run: true } }),
+    })
+  );
+  asked(() => addSlaves(manager, order.slaves));
   const outcomes = mapOutcomes(manager, order, inputs, {
     order: order.isOrdered ? "inputs" : "finish",
     signal,
@@ -86,6 +89,15 @@ async function runInputs(
   }
   if (restored > 0) printError(`${restored} of the results are from the journal ${journal}`);
   return printer.failures;
+}
+
+/** Does what the command line asks for: if it cannot be done, whoever wrote that wants no stack. */
+function asked<Made>(make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof Error ? new UsageError(error.message, { cause: error }) : error;
+  }
 }
 
 function addSlaves(manager: Manager, { local, sge, slurm, ssh, jobOptions }: SlavesOrder): void {

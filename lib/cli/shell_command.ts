@@ -40,7 +40,9 @@ export async function runCommand(words: readonly string[]): Promise<string | Uin
     output = await new Deno.Command(program, { args, stdin: "null" }).output();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      throw new Error(`There is no program ${program}. What only a shell knows follows: sh -c`);
+      throw new Error(
+        `There is no program ${program}. What a shell knows, such as pipes, needs one: -- sh -c '…' sh`,
+      );
     }
     throw error;
   }

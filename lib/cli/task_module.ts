@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { nearestConfig } from "../nearest_config.ts";
+import { nearestConfig, pathOf } from "../nearest_config.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A function of a module. */
@@ -13,13 +13,14 @@ export interface TaskModule {
 /**
  * Reads the name of a function.
  *
- * @param text `tasks.ts#score`: the path of a module, or its URL, and an export; without one it is the default export.
+ * @param text `tasks.ts#score`: the path of a module, or its URL, and an export.
+ * @returns `undefined` if it names no export.
  */
-export function taskModule(text: string): TaskModule {
-  const [, path = text, name = "default"] = /^(.+)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/su
-    .exec(text) ?? [];
+export function taskModule(text: string): TaskModule | undefined {
+  const [, path, name] = /^(.+)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/su.exec(text) ?? [];
+  if (path === undefined) return undefined;
   // A single letter is a drive of Windows.
-  const isUrl = /^[a-z][a-z\d+.-]+:/i.test(path);
+  const isUrl = /^[a-z][a-z\d+-]+:/i.test(path);
   return { module: isUrl ? path : pathToFileURL(path).href, name };
 }
 
@@ -28,21 +29,20 @@ export function taskModule(text: string): TaskModule {
  *
  * @throws {UsageError} If its file is not there.
  */
-export async function checkModule({ module, name }: TaskModule): Promise<void> {
+export async function checkModule({ module }: TaskModule): Promise<void> {
   if (!module.startsWith("file:")) return;
-  let message: string;
+  const file = new URL(module);
+  let why: string;
   try {
-    if ((await Deno.stat(new URL(module))).isFile) return;
-    message = "that is a folder";
+    if ((await Deno.stat(file)).isFile) return;
+    why = "that is a folder";
   } catch (error) {
     // The slaves will tell.
     if (error instanceof Deno.errors.NotCapable) return;
     if (!(error instanceof Error)) throw error;
-    message = error instanceof Deno.errors.NotFound ? "there is no such file" : error.message;
+    why = error instanceof Deno.errors.NotFound ? "there is no such file" : error.message;
   }
-  throw new UsageError(
-    `Cannot find ${name} in ${module}: ${message}. A function is named by its module, from this folder on, and its export: tasks.ts#score`,
-  );
+  throw new UsageError(`Cannot find the module ${pathOf(file)}: ${why}`);
 }
 
 /** The configuration that the imports of a module are meant for: it need not be that of this program. */

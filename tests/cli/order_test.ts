@@ -81,9 +81,8 @@ Deno.test("readOrder: words behind -- are a command, up to the inputs", async ()
 
 Deno.test("readOrder: finds modules by path or URL, and the function's name behind the last #", async () => {
   const cases: [string, { module: string; name: string }][] = [
-    ["tasks.ts", { module: TASKS, name: "default" }],
+    ["tasks.ts#default", { module: TASKS, name: "default" }],
     ["/a b/c#1/tasks.ts#größe", { module: "file:///a%20b/c%231/tasks.ts", name: "größe" }],
-    ["/c#1/tasks.ts", { module: "file:///c%231/tasks.ts", name: "default" }],
     ["https://host/tasks.ts#f", { module: "https://host/tasks.ts", name: "f" }],
     ["npm:@scope/package@1#f", { module: "npm:@scope/package@1", name: "f" }],
   ];
@@ -95,7 +94,7 @@ Deno.test("readOrder: finds modules by path or URL, and the function's name behi
 
 Deno.test("readOrder: help and version need nothing else", async () => {
   assertEquals(await readOrder(["--help"], () => true), "help");
-  assertEquals(await readOrder(["-h", "x.ts"], () => true), "help");
+  assertEquals(await readOrder(["-h", "x.ts#f"], () => true), "help");
   assertEquals(await readOrder(["--version"], () => true), "version");
 });
 
@@ -106,6 +105,11 @@ const MISTAKES: [words: string[], message: string][] = [
     ["wc", "-l", "{}"],
     '"wc" names no function, as tasks.ts#score does. If it is a command, it follows two dashes: -- wc -l',
   ],
+  [["tasks.ts"], "Name a function of tasks.ts as well, behind a #: tasks.ts#score"],
+  [["tasks.ts", "score", ":::", "1"], "behind a #: tasks.ts#score"],
+  [["tasks.ts:score"], "Name a function of tasks.ts:score as well, behind a #: tasks.ts#score"],
+  [["tasks.ts#score()"], "behind a #: tasks.ts#score"],
+  [["--", "wc -l {}"], '"wc -l {}" is one word, the name of a program'],
   [["t.ts#f", "--slave", "4"], "There is no option --slave. Is --slaves meant?"],
   [["t.ts#f", "-j4"], "There is no option -j4. Is --slaves meant?"],
   [["t.ts#f", "--jobs=4"], "There is no option --jobs=4. Is --slaves meant?"],

@@ -5,7 +5,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 const TASKS = `
   export const square = (x: number): number => x * x;
   export const same = (x: unknown): unknown => x;
-  export default (x: unknown): string => typeof x;
+  export const type = (x: unknown): string => typeof x;
   export const notFunction = 3;
   export class Scorer { run() {} }
   export const odd = (x: number): number => {
@@ -44,8 +44,8 @@ Deno.test("cli.ts: takes lines, JSON lines and CSV from standard input or a file
     assertEquals([code, stderr], [0, ""]);
     return stdout;
   };
-  assertEquals(await run(["tasks.ts"], "1\r\na b\n\n007"), "number\nstring\nstring\nstring\n");
-  assertEquals(await run(["tasks.ts", "--text"], "1\n"), "string\n");
+  assertEquals(await run(["tasks.ts#type"], "1\r\na b\n\n007"), "number\nstring\nstring\nstring\n");
+  assertEquals(await run(["tasks.ts#type", "--text"], "1\n"), "string\n");
   assertEquals(await run(["tasks.ts#same", "--jsonl"], '[1]\n\n{"a":"ü"}\n'), '[1]\n{"a":"ü"}\n');
   folder.write("in.csv", 'name,mass\n"a,b",3\n');
   assertEquals(
@@ -120,11 +120,14 @@ Deno.test("cli.ts: what cannot be run for any input ends the run at once, with w
     [["tasks.ts#Scorer"], "it is a class"],
     [
       ["task.ts#square"],
-      `Cannot find square in file://${folder.file("task.ts")}: there is no such`,
+      `Cannot find the module ${folder.file("task.ts")}: there is no such file`,
     ],
     [["unknown.ts#f"], "nowhere.ts"],
     [["tasks.ts#square", "--startup", "broken"], "no model"],
     [["tasks.ts#square", "--startup", "brokn"], "there is no such export"],
+    [["tasks.ts#square", "--joblog", "none/run.tsv"], "its folder does not exist"],
+    [["tasks.ts#square", "--journal", "none/run.jsonl"], "Make its folder first"],
+    [["tasks.ts#square", "--ssh", "-x"], "-x"],
   ];
   for (const [words, message] of cases) {
     const stdin = "1\n".repeat(1000);
