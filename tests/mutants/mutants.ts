@@ -83,9 +83,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a timer is set for the later of two times",
     file: DISPATCHER,
     right: `return Math.min(
-      this.#deadlines.nextMs(),`,
+      this.#deadlines.isEmpty`,
     wrong: `return Math.max(
-      this.#deadlines.nextMs(),`,
+      this.#deadlines.isEmpty`,
     test: SIMULATION,
   },
   {

@@ -12,7 +12,7 @@ import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { Retry } from "./faults/retries.ts";
 import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
-import { TaskPace } from "./task_pace.ts";
+import { type CodePace, TaskPace } from "./task_pace.ts";
 
 /**
  * A slave may take so long to load the code of a task whose time is limited, or to free a context before it, or as long as the task may
@@ -93,11 +93,9 @@ export class Allotment {
     this.#deadlines = deadlines;
   }
 
-  /** Whether nothing waits to be given out or sent, no source is to be asked, and no slave may have to be given less. */
+  /** Whether nothing is to be sent, and no slave may have to be given less. */
   get isAtRest(): boolean {
-    return this.#groups.sendable.size === 0 && this.#groups.sources.size === 0 &&
-      this.#unsent.size === 0 &&
-      this.#laden.size === 0;
+    return this.#unsent.size === 0 && this.#laden.size === 0;
   }
 
   /** Where slaves stand, for tests. */
@@ -165,11 +163,12 @@ export class Allotment {
       for (const other of slaves) {
         if (looks++ === MAX_LOOKS) return undefined;
         const service = other.service!;
-        if (other === slave || !service.mayBeGivenTasks) continue;
+        if (other === slave || !mayBeGivenTasks(service)) continue;
         if (this.#bars.has(other, group.context, task.code)) continue;
         if (service.sent.size === 0) return other;
-        const depth = this.#depthFor(service, group, task);
-        if (this.#roomFor(service, group, task.code, depth) > 0) return other;
+        const pace = this.#pace.of(task.code);
+        const depth = this.#depthFor(service, group, task, pace);
+        if (this.#roomFor(service, group, pace, depth) > 0) return other;
       }
     }
     return undefined;
@@ -278,7 +277,7 @@ export class Allotment {
     { totalMicros, count }: { readonly totalMicros: number; readonly count: number },
     nowMs: number,
   ): void {
-    this.#pace.note(code, totalMicros, count);
+    this.#pace.of(code).note(totalMicros, count);
     const { ladenSinceMs } = service.supply;
     // Of several messages that came at one time the first says how long that took.
     if (!this.#laden.has(slave) || ladenSinceMs === nowMs) return;
@@ -293,14 +292,14 @@ export class Allotment {
     }
   }
 
-  /** Gives a slave tasks of these groups. One that was served goes to the end of those that can be sent. */
+  /** Gives a slave that may be given tasks those of these groups. One that was served goes to the end of those that can be sent. */
   #fill(
     slave: DispatchSlave,
     nowMs: number,
     groups: Iterable<DispatchGroup> = this.#groups.sendable,
   ): void {
     const { service } = slave;
-    if (service === undefined || !service.mayBeGivenTasks) return;
+    if (service === undefined) return;
     const { sent, supply } = service;
     const wasIdle = sent.size === 0;
     if (wasIdle) supply.depth = Infinity;
@@ -331,10 +330,11 @@ export class Allotment {
     if (first === undefined) return false;
     const { code } = first.origin;
     const { sent, supply } = service;
-    const depth = this.#depthFor(service, group, first);
+    const pace = this.#pace.of(code);
+    const depth = this.#depthFor(service, group, first, pace);
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
     const { tasks, sizes } = group.takeTogether({
-      count: this.#roomFor(service, group, code, depth),
+      count: this.#roomFor(service, group, pace, depth),
       bytes: maxBytes - sent.bytes,
       mayBeLarge: sent.size === 0,
       suspects: this.#suspects,
@@ -344,7 +344,7 @@ export class Allotment {
     // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
     const isTimed = group.taskTimeoutMs !== undefined ||
       (this.#deadlines.areUsed && sent.hasTimeLimit());
-    const maxHeld = isTimed ? 1 : this.#pace.maxHeld(code);
+    const maxHeld = isTimed ? 1 : pace.maxHeld;
     service.contexts.add(group.context);
     sent.push(group, tasks, sizes, maxHeld);
     slave.port.run(group, tasks, maxHeld);
@@ -353,18 +353,22 @@ export class Allotment {
   }
 
   /** The most tasks that a slave may have, if it is given the first task of a group. */
-  #depthFor({ startups }: Service, group: DispatchGroup, first: Task): number {
+  #depthFor({ startups }: Service, group: DispatchGroup, first: Task, pace: CodePace): number {
     const isAlone = this.#suspects.has(first) || !startups.isDone(group.context);
-    return isAlone ? 1 : Math.min(this.#pace.depth(first.code), group.maxSent(this.#serving.size));
+    return isAlone ? 1 : Math.min(pace.depth, group.maxSent(this.#serving.size));
   }
 
   /** How many more tasks of a group, of one code, a slave has room for. */
-  #roomFor({ sent, supply }: Service, group: DispatchGroup, code: Code, depth: number): number {
-    const { sendable } = group;
+  #roomFor(
+    { sent, supply }: Service,
+    { sendable }: DispatchGroup,
+    pace: CodePace,
+    depth: number,
+  ): number {
     // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
-      this.#pace.leastShare(code, sendable),
+      pace.leastShare(sendable),
     );
     return Math.min(sendable, Math.min(depth, supply.depth, fairShare) - sent.size);
   }
@@ -388,15 +392,16 @@ export class Allotment {
 
   /** Puts a slave into the sets that it belongs to. */
   #sortSlave(slave: DispatchSlave, service: Service, nowMs: number, hasNews = false): void {
-    const { sent, supply, mayBeGivenTasks } = service;
-    const isIdle = mayBeGivenTasks && sent.size === 0;
+    const { sent, supply } = service;
+    const isFree = mayBeGivenTasks(service);
+    const isIdle = isFree && sent.size === 0;
     // One that found no room for what waits is looked at again when it has news. Then it is looked at once, whatever it has:
     // others may wait for what it has room for.
     const isHungry = hasNews ||
       (sent.size * HUNGRY_FRACTION < supply.depth && this.#groups.sendable.size === 0);
     if (isIdle) this.#idle.add(slave);
     else this.#idle.delete(slave);
-    if (isIdle || (mayBeGivenTasks && isHungry)) this.#hungry.add(slave);
+    if (isIdle || (isFree && isHungry)) this.#hungry.add(slave);
     else this.#hungry.delete(slave);
     this.#sortLaden(slave, service, nowMs);
   }
@@ -421,7 +426,7 @@ export class Allotment {
     const left = this.#findLeftOut(group, code);
     const pulls: Pull[] = [];
     if (group.waiting === 0) {
-      const room = (takers - left.length) * this.#pace.depth(code);
+      const room = (takers - left.length) * this.#pace.of(code).depth;
       // No slave is to be waited for.
       const isSlaveless = group.isRestoring || bars.everywhere(group.context, code) !== undefined;
       const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
@@ -451,7 +456,7 @@ export class Allotment {
     const rooms = new Map<Code, number>();
     for (const slave of slaves) {
       const code = codes.find((each) => !this.#bars.has(slave, group.context, each));
-      if (code !== undefined) rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.depth(code));
+      if (code !== undefined) rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.of(code).depth);
     }
     for (const [code, room] of rooms) pulls.push({ count: Math.min(room, most), code });
   }
@@ -478,11 +483,19 @@ export class Allotment {
   }
 }
 
+/**
+ * Whether a slave may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
+ * and others would wait behind it.
+ */
+function mayBeGivenTasks({ sent, supply, ending }: Service): boolean {
+  return sent.takenCount === 0 && !supply.isAsked && ending.type !== "leaving";
+}
+
 /** Whether a slave has tasks behind the running one, or behind startup or a cleanup, that can be taken from it. */
 function isLaden(service: Service): boolean {
   const { sent, supply } = service;
   if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
-  return sent.size > 1 || service.isInStartup || service.cleanups.size > 0;
+  return sent.size > 1 || service.cleanups.size > 0 || service.isInStartup;
 }
 
 /**

@@ -21,6 +21,8 @@ export class Deadlines {
   readonly #deadlines = new Map<number, Map<DispatchSlave, number>>();
   /** The task of each slave whose time runs. */
   readonly #timed = new Map<DispatchSlave, TimedTask>();
+  /** Whether no slave has a deadline now. Only this class writes. */
+  isEmpty = true;
   /** Whether anything has a time limit; may be set. */
   areUsed = false;
   /** When the clock was last looked at. */
@@ -28,7 +30,7 @@ export class Deadlines {
   /** How long this process has stood still in all while deadlines were set. They are times of a clock that stood still with it. */
   #stillMs = 0;
 
-  /** How many slaves have a deadline now. */
+  /** How many slaves have a deadline now, for tests. @internal */
   get size(): number {
     return this.#timed.size;
   }
@@ -41,7 +43,7 @@ export class Deadlines {
   /** Looks at the clock. */
   look(nowMs: number): void {
     const gapMs = nowMs - this.#lookedMs;
-    if (gapMs > 2 * LOOK_MS && this.size > 0) this.#stillMs += gapMs - LOOK_MS;
+    if (gapMs > 2 * LOOK_MS && !this.isEmpty) this.#stillMs += gapMs - LOOK_MS;
     this.#lookedMs = Math.max(this.#lookedMs, nowMs);
   }
 
@@ -63,6 +65,7 @@ export class Deadlines {
     }
     deadlines.set(slave, nowMs - this.#stillMs + limitMs);
     this.#timed.set(slave, task);
+    this.isEmpty = false;
   }
 
   /** The task whose time runs, if there is one, does not run any more. */
@@ -70,6 +73,7 @@ export class Deadlines {
     const task = this.#timed.get(slave);
     if (task === undefined) return;
     this.#timed.delete(slave);
+    this.isEmpty = this.#timed.size === 0;
     this.#deadlines.get(task.limitMs)!.delete(slave);
   }
 

@@ -74,14 +74,13 @@ export class DispatchLoop implements Disposable {
       run();
     }
     const nowMs = this.#clock.now();
-    this.#dispatcher.dispatch(nowMs);
-    this.#setTimer(nowMs);
+    const wakeMs = this.#dispatcher.dispatch(nowMs);
+    if (wakeMs < Infinity) this.#setTimer(wakeMs, nowMs);
   };
 
-  #setTimer(nowMs: number): void {
+  #setTimer(dueMs: number, nowMs: number): void {
     // What comes meanwhile must not put the end of catching up off.
     if (this.#timer.state === "catching up" || this.#isClosed) return;
-    const dueMs = this.#dispatcher.nextWakeMs();
     // One that fires too early costs less than to set another after every message.
     const currentMs = this.#timer.state === "set" ? this.#timer.dueMs : Infinity;
     if (dueMs >= currentMs) return;
@@ -112,8 +111,8 @@ export class DispatchLoop implements Disposable {
       return;
     }
     this.#timer = { state: "none" };
-    this.#dispatcher.wake(nowMs, this.#heardMs(nowMs, isLate));
-    this.#setTimer(nowMs);
+    const wakeMs = this.#dispatcher.wake(nowMs, this.#heardMs(nowMs, isLate));
+    if (wakeMs < Infinity) this.#setTimer(wakeMs, nowMs);
   }
 
   /** Until when all that slaves said has been told to the dispatcher. */

@@ -76,14 +76,6 @@ export class Service {
     const head = this.sent.head();
     return head !== undefined && !this.startups.isDone(head.group.context);
   }
-
-  /**
-   * Whether it may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
-   * and others would wait behind it.
-   */
-  get mayBeGivenTasks(): boolean {
-    return this.sent.takenCount === 0 && !this.supply.isAsked && this.ending.type !== "leaving";
-  }
 }
 
 /** How a process is supplied with tasks. */

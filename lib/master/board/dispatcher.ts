@@ -172,8 +172,9 @@ export class Dispatcher {
 
   /** Whether there is nothing to decide before more is told: nothing is to be given out or sent, and no time runs. */
   get isAtRest(): boolean {
-    return this.#allotment.isAtRest && this.#deadlines.size === 0 && this.#cancelled.size === 0 &&
-      this.#toTime.size === 0 && this.#retries.isEmpty;
+    return this.#groups.sendable.size === 0 && this.#groups.sources.size === 0 &&
+      this.#cancelled.size === 0 && this.#toTime.size === 0 && this.#deadlines.isEmpty &&
+      this.#retries.isEmpty && this.#allotment.isAtRest;
   }
 
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
@@ -250,7 +251,7 @@ export class Dispatcher {
     if (service === undefined || service.ending.type === "leaving") return;
     service.ending = { type: "leaving" };
     this.#allotment.recall(slave, service);
-    dismissLeaving(slave, service);
+    dismissIfDone(slave, service);
   }
 
   /** Ends a slave's process on purpose and has it started anew. What it has goes back; nobody is blamed. */
@@ -485,13 +486,9 @@ export class Dispatcher {
     this.#cancelled.set(task, group);
   }
 
-  /** Fails the tasks that were given up since the last time. The time of slaves that run such tasks, or dropped ones, begins. */
-  #failCancelled(nowMs: number): void {
-    if (this.#cancelled.size > 0) this.#failEach(this.#cancelled);
-    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
-  }
-
-  #failEach(cancelled: Map<Task, DispatchGroup>): void {
+  /** Fails the tasks that were given up since the last time. */
+  #failCancelled(): void {
+    const cancelled = this.#cancelled;
     this.#cancelled = new Map();
     for (const sent of this.#takeFromSlaves((task) => cancelled.has(task))) {
       cancelled.delete(sent.task);
@@ -528,6 +525,7 @@ export class Dispatcher {
     return all;
   }
 
+  /** The time of slaves begins that run what nobody is to run. */
   #timeDropped(nowMs: number): void {
     this.#deadlines.areUsed = true;
     for (const slave of this.#toTime) {
@@ -566,42 +564,49 @@ export class Dispatcher {
   /**
    * Gives waiting tasks to slaves that have room, has sources add more if there is room for more, and has sent what is queued. To
    * be called once whatever came at one time has been told.
+   *
+   * @returns What {@linkcode Dispatcher.nextWakeMs} does.
    */
-  dispatch(nowMs: number): void {
-    this.#failCancelled(nowMs);
+  dispatch(nowMs: number): number {
+    if (this.#cancelled.size > 0) this.#failCancelled();
+    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
     if (!this.#retries.isEmpty) this.#allotment.requeueThrown(this.#retries.takeDue(nowMs), nowMs);
     // An async source adds its tasks later: then there is nothing to give out yet.
     do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
+    const wakeMs = this.nextWakeMs();
     this.#allotment.flush();
+    return wakeMs;
   }
 
   /**
    * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time or be due to run again, or slaves stuck.
    *
    * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
+   * @returns What {@linkcode Dispatcher.nextWakeMs} does.
    */
-  wake(nowMs: number, heardMs: number): void {
+  wake(nowMs: number, heardMs: number): number {
     this.#deadlines.look(nowMs);
-    this.#failCancelled(nowMs);
+    if (this.#cancelled.size > 0) this.#failCancelled();
+    if (this.#toTime.size > 0) this.#timeDropped(nowMs);
     for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
     // Idle slaves get what waits before they get what is stuck, and that before what sources have.
     do this.#allotment.give(nowMs); while (this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
-    this.dispatch(nowMs);
+    return this.dispatch(nowMs);
   }
 
   /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
   nextWakeMs(): number {
     return Math.min(
-      this.#deadlines.nextMs(),
+      this.#deadlines.isEmpty ? Infinity : this.#deadlines.nextMs(),
+      this.#retries.isEmpty ? Infinity : this.#retries.nextMs(),
       this.#allotment.nextStuckMs(),
-      this.#retries.nextMs(),
     );
   }
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
     this.#allotment.noteNews(slave, service, nowMs);
-    dismissLeaving(slave, service);
+    if (service.ending.type === "leaving") dismissIfDone(slave, service);
   }
 
   #timeOut(slave: DispatchSlave, service: Service): void {
@@ -798,9 +803,9 @@ export class Dispatcher {
   }
 }
 
-/** Ends a slave that others are about to end, once it has no task any more. */
-function dismissLeaving({ port }: DispatchSlave, { ending, sent }: Service): void {
-  if (ending.type === "leaving" && sent.size === 0) port.dismiss();
+/** Ends a slave that others are about to end, if it has no task any more. */
+function dismissIfDone({ port }: DispatchSlave, { sent }: Service): void {
+  if (sent.size === 0) port.dismiss();
 }
 
 /** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */

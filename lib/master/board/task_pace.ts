@@ -20,44 +20,52 @@ const HELD_MICROS = 5_000;
  */
 const MAX_HELD = 200;
 
-/** Learns how long the tasks of each piece of code run, and says how many of them to send ahead. */
-export class TaskPace {
-  /** Average run time by the number of the code, µs. */
-  readonly #averages: number[] = [];
+/** How long the tasks of one piece of code run, and how many of them are sent ahead because of that. */
+export class CodePace {
+  /** How many such tasks a slave may have; 1 for tasks that are long, or not known yet. Only this class writes, here and below. */
+  depth = 1;
+  /** How many finished answers of such tasks a slave may keep before it sends; 1 for tasks that are not short, or not known yet. */
+  maxHeld = 1;
+  /** Average run time, µs. */
+  #average = Infinity;
 
   /** Takes note of tasks that have run. */
-  note(code: Code, totalMicros: number, tasks: number): void {
+  note(totalMicros: number, tasks: number): void {
     const average = totalMicros / tasks;
-    const before = this.#averages[code.number] ?? average;
-    this.#averages[code.number] = before + (average - before) * NEW_SHARE;
-  }
-
-  /**
-   * How many finished answers of such tasks a slave may keep before it sends; 1 for tasks that are not short, or not known yet.
-   */
-  maxHeld(code: Code): number {
-    const average = this.#averages[code.number];
-    if (average === undefined || 2 * average >= HELD_MICROS) return 1;
-    return Math.min(MAX_HELD, Math.ceil(HELD_MICROS / Math.max(average, 1)));
-  }
-
-  /** How many tasks of this code a slave may have; 1 for tasks that are long, or not known yet. */
-  depth(code: Code): number {
-    const average = this.#averages[code.number];
-    if (average === undefined || average >= LONG_TASK_MICROS) return 1;
-    const ahead = 1 + Math.ceil(AHEAD_MICROS / Math.max(average, 1));
+    if (this.#average === Infinity) this.#average = average;
+    else this.#average += (average - this.#average) * NEW_SHARE;
+    const micros = Math.max(this.#average, 1);
+    this.maxHeld = 2 * this.#average < HELD_MICROS
+      ? Math.min(MAX_HELD, Math.ceil(HELD_MICROS / micros))
+      : 1;
+    const ahead = 1 + Math.ceil(AHEAD_MICROS / micros);
     // Two groups of answers. With fewer tasks, the rest of the second group would leave in a message of its own.
-    return Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.maxHeld(code)));
+    this.depth = this.#average < LONG_TASK_MICROS
+      ? Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.maxHeld))
+      : 1;
   }
 
   /**
-   * The least number of tasks of this code that is worth a message; 1 for tasks that are not known yet.
+   * The least number of such tasks that is worth a message; 1 for tasks that are not known yet.
    *
    * With `n` tasks to send, `s` to a message, the last slave begins after the `n / s` messages before its own, and then runs
    * `s` tasks. The sum is least where both take equally long.
    */
-  leastShare(code: Code, waiting: number): number {
-    const average = this.#averages[code.number] ?? Infinity;
-    return Math.max(1, Math.floor(Math.sqrt(waiting * MESSAGE_MICROS / Math.max(average, 1))));
+  leastShare(waiting: number): number {
+    return Math.max(
+      1,
+      Math.floor(Math.sqrt(waiting * MESSAGE_MICROS / Math.max(this.#average, 1))),
+    );
+  }
+}
+
+/** The paces of all pieces of code. */
+export class TaskPace {
+  /** By the number of the code. */
+  readonly #paces: CodePace[] = [];
+
+  /** The pace of a piece of code. */
+  of(code: Code): CodePace {
+    return this.#paces[code.number] ??= new CodePace();
   }
 }

@@ -62,15 +62,12 @@ export interface Retry extends SentTask {
 
 /** Tasks that threw: how often, and which of them wait for their time to run again. */
 export class Retries {
+  /** Whether no task waits. Only this class writes. */
+  isEmpty = true;
   /** How often each task has thrown that has not ended. */
   readonly #throws = new Map<Task, number>();
   /** Tasks that wait, by how long each was put off: with the same time for all, the first is due first. */
   readonly #waiting = new Map<number, Map<Task, Retry>>();
-
-  /** Whether no task waits. */
-  get isEmpty(): boolean {
-    return this.#waiting.size === 0;
-  }
 
   /** Whether somebody reads results of any task that waits. */
   get areRead(): boolean {
@@ -100,6 +97,7 @@ export class Retries {
     const bytes = sizeOfArguments(task.args);
     tasks.set(task, { group, task, slave, dueMs: nowMs + delayMs, bytes });
     group.addDelayed(bytes);
+    this.isEmpty = false;
   }
 
   /** Takes the tasks whose time has come, the first one first. */
@@ -129,6 +127,7 @@ export class Retries {
       if (retry === undefined) continue;
       tasks.delete(task);
       if (tasks.size === 0) this.#waiting.delete(delayMs);
+      this.isEmpty = this.#waiting.size === 0;
       retry.group.takeDelayed(retry.bytes);
       return true;
     }
