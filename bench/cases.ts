@@ -1,4 +1,5 @@
 import type { BenchCase } from "./bench_case.ts";
+import { cli } from "./cases/cli.ts";
 import { contexts } from "./cases/contexts.ts";
 import { echo } from "./cases/echo.ts";
 import { hugeBuffer } from "./cases/huge_buffer.ts";
@@ -35,5 +36,6 @@ export const CASES: readonly BenchCase[] = [
   hugeBuffer,
   startupArgument,
   contexts,
+  cli,
   plot,
 ];

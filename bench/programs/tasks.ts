@@ -3,6 +3,9 @@
 import { peakMegabytes } from "../work.ts";
 import { spin } from "./newline_json.ts";
 
+/** Does nothing. */
+export function noOp(): void {}
+
 /** Returns its argument. */
 export function same(value: unknown): unknown {
   return value;

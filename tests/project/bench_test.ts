@@ -34,6 +34,23 @@ Deno.test("a case runs alone, prints its table and writes every value", async ()
   assertEquals(machine.versions.deno, Deno.version.deno);
 });
 
+Deno.test("the command line is measured by what its processes use", async () => {
+  await using folder = new TempFolder();
+  const output = folder.file("results.json");
+  const words = ["cli", "--runs=1", "--scale=0.002", "--no-peers", `--output=${output}`];
+  const { code, stderr } = await runBench(...words);
+  assertEquals(code, 0, stderr);
+  const { rows, goals } = JSON.parse(await Deno.readTextFile(output));
+  const ours = rows.filter(({ who }: Record<string, string>) => who === "parallel");
+  assertEquals(ours.map(({ what }: Record<string, string>) => what), [
+    "the command true",
+    "the command true, processor time",
+    "a line to a no-op function, processor time",
+  ]);
+  assert(ours.every(({ values }: { values: number[] }) => values[0] > 0));
+  assertEquals(goals[0].values, ours[2].values);
+});
+
 Deno.test("a case that does not exist is refused, with those that do", async () => {
   const { code, stderr } = await runBench("thruput");
   assertEquals(code, 1);
