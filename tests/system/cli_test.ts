@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runCli, startCli } from "../support/cli.ts";
+import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
+import { PlayedSSH } from "../support/played_ssh.ts";
+import { missingPseudoTerminal, PseudoTerminal } from "../support/pseudo_terminal.ts";
+import { skipIf } from "../support/skip.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const TASKS = `
@@ -323,3 +327,47 @@ Deno.test("cli.ts: help and version", async () => {
   assertStringIncludes(help.stdout, "MODULE#FUNCTION");
   assertMatch((await runCli(folder, ["--version"], { flags })).stdout, /^\d+\.\d+\.\d+\n$/);
 });
+
+for (
+  const [kind, option, submit, jobOption] of [
+    ["Grid Engine", "--sge", "qsub", "-l mem_free=1M"],
+    ["Slurm", "--slurm", "sbatch", "--mem=1M"],
+  ]
+) {
+  Deno.test(`cli.ts: slaves in ${kind}, which is played, run functions and commands`, async () => {
+    await using folder = folderWithTasks();
+    addFakeGrid(folder);
+    const program = folder.file(`bin/${submit}`);
+    const script = Deno.readTextFileSync(program).replace("\n", `\necho "$@" >"$0.words"\n`);
+    Deno.writeTextFileSync(program, script);
+    const env = { PATH: `${folder.file("bin")}:${Deno.env.get("PATH")}` };
+    const slaves = [option, "2", "--job-options", jobOption];
+    const square = await runCli(folder, [...slaves, "tasks.ts#square", ":::", "2", "3"], { env });
+    assertEquals([square.code, square.stdout], [0, "4\n9\n"], square.stderr);
+    assertStringIncludes(folder.lines(`bin/${submit}.words`).join(), jobOption);
+    const ran = await runCli(folder, [...slaves, "--", "echo", "-{}-", ":::", "a b"], { env });
+    await untilIdle(folder);
+    assertEquals([ran.code, ran.stdout], [0, "-a b-\n"], ran.stderr);
+  });
+}
+
+Deno.test("cli.ts: slaves on hosts, by an ssh that is played", async () => {
+  await using ssh = new PlayedSSH();
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#square", "--ssh", "alice,me@bob:2", ":::", "2", "3"];
+  const { code, stdout, stderr } = await runCli(folder, words);
+  assertEquals([code, stdout, stderr], [0, "4\n9\n", ""]);
+  assertEquals(ssh.hosts.sort(), ["alice", "me@bob"]);
+});
+
+Deno.test(
+  skipIf(missingPseudoTerminal, "cli.ts: on a terminal it does not wait for inputs unasked"),
+  async () => {
+    await using folder = folderWithTasks();
+    const cli = new URL("../../cli.ts", import.meta.url).href;
+    const command = [Deno.execPath(), "run", "-A", "--no-check", cli, "tasks.ts#square"];
+    const { printed, code } = await new PseudoTerminal(command, folder.path).ended;
+    assertStringIncludes(printed, "There are no inputs. Write them behind :::");
+    assertEquals(code, 255);
+  },
+);
