@@ -110,4 +110,9 @@ export type {
 export type { Outcome } from "./lib/master/outcome.ts";
 export type { PermissionKind, SlavePermissions } from "./lib/master/permissions.ts";
 export { JournalError } from "./lib/master/journal/journal_file.ts";
-export type { ContextOptions, ManagerOptions, RetryOptions } from "./lib/master/settings.ts";
+export type {
+  ContextOptions,
+  DashboardOptions,
+  ManagerOptions,
+  RetryOptions,
+} from "./lib/master/settings.ts";

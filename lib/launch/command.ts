@@ -33,6 +33,8 @@ export interface SlaveProcess {
   readonly pid?: number;
   /** Resolves when the process runs, if a scheduler may keep it waiting. Never rejects. */
   readonly started?: Promise<void>;
+  /** Why a scheduler keeps it waiting, as that says now; missing if it does not wait, or nobody knows. */
+  readonly waitReason?: string;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
   /** How a scheduler announces the end of a slave on another machine; missing if it does not. From then on the slave takes no tasks. */

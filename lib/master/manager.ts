@@ -14,6 +14,7 @@ import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EndGuard, keepIgnoredSignals } from "./ends/end_guard.ts";
 import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
+import { Dashboard } from "./observe/dashboard/dashboard.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";
 import { ProgressOnDemand } from "./observe/progress_on_demand.ts";
@@ -78,6 +79,7 @@ export class Manager implements AsyncDisposable {
   readonly #settings: ManagerSettings;
   readonly #fleet: Fleet;
   readonly #records: RunRecords;
+  readonly #dashboard: Dashboard | undefined;
   readonly #keepAlive: KeepAlive;
   /** What all contexts share. */
   readonly #around: Surroundings;
@@ -94,7 +96,7 @@ export class Manager implements AsyncDisposable {
    * @param options See {@linkcode ManagerOptions}.
    * @throws {TypeError} If an option is unknown or of the wrong type.
    * @throws {RangeError} If a number is out of range.
-   * @throws {Error} If a file to record the run in cannot be written.
+   * @throws {Error} If a file to record the run in cannot be written, or the page of the run cannot be listened for.
    * @throws {ParallelError} If slaves would start slaves without end: on a slave, while a module is loaded or where managers are nested
    * too deep; if slaves would be this program again, and not Deno.
    */
@@ -128,6 +130,7 @@ export class Manager implements AsyncDisposable {
     hub.subscribe(
       onEvent === undefined ? new WarningPrinter(slaves) : new UserFunction("onEvent", onEvent),
     );
+    this.#dashboard = this.#showPage(hub);
     this.#keepAlive = new KeepAlive(slaves);
     this.#around = {
       codes,
@@ -209,7 +212,10 @@ export class Manager implements AsyncDisposable {
       retries,
       taskTimeoutMs,
       journal,
-      onClosed: () => this.#contexts.delete(context),
+      onClosed: () => {
+        this.#contexts.delete(context);
+        this.#dashboard?.contextClosed(context.survey());
+      },
     });
     this.#contextCount++;
     this.#contexts.add(context);
@@ -249,12 +255,28 @@ export class Manager implements AsyncDisposable {
       () => endAll(this.#contexts, (context) => context.finish()),
       () => progress[Symbol.asyncDispose](),
       () => this.#records[Symbol.asyncDispose](),
+      () => this.#dashboard?.[Symbol.asyncDispose](),
       () => hub.flush(),
       () => this.#endGuard?.[Symbol.dispose](),
       () => this.#fileSizeGuard?.[Symbol.dispose](),
       () => loop[Symbol.dispose](),
       () => this.#keepAlive[Symbol.dispose](),
     ]);
+  }
+
+  #showPage(hub: Hub): Dashboard | undefined {
+    const { dashboard } = this.#settings;
+    if (dashboard === undefined) return undefined;
+    const run = {
+      surveyContexts: () => [...this.#contexts].map((context) => context.survey()),
+      surveySlaves: () => this.#fleet.survey(),
+    };
+    try {
+      return new Dashboard(hub, run, dashboard);
+    } catch (error) {
+      this.#records[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   #checkOpen(action: string): void {

@@ -80,6 +80,23 @@ export interface ManagerOptions {
    * chrome://tracing. A file of that name is replaced as with `joblog`.
    */
   readonly trace?: string;
+  /**
+   * `true` for a page that shows the run in a browser as it goes on. Its address, with a token without which nobody sees anything, is
+   * printed to standard error when the manager is made. {@linkcode DashboardOptions} say where it is listened for. The page in the
+   * browser stays as a report when the script has ended. By default there is none.
+   */
+  readonly dashboard?: boolean | DashboardOptions;
+}
+
+/** Where the page of a run is: see {@linkcode ManagerOptions.dashboard}. */
+export interface DashboardOptions {
+  /**
+   * Name or address of this machine to listen on; `127.0.0.1` by default, which no other machine reaches. The page is plain HTTP: on
+   * another address whoever can listen in on the network reads it.
+   */
+  readonly host?: string;
+  /** TCP port to listen on; 0, the default, for any that is free. */
+  readonly port?: number;
 }
 
 /** How tasks that threw run again: see {@linkcode ContextOptions.retries}. */
@@ -154,6 +171,7 @@ export interface ManagerSettings {
   readonly onEvent: ((event: ManagerEvent) => void) | undefined;
   readonly joblog: string | undefined;
   readonly trace: string | undefined;
+  readonly dashboard: Required<DashboardOptions> | undefined;
 }
 
 const KNOWN = [
@@ -171,6 +189,7 @@ const KNOWN = [
   "onEvent",
   "joblog",
   "trace",
+  "dashboard",
 ];
 
 /**
@@ -183,7 +202,7 @@ const KNOWN = [
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
   const { output = defaultOutput(), permissions = "inherit", tls, onEvent } = options;
-  const host = options.host === undefined ? undefined : asHost(options.host);
+  const host = options.host === undefined ? undefined : asHost("host", options.host);
   checkText("output", output);
   const { config } = options;
   if (config !== undefined && !(config instanceof URL)) checkText("config", config);
@@ -200,10 +219,11 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
       `The options joblog and trace name one file, ${joblog}: give each its own`,
     );
   }
+  const port = wholeNumber("port", options.port ?? 0, 0, 65535);
   const settings = {
     deno: denoCommand(options.deno === undefined ? undefined : asCommand(options.deno)),
     host,
-    port: wholeNumber("port", options.port ?? 0, 0, 65535),
+    port,
     output,
     permissions,
     config: findConfig(config),
@@ -230,6 +250,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     onEvent,
     joblog,
     trace,
+    dashboard: asDashboard(options.dashboard ?? false, port),
   };
   if (settings.heartbeatTimeoutMs <= settings.heartbeatIntervalMs) {
     throw new RangeError(
@@ -357,18 +378,41 @@ export function checkKnown(options: object, known: readonly string[], owner: str
   }
 }
 
+/** @returns Nothing if there is to be no page. */
+function asDashboard(
+  dashboard: boolean | DashboardOptions,
+  slavesPort: number,
+): Required<DashboardOptions> | undefined {
+  if (dashboard === false) return undefined;
+  if (dashboard !== true && (typeof dashboard !== "object" || dashboard === null)) {
+    throw wrongOption("dashboard", "true, false or { host, port }", dashboard);
+  }
+  const options = dashboard === true ? {} : dashboard;
+  checkKnown(options, ["host", "port"], "dashboard");
+  const host = asHost("dashboard.host", options.host ?? "127.0.0.1");
+  const port = wholeNumber("dashboard.port", options.port ?? 0, 0, 65535);
+  if (port !== 0 && port === slavesPort) {
+    throw new RangeError(
+      `The options port and dashboard.port name one port, ${port}: give each its own`,
+    );
+  }
+  return { host, port };
+}
+
 /** A name, or an address without the brackets that stand around it in a URL. */
-function asHost(value: string): string {
-  checkText("host", value);
+function asHost(option: string, value: string): string {
+  checkText(option, value);
   const host = value.replace(/^\[(.*)\]$/, "$1");
   const isAddress = URL.canParse(`http://[${host.replace(/%\w+$/, "")}]/`);
   if (isAddress || (host === value && !/[\s:/\\@?#,[\]]/.test(host))) return host;
   const [, name = "", port] = /^(?:\w+:\/\/)?(\[.+\]|[^\s:/]+):(\d+)\/?$/.exec(value) ?? [];
   const remedy = port === undefined
     ? 'Give it such as "nodeA" or "192.168.0.5"'
-    : `A port has an option of its own: { host: ${JSON.stringify(asHost(name))}, port: ${port} }`;
+    : `A port has an option of its own: { host: ${
+      JSON.stringify(asHost(option, name))
+    }, port: ${port} }`;
   throw new TypeError(
-    `The option host must be a name or an address of this machine and nothing else, not ${
+    `The option ${option} must be a name or an address of this machine and nothing else, not ${
       Deno.inspect(value)
     }. ${remedy}`,
   );

@@ -73,9 +73,12 @@ export function yMark(y: number, text: string, hasLine: boolean): string {
 
 /** A cross at a point in time, from 0 to 1, where a slave died. */
 export function deathMark(share: number, y: number, title: string): string {
+  const cross = "M-4 -4L4 4M-4 4L4 -4";
   return `<svg class="death" x="${percent(share)}" y="${
     round(y)
-  }"><path class="died" d="M-4 -4L4 4M-4 4L4 -4"><title>${escapeHtml(title)}</title></path></svg>`;
+  }"><path class="halo" d="${cross}"/><path class="died" d="${cross}"><title>${
+    escapeHtml(title)
+  }</title></path></svg>`;
 }
 
 /** What stands before a row. */

@@ -39,6 +39,7 @@ dd.note { font-size: 12.5px; font-weight: 400; min-height: 1.3em; }
   display: block; margin-left: 66px; width: calc(100% - 82px); overflow: visible; font-size: 11.5px;
 }
 .death { overflow: visible; }
+.halo { stroke: var(--card); stroke-width: 5; fill: none; }
 .died { stroke: var(--bad); stroke-width: 2.2; fill: none; }
 svg text { fill: var(--muted); font-variant-numeric: tabular-nums; }
 svg .name { text-anchor: end; }

@@ -14,6 +14,7 @@ import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
 import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { performance } from "../own_globals.ts";
+import { processUse } from "../process_use.ts";
 
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;
@@ -151,10 +152,10 @@ export class Agent {
     const leftMs = this.#timeoutMs - silenceMs;
     // On time, and not with the beat after that: what runs here without a master is to end when that was said.
     if (leftMs >= 0 && leftMs < intervalMs) this.#awaitSilence(leftMs + 1);
-    const runners = this.#runners.entries().map(([slave, { process }]) => ({
-      slave,
-      ...usage(process.pid),
-    }));
+    const runners = this.#runners.entries().map(([slave, { process }]) => {
+      const { memoryBytes = null, cpuMs = null } = processUse(process.pid);
+      return { slave, memoryBytes, cpuMs };
+    });
     this.#post({ type: "alive", runners: [...runners] });
   }
 
@@ -233,18 +234,5 @@ class PrintedSink extends OutputSink {
 
   override [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
-  }
-}
-
-/** What a process uses, where `/proc` tells. */
-function usage(pid: number | undefined): { memoryBytes: number | null; cpuMs: number | null } {
-  try {
-    // See proc_pid_stat(5): after the name in parentheses, field 3 comes first. Ticks are 10 ms, pages 4 KiB, on Linux.
-    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-    const ticks = Number(fields[14 - 3]) + Number(fields[15 - 3]);
-    return { memoryBytes: Number(fields[24 - 3]) * 4096, cpuMs: ticks * 10 };
-  } catch {
-    // The process has just ended, or this system has no /proc.
-    return { memoryBytes: null, cpuMs: null };
   }
 }

@@ -47,6 +47,8 @@ const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
 // Loaded only where there is something to record.
 const RECORDS = "lib/master/observe/records/";
+// The live page: loaded only where somebody wants it.
+const DASHBOARD = "lib/master/observe/dashboard/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";
 // What slaves on machines without our files are sent.
@@ -173,6 +175,7 @@ const PARTS: readonly Part[] = [
       JOURNAL,
       OBSERVE,
       RECORDS,
+      DASHBOARD,
       READING,
       SLAVES,
       SENT,
@@ -230,6 +233,11 @@ const PARTS: readonly Part[] = [
     imports: [...WHOLE_WIRE, ...MASTER_GROUND, BOARD, OBSERVE, RECORDS],
     because: "what shows a run is told events, and has no part in it",
   })),
+  {
+    at: DASHBOARD,
+    imports: [...VALUES, ...MASTER_GROUND, OBSERVE, DASHBOARD, REPORT],
+    because: "the page shows a run: it is told events, looks at it, and draws as a report does",
+  },
   {
     at: "report.ts",
     imports: [REPORT, DEPS],

@@ -141,6 +141,9 @@ export class JobQueue implements AsyncDisposable {
       name: `job ${name}`,
       started: followed.started.promise,
       ended: followed.ended.promise,
+      get waitReason(): string | undefined {
+        return followed.state.state === "queued" ? followed.state.reason : undefined;
+      },
       timeLimitMs,
       leaveSignals: { scheduler, signals },
       hurry: () => this.#hurry(),

@@ -142,6 +142,11 @@ export class DispatchGroup {
     this.#sortSources();
   }
 
+  /** How many tasks threw, and wait for their time to run again. */
+  get delayed(): number {
+    return this.#delayed;
+  }
+
   /**
    * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by
    * half first, so that tasks do not leave one by one.

@@ -19,6 +19,8 @@ export class DispatchSlave {
   service: Service | undefined;
   /** How often it has died since a task was last done there. Only the dispatcher writes. */
   deathsInARow = 0;
+  /** How many tasks have ended well there. Only the dispatcher writes. */
+  tasksDone = 0;
   /** Whether it has ever been connected. Only the dispatcher writes. */
   hasServed = false;
   /** Deaths of its processes in the startup of a context that has not finished there since. Only the dispatcher writes. */

@@ -338,6 +338,7 @@ export class Dispatcher {
     for (let position = 0; position < count;) {
       const answered = service.sent.answer(first + position, count - position);
       if (answered.tasks.length > 0) {
+        slave.tasksDone += answered.tasks.length;
         this.#fulfil(slave, answered, results, position, nowMs);
         last = answered;
       }
@@ -798,7 +799,7 @@ export class Dispatcher {
     }
     group.port.deliver([outcome]);
     const { reports } = this.#options;
-    if (reports?.isWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
+    if (reports?.areFailuresWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
     task.endOnSlave();
   }
 }

@@ -16,6 +16,8 @@ import type { Head } from "./sent_tasks.ts";
 export interface RunReports {
   /** Whether there is anybody at the moment. If not, only what looks at this itself is called. */
   readonly isWanted: boolean;
+  /** Whether somebody wants to know of tasks that did not end well: {@linkcode RunReports.taskEnded} is called for these. */
+  readonly areFailuresWanted: boolean;
   /** A task runs. */
   taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
   /** A task says how far it has come. Looks at {@linkcode RunReports.isWanted} itself. */

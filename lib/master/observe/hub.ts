@@ -29,6 +29,8 @@ export interface Subscriber {
   readonly wantsTasks: boolean;
   /** Whether it wants to know how far single tasks have come, as they tell themselves. They do so only if somebody wants to know. */
   readonly wantsProgress?: boolean;
+  /** Whether it wants to know of the tasks that failed, were cancelled or run again, even if of no others. By default it does not. */
+  readonly wantsFailures?: boolean;
   /** Takes an event, in the order in which they happened. Those that it has no use for come as well. It throws nothing. */
   tell(event: ManagerEvent): void;
 }
@@ -54,6 +56,8 @@ export class Hub implements RunReports {
   isProgressWanted = false;
   /** Is told when that changes. */
   progressSource: ProgressSource | undefined;
+  /** Whether anybody wants to know of tasks that did not end well. Only this class writes. */
+  areFailuresWanted = false;
 
   constructor(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     this.clock = clock;
@@ -167,7 +171,7 @@ export class Hub implements RunReports {
     reason: string,
     threw?: { readonly thrown: unknown },
   ): void {
-    if (!this.isWanted) return;
+    if (!this.areFailuresWanted) return;
     const error = threw && { error: threw.thrown };
     this.tell({ type: "task-retried", context, task, slave, reason, ...error });
   }
@@ -231,6 +235,7 @@ export class Hub implements RunReports {
   #replaceSubscribers(subscribers: readonly Subscriber[]): void {
     this.#subscribers = subscribers;
     this.isWanted = subscribers.some(({ wantsTasks }) => wantsTasks);
+    this.areFailuresWanted = this.isWanted || subscribers.some((each) => each.wantsFailures);
     const isProgressWanted = subscribers.some(({ wantsProgress }) => wantsProgress);
     if (isProgressWanted === this.isProgressWanted) return;
     this.isProgressWanted = isProgressWanted;

@@ -22,6 +22,7 @@ import {
 import type { LoopTurn } from "../loop_turn.ts";
 import type { Hub } from "../observe/hub.ts";
 import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";
+import { type ContextSurvey, type GroupSurvey, sumOfGroups } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ForgottenTasks } from "./forgotten_tasks.ts";
 import type { KeepAlive } from "./keep_alive.ts";
@@ -61,6 +62,8 @@ export interface ContextGroup extends OutcomeReceiver {
   drop(): void;
   /** Takes nothing more from sources; resolves when these have cleaned up. */
   stop(): Promise<void>;
+  /** How it stands. */
+  survey(): GroupSurvey;
 }
 
 /** The inside of one context. */
@@ -79,6 +82,8 @@ export class ContextCore {
   readonly journal: Journal | undefined;
   readonly #options: ContextCoreOptions;
   readonly #groups = new Set<ContextGroup>();
+  /** The groups that are forgotten, together. */
+  #forgotten: GroupSurvey = sumOfGroups([]);
   /** Tasks with a promise each, by their time limit. */
   readonly #promised = new Map<number | undefined, PromisedTasks>();
   #mapCount = 0;
@@ -134,7 +139,7 @@ export class ContextCore {
       return;
     }
     this.#promised.delete(timeoutMs);
-    this.#groups.delete(tasks);
+    this.#forget(tasks);
     tasks.board.reading = "no";
   }
 
@@ -147,7 +152,13 @@ export class ContextCore {
   /** Forgets a group all of whose tasks have ended, when its sources have cleaned up. */
   async release(group: ContextGroup): Promise<void> {
     await group.stop();
-    this.#groups.delete(group);
+    this.#forget(group);
+  }
+
+  /** How it stands. */
+  survey(): ContextSurvey {
+    const surveys = [...this.#groups].map((group) => group.survey());
+    return { ...sumOfGroups([this.#forgotten, ...surveys]), number: this.number };
   }
 
   /**
@@ -223,6 +234,12 @@ export class ContextCore {
       const own = unwritten.filter(({ receiver }) => receiver === group);
       group.journalFailed(error, own.map(({ outcomes }) => outcomes));
     }
+  }
+
+  #forget(group: ContextGroup): void {
+    if (!this.#groups.delete(group)) return;
+    const past = { isMoreToCome: false, isRead: false, isHeldUp: false };
+    this.#forgotten = { ...sumOfGroups([this.#forgotten, group.survey()]), ...past };
   }
 
   #addGroup<Group extends ContextGroup>(group: Group): Group {

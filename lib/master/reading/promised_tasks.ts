@@ -6,6 +6,7 @@ import { DispatchGroup } from "../board/dispatch_group.ts";
 import type { GroupPort } from "../board/ports.ts";
 import type { ResolvedTask } from "../code_registry.ts";
 import type { JournalError } from "../journal/journal_file.ts";
+import type { GroupSurvey } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ContextCore, ContextGroup } from "./context_core.ts";
 import { TaskOrigins } from "./task_origins.ts";
@@ -43,6 +44,9 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   readonly #signalOf = new Map<PromisedTask, AbortSignal>();
   /** How many have not ended. */
   #pending = 0;
+  #done = 0;
+  #failed = 0;
+  #restored = 0;
   #isLookDue = false;
 
   constructor(context: ContextCore, timeoutMs: number | undefined) {
@@ -73,8 +77,10 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
     const recorded = context.begin(this.board, task);
     if (this.#pending++ === 0) context.around.keepAlive.begin();
-    if (recorded !== undefined) this.#settle(recorded);
-    else if (signal !== undefined) this.#listen(signal, task);
+    if (recorded !== undefined) {
+      this.#restored++;
+      this.#settle(recorded);
+    } else if (signal !== undefined) this.#listen(signal, task);
     if (!context.around.dispatcher.hasSlaves) this.wake();
     return result;
   }
@@ -129,6 +135,23 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     );
   }
 
+  /** How it stands. What was given up counts as if it had not been added. */
+  survey(): GroupSurvey {
+    const { waiting, delayed } = this.board;
+    return {
+      name: this.#origins.latest?.code.reference.name ?? "",
+      done: this.#done,
+      failed: this.#failed,
+      restored: this.#restored,
+      added: this.#done + this.#pending,
+      isMoreToCome: false,
+      waiting,
+      delayed,
+      isRead: true,
+      isHeldUp: false,
+    };
+  }
+
   /** It has no sources. */
   async stop(): Promise<void> {}
 
@@ -148,9 +171,12 @@ export class PromisedTasks implements GroupPort, ContextGroup {
 
   #settle(outcome: Outcome): void {
     const task = outcome.task as PromisedTask;
+    const wasCancelled = outcome.status === "rejected" && outcome.reason instanceof AbortError;
+    if (!wasCancelled) this.#done++;
     if (outcome.status === "fulfilled") {
       this.#end(task)?.(outcome.value);
     } else {
+      if (!wasCancelled) this.#failed++;
       const signal = this.#signalOf.get(task);
       const isSignalled = outcome.reason instanceof AbortError && signal?.aborted;
       this.#reject(task, isSignalled ? signal.reason : outcome.reason);

@@ -13,6 +13,7 @@ import type { GroupPort } from "../board/ports.ts";
 import type { ResolvedTask } from "../code_registry.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { Tally } from "../observe/progress.ts";
+import type { GroupSurvey } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { ContextCore, ContextGroup, Surroundings } from "./context_core.ts";
@@ -168,6 +169,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       added: this.#taskCount - this.#dropped,
       isMoreToCome: this.#sources.count > 0,
     };
+  }
+
+  /** How it stands. */
+  survey(): GroupSurvey {
+    const { waiting, delayed, reading, isOpen } = this.board;
+    const isRead = reading !== "no";
+    return { ...this.tally(), waiting, delayed, isRead, isHeldUp: isRead && !isOpen };
   }
 
   /** Takes outcomes for the reader. */

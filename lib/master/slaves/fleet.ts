@@ -25,6 +25,7 @@ import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
+import type { SlaveSurvey } from "../observe/survey.ts";
 import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
@@ -193,6 +194,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
     for (const seat of this.#seats) counts[seat.standing()]++;
     return counts;
+  }
+
+  /** How each slave stands, by their numbers. */
+  survey(): SlaveSurvey[] {
+    return this.#seats.map((seat) => seat.survey());
   }
 
   /** Why no slave is left. */

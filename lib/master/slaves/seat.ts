@@ -27,6 +27,7 @@ import type { Endpoint } from "./endpoints.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
 import type { SlaveCounts } from "../observe/events.ts";
+import type { SlaveSurvey, Standing } from "../observe/survey.ts";
 import { describeEnd, type Loss } from "./losses.ts";
 import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
@@ -114,6 +115,30 @@ export class Seat implements SlavePort {
       default:
         return this.#state satisfies never;
     }
+  }
+
+  /** How it stands, for whoever shows slaves. */
+  survey(): SlaveSurvey {
+    const { identity, tasksDone, service } = this.slave;
+    const standing = this.standing();
+    const isQueued = standing === "queued";
+    return {
+      identity,
+      standing: this.#preciseStanding(standing),
+      task: service?.sent.head()?.task,
+      tasksDone,
+      job: isQueued ? this.#job?.process.name : undefined,
+      waitReason: isQueued ? this.#job?.process.waitReason : undefined,
+      loss: this.loss?.reason,
+      pid: this.isRemote ? undefined : this.#process?.pid,
+    };
+  }
+
+  #preciseStanding(standing: keyof SlaveCounts): Standing {
+    if (this.#state.state === "ended") return "ended";
+    return this.#state.state === "launching" && this.#place === undefined
+      ? "not started"
+      : standing;
   }
 
   /** The settings of its manager, with the Deno of its own machine. */

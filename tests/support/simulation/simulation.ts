@@ -236,6 +236,7 @@ export class Simulation {
   #reports(): RunReports {
     return {
       isWanted: true,
+      areFailuresWanted: true,
       taskRetried: (_context, task, slave) => {
         this.#blamed++;
         this.#say(() => `${this.#ledger.name(task)} is tried again, after ${slave.identity.name}`);

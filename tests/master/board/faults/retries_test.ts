@@ -43,6 +43,7 @@ class Bench implements Disposable {
     const retried = this.retried;
     const reports = {
       isWanted: false,
+      areFailuresWanted: false,
       taskRetried(_context, task, { identity }, reason, threw) {
         retried.push(`${task.id} on ${identity.number}: ${reason}`);
         assertEquals(threw, reason === "killed" ? undefined : { thrown: THROWN });

@@ -1,0 +1,88 @@
+/**
+ * Where the page is, in the words that are printed.
+ *
+ * @module
+ */
+
+import { quote } from "../../../shell.ts";
+
+/** Where the page is listened for. */
+export interface PageAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string;
+}
+
+/** What is known of the machine and of how the script was started. */
+export interface Surroundings {
+  /** Name of this machine; missing if it may not be asked. */
+  readonly hostname: string | undefined;
+  /** A variable of the environment; nothing if it is missing, or may not be read. */
+  variable(name: string): string | undefined;
+}
+
+/** Submit hosts stand in these, in jobs of Grid Engine, Slurm and PBS. */
+const SUBMIT_HOSTS = ["SGE_O_HOST", "SLURM_SUBMIT_HOST", "PBS_O_HOST"];
+/** These are there in such jobs. In those of Grid Engine it is the id of the job, and the folder of its spool. */
+const JOB_VARIABLES = [["JOB_ID", "SGE_JOB_SPOOL_DIR"], ["SLURM_JOB_ID"], ["PBS_JOBID"]];
+
+/** The lines that are printed. */
+export function addressLines(address: PageAddress, around: Surroundings): string[] {
+  const { host, port } = address;
+  const lines = [`parallel: the page of this run is ${pageUrl(address, around.hostname)}`];
+  if (isLoopback(host)) {
+    const tunnel = tunnelCommand(port, host, around);
+    if (tunnel !== undefined) {
+      lines.push(`parallel: from your own machine first: ${tunnel}`);
+    }
+  } else {
+    lines.push(
+      `parallel: the page is plain HTTP on ${host}: whoever can listen in on that network reads it, and its token. ` +
+        "Without the host it is for this machine alone, and ssh -L brings it to yours",
+    );
+  }
+  return lines;
+}
+
+/** The address of the page. */
+function pageUrl({ host, port, token }: PageAddress, hostname: string | undefined): string {
+  const isAny = host === "0.0.0.0" || host === "::";
+  const name = isAny ? hostname ?? "127.0.0.1" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}/?token=${token}`;
+}
+
+/** Whether nobody on another machine can connect to it. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
+/** The command that brings the page to a machine from which this one was logged in to; nothing if it was not. */
+function tunnelCommand(
+  port: number,
+  host: string,
+  { hostname, variable }: Surroundings,
+): string | undefined {
+  const user = variable("USER") ?? variable("LOGNAME");
+  const at = (machine: string) => user === undefined ? machine : `${user}@${machine}`;
+  const forward = `ssh -N -L ${port}:${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const isJob = JOB_VARIABLES.some((all) => all.every((name) => variable(name) !== undefined));
+  if (isJob) {
+    const node = hostname ?? variable("SLURMD_NODENAME") ?? "NODE";
+    const submit = SUBMIT_HOSTS.map(variable).find((name) => name !== undefined);
+    const jump = submit === undefined || submit === node ? "" : ` -J ${quote(at(submit))}`;
+    return `${forward}${jump} ${quote(at(node))}`;
+  }
+  const [, , server] = variable("SSH_CONNECTION")?.split(" ") ?? [];
+  if (server === undefined) return undefined;
+  return `${forward} ${quote(at(hostname ?? server))}`;
+}
+
+/** What this process may know. It asks for no permission. */
+export function systemSurroundings(): Surroundings {
+  const isGranted = (descriptor: Deno.PermissionDescriptor) =>
+    Deno.permissions.querySync(descriptor).state === "granted";
+  return {
+    hostname: isGranted({ name: "sys", kind: "hostname" }) ? Deno.hostname() : undefined,
+    variable: (name) => isGranted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined,
+  };
+}

@@ -1,0 +1,97 @@
+import { countText } from "../../../report/number_text.ts";
+import type { ContextSurvey, SlaveSurvey, Standing } from "../survey.ts";
+
+/** A run, as far as it says why nothing runs. */
+export interface RunState {
+  readonly contexts: readonly ContextSurvey[];
+  readonly slaves: readonly SlaveSurvey[];
+  /** How many tasks have ended, those of contexts that are closed included. */
+  readonly tasksEnded: number;
+}
+
+/**
+ * Says in one sentence why no slave has a task.
+ *
+ * @returns Nothing if one has.
+ */
+export function idleReason({ contexts, slaves, tasksEnded }: RunState): string | undefined {
+  const counts = countStandings(slaves);
+  if (counts.busy > 0) return undefined;
+  const waiting = sum(contexts, ({ waiting }) => waiting);
+  const delayed = sum(contexts, ({ delayed }) => delayed);
+  const isMoreToCome = contexts.some((each) => each.isMoreToCome);
+  const isLeft = contexts.some(({ done, added }) => done < added);
+  if (!isLeft && !isMoreToCome) {
+    if (tasksEnded === 0) return "No task has been added yet.";
+    return tasksEnded === 1
+      ? "The task is done."
+      : `All ${countText(tasksEnded)} tasks are done. The script has added no others.`;
+  }
+  if (slaves.length === 0) return "No slaves have been added: see Manager.addSlave().";
+  const last = slaves.findLast(({ loss }) => loss !== undefined);
+  if (counts.lost === slaves.length && last !== undefined) {
+    const who = slaves.length === 1 ? "The only slave is" : `All ${slaves.length} slaves are`;
+    return `${who} lost. The last was ${last.identity.name}: ${last.loss}.`;
+  }
+  const unread = contexts.filter(({ isRead, done, added, isMoreToCome }) =>
+    !isRead && (done < added || isMoreToCome)
+  );
+  const isAnyRead = contexts.some(({ isRead, done, added, isMoreToCome }) =>
+    isRead && (done < added || isMoreToCome)
+  );
+  if (unread.length > 0 && !isAnyRead) {
+    return "The script does not read the results of the tasks that wait: they run when it does.";
+  }
+  if (counts.idle === 0) return startingReason(counts, slaves);
+  if (contexts.some(({ isHeldUp }) => isHeldUp)) {
+    return "Results wait for the script: when it has read half of them, tasks go on.";
+  }
+  if (waiting === 0 && delayed > 0) {
+    return `${tasksText(delayed)} threw, and ${
+      delayed === 1 ? "waits" : "wait"
+    } for the time to run again.`;
+  }
+  if (waiting === 0 && isMoreToCome) return "The slaves wait for the next inputs of the script.";
+  return "The slaves are about to get tasks.";
+}
+
+/** Nobody can run anything, but somebody may soon. */
+function startingReason(
+  { queued, starting }: Record<Standing, number>,
+  slaves: readonly SlaveSurvey[],
+): string {
+  if (queued === 0) {
+    return starting === 1
+      ? "The slave is starting."
+      : `${countText(starting)} slaves are starting.`;
+  }
+  const reason = slaves.find(({ waitReason }) => waitReason !== undefined)?.waitReason;
+  const who = queued === 1 ? "A slave is queued" : `${countText(queued)} slaves are queued`;
+  const others = starting > 0 ? `, ${countText(starting)} are starting` : "";
+  return `${who} by the scheduler${others}${reason === undefined ? "" : `: ${reason}`}.`;
+}
+
+/** How many slaves stand where. */
+export function countStandings(slaves: readonly SlaveSurvey[]): Record<Standing, number> {
+  const counts = {
+    "not started": 0,
+    queued: 0,
+    starting: 0,
+    idle: 0,
+    busy: 0,
+    lost: 0,
+    ended: 0,
+  };
+  for (const { standing } of slaves) counts[standing]++;
+  return counts;
+}
+
+function tasksText(count: number): string {
+  return count === 1 ? "A task" : `${countText(count)} tasks`;
+}
+
+function sum<Each>(all: readonly Each[], numberOf: (each: Each) => number): number {
+  let total = 0;
+  for (const each of all) total += numberOf(each);
+  return total;
+}

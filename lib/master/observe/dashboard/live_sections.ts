@@ -1,0 +1,368 @@
+/**
+ * The parts of the live page, as HTML.
+ *
+ * @module
+ */
+
+import { labelHtml, section, table, tileList } from "../../../report/html_parts.ts";
+import { escapeHtml } from "../../../report/html_text.ts";
+import {
+  bytesText,
+  countText,
+  durationText,
+  shareText,
+  threeDigits,
+} from "../../../report/number_text.ts";
+import { rateChart } from "../../../report/throughput_chart.ts";
+import type { SlaveSurvey, Standing } from "../survey.ts";
+import { countStandings, idleReason } from "./idle_reason.ts";
+import type { ContextRecord, RunAggregate, SlaveRecord } from "./run_aggregate.ts";
+import { MAX_ROWS, nameOfRow, rowsOf, type SlaveRow, slaveRows } from "./slave_rows.ts";
+
+const MAX_RUNNING = 12;
+/** A task that runs for less is not listed. */
+const MIN_RUNNING_MS = 1000;
+const MAX_FAILURES = 10;
+const MAX_QUEUES = 10;
+/** How many names of hosts stand in a row. */
+const MAX_HOSTS = 3;
+const MAX_TEXT_LENGTH = 200;
+
+const STANDINGS: Record<Standing, string> = {
+  "not started": "not started",
+  queued: "queued",
+  starting: "starting",
+  idle: "idle",
+  busy: "busy",
+  lost: "lost",
+  ended: "ended",
+};
+
+/** The parts of the page, by their names. A part that there is nothing to show of is empty. */
+export const SECTION_NAMES = [
+  "status",
+  "tiles",
+  "progress",
+  "rows",
+  "rate",
+  "running",
+  "queue",
+  "failures",
+  "warnings",
+  "slaves",
+] as const;
+
+/** The parts of the page, in HTML. */
+export type Sections = Record<typeof SECTION_NAMES[number], string>;
+
+/**
+ * Makes the parts of the page.
+ *
+ * @param nowMs The time, by the clock of the aggregate.
+ * @param isOver Whether the manager is closed.
+ */
+export function liveSections(run: RunAggregate, nowMs: number, isOver: boolean): Sections {
+  const hasSlaves = run.slaves.length > 0 && run.elapsedMs > 0;
+  return {
+    status: statusLine(run, isOver),
+    tiles: tiles(run, isOver),
+    progress: progressSection(run),
+    rows: hasSlaves
+      ? section("Slaves over time", legend(run), slaveRows(run.timeline, run.slaves.length))
+      : "",
+    rate: hasSlaves ? section("Throughput", "Tasks that ended.", rates(run)) : "",
+    running: runningSection(run, nowMs),
+    queue: queueSection(run),
+    failures: run.failed === 0 ? "" : section(
+      "Failures",
+      "Messages that differ in numbers, inputs and labels only are one entry.",
+      run.failures.toHtml(MAX_FAILURES),
+    ),
+    warnings: warningsSection(run),
+    slaves: slavesSection(run),
+  };
+}
+
+function statusLine(run: RunAggregate, isOver: boolean): string {
+  if (isOver) {
+    const left = run.contexts.reduce((sum, { done, added }) => sum + added - done, 0);
+    const rest = left > 0 ? ` ${countText(left)} tasks were not done.` : "";
+    return `<p class="state over">The run has ended: its manager is closed.${rest} This page stays as its report.</p>`;
+  }
+  const reason = idleReason(run);
+  if (reason !== undefined) return `<p class="state idle-run">${escapeHtml(reason)}</p>`;
+  return `<p class="state">${standingsText(run.slaves)}</p>`;
+}
+
+function standingsText(slaves: readonly SlaveSurvey[]): string {
+  const counts = countStandings(slaves);
+  const shown = ["busy", "idle", "starting", "queued", "not started", "lost"] as const;
+  const parts = shown.filter((standing) => counts[standing] > 0 || standing === "busy")
+    .map((standing) => `${countText(counts[standing])} ${STANDINGS[standing]}`);
+  return `Slaves: ${parts.join(", ")}.`;
+}
+
+function tiles(run: RunAggregate, isOver: boolean): string {
+  const { slaves, tasksEnded, failed, perSecond } = run;
+  const open = run.contexts;
+  const added = open.reduce((sum, each) => sum + each.added, 0) + run.closedDone;
+  const isMoreToCome = open.some((each) => each.isMoreToCome);
+  const restored = open.reduce((sum, each) => sum + each.restored, 0) + run.closedRestored;
+  const notes: string[] = [];
+  if (restored > 0) notes.push(`${countText(restored)} from the journal`);
+  if (run.retried > 0) notes.push(`${countText(run.retried)} to run again`);
+  if (run.cancelled > 0) notes.push(`${countText(run.cancelled)} cancelled`);
+  if (isMoreToCome) notes.push("more are to come");
+  const counts = countStandings(slaves);
+  const present = counts.busy + counts.idle;
+  const hosts = new Set(slaves.map(({ identity }) => identity.host).filter((host) => host !== ""));
+  const slaveNotes: string[] = [];
+  if (hosts.size > 0) slaveNotes.push(hosts.size === 1 ? "on 1 host" : `on ${hosts.size} hosts`);
+  if (counts.lost > 0) slaveNotes.push(`${countText(counts.lost)} lost`);
+  if (run.deaths > 0) {
+    slaveNotes.push(run.deaths === 1 ? "died once" : `died ${countText(run.deaths)} times`);
+  }
+  const leftMs = timeLeft(run);
+  return tileList([
+    {
+      name: "done",
+      value: isMoreToCome || added === 0
+        ? countText(tasksEnded)
+        : `${countText(tasksEnded)} <small>of ${countText(added)}</small>`,
+      note: notes.join(", "),
+    },
+    {
+      name: "failed",
+      value: countText(failed),
+      note: failed > 0 && tasksEnded > 0 ? shareText(Math.min(1, failed / tasksEnded)) : "",
+      isBad: failed > 0,
+    },
+    {
+      name: isOver ? "slaves" : "busy slaves",
+      value: isOver
+        ? countText(slaves.length)
+        : `${countText(counts.busy)} <small>of ${countText(slaves.length)}</small>`,
+      note: slaveNotes.join(", "),
+      isBad: slaves.length > 0 && counts.lost === slaves.length,
+    },
+    {
+      name: "throughput",
+      value: isOver || present === 0 ? "–" : rateText(perSecond),
+      note: isOver ? "" : "over the last 10 s",
+    },
+    {
+      name: "time left",
+      value: leftMs === undefined || isOver ? "–" : `≈ ${durationText(leftMs)}`,
+      note: isMoreToCome ? "not known: more inputs are to come" : "",
+    },
+    {
+      name: isOver ? "lasted" : "running for",
+      value: durationText(run.elapsedMs < 1000 ? 0 : Math.floor(run.elapsedMs / 1000) * 1000),
+      note: `since ${dateText(run.startedMs)} UTC`,
+    },
+  ]);
+}
+
+/** Of contexts that go on side by side the longest counts. */
+function timeLeft(run: RunAggregate): number | undefined {
+  let leftMs: number | undefined;
+  for (const { survey: { done, added, isMoreToCome }, perSecond } of run.listContexts()) {
+    if (isMoreToCome) return undefined;
+    if (done >= added || perSecond === 0) continue;
+    leftMs = Math.max(leftMs ?? 0, (added - done) / perSecond * 1000);
+  }
+  return leftMs;
+}
+
+function progressSection(run: RunAggregate): string {
+  const listed = run.listContexts();
+  if (listed.length === 0) return "";
+  const hidden = run.contexts.filter(({ added }) => added > 0).length + run.closedContexts -
+    listed.length;
+  const more = hidden > 0 ? `<p class="note">${countText(hidden)} other contexts.</p>` : "";
+  return section("Progress", "", listed.map(contextEntry).join("\n") + more);
+}
+
+function contextEntry({ survey, isClosed, perSecond }: ContextRecord): string {
+  const { number, name, done, added, failed, restored, isMoreToCome } = survey;
+  const percent = added === 0 ? 0 : Math.floor(done / added * 100);
+  const isDone = done === added && !isMoreToCome;
+  const parts: string[] = [];
+  if (!isDone && perSecond > 0) {
+    parts.push(rateText(perSecond));
+    if (!isMoreToCome) parts.push(`${durationText((added - done) / perSecond * 1000)} left`);
+  }
+  if (failed > 0) parts.push(`<span class="bad">${countText(failed)} failed</span>`);
+  if (restored > 0) parts.push(`${countText(restored)} from the journal`);
+  if (isClosed) parts.push("closed");
+  const count = isMoreToCome
+    ? `${countText(done)} done`
+    : `${countText(done)}/${countText(added)} · ${percent} %`;
+  const bar = isMoreToCome
+    ? ""
+    : `<progress value="${done}" max="${Math.max(added, 1)}"></progress>`;
+  return `<div class="context"><p><b>${
+    escapeHtml(name === "" ? "inline function" : cut(name))
+  }</b> <span class="note">context ${number}</span><span class="count">${count}</span></p>${bar}<p class="note">${
+    parts.join(" · ")
+  }</p></div>`;
+}
+
+function legend({ failed, deaths, slaves }: RunAggregate): string {
+  const entries = ['<span class="key busy"></span>tasks', '<span class="key idle"></span>idle'];
+  const isWaiting = ({ standing }: SlaveSurvey) => standing === "queued" || standing === "starting";
+  if (slaves.some(isWaiting)) entries.push('<span class="key wait"></span>queued or starting');
+  if (failed > 0) entries.push('<span class="key failed"></span>failed');
+  if (deaths > 0) entries.push('<span class="key died">×</span>died');
+  return entries.join(" ");
+}
+
+function rates({ timeline }: RunAggregate): string {
+  const { length, lengthMs } = timeline;
+  return rateChart({
+    ended: timeline.ended.slice(0, length),
+    failed: timeline.failed.slice(0, length),
+    elapsedMs: lengthMs,
+  });
+}
+
+function runningSection(run: RunAggregate, nowMs: number): string {
+  const running = run.slaves.filter(({ task }) => task !== undefined)
+    .map((slave) => ({ slave, record: run.recordOf(slave) }))
+    .filter(({ record }) =>
+      record.news !== undefined || nowMs - record.taskSinceMs >= MIN_RUNNING_MS
+    )
+    .sort((a, b) =>
+      Number(b.record.news !== undefined) - Number(a.record.news !== undefined) ||
+      a.record.taskSinceMs - b.record.taskSinceMs
+    );
+  if (running.length === 0) return "";
+  const rows = running.slice(0, MAX_RUNNING).map(({ slave, record }) => {
+    const task = slave.task!;
+    return [
+      durationText(Math.max(1000, Math.floor((nowMs - record.taskSinceMs) / 1000) * 1000)),
+      String(task.id),
+      escapeHtml(cut(task.name === "" ? "inline function" : task.name)) +
+      labelHtml(cut(task.label ?? "")),
+      escapeHtml(slave.identity.name),
+      newsHtml(record),
+    ];
+  });
+  const more = running.length > MAX_RUNNING
+    ? `<p class="note">${countText(running.length - MAX_RUNNING)} others run as well.</p>`
+    : "";
+  const heads = ["runs for", "task", "function", "slave", "it tells"];
+  return section("Tasks that run", "The longest first.", table(heads, rows, [2, 3, 4]) + more);
+}
+
+function newsHtml({ news }: SlaveRecord): string {
+  if (news === undefined) return "";
+  const { done, total, text } = news;
+  const bar = total === undefined || !(total > 0)
+    ? `${threeDigits(done)}`
+    : `<progress value="${Math.min(done, total)}" max="${total}"></progress> ${threeDigits(done)}/${
+      threeDigits(total)
+    }`;
+  return bar + (text === undefined ? "" : ` ${escapeHtml(cut(text))}`);
+}
+
+function queueSection({ slaves }: RunAggregate): string {
+  const queued = slaves.filter(({ standing }) => standing === "queued");
+  if (queued.length === 0) return "";
+  const byReason = Map.groupBy(queued, ({ waitReason }) => waitReason ?? "");
+  const all = [...byReason].sort(([, a], [, b]) => b.length - a.length);
+  const rows = all.slice(0, MAX_QUEUES).map(([reason, waiting]) => {
+    const jobs = waiting.slice(0, MAX_HOSTS).map(({ job }) => job ?? "");
+    const others = waiting.length > MAX_HOSTS ? " …" : "";
+    return [
+      countText(waiting.length),
+      escapeHtml(cut(jobs.join(", "))) + others,
+      reason === ""
+        ? '<span class="note">the scheduler has not said why</span>'
+        : escapeHtml(cut(reason)),
+    ];
+  });
+  return section("Queued", "", table(["slaves", "jobs", "why they wait"], rows, [1, 2]));
+}
+
+function warningsSection({ warnings }: RunAggregate): string {
+  if (warnings.length === 0) return "";
+  const items = warnings.toReversed().map(({ text, count }) =>
+    `<li>${count > 1 ? `<b>${countText(count)} ×</b> ` : ""}${escapeHtml(text)}</li>`
+  );
+  return section("Warnings", "The latest first.", `<ul class="warnings">${items.join("")}</ul>`);
+}
+
+function slavesSection(run: RunAggregate): string {
+  if (run.slaves.length === 0) return "";
+  const rows = rowsOf(run.slaves.length).map((row) => {
+    const slaves = run.slaves.slice(row.first, row.end);
+    return tableRow(row, slaves, slaves.map((slave) => run.recordOf(slave)));
+  });
+  const note = run.slaves.length > MAX_ROWS ? "Several share a row." : "";
+  const heads = ["slave", "host", "state", "tasks", "failed", "deaths", "memory", "processor"];
+  return section("Slaves", note, table(heads, rows, [0, 1, 2]));
+}
+
+function tableRow(
+  row: SlaveRow,
+  slaves: readonly SlaveSurvey[],
+  records: readonly SlaveRecord[],
+): string[] {
+  const hosts = [...new Set(slaves.map(({ identity }) => identity.host))].filter((host) =>
+    host !== ""
+  );
+  const hostText = hosts.slice(0, MAX_HOSTS).join(", ") +
+    (hosts.length > MAX_HOSTS ? ` and ${hosts.length - MAX_HOSTS} more` : "");
+  const memory = records.map(({ memoryBytes }) => memoryBytes).filter((bytes) =>
+    bytes !== undefined
+  );
+  const cpu = records.map(({ cpuShare }) => cpuShare).filter((share) => share !== undefined);
+  const failed = records.reduce((sum, each) => sum + each.failed, 0);
+  const deaths = records.reduce((sum, each) => sum + each.deaths, 0);
+  const tasks = slaves.reduce((sum, { tasksDone }) => sum + tasksDone, failed);
+  return [
+    escapeHtml(nameOfRow(row)),
+    escapeHtml(cut(hostText)),
+    stateHtml(slaves),
+    countText(tasks),
+    failed > 0 ? `<span class="bad">${countText(failed)}</span>` : "0",
+    deaths > 0 ? `<span class="bad">${countText(deaths)}</span>` : "0",
+    memory.length === 0 ? "" : bytesText(Math.max(...memory)),
+    cpu.length === 0 ? "" : shareText(cpu.reduce((sum, each) => sum + each, 0) / cpu.length),
+  ];
+}
+
+function stateHtml(slaves: readonly SlaveSurvey[]): string {
+  if (slaves.length === 1) {
+    const [{ standing, loss, job }] = slaves;
+    const detail = loss ?? job;
+    const text = `<span class="dot ${standing.replace(" ", "-")}"></span>${STANDINGS[standing]}`;
+    return detail === undefined
+      ? text
+      : `${text} <span class="note">${escapeHtml(cut(detail))}</span>`;
+  }
+  const counts = countStandings(slaves);
+  return Object.entries(counts).filter(([, count]) => count > 0)
+    .map(([standing, count]) =>
+      `<span class="dot ${standing.replace(" ", "-")}"></span>${count} ${
+        STANDINGS[standing as Standing]
+      }`
+    ).join(" ");
+}
+
+function rateText(perSecond: number): string {
+  if (perSecond === 0) return "0/s";
+  if (perSecond >= 1) return `${threeDigits(perSecond)}/s`;
+  return perSecond * 60 >= 1
+    ? `${threeDigits(perSecond * 60)}/min`
+    : `${threeDigits(perSecond * 3600)}/h`;
+}
+
+function dateText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : text.slice(0, MAX_TEXT_LENGTH) + "…";
+}

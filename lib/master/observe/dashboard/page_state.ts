@@ -1,0 +1,157 @@
+import type { CalendarClock } from "../calendar.ts";
+import { SAMPLE_MS } from "./timeline.ts";
+import { liveSections, type Sections } from "./live_sections.ts";
+import type { RunAggregate } from "./run_aggregate.ts";
+
+/** No viewer is told more often than this. */
+const FRAME_MS = SAMPLE_MS;
+/** One whose page is hidden is told this often. */
+const HIDDEN_MS = 5000;
+/** The most that a viewer is sent, in bytes a second. */
+const BYTES_PER_SECOND = 40_000;
+/** One that knows all there is hears after so long that there is nothing new. */
+const SILENCE_MS = 10_000;
+/** At most this part of the time goes into making the parts, unless viewers would be told less often than the other number says. */
+const MAX_SHARE = 1 / 100;
+const MAX_PAUSE_MS = 1000;
+/** A viewer that has not asked again for so long has gone, or sleeps. */
+const GONE_MS = 1000;
+/** More viewers than this are not waited for at the end. */
+const MAX_VIEWERS = 100;
+
+/** A question of a viewer. */
+export interface StateQuestion {
+  /** A number that the viewer has made up. */
+  readonly viewer: string;
+  /** Number of the state that the viewer has. */
+  readonly since: number;
+  /** Whether nobody looks at its page. */
+  readonly isHidden: boolean;
+}
+
+/**
+ * The state of the page, for any number of viewers: the parts that have changed since the state that a viewer has. Parts are made
+ * when somebody asks, and once for all viewers. An answer is held back until there is something new, and until the viewer may be sent
+ * as much: so each is told at its own pace, and one that sleeps costs nothing.
+ */
+export class PageState {
+  readonly #run: RunAggregate;
+  readonly #clock: CalendarClock;
+  /** Each part, and the number of the state in which it became that. */
+  readonly #parts = new Map<string, { readonly html: string; readonly frame: number }>();
+  readonly #waiting = new Set<() => void>();
+  #frame = 0;
+  #madeMs = -Infinity;
+  #makingMs = 0;
+  #isOver = false;
+  /** Viewers that have been answered and are to ask again, and when that was. */
+  readonly #awaited = new Map<string, number>();
+  #onFarewell: (() => void) | undefined;
+
+  constructor(run: RunAggregate, clock: CalendarClock) {
+    this.#run = run;
+    this.#clock = clock;
+  }
+
+  /** Number of the present state. */
+  get frame(): number {
+    return this.#frame;
+  }
+
+  /** Whether the run has ended: this state is the last. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** All parts of the present state. */
+  sections(): Sections {
+    this.#make();
+    return Object.fromEntries(
+      this.#parts.entries().map(([name, { html }]) => [name, html]),
+    ) as Sections;
+  }
+
+  /** Answers a question, when there is something new; as JSON. */
+  async answer(question: StateQuestion): Promise<string> {
+    const { viewer } = question;
+    this.#awaited.delete(viewer);
+    const text = await this.#answer(question);
+    if (!this.#isOver) this.#await(viewer);
+    if (this.#awaited.size === 0) this.#onFarewell?.();
+    return text;
+  }
+
+  async #answer({ since, isHidden }: StateQuestion): Promise<string> {
+    const askedMs = this.#clock.now();
+    const restMs = Math.min(this.#makingMs / MAX_SHARE, MAX_PAUSE_MS);
+    let paceMs = Math.max(isHidden ? HIDDEN_MS : FRAME_MS, restMs);
+    for (;;) {
+      if (!this.#isOver) await this.#wait(askedMs + paceMs - this.#clock.now());
+      this.#make();
+      const text = this.#changes(since);
+      const waitedMs = this.#clock.now() - askedMs;
+      if (this.#isOver) return text;
+      const neededMs = text.length / BYTES_PER_SECOND * 1000;
+      if (waitedMs < neededMs) paceMs = neededMs;
+      else if (this.#frame > since || waitedMs >= SILENCE_MS) return text;
+      else paceMs = waitedMs + FRAME_MS;
+    }
+  }
+
+  /**
+   * The run has ended: all viewers are told.
+   *
+   * @returns Resolves when those have asked that were about to.
+   */
+  end(): Promise<void> {
+    this.#madeMs = -Infinity;
+    this.#isOver = true;
+    this.#make();
+    for (const wake of this.#waiting) wake();
+    const nowMs = this.#clock.now();
+    for (const [viewer, answeredMs] of this.#awaited) {
+      if (nowMs - answeredMs > GONE_MS) this.#awaited.delete(viewer);
+    }
+    if (this.#awaited.size === 0) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onFarewell = resolve;
+    return promise;
+  }
+
+  #await(viewer: string): void {
+    if (this.#awaited.size >= MAX_VIEWERS) this.#awaited.clear();
+    this.#awaited.set(viewer, this.#clock.now());
+  }
+
+  #changes(since: number): string {
+    const sections: Record<string, string> = {};
+    for (const [name, { html, frame }] of this.#parts) {
+      if (frame > since) sections[name] = html;
+    }
+    return JSON.stringify({ frame: this.#frame, isOver: this.#isOver, sections });
+  }
+
+  /** Makes the parts anew, unless that has just been done. */
+  #make(): void {
+    const nowMs = this.#clock.now();
+    if (nowMs - this.#madeMs < FRAME_MS / 2) return;
+    this.#madeMs = this.#isOver ? Infinity : nowMs;
+    const frame = this.#frame + 1;
+    for (const [name, html] of Object.entries(liveSections(this.#run, nowMs, this.#isOver))) {
+      if (this.#parts.get(name)?.html === html) continue;
+      this.#parts.set(name, { html, frame });
+      this.#frame = frame;
+    }
+    this.#makingMs = this.#clock.now() - nowMs;
+  }
+
+  /** Waits for some time, or until the run ends. */
+  async #wait(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    using _timer = this.#clock.setTimer(resolve, ms);
+    this.#waiting.add(resolve);
+    await promise;
+    this.#waiting.delete(resolve);
+  }
+}

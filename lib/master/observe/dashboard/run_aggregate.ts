@@ -1,0 +1,339 @@
+import { processUse } from "../../../process_use.ts";
+import { FailureGroups } from "../../../report/failure_groups.ts";
+import type { Task } from "../../../task.ts";
+import type { CalendarClock } from "../calendar.ts";
+import type { ManagerEvent } from "../events.ts";
+import type { Subscriber } from "../hub.ts";
+import { RateMeter } from "../rate_meter.ts";
+import type { ContextSurvey, SlaveSurvey, SurveyedRun } from "../survey.ts";
+import { MARKS, Timeline, type Track } from "./timeline.ts";
+
+/** How many contexts are listed: those that have something to do first, then those that ended last. */
+const MAX_CONTEXTS = 12;
+const MAX_WARNINGS = 8;
+/** Longer texts are cut: a task may tell megabytes. */
+const MAX_TEXT_LENGTH = 2000;
+/** Up to so many processes of this machine are asked what they use, and how often. */
+const MAX_ASKED = 64;
+const ASK_MS = 2000;
+/** The rate of now is that of so many milliseconds. */
+const RATE_MS = 10_000;
+
+/** What a task has told of its progress. */
+export interface TaskNews {
+  readonly task: Task;
+  readonly done: number;
+  readonly total: number | undefined;
+  readonly text: string | undefined;
+}
+
+/** What is known of a slave beside how it stands. */
+export class SlaveRecord {
+  readonly track: Track;
+  failed = 0;
+  deaths = 0;
+  memoryBytes: number | undefined;
+  /** How many processors it uses. */
+  cpuShare: number | undefined;
+  /** The task that it was seen with last, and since when, by the clock. */
+  task: Task | undefined;
+  taskSinceMs = 0;
+  news: TaskNews | undefined;
+  #cpu: { readonly atMs: number; readonly cpuMs: number } | undefined;
+
+  constructor(track: Track) {
+    this.track = track;
+  }
+
+  /** Takes note of what its process uses. */
+  noteUse(
+    { memoryBytes, cpuMs }: {
+      readonly memoryBytes: number | undefined;
+      readonly cpuMs: number | undefined;
+    },
+    atMs: number,
+  ): void {
+    this.memoryBytes = memoryBytes;
+    const before = this.#cpu;
+    // Another process begins at 0.
+    const isSame = before !== undefined && cpuMs !== undefined && cpuMs >= before.cpuMs;
+    if (isSame && atMs > before.atMs) {
+      this.cpuShare = (cpuMs - before.cpuMs) / (atMs - before.atMs);
+    }
+    if (!isSame) this.cpuShare = undefined;
+    this.#cpu = cpuMs === undefined ? undefined : { atMs, cpuMs };
+  }
+
+  /** Its process has gone. */
+  forgetUse(): void {
+    this.memoryBytes = this.cpuShare = this.#cpu = undefined;
+  }
+}
+
+/** A context, and how fast it goes. */
+export interface ContextRecord {
+  readonly survey: ContextSurvey;
+  readonly isClosed: boolean;
+  /** Tasks a second lately; 0 if that is not known. */
+  readonly perSecond: number;
+}
+
+/** A warning, and how often it came. */
+export interface WarningRecord {
+  readonly text: string;
+  count: number;
+}
+
+/**
+ * What there is to show of a run, in a fixed size however many tasks it has: it looks at the run a few times a second, and is told of
+ * tasks that failed.
+ */
+export class RunAggregate implements Subscriber {
+  readonly wantsTasks = false;
+  readonly wantsFailures = true;
+  readonly timeline: Timeline = new Timeline();
+  readonly failures: FailureGroups = new FailureGroups();
+  readonly warnings: WarningRecord[] = [];
+  /** How the slaves stood when they were looked at last. */
+  slaves: readonly SlaveSurvey[] = [];
+  /** How the open contexts stood then. */
+  contexts: readonly ContextSurvey[] = [];
+  failed = 0;
+  cancelled = 0;
+  retried = 0;
+  deaths = 0;
+  /** Contexts that are closed, and the tasks that ended in them. */
+  closedContexts = 0;
+  closedDone = 0;
+  closedRestored = 0;
+  /** The date of the beginning, in milliseconds since 1970. */
+  readonly startedMs: number;
+  readonly #run: SurveyedRun;
+  readonly #clock: CalendarClock;
+  readonly #mayAsk: boolean;
+  readonly #records: SlaveRecord[] = [];
+  readonly #meters = new Map<number, RateMeter>();
+  #lastClosed: ContextSurvey[] = [];
+  /** When slaves were first to be seen, by the clock. */
+  #firstMs: number | undefined;
+  #tasksEnded = 0;
+  #unnotedFailures = 0;
+  #recent: { readonly atMs: number; readonly count: number }[] = [];
+  #askedMs = -Infinity;
+
+  /** @param mayAsk Whether processes of this machine may be asked what they use. */
+  constructor(run: SurveyedRun, clock: CalendarClock, mayAsk = false) {
+    this.#run = run;
+    this.#clock = clock;
+    this.#mayAsk = mayAsk;
+    this.startedMs = clock.date();
+  }
+
+  /** Takes an event of the manager. */
+  tell(event: ManagerEvent): void {
+    switch (event.type) {
+      case "task-failed":
+        this.#noteFailure(event);
+        break;
+      case "task-cancelled":
+        this.cancelled++;
+        break;
+      case "task-retried":
+        this.retried++;
+        break;
+      case "slave-restarted":
+        if (!event.isAsked) this.#noteDeath(event.slave.number);
+        break;
+      case "slave-lost":
+        this.#noteDeath(event.slave.number);
+        break;
+      case "slave-started":
+        this.#record(event.slave.number).forgetUse();
+        break;
+      case "slave-alive":
+        this.#record(event.slave.number).noteUse(event, this.#clock.now());
+        break;
+      case "warning":
+        this.#noteWarning(event.message);
+        break;
+    }
+  }
+
+  /** A context was closed: this is how it stood. */
+  contextClosed(survey: ContextSurvey): void {
+    this.closedContexts++;
+    this.closedDone += survey.done;
+    this.closedRestored += survey.restored;
+    if (survey.added > 0) this.#lastClosed = [...this.#lastClosed, survey].slice(-MAX_CONTEXTS);
+    this.contexts = this.contexts.filter(({ number }) => number !== survey.number);
+  }
+
+  /** Looks at the run. */
+  look(): void {
+    const nowMs = this.#clock.now();
+    this.contexts = this.#run.surveyContexts();
+    this.slaves = this.#run.surveySlaves();
+    const isBegun = this.slaves.some(({ standing }) => standing !== "not started");
+    if (isBegun) this.#firstMs ??= nowMs;
+    this.#lookAtContexts(nowMs);
+    if (this.#firstMs === undefined) return;
+    const bin = this.#bin(nowMs);
+    let ended = this.failed;
+    this.slaves.forEach((slave, i) => {
+      this.#lookAtSlave(slave, this.#record(i), bin, nowMs);
+      ended += slave.tasksDone;
+    });
+    this.timeline.ended[bin] += ended - this.#tasksEnded;
+    this.timeline.failed[bin] += this.#unnotedFailures;
+    this.#unnotedFailures = 0;
+    this.#tasksEnded = ended;
+    this.#recent.push({ atMs: nowMs, count: ended });
+    while (this.#recent[1]?.atMs < nowMs - RATE_MS) this.#recent.shift();
+    if (this.#mayAsk && nowMs - this.#askedMs >= ASK_MS) this.#ask(nowMs);
+  }
+
+  /** How long the slaves have been there. */
+  get elapsedMs(): number {
+    return this.#firstMs === undefined ? 0 : this.#clock.now() - this.#firstMs;
+  }
+
+  /** How many tasks have ended, whether they were run or the journal had their outcomes. */
+  get tasksEnded(): number {
+    return this.closedDone + this.contexts.reduce((sum, { done }) => sum + done, 0);
+  }
+
+  /** Tasks that ended a second, in the last seconds; 0 if there were none. */
+  get perSecond(): number {
+    const [first] = this.#recent;
+    const last = this.#recent.at(-1);
+    if (first === undefined || last === undefined || last.atMs === first.atMs) return 0;
+    return (last.count - first.count) / (last.atMs - first.atMs) * 1000;
+  }
+
+  /** What is known of a slave. */
+  recordOf({ identity }: SlaveSurvey): SlaveRecord {
+    return this.#record(identity.number);
+  }
+
+  /** The contexts to be listed, by their numbers. */
+  listContexts(): ContextRecord[] {
+    const open = this.#shownContexts().map((survey) => ({
+      survey,
+      isClosed: false,
+      perSecond: this.#meters.get(survey.number)?.perSecond ?? 0,
+    }));
+    const room = MAX_CONTEXTS - open.length;
+    const closed = room > 0 ? this.#lastClosed.slice(-room) : [];
+    const records = [
+      ...open,
+      ...closed.map((survey) => ({ survey, isClosed: true, perSecond: 0 })),
+    ];
+    return records.sort((a, b) => a.survey.number - b.survey.number);
+  }
+
+  #shownContexts(): ContextSurvey[] {
+    const withTasks = this.contexts.filter(({ added, isMoreToCome }) => added > 0 || isMoreToCome);
+    if (withTasks.length <= MAX_CONTEXTS) return withTasks;
+    const unfinished = withTasks.filter(({ done, added, isMoreToCome }) =>
+      done < added || isMoreToCome
+    );
+    const finished = withTasks.filter((each) => !unfinished.includes(each));
+    return [...unfinished, ...finished].slice(0, MAX_CONTEXTS);
+  }
+
+  #lookAtContexts(nowMs: number): void {
+    const shown = this.#shownContexts();
+    const numbers = new Set(shown.map(({ number }) => number));
+    for (const number of this.#meters.keys()) {
+      if (!numbers.has(number)) this.#meters.delete(number);
+    }
+    for (const { number, done, restored } of shown) {
+      let meter = this.#meters.get(number);
+      if (meter === undefined) this.#meters.set(number, meter = new RateMeter());
+      meter.note(nowMs, done - restored);
+    }
+  }
+
+  #lookAtSlave(
+    { standing, task }: SlaveSurvey,
+    record: SlaveRecord,
+    bin: number,
+    nowMs: number,
+  ): void {
+    const isPresent = standing === "idle" || standing === "busy";
+    const isWaiting = standing === "queued" || standing === "starting";
+    let marks = isPresent ? MARKS.present : isWaiting ? MARKS.waiting : 0;
+    if (task !== record.task) {
+      record.task = task;
+      record.taskSinceMs = nowMs;
+      if (task !== undefined) marks |= MARKS.begun;
+    }
+    if (record.news !== undefined && record.news.task !== task) record.news = undefined;
+    if (!isPresent) record.forgetUse();
+    record.track.note(bin, standing === "busy", marks);
+  }
+
+  /** Where this master may not ask, or the machine does not tell, nothing is known. */
+  #ask(nowMs: number): void {
+    this.#askedMs = nowMs;
+    const local = this.slaves.filter(({ pid }) => pid !== undefined).slice(0, MAX_ASKED);
+    for (const slave of local) this.recordOf(slave).noteUse(processUse(slave.pid), nowMs);
+  }
+
+  #noteFailure(event: Extract<ManagerEvent, { type: "task-failed" }>): void {
+    const { context, task, slave, reason, input } = event;
+    this.failed++;
+    this.#unnotedFailures++;
+    this.failures.add({
+      context,
+      task: task.id,
+      message: cut(reason.message),
+      input,
+      ownLabel: task.label ?? "",
+      stack: placesOf(reason),
+    });
+    if (slave === undefined) return;
+    const record = this.#record(slave.number);
+    record.failed++;
+    record.track.mark(this.#bin(this.#clock.now()), MARKS.failed);
+  }
+
+  #noteDeath(number: number): void {
+    this.deaths++;
+    const record = this.#record(number);
+    record.deaths++;
+    record.forgetUse();
+    record.track.mark(this.#bin(this.#clock.now()), MARKS.died);
+  }
+
+  #noteWarning(message: string): void {
+    const text = cut(message);
+    const known = this.warnings.find((warning) => warning.text === text);
+    if (known !== undefined) known.count++;
+    else this.warnings.push({ text, count: 1 });
+    if (this.warnings.length > MAX_WARNINGS) this.warnings.shift();
+  }
+
+  #bin(nowMs: number): number {
+    this.#firstMs ??= nowMs;
+    return this.timeline.advance(nowMs - this.#firstMs);
+  }
+
+  #record(number: number): SlaveRecord {
+    while (this.#records.length <= number) {
+      this.#records.push(new SlaveRecord(this.timeline.addTrack()));
+    }
+    return this.#records[number];
+  }
+}
+
+/** The lines of an error's stack that name places, if it has any. */
+function placesOf({ stack }: Error): string | undefined {
+  if (typeof stack !== "string") return undefined;
+  const lines = stack.split("\n").filter((line) => /^\s+(at|---) /.test(line));
+  return lines.length === 0 ? undefined : cut(lines.join("\n"));
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : text.slice(0, MAX_TEXT_LENGTH) + "…";
+}

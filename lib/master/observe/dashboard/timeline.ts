@@ -1,0 +1,133 @@
+/**
+ * What slaves did over time, in a fixed size: time is divided into parts, and when the last of them is full, two become one. A run of
+ * a minute is known to a quarter of a second, one of a week to an hour.
+ *
+ * @module
+ */
+
+/** How many parts there are at most. At least half as many are in use, once the run has lasted a minute. */
+export const BINS = 240;
+/** How long the first parts are. A slave is looked at this often. */
+export const SAMPLE_MS = 250;
+
+/** What may be true of a slave in a part of the time. Numbers are bits. */
+export const MARKS = {
+  /** It was connected. */
+  present: 1,
+  /** It was queued, or starting. */
+  waiting: 2,
+  /** A task began that is not the one of the part before. */
+  begun: 4,
+  /** A task failed. */
+  failed: 8,
+  /** Its process died. */
+  died: 16,
+} as const;
+
+/** What a slave did. */
+export class Track {
+  /** In which share of each part it was busy, from 0 to 255. */
+  readonly busy: Uint8Array = new Uint8Array(BINS);
+  /** The sum of the {@linkcode MARKS} of each part. */
+  readonly marks: Uint8Array = new Uint8Array(BINS);
+  /** The part that was noted last. */
+  #bin = -1;
+  #samples = 0;
+  #busySamples = 0;
+  #wasBusy = false;
+  #standingMarks = 0;
+
+  /**
+   * Takes note of what the slave does at a moment.
+   *
+   * @param bin The part that the moment is in. It is never before one that was noted.
+   * @param marks What is true of it, of `present`, `waiting` and `begun`.
+   */
+  note(bin: number, isBusy: boolean, marks: number): void {
+    if (bin !== this.#bin) {
+      this.#fillUpTo(bin);
+      this.#bin = bin;
+      this.#samples = this.#busySamples = 0;
+    }
+    this.#samples++;
+    if (isBusy) this.#busySamples++;
+    this.busy[bin] = Math.round(255 * this.#busySamples / this.#samples);
+    this.marks[bin] |= marks;
+    this.#wasBusy = isBusy;
+    this.#standingMarks = marks & (MARKS.present | MARKS.waiting);
+  }
+
+  /** Marks a part. */
+  mark(bin: number, mark: number): void {
+    this.marks[bin] |= mark;
+  }
+
+  /** Has two parts become one. */
+  halve(): void {
+    for (let i = 0; i < BINS / 2; i++) {
+      this.busy[i] = (this.busy[2 * i] + this.busy[2 * i + 1] + 1) >> 1;
+      this.marks[i] = this.marks[2 * i] | this.marks[2 * i + 1];
+    }
+    this.busy.fill(0, BINS / 2);
+    this.marks.fill(0, BINS / 2);
+    this.#bin >>= 1;
+  }
+
+  /** The script was busy itself, and nobody looked: slaves did what they had done before. */
+  #fillUpTo(bin: number): void {
+    if (this.#bin < 0) return;
+    for (let i = this.#bin + 1; i < bin; i++) {
+      this.busy[i] = this.#wasBusy ? 255 : 0;
+      this.marks[i] |= this.#standingMarks;
+    }
+  }
+}
+
+/** The parts of the time of a run, and what happened in each. */
+export class Timeline {
+  /** How many tasks ended in each part. */
+  readonly ended: Float64Array = new Float64Array(BINS);
+  /** How many of them failed. */
+  readonly failed: Float64Array = new Float64Array(BINS);
+  readonly #tracks: Track[] = [];
+  #binMs = SAMPLE_MS;
+  #elapsedMs = 0;
+
+  /** How long the run has lasted, up to the end of the present part. */
+  get lengthMs(): number {
+    return this.length * this.#binMs;
+  }
+
+  /** How many parts have begun. */
+  get length(): number {
+    return Math.floor(this.#elapsedMs / this.#binMs) + 1;
+  }
+
+  /** What each slave did. */
+  get tracks(): readonly Track[] {
+    return this.#tracks;
+  }
+
+  /** Adds a slave. */
+  addTrack(): Track {
+    const track = new Track();
+    this.#tracks.push(track);
+    return track;
+  }
+
+  /** Goes on to a time; returns the number of the part that it is in. */
+  advance(elapsedMs: number): number {
+    this.#elapsedMs = Math.max(this.#elapsedMs, elapsedMs);
+    while (this.length > BINS) this.#halve();
+    return this.length - 1;
+  }
+
+  #halve(): void {
+    this.#binMs *= 2;
+    for (const counts of [this.ended, this.failed]) {
+      for (let i = 0; i < BINS / 2; i++) counts[i] = counts[2 * i] + counts[2 * i + 1];
+      counts.fill(0, BINS / 2);
+    }
+    for (const track of this.#tracks) track.halve();
+  }
+}
