@@ -250,7 +250,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     onEvent,
     joblog,
     trace,
-    dashboard: asDashboard(options.dashboard ?? false, port),
+    dashboard: asDashboard(options.dashboard, port),
   };
   if (settings.heartbeatTimeoutMs <= settings.heartbeatIntervalMs) {
     throw new RangeError(
@@ -380,10 +380,10 @@ export function checkKnown(options: object, known: readonly string[], owner: str
 
 /** @returns Nothing if there is to be no page. */
 function asDashboard(
-  dashboard: boolean | DashboardOptions,
+  dashboard: boolean | DashboardOptions | undefined,
   slavesPort: number,
 ): Required<DashboardOptions> | undefined {
-  if (dashboard === false) return undefined;
+  if (dashboard === undefined || dashboard === false) return undefined;
   if (dashboard !== true && (typeof dashboard !== "object" || dashboard === null)) {
     throw wrongOption("dashboard", "true, false or { host, port }", dashboard);
   }

@@ -286,3 +286,39 @@ Deno.test("checkKnown: refuses a signal in the place of the options, and says wh
     "Expected an object of options for a method, got an AbortSignal. Write { signal }",
   );
 });
+
+Deno.test("asSettings: a page is shown where the option dashboard says, by default on this machine alone", () => {
+  const of = (dashboard: ManagerOptions["dashboard"]) => asSettings({ dashboard }).dashboard;
+  assertEquals([of(undefined), of(false)], [undefined, undefined]);
+  assertEquals([of(true), of({})], Array(2).fill({ host: "127.0.0.1", port: 0 }));
+  assertEquals(of({ host: "[::1]", port: 8787 }), { host: "::1", port: 8787 });
+});
+
+const WRONG_PAGES: [dashboard: unknown, port: number, message: string][] = [
+  [8787, 0, "The option dashboard must be true, false or { host, port }, not 8787"],
+  [null, 0, "The option dashboard must be true, false or { host, port }, not null"],
+  [{ prot: 1 }, 0, "Unknown option prot of dashboard. There are: host, port"],
+  [{ port: "8787" }, 0, 'The option dashboard.port must be a number, not "8787"'],
+  [
+    { port: 65536 },
+    0,
+    "The option dashboard.port must be a whole number from 0 to 65535, not 65536",
+  ],
+  [
+    { host: "nodeA:8787" },
+    0,
+    'The option dashboard.host must be a name or an address of this machine and nothing else, not "nodeA:8787". ' +
+    'A port has an option of its own: { host: "nodeA", port: 8787 }',
+  ],
+  [{ host: "" }, 0, 'The option dashboard.host must be a text that is not empty, not ""'],
+  [
+    { port: 8787 },
+    8787,
+    "The options port and dashboard.port name one port, 8787: give each its own",
+  ],
+];
+for (const [dashboard, port, message] of WRONG_PAGES) {
+  Deno.test(`asSettings: refuses the page ${Deno.inspect(dashboard)}`, () => {
+    assertThrows(() => asSettings({ dashboard, port } as ManagerOptions), Error, message);
+  });
+}

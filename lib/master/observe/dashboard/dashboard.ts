@@ -42,7 +42,7 @@ const HEADERS = {
 /** Shows a run to whoever has the address that it prints. */
 export class Dashboard implements AsyncDisposable {
   readonly #hub: Hub;
-  readonly #token = new Token();
+  readonly #token: Token;
   readonly #abort = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #live: Promise<LiveRun>;
@@ -55,6 +55,7 @@ export class Dashboard implements AsyncDisposable {
   constructor(hub: Hub, run: SurveyedRun, place: DashboardPlace) {
     this.#hub = hub;
     this.#server = listen(place, this.#abort.signal, (request) => this.#answer(request));
+    this.#token = new Token();
     // It is the reader of results that keeps the script from ending.
     this.#server.unref();
     this.#live = load(hub, run);

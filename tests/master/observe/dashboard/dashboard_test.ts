@@ -1,0 +1,227 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { Manager } from "../../../../mod.ts";
+import { localManager } from "../../../support/local_manager.ts";
+import { MODULE_URL, runScript } from "../../../support/script.ts";
+import { TempFolder } from "../../../support/temp_folder.ts";
+
+/** What a function prints to standard error. */
+function printedBy<Result>(
+  run: () => Result,
+): { readonly result: Result; readonly lines: string[] } {
+  const lines: string[] = [];
+  const { error } = console;
+  console.error = (line: string) => lines.push(line);
+  try {
+    return { result: run(), lines };
+  } finally {
+    console.error = error;
+  }
+}
+
+function managerWithPage(options = {}): { readonly manager: Manager; readonly url: URL } {
+  const { result: manager, lines } = printedBy(() =>
+    localManager(1, { dashboard: true, ...options })
+  );
+  const address = /http:\S+/.exec(lines[0])![0];
+  return { manager, url: new URL(address) };
+}
+
+Deno.test("dashboard: whoever has the address sees the page, which no other site and no cache learns of", async () => {
+  const { manager, url } = managerWithPage();
+  await using _ = manager;
+  assertMatch(url.href, /^http:\/\/127\.0\.0\.1:\d+\/\?token=[0-9a-f]{32}$/);
+  const response = await fetch(url);
+  const html = await response.text();
+  assertEquals(response.status, 200);
+  assertStringIncludes(html, "No task has been added yet.");
+  const { headers } = response;
+  assertEquals(headers.get("cache-control"), "no-store");
+  assertEquals(headers.get("referrer-policy"), "no-referrer");
+  assertEquals(headers.get("x-content-type-options"), "nosniff");
+  const policy = headers.get("content-security-policy")!;
+  const [, nonce] = /script-src 'nonce-([0-9a-f]{32})'/.exec(policy)!;
+  assertStringIncludes(policy, "default-src 'none'; ");
+  assertStringIncludes(html, `<script nonce="${nonce}">`);
+  const again = await fetch(url);
+  await again.body?.cancel();
+  assert(!again.headers.get("content-security-policy")!.includes(nonce));
+});
+
+Deno.test("dashboard: without the token it is 403, and nothing is told", async () => {
+  const { manager, url } = managerWithPage();
+  await using _ = manager;
+  const token = url.searchParams.get("token")!;
+  const wrong = [
+    "/",
+    "/state",
+    "/favicon.ico",
+    "/?token=",
+    `/?token=${token.slice(0, -1)}`,
+    `/?token=${token}0`,
+    `/?token=${token.toUpperCase()}x`,
+    `/?Token=${token}`,
+    `/${token}`,
+    `/state?since=0&token=${"0".repeat(32)}`,
+  ];
+  for (const path of wrong) {
+    for (const method of ["GET", "POST"]) {
+      const response = await fetch(new URL(path, url.origin), {
+        method,
+        headers: { referer: url.href, cookie: `token=${token}`, authorization: token },
+      });
+      assertEquals([path, response.status, await response.text()], [path, 403, "Forbidden\n"]);
+      assertEquals(response.headers.get("cache-control"), "no-store");
+    }
+  }
+  const posted = await fetch(url, { method: "POST" });
+  assertEquals([posted.status, await posted.text()], [405, "Method not allowed\n"]);
+  const other = await fetch(new URL(`/other${url.search}`, url));
+  assertEquals([other.status, await other.text()], [404, "Not found\n"]);
+});
+
+Deno.test("dashboard: works behind a proxy that leaves its own path before ours", async () => {
+  const { manager, url } = managerWithPage();
+  await using _ = manager;
+  const page = new URL(`/user/ann/proxy/8787/${url.search}`, url);
+  const html = await (await fetch(page)).text();
+  assert(!/(src|href|action)="\//.test(html));
+  const state = await fetch(new URL(`state${url.search}&since=0`, page));
+  assertEquals(Object.keys((await state.json()).sections).includes("tiles"), true);
+});
+
+Deno.test("dashboard: viewers that wait are told that the manager is closed, and nobody listens any more", async () => {
+  const { manager, url } = managerWithPage();
+  {
+    await using _ = manager;
+    const context = manager.getContext();
+    context.addTask((x: number) => x * 2, 21);
+    assertEquals(await Array.fromAsync(context.getResults()), [42]);
+  }
+  await fetch(url).then(() => assert(false), (error) => assert(error instanceof TypeError));
+});
+
+Deno.test("dashboard: a viewer is told the last state before the server goes", async () => {
+  const { manager, url } = managerWithPage();
+  const states: { isOver: boolean; sections: Record<string, string> }[] = [];
+  const follow = async () => {
+    for (let since = 0, isOver = false; !isOver;) {
+      const address = new URL(`state${url.search}&viewer=1&since=${since}`, url);
+      const state = await (await fetch(address)).json();
+      states.push(state);
+      ({ frame: since, isOver } = state);
+    }
+  };
+  const viewer = follow();
+  {
+    await using _ = manager;
+    const context = manager.getContext();
+    for (let i = 0; i < 30; i++) context.addTask((x: number) => x, i);
+    await Array.fromAsync(context.getResults());
+  }
+  await viewer;
+  const { status, tiles } = states.at(-1)!.sections;
+  assertStringIncludes(
+    status,
+    "The run has ended: its manager is closed. This page stays as its report.",
+  );
+  assertStringIncludes(tiles, "30 <small>of 30</small>");
+});
+
+Deno.test("dashboard: the events of the manager are the same as without it", async () => {
+  const typesOf = async (dashboard: boolean) => {
+    const types: string[] = [];
+    const { result: manager } = printedBy(() =>
+      localManager(1, { dashboard, onEvent: ({ type }) => types.push(type) })
+    );
+    {
+      await using _ = manager;
+      const context = manager.getContext();
+      context.addTask(() => {
+        throw new Error("no");
+      });
+      for await (const _outcome of context.getOutcomesUnordered());
+    }
+    return types;
+  };
+  assertEquals(await typesOf(true), await typesOf(false));
+});
+
+Deno.test("dashboard: a port that is taken is an error at once, and leaves nothing open", async () => {
+  await using folder = new TempFolder();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const options = { dashboard: { port }, joblog: folder.file("run.tsv"), output: "null" };
+  assertThrows(
+    () => new Manager(options),
+    Error,
+    "Cannot show the page of the option dashboard: " +
+      `port ${port} of 127.0.0.1 is in use by another program. Give the option another port, or none for any that is free`,
+  );
+  await new Promise((resolve) => setTimeout(resolve));
+});
+
+Deno.test("dashboard: a host that is not this machine's is an error at once", () => {
+  assertThrows(
+    () => new Manager({ dashboard: { host: "192.0.2.1" }, output: "null" }),
+    Error,
+    "Give the option host a name or an address of this machine",
+  );
+});
+
+Deno.test("dashboard: on a host that others reach it warns of plain HTTP", async () => {
+  const { result: manager, lines } = printedBy(() =>
+    localManager(0, { dashboard: { host: "0.0.0.0" } })
+  );
+  await manager.close();
+  assertStringIncludes(lines[1], "the page is plain HTTP on 0.0.0.0");
+});
+
+Deno.test("dashboard: without permission names the flag", async () => {
+  await using folder = new TempFolder();
+  const { code, stderr } = await runScript(
+    folder,
+    `import { Manager } from ${JSON.stringify(MODULE_URL)};
+    new Manager({ dashboard: true, output: "null" });`,
+    ["--allow-read"],
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(
+    stderr,
+    "Cannot show the page of the option dashboard: the master may not listen on 127.0.0.1. Run the master with --allow-net=127.0.0.1",
+  );
+});
+
+Deno.test("dashboard: a script that ends on its own is not kept from that, by a viewer that waits either", async () => {
+  await using folder = new TempFolder();
+  folder.write(
+    "main.ts",
+    `import { LocalSlave, Manager } from ${JSON.stringify(MODULE_URL)};
+    const manager = new Manager({ dashboard: true, output: "null" });
+    manager.addSlave(new LocalSlave());
+    await Deno.stdin.read(new Uint8Array(1));
+    const context = manager.getContext();
+    context.addTask(() => 42);
+    console.log(await Array.fromAsync(context.getResults()));`,
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "-A", "main.ts"],
+    cwd: folder.path,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let printed = "";
+  while (!printed.includes("\n")) printed += (await errors.read()).value;
+  const url = new URL(/http:\S+/.exec(printed)![0]);
+  await (await fetch(new URL(`state${url.search}&since=0&viewer=1`, url))).body?.cancel();
+  const waiting = fetch(new URL(`state${url.search}&since=1000000&viewer=1`, url))
+    .then((response) => response.text()).catch((error) => `${error}`);
+  const input = child.stdin.getWriter();
+  await input.write(new Uint8Array(1));
+  await input.close();
+  const output = new Response(child.stdout).text();
+  assertEquals([(await child.status).code, await output], [0, "[ 42 ]\n"]);
+  await waiting;
+  while (!(await errors.read()).done);
+});

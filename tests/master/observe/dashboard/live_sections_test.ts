@@ -1,0 +1,147 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { RemoteError } from "../../../../lib/errors.ts";
+import { livePage } from "../../../../lib/master/observe/dashboard/live_page.ts";
+import { liveSections } from "../../../../lib/master/observe/dashboard/live_sections.ts";
+import { RunAggregate } from "../../../../lib/master/observe/dashboard/run_aggregate.ts";
+import { type Code, LabelledTask } from "../../../../lib/task.ts";
+import { contextSurvey, MadeUpRun, slaveSurvey } from "../../../support/made_up_run.ts";
+import { TestClock } from "../../../support/test_clock.ts";
+
+function page() {
+  const run = new MadeUpRun();
+  const clock = new TestClock();
+  const shown = new RunAggregate(run, clock);
+  const sections = (isOver = false) => liveSections(shown, clock.now(), isOver);
+  return { run, clock, shown, sections };
+}
+
+function textOf(html: string): string {
+  return html.replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ").trim();
+}
+
+Deno.test("liveSections: has progress with the time that is left, for each context", () => {
+  const { run, clock, shown, sections } = page();
+  run.slaves = [slaveSurvey(0), slaveSurvey(1, { standing: "idle" })];
+  for (const done of [0, 100, 200, 300]) {
+    run.contexts = [
+      contextSurvey(0, { name: "fold", done, added: 1000, failed: 3 }),
+      contextSurvey(1, { name: "", done: 7, added: 9, isMoreToCome: true }),
+    ];
+    shown.look();
+    clock.pass(250);
+  }
+  const { progress, tiles, status } = sections();
+  assertStringIncludes(progress, '<progress value="300" max="1000"></progress>');
+  assertStringIncludes(
+    textOf(progress),
+    "fold context 0 300/1,000 · 30 % 400/s · 1.75 s left · 3 failed",
+  );
+  assertStringIncludes(textOf(progress), "inline function context 1 7 done");
+  assertStringIncludes(textOf(tiles), "done 307 more are to come");
+  assertStringIncludes(textOf(tiles), "busy slaves 1 of 2 on 1 host");
+  assertEquals(textOf(status), "Slaves: 1 busy, 1 idle.");
+});
+
+Deno.test("liveSections: says why nothing runs, and in the end that the page stays", () => {
+  const { run, shown, sections } = page();
+  run.contexts = [contextSurvey(0)];
+  run.slaves = [
+    slaveSurvey(0, { standing: "queued", job: "job 47.1", waitReason: "Resources <1>" }),
+    slaveSurvey(1, { standing: "queued", job: "job 47.2" }),
+  ];
+  shown.look();
+  const { status, queue } = sections();
+  assertEquals(
+    status,
+    '<p class="state idle-run">2 slaves are queued by the scheduler: Resources &lt;1&gt;.</p>',
+  );
+  assertStringIncludes(textOf(queue), "1 job 47.1 Resources &lt;1&gt;");
+  assertStringIncludes(textOf(queue), "1 job 47.2 the scheduler has not said why");
+  assertStringIncludes(
+    textOf(sections(true).status),
+    "The run has ended: its manager is closed. 10 tasks were not done. This page stays as its report.",
+  );
+});
+
+Deno.test("liveSections: draws what slaves did, tasks one by one, failures and deaths", () => {
+  const { run, clock, shown, sections } = page();
+  const code: Code = { number: 0, reference: { type: "inline", name: "f", source: "" } };
+  const task = (id: number) => new LabelledTask(id, { code, cancel() {} }, "[]", `label ${id}`);
+  const [first, second] = [task(1), task(2)];
+  const { identity } = slaveSurvey(1);
+  for (const now of [first, first, second, second]) {
+    run.slaves = [
+      slaveSurvey(0, { task: now }),
+      slaveSurvey(1, { standing: now === first ? "starting" : "idle" }),
+    ];
+    shown.look();
+    if (now === second) {
+      shown.tell({ type: "slave-lost", timeMs: 0, slave: identity, reason: "" });
+    }
+    clock.pass(250);
+  }
+  clock.pass(2000);
+  const { rows, running, rate, slaves } = sections();
+  // The first row is busy all the time, with a gap where the second task begins; the other waits, and then is idle.
+  assertStringIncludes(rows, '<path class="row busy shade4" stroke-width="17.6" d="M0 11H1000"/>');
+  assertStringIncludes(rows, '<path class="row wait" stroke-width="5.3" d="M0 33H500"/>');
+  assertStringIncludes(rows, '<path class="row idle" stroke-width="17.6" d="M500 33H1000"/>');
+  assertStringIncludes(rows, '<path class="gap" d="M500 0v22"/>');
+  assertMatch(rows, /class="death" x="62.5%"[^]*slave 1: died after 625 ms/);
+  assertStringIncludes(textOf(running), "2 s 2 f label 2 local slave 0");
+  assert(rate.includes("<svg"));
+  assertStringIncludes(textOf(slaves), "slave 1 nodeA idle 0 0 2");
+});
+
+Deno.test("liveSections: of a thousand slaves neighbours share a row", () => {
+  const { run, shown, clock, sections } = page();
+  run.slaves = Array.from({ length: 1000 }, (_, i) =>
+    slaveSurvey(i, {
+      standing: i % 4 === 0 ? "busy" : "idle",
+      identity: { number: i, name: `slave ${i}`, host: `node${i % 10}` },
+      tasksDone: 2,
+    }));
+  shown.look();
+  clock.pass(100);
+  const { rows, slaves } = sections();
+  assertStringIncludes(rows, '<path class="row busy shade1"');
+  assertStringIncludes(textOf(slaves), "Several share a row.");
+  assertStringIncludes(textOf(slaves), "0–15 node0, node1, node2 and 7 more 12 idle 4 busy 32 0 0");
+  assertEquals(slaves.match(/<tr>/g)!.length, 64);
+});
+
+Deno.test("livePage: whatever tasks, slaves and schedulers say is text", () => {
+  const { run, shown, clock, sections } = page();
+  const evil = `<script>alert("x")</script><img src=x onerror=alert(1)>'&`;
+  const code: Code = { number: 0, reference: { type: "inline", name: evil, source: "" } };
+  const task = new LabelledTask(1, { code, cancel() {} }, "[]", evil);
+  const identity = { number: 0, name: evil, host: evil };
+  run.contexts = [contextSurvey(0, { name: evil })];
+  run.slaves = [
+    slaveSurvey(0, { identity, task, loss: evil }),
+    slaveSurvey(1, {
+      identity: { ...identity, number: 1 },
+      standing: "queued",
+      job: evil,
+      waitReason: evil,
+    }),
+    slaveSurvey(2, { identity: { ...identity, number: 2 }, standing: "lost", loss: evil }),
+  ];
+  shown.look();
+  const reason = new RemoteError(evil, { task, slave: identity });
+  reason.stack = `${evil}\n    at ${evil} (${evil})`;
+  const numbers = { timeMs: 0, context: 0, attempts: 1, runTimeMs: 1, bytesIn: 1 };
+  shown.tell({ type: "task-failed", ...numbers, task, slave: identity, input: evil, reason });
+  shown.tell({ type: "warning", timeMs: 0, message: evil });
+  clock.pass(5000);
+  for (const isOver of [false, true]) {
+    const parts = { title: evil, place: evil, frame: 1, sections: sections(isOver), isOver };
+    const html = livePage(parts, "NONCE");
+    assert(!html.includes("<img") && !html.includes("onerror=alert(1)>"));
+    assertEquals(html.match(/<script/g)!.length, 1);
+    assertEquals(html.match(/<script nonce="NONCE">/g)!.length, 1);
+    assert(!/ style=/.test(html), "the policy refuses styles in attributes");
+    assert(!/(src|href)="(?!data:)/.test(html));
+    assertStringIncludes(html, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;");
+  }
+});
