@@ -270,6 +270,7 @@ export class Manager implements AsyncDisposable {
     const run = {
       surveyContexts: () => [...this.#contexts].map((context) => context.survey()),
       surveySlaves: () => this.#fleet.survey(),
+      useOf: (slave: number) => this.#fleet.useOf(slave),
     };
     try {
       return new Dashboard(hub, run, dashboard);

@@ -6,6 +6,7 @@
  */
 
 import { type SlaveProcess, spawnSlave } from "../launch/command.ts";
+import { processUse } from "../launch/process_use.ts";
 import { Watchdog } from "../launch/watchdog.ts";
 import { openAgentOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
@@ -14,7 +15,6 @@ import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
 import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { performance } from "../own_globals.ts";
-import { processUse } from "../process_use.ts";
 
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;

@@ -70,8 +70,9 @@ const AGENT = "lib/slave/agent.ts";
 const COMMAND = "lib/launch/command.ts";
 const OUTPUT_SINK = "lib/launch/output_sink.ts";
 const WATCHDOG = "lib/launch/watchdog.ts";
+const PROCESS_USE = "lib/launch/process_use.ts";
 // What is started and ended on a machine, by whichever program.
-const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG];
+const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG, PROCESS_USE];
 const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, SSH, ...PROCESSES];
 // What every room of the master may import of it.
 const MASTER_GROUND = [MASTER, ...MASTER_WORDS];

@@ -1,4 +1,9 @@
-import type { ContextSurvey, SlaveSurvey, SurveyedRun } from "../../lib/master/observe/survey.ts";
+import type {
+  ContextSurvey,
+  ProcessUse,
+  SlaveSurvey,
+  SurveyedRun,
+} from "../../lib/master/observe/survey.ts";
 
 /** A slave of a made-up run. */
 export function slaveSurvey(number: number, change: Partial<SlaveSurvey> = {}): SlaveSurvey {
@@ -10,7 +15,7 @@ export function slaveSurvey(number: number, change: Partial<SlaveSurvey> = {}): 
     job: undefined,
     waitReason: undefined,
     loss: undefined,
-    pid: undefined,
+    isHere: false,
     ...change,
   };
 }
@@ -44,5 +49,9 @@ export class MadeUpRun implements SurveyedRun {
 
   surveySlaves(): SlaveSurvey[] {
     return this.slaves;
+  }
+
+  useOf(slave: number): ProcessUse {
+    return { memoryBytes: 1e6 + slave, cpuMs: undefined };
   }
 }

@@ -50,8 +50,16 @@ export interface SlaveSurvey {
   readonly waitReason: string | undefined;
   /** Why it is lost, if it is. */
   readonly loss: string | undefined;
-  /** Its process, if that is on this machine. */
-  readonly pid: number | undefined;
+  /** Whether its process runs on this machine. */
+  readonly isHere: boolean;
+}
+
+/** What the process of a slave uses, as far as its machine tells. */
+export interface ProcessUse {
+  /** Memory that it has in use, in bytes. */
+  readonly memoryBytes: number | undefined;
+  /** Processor time that it has used, in milliseconds. */
+  readonly cpuMs: number | undefined;
 }
 
 /** A run that can be looked at. */
@@ -60,6 +68,8 @@ export interface SurveyedRun {
   surveyContexts(): ContextSurvey[];
   /** All slaves, by their numbers. */
   surveySlaves(): SlaveSurvey[];
+  /** What the process of a slave on this machine uses now, by the slave's number. */
+  useOf(slave: number): ProcessUse;
 }
 
 /** Adds groups of tasks up. */

@@ -25,7 +25,7 @@ import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
-import type { SlaveSurvey } from "../observe/survey.ts";
+import type { ProcessUse, SlaveSurvey } from "../observe/survey.ts";
 import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
@@ -199,6 +199,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** How each slave stands, by their numbers. */
   survey(): SlaveSurvey[] {
     return this.#seats.map((seat) => seat.survey());
+  }
+
+  /** What the process of a slave on this machine uses. */
+  useOf(slave: number): ProcessUse {
+    return this.#seats[slave].use();
   }
 
   /** Why no slave is left. */

@@ -10,6 +10,7 @@
 import { setPatience } from "../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
+import { processUse } from "../../launch/process_use.ts";
 import type { Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
 import type { Code, Task } from "../../task.ts";
@@ -27,7 +28,7 @@ import type { Endpoint } from "./endpoints.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
 import type { SlaveCounts } from "../observe/events.ts";
-import type { SlaveSurvey, Standing } from "../observe/survey.ts";
+import type { ProcessUse, SlaveSurvey, Standing } from "../observe/survey.ts";
 import { describeEnd, type Loss } from "./losses.ts";
 import { mayLoad } from "../permissions.ts";
 import { Session } from "./session.ts";
@@ -130,8 +131,13 @@ export class Seat implements SlavePort {
       job: isQueued ? this.#job?.process.name : undefined,
       waitReason: isQueued ? this.#job?.process.waitReason : undefined,
       loss: this.loss?.reason,
-      pid: this.isRemote ? undefined : this.#process?.pid,
+      isHere: !this.isRemote && this.#process?.pid !== undefined,
     };
+  }
+
+  /** What its process on this machine uses. */
+  use(): ProcessUse {
+    return processUse(this.#process?.pid);
   }
 
   #preciseStanding(standing: keyof SlaveCounts): Standing {

@@ -72,6 +72,7 @@ export class Dashboard implements AsyncDisposable {
   /** The run has ended: viewers are told, and nobody listens any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     const live = await this.#live;
+    await this.#token.ready;
     await settleWithin(
       this.#hub.clock,
       this.#farewell(live),
@@ -141,11 +142,12 @@ class Token {
     "sign",
     "verify",
   ]);
-  readonly #proof = this.#key.then((key) => crypto.subtle.sign("HMAC", key, encode(this.text)));
+  /** What proves it. */
+  readonly ready = this.#key.then((key) => crypto.subtle.sign("HMAC", key, encode(this.text)));
 
   /** Whether a text is the token. How long that takes tells nothing of the token: `verify` compares in constant time. */
   async is(text: string): Promise<boolean> {
-    return await crypto.subtle.verify("HMAC", await this.#key, await this.#proof, encode(text));
+    return await crypto.subtle.verify("HMAC", await this.#key, await this.ready, encode(text));
   }
 }
 

@@ -1,11 +1,10 @@
-import { processUse } from "../../../process_use.ts";
 import { FailureGroups } from "../../../report/failure_groups.ts";
 import type { Task } from "../../../task.ts";
 import type { CalendarClock } from "../calendar.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Subscriber } from "../hub.ts";
 import { RateMeter } from "../rate_meter.ts";
-import type { ContextSurvey, SlaveSurvey, SurveyedRun } from "../survey.ts";
+import type { ContextSurvey, ProcessUse, SlaveSurvey, SurveyedRun } from "../survey.ts";
 import { MARKS, Timeline, type Track } from "./timeline.ts";
 
 /** How many contexts are listed: those that have something to do first, then those that ended last. */
@@ -46,13 +45,7 @@ export class SlaveRecord {
   }
 
   /** Takes note of what its process uses. */
-  noteUse(
-    { memoryBytes, cpuMs }: {
-      readonly memoryBytes: number | undefined;
-      readonly cpuMs: number | undefined;
-    },
-    atMs: number,
-  ): void {
+  noteUse({ memoryBytes, cpuMs }: ProcessUse, atMs: number): void {
     this.memoryBytes = memoryBytes;
     const before = this.#cpu;
     // Another process begins at 0.
@@ -276,8 +269,10 @@ export class RunAggregate implements Subscriber {
   /** Where this master may not ask, or the machine does not tell, nothing is known. */
   #ask(nowMs: number): void {
     this.#askedMs = nowMs;
-    const local = this.slaves.filter(({ pid }) => pid !== undefined).slice(0, MAX_ASKED);
-    for (const slave of local) this.recordOf(slave).noteUse(processUse(slave.pid), nowMs);
+    const asked = this.slaves.filter(({ isHere }) => isHere).slice(0, MAX_ASKED);
+    for (const slave of asked) {
+      this.recordOf(slave).noteUse(this.#run.useOf(slave.identity.number), nowMs);
+    }
   }
 
   #noteFailure(event: Extract<ManagerEvent, { type: "task-failed" }>): void {

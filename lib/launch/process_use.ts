@@ -1,13 +1,10 @@
-/** What a process uses, as far as its machine tells. */
-export interface ProcessUse {
-  /** Memory that it has in use, in bytes. */
-  readonly memoryBytes: number | undefined;
-  /** Processor time that it has used, in milliseconds. */
-  readonly cpuMs: number | undefined;
-}
-
-/** What a process of this machine uses: known where there is a `/proc`, and where that may be read, which takes all permissions. */
-export function processUse(pid: number | undefined): ProcessUse {
+/**
+ * What a process of this machine uses: memory in bytes, and the processor time that it has used. Known where there is a `/proc`, and
+ * where that may be read, which takes all permissions.
+ */
+export function processUse(
+  pid: number | undefined,
+): { readonly memoryBytes: number | undefined; readonly cpuMs: number | undefined } {
   try {
     // See proc_pid_stat(5): after the name in parentheses, field 3 comes first. Ticks are 10 ms, pages 4 KiB, on Linux.
     const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
