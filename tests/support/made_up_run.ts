@@ -11,6 +11,7 @@ export function slaveSurvey(number: number, change: Partial<SlaveSurvey> = {}): 
     identity: { number, name: `local slave ${number}`, host: "nodeA" },
     standing: "busy",
     task: undefined,
+    news: undefined,
     tasksDone: 0,
     job: undefined,
     waitReason: undefined,

@@ -7,6 +7,7 @@
 
 import type { SlaveIdentity } from "../../errors.ts";
 import type { Task } from "../../task.ts";
+import type { TaskProgress } from "../../task_progress.ts";
 import type { SlaveCounts } from "./events.ts";
 import type { Tally } from "./progress.ts";
 
@@ -42,6 +43,8 @@ export interface SlaveSurvey {
   readonly standing: Standing;
   /** The task that it runs, or is about to run. */
   readonly task: Task | undefined;
+  /** How far that has come, as it has told. */
+  readonly news: TaskProgress | undefined;
   /** How many tasks have ended well there. */
   readonly tasksDone: number;
   /** What it waits for, if it is queued, such as `job 4711.3`. */

@@ -123,10 +123,13 @@ export class Seat implements SlavePort {
     const { identity, tasksDone, service } = this.slave;
     const standing = this.standing();
     const isQueued = standing === "queued";
+    const task = service?.sent.head()?.task;
+    const told = service?.told;
     return {
       identity,
       standing: this.#preciseStanding(standing),
-      task: service?.sent.head()?.task,
+      task,
+      news: told?.task === task ? told?.progress : undefined,
       tasksDone,
       job: isQueued ? this.#job?.process.name : undefined,
       waitReason: isQueued ? this.#job?.process.waitReason : undefined,

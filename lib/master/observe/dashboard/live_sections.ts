@@ -229,11 +229,11 @@ function rates({ timeline }: RunAggregate): string {
 function runningSection(run: RunAggregate, nowMs: number): string {
   const running = run.slaves.filter(({ task }) => task !== undefined)
     .map((slave) => ({ slave, record: run.recordOf(slave) }))
-    .filter(({ record }) =>
-      record.news !== undefined || nowMs - record.taskSinceMs >= MIN_RUNNING_MS
+    .filter(({ slave, record }) =>
+      slave.news !== undefined || nowMs - record.taskSinceMs >= MIN_RUNNING_MS
     )
     .sort((a, b) =>
-      Number(b.record.news !== undefined) - Number(a.record.news !== undefined) ||
+      Number(b.slave.news !== undefined) - Number(a.slave.news !== undefined) ||
       a.record.taskSinceMs - b.record.taskSinceMs
     );
   if (running.length === 0) return "";
@@ -245,7 +245,7 @@ function runningSection(run: RunAggregate, nowMs: number): string {
       escapeHtml(cut(task.name === "" ? "inline function" : task.name)) +
       labelHtml(cut(task.label ?? "")),
       escapeHtml(slave.identity.name),
-      newsHtml(record),
+      newsHtml(slave),
     ];
   });
   const more = running.length > MAX_RUNNING
@@ -255,7 +255,7 @@ function runningSection(run: RunAggregate, nowMs: number): string {
   return section("Tasks that run", "The longest first.", table(heads, rows, [2, 3, 4]) + more);
 }
 
-function newsHtml({ news }: SlaveRecord): string {
+function newsHtml({ news }: SlaveSurvey): string {
   if (news === undefined) return "";
   const { done, total, text } = news;
   const bar = total === undefined || !(total > 0)

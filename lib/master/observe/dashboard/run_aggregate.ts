@@ -18,14 +18,6 @@ const ASK_MS = 2000;
 /** The rate of now is that of so many milliseconds. */
 const RATE_MS = 10_000;
 
-/** What a task has told of its progress. */
-export interface TaskNews {
-  readonly task: Task;
-  readonly done: number;
-  readonly total: number | undefined;
-  readonly text: string | undefined;
-}
-
 /** What is known of a slave beside how it stands. */
 export class SlaveRecord {
   readonly track: Track;
@@ -37,7 +29,6 @@ export class SlaveRecord {
   /** The task that it was seen with last, and since when, by the clock. */
   task: Task | undefined;
   taskSinceMs = 0;
-  news: TaskNews | undefined;
   #cpu: { readonly atMs: number; readonly cpuMs: number } | undefined;
 
   constructor(track: Track) {
@@ -261,7 +252,6 @@ export class RunAggregate implements Subscriber {
       record.taskSinceMs = nowMs;
       if (task !== undefined) marks |= MARKS.begun;
     }
-    if (record.news !== undefined && record.news.task !== task) record.news = undefined;
     if (!isPresent) record.forgetUse();
     record.track.note(bin, standing === "busy", marks);
   }
