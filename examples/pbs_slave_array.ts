@@ -24,6 +24,8 @@ interface PBSJob {
   readonly comment?: string;
   readonly Hold_Types?: string;
   readonly Exit_status?: number;
+  /** Such as `node7/0*2`. */
+  readonly exec_host?: string;
 }
 
 /** PBS. The id of an array is `123[].server`, that of a task in it `123[4].server`. */
@@ -108,7 +110,7 @@ function asStatus(job: PBSJob): JobTaskStatus {
     case "F":
       return { state: "ended", reason: asEnd(job.Exit_status) };
     default:
-      return { state: "running" };
+      return { state: "running", host: /^[^/]+/.exec(job.exec_host ?? "")?.[0] };
   }
 }
 

@@ -19,6 +19,8 @@ export interface ProcessEnd {
   readonly signal: string | null;
   /** What else is known of its end, such as what a scheduler says of it. */
   readonly reason?: string;
+  /** Where it ran, if a scheduler has told that. */
+  readonly host?: string;
   /** What it printed last, if that did not go to the sink of the slave's output. */
   readonly tail?: string;
   /** Whether another try may succeed soon; see {@linkcode SlaveProcess.renew}. */
@@ -54,6 +56,8 @@ export interface SlaveProcess {
   renew?(): SlaveProcess;
   /** Where its slaves find the master, if that is not at the master's own addresses, as with a tunnel. */
   readonly masterAt?: { readonly hosts: readonly string[]; readonly port: number };
+  /** Told that the agent has connected, from a host of that name. */
+  served?(host: string): void;
   /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
   hurry?(): void;
   /** Ends the process at once. Does nothing if it has ended. */

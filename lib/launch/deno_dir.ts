@@ -5,13 +5,14 @@
  *
  * @param job What names the job, as shell words such as `$JOB_ID`.
  * @param remedy What to do where no such folder can be made, without its full stop.
+ * @param end Shell command that ends the script then.
  */
-export function makeDenoDir(job: string, remedy: string): string[] {
+export function makeDenoDir(job: string, remedy: string, end = "exit 1"): string[] {
   // A variable that was passed on from another machine may name a folder that is not here.
   return [
     'for folder in "${TMPDIR:-${TMP:-/tmp}}" /tmp; do ' +
     `deno_dir=$(mktemp -d "$folder/parallel-deno-${job}.XXXXXXXX") && break; done`,
-    `test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; exit 1; }`,
+    `test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; ${end}; }`,
     "DENO_DIR=$deno_dir; export DENO_DIR",
   ];
 }

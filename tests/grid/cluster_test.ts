@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
 import {
   cluster,
@@ -59,6 +59,31 @@ clusterTest(
   },
   { isSlowToEnd: true },
 );
+
+clusterTest("a node without Deno is left, named, and costs few of many slaves", async (folder) => {
+  const deno = "/tmp/parallel-cluster/local/deno";
+  const nodes = ["nodeA", "nodeC"];
+  for (const node of nodes) await cluster("run", node, "ln", "-sf", Deno.execPath(), deno);
+  try {
+    const manager = { deno };
+    await using master = new GridMaster(folder.path, {
+      tasks: 1500,
+      taskMs: 50,
+      slaves: 60,
+      manager,
+    });
+    await master.complete(1500);
+    const lost = master.of("slave-lost");
+    console.log(master.describe());
+    assert(lost.length <= 5, master.describe());
+    for (const { reason } of lost) assertMatch(reason!, /nodeB/);
+    const warnings = master.of("warning").map(({ reason }) => reason!);
+    assertEquals(warnings.filter((text) => text.startsWith("nodeB cannot start slaves")).length, 1);
+    assertEquals([...new Set(master.of("result").map(({ host }) => host))].sort(), nodes);
+  } finally {
+    for (const node of nodes) await cluster("run", node, "rm", "-f", deno);
+  }
+});
 
 clusterTest("an execd that is killed and started again costs nothing", async (folder) => {
   await using master = await startMany(folder);

@@ -1,6 +1,6 @@
 /** What only Slurm does, on a real one. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
 import { GridMaster, siteTest, until } from "../support/grid_cluster.ts";
 import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
@@ -79,6 +79,17 @@ slurmTest(
     await master.complete(1500);
   },
 );
+
+slurmTest("a node that cannot start slaves is left, and named", async (folder) => {
+  const array = { setup: 'test "$SLURMD_NODENAME" != n2' };
+  await using master = start(folder, { tasks: 1200, taskMs: 50, slaves: 40, array });
+  await master.complete(1200);
+  const lost = master.of("slave-lost");
+  assert(lost.length <= 5, master.describe());
+  for (const { reason } of lost) assertMatch(reason!, /n2/);
+  const warnings = master.of("warning").map(({ reason }) => reason!);
+  assertEquals(warnings.filter((text) => text.startsWith("n2 cannot start slaves")).length, 1);
+});
 
 slurmTest("a job that is suspended is a slave that is late, and goes on", async (folder) => {
   await using master = start(folder, { ...MANY, taskMs: 50 });

@@ -58,6 +58,30 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
     }
   }
 
+  /**
+   * Jobs that cannot start their agents, and wait until that is known: the numbers of their slaves, with the names of their hosts. The
+   * scripts of jobs write that, see `job_script.ts`.
+   */
+  async failures(): Promise<Map<number, string>> {
+    const failures = new Map<number, string>();
+    try {
+      for await (const { name } of Deno.readDir(this.path)) {
+        const number = /^failed\.(\d+)$/.exec(name)?.[1];
+        if (number === undefined) continue;
+        const host = await Deno.readTextFile(`${this.path}/${name}`);
+        failures.set(Number(number), host.trim());
+      }
+    } catch (error) {
+      unlessMissing(error);
+    }
+    return failures;
+  }
+
+  /** Lets a job end that cannot start its agent. */
+  async release(slave: number): Promise<void> {
+    await remove(`${this.path}/failed.${slave}`);
+  }
+
   /** Removes the folder; the file first, whatever becomes of the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     await remove(this.file);

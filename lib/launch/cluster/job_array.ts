@@ -3,10 +3,10 @@ import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { ConnectionFolder } from "./connection_folder.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
-import { type JobQueue, JobQueues } from "./job_queue.ts";
+import { type JobQueue, JobQueues, type TaskArray } from "./job_queue.ts";
 import { jobScript, type JobScriptParts } from "./job_script.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { masterFlags, submitArray } from "./scheduler_commands.ts";
+import { deleteSubmitted, masterFlags, submitArray } from "./scheduler_commands.ts";
 
 /**
  * Slaves in a cluster: the tasks of one job array of a scheduler.
@@ -98,35 +98,70 @@ export class JobArray extends SlaveArray {
 
   /** Submits the job array. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
-    const [{ number, command, connection, services }] = orders;
-    const { words = [], shell = "/bin/sh", jobName = "parallel", timeLimitMs } = this.#options;
-    const { cwd = Deno.cwd() } = this.#options;
-    const folder = this.#folder = ConnectionFolder.make(cwd, connection);
-    const queue = this.#queue = services.get(JobQueues).of(this.#scheduler);
-    this.#isSubmitting = true;
-    const parts = await submitArray(this.#scheduler, {
-      submission: {
-        count: orders.length,
-        words,
-        jobName,
-        shell,
-        cwd: this.#options.cwd,
-        logFolder: folder.path,
-      },
-      owner: this.#owner,
-      makeScript: (offset) =>
-        this.#script({ command, connectionFile: folder.file, offset: number + offset, cwd }),
-      submitted: (job) => this.#jobs.push(job),
-      tell: (message) => services.tell(message),
-      closing: services.closing,
-    }).finally(() => this.#isSubmitting = false);
-    return parts.flatMap(({ job, count }) =>
-      Array.from({ length: count }, (_, i) => {
-        const task = i + 1;
-        const findTail = () => folder.tail(this.#scheduler.logName(job, task));
-        return queue.follow(job, task, { findTail, timeLimitMs });
-      })
+    const [order] = orders;
+    const { cwd = Deno.cwd(), timeLimitMs } = this.#options;
+    const folder = this.#folder = ConnectionFolder.make(cwd, order.connection);
+    const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
+    const submit = (slaves: readonly number[], hosts: readonly string[]) =>
+      this.#submit(order, { folder, cwd, slaves, hosts });
+    const array: TaskArray = {
+      failures: () => folder.failures(),
+      release: (slave) => folder.release(slave),
+      canLeave: (hosts) => this.#wordsWithout(hosts) !== undefined,
+      submitAgain: submit,
+    };
+    const findTail = (job: string, task: number) => folder.tail(this.#scheduler.logName(job, task));
+    const slaves = orders.map(({ number }) => number);
+    return (await submit(slaves, queue.leftHosts)).map(({ job, task }, i) =>
+      queue.follow(job, task, { findTail, timeLimitMs, slave: slaves[i], array })
     );
+  }
+
+  /** Submits job arrays for some slaves, which are not to run on some hosts: one for those whose numbers follow one another. */
+  async #submit(
+    { command, services }: LaunchOrder,
+    { folder, cwd, slaves, hosts }: SlavesToSubmit,
+  ): Promise<{ job: string; task: number }[]> {
+    const { shell = "/bin/sh", jobName = "parallel", words = [] } = this.#options;
+    const submitted: { job: string; task: number }[] = [];
+    this.#isSubmitting = true;
+    try {
+      for (const [first, count] of runsOf(slaves)) {
+        const parts = await submitArray(this.#scheduler, {
+          submission: {
+            count,
+            words: this.#wordsWithout(hosts) ?? words,
+            jobName,
+            shell,
+            cwd: this.#options.cwd,
+            logFolder: folder.path,
+          },
+          owner: this.#owner,
+          makeScript: (offset) =>
+            this.#script({ command, connectionFile: folder.file, offset: first + offset, cwd }),
+          submitted: (job) => this.#jobs.push(job),
+          tell: (message) => services.tell(message),
+          closing: services.closing,
+        });
+        for (const { job, count } of parts) {
+          for (let task = 1; task <= count; task++) submitted.push({ job, task });
+        }
+      }
+      return submitted;
+    } catch (error) {
+      await deleteSubmitted(this.#scheduler, submitted.map(({ job }) => job));
+      throw error;
+    } finally {
+      this.#isSubmitting = false;
+    }
+  }
+
+  /** The words for a submission that leaves out some hosts; `undefined` if the scheduler cannot be told that. */
+  #wordsWithout(hosts: readonly string[]): readonly string[] | undefined {
+    const { words = [] } = this.#options;
+    if (hosts.length === 0) return words;
+    const more = this.#scheduler.excludeWords?.(hosts, words);
+    return more && [...words, ...more];
   }
 
   /** Deletes what is left of the job. */
@@ -163,4 +198,26 @@ export class JobArray extends SlaveArray {
       owner: this.#owner,
     });
   }
+}
+
+/** Slaves that jobs are submitted for. */
+interface SlavesToSubmit {
+  readonly folder: ConnectionFolder;
+  /** The folder that they run in. */
+  readonly cwd: string;
+  /** Their numbers. */
+  readonly slaves: readonly number[];
+  /** Where they are not to run. */
+  readonly hosts: readonly string[];
+}
+
+/** Numbers that follow one another, in their order: the first, and how many. */
+function runsOf(numbers: readonly number[]): [first: number, count: number][] {
+  const runs: [number, number][] = [];
+  for (const number of numbers) {
+    const run = runs.at(-1);
+    if (run !== undefined && number === run[0] + run[1]) run[1]++;
+    else runs.push([number, 1]);
+  }
+  return runs;
 }

@@ -3,6 +3,7 @@ import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
+import { HostRecord } from "./host_record.ts";
 import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import {
   askReasons,
@@ -33,30 +34,69 @@ type TaskState =
   | { readonly state: "running" }
   | { readonly state: "ended" };
 
+/** The array that tasks are of. */
+export interface TaskArray {
+  /** Jobs that cannot start their agents, and wait to be released: the numbers of their slaves, with the names of the hosts. */
+  failures(): Promise<ReadonlyMap<number, string>>;
+  /** Lets such a job end. */
+  release(slave: number): Promise<void>;
+  /** Whether jobs of the array can be kept off hosts. */
+  canLeave(hosts: readonly string[]): boolean;
+  /**
+   * Submits new jobs for slaves of the array.
+   *
+   * @param hosts Where they are not to run.
+   * @returns The job and the task of each.
+   */
+  submitAgain(
+    slaves: readonly number[],
+    hosts: readonly string[],
+  ): Promise<readonly { readonly job: string; readonly task: number }[]>;
+}
+
 /** What else there is to know of a task. */
 export interface FollowOptions {
+  /** The number of its slave, and the array that it is of. Without them its job is not submitted again. */
+  readonly slave?: number;
+  readonly array?: TaskArray;
   /** Finds what it printed last, once it has ended; empty if that is nothing. */
-  findTail(): Promise<string>;
+  findTail(job: string, task: number): Promise<string>;
   /** How long it may run, in milliseconds, if that is known. */
   readonly timeLimitMs?: number;
 }
 
 /** One task of a job array that is to bring a slave. */
 class JobTask {
-  readonly job: string;
-  readonly task: number;
-  readonly name: string;
-  readonly findTail: () => Promise<string>;
+  /** Its job, its number there, and its name. All change when it is submitted again. */
+  job: string;
+  task: number;
+  name: string;
+  readonly options: FollowOptions;
   readonly started = Promise.withResolvers<void>();
   readonly ended = Promise.withResolvers<ProcessEnd>();
   state: TaskState = { state: "submitted", missing: 0 };
+  /** Where it runs, if that is known. */
+  host: string | undefined;
+  /** Whether its agent has connected. */
+  hasServed = false;
 
-  constructor(job: string, task: number, name: string, findTail: () => Promise<string>) {
+  constructor(job: string, task: number, name: string, options: FollowOptions) {
     this.job = job;
     this.task = task;
     this.name = name;
-    this.findTail = findTail;
+    this.options = options;
   }
+
+  /** What it printed last. */
+  findTail(): Promise<string> {
+    return this.options.findTail(this.job, this.task);
+  }
+}
+
+/** A task whose job cannot start its agent. */
+interface FailedTask {
+  readonly task: JobTask;
+  readonly host: string;
 }
 
 /** The queues of one manager, one for each scheduler that its slaves are jobs of. */
@@ -102,6 +142,11 @@ export class JobQueue implements AsyncDisposable {
   /** When tasks were deleted, by their names. */
   readonly #deletedAtMs = new Map<string, number>();
   readonly #clock: Clock;
+  /** On which hosts jobs brought agents. */
+  readonly #record = new HostRecord();
+  /** Hosts that nothing is submitted to any more, and those of which the user is to know that they should be. */
+  readonly #leftHosts: string[] = [];
+  readonly #toldHosts = new Set<string>();
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   #hasFailed = false;
@@ -128,29 +173,43 @@ export class JobQueue implements AsyncDisposable {
    * @param job Its id, such as `4711`.
    * @param task Its number in the array, from 1.
    */
-  follow(job: string, task: number, { findTail, timeLimitMs }: FollowOptions): SlaveProcess {
+  follow(job: string, task: number, options: FollowOptions): SlaveProcess {
     const { name: scheduler, leaveSignals: signals } = this.#scheduler;
-    const name = this.#scheduler.taskName(job, task);
-    const followed = new JobTask(job, task, name, findTail);
+    const followed = new JobTask(job, task, this.#scheduler.taskName(job, task), options);
     if (this.#jobs.size === 0) this.#firstSubmissionMs = this.#clock.now();
-    this.#jobs.set(name, job);
-    this.#tasks.set(name, followed);
+    this.#add(followed);
     this.#noteNews();
     this.#schedule(POLL_MS);
     return {
-      name: `job ${name}`,
+      get name() {
+        return `job ${followed.name}`;
+      },
       started: followed.started.promise,
       ended: followed.ended.promise,
       get waitReason(): string | undefined {
         return followed.state.state === "queued" ? followed.state.reason : undefined;
       },
-      timeLimitMs,
+      timeLimitMs: options.timeLimitMs,
       leaveSignals: { scheduler, signals },
       hurry: () => this.#hurry(),
+      served: (host) => {
+        followed.hasServed = true;
+        this.#record.served(host);
+      },
       kill: () => {
-        if (followed.state.state !== "ended") this.#delete(job, [followed]);
+        if (followed.state.state !== "ended") this.#delete(followed.job, [followed]);
       },
     };
+  }
+
+  /** Hosts that jobs are not to be submitted to: agents could not be started there again and again. */
+  get leftHosts(): readonly string[] {
+    return this.#leftHosts;
+  }
+
+  #add(task: JobTask): void {
+    this.#jobs.set(task.name, task.job);
+    this.#tasks.set(task.name, task);
   }
 
   /**
@@ -246,10 +305,12 @@ export class JobQueue implements AsyncDisposable {
   async #poll(): Promise<void> {
     await this.#attempt(async () => {
       const statuses = await askStatus(this.#scheduler, jobsOf(this.#tasks.values()));
+      const failed = await this.#findFailed();
       const gone: { task: JobTask; reason?: string }[] = [];
       const stuck: { task: JobTask; reason: string }[] = [];
       for (const task of [...this.#tasks.values()]) {
         const status = statuses.get(task.name);
+        if (status?.state === "running") task.host = status.host ?? task.host;
         switch (status?.state) {
           case undefined:
             if (isGone(task)) gone.push({ task });
@@ -263,7 +324,8 @@ export class JobQueue implements AsyncDisposable {
           case "queued":
           case "running":
             if (status.state !== task.state.state) this.#noteNews();
-            note(task, status);
+            // One that has failed may be submitted again: then it has not started.
+            if (!failed.some((each) => each.task === task)) note(task, status);
             break;
           default:
             status satisfies never;
@@ -271,6 +333,7 @@ export class JobQueue implements AsyncDisposable {
       }
       await this.#endGone(gone);
       if (stuck.length > 0) await this.#endStuck(stuck);
+      if (failed.length > 0) await this.#heedFailed(failed);
       this.#hasFailed = false;
       this.#report();
     });
@@ -293,6 +356,115 @@ export class JobQueue implements AsyncDisposable {
     }
   }
 
+  /** Tasks whose jobs cannot start their agents, and wait. */
+  async #findFailed(): Promise<FailedTask[]> {
+    const failed: FailedTask[] = [];
+    const unserved = [...this.#tasks.values()].filter(({ hasServed }) => !hasServed);
+    for (const [array, tasks] of Map.groupBy(unserved, ({ options }) => options.array)) {
+      const failures = await array?.failures();
+      for (const task of failures === undefined ? [] : tasks) {
+        const host = failures!.get(task.options.slave!);
+        if (host === undefined || task.state.state === "ended") continue;
+        task.host = host;
+        failed.push({ task, host });
+      }
+    }
+    return failed;
+  }
+
+  /** Leaves hosts on which jobs fail again and again, and lets the jobs end that have failed. */
+  async #heedFailed(failed: readonly FailedTask[]): Promise<void> {
+    this.#noteNews();
+    for (const { host } of failed) this.#record.failed(host);
+    const bad = failed.filter(({ host }) => this.#record.isBad(host));
+    const news = Map.groupBy(
+      bad.filter(({ host }) => !this.#toldHosts.has(host)),
+      ({ host }) => host,
+    );
+    const tails = new Map<string, string>();
+    for (const [host, [{ task }]] of news) tails.set(host, await task.findTail());
+    for (const { task } of failed) await task.options.array!.release(task.options.slave!);
+    const moved = bad.length === 0 ? new Set() : await this.#move(bad);
+    for (const { task } of failed) if (!moved.has(task)) note(task, { state: "running" });
+    for (const [host, tail] of tails) {
+      this.#toldHosts.add(host);
+      const isLeft = this.#leftHosts.includes(host);
+      const sequel = isLeft
+        ? `Nothing more is submitted to it${
+          moved.size === 0
+            ? ""
+            : `, and ${moved.size} jobs that waited or failed there were submitted anew`
+        }`
+        : `Leave it out by a word for ${this.#scheduler.programs[0]}`;
+      this.#services.tell(
+        `${host} cannot start slaves: ${
+          this.#record.failures(host)
+        } jobs failed there, one after another. ${sequel}. ` +
+          `The last printed: ${tail}`,
+      );
+    }
+  }
+
+  /**
+   * Submits jobs again that wait, and those that have failed on bad hosts, so that they come to run on others.
+   *
+   * @returns Those.
+   */
+  async #move(failed: readonly FailedTask[]): Promise<Set<JobTask>> {
+    const hosts = [...new Set([...this.#leftHosts, ...failed.map(({ host }) => host)])];
+    const isNew = hosts.length > this.#leftHosts.length;
+    const areFailed = new Set(failed.map(({ task }) => task));
+    const movable = [...this.#tasks.values()].filter((task) =>
+      !task.hasServed && (areFailed.has(task) || (isNew && isWaiting(task)))
+    );
+    const moved = new Set<JobTask>();
+    for (const [array, tasks] of Map.groupBy(movable, ({ options }) => options.array)) {
+      if (!array?.canLeave(hosts)) continue;
+      for (const [job, ofJob] of Map.groupBy(tasks, ({ job }) => job)) {
+        // What is deleted first can start nowhere while the next is submitted.
+        await this.#deleteTasks(job, ofJob);
+      }
+      const left = tasks.filter(({ hasServed }) => !hasServed);
+      const isLeft = await this.#submitAgain(array, left, hosts);
+      for (const task of left) moved.add(task);
+      if (!isLeft) continue;
+      this.#leftHosts.splice(0, Infinity, ...hosts);
+    }
+    return moved;
+  }
+
+  /** @returns Whether the hosts could be left out. Otherwise tasks that waited wait again, with those hosts. */
+  async #submitAgain(
+    array: TaskArray,
+    tasks: readonly JobTask[],
+    hosts: readonly string[],
+  ): Promise<boolean> {
+    const slaves = tasks.map(({ options }) => options.slave!);
+    let names: Awaited<ReturnType<TaskArray["submitAgain"]>>;
+    let isWithout = true;
+    try {
+      names = await array.submitAgain(slaves, hosts);
+    } catch (error) {
+      if (this.#isClosed) return false;
+      this.#services.tell(
+        `Cannot leave ${hosts.join(", ")} out of what is submitted to ${this.#scheduler.name}: ${
+          messageOf(error)
+        }`,
+      );
+      isWithout = false;
+      names = await array.submitAgain(slaves, []);
+    }
+    tasks.forEach((task, i) => {
+      this.#tasks.delete(task.name);
+      const { job, task: number } = names[i];
+      Object.assign(task, { job, task: number, name: this.#scheduler.taskName(job, number) });
+      task.state = { state: "submitted", missing: 0 };
+      task.host = undefined;
+      this.#add(task);
+    });
+    return isWithout;
+  }
+
   /** @param gone Tasks with the scheduler's reason, if it gives one. */
   async #endGone(gone: readonly { task: JobTask; reason?: string }[]): Promise<void> {
     const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
@@ -301,7 +473,7 @@ export class JobQueue implements AsyncDisposable {
       reason ??= tails[i] === ""
         ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
         : "its job has ended";
-      this.#end(task, { code: null, signal: null, reason, tail: tails[i] });
+      this.#end(task, { code: null, signal: null, reason, tail: tails[i], host: task.host });
     });
   }
 
@@ -437,6 +609,11 @@ function isGone(task: JobTask): boolean {
 function note(task: JobTask, status: JobTaskStatus & { state: "queued" | "running" }): void {
   task.state = status;
   if (status.state === "running") task.started.resolve();
+}
+
+/** Whether a task is not known to have started. */
+function isWaiting({ state: { state } }: JobTask): boolean {
+  return state === "submitted" || state === "queued";
 }
 
 /** The jobs that tasks are of, each once. */

@@ -22,6 +22,9 @@ export interface JobScriptParts {
   readonly owner: string;
 }
 
+/** How long a job that cannot start its agent keeps its slot: those that wait would fail in its place. In seconds. */
+const HOLD_S = 60;
+
 /** Writes the script of a job array: each task of it runs one agent. */
 export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
   const { name, variables, leaveSignals, startsInHome = false } = scheduler;
@@ -29,6 +32,8 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
   const isOwnDenoDir = denoDir === undefined;
   const setupLines = setup.flatMap((line) => [`setup_line=${quote(line)}`, line]);
   const signals = leaveSignals.map((signal) => signal.replace(/^SIG/, "")).join(" ");
+  const host = variables.host === undefined ? "$(uname -n)" : `\${${variables.host}:-$(uname -n)}`;
+  const folder = connectionFile.slice(0, connectionFile.lastIndexOf("/") + 1);
   return [
     `#!${shell}`,
     "# Runs one slave.",
@@ -36,12 +41,28 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     "# A slave that runs out of memory would leave a file of gigabytes.",
     "ulimit -c 0",
     `number=$((${variables.task} + ${offset}))`,
+    `failed=${quote(`${folder}failed.`)}$number`,
+    "# A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.",
+    "cannot_start() {",
+    ...(signals === "" ? [] : [`  trap - ${signals}`]),
+    `  echo "${host}" >"$failed.new" && mv "$failed.new" "$failed"`,
+    "  seconds=0",
+    `  while test -e "$failed" && test "$seconds" -lt ${HOLD_S}; do sleep 1; seconds=$((seconds + 1)); done`,
+    '  rm -f "$failed"',
+    "} 2>/dev/null",
     "setup_failed() {",
-    `  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of ${owner}"`,
+    "  code=$?",
+    `  echo "The setup line \\"$setup_line\\" failed with exit code $code. Correct the option setup of ${owner}"`,
     ...(isOwnDenoDir ? [`  ${removeDenoDir}`] : []),
+    "  cannot_start",
+    "  exit $code",
     "}",
     ...(isOwnDenoDir
-      ? makeDenoDir(`$${variables.job}-$${variables.task}`, `Set the option denoDir of ${owner}`)
+      ? makeDenoDir(
+        `$${variables.job}-$${variables.task}`,
+        `Set the option denoDir of ${owner}`,
+        "cannot_start; exit 1",
+      )
       : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
     ...(signals === "" || !isOwnDenoDir ? [] : [
       "# A job that is to end before its slave runs leaves nothing.",
@@ -60,6 +81,8 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     ...(isOwnDenoDir ? [removeDenoDir] : []),
     'test "$code" -eq 0 || echo "The agent ended with exit code $code"',
     'test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"',
+    "# What ends by a signal has been ended. An agent that has served ends without a fault.",
+    "case $code in [1-9] | [1-9][0-9] | 1[01]? | 12[0-7] | 13[234]) cannot_start ;; esac",
     "exit $code",
     "",
   ].join("\n");

@@ -59,8 +59,8 @@ export type SubmissionAnswer =
 export type JobTaskStatus =
   /** It waits. `reason` is why, if the scheduler tells: a few words, such as `Insufficient amount of resource: ncpus`. */
   | { readonly state: "queued"; readonly reason?: string }
-  /** It runs, or is suspended. */
-  | { readonly state: "running" }
+  /** It runs, or is suspended. `host` is where, as the scheduler calls it. */
+  | { readonly state: "running"; readonly host?: string }
   /** It will never run as it is, and is to be deleted. `reason` is why, or what the scheduler calls this: `state Eqw`. */
   | { readonly state: "stuck"; readonly reason: string }
   /** It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status. */
@@ -104,8 +104,11 @@ export interface Scheduler {
    */
   readonly refusedWords?: readonly (string | RegExp)[];
 
-  /** Names of the variables that a task finds in its environment: the id of its job, and its number in the array. */
-  readonly variables: { readonly job: string; readonly task: string };
+  /**
+   * Names of the variables that a task finds in its environment: the id of its job, its number in the array, and the host that it runs
+   * on, as the scheduler calls it; by default that is what `uname -n` says.
+   */
+  readonly variables: { readonly job: string; readonly task: string; readonly host?: string };
 
   /**
    * Variables of the master's environment that the commands must not see, by the beginnings of their names: a master that is a
@@ -125,6 +128,15 @@ export interface Scheduler {
 
   /** The command that submits a job array. It reads the script on its standard input. */
   submitCommand(submission: JobSubmission): readonly string[];
+
+  /**
+   * Words for the command that submits which keep tasks off some hosts. It should be refused then if there is no other. By default no
+   * host can be left out.
+   *
+   * @param words The user's words, which the new ones stand behind.
+   * @returns `undefined` if they cannot be had beside the user's.
+   */
+  excludeWords?(hosts: readonly string[], words: readonly string[]): readonly string[] | undefined;
 
   /** Reads the answer to {@linkcode Scheduler.submitCommand}. */
   readSubmission(output: ProgramOutput): SubmissionAnswer;

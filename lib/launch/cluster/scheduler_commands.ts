@@ -161,12 +161,20 @@ export async function submitArray(
     await submitParts(scheduler, order, parts);
     return parts;
   } catch (error) {
-    // Why it failed matters more than whether what is there already can be deleted, or what the scheduler's words throw then.
-    await Promise.allSettled(
-      parts.map(async ({ job }) => await runCommand(scheduler, scheduler.deleteJobsCommand([job]))),
-    );
+    await deleteSubmitted(scheduler, parts.map(({ job }) => job));
     throw error;
   }
+}
+
+/** Deletes jobs since the rest could not be submitted: why matters more than whether they can be, or what the scheduler's words throw. */
+export async function deleteSubmitted(
+  scheduler: Scheduler,
+  jobs: readonly string[],
+): Promise<void> {
+  const all = new Set(jobs);
+  await Promise.allSettled(
+    Array.from(all, async (job) => await runCommand(scheduler, scheduler.deleteJobsCommand([job]))),
+  );
 }
 
 async function submitParts(

@@ -5,7 +5,7 @@
  */
 
 import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
-import { parseErrorReasons, parseQstat } from "./sge_qstat.ts";
+import { parseErrorReasons, parseQstat, type SgeTaskStatus } from "./sge_qstat.ts";
 import type { ProgramOutput } from "../command.ts";
 
 /** Sun Grid Engine. */
@@ -16,10 +16,11 @@ export const GRID_ENGINE: Scheduler = {
     "this machine cannot submit to Grid Engine, or its settings have not been read. " +
     'Run ". $SGE_ROOT/$SGE_CELL/common/settings.sh" before the master',
   refusedWords: ["-t", "-terse", "-sync", "-b", "-now"],
-  variables: { job: "JOB_ID", task: "SGE_TASK_ID" },
+  variables: { job: "JOB_ID", task: "SGE_TASK_ID", host: "HOSTNAME" },
   // With -notify: before a suspend or at the soft limit, and before the end.
   leaveSignals: ["SIGUSR1", "SIGUSR2"],
   submitCommand,
+  excludeWords,
   readSubmission,
   statusCommand: () => ["qstat", "-xml"],
   readStatus,
@@ -49,6 +50,16 @@ function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubm
   return ["qsub", "-terse", "-t", `1-${count}`, ...ours, ...words];
 }
 
+function excludeWords(
+  hosts: readonly string[],
+  words: readonly string[],
+): string[] | undefined {
+  // One request for hosts would replace the other.
+  if (words.some((word) => /(?:^|,)(?:h|hostname)=/.test(word))) return undefined;
+  // A job that can run nowhere would wait for ever.
+  return ["-w", "e", "-l", `h=!(${hosts.join("|")})`];
+}
+
 function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
   const job = /^(\d+)/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
@@ -62,13 +73,13 @@ function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnsw
 function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus> | undefined {
   if (code !== 0) return undefined;
   const statuses = new Map<string, JobTaskStatus>();
-  for (const [name, { state }] of parseQstat(stdout)) statuses.set(name, asStatus(state));
+  for (const [name, status] of parseQstat(stdout)) statuses.set(name, asStatus(status));
   return statuses;
 }
 
-/** @param state Letters as in qstat(1). */
-function asStatus(state: string): JobTaskStatus {
+function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
   if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
   // Suspended ones have run, and will again.
-  return /[rtsST]/.test(state) ? { state: "running" } : { state: "queued" };
+  if (!/[rtsST]/.test(state)) return { state: "queued" };
+  return { state: "running", host: /@(.+)$/.exec(queue)?.[1] };
 }

@@ -18,10 +18,15 @@ export const SLURM: Scheduler = {
     /^-[aJMWQVh]/,
     /^--(?:arr|job|cluster(?!-c)|wait(?!-)|pars|wrap|test|help|usage|vers|quiet)/,
   ],
-  variables: { job: "SLURM_ARRAY_JOB_ID", task: "SLURM_ARRAY_TASK_ID" },
+  variables: {
+    job: "SLURM_ARRAY_JOB_ID",
+    task: "SLURM_ARRAY_TASK_ID",
+    host: "SLURMD_NODENAME",
+  },
   hiddenVariables: hideVariables,
   leaveSignals: ["SIGTERM"],
   submitCommand,
+  excludeWords,
   readSubmission,
   lookup: {
     command: (jobName) => ["squeue", "-h", "-t", "all", `--name=${jobName}`, "-o", "%F"],
@@ -29,7 +34,7 @@ export const SLURM: Scheduler = {
   },
   statusCommand: (jobs) => [
     ...["squeue", "-h", "-r", "-t", "all", "-j", jobs.join(",")],
-    ...["-o", "%F_%K|%T|%r"],
+    ...["-o", "%F_%K|%T|%r|%N"],
   ],
   readStatus,
   deleteTasksCommand: (job, tasks) => ["scancel", ...tasks.map((task) => taskName(job, task))],
@@ -67,6 +72,15 @@ function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission)
     .map(({ word }) => word)
     .filter((word) => word !== undefined);
   return ["sbatch", "--parsable", `--array=1-${count}`, `--job-name=${jobName}`, ...ours, ...words];
+}
+
+/** @param words Of several words to leave out nodes only the last counts. */
+function excludeWords(hosts: readonly string[], words: readonly string[]): string[] {
+  const before = words.flatMap((word, i) => {
+    const value = /^(?:-x|--exclude=)(.+)$/s.exec(word)?.[1];
+    return value ?? (/^(?:-x|--exclude)$/.test(word) ? words[i + 1] ?? [] : []);
+  });
+  return [`--exclude=${[...before.slice(-1), ...hosts].join(",")}`];
 }
 
 /**
@@ -130,9 +144,12 @@ function readStatus(
   // That is said if no job that was asked for is known any more.
   if (code !== 0) return /Invalid job id specified/.test(stderr) ? statuses : undefined;
   for (const line of stdout === "" ? [] : stdout.split("\n")) {
-    const [, name, state, reason] = /^(\d+_\S+?)\|([A-Z_]+)\|(.*)$/.exec(line) ?? [];
-    if (name === undefined) throw new SyntaxError(`Expected ID|STATE|REASON, got "${line}"`);
-    statuses.set(name, asStatus(state, reason));
+    const [, name, state, reason, host] =
+      /^(\d+_\S+?)\|([A-Z_]+)\|([^|]*)(?:\|([^|]*))?$/.exec(line) ??
+        [];
+    if (name === undefined) throw new SyntaxError(`Expected ID|STATE|REASON|NODE, got "${line}"`);
+    const status = asStatus(state, reason);
+    statuses.set(name, status.state === "running" && host ? { ...status, host } : status);
   }
   return statuses;
 }

@@ -105,6 +105,7 @@ export class AgentJob implements AgentLinkEvents {
     );
     this.#enter({ state: "connected", agent });
     this.#hasServed = true;
+    this.#process.served?.(host);
     this.#fleet.watch(this.#fleet.links.add(agent));
     for (const seat of this.#seats) if (!seat.isOver) seat.agentConnected(agent, host);
     return undefined;

@@ -289,7 +289,10 @@ export class Seat implements SlavePort {
   /** What was to bring its agent has ended before that connected. */
   jobEnded(end: ProcessEnd): void {
     // Its last words, if there are any, tell more than its scheduler does.
-    const reason = end.tail ? "it ended before its agent connected" : end.reason;
+    const place = end.host === undefined ? "" : ` on ${end.host}`;
+    const reason = end.tail
+      ? `it ended${place} before its agent connected`
+      : end.reason && `${end.reason}${place && `; it ran${place}`}`;
     this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
   }
 

@@ -162,7 +162,7 @@ class QueueRun implements AsyncDisposable {
 Deno.test("JobQueue: a task that has ended, as the scheduler tells, ends with the scheduler's reason", async () => {
   await using run = new QueueRun();
   const [first, second] = [run.follow(1), run.follow(2)];
-  run.answer({ "1": { job_state: "R" }, "2": { job_state: "R" } });
+  run.answer({ "1": { job_state: "R", exec_host: "node7/0" }, "2": { job_state: "R" } });
   await run.look();
   await Promise.all([first.started, second.started]);
   run.answer({ "1": { job_state: "X", Exit_status: 271 }, "2": { job_state: "R" } });
@@ -172,6 +172,7 @@ Deno.test("JobQueue: a task that has ended, as the scheduler tells, ends with th
     signal: null,
     reason: "PBS says that its job was ended by signal 15 (exit status 271)",
     tail: "",
+    host: "node7",
   });
   assertEquals(run.commands.calls("qstat"), Array(2).fill("-t -x -f -F json 7[].pbs"));
 });

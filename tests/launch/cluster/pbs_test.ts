@@ -87,6 +87,7 @@ for (
       { state: "stuck", reason: "job held, too many failed attempts to run" },
     ],
     [{ job_state: "R", comment: "Job run at Sat Nov 28" }, { state: "running" }],
+    [{ job_state: "R", exec_host: "node7/0*2" }, { state: "running", host: "node7" }],
     [{ job_state: "S" }, { state: "running" }],
     [{ job_state: "U" }, { state: "running" }],
     [{ job_state: "E" }, { state: "running" }],
@@ -123,7 +124,10 @@ for (
 ) {
   Deno.test(`PBS.readStatus: understands ${JSON.stringify(job)}`, () => {
     const answer = said(JSON.stringify({ timestamp: 1, Jobs: { "123[4].pbs": job } }));
-    assertEquals([...PBS.readStatus(answer)!], [["123[4].pbs", status]]);
+    assertEquals(JSON.parse(JSON.stringify([...PBS.readStatus(answer)!])), [[
+      "123[4].pbs",
+      status,
+    ]]);
   });
 }
 

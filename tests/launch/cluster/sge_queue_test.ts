@@ -41,7 +41,9 @@ class QueueRun implements AsyncDisposable {
   states(states: Record<string, string>): void {
     const entries = Object.entries(states).map(([tasks, state]) =>
       `<job_list><JB_job_number>4711</JB_job_number><state>${state}</state>` +
-      `<queue_name></queue_name><tasks>${tasks}</tasks></job_list>`
+      `<queue_name>${
+        state === "r" ? "all.q@nodeB" : ""
+      }</queue_name><tasks>${tasks}</tasks></job_list>`
     );
     this.commands.print("qstat", `<job_info>${entries.join("")}</job_info>`);
   }
@@ -102,6 +104,7 @@ Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async ()
     signal: null,
     reason: "its job has ended",
     tail: "no licence",
+    host: "nodeB",
   });
   assertEquals(news, ["runs next", "started", "is gone next", "ended"]);
 });

@@ -7,8 +7,10 @@ import {
 } from "../../../mod.ts";
 import { type ArrayOrder, submitArray } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
+import { jobScript } from "../../../lib/launch/cluster/job_script.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
+import { untilFiles } from "../../support/until_files.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** Services of a manager that nobody asked for anything. */
@@ -294,6 +296,51 @@ Deno.test("SGEQsubSlaveArray: the job's exit code is the slave's, and what to do
   assertStringIncludes(missing.output, "Set the option deno of the manager");
 });
 
+for (
+  const [what, command, setup] of [
+    ["its agent", ["/nowhere/deno"], []],
+    ["its setup", PRINTER, ["false"]],
+  ] as const
+) {
+  Deno.test(`jobScript: a job that cannot start its agent, by ${what}, says where, and waits until that is known`, async () => {
+    await using folder = new TempFolder();
+    const script = jobScript(GRID_ENGINE, {
+      command,
+      connectionFile: folder.file("connection.json"),
+      offset: 4,
+      setup,
+      shell: "/bin/sh",
+      cwd: folder.path,
+      owner: "SGEQsubSlaveArray",
+    });
+    const job = runJob(script, { env: { HOSTNAME: "nodeB" } });
+    const failed = folder.file("failed.7");
+    await untilFiles(folder.path, () => folder.names().includes("failed.7"));
+    assertEquals(Deno.readTextFileSync(failed), "nodeB\n");
+    Deno.removeSync(failed);
+    assertMatch((await job).output, /exit code (127|1)\b/);
+    assertEquals(folder.names(), []);
+  });
+}
+
+Deno.test("jobScript: a job whose agent has served, or was ended, does not wait", async () => {
+  await using folder = new TempFolder();
+  for (const end of ["exit 0", "kill -KILL $$", "kill -TERM $$"]) {
+    const script = jobScript(GRID_ENGINE, {
+      command: ["/bin/sh", "-c", end],
+      connectionFile: folder.file("connection.json"),
+      offset: 4,
+      setup: [],
+      shell: "/bin/sh",
+      cwd: folder.path,
+      owner: "SGEQsubSlaveArray",
+    });
+    // Nobody would end its waiting.
+    await runJob(script);
+    assertEquals(folder.names(), []);
+  }
+});
+
 Deno.test("SGEQsubSlaveArray: an agent that cannot hear yet that its job is to end dies of it, and the script cleans up", async () => {
   await using folder = new TempFolder();
   // All of a job are told: here the script, which has started this shell, and then the shell itself.
@@ -354,12 +401,24 @@ const SCRIPT = `#!/bin/sh
 # A slave that runs out of memory would leave a file of gigabytes.
 ulimit -c 0
 number=$((SGE_TASK_ID + 4))
+failed=FOLDER/failed.$number
+# A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.
+cannot_start() {
+  trap - USR1 USR2
+  echo "\${HOSTNAME:-$(uname -n)}" >"$failed.new" && mv "$failed.new" "$failed"
+  seconds=0
+  while test -e "$failed" && test "$seconds" -lt 60; do sleep 1; seconds=$((seconds + 1)); done
+  rm -f "$failed"
+} 2>/dev/null
 setup_failed() {
-  echo "The setup line \\"$setup_line\\" failed with exit code $?. Correct the option setup of SGEQsubSlaveArray"
+  code=$?
+  echo "The setup line \\"$setup_line\\" failed with exit code $code. Correct the option setup of SGEQsubSlaveArray"
   (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
+  cannot_start
+  exit $code
 }
 for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
-test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; exit 1; }
+test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; cannot_start; exit 1; }
 DENO_DIR=$deno_dir; export DENO_DIR
 # A job that is to end before its slave runs leaves nothing.
 trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir"); exit 1' USR1 USR2
@@ -376,13 +435,16 @@ code=$?
 (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
 test "$code" -eq 0 || echo "The agent ended with exit code $code"
 test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
+# What ends by a signal has been ended. An agent that has served ends without a fault.
+case $code in [1-9] | [1-9][0-9] | 1[01]? | 12[0-7] | 13[234]) cannot_start ;; esac
 exit $code
 `;
 
 Deno.test("SGEQsubSlaveArray: the script, to the byte", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 3, { setup: "module load deno" });
-  assertEquals(script.replace(/\/\S+\/connection\.json/, "FILE"), SCRIPT);
+  const place = /failed=(\S+)\/failed/.exec(script)![1];
+  assertEquals(script.replace(`${place}/connection.json`, "FILE").replace(place, "FOLDER"), SCRIPT);
 });
 
 Deno.test("SGEQsubSlaveArray.script: shows the script without submitting", () => {

@@ -162,7 +162,8 @@ for (
       reason: "launch failed requeued held",
     }],
     ["CONFIGURING|None", { state: "queued", reason: "its node is being made ready" }],
-    ["RUNNING|None", { state: "running" }],
+    ["RUNNING|None|n2", { state: "running", host: "n2" }],
+    ["RUNNING|None|", { state: "running" }],
     ["SUSPENDED|None", { state: "running" }],
     ["COMPLETING|TimeLimit", { state: "running" }],
     ["COMPLETED|None", {
@@ -473,7 +474,10 @@ Deno.test("JobQueue: one squeue asks for all jobs, at most four times a minute w
   for (let i = 0; i < 6; i++) pauses.push(await look());
   assertEquals(pauses, [3_000, 3_000, 6_000, 12_000, 15_000, 15_000]);
   await tasks[0].started;
-  assertEquals(new Set(commands.calls("squeue")), new Set(["-h -r -t all -j 7,8 -o %F_%K|%T|%r"]));
+  assertEquals(
+    new Set(commands.calls("squeue")),
+    new Set(["-h -r -t all -j 7,8 -o %F_%K|%T|%r|%N"]),
+  );
   // More is likely to follow.
   commands.print("squeue", "7_1|RUNNING|None\n7_2|RUNNING|None\n8_1|PENDING|Resources");
   assertEquals(await look(), 15_000);

@@ -1,0 +1,177 @@
+/** Hosts on which jobs cannot start their agents, with a Grid Engine that is played. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import type { SlaveProcess } from "../../../mod.ts";
+import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.ts";
+import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
+import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
+import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { TestClock } from "../../support/test_clock.ts";
+
+/** The slaves 0 to 11 are tasks 1 to 12 of job 7: four run on each of two nodes, and four wait. */
+class Run implements AsyncDisposable, TaskArray {
+  readonly commands = new FakeCommands();
+  readonly clock = new TestClock();
+  readonly told: string[] = [];
+  readonly queue = new JobQueue(GRID_ENGINE, { tell: (text) => this.told.push(text) }, this.clock);
+  readonly tasks: SlaveProcess[] = [];
+  /** Hosts of slaves whose jobs have failed, and wait. */
+  readonly failed = new Map<number, string>();
+  /** What was submitted anew. */
+  readonly submitted: string[] = [];
+  /** Why no host can be left out. */
+  refusal: string | undefined;
+  canLeaveHosts = true;
+  #job = 7;
+
+  constructor() {
+    this.commands.set("qdel", "");
+    for (let slave = 0; slave < 12; slave++) {
+      const findTail = (job: string, task: number) =>
+        Promise.resolve(`deno: not found (${job}.${task})`);
+      this.tasks.push(this.queue.follow("7", slave + 1, { findTail, slave, array: this }));
+    }
+    this.states({ "7.1-4": "nodeA", "7.5-8": "nodeB", "7.9-12": "" });
+  }
+
+  failures(): Promise<ReadonlyMap<number, string>> {
+    return Promise.resolve(new Map(this.failed));
+  }
+
+  release(slave: number): Promise<void> {
+    this.failed.delete(slave);
+    return Promise.resolve();
+  }
+
+  canLeave(): boolean {
+    return this.canLeaveHosts;
+  }
+
+  submitAgain(slaves: readonly number[], hosts: readonly string[]) {
+    if (hosts.length > 0 && this.refusal !== undefined) {
+      return Promise.reject(new Error(this.refusal));
+    }
+    const job = String(++this.#job);
+    this.submitted.push(`${job}: ${slaves} without ${hosts}`);
+    return Promise.resolve(slaves.map((_, i) => ({ job, task: i + 1 })));
+  }
+
+  /** Where tasks run from now on, by job and range; those without a host wait. */
+  states(hosts: Record<string, string>): void {
+    const entries = Object.entries(hosts).map(([name, host]) => {
+      const [job, tasks] = name.split(".");
+      return `<job_list><JB_job_number>${job}</JB_job_number><state>${
+        host === "" ? "qw" : "r"
+      }</state>` +
+        `<queue_name>${host && `all.q@${host}`}</queue_name><tasks>${tasks}</tasks></job_list>`;
+    });
+    this.commands.print("qstat", `<job_info>${entries.join("")}</job_info>`);
+  }
+
+  /** The jobs of some slaves fail. */
+  fail(slaves: readonly number[], host: string): void {
+    for (const slave of slaves) this.failed.set(slave, host);
+  }
+
+  async look(): Promise<void> {
+    await this.clock.fire();
+    await this.clock.timerSet();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.deleteJobs([]);
+    await this.queue[Symbol.asyncDispose]();
+    await this.commands[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("JobQueue: a host on which jobs fail again and again is left, named once, and no slave is lost with it", async () => {
+  await using run = new Run();
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  await run.look();
+  assertEquals(run.failed.size, 0);
+  assertEquals(run.submitted, ["8: 4,5,6,7,8,9,10,11 without nodeB"]);
+  assertEquals(run.commands.calls("qdel"), ["7 -t 5,6,7,8,9,10,11,12"]);
+  assertEquals(run.told, [
+    "nodeB cannot start slaves: 4 jobs failed there, one after another. Nothing more is submitted to it, and 8 jobs that waited or " +
+    "failed there were submitted anew. The last printed: deno: not found (7.5)",
+  ]);
+  assertEquals(run.queue.leftHosts, ["nodeB"]);
+  assertEquals(run.tasks[11].name, "job 8.8");
+  // They are followed under their new names.
+  run.states({ "7.1-4": "nodeA", "8.1-7": "nodeC", "8.8": "" });
+  await run.look();
+  await Promise.all(run.tasks.slice(4, 11).map(({ started }) => started));
+  run.states({ "7.1-4": "nodeA", "8.2-7": "nodeC", "8.8": "" });
+  await run.look();
+  assertEquals((await run.tasks[4].ended).host, "nodeC");
+  assertEquals(run.told.length, 1);
+});
+
+Deno.test("JobQueue: jobs that fail once are lost, and name their host", async () => {
+  await using run = new Run();
+  run.tasks[0].served!("nodeA");
+  run.fail([4, 5], "nodeB");
+  await run.look();
+  assertEquals([run.submitted, run.told, run.failed.size], [[], [], 0]);
+  run.states({ "7.1-4": "nodeA", "7.7-8": "nodeB", "7.9-12": "" });
+  await run.look();
+  const { host, tail } = await run.tasks[4].ended;
+  assertEquals([host, tail], ["nodeB", "deno: not found (7.5)"]);
+  // The third in a row.
+  run.fail([6], "nodeB");
+  await run.look();
+  assertEquals(run.submitted, ["8: 6,8,9,10,11 without nodeB"]);
+});
+
+Deno.test("JobQueue: where jobs fail on every host none is left", async () => {
+  await using run = new Run();
+  run.fail([0, 1, 2, 3], "nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  await run.look();
+  assertEquals([run.submitted, run.told, run.failed.size], [[], [], 0]);
+});
+
+Deno.test("JobQueue: a scheduler that cannot leave hosts out has its bad ones named, once", async () => {
+  await using run = new Run();
+  run.canLeaveHosts = false;
+  run.tasks[0].served!("nodeA");
+  run.fail([4, 5, 6], "nodeB");
+  await run.look();
+  run.fail([7], "nodeB");
+  await run.look();
+  assertEquals([run.submitted, run.failed.size], [[], 0]);
+  assertEquals(run.told, [
+    "nodeB cannot start slaves: 3 jobs failed there, one after another. Leave it out by a word for qsub. The last printed: " +
+    "deno: not found (7.5)",
+  ]);
+});
+
+Deno.test("JobQueue: jobs that waited wait again where the scheduler refuses to leave a host out", async () => {
+  await using run = new Run();
+  run.refusal = "no suitable queues";
+  run.tasks[0].served!("nodeA");
+  run.fail([4, 5, 6], "nodeB");
+  await run.look();
+  assertEquals(run.submitted, ["8: 4,5,6,8,9,10,11 without "]);
+  assertMatch(
+    run.told[0],
+    /^Cannot leave nodeB out of what is submitted to Grid Engine: no suitable queues$/,
+  );
+  assertEquals(run.queue.leftHosts, []);
+  assertEquals(run.tasks[11].name, "job 8.7");
+});
+
+Deno.test("excludeWords: are added to what the user says of hosts", () => {
+  assertEquals(GRID_ENGINE.excludeWords!(["a", "b"], ["-l", "mem_free=4G"]), [
+    ...["-w", "e", "-l", "h=!(a|b)"],
+  ]);
+  for (const own of ["h=c*", "mem_free=4G,hostname=c"]) {
+    assertEquals(GRID_ENGINE.excludeWords!(["a"], ["-l", own]), undefined);
+  }
+  assertEquals(SLURM.excludeWords!(["a", "b"], ["-p", "long"]), ["--exclude=a,b"]);
+  for (const own of [["-x", "c,d"], ["-xc,d"], ["--exclude=c,d"], ["--exclude", "c,d"]]) {
+    assertEquals(SLURM.excludeWords!(["a"], own), ["--exclude=c,d,a"]);
+  }
+});
