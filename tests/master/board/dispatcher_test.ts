@@ -143,6 +143,7 @@ Deno.test("Dispatcher.taskProgressed: how far a task is counts as long as it is 
   const silent = () => {};
   const bench = new Bench(3, {
     isWanted: true,
+    areFailuresWanted: true,
     taskProgressed: (_context, { id }, { identity }, { done }) =>
       told.push(`${id} on ${identity.number}: ${done}`),
     taskStarted: silent,
