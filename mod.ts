@@ -52,7 +52,12 @@ export type {
   WeakHolder,
 } from "./lib/cloned.ts";
 export { type Remote, remote, type RemoteFunction, type RemoteObject } from "./lib/remote.ts";
-export { type LaunchOrder, type LaunchServices, Slave } from "./lib/launch/slave.ts";
+export {
+  type LaunchOrder,
+  type LaunchServices,
+  type SentFiles,
+  Slave,
+} from "./lib/launch/slave.ts";
 export { SlaveArray } from "./lib/launch/slave_array.ts";
 export { LocalSlave } from "./lib/launch/local_slave.ts";
 export { LocalSlaveArray } from "./lib/launch/local_slave_array.ts";

@@ -8,10 +8,13 @@ export interface FileDigest {
   digest(encoding: "hex"): string;
 }
 
-/** Begins a digest. Of `node:crypto`, which does it piece by piece; it is loaded where files are sent, and nowhere else. */
-export async function beginDigest(): Promise<FileDigest> {
+/**
+ * Loads what begins a digest. It is of `node:crypto`, which digests piece by piece, and takes some milliseconds to load: that is done
+ * where files are sent, and nowhere else.
+ */
+export async function loadDigests(): Promise<() => FileDigest> {
   const { createHash } = await import("node:crypto");
-  return createHash("sha256");
+  return () => createHash("sha256");
 }
 
 /**
@@ -24,7 +27,8 @@ export async function readDigested(
   path: string,
   take: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void> = () => {},
 ): Promise<string> {
-  const digest = await beginDigest();
+  const beginDigest = await loadDigests();
+  const digest = beginDigest();
   using file = await Deno.open(path);
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {

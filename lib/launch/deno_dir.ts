@@ -5,12 +5,19 @@
  *
  * @param job What names the job, as shell words such as `$JOB_ID`.
  * @param remedy What to do where no such folder can be made, without its full stop.
- * @param end Shell command that ends the script then.
+ * @param options.end Shell command that ends the script then.
+ * @param options.parent Folder in which it is made, as a shell word; by default that for temporary files.
  */
-export function makeDenoDir(job: string, remedy: string, end = "exit 1"): string[] {
+export function makeDenoDir(
+  job: string,
+  remedy: string,
+  { end = "exit 1", parent }: { end?: string; parent?: string | undefined } = {},
+): string[] {
   // A variable that was passed on from another machine may name a folder that is not here.
+  const folders = parent === undefined ? '"${TMPDIR:-${TMP:-/tmp}}" /tmp' : `"${parent}"`;
   return [
-    'for folder in "${TMPDIR:-${TMP:-/tmp}}" /tmp; do ' +
+    ...(parent === undefined ? [] : [`mkdir -p "${parent}"`]),
+    `for folder in ${folders}; do ` +
     `deno_dir=$(mktemp -d "$folder/parallel-deno-${job}.XXXXXXXX") && break; done`,
     `test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; ${end}; }`,
     "DENO_DIR=$deno_dir; export DENO_DIR",

@@ -14,10 +14,21 @@ export interface LaunchOrder {
   readonly command: readonly string[];
   /** Where the master is and how to prove oneself, as one line. Secret: not for command lines, logs or environments. */
   readonly connection: string;
+  /**
+   * One line that is a program in JavaScript, if files are sent: it runs the slave, where the machine does not see ours. It is to be
+   * laid in a folder of its own, which `DENO_DIR` names and nobody else may write to, and its path to stand behind the command.
+   */
+  readonly program?: string | undefined;
   /** Takes what the process prints. */
   readonly output: OutputSink;
   /** What launches of one manager share. */
   readonly services: LaunchServices;
+}
+
+/** What is sent to machines that do not see the files of the master. */
+export interface SentFiles {
+  /** Files that are sent beside the modules of tasks and all that these import; see {@linkcode SSHOptions.include}. */
+  readonly include: readonly (string | URL)[];
 }
 
 /** What launches of one manager share. */
@@ -58,6 +69,11 @@ export abstract class Slave {
 
   /** Whether the process runs on another machine than the master. */
   abstract readonly isRemote: boolean;
+
+  /** What its machine is sent; by default nothing, since it sees the files of the master under the same paths, or imports them by URL. */
+  get sends(): SentFiles | undefined {
+    return undefined;
+  }
 
   /**
    * The command that starts Deno where the slave runs; by default what the manager's option `deno` says.

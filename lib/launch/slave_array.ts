@@ -1,5 +1,5 @@
 import type { SlaveProcess } from "./command.ts";
-import type { LaunchOrder } from "./slave.ts";
+import type { LaunchOrder, SentFiles } from "./slave.ts";
 
 /**
  * Several slaves that are started together, such as by one command of a scheduler. Give it to `Manager.addSlave()`.
@@ -23,6 +23,11 @@ export abstract class SlaveArray {
 
   /** Whether the slave at an index below {@linkcode SlaveArray.count} runs on another machine than the master. */
   abstract isRemoteAt(index: number): boolean;
+
+  /** What their machines are sent; by default nothing, since they see the files of the master under the same paths, or import them by URL. */
+  get sends(): SentFiles | undefined {
+    return undefined;
+  }
 
   /**
    * The command that starts Deno where these slaves run; by default what the manager's option `deno` says.

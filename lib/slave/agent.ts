@@ -10,11 +10,12 @@ import { processUse } from "../launch/process_use.ts";
 import { Watchdog } from "../launch/watchdog.ts";
 import { openAgentOutputSink, OutputSink, type OutputStream } from "../launch/output_sink.ts";
 import type { ConnectionInfo } from "../wire/handshake.ts";
-import type { MessageStream } from "../wire/message_stream.ts";
+import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { FromAgent, LeaveSignals, ToAgent } from "../wire/messages.ts";
 import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { performance } from "../own_globals.ts";
+import { FileReceiver } from "./files/file_receiver.ts";
 
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;
@@ -37,6 +38,8 @@ export class Agent {
   readonly #info: ConnectionInfo;
   readonly #runners = new Map<number, RunnerProcess>();
   readonly #sinks = new Map<number, OutputSink>();
+  /** Takes the files that runners need, if the master sends them. */
+  #files: FileReceiver | undefined;
   /** Ends what runners leave behind, and the runners if the agent itself is killed. */
   readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #clock: Clock;
@@ -76,6 +79,7 @@ export class Agent {
       this.#beatTimer?.[Symbol.dispose]();
       this.#silenceTimer?.[Symbol.dispose]();
       this.#stream[Symbol.dispose]();
+      this.#files?.[Symbol.dispose]();
       for (const { process } of this.#runners.values()) process.kill();
       await Promise.all(this.#runners.values().map(({ process }) => process.ended));
       for (const sink of this.#sinks.values()) await sink[Symbol.asyncDispose]();
@@ -88,18 +92,27 @@ export class Agent {
       const batch = await this.#stream.receive();
       if (batch === undefined) return;
       this.#heardAtMs = this.#clock.now();
-      for (const message of batch.messages) this.#handle(message);
+      for (const message of batch.messages) this.#handle(message, batch);
       this.#stream.flush();
     }
   }
 
-  #handle(message: ToAgent): void {
+  #handle(message: ToAgent, { buffers }: Batch<ToAgent>): void {
     switch (message.type) {
       case "configure":
         this.#configure(message);
         break;
       case "start":
         this.#start(message);
+        break;
+      case "lay":
+        this.#files ??= new FileReceiver(folderToLayIn(), Deno.env.toObject(), (news) => {
+          this.#post(news);
+        });
+        this.#files.lay(message.files);
+        break;
+      case "file-part":
+        this.#files?.take(message, buffers.take());
         break;
       case "kill":
         this.#runners.get(message.slave)?.process.kill();
@@ -178,6 +191,7 @@ export class Agent {
         slave,
         launch,
         ignoredSignals,
+        ...this.#files?.place,
       };
       const connection = JSON.stringify(info);
       const process = spawnSlave({ command, connection, output: sink });
@@ -235,4 +249,11 @@ class PrintedSink extends OutputSink {
   override [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** Deno looks for packages and remote modules in its cache: there they are laid. It is this agent's own, and removed after it. */
+function folderToLayIn(): string {
+  const folder = Deno.env.get("DENO_DIR");
+  if (folder === undefined) throw new Error("DENO_DIR is not set: files have no place here");
+  return folder;
 }

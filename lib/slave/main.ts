@@ -14,6 +14,7 @@ import { FileSizeGuard } from "../file_size_guard.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { connectToMaster } from "./connect.ts";
 import { loadGuard } from "./load_guard.ts";
+import { originalPaths } from "./files/original_paths.ts";
 import { Runner } from "./runner.ts";
 import { inspectThrown } from "./thrown.ts";
 
@@ -62,6 +63,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   giveUpConnectPermission(info);
   loadGuard.nesting = info.nesting ?? 1;
   loadGuard.config = info.config;
+  originalPaths.folder = info.folder;
   announceSlaveProcess(loadGuard);
   const runner = new Runner(stream);
   loadGuard.progress = runner.progress;

@@ -14,6 +14,7 @@ import {
 import { checkSendable } from "../wire/message_stream.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { INLINE_SOURCE } from "./code_loader.ts";
+import { originalPaths } from "./files/original_paths.ts";
 
 const OWN_CODE = [
   new URL("..", import.meta.url).href,
@@ -50,6 +51,7 @@ function encodeWithCauses(thrown: unknown): Encoded {
   ) {
     hideOwnFrames(error);
     fixMessage(error);
+    restorePaths(error);
   }
   try {
     return encodeSendable(thrown);
@@ -105,6 +107,19 @@ function fixMessage(error: Error): void {
   if (typeof value !== "string" || value === "") return;
   // A frozen error keeps what it has.
   Reflect.defineProperty(error, "message", { value, configurable: true, writable: true });
+}
+
+/** Where files were sent, the master's user knows them by the paths that they have there. */
+function restorePaths(error: Error): void {
+  for (const key of ["message", "stack"]) {
+    const text = read(error, key);
+    if (typeof text !== "string") continue;
+    const value = originalPaths.restoreIn(text);
+    // A frozen error keeps what it has.
+    if (value !== text) {
+      Reflect.defineProperty(error, key, { value, configurable: true, writable: true });
+    }
+  }
 }
 
 function withoutUncloneables(thrown: unknown, depth: number): Error {

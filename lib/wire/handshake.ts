@@ -64,6 +64,11 @@ export interface ConnectionInfo {
   readonly nesting?: number;
   /** Path of the configuration that its modules resolve with, if there is one: those of managers that its tasks make do as well. */
   readonly config?: string;
+  /**
+   * Folder in which files of the master's machine were laid, each below its own path in `files`; missing where they are seen under
+   * their own paths.
+   */
+  readonly folder?: string;
   /** Signals that a runner does not end by: they are meant for its agent. */
   readonly ignoredSignals?: readonly Deno.Signal[];
   /** How long to try to find the master; two minutes by default, of which one try takes half a minute at most. */

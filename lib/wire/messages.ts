@@ -12,7 +12,8 @@
  * The dialogue with an agent: the master says `configure`, and then `start` and `kill` for its runners. The agent answers
  * each `start` by one `ended`, when that runner has ended. Before, it tells what a runner has `printed`; where it writes
  * that to a file itself, it tells once when the file has its first bytes (`output-begun`), and once when something could
- * not be written (`output-failed`). Both say `alive` at intervals. When the connection ends the agent ends, and its
+ * not be written (`output-failed`). Where its machine does not see the master's files, `lay` comes before a `start`: the agent says
+ * what is `lacking`, if anything is, takes that in `file-part`s, and says `laid` or `not-laid`. Both say `alive` at intervals. When the connection ends the agent ends, and its
  * runners with it.
  *
  * `Encoded` values are as `codec.ts` made them; the bytes of their buffers follow in the frame, in the same order.
@@ -132,10 +133,23 @@ export type ToAgent =
     readonly command: readonly string[];
     readonly output: string;
   }
+  /** Lay files in your folder. Not said again before it is answered. */
+  | { readonly type: "lay"; readonly files: readonly LaidFile[] }
+  /** The next of the frame's buffers is the next part of a file that was lacking. Parts of two files are not mixed. */
+  | { readonly type: "file-part"; readonly hash: string; readonly isLast: boolean }
   /** Kill the present runner of a slave. */
   | { readonly type: "kill"; readonly slave: number }
   /** The master is there. */
   | { readonly type: "alive" };
+
+/** A file to be laid. */
+export interface LaidFile {
+  /** Its path in the folder: names, with slashes between them. */
+  readonly place: string;
+  /** SHA-256 of its bytes, in hexadecimal. */
+  readonly hash: string;
+  readonly isExecutable: boolean;
+}
 
 /** What becomes of the output of a slave. */
 export type OutputNews =
@@ -164,6 +178,12 @@ export type FromAgent =
   }
   /** What becomes of the output of a slave, whose file the agent writes. */
   | (OutputNews & { readonly slave: number })
+  /** These of the files to lay are to be sent, in any order. */
+  | { readonly type: "lacking"; readonly hashes: readonly string[] }
+  /** All files have been laid, in the folder of this absolute path. */
+  | { readonly type: "laid"; readonly folder: string }
+  /** Files cannot be laid. */
+  | { readonly type: "not-laid"; readonly reason: string }
   /** The scheduler is about to end this machine's slaves: they are to be given no more tasks. */
   | { readonly type: "leaving"; readonly reason: string }
   /** The agent is there, and so are its runners; memory in bytes, processor time in milliseconds, as far as known. */

@@ -67,6 +67,8 @@ const RANDOM = "lib/random/";
 const REPORT = "lib/report/";
 const SLAVE = "lib/slave/";
 const AGENT = "lib/slave/agent.ts";
+// What is sent to machines without our files is laid there.
+const LAID = "lib/slave/files/";
 const COMMAND = "lib/launch/command.ts";
 const OUTPUT_SINK = "lib/launch/output_sink.ts";
 const WATCHDOG = "lib/launch/watchdog.ts";
@@ -226,7 +228,7 @@ const PARTS: readonly Part[] = [
   },
   {
     at: SENT,
-    imports: [ERRORS, TASK, WIRE, MASTER, COMMAND, SENT],
+    imports: [ERRORS, TASK, MESSAGES, WIRE, MASTER, COMMAND, SENT],
     because: "what modules are made of is found out and sent, whoever asks for it",
   },
   ...[OBSERVE, RECORDS].map((at) => ({
@@ -257,8 +259,13 @@ const PARTS: readonly Part[] = [
   { at: PROJECT, imports: [], because: "it is data" },
   {
     at: AGENT,
-    imports: [...WHOLE_WIRE, SLAVE, ...PROCESSES],
+    imports: [...WHOLE_WIRE, SLAVE, LAID, ...PROCESSES],
     because: "an agent starts processes, as launching does, but knows nothing else of launching",
+  },
+  {
+    at: LAID,
+    imports: [ERRORS, TASK, MESSAGES, LAID],
+    because: "it keeps files for whichever agent asks for them; it knows no connection",
   },
   ...PROCESSES.map((at) => ({
     at,
@@ -267,7 +274,7 @@ const PARTS: readonly Part[] = [
   })),
   {
     at: SLAVE,
-    imports: [...WHOLE_WIRE, SLAVE, AGENT],
+    imports: [...WHOLE_WIRE, SLAVE, AGENT, LAID],
     because: "a compute node has nothing but Deno and the slave's own modules: no third-party " +
       "module, and nothing of the master's program",
   },

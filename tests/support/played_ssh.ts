@@ -62,6 +62,7 @@ shift 2
 if [ -e "$0.at.$host" ]; then . "$0.at.$host"; fi
 HOME=$folder/home TMPDIR=$folder
 export HOME TMPDIR
+unset XDG_CACHE_HOME
 cd /
 if [ -z "$way_back" ]; then exec /bin/sh -c "$*"; fi
 "${Deno.execPath()}" run --quiet --no-config --allow-net "${FORWARDER}" "$way_back" <&- &

@@ -61,7 +61,7 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
       ? makeDenoDir(
         `$${variables.job}-$${variables.task}`,
         `Set the option denoDir of ${owner}`,
-        "cannot_start; exit 1",
+        { end: "cannot_start; exit 1" },
       )
       : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
     ...(signals === "" || !isOwnDenoDir ? [] : [

@@ -6,7 +6,7 @@
 
 import { quoteAll } from "../../shell.ts";
 import type { ProcessEnd } from "../command.ts";
-import { BEGIN_MARK, FAULT_MARK } from "./remote_script.ts";
+import { BEGIN_MARK, FAULT_MARK, NOTHING_TOLD } from "./remote_script.ts";
 
 /** The exit code of ssh where that itself has failed, see ssh(1). */
 const SSH_FAILED = 255;
@@ -114,7 +114,7 @@ export function explainLogin(login: Login, end: ProcessEnd, text: string): Proce
   if (unreached !== undefined) {
     return known(isTunnelled ? `${unreached}, which is the way back through the login` : unreached);
   }
-  if (words.includes("nothing was said about a master")) {
+  if (words.includes(NOTHING_TOLD)) {
     return known(
       "what tells its agent of the master was read by something else. A startup file of its login shell, such as ~/.bashrc, " +
         "must not read standard input, or start another program, where there is no terminal",

@@ -6,31 +6,39 @@ export const BEGIN_MARK = "parallel: the login works";
 /** Begins a line in which the script says why it cannot start the agent. */
 export const FAULT_MARK = "parallel: cannot start the agent: ";
 
+/** An agent says this, or the script in its place, if its standard input was empty. */
+export const NOTHING_TOLD = "nothing was said about a master";
+
 /** What the script is made of. */
 export interface RemoteScriptParts {
-  /** Absolute path of the folder that tasks run in. */
-  readonly cwd: string;
+  /** Absolute path of the folder that tasks run in; by default the one in which a login begins. */
+  readonly cwd: string | undefined;
   /** Program and arguments that run an agent. */
   readonly command: readonly string[];
-  /** Where Deno keeps its caches, as a shell word; by default a folder of the agent's own, on the host's own disk. */
-  readonly denoDir?: string;
+  /**
+   * Whether the agent's program comes first on standard input, as one line: it is laid in a new folder, where Deno keeps its caches as
+   * well, and its path stands behind the command.
+   */
+  readonly isProgramSent: boolean;
+  /**
+   * Where Deno keeps its caches, as a shell word; by default a folder of the agent's own, on the host's own disk. If the program is
+   * sent, the agent's own folder is made in it.
+   */
+  readonly denoDir?: string | undefined;
 }
 
 /**
  * Writes the command that runs an agent on a host, for whatever shell a user has there: that of a login reads it, and has `/bin/sh` run
  * the rest. It is one line without a backslash of its own, for csh and fish. Nothing in it is secret: others see it there.
  */
-export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): string {
+export function remoteCommand(
+  { cwd, command, isProgramSent, denoDir }: RemoteScriptParts,
+): string {
   const [deno] = command;
-  const isOwnDenoDir = denoDir === undefined;
+  const isOwnDenoDir = denoDir === undefined || isProgramSent;
   const lines = [
     `echo ${quote(BEGIN_MARK)}`,
-    `cd ${quote(cwd)} || ${
-      fault(
-        `it does not see the folder ${cwd}. Start the master in a folder that this host sees ` +
-          "under the same path, or set the option cwd of SSHSlaveArray",
-      )
-    }`,
+    ...(cwd === undefined ? [] : [`cd ${quote(cwd)} || ${fault(noFolder(cwd, isProgramSent))}`]),
     "ulimit -c 0",
     'PATH="$PATH:$HOME/.deno/bin"; export PATH',
     `command -v ${quote(deno)} >/dev/null || ${
@@ -41,7 +49,7 @@ export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): str
     }`,
     ...(isOwnDenoDir
       ? [
-        ...makeDenoDir("ssh", `Make room in /tmp there, or ${SET_DENO_DIR}`),
+        ...makeDenoDir("ssh", `Make room in /tmp there, or ${SET_DENO_DIR}`, { parent: denoDir }),
         // A folder can be made on a disk that has no room for a file.
         `dd if=/dev/zero of="$deno_dir/room" bs=65536 count=16 2>/dev/null && ` +
         `rm "$deno_dir/room" || { ${removeDenoDir}; ${
@@ -49,7 +57,17 @@ export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): str
         }; }`,
       ]
       : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
-    quoteAll(command),
+    ...(isProgramSent
+      ? [
+        // By read, which leaves what comes after the line to the agent.
+        "IFS= read -r program",
+        `test -n "$program" || { ${removeDenoDir}; echo "${NOTHING_TOLD}"; exit 1; }`,
+        `printf %s "$program" >"$deno_dir/agent.js"`,
+        // Packages are laid as those of this registry, whatever is configured there.
+        "NPM_CONFIG_REGISTRY=https://registry.npmjs.org/; export NPM_CONFIG_REGISTRY",
+      ]
+      : []),
+    quoteAll(command) + (isProgramSent ? ' "$deno_dir/agent.js"' : ""),
     "code=$?",
     ...(isOwnDenoDir ? [removeDenoDir] : []),
     "exit $code",
@@ -58,6 +76,13 @@ export function remoteCommand({ cwd, command, denoDir }: RemoteScriptParts): str
 }
 
 const SET_DENO_DIR = "set the option denoDir of SSHSlaveArray to a folder that has room";
+
+function noFolder(cwd: string, isProgramSent: boolean): string {
+  return isProgramSent
+    ? `there is no folder ${cwd}, or it may not be entered. Correct the option cwd of SSHSlaveArray`
+    : `it does not see the folder ${cwd}. Start the master in a folder that this host sees under the same path, or set the option ` +
+      'cwd of SSHSlaveArray; or set its option files to "sent"';
+}
 
 /** Shell commands that say why the agent cannot be started, and end the script. */
 function fault(why: string): string {

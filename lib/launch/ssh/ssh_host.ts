@@ -57,12 +57,15 @@ export class SSHHost {
   }
 
   #logIn(login: Login, order: LaunchOrder): SlaveProcess {
-    const { cwd = Deno.cwd(), denoDir } = this.#options;
+    const { program, command } = order;
+    const isProgramSent = program !== undefined;
+    const { cwd = isProgramSent ? undefined : Deno.cwd(), denoDir } = this.#options;
     const info: ConnectionInfo = JSON.parse(order.connection);
     const tunnel = login.isTunnelled ? openTunnel(info) : undefined;
-    const connection = JSON.stringify({ ...info, ...tunnel?.masterAt, patience: PATIENCE }) + "\n";
+    const told = JSON.stringify({ ...info, ...tunnel?.masterAt, patience: PATIENCE }) + "\n";
+    const connection = isProgramSent ? `${program}\n${told}` : told;
     const output = new LoginOutput();
-    const ssh = spawnSlave({ command: order.command, connection, output }, [
+    const ssh = spawnSlave({ command, connection, output }, [
       ...login.ssh,
       // Whatever stands in a configuration: nothing is asked, and the login is ours alone.
       ...["-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"],
@@ -71,7 +74,7 @@ export class SSHHost {
       ...(tunnel?.words ?? ["-o", "ClearAllForwardings=yes"]),
       "--",
       login.host,
-      remoteCommand({ cwd, denoDir, command: order.command }),
+      remoteCommand({ cwd, denoDir, command, isProgramSent }),
     ]);
     const ended = ssh.ended.then((end) => {
       const unreached = masterUnreached(output.text);

@@ -1,5 +1,5 @@
 import type { SlaveProcess } from "../command.ts";
-import type { LaunchOrder } from "../slave.ts";
+import type { LaunchOrder, SentFiles } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { SSHHost } from "./ssh_host.ts";
 
@@ -23,11 +23,14 @@ export interface SSHOptions {
    * option `deno` says, but for a path of the master's own Deno: then `deno` on the PATH that a login has, or in `~/.deno/bin`.
    */
   readonly deno?: string | readonly string[];
-  /** Absolute path of the folder that tasks run in, on the hosts; the master's own folder by default. */
+  /**
+   * Absolute path of the folder that tasks run in, on the hosts. By default it is the master's own folder; with sent files it is the
+   * one in which a login begins, mostly the home folder.
+   */
   readonly cwd?: string;
   /**
    * Where Deno keeps its caches on a host; by default a new folder in `$TMPDIR` or `/tmp` there, which is removed at the end. A shell
-   * word: `$HOME/.cache/deno` works.
+   * word: `$HOME/.cache/deno` works. With sent files that new folder is made in this one.
    */
   readonly denoDir?: string;
   /**
@@ -36,18 +39,28 @@ export interface SSHOptions {
    */
   readonly tunnel?: boolean;
   /**
-   * How hosts get the files of this program and of the tasks: `"shared"`, the default and the only way, means that they see them under
-   * the same paths, or import them by URL.
+   * How hosts get the files of this program and of the tasks.
+   *
+   * - `"sent"`: they are sent what they need, and need nothing but Deno. That is all that the modules of tasks import:
+   *   modules of this machine and cached ones of others, JSON, packages of npm; and what `include` names. What a host has been sent it
+   *   keeps, in `~/.cache/parallel`, and is not sent again. What slaves print is sent to the master, which writes it to their files.
+   * - `"shared"`, the default: they see the files under the same paths, or import them by URL.
    */
-  readonly files?: "shared";
+  readonly files?: "sent" | "shared";
+  /**
+   * Files to be sent that no import names, such as data that a task reads by `new URL("data.txt", import.meta.url)`: paths, relative to
+   * the present folder, or `file:` URLs. Of a folder all files are sent, with those below. Of a module what it imports is sent as well.
+   * A file may be read by tasks that may read it here: see the option `permissions` of the manager.
+   */
+  readonly include?: readonly (string | URL)[];
 }
 
 /**
  * Slaves on machines that `ssh` logs in to: one agent a host, which starts and watches the slaves there.
  *
  * Logins ask for nothing (`BatchMode`): what `ssh HOST true` does without a question works here, with the same configuration, keys,
- * agents, known hosts and jumps. Hosts need Deno, a POSIX shell at `/bin/sh`, and the files: see {@linkcode SSHOptions.files}. A host
- * that cannot be used is lost, with the reason, and the others go on. One that is cut off, or goes down, comes back when it can be
+ * agents, known hosts and jumps. Hosts need Deno, a POSIX shell at `/bin/sh`, and the files, which can be sent to them: see
+ * {@linkcode SSHOptions.files}. A host that cannot be used is lost, with the reason, and the others go on. One that is cut off, or goes down, comes back when it can be
  * logged in to again, within the manager's `connectTimeoutMs`; its tasks run elsewhere meanwhile.
  *
  * @example
@@ -63,6 +76,7 @@ export class SSHSlaveArray extends SlaveArray {
   override readonly kind = "slave";
   /** How many slaves there are on all hosts. */
   override readonly count: number;
+  readonly #sends: SentFiles | undefined;
   readonly #deno: readonly string[] | undefined;
   /** The host of each slave. */
   readonly #hosts: readonly SSHHost[];
@@ -78,7 +92,8 @@ export class SSHSlaveArray extends SlaveArray {
   constructor(hosts: readonly (string | SSHHostSlaves)[], options: SSHOptions = {}) {
     super();
     checkOptions(options);
-    const { ssh = "ssh", deno, cwd, denoDir, tunnel } = options;
+    const { ssh = "ssh", deno, cwd, denoDir, tunnel, files = "shared", include = [] } = options;
+    this.#sends = files === "sent" ? { include } : undefined;
     const shared = { ssh: [ssh].flat(), cwd, denoDir, tunnel };
     const byName = new Map<string, SSHHost>();
     this.#hosts = asHosts(hosts).flatMap(({ host: name, slaves = 1 }) => {
@@ -92,8 +107,14 @@ export class SSHSlaveArray extends SlaveArray {
 
   /** What a master of such slaves is to be allowed. */
   override get masterFlags(): string {
-    return "--allow-net --allow-run=deno,ssh --allow-read=. --allow-write=. " +
+    const read = this.#sends === undefined ? "--allow-read=." : "--allow-read";
+    return `--allow-net --allow-run=deno,ssh ${read} --allow-write=. ` +
       "--allow-sys=hostname,networkInterfaces";
+  }
+
+  /** What hosts are sent. */
+  override get sends(): SentFiles | undefined {
+    return this.#sends;
   }
 
   /** All slaves count as running on other machines. */
@@ -118,7 +139,7 @@ export class SSHSlaveArray extends SlaveArray {
   }
 }
 
-const OPTIONS = ["ssh", "deno", "cwd", "denoDir", "tunnel", "files"];
+const OPTIONS = ["ssh", "deno", "cwd", "denoDir", "tunnel", "files", "include"];
 
 function checkOptions(options: SSHOptions): void {
   const given: unknown = options;
@@ -133,7 +154,7 @@ function checkOptions(options: SSHOptions): void {
       `Unknown option ${name} of SSHSlaveArray. There are: ${OPTIONS.join(", ")}`,
     );
   }
-  const { ssh, deno, cwd, denoDir, tunnel, files } = options;
+  const { ssh, deno, cwd, denoDir, tunnel, files, include } = options;
   for (const [name, command] of Object.entries({ ssh, deno })) {
     if (command === undefined || isCommand(command)) continue;
     throw wrongOption(name, "a program, or a list of a program and its first arguments", command);
@@ -147,13 +168,22 @@ function checkOptions(options: SSHOptions): void {
   if (tunnel !== undefined && typeof tunnel !== "boolean") {
     throw wrongOption("tunnel", "true or false", tunnel);
   }
-  if (files !== undefined && files !== "shared") {
-    throw wrongOption(
-      "files",
-      '"shared": hosts must see the files under the same paths, or import them by URL',
-      files,
+  if (files !== undefined && files !== "shared" && files !== "sent") {
+    throw wrongOption("files", '"sent" or "shared"', files);
+  }
+  if (include === undefined) return;
+  const isList = Array.isArray(include) &&
+    include.every((entry) => isText(entry) || isFileUrl(entry));
+  if (!isList) throw wrongOption("include", "a list of paths and file: URLs", include);
+  if (files !== "sent") {
+    throw new TypeError(
+      'The option include of SSHSlaveArray goes with files: "sent". With shared files hosts see all of them',
     );
   }
+}
+
+function isFileUrl(value: unknown): boolean {
+  return value instanceof URL && value.protocol === "file:";
 }
 
 function isText(value: unknown): value is string {

@@ -46,6 +46,17 @@ export type ManagerEvent =
       readonly slave: SlaveIdentity;
       readonly process: string;
     }
+    /** A machine that sees no files of the master has all that its slaves need: what it lacked was sent. */
+    | {
+      readonly type: "files-laid";
+      /** The first of the slaves there. */
+      readonly slave: SlaveIdentity;
+      /** How many files they need. */
+      readonly files: number;
+      /** How many of these the machine lacked: none, if it has run the same before. */
+      readonly sentFiles: number;
+      readonly sentBytes: number;
+    }
     /** The process of a slave has been started, for the first time or again. */
     | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
     /** A slave has connected, and takes tasks from now on. From here on its host is known. */

@@ -40,6 +40,7 @@ export class WarningPrinter implements Subscriber {
         this.#print(event.message);
         break;
       case "listening":
+      case "files-laid":
       case "slave-queued":
       case "slave-job-started":
       case "slave-started":

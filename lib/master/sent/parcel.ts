@@ -4,7 +4,7 @@
  * @module
  */
 
-import { beginDigest, readDigested } from "../../file_digest.ts";
+import { loadDigests, readDigested } from "../../file_digest.ts";
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_process.ts";
 import type { ModuleGraph } from "./module_graph.ts";
@@ -21,6 +21,8 @@ export interface SentFile {
   readonly source: FileSource;
   /** SHA-256 of its bytes, in hexadecimal. */
   readonly hash: string;
+  /** Whether it is a program. */
+  readonly isExecutable: boolean;
 }
 
 /** All files that a slave's machine needs for some modules. */
@@ -65,7 +67,8 @@ export async function makeParcel(
   for (const [place, source] of sources) {
     // Before it is read: what is written later makes another parcel.
     if ("file" in source) writtenAt.set(source.file, timeOf(source.file));
-    files.push({ place, source, hash: await digestOf(source) });
+    const isExecutable = "file" in source && isProgram(source.file);
+    files.push({ place, source, hash: await digestOf(source), isExecutable });
   }
   return { files, writtenAt };
 }
@@ -86,6 +89,14 @@ function timeOf(file: string): string | undefined {
   }
 }
 
+function isProgram(file: string): boolean {
+  try {
+    return ((Deno.statSync(file).mode ?? 0) & 0o100) !== 0;
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+}
+
 function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
@@ -97,7 +108,8 @@ function isFolder(path: string): boolean {
 
 async function digestOf(source: FileSource): Promise<string> {
   if ("text" in source) {
-    const digest = await beginDigest();
+    const beginDigest = await loadDigests();
+    const digest = beginDigest();
     digest.update(new TextEncoder().encode(source.text));
     return digest.digest("hex");
   }

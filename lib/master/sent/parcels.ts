@@ -1,3 +1,4 @@
+import { agentProgram } from "./agent_program.ts";
 import { configFlags, resolveMapped } from "../config.ts";
 import { importFlags, type SlavePermissions } from "../permissions.ts";
 import { includedFiles } from "./included_files.ts";
@@ -23,9 +24,10 @@ export interface ParcelOptions {
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 
 /** Makes the parcels of a manager: one for each list of modules, and a new one when a file has changed. */
-export class Parcels {
+export class Parcels implements AsyncDisposable {
   readonly #options: ParcelOptions;
   readonly #parcels = new Map<string, Promise<Parcel>>();
+  #agentProgram: Promise<string> | undefined;
   readonly #toldFaults = new Set<string>();
 
   constructor(options: ParcelOptions) {
@@ -48,6 +50,27 @@ export class Parcels {
     // It is tried anew the next time.
     making.catch(() => this.#parcels.delete(key));
     return await making;
+  }
+
+  /**
+   * The program of an agent, as one line.
+   *
+   * @param include What is to be sent to it later, of which it is found out now whether it is there.
+   * @throws {Error} If that or the program cannot be read.
+   */
+  async agentProgram(include: readonly (string | URL)[]): Promise<string> {
+    includedFiles(include);
+    return await (this.#agentProgram ??= this.#makeAgentProgram());
+  }
+
+  /** Waits until nothing is being made any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([...this.#parcels.values(), this.#agentProgram]);
+  }
+
+  async #makeAgentProgram(): Promise<string> {
+    const { program } = this.#options;
+    return await agentProgram(await this.#graphOf([program]), program);
   }
 
   async #make(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {

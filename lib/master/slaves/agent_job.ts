@@ -3,7 +3,7 @@ import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews } from "../../wire/messages.ts";
-import { AgentLink, type AgentLinkEvents, type RunnerUse } from "./agent_link.ts";
+import { AgentLink, type AgentLinkEvents, type RunnerUse, type Sending } from "./agent_link.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
 
@@ -126,6 +126,12 @@ export class AgentJob implements AgentLinkEvents {
   output(number: number, news: OutputNews): void {
     const seat = this.#seatOf(number);
     if (seat !== undefined) this.#fleet.tellOutput(seat, news);
+  }
+
+  /** Its machine has all files that its slaves need. */
+  filesLaid(sending: Sending): void {
+    const { identity } = this.#seats[0].slave;
+    this.#fleet.options.hub.tell({ type: "files-laid", slave: identity, ...sending });
   }
 
   /** One of its slaves is lost. When all are, the agent ends, and the job with it. */

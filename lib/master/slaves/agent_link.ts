@@ -4,6 +4,8 @@ import type { OutputSink, OutputStream } from "../../launch/output_sink.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
+import { FileSender } from "../sent/file_sender.ts";
+import type { Parcel } from "../sent/parcel.ts";
 import { MessageError } from "./session.ts";
 
 /** What a shell exits with when a command cannot be started. */
@@ -13,7 +15,14 @@ const CANNOT_START = 127;
 export interface RunnerOrder {
   readonly slave: number;
   readonly launch: number;
-  readonly command: readonly string[];
+  /** What its machine is sent before it starts, if that does not see our files. */
+  readonly parcel: Promise<Parcel> | undefined;
+  /**
+   * Program and arguments.
+   *
+   * @param folder Where the parcel was laid, if there is one.
+   */
+  command(folder: string | undefined): readonly string[];
   /** What becomes of its output: a file's absolute path, `inherit` or `null`. */
   readonly target: string;
   /** Takes its output, if that is sent here, and its last lines. */
@@ -26,6 +35,15 @@ export interface RunnerUse {
   readonly cpuMs: number | undefined;
 }
 
+/** What was sent so that a machine has all files of a parcel. */
+export interface Sending {
+  /** How many files are in the parcel. */
+  readonly files: number;
+  /** How many of them the machine lacked, and was sent. */
+  readonly sentFiles: number;
+  readonly sentBytes: number;
+}
+
 /** Who is told what an agent says. */
 export interface AgentLinkEvents {
   /** The scheduler is about to end the slaves of the agent. */
@@ -34,6 +52,8 @@ export interface AgentLinkEvents {
   used(slave: number, use: RunnerUse): void;
   /** What becomes of the output of a slave. */
   output(slave: number, news: OutputNews): void;
+  /** The machine has all files that its slaves need. */
+  filesLaid(sending: Sending): void;
 }
 
 /** How the connection to an agent ended. */
@@ -46,6 +66,18 @@ export interface LinkEnd {
 interface StartedRunner {
   readonly order: RunnerOrder;
   readonly end: PromiseWithResolvers<ProcessEnd>;
+  /** Whether the agent was told to start it. */
+  isOrdered: boolean;
+}
+
+/** A parcel that is being laid. */
+interface Laying {
+  readonly parcel: Parcel;
+  /** Resolves with the folder. */
+  readonly folder: PromiseWithResolvers<string>;
+  /** What the agent lacked is on its way, or has been sent. */
+  sending: Promise<void>;
+  sent: Sending;
 }
 
 /** The master's end of the control connection to an agent. */
@@ -54,6 +86,11 @@ export class AgentLink implements Disposable {
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
   #end: LinkEnd | undefined;
+  /** What was laid last, and where. */
+  #laid: { readonly parcel: Parcel; readonly folder: string } | undefined;
+  #laying: Laying | undefined;
+  /** Resolves when nothing is being laid, or made ready for that. Never rejects. */
+  #layings: Promise<void> = Promise.resolve();
   readonly #clock: Clock;
   /** When the agent was last heard of, by the clock. Only this class writes. */
   heardAtMs: number;
@@ -92,18 +129,81 @@ export class AgentLink implements Disposable {
 
   /** Has a runner started. */
   start(order: RunnerOrder): SlaveProcess {
-    const { slave, launch, command, target } = order;
-    const end = Promise.withResolvers<ProcessEnd>();
-    this.#runners.set(slave, { order, end });
+    const { slave, launch } = order;
+    const runner = { order, end: Promise.withResolvers<ProcessEnd>(), isOrdered: false };
+    this.#runners.set(slave, runner);
     if (this.isEnded) this.#loseRunners();
-    else this.#post({ type: "start", slave, launch, command, output: target });
+    else if (order.parcel === undefined) this.#order(runner, undefined);
+    // One after the other: an agent lays one parcel at a time.
+    else this.#layings = this.#layings.then(() => this.#layAndOrder(runner, order.parcel!));
     return {
       name: `runner ${slave}.${launch}`,
-      ended: end.promise,
+      ended: runner.end.promise,
       kill: () => {
-        if (this.#runners.get(slave)?.order.launch === launch) this.#post({ type: "kill", slave });
+        if (this.#runners.get(slave) !== runner) return;
+        if (runner.isOrdered) this.#post({ type: "kill", slave });
+        else this.#endUnordered(runner, "it was ended before its files had been sent");
       },
     };
+  }
+
+  /** Has the agent start a runner. */
+  #order(runner: StartedRunner, folder: string | undefined): void {
+    const { slave, launch, command, target } = runner.order;
+    runner.isOrdered = true;
+    this.#post({ type: "start", slave, launch, command: command(folder), output: target });
+  }
+
+  async #layAndOrder(runner: StartedRunner, parcel: Promise<Parcel>): Promise<void> {
+    try {
+      const folder = await this.#lay(await parcel);
+      if (this.#runners.get(runner.order.slave) === runner) this.#order(runner, folder);
+    } catch (error) {
+      if (!this.isEnded) this.#endUnordered(runner, messageOf(error));
+    }
+  }
+
+  #endUnordered({ order: { slave }, end }: StartedRunner, reason: string): void {
+    this.#runners.delete(slave);
+    end.resolve({ code: null, signal: null, reason });
+  }
+
+  /** Has the files of a parcel laid; returns the folder. */
+  async #lay(parcel: Parcel): Promise<string> {
+    if (this.#laid?.parcel === parcel) return this.#laid.folder;
+    if (this.isEnded) throw new Error(this.#end!.reason);
+    const files = parcel.files.map(({ place, hash, isExecutable }) => ({
+      place,
+      hash,
+      isExecutable,
+    }));
+    const laying: Laying = this.#laying = {
+      parcel,
+      folder: Promise.withResolvers(),
+      sending: Promise.resolve(),
+      sent: { files: files.length, sentFiles: 0, sentBytes: 0 },
+    };
+    this.#post({ type: "lay", files });
+    try {
+      const folder = await laying.folder.promise;
+      this.#laid = { parcel, folder };
+      return folder;
+    } finally {
+      this.#laying = undefined;
+      await laying.sending;
+    }
+  }
+
+  async #send(laying: Laying, hashes: readonly string[]): Promise<void> {
+    const sender = new FileSender(laying.parcel, this.#stream);
+    try {
+      await sender.send(hashes);
+      laying.sent = { ...laying.sent, sentFiles: hashes.length, sentBytes: sender.sentBytes };
+    } catch (error) {
+      // The agent waits for what does not come: it cannot lay anything else either.
+      laying.folder.reject(error);
+      this.close(messageOf(error));
+    }
   }
 
   /** Says that the master lives. */
@@ -153,6 +253,8 @@ export class AgentLink implements Disposable {
     }
     this.close(reason);
     this.#loseRunners();
+    this.#laying?.folder.reject(new Error(this.#end!.reason));
+    await this.#layings;
     return this.#end!;
   }
 
@@ -172,6 +274,21 @@ export class AgentLink implements Disposable {
       case "output-failed":
         if (typeof message.reason !== "string") throw malformed();
         this.#tellOutput(message);
+        break;
+      case "lacking": {
+        const { hashes } = message;
+        const laying = this.#laying;
+        if (laying === undefined || !Array.isArray(hashes)) throw malformed();
+        laying.sending = this.#send(laying, hashes);
+        break;
+      }
+      case "laid":
+        if (this.#laying === undefined || typeof message.folder !== "string") throw malformed();
+        this.#tellLaid(this.#laying, message.folder);
+        break;
+      case "not-laid":
+        if (typeof message.reason !== "string") throw malformed();
+        this.#laying?.folder.reject(new Error(message.reason));
         break;
       case "leaving":
         if (typeof message.reason !== "string") throw malformed();
@@ -197,6 +314,12 @@ export class AgentLink implements Disposable {
     if (output !== undefined) write(output, bytes, stream);
   }
 
+  #tellLaid(laying: Laying, folder: string): void {
+    laying.folder.resolve(folder);
+    // The agent has all of it, and this side may not have noted that yet.
+    laying.sending.then(() => this.#events.filesLaid(laying.sent));
+  }
+
   #tellOutput(news: OutputNews & { readonly slave: number }): void {
     const output = this.#runners.get(news.slave)?.order.output;
     if (output === undefined) return;
@@ -208,9 +331,9 @@ export class AgentLink implements Disposable {
     const runner = this.#runners.get(slave);
     if (runner?.order.launch !== launch) return;
     this.#runners.delete(slave);
-    const { output } = runner.order;
+    const { output, target } = runner.order;
     // What is sent here has passed through the sink already.
-    if (output.target !== "inherit") write(output, new TextEncoder().encode(tail));
+    if (target !== "inherit") write(output, new TextEncoder().encode(tail));
     runner.end.resolve({ code: code ?? CANNOT_START, signal });
   }
 

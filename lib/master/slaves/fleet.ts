@@ -30,7 +30,8 @@ import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
-import { connectionLine, denoProgram } from "./slave_command.ts";
+import { connectionLine, denoProgram, SLAVE_PROGRAM } from "./slave_command.ts";
+import { Parcels } from "../sent/parcels.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
@@ -61,6 +62,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   readonly guard: ProcessGuard;
   /** Sees whether the code of tasks changes. */
   readonly codeWatch: CodeWatch;
+  /** What machines are sent that do not see our files. */
+  readonly parcels: Parcels;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];
   /** What brings agents to other machines, by what has been submitted. */
@@ -95,6 +98,9 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     };
     this.codeWatch = new CodeWatch(options.modules, warn, clock);
     options.hub.progressSource = this;
+    const { config, permissions } = settings;
+    const deno = denoProgram(settings.deno);
+    this.parcels = new Parcels({ deno, config, permissions, program: SLAVE_PROGRAM, warn });
   }
 
   /** Is aborted when the manager closes. */
@@ -270,6 +276,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
       () => this.#closeSources(),
       () => endAll(this.#jobs.values(), (job) => job.end()),
       () => this.#watched(),
+      () => this.parcels[Symbol.asyncDispose](),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
       () => this.guard[Symbol.asyncDispose](),
       () => endAll(this.#seats, ({ output }) => output?.[Symbol.asyncDispose]()),
@@ -364,11 +371,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
 
   async #order(seat: Seat): Promise<LaunchOrder> {
     const { settings } = this.options;
-    const { isRemote, number, index } = seat;
+    const { isRemote, number, index, source: { sends } } = seat;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
     this.#networkFault = undefined;
     const output = seat.output ??
-      (isRemote
+      (isRemote && sends === undefined
         ? openRemoteOutputSink(settings.output, number, (news) => this.tellOutput(seat, news))
         : openOutputSink(settings.output, number, (news) => this.tellOutput(seat, news)));
     const launch = seat.prepare(endpoint, output);
@@ -381,6 +388,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         ...identity,
         role: isRemote ? "agent" : "runner",
       }),
+      program: sends && await this.parcels.agentProgram(sends.include),
       output,
       services: this.#launchServices,
     };

@@ -204,15 +204,19 @@ export class Seat implements SlavePort {
 
   /** The command that runs its agent, on another machine. */
   agentCommand(): string[] {
-    return agentCommand(this.#settings);
+    return agentCommand(this.#settings, this.source.sends === undefined);
   }
 
-  /** The command that runs its tasks. */
+  /** The command that runs its tasks, of the modules that are known now. */
   runnerCommand(): string[] {
-    const { modules } = this.#fleet.options;
-    this.#loadableModules = new Set(modules);
+    return this.#noteModules()(undefined);
+  }
+
+  /** Its process is going to be able to load the modules that are known now. Returns what makes its command. */
+  #noteModules(): (folder: string | undefined) => string[] {
+    const modules = this.#loadableModules = new Set(this.#fleet.options.modules);
     const endpoint = { ...this.#place!.endpoint, ...this.#job?.process.masterAt };
-    return runnerCommand(this.#settings, endpoint, modules);
+    return (folder) => runnerCommand(this.#settings, endpoint, modules, folder);
   }
 
   /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
@@ -263,6 +267,8 @@ export class Seat implements SlavePort {
   /** Whether its present process can load a piece of code. */
   #canLoad({ reference }: Code): boolean {
     if (reference.type === "inline" || this.#loadableModules.has(reference.module)) return true;
+    // Its files are not there.
+    if (this.source.sends !== undefined) return false;
     if (!mayLoad(this.#fleet.options.settings.permissions, reference.module)) return false;
     this.#loadableModules.add(reference.module);
     this.#fleet.codeWatch.moduleNeeded(reference.module);
@@ -413,12 +419,16 @@ export class Seat implements SlavePort {
     const output = this.output!;
     output.clearTail();
     this.#beginAnew();
+    const { sends } = this.source;
+    const command = this.#noteModules();
     this.started(agent.start({
       slave: this.number,
       launch: this.#launches++,
-      target: output.target,
+      // Where our files are not seen, output is sent to us as well.
+      target: sends !== undefined && output.target !== "null" ? "inherit" : output.target,
       output,
-      command: this.runnerCommand(),
+      parcel: sends && this.#fleet.parcels.of([...this.#loadableModules], sends.include),
+      command,
     }));
   }
 

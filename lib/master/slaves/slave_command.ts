@@ -4,6 +4,7 @@ import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../../wire/handsh
 import type { Endpoint } from "./endpoints.ts";
 import { permissionFlags } from "../permissions.ts";
 import { configFlags } from "../config.ts";
+import { asLaid } from "../sent/as_laid.ts";
 import type { ManagerSettings } from "../settings.ts";
 
 /** URL of the slave's program. */
@@ -16,26 +17,36 @@ const AGENT_FLAGS = ["--no-prompt", "--no-config", "--allow-all"];
  * The command that runs tasks.
  *
  * @param modules Modules that tasks are known to come from.
+ * @param folder Where the files were laid on its machine, if that does not see ours.
  */
 export function runnerCommand(
   settings: ManagerSettings,
   endpoint: Endpoint,
   modules: Iterable<string>,
+  folder?: string,
 ): string[] {
   const { deno, config, permissions } = settings;
   const master = endpoint.hosts.map((host) => hostAndPort(host, endpoint.port));
-  return [
-    ...denoRun(deno),
-    "--quiet",
-    ...configFlags(config),
-    ...permissionFlags(permissions, { master, program: SLAVE_PROGRAM, modules }),
+  const needs = { master, program: SLAVE_PROGRAM, modules };
+  if (folder === undefined) {
+    const flags = [...configFlags(config), ...permissionFlags(permissions, needs)];
+    return [...denoRun(deno), "--quiet", ...flags, SLAVE_PROGRAM];
+  }
+  const { program, flags, permissions: there } = asLaid(
+    { config, permissions },
     SLAVE_PROGRAM,
-  ];
+    folder,
+  );
+  return [...denoRun(deno), "--quiet", ...flags, ...permissionFlags(there, needs), program];
 }
 
-/** The command that runs an agent. */
-export function agentCommand({ deno }: ManagerSettings): string[] {
-  return [...denoRun(deno), "--quiet", ...AGENT_FLAGS, SLAVE_PROGRAM];
+/**
+ * The command that runs an agent.
+ *
+ * @param hasProgram Whether its machine sees the program. Otherwise that is sent, and the last word is for whoever lays it.
+ */
+export function agentCommand({ deno }: ManagerSettings, hasProgram = true): string[] {
+  return [...denoRun(deno), "--quiet", ...AGENT_FLAGS, ...(hasProgram ? [SLAVE_PROGRAM] : [])];
 }
 
 /** The command that runs a slave, shortened for messages: which program, and what it runs. */

@@ -19,7 +19,12 @@ class Host implements AsyncDisposable {
 
   /** Runs the command as a login does, by a shell that is asked for; returns the exit code and what it printed, line by line. */
   async run(parts: Partial<RemoteScriptParts>, shell = "/bin/sh") {
-    const command = remoteCommand({ cwd: "/", command: ["/bin/echo", "agent"], ...parts });
+    const command = remoteCommand({
+      isProgramSent: false,
+      cwd: "/",
+      command: ["/bin/echo", "agent"],
+      ...parts,
+    });
     const { code, stdout, stderr } = await new Deno.Command(shell, {
       args: ["-c", command],
       clearEnv: true,
@@ -37,7 +42,11 @@ class Host implements AsyncDisposable {
 }
 
 Deno.test("remoteCommand: is one line, and no shell of a login finds a backslash in it that it reads in its own way", () => {
-  const command = remoteCommand({ cwd: "/home/me", command: ["deno", "run", "slave.ts"] });
+  const command = remoteCommand({
+    isProgramSent: false,
+    cwd: "/home/me",
+    command: ["deno", "run", "slave.ts"],
+  });
   assertMatch(command, /^exec \/bin\/sh -c '[^\n]*'$/);
   // Between two quoted parts it means the same to all of them.
   assertEquals(command.replaceAll(`'\\''`, "").includes("\\"), false);
@@ -63,7 +72,11 @@ for (const shell of ["/bin/sh", "/bin/bash"]) {
 
 Deno.test("remoteCommand: a slave that runs out of memory leaves no core file", async () => {
   await using host = new Host();
-  const command = remoteCommand({ cwd: "/", command: ["/bin/sh", "-c", "ulimit -c"] });
+  const command = remoteCommand({
+    isProgramSent: false,
+    cwd: "/",
+    command: ["/bin/sh", "-c", "ulimit -c"],
+  });
   const { stdout } = await new Deno.Command("/bin/sh", {
     args: ["-c", `ulimit -c 7; ${command}`],
     env: { TMPDIR: host.temporary },
@@ -99,8 +112,38 @@ Deno.test("remoteCommand: says that the host does not see the folder, and what t
   assertEquals(code, 1);
   assertEquals(lines.filter((line) => line.startsWith(FAULT_MARK)), [
     `${FAULT_MARK}it does not see the folder /nowhere/$HOME. Start the master in a folder that this host sees under the same path, or ` +
-    "set the option cwd of SSHSlaveArray",
+    'set the option cwd of SSHSlaveArray; or set its option files to "sent"',
   ]);
+});
+
+Deno.test("remoteCommand: lays a program that comes first on standard input, and leaves the rest to the agent", async () => {
+  await using host = new Host();
+  const script = 'cat "$1"; echo; cat; test "$1" = "$DENO_DIR/agent.js" && pwd';
+  const command = remoteCommand({
+    isProgramSent: true,
+    cwd: undefined,
+    denoDir: host.folder.file("caches/$LOGNAME"),
+    command: ["/bin/sh", "-c", script, "name"],
+  });
+  const shell = new Deno.Command("/bin/sh", {
+    args: ["-c", command],
+    clearEnv: true,
+    env: { PATH: "/usr/bin:/bin", HOME: host.folder.file("home"), LOGNAME: "me" },
+    cwd: host.temporary,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = shell.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("a 'program' $x \"of\" 1%s line\nand\nthe rest"));
+  await writer.close();
+  const { stdout } = await shell.output();
+  assertEquals(new TextDecoder().decode(stdout).split("\n").slice(1), [
+    "a 'program' $x \"of\" 1%s line",
+    "and",
+    `the rest${host.temporary}`,
+    "",
+  ]);
+  assertEquals(host.folder.names("caches/me"), []);
 });
 
 Deno.test("remoteCommand: says that its disk is full where a folder can still be made, and removes that", async () => {
@@ -108,7 +151,9 @@ Deno.test("remoteCommand: says that its disk is full where a folder can still be
   const bin = host.folder.file("home/.deno/bin");
   Deno.mkdirSync(bin, { recursive: true });
   // As on a full disk.
-  const limited = `ulimit -f 1; trap "" XFSZ; ${remoteCommand({ cwd: "/", command: ["echo"] })}`;
+  const limited = `ulimit -f 1; trap "" XFSZ; ${
+    remoteCommand({ isProgramSent: false, cwd: "/", command: ["echo"] })
+  }`;
   const { stdout } = await new Deno.Command("/bin/sh", {
     args: ["-c", limited],
     env: { HOME: host.folder.file("home"), TMPDIR: host.temporary },

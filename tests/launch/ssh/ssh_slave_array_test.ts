@@ -4,6 +4,7 @@ import {
   type ManagerOptions,
   NoMoreSlavesError,
   remote,
+  type SSHOptions,
   SSHSlaveArray,
 } from "../../../mod.ts";
 import { BEGIN_MARK } from "../../../lib/launch/ssh/remote_script.ts";
@@ -60,7 +61,13 @@ for (
     [{ deno: 3 }, "The option deno of SSHSlaveArray must be a program, or a list"],
     [{ cwd: "here" }, "The option cwd of SSHSlaveArray must be an absolute path"],
     [{ tunnel: "yes" }, "The option tunnel of SSHSlaveArray must be true or false"],
-    [{ files: "sent" }, 'The option files of SSHSlaveArray must be "shared": hosts must see'],
+    [{ files: "copied" }, 'The option files of SSHSlaveArray must be "sent" or "shared"'],
+    [{ include: "data.txt" }, "The option include of SSHSlaveArray must be a list of paths and"],
+    [{ include: [new URL("http://a/b")] }, "The option include of SSHSlaveArray must be a list"],
+    [
+      { include: ["a"], files: "shared" },
+      'The option include of SSHSlaveArray goes with files: "se',
+    ],
     ["alice", "The options of SSHSlaveArray must be an object"],
   ] as const
 ) {
@@ -93,13 +100,14 @@ Deno.test("SSHSlaveArray: starts one agent a host, with its slaves, in the order
 Deno.test("SSHSlaveArray: asks nothing, and the secret stands in no argument and no environment", async () => {
   await using ssh = new PlayedSSH();
   ssh.at("alice", 'env >"$folder/environment"; cat >"$folder/told"; exit 9');
-  const log = new EventLog();
-  await assertRejects(() => runAll(new SSHSlaveArray(["alice"]), log), NoMoreSlavesError);
-  const { secret, role } = JSON.parse(Deno.readTextFileSync(`${ssh.folder}/told`));
+  const array = new SSHSlaveArray(["alice"], { files: "sent" });
+  await assertRejects(() => runAll(array, new EventLog()), NoMoreSlavesError);
+  const [program, told] = Deno.readTextFileSync(`${ssh.folder}/told`).split("\n");
+  const { secret, role } = JSON.parse(told);
   assertEquals([secret.length, role], [64, "agent"]);
   const [call] = ssh.calls;
   assertMatch(call, /^-T -o BatchMode=yes -o ControlMaster=no /);
-  for (const text of [call, Deno.readTextFileSync(`${ssh.folder}/environment`)]) {
+  for (const text of [program, call, Deno.readTextFileSync(`${ssh.folder}/environment`)]) {
     assert(!text.includes(secret));
   }
 });
@@ -155,20 +163,22 @@ Deno.test("SSHSlaveArray: hosts that cannot be used are lost with the reason, an
 });
 
 /** What the first script of a manager says when its only host cannot be used. */
-async function lossAt(lines: string): Promise<string> {
+async function lossAt(lines: string, options: SSHOptions = {}): Promise<string> {
   await using ssh = new PlayedSSH();
   ssh.at("alice", lines);
-  const array = new SSHSlaveArray(["alice"]);
+  const array = new SSHSlaveArray(["alice"], options);
   const { message } = await assertRejects(() => runAll(array, new EventLog()), NoMoreSlavesError);
   return message;
 }
 
-Deno.test("SSHSlaveArray: names a startup file of the login that reads what is for the agent", async () => {
-  assertMatch(
-    await lossAt("cat >/dev/null"),
-    /slave 0, ssh to alice, what tells its agent of the master was read by something else\. A startup file/,
-  );
-});
+for (const files of ["shared", "sent"] as const) {
+  Deno.test(`SSHSlaveArray: names a startup file of the login that reads what is for the agent, with ${files} files`, async () => {
+    assertMatch(
+      await lossAt("cat >/dev/null", { files }),
+      /slave 0, ssh to alice, what tells its agent of the master was read by something else\. A startup file/,
+    );
+  });
+}
 
 Deno.test("SSHSlaveArray: says that a host does not see parallel's own files", async () => {
   const slave = new URL("../../../slave.ts", import.meta.url);

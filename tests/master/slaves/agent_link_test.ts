@@ -16,7 +16,7 @@ async function endAfter(message: object): Promise<string> {
       timeLimitMs: null,
       leaveSignals: null,
     },
-    { leaving: () => {}, used: () => {}, output: () => {} },
+    { leaving: () => {}, used: () => {}, output: () => {}, filesLaid: () => {} },
     SYSTEM_CLOCK,
   );
   return (await link.ended).reason;

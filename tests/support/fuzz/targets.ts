@@ -184,10 +184,18 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
           : typeof news.reason === "string";
         if (slave !== 0 || !isNews) throw new BrokenPromise("News of output is none");
       },
+      filesLaid: ({ files, sentFiles }) => {
+        if (files !== 0 || sentFiles !== 0) {
+          throw new BrokenPromise("Files were laid that are none");
+        }
+      },
     },
     SYSTEM_CLOCK,
   );
-  const runner = link.start({ slave: 0, launch: 0, command: [], target: "null", output: OUTPUT });
+  const parcel = Promise.resolve({ files: [], writtenAt: new Map() });
+  const order = { launch: 0, command: () => [], target: "null", output: OUTPUT };
+  const runner = link.start({ ...order, slave: 0, parcel: undefined });
+  link.start({ ...order, slave: 1, parcel });
   const { reason } = await link.ended;
   const { code, signal } = await runner.ended;
   if (typeof reason !== "string") throw new BrokenPromise("An agent's end has no reason");

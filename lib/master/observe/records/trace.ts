@@ -107,6 +107,7 @@ export class Trace {
         this.#count(event.slaves, event.timeMs);
         break;
       case "listening":
+      case "files-laid":
       case "slave-printed":
       case "task-restored":
       case "task-progress":

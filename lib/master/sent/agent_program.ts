@@ -1,0 +1,31 @@
+import type { ModuleGraph } from "./module_graph.ts";
+
+/**
+ * Writes the program of an agent for a machine that has none of our files: one line that has all modules in it. It lays them beside
+ * itself, and begins.
+ *
+ * @param graph The modules of the slave's program.
+ * @param program URL of that program.
+ */
+export async function agentProgram({ modules }: ModuleGraph, program: string): Promise<string> {
+  const root = new URL(".", program).href;
+  const sources: Record<string, string> = {};
+  for (const { url, file } of modules) {
+    sources[url.slice(root.length)] = await Deno.readTextFile(file);
+  }
+  const text = (await gzip(JSON.stringify(sources))).toBase64();
+  return [
+    `const packed = Uint8Array.fromBase64("${text}")`,
+    `const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))`,
+    `const folder = new URL("program/", import.meta.url)`,
+    `for (const [path, source] of Object.entries(await new Response(unpacked).json())) { ` +
+    `const file = new URL(path, folder); ` +
+    `Deno.mkdirSync(new URL(".", file), { recursive: true }); Deno.writeTextFileSync(file, source) }`,
+    `await (await import(new URL("lib/slave/main.ts", folder))).runSlave(Deno.args)`,
+  ].join("; ");
+}
+
+async function gzip(text: string): Promise<Uint8Array> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

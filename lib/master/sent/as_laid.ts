@@ -1,0 +1,51 @@
+import type { SlavePermissions } from "../permissions.ts";
+import { CONFIG, pathOfUrl, placeOfFile, urlOfFile } from "./places.ts";
+
+/** What a runner is started with. */
+export interface LaidRunner {
+  /** URL of its program. */
+  readonly program: string;
+  /** How its modules resolve, as flags of `deno run`. */
+  readonly flags: readonly string[];
+  readonly permissions: SlavePermissions;
+}
+
+/**
+ * What a runner is started with where files were laid, in place of what it would be started with here.
+ *
+ * @param settings.config Path of the configuration here, if there is one.
+ * @param program URL of its program here.
+ * @param folder Absolute path of the folder that files were laid in.
+ */
+export function asLaid(
+  { config, permissions }: {
+    readonly config: string | undefined;
+    readonly permissions: SlavePermissions;
+  },
+  program: string,
+  folder: string,
+): LaidRunner {
+  const isInstalled = config !== undefined && /(^|[\\/])package\.json$/.test(config);
+  return {
+    program: program.startsWith("file:")
+      ? urlOfFile(`${folder}/${placeOfFile(pathOfUrl(program))}`)
+      : program,
+    flags: [
+      ...["--config", `${folder}/${CONFIG}`],
+      `--node-modules-dir=${isInstalled ? "manual" : "none"}`,
+      // All that is needed has been laid. What else would be looked for, there may be no network for.
+      ...["--no-lock", "--cached-only"],
+    ],
+    permissions: withLaidPaths(permissions, folder),
+  };
+}
+
+/** Whoever may read a file may read what was laid of it. */
+function withLaidPaths(permissions: SlavePermissions, folder: string): SlavePermissions {
+  if (typeof permissions === "string" || !Array.isArray(permissions.read)) return permissions;
+  const laid = permissions.read.map((path) => {
+    const here = new URL(urlOfFile(path).slice("file://".length), `${urlOfFile(Deno.cwd())}/`);
+    return `${folder}/${placeOfFile(pathOfUrl(here))}`;
+  });
+  return { ...permissions, read: [...permissions.read, ...laid] };
+}

@@ -1,0 +1,70 @@
+import { readDigested } from "../../file_digest.ts";
+import { messageOf } from "../../message_of.ts";
+import { JSON } from "../../own_globals.ts";
+import type { MessageStream } from "../../wire/message_stream.ts";
+import type { ToAgent } from "../../wire/messages.ts";
+import type { Parcel, SentFile } from "./parcel.ts";
+
+/** How many bytes may wait to be written: what else is said has to wait for no more than these. */
+const MAX_QUEUED_BYTES = 256 * 1024;
+const encoder = new TextEncoder();
+
+/** The part of a message stream that is needed to send files. */
+export type PartStream = Pick<MessageStream<unknown>, "post" | "flushed">;
+
+/** Sends files of a parcel to one agent, part by part. */
+export class FileSender {
+  readonly #parcel: Parcel;
+  readonly #stream: PartStream;
+  #queuedBytes = 0;
+  /** How many bytes have been sent so far. */
+  sentBytes = 0;
+
+  constructor(parcel: Parcel, stream: PartStream) {
+    this.#parcel = parcel;
+    this.#stream = stream;
+  }
+
+  /**
+   * Sends files.
+   *
+   * @param hashes Their digests.
+   * @throws {Error} If there is no such file, or one has changed.
+   */
+  async send(hashes: readonly string[]): Promise<void> {
+    const byHash = new Map(this.#parcel.files.map((file) => [file.hash, file]));
+    for (const hash of hashes) {
+      const file = byHash.get(hash);
+      if (file === undefined) {
+        throw new Error(`An agent asks for ${hash}, which it was not told of`);
+      }
+      await this.#sendFile(file);
+    }
+    await this.#stream.flushed();
+  }
+
+  async #sendFile({ hash, source }: SentFile): Promise<void> {
+    if ("text" in source) return await this.#post(hash, encoder.encode(source.text), true);
+    let last = new Uint8Array();
+    const digest = await readDigested(source.file, async (bytes) => {
+      if (last.length > 0) await this.#post(hash, last, false);
+      last = bytes.slice();
+    }).catch((error) => messageOf(error));
+    // The last part leaves when it is known that the file is what it was.
+    if (digest === hash) return await this.#post(hash, last, true);
+    const how = /^[0-9a-f]{64}$/.test(digest) ? "" : ` (${digest})`;
+    throw new Error(
+      `${source.file} changed while it was being sent${how}. Leave the files of a script alone while it runs`,
+    );
+  }
+
+  async #post(hash: string, bytes: Uint8Array, isLast: boolean): Promise<void> {
+    const message: ToAgent = { type: "file-part", hash, isLast };
+    this.#stream.post(JSON.stringify(message), [bytes]);
+    this.sentBytes += bytes.length;
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes < MAX_QUEUED_BYTES) return;
+    this.#queuedBytes = 0;
+    await this.#stream.flushed();
+  }
+}

@@ -1,0 +1,242 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  Manager,
+  type ManagerOptions,
+  NoMoreSlavesError,
+  remote,
+  RemoteError,
+  SSHSlaveArray,
+} from "../../../mod.ts";
+import { EventLog } from "../../support/event_log.ts";
+import { PlayedSSH } from "../../support/played_ssh.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+/** A module with tasks, and what they need. */
+class Project extends TempFolder {
+  readonly url: string;
+
+  constructor() {
+    super();
+    this.write(
+      "deno.json",
+      '{ "imports": { "named": "./named.ts", "fast-check": "npm:fast-check@4.10.2" } }',
+    );
+    this.write("named.ts", 'export const named: string = "named";');
+    this.write("relative.ts", "export enum Kind { One = 1 }");
+    this.write("data.json", '{ "number": 5 }');
+    this.write("data.txt", "a text");
+    this.url = this.write(
+      "tasks.ts",
+      `import { Kind } from "./relative.ts";
+      import { named } from "named";
+      import data from "./data.json" with { type: "json" };
+      import { integer } from "fast-check";
+      export const all = () => [Kind.One, named, data.number, typeof integer];
+      export const url = () => import.meta.url;
+      export const read = () => Deno.readTextFileSync(new URL("data.txt", import.meta.url));
+      export const readPath = (path: string) => Deno.readTextFileSync(path);
+      export const fail = () => { throw new Error("failed in " + import.meta.url); };
+      export const print = (text: string) => console.log(text);`,
+    );
+  }
+
+  get tasks() {
+    return remote<{
+      all(): unknown[];
+      url(): string;
+      read(): string;
+      readPath(path: string): string;
+      fail(): void;
+      print(text: string): void;
+    }>(this.url);
+  }
+
+  manager(log: EventLog, options: ManagerOptions = {}): Manager {
+    return new Manager({
+      host: "127.0.0.1",
+      output: "null",
+      onEvent: log.onEvent,
+      config: this.file("deno.json"),
+      ...options,
+    });
+  }
+}
+
+/** What was sent to hosts, each time that they had all. */
+function sentIn(log: EventLog): number[] {
+  return log.of("files-laid").map(({ sentFiles }) => sentFiles);
+}
+
+Deno.test("SSHSlaveArray: tasks run from files that were sent, and stacks have the paths of the master", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const log = new EventLog();
+  const { tasks } = project;
+  await using manager = project.manager(log);
+  manager.addSlave(
+    new SSHSlaveArray([{ host: "alice", slaves: 2 }], {
+      files: "sent",
+      include: [project.file("data.txt")],
+    }),
+  );
+  const context = manager.getContext();
+  assertEquals(await context.run(tasks.all, []), [1, "named", 5, "function"]);
+  assertEquals(await context.run(tasks.read, []), "a text");
+  assertMatch(
+    await context.run(tasks.url, []),
+    /^file:\/\/.*\/parallel-deno-ssh\.\w+\/files\/.*\/tasks\.ts$/,
+  );
+  const error = await assertRejects(() => context.run(tasks.fail, []), RemoteError);
+  const { message, stack } = error.cause as Error;
+  assertEquals(message, `failed in ${project.url}`);
+  assert(stack!.includes(`at fail (${project.url}:9:`), stack);
+  assertEquals([log.of("slave-lost"), log.of("warning")], [[], []]);
+});
+
+Deno.test("SSHSlaveArray: all slaves of a host are sent files once, a second run nothing, and what has changed alone", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  const run = async () => {
+    const log = new EventLog();
+    await using manager = project.manager(log);
+    manager.addSlave(new SSHSlaveArray([{ host: "alice", slaves: 3 }], { files: "sent" }));
+    await manager.getContext().run(project.tasks.all, []);
+    await log.until("slave-connected", 3);
+    const [{ files }] = log.of("files-laid");
+    assert(files > 30, `${files}`);
+    return sentIn(log);
+  };
+  const [first, ...more] = await run();
+  assertEquals([first > 30, more], [true, []]);
+  assertEquals(await run(), [0]);
+  project.write("relative.ts", "export enum Kind { One = 1, Two }");
+  assertEquals(await run(), [1]);
+  const left = [...Deno.readDirSync(ssh.folder)].map(({ name }) => name);
+  assertEquals(left.filter((name) => name.startsWith("parallel-")), [], "what was laid is removed");
+  assertEquals([...Deno.readDirSync(`${ssh.home}/.cache/parallel`)].length, 2);
+});
+
+Deno.test("SSHSlaveArray: a module that becomes known later is sent before its first task", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const log = new EventLog();
+  await using manager = project.manager(log);
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+  const context = manager.getContext();
+  assertEquals(await context.run((x: number) => x, [3]), 3);
+  assertEquals(await context.run(project.tasks.all, []), [1, "named", 5, "function"]);
+  const other = project.write("later.ts", 'export const f = () => "later";');
+  assertEquals(await context.run(remote<{ f(): string }>(other).f, []), "later");
+  assertEquals(sentIn(log).length, 3);
+  // The new module, and what names mean.
+  assertEquals(sentIn(log)[2], 1);
+});
+
+for (
+  const permissions of [
+    { import: true },
+    { read: [] },
+    { read: ["data.txt"] },
+  ] as { import?: true; read?: string[] }[]
+) {
+  const isGiven = permissions.read?.length === 1;
+  Deno.test(`SSHSlaveArray: with permissions ${JSON.stringify(permissions)}, tasks import what was sent, and read ${isGiven ? "what is given" : "nothing"}`, async () => {
+    await using _ssh = new PlayedSSH();
+    await using project = new Project();
+    const given = isGiven ? { read: [project.file("data.txt")] } : permissions;
+    await using manager = project.manager(new EventLog(), { permissions: given });
+    const include = [project.file("data.txt"), project.file("data.json")];
+    manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent", include }));
+    const context = manager.getContext();
+    const { tasks } = project;
+    assertEquals(await context.run(tasks.all, []), [1, "named", 5, "function"]);
+    const url = await context.run(tasks.url, []);
+    for (const path of ["/etc/hostname", new URL("data.json", url).pathname]) {
+      const error = await assertRejects(() => context.run(tasks.readPath, [path]), RemoteError);
+      assertMatch(error.message, /NotCapable: Requires read access to/);
+    }
+    if (isGiven) assertEquals(await context.run(tasks.read, []), "a text");
+    else await assertRejects(() => context.run(tasks.read, []), RemoteError, "NotCapable");
+  });
+}
+
+Deno.test("SSHSlaveArray: what slaves print, where the folder of the master is not seen, is in the master's files", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const log = new EventLog();
+  {
+    await using manager = project.manager(log, { output: project.file("slave%d.output") });
+    manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+    await manager.getContext().run(project.tasks.print, ["printed there"]);
+  }
+  assertEquals(project.lines("slave0.output"), ["printed there"]);
+  assertEquals(log.of("slave-printed").map(({ file }) => file), [project.file("slave0.output")]);
+});
+
+Deno.test("SSHSlaveArray: tasks run in the folder in which a login begins, and in cwd if that is set", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  for (const [cwd, expected] of [[undefined, "/"], ["/tmp", "/tmp"]] as const) {
+    await using manager = project.manager(new EventLog());
+    manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent", cwd }));
+    assertEquals(await manager.getContext().run(() => Deno.cwd(), []), expected);
+  }
+});
+
+/** Why the only slave is lost. */
+async function lossOf(
+  project: Project,
+  array: SSHSlaveArray,
+  options: ManagerOptions = {},
+): Promise<string> {
+  const manager = project.manager(new EventLog(), options);
+  try {
+    manager.addSlave(array);
+    const context = manager.getContext();
+    const lost = await assertRejects(() => context.run(project.tasks.all, []), NoMoreSlavesError);
+    return lost.message;
+  } finally {
+    await manager.close();
+  }
+}
+
+Deno.test("SSHSlaveArray: a file to include that is missing is named before anybody logs in", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  const message = await lossOf(
+    project,
+    new SSHSlaveArray(["alice"], { files: "sent", include: ["no/such.txt"] }),
+  );
+  assertMatch(
+    message,
+    /Cannot send \S*\/no\/such\.txt, which the option include names: No such file/,
+  );
+  assertEquals(ssh.calls, []);
+});
+
+Deno.test("SSHSlaveArray: a store on the host that others may write to is named, with the remedy", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  Deno.mkdirSync(`${ssh.home}/.cache/parallel`, { recursive: true });
+  Deno.chmodSync(`${ssh.home}/.cache/parallel`, 0o777);
+  assertMatch(
+    await lossOf(project, new SSHSlaveArray(["alice"], { files: "sent" })),
+    /Cannot keep the files that the master sends in \S*\/\.cache\/parallel: other users may write there\. Remove it/,
+  );
+});
+
+Deno.test("SSHSlaveArray: a module that is missing is told by the task that needs it, under the path that it has here", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  project.write("relative.ts", 'export { Kind } from "./missing.ts";');
+  await using manager = project.manager(new EventLog());
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+  const error = await assertRejects(
+    () => manager.getContext().run(project.tasks.all, []),
+    RemoteError,
+  );
+  assert(
+    error.message.includes(`Module not found "file://${project.file("missing.ts")}"`),
+    error.message,
+  );
+});
