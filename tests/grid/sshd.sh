@@ -12,7 +12,8 @@
 #
 # The host, "far", has network, host name, processes and mounts of its own; the files are this machine's, as with NFS. This
 # machine is 10.79.0.1 to it. It has the addresses 10.79.0.11 to 10.79.0.60, so that it can be fifty hosts. At port 2222 ways back
-# are forbidden. Packages of Debian that are missing are installed. Nothing of /etc/ssh and ~/.ssh is used.
+# are forbidden. At port 2223 it is a machine of its own: it has none of our files, nor any that others have in /tmp or their homes, and
+# no network but that to this machine; Deno is in the home folder. Packages of Debian that are missing are installed. Nothing of /etc/ssh and ~/.ssh is used.
 set -eu
 umask 077
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
@@ -22,6 +23,8 @@ NET=10.79.0
 # The host's own disks: for temporary files, and one that has no room for any.
 TEMPORARY=$BASE/tmp
 FULL=$BASE/full
+
+PROJECT=$(cd "$(dirname "$0")/../.." && pwd)
 
 . "$(dirname "$0")/machine.sh"
 
@@ -48,7 +51,7 @@ make_keys() {
     echo "* $(cut -d' ' -f1,2 $BASE/other_key.pub)" >$BASE/changed_hosts
     : >$BASE/no_hosts
     cp $BASE/user_key.pub $BASE/authorized_keys
-    for port in 22 2222; do
+    for port in 22 2222 2223; do
         cat >$BASE/sshd_config.$port <<END
 Port $port
 HostKey $BASE/host_key
@@ -93,9 +96,27 @@ END
     network ip link set eth0 up
     # Normally made when a machine starts.
     mkdir -p /run/sshd
-    for port in 22 2222; do
+    cat >$BASE/bare.sh <<END
+set -e
+mkdir -p $BASE/deno
+touch $BASE/deno/deno
+mount --bind "$(readlink -f "$(command -v deno)")" $BASE/deno/deno
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/base
+mount --rbind $BASE /mnt/base
+for folder in /tmp /home /root "$PROJECT"; do mount -t tmpfs -o mode=1777 tmpfs "\$folder"; done
+mkdir $BASE
+mount --rbind /mnt/base $BASE
+chmod 700 /root
+mkdir -p /root/.deno/bin
+touch /root/.deno/bin/deno
+mount --bind $BASE/deno/deno /root/.deno/bin/deno
+END
+    for port in 22 2222 2223; do
+        first_there=
+        [ $port != 2223 ] || first_there="unshare --mount sh -c '. $BASE/bare.sh; exec \"\$@\"' bare"
         on env -i PATH=/usr/local/bin:/usr/bin:/bin sh -c \
-            "cd / && exec /usr/sbin/sshd -f $BASE/sshd_config.$port -E $BASE/sshd.log" </dev/null >>$BASE/log 2>&1 9>&- ||
+            "cd / && exec $first_there /usr/sbin/sshd -f $BASE/sshd_config.$port -E $BASE/sshd.log" </dev/null >>$BASE/log 2>&1 9>&- ||
             die "sshd would not start: $(cat $BASE/log $BASE/sshd.log)"
     done
     # shellcheck disable=SC2046
@@ -147,5 +168,5 @@ case $command in
     cut) cut_host ;;
     crash) cut_host; end_host ;;
     boot) nft delete table netdev parallel_sshd 2>/dev/null || true; make_host ;;
-    *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+    *) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac

@@ -1,10 +1,17 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   LocalSlave,
   Manager,
   type ManagerOptions,
   NoMoreSlavesError,
   remote,
+  RemoteError,
   type SSHOptions,
   SSHSlaveArray,
 } from "../../mod.ts";
@@ -89,6 +96,67 @@ sshdTest("fifty hosts start side by side", async () => {
   );
   await running;
   assertEquals([log.of("slave-lost"), log.of("warning")], [[], []]);
+});
+
+sshdTest("a host that has nothing but Deno is sent what tasks need, once", async () => {
+  await using project = new TempFolder();
+  project.write(
+    "deno.json",
+    '{ "imports": { "named": "./named.ts", "fc": "npm:fast-check@4.10.2" } }',
+  );
+  project.write("named.ts", "export const named: number = 1;");
+  project.write("relative.ts", "export enum Kind { Two = 2 }");
+  project.write("data.json", '{ "number": 3 }');
+  const data = project.write("data.txt", "a text");
+  const url = project.write(
+    "tasks.ts",
+    `import { named } from "named";
+    import { Kind } from "./relative.ts";
+    import data from "./data.json" with { type: "json" };
+    import { integer } from "fc";
+    const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
+    export async function look(number: number, ...paths: string[]) {
+      const text = await Deno.readTextFile(new URL("data.txt", import.meta.url));
+      const found = await Promise.all(paths.map(exists));
+      return [number, named, Kind.Two, data.number, typeof integer, text, ...found];
+    }
+    export const fail = () => { throw new Error("on purpose"); };`,
+  );
+  const sentTasks = remote<{
+    look(number: number, ...paths: string[]): Promise<unknown[]>;
+    fail(): void;
+  }>(url);
+  const root = new URL("../..", import.meta.url).pathname;
+  for (const isFirst of [true, false]) {
+    const log = new EventLog();
+    await using manager = makeManager(log, { config: project.file("deno.json") });
+    const [alice] = addresses(1);
+    const { ssh } = await options("Port=2223");
+    const include = [new URL(data)];
+    manager.addSlave(
+      new SSHSlaveArray([{ host: alice, slaves: 8 }], { ssh, files: "sent", include }),
+    );
+    const context = manager.getContext();
+    const paths = [project.path, `${root}slave.ts`];
+    const startMs = performance.now();
+    const results = context.map((number: number) => number, [1]);
+    assertEquals(await Array.fromAsync(results), [1]);
+    console.log(`  first result after ${Math.round(performance.now() - startMs)} ms`);
+    const numbers = Array.from({ length: 200 }, (_, i) => i);
+    const looks = await Promise.all(numbers.map((i) => context.run(sentTasks.look, [i, ...paths])));
+    assertEquals(
+      looks,
+      numbers.map((i) => [i, 1, 2, 3, "function", "a text", false, false]),
+    );
+    const { cause } = await assertRejects(() => context.run(sentTasks.fail, []), RemoteError);
+    assertStringIncludes((cause as Error).stack!, `at fail (${url}:11:`);
+    await log.until("slave-connected", 8);
+    const sent = log.of("files-laid").map(({ sentFiles }) => sentFiles);
+    // Of two parcels: the second has the module of tasks as well.
+    assertEquals(sent.map((count) => count > 0), [isFirst, isFirst]);
+    assertEquals([log.of("slave-lost"), log.of("warning")], [[], []]);
+  }
+  assertEquals(await sshd("run", "ls", "-A", `${SSHD_FOLDER}/tmp`), "", "nothing is left");
 });
 
 /** What is wrong, and what the error says. */

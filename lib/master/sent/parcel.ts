@@ -37,12 +37,14 @@ export interface Parcel {
  *
  * @param config Text of the configuration that modules resolve with there.
  * @param included Paths of further files.
+ * @param digests Those that are known already.
  * @throws {Error} If a file cannot be read, naming it.
  */
 export async function makeParcel(
   graph: ModuleGraph,
   config: string,
   included: readonly string[],
+  digests: Digests,
 ): Promise<Parcel> {
   const sources = new Map<string, FileSource>([[CONFIG, { text: config }]]);
   const addFile = (file: string) => sources.set(placeOfFile(file), { file });
@@ -65,10 +67,15 @@ export async function makeParcel(
   const files: SentFile[] = [];
   const writtenAt = new Map<string, string | undefined>();
   for (const [place, source] of sources) {
+    if ("text" in source) {
+      files.push({ place, source, hash: await digests.ofText(source.text), isExecutable: false });
+      continue;
+    }
     // Before it is read: what is written later makes another parcel.
-    if ("file" in source) writtenAt.set(source.file, timeOf(source.file));
-    const isExecutable = "file" in source && isProgram(source.file);
-    files.push({ place, source, hash: await digestOf(source), isExecutable });
+    const time = timeOf(source.file);
+    writtenAt.set(source.file, time);
+    const hash = await digests.ofFile(source.file, time);
+    files.push({ place, source, hash, isExecutable: isProgram(source.file) });
   }
   return { files, writtenAt };
 }
@@ -106,17 +113,37 @@ function isFolder(path: string): boolean {
   }
 }
 
-async function digestOf(source: FileSource): Promise<string> {
-  if ("text" in source) {
+/** The digests of files that were read. */
+export class Digests {
+  readonly #byFile = new Map<
+    string,
+    { readonly time: string | undefined; readonly hash: string }
+  >();
+
+  /** SHA-256 of a text, in hexadecimal. */
+  async ofText(text: string): Promise<string> {
     const beginDigest = await loadDigests();
     const digest = beginDigest();
-    digest.update(new TextEncoder().encode(source.text));
+    digest.update(new TextEncoder().encode(text));
     return digest.digest("hex");
   }
-  try {
-    return await readDigested(source.file);
-  } catch (cause) {
-    throw unreadable(source.file, cause);
+
+  /**
+   * SHA-256 of a file, in hexadecimal.
+   *
+   * @param time When it was last written.
+   * @throws {Error} If it cannot be read, naming it.
+   */
+  async ofFile(file: string, time: string | undefined): Promise<string> {
+    const known = this.#byFile.get(file);
+    if (known !== undefined && known.time === time) return known.hash;
+    try {
+      const hash = await readDigested(file);
+      this.#byFile.set(file, { time, hash });
+      return hash;
+    } catch (cause) {
+      throw unreadable(file, cause);
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import { agentProgram } from "./agent_program.ts";
+import { JSON } from "../../own_globals.ts";
 import { configFlags, resolveMapped } from "../config.ts";
 import { importFlags, type SlavePermissions } from "../permissions.ts";
 import { includedFiles } from "./included_files.ts";
 import { type ModuleGraph, readModuleGraph } from "./module_graph.ts";
-import { isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
+import { Digests, isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
 import { urlOfFile } from "./places.ts";
 import { sentConfig } from "./sent_config.ts";
 
@@ -26,7 +27,11 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 /** Makes the parcels of a manager: one for each list of modules, and a new one when a file has changed. */
 export class Parcels implements AsyncDisposable {
   readonly #options: ParcelOptions;
-  readonly #parcels = new Map<string, Promise<Parcel>>();
+  /** By their modules and what they include. */
+  readonly #parcels = new Map<string, Parcel>();
+  /** Those that are being made, or looked at. */
+  readonly #pending = new Map<string, Promise<Parcel>>();
+  readonly #digests = new Digests();
   #agentProgram: Promise<string> | undefined;
   readonly #toldFaults = new Set<string>();
 
@@ -41,15 +46,26 @@ export class Parcels implements AsyncDisposable {
    * @param include Further files, as {@linkcode includedFiles} takes them.
    * @throws {Error} If what is needed is not there or cannot be read.
    */
-  async of(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
+  of(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
     const key = JSON.stringify([modules, include]);
+    let pending = this.#pending.get(key);
+    if (pending === undefined) {
+      pending = this.#find(key, modules, include).finally(() => this.#pending.delete(key));
+      this.#pending.set(key, pending);
+    }
+    return pending;
+  }
+
+  async #find(
+    key: string,
+    modules: readonly string[],
+    include: readonly (string | URL)[],
+  ): Promise<Parcel> {
     const known = this.#parcels.get(key);
-    if (known !== undefined && isUpToDate(await known)) return await this.#parcels.get(key)!;
-    const making = this.#make(modules, include);
-    this.#parcels.set(key, making);
-    // It is tried anew the next time.
-    making.catch(() => this.#parcels.delete(key));
-    return await making;
+    if (known !== undefined && isUpToDate(known)) return known;
+    const parcel = await this.#make(modules, include);
+    this.#parcels.set(key, parcel);
+    return parcel;
   }
 
   /**
@@ -65,7 +81,7 @@ export class Parcels implements AsyncDisposable {
 
   /** Waits until nothing is being made any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled([...this.#parcels.values(), this.#agentProgram]);
+    await Promise.allSettled([...this.#pending.values(), this.#agentProgram]);
   }
 
   async #makeAgentProgram(): Promise<string> {
@@ -88,7 +104,7 @@ export class Parcels implements AsyncDisposable {
     const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
     if (isPackage) included.push(config);
     const own = config === undefined || isPackage ? undefined : await Deno.readTextFile(config);
-    return await makeParcel(graph, sentConfig(graph, names, own), included);
+    return await makeParcel(graph, sentConfig(graph, names, own), included, this.#digests);
   }
 
   async #graphOf(roots: readonly string[]): Promise<ModuleGraph> {

@@ -8,7 +8,12 @@ import { NetworkError, type ParallelError } from "../../errors.ts";
 import type { SlaveProcess } from "../../launch/command.ts";
 import { checkOutputPath, hasOwnFiles } from "../../launch/output_file.ts";
 import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
-import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
+import {
+  type LaunchOrder,
+  type LaunchServices,
+  type SentFiles,
+  Slave,
+} from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
 import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
@@ -388,10 +393,17 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         ...identity,
         role: isRemote ? "agent" : "runner",
       }),
-      program: sends && await this.parcels.agentProgram(sends.include),
+      program: sends && await this.#agentProgram(sends),
       output,
       services: this.#launchServices,
     };
+  }
+
+  async #agentProgram({ include }: SentFiles): Promise<string> {
+    const program = await this.parcels.agentProgram(include);
+    // It is ready when the agent has come. Why it cannot be made is told then.
+    this.parcels.of([...this.options.modules], include).catch(() => {});
+    return program;
   }
 
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {

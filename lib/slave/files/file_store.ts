@@ -31,7 +31,8 @@ export class FileStore {
    * @throws {Error} If there is one that others can write to, or none can be made.
    */
   static async open({ XDG_CACHE_HOME, HOME, TMPDIR }: StoreVariables): Promise<FileStore> {
-    const home = HOME ? `${HOME}/.cache` : undefined;
+    // A user may have none, and be told one all the same.
+    const home = HOME && isFolder(HOME) ? `${HOME}/.cache` : undefined;
     const candidates = [
       ...[XDG_CACHE_HOME, home].filter((folder) => folder?.startsWith("/"))
         .map((folder) => `${folder}/parallel`),
@@ -177,6 +178,15 @@ function isThere(path: string): boolean {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    // Why does not matter: there is another place.
+    return false;
   }
 }
 

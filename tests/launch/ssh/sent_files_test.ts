@@ -8,7 +8,9 @@ import {
   SSHSlaveArray,
 } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
+import { ModuleServer } from "../../support/module_server.ts";
 import { PlayedSSH } from "../../support/played_ssh.ts";
+import { runScript } from "../../support/script.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** A module with tasks, and what they need. */
@@ -36,6 +38,7 @@ class Project extends TempFolder {
       export const read = () => Deno.readTextFileSync(new URL("data.txt", import.meta.url));
       export const readPath = (path: string) => Deno.readTextFileSync(path);
       export const fail = () => { throw new Error("failed in " + import.meta.url); };
+      export const parent = () => Deno.ppid;
       export const print = (text: string) => console.log(text);`,
     );
   }
@@ -48,6 +51,7 @@ class Project extends TempFolder {
       readPath(path: string): string;
       fail(): void;
       print(text: string): void;
+      parent(): number;
     }>(this.url);
   }
 
@@ -239,4 +243,95 @@ Deno.test("SSHSlaveArray: a module that is missing is told by the task that need
     error.message.includes(`Module not found "file://${project.file("missing.ts")}"`),
     error.message,
   );
+});
+
+Deno.test("SSHSlaveArray: a disk of the host that is full is named, with the file that has no room", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  // As on a full disk, where there still is room for what is small. In blocks of 512 bytes.
+  ssh.at("alice", 'ulimit -f 8000; trap "" XFSZ');
+  project.write("large.txt", "x".repeat(5_000_000));
+  const include = [project.file("large.txt")];
+  assertMatch(
+    await lossOf(project, new SSHSlaveArray(["alice"], { files: "sent", include })),
+    /Cannot write \S*\/\.cache\/parallel\/files\/\w{64}: File too large.*\. If its disk is full, make room there/,
+  );
+  const stored = [...Deno.readDirSync(`${ssh.home}/.cache/parallel/files`)];
+  assertEquals(stored.filter(({ name }) => name.length !== 64), [], "nothing half is left");
+});
+
+Deno.test("SSHSlaveArray: a host without a home folder keeps what it is sent in that for temporary files", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  ssh.at("alice", 'rm -rf "$folder/home"');
+  for (const isFirst of [true, false]) {
+    const log = new EventLog();
+    await using manager = project.manager(log);
+    const array = new SSHSlaveArray(["alice"], { files: "sent", deno: Deno.execPath() });
+    manager.addSlave(array);
+    assertEquals((await manager.getContext().run(project.tasks.all, [])).length, 4);
+    assertEquals(sentIn(log)[0] > 0, isFirst);
+  }
+  assertEquals([...Deno.readDirSync(`${ssh.folder}/parallel-${Deno.uid()}`)].length, 2);
+});
+
+Deno.test("SSHSlaveArray: files are sent through the login as well, if connections come back by it", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  await using manager = project.manager(new EventLog());
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent", tunnel: true }));
+  assertEquals((await manager.getContext().run(project.tasks.all, [])).length, 4);
+});
+
+Deno.test("SSHSlaveArray: an agent that comes back lays files anew, and is not sent them again", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const log = new EventLog();
+  await using manager = project.manager(log);
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+  const context = manager.getContext();
+  const agent = await context.run(project.tasks.parent, []);
+  Deno.kill(agent, "SIGKILL");
+  await log.until("slave-restarted");
+  assertEquals((await context.run(project.tasks.all, [])).length, 4);
+  assertEquals(sentIn(log).map((count) => count > 0), [true, false]);
+});
+
+Deno.test("SSHSlaveArray: a task makes a manager of its own from what was sent", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const mod = new URL("../../../mod.ts", import.meta.url);
+  const nested = project.write(
+    "nested.ts",
+    `import { LocalSlave, Manager, remote } from "${mod}";
+    import type * as Tasks from "./tasks.ts";
+    export async function nest() {
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const tasks = remote<typeof Tasks>(import.meta.resolve("./tasks.ts"));
+      return await manager.getContext().run(tasks.all, []);
+    }`,
+  );
+  const log = new EventLog();
+  await using manager = project.manager(log);
+  const include = [project.file("tasks.ts")];
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent", include }));
+  const task = remote<{ nest(): Promise<unknown[]> }>(nested).nest;
+  assertEquals(await manager.getContext().run(task, []), [1, "named", 5, "function"]);
+});
+
+Deno.test("SSHSlaveArray: this project's own files may come from a server that the host does not reach", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  await using server = new ModuleServer();
+  const { stdout, stderr } = await runScript(
+    project,
+    `import { Manager, remote, SSHSlaveArray } from "${server.origin}/mod.ts";
+    await using manager = new Manager({ host: "127.0.0.1", output: "null" });
+    manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+    const tasks = remote<typeof import("./tasks.ts")>(import.meta.resolve("./tasks.ts"));
+    console.log(await manager.getContext().run(tasks.all, []));`,
+    ["-R", "-W", "-N", "-S", "-E", "--allow-run", `--allow-import=${server.host}`],
+  );
+  assertEquals([stdout, stderr], ['[ 1, "named", 5, "function" ]\n', ""]);
 });

@@ -125,7 +125,7 @@ Deno.test("FileReceiver: the store is the user's alone, and has files under thei
 Deno.test("FileReceiver: without a home folder the store is in that for temporary files, and XDG_CACHE_HOME goes before a home", async () => {
   await using node = new Node();
   const files = [await fileOf("a", "a")];
-  for (const HOME of ["/dev/null/home", ""]) {
+  for (const HOME of ["/nowhere/home", "/dev/null/home", ""]) {
     const agent = node.agent({ HOME, TMPDIR: node.path });
     await agent.lay(files, ["a"]);
     assertEquals(agent.reason, "laid");
@@ -138,11 +138,12 @@ Deno.test("FileReceiver: without a home folder the store is in that for temporar
 
 Deno.test("FileReceiver: says so if there is no place for a store", async () => {
   await using node = new Node();
-  const agent = node.agent({ HOME: "/dev/null/home", TMPDIR: "/dev/null/tmp" });
+  node.write("home/.cache", "no folder");
+  const agent = node.agent({ HOME: node.home, TMPDIR: "/dev/null/tmp" });
   await agent.lay([await fileOf("a", "a")], []);
   assertMatch(
     agent.reason,
-    /^Cannot make a folder for the files that the master sends: \/dev\/null\/home\/\.cache\/parallel: Not a dir.*; \/dev\/null\/tmp\/parallel-\d+: .*\. Make one/,
+    /^Cannot make a folder for the files that the master sends: \S*\/home\/\.cache\/parallel: Not a dir.*; \/dev\/null\/tmp\/parallel-\d+: .*\. Make one/,
   );
 });
 
