@@ -9,7 +9,11 @@ import { quoteText } from "./quote_text.ts";
 /** How many characters of a label stand in messages. */
 const MAX_LABEL_LENGTH = 100;
 
-/** Where the code of a task or of a startup function is found. */
+/**
+ * Where the code of a task or of a startup function is found.
+ *
+ * @ignore
+ */
 export type CodeReference =
   /** The function that a module exports under this name. */
   | { readonly type: "export"; readonly module: string; readonly name: string }
@@ -21,6 +25,8 @@ export type CodeReference =
 /**
  * Code that a manager has met, under the number that it has on the wire. For a task of a class the arguments are two
  * lists: the constructor's, and those of `run`.
+ *
+ * @ignore
  */
 export interface Code {
   /** Counted from 0 in the order in which a manager met the code. */
@@ -34,6 +40,8 @@ export interface Code {
  *
  * A number stands for the list of just that, on the wire as well. Most of the tasks that wait by the million have no other
  * argument: as a text a whole number would take half as much memory again, and a task that does nothing a sixth more time.
+ *
+ * @ignore
  */
 export type EncodedArguments = number | string | {
   readonly text: string;
@@ -42,7 +50,11 @@ export type EncodedArguments = number | string | {
   isShared?: boolean;
 };
 
-/** What tasks of one piece of code that one reader gets have in common. */
+/**
+ * What tasks of one piece of code that one reader gets have in common.
+ *
+ * @ignore
+ */
 export interface TaskOrigin {
   /** What runs. */
   readonly code: Code;
@@ -50,14 +62,51 @@ export interface TaskOrigin {
   cancel(task: Task): void;
 }
 
+/** Makes a task without a label. */
+export let newTask: (id: number, origin: TaskOrigin, args: EncodedArguments) => Task;
+/** The code that a task runs. */
+export let codeOf: (task: Task) => Code;
+/** A task's arguments, encoded when it was added; an empty text, which is no list, when it has ended. */
+export let argumentsOf: (task: Task) => EncodedArguments;
+/** Notes that a task came back from a slave. */
+export let shareArguments: (task: Task) => void;
+/** Whether a task has ended: nobody runs it any more. */
+export let hasEnded: (task: Task) => boolean;
+/** Ends a task. Its arguments are forgotten: whoever keeps it, or its outcome, does not keep megabytes. */
+export let endTask: (task: Task) => void;
+/**
+ * Ends a task whose arguments have arrived where they were sent: their memory is given back. Before the garbage collector does so,
+ * 100 MB gather.
+ */
+export let endTaskOnSlave: (task: Task) => void;
+
+// A million tasks may wait: none has a field that it can do without.
 /**
  * One task of a context, as `addTask` returns it.
- *
- * A million of them may wait: it has no field that it can do without.
  *
  * @typeParam Result What arrives of its result.
  */
 export class Task<Result = unknown> {
+  static {
+    newTask = (id, origin, args) => new Task(id, origin, args);
+    codeOf = (task) => task.#origin.code;
+    argumentsOf = (task) => task.#args;
+    shareArguments = (task) => {
+      if (typeof task.#args === "object") task.#args.isShared = true;
+    };
+    hasEnded = (task) => task.#args === "";
+    endTask = (task) => {
+      task.#args = "";
+    };
+    endTaskOnSlave = (task) => {
+      const args = task.#args;
+      if (typeof args === "object" && !args.isShared) {
+        for (const { buffer } of args.buffers) (buffer as ArrayBuffer).transfer(0);
+      }
+      task.#args = "";
+    };
+  }
+
   /**
    * Holds the type alone: there is no such property. It is that of a method, so that a `Map` whose keys are tasks of some type may be
    * asked for any task, such as that of an outcome.
@@ -65,47 +114,18 @@ export class Task<Result = unknown> {
   declare readonly "~result"?: { of(result: Result): void }["of"];
   /** Number of the task in its context: 0, 1, 2 … in the order in which tasks were added. */
   readonly id: number;
-  /** Where it comes from. @internal */
-  readonly origin: TaskOrigin;
-  /** The arguments, encoded when the task was added; an empty text, which is no list, when it has ended. @internal */
-  args: EncodedArguments;
-
-  /** Made by `Context.addTask()`. @internal */
-  constructor(id: number, origin: TaskOrigin, args: EncodedArguments) {
-    this.id = id;
-    this.origin = origin;
-    this.args = args;
-  }
-
-  /** The code that runs. @internal */
-  get code(): Code {
-    return this.origin.code;
-  }
-
-  /** It came back from a slave. @internal */
-  shareArguments(): void {
-    if (typeof this.args === "object") this.args.isShared = true;
-  }
-
-  /** Whether it has ended: nobody runs it any more. @internal */
-  get hasEnded(): boolean {
-    return this.args === "";
-  }
-
-  /** It has ended. Its arguments are forgotten: whoever keeps it, or its outcome, does not keep megabytes. @internal */
-  end(): void {
-    this.args = "";
-  }
+  readonly #origin: TaskOrigin;
+  #args: EncodedArguments;
 
   /**
-   * It has ended, and its arguments have arrived where they were sent: their memory is given back. Before the garbage collector does
-   * so, 100 MB gather. @internal
+   * Tasks are made by the methods of a context.
+   *
+   * @ignore
    */
-  endOnSlave(): void {
-    if (typeof this.args === "object" && !this.args.isShared) {
-      for (const { buffer } of this.args.buffers) (buffer as ArrayBuffer).transfer(0);
-    }
-    this.end();
+  protected constructor(id: number, origin: TaskOrigin, args: EncodedArguments) {
+    this.id = id;
+    this.#origin = origin;
+    this.#args = args;
   }
 
   /**
@@ -114,12 +134,12 @@ export class Task<Result = unknown> {
    * tasks need it.
    */
   cancel(): void {
-    if (!this.hasEnded) this.origin.cancel(this);
+    if (!hasEnded(this)) this.#origin.cancel(this);
   }
 
   /** Name of the function or class that it runs; empty for an inline function without one. */
   get name(): string {
-    return this.code.reference.name;
+    return this.#origin.code.reference.name;
   }
 
   /** What you call it; missing if it was added without a label. */
@@ -134,7 +154,7 @@ export class Task<Result = unknown> {
   toString(): string {
     const { label } = this;
     const labelText = label === undefined ? "" : ` ${quoteLabel(label)}`;
-    return `task ${this.id}${labelText} (${describeCode(this.code.reference)})`;
+    return `task ${this.id}${labelText} (${describeCode(this.#origin.code.reference)})`;
   }
 }
 
@@ -142,7 +162,7 @@ export class Task<Result = unknown> {
 export class LabelledTask extends Task {
   readonly #label: string;
 
-  /** Made by `Context.addTaskWith()`. @internal */
+  /** Made by `Context.addTaskWith()`. */
   constructor(id: number, origin: TaskOrigin, args: EncodedArguments, label: string) {
     super(id, origin, args);
     this.#label = label;

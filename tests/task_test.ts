@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type CodeReference, describeCode, LabelledTask, type Task } from "../lib/task.ts";
+import { type CodeReference, describeCode, LabelledTask, Task } from "../lib/task.ts";
 import { taskOf } from "./support/task_of.ts";
 
 function taskFrom(reference: CodeReference): Task {
@@ -46,7 +46,9 @@ Deno.test("describeCode: cuts a URL that holds a whole module", () => {
   assertEquals(text, `f in ${module.slice(0, 80)}…`);
 });
 
-Deno.test("Task: has no more fields than it needs", () => {
-  const task = taskFrom({ type: "inline", name: "", source: "" });
-  assertEquals(Object.keys(task), ["id", "origin", "args"]);
+Deno.test("Task: users see what is documented, and nothing else", () => {
+  const code = { number: 0, reference: { type: "inline", name: "double", source: "" } } as const;
+  const names = Object.getOwnPropertyNames(Task.prototype);
+  assertEquals(names.sort(), ["cancel", "constructor", "label", "name", "toString"]);
+  assertEquals(Object.keys(taskOf(3, code, "[]")), ["id"]);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EncodedArguments, Task } from "../task.ts";
+import { argumentsOf, type EncodedArguments, type Task } from "../task.ts";
 import {
   type Encoded,
   encodeList,
@@ -88,9 +88,12 @@ export class ArgumentList {
       this.maxLength = MAX_NUMBER_LENGTH;
       return;
     }
-    const texts = tasks.map(({ args }) => textOfArguments(args));
+    const texts = tasks.map((task) => textOfArguments(argumentsOf(task)));
     this.text = texts.join(",");
-    this.buffers = tasks.flatMap(({ args }) => typeof args === "object" ? args.buffers : []);
+    this.buffers = tasks.flatMap((task) => {
+      const args = argumentsOf(task);
+      return typeof args === "object" ? args.buffers : [];
+    });
     this.maxLength = Math.max(...texts.map(({ length }) => length));
   }
 }
@@ -98,7 +101,8 @@ export class ArgumentList {
 /** The arguments of tasks, if each task has one number and nothing else. */
 function onlyNumbers(tasks: readonly Task[]): number[] | undefined {
   const numbers: number[] = [];
-  for (const { args } of tasks) {
+  for (const task of tasks) {
+    const args = argumentsOf(task);
     if (typeof args !== "number") return undefined;
     numbers.push(args);
   }

@@ -9,7 +9,7 @@ import { checkDeno } from "../wire/handshake.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { encodeArguments } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
-import { Context, type StartupValues } from "./reading/context.ts";
+import { type Context, newContext, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EndGuard, keepIgnoredSignals } from "./ends/end_guard.ts";
@@ -219,7 +219,7 @@ export class Manager implements AsyncDisposable {
     });
     this.#contextCount++;
     this.#contexts.add(context);
-    return new Context(context);
+    return newContext(context);
   }
 
   /**

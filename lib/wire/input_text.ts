@@ -8,7 +8,7 @@
  */
 
 import { lineOfText, quoteText } from "../quote_text.ts";
-import type { EncodedArguments, Task } from "../task.ts";
+import { argumentsOf, codeOf, type EncodedArguments, type Task } from "../task.ts";
 import { BufferCursor, decodeValue, TEXT_IN_BUFFER } from "./codec.ts";
 import { CUT, parseBeginning } from "./json_beginning.ts";
 import { escapeIn } from "./values/value_decoder.ts";
@@ -52,7 +52,9 @@ const DETAILS: readonly Detail[] = [
  * Puts the arguments of a task on one line, of at most 200 characters: `(31, "6lyz.pdb")`, and for an object of a remote class
  * `new Score("6lyz.pdb").run(31)`. What startup adds is not among them. To be called before the task forgets its arguments.
  */
-export function inputText({ args, code: { reference } }: Task): string {
+export function inputText(task: Task): string {
+  const args = argumentsOf(task);
+  const { reference } = codeOf(task);
   if (typeof args === "number") return `(${args})`;
   try {
     const outline = new Outline(args);

@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cancelled task is delivered twice",
     file: DISPATCHER,
-    right: "if (task.hasEnded) continue;",
+    right: "if (hasEnded(task)) continue;",
     wrong: "",
     test: SIMULATION,
   },

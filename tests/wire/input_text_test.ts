@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { encodeArguments } from "../../lib/master/argument_list.ts";
-import type { CodeReference, Task } from "../../lib/task.ts";
+import { type CodeReference, endTask, type Task } from "../../lib/task.ts";
 import { inputText } from "../../lib/wire/input_text.ts";
 import { arbitraryValue } from "../support/arbitrary_value.ts";
 import { taskOf } from "../support/task_of.ts";
@@ -154,7 +154,7 @@ Deno.test("inputText: shows the arguments of an object's constructor, and those 
 
 Deno.test("inputText: does not know arguments that are forgotten", () => {
   const task = taskOf(0, { number: 0, reference: INLINE }, "[1,2]");
-  task.end();
+  endTask(task);
   assertEquals(inputText(task), "(…)");
 });
 

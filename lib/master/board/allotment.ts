@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Code, Task } from "../../task.ts";
+import { type Code, codeOf, type Task } from "../../task.ts";
 import type { Bars } from "./faults/bars.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import { type DispatchGroup, type GroupLists, MAX_PASSED } from "./dispatch_group.ts";
@@ -164,9 +164,9 @@ export class Allotment {
         if (looks++ === MAX_LOOKS) return undefined;
         const service = other.service!;
         if (other === slave || !mayBeGivenTasks(service)) continue;
-        if (this.#bars.has(other, group.context, task.code)) continue;
+        if (this.#bars.has(other, group.context, codeOf(task))) continue;
         if (service.sent.size === 0) return other;
-        const pace = this.#pace.of(task.code);
+        const pace = this.#pace.of(codeOf(task));
         const depth = this.#depthFor(service, group, task, pace);
         if (this.#roomFor(service, group, pace, depth) > 0) return other;
       }
@@ -328,7 +328,7 @@ export class Allotment {
   #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
     const first = group.first();
     if (first === undefined) return false;
-    const { code } = first.origin;
+    const code = codeOf(first);
     const { sent, supply } = service;
     const pace = this.#pace.of(code);
     const depth = this.#depthFor(service, group, first, pace);

@@ -1,4 +1,4 @@
-import type { Code, Task } from "../../task.ts";
+import { argumentsOf, type Code, codeOf, shareArguments, type Task } from "../../task.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
 import type { GroupPort } from "./ports.ts";
 import { sizeOfArguments } from "../argument_list.ts";
@@ -178,7 +178,7 @@ export class DispatchGroup {
 
   /** Puts a task that came back from a slave before all others. */
   putBack(task: Task): void {
-    task.shareArguments();
+    shareArguments(task);
     this.#unshift(task);
     this.#returned++;
     this.#sort();
@@ -203,7 +203,7 @@ export class DispatchGroup {
     for (const task of this.#queue) {
       if (index === most) return undefined;
       if (this.#cancelled.has(task)) continue;
-      if (canRun(task.code)) return index;
+      if (canRun(codeOf(task))) return index;
       index++;
     }
     return undefined;
@@ -247,12 +247,13 @@ export class DispatchGroup {
   takeTogether({ count, bytes, mayBeLarge, suspects }: MessageLimits): TasksTogether {
     const tasks: Task[] = [];
     const sizes: number[] = [];
-    const code = this.first()?.origin.code;
+    const next = this.first();
+    const code = next && codeOf(next);
     while (tasks.length < count) {
       const task = this.first();
-      if (task === undefined || task.origin.code !== code) break;
+      if (task === undefined || codeOf(task) !== code) break;
       if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
-      const size = sizeOfArguments(task.args);
+      const size = sizeOfArguments(argumentsOf(task));
       bytes -= size;
       if (bytes < 0 && !(mayBeLarge && tasks.length === 0)) break;
       tasks.push(task);

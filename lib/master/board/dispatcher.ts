@@ -11,7 +11,14 @@
  */
 
 import { AbortError, type RemoteError, type SlaveIdentity } from "../../errors.ts";
-import { type Code, describeCode, type Task } from "../../task.ts";
+import {
+  type Code,
+  codeOf,
+  describeCode,
+  endTaskOnSlave,
+  hasEnded,
+  type Task,
+} from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import { Allotment } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./faults/bars.ts";
@@ -376,7 +383,7 @@ export class Dispatcher {
       if (reporter?.reports.isWanted) {
         reporter.tasksDone(group.context, outcomes, results, position, nowMs);
       }
-      for (const task of tasks) task.endOnSlave();
+      for (const task of tasks) endTaskOnSlave(task);
       const isAll = tasks.length === values.length;
       group.addResults(tasks.length, bytes * tasks.length / values.length);
       group.port.deliver(outcomes, isAll ? text : undefined);
@@ -412,10 +419,10 @@ export class Dispatcher {
     if (task !== undefined) {
       const done = { group, task };
       if (this.#untold.size > 0 && failure !== "arguments") {
-        this.#noteRuns(group.context, task.code);
+        this.#noteRuns(group.context, codeOf(task));
       }
       const took = { totalMicros: micros, count: 1 };
-      this.#allotment.noteRunTimes(slave, service, task.code, took, nowMs);
+      this.#allotment.noteRunTimes(slave, service, codeOf(task), took, nowMs);
       reporter?.taskRan(number, group.context, task, nowMs - micros / 1000);
       if (verdict!.type === "retry") {
         this.#retries.add(done, slave, verdict!.delayMs, nowMs);
@@ -497,7 +504,7 @@ export class Dispatcher {
     }
     for (const [task, group] of cancelled) {
       // It may have ended meanwhile.
-      if (task.hasEnded) continue;
+      if (hasEnded(task)) continue;
       if (!this.#retries.take(task)) group.cancel(task);
       this.#fail({ group, task }, cancelledOn(task, undefined), NOT_RUN);
     }
@@ -751,7 +758,7 @@ export class Dispatcher {
     let bar: Bar | undefined;
     while (group.sendable > 0) {
       const first = group.first()!;
-      if (first.code !== code) bar = this.#bars.everywhere(group.context, code = first.code);
+      if (codeOf(first) !== code) bar = this.#bars.everywhere(group.context, code = codeOf(first));
       if (bar === undefined) break;
       const task = group.take()!;
       this.#fail({ group, task }, barredFailure(task, bar, this.#slaves.size), NOT_RUN);
@@ -800,7 +807,7 @@ export class Dispatcher {
     group.port.deliver([outcome]);
     const { reports } = this.#options;
     if (reports?.areFailuresWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
-    task.endOnSlave();
+    endTaskOnSlave(task);
   }
 }
 

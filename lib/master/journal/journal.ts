@@ -8,7 +8,9 @@
 import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import {
+  argumentsOf,
   type Code,
+  codeOf,
   type CodeReference,
   describeCode,
   type EncodedArguments,
@@ -175,8 +177,8 @@ export class Journal implements AsyncDisposable {
    */
   find(task: Task): Outcome | undefined {
     if (this.#index.isEmpty) return undefined;
-    const number = this.#numberOf(task.code);
-    const recorded = this.#index.find(number, argumentsText(task.args));
+    const number = this.#numberOf(codeOf(task));
+    const recorded = this.#index.find(number, argumentsText(argumentsOf(task)));
     if (recorded === undefined) return undefined;
     const { origin } = recorded;
     this.#noteUse(origin.run, number);
@@ -199,7 +201,7 @@ export class Journal implements AsyncDisposable {
     const sent = isAnyNoted ? tasks.filter(({ id }) => !this.#noted.has(id)) : tasks;
     if (sent.length === 0) return;
     const list = sent === tasks ? args : new ArgumentList(sent);
-    for (const line of sentLines(this.#numberOf(sent[0].code), sent, list)) {
+    for (const line of sentLines(this.#numberOf(codeOf(sent[0])), sent, list)) {
       this.#lines.push(line);
       this.#unwrittenLength += line.length;
     }

@@ -40,7 +40,7 @@
  */
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
-import type { CodeReference, EncodedArguments, Task } from "../../task.ts";
+import { argumentsOf, type CodeReference, type EncodedArguments, type Task } from "../../task.ts";
 import {
   BufferCursor,
   decodeValue,
@@ -281,8 +281,8 @@ export function sentLines(number: number, tasks: readonly Task[], args: Argument
   if (isGapless && args.maxLength <= MAX_ARGS_LENGTH && args.buffers.length === 0) {
     return [`{"sent":${first},"function":${number},"args":[${args.text}]}`];
   }
-  return tasks.map(({ id, args }) =>
-    `{"sent":${id},"function":${number},"args":[${argumentsText(args)}]}`
+  return tasks.map((task) =>
+    `{"sent":${task.id},"function":${number},"args":[${argumentsText(argumentsOf(task))}]}`
   );
 }
 

@@ -9,7 +9,7 @@
  */
 
 import { AbortError } from "../../errors.ts";
-import type { Task } from "../../task.ts";
+import { argumentsOf, type Task } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import { inputText } from "../../wire/input_text.ts";
 import { sizeOfArguments } from "../argument_list.ts";
@@ -119,7 +119,7 @@ export class Hub implements RunReports {
   ): void {
     const timeMs = this.#dateOf(atMs);
     const { task, slave, attempts, runTimeMs } = outcome;
-    const bytesIn = sizeOfArguments(task.args);
+    const bytesIn = sizeOfArguments(argumentsOf(task));
     if (outcome.status === "fulfilled") {
       this.#tell({
         timeMs,
@@ -179,7 +179,7 @@ export class Hub implements RunReports {
   /** A task is not run: the journal has its outcome. */
   taskRestored({ number: context }: DispatchContext, outcome: Outcome): void {
     if (!this.isWanted) return;
-    const bytesIn = sizeOfArguments(outcome.task.args);
+    const bytesIn = sizeOfArguments(argumentsOf(outcome.task));
     this.tell({ type: "task-restored", context, outcome, bytesIn });
   }
 

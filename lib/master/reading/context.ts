@@ -100,6 +100,9 @@ export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> exte
   : never
   : never;
 
+/** Makes what the user gets of a context. */
+export let newContext: <Values extends readonly unknown[]>(core: ContextCore) => Context<Values>;
+
 /**
  * Tasks that share a startup function. Made by `Manager.getContext()`.
  *
@@ -123,13 +126,14 @@ export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> exte
  */
 export class Context<Values extends readonly unknown[] = []> implements AsyncDisposable {
   static {
+    newContext = <Values extends readonly unknown[]>(core: ContextCore) =>
+      new Context<Values>(core);
     refuseSyncUse(this.prototype, "Context", "manager.getContext(…)");
   }
 
   readonly #core: ContextCore;
 
-  /** Made by `Manager.getContext()`. @internal */
-  constructor(core: ContextCore) {
+  private constructor(core: ContextCore) {
     this.#core = core;
   }
 

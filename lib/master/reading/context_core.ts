@@ -5,7 +5,7 @@
  */
 
 import { ParallelError } from "../../errors.ts";
-import type { Task } from "../../task.ts";
+import { endTaskOnSlave, type Task } from "../../task.ts";
 import { DispatchContext, type DispatchContextOptions } from "../board/dispatch_context.ts";
 import type { DispatchGroup } from "../board/dispatch_group.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
@@ -176,7 +176,7 @@ export class ContextCore {
       group.add(task);
     } else {
       hub.taskRestored(this.board, recorded);
-      task.endOnSlave();
+      endTaskOnSlave(task);
     }
     // Also if the journal had its outcome: its source may have to give more before there is anything to run.
     loop.schedule();

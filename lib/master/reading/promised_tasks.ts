@@ -1,5 +1,5 @@
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type EncodedArguments, Task, type TaskOrigin } from "../../task.ts";
+import { type EncodedArguments, endTask, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -197,7 +197,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     loop.schedule();
     this.#context.journal?.noteDropped(dropped);
     for (const task of dropped) {
-      task.end();
+      endTask(task);
       this.#reject(task as PromisedTask, reasonFor(task));
     }
   }

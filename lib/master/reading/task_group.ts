@@ -5,7 +5,7 @@
  */
 
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type Code, LabelledTask, Task } from "../../task.ts";
+import { argumentsOf, type Code, endTask, LabelledTask, newTask, type Task } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
@@ -270,7 +270,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   ): number {
     const task = this.#add(resolved, [input], label);
     this.#inputs?.set(task, { input, index });
-    return sizeOfArguments(task.args);
+    return sizeOfArguments(argumentsOf(task));
   }
 
   /** Keeps the inputs of sources until their outcomes are read. */
@@ -311,7 +311,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
     const task = label === undefined
-      ? new Task(id, origin, encoded)
+      ? newTask(id, origin, encoded)
       : new LabelledTask(id, origin, encoded, label);
     const recorded = context.begin(this.board, task);
     // Numbers between are of tasks of other groups: nobody waits for them here.
@@ -378,7 +378,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.around.loop.schedule();
     this.#context.journal?.noteDropped(dropped);
     for (const task of dropped) {
-      task.end();
+      endTask(task);
       this.#inputs?.delete(task);
       this.#delivered.add(task.id);
       this.#unread--;

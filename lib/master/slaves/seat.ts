@@ -13,7 +13,7 @@ import type { OutputSink } from "../../launch/output_sink.ts";
 import { processUse } from "../../launch/process_use.ts";
 import type { Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
-import type { Code, Task } from "../../task.ts";
+import { type Code, codeOf, type Task } from "../../task.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { ToMaster } from "../../wire/messages.ts";
@@ -221,7 +221,7 @@ export class Seat implements SlavePort {
 
   /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
   run(group: DispatchGroup, tasks: readonly Task[], maxHeld: number): void {
-    const { code } = tasks[0];
+    const code = codeOf(tasks[0]);
     const args = new ArgumentList(tasks);
     const { context } = group;
     group.port.noteSent(tasks, args);

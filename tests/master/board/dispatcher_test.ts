@@ -7,7 +7,7 @@ import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { argumentsOf, type Code, type Task } from "../../../lib/task.ts";
 import { taskOf } from "../../support/task_of.ts";
 
 /** A dispatcher whose decisions are kept as text. */
@@ -849,7 +849,7 @@ Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once 
   bench.done(slave, 0, 1);
   bench.dispatcher.taskFailed(slave, 1, "threw", new Error("no"), 1, 0);
   assertEquals(bench.outcomes.map(({ task }) => task.id), [0, 1, 2]);
-  assertEquals(tasks.map(({ args }) => args), ["", "", "", all[3]]);
+  assertEquals(tasks.map(argumentsOf), ["", "", "", all[3]]);
   assertEquals(all.map(({ buffers: [{ length }] }) => length), [0, 8, 8, 8]);
 });
 

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { sizeOfArguments } from "../../../lib/master/argument_list.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { AnswerError, SentTasks } from "../../../lib/master/board/sent_tasks.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { argumentsOf, type Code, type Task } from "../../../lib/task.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -15,7 +15,7 @@ function tasks(...ids: number[]): Task[] {
 }
 
 function push(sent: SentTasks, group: DispatchGroup, given: Task[], maxHeld: number): void {
-  sent.push(group, given, given.map(({ args }) => sizeOfArguments(args)), maxHeld);
+  sent.push(group, given, given.map((task) => sizeOfArguments(argumentsOf(task))), maxHeld);
 }
 
 /** The task of which an answer comes alone; nothing if it was taken before. */

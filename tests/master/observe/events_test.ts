@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { argumentsOf } from "../../../lib/task.ts";
 import { type ProgressEvent, remote } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { localManager } from "../../support/local_manager.ts";
@@ -214,7 +215,7 @@ Deno.test("onEvent: without a listener, events of tasks are not made", async () 
     const task = context.addTask(tasks.square, 1);
     // Whoever makes an event of the task's end looks how large its arguments are.
     let looks = 0;
-    const { args } = task;
+    const args = argumentsOf(task);
     Object.defineProperty(task, "args", { get: () => (looks++, args), set: () => {} });
     await Array.fromAsync(context.getResults());
     const withoutListener = looks;

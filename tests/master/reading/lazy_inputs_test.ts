@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { argumentsOf } from "../../../lib/task.ts";
 import { Manager, ParallelError, remote, RemoteError } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakeSlave, receiveTasks, untilClosed } from "../../support/fake_slave.ts";
@@ -139,7 +140,7 @@ Deno.test("Context.addTasks: whoever keeps outcomes does not keep what was sent"
     throw new RangeError(text.slice(0, 3));
   }, text);
   const outcomes = await Array.fromAsync(context.getOutcomesUnordered());
-  assertEquals(outcomes.map(({ task }) => task.args), ["", "", ""]);
+  assertEquals(outcomes.map(({ task }) => argumentsOf(task)), ["", "", ""]);
 });
 
 Deno.test("Context.addTasks: nor does whoever keeps tasks that a journal had, or that were dropped", async () => {
@@ -149,13 +150,13 @@ Deno.test("Context.addTasks: nor does whoever keeps tasks that a journal had, or
     await using manager = localManager(1);
     const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
     const added = [context.addTask(tasks.echo, text), context.addTask(tasks.echo, text)];
-    if (run === 1) assertEquals(added.map(({ args }) => args), ["", ""]);
+    if (run === 1) assertEquals(added.map(argumentsOf), ["", ""]);
     assertEquals(await Array.fromAsync(context.getResults()), [text, text]);
     const dropped = context.addTask(tasks.echo, `${text} and more`);
     const abort = new AbortController();
     abort.abort();
     await assertRejects(() => context.getResults({ signal: abort.signal }).next());
-    assertEquals(dropped.args, "");
+    assertEquals(argumentsOf(dropped), "");
   }
 });
 

@@ -9,7 +9,7 @@ import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { type Code, codeOf, type Task } from "../../../lib/task.ts";
 import {
   importSecret,
   newSecret,
@@ -88,7 +88,7 @@ class SlaveRun {
   readonly #dispatcher: Dispatcher;
   readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
     run: ({ context }, tasks, maxHeld) =>
-      this.session.run(context, tasks[0].code, new ArgumentList(tasks), maxHeld),
+      this.session.run(context, codeOf(tasks[0]), new ArgumentList(tasks), maxHeld),
     recall: () => this.session.recall(),
     endContext: (context) => this.session.endContext(context),
     flush: () => this.session.flush(),

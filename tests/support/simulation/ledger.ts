@@ -1,5 +1,5 @@
 import { AbortError, type RemoteError } from "../../../lib/errors.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { type Code, codeOf, type Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { type DispatchGroup, MAX_PASSED } from "../../../lib/master/board/dispatch_group.ts";
 import type { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
@@ -127,7 +127,7 @@ export class Ledger {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
     if (service.ending.type === "leaving") violate("tasks were sent to a slave that leaves");
-    if (this.#cannotRun(seat, group, tasks[0]?.code)) {
+    if (this.#cannotRun(seat, group, codeOf(tasks[0]))) {
       violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
     }
     if (group.reading === "no") violate("tasks were sent though nobody reads");
@@ -152,7 +152,7 @@ export class Ledger {
       if (beside && suspects.has(task)) {
         violate(`the suspect ${this.name(task)} was sent with others`);
       }
-      if (task.code !== tasks[0].code) violate("tasks of two codes were sent together");
+      if (codeOf(task) !== codeOf(tasks[0])) violate("tasks of two codes were sent together");
       if (!plan.wasSent) this.#checkOpen(reader, group, task);
       plan.wasSent = true;
       if (plan.retry !== undefined) this.#checkRetry(plan, plan.retry, seat, nowMs);
@@ -173,7 +173,9 @@ export class Ledger {
     if (nowMs < dueMs) violate(`${this.name(task)} runs again before its time`);
     if (seat !== former || !isNew) return;
     for (const slave of this.#dispatcher.inventory.standing.idle) {
-      if (slave === seat.slave || this.#cannotRun(this.seatOf(slave), group, task.code)) continue;
+      if (slave === seat.slave || this.#cannotRun(this.seatOf(slave), group, codeOf(task))) {
+        continue;
+      }
       violate(`${this.name(task)} runs again where it threw, and ${slave.identity.name} is idle`);
     }
   }
@@ -266,7 +268,7 @@ export class Ledger {
       this.#checkAttempts(plan, others - 1);
     } else if (!outcome.hasRun) {
       for (const seat of this.seats) {
-        if (seat.isLost || this.#cannotRun(seat, group, task.code)) {
+        if (seat.isLost || this.#cannotRun(seat, group, codeOf(task))) {
           continue;
         }
         violate(`${this.name(task)} failed, though ${seat.slave.identity.name} could run it`);
@@ -590,8 +592,8 @@ export class Ledger {
       for (const slave of this.#dispatcher.inventory.standing.idle) {
         const seat = this.seatOf(slave);
         const canRun = (code: Code) => !this.#cannotRun(seat, group, code);
-        const isForAny: boolean = group.isOpen && waiting.some(({ code }) => canRun(code));
-        if (group.sendable > 0 && (isForAny || waiting.every(({ code }) => canRun(code)))) {
+        const isForAny: boolean = group.isOpen && waiting.some((task) => canRun(codeOf(task)));
+        if (group.sendable > 0 && (isForAny || waiting.every((task) => canRun(codeOf(task))))) {
           violate(`${slave.identity.name} is idle, and ${name} has tasks for it`);
         }
         const last = group.reading === "ordered" ? 1 : group.sourceCodes.length;
@@ -603,11 +605,10 @@ export class Ledger {
           );
         }
       }
-      const next = group.sendable > 0
-        ? group.first()?.code
-        : hasSource
-        ? group.sourceCodes[0]
-        : undefined;
+      const first = group.sendable > 0 ? group.first() : undefined;
+      const next = first === undefined
+        ? hasSource && group.sendable === 0 ? group.sourceCodes[0] : undefined
+        : codeOf(first);
       if (next !== undefined && this.#canNobodyRun(group, next)) {
         violate(`tasks of ${name} wait, which no slave can run`);
       }
@@ -640,13 +641,13 @@ export class Ledger {
       const { identity, service } = other;
       if (!isInStartup || first.group.reading === "no") break;
       if (!service?.startups.isDone(first.group.context)) continue;
-      if (this.#cannotRun(this.seatOf(other), first.group, first.task.code)) continue;
+      if (this.#cannotRun(this.seatOf(other), first.group, codeOf(first.task))) continue;
       return `${this.name(first.task)} waits for a startup, and ${identity.name} is idle`;
     }
     for (const { group, task } of sent.list()) {
       if (running.has(task) || group.reading === "no") continue;
       for (const other of idle) {
-        if (this.#cannotRun(this.seatOf(other), group, task.code)) continue;
+        if (this.#cannotRun(this.seatOf(other), group, codeOf(task))) continue;
         const [helper, holder] = [other.identity.name, slave.identity.name];
         return `${helper} is idle, and ${this.name(task)} waits behind a long one on ${holder}`;
       }

@@ -1,5 +1,5 @@
 import type { RemoteError } from "../../../lib/errors.ts";
-import { type Code, Task } from "../../../lib/task.ts";
+import { argumentsOf, type Code, newTask, type Task } from "../../../lib/task.ts";
 import { DispatchContext, type RetryPolicy } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import type { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
@@ -258,7 +258,7 @@ export class SimulatedContext {
       },
     };
     const args = random.chance(0.05) ? LARGE_ARGUMENTS : "[]";
-    const task = new Task(tasks.length, origin, args);
+    const task = newTask(tasks.length, origin, args);
     const isToBeCancelledAlone = random.chance(kinds.cancelRate);
     ledger.addPlan(this.#plan(reader, task, kinds, isToBeCancelledAlone));
     group.add(task);
@@ -280,7 +280,7 @@ export class SimulatedContext {
       isToBeCancelledAlone;
     const fault = random.next() / faultRate;
     const endlessRate = isToBeCancelledAlone ? 0.3 : this.#endlessRate;
-    const isPoison = task.args === LARGE_ARGUMENTS && fault < 0.5;
+    const isPoison = argumentsOf(task) === LARGE_ARGUMENTS && fault < 0.5;
     return {
       group,
       task,

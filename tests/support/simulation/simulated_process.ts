@@ -1,4 +1,4 @@
-import type { Code, Task } from "../../../lib/task.ts";
+import { type Code, codeOf, type Task } from "../../../lib/task.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { TaskPlan } from "./task_plan.ts";
@@ -190,7 +190,7 @@ export class SimulatedProcess {
           return this.kill();
         }
         if (this.#contexts.get(message.context) === "failed") continue;
-        if (this.#codes.get(task.code) === "failed") continue;
+        if (this.#codes.get(codeOf(task)) === "failed") continue;
         this.#queue.push({ context: message.context, task, number, maxHeld: message.maxHeld });
       }
     }
@@ -244,7 +244,7 @@ export class SimulatedProcess {
       return;
     }
     if (!this.#contexts.has(next.context)) return this.#startContext(next);
-    if (!this.#codes.has(next.task.code)) return this.#load(next);
+    if (!this.#codes.has(codeOf(next.task))) return this.#load(next);
     if (!this.#mayHold(next)) {
       this.#flush();
       if (this.#options.random.chance(0.7)) this.#readInbox();
@@ -287,7 +287,7 @@ export class SimulatedProcess {
   }
 
   #load({ task, number }: QueuedTask): void {
-    const { code } = task;
+    const code = codeOf(task);
     this.#current = number;
     this.#flush();
     const { ms, isLoaded } = this.#options.planLoad(code);
@@ -304,7 +304,7 @@ export class SimulatedProcess {
       } else {
         this.#loadedSinceMs = undefined;
         this.#startedMs = undefined;
-        const kept = this.#queue.filter((queued) => queued.task.code !== code);
+        const kept = this.#queue.filter((queued) => codeOf(queued.task) !== code);
         this.#queue.splice(0, Infinity, ...kept);
         this.#posted.push({ type: "load-failed", code });
         this.#flush();

@@ -1,5 +1,5 @@
 import { AbortError } from "../../../lib/errors.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { type Code, endTask, type Task } from "../../../lib/task.ts";
 import type { DispatchGroup, Reading } from "../../../lib/master/board/dispatch_group.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import type { SeededRandom } from "./seeded_random.ts";
@@ -227,7 +227,7 @@ export class SimulatedReader {
     this.#sources = [];
     this.#noteSources();
     for (const task of tasks) {
-      task.end();
+      endTask(task);
       this.#delivered.add(task.id);
       this.#unread--;
     }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Code, Task } from "../../../lib/task.ts";
+import { type Code, codeOf, type Task } from "../../../lib/task.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import type { SlavePort } from "../../../lib/master/board/ports.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
@@ -356,7 +356,7 @@ export class Simulation {
         case "loaded":
           return this.#dispatcher.codeLoaded(slave, message.code, nowMs);
         case "load-failed":
-          forget(unresolved, (entry) => entry.task.code === message.code);
+          forget(unresolved, (entry) => codeOf(entry.task) === message.code);
           if (isServing) this.#refuse(seat, message.code);
           return this.#dispatcher.loadFailed(slave, message.code, new Error("no code"), nowMs);
         case "results": {

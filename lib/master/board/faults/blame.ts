@@ -1,5 +1,5 @@
 import type { Attempt } from "../../../errors.ts";
-import type { Task } from "../../../task.ts";
+import { argumentsOf, type Task } from "../../../task.ts";
 import type { DispatchContext } from "../dispatch_context.ts";
 import type { Service } from "../dispatch_slave.ts";
 import { sizeOfArguments } from "../../argument_list.ts";
@@ -60,7 +60,7 @@ export function judgeDeath(
 /** Whether the arguments of the startup are larger than those of the first task. */
 function hasLargerArguments({ group: { context: { startupArgs } }, task }: Head): boolean {
   return startupArgs !== undefined && task !== undefined &&
-    sizeOfArguments(startupArgs) > Math.max(sizeOfArguments(task.args), SMALL_BYTES);
+    sizeOfArguments(startupArgs) > Math.max(sizeOfArguments(argumentsOf(task)), SMALL_BYTES);
 }
 
 function acquitted(innocent: readonly SentTask[]): Verdict {

@@ -12,7 +12,7 @@ import { judgeThrow } from "../../../../lib/master/board/faults/retries.ts";
 import type { RunReports } from "../../../../lib/master/board/run_reporter.ts";
 import type { TaskFailure } from "../../../../lib/master/board/failures.ts";
 import type { Outcome } from "../../../../lib/master/outcome.ts";
-import type { Code, Task } from "../../../../lib/task.ts";
+import { type Code, hasEnded, type Task } from "../../../../lib/task.ts";
 import { IDLE_GROUP, IDLE_SLAVE } from "../../../support/idle_ports.ts";
 import { taskOf } from "../../../support/task_of.ts";
 
@@ -284,7 +284,7 @@ Deno.test("Retries: a task that waits for its time can be cancelled, alone and w
     bench.fail(slave, 0);
   }
   assertEquals(dispatcher.inventory.retries.waiting, 3);
-  assertEquals([one, two, three].map(({ hasEnded }) => hasEnded), [false, false, false]);
+  assertEquals([one, two, three].map(hasEnded), [false, false, false]);
   dispatcher.cancelTask(bench.group, one);
   dispatcher.dispatch(1);
   const [outcome] = bench.outcomes;
