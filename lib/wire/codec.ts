@@ -140,24 +140,32 @@ export class Undecodable {
  *
  * @param original Makes the JSON of the list anew, since decoding changes it.
  * @param jsonOf Makes the JSON of a value from what has come in its place: {@linkcode jsonOfList}, if they are lists.
+ * @returns Whether each could be decoded.
  */
 export function decodeEach(
   values: unknown[],
   buffers: BufferCursor,
   original: () => readonly unknown[],
-  jsonOf: typeof jsonOfList = (json) => json,
-): void {
+  jsonOf?: typeof jsonOfList,
+): boolean {
+  let areAllDecoded = true;
   for (let i = 0; i < values.length; i++) {
+    // Most are primitives, which stand for themselves.
+    if (jsonOf === undefined && typeof values[i] !== "object") continue;
     const { position } = buffers;
     try {
-      values[i] = decodeValue(jsonOf(values[i], buffers), buffers);
+      const json = jsonOf === undefined ? values[i] : jsonOf(values[i], buffers);
+      values[i] = decodeValue(json, buffers);
     } catch (reason) {
+      areAllDecoded = false;
       values[i] = new Undecodable(reason);
       buffers.position = position;
-      const count = countBuffers(jsonOf(original()[i], buffers));
+      const json = original()[i];
+      const count = countBuffers(jsonOf === undefined ? json : jsonOf(json, buffers));
       buffers.position += count;
     }
   }
+  return areAllDecoded;
 }
 
 /** Hands out the buffers of one frame, in order, each once. */

@@ -290,11 +290,15 @@ export function encodeFrame(
   for (let i = 0; i < buffers.length; i++) {
     view.setUint32(HEADER_BYTES + i * 4, buffers[i].length, true);
   }
-  return joinSmallChunks(head.subarray(0, headBytes), buffers);
+  head = head.subarray(0, headBytes);
+  return buffers.length === 0 ? [head] : joinSmallChunks(head, buffers);
 }
 
 /** Puts runs of small buffers together with what stands before them. */
-function joinSmallChunks(head: Uint8Array, buffers: readonly Uint8Array[]): Uint8Array[] {
+function joinSmallChunks(
+  head: Uint8Array,
+  buffers: readonly Uint8Array[],
+): Uint8Array[] {
   const chunks = [head];
   let small: Uint8Array[] = [];
   const flushSmall = () => {

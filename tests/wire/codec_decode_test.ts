@@ -62,7 +62,7 @@ for (const [text, count] of FAILING) {
     const lost = Array.from({ length: count }, () => new Uint8Array(8));
     const values = texts.map((each) => JSON.parse(each));
     const cursor = new BufferCursor([...whole.buffers, ...lost, ...whole.buffers]);
-    decodeEach(values, cursor, () => texts.map((each) => JSON.parse(each)));
+    assertEquals(decodeEach(values, cursor, () => texts.map((each) => JSON.parse(each))), false);
     const expected = [new Uint8Array([1, 2]), new Uint8Array([3])];
     assertEquals([values[0], values[2]], [expected, expected]);
     assertInstanceOf(values[1], Undecodable);
@@ -70,6 +70,12 @@ for (const [text, count] of FAILING) {
     assertEquals(cursor.done, true);
   });
 }
+
+Deno.test("decodeEach leaves primitives as they are, and says when all could be decoded", () => {
+  const values: unknown[] = [1, "a", null, true, { $: "undefined" }, { a: 1 }];
+  assertEquals(decodeEach(values, new BufferCursor([]), () => []), true);
+  assertEquals(values, [1, "a", null, true, undefined, { a: 1 }]);
+});
 
 Deno.test("decodeEach gives lists beside a long one that cannot be decoded their own buffers", () => {
   const bytes = (json: string) => new TextEncoder().encode(json);

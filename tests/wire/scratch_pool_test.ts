@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ScratchPool } from "../../lib/wire/scratch_pool.ts";
+import { ScratchPool } from "../../lib/wire/message_stream.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
 
 Deno.test("ScratchPool: lends each piece to one at a time, and no more than there may be", () => {

@@ -139,8 +139,14 @@ export class Session implements Disposable {
           values.length !== micros.length || !micros.every(isCount)
         ) throw malformed(message);
         const text = onlyMessage(batch);
-        decodeEach(values, batch.buffers, () => batch.originalOf(message).values);
-        this.#takeResults({ first, values, micros, bytes: batch.bytes, text }, nowMs);
+        const areAllDecoded = decodeEach(
+          values,
+          batch.buffers,
+          () => batch.originalOf(message).values,
+        );
+        const results = { first, values, micros, bytes: batch.bytes, text };
+        if (areAllDecoded) dispatcher.tasksDone(slave, results, nowMs);
+        else this.#takeDecoded(results, nowMs);
         break;
       }
       case "failed": {
@@ -210,8 +216,8 @@ export class Session implements Disposable {
     }
   }
 
-  /** Tells of results; a task whose result cannot be decoded has failed. */
-  #takeResults(results: TaskResults, nowMs: number): void {
+  /** Tells of results some of which cannot be decoded: their tasks have failed. */
+  #takeDecoded(results: TaskResults, nowMs: number): void {
     const { dispatcher, slave } = this.#options;
     const { first, values, micros } = results;
     let start = 0;
@@ -222,8 +228,7 @@ export class Session implements Disposable {
       dispatcher.taskFailed(slave, first + i, "undecodable", value.reason, micros[i], nowMs);
       start = i + 1;
     }
-    if (start === 0) dispatcher.tasksDone(slave, results, nowMs);
-    else tell(start, values.length);
+    tell(start, values.length);
 
     function tell(from: number, to: number): void {
       if (from === to) return;
