@@ -19,7 +19,7 @@ export interface Clock {
 
 /** The time of this process. */
 export const SYSTEM_CLOCK: Clock = {
-  now: () => performance.now(),
+  now: performance.now,
   microtask: queueMicrotask,
   setTimer(run, delayMs): Disposable {
     const timer = setTimeout(run, Math.min(delayMs, MAX_TIMER_MS));

@@ -33,8 +33,8 @@ export class LoopTurn {
   }
 
   /** Takes note that the event loop has had a turn, since something has come off a socket, or that a reader begins. */
-  begin(): void {
-    this.#beganMs = this.#clock.now();
+  begin(nowMs: number): void {
+    this.#beganMs = nowMs;
     this.#betweenLooks = this.#untilLook = 1;
     this.#isDue = false;
   }
@@ -42,6 +42,6 @@ export class LoopTurn {
   /** Lets other events have their turn. */
   async pass(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve));
-    this.begin();
+    this.begin(this.#clock.now());
   }
 }

@@ -18,7 +18,7 @@ Deno.test("LoopTurn: a reader has its results for 20 ms, and then others have th
   assertEquals(resultsUntilDue(turn, clock, 21), 2);
   assert(turn.isDue);
   clock.pass(1000);
-  turn.begin();
+  turn.begin(clock.now());
   assertEquals(resultsUntilDue(turn, clock, 1), 30, "something came off a socket");
 });
 

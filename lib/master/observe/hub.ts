@@ -50,14 +50,16 @@ export class Hub implements RunReports {
   #subscribers: readonly Subscriber[] = [];
   #untold: ManagerEvent[] = [];
   #isTelling = false;
-  /** Whether anybody wants to know of single tasks. Only this class writes. */
+  /** Whether anybody wants to know of single tasks. Only this class writes, here and below. */
   isWanted = false;
-  /** Whether anybody wants to know how far single tasks have come. Only this class writes. */
+  /** Whether anybody wants to know how far single tasks have come. */
   isProgressWanted = false;
-  /** Is told when that changes. */
-  progressSource: ProgressSource | undefined;
-  /** Whether anybody wants to know of tasks that did not end well. Only this class writes. */
+  /** Whether anybody wants to know of tasks that did not end well. */
   areFailuresWanted = false;
+  /** Whether something has gathered that the subscribers have not been told. */
+  hasUntold = false;
+  /** Is told when somebody comes to want to know how far single tasks have come, or nobody does any more. */
+  progressSource: ProgressSource | undefined;
 
   constructor(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     this.clock = clock;
@@ -220,7 +222,7 @@ export class Hub implements RunReports {
    */
   flush(): void {
     // What comes while the subscribers are told is told behind it.
-    if (this.#isTelling || this.#untold.length === 0) return;
+    if (this.#isTelling || !this.hasUntold) return;
     this.#isTelling = true;
     try {
       for (const event of this.#untold) {
@@ -228,6 +230,7 @@ export class Hub implements RunReports {
       }
     } finally {
       this.#untold = [];
+      this.hasUntold = false;
       this.#isTelling = false;
     }
   }
@@ -247,7 +250,10 @@ export class Hub implements RunReports {
   }
 
   #tell(event: ManagerEvent): void {
-    if (this.#untold.push(event) === 1) this.clock.microtask(() => this.flush());
+    this.#untold.push(event);
+    if (this.hasUntold) return;
+    this.hasUntold = true;
+    this.clock.microtask(() => this.flush());
   }
 
   #dateOf(atMs: number): number {

@@ -130,7 +130,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     this.#state = "reading";
     signal?.addEventListener("abort", this.#abort);
     if (progress) await this.#group.around.progress.begin(this.#group, progress);
-    this.#turn.begin();
+    this.#turn.begin(this.#group.around.hub.clock.now());
   }
 
   #end(): IteratorResult<Item, void> {

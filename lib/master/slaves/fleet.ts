@@ -113,11 +113,15 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     return this.#closing.signal;
   }
 
-  /** All that came in one piece has been told to the dispatcher. */
-  newsTold(): void {
+  /**
+   * All that came in one piece has been told to the dispatcher.
+   *
+   * @param nowMs When it came.
+   */
+  newsTold(nowMs: number = this.options.clock.now()): void {
     const { turn, hub, loop } = this.options;
-    turn.begin();
-    hub.flush();
+    turn.begin(nowMs);
+    if (hub.hasUntold) hub.flush();
     loop.schedule();
   }
 

@@ -118,7 +118,7 @@ export class Session implements Disposable {
         for (; batch !== undefined; batch = this.#stream.poll()) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
-        this.#options.fleet.newsTold();
+        this.#options.fleet.newsTold(nowMs);
       } while (await this.#stream.fill());
       return undefined;
     } catch (error) {

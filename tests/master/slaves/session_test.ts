@@ -375,19 +375,19 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   const chunks = [joinBytes([...frame("[]"), ...results, ...frame("[]")])];
   const stream = new MessageStream<ToMaster>(MemoryConnection.of(chunks));
   await stream.receive();
-  let news = 0;
+  const news: number[] = [];
   using session = new Session(stream, {
     slave,
     dispatcher,
     clock,
-    fleet: { newsTold: () => news++, isProgressWanted: false },
+    fleet: { newsTold: (nowMs) => news.push(nowMs!), isProgressWanted: false },
   });
   // What has come with it is told when whoever made the session has taken note of it.
-  assertEquals(news, 0);
+  assertEquals(news, []);
   assertEquals(await session.ended, undefined);
   hub.flush();
   assertEquals(log.of("task-finished").map(({ timeMs }) => timeMs), [clock.originMs + 5000]);
-  assertEquals(news, 1);
+  assertEquals(news, [clock.now()]);
 });
 
 /** Results of tasks that follow each other. */
