@@ -196,8 +196,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a reader is never woken",
     file: "lib/master/reading/task_group.ts",
-    right: `this.#ready.push(outcomes);
-    this.wake();`,
+    right: `this.wake();
+    this.#ready.push(outcomes);`,
     wrong: "this.#ready.push(outcomes);",
     test: "tests/master/reading/reader_test.ts",
   },

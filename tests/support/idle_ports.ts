@@ -12,7 +12,6 @@ export const IDLE_SLAVE: SlavePort = {
 
 /** A group of tasks that nobody reads, and that has no source. */
 export const IDLE_GROUP: GroupPort = {
-  noteSent: () => {},
   deliver: () => {},
   pull: () => {},
   wake: () => {},

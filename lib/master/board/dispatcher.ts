@@ -114,6 +114,8 @@ const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
 /** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
 export class Dispatcher {
+  /** Whether any slave is left that serves or may come to. Only this class writes. */
+  hasSlaves = false;
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
   readonly #blame = new Blame();
@@ -143,11 +145,6 @@ export class Dispatcher {
   constructor(maxAttempts: number, options: DispatcherOptions = {}) {
     this.#maxAttempts = maxAttempts;
     this.#options = options;
-  }
-
-  /** Whether any slave is left that serves or may come to. */
-  get hasSlaves(): boolean {
-    return this.#slaves.size > 0;
   }
 
   /** What it keeps, for tests. @internal */
@@ -199,6 +196,7 @@ export class Dispatcher {
   /** A slave is being started. */
   addSlave(slave: DispatchSlave): void {
     this.#slaves.add(slave);
+    this.hasSlaves = true;
   }
 
   /** A slave is connected and ready for tasks. */
@@ -232,6 +230,7 @@ export class Dispatcher {
     }
     if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
     this.#slaves.delete(slave);
+    this.hasSlaves = this.#slaves.size > 0;
     this.#bars.delete(slave);
     if (!this.hasSlaves) {
       for (const group of this.#groups.read) group.port.wake();

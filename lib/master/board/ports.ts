@@ -27,10 +27,16 @@ export interface SlavePort {
   dismiss(): void;
 }
 
+/** What takes note of tasks that go to slaves. */
+export interface SentLog {
+  /** Tasks go to a slave; `args` are their arguments. */
+  noteSent(tasks: readonly Task[], args: ArgumentList): void;
+}
+
 /** A group of tasks, as the board reaches it, and slaves do. */
 export interface GroupPort {
-  /** Takes note that tasks go to a slave; `args` are their arguments. */
-  noteSent(tasks: readonly Task[], args: ArgumentList): void;
+  /** Takes note of what is sent; nothing if nobody does. */
+  readonly journal?: SentLog;
   /**
    * Hands outcomes to the reader.
    *

@@ -76,6 +76,8 @@ export class ContextCore {
   readonly added: TaskGroup;
   /** How many tasks have been added: the number of the next one. */
   taskCount = 0;
+  /** Whether it takes no more tasks. Only this class writes. */
+  isClosed = false;
   /** Whether a signal ends the script: nobody is told anything any more. */
   isScriptEnding = false;
   /** Has outcomes on disk before they are delivered. */
@@ -110,16 +112,14 @@ export class ContextCore {
     return this.board.number;
   }
 
-  /** Whether it takes no more tasks. */
-  get isClosed(): boolean {
-    return this.#refusal !== undefined;
-  }
-
   /** @throws {ParallelError} If it takes no more tasks. */
   checkOpen(): void {
-    if (this.#refusal !== undefined) {
-      throw new ParallelError(`Cannot add a task: ${this.#refusal}`);
-    }
+    if (this.isClosed) throw this.refusal();
+  }
+
+  /** Why it takes no more tasks. */
+  refusal(): ParallelError {
+    return new ParallelError(`Cannot add a task: ${this.#refusal}`);
   }
 
   /** Tasks with a promise each, of one time limit; that of the context by default. */
@@ -184,12 +184,6 @@ export class ContextCore {
     return recorded;
   }
 
-  /** Hands outcomes to a group of it: when they are on disk, if there is a journal. */
-  deliver(receiver: OutcomeReceiver, outcomes: Outcomes, text: string | undefined): void {
-    if (this.journal === undefined) receiver.receive(outcomes);
-    else this.journal.record(outcomes, receiver, text);
-  }
-
   /** Has the board give a task up. */
   cancel(group: DispatchGroup, task: Task): void {
     this.around.dispatcher.cancelTask(group, task);
@@ -198,14 +192,14 @@ export class ContextCore {
 
   /** The manager closes: takes no more tasks, and runs none. */
   managerCloses(): void {
-    this.#refusal ??= "the manager is closed. Make a new one";
+    this.#refuse("the manager is closed. Make a new one");
     for (const group of this.#groups) group.wake();
   }
 
   /** Ends the context: drops what has not finished, and frees what slaves have of it. */
   close(): Promise<void> {
     if (this.#closing !== undefined || this.isClosed) return this.finish();
-    this.#refusal = "the context is closed. Make a new one by getContext()";
+    this.#refuse("the context is closed. Make a new one by getContext()");
     for (const group of this.#groups) group.drop();
     this.around.dispatcher.closeContext(this.board, this.around.hub.clock.now());
     this.around.loop.schedule();
@@ -215,6 +209,11 @@ export class ContextCore {
   /** Finishes what is to be written, and has sources clean up. */
   finish(): Promise<void> {
     return this.#closing ??= this.#finish();
+  }
+
+  #refuse(reason: string): void {
+    this.#refusal ??= reason;
+    this.isClosed = true;
   }
 
   async #finish(): Promise<void> {

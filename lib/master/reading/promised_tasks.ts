@@ -1,10 +1,10 @@
 import { AbortError, ParallelError } from "../../errors.ts";
 import { type EncodedArguments, endTask, Task, type TaskOrigin } from "../../task.ts";
 import { encodeArguments } from "../argument_list.ts";
-import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
 import type { GroupPort } from "../board/ports.ts";
 import type { ResolvedTask } from "../code_registry.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { GroupSurvey } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
@@ -35,6 +35,8 @@ class PromisedTask extends Task {
 export class PromisedTasks implements GroupPort, ContextGroup {
   /** What the board knows of it. */
   readonly board: DispatchGroup;
+  /** Has outcomes on disk before they are delivered. */
+  readonly journal: Journal | undefined;
   /** A task that runs longer is killed. */
   readonly timeoutMs: number | undefined;
   readonly #context: ContextCore;
@@ -51,6 +53,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
 
   constructor(context: ContextCore, timeoutMs: number | undefined) {
     this.#context = context;
+    this.journal = context.journal;
     this.timeoutMs = timeoutMs;
     this.board = new DispatchGroup(context.board, this, timeoutMs);
     context.around.dispatcher.addGroup(this.board);
@@ -71,7 +74,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     { signal, label }: { readonly signal?: AbortSignal; readonly label?: string },
   ): Promise<unknown> {
     const context = this.#context;
-    context.checkOpen();
+    if (context.isClosed) throw context.refusal();
     const encoded = encodeArguments(constructorArgs, args);
     const task = new PromisedTask(context.taskCount, this.#origins.of(code), encoded, label);
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
@@ -85,14 +88,10 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     return result;
   }
 
-  /** As the board asks: takes note of what is sent. */
-  noteSent(tasks: readonly Task[], args: ArgumentList): void {
-    this.#context.journal?.noteSent(tasks, args);
-  }
-
-  /** As the board asks: hands outcomes on. */
+  /** As the board asks: hands outcomes on, when they are on disk if there is a journal. */
   deliver(outcomes: Outcomes, text?: string): void {
-    this.#context.deliver(this, outcomes, text);
+    if (this.journal === undefined) this.receive(outcomes);
+    else this.journal.record(outcomes, this, text);
   }
 
   /** It has no sources. */
@@ -195,7 +194,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     const { dispatcher, loop } = this.#context.around;
     const dropped = dispatcher.cancel(this.board);
     loop.schedule();
-    this.#context.journal?.noteDropped(dropped);
+    this.journal?.noteDropped(dropped);
     for (const task of dropped) {
       endTask(task);
       this.#reject(task as PromisedTask, reasonFor(task));

@@ -7,10 +7,11 @@
 import { AbortError, ParallelError } from "../../errors.ts";
 import { argumentsOf, type Code, endTask, LabelledTask, newTask, type Task } from "../../task.ts";
 import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
-import type { ArgumentList } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
+import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import type { GroupPort } from "../board/ports.ts";
 import type { ResolvedTask } from "../code_registry.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { Tally } from "../observe/progress.ts";
 import type { GroupSurvey } from "../observe/survey.ts";
@@ -34,6 +35,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly board: DispatchGroup;
   /** Number of the map in its context; missing for tasks that are added one by one. */
   readonly map: number | undefined;
+  /** What it shares with the groups of other contexts. */
+  readonly around: Surroundings;
+  /** Has outcomes on disk before they are delivered. */
+  readonly journal: Journal | undefined;
   readonly #context: ContextCore;
   readonly #origins = new TaskOrigins((task) => this.#context.cancel(this.board, task));
   /** Results that have come and have not been read. */
@@ -68,6 +73,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    */
   constructor(context: ContextCore, taskTimeoutMs: number | undefined, map?: number) {
     this.#context = context;
+    this.around = context.around;
+    this.journal = context.journal;
     this.map = map;
     this.#sources = new TaskSources(this, context.around.hub.clock);
     this.board = new DispatchGroup(context.board, this, taskTimeoutMs);
@@ -76,11 +83,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#delivered = new TaskIds(context.taskCount);
     this.around.dispatcher.addGroup(this.board);
     this.around.forgotten.add(this);
-  }
-
-  /** What it shares with the other contexts. */
-  get around(): Surroundings {
-    return this.#context.around;
   }
 
   /** Number of the context. */
@@ -128,7 +130,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       );
     }
     this.#journalFault = undefined;
-    this.#context.journal?.retry();
+    this.journal?.retry();
     this.around.forgotten.delete(this);
     this.board.reading = order;
     this.around.loop.schedule();
@@ -181,19 +183,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** Takes outcomes for the reader. */
   receive(outcomes: Outcomes): void {
     this.#done += outcomes.length;
-    // One that failed comes alone.
-    const first = outcomes.at(0);
-    if (first?.status === "rejected") {
-      if (first.reason instanceof AbortError) {
-        this.#unreadRestored.add(first.task.id);
-        this.#done--;
-        this.#dropped++;
-      } else {
-        this.#failed++;
-      }
-    }
-    this.#ready.push(outcomes);
+    if (!(outcomes instanceof FulfilledOutcomes)) this.#noteFailures(outcomes);
     this.wake();
+    this.#ready.push(outcomes);
   }
 
   /** An outcome was delivered that no line of the journal can hold. */
@@ -241,14 +233,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     wake?.();
   }
 
-  /** As the board asks: takes note of what is sent. */
-  noteSent(tasks: readonly Task[], args: ArgumentList): void {
-    this.#context.journal?.noteSent(tasks, args);
-  }
-
-  /** As the board asks: takes outcomes for the reader. */
+  /** As the board asks: takes outcomes for the reader, when they are on disk if there is a journal. */
   deliver(outcomes: Outcomes, text?: string): void {
-    this.#context.deliver(this, outcomes, text);
+    if (this.journal === undefined) this.receive(outcomes);
+    else this.journal.record(outcomes, this, text);
   }
 
   /**
@@ -306,7 +294,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
-    context.checkOpen();
+    if (context.isClosed) throw context.refusal();
     const origin = this.#origins.of(code);
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
@@ -326,6 +314,19 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       this.receive([recorded]);
     }
     return task;
+  }
+
+  #noteFailures(outcomes: Outcomes): void {
+    for (const outcome of outcomes) {
+      if (outcome.status !== "rejected") continue;
+      if (outcome.reason instanceof AbortError) {
+        this.#unreadRestored.add(outcome.task.id);
+        this.#done--;
+        this.#dropped++;
+      } else {
+        this.#failed++;
+      }
+    }
   }
 
   #noteSources(): void {
@@ -376,7 +377,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#stopSources();
     const dropped = this.around.dispatcher.cancel(this.board);
     this.around.loop.schedule();
-    this.#context.journal?.noteDropped(dropped);
+    this.journal?.noteDropped(dropped);
     for (const task of dropped) {
       endTask(task);
       this.#inputs?.delete(task);

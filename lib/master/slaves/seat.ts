@@ -224,7 +224,7 @@ export class Seat implements SlavePort {
     const code = codeOf(tasks[0]);
     const args = new ArgumentList(tasks);
     const { context } = group;
-    group.port.noteSent(tasks, args);
+    group.port.journal?.noteSent(tasks, args);
     if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
       if (this.#state.state === "connected") {
         this.#state.session.run(context, code, args, maxHeld);

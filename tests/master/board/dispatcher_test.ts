@@ -65,7 +65,6 @@ class Bench {
   /** One that the dispatcher was not told of. */
   newGroup(options: { startup?: Code; taskTimeoutMs?: number } = {}): DispatchGroup {
     return groupOf(0, {
-      noteSent: () => {},
       deliver: (outcomes, text) => {
         this.outcomes.push(...outcomes);
         this.deliveries.push([outcomes.length, text]);

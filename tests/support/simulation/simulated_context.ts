@@ -223,7 +223,6 @@ export class SimulatedContext {
   #port(reader: () => SimulatedReader): GroupPort {
     const { ledger, say } = this.#around;
     return {
-      noteSent: () => {},
       deliver: (outcomes) => {
         for (const outcome of outcomes) {
           const { task, status, attempts } = outcome;
