@@ -199,6 +199,18 @@ Deno.test("cli.ts: a command's output stays, also of one that fails, and its sta
   assertMatch(stderr, /^Task 1 .*Exit code 3: said$/m);
 });
 
+Deno.test("cli.ts: commands take fields of objects, and results come with the inputs", async () => {
+  await using folder = new TempFolder();
+  const stdin = '{"name":"a b","mass":3}\n{"name":"c"}\n';
+  const words = ["--jsonl", "--with-input", "--to", "jsonl", "--", "echo", "{name}", "{mass}"];
+  assertEquals(await runCli(folder, words, { stdin }), {
+    code: 0,
+    stdout: '{"input":{"name":"a b","mass":3},"result":"a b 3"}\n' +
+      '{"input":{"name":"c"},"result":"c {mass}"}\n',
+    stderr: "",
+  });
+});
+
 Deno.test("cli.ts: passes on any bytes that a command prints", async () => {
   await using folder = new TempFolder();
   const child = startCli(folder, ["--", "printf", "\\377\\n", ":::", "1"]);
@@ -280,6 +292,35 @@ Deno.test("cli.ts: ends when nobody reads its results, with its slaves", async (
   const decoder = new TextDecoder();
   assertEquals([decoder.decode(stdout), decoder.decode(stderr)], ["1\n", ""]);
   assertEquals(folder.lines("code"), ["141"]);
+});
+
+Deno.test("cli.ts: ends when nobody reads any more, also if no other result comes", async () => {
+  await using folder = folderWithTasks();
+  const child = startCli(folder, ["tasks.ts#same", "--slaves", "1"]);
+  const input = child.stdin.getWriter();
+  const output = child.stdout.getReader();
+  await input.write(new TextEncoder().encode("1\n"));
+  assertEquals(new TextDecoder().decode((await output.read()).value), "1\n");
+  await output.cancel();
+  await input.write(new TextEncoder().encode("2\n"));
+  assertEquals((await child.status).code, 141);
+  await input.close().catch(() => {}); // Nobody reads it any more.
+  await child.stderr.cancel();
+});
+
+Deno.test("cli.ts: --unordered prints results as they come", async () => {
+  await using folder = new TempFolder();
+  await new Deno.Command("mkfifo", { args: [folder.file("gate")] }).output();
+  const script = 'if [ "$1" = 1 ]; then cat gate; else echo two; fi';
+  const words = ["--slaves", "2", "--unordered", "--", "sh", "-c", script, "sh", ":::", "1", "2"];
+  const child = startCli(folder, words);
+  await child.stdin.close();
+  const output = child.stdout.getReader();
+  assertEquals(new TextDecoder().decode((await output.read()).value), "two\n");
+  await Deno.writeTextFile(folder.file("gate"), "one\n");
+  assertEquals(new TextDecoder().decode((await output.read()).value), "one\n");
+  assertEquals((await child.status).code, 0);
+  await Promise.all([output.cancel(), child.stderr.cancel()]);
 });
 
 Deno.test("cli.ts: ctrl-C ends it with 130; what was done is in the journal", async () => {
