@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { nearestConfig, pathOf } from "../nearest_config.ts";
+import { nearestConfig, pathOf } from "../files/nearest_config.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A function of a module. */

@@ -1,4 +1,4 @@
-import { isPackage, nearestConfig, pathOf } from "../nearest_config.ts";
+import { isPackage, nearestConfig, pathOf } from "../files/nearest_config.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 
 /**

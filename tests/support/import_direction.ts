@@ -22,6 +22,8 @@ interface Part {
 
 const ERRORS = "lib/errors.ts";
 const TASK = "lib/";
+// What is asked of files on disk, by more than one room.
+const FILES = "lib/files/";
 const DEPS = "lib/deps.ts";
 const OWN_GLOBALS = "lib/own_globals.ts";
 const FRAMES = "lib/wire/frames.ts";
@@ -115,6 +117,12 @@ const PARTS: readonly Part[] = [
     imports: [ERRORS, TASK],
     because: "lib/task.ts and its neighbours say what a task is; they know no network",
   },
+  {
+    at: FILES,
+    imports: [TASK],
+    because:
+      "what is asked of files on disk is asked by the master, the slave and the command line",
+  },
   ...["random.ts", RANDOM].map((at) => ({
     at,
     imports: [RANDOM],
@@ -170,6 +178,7 @@ const PARTS: readonly Part[] = [
   {
     at: MASTER,
     imports: [
+      FILES,
       ...WHOLE_WIRE,
       ...ALL_OF_LAUNCH,
       ...MASTER_GROUND,
@@ -228,7 +237,7 @@ const PARTS: readonly Part[] = [
   },
   {
     at: SENT,
-    imports: [ERRORS, TASK, MESSAGES, WIRE, MASTER, COMMAND, SENT],
+    imports: [ERRORS, TASK, FILES, MESSAGES, WIRE, MASTER, COMMAND, SENT],
     because: "what modules are made of is found out and sent, whoever asks for it",
   },
   ...[OBSERVE, RECORDS].map((at) => ({
@@ -253,7 +262,7 @@ const PARTS: readonly Part[] = [
   },
   ...["cli.ts", CLI].map((at) => ({
     at,
-    imports: ["mod.ts", TASK, CLI, DEPS, PROJECT],
+    imports: ["mod.ts", TASK, FILES, CLI, DEPS, PROJECT],
     because: "the command line has what every script has, and nothing more",
   })),
   { at: PROJECT, imports: [], because: "it is data" },
@@ -264,7 +273,7 @@ const PARTS: readonly Part[] = [
   },
   {
     at: LAID,
-    imports: [ERRORS, TASK, MESSAGES, LAID],
+    imports: [ERRORS, TASK, FILES, MESSAGES, LAID],
     because: "it keeps files for whichever agent asks for them; it knows no connection",
   },
   ...PROCESSES.map((at) => ({

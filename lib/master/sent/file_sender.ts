@@ -1,4 +1,4 @@
-import { readDigested } from "../../file_digest.ts";
+import { readDigested } from "../../files/file_digest.ts";
 import { messageOf } from "../../message_of.ts";
 import { JSON } from "../../own_globals.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadDigests, readDigested } from "../../file_digest.ts";
+import { loadDigests, readDigested } from "../../files/file_digest.ts";
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_process.ts";
 import type { ModuleGraph } from "./module_graph.ts";

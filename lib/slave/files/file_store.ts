@@ -1,4 +1,4 @@
-import { type FileDigest, loadDigests, readDigested } from "../../file_digest.ts";
+import { type FileDigest, loadDigests, readDigested } from "../../files/file_digest.ts";
 import { messageOf } from "../../message_of.ts";
 import { Date } from "../../own_globals.ts";
 
