@@ -1,33 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Manager } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
+import { managerWithPage, printedBy } from "../../../support/manager_with_page.ts";
 import { MODULE_URL, runScript } from "../../../support/script.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
 
-/** What a function prints to standard error. */
-function printedBy<Result>(
-  run: () => Result,
-): { readonly result: Result; readonly lines: string[] } {
-  const lines: string[] = [];
-  const { error } = console;
-  console.error = (line: string) => lines.push(line);
-  try {
-    return { result: run(), lines };
-  } finally {
-    console.error = error;
-  }
-}
-
-function managerWithPage(options = {}): { readonly manager: Manager; readonly url: URL } {
-  const { result: manager, lines } = printedBy(() =>
-    localManager(1, { dashboard: true, ...options })
-  );
-  const address = /http:\S+/.exec(lines[0])![0];
-  return { manager, url: new URL(address) };
-}
-
 Deno.test("dashboard: whoever has the address sees the page, which no other site and no cache learns of", async () => {
-  const { manager, url } = managerWithPage();
+  const { manager, url } = managerWithPage(1);
   await using _ = manager;
   assertMatch(url.href, /^http:\/\/127\.0\.0\.1:\d+\/\?token=[0-9a-f]{32}$/);
   const response = await fetch(url);
@@ -48,7 +27,7 @@ Deno.test("dashboard: whoever has the address sees the page, which no other site
 });
 
 Deno.test("dashboard: without the token it is 403, and nothing is told", async () => {
-  const { manager, url } = managerWithPage();
+  const { manager, url } = managerWithPage(1);
   await using _ = manager;
   const token = url.searchParams.get("token")!;
   const wrong = [
@@ -80,7 +59,7 @@ Deno.test("dashboard: without the token it is 403, and nothing is told", async (
 });
 
 Deno.test("dashboard: works behind a proxy that leaves its own path before ours", async () => {
-  const { manager, url } = managerWithPage();
+  const { manager, url } = managerWithPage(1);
   await using _ = manager;
   const page = new URL(`/user/ann/proxy/8787/${url.search}`, url);
   const html = await (await fetch(page)).text();
@@ -90,7 +69,7 @@ Deno.test("dashboard: works behind a proxy that leaves its own path before ours"
 });
 
 Deno.test("dashboard: viewers that wait are told that the manager is closed, and nobody listens any more", async () => {
-  const { manager, url } = managerWithPage();
+  const { manager, url } = managerWithPage(1);
   {
     await using _ = manager;
     const context = manager.getContext();
@@ -101,7 +80,7 @@ Deno.test("dashboard: viewers that wait are told that the manager is closed, and
 });
 
 Deno.test("dashboard: a viewer is told the last state before the server goes", async () => {
-  const { manager, url } = managerWithPage();
+  const { manager, url } = managerWithPage(1);
   const states: { isOver: boolean; sections: Record<string, string> }[] = [];
   const follow = async () => {
     for (let since = 0, isOver = false; !isOver;) {
