@@ -31,6 +31,7 @@ Slaves: one for each processor of this machine, if no others are asked for.
   --slurm N        so many jobs in Slurm
   --job-options W  words for qsub or sbatch, as "-l mem_free=4G"
   --ssh HOSTS      hosts to log in to, each perhaps with a number of slaves: alice,me@bob:4
+  --send           they are sent the files of the function: they need nothing but Deno
 
 The run:
   --journal FILE   keeps each result; the same command, started again, runs only what is missing
@@ -41,6 +42,7 @@ The run:
   --startup-args A its arguments, as a JSON array
   --dry-run        prints what would run
   --progress       shows how far the run is
+  --dashboard      shows it on a page in a browser, whose address is printed
   --joblog FILE    a line for each task, for report.ts
   -h, --help       prints this
   --version        prints the version

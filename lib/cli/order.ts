@@ -39,6 +39,8 @@ export interface SlavesOrder {
   readonly sge: number | undefined;
   readonly slurm: number | undefined;
   readonly ssh: readonly { readonly host: string; readonly slaves: number }[];
+  /** Whether these hosts are sent the files that tasks need. */
+  readonly isSent: boolean;
   /** Words for `qsub` or `sbatch`. */
   readonly jobOptions: readonly string[];
 }
@@ -58,13 +60,15 @@ export interface Order {
   readonly isFailFast: boolean;
   readonly isDryRun: boolean;
   readonly isProgress: boolean;
+  /** Whether there is a page on the run. */
+  readonly hasPage: boolean;
   readonly journal: string | undefined;
   readonly joblog: string | undefined;
 }
 
 const SWITCHES = [
   ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
-  ...["fail-fast", "dry-run", "progress"],
+  ...["fail-fast", "dry-run", "progress", "dashboard", "send"],
 ];
 const VALUES = [
   ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
@@ -142,6 +146,7 @@ export async function readOrder(
     isFailFast: given.has("fail-fast"),
     isDryRun: given.has("dry-run"),
     isProgress: given.has("progress"),
+    hasPage: given.has("dashboard"),
     journal: given.text("journal"),
     joblog: given.text("joblog"),
   };
@@ -353,8 +358,12 @@ function readSlaves(given: Given): SlavesOrder {
     sge: given.count("sge", "how many slaves run in Grid Engine", 1),
     slurm: given.count("slurm", "how many slaves run in Slurm", 1),
     ssh: readHosts(given),
+    isSent: given.has("send"),
     jobOptions: given.text("job-options")?.split(/\s+/).filter((word) => word !== "") ?? [],
   };
+  if (slaves.isSent && slaves.ssh.length === 0) {
+    throw new UsageError("--send is for hosts: give --ssh HOSTS as well");
+  }
   if (slaves.jobOptions.length > 0 && (slaves.sge === undefined) === (slaves.slurm === undefined)) {
     throw new UsageError("--job-options are words for qsub or sbatch: give --sge N or --slurm N");
   }

@@ -68,6 +68,7 @@ async function runInputs(
     new Manager({
       output: "inherit",
       joblog: order.joblog,
+      dashboard: order.hasPage,
       // A command is run by code of ours alone, which needs no other permission.
       ...(work.type === "function"
         ? { config: configOf(work.task) }
@@ -100,10 +101,15 @@ function asked<Made>(make: () => Made): Made {
   }
 }
 
-function addSlaves(manager: Manager, { local, sge, slurm, ssh, jobOptions }: SlavesOrder): void {
+function addSlaves(
+  manager: Manager,
+  { local, sge, slurm, ssh, isSent, jobOptions }: SlavesOrder,
+): void {
   if (sge !== undefined) manager.addSlave(new SGEQsubSlaveArray(sge, jobOptions));
   if (slurm !== undefined) manager.addSlave(new SlurmSlaveArray(slurm, jobOptions));
-  if (ssh.length > 0) manager.addSlave(new SSHSlaveArray(ssh));
+  if (ssh.length > 0) {
+    manager.addSlave(new SSHSlaveArray(ssh, { files: isSent ? "sent" : "shared" }));
+  }
   const isElsewhere = sge !== undefined || slurm !== undefined || ssh.length > 0;
   if (local !== undefined || !isElsewhere) manager.addSlave(new LocalSlaveArray(local));
 }

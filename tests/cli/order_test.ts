@@ -16,12 +16,20 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
     format: "text",
     isOrdered: true,
     hasInput: false,
-    slaves: { local: undefined, sge: undefined, slurm: undefined, ssh: [], jobOptions: [] },
+    slaves: {
+      local: undefined,
+      sge: undefined,
+      slurm: undefined,
+      ssh: [],
+      isSent: false,
+      jobOptions: [],
+    },
     timeoutMs: undefined,
     retries: 0,
     isFailFast: false,
     isDryRun: false,
     isProgress: false,
+    hasPage: false,
     journal: undefined,
     joblog: undefined,
   });
@@ -30,7 +38,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
 Deno.test("readOrder: reads all options, before and behind the function", async () => {
   const words =
     "--to=jsonl --csv --input in.csv --text --unordered --with-input tasks.ts#score --slaves 4 --sge 100 " +
-    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --journal run.jsonl --joblog run.tsv " +
+    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --send --journal run.jsonl --joblog run.tsv " +
     "--startup setup";
   const order = await orderOf(
     ...words.split(" "),
@@ -55,6 +63,7 @@ Deno.test("readOrder: reads all options, before and behind the function", async 
         host: "[::1]",
         slaves: 2,
       }],
+      isSent: true,
       jobOptions: ["-q", "long", "-l", "mem_free=4G"],
     },
     timeoutMs: 500,
@@ -62,6 +71,7 @@ Deno.test("readOrder: reads all options, before and behind the function", async 
     isFailFast: true,
     isDryRun: true,
     isProgress: true,
+    hasPage: true,
     journal: "run.jsonl",
     joblog: "run.tsv",
   });
@@ -130,6 +140,7 @@ const MISTAKES: [words: string[], message: string][] = [
   [["t.ts#f", "--ssh", "alice:x"], '"alice:x" is none'],
   [["t.ts#f", "--ssh", "alice,,bob"], '"" is none'],
   [["t.ts#f", "--ssh", "alice:0"], '"alice:0" is none'],
+  [["t.ts#f", "--send"], "--send is for hosts"],
   [["t.ts#f", "--job-options", "-q long"], "give --sge N or --slurm N"],
   [["t.ts#f", "--to", "json"], '--to takes text, jsonl or csv, and not "json"'],
   [["t.ts#f", "--jsonl", "--csv"], "either --jsonl or --csv"],

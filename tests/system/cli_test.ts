@@ -278,6 +278,30 @@ Deno.test("cli.ts: writes a job log, and shows how far it is", async () => {
   assertStringIncludes(stderr, "square: 2 of 2 tasks done");
 });
 
+Deno.test("cli.ts: --dashboard prints the address of a page on the run, which ends all the same", async () => {
+  await using folder = folderWithTasks();
+  const child = startCli(folder, ["tasks.ts#same", "--slaves", "1", "--dashboard"]);
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode("1\n"));
+  const errors = child.stderr.getReader();
+  let printed = "";
+  while (!/(http:\S+)\s/.test(printed)) {
+    const { value, done } = await errors.read();
+    assert(!done, printed);
+    printed += new TextDecoder().decode(value);
+  }
+  const [url] = printed.match(/http:\S+/)!;
+  const page = await fetch(url, { headers: { connection: "close" } });
+  assertStringIncludes(await page.text(), "<html");
+  await input.close();
+  const [output, { code }] = await Promise.all([
+    new Response(child.stdout).text(),
+    child.status,
+    errors.cancel(),
+  ]);
+  assertEquals([code, output], [0, "1\n"]);
+});
+
 Deno.test("cli.ts: ends when nobody reads its results, with its slaves", async () => {
   await using folder = folderWithTasks();
   const script = `yes 1 | ("$@"; echo $? >code) | head -1`;
@@ -395,10 +419,15 @@ for (
 Deno.test("cli.ts: slaves on hosts, by an ssh that is played", async () => {
   await using ssh = new PlayedSSH();
   await using folder = folderWithTasks();
-  const words = ["tasks.ts#square", "--ssh", "alice,me@bob:2", ":::", "2", "3"];
-  const { code, stdout, stderr } = await runCli(folder, words);
-  assertEquals([code, stdout, stderr], [0, "4\n9\n", ""]);
-  assertEquals(ssh.hosts.sort(), ["alice", "me@bob"]);
+  for (const more of [[], ["--send"]]) {
+    const words = ["tasks.ts#square", "--ssh", "alice,me@bob:2", ...more, ":::", "2", "3"];
+    const { code, stdout, stderr } = await runCli(folder, words);
+    assertEquals([code, stdout, stderr], [0, "4\n9\n", ""]);
+  }
+  const command = ["--ssh", "alice", "--send", "--", "echo", "{}", ":::", "a b"];
+  assertEquals(await runCli(folder, command), { code: 0, stdout: "a b\n", stderr: "" });
+  assertEquals(new Set(ssh.hosts), new Set(["alice", "me@bob"]));
+  assert(Deno.statSync(`${ssh.home}/.cache/parallel`).isDirectory);
 });
 
 Deno.test(
