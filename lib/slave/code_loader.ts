@@ -107,6 +107,7 @@ function explainImport(thrown: unknown, module: string): string {
   if (isRaisedInCode(thrown)) {
     return `the module throws while it is loaded: ${thrown.name}: ${thrown.message}`;
   }
+  removeColours(thrown);
   const { message } = thrown;
   // Deno's hint is for the program that is started, and the user does not start slaves. The place comes on a line of its own.
   const what = message.replace(/\n[ \t]*hint: .*/, "").replace(/\.?\n {4}at /, ", at ")
@@ -124,6 +125,14 @@ function explainImport(thrown: unknown, module: string): string {
       "the main module or above it, if the master may read it (--allow-read), or what the option config of the manager names";
   }
   return message;
+}
+
+/** Deno colours its messages also where no terminal shows them, and this one may go to a file. */
+function removeColours(error: Error): void {
+  // deno-lint-ignore no-control-regex -- the escape that a colour begins with
+  const remove = (text: string) => text.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  error.message = remove(error.message);
+  error.stack &&= remove(error.stack);
 }
 
 /** Whether an error comes out of some code: Deno's own errors of loading a module come out of the import here. */

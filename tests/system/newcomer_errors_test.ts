@@ -5,6 +5,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ownFolder } from "../support/document.ts";
+import { runInCopy } from "../support/project_copy.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -843,4 +845,27 @@ Deno.test("a newcomer's script: nothing is said of code that is as it was when a
   );
   assertStringIncludes(stderr, "is started anew");
   assert(!stderr.includes("changed while"), stderr);
+});
+
+Deno.test("what newcomers do wrong: a name that slaves do not know is told without colours, which a file may get", async () => {
+  await using folder = await ownFolder({
+    "tasks.ts": `import { two } from "numbers"; export const double = (x: number) => two * x;`,
+    "main.ts": `
+      import { LocalSlave, Manager, remote } from "parallel";
+      const tasks = remote<typeof import("./tasks.ts")>(import.meta.resolve("./tasks.ts"));
+      await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      const error = await manager.getContext().run(tasks.double, [2]).catch((error) => error);
+      console.log(JSON.stringify([error.message, error.cause.message, error.cause.cause.stack]));
+    `,
+  });
+  const command = "unset NO_COLOR; deno run -A --no-config --import-map=deno.json main.ts";
+  const { code, stdout, stderr } = await runInCopy(folder, command);
+  assertEquals([code, stderr], [0, ""]);
+  const [message] = JSON.parse(stdout);
+  const place = `${new URL(`file://${folder.file("tasks.ts")}`)}:1:21`;
+  assertStringIncludes(message, `, at ${place}. Slaves know the names`);
+  // Deno's hint would have the name installed from npm.
+  assert(!message.includes("hint"), message);
+  assert(!stdout.includes("\\u001b"), stdout);
 });
