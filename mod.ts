@@ -119,5 +119,6 @@ export type {
   ContextOptions,
   DashboardOptions,
   ManagerOptions,
+  RecycleOptions,
   RetryOptions,
 } from "./lib/master/settings.ts";

@@ -108,12 +108,13 @@ export class Manager implements AsyncDisposable {
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     keepIgnoredSignals();
-    const { onEvent, maxAttempts } = this.#settings;
+    const { onEvent, maxAttempts, recycle } = this.#settings;
     const hub = new Hub(clock);
     this.#records = new RunRecords(hub, this.#settings);
     const codes = new CodeRegistry();
     const dispatcher = new Dispatcher(maxAttempts, {
       reports: hub,
+      maxTasks: recycle.tasks,
       warn: (message) => hub.warn(message),
     });
     const loop = new DispatchLoop(dispatcher, clock);

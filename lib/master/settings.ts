@@ -54,6 +54,8 @@ export interface ManagerOptions {
    * the startup of a context this many times, or three times if that is less, gets no more tasks of that context.
    */
   readonly maxAttempts?: number;
+  /** When the process of a slave is replaced by a new one, between two tasks: see {@linkcode RecycleOptions}. By default it is not. */
+  readonly recycle?: RecycleOptions;
   /**
    * Whether connections are encrypted, with certificates made for the run. By default those that leave the machine are;
    * `true` or `false` forces it for all.
@@ -97,6 +99,23 @@ export interface DashboardOptions {
   readonly host?: string;
   /** TCP port to listen on; 0, the default, for any that is free. */
   readonly port?: number;
+}
+
+/**
+ * When the process of a slave is replaced by a new one, for tasks that leak memory, or that may not follow each other in one process. One of
+ * the two is needed.
+ *
+ * It is replaced between two tasks: no task is lost or charged, and those that waited there go to others or to the new process. In that
+ * the startup of a context runs again before its first task.
+ */
+export interface RecycleOptions {
+  /** After how many tasks; 1 gives each task a process of its own, whose start takes about 50 ms. By default after any number. */
+  readonly tasks?: number;
+  /**
+   * When the process holds more than so many bytes of memory at the end of a task, what has not been collected as garbage included. By
+   * default it may hold any. A Deno that does nothing holds about 60 MB: at least 100 000 000 have to be given.
+   */
+  readonly memoryBytes?: number;
 }
 
 /** How tasks that threw run again: see {@linkcode ContextOptions.retries}. */
@@ -167,12 +186,17 @@ export interface ManagerSettings {
   readonly heartbeatTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxAttempts: number;
+  /** `Infinity` where nothing is limited. */
+  readonly recycle: Required<RecycleOptions>;
   readonly tls: boolean | undefined;
   readonly onEvent: ((event: ManagerEvent) => void) | undefined;
   readonly joblog: string | undefined;
   readonly trace: string | undefined;
   readonly dashboard: Required<DashboardOptions> | undefined;
 }
+
+/** A Deno that does nothing holds more than half of this. */
+const LEAST_MEMORY_BYTES = 100_000_000;
 
 const KNOWN = [
   "deno",
@@ -185,6 +209,7 @@ const KNOWN = [
   "heartbeatTimeoutMs",
   "connectTimeoutMs",
   "maxAttempts",
+  "recycle",
   "tls",
   "onEvent",
   "joblog",
@@ -246,6 +271,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
       MAX_TIMER_MS,
     ),
     maxAttempts: wholeNumber("maxAttempts", options.maxAttempts ?? 3, 1, Infinity),
+    recycle: asRecycle(options.recycle),
     tls,
     onEvent,
     joblog,
@@ -310,6 +336,30 @@ export function asRetryPolicy(retries: number | RetryOptions = 0): RetryPolicy |
     delayMs: wholeNumber("retries.delayMs", delayMs, 0, MAX_TIMER_MS),
     when,
   });
+}
+
+function asRecycle(recycle: RecycleOptions | undefined): Required<RecycleOptions> {
+  if (recycle === undefined) return { tasks: Infinity, memoryBytes: Infinity };
+  if (typeof recycle !== "object" || recycle === null) {
+    throw wrongOption("recycle", "{ tasks, memoryBytes }, or one of the two", recycle);
+  }
+  checkKnown(recycle, ["tasks", "memoryBytes"], "recycle");
+  const { tasks, memoryBytes } = recycle;
+  if (tasks === undefined && memoryBytes === undefined) {
+    throw new TypeError(
+      "The option recycle is empty: say after how many tasks a slave is replaced, or above how many bytes of memory: " +
+        "{ tasks: 1000 }, { memoryBytes: 2e9 }",
+    );
+  }
+  return {
+    tasks: wholeNumber("recycle.tasks", tasks ?? Infinity, 1, Infinity),
+    memoryBytes: wholeNumber(
+      "recycle.memoryBytes",
+      memoryBytes ?? Infinity,
+      LEAST_MEMORY_BYTES,
+      Infinity,
+    ),
+  };
 }
 
 function policyOf({ count, delayMs = 0, when }: RetryOptions): RetryPolicy | undefined {

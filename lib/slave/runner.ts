@@ -21,6 +21,9 @@ import { performance, Promise, setTimeout } from "../own_globals.ts";
 const LONG_TASK_MS = 5;
 /** In the place of a task's number while a context is freed. */
 const NO_TASK = -1;
+/** To look how much memory the process holds takes 60 µs. */
+const MEMORY_LOOK_MS = 20;
+const { memoryUsage } = Deno;
 /** A call with more arguments than about 120,000 fails. */
 const MAX_STARTUP_VALUES = 50_000;
 
@@ -77,6 +80,9 @@ export class Runner {
   #wake: (() => void) | undefined;
   readonly #answers: HeldAnswers;
   #isSendingDue = false;
+  #maxMemoryBytes = Infinity;
+  /** When to look next how much memory the process holds; never if that is not limited. */
+  #memoryLookMs = Infinity;
 
   /**
    * @param stream The connection to the master, welcomed.
@@ -144,6 +150,10 @@ export class Runner {
         break;
       case "recall":
         this.#returnQueue();
+        break;
+      case "memory-limit":
+        this.#maxMemoryBytes = message.bytes;
+        this.#memoryLookMs = 0;
         break;
       case "progress-wanted":
         this.progress.isWanted = message.isWanted;
@@ -233,6 +243,7 @@ export class Runner {
       }
       this.progress.end();
       if (now - startedAt > LONG_TASK_MS) this.#returnQueue();
+      if (now >= this.#memoryLookMs) this.#lookAtMemory(now);
     }
   }
 
@@ -353,6 +364,18 @@ export class Runner {
       this.#answers.send();
       return undefined;
     }
+  }
+
+  /** Between two tasks: if the process holds too much memory, no other is to start here. */
+  #lookAtMemory(nowMs: number): void {
+    this.#memoryLookMs = nowMs + MEMORY_LOOK_MS;
+    const memoryBytes = memoryUsage().rss;
+    if (memoryBytes <= this.#maxMemoryBytes) return;
+    this.#memoryLookMs = Infinity;
+    this.#returnQueue();
+    this.#answers.post();
+    this.#post({ type: "full", memoryBytes });
+    this.#answers.send();
   }
 
   #post(message: ToMaster): void {

@@ -54,6 +54,8 @@ export type ToSlave =
   | { readonly type: "end-context"; readonly context: number }
   /** Asks for all tasks that wait behind the running one. */
   | { readonly type: "recall" }
+  /** How much memory the process may hold, in bytes, after a task has ended. */
+  | { readonly type: "memory-limit"; readonly bytes: number }
   /** Whether somebody wants to know how far tasks have come; not so before this is said. */
   | { readonly type: "progress-wanted"; readonly isWanted: boolean };
 
@@ -92,6 +94,8 @@ export type ToMaster =
   | { readonly type: "loaded"; readonly code: number }
   /** A piece of code cannot be loaded: this answers every task of it that is or will be on this connection. */
   | { readonly type: "load-failed"; readonly code: number; readonly thrown: EncodedJson }
+  /** The process holds more memory than it may, and has given back what has not started. Said once: it is to be replaced. */
+  | { readonly type: "full"; readonly memoryBytes: number }
   /** How far the running task says that it has come. It is a note: it may come before what was said before it. */
   | ({ readonly type: "progress"; readonly task: number } & TaskProgress)
   /** Tasks from `from` up to but not including `to` were not run, and will not be. */

@@ -29,6 +29,9 @@ Deno.test("asSettings: has a default for everything", () => {
   const { heartbeatIntervalMs, heartbeatTimeoutMs, connectTimeoutMs, maxAttempts } = settings;
   assertEquals([heartbeatIntervalMs, heartbeatTimeoutMs], [10_000, 60_000]);
   assertEquals([connectTimeoutMs, maxAttempts], [7_200_000, 3]);
+  assertEquals(settings.recycle, { tasks: Infinity, memoryBytes: Infinity });
+  const { recycle } = asSettings({ recycle: { memoryBytes: 2e9 } });
+  assertEquals(recycle, { tasks: Infinity, memoryBytes: 2e9 });
 });
 
 Deno.test("asSettings: keeps what it is given", () => {
@@ -44,6 +47,7 @@ Deno.test("asSettings: keeps what it is given", () => {
     heartbeatTimeoutMs: 2,
     connectTimeoutMs: 2 ** 31 - 1,
     maxAttempts: 1,
+    recycle: { tasks: 1, memoryBytes: 1e9 },
     tls: false,
     onEvent,
   } satisfies ManagerOptions;
@@ -152,6 +156,22 @@ const WRONG_TYPES: Record<string, [unknown, string]> = {
     { config: 4 },
     "The option config must be a text that is not empty, not 4",
   ],
+  "a recycle that is a number": [
+    { recycle: 100 },
+    "The option recycle must be { tasks, memoryBytes }, or one of the two, not 100",
+  ],
+  "a recycle without anything": [
+    { recycle: {} },
+    "The option recycle is empty: say after how many",
+  ],
+  "a recycle with a word that there is not": [
+    { recycle: { task: 5 } },
+    "Unknown option task of recycle. There are: tasks, memoryBytes",
+  ],
+  "a recycle of a text": [
+    { recycle: { tasks: "10" } },
+    'The option recycle.tasks must be a number, not "10"',
+  ],
   "a tls that is no boolean": [{ tls: "on" }, 'The option tls must be true or false, not "on"'],
   "an onEvent that is no function": [{ onEvent: "log" }, 'onEvent must be a function, not "log"'],
 };
@@ -163,6 +183,14 @@ for (const [name, [options, message]] of Object.entries(WRONG_TYPES)) {
 }
 
 const WRONG_NUMBERS: Record<string, [ManagerOptions, string]> = {
+  "to replace a slave before its first task": [
+    { recycle: { tasks: 0 } },
+    "recycle.tasks must be a whole number from 1 to Infinity, not 0",
+  ],
+  "megabytes for bytes": [
+    { recycle: { memoryBytes: 200 } },
+    "recycle.memoryBytes must be a whole number from 100000000 to Infinity, not 200",
+  ],
   "a port of -1": [{ port: -1 }, "The option port must be a whole number from 0 to 65535, not -1"],
   "a port of 65536": [{ port: 65_536 }, "not 65536"],
   "half a port": [{ port: 0.5 }, "not 0.5"],

@@ -224,6 +224,27 @@ export const MUTANTS: readonly Mutant[] = [
     test: "tests/slave/held_answers_test.ts",
   },
   {
+    name: "a frame stands amid a note",
+    file: "lib/wire/message_stream.ts",
+    right: "if (this.#notes.size > 0) await Promise.all(this.#notes);",
+    wrong: "",
+    test: "tests/wire/notes_test.ts",
+  },
+  {
+    name: "a slave is given more tasks than it may run",
+    file: ALLOTMENT,
+    right: "Math.min(sendable, tasksLeft, ",
+    wrong: "Math.min(sendable, ",
+    test: SIMULATION,
+  },
+  {
+    name: "a slave is replaced that has tasks",
+    file: DISPATCHER,
+    right: "if (sent.size > 0) return;",
+    wrong: 'if (sent.size > 0 && service.ending.type === "leaving") return;',
+    test: SIMULATION,
+  },
+  {
     name: "an agent that was stopped gives its master up",
     file: "lib/slave/agent.ts",
     right: "if (isAwake && silenceMs > this.#timeoutMs)",

@@ -698,6 +698,24 @@ Deno.test("Runner: does not serve a master that sends a task of code that it has
   await assertRejects(() => bench.served, Error, "task of code 7 without announcing it");
 });
 
+Deno.test("Runner: a process that holds too much memory says so once, behind what it has done, and gives back the rest", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  bench.say({ type: "memory-limit", bytes: 1e15 });
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, 0, 1);
+  assertEquals(await bench.answers(3), [READY, result(0, 0), result(1, 1)]);
+  bench.nowMs += 20;
+  bench.say({ type: "memory-limit", bytes: 1 });
+  bench.run(0, code, 2, 3, 4);
+  const [done, returned, full] = await bench.answers(3);
+  assertEquals([done, returned], [result(2, 2), { type: "returned", from: 3, to: 5 }]);
+  assert(full.type === "full" && full.memoryBytes > 1e6);
+  bench.nowMs += 20;
+  bench.run(0, code, 5, 6);
+  assertEquals(await bench.answers(2), [result(5, 5), result(6, 6)]);
+});
+
 Deno.test("Runner.announceExit: is heard though a task has told how far it has come, without giving the event loop a turn", async () => {
   await using bench = await Bench.open();
   using tell = new Hook(() => {

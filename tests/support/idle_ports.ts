@@ -7,6 +7,7 @@ export const IDLE_SLAVE: SlavePort = {
   endContext: () => {},
   flush: () => {},
   restart: () => {},
+  recycle: () => {},
   dismiss: () => {},
 };
 

@@ -360,7 +360,7 @@ export class Allotment {
 
   /** How many more tasks of a group, of one code, a slave has room for. */
   #roomFor(
-    { sent, supply }: Service,
+    { sent, supply, tasksLeft }: Service,
     { sendable }: DispatchGroup,
     pace: CodePace,
     depth: number,
@@ -370,7 +370,7 @@ export class Allotment {
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       pace.leastShare(sendable),
     );
-    return Math.min(sendable, Math.min(depth, supply.depth, fairShare) - sent.size);
+    return Math.min(sendable, tasksLeft, Math.min(depth, supply.depth, fairShare) - sent.size);
   }
 
   /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
@@ -487,8 +487,9 @@ export class Allotment {
  * Whether a slave may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
  * and others would wait behind it.
  */
-function mayBeGivenTasks({ sent, supply, ending }: Service): boolean {
-  return sent.takenCount === 0 && !supply.isAsked && ending.type !== "leaving";
+function mayBeGivenTasks({ sent, supply, ending, tasksLeft }: Service): boolean {
+  return sent.takenCount === 0 && !supply.isAsked && tasksLeft > 0 && ending.type !== "leaving" &&
+    ending.type !== "full";
 }
 
 /** Whether a slave has tasks behind the running one, or behind startup or a cleanup, that can be taken from it. */

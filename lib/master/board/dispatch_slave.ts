@@ -59,10 +59,20 @@ export class Service {
   progress: { readonly number: number; readonly progress: TaskProgress } | undefined;
   /** What is known of its end before it has come. Only the dispatcher writes. */
   ending: Ending = { type: "none" };
+  /** How many tasks it may run before it is replaced. */
+  readonly maxTasks: number;
+  /** How many it has run. Only the dispatcher writes. */
+  tasksRun = 0;
 
   /** @internal */
-  constructor(reporter: RunReporter | undefined) {
+  constructor(reporter: RunReporter | undefined, maxTasks: number) {
     this.reporter = reporter;
+    this.maxTasks = maxTasks;
+  }
+
+  /** How many more tasks it may be given. */
+  get tasksLeft(): number {
+    return this.maxTasks - this.tasksRun - this.sent.size;
   }
 
   /** The task that told last how far it has come, if it is still the slave's. */
@@ -98,7 +108,9 @@ export type Ending =
   /** It said that the task of this number is about to end it, or, without a number, something else than a task. */
   | { readonly type: "exiting"; readonly running: number | null }
   /** Others are about to end it: it finishes the task that it runs, and gets no more. */
-  | { readonly type: "leaving" };
+  | { readonly type: "leaving" }
+  /** It holds more memory than it may: it gets no more tasks, and is replaced when it has answered those that it has. */
+  | { readonly type: "full"; readonly memoryBytes: number };
 
 /** How far the startups of contexts have come in one process. */
 export class Startups {

@@ -32,9 +32,11 @@ import {
   barredFailure,
   cancelledOn,
   describeThrown,
+  fullReason,
   givenUp,
   loadBar,
   loadTimeoutBar,
+  spentReason,
   startupBar,
   startupDeathBar,
   type TaskFailure,
@@ -49,6 +51,8 @@ import type { AnsweredTasks, Head, SentTask } from "./sent_tasks.ts";
 export interface DispatcherOptions {
   /** Is told what runs. */
   readonly reports?: RunReports;
+  /** How many tasks a process of a slave may run before it is replaced; by default, any number. */
+  readonly maxTasks?: number;
   /** Tells the user what slaves cannot do, while there are others that can. */
   warn?(message: string): void;
 }
@@ -118,6 +122,7 @@ export class Dispatcher {
   hasSlaves = false;
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
+  readonly #maxTasks: number;
   readonly #blame = new Blame();
   readonly #retries = new Retries();
   readonly #deadlines = new Deadlines();
@@ -144,6 +149,7 @@ export class Dispatcher {
    */
   constructor(maxAttempts: number, options: DispatcherOptions = {}) {
     this.#maxAttempts = maxAttempts;
+    this.#maxTasks = options.maxTasks ?? Infinity;
     this.#options = options;
   }
 
@@ -203,7 +209,7 @@ export class Dispatcher {
   slaveConnected(slave: DispatchSlave): void {
     if (slave.service !== undefined || !this.#slaves.has(slave)) return;
     const { reports } = this.#options;
-    slave.service = new Service(reports && new RunReporter(reports, slave));
+    slave.service = new Service(reports && new RunReporter(reports, slave), this.#maxTasks);
     slave.hasServed = true;
     this.#allotment.addSlave(slave);
   }
@@ -211,7 +217,8 @@ export class Dispatcher {
   /** A slave said that the task of this number, or none, is about to end it; it has answered all before. */
   slaveExiting(slave: DispatchSlave, running: number | null): void {
     const { service } = slave;
-    if (service?.ending.type === "none") service.ending = { type: "exiting", running };
+    const isKnown = service?.ending.type === "exiting" || service?.ending.type === "leaving";
+    if (service !== undefined && !isKnown) service.ending = { type: "exiting", running };
   }
 
   /**
@@ -257,7 +264,16 @@ export class Dispatcher {
     if (service === undefined || service.ending.type === "leaving") return;
     service.ending = { type: "leaving" };
     this.#allotment.recall(slave, service);
-    dismissIfDone(slave, service);
+    this.#endIfDone(slave, service);
+  }
+
+  /** A slave holds more memory than it may: it is replaced when it has answered what it has. */
+  slaveFull(slave: DispatchSlave, memoryBytes: number): void {
+    const { service } = slave;
+    if (service?.ending.type !== "none") return;
+    service.ending = { type: "full", memoryBytes };
+    this.#allotment.recall(slave, service);
+    this.#endIfDone(slave, service);
   }
 
   /** Ends a slave's process on purpose and has it started anew. What it has goes back; nobody is blamed. */
@@ -359,6 +375,7 @@ export class Dispatcher {
       this.#allotment.noteRunTimes(slave, service, code, { totalMicros, count }, nowMs);
     }
     slave.deathsInARow = 0;
+    service.tasksRun += values.length;
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -438,6 +455,7 @@ export class Dispatcher {
       }
     }
     slave.deathsInARow = 0;
+    service.tasksRun++;
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -613,7 +631,23 @@ export class Dispatcher {
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
     this.#allotment.noteNews(slave, service, nowMs);
-    if (service.ending.type === "leaving") dismissIfDone(slave, service);
+    this.#endIfDone(slave, service);
+  }
+
+  /** Ends a process that is to end, or to be replaced, once it has no task any more. */
+  #endIfDone(slave: DispatchSlave, service: Service): void {
+    const { ending, sent, tasksRun, maxTasks } = service;
+    if (sent.size > 0) return;
+    if (ending.type === "leaving") return slave.port.dismiss();
+    // It may run one that was taken from it.
+    if (sent.takenCount > 0) return;
+    if (ending.type === "full") this.#recycle(slave, fullReason(ending.memoryBytes));
+    else if (tasksRun >= maxTasks) this.#recycle(slave, spentReason(tasksRun));
+  }
+
+  #recycle(slave: DispatchSlave, reason: string): void {
+    this.#endService(slave);
+    slave.port.recycle(reason);
   }
 
   #timeOut(slave: DispatchSlave, service: Service): void {
@@ -808,11 +842,6 @@ export class Dispatcher {
     if (reports?.areFailuresWanted) reports.taskEnded(group.context, outcome, 0, run.endedMs);
     endTaskOnSlave(task);
   }
-}
-
-/** Ends a slave that others are about to end, if it has no task any more. */
-function dismissIfDone({ port }: DispatchSlave, { sent }: Service): void {
-  if (sent.size === 0) port.dismiss();
 }
 
 /** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */

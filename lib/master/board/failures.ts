@@ -172,6 +172,16 @@ function placeOf({ name, host }: SlaveIdentity): string {
   return host === "" || name.includes(host) ? name : `${name} on ${host}`;
 }
 
+/** Why a slave is replaced that has run as many tasks as it may. */
+export function spentReason(tasks: number): string {
+  return `it has run ${tasks === 1 ? "a task" : `${tasks} tasks`}, and is replaced: recycle.tasks`;
+}
+
+/** Why a slave is replaced that holds more memory than it may. */
+export function fullReason(memoryBytes: number): string {
+  return `it holds ${Math.ceil(memoryBytes / 1e6)} MB, and is replaced: recycle.memoryBytes`;
+}
+
 /** The task ran longer than its context allows. */
 export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
   const what = `was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`;

@@ -23,6 +23,8 @@ export interface SlavePort {
   flush(): void;
   /** Ends its process and starts it anew. `isAsked`: the user asked for that, by giving up the task that it ran. */
   restart(reason: string, isAsked: boolean): void;
+  /** Has its process end, which has no task, and starts it anew: by the option `recycle`. */
+  recycle(reason: string): void;
   /** Ends its process: it was said to leave, and has no task any more. */
   dismiss(): void;
 }

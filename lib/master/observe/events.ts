@@ -80,7 +80,7 @@ export type ManagerEvent =
       readonly type: "slave-restarted";
       readonly slave: SlaveIdentity;
       readonly reason: string;
-      /** Whether you asked for it: the task that it ran was given up. */
+      /** Whether you asked for it: the task that it ran was given up, or the option `recycle` says so. */
       readonly isAsked: boolean;
     }
     /** A slave is lost: it will run no more tasks. */

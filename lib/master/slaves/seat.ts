@@ -353,6 +353,7 @@ export class Seat implements SlavePort {
       slave: this.slave,
       dispatcher,
       clock,
+      maxMemoryBytes: this.#fleet.options.settings.recycle.memoryBytes,
       fleet: this.#fleet,
     });
     this.#enter({ state: "connected", process, session });
@@ -382,6 +383,12 @@ export class Seat implements SlavePort {
     this.#process?.kill();
   }
 
+  /** Has its process end, which runs nothing, and starts it anew: the user has asked for that beforehand. */
+  recycle(reason: string): void {
+    this.#doom = laterDoom(this.#doom, { type: "replaced", reason, isAsked: true });
+    this.#session?.[Symbol.dispose]();
+  }
+
   /** It could not be launched. */
   launchFailed(reason: string): void {
     if (this.#fleet.closing.aborted) this.#enter({ state: "ended" });
@@ -394,7 +401,8 @@ export class Seat implements SlavePort {
     const { clock } = this.#fleet.options;
     if (this.#state.state === "awaiting agent") this.#enter({ state: "ended" });
     if (process === undefined) return;
-    const isIdle = this.slave.service?.sent.size === 0;
+    // One that is being replaced has nothing to do any more, and may still dispose of what startups returned.
+    const isIdle = this.state === "connected" && (this.slave.service?.sent.size ?? 0) === 0;
     this.#session?.[Symbol.dispose]();
     const agent = this.#job?.agent;
     if (agent !== undefined) {

@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly dispatcher: Dispatcher;
   /** By which the dispatcher is told when something came. */
   readonly clock: Clock;
+  /** How much memory the slave may hold between two tasks; by default, as much as there is. */
+  readonly maxMemoryBytes?: number;
   /** Is told when all that came in one piece has been told to the dispatcher. */
   readonly fleet: Pick<Fleet, "newsTold" | "isProgressWanted">;
 }
@@ -44,8 +46,12 @@ export class Session implements Disposable {
     this.#stream = stream;
     this.#options = options;
     stream.postMessage({ type: "welcome" });
+    // It ends the handshake, and stands alone.
     stream.flush();
-    if (options.fleet.isProgressWanted) this.wantProgress(true);
+    const { maxMemoryBytes = Infinity, fleet } = options;
+    if (maxMemoryBytes < Infinity) this.#post({ type: "memory-limit", bytes: maxMemoryBytes });
+    if (fleet.isProgressWanted) this.#post({ type: "progress-wanted", isWanted: true });
+    stream.flush();
     this.ended = this.#readAll();
   }
 
@@ -198,6 +204,10 @@ export class Session implements Disposable {
         dispatcher.loadFailed(slave, code, thrown, nowMs);
         break;
       }
+      case "full":
+        if (!isCount(message.memoryBytes)) throw malformed(message);
+        dispatcher.slaveFull(slave, message.memoryBytes);
+        break;
       case "progress":
         if (!isCount(message.task)) throw malformed(message);
         dispatcher.taskProgressed(slave, message.task, progressOf(message));

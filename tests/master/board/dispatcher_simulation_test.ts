@@ -28,6 +28,7 @@ Deno.test("Dispatcher, simulated: keeps its promises in 10 000 schedules", () =>
     deaths: 0,
     recalls: 0,
     restarts: 0,
+    recycled: 0,
     bars: 0,
   };
   for (let seed = first; seed <= last; seed++) {

@@ -2,8 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
-import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
+import { Dispatcher, type DispatcherOptions } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE } from "../../support/idle_ports.ts";
@@ -21,9 +20,10 @@ class Bench {
   #slaves = 0;
   #tasks = 0;
 
-  constructor(maxAttempts = 3, reports?: RunReports) {
+  constructor(maxAttempts = 3, { reports, maxTasks }: DispatcherOptions = {}) {
     this.dispatcher = new Dispatcher(maxAttempts, {
       reports,
+      maxTasks,
       warn: (message) => this.warnings.push(message),
     });
   }
@@ -48,6 +48,7 @@ class Bench {
       endContext: ({ number: context }) => this.#decide(`end context ${context} on ${number}`),
       flush: () => {},
       restart: () => this.#decide(`restart ${number}`),
+      recycle: (reason) => this.#decide(`recycle ${number}: ${reason}`),
       dismiss: () => this.#decide(`dismiss ${number}`),
     });
     this.dispatcher.addSlave(slave);
@@ -141,16 +142,18 @@ Deno.test("Dispatcher.taskProgressed: how far a task is counts as long as it is 
   const told: string[] = [];
   const silent = () => {};
   const bench = new Bench(3, {
-    isWanted: true,
-    areFailuresWanted: true,
-    taskProgressed: (_context, { id }, { identity }, { done }) =>
-      told.push(`${id} on ${identity.number}: ${done}`),
-    taskStarted: silent,
-    taskEnded: silent,
-    taskRetried: silent,
-    startupStarted: silent,
-    startupFinished: silent,
-    startupFailed: silent,
+    reports: {
+      isWanted: true,
+      areFailuresWanted: true,
+      taskProgressed: (_context, { id }, { identity }, { done }) =>
+        told.push(`${id} on ${identity.number}: ${done}`),
+      taskStarted: silent,
+      taskEnded: silent,
+      taskRetried: silent,
+      startupStarted: silent,
+      startupFinished: silent,
+      startupFailed: silent,
+    },
   });
   const slave = bench.connect();
   const group = bench.group();
@@ -173,6 +176,64 @@ Deno.test("Dispatcher.taskProgressed: how far a task is counts as long as it is 
   bench.dispatcher.restart(slave, "for a test");
   say(2, 6);
   assertEquals(told, ["1 on 0: 2", "2 on 0: 4"]);
+});
+
+const SPENT = "it has run 5 tasks, and is replaced: recycle.tasks";
+
+Deno.test("Dispatcher: a slave is given as many tasks as it may run, and is replaced when it has answered them", () => {
+  const bench = new Bench(3, { maxTasks: 5 });
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  bench.add(group, 9);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 2 3 4 on 0"]);
+  bench.done(slave, 1, 2);
+  assertEquals(bench.decided(), [], "Nothing is given behind its last task");
+  bench.done(slave, 3, 2);
+  assertEquals(bench.decided(), [`recycle 0: ${SPENT}`]);
+  assertEquals(slave.service, undefined);
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 5 6 7 8 9 on 0"]);
+});
+
+Deno.test("Dispatcher: tasks that a slave gives back do not count as run", () => {
+  const bench = new Bench(3, { maxTasks: 5 });
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  bench.add(group, 4);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.tasksReturned(slave, 2, 5, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 2 3 4 on 0", "run 2 3 4 on 0"]);
+  bench.done(slave, 1, 1);
+  bench.done(slave, 5, 3);
+  assertEquals(bench.decided(), [`recycle 0: ${SPENT}`]);
+});
+
+Deno.test("Dispatcher: a slave that is full keeps what it may be running, and is replaced when it has answered all", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  bench.add(group, 4);
+  bench.dispatcher.dispatch(0);
+  for (let i = 0; i < 2; i++) bench.dispatcher.slaveFull(slave, 215_400_000);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 2 3 4 on 0", "recall 0"]);
+  // It had begun one before it heard of that.
+  bench.dispatcher.tasksReturned(slave, 2, 5, 0);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), [], "It gets no more");
+  bench.done(slave, 1, 1);
+  assertEquals(bench.decided(), [
+    "recycle 0: it holds 216 MB, and is replaced: recycle.memoryBytes",
+  ]);
+  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.dispatch(0);
+  assertEquals(bench.decided(), ["run 2 3 4 on 0"]);
 });
 
 Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {

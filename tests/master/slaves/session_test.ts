@@ -84,6 +84,10 @@ const MISBEHAVIOURS: Record<string, Misbehaviour> = {
   "sends times that are no numbers": {
     says: ['{"type":"results","first":0,"values":[0],"micros":["x"]}'],
   },
+  "is full of nothing in particular": {
+    says: ['{"type":"full","memoryBytes":"all"}'],
+    reason: /a message that is none/,
+  },
   "is less than nowhere in its task": {
     says: ['{"type":"progress","task":0,"done":-1}'],
     reason: /a message that is none/,

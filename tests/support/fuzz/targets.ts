@@ -93,6 +93,7 @@ class SlaveRun {
     endContext: (context) => this.session.endContext(context),
     flush: () => this.session.flush(),
     restart: () => this.session[Symbol.dispose](),
+    recycle: () => this.session[Symbol.dispose](),
     dismiss: () => this.session[Symbol.dispose](),
   });
   readonly #port: GroupPort = {

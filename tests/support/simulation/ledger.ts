@@ -127,6 +127,9 @@ export class Ledger {
       violate(`tasks were sent to ${slave.identity.name}, which does not serve`);
     }
     if (service.ending.type === "leaving") violate("tasks were sent to a slave that leaves");
+    if (service.tasksRun + service.sent.size > service.maxTasks) {
+      violate(`more tasks were sent than the ${service.maxTasks} after which a slave is recycled`);
+    }
     if (this.#cannotRun(seat, group, codeOf(tasks[0]))) {
       violate(`tasks were sent to ${slave.identity.name}, which had said that it cannot run them`);
     }

@@ -45,6 +45,7 @@ export interface SimulationReport {
   readonly deaths: number;
   readonly recalls: number;
   readonly restarts: number;
+  readonly recycled: number;
   /** How often a slave was barred. */
   readonly bars: number;
 }
@@ -77,6 +78,7 @@ export class Simulation {
   #deaths = 0;
   #recalls = 0;
   #restarts = 0;
+  #recycled = 0;
   #bars = 0;
 
   /**
@@ -101,6 +103,7 @@ export class Simulation {
       };
     });
     this.#dispatcher = new Dispatcher(this.#maxAttempts, {
+      maxTasks: random.chance(0.2) ? random.integer(1, 30) : Infinity,
       reports: this.#reports(),
       warn: (message) => this.#say(() => `warns: ${message}`),
     });
@@ -144,6 +147,7 @@ export class Simulation {
       deaths: this.#deaths,
       recalls: this.#recalls,
       restarts: this.#restarts,
+      recycled: this.#recycled,
       bars: this.#bars,
     };
   }
@@ -214,6 +218,17 @@ export class Simulation {
         this.#restarts++;
         this.#ledger.checkOutOfTime(seat(), this.#time.nowMs);
         this.#checkHeard(seat());
+        seat().unresolved.clear();
+        seat().replacement = reason;
+        seat().isListening = false;
+        seat().process?.kill();
+      },
+      recycle: (reason) => {
+        this.#say(() => `recycle ${seat().slave.identity.name}: ${reason}`);
+        this.#recycled++;
+        // The task that has failed just now stands there still.
+        const isDone = seat().unresolved.size <= 1 && seat().process?.running.type === "nothing";
+        if (!isDone) violate("a slave is recycled that has tasks");
         seat().unresolved.clear();
         seat().replacement = reason;
         seat().isListening = false;
