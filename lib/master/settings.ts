@@ -113,7 +113,7 @@ export interface RecycleOptions {
   readonly tasks?: number;
   /**
    * When the process holds more than so many bytes of memory at the end of a task, what has not been collected as garbage included. By
-   * default it may hold any. A Deno that does nothing holds about 60 MB: at least 100 000 000 have to be given.
+   * default it may hold any. A slave that has loaded nothing holds about 46 MB: at least 100 000 000 have to be given.
    */
   readonly memoryBytes?: number;
 }
@@ -195,7 +195,7 @@ export interface ManagerSettings {
   readonly dashboard: Required<DashboardOptions> | undefined;
 }
 
-/** A Deno that does nothing holds more than half of this. */
+/** A slave that has loaded nothing holds about half of this. */
 const LEAST_MEMORY_BYTES = 100_000_000;
 
 const KNOWN = [
