@@ -12,7 +12,7 @@
  * @module
  */
 
-import { isNoteUnit, NOTE_UNIT_BYTES, NoteReader } from "./notes.ts";
+import { NOTE_UNIT_BYTES, NoteReader } from "./notes.ts";
 
 /** What one frame carries. */
 export interface Frame {
@@ -158,7 +158,9 @@ export class FrameParser {
 
   /** Looked at only where there can be no frame: most frames are none the slower for it. */
   #isNoteNext(): boolean {
-    return isNoteUnit(this.#scratch.subarray(this.#start, this.#start + NOTE_UNIT_BYTES));
+    return this.#notes.isNext(
+      this.#scratch.subarray(this.#start, this.#start + NOTE_UNIT_BYTES),
+    );
   }
 
   /** Reads up to the end of the next note, or of the units that are there. */

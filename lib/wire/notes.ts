@@ -15,6 +15,8 @@ export const NOTE_UNIT_BYTES = 12;
 const HIGH_BIT = 0x80;
 /** The character DEL, which no text of a note has, with the highest bit. */
 export const NOTE_END = 0xff;
+/** Every text of a note begins with a bracket, since it is a list of messages. */
+const NOTE_BEGIN = "[".charCodeAt(0) | HIGH_BIT;
 /** The longest that a note may be. */
 const MAX_NOTE_LENGTH = 16 * 1024;
 const CHECKSUM_LENGTH = 8;
@@ -33,14 +35,19 @@ export function encodeNote(json: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Whether bytes are a unit of a note. */
-export function isNoteUnit(bytes: Uint8Array): boolean {
-  return bytes.length === NOTE_UNIT_BYTES && bytes.every((byte) => byte >= HIGH_BIT);
-}
-
 /** Puts the units of notes together. */
 export class NoteReader {
   #text = "";
+  /** Whether a torn note has come: the rest of one may begin with any byte. */
+  #isMixedUp = false;
+
+  /** Whether bytes are the next unit of a note. Garbage is not, and is told from notes at once. */
+  isNext(bytes: Uint8Array): boolean {
+    const [first] = bytes;
+    const mayBegin = first === NOTE_BEGIN || first === NOTE_END || this.#isMixedUp ||
+      this.#text !== "";
+    return mayBegin && bytes.length === NOTE_UNIT_BYTES && bytes.every((byte) => byte >= HIGH_BIT);
+  }
 
   /**
    * Takes the next unit.
@@ -55,11 +62,15 @@ export class NoteReader {
       } else if (this.#text !== "") {
         const text = this.#text.slice(0, -CHECKSUM_LENGTH);
         if (this.#text === text + checksumOf(text)) whole = text;
+        else this.#isMixedUp = true;
         this.#text = "";
       }
     }
     // Nobody sends such a one: it is not kept.
-    if (this.#text.length > MAX_NOTE_LENGTH) this.#text = "";
+    if (this.#text.length > MAX_NOTE_LENGTH) {
+      this.#text = "";
+      this.#isMixedUp = true;
+    }
     return whole;
   }
 }

@@ -41,7 +41,7 @@ test("a run is followed by two viewers, light and dark, wide and narrow, and its
   const wide = await browser.show(url.href);
   assertEquals(await wide.textContent("#status"), "No task has been added yet.");
   const context = manager.getContext(undefined, { retries: 0 });
-  const heldTask = context.addTaskWith({ label: EVIL }, gated.wait, "a", gates.port);
+  context.addTaskWith({ label: EVIL }, gated.wait, "a", gates.port);
   context.addTask((text: string) => {
     throw new RangeError(text);
   }, EVIL);
@@ -83,7 +83,6 @@ test("a run is followed by two viewers, light and dark, wide and narrow, and its
     await page.getByText("All 4 tasks are done. The script has added no others.").waitFor();
     await page.getByText("4/4 · 100 %").waitFor();
   }
-  assert(heldTask.hasEnded);
   await manager.close();
   for (const page of [wide, narrow]) {
     await page.getByText("The run has ended: its manager is closed. This page stays as its report.")

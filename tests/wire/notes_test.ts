@@ -46,6 +46,10 @@ Deno.test("FrameParser: what is neither a frame nor a note is an error as before
   const bytes = encodeNote("[1234567890]");
   bytes[7] &= 0x7f;
   assertThrows(() => textsOf(bytes), FrameError, "longer than the frame");
+  const garbage = new Uint8Array(100).fill(0xab);
+  for (const before of [[], [frame("first")], [encodeNote("[1]")]]) {
+    assertThrows(() => textsOf(joinBytes([...before, garbage])), FrameError);
+  }
 });
 
 Deno.test("FrameParser: the frame behind notes that got mixed up is whole, and none of them is taken for another", () => {
@@ -73,7 +77,7 @@ Deno.test("FrameParser: the frame behind notes that got mixed up is whole, and n
 });
 
 Deno.test("FrameParser: keeps no note without an end", () => {
-  const whole = encodeNote(JSON.stringify("x".repeat(20_000)));
+  const whole = encodeNote(JSON.stringify(["x".repeat(20_000)]));
   assertEquals(textsOf(joinBytes([whole, encodeNote("[1]"), frame("behind")])), ["[1]", "behind"]);
 });
 

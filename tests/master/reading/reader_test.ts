@@ -22,6 +22,8 @@ class Bench {
   readonly group: TaskGroup;
   /** How many readers keep the script from ending. */
   waiting = 0;
+  /** Resolves when the first of them begins to wait. */
+  readonly begun: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor() {
     const dispatcher = new Dispatcher(3);
@@ -40,7 +42,13 @@ class Bench {
         loop,
         hub,
         slaves: { explainLosses: () => new NoMoreSlavesError("none is left") },
-        keepAlive: { begin: () => this.waiting++, end: () => this.waiting-- },
+        keepAlive: {
+          begin: () => {
+            this.waiting++;
+            this.begun.resolve();
+          },
+          end: () => this.waiting--,
+        },
         turn: new LoopTurn(),
         progress: new ProgressOnDemand(hub, { count: () => NO_SLAVES, toldTasks: () => [] }),
         forgotten,
@@ -74,7 +82,7 @@ Deno.test("Reader: one that waits is woken when an outcome comes, and keeps the 
   const task = bench.add(1);
   const reader = bench.read();
   const next = reader.next();
-  while (bench.waiting === 0) await Promise.resolve();
+  await bench.begun.promise;
   bench.deliver(task, "done");
   assertEquals(await next, { value: "done", done: false });
   assertEquals(bench.waiting, 0);
@@ -101,7 +109,7 @@ Deno.test("Reader: one that waits is told of a signal that aborts, and its tasks
   const abort = new AbortController();
   const reader = bench.read(abort.signal);
   const next = reader.next();
-  while (bench.waiting === 0) await Promise.resolve();
+  await bench.begun.promise;
   abort.abort(new Error("enough"));
   await assertRejects(() => next, Error, "enough");
   assertEquals(bench.group.board.waiting, 0);
