@@ -4,6 +4,7 @@ import { Document } from "../../support/document.ts";
 const ROOT = new URL("../../../", import.meta.url);
 const CONTRIBUTING = new Document("CONTRIBUTING.md");
 const TASKS = CONTRIBUTING.block("sh", "deno task mutants");
+const BENCH = CONTRIBUTING.block("sh", "deno task bench");
 const GRID = CONTRIBUTING.block("sh", "tests/grid/cluster.sh");
 const SLURM = CONTRIBUTING.block("sh", "tests/grid/slurm.sh");
 const SSHD = CONTRIBUTING.block("sh", "tests/grid/sshd.sh");
@@ -19,12 +20,20 @@ Deno.test("CONTRIBUTING.md: there are the tasks and the files that it names", ()
   for (const [name, { description }] of Object.entries<{ description?: string }>(tasks)) {
     assert(description !== undefined, `The task ${name} of deno.json has no description`);
   }
-  for (const line of TASKS.trim().split("\n")) assertMatch(line, /^deno task \w+ .*#/);
+  for (const line of `${TASKS}${BENCH}`.trim().split("\n")) assertMatch(line, /^deno task \w+ .*#/);
   for (
     const [, path] of CONTRIBUTING.text.matchAll(/`((?:lib|tests|bench|docs)\/[\w/.]*|\w+\.ts)`/g)
   ) {
     Deno.statSync(new URL(path, ROOT));
   }
+});
+
+Deno.test("CONTRIBUTING.md: the names in its list of what a release changes are there", () => {
+  const { version } = JSON.parse(read("deno.json"));
+  assertStringIncludes(read("lib/wire/handshake.ts"), `export const VERSION = "${version}";`);
+  assertMatch(read("lib/wire/handshake.ts"), /^export const PROTOCOL_VERSION = \d+;$/m);
+  assertMatch(read("lib/master/journal/journal_file.ts"), /^const VERSION = \d+;$/m);
+  assertMatch(read("CHANGELOG.md"), /^## Unreleased$/m);
 });
 
 for (
