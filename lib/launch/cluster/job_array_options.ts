@@ -47,10 +47,13 @@ export function checkJobArrayOptions(
   { owner, wordsName }: OptionsOwner,
 ): void {
   if (typeof given !== "object" || given === null) {
+    const remedy = typeof given === "string"
+      ? `. Write ${JSON.stringify(given.split(/\s+/).filter((word) => word !== ""))}`
+      : "";
     throw new TypeError(
       `The options of ${owner} must be a list of words for ${program} or an object, not ${
         Deno.inspect(given)
-      }`,
+      }${remedy}`,
     );
   }
   const options: Readonly<Record<string, unknown>> = { ...given };

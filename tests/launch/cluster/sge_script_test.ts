@@ -469,7 +469,7 @@ for (
       "options in one text",
       () => new SGEQsubSlaveArray(1, "-q long.q" as never),
       TypeError,
-      "list of words",
+      'or an object, not "-q long.q". Write ["-q","long.q"]',
     ],
     [
       "words in one text",
