@@ -7,6 +7,7 @@ const TASKS = CONTRIBUTING.block("sh", "deno task mutants");
 const BENCH = CONTRIBUTING.block("sh", "deno task bench");
 const GRID = CONTRIBUTING.block("sh", "tests/grid/cluster.sh");
 const SLURM = CONTRIBUTING.block("sh", "tests/grid/slurm.sh");
+const CHROMIUM = CONTRIBUTING.block("sh", "tests/grid/chromium.sh");
 const SSHD = CONTRIBUTING.block("sh", "tests/grid/sshd.sh");
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
@@ -41,6 +42,7 @@ for (
     ["Grid Engine", GRID, "cluster", "cluster", ["support/grid_cluster.ts"]],
     ["Slurm", SLURM, "slurm", "Slurm", ["support/slurm_cluster.ts", "grid/slurm_test.ts"]],
     ["sshd", SSHD, "sshd", "sshd", ["support/ssh_far.ts"]],
+    ["Chromium", CHROMIUM, "chromium", "browser", ["support/browser.ts", "system/browser_test.ts"]],
   ] as const
 ) {
   Deno.test(`CONTRIBUTING.md: the commands for a real ${what} are those that there are`, () => {
