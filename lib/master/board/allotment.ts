@@ -12,7 +12,7 @@ import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { Retry } from "./faults/retries.ts";
 import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
-import { type CodePace, TaskPace } from "./task_pace.ts";
+import { TaskPace } from "./task_pace.ts";
 
 /**
  * A slave may take so long to load the code of a task whose time is limited, or to free a context before it, or as long as the task may
@@ -52,8 +52,33 @@ interface Pull {
   readonly code: Code | undefined;
 }
 
+/** How long tasks ran that ended at one time. */
+export interface RunTime {
+  /** Their code, as far as is known: that of the last one. */
+  readonly code: Code;
+  readonly totalMicros: number;
+  readonly count: number;
+}
+
+/** How many tasks like some task a slave may be given. */
+interface Room {
+  /** How many it may have at most. */
+  readonly depth: number;
+  /** How many more it may be given now. */
+  readonly count: number;
+  /** How many finished answers it may keep before it sends. */
+  readonly maxHeld: number;
+}
+
 /** Gives tasks to slaves. */
 export class Allotment {
+  /**
+   * Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. Only
+   * this class writes, here and below.
+   */
+  readonly laden: Set<DispatchSlave> = new Set();
+  /** Slaves for which something was queued. */
+  readonly unsent: Set<DispatchSlave> = new Set();
   /** How long tasks run. */
   readonly #pace = new TaskPace();
   readonly #groups: GroupLists;
@@ -66,12 +91,8 @@ export class Allotment {
   readonly #idle = new Set<DispatchSlave>();
   /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
   readonly #hungry = new Set<DispatchSlave>();
-  /** Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. */
-  readonly #laden = new Set<DispatchSlave>();
   /** What is to be pulled from the sources of which group. */
   readonly #pulls = new Map<DispatchGroup, readonly Pull[]>();
-  /** Slaves for which something was queued. */
-  readonly #unsent = new Set<DispatchSlave>();
   /** How long answers are under way, on average. */
   #delayMs = 0;
 
@@ -93,14 +114,9 @@ export class Allotment {
     this.#deadlines = deadlines;
   }
 
-  /** Whether nothing is to be sent, and no slave may have to be given less. */
-  get isAtRest(): boolean {
-    return this.#unsent.size === 0 && this.#laden.size === 0;
-  }
-
   /** Where slaves stand, for tests. */
   get standing(): Record<"idle" | "hungry" | "laden", ReadonlySet<DispatchSlave>> {
-    return { idle: this.#idle, hungry: this.#hungry, laden: this.#laden };
+    return { idle: this.#idle, hungry: this.#hungry, laden: this.laden };
   }
 
   /** A slave takes tasks from now on. */
@@ -115,14 +131,19 @@ export class Allotment {
     this.#serving.delete(slave);
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
-    this.#laden.delete(slave);
+    this.laden.delete(slave);
   }
 
-  /** Something came from a slave: its running task may be another one now, and it may have room. */
-  noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
+  /**
+   * Something came from a slave: its running task may be another one now, and it may have room.
+   *
+   * @param ran Tasks that have ended there.
+   */
+  noteNews(slave: DispatchSlave, service: Service, nowMs: number, ran?: RunTime): void {
+    if (ran !== undefined) this.#noteRunTime(slave, service, nowMs, ran);
     this.#noteHead(slave, service, nowMs);
     service.supply.isAsked = false;
-    this.#laden.delete(slave);
+    this.laden.delete(slave);
     this.#sortSlave(slave, service, nowMs, true);
   }
 
@@ -166,9 +187,7 @@ export class Allotment {
         if (other === slave || !mayBeGivenTasks(service)) continue;
         if (this.#bars.has(other, group.context, codeOf(task))) continue;
         if (service.sent.size === 0) return other;
-        const pace = this.#pace.of(codeOf(task));
-        const depth = this.#depthFor(service, group, task, pace);
-        if (this.#roomFor(service, group, pace, depth) > 0) return other;
+        if (this.#roomFor(service, group, task).count > 0) return other;
       }
     }
     return undefined;
@@ -183,9 +202,9 @@ export class Allotment {
     this.requeue(service.sent.takeWaiting(!service.isInStartup));
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
-    this.#laden.delete(slave);
+    this.laden.delete(slave);
     slave.port.recall();
-    this.#unsent.add(slave);
+    this.unsent.add(slave);
   }
 
   /** Has a slave free what it has of a context that has ended. */
@@ -199,7 +218,7 @@ export class Allotment {
     this.#sortLaden(slave, service, nowMs);
     this.#deadlines.areUsed = true;
     slave.port.endContext(context);
-    this.#unsent.add(slave);
+    this.unsent.add(slave);
   }
 
   /** Gives waiting tasks to slaves that have room. */
@@ -226,8 +245,8 @@ export class Allotment {
 
   /** Has sent what was queued. */
   flush(): void {
-    for (const slave of this.#unsent) slave.port.flush();
-    this.#unsent.clear();
+    for (const slave of this.unsent) slave.port.flush();
+    this.unsent.clear();
   }
 
   /**
@@ -237,7 +256,7 @@ export class Allotment {
    * @param heardMs Until when all that slaves said has been told.
    */
   takeFromStuck(nowMs: number, heardMs: number): void {
-    for (const slave of this.#laden) {
+    for (const slave of this.laden) {
       const { service } = slave;
       if (this.#idle.size === 0 || service === undefined) return;
       if (service.supply.ladenSinceMs + this.stuckAfterMs > heardMs) return;
@@ -254,7 +273,7 @@ export class Allotment {
   nextStuckMs(): number {
     if (this.#idle.size === 0) return Infinity;
     let soonestMs = Infinity;
-    for (const { service } of this.#laden) {
+    for (const { service } of this.laden) {
       const { ladenSinceMs, keptUntilMs } = service!.supply;
       const stuckMs = ladenSinceMs + this.stuckAfterMs;
       soonestMs = Math.min(soonestMs, Math.max(stuckMs, keptUntilMs));
@@ -269,18 +288,17 @@ export class Allotment {
     return STUCK_AFTER_MS + 2 * this.#delayMs;
   }
 
-  /** Takes note of how long the last tasks of a slave ran, all of one code, and how long their answers were under way. */
-  noteRunTimes(
+  /** Takes note of how long the last tasks of a slave ran, and how long their answers were under way. */
+  #noteRunTime(
     slave: DispatchSlave,
     service: Service,
-    code: Code,
-    { totalMicros, count }: { readonly totalMicros: number; readonly count: number },
     nowMs: number,
+    { code, totalMicros, count }: RunTime,
   ): void {
     this.#pace.of(code).note(totalMicros, count);
     const { ladenSinceMs } = service.supply;
     // Of several messages that came at one time the first says how long that took.
-    if (!this.#laden.has(slave) || ladenSinceMs === nowMs) return;
+    if (!this.laden.has(slave) || ladenSinceMs === nowMs) return;
     const delayMs = Math.max(0, nowMs - ladenSinceMs - totalMicros / 1000);
     this.#delayMs += (Math.min(delayMs, MAX_DELAY_MS) - this.#delayMs) * NEW_DELAY_SHARE;
   }
@@ -328,13 +346,11 @@ export class Allotment {
   #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
     const first = group.first();
     if (first === undefined) return false;
-    const code = codeOf(first);
     const { sent, supply } = service;
-    const pace = this.#pace.of(code);
-    const depth = this.#depthFor(service, group, first, pace);
+    const { depth, count, maxHeld } = this.#roomFor(service, group, first);
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
     const { tasks, sizes } = group.takeTogether({
-      count: this.#roomFor(service, group, pace, depth),
+      count,
       bytes: maxBytes - sent.bytes,
       mayBeLarge: sent.size === 0,
       suspects: this.#suspects,
@@ -344,33 +360,32 @@ export class Allotment {
     // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
     const isTimed = group.taskTimeoutMs !== undefined ||
       (this.#deadlines.areUsed && sent.hasTimeLimit());
-    const maxHeld = isTimed ? 1 : pace.maxHeld;
+    const held = isTimed ? 1 : maxHeld;
     service.contexts.add(group.context);
-    sent.push(group, tasks, sizes, maxHeld);
-    slave.port.run(group, tasks, maxHeld);
-    this.#unsent.add(slave);
+    if (group.context.startup !== undefined) service.startups.areAwaited = true;
+    sent.push(group, tasks, sizes, held);
+    slave.port.run(group, tasks, held);
+    this.unsent.add(slave);
     return true;
   }
 
-  /** The most tasks that a slave may have, if it is given the first task of a group. */
-  #depthFor({ startups }: Service, group: DispatchGroup, first: Task, pace: CodePace): number {
-    const isAlone = this.#suspects.has(first) || !startups.isDone(group.context);
-    return isAlone ? 1 : Math.min(pace.depth, group.maxSent(this.#serving.size));
-  }
-
-  /** How many more tasks of a group, of one code, a slave has room for. */
-  #roomFor(
-    { sent, supply, tasksLeft }: Service,
-    { sendable }: DispatchGroup,
-    pace: CodePace,
-    depth: number,
-  ): number {
+  /** The room that a slave has for tasks like the first one of a group. */
+  #roomFor({ sent, supply, startups, tasksLeft }: Service, group: DispatchGroup, first: Task): Room {
+    const { context, sendable } = group;
+    const pace = this.#pace.of(codeOf(first));
+    const isInStartup = context.startup !== undefined && !startups.isDone(context);
+    const maxSent = Math.min(group.maxSent, Math.floor(group.maxSentToAll / this.#serving.size));
+    const depth = isInStartup || this.#suspects.has(first)
+      ? 1
+      : Math.min(pace.depth, Math.max(maxSent, 1));
     // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       pace.leastShare(sendable),
     );
-    return Math.min(sendable, tasksLeft, Math.min(depth, supply.depth, fairShare) - sent.size);
+    const most = Math.min(sendable, tasksLeft);
+    const count = Math.min(most, Math.min(depth, supply.depth, fairShare) - sent.size);
+    return { depth, count, maxHeld: pace.maxHeld };
   }
 
   /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
@@ -409,12 +424,12 @@ export class Allotment {
   #sortLaden(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { supply } = service;
     if (isLaden(service)) {
-      if (this.#laden.has(slave)) return;
-      this.#laden.add(slave);
+      if (this.laden.has(slave)) return;
+      this.laden.add(slave);
       supply.ladenSinceMs = nowMs;
       supply.keptUntilMs = -Infinity;
     } else {
-      this.#laden.delete(slave);
+      this.laden.delete(slave);
     }
   }
 
@@ -496,7 +511,8 @@ function mayBeGivenTasks({ sent, supply, ending, tasksLeft }: Service): boolean 
 function isLaden(service: Service): boolean {
   const { sent, supply } = service;
   if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
-  return sent.size > 1 || service.cleanups.size > 0 || service.isInStartup;
+  return sent.size > 1 || service.cleanups.size > 0 ||
+    (service.startups.areAwaited && service.isInStartup);
 }
 
 /**

@@ -74,8 +74,16 @@ export class DispatchGroup {
    * them.
    */
   sendable = 0;
+  /**
+   * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by half first, so
+   * that tasks do not leave one by one.
+   */
+  isOpen = false;
   /** Whether all its tasks were cancelled, and none has been added since. */
   isCancelled = false;
+  /** The most tasks that one slave may have, and all together, so that what they return does not pile up: few with large results. */
+  maxSent = MAX_WAITING_RESULTS * SENT_PART;
+  maxSentToAll = Infinity;
   /**
    * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever
    * adds tasks.
@@ -100,8 +108,6 @@ export class DispatchGroup {
   #delayed = 0;
   #delayedBytes = 0;
   #bytesPerResult = 0;
-  /** How many results fit into the bytes that may wait. */
-  #fittingResults = Infinity;
   /** How many results may wait for a reader that takes them as they come. */
   #maxWaitingResults = MAX_WAITING_RESULTS;
   /** How many may wait for the present reader. */
@@ -147,24 +153,10 @@ export class DispatchGroup {
     return this.#delayed;
   }
 
-  /**
-   * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by
-   * half first, so that tasks do not leave one by one.
-   */
-  get isOpen(): boolean {
-    return this.#reading !== "no" && !this.#isFull;
-  }
-
   /** Whether a source may be asked for tasks. */
   get takesTasks(): boolean {
     return this.isOpen && this.#waitingRestored + this.#delayed < this.#limit &&
       this.#delayedBytes < MAX_WAITING_BYTES;
-  }
-
-  /** The most tasks that each of so many slaves may have, so that what all return does not pile up: few with large results. */
-  maxSent(slaves: number): number {
-    const most = Math.ceil(this.#maxWaitingResults * SENT_PART);
-    return Math.max(1, Math.min(most, Math.floor(this.#fittingResults / slaves)));
   }
 
   /** Adds a task behind all others. */
@@ -258,8 +250,10 @@ export class DispatchGroup {
       if (bytes < 0 && !(mayBeLarge && tasks.length === 0)) break;
       tasks.push(task);
       sizes.push(size);
-      this.#shift();
+      this.#queue.shift();
     }
+    this.waiting -= tasks.length;
+    this.#returned = Math.max(0, this.#returned - tasks.length);
     this.#sort();
     return { tasks, sizes };
   }
@@ -314,6 +308,7 @@ export class DispatchGroup {
 
   /** Finds out how many tasks may be sent. */
   #sort(): void {
+    this.isOpen = this.#reading !== "no" && !this.#isFull;
     this.sendable = this.#isFull ? this.#returned : this.waiting;
     if (this.#reading === "no") this.sendable = 0;
     if (this.sendable > 0) this.#lists.sendable.add(this);
@@ -370,9 +365,11 @@ export class DispatchGroup {
   /** Learns how large results are: it does not forget that at once. */
   #noteBytes(bytes: number): void {
     this.#bytesPerResult += (bytes - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
-    this.#fittingResults = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
-    const most = Math.min(MAX_WAITING_RESULTS, this.#fittingResults);
+    const fitting = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));
+    const most = Math.min(MAX_WAITING_RESULTS, fitting);
     this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
+    this.maxSent = Math.ceil(this.#maxWaitingResults * SENT_PART);
+    this.maxSentToAll = fitting;
     this.#setLimit();
   }
 

@@ -114,6 +114,8 @@ export type Ending =
 
 /** How far the startups of contexts have come in one process. */
 export class Startups {
+  /** Whether tasks have been sent that have a startup before them. Only the allotment writes. */
+  areAwaited = false;
   readonly #finished = new Set<DispatchContext>();
   #begun: DispatchContext | undefined;
 

@@ -20,7 +20,7 @@ import {
   type Task,
 } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
-import { Allotment } from "./allotment.ts";
+import { Allotment, type RunTime } from "./allotment.ts";
 import { type Bar, type Barred, Bars } from "./faults/bars.ts";
 import { Blame, judgeDeath } from "./faults/blame.ts";
 import { judgeThrow, Retries, type ThrowVerdict } from "./faults/retries.ts";
@@ -184,7 +184,8 @@ export class Dispatcher {
   get isAtRest(): boolean {
     return this.#groups.sendable.size === 0 && this.#groups.sources.size === 0 &&
       this.#cancelled.size === 0 && this.#toTime.size === 0 && this.#deadlines.isEmpty &&
-      this.#retries.isEmpty && this.#allotment.isAtRest;
+      this.#retries.isEmpty && this.#allotment.unsent.size === 0 &&
+      this.#allotment.laden.size === 0;
   }
 
   /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
@@ -366,17 +367,15 @@ export class Dispatcher {
       }
       position += answered.count;
     }
-    if (last !== undefined) {
-      // A long task is the last one of a message.
-      const { group, code } = last;
-      if (this.#untold.size > 0) this.#noteRuns(group.context, code);
-      let totalMicros = 0;
-      for (const taskMicros of micros) totalMicros += taskMicros;
-      this.#allotment.noteRunTimes(slave, service, code, { totalMicros, count }, nowMs);
-    }
     slave.deathsInARow = 0;
-    service.tasksRun += values.length;
-    this.#noteNews(slave, service, nowMs);
+    service.tasksRun += count;
+    if (last === undefined) return this.#noteNews(slave, service, nowMs);
+    // A long task is the last one of a message.
+    const { group, code } = last;
+    if (this.#untold.size > 0) this.#noteRuns(group.context, code);
+    let totalMicros = 0;
+    for (const taskMicros of micros) totalMicros += taskMicros;
+    this.#noteNews(slave, service, nowMs, { code, totalMicros, count });
   }
 
   /**
@@ -437,8 +436,6 @@ export class Dispatcher {
       if (this.#untold.size > 0 && failure !== "arguments") {
         this.#noteRuns(group.context, codeOf(task));
       }
-      const took = { totalMicros: micros, count: 1 };
-      this.#allotment.noteRunTimes(slave, service, codeOf(task), took, nowMs);
       reporter?.taskRan(number, group.context, task, nowMs - micros / 1000);
       if (verdict!.type === "retry") {
         this.#retries.add(done, slave, verdict!.delayMs, nowMs);
@@ -456,7 +453,8 @@ export class Dispatcher {
     }
     slave.deathsInARow = 0;
     service.tasksRun++;
-    this.#noteNews(slave, service, nowMs);
+    const ran = task && { code: codeOf(task), totalMicros: micros, count: 1 };
+    this.#noteNews(slave, service, nowMs, ran);
   }
 
   /** Whether a task that has failed on a slave runs again, or else the error that it ends in. */
@@ -597,10 +595,11 @@ export class Dispatcher {
     if (this.#toTime.size > 0) this.#timeDropped(nowMs);
     if (!this.#retries.isEmpty) this.#allotment.requeueThrown(this.#retries.takeDue(nowMs), nowMs);
     // An async source adds its tasks later: then there is nothing to give out yet.
-    do this.#allotment.give(nowMs); while (this.#failBarred() || this.#allotment.pull());
-    const wakeMs = this.nextWakeMs();
+    do this.#allotment.give(nowMs); while (
+      (!this.#bars.isEmpty && this.#failBarred()) || this.#allotment.pull()
+    );
     this.#allotment.flush();
-    return wakeMs;
+    return this.nextWakeMs();
   }
 
   /**
@@ -615,7 +614,7 @@ export class Dispatcher {
     if (this.#toTime.size > 0) this.#timeDropped(nowMs);
     for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
     // Idle slaves get what waits before they get what is stuck, and that before what sources have.
-    do this.#allotment.give(nowMs); while (this.#failBarred());
+    do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
     return this.dispatch(nowMs);
   }
@@ -625,16 +624,16 @@ export class Dispatcher {
     return Math.min(
       this.#deadlines.isEmpty ? Infinity : this.#deadlines.nextMs(),
       this.#retries.isEmpty ? Infinity : this.#retries.nextMs(),
-      this.#allotment.nextStuckMs(),
+      this.#allotment.laden.size === 0 ? Infinity : this.#allotment.nextStuckMs(),
     );
   }
 
-  #noteNews(slave: DispatchSlave, service: Service, nowMs: number): void {
-    this.#allotment.noteNews(slave, service, nowMs);
-    this.#endIfDone(slave, service);
+  #noteNews(slave: DispatchSlave, service: Service, nowMs: number, ran?: RunTime): void {
+    this.#allotment.noteNews(slave, service, nowMs, ran);
+    if (service.sent.size === 0) this.#endIfDone(slave, service);
   }
 
-  /** Ends a process that is to end, or to be replaced, once it has no task any more. */
+  /** Ends a process that is to end, or to be replaced, if it has no task any more. */
   #endIfDone(slave: DispatchSlave, service: Service): void {
     const { ending, sent, tasksRun, maxTasks } = service;
     if (sent.size > 0) return;
@@ -778,7 +777,6 @@ export class Dispatcher {
    * have left: what stood behind them stands first now.
    */
   #failBarred(): boolean {
-    if (this.#bars.isEmpty) return false;
     let count = 0;
     for (const group of this.#groups.sendable) count += this.#failFirst(group);
     return count > 0;
@@ -808,7 +806,7 @@ export class Dispatcher {
   /** Tasks have ended; puts those together that follow each other and were run equally often. */
   #byAttempts(tasks: readonly Task[]): readonly EquallyRun[] {
     // Nearly always none was run before.
-    if (this.#blame.suspects.size === 0 && this.#retries.known === 0) {
+    if (this.#blame.suspects.size === 0 && this.#retries.throws.size === 0) {
       return [{ tasks, attempts: 1 }];
     }
     const runs: { tasks: Task[]; attempts: number }[] = [];

@@ -166,7 +166,9 @@ export class Simulation {
     }
     this.#ledger.checkClosed();
     const { suspects, deadlines, standing, sendable, retries } = this.#dispatcher.inventory;
-    if (retries.known + retries.waiting > 0) violate("a task that threw is kept after the end");
+    if (retries.throws.size + retries.waiting > 0) {
+      violate("a task that threw is kept after the end");
+    }
     if (suspects.size + standing.laden.size + sendable.size > 0) {
       violate("something is kept after the end");
     }

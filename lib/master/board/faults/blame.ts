@@ -71,11 +71,8 @@ function acquitted(innocent: readonly SentTask[]): Verdict {
 export class Blame {
   readonly #attempts = new Map<Task, Attempt[]>();
   readonly #suspects = new Set<Task>();
-
   /** Tasks that may have killed a slave: each runs with no other beside it, so that the next death is clear. */
-  get suspects(): ReadonlySet<Task> {
-    return this.#suspects;
-  }
+  readonly suspects: ReadonlySet<Task> = this.#suspects;
 
   /** A task may have been running when a slave died. */
   suspect(task: Task): void {

@@ -66,17 +66,14 @@ export class Retries {
   isEmpty = true;
   /** How often each task has thrown that has not ended. */
   readonly #throws = new Map<Task, number>();
+  /** The same, for whoever looks. */
+  readonly throws: ReadonlyMap<Task, number> = this.#throws;
   /** Tasks that wait, by how long each was put off: with the same time for all, the first is due first. */
   readonly #waiting = new Map<number, Map<Task, Retry>>();
 
   /** Whether somebody reads results of any task that waits. */
   get areRead(): boolean {
     return this.#list().some(({ group }) => group.reading !== "no");
-  }
-
-  /** How many tasks have thrown and not ended. */
-  get known(): number {
-    return this.#throws.size;
   }
 
   /** How many tasks wait, for tests. @internal */

@@ -105,7 +105,7 @@ class Bench implements Disposable {
   /** Nothing is kept of tasks that have ended. */
   [Symbol.dispose](): void {
     const { retries } = this.dispatcher.inventory;
-    assertEquals([retries.known, retries.waiting], [0, 0]);
+    assertEquals([retries.throws.size, retries.waiting], [0, 0]);
     assertEquals(this.dispatcher.nextWakeMs(), Infinity);
   }
 }
