@@ -8,9 +8,9 @@ import { argumentsOf, type EncodedArguments, type Task } from "../task.ts";
 import {
   type Encoded,
   encodeList,
-  encodeNumbers,
   encodeValue,
-  isSingleNumber,
+  isExactNumber,
+  stringify,
   TEXT_IN_BUFFER,
 } from "../wire/codec.ts";
 import { checkSendable, sizeOf } from "../wire/message_stream.ts";
@@ -39,7 +39,7 @@ export function encodeArguments(
   constructorArgs: readonly unknown[] | undefined,
   args: readonly unknown[],
 ): EncodedArguments {
-  if (constructorArgs === undefined && isSingleNumber(args)) return args[0];
+  if (constructorArgs === undefined && args.length === 1 && isExactNumber(args[0])) return args[0];
   const encoded = constructorArgs === undefined
     ? encodeList(args, "args")
     : encodeBoth(constructorArgs, args);
@@ -81,9 +81,15 @@ export class ArgumentList {
 
   /** @param tasks In the order in which they leave. */
   constructor(tasks: readonly Task[]) {
-    const numbers = onlyNumbers(tasks);
-    if (numbers !== undefined) {
-      this.text = encodeNumbers(numbers, "args").slice(1, -1);
+    const numbers: number[] = [];
+    for (const task of tasks) {
+      const args = argumentsOf(task);
+      if (typeof args !== "number") break;
+      numbers.push(args);
+    }
+    if (numbers.length === tasks.length) {
+      // Made text together: 20 ns each, where to join them takes 40.
+      this.text = stringify(numbers, "args").slice(1, -1);
       this.buffers = [];
       this.maxLength = MAX_NUMBER_LENGTH;
       return;
@@ -96,15 +102,4 @@ export class ArgumentList {
     });
     this.maxLength = Math.max(...texts.map(({ length }) => length));
   }
-}
-
-/** The arguments of tasks, if each task has one number and nothing else. */
-function onlyNumbers(tasks: readonly Task[]): number[] | undefined {
-  const numbers: number[] = [];
-  for (const task of tasks) {
-    const args = argumentsOf(task);
-    if (typeof args !== "number") return undefined;
-    numbers.push(args);
-  }
-  return numbers;
 }

@@ -27,13 +27,13 @@
  */
 
 import { countBuffers } from "./values/count_buffers.ts";
-import { isExact, isExactNumber, stringify } from "./values/json_text.ts";
+import { isExact, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
 import { JSON } from "../own_globals.ts";
 
 export { bareCopyOf, errorKeysOf, sendableErrors } from "./values/error_types.ts";
-export { jsonOf, MAX_TEXT_LENGTH } from "./values/json_text.ts";
+export { isExactNumber, jsonOf, MAX_TEXT_LENGTH, stringify } from "./values/json_text.ts";
 
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {
@@ -85,16 +85,6 @@ export function encodeValue(value: unknown, root: string, options: EncodeOptions
 export function encodeList(list: readonly unknown[], root: string): Encoded {
   const text = list.length <= SHORT_ARRAY_LENGTH ? encodeShortList(list, root) : undefined;
   return text ?? new ValueEncoder(root, false).encode(list);
-}
-
-/** Whether a list need not be encoded: the number that is all it has may go in its place, see {@linkcode jsonOfList}. */
-export function isSingleNumber(list: readonly unknown[]): list is readonly [number] {
-  return list.length === 1 && isExactNumber(list[0]);
-}
-
-/** Makes a list of numbers ready for the wire that {@linkcode isSingleNumber} knows; 20 ns each, where to join them takes 40. */
-export function encodeNumbers(numbers: readonly number[], root: string): string {
-  return stringify(numbers, root);
 }
 
 /**

@@ -47,8 +47,6 @@ export class DispatchLoop implements Disposable {
    */
   schedule(): void {
     if (this.#isScheduled) return;
-    // Mostly the last answer comes before its reader has added the next task.
-    if (this.#onWork === undefined && this.#dispatcher.isAtRest) return;
     this.#isScheduled = true;
     this.#clock.microtask(this.#dispatch);
   }

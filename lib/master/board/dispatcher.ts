@@ -630,7 +630,8 @@ export class Dispatcher {
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number, ran?: RunTime): void {
     this.#allotment.noteNews(slave, service, nowMs, ran);
-    if (service.sent.size === 0) this.#endIfDone(slave, service);
+    const isToEnd = service.ending.type !== "none" || service.tasksRun >= service.maxTasks;
+    if (isToEnd) this.#endIfDone(slave, service);
   }
 
   /** Ends a process that is to end, or to be replaced, if it has no task any more. */

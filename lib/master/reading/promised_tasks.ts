@@ -40,7 +40,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /** A task that runs longer is killed. */
   readonly timeoutMs: number | undefined;
   readonly #context: ContextCore;
-  readonly #origins = new TaskOrigins((task) => this.#context.cancel(this.board, task));
+  readonly #origins: TaskOrigins;
   /** Tasks that a signal gives up, by the signal. */
   readonly #bySignal = new Map<AbortSignal, Set<PromisedTask>>();
   readonly #signalOf = new Map<PromisedTask, AbortSignal>();
@@ -53,6 +53,10 @@ export class PromisedTasks implements GroupPort, ContextGroup {
 
   constructor(context: ContextCore, timeoutMs: number | undefined) {
     this.#context = context;
+    this.#origins = new TaskOrigins(
+      context.around.codes,
+      (task) => context.cancel(this.board, task),
+    );
     this.journal = context.journal;
     this.timeoutMs = timeoutMs;
     this.board = new DispatchGroup(context.board, this, timeoutMs);
@@ -76,7 +80,8 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     const context = this.#context;
     if (context.isClosed) throw context.refusal();
     const encoded = encodeArguments(constructorArgs, args);
-    const task = new PromisedTask(context.taskCount, this.#origins.of(code), encoded, label);
+    const origin = this.#origins.latest = this.#origins.of(code);
+    const task = new PromisedTask(context.taskCount, origin, encoded, label);
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
     const recorded = context.begin(this.board, task);
     if (this.#pending++ === 0) context.around.keepAlive.begin();

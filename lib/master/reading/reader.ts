@@ -40,10 +40,11 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   /** The next result. */
   next(): Promise<IteratorResult<Item, void>> {
     const { order, signal, pick } = this.#options;
-    const isSimple = this.#state === "reading" && this.#calls === 0 && !this.#turn.isDue &&
-      !signal?.aborted;
+    const isNext = this.#state === "reading" && this.#calls === 0 && !signal?.aborted;
+    const isNothingThere = isNext && !this.#group.hasReady;
+    const isSimple = isNext && !isNothingThere && !this.#turn.isDue;
     const outcome = isSimple ? this.#group.take(order) : undefined;
-    if (outcome === undefined) return this.#inTurn(() => this.#read(isSimple));
+    if (outcome === undefined) return this.#inTurn(() => this.#read(isNothingThere));
     try {
       return Promise.resolve({ value: pick(outcome), done: false });
     } catch (error) {

@@ -10,7 +10,6 @@ import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import type { GroupPort } from "../board/ports.ts";
-import type { ResolvedTask } from "../code_registry.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { Tally } from "../observe/progress.ts";
@@ -19,7 +18,7 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { ContextCore, ContextGroup, Surroundings } from "./context_core.ts";
 import { OutcomeQueue } from "./outcome_queue.ts";
-import { TaskOrigins } from "./task_origins.ts";
+import { type OwnTask, TaskOrigins } from "./task_origins.ts";
 import { type LabelOf, type SourceOwner, TaskSources } from "./task_sources.ts";
 
 /** An input of a map, as the user gave it. */
@@ -39,8 +38,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly around: Surroundings;
   /** Has outcomes on disk before they are delivered. */
   readonly journal: Journal | undefined;
+  /** Whether results have come that have not been read. A reader in order may wait for others. Only this class writes. */
+  hasReady = false;
   readonly #context: ContextCore;
-  readonly #origins = new TaskOrigins((task) => this.#context.cancel(this.board, task));
+  readonly #origins: TaskOrigins;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
@@ -73,6 +74,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    */
   constructor(context: ContextCore, taskTimeoutMs: number | undefined, map?: number) {
     this.#context = context;
+    this.#origins = new TaskOrigins(
+      context.around.codes,
+      (task) => context.cancel(this.board, task),
+    );
     this.around = context.around;
     this.journal = context.journal;
     this.map = map;
@@ -99,7 +104,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    * @throws {ParallelError} If the manager is closed.
    */
   add(task: unknown, args: readonly unknown[], label?: string): Task {
-    return this.#add(this.around.codes.resolve(task, "task"), args, label);
+    return this.#add(this.#origins.resolve(task), args, label);
   }
 
   /**
@@ -113,7 +118,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     labelOf?: LabelOf,
   ): void {
     this.#context.checkOpen();
-    this.#sources.add(this.around.codes.resolve(task, "task"), inputs, labelOf);
+    this.#sources.add(this.#origins.resolve(task), inputs, labelOf);
     this.#noteSources();
     this.around.loop.schedule();
   }
@@ -184,6 +189,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   receive(outcomes: Outcomes): void {
     this.#done += outcomes.length;
     if (!(outcomes instanceof FulfilledOutcomes)) this.#noteFailures(outcomes);
+    this.hasReady = true;
     this.wake();
     this.#ready.push(outcomes);
   }
@@ -251,7 +257,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Adds a task for an input of a source. */
   addInput(
-    resolved: ResolvedTask,
+    resolved: OwnTask,
     input: unknown,
     index: number,
     label: string | undefined,
@@ -292,10 +298,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#noteSources();
   }
 
-  #add({ code, constructorArgs }: ResolvedTask, args: readonly unknown[], label?: string): Task {
+  #add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
     if (context.isClosed) throw context.refusal();
-    const origin = this.#origins.of(code);
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
     const task = label === undefined
@@ -305,6 +310,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     // Numbers between are of tasks of other groups: nobody waits for them here.
     if (id > this.#endId) this.#delivered.addRange(this.#endId, id);
     this.#endId = id + 1;
+    this.#origins.latest = origin;
     this.#taskCount++;
     this.#unread++;
     if (recorded !== undefined) {
@@ -355,6 +361,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     if (outcome === undefined) return undefined;
     const { id } = outcome.task;
     if (this.#early.size > 0) this.#early.delete(id);
+    this.hasReady = !this.#ready.isEmpty || this.#early.size > 0;
     this.#delivered.add(id);
     this.#unread--;
     const isRestored = this.#unreadRestored.size > 0 && this.#unreadRestored.delete(id);

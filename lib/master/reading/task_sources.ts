@@ -1,5 +1,5 @@
 import type { Code } from "../../task.ts";
-import type { ResolvedTask } from "../code_registry.ts";
+import type { OwnTask } from "./task_origins.ts";
 import { checkLabel } from "../settings.ts";
 import { TaskSource } from "./task_source.ts";
 import type { Clock } from "../../clock.ts";
@@ -19,7 +19,7 @@ export interface SourceOwner {
    * @param label What the user calls it.
    * @returns About how many bytes its arguments take.
    */
-  addInput(task: ResolvedTask, input: unknown, index: number, label: string | undefined): number;
+  addInput(task: OwnTask, input: unknown, index: number, label: string | undefined): number;
   /** A source has no more inputs. */
   sourceEnded(): void;
   /** What is to be thrown to the reader. */
@@ -56,7 +56,7 @@ export class TaskSources {
    * @throws {TypeError} If `inputs` is not iterable.
    */
   add(
-    task: ResolvedTask,
+    task: OwnTask,
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
     labelOf?: LabelOf,
   ): void {
@@ -80,7 +80,7 @@ export class TaskSources {
       end: () => this.#remove(source),
       fail: (error) => this.#owner.fault(error),
     });
-    this.#sources.push({ source, code: task.code });
+    this.#sources.push({ source, code: task.origin.code });
   }
 
   /**

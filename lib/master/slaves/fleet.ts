@@ -119,10 +119,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
    * @param nowMs When it came.
    */
   newsTold(nowMs: number = this.options.clock.now()): void {
-    const { turn, hub, loop } = this.options;
+    const { turn, hub, dispatcher, loop } = this.options;
     turn.begin(nowMs);
     if (hub.hasUntold) hub.flush();
-    loop.schedule();
+    // Mostly the last answer comes before its reader has added the next task.
+    if (!dispatcher.isAtRest) loop.schedule();
   }
 
   /** Waits for a promise, which never fails, before it has ended. */

@@ -33,8 +33,8 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
   dispatcher.addGroup(group);
   group.reading = "unordered";
   const decided = (): string[] => {
-    loop.schedule();
-    loop.schedule();
+    if (!dispatcher.isAtRest) loop.schedule();
+    if (!dispatcher.isAtRest) loop.schedule();
     clock.endTurn();
     return decisions.splice(0);
   };
