@@ -233,8 +233,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a slave is given more tasks than it may run",
     file: ALLOTMENT,
-    right: "Math.min(sendable, tasksLeft, ",
-    wrong: "Math.min(sendable, ",
+    right: "Math.min(sendable, tasksLeft)",
+    wrong: "sendable",
     test: SIMULATION,
   },
   {

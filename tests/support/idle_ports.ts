@@ -1,7 +1,8 @@
-import type { GroupPort, SlavePort } from "../../lib/master/board/ports.ts";
+import { DispatchSlave } from "../../lib/master/board/dispatch_slave.ts";
+import type { GroupPort, ProcessPort, SlavePort } from "../../lib/master/board/ports.ts";
 
-/** A slave that does nothing. */
-export const IDLE_SLAVE: SlavePort = {
+/** A slave that does nothing, and its process. */
+export const IDLE_SLAVE: SlavePort & ProcessPort = {
   run: () => {},
   recall: () => {},
   endContext: () => {},
@@ -10,6 +11,19 @@ export const IDLE_SLAVE: SlavePort = {
   recycle: () => {},
   dismiss: () => {},
 };
+
+/** A slave that does this, and nothing else. Its port is that of its process as well. */
+export function slaveWith(number: number, port: Partial<SlavePort & ProcessPort>): DispatchSlave {
+  return new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
+    ...IDLE_SLAVE,
+    ...port,
+  });
+}
+
+/** The process of a slave whose port is that of its process as well. */
+export function processOf({ port }: DispatchSlave): ProcessPort {
+  return port as SlavePort & ProcessPort;
+}
 
 /** A group of tasks that nobody reads, and that has no source. */
 export const IDLE_GROUP: GroupPort = {

@@ -60,8 +60,9 @@ export interface RunTime {
   readonly count: number;
 }
 
-/** How many tasks like some task a slave may be given. */
+/** How many tasks like the first one of a group a slave may be given. */
 interface Room {
+  readonly code: Code;
   /** How many it may have at most. */
   readonly depth: number;
   /** How many more it may be given now. */
@@ -77,8 +78,8 @@ export class Allotment {
    * this class writes, here and below.
    */
   readonly laden: Set<DispatchSlave> = new Set();
-  /** Slaves for which something was queued. */
-  readonly unsent: Set<DispatchSlave> = new Set();
+  /** Processes for which something was queued. */
+  readonly unsent: Set<Service> = new Set();
   /** How long tasks run. */
   readonly #pace = new TaskPace();
   readonly #groups: GroupLists;
@@ -187,7 +188,7 @@ export class Allotment {
         if (other === slave || !mayBeGivenTasks(service)) continue;
         if (this.#bars.has(other, group.context, codeOf(task))) continue;
         if (service.sent.size === 0) return other;
-        if (this.#roomFor(service, group, task).count > 0) return other;
+        if (this.#roomFor(service, group)!.count > 0) return other;
       }
     }
     return undefined;
@@ -203,8 +204,8 @@ export class Allotment {
     this.#idle.delete(slave);
     this.#hungry.delete(slave);
     this.laden.delete(slave);
-    slave.port.recall();
-    this.unsent.add(slave);
+    service.port.recall();
+    this.unsent.add(service);
   }
 
   /** Has a slave free what it has of a context that has ended. */
@@ -217,8 +218,8 @@ export class Allotment {
     service.cleanups.add(context);
     this.#sortLaden(slave, service, nowMs);
     this.#deadlines.areUsed = true;
-    slave.port.endContext(context);
-    this.unsent.add(slave);
+    service.port.endContext(context);
+    this.unsent.add(service);
   }
 
   /** Gives waiting tasks to slaves that have room. */
@@ -245,7 +246,7 @@ export class Allotment {
 
   /** Has sent what was queued. */
   flush(): void {
-    for (const slave of this.unsent) slave.port.flush();
+    for (const { port } of this.unsent) port.flush();
     this.unsent.clear();
   }
 
@@ -344,35 +345,40 @@ export class Allotment {
 
   /** Gives a slave the first tasks of a group, of one code, as many as it has room for; returns whether there were any. */
   #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
-    const first = group.first();
-    if (first === undefined) return false;
+    const room = this.#roomFor(service, group);
+    if (room === undefined) return false;
     const { sent, supply } = service;
-    const { depth, count, maxHeld } = this.#roomFor(service, group, first);
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
     const { tasks, sizes } = group.takeTogether({
-      count,
+      code: room.code,
+      count: room.count,
       bytes: maxBytes - sent.bytes,
       mayBeLarge: sent.size === 0,
       suspects: this.#suspects,
     });
     if (tasks.length === 0) return false;
-    supply.depth = Math.min(supply.depth, depth);
+    supply.depth = Math.min(supply.depth, room.depth);
     // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
     const isTimed = group.taskTimeoutMs !== undefined ||
       (this.#deadlines.areUsed && sent.hasTimeLimit());
-    const held = isTimed ? 1 : maxHeld;
+    const maxHeld = isTimed ? 1 : room.maxHeld;
     service.contexts.add(group.context);
     if (group.context.startup !== undefined) service.startups.areAwaited = true;
-    sent.push(group, tasks, sizes, held);
-    slave.port.run(group, tasks, held);
-    this.unsent.add(slave);
+    const message = { group, code: room.code, tasks, sizes, maxHeld };
+    sent.push(message);
+    service.port.run(message);
+    this.unsent.add(service);
     return true;
   }
 
   /** The room that a slave has for tasks like the first one of a group. */
-  #roomFor({ sent, supply, startups, tasksLeft }: Service, group: DispatchGroup, first: Task): Room {
+  #roomFor(service: Service, group: DispatchGroup): Room | undefined {
+    const first = group.first();
+    if (first === undefined) return undefined;
+    const code = codeOf(first);
+    const pace = this.#pace.of(code);
+    const { sent, supply, startups } = service;
     const { context, sendable } = group;
-    const pace = this.#pace.of(codeOf(first));
     const isInStartup = context.startup !== undefined && !startups.isDone(context);
     const maxSent = Math.min(group.maxSent, Math.floor(group.maxSentToAll / this.#serving.size));
     const depth = isInStartup || this.#suspects.has(first)
@@ -383,9 +389,10 @@ export class Allotment {
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       pace.leastShare(sendable),
     );
+    const tasksLeft = service.maxTasks - service.tasksRun - sent.size;
     const most = Math.min(sendable, tasksLeft);
     const count = Math.min(most, Math.min(depth, supply.depth, fairShare) - sent.size);
-    return { depth, count, maxHeld: pace.maxHeld };
+    return { code, depth, count, maxHeld: pace.maxHeld };
   }
 
   /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
@@ -502,9 +509,9 @@ export class Allotment {
  * Whether a slave may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
  * and others would wait behind it.
  */
-function mayBeGivenTasks({ sent, supply, ending, tasksLeft }: Service): boolean {
-  return sent.takenCount === 0 && !supply.isAsked && tasksLeft > 0 && ending.type !== "leaving" &&
-    ending.type !== "full";
+function mayBeGivenTasks({ sent, supply, ending, tasksRun, maxTasks }: Service): boolean {
+  return sent.takenCount === 0 && !supply.isAsked && tasksRun + sent.size < maxTasks &&
+    ending.type !== "leaving" && ending.type !== "full";
 }
 
 /** Whether a slave has tasks behind the running one, or behind startup or a cleanup, that can be taken from it. */

@@ -34,6 +34,8 @@ export interface TasksTogether {
 
 /** How much may leave in one message. */
 export interface MessageLimits {
+  /** Of which code the tasks are: that of the first one. */
+  readonly code: Code;
   /** How many tasks. */
   readonly count: number;
   /** How many bytes of arguments. */
@@ -236,18 +238,17 @@ export class DispatchGroup {
   }
 
   /** Takes the next tasks that may leave in one message. They are of one code. */
-  takeTogether({ count, bytes, mayBeLarge, suspects }: MessageLimits): TasksTogether {
+  takeTogether({ code, count, bytes, mayBeLarge, suspects }: MessageLimits): TasksTogether {
     const tasks: Task[] = [];
     const sizes: number[] = [];
-    const next = this.first();
-    const code = next && codeOf(next);
     while (tasks.length < count) {
       const task = this.first();
-      if (task === undefined || codeOf(task) !== code) break;
-      if (suspects.size > 0 && tasks.length > 0 && suspects.has(task)) break;
+      if (task === undefined) break;
+      const isBehind = tasks.length > 0;
+      if (isBehind && (codeOf(task) !== code || suspects.has(task))) break;
       const size = sizeOfArguments(argumentsOf(task));
       bytes -= size;
-      if (bytes < 0 && !(mayBeLarge && tasks.length === 0)) break;
+      if (bytes < 0 && (isBehind || !mayBeLarge)) break;
       tasks.push(task);
       sizes.push(size);
       this.#queue.shift();

@@ -2,7 +2,7 @@ import type { Attempt, SlaveIdentity } from "../../errors.ts";
 import type { Code } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import type { SlavePort } from "./ports.ts";
+import type { ProcessPort, SlavePort } from "./ports.ts";
 import type { RunReporter } from "./run_reporter.ts";
 import { type SentTask, SentTasks } from "./sent_tasks.ts";
 
@@ -64,15 +64,14 @@ export class Service {
   /** How many it has run. Only the dispatcher writes. */
   tasksRun = 0;
 
+  /** What carries the decisions about its tasks out. */
+  readonly port: ProcessPort;
+
   /** @internal */
-  constructor(reporter: RunReporter | undefined, maxTasks: number) {
+  constructor(port: ProcessPort, reporter: RunReporter | undefined, maxTasks: number) {
+    this.port = port;
     this.reporter = reporter;
     this.maxTasks = maxTasks;
-  }
-
-  /** How many more tasks it may be given. */
-  get tasksLeft(): number {
-    return this.maxTasks - this.tasksRun - this.sent.size;
   }
 
   /** The task that told last how far it has come, if it is still the slave's. */

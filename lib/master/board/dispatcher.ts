@@ -44,6 +44,7 @@ import {
   timedOut,
 } from "./failures.ts";
 import { FulfilledOutcomes, type TaskResults } from "./fulfilled_outcomes.ts";
+import type { ProcessPort } from "./ports.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
 import type { AnsweredTasks, Head, SentTask } from "./sent_tasks.ts";
 
@@ -206,11 +207,12 @@ export class Dispatcher {
     this.hasSlaves = true;
   }
 
-  /** A slave is connected and ready for tasks. */
-  slaveConnected(slave: DispatchSlave): void {
+  /** A slave is connected and ready for tasks, which go to its process. */
+  slaveConnected(slave: DispatchSlave, process: ProcessPort): void {
     if (slave.service !== undefined || !this.#slaves.has(slave)) return;
     const { reports } = this.#options;
-    slave.service = new Service(reports && new RunReporter(reports, slave), this.#maxTasks);
+    const reporter = reports && new RunReporter(reports, slave);
+    slave.service = new Service(process, reporter, this.#maxTasks);
     slave.hasServed = true;
     this.#allotment.addSlave(slave);
   }

@@ -1,6 +1,6 @@
 /**
- * What the board asks of those that it decides for. Each slave and each group of tasks on it has one of these; none of their methods
- * calls back into the board.
+ * What the board asks of those that it decides for. Each slave, the process of each, and each group of tasks on it has one of these;
+ * none of their methods calls back into the board.
  *
  * @module
  */
@@ -8,19 +8,23 @@
 import type { Code, Task } from "../../task.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
-import type { DispatchGroup } from "./dispatch_group.ts";
+import type { TaskMessage } from "./sent_tasks.ts";
 import type { Outcomes } from "../outcome.ts";
 
-/** A slave, as the board reaches it. */
-export interface SlavePort {
-  /** Queues tasks, all of the same code; `maxHeld` is how many finished answers the slave may keep before it sends. */
-  run(group: DispatchGroup, tasks: readonly Task[], maxHeld: number): void;
+/** The present process of a slave, as the board reaches it. */
+export interface ProcessPort {
+  /** Queues tasks. */
+  run(message: TaskMessage): void;
   /** Queues the request for all tasks that it has not started. */
   recall(): void;
   /** Queues the word that a context has ended. */
   endContext(context: DispatchContext): void;
   /** Sends what is queued. */
   flush(): void;
+}
+
+/** A slave, as the board reaches it: what is done with its processes. */
+export interface SlavePort {
   /** Ends its process and starts it anew. `isAsked`: the user asked for that, by giving up the task that it ran. */
   restart(reason: string, isAsked: boolean): void;
   /** Has its process end, which has no task, and starts it anew: by the option `recycle`. */

@@ -23,12 +23,19 @@ export interface TaskKind {
   readonly code: Code;
 }
 
-/** Tasks that left in one message. */
-interface SentMessage extends TaskKind {
-  readonly tasks: Entry[];
+/** Tasks that leave in one message. */
+export interface TaskMessage extends TaskKind {
+  readonly tasks: readonly Task[];
   /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
   readonly sizes: readonly number[];
   /** How many finished answers the slave may keep before it sends, when one of them starts. */
+  readonly maxHeld: number;
+}
+
+/** What has become of such a message. */
+interface SentMessage extends TaskKind {
+  readonly tasks: Entry[];
+  readonly sizes: readonly number[];
   readonly maxHeld: number;
   /** The first that is not answered. */
   position: number;
@@ -80,19 +87,8 @@ export class SentTasks {
   /** Number of the first task that stands in `#messages`. */
   #firstNumber = 0;
 
-  /**
-   * Adds tasks of one group and code that leave in one message.
-   *
-   * @param sizes About how many bytes the arguments of each are.
-   * @param maxHeld How many finished answers the slave may keep before it sends.
-   */
-  push(
-    group: DispatchGroup,
-    tasks: readonly Task[],
-    sizes: readonly number[],
-    maxHeld: number,
-  ): void {
-    const code = codeOf(tasks[0]);
+  /** Adds the tasks of a message. */
+  push({ group, code, tasks, sizes, maxHeld }: TaskMessage): void {
     this.#messages.push({
       group,
       code,

@@ -219,18 +219,18 @@ export class Seat implements SlavePort {
     return (folder) => runnerCommand(this.#settings, endpoint, modules, folder);
   }
 
-  /** Queues tasks of one code for the present process. One that cannot load their code is started anew. */
-  run(group: DispatchGroup, tasks: readonly Task[], maxHeld: number): void {
-    const code = codeOf(tasks[0]);
-    const args = new ArgumentList(tasks);
-    const { context } = group;
-    group.port.journal?.noteSent(tasks, args);
-    if (this.#canLoad(code) && (context.startup === undefined || this.#canLoad(context.startup))) {
-      if (this.#state.state === "connected") {
-        this.#state.session.run(context, code, args, maxHeld);
-      }
-      return;
-    }
+  /** Says whether somebody wants to know how far tasks have come. */
+  wantProgress(isWanted: boolean): void {
+    this.#session?.wantProgress(isWanted);
+  }
+
+  /** Ends the process of a slave that takes leave and has no task any more. */
+  dismiss(): void {
+    this.#session?.[Symbol.dispose]();
+  }
+
+  /** Its present process has been given a task whose code it cannot load: it is started anew. */
+  moduleMissed(): void {
     const { dispatcher, loop, clock } = this.#fleet.options;
     // Later, since the dispatcher is giving tasks out.
     clock.microtask(() => {
@@ -239,33 +239,8 @@ export class Seat implements SlavePort {
     });
   }
 
-  /** Queues the request for all tasks that have not started. */
-  recall(): void {
-    this.#session?.recall();
-  }
-
-  /** Queues the word that a context has ended. */
-  endContext(context: DispatchContext): void {
-    this.#session?.endContext(context);
-  }
-
-  /** Says whether somebody wants to know how far tasks have come. */
-  wantProgress(isWanted: boolean): void {
-    this.#session?.wantProgress(isWanted);
-  }
-
-  /** Sends what is queued. */
-  flush(): void {
-    if (this.#state.state === "connected") this.#state.session.flush();
-  }
-
-  /** Ends the process of a slave that takes leave and has no task any more. */
-  dismiss(): void {
-    this.#session?.[Symbol.dispose]();
-  }
-
   /** Whether its present process can load a piece of code. */
-  #canLoad({ reference }: Code): boolean {
+  canLoad({ reference }: Code): boolean {
     if (reference.type === "inline" || this.#loadableModules.has(reference.module)) return true;
     // Its files are not there.
     if (this.source.sends !== undefined) return false;
@@ -355,6 +330,7 @@ export class Seat implements SlavePort {
       clock,
       maxMemoryBytes: this.#fleet.options.settings.recycle.memoryBytes,
       fleet: this.#fleet,
+      seat: this,
     });
     this.#enter({ state: "connected", process, session });
     // Before it has a task, which the master may not live to see the end of.
@@ -362,7 +338,7 @@ export class Seat implements SlavePort {
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
-    dispatcher.slaveConnected(this.slave);
+    dispatcher.slaveConnected(this.slave, session);
     if (this.#doom.type === "leaving") dispatcher.slaveLeaving(this.slave);
     this.#fleet.newsTold();
     return undefined;

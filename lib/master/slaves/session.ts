@@ -4,12 +4,15 @@ import { asTaskProgress, checkTaskProgress, type TaskProgress } from "../../task
 import { decodeEach, jsonOf, Undecodable } from "../../wire/codec.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
 import type { Failure, ToMaster, ToSlave } from "../../wire/messages.ts";
-import { type ArgumentList, textOfArguments } from "../argument_list.ts";
+import { ArgumentList, textOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
+import type { ProcessPort } from "../board/ports.ts";
+import type { TaskMessage } from "../board/sent_tasks.ts";
 import type { TaskResults } from "../board/fulfilled_outcomes.ts";
 import type { Fleet } from "./fleet.ts";
+import type { Seat } from "./seat.ts";
 
 /** A slave said something that no slave of ours says. */
 export class MessageError extends Error {
@@ -26,13 +29,15 @@ export interface SessionOptions {
   readonly maxMemoryBytes?: number;
   /** Is told when all that came in one piece has been told to the dispatcher. */
   readonly fleet: Pick<Fleet, "newsTold" | "isProgressWanted">;
+  /** Knows what the process can load, and is told when that is not enough. */
+  readonly seat: Pick<Seat, "canLoad" | "moduleMissed">;
 }
 
 /** How a task may have failed on a slave. */
 const FAILURES: ReadonlySet<Failure> = new Set(["arguments", "threw", "result"]);
 
 /** The master's end of the connection to one process of a slave. */
-export class Session implements Disposable {
+export class Session implements ProcessPort, Disposable {
   readonly #stream: MessageStream<ToMaster>;
   readonly #options: SessionOptions;
   /** Contexts and code that the slave was told of, by their numbers. */
@@ -55,10 +60,14 @@ export class Session implements Disposable {
     this.ended = this.#readAll();
   }
 
-  /** Queues tasks of one code. {@linkcode Session.flush} sends them. */
-  run(context: DispatchContext, code: Code, args: ArgumentList, maxHeld: number): void {
-    if (!this.#announcedContexts.has(context.number)) this.#announceContext(context);
-    if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
+  /** Queues tasks, which {@linkcode Session.flush} sends. Those whose code the process cannot load are not sent. */
+  run({ group, code, tasks, maxHeld }: TaskMessage): void {
+    const { context } = group;
+    const args = new ArgumentList(tasks);
+    group.port.journal?.noteSent(tasks, args);
+    const isAnnounced = this.#announcedContexts.has(context.number) &&
+      this.#announcedCodes.has(code.number);
+    if (!isAnnounced && !this.#announce(context, code)) return;
     // Put together as text, since the arguments are JSON already.
     const head =
       `{"type":"run","context":${context.number},"code":${code.number},"maxHeld":${maxHeld},"args":[`;
@@ -89,6 +98,18 @@ export class Session implements Disposable {
   /** Closes the connection: the slave ends. */
   [Symbol.dispose](): void {
     this.#stream[Symbol.dispose]();
+  }
+
+  /** Tells the process of a context and of code; returns whether it can load what tasks of these need. */
+  #announce(context: DispatchContext, code: Code): boolean {
+    const { seat } = this.#options;
+    if (!seat.canLoad(code) || (context.startup !== undefined && !seat.canLoad(context.startup))) {
+      seat.moduleMissed();
+      return false;
+    }
+    if (!this.#announcedContexts.has(context.number)) this.#announceContext(context);
+    if (!this.#announcedCodes.has(code.number)) this.#announceCode(code);
+    return true;
   }
 
   #announceContext(context: DispatchContext): void {

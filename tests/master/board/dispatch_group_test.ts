@@ -101,7 +101,7 @@ Deno.test("DispatchGroup.takeTogether: takes tasks of one code, as many as fit; 
   const group = groupRead("unordered");
   const tasks = [0, 1, 2, 3, 4, 5].map((id) => taskOf(id, id < 5 ? CODE : OTHER, "x".repeat(10)));
   for (const task of tasks) group.add(task);
-  const none = { count: 10, bytes: 100, mayBeLarge: true, suspects: new Set<Task>() };
+  const none = { code: CODE, count: 10, bytes: 100, mayBeLarge: true, suspects: new Set<Task>() };
   const take = (limits: Partial<MessageLimits>) => {
     const { tasks, sizes } = group.takeTogether({ ...none, ...limits });
     assertEquals(sizes, tasks.map(() => 10));
@@ -114,7 +114,7 @@ Deno.test("DispatchGroup.takeTogether: takes tasks of one code, as many as fit; 
   assertEquals(take({ suspects: new Set([tasks[4]]) }), [3]);
   assertEquals(take({ suspects: new Set([tasks[4]]) }), [4]);
   assertEquals([group.waiting, group.sendable], [1, 1]);
-  assertEquals(take({}), [5]);
+  assertEquals(take({ code: OTHER }), [5]);
 });
 
 Deno.test("DispatchGroup: is closed while nobody reads", () => {

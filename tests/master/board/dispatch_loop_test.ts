@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
 
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
-import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Code } from "../../../lib/task.ts";
 import { groupOf } from "../../support/group_of.ts";
-import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { processOf, slaveWith } from "../../support/idle_ports.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -23,13 +22,12 @@ Deno.test("DispatchLoop: decides only if there is something to decide, once for 
     microtask: (run) => clock.microtask(run),
     setTimer: (run, delayMs) => clock.setTimer(run, delayMs),
   });
-  const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
-    ...IDLE_SLAVE,
-    run: (_context, tasks) => decisions.push(`sends ${tasks.length}`),
+  const slave = slaveWith(0, {
+    run: ({ tasks }) => decisions.push(`sends ${tasks.length}`),
   });
   const group = groupOf(0);
   dispatcher.addSlave(slave);
-  dispatcher.slaveConnected(slave);
+  dispatcher.slaveConnected(slave, processOf(slave));
   dispatcher.addGroup(group);
   group.reading = "unordered";
   const decided = (): string[] => {

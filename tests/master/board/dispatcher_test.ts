@@ -5,7 +5,7 @@ import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher, type DispatcherOptions } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
-import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { IDLE_SLAVE, processOf, slaveWith } from "../../support/idle_ports.ts";
 import { argumentsOf, type Code, type Task } from "../../../lib/task.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -39,8 +39,8 @@ class Bench {
 
   connect(noteHeld = (_maxHeld: number) => {}): DispatchSlave {
     const number = this.#slaves++;
-    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
-      run: (_group, tasks, maxHeld) => {
+    const slave = slaveWith(number, {
+      run: ({ tasks, maxHeld }) => {
         this.#decide(`run ${tasks.map(({ id }) => id).join(" ")} on ${number}`);
         noteHeld(maxHeld);
       },
@@ -52,7 +52,7 @@ class Bench {
       dismiss: () => this.#decide(`dismiss ${number}`),
     });
     this.dispatcher.addSlave(slave);
-    this.dispatcher.slaveConnected(slave);
+    this.dispatcher.slaveConnected(slave, processOf(slave));
     return slave;
   }
 
@@ -193,7 +193,7 @@ Deno.test("Dispatcher: a slave is given as many tasks as it may run, and is repl
   bench.done(slave, 3, 2);
   assertEquals(bench.decided(), [`recycle 0: ${SPENT}`]);
   assertEquals(slave.service, undefined);
-  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.slaveConnected(slave, processOf(slave));
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 5 6 7 8 9 on 0"]);
 });
@@ -231,7 +231,7 @@ Deno.test("Dispatcher: a slave that is full keeps what it may be running, and is
   assertEquals(bench.decided(), [
     "recycle 0: it holds 216 MB, and is replaced: recycle.memoryBytes",
   ]);
-  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.slaveConnected(slave, processOf(slave));
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 2 3 4 on 0"]);
 });
@@ -330,7 +330,7 @@ Deno.test("Dispatcher: tasks that came back fail where no startup works, also if
   bench.dispatcher.slaveDied(slaves[1], { reason: "killed", isFinal: true, isHeardOut: true });
   const failed = new Error("no startup");
   bench.dispatcher.slaveDied(slaves[0], { reason: "killed", isFinal: false, isHeardOut: true });
-  bench.dispatcher.slaveConnected(slaves[0]);
+  bench.dispatcher.slaveConnected(slaves[0], processOf(slaves[0]));
   bench.dispatcher.dispatch(0);
   bench.dispatcher.startupFailed(slaves[0], group.context, { thrown: failed, isLoaded: true }, 0);
   bench.dispatcher.dispatch(0);
@@ -624,7 +624,7 @@ Deno.test("Dispatcher: a slave may die as often in a row as a task has attempts"
     nexts.push(
       bench.dispatcher.slaveDied(slave, { reason: `death ${i}`, isFinal: false, isHeardOut: true }),
     );
-    bench.dispatcher.slaveConnected(slave);
+    bench.dispatcher.slaveConnected(slave, processOf(slave));
   }
   assertEquals(nexts, new Array(6).fill("restart"));
   assertEquals(bench.outcomes.map(({ attempts }) => attempts), [6]);
@@ -780,7 +780,7 @@ Deno.test("Dispatcher: a slave that twice does not load code within ten minutes 
     const endMs = startMs + 600_000;
     bench.dispatcher.wake(endMs, endMs);
     assertEquals(bench.decided(), ["restart 0"]);
-    bench.dispatcher.slaveConnected(slave);
+    bench.dispatcher.slaveConnected(slave, processOf(slave));
     bench.dispatcher.dispatch(endMs);
   }
   // It is as if they could not be loaded: no task was charged with anything, and none has run.
@@ -847,14 +847,14 @@ Deno.test("Dispatcher: all slaves together have no more than 32 MB of arguments,
   };
   // Those that have ended have no share.
   for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
-  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave, processOf(slave));
   // 128 KiB each, of which four fit into a slave's share of 512.
   add(1000, 128 * 1024);
   bench.dispatcher.dispatch(0);
   assertEquals(sentCounts(slaves), new Array(64).fill(4));
   bench.dispatcher.cancel(group);
   for (const slave of slaves) bench.dispatcher.restart(slave, "for the test");
-  for (const slave of slaves) bench.dispatcher.slaveConnected(slave);
+  for (const slave of slaves) bench.dispatcher.slaveConnected(slave, processOf(slave));
   add(1000, 4 * 1024 * 1024);
   bench.dispatcher.dispatch(0);
   assertEquals(sentCounts(slaves), new Array(64).fill(1));
@@ -904,7 +904,7 @@ Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once 
   bench.done(slave, 0, 1);
   // Those of another come back, and are sent once more.
   bench.dispatcher.restart(slave, "for the test");
-  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.slaveConnected(slave, processOf(slave));
   bench.dispatcher.dispatch(0);
   bench.done(slave, 0, 1);
   bench.dispatcher.taskFailed(slave, 1, "threw", new Error("no"), 1, 0);
@@ -941,7 +941,7 @@ function failLoad(bench: Bench, slave: DispatchSlave, code = EXPORT): void {
 /** The process of a slave ends and is started anew. */
 function die(bench: Bench, slave: DispatchSlave, isHeardOut = true): string {
   const next = bench.dispatcher.slaveDied(slave, { reason: "killed", isFinal: false, isHeardOut });
-  bench.dispatcher.slaveConnected(slave);
+  bench.dispatcher.slaveConnected(slave, processOf(slave));
   bench.dispatcher.dispatch(0);
   return next;
 }
@@ -1189,7 +1189,7 @@ Deno.test("Dispatcher: deaths in startup are forgotten when it has finished", ()
     bench.done(slave, 0, 1);
     bench.add(group, 1);
     bench.dispatcher.restart(slave, "to begin anew");
-    bench.dispatcher.slaveConnected(slave);
+    bench.dispatcher.slaveConnected(slave, processOf(slave));
   }
   assertEquals(bench.outcomes.length, 5);
 });

@@ -15,7 +15,8 @@ function tasks(...ids: number[]): Task[] {
 }
 
 function push(sent: SentTasks, group: DispatchGroup, given: Task[], maxHeld: number): void {
-  sent.push(group, given, given.map((task) => sizeOfArguments(argumentsOf(task))), maxHeld);
+  const sizes = given.map((task) => sizeOfArguments(argumentsOf(task)));
+  sent.push({ group, code: CODE, tasks: given, sizes, maxHeld });
 }
 
 /** The task of which an answer comes alone; nothing if it was taken before. */

@@ -17,7 +17,7 @@ import {
 } from "../../support/fake_slave.ts";
 import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
 import { groupOf } from "../../support/group_of.ts";
-import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { IDLE_SLAVE, processOf } from "../../support/idle_ports.ts";
 import { joinBytes, writeAll } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { taskOf } from "../../support/task_of.ts";
@@ -366,7 +366,7 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   const group = groupOf(0);
   const code = { number: 0, reference: { type: "inline", name: "f", source: "() => {}" } } as const;
   dispatcher.addSlave(slave);
-  dispatcher.slaveConnected(slave);
+  dispatcher.slaveConnected(slave, processOf(slave));
   dispatcher.addGroup(group);
   group.add(taskOf(0, code, 0));
   group.reading = "unordered";
@@ -385,6 +385,7 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
     dispatcher,
     clock,
     fleet: { newsTold: (nowMs) => news.push(nowMs!), isProgressWanted: false },
+    seat: { canLoad: () => true, moduleMissed: () => {} },
   });
   // What has come with it is told when whoever made the session has taken note of it.
   assertEquals(news, []);

@@ -87,11 +87,6 @@ class SlaveRun {
   readonly session: Session;
   readonly #dispatcher: Dispatcher;
   readonly #slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, {
-    run: ({ context }, tasks, maxHeld) =>
-      this.session.run(context, codeOf(tasks[0]), new ArgumentList(tasks), maxHeld),
-    recall: () => this.session.recall(),
-    endContext: (context) => this.session.endContext(context),
-    flush: () => this.session.flush(),
     restart: () => this.session[Symbol.dispose](),
     recycle: () => this.session[Symbol.dispose](),
     dismiss: () => this.session[Symbol.dispose](),
@@ -119,6 +114,7 @@ class SlaveRun {
         newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()),
         isProgressWanted: false,
       },
+      seat: { canLoad: () => true, moduleMissed: () => {} },
     });
     this.#dispatcher.addSlave(this.#slave);
     for (const group of this.#groups) {
@@ -128,7 +124,7 @@ class SlaveRun {
       }
       group.reading = "unordered";
     }
-    this.#dispatcher.slaveConnected(this.#slave);
+    this.#dispatcher.slaveConnected(this.#slave, this.session);
     this.#dispatcher.dispatch(0);
   }
 

@@ -10,7 +10,8 @@
 
 import { type Code, codeOf, type Task } from "../../../lib/task.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
-import type { SlavePort } from "../../../lib/master/board/ports.ts";
+import type { ProcessPort, SlavePort } from "../../../lib/master/board/ports.ts";
+import { processOf } from "../idle_ports.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
@@ -190,10 +191,10 @@ export class Simulation {
 
   // What the dispatcher wants done.
 
-  #slavePort(seat: () => SimulatedSeat): SlavePort {
+  #slavePort(seat: () => SimulatedSeat): SlavePort & ProcessPort {
     const name = (task: Task) => this.#ledger.name(task);
     return {
-      run: (group, tasks, maxHeld) => {
+      run: ({ group, tasks, maxHeld }) => {
         this.#say(() => `run on ${seat().slave.identity.name}: ${tasks.map(name).join(", ")}`);
         this.#ledger.noteRun(seat(), group, tasks, this.#time.nowMs);
         this.#queue(seat(), { type: "run", context: group.context, tasks, maxHeld });
@@ -517,7 +518,7 @@ export class Simulation {
     seat.sentCount = 0;
     seat.unresolved.clear();
     seat.exitingIn = undefined;
-    this.#dispatcher.slaveConnected(seat.slave);
+    this.#dispatcher.slaveConnected(seat.slave, processOf(seat.slave));
     this.#planFaults(seat, process);
     this.#loop.schedule();
   }

@@ -6,14 +6,14 @@ import {
   type RetryPolicy,
 } from "../../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../../lib/master/board/dispatch_group.ts";
-import { DispatchSlave } from "../../../../lib/master/board/dispatch_slave.ts";
+import type { DispatchSlave } from "../../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../../lib/master/board/dispatcher.ts";
 import { judgeThrow } from "../../../../lib/master/board/faults/retries.ts";
 import type { RunReports } from "../../../../lib/master/board/run_reporter.ts";
 import type { TaskFailure } from "../../../../lib/master/board/failures.ts";
 import type { Outcome } from "../../../../lib/master/outcome.ts";
 import { type Code, hasEnded, type Task } from "../../../../lib/task.ts";
-import { IDLE_GROUP, IDLE_SLAVE } from "../../../support/idle_ports.ts";
+import { IDLE_GROUP, processOf, slaveWith } from "../../../support/idle_ports.ts";
 import { taskOf } from "../../../support/task_of.ts";
 
 const CODE: Code = {
@@ -66,13 +66,12 @@ class Bench implements Disposable {
 
   connect(): DispatchSlave {
     const number = this.#slaves++;
-    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
-      ...IDLE_SLAVE,
-      run: (_group, tasks) => this.runs.push(`${tasks.map(({ id }) => id).join(" ")} on ${number}`),
+    const slave = slaveWith(number, {
+      run: ({ tasks }) => this.runs.push(`${tasks.map(({ id }) => id).join(" ")} on ${number}`),
       restart: () => this.runs.push(`restart ${number}`),
     });
     this.dispatcher.addSlave(slave);
-    this.dispatcher.slaveConnected(slave);
+    this.dispatcher.slaveConnected(slave, processOf(slave));
     return slave;
   }
 
@@ -308,7 +307,7 @@ Deno.test("Retries: deaths of slaves are counted apart, and both stand in the at
   bench.fail(slave, 0);
   for (let death = 0; death < 2; death++) {
     dispatcher.slaveDied(slave, { reason: "killed", isFinal: false, isHeardOut: true });
-    dispatcher.slaveConnected(slave);
+    dispatcher.slaveConnected(slave, processOf(slave));
     dispatcher.dispatch(1);
   }
   // It was the second throw, after two deaths: the third death would have been the last.
