@@ -226,7 +226,9 @@ export type ManagerEvent =
 
 /** A task that runs, and how far it has come, as it told last. */
 export interface RunningTask extends TaskProgress {
+  /** The task. */
   readonly task: Task;
+  /** Where it runs. */
   readonly slave: SlaveIdentity;
 }
 

@@ -63,8 +63,11 @@ export function progressLine(state: ProgressState, columns: number): string {
     kept.push(part);
     width += needed;
   }
-  for (const text of isEnded ? [] : runningTexts(state)) {
-    const room = columns - width - GAP.length;
+  const running = isEnded ? [] : runningTexts(state);
+  for (const [i, text] of running.entries()) {
+    // The bar is worth more than a second task.
+    const barRoom = i === 0 || state.isMoreToCome ? 0 : MIN_BAR_COLUMNS + GAP.length;
+    const room = columns - width - GAP.length - barRoom;
     if (room < Math.min(MIN_RUNNING_COLUMNS, textWidth(text))) break;
     const clipped = clipToWidth(text, room);
     kept.push({ place: 9, text: clipped });

@@ -10,7 +10,7 @@ const README = new Document("README.md");
 const SCRIPTS = Object.fromEntries(
   [
     ...["first.ts", "tasks.ts", "main.ts", "statistics.ts", "alone.ts", "which.ts", "promises.ts"],
-    ...["darts.ts", "tasks_test.ts", "night.ts", "seen.ts"],
+    ...["darts.ts", "fit.ts", "tasks_test.ts", "night.ts", "seen.ts"],
   ].map((name) => [name, GUIDE.script(name)]),
 );
 
@@ -104,6 +104,13 @@ Deno.test("docs/guide.md: tasks with random numbers of their own, which the impo
   folder.write("main.ts", scriptFor("darts.ts", "throwDarts", "0"));
   const { code, stdout, stderr } = await runInCopy(folder, MAIN);
   assertEquals([code, stdout, stderr], [0, "3.1444\n", ""]);
+});
+
+Deno.test("docs/guide.md: a task that tells how far it has come", async () => {
+  await using folder = await folderWith("fit.ts");
+  folder.write("main.ts", scriptFor("fit.ts", "fit", "100"));
+  const { code, stdout, stderr } = await runInCopy(folder, MAIN);
+  assertEquals([code, Number(stdout).toFixed(4), stderr], [0, (0.99 ** 100).toFixed(4), ""]);
 });
 
 Deno.test("docs/guide.md: a test of a script, which passes, and fails if the task is wrong", async () => {
