@@ -39,7 +39,7 @@ td progress { width: 120px; margin-right: 6px; }
 progress::-webkit-progress-bar { background: var(--idle); border-radius: 5px; }
 progress::-webkit-progress-value { background: var(--busy); border-radius: 5px; }
 progress::-moz-progress-bar { background: var(--busy); border-radius: 5px; }
-.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 6px; background: var(--muted); }
+.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin: 0 6px 0 4px; background: var(--muted); }
 .dot.busy { background: var(--busy); }
 .dot.idle { background: var(--idle); border: 1px solid var(--muted); }
 .dot.queued, .dot.starting { background: var(--wait); }

@@ -28,15 +28,16 @@ const MAX_QUEUES = 10;
 const MAX_HOSTS = 3;
 const MAX_TEXT_LENGTH = 200;
 
-const STANDINGS: Record<Standing, string> = {
-  "not started": "not started",
-  queued: "queued",
-  starting: "starting",
-  idle: "idle",
-  busy: "busy",
-  lost: "lost",
-  ended: "ended",
-};
+/** In the order in which they are told. */
+const STANDINGS: readonly Standing[] = [
+  "busy",
+  "idle",
+  "starting",
+  "queued",
+  "not started",
+  "lost",
+  "ended",
+];
 
 /** The parts of the page, by their names. A part that there is nothing to show of is empty. */
 export const SECTION_NAMES = [
@@ -96,9 +97,8 @@ function statusLine(run: RunAggregate, isOver: boolean): string {
 
 function standingsText(slaves: readonly SlaveSurvey[]): string {
   const counts = countStandings(slaves);
-  const shown = ["busy", "idle", "starting", "queued", "not started", "lost"] as const;
-  const parts = shown.filter((standing) => counts[standing] > 0 || standing === "busy")
-    .map((standing) => `${countText(counts[standing])} ${STANDINGS[standing]}`);
+  const parts = STANDINGS.filter((standing) => counts[standing] > 0)
+    .map((standing) => `${countText(counts[standing])} ${standing}`);
   return `Slaves: ${parts.join(", ")}.`;
 }
 
@@ -110,7 +110,7 @@ function tiles(run: RunAggregate, isOver: boolean): string {
   const restored = open.reduce((sum, each) => sum + each.restored, 0) + run.closedRestored;
   const notes: string[] = [];
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
-  if (run.retried > 0) notes.push(`${countText(run.retried)} to run again`);
+  if (run.retried > 0) notes.push(`${countText(run.retried)} ran again`);
   if (run.cancelled > 0) notes.push(`${countText(run.cancelled)} cancelled`);
   if (isMoreToCome) notes.push("more are to come");
   const counts = countStandings(slaves);
@@ -334,21 +334,19 @@ function tableRow(
 }
 
 function stateHtml(slaves: readonly SlaveSurvey[]): string {
+  const [{ standing, loss, job }] = slaves;
   if (slaves.length === 1) {
-    const [{ standing, loss, job }] = slaves;
     const detail = loss ?? job;
-    const text = `<span class="dot ${standing.replace(" ", "-")}"></span>${STANDINGS[standing]}`;
-    return detail === undefined
-      ? text
-      : `${text} <span class="note">${escapeHtml(cut(detail))}</span>`;
+    return dotted(standing, standing) +
+      (detail === undefined ? "" : ` <span class="note">${escapeHtml(cut(detail))}</span>`);
   }
   const counts = countStandings(slaves);
-  return Object.entries(counts).filter(([, count]) => count > 0)
-    .map(([standing, count]) =>
-      `<span class="dot ${standing.replace(" ", "-")}"></span>${count} ${
-        STANDINGS[standing as Standing]
-      }`
-    ).join(" ");
+  return STANDINGS.filter((each) => counts[each] > 0)
+    .map((each) => dotted(each, `${counts[each]} ${each}`)).join(" ");
+}
+
+function dotted(standing: Standing, text: string): string {
+  return `<span class="dot ${standing.replace(" ", "-")}"></span>${text}`;
 }
 
 function rateText(perSecond: number): string {

@@ -62,10 +62,10 @@ export interface ContextRecord {
   readonly perSecond: number;
 }
 
-/** A warning, and how often it came. */
+/** A warning, and how often it came: those that differ in numbers only are one, with the text of the last. */
 export interface WarningRecord {
   readonly text: string;
-  count: number;
+  readonly count: number;
 }
 
 /**
@@ -293,9 +293,10 @@ export class RunAggregate implements Subscriber {
 
   #noteWarning(message: string): void {
     const text = cut(message);
-    const known = this.warnings.find((warning) => warning.text === text);
-    if (known !== undefined) known.count++;
-    else this.warnings.push({ text, count: 1 });
+    const kind = kindOf(text);
+    const place = this.warnings.findIndex((warning) => kindOf(warning.text) === kind);
+    const [known] = place < 0 ? [] : this.warnings.splice(place, 1);
+    this.warnings.push({ text, count: (known?.count ?? 0) + 1 });
     if (this.warnings.length > MAX_WARNINGS) this.warnings.shift();
   }
 
@@ -317,6 +318,10 @@ function placesOf({ stack }: Error): string | undefined {
   if (typeof stack !== "string") return undefined;
   const lines = stack.split("\n").filter((line) => /^\s+(at|---) /.test(line));
   return lines.length === 0 ? undefined : cut(lines.join("\n"));
+}
+
+function kindOf(text: string): string {
+  return text.replaceAll(/\d+/g, "#");
 }
 
 function cut(text: string): string {

@@ -167,15 +167,17 @@ Deno.test("RunAggregate: lists contexts that have something to do first, then th
   assertEquals(numbers, [0, 1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
 });
 
-Deno.test("RunAggregate: of warnings the last eight are kept, each once, and long texts are cut", () => {
+Deno.test("RunAggregate: of warnings the last eight are kept, those that differ in numbers once, and long texts are cut", () => {
   const { shown } = aggregate();
   const warn = (message: string) => shown.tell({ type: "warning", timeMs: 0, message });
-  for (let i = 0; i < 20; i++) warn(`warning ${i}`);
-  warn("warning 19");
+  for (const letter of "abcdefghijkl") warn(`warning ${letter}`);
+  for (let i = 0; i < 20; i++) warn(`slave ${i} is slow`);
+  warn("warning k");
   warn("x".repeat(1_000_000));
   assertEquals(shown.warnings.map(({ text, count }) => [text.slice(0, 12), count]), [
-    ...[13, 14, 15, 16, 17, 18].map((i) => [`warning ${i}`, 1]),
-    ["warning 19", 2],
+    ...["g", "h", "i", "j", "l"].map((letter) => [`warning ${letter}`, 1]),
+    ["slave 19 is ", 20],
+    ["warning k", 2],
     ["x".repeat(12), 1],
   ]);
   assertEquals(shown.warnings.at(-1)!.text.length, 2001);
