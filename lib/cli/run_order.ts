@@ -192,13 +192,15 @@ class OutcomePrinter {
     }
   }
 
-  #printFailure(
+  async #printFailure(
     { reason, hasRun }: MapOutcome & { readonly status: "rejected" },
-  ): Promise<void> | undefined {
+  ): Promise<void> {
     if (!hasRun && reason instanceof RemoteError) throw reason;
+    // On a terminal the results before it stand above it.
+    await this.#writer.flush();
     this.#fail(reason.message);
     const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
-    return this.#isPlain && stdout !== undefined ? this.#writer.write(stdout) : undefined;
+    if (this.#isPlain && stdout !== undefined) await this.#writer.write(stdout);
   }
 
   #fail(message: string): void {

@@ -72,6 +72,20 @@ Deno.test("cli.ts: counts failures in its exit code, and tells each with its inp
   assertMatch(lines[1], /with input \(4\)/);
 });
 
+Deno.test("cli.ts: where both are seen, a failure stands behind the results before it", async () => {
+  await using folder = folderWithTasks();
+  folder.write("numbers.txt", "1\n".repeat(999) + "2\n");
+  const cli = new URL("../../cli.ts", import.meta.url).href;
+  const { stdout } = await new Deno.Command("sh", {
+    args: [
+      ...["-c", '"$@" <numbers.txt 2>&1', "sh", Deno.execPath(), "run", "-A", "--no-check", cli],
+      ...["tasks.ts#odd", "--slaves", "1"],
+    ],
+    cwd: folder.path,
+  }).output();
+  assertMatch(new TextDecoder().decode(stdout), /^(1\n){999}Task 999 .*: even\n$/);
+});
+
 Deno.test("cli.ts: more than a hundred failures are 101", async () => {
   await using folder = folderWithTasks();
   const stdin = "2\n".repeat(102);
