@@ -61,7 +61,7 @@ async function* readInputs(
     return;
   }
   const name = source.path === "-" ? "standard input" : source.path;
-  const batches = readLines(await open(source.path), name);
+  const batches = readLines(readBytes(source.path, name), name);
   switch (source.format) {
     case "lines":
       for await (const lines of batches) {
@@ -79,17 +79,15 @@ async function* readInputs(
   }
 }
 
-async function open(path: string): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
-  if (path === "-") return Deno.stdin.readable;
+/** Gives the bytes of a file. A folder cannot be read. */
+async function* readBytes(
+  path: string,
+  name: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   try {
-    const file = await Deno.open(path);
-    if (!(await file.stat()).isDirectory) return file.readable;
-    file.close();
-    throw new Deno.errors.IsADirectory("It is a folder");
-  } catch (error) {
-    throw new UsageError(`Cannot read the inputs from ${path}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    yield* path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
+  } catch (cause) {
+    throw new UsageError(`Cannot read the inputs from ${name}: ${messageOf(cause)}`, { cause });
   }
 }
 

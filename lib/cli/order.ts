@@ -4,9 +4,9 @@
  * @module
  */
 
-import { loadClosestString, loadParseArgs } from "../deps.ts";
 import { quoteText } from "../quote_text.ts";
 import { quoteAll } from "../shell.ts";
+import { type GivenOptions, readOptions } from "./given_options.ts";
 import { type TaskModule, taskModule } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -66,56 +66,6 @@ export interface Order {
   readonly joblog: string | undefined;
 }
 
-const SWITCHES = [
-  ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
-  ...["fail-fast", "dry-run", "progress", "dashboard", "send"],
-];
-const VALUES = [
-  ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
-  ...["timeout", "retries", "journal", "joblog"],
-];
-const ALIASES = { h: "help" };
-/** What others call our options. */
-const FOREIGN: ReadonlyMap<string, string> = new Map([
-  ...["j", "jobs", "P", "max-procs", "w", "workers"].map((name) => [name, "slaves"] as const),
-  ...["a", "arg-file", "f", "file"].map((name) => [name, "input"] as const),
-  ...["bar", "eta"].map((name) => [name, "progress"] as const),
-  ["halt", "fail-fast"],
-  ["output", "to"],
-]);
-
-/** Options as they were given: a switch that was not is `false`, a value `undefined`. */
-class Given {
-  readonly #values: Readonly<Record<string, unknown>>;
-
-  constructor(values: Readonly<Record<string, unknown>>) {
-    this.#values = values;
-  }
-
-  has(name: string): boolean {
-    return this.#values[name] === true;
-  }
-
-  /** The text of an option. */
-  text(name: string): string | undefined {
-    const value = this.#values[name];
-    if (value === undefined) return undefined;
-    if (value === "") throw new UsageError(`A value has to follow --${name}. See --help`);
-    return `${value}`;
-  }
-
-  /** A number of things. */
-  count(name: string, what: string, least: number): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const number = /^\d+$/.test(text) ? Number(text) : NaN;
-    if (Number.isSafeInteger(number) && number >= least) return number;
-    throw new UsageError(
-      `--${name} takes ${what}, a whole number from ${least}, and not ${quoteText(text, 80)}`,
-    );
-  }
-}
-
 /**
  * Reads a command line.
  *
@@ -171,72 +121,11 @@ function partsOf(words: readonly string[]): Parts {
   return { before: dashes < 0 ? rest : rest.slice(0, dashes), command, inputs };
 }
 
-async function readOptions(
-  words: readonly string[],
-  command: readonly string[] | undefined,
-): Promise<{ given: Given; names: readonly string[] }> {
-  const parseArgs = await loadParseArgs();
-  const names: string[] = [];
-  const unknown: string[] = [];
-  const values = parseArgs(withValues(words), {
-    boolean: SWITCHES,
-    string: VALUES,
-    alias: ALIASES,
-    unknown: (word, name) => {
-      if (name === undefined) names.push(word);
-      else unknown.push(word);
-      return false;
-    },
-  });
-  // Those of a command that was not marked as one are no options of ours.
-  if (command === undefined) checkModuleName(names[0], words);
-  if (unknown.length > 0) throw await unknownOption(unknown[0]);
-  return { given: new Given(values), names };
-}
-
-/** Joins options and their values, which may begin with a dash: `--job-options "-q long"`. */
-function withValues(words: readonly string[]): string[] {
-  const joined: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const takesValue = VALUES.some((name) => words[i] === `--${name}`);
-    if (takesValue && i + 1 < words.length && !isOption(words[i + 1])) {
-      joined.push(`${words[i]}=${words[++i]}`);
-    } else {
-      joined.push(words[i]);
-    }
-  }
-  return joined;
-}
-
-function isOption(word: string): boolean {
-  return [...SWITCHES, ...VALUES].includes(word.replace(/^--/, "").replace(/=.*/s, ""));
-}
-
-async function unknownOption(word: string): Promise<UsageError> {
-  // A letter may have its value behind it.
-  const name = word.replace(/^--|^-(?=.$)|^-(.).*/s, "$1").replace(/=.*/s, "");
-  const closestString = await loadClosestString();
-  const nearest = FOREIGN.get(name) ?? closestString(name, [...SWITCHES, ...VALUES]);
-  return new UsageError(
-    `There is no option ${word}. Is --${nearest} meant? See --help for all of them`,
-  );
-}
-
-/** Tells those who forgot `--` from those who misspelt an option. */
-function checkModuleName(name: string | undefined, words: readonly string[]): void {
-  if (name === undefined || /#|\.[cm]?[jt]sx?(:|$)|^[a-z][a-z\d+-]+:/i.test(name)) return;
-  const command = quoteAll(words.slice(words.indexOf(name)));
-  throw new UsageError(
-    `${quoteText(name, 80)} names no function, as tasks.ts#score does. ` +
-      `If it is a command, it follows two dashes: -- ${command}`,
-  );
-}
-
 function readWork(
   names: readonly string[],
   command: readonly string[] | undefined,
   inputs: readonly string[] | undefined,
-  given: Given,
+  given: GivenOptions,
 ): Work {
   const [name, ...others] = names;
   if (command !== undefined) return readCommand(command, name, given);
@@ -272,7 +161,7 @@ function readWork(
 function readCommand(
   words: readonly string[],
   name: string | undefined,
-  given: Given,
+  given: GivenOptions,
 ): Work {
   if (name !== undefined) {
     throw new UsageError(
@@ -298,7 +187,7 @@ function readCommand(
   return { type: "command", words };
 }
 
-function readStartupArgs(given: Given): readonly unknown[] {
+function readStartupArgs(given: GivenOptions): readonly unknown[] {
   const text = given.text("startup-args");
   if (text === undefined) return [];
   let args: unknown;
@@ -317,7 +206,7 @@ function readStartupArgs(given: Given): readonly unknown[] {
 
 function readSource(
   words: readonly string[] | undefined,
-  given: Given,
+  given: GivenOptions,
   isTerminal: () => boolean,
 ): Source {
   const path = given.text("input");
@@ -346,13 +235,13 @@ function readSource(
   return { type: "words", words };
 }
 
-function readFormat(given: Given): OutputFormat {
+function readFormat(given: GivenOptions): OutputFormat {
   const format = given.text("to") ?? "text";
   if (format === "text" || format === "jsonl" || format === "csv") return format;
   throw new UsageError(`--to takes text, jsonl or csv, and not ${quoteText(format, 80)}`);
 }
 
-function readSlaves(given: Given): SlavesOrder {
+function readSlaves(given: GivenOptions): SlavesOrder {
   const slaves = {
     local: given.count("slaves", "how many slaves run on this machine", 1),
     sge: given.count("sge", "how many slaves run in Grid Engine", 1),
@@ -370,7 +259,7 @@ function readSlaves(given: Given): SlavesOrder {
   return slaves;
 }
 
-function readHosts(given: Given): SlavesOrder["ssh"] {
+function readHosts(given: GivenOptions): SlavesOrder["ssh"] {
   const hosts = given.text("ssh")?.split(",") ?? [];
   return hosts.map((text) => {
     const [, host = "", count = "1"] = /^([^:]+|\[.+\])(?::(\d+))?$/.exec(text.trim()) ?? [];
@@ -382,7 +271,7 @@ function readHosts(given: Given): SlavesOrder["ssh"] {
   });
 }
 
-function readTimeout(given: Given): number | undefined {
+function readTimeout(given: GivenOptions): number | undefined {
   const text = given.text("timeout");
   if (text === undefined) return undefined;
   const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;

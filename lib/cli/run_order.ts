@@ -11,7 +11,6 @@ import {
   type MapOptions,
   type MapOutcome,
   remote,
-  RemoteError,
   SGEQsubSlaveArray,
   SlurmSlaveArray,
   SSHSlaveArray,
@@ -21,7 +20,7 @@ import { quoteAll } from "../shell.ts";
 import { Inputs } from "./inputs.ts";
 import { jsonText } from "./json_text.ts";
 import type { Order, SlavesOrder, Work } from "./order.ts";
-import { type ResultText, resultText } from "./result_text.ts";
+import { OutcomePrinter } from "./outcome_printer.ts";
 import { ResultWriter, type Writable } from "./result_writer.ts";
 import { fillCommand, runCommand } from "./shell_command.ts";
 import { checkModule, configOf } from "./task_module.ts";
@@ -45,13 +44,16 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   const aborter = new AbortController();
   const writer = new ResultWriter(stdout, (error) => aborter.abort(error));
   let failures = 0;
-  // Without an input no slave is started, and no job is submitted.
-  if (order.isDryRun) {
-    for await (const input of inputs) await writer.write(`${describeTask(work, input)}\n`);
-  } else if (!await inputs.isEmpty()) {
-    failures = await runInputs(order, inputs, writer, aborter.signal);
+  try {
+    // Without an input no slave is started, and no job is submitted.
+    if (order.isDryRun) {
+      for await (const input of inputs) await writer.write(`${describeTask(work, input)}\n`);
+    } else if (!await inputs.isEmpty()) {
+      failures = await runInputs(order, inputs, writer, aborter.signal);
+    }
+  } finally {
+    await writer.flush();
   }
-  await writer.flush();
   if (inputs.fault !== undefined) throw inputs.fault;
   return Math.min(failures, MAX_COUNTED + 1);
 }
@@ -157,55 +159,6 @@ async function* mapCommands(
   }
   for await (const outcome of context.mapOutcomes(runCommand, commands(), options)) {
     yield { ...outcome, input: inputOf.get(outcome.input) };
-  }
-}
-
-/** Prints results, and counts failures. */
-class OutcomePrinter {
-  /** How many inputs have failed, or have results that cannot be printed. */
-  failures = 0;
-  readonly #writer: ResultWriter;
-  readonly #text: ResultText;
-  /** Whether what a command has printed before it failed is printed as well. */
-  readonly #isPlain: boolean;
-
-  constructor({ work, format, hasInput }: Order, writer: ResultWriter) {
-    this.#writer = writer;
-    this.#text = resultText({ format, hasInput, isPrinted: work.type === "command" });
-    this.#isPlain = work.type === "command" && format === "text" && !hasInput;
-  }
-
-  /**
-   * Prints how the task of an input ended.
-   *
-   * @returns A promise where that has to be waited for.
-   * @throws {RemoteError} If its function could not be loaded, or its startup failed: so it is for all inputs.
-   */
-  print(outcome: MapOutcome): Promise<void> | undefined {
-    if (outcome.status === "rejected") return this.#printFailure(outcome);
-    try {
-      return this.#writer.write(this.#text(outcome.value, outcome.input));
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      this.#fail(`The result of ${outcome.task} cannot be printed. ${error.message}`);
-      return undefined;
-    }
-  }
-
-  async #printFailure(
-    { reason, hasRun }: MapOutcome & { readonly status: "rejected" },
-  ): Promise<void> {
-    if (!hasRun && reason instanceof RemoteError) throw reason;
-    // On a terminal the results before it stand above it.
-    await this.#writer.flush();
-    this.#fail(reason.message);
-    const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
-    if (this.#isPlain && stdout !== undefined) await this.#writer.write(stdout);
-  }
-
-  #fail(message: string): void {
-    this.failures++;
-    printError(message);
   }
 }
 

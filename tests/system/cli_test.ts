@@ -183,9 +183,11 @@ Deno.test("cli.ts: without an input nothing runs", async () => {
 
 Deno.test("cli.ts: a file of inputs that is not there is told at once", async () => {
   await using folder = folderWithTasks();
-  const { code, stderr } = await runCli(folder, ["tasks.ts#same", "--input", "none.txt"]);
-  assertEquals(code, 255);
-  assertStringIncludes(stderr, "Cannot read the inputs from none.txt: No such file");
+  for (const [input, why] of [["none.txt", "No such file"], [".", "Is a directory"]]) {
+    const { code, stderr } = await runCli(folder, ["tasks.ts#same", "--input", input]);
+    assertEquals(code, 255);
+    assertStringIncludes(stderr, `Cannot read the inputs from ${input}: ${why}`);
+  }
 });
 
 Deno.test("cli.ts: runs commands, without a shell", async () => {

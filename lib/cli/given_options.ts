@@ -1,0 +1,134 @@
+/**
+ * The options of a command line, before anybody has asked what they mean.
+ *
+ * @module
+ */
+
+import { loadClosestString, loadParseArgs } from "../deps.ts";
+import { quoteText } from "../quote_text.ts";
+import { quoteAll } from "../shell.ts";
+import { UsageError } from "./usage_error.ts";
+
+const SWITCHES = [
+  ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
+  ...["fail-fast", "dry-run", "progress", "dashboard", "send"],
+];
+const VALUES = [
+  ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
+  ...["timeout", "retries", "journal", "joblog"],
+];
+const ALIASES = { h: "help" };
+/** What others call our options. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ...["j", "jobs", "P", "max-procs", "w", "workers"].map((name) => [name, "slaves"] as const),
+  ...["a", "arg-file", "f", "file"].map((name) => [name, "input"] as const),
+  ...["bar", "eta"].map((name) => [name, "progress"] as const),
+  ["halt", "fail-fast"],
+  ["output", "to"],
+]);
+
+/** Options as they were given: a switch that was not is `false`, a value `undefined`. */
+export class GivenOptions {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  /** Whether a switch was given. */
+  has(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** @throws {UsageError} If an option was given without a value. */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    if (value === undefined) return undefined;
+    if (value === "") throw new UsageError(`A value has to follow --${name}. See --help`);
+    return `${value}`;
+  }
+
+  /**
+   * Takes a number of things.
+   *
+   * @param what The things, for the message.
+   * @throws {UsageError} If it is no whole number, or below `least`.
+   */
+  count(name: string, what: string, least: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    throw new UsageError(
+      `--${name} takes ${what}, a whole number from ${least}, and not ${quoteText(text, 80)}`,
+    );
+  }
+}
+
+/**
+ * Reads options, and the names among them.
+ *
+ * @param command What follows `--`, if that was written.
+ * @throws {UsageError} If there is no such option: it names the one that may be meant.
+ */
+export async function readOptions(
+  words: readonly string[],
+  command: readonly string[] | undefined,
+): Promise<{ given: GivenOptions; names: readonly string[] }> {
+  const parseArgs = await loadParseArgs();
+  const names: string[] = [];
+  const unknown: string[] = [];
+  const values = parseArgs(withValues(words), {
+    boolean: SWITCHES,
+    string: VALUES,
+    alias: ALIASES,
+    unknown: (word, name) => {
+      if (name === undefined) names.push(word);
+      else unknown.push(word);
+      return false;
+    },
+  });
+  // Those of a command that was not marked as one are no options of ours.
+  if (command === undefined) checkModuleName(names[0], words);
+  if (unknown.length > 0) throw await unknownOption(unknown[0]);
+  return { given: new GivenOptions(values), names };
+}
+
+/** Joins options and their values, which may begin with a dash: `--job-options "-q long"`. */
+function withValues(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const takesValue = VALUES.some((name) => words[i] === `--${name}`);
+    if (takesValue && i + 1 < words.length && !isOption(words[i + 1])) {
+      joined.push(`${words[i]}=${words[++i]}`);
+    } else {
+      joined.push(words[i]);
+    }
+  }
+  return joined;
+}
+
+function isOption(word: string): boolean {
+  const [, name = ""] = /^--([^=]+)/.exec(word) ?? [];
+  return [...SWITCHES, ...VALUES].includes(name);
+}
+
+async function unknownOption(word: string): Promise<UsageError> {
+  // A letter may have its value behind it.
+  const name = word.replace(/^--|^-(?=.$)|^-(.).*/s, "$1").replace(/=.*/s, "");
+  const closestString = await loadClosestString();
+  const nearest = FOREIGN.get(name) ?? closestString(name, [...SWITCHES, ...VALUES]);
+  return new UsageError(
+    `There is no option ${word}. Is --${nearest} meant? See --help for all of them`,
+  );
+}
+
+/** Tells those who forgot `--` from those who misspelt an option. */
+function checkModuleName(name: string | undefined, words: readonly string[]): void {
+  if (name === undefined || /#|\.[cm]?[jt]sx?(:|$)|^[a-z][a-z\d+-]+:/i.test(name)) return;
+  const command = quoteAll(words.slice(words.indexOf(name)));
+  throw new UsageError(
+    `${quoteText(name, 80)} names no function, as tasks.ts#score does. ` +
+      `If it is a command, it follows two dashes: -- ${command}`,
+  );
+}

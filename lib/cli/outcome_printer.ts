@@ -1,0 +1,55 @@
+import { type MapOutcome, RemoteError } from "../../mod.ts";
+import { printError } from "../print_error.ts";
+import type { Order } from "./order.ts";
+import { type ResultText, resultText } from "./result_text.ts";
+import type { ResultWriter } from "./result_writer.ts";
+
+/** Prints results, and counts failures. */
+export class OutcomePrinter {
+  /** How many inputs have failed, or have results that cannot be printed. */
+  failures = 0;
+  readonly #writer: ResultWriter;
+  readonly #text: ResultText;
+  /** Whether what a command has printed before it failed is printed as well. */
+  readonly #isPlain: boolean;
+
+  /** @param writer Gets the results; failures go to standard error. */
+  constructor({ work, format, hasInput }: Order, writer: ResultWriter) {
+    this.#writer = writer;
+    this.#text = resultText({ format, hasInput, isPrinted: work.type === "command" });
+    this.#isPlain = work.type === "command" && format === "text" && !hasInput;
+  }
+
+  /**
+   * Prints how the task of an input ended.
+   *
+   * @returns A promise where that has to be waited for.
+   * @throws {RemoteError} If its function could not be loaded, or its startup failed: so it is for all inputs.
+   */
+  print(outcome: MapOutcome): Promise<void> | undefined {
+    if (outcome.status === "rejected") return this.#printFailure(outcome);
+    try {
+      return this.#writer.write(this.#text(outcome.value, outcome.input));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#fail(`The result of ${outcome.task} cannot be printed. ${error.message}`);
+      return undefined;
+    }
+  }
+
+  async #printFailure(
+    { reason, hasRun }: MapOutcome & { readonly status: "rejected" },
+  ): Promise<void> {
+    if (!hasRun && reason instanceof RemoteError) throw reason;
+    // On a terminal the results before it stand above it.
+    await this.#writer.flush();
+    this.#fail(reason.message);
+    const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
+    if (this.#isPlain && stdout !== undefined) await this.#writer.write(stdout);
+  }
+
+  #fail(message: string): void {
+    this.failures++;
+    printError(message);
+  }
+}
