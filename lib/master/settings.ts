@@ -17,8 +17,8 @@ export interface ManagerOptions {
    */
   readonly deno?: string | readonly string[];
   /**
-   * Name or address under which slaves reach the master. The default is `127.0.0.1` for slaves on this machine, and
-   * this machine's host name for others.
+   * Name or address under which slaves reach the master. The default is `127.0.0.1` for slaves on this machine, and for others
+   * this machine's host name and whatever other addresses it has on networks, which they try in turn.
    */
   readonly host?: string;
   /** TCP port to listen on; 0, the default, for any that is free. */

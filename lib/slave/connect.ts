@@ -8,7 +8,6 @@ import {
   type ConnectionInfo,
   HandshakeError,
   hostAndPort,
-  type Patience,
   UNPROVED_BYTES,
   verifyMaster,
 } from "../wire/handshake.ts";
@@ -25,6 +24,11 @@ const GIVE_UP_AFTER_MS = 120_000;
  * on this machine there is no doubt of that.
  */
 const GIVE_UP_REFUSED_MS = 3_000;
+/**
+ * How long one of several addresses may take to be reached, at first; twice as long in each round. One that is on a network of the
+ * master's which this machine does not see says nothing.
+ */
+const FIRST_REACH_MS = 4_000;
 const LOOPBACK = "127.0.0.1";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
@@ -51,23 +55,29 @@ const SYSTEM_CLOCK: ConnectClock = {
  * thousands of slaves) is tried again, after pauses of random length.
  *
  * @param clock Tells the time; the system's by default.
+ * @param found Told which of the master's addresses it was.
  * @throws {Error} If there is no connection within two minutes, or nobody listens there for 3 s (on this machine: at all), saying why.
  * @throws {HandshakeError} If what answers is not the master, or it refuses this slave.
  */
 export async function connectToMaster<Incoming>(
   info: ConnectionInfo,
   clock: ConnectClock = SYSTEM_CLOCK,
+  found: (host: string) => void = () => {},
 ): Promise<MessageStream<Incoming>> {
   const startedAtMs = clock.now();
   const { reachMs, totalMs } = info.patience ??
     { reachMs: GIVE_UP_AFTER_MS, totalMs: GIVE_UP_AFTER_MS };
+  let oneReachMs = info.patience?.reachMs ??
+    (info.hosts.length > 1 ? FIRST_REACH_MS : WELCOME_TIMEOUT_MS);
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const errors: unknown[] = [];
     let isReached = false;
-    const attempt: Attempt = { clock, reached: () => isReached = true };
+    const attempt: Attempt = { clock, reachMs: oneReachMs, reached: () => isReached = true };
     for (const host of info.hosts) {
       try {
-        return await connectOnce(info, host, attempt);
+        const stream = await connectOnce<Incoming>(info, host, attempt);
+        found(host);
+        return stream;
       } catch (error) {
         errors.push(error);
       }
@@ -80,6 +90,7 @@ export async function connectToMaster<Incoming>(
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
     const patienceMs = isRefused ? refusedMs : isReached ? totalMs : reachMs;
     if (clock.now() - startedAtMs >= patienceMs) throw giveUp(info, errors);
+    if (info.patience === undefined) oneReachMs = Math.min(2 * oneReachMs, WELCOME_TIMEOUT_MS);
     await clock.pause(pauseMs * (0.5 + Math.random()));
   }
 }
@@ -110,6 +121,8 @@ function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Er
 /** How it goes with one address. */
 interface Attempt {
   readonly clock: ConnectClock;
+  /** How long it may take to take the connection. */
+  readonly reachMs: number;
   /** Told when the address has taken the connection. */
   reached(): void;
 }
@@ -144,13 +157,14 @@ async function connectOnce<Incoming>(
 }
 
 async function open(
-  { port, tls, patience }: ConnectionInfo,
+  { port, tls }: ConnectionInfo,
   hostname: string,
   signal: AbortSignal,
   attempt: Attempt,
 ): Promise<Deno.Conn> {
-  const reaching = patience && attempt.clock.timeout(patience.reachMs);
-  const connection = await reach({ hostname, port, signal: reaching ?? signal }, patience);
+  const isShort = attempt.reachMs < WELCOME_TIMEOUT_MS;
+  const reaching = isShort ? attempt.clock.timeout(attempt.reachMs) : signal;
+  const connection = await reach({ hostname, port, signal: reaching }, attempt.reachMs);
   attempt.reached();
   connection.setNoDelay(true);
   if (tls === undefined) return connection;
@@ -165,13 +179,13 @@ async function open(
 
 async function reach(
   address: Deno.ConnectOptions & { readonly signal: AbortSignal },
-  patience: Patience | undefined,
+  reachMs: number,
 ): Promise<Deno.TcpConn> {
   try {
     return await Deno.connect(address);
   } catch (error) {
-    if (patience === undefined || !address.signal.aborted) throw error;
-    throw new Error(`it cannot be reached within ${patience.reachMs / 1000} s`);
+    if (reachMs >= WELCOME_TIMEOUT_MS || !address.signal.aborted) throw error;
+    throw new Error(`it cannot be reached within ${reachMs / 1000} s`);
   }
 }
 

@@ -76,7 +76,12 @@ async function serveAsAgent(info: ConnectionInfo, clock?: Clock): Promise<void> 
   using _guard = new FileSizeGuard();
   // A runner does without this module: it starts the sooner.
   const { Agent } = await import("./agent.ts");
-  const agent = new Agent(await connectToMaster<ToAgent>(info), info, clock);
+  let { hosts } = info;
+  const stream = await connectToMaster<ToAgent>(info, undefined, (host) => {
+    // The way that has been found is the runners' first as well.
+    hosts = [host, ...hosts.filter((other) => other !== host)];
+  });
+  const agent = new Agent(stream, { ...info, hosts }, clock);
   const end = await agent.serve();
   printError(`The agent of slave ${info.slave} ends: ${AGENT_ENDS[end]}`);
 }

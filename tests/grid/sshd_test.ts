@@ -253,6 +253,17 @@ sshdTest("a host that does not reach the master is connected through its login",
   assertEquals(log.of("slave-lost"), []);
 });
 
+sshdTest("a master with several networks is reached by the one that the host sees", async () => {
+  const log = new EventLog();
+  await using manager = makeManager(log, { host: undefined });
+  manager.addSlave(new SSHSlaveArray(addresses(1), await options()));
+  await runTasks(manager, 100);
+  const [{ hosts }] = log.of("listening");
+  // The host has no way to the network that this machine is on otherwise.
+  assert(hosts.length > 1 && hosts.includes(MASTER_ADDRESS), hosts.join());
+  assertEquals([log.of("warning"), log.of("slave-lost")], [[], []]);
+});
+
 for (const tunnel of [false, true]) {
   const way = tunnel ? "through its login" : "directly";
   sshdTest(

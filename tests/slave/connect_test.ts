@@ -130,13 +130,19 @@ class TestConnectClock implements ConnectClock {
 /** A network that loses all packets: whoever connects waits until his patience is over. */
 class UnansweredConnects implements Disposable {
   readonly #connect = Deno.connect;
+  readonly #begun = Promise.withResolvers<void>();
+  /** Resolves when somebody waits. */
+  readonly begun = this.#begun.promise;
 
-  constructor() {
-    Deno.connect =
-      (({ signal }: { signal: AbortSignal }) =>
-        new Promise((_, reject) =>
-          signal.addEventListener("abort", () => reject(signal.reason))
-        )) as unknown as typeof Deno.connect;
+  /** @param only The address that packets to are lost; by default all. */
+  constructor(only?: string) {
+    Deno.connect = ((options: Deno.ConnectOptions & { signal: AbortSignal }) => {
+      if (only !== undefined && options.hostname !== only) return this.#connect(options);
+      this.#begun.resolve();
+      return new Promise((_, reject) =>
+        options.signal.addEventListener("abort", () => reject(options.signal.reason))
+      );
+    }) as unknown as typeof Deno.connect;
   }
 
   [Symbol.dispose](): void {
@@ -213,6 +219,24 @@ Deno.test("connectToMaster: tries the addresses of the master in their order", a
   ]);
   stream[Symbol.dispose]();
   atMaster.stream[Symbol.dispose]();
+});
+
+Deno.test("connectToMaster: an address that answers nothing is left for the next after 4 s, and the one that was found is told", async () => {
+  using master = new Master();
+  using connects = new UnansweredConnects("10.0.0.1");
+  const clock = new TestConnectClock();
+  let found: string | undefined;
+  const connecting = connectToMaster(
+    master.info({ hosts: ["10.0.0.1", HOSTNAME] }),
+    clock,
+    (host) => found = host,
+  );
+  await connects.begun;
+  const welcoming = master.welcome();
+  assertEquals(clock.timeOut(), 4_000);
+  (await connecting)[Symbol.dispose]();
+  (await welcoming).stream[Symbol.dispose]();
+  assertEquals(found, HOSTNAME);
 });
 
 Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so of each address", async () => {

@@ -21,6 +21,8 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_FIRST_RETRIES = 3;
 /** After so long without a word it is told that an agent is awaited: nobody else, such as a scheduler, would say why. */
 const SILENCE_MS = 60_000;
+/** The same of a job that its scheduler says runs: where it looks for the master is told then. */
+const LATE_MS = 30_000;
 
 /** Where a job stands. */
 export type AgentJobState =
@@ -289,11 +291,13 @@ export class AgentJob implements AgentLinkEvents {
     const { clock, settings } = this.#fleet.options;
     const timer = setPatience(clock, () => this.#giveUp(), settings.connectTimeoutMs);
     this.#enter({ state: "arriving", timer });
-    if (this.isRenewable) this.#reminder = clock.setTimer(() => this.#remind(), SILENCE_MS);
+    const remindMs = this.isRenewable ? SILENCE_MS : LATE_MS;
+    this.#reminder = clock.setTimer(() => this.#remind(), remindMs);
     for (const seat of this.#seats) if (!seat.isOver) seat.jobStarted(this.#process);
   }
 
   #remind(): void {
+    if (!this.isRenewable) return this.#fleet.agentLate(this.#process.name, LATE_MS);
     // Of failures it is told when they come.
     if (this.#failure !== undefined) return;
     this.#fleet.warn(

@@ -107,9 +107,9 @@ export class Endpoints implements AsyncDisposable {
    * get another port.
    */
   async #giveUpPort(): Promise<void> {
-    const { host, port } = this.#settings;
+    const { port } = this.#settings;
     const reception = this.#localReception;
-    if (host === undefined || port === 0 || reception?.port !== port) return;
+    if (port === 0 || reception?.port !== port) return;
     this.#localReception = undefined;
     this.#local = undefined;
     reception[Symbol.dispose]();

@@ -15,7 +15,7 @@ import {
   Slave,
 } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
-import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
+import { type Hello, hostAndPort, importSecret, newSecret } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
@@ -33,6 +33,7 @@ import type { Hub, ProgressSource } from "../observe/hub.ts";
 import type { ProcessUse, SlaveSurvey } from "../observe/survey.ts";
 import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
+import { ownAddresses } from "./master_address.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
 import { connectionLine, denoProgram, SLAVE_PROGRAM } from "./slave_command.ts";
@@ -85,6 +86,9 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Launches that are under way. None of them fails. */
   readonly #launches = new Set<Promise<void>>();
   #networkFault: NetworkError | undefined;
+  /** Where agents connect to. */
+  #remoteEndpoint: Endpoint | undefined;
+  #isLateTold = false;
 
   constructor(options: FleetOptions) {
     this.options = options;
@@ -262,8 +266,31 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
   }
 
+  /** The agent of a job that runs has not connected for a while. That is told of the first: the others may not even run yet. */
+  agentLate(process: string, lateMs: number): void {
+    if (this.#isLateTold) return;
+    this.#isLateTold = true;
+    const { hosts = [], port = 0 } = this.#remoteEndpoint ?? {};
+    const chosen = this.options.settings.host === undefined ? "" : ", as its option host says";
+    const others = ownAddresses().filter((address) => !hosts.includes(address));
+    this.warn(
+      `The agent of ${process}, which has run for ${
+        lateMs / 1000
+      } s, has not connected. It looks for this manager at ${
+        hosts.map((host) => hostAndPort(host, port)).join(", ")
+      }${chosen}${
+        others.length === 0 ? "" : `; other addresses of this machine are ${others.join(", ")}`
+      }. ` +
+        `On its host, "deno run --allow-net ${SLAVE_PROGRAM} --check ${
+          hostAndPort(hosts[0] ?? "HOST", port)
+        }" tells what is wrong; the options host and port of the manager say where agents are to look`,
+    );
+  }
+
   /** An endpoint is listened on. */
-  endpointOpened({ hosts, port }: Endpoint, isRemote: boolean): void {
+  endpointOpened(endpoint: Endpoint, isRemote: boolean): void {
+    const { hosts, port } = endpoint;
+    if (isRemote) this.#remoteEndpoint = endpoint;
     this.options.hub.tell({ type: "listening", hosts, port, isRemote });
   }
 

@@ -15,28 +15,61 @@ export interface MasterAddress {
   readonly hosts: readonly string[];
 }
 
+/** What a machine knows of itself. */
+export interface OwnNetwork {
+  readonly hostName: string;
+  /** The addresses of its real network interfaces, IPv4 before IPv6. */
+  readonly addresses: readonly string[];
+}
+
+/** More addresses would only keep those waiting for whom none is right. */
+const MAX_ADDRESSES = 6;
+
 /**
- * Finds the address that other machines reach this one under.
+ * Finds the addresses that other machines reach this one under.
  *
  * A host name is passed on, and its address with it, for slaves that cannot resolve it. A name that means only this
- * machine itself, as Debian's `127.0.1.1`, is not: the address of a network interface is taken instead.
+ * machine itself, as Debian's `127.0.1.1`, is not: the address of a network interface is taken instead. Where no host was chosen, and
+ * this machine has other addresses as well, it is listened on all, and slaves try one after another: on a machine with two networks
+ * the host name may mean the one that slaves do not see.
  *
  * @param host Name or address that the user chose; by default this machine's host name.
+ * @param own What the machine knows of itself.
  * @throws {Error} If the name does not resolve, or no interface has an address.
  */
-export function findMasterAddress(host: string = Deno.hostname()): MasterAddress {
-  if (isAnyAddress(host)) return { bind: host, hosts: [Deno.hostname(), ...ownAddresses()] };
+export function findMasterAddress(
+  host: string | undefined,
+  own: OwnNetwork = findOwnNetwork(),
+): MasterAddress {
+  const chosen = findChosenAddress(host ?? own.hostName, own);
+  if (host !== undefined) return chosen;
+  const bind = chosen.bind.includes(":") ? "::" : "0.0.0.0";
+  const others = own.addresses.filter((address) =>
+    address.includes(":") === bind.includes(":") && !chosen.hosts.includes(address)
+  );
+  const mayListen = Deno.permissions.querySync({ name: "net", host: asNetHost(bind) }).state;
+  if (others.length === 0 || mayListen !== "granted") return chosen;
+  return { bind, hosts: [...chosen.hosts, ...others].slice(0, MAX_ADDRESSES) };
+}
+
+function findChosenAddress(host: string, own: OwnNetwork): MasterAddress {
+  if (isAnyAddress(host)) return { bind: host, hosts: [own.hostName, ...own.addresses] };
   if (isAddress(host)) return { bind: host, hosts: [host] };
   const address = resolve(host);
   if (!isLoopback(address)) return { bind: address, hosts: [host, address] };
   if (host.toLowerCase() === "localhost") return { bind: address, hosts: [address] };
-  const own = ownAddresses()[0];
-  if (own === undefined) {
+  const [first] = own.addresses;
+  if (first === undefined) {
     throw new Error(
       `the host name ${host} means only this machine itself (${address}), and no network interface has an address`,
     );
   }
-  return { bind: own, hosts: [own] };
+  return { bind: first, hosts: [first] };
+}
+
+/** As permissions name it. */
+function asNetHost(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 /** The system's resolver, which knows `/etc/hosts` as well, is asked by listening at the name. */
@@ -60,8 +93,19 @@ function isAnyAddress(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
+function findOwnNetwork(): OwnNetwork {
+  return {
+    get hostName() {
+      return Deno.hostname();
+    },
+    get addresses() {
+      return ownAddresses();
+    },
+  };
+}
+
 /** The addresses of real network interfaces, IPv4 before IPv6. */
-function ownAddresses(): string[] {
+export function ownAddresses(): string[] {
   const interfaces = Deno.networkInterfaces().filter(({ address }) =>
     !isLoopback(address) && !/^(fe80|169\.254\.)/i.test(address)
   );

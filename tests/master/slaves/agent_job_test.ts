@@ -105,6 +105,7 @@ class Bench implements AsyncDisposable {
       return process;
     };
     this.job = new AgentJob(launch(), this.#fleet);
+    this.#fleet.endpointOpened({ hosts: ["login", "203.0.113.1"], port: 4711 }, true);
     for (const seat of this.seats) {
       dispatcher.addSlave(seat.slave);
       seat.prepare({ hosts: ["127.0.0.1"], port: 1 }, openOutputSink("null", seat.number));
@@ -398,8 +399,18 @@ Deno.test("AgentJob: it is told once that what brings an agent does nothing, whe
 
   await using scheduled = new Bench({ connectTimeoutMs: 3_600_000 });
   await scheduled.start();
-  scheduled.clock.pass(1_000_000);
+  scheduled.clock.pass(29_999);
   assertEquals(scheduled.warnings, []);
+  scheduled.clock.pass(1_000_000);
+  assertEquals(scheduled.warnings.length, 1);
+  assertMatch(
+    scheduled.warnings[0],
+    /^The agent of job 7, which has run for 30 s, has not connected\. It looks for this manager at login:4711, 203\.0\.113\.1:4711/,
+  );
+  assertMatch(
+    scheduled.warnings[0],
+    /"deno run --allow-net \S+slave\.ts --check login:4711" tells/,
+  );
 });
 
 Deno.test("AgentJob: slaves whose agents go again and again, and that do no task, are lost", async () => {
