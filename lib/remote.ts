@@ -9,13 +9,21 @@ import type { CodeReference } from "./task.ts";
 
 /** A function that a module exports, named without loading the module here. A task for `addTask`, or a startup. */
 export interface RemoteFunction<Args extends readonly unknown[], Result> {
-  /** Holds the types alone: there is no such property. */
+  /**
+   * Holds the types alone: there is no such property.
+   *
+   * @ignore
+   */
   readonly "~signature": (...args: Args) => Result;
 }
 
 /** An object to be made on a slave; as a task, its `run` method is called there. */
 export interface RemoteObject<Args extends readonly unknown[], Result> {
-  /** Holds the types of `run` alone: there is no such property. */
+  /**
+   * Holds the types of `run` alone: there is no such property.
+   *
+   * @ignore
+   */
   readonly "~run": (...args: Args) => Result;
 }
 

@@ -110,6 +110,8 @@ export class Task<Result = unknown> {
   /**
    * Holds the type alone: there is no such property. It is that of a method, so that a `Map` whose keys are tasks of some type may be
    * asked for any task, such as that of an outcome.
+   *
+   * @ignore
    */
   declare readonly "~result"?: { of(result: Result): void }["of"];
   /** Number of the task in its context: 0, 1, 2 … in the order in which tasks were added. */

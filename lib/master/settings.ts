@@ -45,8 +45,8 @@ export interface ManagerOptions {
   /** Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. */
   readonly heartbeatTimeoutMs?: number;
   /**
-   * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. A job in a queue has been
-   * started when it runs.
+   * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. For a job this counts from when it
+   * runs; it may wait in the queue for longer.
    */
   readonly connectTimeoutMs?: number;
   /**
@@ -156,8 +156,8 @@ export interface ContextOptions {
   readonly retries?: number | RetryOptions;
   /**
    * Path of a file that each outcome is written to before it is delivered. A script that is started again with it is
-   * given those outcomes again, and runs only the tasks that are missing: a task is known by its function, its arguments and, among
-   * several that are alike, its place.
+   * given those outcomes again, and runs only the tasks that are missing. A task is known by its function and its arguments; tasks
+   * that agree in these are told apart by the order in which they are added.
    */
   readonly journal?: string;
   /**

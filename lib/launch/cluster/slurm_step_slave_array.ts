@@ -76,8 +76,8 @@ export function parseTasksPerNode(text: string): number[] {
  * The tasks of the Slurm allocation that the master itself runs in (`sbatch --ntasks …`, `salloc`): one slave each. On each node one
  * agent is started, as a step of the job, by `srun`, and serves the slaves there. The master is no task, and needs little itself.
  *
- * What is granted is what `$SLURM_JOB_NODELIST` and `$SLURM_TASKS_PER_NODE` say. Slaves that the end of the job is announced to
- * take no more tasks.
+ * What is granted is what `$SLURM_JOB_NODELIST` and `$SLURM_TASKS_PER_NODE` say. A slave to which the end of the job is
+ * announced takes no more tasks.
  *
  * @example
  * ```ts ignore

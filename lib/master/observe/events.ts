@@ -228,7 +228,7 @@ export type ManagerEvent =
 export interface RunningTask extends TaskProgress {
   /** The task. */
   readonly task: Task;
-  /** Where it runs. */
+  /** The slave that it runs on. */
   readonly slave: SlaveIdentity;
 }
 

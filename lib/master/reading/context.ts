@@ -133,6 +133,11 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
 
   readonly #core: ContextCore;
 
+  /**
+   * Contexts are made by a manager.
+   *
+   * @ignore
+   */
   private constructor(core: ContextCore) {
     this.#core = core;
   }
@@ -296,8 +301,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many;
    * of large ones no more than about 4 MB wait.
-   * Those of several iterables are taken one iterable after the other; unless results are read in order, a later one has its
-   * turn while an earlier one, which is asynchronous, has nothing.
+   * Several iterables are taken one after the other. While an asynchronous one has nothing, the next one has its turn, unless results
+   * are read in order.
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
