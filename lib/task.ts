@@ -84,7 +84,7 @@ export let endTaskOnSlave: (task: Task) => void;
 /**
  * One task of a context, as `addTask` returns it.
  *
- * @typeParam Result What arrives of its result.
+ * @typeParam Result Type of its result as it arrives: see {@linkcode Cloned}.
  */
 export class Task<Result = unknown> {
   static {

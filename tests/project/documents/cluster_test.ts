@@ -42,6 +42,9 @@ Deno.test("docs/cluster.md: the script for Grid Engine, with its permissions, on
   await untilIdle(folder);
   assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
   assertEquals([code, stderr], [0, ""]);
+  // Nobody has printed anything, and the jobs' logs are gone.
+  const left = folder.names().filter((name) => /^\.parallel|\.output$/.test(name));
+  assertEquals(left, []);
 });
 
 Deno.test("docs/cluster.md: the script for a parallel environment, with its permissions, on a Grid Engine that is played", async () => {
