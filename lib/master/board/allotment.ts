@@ -327,7 +327,7 @@ export class Allotment {
       const count = this.#bars.isEmpty ? 0 : this.#countPassed(slave, group);
       if (count === undefined) continue;
       const passed = count > 0 ? group.passOver(count) : undefined;
-      const isGiven = this.#giveTasks(slave, service, group);
+      const isGiven = this.#giveTasks(service, group);
       if (passed !== undefined) group.putBackPassed(passed, isGiven);
       // The turn of this group comes when the slave has less to do. If others passed it, they might do so for ever.
       if (!isGiven) break;
@@ -344,7 +344,7 @@ export class Allotment {
   }
 
   /** Gives a slave the first tasks of a group, of one code, as many as it has room for; returns whether there were any. */
-  #giveTasks(slave: DispatchSlave, service: Service, group: DispatchGroup): boolean {
+  #giveTasks(service: Service, group: DispatchGroup): boolean {
     const room = this.#roomFor(service, group);
     if (room === undefined) return false;
     const { sent, supply } = service;

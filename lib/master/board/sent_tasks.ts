@@ -1,4 +1,4 @@
-import { type Code, codeOf, Task } from "../../task.ts";
+import { type Code, Task } from "../../task.ts";
 import type { DispatchGroup } from "./dispatch_group.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */

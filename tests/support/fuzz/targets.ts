@@ -1,6 +1,5 @@
 import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
-import { ArgumentList } from "../../../lib/master/argument_list.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
@@ -9,7 +8,7 @@ import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
 import { OutputSink } from "../../../lib/launch/output_sink.ts";
-import { type Code, codeOf, type Task } from "../../../lib/task.ts";
+import type { Code, Task } from "../../../lib/task.ts";
 import {
   importSecret,
   newSecret,
