@@ -138,7 +138,6 @@ export class DispatchGroup {
     this.#reading = reading;
     if (reading === "no") this.#lists.read.delete(this);
     else this.#lists.read.add(this);
-    this.#setLimit();
     this.#setFull();
     this.#sort();
     this.#sortSources();
@@ -371,16 +370,12 @@ export class DispatchGroup {
     this.#maxWaitingResults = Math.max(MIN_WAITING_RESULTS, most);
     this.maxSent = Math.ceil(this.#maxWaitingResults * SENT_PART);
     this.maxSentToAll = fitting;
-    this.#setLimit();
-  }
-
-  #setLimit(): void {
-    this.#limit = this.#maxWaitingResults * FACTORS[this.#reading];
   }
 
   /** Finds out whether too many results wait; returns whether that has changed. */
   #setFull(): boolean {
     const wasFull = this.#isFull;
+    this.#limit = this.#maxWaitingResults * FACTORS[this.#reading];
     if (this.#waitingResults >= this.#limit) this.#isFull = true;
     else if (this.#waitingResults <= this.#limit / 2) this.#isFull = false;
     if (this.#isFull === wasFull) return false;
