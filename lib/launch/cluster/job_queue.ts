@@ -25,6 +25,8 @@ const HURRIED_POLL_MS = 1_000;
 const HURRY_MS = 6_000;
 /** How long to wait, at the end, for jobs to vanish since they were deleted: the daemon of a node that is cut off tells nothing. */
 const DELETE_WAIT_MS = 10_000;
+/** The same for those whose agents answered to the end: they have ended, whatever a scheduler that was restarted says for a while. */
+const ANSWERED_WAIT_MS = 5_000;
 const DELETE_POLL_MS = 500;
 
 /** What is known of one task of a job array. */
@@ -79,6 +81,8 @@ class JobTask {
   host: string | undefined;
   /** Whether its agent has connected. */
   hasServed = false;
+  /** Whether it was killed, such as one that answers no longer. */
+  isKilled = false;
 
   constructor(job: string, task: number, name: string, options: FollowOptions) {
     this.job = job;
@@ -197,6 +201,7 @@ export class JobQueue implements AsyncDisposable {
         this.#record.served(host);
       },
       kill: () => {
+        followed.isKilled = true;
         if (followed.state.state !== "ended") this.#delete(followed.job, [followed]);
       },
     };
@@ -555,6 +560,12 @@ export class JobQueue implements AsyncDisposable {
         if (!isPatient) throw error;
       });
       if (known?.length === 0) return;
+      if (known !== undefined && this.#clock.now() - startMs >= ANSWERED_WAIT_MS) {
+        const answered = new Set(
+          tasks.filter(({ hasServed, isKilled }) => hasServed && !isKilled).map(({ name }) => name),
+        );
+        if (known.every((name) => answered.has(name))) return;
+      }
       const longAgoMs = this.#clock.now() - DELETE_WAIT_MS;
       if (known?.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
         return this.#tellStay(jobs, known.length);

@@ -46,9 +46,10 @@ export type SubmissionAnswer =
   | { readonly answer: "too large"; readonly limit?: number }
   /**
    * The scheduler cannot be reached, or did not answer in time: it may be submitted all the same. With a
-   * {@linkcode Scheduler.lookup} it is looked for, and tried again for two minutes if it is not there.
+   * {@linkcode Scheduler.lookup} it is looked for, and tried again for two minutes if it is not there. `isNotTaken` says that it is
+   * certain that it was not taken: then it is tried again without that.
    */
-  | { readonly answer: "unanswered" }
+  | { readonly answer: "unanswered"; readonly isNotTaken?: boolean }
   /**
    * It is refused for any other reason. The user is given the answer itself, and `remedy`, a sentence without its full stop: what
    * to do, or where to look, if the answer tells that.

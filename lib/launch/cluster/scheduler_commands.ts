@@ -245,7 +245,8 @@ class PartSubmission {
     for (let attempt = 1;; attempt++) {
       const answer = await this.#ask();
       if (answer.answer !== "unanswered") return answer;
-      if (lookup === undefined) throw this.#unanswered(null);
+      const { isNotTaken = false } = answer;
+      if (lookup === undefined && !isNotTaken) throw this.#unanswered(null);
       if (attempt === 1) {
         tell?.(
           `${name} did not answer the submission, which is tried again for ` +
@@ -255,7 +256,7 @@ class PartSubmission {
       let job: string | undefined | null = null;
       // As long as nobody knows whether it was taken, another attempt could bring a second job.
       while (job === null) {
-        job = await this.#find();
+        job = isNotTaken ? undefined : await this.#find();
         if (typeof job === "string") return { answer: "submitted", job };
         if (clock.now() - startMs >= SUBMIT_PATIENCE_MS) throw this.#unanswered(job);
         await pause(SUBMIT_PAUSE_MS, clock, closing);

@@ -35,8 +35,19 @@ export const GRID_ENGINE: Scheduler = {
   logName: (job, task) => `${job}.${task}.log`,
 };
 
-/** What qsub is told: what makes the array, our words less those that the user says as well, and the user's. */
+/**
+ * What qsub is told: what makes the array, our words less those that the user says as well, and the user's.
+ *
+ * @throws {Error} If the folder has a name that no output can be written to.
+ */
 function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubmission): string[] {
+  if (logFolder.includes(",") && !words.includes("-o")) {
+    throw new Error(
+      `Grid Engine cannot write what slaves print to ${logFolder}: there is a comma in it. Start the master in another folder`,
+    );
+  }
+  // What stands before the first colon is the name of a host.
+  const host = logFolder.includes(":") ? ":" : "";
   const defaults = [
     cwd === undefined ? ["-cwd"] : ["-wd", cwd],
     ["-S", shell],
@@ -44,7 +55,7 @@ function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubm
     ["-j", "y"],
     ["-r", "n"],
     ["-notify"],
-    ["-o", `${logFolder}/$JOB_ID.$TASK_ID.log`],
+    ["-o", `${host}${logFolder}/$JOB_ID.$TASK_ID.log`],
   ];
   const ours = defaults.filter(([word]) => !words.includes(word)).flat();
   return ["qsub", "-terse", "-t", `1-${count}`, ...ours, ...words];
@@ -63,6 +74,10 @@ function excludeWords(
 function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
   const job = /^(\d+)/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
+  // Of qmaster's being away, or restarted.
+  if (/unable to send message to qmaster/.test(stderr)) {
+    return { answer: "unanswered", isNotTaken: true };
+  }
   // The site's limit, max_aj_tasks in sge_conf(5).
   const limit = /more than (\d+) tasks/.exec(stderr)?.[1];
   return limit === undefined

@@ -120,8 +120,10 @@ export class AgentJob implements AgentLinkEvents {
 
   /** What the process of a slave uses. */
   used(number: number, use: RunnerUse): void {
-    const slave = this.#seatOf(number)?.slave.identity;
-    if (slave !== undefined) this.#fleet.options.hub.tell({ type: "slave-alive", slave, ...use });
+    const seat = this.#seatOf(number);
+    if (seat === undefined) return;
+    seat.memoryBytes = use.memoryBytes;
+    this.#fleet.options.hub.tell({ type: "slave-alive", slave: seat.slave.identity, ...use });
   }
 
   /** What has become of the output of a slave. */

@@ -62,13 +62,22 @@ export interface EndCircumstances {
   readonly command: string | undefined;
   /** What was wrong with what it sent. */
   readonly fault: Error | undefined;
+  /** How much memory it used when that was told last. */
+  readonly memoryBytes?: number;
+}
+
+/** The exit code of a process that SIGKILL has ended. */
+const KILLED = 128 + 9;
+
+function inBytes(bytes: number): string {
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
 export function describeEnd(
   end: ProcessEnd,
   { file, tail: sinkTail }: Pick<OutputSink, "file" | "tail">,
-  { command, fault }: EndCircumstances,
+  { command, fault, memoryBytes }: EndCircumstances,
 ): string {
   const parts: string[] = [];
   const tail = end.tail || sinkTail;
@@ -76,6 +85,11 @@ export function describeEnd(
   if (end.reason !== undefined) parts.push(end.reason);
   if (end.code !== null) {
     parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
+  }
+  // Who kills so is mostly the system, or a scheduler, for want of memory. It may have been the agent that was killed.
+  const isKilled = end.code === KILLED || /\bexit code 137$/m.test(tail);
+  if (isKilled && memoryBytes !== undefined) {
+    parts.push(`it last used ${inBytes(memoryBytes)} of memory`);
   }
   if (command !== undefined && end.reason === undefined) {
     parts.push(`before it connected; the command was ${command}`);

@@ -77,6 +77,8 @@ export class Seat implements SlavePort {
   #loadableModules = new Set<string>();
   /** Why the present process is to end. */
   #doom: Doom = { type: "none" };
+  /** How much memory its process used when its agent told that last. */
+  memoryBytes: number | undefined;
 
   constructor(
     number: number,
@@ -392,6 +394,7 @@ export class Seat implements SlavePort {
 
   /** What ended the last process is not held against the next. That its machine is to be left stays true. */
   #beginAnew(): void {
+    this.memoryBytes = undefined;
     if (this.#doom.type !== "leaving") this.#doom = { type: "none" };
   }
 
@@ -532,6 +535,7 @@ export class Seat implements SlavePort {
   #describe(end: ProcessEnd, wasConnected: boolean, fault?: Error): string {
     const command = wasConnected ? undefined : describeCommand(this.#settings);
     const { reason = this.#doom.type === "killed" ? this.#doom.reason : undefined } = end;
-    return describeEnd({ ...end, reason }, this.output!, { command, fault });
+    const { memoryBytes } = this;
+    return describeEnd({ ...end, reason }, this.output!, { command, fault, memoryBytes });
   }
 }

@@ -346,3 +346,31 @@ Deno.test("JobQueue: says that slaves wait, and where the reason is to be had", 
     "1 of 2 slaves are queued in Grid Engine, job 4711: qstat -j 4711 says why",
   ]);
 });
+
+for (const isKilled of [false, true]) {
+  const what = isKilled
+    ? "that was lost before is waited for, and its node blamed"
+    : "that answered to the end is waited for 5 s";
+  Deno.test(`JobQueue: a task that a qmaster which was restarted still has, ${what}`, async () => {
+    await using run = new QueueRun();
+    const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
+    run.states({ "1": "r" });
+    await run.look();
+    await task.started;
+    task.served!("nodeB");
+    if (isKilled) task.kill();
+    run.states({ "1": "dr" });
+    let isDone = false;
+    const startMs = run.clock.now();
+    const deletion = run.queue.deleteJobs(["4711"]).then(() => isDone = true);
+    while (!isDone) {
+      await Promise.race([deletion, run.clock.timerSet(500)]);
+      if (!isDone) run.clock.pass(500);
+    }
+    const seconds = Math.round((run.clock.now() - startMs) / 1000);
+    if (isKilled) {
+      assertEquals(seconds >= 10, true);
+      assertMatch(run.told.messages[0], /their nodes do not answer/);
+    } else assertEquals([seconds, run.told.messages], [5, []]);
+  });
+}

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   type LaunchOrder,
   type LaunchServices,
@@ -10,6 +17,7 @@ import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
 import { jobScript } from "../../../lib/launch/cluster/job_script.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
+import { TestClock } from "../../support/test_clock.ts";
 import { untilFiles } from "../../support/until_files.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -147,6 +155,19 @@ for (
     assertMatch((await submit(folder, 1, options)).args, expected);
   });
 }
+
+Deno.test("GRID_ENGINE.submitCommand: a folder with a colon is no host, and one with a comma is refused", () => {
+  const submission = { count: 1, words: [], jobName: "parallel", shell: "/bin/sh" };
+  const logs = (logFolder: string, words: string[] = []) =>
+    GRID_ENGINE.submitCommand({ ...submission, words, logFolder }).at(-1);
+  assertEquals(logs("/a:b/.parallel-1"), ":/a:b/.parallel-1/$JOB_ID.$TASK_ID.log");
+  assertThrows(
+    () => logs("/a,b/.parallel-1"),
+    Error,
+    "Grid Engine cannot write what slaves print to /a,b/.parallel-1: there is a comma in it. Start the master in another folder",
+  );
+  assertEquals(logs("/a,b/.parallel-1", ["-o", "/dev/null"]), "/dev/null");
+});
 
 Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection", async () => {
   await using folder = new TempFolder();
@@ -617,4 +638,51 @@ Deno.test("SGEQsubSlaveArray: says so when qsub may not be run", async () => {
   ]);
   assertStringIncludes(stdout, "Cannot run qsub", stderr);
   assertStringIncludes(stdout, "--allow-run=deno,qsub,qstat,qdel");
+});
+
+Deno.test("submitArray: a qmaster that is away is asked again until it is there, and then told as that", async () => {
+  await using commands = new FakeCommands();
+  const away = "error: commlib error: got select error (Connection refused)\n" +
+    'Unable to run job: unable to send message to qmaster using port 6444 on host "master": got send error';
+  commands.set("qsub", `cat >/dev/null; echo '${away}' >&2; exit 1`);
+  const clock = new TestClock();
+  const told: string[] = [];
+  const order: ArrayOrder = {
+    submission: {
+      count: 2,
+      words: [],
+      jobName: "parallel",
+      shell: "/bin/sh",
+      logFolder: "/tmp/.parallel-1",
+    },
+    owner: "SGEQsubSlaveArray",
+    makeScript: () => "",
+    submitted: () => {},
+    tell: (message) => told.push(message),
+    clock,
+  };
+  const submitting = submitArray(GRID_ENGINE, order);
+  for (let i = 1; i <= 3; i++) {
+    await commands.called("qsub", i);
+    await clock.timerSet(5_000);
+    if (i === 3) commands.set("qsub", "cat >/dev/null; echo 4711.1-2:1");
+    clock.pass(5_000);
+  }
+  assertEquals(await submitting, [{ job: "4711", count: 2 }]);
+  assertEquals(told.length, 1);
+  assertMatch(
+    told[0],
+    /^Grid Engine did not answer the submission, which is tried again for 2 minutes: error: commlib/,
+  );
+
+  commands.set("qsub", `cat >/dev/null; echo '${away}' >&2; exit 1`);
+  const failing = assertRejects(() => submitArray(GRID_ENGINE, order), Error);
+  await clock.timerSet(5_000);
+  clock.stop(120_000);
+  clock.pass(0);
+  const { message } = await failing;
+  assertMatch(
+    message,
+    /^Grid Engine does not answer: .*got send error\. The job was not taken\. Start the master again when/s,
+  );
 });

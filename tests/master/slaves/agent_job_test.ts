@@ -453,3 +453,11 @@ Deno.test("AgentJob: nothing is renewed when the manager closes", async () => {
   await closed;
   assertEquals([bench.clock.timers, bench.processes.length], [0, 2], "no timer is left");
 });
+
+Deno.test("AgentJob: a slave that was killed is told with the memory that it used when that was told last", async () => {
+  await using bench = new Bench();
+  await bench.start();
+  await bench.connect();
+  bench.job.used(0, { memoryBytes: 2_500_000_000, cpuMs: undefined });
+  assertEquals(bench.seats.map(({ memoryBytes }) => memoryBytes), [2_500_000_000, undefined]);
+});

@@ -82,3 +82,28 @@ Deno.test("explainLosses: where a limit ended slaves, more slaves are no remedy"
     "Cannot run tasks: the only slave is lost (last: local slave 0, exit code 1). Add slaves with Manager.addSlave()",
   );
 });
+
+for (
+  const [memoryBytes, text] of [[734_003_200, "734 MB"], [3_940_000_000, "3.9 GB"]] as const
+) {
+  Deno.test(`describeEnd: what SIGKILL has ended is told with its memory, ${text}`, () => {
+    const circumstances = { command: undefined, fault: undefined, memoryBytes };
+    assertEquals(
+      describeEnd({ code: 137, signal: "SIGKILL" }, OUTPUT, circumstances),
+      `exit code 137 (SIGKILL), it last used ${text} of memory, output in slave3.output`,
+    );
+    const tail = "Killed\nThe agent ended with exit code 137";
+    assertEquals(
+      describeEnd(
+        { code: null, signal: null, reason: "its job has ended", tail },
+        OUTPUT,
+        circumstances,
+      ),
+      `its job has ended, it last used ${text} of memory, output in slave3.output; it printed last: ${tail}`,
+    );
+    assertEquals(
+      describeEnd({ code: 1, signal: null }, OUTPUT, circumstances),
+      "exit code 1, output in slave3.output",
+    );
+  });
+}
