@@ -161,10 +161,10 @@ for (const ways of ALL) {
   const { site } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
     siteTest(site, `${site.name}: ${what}`, run);
-  const start = (folder: TempFolder, order: Order): GridMaster =>
+  const start = ({ path }: Pick<TempFolder, "path">, order: Order): GridMaster =>
     site.isInJob
-      ? new GridMaster(folder.path, { ...order, slaves: undefined }, order.slaves, site)
-      : new GridMaster(folder.path, order, undefined, site);
+      ? new GridMaster(path, { ...order, slaves: undefined }, order.slaves, site)
+      : new GridMaster(path, order, undefined, site);
 
   /** A master with many tasks under way. */
   const startMany = async (folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> => {
@@ -300,12 +300,15 @@ for (const ways of ALL) {
     });
   }
 
-  test("a script that throws leaves no job and no file with the secret", async (folder) => {
-    await using master = start(folder, { tasks: 500, taskMs: 20, slaves: 3, throwAfter: 50 });
+  test("a script that throws, in a folder of any name, leaves no job and no file with the secret", async (folder) => {
+    const path = folder.file("it's a: 100%j ü");
+    Deno.mkdirSync(path);
+    await using master = start({ path }, { tasks: 500, taskMs: 20, slaves: 3, throwAfter: 50 });
     await master.ended;
     assertEquals(master.of("error").map(({ message }) => message), ["the script has an error"]);
     await checkJobGone(master);
-    assertEquals(connections(folder), []);
+    const names = Deno.readDirSync(path).toArray().map(({ name }) => name);
+    assertEquals(names.filter((name) => name.startsWith(".parallel")), []);
   });
 
   test("a user who is not the owner finds the secret nowhere", async (folder) => {

@@ -88,9 +88,16 @@ export class Endpoints implements AsyncDisposable {
     });
   }
 
+  /** The manager closes: no endpoint is opened from now on, and that for slaves on this machine is closed. Others refuse who comes. */
+  seal(): void {
+    this.#isClosed = true;
+    this.#localReception?.[Symbol.dispose]();
+    for (const reception of this.#receptions) reception.hush();
+  }
+
   /** Stops listening; the ports are free when it resolves. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
+    this.seal();
     for (const reception of this.#receptions) reception[Symbol.dispose]();
     await Promise.all(this.#receptions.map(({ ended }) => ended));
   }

@@ -303,15 +303,16 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.links.stop();
-    const portsFree = this.#endpoints[Symbol.asyncDispose]();
+    this.#endpoints.seal();
     await endInOrder([
       // What is being launched can be ended when that is done.
       () => this.launched(),
       () => endAll(this.#seats, (seat) => seat.end()),
       () => this.links[Symbol.dispose](),
-      () => portsFree,
       () => this.#closeSources(),
+      // Agents that come now are refused, and end at once: they would look for a master that does not listen any more.
       () => endAll(this.#jobs.values(), (job) => job.end()),
+      () => this.#endpoints[Symbol.asyncDispose](),
       () => this.#watched(),
       () => this.parcels[Symbol.asyncDispose](),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),

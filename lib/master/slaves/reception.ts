@@ -43,6 +43,7 @@ export class Reception implements Disposable {
   /** In a flood the same happens a thousand times. */
   readonly #warnings: RepeatedWarnings;
   #isClosed = false;
+  #isHushed = false;
   #endPause: () => void = () => {};
   /**
    * Resolves when it listens no longer, and nothing is left of connections that were not admitted. Deno keeps the socket until
@@ -72,6 +73,11 @@ export class Reception implements Disposable {
   /** The port it listens on. */
   get port(): number {
     return this.#listener.addr.port;
+  }
+
+  /** Nobody is to be told any more of connections that come to nothing: the manager closes. */
+  hush(): void {
+    this.#isHushed = true;
   }
 
   /** Stops listening and closes the connections that have not proved themselves. */
@@ -163,7 +169,7 @@ export class Reception implements Disposable {
       stream[Symbol.dispose]();
       // Whatever a stranger does costs only its connection.
       const reason = messageOf(error);
-      if (!this.#isClosed) this.#warnings.add("Refused a connection", reason);
+      if (!this.#isClosed && !this.#isHushed) this.#warnings.add("Refused a connection", reason);
     } finally {
       this.#unproved.delete(stream);
       // There is room for another.

@@ -239,3 +239,26 @@ Deno.test("SGEPESlaveArray: if an agent cannot be started the process here has e
   context.addTask(tasks.square, 3);
   await assertRejects(() => context.getResults().next(), NoMoreSlavesError, "Cannot start qrsh");
 });
+
+Deno.test("SGEPESlaveArray: an agent that comes while the manager closes is told so, and keeps it waiting no longer", async () => {
+  await using environment = new ParallelEnvironment("OWN 2 q u\n");
+  const { commands } = environment;
+  commands.set(
+    "qrsh",
+    'shift 2; until [ -e "$0.go" ]; do sleep 0.01; done; cd / && /bin/sh -c "$*" >"$0.said" 2>&1',
+  );
+  const log = new EventLog();
+  const manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  manager.addSlave(new SGEPESlaveArray());
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  await context.getResults().next();
+  await log.until("slave-queued");
+  const closed = manager.close();
+  Deno.writeTextFileSync(`${commands.folder}/qrsh.go`, "");
+  await closed;
+  assertStringIncludes(
+    commands.read("qrsh.said"),
+    "The master refuses this slave: The manager is closed",
+  );
+});

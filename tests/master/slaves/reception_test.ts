@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { Reception } from "../../../lib/master/slaves/reception.ts";
 import { RepeatedWarnings } from "../../../lib/master/observe/repeated_warnings.ts";
 import { connectToMaster } from "../../../lib/slave/connect.ts";
@@ -374,4 +374,16 @@ Deno.test("Reception: throws if the address cannot be listened on", async () => 
       }),
     Deno.errors.AddrInUse,
   );
+});
+
+Deno.test("Reception: while its manager closes it refuses who comes, and tells nobody of connections that end", async () => {
+  await using house = new House();
+  house.reception.hush();
+  house.objection = "The manager is closed";
+  await assertRejects(() => house.enter(), Error, "The manager is closed");
+  (await house.connect()).close();
+  await house.send(new Uint8Array(100));
+  house.close();
+  await house.reception.ended;
+  assertEquals(house.warnings, []);
 });
