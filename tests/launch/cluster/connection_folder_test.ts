@@ -55,3 +55,18 @@ Deno.test("ConnectionFolder: nothing is left if its file cannot be written", asy
   }
   assertEquals(parent.names(), []);
 });
+
+Deno.test("ConnectionFolder.failures: are what jobs have written, until they are released", async () => {
+  await using parent = new TempFolder();
+  await using folder = ConnectionFolder.make(parent.path, "secret");
+  assertEquals([...await folder.failures()], []);
+  for (
+    const [name, text] of [["failed.7", "nodeB\n"], ["failed.8.new", "nodeC\n"], ["7.log", ""]]
+  ) {
+    Deno.writeTextFileSync(`${folder.path}/${name}`, text);
+  }
+  assertEquals([...await folder.failures()], [[7, "nodeB"]]);
+  await folder.release(7);
+  await folder.release(7);
+  assertEquals([...await folder.failures()], []);
+});
