@@ -51,6 +51,14 @@ Deno.test("readCsv: names the line of a row that is damaged, and gives those bef
   }
 });
 
+Deno.test("readCsv: counts the lines of the file, also those within rows and the empty ones", async () => {
+  await assertRejects(
+    () => rowsOf('a,b\n"x\n\ny",2\n\n3'),
+    UsageError,
+    "Line 6 of table.csv has 1 fields",
+  );
+});
+
 Deno.test("readCsv: refuses two columns of one name", async () => {
   await assertRejects(() => rowsOf("a,b,a\n"), UsageError, 'names the column "a" twice');
 });
