@@ -3,11 +3,12 @@
  * task ran, and for how long. Machines that cannot be used are named on standard error, with the remedy; the others do the work.
  *
  * ```sh
- * deno run --allow-net --allow-run=deno,ssh --allow-read=. --allow-write=. \
+ * deno run --allow-net --allow-run=deno,ssh --allow-read --allow-write=. \
  *   --allow-sys=hostname,networkInterfaces examples/machines.ts alice bob:4
  * ```
  *
- * The machines have to see this folder under the same path, and to let you in without a question: see "SSH" in docs/cluster.md.
+ * The machines have to let you in without a question, and to have Deno. What the tasks need is sent to them: see "SSH" in
+ * docs/cluster.md.
  *
  * @module
  */

@@ -11,8 +11,10 @@ export const NOTHING_TOLD = "nothing was said about a master";
 
 /** What the script is made of. */
 export interface RemoteScriptParts {
-  /** Absolute path of the folder that tasks run in; by default the one in which a login begins. */
-  readonly cwd: string | undefined;
+  /** Absolute path of the folder that tasks run in. */
+  readonly cwd: string;
+  /** Whether tasks run in the folder in which a login begins where there is no such folder; by default they do not run. */
+  readonly mayStayOut?: boolean;
   /** Program and arguments that run an agent. */
   readonly command: readonly string[];
   /**
@@ -32,13 +34,15 @@ export interface RemoteScriptParts {
  * the rest. It is one line without a backslash of its own, for csh and fish. Nothing in it is secret: others see it there.
  */
 export function remoteCommand(
-  { cwd, command, isProgramSent, denoDir }: RemoteScriptParts,
+  { cwd, mayStayOut = false, command, isProgramSent, denoDir }: RemoteScriptParts,
 ): string {
   const [deno] = command;
   const isOwnDenoDir = denoDir === undefined || isProgramSent;
   const lines = [
     `echo ${quote(BEGIN_MARK)}`,
-    ...(cwd === undefined ? [] : [`cd ${quote(cwd)} || ${fault(noFolder(cwd, isProgramSent))}`]),
+    mayStayOut
+      ? `cd ${quote(cwd)} 2>/dev/null`
+      : `cd ${quote(cwd)} || ${fault(noFolder(cwd, isProgramSent))}`,
     "ulimit -c 0",
     'PATH="$PATH:$HOME/.deno/bin"; export PATH',
     `command -v ${quote(deno)} >/dev/null || ${

@@ -59,7 +59,7 @@ export class SSHHost {
   #logIn(login: Login, order: LaunchOrder): SlaveProcess {
     const { program, command } = order;
     const isProgramSent = program !== undefined;
-    const { cwd = isProgramSent ? undefined : Deno.cwd(), denoDir } = this.#options;
+    const { cwd, denoDir } = this.#options;
     const info: ConnectionInfo = JSON.parse(order.connection);
     const tunnel = login.isTunnelled ? openTunnel(info) : undefined;
     const told = JSON.stringify({ ...info, ...tunnel?.masterAt, patience: PATIENCE }) + "\n";
@@ -74,7 +74,13 @@ export class SSHHost {
       ...(tunnel?.words ?? ["-o", "ClearAllForwardings=yes"]),
       "--",
       login.host,
-      remoteCommand({ cwd, denoDir, command, isProgramSent }),
+      remoteCommand({
+        cwd: cwd ?? Deno.cwd(),
+        mayStayOut: cwd === undefined && isProgramSent,
+        denoDir,
+        command,
+        isProgramSent,
+      }),
     ]);
     const ended = ssh.ended.then((end) => {
       const unreached = masterUnreached(output.text);

@@ -24,8 +24,8 @@ export interface SSHOptions {
    */
   readonly deno?: string | readonly string[];
   /**
-   * Absolute path of the folder that tasks run in, on the hosts. By default it is the master's own folder; with sent files it is the
-   * one in which a login begins, mostly the home folder.
+   * Absolute path of the folder that tasks run in, on the hosts; by default that of the master's own folder. Where files are sent and
+   * there is no such folder, it is by default the one in which a login begins, mostly the home folder.
    */
   readonly cwd?: string;
   /**
@@ -41,10 +41,10 @@ export interface SSHOptions {
   /**
    * How hosts get the files of this program and of the tasks.
    *
-   * - `"sent"`: they are sent what they need, and need nothing but Deno. That is all that the modules of tasks import:
+   * - `"sent"`, the default: they are sent what they need, and need nothing but Deno. That is all that the modules of tasks import:
    *   modules of this machine and cached ones of others, JSON, packages of npm; and what `include` names. What a host has been sent it
    *   keeps, in `~/.cache/parallel`, and is not sent again. What slaves print is sent to the master, which writes it to their files.
-   * - `"shared"`, the default: they see the files under the same paths, or import them by URL.
+   * - `"shared"`: they see the files under the same paths, or import them by URL.
    */
   readonly files?: "sent" | "shared";
   /**
@@ -59,7 +59,7 @@ export interface SSHOptions {
  * Slaves on machines that `ssh` logs in to: one agent a host, which starts and watches the slaves there.
  *
  * Logins ask for nothing (`BatchMode`): what `ssh HOST true` does without a question works here, with the same configuration, keys,
- * agents, known hosts and jumps. Hosts need Deno, a POSIX shell at `/bin/sh`, and the files, which can be sent to them: see
+ * agents, known hosts and jumps. Hosts need Deno and a POSIX shell at `/bin/sh`; the files of the script are sent to them, see
  * {@linkcode SSHOptions.files}. A host that cannot be used is lost, with the reason, and the others go on. One that is cut off, or goes down, comes back when it can be
  * logged in to again, within the manager's `connectTimeoutMs`; its tasks run elsewhere meanwhile.
  *
@@ -92,7 +92,7 @@ export class SSHSlaveArray extends SlaveArray {
   constructor(hosts: readonly (string | SSHHostSlaves)[], options: SSHOptions = {}) {
     super();
     checkOptions(options);
-    const { ssh = "ssh", deno, cwd, denoDir, tunnel, files = "shared", include = [] } = options;
+    const { ssh = "ssh", deno, cwd, denoDir, tunnel, files = "sent", include = [] } = options;
     this.#sends = files === "sent" ? { include } : undefined;
     const shared = { ssh: [ssh].flat(), cwd, denoDir, tunnel };
     const byName = new Map<string, SSHHost>();
@@ -175,7 +175,7 @@ function checkOptions(options: SSHOptions): void {
   const isList = Array.isArray(include) &&
     include.every((entry) => isText(entry) || isFileUrl(entry));
   if (!isList) throw wrongOption("include", "a list of paths and file: URLs", include);
-  if (files !== "sent") {
+  if (files === "shared") {
     throw new TypeError(
       'The option include of SSHSlaveArray goes with files: "sent". With shared files hosts see all of them',
     );

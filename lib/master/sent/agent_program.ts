@@ -1,4 +1,5 @@
 import type { ModuleGraph } from "./module_graph.ts";
+import { unreadable } from "./unreadable.ts";
 
 /**
  * Writes the program of an agent for a machine that has none of our files: one line that has all modules in it. It lays them beside
@@ -6,12 +7,17 @@ import type { ModuleGraph } from "./module_graph.ts";
  *
  * @param graph The modules of the slave's program.
  * @param program URL of that program.
+ * @throws {Error} If a file of it cannot be read, naming it.
  */
 export async function agentProgram({ modules }: ModuleGraph, program: string): Promise<string> {
   const root = new URL(".", program).href;
   const sources: Record<string, string> = {};
   for (const { url, file } of modules) {
-    sources[url.slice(root.length)] = await Deno.readTextFile(file);
+    try {
+      sources[url.slice(root.length)] = await Deno.readTextFile(file);
+    } catch (cause) {
+      throw unreadable(file, cause);
+    }
   }
   const text = (await gzip(JSON.stringify(sources))).toBase64();
   return [

@@ -1,6 +1,7 @@
 import { messageOf } from "../../message_of.ts";
 import { filesIn } from "./package_files.ts";
 import { pathOfUrl, urlOfFile } from "./places.ts";
+import { unreadable } from "./unreadable.ts";
 
 /**
  * Finds the files that the option `include` names.
@@ -15,6 +16,7 @@ export function includedFiles(include: readonly (string | URL)[]): string[] {
     try {
       return Deno.statSync(path).isDirectory ? [...filesIn(path)] : [path];
     } catch (cause) {
+      if (cause instanceof Deno.errors.NotCapable) throw unreadable(path, cause);
       throw new Error(
         `Cannot send ${path}, which the option include names: ${
           messageOf(cause)

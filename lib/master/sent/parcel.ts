@@ -5,11 +5,10 @@
  */
 
 import { loadDigests, readDigested } from "../../files/file_digest.ts";
-import { messageOf } from "../../message_of.ts";
-import { permissionRemedy } from "../../slave_process.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 import { filesIn, installedFolders, registryTexts } from "./package_files.ts";
 import { CONFIG, pathOfUrl, placeOfFile, placeOfPackage, placeOfRemote } from "./places.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** Where the bytes of a sent file are: in a file of this machine, or here. */
 export type FileSource = { readonly file: string } | { readonly text: string };
@@ -145,15 +144,4 @@ export class Digests {
       throw unreadable(file, cause);
     }
   }
-}
-
-function unreadable(file: string, cause: unknown): Error {
-  const remedy = cause instanceof Deno.errors.NotCapable
-    ? `${
-      permissionRemedy("--allow-read")
-    }: all files of the tasks, and those of Deno's cache that they need, are read to be sent`
-    : "Have it readable, or import it no more";
-  return new Error(`Cannot send ${file}: ${messageOf(cause).replace(/\.+$/, "")}. ${remedy}`, {
-    cause,
-  });
 }

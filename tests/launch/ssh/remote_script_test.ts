@@ -116,12 +116,13 @@ Deno.test("remoteCommand: says that the host does not see the folder, and what t
   ]);
 });
 
-Deno.test("remoteCommand: lays a program that comes first on standard input, and leaves the rest to the agent", async () => {
+Deno.test("remoteCommand: lays a program that comes first on standard input, leaves the rest to the agent, and runs it where the login is if its folder is not there", async () => {
   await using host = new Host();
   const script = 'cat "$1"; echo; cat; test "$1" = "$DENO_DIR/agent.js" && pwd';
   const command = remoteCommand({
     isProgramSent: true,
-    cwd: undefined,
+    cwd: "/nowhere/project",
+    mayStayOut: true,
     denoDir: host.folder.file("caches/$LOGNAME"),
     command: ["/bin/sh", "-c", script, "name"],
   });

@@ -10,7 +10,7 @@ import {
 import { EventLog } from "../../support/event_log.ts";
 import { ModuleServer } from "../../support/module_server.ts";
 import { PlayedSSH } from "../../support/played_ssh.ts";
-import { runScript } from "../../support/script.ts";
+import { MODULE_URL, runScript } from "../../support/script.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 /** A module with tasks, and what they need. */
@@ -177,10 +177,10 @@ Deno.test("SSHSlaveArray: what slaves print, where the folder of the master is n
   assertEquals(log.of("slave-printed").map(({ file }) => file), [project.file("slave0.output")]);
 });
 
-Deno.test("SSHSlaveArray: tasks run in the folder in which a login begins, and in cwd if that is set", async () => {
+Deno.test("SSHSlaveArray: tasks that were sent run in the master's folder where the host has one, and in cwd if that is set", async () => {
   await using _ssh = new PlayedSSH();
   await using project = new Project();
-  for (const [cwd, expected] of [[undefined, "/"], ["/tmp", "/tmp"]] as const) {
+  for (const [cwd, expected] of [[undefined, Deno.cwd()], ["/tmp", "/tmp"]] as const) {
     await using manager = project.manager(new EventLog());
     manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent", cwd }));
     assertEquals(await manager.getContext().run(() => Deno.cwd(), []), expected);
@@ -334,4 +334,22 @@ Deno.test("SSHSlaveArray: this project's own files may come from a server that t
     ["-R", "-W", "-N", "-S", "-E", "--allow-run", `--allow-import=${server.host}`],
   );
   assertEquals([stdout, stderr], ['[ 1, "named", 5, "function" ]\n', ""]);
+});
+
+Deno.test("SSHSlaveArray: a master that may not read all that is to be sent is told which permission that takes, at once", async () => {
+  await using ssh = new PlayedSSH();
+  await using project = new Project();
+  const { stderr } = await runScript(
+    project,
+    `import { Manager, SSHSlaveArray } from ${JSON.stringify(MODULE_URL)};
+    await using manager = new Manager({ host: "127.0.0.1", output: "null" });
+    manager.addSlave(new SSHSlaveArray(["alice"]));
+    await manager.getContext().run(() => 1, []);`,
+    ["--allow-net", "--allow-run", "--allow-read=.", "--allow-sys", "--allow-env"],
+  );
+  assertMatch(
+    stderr,
+    /Cannot send \S*\/slave\.ts: Requires read access to .*Run the master with --allow-read: all files of the tasks/,
+  );
+  assertEquals(ssh.calls, []);
 });

@@ -11,7 +11,7 @@ const CLUSTER = new Document("docs/cluster.md");
 
 /** The scripts, each of which says its name in its first line. */
 const SCRIPTS = Object.fromEntries(
-  ["cluster.ts", "slots.ts", "slurm.ts", "steps.ts", "hosts.ts"]
+  ["cluster.ts", "slots.ts", "slurm.ts", "steps.ts", "hosts.ts", "sent.ts"]
     .map((name) => [name, CLUSTER.script(name)]),
 );
 const TASKS = new Document("docs/guide.md").script("tasks.ts");
@@ -83,6 +83,17 @@ Deno.test("docs/cluster.md: the script for hosts, with its permissions, by an ss
   assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
   assertEquals([code, stderr], [0, ""]);
   assertEquals(ssh.hosts.sort(), ["alice", "me@bob"]);
+});
+
+Deno.test("docs/cluster.md: the script that includes a file, with the permissions of that for hosts", async () => {
+  await using _ssh = new PlayedSSH();
+  await using folder = await ownFolder({
+    "sent.ts": SCRIPTS["sent.ts"],
+    "read_tasks.ts": CLUSTER.script("read_tasks.ts"),
+    "weights.txt": "1 2\n4\n",
+  });
+  const { stdout, stderr } = await runInCopy(folder, HOSTS.replace("hosts.ts", "sent.ts"));
+  assertEquals([stdout, stderr], ["7\n70\n", ""]);
 });
 
 Deno.test("docs/cluster.md: whether a master can be reached", async () => {

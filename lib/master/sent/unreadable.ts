@@ -1,0 +1,14 @@
+import { messageOf } from "../../message_of.ts";
+import { permissionRemedy } from "../../slave_process.ts";
+
+/** Says that a file which is to be sent cannot be read, and what to do. */
+export function unreadable(file: string, cause: unknown): Error {
+  const remedy = cause instanceof Deno.errors.NotCapable
+    ? `${
+      permissionRemedy("--allow-read")
+    }: all files of the tasks, and those of Deno's cache that they need, are read to be sent`
+    : "Have it readable, or import it no more";
+  return new Error(`Cannot send ${file}: ${messageOf(cause).replace(/\.+$/, "")}. ${remedy}`, {
+    cause,
+  });
+}
