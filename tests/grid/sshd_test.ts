@@ -208,7 +208,7 @@ const FAULTS: [what: string, host: string, options: () => Promise<SSHOptions>, m
       "a folder that is not there",
       addresses(1)[0],
       async () => ({ ...await options(), cwd: "/nowhere" }),
-      /it does not see the folder \/nowhere\. Start the master in a folder/,
+      /there is no folder \/nowhere, or it may not be entered\. Correct the option cwd/,
     ],
     [
       "a full disk",
