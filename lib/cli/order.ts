@@ -227,7 +227,9 @@ function readSource(
   }
   if (path !== undefined) throw new UsageError("Inputs follow ::: or come from --input, not both");
   if (format !== "lines") {
-    throw new UsageError(`--${format} is for files: what follows ::: is words`);
+    throw new UsageError(
+      `--${format} is for files, which --input names: what follows ::: is words`,
+    );
   }
   if (words.includes(":::")) {
     throw new UsageError("There is one list of inputs: ::: can stand once only");

@@ -71,6 +71,17 @@ function parseRow(text: string, parse: (text: string) => string[][], where: stri
 }
 
 function checkedColumns(columns: string[], source: string): string[] {
+  const [first] = columns;
+  if (columns.length === 1 && /[;\t]/.test(first)) {
+    throw new UsageError(
+      `The first line of ${source} names one column, ${
+        quoteText(first, 80)
+      }: fields are parted by commas. ` +
+        `Replace what parts them by commas, as tr '${
+          first.includes(";") ? ";" : "\\t"
+        }' , does if no field has one`,
+    );
+  }
   const twice = columns.find((name, index) => columns.indexOf(name) < index);
   if (twice === undefined) return columns;
   throw new UsageError(

@@ -62,3 +62,10 @@ Deno.test("readCsv: counts the lines of the file, also those within rows and the
 Deno.test("readCsv: refuses two columns of one name", async () => {
   await assertRejects(() => rowsOf("a,b,a\n"), UsageError, 'names the column "a" twice');
 });
+
+Deno.test("readCsv: tells those whose fields are parted by something else", async () => {
+  const no =
+    "names one column, \"a;b\": fields are parted by commas. Replace what parts them by commas, as tr ';' , does";
+  await assertRejects(() => rowsOf("a;b\n1;2\n"), UsageError, no);
+  await assertRejects(() => rowsOf("a\tb\n1\t2\n"), UsageError, "as tr '\\t' , does");
+});
