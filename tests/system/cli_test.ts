@@ -266,7 +266,7 @@ Deno.test("cli.ts: --dry-run prints what would run", async () => {
 
 Deno.test("cli.ts: a task that takes too long fails, and one that failed runs again if that is asked for", async () => {
   await using folder = new TempFolder();
-  const wait = ["--slaves", "1", "--timeout", "0.2", "--", "sleep", ":::", "60", "0"];
+  const wait = ["--slaves", "1", "--timeout", "0.2", "--", "sleep", ":::", "60"];
   const { code, stderr } = await runCli(folder, wait);
   assertEquals(code, 1);
   assertStringIncludes(stderr, '["sleep", "60"]');
