@@ -37,6 +37,7 @@ export class ProgressSender implements ProgressTaker {
   /** What has not been sent of the running task. */
   #latest: TaskProgress | undefined;
   #sentText: string | undefined;
+  #hasSent = false;
   /** How many messages may leave now, and when that was found. */
   #allowance = MAX_BURST;
   #allowedAtMs = -Infinity;
@@ -51,9 +52,9 @@ export class ProgressSender implements ProgressTaker {
     this.#clock = clock;
   }
 
-  /** Whether tasks may tell something, and somebody wants to know. */
+  /** Whether tasks of this process tell something, and somebody wants to know. */
   get isInUse(): boolean {
-    return this.isWanted && this.#storage !== undefined;
+    return this.isWanted && this.#hasSent;
   }
 
   moduleLoaded(): void {
@@ -68,7 +69,8 @@ export class ProgressSender implements ProgressTaker {
     values: readonly unknown[],
   ): unknown {
     this.#task = task;
-    return this.#storage === undefined
+    // It takes most of a microsecond.
+    return this.#storage === undefined || !this.isWanted
       ? fn(args, values)
       : this.#storage.run(task, fn, args, values);
   }
@@ -83,7 +85,7 @@ export class ProgressSender implements ProgressTaker {
   }
 
   take(progress: TaskProgress): void {
-    // The storage has no value for what was begun before the module was loaded.
+    // The storage has no value for what was begun before the module was loaded, or while nobody wanted to know.
     const task = this.#storage?.getStore() ?? this.#task;
     if (!this.isWanted || this.#task === NO_TASK || task !== this.#task) return;
     this.#latest = progress;
@@ -98,6 +100,7 @@ export class ProgressSender implements ProgressTaker {
         ...asTaskProgress(progress),
       };
       if (this.#stream.sendNote(message)) {
+        this.#hasSent = true;
         this.#allowance--;
         this.#sentText = progress.text;
         this.#latest = undefined;

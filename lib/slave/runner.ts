@@ -216,7 +216,7 @@ export class Runner {
     const clock = this.#clock;
     let now = clock.now();
     while (tasks.position < tasks.args.length) {
-      // A task that tells how far it has come runs long, and what was before it is told first.
+      // Tasks that tell how far they have come run long, and what was before each is told first.
       if (!this.#answers.mayWaitFor(tasks, now) || this.progress.isInUse) {
         await this.#answers.sent();
         now = clock.now();

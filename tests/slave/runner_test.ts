@@ -716,6 +716,26 @@ Deno.test("Runner: a process that holds too much memory says so once, behind wha
   assertEquals(await bench.answers(2), [result(5, 5), result(6, 6)]);
 });
 
+Deno.test("Runner: what a task tells comes behind the answers to those before, if they have told something, too", async () => {
+  await using bench = await Bench.open();
+  let done = 0;
+  using tell = new Hook(() => bench.runner.progress.take({ done: ++done, text: `${done}` }));
+  bench.context(0);
+  bench.say({ type: "progress-wanted", isWanted: true });
+  const code = bench.code((x: number, name: string) => {
+    Reflect.get(globalThis, name)();
+    return x;
+  });
+  bench.run(0, code, [0, tell.name], [1, tell.name]);
+  assertEquals(await bench.answers(5), [
+    READY,
+    { type: "progress", task: 0, done: 1, text: "1" },
+    result(0, 0),
+    { type: "progress", task: 1, done: 2, text: "2" },
+    result(1, 1),
+  ]);
+});
+
 Deno.test("Runner.announceExit: is heard though a task has told how far it has come, without giving the event loop a turn", async () => {
   await using bench = await Bench.open();
   using tell = new Hook(() => {

@@ -124,6 +124,11 @@ Deno.test("progressLine: running tasks that tell how far they are show that, and
     progressLine(state, 79),
     "score  45 %  2/8  132/s  0:00 left  8 busy, 2 idle, 1 queued  task 3: 40 of 10…",
   );
+  const two = { ...state, perSecond: 0, running: SOME_RUNNING.slice(0, 2) };
+  assertEquals(
+    progressLine(two, 100),
+    "score  [###--------]  33 %  2/8  8 busy, 2 idle, 1 queued  task 3: 40 of 100, fitting  task 4: 0.25…",
+  );
   for (let columns = 5; columns < 200; columns++) {
     assert(textWidth(progressLine(state, columns)) <= Math.max(columns, 4), `${columns}`);
   }
