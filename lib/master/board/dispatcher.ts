@@ -21,7 +21,8 @@ import {
 } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import { Allotment, type RunTime } from "./allotment.ts";
-import { type Bar, type Barred, Bars } from "./faults/bars.ts";
+import { type Bar, Bars } from "./faults/bars.ts";
+import { BarWarnings } from "./faults/bar_warnings.ts";
 import { Blame, judgeDeath } from "./faults/blame.ts";
 import { judgeThrow, Retries, type ThrowVerdict } from "./faults/retries.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -88,16 +89,6 @@ interface LastRun {
   readonly bytes?: number;
 }
 
-/** What the user is to know of slaves that cannot run something. */
-interface BarWarning {
-  /** Why the last of them cannot. */
-  readonly bar: Bar;
-  /** What they cannot run, in words. */
-  readonly tasks: string;
-  /** How many they are. */
-  readonly count: number;
-}
-
 /** A task that was given up. */
 interface CancelledTask extends SentTask {
   readonly isRunning: boolean;
@@ -130,8 +121,7 @@ export class Dispatcher {
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves);
-  /** What the user is to be told when it is known that others run what a slave cannot. */
-  readonly #untold = new Map<Barred, BarWarning>();
+  readonly #barWarnings: BarWarnings;
   readonly #groups = new GroupLists();
   readonly #allotment = new Allotment(
     this.#groups,
@@ -152,6 +142,7 @@ export class Dispatcher {
     this.#maxAttempts = maxAttempts;
     this.#maxTasks = options.maxTasks ?? Infinity;
     this.#options = options;
+    this.#barWarnings = new BarWarnings((message) => options.warn?.(message));
   }
 
   /** What it keeps, for tests. @internal */
@@ -374,7 +365,7 @@ export class Dispatcher {
     if (last === undefined) return this.#noteNews(slave, service, nowMs);
     // A long task is the last one of a message.
     const { group, code } = last;
-    if (this.#untold.size > 0) this.#noteRuns(group.context, code);
+    if (!this.#barWarnings.isEmpty) this.#barWarnings.tasksRun(group.context, code);
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
     this.#noteNews(slave, service, nowMs, { code, totalMicros, count });
@@ -435,8 +426,8 @@ export class Dispatcher {
     const { group, tasks: [task] } = sent.answer(number, 1);
     if (task !== undefined) {
       const done = { group, task };
-      if (this.#untold.size > 0 && failure !== "arguments") {
-        this.#noteRuns(group.context, codeOf(task));
+      if (!this.#barWarnings.isEmpty && failure !== "arguments") {
+        this.#barWarnings.tasksRun(group.context, codeOf(task));
       }
       reporter?.taskRan(number, group.context, task, nowMs - micros / 1000);
       if (verdict!.type === "retry") {
@@ -563,7 +554,7 @@ export class Dispatcher {
   closeContext(context: DispatchContext, nowMs: number): void {
     context.isClosed = true;
     this.#bars.forget(context);
-    this.#untold.delete(context);
+    this.#barWarnings.forget(context);
     for (const group of this.#groups.read) if (group.context === context) group.reading = "no";
     for (const slave of this.#slaves) {
       slave.startupDeaths.delete(context);
@@ -744,35 +735,13 @@ export class Dispatcher {
 
   #barContext(slave: DispatchSlave, context: DispatchContext, bar: Bar): void {
     const count = this.#bars.add(slave, context, bar);
-    this.#warnLater(context, { bar, tasks: `tasks of context ${context.number}`, count });
+    this.#barWarnings.add(context, { bar, tasks: `tasks of context ${context.number}`, count });
   }
 
   #barCode(slave: DispatchSlave, code: Code, bar: Bar): void {
     const count = this.#bars.add(slave, code, bar);
-    this.#warnLater(code, { bar, tasks: `tasks of ${describeCode(code.reference)}`, count });
-  }
-
-  /**
-   * Tells the user why a slave does less than others, as soon as it is known that others do more. If no slave can run the tasks,
-   * that is not told: the tasks fail with the reason. Of a thousand such slaves it is told ten times.
-   */
-  #warnLater(barred: Barred, warning: BarWarning): void {
-    const isPowerOfTwo = (warning.count & (warning.count - 1)) === 0;
-    if (isPowerOfTwo || this.#untold.has(barred)) this.#untold.set(barred, warning);
-  }
-
-  /** Tasks of a context and a piece of code run on some slave. */
-  #noteRuns(context: DispatchContext, code: Code): void {
-    for (const barred of [context, code]) {
-      const warning = this.#untold.get(barred);
-      if (warning === undefined) continue;
-      this.#untold.delete(barred);
-      const { bar: { slave, what, reason }, tasks, count } = warning;
-      const who = count === 1
-        ? `${slave.name} gets no more ${tasks}, since one ${what}`
-        : `${count} slaves get no more ${tasks}, since one ${what}, at last on ${slave.name}`;
-      this.#options.warn?.(`${who}: ${reason}`);
-    }
+    const tasks = `tasks of ${describeCode(code.reference)}`;
+    this.#barWarnings.add(code, { bar, tasks, count });
   }
 
   /**
