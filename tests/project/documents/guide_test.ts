@@ -57,6 +57,18 @@ Deno.test("docs/guide.md: tasks in a module of their own", async () => {
   assertEquals([code, stdout, stderr], [0, "84 kg\nFloat64Array(1) [ 12 ]\n", ""]);
 });
 
+/** What stands as code in some text. */
+function codeIn(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code);
+}
+
+/** What stands as code in the first column of the table below a heading. */
+function firstColumn(heading: string): string[] {
+  const section = GUIDE.text.split(`\n${heading}\n`)[1].split(/\n##/)[0];
+  const cells = [...section.matchAll(/^\| ([^|]*) \|/gm)].map(([, cell]) => cell);
+  return cells.flatMap((cell) => codeIn(cell.split(":")[0]));
+}
+
 /** A script that prints what a task of a module returns. */
 function scriptFor(module: string, task: string, argument: string): string {
   return `
@@ -185,7 +197,9 @@ Deno.test("docs/guide.md: a run that is seen, and the report on it, made from an
   const seen = await runInCopy(folder, SEEN);
   assertMatch(seen.stdout, /^21065\.83\d+\n$/);
   assertEquals(seen.code, 0, seen.stderr);
-  assertEquals(folder.lines("run.tsv").length, 1001);
+  const [head, ...rows] = folder.lines("run.tsv");
+  assertEquals(rows.length, 1000);
+  assertEquals(firstColumn("### Job log").sort(), head.split("\t").sort());
   JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
   const report = await runInCopy(folder, REPORT);
   assertEquals(report.code, 0, report.stderr);
@@ -201,6 +215,21 @@ Deno.test("docs/guide.md: the examples, which fit a measured profile and find a 
   // Deno tells what the task runs.
   assertMatch(stderr, /^Task saxs .*\n$/);
   assertEquals(code, 0);
+});
+
+Deno.test("docs/guide.md: names all options of a manager, all events and all examples", () => {
+  const read = (path: string) =>
+    Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
+  const [, known] = /^const KNOWN = \[([^\]]*)\]/m.exec(read("lib/master/settings.ts")) ?? [];
+  const [, options] = /`new Manager\(\{ … \}\)` takes ([^.]*)\./.exec(GUIDE.text) ?? [];
+  assertEquals(codeIn(options).sort(), [...known.matchAll(/\w+/g)].map(String).sort());
+  const events = read("lib/master/observe/events.ts").matchAll(/readonly type: ("[^;]*)/g);
+  const types = new Set([...events].flatMap(([, types]) => types.match(/[\w-]+/g)));
+  assertEquals(firstColumn("### Events").sort(), [...types].sort());
+  const examples = [...Deno.readDirSync(new URL("../../../examples/", import.meta.url))]
+    .map(({ name }) => `examples/${name}`)
+    .filter((path) => path.endsWith(".ts") && read(path).includes("\n * ```sh\n"));
+  assertEquals(firstColumn("## Examples").sort(), examples.sort());
 });
 
 GUIDE.testThatEachBlockIsRun();
