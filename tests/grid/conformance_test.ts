@@ -15,7 +15,7 @@ import {
   until,
 } from "../support/grid_cluster.ts";
 import { SLURM_SITE, SLURM_STEP_SITE } from "../support/slurm_cluster.ts";
-import { SSH_SITE, sshd } from "../support/ssh_far.ts";
+import { SSH_SENT_SITE, SSH_SITE, sshd } from "../support/ssh_far.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 /** What a kind of slaves cannot do, or be done to: the reason. */
@@ -132,15 +132,15 @@ const ALL: readonly Ways[] = [
     cut: ONE_MACHINE,
     jobs: OWN_JOB,
   },
-  {
-    site: SSH_SITE,
+  ...[SSH_SITE, SSH_SENT_SITE].map((site): Ways => ({
+    site,
     slaveName: /^slave \d, ssh to \S+ on far$/,
     hosts: ["far"],
     noDeno: /there is no \/nowhere\/deno, .* Install Deno there, or set the option deno/,
     agentGone: "slave-restarted",
     cut: { cut: () => sshd("cut"), heal: () => sshd("heal") },
     jobs: NO_JOB,
-  },
+  })),
 ];
 
 /** A run that cannot come to an end by itself. */

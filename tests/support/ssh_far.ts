@@ -58,6 +58,9 @@ export function addresses(count: number): string[] {
 /** Slaves that ssh brings to the host, which sees the folders of this machine. */
 export const SSH_SITE: GridSite = sshSite("ssh, shared files", { files: "shared" });
 
+/** The same where the host is sent what they need. */
+export const SSH_SENT_SITE: GridSite = sshSite("ssh, sent files", { files: "sent" });
+
 /** Slaves that ssh brings to the host, by some options of an array. */
 function sshSite(name: string, options: SSHOptions): GridSite {
   return {
