@@ -89,12 +89,12 @@ export type {
 } from "./lib/launch/command.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
-export {
-  Manager,
-  type StartupArguments,
-  type StartupCode,
-  type StartupOptions,
-} from "./lib/master/manager.ts";
+export { Manager } from "./lib/master/manager.ts";
+export type {
+  StartupArguments,
+  StartupCode,
+  StartupOptions,
+} from "./lib/master/reading/startup.ts";
 export {
   Context,
   type MapOptions,

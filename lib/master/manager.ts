@@ -2,12 +2,9 @@ import { ParallelError } from "../errors.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
-import type { Sendables } from "../cloned.ts";
-import type { RemoteFunction, RemoteObject } from "../remote.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
-import { encodeArguments } from "./argument_list.ts";
 import { CodeRegistry } from "./code_registry.ts";
 import { type Context, newContext, type StartupValues } from "./reading/context.ts";
 import { Dispatcher } from "./board/dispatcher.ts";
@@ -25,35 +22,9 @@ import { refuseSyncUse } from "./reading/forgotten_await.ts";
 import { ForgottenTasks } from "./reading/forgotten_tasks.ts";
 import { KeepAlive } from "./reading/keep_alive.ts";
 import { LoopTurn } from "./loop_turn.ts";
-import {
-  asRetryPolicy,
-  asSettings,
-  checkContextOptions,
-  type ContextOptions,
-  type ManagerOptions,
-  type ManagerSettings,
-} from "./settings.ts";
+import { asSettings, type ManagerOptions, type ManagerSettings } from "./settings.ts";
 import { ContextCore, type Surroundings } from "./reading/context_core.ts";
-
-/** What can run before the first task of a context on a slave: a function, or an object whose `run` method is called. */
-export type StartupCode<Result, Args extends readonly unknown[] = []> =
-  | RemoteFunction<Args, Result>
-  | RemoteObject<Args, Result>
-  | ((...args: Args) => Result);
-
-/** Arguments of a startup function. */
-export interface StartupArguments<Args extends readonly unknown[]> {
-  /**
-   * The arguments of the startup function, or of the `run` method of the object that stands for it. They are copied when the context
-   * is made, as `structuredClone` would, and sent to each slave that is to run tasks of the context, once for each of its processes.
-   */
-  readonly args: Args & Sendables<Args>;
-}
-
-/** Options of a context whose startup takes such arguments: they are required where it requires some. */
-export type StartupOptions<Args extends readonly unknown[]> = [] extends Args
-  ? [options?: ContextOptions & Partial<StartupArguments<Args>>]
-  : [options: ContextOptions & StartupArguments<Args>];
+import { asContextMaking, type StartupCode, type StartupOptions } from "./reading/startup.ts";
 
 /**
  * Runs tasks on slaves. Add slaves, make a context, add tasks to it, read its results.
@@ -190,29 +161,10 @@ export class Manager implements AsyncDisposable {
     ...[options = {}]: StartupOptions<Args>
   ): Context<StartupValues<Awaited<Result>>> {
     this.#checkOpen("make a context");
-    checkContextOptions(options);
-    const retries = asRetryPolicy(options.retries);
-    const resolved = startup === undefined
-      ? undefined
-      : this.#around.codes.resolve(startup, "startup function");
-    const { args, journal: path, rerunFailed, acceptChangedCode, taskTimeoutMs } = options;
-    if (resolved === undefined && args !== undefined) {
-      throw new TypeError(
-        "Arguments for a startup function were given, and no such function: getContext(startup, { args: [ … ] })",
-      );
-    }
-    const code = resolved?.code;
-    const startupArgs = resolved && encodeArguments(resolved.constructorArgs, args ?? []);
-    if (path !== undefined) this.#fileSizeGuard ??= new FileSizeGuard();
-    const journal = path === undefined
-      ? undefined
-      : { path, rerunFailed, acceptChangedCode, startup: code?.reference, startupArgs };
+    const made = asContextMaking(this.#around.codes, startup, options);
+    if (made.journal !== undefined) this.#fileSizeGuard ??= new FileSizeGuard();
     const context: ContextCore = new ContextCore(this.#around, this.#contextCount, {
-      startup: code,
-      startupArgs,
-      retries,
-      taskTimeoutMs,
-      journal,
+      ...made,
       onClosed: () => {
         this.#contexts.delete(context);
         this.#dashboard?.contextClosed(context.survey());
