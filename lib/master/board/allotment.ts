@@ -15,13 +15,13 @@ import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /**
- * A slave may take so long to load the code of a task whose time is limited, or to free a context before it, or as long as the task may
- * run if that is more.
+ * How long a slave may take to load the code of a task whose time is limited, or to free a context before it. If the task may run for
+ * longer than this, it is as long as that.
  */
 const LOAD_TIMEOUT_MS = 600_000;
 /** How long a slave may take to give a cancelled task back. Longer means that it has begun the task: then it is restarted. */
 const DROP_GRACE_MS = 10;
-/** The same if it may have begun another one, which nobody has cancelled. All of them are short, as far as is known. */
+/** The same where it may have begun another task, which nobody has cancelled. Both are short, as far as is known. */
 const DOUBT_GRACE_MS = 1000;
 /**
  * A slave of which nothing is heard for this long, and twice the usual delay of answers, is taken to be busy with one long task.
@@ -38,7 +38,7 @@ const MAX_SENT_BYTES = 1024 * 1024;
 const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
 /** How many slaves are looked at for one with room for a task that threw. */
 const MAX_LOOKS = 64;
-/** A slave is hungry when it has less than one in so many of the tasks that it may have. */
+/** One in so many: a slave that has less than this part of the tasks that it may have is hungry. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
@@ -74,7 +74,7 @@ interface Room {
 /** Gives tasks to slaves. */
 export class Allotment {
   /**
-   * Slaves that have tasks behind the running one, or behind startup. Where nothing has moved for the longest time is first. Only
+   * Slaves that have tasks behind the running one, or behind startup. The one that has been silent for the longest time is first. Only
    * this class writes, here and below.
    */
   readonly laden: Set<DispatchSlave> = new Set();
@@ -252,7 +252,7 @@ export class Allotment {
 
   /**
    * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has been
-   * told. Before that, of 1,000 slaves whose answers came together, half seemed to be stuck when the first answers were told.
+   * told. If it is called sooner, slaves seem to be stuck whose answers have come: of 1,000, half did.
    *
    * @param heardMs Until when all that slaves said has been told.
    */
@@ -311,7 +311,7 @@ export class Allotment {
     }
   }
 
-  /** Gives a slave that may be given tasks those of these groups. One that was served goes to the end of those that can be sent. */
+  /** Gives a slave tasks of these groups. It must be one that may be given tasks. A group that was served goes to the end of its list. */
   #fill(
     slave: DispatchSlave,
     nowMs: number,
@@ -384,7 +384,8 @@ export class Allotment {
     const depth = isInStartup || this.#suspects.has(first)
       ? 1
       : Math.min(pace.depth, Math.max(maxSent, 1));
-    // Divided among the slaves that have room. Divided among all 4,000, what was taken back from one of them left one by one.
+    // Divided among the slaves that have room. If it were divided among all 4,000, what is taken back from one of them would leave one
+    // by one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       pace.leastShare(sendable),
@@ -395,7 +396,7 @@ export class Allotment {
     return { code, depth, count, maxHeld: pace.maxHeld };
   }
 
-  /** Another task may stand first now: it runs, or its code is loaded, or the startup before it runs. Its time begins after both. */
+  /** Another task may stand first now. It runs, or its code is loaded, or the startup before it runs. Its time begins after these. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
     if (!this.#deadlines.areUsed && !reporter?.reports.isWanted) return;
@@ -467,7 +468,7 @@ export class Allotment {
     return [...this.#idle].filter((slave) => this.#bars.has(slave, group.context, code));
   }
 
-  /** For each of these slaves the first source that has tasks for it is to be asked. */
+  /** Plans to ask, for each of these slaves, the first source that has tasks for it. */
   #planPullsFor(slaves: readonly DispatchSlave[], group: DispatchGroup, pulls: Pull[]): void {
     // Behind too many tasks those that are pulled are not found.
     const most = MAX_PASSED - group.waiting;

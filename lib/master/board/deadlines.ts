@@ -7,7 +7,7 @@ export const LOOK_MS = 750;
 export interface TimedTask {
   /** Number of the first task that it has not answered, on its connection. */
   readonly number: number;
-  /** Whether it runs that, loads its code, may first free a context, or is, or may be, busy with one that was cancelled. */
+  /** What it does: it runs the task, loads its code, or frees a context before it. Or it may be busy with a task that was cancelled. */
   readonly what: "run" | "load" | "cleanup" | "cancelled";
   readonly limitMs: number;
 }
@@ -17,7 +17,7 @@ export interface TimedTask {
  * with it: the machine slept, or all were stopped at the terminal.
  */
 export class Deadlines {
-  /** The deadline of each slave by the time that it was given: with the same time for all, the soonest is first. */
+  /** The deadline of each slave, by how long it was given. Among those that were given the same time the soonest is first. */
   readonly #deadlines = new Map<number, Map<DispatchSlave, number>>();
   /** The task of each slave whose time runs. */
   readonly #timed = new Map<DispatchSlave, TimedTask>();
@@ -47,7 +47,7 @@ export class Deadlines {
     this.#lookedMs = Math.max(this.#lookedMs, nowMs);
   }
 
-  /** Of the tasks of a slave the time of this one runs from now on, if it does not run already, or of none. */
+  /** From now on the time of this task of a slave runs, and of no other; of none if there is none. If it runs already, it goes on. */
   set(slave: DispatchSlave, task: TimedTask | undefined, nowMs: number): void {
     const current = this.#timed.get(slave);
     if (

@@ -114,7 +114,7 @@ export class DispatchGroup {
   #maxWaitingResults = MAX_WAITING_RESULTS;
   /** How many may wait for the present reader. */
   #limit = MAX_WAITING_RESULTS;
-  /** Whether so many wait, or did, and more than half as many still do. */
+  /** Whether as many wait as may. It stays true until half of them have been read. */
   #isFull = false;
 
   constructor(context: DispatchContext, port: GroupPort, taskTimeoutMs?: number) {
@@ -188,7 +188,7 @@ export class DispatchGroup {
    * Looks for a task for a slave that cannot run each of them.
    *
    * @param canRun Whether the slave can run tasks of a code.
-   * @returns How many tasks stand before it, which is the first such task; `undefined` if there is none near.
+   * @returns How many tasks stand before the first such task; `undefined` if there is none near.
    */
   findFor(canRun: (code: Code) => boolean): number | undefined {
     const most = Math.min(this.sendable, MAX_PASSED);
@@ -203,8 +203,8 @@ export class DispatchGroup {
   }
 
   /**
-   * Takes the next tasks out of the way: a slave can run none of them, but the one behind them. They are to be put back at once, by
-   * {@linkcode DispatchGroup.putBackPassed}.
+   * Takes the next tasks out of the way. A slave can run none of them, but it can run the one behind them. They are to be put back at
+   * once, by {@linkcode DispatchGroup.putBackPassed}.
    */
   passOver(count: number): PassedTasks {
     const due = Math.min(this.#returned, count);
@@ -332,7 +332,7 @@ export class DispatchGroup {
     this.#setFull();
   }
 
-  /** The reader has taken a result; returns whether more tasks may be sent or pulled for that. */
+  /** The reader has taken a result; returns whether tasks may be sent or pulled again. */
   takeResult(): boolean {
     this.#waitingResults--;
     return this.#isFull && this.#setFull();
@@ -343,7 +343,7 @@ export class DispatchGroup {
     this.#waitingRestored++;
   }
 
-  /** The reader has taken one of those; returns whether a source may be asked for tasks for that. */
+  /** The reader has taken one of those; returns whether a source may be asked for tasks again. */
   takeRestored(): boolean {
     const tookTasks = this.takesTasks;
     this.#waitingRestored--;

@@ -1,5 +1,5 @@
 /**
- * When the dispatcher decides: once all that came at one time has been told to it, and when the time has come that it named.
+ * When the dispatcher decides: once all that came at one time has been told to it. And it decides when the time has come that it named.
  *
  * @module
  */
@@ -42,8 +42,8 @@ export class DispatchLoop implements Disposable {
   }
 
   /**
-   * Has tasks given out when the code that runs now has told all that it has to tell. To be called after something was told to
-   * the dispatcher.
+   * Has tasks given out when the code that runs now is done: then all has been told that there is to tell. To be called after something
+   * was told to the dispatcher.
    */
   schedule(): void {
     if (this.#isScheduled) return;

@@ -25,7 +25,7 @@ export class DispatchSlave {
   hasServed = false;
   /** Deaths of its processes in the startup of a context that has not finished there since. Only the dispatcher writes. */
   readonly startupDeaths: Map<DispatchContext, readonly Attempt[]> = new Map();
-  /** Code that one of its processes has not loaded in time, and none since. Only the dispatcher writes. */
+  /** Code that one of its processes has not loaded in time. No other has loaded it since. Only the dispatcher writes. */
   readonly unloadedCodes: Set<Code> = new Set();
 
   /** @internal */
@@ -93,7 +93,7 @@ export class Service {
 export interface Supply {
   /** The most tasks that it may have, by the slowest code among them. */
   depth: number;
-  /** Since when nothing has moved behind its running task, if there is anything. Milliseconds. */
+  /** Since when the tasks behind its running one have waited without news, if there are any. Milliseconds. */
   ladenSinceMs: number;
   /** Until when that stays, since no idle slave could take it when it was last looked at. Milliseconds. */
   keptUntilMs: number;
@@ -104,7 +104,7 @@ export interface Supply {
 /** What is known of the end of a process before it has come. */
 export type Ending =
   | { readonly type: "none" }
-  /** It said that the task of this number is about to end it, or, without a number, something else than a task. */
+  /** It said that the task of this number is about to end it. Without a number, it is something else than a task. */
   | { readonly type: "exiting"; readonly running: number | null }
   /** Others are about to end it: it finishes the task that it runs, and gets no more. */
   | { readonly type: "leaving" }

@@ -70,11 +70,11 @@ export interface Death {
 }
 
 /**
- * How often a slave is started again without having finished a task in between. If it died running tasks, that may be as often
- * as a task may be attempted, if that is more: all attempts may fall to the same slave.
+ * How often a slave is started again without having finished a task in between. If it died running tasks, it is started at least as
+ * often as a task may be attempted: all attempts may fall to the same slave.
  */
 const MAX_RESTARTS_IN_A_ROW = 3;
-/** How often the startup of a context may end the process of a slave, if a task may as often, before the slave is barred. */
+/** How often the startup of a context may end the process of a slave before the slave is barred. It is less where `maxAttempts` is. */
 const MAX_STARTUP_DEATHS = 3;
 
 /** How a task that failed ended. */
@@ -129,7 +129,7 @@ export class Dispatcher {
     this.#bars,
     this.#deadlines,
   );
-  /** Slaves that may be busy with what nobody is to run: the time of that runs from the next decision on. */
+  /** Slaves that may be busy with what nobody is to run. Their time begins with the next decision. */
   readonly #toTime = new Set<DispatchSlave>();
   /** Tasks that were given up since it last decided. */
   #cancelled = new Map<Task, DispatchGroup>();

@@ -52,11 +52,12 @@ export interface ContextCoreOptions extends DispatchContextOptions {
   onClosed?(): void;
 }
 
-/** One group of a context's tasks, as the context reaches it. The tasks of a group are added in one way, and so are its outcomes read. */
+/** One group of a context's tasks, as the context reaches it. All its tasks are added in the same way, and all its outcomes are read in
+ * the same way. */
 export interface ContextGroup extends OutcomeReceiver {
   /** The journal could not be written: these outcomes of the group are not delivered. */
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void;
-  /** Has whoever waits for outcomes look again: whether the context or the manager is closed, or no slave is left. */
+  /** Has whoever waits for outcomes look again. The context or the manager may be closed, or no slave may be left. */
   wake(): void;
   /** The context closes: drops all tasks that have not finished, and what sources still have. */
   drop(): void;
@@ -132,7 +133,7 @@ export class ContextCore {
     return tasks;
   }
 
-  /** All promises of a group are settled. It is forgotten, unless it is the usual one: a limit that was computed may never come again. */
+  /** All promises of a group are settled. It is forgotten, unless its time limit is the usual one: another may never come again. */
   promisesSettled(tasks: PromisedTasks): void {
     const { timeoutMs } = tasks;
     if (timeoutMs === this.#options.taskTimeoutMs || this.#promised.get(timeoutMs) !== tasks) {

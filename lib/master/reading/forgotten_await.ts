@@ -1,5 +1,5 @@
 /**
- * What a script is told that leaves out an `await`. TypeScript would tell, but `deno run` does not check types.
+ * What a script is told that has left out an `await`. TypeScript would say so, but `deno run` does not check types.
  *
  * @module
  */

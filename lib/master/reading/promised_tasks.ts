@@ -107,7 +107,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     for (let i = 0; i < outcomes.length; i++) this.#settle(outcomes.at(i)!);
   }
 
-  /** An outcome was delivered that no line can hold: nobody is lost, but the next run has to find it again. */
+  /** An outcome was delivered that no line of the journal can hold. Nothing is lost, but the next run has to run the task again. */
   unrecorded(error: JournalError): void {
     this.#context.around.hub.warn(error.message);
   }

@@ -18,7 +18,8 @@ export interface ReaderOptions<Item> {
 
 /**
  * Reads the outcomes of tasks, as an async generator does: nothing happens before the first call of `next`, and calls are
- * answered one after another. It is none, since to resume one takes as long as all the rest for a result that is there already.
+ * answered one after another. It is not a generator itself: to resume one takes as long as all the rest, for a result that is there
+ * already.
  */
 export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   readonly #group: TaskGroup;
@@ -97,7 +98,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     }
   }
 
-  /** @param hasLooked Whether it was seen in this moment that no outcome is there. */
+  /** @param hasLooked Whether somebody has just seen that no outcome is there. */
   async #read(hasLooked: boolean): Promise<IteratorResult<Item, void>> {
     const { order, signal, pick } = this.#options;
     if (this.#state === "ended") return { value: undefined, done: true };

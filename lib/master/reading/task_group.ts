@@ -48,7 +48,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly #early = new Map<number, Outcome>();
   /** Numbers of tasks whose outcomes came from the journal, or that were cancelled, and have not been read. */
   readonly #unreadRestored = new Set<number>();
-  /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first of all others next. */
+  /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first number that is missing next. */
   readonly #delivered: TaskIds;
   /** No number from this one on is of a task of the group. */
   #endId: number;
@@ -207,7 +207,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Drops all tasks that have not finished, and tells the reader: the context is closed. */
   drop(): void {
-    // Nothing of it can run any more, so nobody is to be told to read; and it would be kept as long as the manager.
+    // Nothing of it can run any more, so nobody is to be told to read. If it were not forgotten, it would be kept as long as the manager.
     this.around.forgotten.delete(this);
     if (!this.hasTasks) return this.wake();
     const dropped = this.#dropped;
@@ -246,8 +246,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once
-   * those behind it have their turn, unless results are read in order, which is that of the sources.
+   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once, those
+   * behind it have their turn. That is not so where results are read in order, which is that of the sources.
    */
   pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
