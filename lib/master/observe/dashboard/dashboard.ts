@@ -46,6 +46,8 @@ export class Dashboard implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #live: Promise<LiveRun>;
+  /** Answers that are on their way. None of them fails. */
+  readonly #deliveries = new Set<Promise<void>>();
 
   /**
    * Listens, and prints the address to standard error.
@@ -54,7 +56,12 @@ export class Dashboard implements AsyncDisposable {
    */
   constructor(hub: Hub, run: SurveyedRun, place: DashboardPlace) {
     this.#hub = hub;
-    this.#server = listen(place, this.#abort.signal, (request) => this.#answer(request));
+    this.#server = listen(place, this.#abort.signal, (request, { completed }) => {
+      const delivery: Promise<void> = completed.catch(() => {})
+        .finally(() => this.#deliveries.delete(delivery));
+      this.#deliveries.add(delivery);
+      return this.#answer(request);
+    });
     this.#token = new Token();
     // It is the reader of results that keeps the script from ending.
     this.#server.unref();
@@ -73,21 +80,18 @@ export class Dashboard implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const live = await this.#live;
     await this.#token.ready;
-    await settleWithin(
-      this.#hub.clock,
-      this.#farewell(live),
-      FAREWELL_MS,
-      () => this.#abort.abort(),
-    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#farewell(live).then(resolve);
+    await settleWithin(this.#hub.clock, promise, FAREWELL_MS, resolve);
+    // Not by shutdown(): that waits for whoever has connected and says nothing, and nothing can hurry it.
+    this.#abort.abort();
     await this.#server.finished;
   }
 
+  /** Waits until viewers that are there have the last state. */
   async #farewell(live: LiveRun): Promise<void> {
-    const gone = new Promise<void>((resolve) =>
-      this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
-    );
-    await Promise.race([live.end(), gone]);
-    await Promise.race([this.#server.shutdown(), gone]);
+    await live.end();
+    await Promise.all(this.#deliveries);
   }
 
   async #answer(request: Request): Promise<Response> {
@@ -105,13 +109,16 @@ export class Dashboard implements AsyncDisposable {
         since: Number(searchParams.get("since") ?? 0),
         isHidden: searchParams.has("hidden"),
       });
-      return new Response(text, { headers: { ...HEADERS, "content-type": "application/json" } });
+      // As a stream: only of one it is told when it has been sent.
+      return new Response(new Blob([text]).stream(), {
+        headers: { ...HEADERS, "content-type": "application/json" },
+      });
     }
     if (!pathname.endsWith("/")) {
       return new Response("Not found\n", { status: 404, headers: HEADERS });
     }
     const nonce = randomText();
-    return new Response(live.page(nonce), {
+    return new Response(live.page(nonce, randomText()), {
       headers: {
         ...HEADERS,
         "content-type": "text/html; charset=utf-8",
@@ -162,7 +169,7 @@ function randomText(): string {
 function listen(
   { host, port }: DashboardPlace,
   signal: AbortSignal,
-  answer: (request: Request) => Promise<Response>,
+  answer: Deno.ServeHandler<Deno.NetAddr>,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve({ hostname: host, port, signal, onListen() {} }, answer);

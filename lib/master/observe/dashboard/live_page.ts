@@ -53,8 +53,8 @@ details { margin: 6px 0; }
 /** Runs in the browser, in whatever version that has of the language: it is plain and small. */
 const SCRIPT = `"use strict";
 const gone = document.getElementById("gone");
-const viewer = String(Math.random()).slice(2);
-let frame = document.body.dataset.frame;
+const { viewer } = document.body.dataset;
+let { frame } = document.body.dataset;
 
 function keepScroll(part) {
   const places = [...part.querySelectorAll(".wide, pre")].map((each) => [each.scrollLeft, each.scrollTop]);
@@ -115,6 +115,8 @@ export interface LivePage {
   readonly title: string;
   /** Where the master runs; empty if that is not known. */
   readonly place: string;
+  /** The number by which its script asks for more. */
+  readonly viewer: string;
   /** Number of the state that the page begins with. */
   readonly frame: number;
   readonly sections: Sections;
@@ -127,7 +129,7 @@ export interface LivePage {
  * @param nonce What its style and its script are known by: nothing else in it is carried out.
  */
 export function livePage(
-  { title, place, frame, sections, isOver }: LivePage,
+  { title, place, viewer, frame, sections, isOver }: LivePage,
   nonce: string,
 ): string {
   const parts = SECTION_NAMES.map((name) => `<div id="${name}">${sections[name]}</div>`);
@@ -141,7 +143,7 @@ export function livePage(
 <title>${escapeHtml(title)}</title>
 <style nonce="${nonce}">${REPORT_STYLE}${LIVE_STYLE}</style>
 </head>
-<body data-frame="${frame}"${isOver ? " data-over" : ""}>
+<body data-viewer="${viewer}" data-frame="${frame}"${isOver ? " data-over" : ""}>
 <header>
 <h1>${escapeHtml(title)}</h1>
 <p>${escapeHtml(place)}</p>

@@ -42,11 +42,12 @@ export class LiveRun {
    * The whole page.
    *
    * @param nonce What its script is known by.
+   * @param viewer The number by which the viewer is going to ask for more.
    */
-  page(nonce: string): string {
-    const sections = this.#state.sections();
+  page(nonce: string, viewer: string): string {
+    const sections = this.#state.begin(viewer);
     const { frame, isOver } = this.#state;
-    return livePage({ ...describeScript(), frame, sections, isOver }, nonce);
+    return livePage({ ...describeScript(), viewer, frame, sections, isOver }, nonce);
   }
 
   /** What has changed since, as JSON. */

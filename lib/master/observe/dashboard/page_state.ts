@@ -21,7 +21,7 @@ const MAX_VIEWERS = 100;
 
 /** A question of a viewer. */
 export interface StateQuestion {
-  /** A number that the viewer has made up. */
+  /** The number that the viewer was given. */
   readonly viewer: string;
   /** Number of the state that the viewer has. */
   readonly since: number;
@@ -63,9 +63,14 @@ export class PageState {
     return this.#isOver;
   }
 
-  /** All parts of the present state. */
-  sections(): Sections {
+  /**
+   * All parts of the present state.
+   *
+   * @param viewer The number by which the viewer is going to ask for more.
+   */
+  begin(viewer: string): Sections {
     this.#make();
+    if (!this.#isOver) this.#await(viewer);
     return Object.fromEntries(
       this.#parts.entries().map(([name, { html }]) => [name, html]),
     ) as Sections;

@@ -82,15 +82,17 @@ Deno.test("dashboard: viewers that wait are told that the manager is closed, and
 Deno.test("dashboard: a viewer is told the last state before the server goes", async () => {
   const { manager, url } = managerWithPage(1);
   const states: { isOver: boolean; sections: Record<string, string> }[] = [];
-  const follow = async () => {
+  const follow = async (number: string) => {
     for (let since = 0, isOver = false; !isOver;) {
-      const address = new URL(`state${url.search}&viewer=1&since=${since}`, url);
+      const address = new URL(`state${url.search}&viewer=${number}&since=${since}`, url);
       const state = await (await fetch(address)).json();
       states.push(state);
       ({ frame: since, isOver } = state);
     }
   };
-  const viewer = follow();
+  // From when it was given the page, it is waited for.
+  const page = await (await fetch(url)).text();
+  const viewer = follow(/data-viewer="(\w+)"/.exec(page)![1]);
   {
     await using _ = manager;
     const context = manager.getContext();
@@ -104,6 +106,27 @@ Deno.test("dashboard: a viewer is told the last state before the server goes", a
     "The run has ended: its manager is closed. This page stays as its report.",
   );
   assertStringIncludes(tiles, "30 <small>of 30</small>");
+});
+
+Deno.test("dashboard: neither a viewer that has gone, nor connections that say nothing or not all, keep the manager from closing", async () => {
+  const { manager, url } = managerWithPage(0);
+  const request = (target: string, rest = "") => `GET ${target} HTTP/1.1\r\nHost: x\r\n${rest}\r\n`;
+  const connections: Deno.TcpConn[] = [];
+  const texts = [
+    "",
+    "GET / HT",
+    request(`/${url.search}`, "Content-Length: 1000000\r\n"),
+    request(`/state${url.search}&viewer=b&since=1000000`),
+  ];
+  for (const text of texts) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(url.port) });
+    await connection.write(new TextEncoder().encode(text));
+    connections.push(connection);
+  }
+  // It is about to ask again, as far as the master knows.
+  await (await fetch(new URL(`state${url.search}&viewer=a&since=0`, url))).text();
+  await manager.close();
+  for (const connection of connections) connection.close();
 });
 
 Deno.test("dashboard: the events of the manager are the same as without it", async () => {

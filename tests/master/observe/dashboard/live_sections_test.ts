@@ -136,7 +136,14 @@ Deno.test("livePage: whatever tasks, slaves and schedulers say is text", () => {
   shown.tell({ type: "warning", timeMs: 0, message: evil });
   clock.pass(5000);
   for (const isOver of [false, true]) {
-    const parts = { title: evil, place: evil, frame: 1, sections: sections(isOver), isOver };
+    const parts = {
+      title: evil,
+      place: evil,
+      viewer: "v",
+      frame: 1,
+      sections: sections(isOver),
+      isOver,
+    };
     const html = livePage(parts, "NONCE");
     assert(!html.includes("<img") && !html.includes("onerror=alert(1)>"));
     assertEquals(html.match(/<script/g)!.length, 1);

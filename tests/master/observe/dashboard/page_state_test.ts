@@ -112,7 +112,7 @@ Deno.test("PageState: of a thousand slaves that all differ a state is small", ()
     clock.pass(250);
     shown.look();
   }
-  const text = JSON.stringify(state.sections());
+  const text = JSON.stringify(state.begin("a"));
   assert(text.length < 100_000, `${text.length}`);
 });
 
@@ -129,6 +129,18 @@ Deno.test("PageState.end: all viewers are told at once that the run is over, and
   const late = ask(b.frame, { viewer: "b" });
   await settle();
   assertEquals([late.isOver, late.atMs, isDone], [true, clock.now(), true]);
+});
+
+Deno.test("PageState.end: one that has just been given the page is awaited", async () => {
+  const { ask, state } = page();
+  state.begin("a");
+  let isDone = false;
+  state.end().then(() => isDone = true);
+  await settle();
+  assertEquals(isDone, false);
+  const asked = ask(1, { viewer: "a" });
+  await settle();
+  assertEquals([asked.isOver, isDone], [true, true]);
 });
 
 Deno.test("PageState.end: a viewer that has not asked for a second is not waited for", async () => {
