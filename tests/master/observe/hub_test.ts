@@ -81,6 +81,18 @@ Deno.test("Hub.isWanted: events of tasks are made only while somebody wants them
   assertEquals(hub.isWanted, false);
 });
 
+Deno.test("Hub.areFailuresWanted: whoever wants failures alone does not make others", () => {
+  const hub = new Hub(new TestClock());
+  assertEquals(hub.areFailuresWanted, false);
+  const all = hub.subscribe(new Listener(true));
+  assertEquals(hub.areFailuresWanted, true);
+  all[Symbol.dispose]();
+  const failures = hub.subscribe({ wantsTasks: false, wantsFailures: true, tell() {} });
+  assertEquals([hub.isWanted, hub.areFailuresWanted], [false, true]);
+  failures[Symbol.dispose]();
+  assertEquals([hub.isWanted, hub.areFailuresWanted], [false, false]);
+});
+
 Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of the next task all; nothing is made after it has left", () => {
   const clock = new TestClock();
   const hub = new Hub(clock);

@@ -5,6 +5,17 @@ import { managerWithPage, printedBy } from "../../../support/manager_with_page.t
 import { MODULE_URL, runScript } from "../../../support/script.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
 
+/** Asks again, at the pace of the answers, until one is as it should be. */
+async function until(
+  ask: () => Promise<string>,
+  isRight: (text: string) => boolean,
+): Promise<string> {
+  for (;;) {
+    const text = await ask();
+    if (isRight(text)) return text;
+  }
+}
+
 Deno.test("dashboard: whoever has the address sees the page, which no other site and no cache learns of", async () => {
   const { manager, url } = managerWithPage(1);
   await using _ = manager;
@@ -100,12 +111,41 @@ Deno.test("dashboard: a viewer is told the last state before the server goes", a
     await Array.fromAsync(context.getResults());
   }
   await viewer;
-  const { status, tiles } = states.at(-1)!.sections;
+  const { status, tiles, slaves } = states.at(-1)!.sections;
+  assertMatch(slaves, /ended<\/td><td>30<\/td><td>0<\/td><td>0<\/td>/);
   assertStringIncludes(
     status,
     "The run has ended: its manager is closed. This page stays as its report.",
   );
   assertStringIncludes(tiles, "30 <small>of 30</small>");
+});
+
+Deno.test("dashboard: counts the tasks of maps that are over, of promises and of closed contexts, and shows what failed", async () => {
+  const { manager, url } = managerWithPage(1);
+  await using _ = manager;
+  const sectionsOf = async () => await (await fetch(url)).text();
+  const context = manager.getContext();
+  await Array.fromAsync(context.map((x: number) => x, [1, 2, 3]));
+  await context.run((x: number) => x, [4]);
+  const failure = context.run((x: number) => {
+    throw new RangeError(`no atom ${x}`);
+  }, [5]);
+  await failure.catch(() => {});
+  // A limit of its own is a group of its own.
+  await context.run((x: number) => x, [6], { timeoutMs: 600_000 });
+  const given = new AbortController();
+  given.abort();
+  await context.run((x: number) => x, [7], { signal: given.signal }).catch(() => {});
+  await using closed = manager.getContext();
+  closed.addTask((x: number) => x, 8);
+  await Array.fromAsync(closed.getResults());
+  await closed.close();
+  const page = await until(sectionsOf, (html) => html.includes("All 7 tasks are done."));
+  assertStringIncludes(page, "<dd>7 <small>of 7</small></dd>");
+  assertStringIncludes(page, '<span class="count">6/6 · 100 %</span>');
+  assertStringIncludes(page, '<span class="count">1/1 · 100 %</span>');
+  assertStringIncludes(page, '<span class="bad">1 failed</span>');
+  assertStringIncludes(page, "RangeError: no atom 5</pre><details>");
 });
 
 Deno.test("dashboard: neither a viewer that has gone, nor connections that say nothing or not all, keep the manager from closing", async () => {
