@@ -11,7 +11,7 @@ import { UsageError } from "./usage_error.ts";
 
 const SWITCHES = [
   ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
-  ...["fail-fast", "dry-run", "progress", "dashboard", "send"],
+  ...["fail-fast", "dry-run", "progress", "dashboard"],
 ];
 const VALUES = [
   ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],

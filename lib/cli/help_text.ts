@@ -31,7 +31,6 @@ Slaves: one for each processor of this machine, if no others are asked for.
   --slurm N        so many jobs in Slurm
   --job-options W  words for qsub or sbatch, as "-l mem_free=4G"
   --ssh HOSTS      hosts to log in to, each perhaps with a number of slaves: alice,me@bob:4
-  --send           they are sent the files of the function: they need nothing but Deno
 
 The run:
   --journal FILE   keeps each result; the same command, started again, runs only what is missing

@@ -39,8 +39,6 @@ export interface SlavesOrder {
   readonly sge: number | undefined;
   readonly slurm: number | undefined;
   readonly ssh: readonly { readonly host: string; readonly slaves: number }[];
-  /** Whether these hosts are sent the files that tasks need. */
-  readonly isSent: boolean;
   /** Words for `qsub` or `sbatch`. */
   readonly jobOptions: readonly string[];
 }
@@ -249,12 +247,8 @@ function readSlaves(given: GivenOptions): SlavesOrder {
     sge: given.count("sge", "how many slaves run in Grid Engine", 1),
     slurm: given.count("slurm", "how many slaves run in Slurm", 1),
     ssh: readHosts(given),
-    isSent: given.has("send"),
     jobOptions: given.text("job-options")?.split(/\s+/).filter((word) => word !== "") ?? [],
   };
-  if (slaves.isSent && slaves.ssh.length === 0) {
-    throw new UsageError("--send is for hosts: give --ssh HOSTS as well");
-  }
   if (slaves.jobOptions.length > 0 && (slaves.sge === undefined) === (slaves.slurm === undefined)) {
     throw new UsageError("--job-options are words for qsub or sbatch: give --sge N or --slurm N");
   }

@@ -103,15 +103,10 @@ function asked<Made>(make: () => Made): Made {
   }
 }
 
-function addSlaves(
-  manager: Manager,
-  { local, sge, slurm, ssh, isSent, jobOptions }: SlavesOrder,
-): void {
+function addSlaves(manager: Manager, { local, sge, slurm, ssh, jobOptions }: SlavesOrder): void {
   if (sge !== undefined) manager.addSlave(new SGEQsubSlaveArray(sge, jobOptions));
   if (slurm !== undefined) manager.addSlave(new SlurmSlaveArray(slurm, jobOptions));
-  if (ssh.length > 0) {
-    manager.addSlave(new SSHSlaveArray(ssh, { files: isSent ? "sent" : "shared" }));
-  }
+  if (ssh.length > 0) manager.addSlave(new SSHSlaveArray(ssh));
   const isElsewhere = sge !== undefined || slurm !== undefined || ssh.length > 0;
   if (local !== undefined || !isElsewhere) manager.addSlave(new LocalSlaveArray(local));
 }

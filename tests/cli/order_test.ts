@@ -21,7 +21,6 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
       sge: undefined,
       slurm: undefined,
       ssh: [],
-      isSent: false,
       jobOptions: [],
     },
     timeoutMs: undefined,
@@ -38,7 +37,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
 Deno.test("readOrder: reads all options, before and behind the function", async () => {
   const words =
     "--to=jsonl --csv --input in.csv --text --unordered --with-input tasks.ts#score --slaves 4 --sge 100 " +
-    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --send --journal run.jsonl --joblog run.tsv " +
+    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --journal run.jsonl --joblog run.tsv " +
     "--startup setup";
   const order = await orderOf(
     ...words.split(" "),
@@ -63,7 +62,6 @@ Deno.test("readOrder: reads all options, before and behind the function", async 
         host: "[::1]",
         slaves: 2,
       }],
-      isSent: true,
       jobOptions: ["-q", "long", "-l", "mem_free=4G"],
     },
     timeoutMs: 500,
@@ -140,7 +138,6 @@ const MISTAKES: [words: string[], message: string][] = [
   [["t.ts#f", "--ssh", "alice:x"], '"alice:x" is none'],
   [["t.ts#f", "--ssh", "alice,,bob"], '"" is none'],
   [["t.ts#f", "--ssh", "alice:0"], '"alice:0" is none'],
-  [["t.ts#f", "--send"], "--send is for hosts"],
   [["t.ts#f", "--job-options", "-q long"], "give --sge N or --slurm N"],
   [["t.ts#f", "--to", "json"], '--to takes text, jsonl or csv, and not "json"'],
   [["t.ts#f", "--jsonl", "--csv"], "either --jsonl or --csv"],

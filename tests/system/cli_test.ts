@@ -435,15 +435,11 @@ for (
 Deno.test("cli.ts: slaves on hosts, by an ssh that is played", async () => {
   await using ssh = new PlayedSSH();
   await using folder = folderWithTasks();
-  for (const more of [[], ["--send"]]) {
-    const words = ["tasks.ts#square", "--ssh", "alice,me@bob:2", ...more, ":::", "2", "3"];
-    const { code, stdout, stderr } = await runCli(folder, words);
-    assertEquals([code, stdout, stderr], [0, "4\n9\n", ""]);
-  }
-  const command = ["--ssh", "alice", "--send", "--", "echo", "{}", ":::", "a b"];
+  const words = ["tasks.ts#square", "--ssh", "alice,me@bob:2", ":::", "2", "3"];
+  assertEquals(await runCli(folder, words), { code: 0, stdout: "4\n9\n", stderr: "" });
+  const command = ["--ssh", "alice", "--", "echo", "{}", ":::", "a b"];
   assertEquals(await runCli(folder, command), { code: 0, stdout: "a b\n", stderr: "" });
   assertEquals(new Set(ssh.hosts), new Set(["alice", "me@bob"]));
-  assert(Deno.statSync(`${ssh.home}/.cache/parallel`).isDirectory);
 });
 
 Deno.test(
