@@ -103,7 +103,9 @@ export class Parcels implements AsyncDisposable {
     // What is installed beside a package.json is found by way of it.
     const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
     if (isPackage) included.push(config);
-    const own = config === undefined || isPackage ? undefined : await Deno.readTextFile(config);
+    const own = config === undefined || isPackage
+      ? undefined
+      : { path: config, text: await Deno.readTextFile(config) };
     return await makeParcel(graph, sentConfig(graph, names, own), included, this.#digests);
   }
 

@@ -14,16 +14,22 @@ const KEPT = ["compilerOptions", "unstable"];
 
 type Names = Record<string, string>;
 
+/** The user's own configuration: a `deno.json` or `deno.jsonc`. */
+export interface OwnConfig {
+  readonly path: string;
+  readonly text: string;
+}
+
 /**
  * Writes the configuration.
  *
  * @param names What the modules of tasks are called where that is no URL, and what that means.
- * @param ownConfig Text of the user's `deno.json` or `deno.jsonc`, if there is one.
+ * @param own The user's own configuration, if there is one.
  */
 export function sentConfig(
   { modules, redirects, installed }: ModuleGraph,
   names: ReadonlyMap<string, string>,
-  ownConfig: string | undefined,
+  own: OwnConfig | undefined,
 ): string {
   const inPlace = new Set(installed.map((path) => urlOfFile(path)));
   // What is named by its URL on the master's machine is found where it was laid; what was laid is not looked for elsewhere.
@@ -43,7 +49,9 @@ export function sentConfig(
       if (imports[name] !== there) (scopes[urlThere(url)] ??= {})[name] = there;
     }
   }
-  return JSON.stringify({ ...keptOf(ownConfig), imports, scopes });
+  // Names that no import has: they may be put together when the code runs.
+  for (const [name, url] of ownNames(own)) imports[name] ??= asTarget(redirects.get(url) ?? url);
+  return JSON.stringify({ ...keptOf(own), imports, scopes });
 }
 
 /** What a relative import means on the slave's machine, where nothing says otherwise. */
@@ -62,8 +70,16 @@ function asTarget(url: string): string {
   return name === undefined ? urlThere(url) : `npm:${name}@${version}${path}`;
 }
 
-function keptOf(text: string | undefined): Record<string, unknown> {
-  const config = text === undefined ? {} : parseJsonc(text);
+function ownNames(own: OwnConfig | undefined): (readonly [name: string, url: string])[] {
+  const { imports } = own === undefined ? {} : parseJsonc(own.text);
+  return Object.entries(imports ?? {}).flatMap(([name, target]) => {
+    const url = URL.parse(String(target), urlOfFile(own!.path))?.href;
+    return url === undefined ? [] : [[name, url] as const];
+  });
+}
+
+function keptOf(own: OwnConfig | undefined): Record<string, unknown> {
+  const config = own === undefined ? {} : parseJsonc(own.text);
   return Object.fromEntries(
     KEPT.filter((name) => config[name] !== undefined).map((name) => [name, config[name]]),
   );

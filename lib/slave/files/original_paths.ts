@@ -1,3 +1,6 @@
+/** What Deno says of a module that is neither laid nor in its cache. */
+const NOT_SENT = /, --cached-only is specified/g;
+
 /** Knows where the files that this process runs are on the master's machine. */
 export class OriginalPaths {
   #laid: string | undefined;
@@ -9,7 +12,12 @@ export class OriginalPaths {
 
   /** A text in which the paths of laid files are those that they have on the master's machine. */
   restoreIn(text: string): string {
-    return this.#laid === undefined ? text : text.replaceAll(this.#laid, "/");
+    if (this.#laid === undefined) return text;
+    return text.replaceAll(this.#laid, "/").replace(
+      NOT_SENT,
+      ": it was not sent to this machine. What is imported by a name that is put together when the code runs is sent if a module " +
+        "that the option include of SSHSlaveArray names imports it",
+    );
   }
 }
 

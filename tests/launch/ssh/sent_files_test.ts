@@ -245,6 +245,23 @@ Deno.test("SSHSlaveArray: a module that is missing is told by the task that need
   );
 });
 
+Deno.test("SSHSlaveArray: a module that no import names is told as one that was not sent", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const url = project.write(
+    "computed.ts",
+    'const name = "x.ts"; await import("http://127.0.0.1:9/" + name); export const f = () => 1;',
+  );
+  await using manager = project.manager(new EventLog(), { permissions: { import: true } });
+  manager.addSlave(new SSHSlaveArray(["alice"], { files: "sent" }));
+  const task = remote<{ f(): number }>(url).f;
+  const error = await assertRejects(() => manager.getContext().run(task, []), RemoteError);
+  assertMatch(
+    error.message,
+    /http:\/\/127\.0\.0\.1:9\/x\.ts.*: it was not sent to this machine\. What is imported by a name that is put together/,
+  );
+});
+
 Deno.test("SSHSlaveArray: a disk of the host that is full is named, with the file that has no room", async () => {
   await using ssh = new PlayedSSH();
   await using project = new Project();

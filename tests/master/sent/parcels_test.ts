@@ -33,6 +33,8 @@ const TASKS = `
   import type { Unneeded } from "./unneeded.ts";
   export const all = () => [relative, Kind.Other, mapped, data.number, typeof integer];
   export const later = async (name: string) => (await import("./later.ts")).later;
+  export const byName = async (name: string) =>
+    [(await import("lib/" + name)).other, import.meta.resolve("lib/text.txt")];
   export const read = () => Deno.readTextFileSync(new URL("é b/text.txt", import.meta.url));
   export const url = import.meta.url;
 `;
@@ -55,6 +57,7 @@ function makeProject(): TempFolder {
   folder.write("data.json", '{ "number": 5 }');
   folder.write("é b/relative.ts", "export enum Kind { Some, Other } export const relative = 1;");
   folder.write("é b/text.txt", "a text");
+  folder.write("mapped/other.ts", 'export const other = "other";');
   folder.write("mapped/mapped.ts", "export const mapped = 'by its name';");
   return folder;
 }
@@ -125,6 +128,19 @@ Deno.test("Parcels: of a folder that is included all files are taken, and of a m
   const parcel = await parcels.of([], [folder, project.file("tasks.ts")]);
   assertEquals(filesFrom(parcel, project).includes("mapped/mapped.ts"), true);
   assertEquals(filesFrom(parcel, project).includes("é b/text.txt"), true);
+});
+
+Deno.test("Parcels: a name of the import map means the same where it is put together when the code runs", async () => {
+  await using project = makeProject();
+  project.write("mapped/mapped.ts", "export const mapped = 1;");
+  const tasks = `file://${project.file("tasks.ts")}`;
+  const include = [project.file("mapped/other.ts")];
+  await using laid = new LaidParcel(await parcelsOf(project, "deno.jsonc").of([tasks], include));
+  const printed = await laid.run(
+    `console.log((await (await import("${tasks}")).byName("other.ts")).join());`,
+    "-R",
+  );
+  assertEquals(printed, `other,file://${laid.path}/files${project.path}/mapped/text.txt\n`);
 });
 
 Deno.test("Parcels: modules of a server, and where it redirects to, are laid in Deno's cache, under their own URLs", async () => {
