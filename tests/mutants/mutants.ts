@@ -241,8 +241,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a slave is replaced that has tasks",
     file: DISPATCHER,
     right: "if (sent.size > 0) return;",
-    wrong: 'if (sent.size > 0 && service.ending.type === "leaving") return;',
-    test: SIMULATION,
+    wrong: 'if (sent.size > 0 && ending.type === "leaving") return;',
+    test: "tests/master/board/dispatcher_test.ts",
   },
   {
     name: "an agent that was stopped gives its master up",

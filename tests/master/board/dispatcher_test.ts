@@ -236,6 +236,23 @@ Deno.test("Dispatcher: a slave that is full keeps what it may be running, and is
   assertEquals(bench.decided(), ["run 2 3 4 on 0"]);
 });
 
+Deno.test("Dispatcher: a slave that is full is not replaced while it may run a task that was taken from it", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group({ taskTimeoutMs: 60_000 });
+  bench.doFirst(slave, group);
+  bench.add(group, 4);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.slaveFull(slave, 215_000_000);
+  bench.done(slave, 1, 1);
+  assertEquals(bench.decided(), ["run 0 on 0", "run 1 2 3 4 on 0", "recall 0"]);
+  assertEquals(slave.service!.sent.size, 0);
+  bench.dispatcher.tasksReturned(slave, 2, 5, 0);
+  assertEquals(bench.decided(), [
+    "recycle 0: it holds 215 MB, and is replaced: recycle.memoryBytes",
+  ]);
+});
+
 Deno.test("Dispatcher: each outcome has its own value, also if tasks between were cancelled", () => {
   const bench = new Bench();
   const slave = bench.connect();
