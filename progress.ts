@@ -34,8 +34,8 @@ thisSlaveProcess()?.progress?.moduleLoaded();
  *
  * @param done How much is done, in units of your own: steps, files, seconds.
  * @param total How much there is to do; left out if you do not know. `done` may exceed it, as it does if that was an estimate.
- * @param text What the task does now, such as `fitting`. It is shown as one line: control characters become blanks, and of more than 200
- * characters the first are taken.
+ * @param text What the task does now, such as `fitting`: one line. What would break the line stands there as an escape such as `\u000a`, and
+ * of more than 200 characters the middle is left out.
  * @throws {TypeError} If a number or the text is of another type.
  * @throws {RangeError} If a number is negative, infinite or `NaN`.
  *

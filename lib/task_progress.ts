@@ -1,3 +1,5 @@
+import { lineOfText } from "./quote_text.ts";
+
 /** How far a task has come, as it tells itself. */
 export interface TaskProgress {
   /** How much is done, in units of the task's own: at least 0. */
@@ -8,10 +10,8 @@ export interface TaskProgress {
   readonly text?: string;
 }
 
-/** A longer text is cut. */
+/** Of a longer text the middle is left out. */
 const MAX_TEXT_LENGTH = 200;
-/** What would move the cursor of a terminal, or turn the direction of what is written. */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu;
 
 /**
  * Refuses what no task can tell of its progress.
@@ -27,20 +27,14 @@ export function checkTaskProgress(done: unknown, total: unknown, text: unknown):
   }
 }
 
-/** Makes one line of the text that a terminal can show, and leaves out what is not known. */
+/** Makes one line of the text, whatever it holds, and leaves out what is not known. */
 export function asTaskProgress({ done, total, text }: TaskProgress): TaskProgress {
-  const line = text === undefined ? "" : asLine(text);
+  const line = text === undefined ? "" : lineOfText(text, MAX_TEXT_LENGTH);
   return {
     done,
     ...(total === undefined ? {} : { total }),
     ...(line === "" ? {} : { text: line }),
   };
-}
-
-/** Makes one line of a text, of at most 200 characters, that a terminal can show. */
-export function asLine(text: string): string {
-  return text.slice(0, 2 * MAX_TEXT_LENGTH).replace(UNPRINTABLE, " ").trim()
-    .slice(0, MAX_TEXT_LENGTH).toWellFormed();
 }
 
 function checkAmount(name: string, value: unknown): void {

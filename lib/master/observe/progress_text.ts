@@ -4,7 +4,7 @@
  * @module
  */
 
-import { asLine } from "../../task_progress.ts";
+import { lineOfText } from "../../quote_text.ts";
 import type { RunningTask, SlaveCounts } from "./events.ts";
 import { clipToWidth, textWidth } from "./text_width.ts";
 
@@ -111,7 +111,9 @@ export function partOf(running: readonly RunningTask[]): number {
 function runningTexts({ running }: ProgressState): string[] {
   return running.slice(0, MAX_RUNNING).map(({ task, done, total, text }) => {
     const { id, label } = task;
-    const name = label === undefined ? `task ${id}` : clipToWidth(asLine(label), MAX_LABEL_COLUMNS);
+    const name = label === undefined
+      ? `task ${id}`
+      : clipToWidth(lineOfText(label, MAX_LABEL_COLUMNS), MAX_LABEL_COLUMNS);
     const amount = total === undefined
       ? amountText(done)
       : `${amountText(done)} of ${amountText(total)}`;

@@ -118,7 +118,7 @@ Deno.test("progressLine: running tasks that tell how far they are show that, and
   const state = { ...STATE, done: 2, added: 8, failed: 0, running: SOME_RUNNING };
   assertMatch(
     progressLine(state, 199),
-    /\] {2}45 % {2}2\/8 {2}132\/s {2}0:00 left {2}8 busy, 2 idle, 1 queued {2}task 3: 40 of 100, fitting {2}task 4: 0.25 of 1 {2}6lyz, \[2Jchain A of…: 1000000000000$/,
+    /\] {2}45 % {2}2\/8 {2}132\/s {2}0:00 left {2}8 busy, 2 idle, 1 queued {2}task 3: 40 of 100, fitting {2}task 4: 0.25 of 1 {2}6lyz,\\u000a\\u001b\[2…: 1000000000000$/,
   );
   assertEquals(
     progressLine(state, 79),
