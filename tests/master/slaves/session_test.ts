@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LocalSlave, Manager, type Outcome } from "../../../mod.ts";
 
+import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import type { Code } from "../../../lib/task.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
-import type { ToMaster } from "../../../lib/wire/messages.ts";
+import type { ToMaster, ToSlave } from "../../../lib/wire/messages.ts";
 import { EventLog } from "../../support/event_log.ts";
 import {
   type FakeSession,
@@ -17,8 +19,8 @@ import {
 } from "../../support/fake_slave.ts";
 import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
 import { groupOf } from "../../support/group_of.ts";
-import { IDLE_SLAVE, processOf } from "../../support/idle_ports.ts";
-import { joinBytes, writeAll } from "../../support/socket_pair.ts";
+import { IDLE_GROUP, IDLE_SLAVE, processOf } from "../../support/idle_ports.ts";
+import { joinBytes, SocketPair, writeAll } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -393,6 +395,52 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   hub.flush();
   assertEquals(log.of("task-finished").map(({ timeMs }) => timeMs), [clock.originMs + 5000]);
   assertEquals(news, [clock.now()]);
+});
+
+Deno.test("Session.run: its process is told of a context and of code once; what it cannot load is not sent, and its seat is told", async () => {
+  using sockets = await SocketPair.open();
+  const code = (name: string, number: number): Code => ({
+    number,
+    reference: { type: "export", module: `file:///${name}.ts`, name },
+  });
+  const group = groupOf(0, IDLE_GROUP, { startup: code("setup", 0) });
+  const other = groupOf(1, IDLE_GROUP, { startup: code("lost", 1) });
+  const asked: string[] = [];
+  let missed = 0;
+  const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE);
+  using session = new Session(new MessageStream<ToMaster>(sockets.near), {
+    slave,
+    dispatcher: new Dispatcher(1),
+    clock: new TestClock(),
+    maxMemoryBytes: undefined,
+    fleet: { newsTold: () => {}, isProgressWanted: false },
+    seat: {
+      canLoad: ({ reference: { name } }) => {
+        asked.push(name);
+        return name !== "lost";
+      },
+      moduleMissed: () => missed++,
+    },
+  });
+  const run = (group: DispatchGroup, code: Code, id: number) =>
+    session.run({ group, code, tasks: [taskOf(id, code, id)], sizes: [8], maxHeld: 1 });
+  const [found, lost] = [code("found", 2), code("lost", 1)];
+  for (const id of [0, 1]) run(group, found, id);
+  run(group, lost, 2);
+  run(other, found, 3);
+  run(group, found, 4);
+  assertEquals([asked, missed], [["found", "setup", "lost", "found", "lost"], 2]);
+  session.flush();
+  const process = new MessageStream<ToSlave>(sockets.far);
+  const told: unknown[] = [];
+  while (told.length < 6) {
+    for (const message of (await process.receive())!.messages) {
+      told.push(message.type === "run" ? message.args : message.type);
+    }
+  }
+  assertEquals(told, ["welcome", "context", "code", [0], [1], [4]]);
+  process[Symbol.dispose]();
+  await session.ended;
 });
 
 /** Results of tasks that follow each other. */
