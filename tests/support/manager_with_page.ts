@@ -1,3 +1,4 @@
+import type { CalendarClock } from "../../lib/master/observe/calendar.ts";
 import type { Manager, ManagerOptions } from "../../mod.ts";
 import { localManager } from "./local_manager.ts";
 
@@ -23,9 +24,10 @@ export function printedBy<Result>(
 export function managerWithPage(
   slaves: number,
   options: ManagerOptions = {},
+  clock?: CalendarClock,
 ): { readonly manager: Manager; readonly url: URL } {
   const { result: manager, lines } = printedBy(() =>
-    localManager(slaves, { dashboard: true, ...options })
+    localManager(slaves, { dashboard: true, ...options }, clock)
   );
   return { manager, url: new URL(/http:\S+/.exec(lines[0])![0]) };
 }

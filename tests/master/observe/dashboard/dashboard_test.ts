@@ -3,6 +3,7 @@ import { Manager } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { managerWithPage, printedBy } from "../../../support/manager_with_page.ts";
 import { MODULE_URL, runScript } from "../../../support/script.ts";
+import { StandingClock } from "../../../support/test_clock.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
 
 /** Asks again, at the pace of the answers, until one is as it should be. */
@@ -121,7 +122,8 @@ Deno.test("dashboard: a viewer is told the last state before the server goes", a
 });
 
 Deno.test("dashboard: counts the tasks of maps that are over, of promises and of closed contexts, and shows what failed", async () => {
-  const { manager, url } = managerWithPage(1);
+  // With a function of the user's events of tasks would be made anyhow.
+  const { manager, url } = managerWithPage(1, { onEvent: undefined });
   await using _ = manager;
   const sectionsOf = async () => await (await fetch(url)).text();
   const context = manager.getContext();
@@ -146,6 +148,21 @@ Deno.test("dashboard: counts the tasks of maps that are over, of promises and of
   assertStringIncludes(page, '<span class="count">1/1 · 100 %</span>');
   assertStringIncludes(page, '<span class="bad">1 failed</span>');
   assertStringIncludes(page, "RangeError: no atom 5</pre><details>");
+});
+
+Deno.test("dashboard: a viewer that is about to ask when the run ends is waited for", async () => {
+  // However long it takes here.
+  const { manager, url } = managerWithPage(0, {}, new StandingClock());
+  const ask = async (viewer: string) => {
+    const address = new URL(`state${url.search}&viewer=${viewer}&since=1000000`, url);
+    return await (await fetch(address)).json();
+  };
+  const page = await (await fetch(url)).text();
+  const other = ask("other");
+  const closed = manager.close();
+  assertEquals((await other).isOver, true);
+  assertEquals((await ask(/data-viewer="(\w+)"/.exec(page)![1])).isOver, true);
+  await closed;
 });
 
 Deno.test("dashboard: neither a viewer that has gone, nor connections that say nothing or not all, keep the manager from closing", async () => {
