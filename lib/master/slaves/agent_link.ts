@@ -131,6 +131,8 @@ export class AgentLink implements Disposable {
   start(order: RunnerOrder): SlaveProcess {
     const { slave, launch } = order;
     const runner = { order, end: Promise.withResolvers<ProcessEnd>(), isOrdered: false };
+    // It is told where it is waited for, which may be later or never.
+    order.parcel?.catch(() => {});
     this.#runners.set(slave, runner);
     if (this.isEnded) this.#loseRunners();
     else if (order.parcel === undefined) this.#order(runner, undefined);
@@ -163,9 +165,11 @@ export class AgentLink implements Disposable {
     }
   }
 
-  #endUnordered({ order: { slave }, end }: StartedRunner, reason: string): void {
-    this.#runners.delete(slave);
-    end.resolve({ code: null, signal: null, reason });
+  #endUnordered(runner: StartedRunner, reason: string): void {
+    const { slave } = runner.order;
+    // Another may have its place.
+    if (this.#runners.get(slave) === runner) this.#runners.delete(slave);
+    runner.end.resolve({ code: null, signal: null, reason });
   }
 
   /** Has the files of a parcel laid; returns the folder. */
@@ -195,7 +199,13 @@ export class AgentLink implements Disposable {
   }
 
   async #send(laying: Laying, hashes: readonly string[]): Promise<void> {
-    const sender = new FileSender(laying.parcel, this.#stream);
+    const sender = new FileSender(laying.parcel, {
+      post: (text, buffers) => {
+        if (this.isEnded) throw new Error(this.#end!.reason);
+        this.#stream.post(text, buffers);
+      },
+      flushed: () => this.#stream.flushed(),
+    });
     try {
       await sender.send(hashes);
       laying.sent = { ...laying.sent, sentFiles: hashes.length, sentBytes: sender.sentBytes };

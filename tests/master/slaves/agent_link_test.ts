@@ -1,10 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
-import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
+import { AgentLink, type Sending } from "../../../lib/master/slaves/agent_link.ts";
+import { Digests, makeParcel, type Parcel } from "../../../lib/master/sent/parcel.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
-import type { FromAgent } from "../../../lib/wire/messages.ts";
+import type { FromAgent, ToAgent } from "../../../lib/wire/messages.ts";
+import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
+import { SocketPair } from "../../support/socket_pair.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
 
 /** Why the connection to an agent ended that said this. */
 async function endAfter(message: object): Promise<string> {
@@ -50,4 +54,162 @@ Deno.test("AgentLink: an agent that says so in other types loses its connection"
       { type: "unknown" },
     ]
   ) assertEquals(await endAfter(message), "The agent sent a message that is none");
+});
+
+const OUTPUT = new (class extends OutputSink {
+  override readonly target = "null";
+  protected override take(): Promise<void> {
+    return Promise.resolve();
+  }
+  override [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+})();
+
+/** A link, and the agent at its other end, which says what a test has it say. */
+class PlayedAgent implements AsyncDisposable {
+  readonly link: AgentLink;
+  readonly laid: Sending[] = [];
+  readonly #pair: SocketPair;
+  readonly #stream: MessageStream<ToAgent>;
+  readonly #came: ToAgent[] = [];
+
+  private constructor(pair: SocketPair) {
+    this.#pair = pair;
+    this.#stream = new MessageStream<ToAgent>(pair.far);
+    this.link = new AgentLink(
+      new MessageStream<FromAgent>(pair.near),
+      {
+        heartbeatIntervalMs: 1000,
+        heartbeatTimeoutMs: 10_000,
+        timeLimitMs: null,
+        leaveSignals: null,
+      },
+      {
+        leaving: () => {},
+        used: () => {},
+        output: () => {},
+        filesLaid: (sending) => this.laid.push(sending),
+      },
+      SYSTEM_CLOCK,
+    );
+  }
+
+  static async open(): Promise<PlayedAgent> {
+    return new PlayedAgent(await SocketPair.open());
+  }
+
+  start(slave: number, parcel: Promise<Parcel>) {
+    const command = (folder: string | undefined) => ["run in", `${folder}`];
+    return this.link.start({ slave, launch: 0, command, parcel, target: "null", output: OUTPUT });
+  }
+
+  /** The next message of this type; those before are passed over. */
+  async next<Type extends ToAgent["type"]>(type: Type): Promise<ToAgent & { type: Type }> {
+    for (;;) {
+      for (let message = this.#came.shift(); message; message = this.#came.shift()) {
+        if (message.type === type) return message as ToAgent & { type: Type };
+      }
+      this.#came.push(...(await this.#stream.receive())!.messages);
+    }
+  }
+
+  say(message: FromAgent): void {
+    this.#stream.postMessage(message);
+    this.#stream.flush();
+  }
+
+  /** It is gone. */
+  leave(): void {
+    this.#stream[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.link[Symbol.dispose]();
+    await this.link.ended;
+    this.leave();
+    this.#pair[Symbol.dispose]();
+  }
+}
+
+async function parcelOf(...files: string[]): Promise<Parcel> {
+  const graph = { modules: [], packages: [], redirects: new Map(), installed: [], faults: [] };
+  return await makeParcel(graph, "{}", files, new Digests());
+}
+
+Deno.test("AgentLink: runners of one parcel start when that has been laid, once, and it is told what was sent", async () => {
+  await using agent = await PlayedAgent.open();
+  const parcel = parcelOf();
+  agent.start(0, parcel);
+  agent.start(1, parcel);
+  const { files } = await agent.next("lay");
+  assertEquals(files.map(({ place }) => place), ["deno.json"]);
+  agent.say({ type: "lacking", hashes: [files[0].hash] });
+  assertEquals(await agent.next("file-part"), {
+    type: "file-part",
+    hash: files[0].hash,
+    isLast: true,
+  });
+  agent.say({ type: "laid", folder: "/there" });
+  for (const slave of [0, 1]) {
+    const order = await agent.next("start");
+    assertEquals([order.slave, order.command], [slave, ["run in", "/there"]]);
+  }
+  assertEquals(agent.laid, [{ files: 1, sentFiles: 1, sentBytes: 2 }]);
+});
+
+Deno.test("AgentLink: a runner whose files cannot be laid, or found out, ends with the reason, and the next goes on", async () => {
+  await using agent = await PlayedAgent.open();
+  const unlaid = agent.start(0, parcelOf());
+  const unknown = agent.start(1, Promise.reject(new Error("there is no such module")));
+  agent.start(2, parcelOf());
+  await agent.next("lay");
+  agent.say({ type: "not-laid", reason: "the disk is full" });
+  assertEquals((await unlaid.ended).reason, "the disk is full");
+  assertEquals((await unknown.ended).reason, "there is no such module");
+  await agent.next("lay");
+  agent.say({ type: "laid", folder: "/there" });
+  assertEquals((await agent.next("start")).slave, 2);
+});
+
+Deno.test("AgentLink: a runner that is killed before its files have been sent does not start; the one in its place does", async () => {
+  await using agent = await PlayedAgent.open();
+  const parcel = parcelOf();
+  const killed = agent.start(0, parcel);
+  await agent.next("lay");
+  killed.kill();
+  assertEquals(
+    (await killed.ended).reason,
+    "it was ended before its files had been sent",
+  );
+  const other = Promise.withResolvers<Parcel>();
+  agent.start(0, other.promise);
+  agent.say({ type: "laid", folder: "/there" });
+  other.resolve(await parcel);
+  assertEquals((await agent.next("start")).command, ["run in", "/there"]);
+});
+
+Deno.test("AgentLink: runners end with their agent while files are being sent, and nothing more is read for it", async () => {
+  await using folder = new TempFolder();
+  folder.write("large.txt", "x".repeat(50_000_000));
+  await using agent = await PlayedAgent.open();
+  const runner = agent.start(0, parcelOf(folder.file("large.txt")));
+  const { files } = await agent.next("lay");
+  agent.say({ type: "lacking", hashes: files.map(({ hash }) => hash) });
+  await agent.next("file-part");
+  agent.leave();
+  assertEquals(await runner.ended, { code: null, signal: null });
+  assertMatch((await agent.link.ended).reason, /connection/);
+});
+
+Deno.test("AgentLink: an agent that asks for a file of which it was not told loses its connection", async () => {
+  await using agent = await PlayedAgent.open();
+  const runner = agent.start(0, parcelOf());
+  await agent.next("lay");
+  agent.say({ type: "lacking", hashes: ["/etc/passwd"] });
+  await runner.ended;
+  assertEquals(
+    (await agent.link.ended).reason,
+    "An agent asks for /etc/passwd, which it was not told of",
+  );
 });
