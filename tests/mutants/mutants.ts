@@ -328,4 +328,32 @@ export const MUTANTS: readonly Mutant[] = [
     wrong: "written = bytes.length + 0 * await this.#target.write(bytes);",
     test: "tests/cli/result_writer_test.ts",
   },
+  {
+    name: "what was sent as another file is kept",
+    file: "lib/slave/files/file_store.ts",
+    right: "if (digest !== this.hash) {",
+    wrong: "if (digest.length !== this.hash.length) {",
+    test: "tests/slave/files/file_receiver_test.ts",
+  },
+  {
+    name: "what was kept of sent files is not checked",
+    file: "lib/slave/files/file_store.ts",
+    right: "if (digest === hash) {",
+    wrong: "if (digest.length === hash.length) {",
+    test: "tests/slave/files/file_receiver_test.ts",
+  },
+  {
+    name: "sent files are laid through links",
+    file: "lib/slave/files/laid_files.ts",
+    right: "if (Deno.lstatSync(path).isDirectory) continue;",
+    wrong: "if (Deno.statSync(path).isDirectory) continue;",
+    test: "tests/slave/files/file_receiver_test.ts",
+  },
+  {
+    name: "a runner whose files are being sent cannot be killed",
+    file: "lib/master/slaves/agent_link.ts",
+    right: "if (runner.isOrdered) this.#post",
+    wrong: "if (runner !== undefined) this.#post",
+    test: "tests/master/slaves/agent_link_test.ts",
+  },
 ];

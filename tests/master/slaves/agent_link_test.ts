@@ -132,6 +132,23 @@ class PlayedAgent implements AsyncDisposable {
   }
 }
 
+/** Sees which files are opened, until the end of the scope. */
+class OpenedFiles implements Disposable {
+  readonly paths: string[] = [];
+  readonly #open = Deno.open;
+
+  constructor() {
+    Deno.open = (path, options) => {
+      this.paths.push(String(path));
+      return this.#open(path, options);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    Deno.open = this.#open;
+  }
+}
+
 async function parcelOf(...files: string[]): Promise<Parcel> {
   const graph = { modules: [], packages: [], redirects: new Map(), installed: [], faults: [] };
   return await makeParcel(graph, "{}", files, new Digests());
@@ -174,32 +191,43 @@ Deno.test("AgentLink: a runner whose files cannot be laid, or found out, ends wi
 
 Deno.test("AgentLink: a runner that is killed before its files have been sent does not start; the one in its place does", async () => {
   await using agent = await PlayedAgent.open();
-  const parcel = parcelOf();
-  const killed = agent.start(0, parcel);
+  const killed = agent.start(0, parcelOf());
   await agent.next("lay");
   killed.kill();
   assertEquals(
     (await killed.ended).reason,
     "it was ended before its files had been sent",
   );
-  const other = Promise.withResolvers<Parcel>();
-  agent.start(0, other.promise);
+  agent.start(0, parcelOf());
+  agent.say({ type: "not-laid", reason: "the disk is full" });
+  await agent.next("lay");
   agent.say({ type: "laid", folder: "/there" });
-  other.resolve(await parcel);
   assertEquals((await agent.next("start")).command, ["run in", "/there"]);
 });
 
 Deno.test("AgentLink: runners end with their agent while files are being sent, and nothing more is read for it", async () => {
   await using folder = new TempFolder();
   folder.write("large.txt", "x".repeat(50_000_000));
+  folder.write("next.txt", "");
   await using agent = await PlayedAgent.open();
-  const runner = agent.start(0, parcelOf(folder.file("large.txt")));
+  const parcel = await parcelOf(folder.file("large.txt"), folder.file("next.txt"));
+  using opened = new OpenedFiles();
+  const runner = agent.start(0, Promise.resolve(parcel));
   const { files } = await agent.next("lay");
   agent.say({ type: "lacking", hashes: files.map(({ hash }) => hash) });
   await agent.next("file-part");
   agent.leave();
   assertEquals(await runner.ended, { code: null, signal: null });
   assertMatch((await agent.link.ended).reason, /connection/);
+  assertEquals(opened.paths, [folder.file("large.txt")]);
+});
+
+Deno.test("AgentLink: a runner ends with an agent that goes before it has said anything of the files", async () => {
+  await using agent = await PlayedAgent.open();
+  const runner = agent.start(0, parcelOf());
+  await agent.next("lay");
+  agent.leave();
+  assertEquals(await runner.ended, { code: null, signal: null });
 });
 
 Deno.test("AgentLink: an agent that asks for a file of which it was not told loses its connection", async () => {
