@@ -84,6 +84,7 @@ export { SlurmStepSlaveArray } from "./lib/launch/cluster/slurm_step_slave_array
 export type {
   HiddenVariables,
   ProcessEnd,
+  ProcessStanding,
   ProgramOutput,
   SlaveProcess,
 } from "./lib/launch/command.ts";

@@ -27,6 +27,9 @@ export interface ProcessEnd {
   readonly mayPass?: boolean;
 }
 
+/** Where a scheduler says that a process stands which has not ended. */
+export type ProcessStanding = "queued" | "running" | "suspended";
+
 /** The process of a slave. */
 export interface SlaveProcess {
   /** Which process it is, for messages: `process 4711`. */
@@ -56,10 +59,17 @@ export interface SlaveProcess {
   renew?(): SlaveProcess;
   /** Where its slaves find the master, if that is not at the master's own addresses, as with a tunnel. */
   readonly masterAt?: { readonly hosts: readonly string[]; readonly port: number };
-  /** Told that the agent has connected, from a host of that name. */
+  /** Told that the agent has connected, from a host of that name, or is heard again. */
   served?(host: string): void;
+  /** Told that nothing is heard of the agent any more. */
+  missed?(): void;
   /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
   hurry?(): void;
+  /**
+   * Has the scheduler's word on where the process stands told whenever that changes. One that is `queued` after it ran was ended, and
+   * is started again by its scheduler. One that is `suspended` is late, however long it says nothing. To be called once.
+   */
+  onStanding?(tell: (standing: ProcessStanding) => void): void;
   /** Ends the process at once. Does nothing if it has ended. */
   kill(): void;
 }

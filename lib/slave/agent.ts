@@ -49,6 +49,8 @@ export class Agent {
   /** Set when the master has been silent for so long that it may be given up before the next beat. */
   #silenceTimer: Disposable | undefined;
   readonly #end = Promise.withResolvers<AgentEnd>();
+  /** Whether it starts nothing any more. */
+  #hasEnded = false;
   #leaveSignals: LeaveSignals | null = null;
   #timeoutMs = Infinity;
   #heardAtMs: number;
@@ -75,6 +77,7 @@ export class Agent {
     try {
       return await this.#end.promise;
     } finally {
+      this.#hasEnded = true;
       for (const timer of this.#timers) timer[Symbol.dispose]();
       this.#beatTimer?.[Symbol.dispose]();
       this.#silenceTimer?.[Symbol.dispose]();
@@ -157,11 +160,13 @@ export class Agent {
 
   #beat(intervalMs: number): void {
     const nowMs = this.#clock.now();
-    const silenceMs = nowMs - this.#heardAtMs;
-    // One that was stopped itself must first read what came meanwhile.
-    const isAwake = nowMs - this.#beatAtMs < 2 * intervalMs;
+    // One that was stopped itself must first read what came meanwhile. It may have been given up: then nothing is said to it before it
+    // has spoken.
+    const wasStopped = nowMs - this.#beatAtMs >= 2 * intervalMs;
+    if (wasStopped) this.#heardAtMs = nowMs;
     this.#beatAtMs = nowMs;
-    if (isAwake && silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
+    const silenceMs = nowMs - this.#heardAtMs;
+    if (silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
     const leftMs = this.#timeoutMs - silenceMs;
     // On time, and not with the beat after that: what runs here without a master is to end when that was said.
     if (leftMs >= 0 && leftMs < intervalMs) this.#awaitSilence(leftMs + 1);
@@ -180,7 +185,12 @@ export class Agent {
     this.#silenceTimer = setPatience(this.#clock, giveUp, delayMs);
   }
 
-  #start({ slave, launch, command, output }: ToAgent & { type: "start" }): void {
+  async #start({ slave, launch, command, output }: ToAgent & { type: "start" }): Promise<void> {
+    // The master has given up the one before, since it heard nothing of this agent: two would share what is one slave's.
+    const before = this.#runners.get(slave);
+    before?.process.kill();
+    if (before !== undefined) await before.process.ended;
+    if (this.#hasEnded) return;
     try {
       const sink = this.#sinkOf(slave, output);
       sink.clearTail();
@@ -198,7 +208,7 @@ export class Agent {
       this.#runners.set(slave, { launch, process });
       this.#watchdog.watch(process);
       process.ended.then(({ code, signal }) => {
-        this.#runners.delete(slave);
+        if (this.#runners.get(slave)?.launch === launch) this.#runners.delete(slave);
         this.#post({ type: "ended", slave, launch, code, signal, tail: sink.tail });
       });
     } catch (error) {

@@ -247,8 +247,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an agent that was stopped gives its master up",
     file: "lib/slave/agent.ts",
-    right: "if (isAwake && silenceMs > this.#timeoutMs)",
-    wrong: "if (silenceMs > this.#timeoutMs)",
+    right: "if (wasStopped) this.#heardAtMs = nowMs;",
+    wrong: "",
     test: "tests/slave/agent_patience_test.ts",
   },
   {
@@ -261,7 +261,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a slave is blamed for its network",
     file: "lib/master/slaves/seat.ts",
-    right: "if (mayGoOn && job.agent!.isSilent) this.#relaunch(reason);\n    else ",
+    right: "if (mayGoOn && isSilent) this.#relaunch(reason);\n    else ",
     wrong: "",
     test: "tests/master/slaves/agent_job_test.ts",
   },

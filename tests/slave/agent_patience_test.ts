@@ -98,8 +98,18 @@ Deno.test("Agent: one that was stopped itself hears what has come before it give
   await agent.speak();
   clock.pass(INTERVAL_MS);
   assertEquals(await agent.hear(), "alive");
+});
+
+Deno.test("Agent: one that was stopped itself waits for its master anew, which may have given it up and speaks when it does", async () => {
+  await using agent = await TimedAgent.begin();
+  const { clock } = agent;
   clock.stop(10 * TIMEOUT_MS);
   clock.pass(0);
-  clock.pass(INTERVAL_MS);
+  assertEquals(await agent.hear(), "alive");
+  for (let ms = INTERVAL_MS; ms < TIMEOUT_MS; ms += INTERVAL_MS) {
+    clock.pass(INTERVAL_MS);
+    assertEquals(await agent.hear(), "alive");
+  }
+  clock.pass(INTERVAL_MS + 1);
   assertEquals(await agent.end, "silence");
 });

@@ -224,7 +224,37 @@ Deno.test("agent: frozen, its slave is lost after heartbeatTimeoutMs and its tas
   assertMatch(reason, /nothing was heard from its agent for \d+ s/);
   await first.ended;
   Deno.kill(frozen.pid, "SIGCONT");
-  await frozen.ended;
+  // Of both slaves; and of the first one's next process.
+  await log.until("slave-connected", 3);
+  assertEquals(log.of("slave-restarted").map(({ slave, reason }) => [slave.number, reason]), [
+    [0, "its agent was silent, and is heard again"],
+  ]);
+  for (const i of range(2)) context.addTask(gateTasks.wait, i, gates.port);
+  const again = run.results();
+  const both = [await gates.next(), await gates.next()];
+  assert(both.some(({ parentPid }) => parentPid === frozen.pid));
+  for (const gate of both) await gate.open();
+  assertEquals(sorted(await again), range(2));
+});
+
+Deno.test("agent: frozen with its runner, it ends that before it starts the next one, so that the slave has one process", async () => {
+  await using gates = new Gates();
+  await using run = new FarRun(OFTEN);
+  const { log, context } = run;
+  const frozen = run.add({ isOutOfReach: true });
+  context.addTask(gateTasks.loop, "for ever", gates.port);
+  const results = run.results();
+  results.catch(() => {});
+  const first = await gates.next();
+  run.add();
+  await log.until("slave-connected", 2);
+  Deno.kill(frozen.pid, "SIGSTOP");
+  Deno.kill(first.pid, "SIGSTOP");
+  await run.outlast(1);
+  await log.until("slave-lost");
+  Deno.kill(frozen.pid, "SIGCONT");
+  await log.until("slave-connected", 3);
+  await untilGone(first.pid);
 });
 
 Deno.test("agent: what a thawed runner answers late is dropped", async () => {
@@ -250,17 +280,20 @@ Deno.test("agent: what a thawed runner answers late is dropped", async () => {
   await (await gates.next()).open();
   assertEquals(sorted(await results), range(3));
   Deno.kill(frozen.pid, "SIGCONT");
-  await frozen.ended;
+  await log.until("slave-connected", 3);
 });
 
-Deno.test("agent: frozen within reach, what started it is told to kill it", async () => {
+Deno.test("agent: frozen within reach, what started it is told to kill it when the manager closes", async () => {
   await using run = new FarRun(OFTEN);
   const frozen = run.add();
+  run.add();
   run.context.addTask(tasks.square, 1);
   assertEquals(await run.results(), [1]);
+  await run.log.until("slave-connected", 2);
   Deno.kill(frozen.pid, "SIGSTOP");
-  await run.outlast();
+  await run.outlast(1);
   await run.log.until("slave-lost");
+  await run.manager.close();
   await frozen.ended;
 });
 

@@ -167,7 +167,7 @@ export async function isAliveHere(_host: string, pid: number): Promise<boolean> 
 }
 
 /** Runs a command where jobs can be submitted. */
-async function onSubmitHost(
+export async function onSubmitHost(
   { submitHost }: GridSite,
   ...command: readonly string[]
 ): Promise<CommandEnd> {

@@ -4,7 +4,7 @@ import { SlaveArray } from "../slave_array.ts";
 import { ConnectionFolder } from "./connection_folder.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
 import { type JobQueue, JobQueues, type TaskArray } from "./job_queue.ts";
-import { jobScript, type JobScriptParts } from "./job_script.ts";
+import { jobScript, type JobScriptParts, signalsOf } from "./job_script.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { deleteSubmitted, masterFlags, submitArray } from "./scheduler_commands.ts";
 
@@ -99,7 +99,7 @@ export class JobArray extends SlaveArray {
   /** Submits the job array. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const [order] = orders;
-    const { cwd = Deno.cwd(), timeLimitMs } = this.#options;
+    const { cwd = Deno.cwd(), timeLimitMs, words = [] } = this.#options;
     const folder = this.#folder = ConnectionFolder.make(cwd, order.connection);
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
     const submit = (slaves: readonly number[], hosts: readonly string[]) =>
@@ -112,8 +112,10 @@ export class JobArray extends SlaveArray {
     };
     const findTail = (job: string, task: number) => folder.tail(this.#scheduler.logName(job, task));
     const slaves = orders.map(({ number }) => number);
+    const { announced: signals } = signalsOf(this.#scheduler, words);
+    const leaveSignals = { scheduler: this.#scheduler.name, signals };
     return (await submit(slaves, queue.leftHosts)).map(({ job, task }, i) =>
-      queue.follow(job, task, { findTail, timeLimitMs, slave: slaves[i], array })
+      queue.follow(job, task, { findTail, timeLimitMs, leaveSignals, slave: slaves[i], array })
     );
   }
 
@@ -189,12 +191,13 @@ export class JobArray extends SlaveArray {
   #script(
     parts: Pick<JobScriptParts, "command" | "connectionFile" | "offset" | "cwd">,
   ): string {
-    const { setup = [], shell = "/bin/sh", denoDir } = this.#options;
+    const { setup = [], shell = "/bin/sh", denoDir, words = [] } = this.#options;
     return jobScript(this.#scheduler, {
       ...parts,
       setup: typeof setup === "string" ? [setup] : setup,
       shell,
       denoDir,
+      words,
       owner: this.#owner,
     });
   }

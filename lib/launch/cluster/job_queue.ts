@@ -1,6 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
-import type { ProcessEnd, SlaveProcess } from "../command.ts";
+import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
 import { HostRecord } from "./host_record.ts";
@@ -34,6 +34,7 @@ type TaskState =
   | { readonly state: "submitted"; readonly missing: number }
   | { readonly state: "queued"; readonly reason?: string }
   | { readonly state: "running" }
+  | { readonly state: "suspended" }
   | { readonly state: "ended" };
 
 /** The array that tasks are of. */
@@ -65,6 +66,8 @@ export interface FollowOptions {
   findTail(job: string, task: number): Promise<string>;
   /** How long it may run, in milliseconds, if that is known. */
   readonly timeLimitMs?: number;
+  /** How its end is announced; missing if it is not. */
+  readonly leaveSignals?: SlaveProcess["leaveSignals"];
 }
 
 /** One task of a job array that is to bring a slave. */
@@ -81,8 +84,10 @@ class JobTask {
   host: string | undefined;
   /** Whether its agent has connected. */
   hasServed = false;
-  /** Whether it was killed, such as one that answers no longer. */
-  isKilled = false;
+  /** Whether nothing is heard of its agent any more, or it was killed. */
+  isMissed = false;
+  /** Told where it stands. */
+  tellStanding: (standing: ProcessStanding) => void = () => {};
 
   constructor(job: string, task: number, name: string, options: FollowOptions) {
     this.job = job;
@@ -154,6 +159,8 @@ export class JobQueue implements AsyncDisposable {
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   #hasFailed = false;
+  /** Whether any task was suspended when the scheduler was last asked. */
+  #areSuspended = false;
   /** How long to wait before the next question, if nobody hurries. */
   #pauseMs = POLL_MS;
   #firstSubmissionMs = 0;
@@ -178,7 +185,6 @@ export class JobQueue implements AsyncDisposable {
    * @param task Its number in the array, from 1.
    */
   follow(job: string, task: number, options: FollowOptions): SlaveProcess {
-    const { name: scheduler, leaveSignals: signals } = this.#scheduler;
     const followed = new JobTask(job, task, this.#scheduler.taskName(job, task), options);
     if (this.#jobs.size === 0) this.#firstSubmissionMs = this.#clock.now();
     this.#add(followed);
@@ -194,14 +200,17 @@ export class JobQueue implements AsyncDisposable {
         return followed.state.state === "queued" ? followed.state.reason : undefined;
       },
       timeLimitMs: options.timeLimitMs,
-      leaveSignals: { scheduler, signals },
+      leaveSignals: options.leaveSignals,
       hurry: () => this.#hurry(),
+      onStanding: (tell) => followed.tellStanding = tell,
       served: (host) => {
         followed.hasServed = true;
+        followed.isMissed = false;
         this.#record.served(host);
       },
+      missed: () => followed.isMissed = true,
       kill: () => {
-        followed.isKilled = true;
+        followed.isMissed = true;
         if (followed.state.state !== "ended") this.#delete(followed.job, [followed]);
       },
     };
@@ -328,6 +337,7 @@ export class JobQueue implements AsyncDisposable {
             break;
           case "queued":
           case "running":
+          case "suspended":
             if (status.state !== task.state.state) this.#noteNews();
             // One that has failed may be submitted again: then it has not started.
             if (!failed.some((each) => each.task === task)) note(task, status);
@@ -340,6 +350,7 @@ export class JobQueue implements AsyncDisposable {
       if (stuck.length > 0) await this.#endStuck(stuck);
       if (failed.length > 0) await this.#heedFailed(failed);
       this.#hasFailed = false;
+      this.#reportSuspended();
       this.#report();
     });
   }
@@ -562,7 +573,7 @@ export class JobQueue implements AsyncDisposable {
       if (known?.length === 0) return;
       if (known !== undefined && this.#clock.now() - startMs >= ANSWERED_WAIT_MS) {
         const answered = new Set(
-          tasks.filter(({ hasServed, isKilled }) => hasServed && !isKilled).map(({ name }) => name),
+          tasks.filter(({ hasServed, isMissed }) => hasServed && !isMissed).map(({ name }) => name),
         );
         if (known.every((name) => answered.has(name))) return;
       }
@@ -585,6 +596,20 @@ export class JobQueue implements AsyncDisposable {
     this.#services.tell(
       `${count} tasks of job ${jobs.join(", ")} were deleted, but are still in ` +
         `${this.#scheduler.name}'s queue: their nodes do not answer. Look with ${this.#look(jobs)}`,
+    );
+  }
+
+  /** Says when the first slaves are suspended, once until none is. */
+  #reportSuspended(): void {
+    const suspended = [...this.#tasks.values()].filter(({ state }) => state.state === "suspended");
+    const isTold = this.#areSuspended;
+    this.#areSuspended = suspended.length > 0;
+    if (isTold || !this.#areSuspended) return;
+    this.#services.tell(
+      `${suspended.length} of ${this.#tasks.size} slaves are suspended in ${this.#scheduler.name}, ` +
+        `job ${
+          jobsOf(suspended).join(", ")
+        }: others do their tasks, and they go on when they are resumed`,
     );
   }
 
@@ -617,9 +642,12 @@ function isGone(task: JobTask): boolean {
   return task.state.missing >= MISSING_POLLS;
 }
 
-function note(task: JobTask, status: JobTaskStatus & { state: "queued" | "running" }): void {
+function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding }): void {
+  const { state } = status;
+  const isNew = task.state.state !== state;
   task.state = status;
-  if (status.state === "running") task.started.resolve();
+  if (state !== "queued") task.started.resolve();
+  if (isNew) task.tellStanding(state);
 }
 
 /** Whether a task is not known to have started. */

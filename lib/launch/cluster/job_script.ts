@@ -18,20 +18,33 @@ export interface JobScriptParts {
   readonly cwd: string;
   /** Where Deno keeps its caches, as a shell word; by default a folder of the job's own, on the machine's own disk. */
   readonly denoDir?: string;
+  /** The user's words for the command that submits it. */
+  readonly words?: readonly string[];
   /** What has the option `setup` that is to be corrected if a line fails. */
   readonly owner: string;
 }
 
 /** How long a job that cannot start its agent keeps its slot: those that wait would fail in its place. In seconds. */
 const HOLD_S = 60;
+/** What the signals of a scheduler mean for jobs that are submitted with some words. */
+export function signalsOf(
+  { leaveSignals, suspendSignals }: Scheduler,
+  words: readonly string[],
+): { announced: Deno.Signal[]; unheeded: readonly Deno.Signal[] } {
+  const unheeded = suspendSignals?.(words) ?? [];
+  return { announced: leaveSignals.filter((signal) => !unheeded.includes(signal)), unheeded };
+}
 
 /** Writes the script of a job array: each task of it runs one agent. */
 export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
-  const { name, variables, leaveSignals, startsInHome = false } = scheduler;
-  const { command, connectionFile, offset, setup, shell, cwd, denoDir, owner } = parts;
+  const { name, variables, startsInHome = false } = scheduler;
+  const { command, connectionFile, offset, setup, shell, cwd, denoDir, owner, words = [] } = parts;
   const isOwnDenoDir = denoDir === undefined;
   const setupLines = setup.flatMap((line) => [`setup_line=${quote(line)}`, line]);
-  const signals = leaveSignals.map((signal) => signal.replace(/^SIG/, "")).join(" ");
+  const { announced, unheeded } = signalsOf(scheduler, words);
+  const [signals, suspendSignals] = [announced, unheeded].map((some) =>
+    some.map((signal) => signal.replace(/^SIG/, "")).join(" ")
+  );
   const host = variables.host === undefined ? "$(uname -n)" : `\${${variables.host}:-$(uname -n)}`;
   const folder = connectionFile.slice(0, connectionFile.lastIndexOf("/") + 1);
   return [
@@ -40,6 +53,10 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
     ...(startsInHome ? [`cd ${quote(cwd)} || exit`] : []),
     "# A slave that runs out of memory would leave a file of gigabytes.",
     "ulimit -c 0",
+    ...(suspendSignals === "" ? [] : [
+      `# ${name} announces that it suspends a job: that is to change nothing. The slave will be late.`,
+      `trap '' ${suspendSignals}`,
+    ]),
     `number=$((${variables.task} + ${offset}))`,
     `failed=${quote(`${folder}failed.`)}$number`,
     "# A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.",

@@ -58,10 +58,15 @@ export type SubmissionAnswer =
 
 /** What has become of a task of an array. */
 export type JobTaskStatus =
-  /** It waits. `reason` is why, if the scheduler tells: a few words, such as `Insufficient amount of resource: ncpus`. */
+  /**
+   * It waits, for the first time or since it was ended and is to run again. `reason` is why, if the scheduler tells: a few words, such
+   * as `Insufficient amount of resource: ncpus`.
+   */
   | { readonly state: "queued"; readonly reason?: string }
-  /** It runs, or is suspended. `host` is where, as the scheduler calls it. */
+  /** It runs. `host` is where, as the scheduler calls it. */
   | { readonly state: "running"; readonly host?: string }
+  /** It has run, and is stopped for a while: it is late, and not lost, however long nothing is heard of it. */
+  | { readonly state: "suspended" }
   /** It will never run as it is, and is to be deleted. `reason` is why, or what the scheduler calls this: `state Eqw`. */
   | { readonly state: "stuck"; readonly reason: string }
   /** It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status. */
@@ -123,6 +128,14 @@ export interface Scheduler {
    * if it sends none.
    */
   readonly leaveSignals: readonly Deno.Signal[];
+
+  /**
+   * Those of the {@linkcode Scheduler.leaveSignals} that announce no end, but that a task is suspended for a while: tasks do not heed
+   * them. None by default.
+   *
+   * @param words The user's words for the command that submits: they may say what a signal means.
+   */
+  suspendSignals?(words: readonly string[]): readonly Deno.Signal[];
 
   /** Whether tasks begin in the user's home folder, so that the script has to go to the folder of the run; not so by default. */
   readonly startsInHome?: boolean;

@@ -19,6 +19,7 @@ export const GRID_ENGINE: Scheduler = {
   variables: { job: "JOB_ID", task: "SGE_TASK_ID", host: "HOSTNAME" },
   // With -notify: before a suspend or at the soft limit, and before the end.
   leaveSignals: ["SIGUSR1", "SIGUSR2"],
+  suspendSignals: (words) => words.some((word) => /(?:^|,)s_rt=/.test(word)) ? [] : ["SIGUSR1"],
   submitCommand,
   excludeWords,
   readSubmission,
@@ -94,7 +95,10 @@ function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus>
 
 function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
   if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
-  // Suspended ones have run, and will again.
-  if (!/[rtsST]/.test(state)) return { state: "queued" };
-  return { state: "running", host: /@(.+)$/.exec(queue)?.[1] };
+  // By its user, with its queue, or since its host has too much to do.
+  if (/[sST]/.test(state)) return { state: "suspended" };
+  // An R is that of one that runs for a second time, or will.
+  return /[rt]/.test(state)
+    ? { state: "running", host: /@(.+)$/.exec(queue)?.[1] }
+    : { state: "queued" };
 }

@@ -4,6 +4,7 @@ import { quote, quoteAll } from "../../shell.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
+import { signalsOf } from "./job_script.ts";
 import { GRID_ENGINE } from "./sge.ts";
 
 /** Slots that Grid Engine has granted on one host. */
@@ -164,8 +165,11 @@ function findOwnHost(granted: readonly GrantedSlots[]): string {
  * reason qrsh is never killed; its agent ends when the master's connection does.
  */
 function startAgent(host: string, order: LaunchOrder): SlaveProcess {
+  const { name: scheduler } = GRID_ENGINE;
+  const { announced: signals, unheeded } = signalsOf(GRID_ENGINE, []);
   const script = [
     `cd ${quote(Deno.cwd())}`,
+    `trap '' ${unheeded.map((signal) => signal.replace("SIG", "")).join(" ")}`,
     "ulimit -c 0",
     ...makeDenoDir("$JOB_ID", `It needs room in $TMPDIR or /tmp on ${host}`),
     quoteAll(order.command),
@@ -174,7 +178,6 @@ function startAgent(host: string, order: LaunchOrder): SlaveProcess {
     "exit $code",
   ].join("; ");
   const qrsh = spawnSlave(order, ["qrsh", "-inherit", host, "/bin/sh", "-c", quote(script)]);
-  const { name: scheduler, leaveSignals: signals } = GRID_ENGINE;
   return {
     name: `qrsh to ${host}`,
     ended: qrsh.ended,

@@ -204,6 +204,9 @@ function asStatus(state: string, reason: string): JobTaskStatus {
       return pending(reason);
     case "CONFIGURING":
       return { state: "queued", reason: "its node is being made ready" };
+    case "STOPPED":
+    case "SUSPENDED":
+      return { state: "suspended" };
     case "REQUEUE_HOLD":
     case "SPECIAL_EXIT":
       return { state: "stuck", reason: `${state}: it failed, and is held` };

@@ -192,8 +192,9 @@ export class Dispatcher {
     return false;
   }
 
-  /** A slave is being started. */
+  /** A slave is being started, for the first time or after it was lost. */
   addSlave(slave: DispatchSlave): void {
+    slave.deathsInARow = 0;
     this.#slaves.add(slave);
     this.hasSlaves = true;
   }
@@ -240,15 +241,17 @@ export class Dispatcher {
   }
 
   /**
-   * A slave has gone without another word: its tasks go to others now. {@linkcode Dispatcher.slaveDied} is to be called soon.
-   *
-   * @param isMachineGone Whether its machine is, which is no task's fault.
+   * A slave has gone without another word, and why is being found out: what waits there goes to others now. The task that it ran
+   * follows when {@linkcode Dispatcher.slaveDied} tells whether it is to blame, or {@linkcode Dispatcher.withdraw} that it is not.
    */
-  withdraw(slave: DispatchSlave, isMachineGone: boolean): void {
+  slaveGone(slave: DispatchSlave): void {
+    if (slave.service !== undefined) this.#allotment.recall(slave, slave.service);
+  }
+
+  /** A slave has no process any more, by the fault of no task: all that it had goes to others. */
+  withdraw(slave: DispatchSlave): void {
     if (slave.service === undefined) return;
-    if (isMachineGone) slave.service.ending = { type: "leaving" };
-    const reason = "its machine or the network to it is gone";
-    this.#judge(slave, slave.service, { reason, isHeardOut: false });
+    this.#allotment.requeue(slave.service.sent.list());
     this.#endService(slave);
   }
 

@@ -1,9 +1,15 @@
-import { setPatience } from "../../clock.ts";
-import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
+import { type Clock, setPatience } from "../../clock.ts";
+import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../../launch/command.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews } from "../../wire/messages.ts";
-import { AgentLink, type AgentLinkEvents, type RunnerUse, type Sending } from "./agent_link.ts";
+import {
+  AgentLink,
+  type AgentLinkEvents,
+  type LinkEnd,
+  type RunnerUse,
+  type Sending,
+} from "./agent_link.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
 
@@ -35,6 +41,15 @@ export type AgentJobState =
   /** It has ended, or was killed, before its agent connected. An agent that comes now is refused. */
   | { readonly state: "missed" };
 
+/** What has become of an agent that had gone. */
+export type Absence =
+  /** It does not come back, as far as is known. `end` tells how its job ended. */
+  | { readonly type: "gone"; readonly end: ProcessEnd }
+  /** Its scheduler has ended its job, and is going to start that again. */
+  | { readonly type: "requeued"; readonly reason: string }
+  /** It was silent, and is heard again; or another one has taken its place. */
+  | { readonly type: "back" };
+
 /**
  * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of
  * the job have this one agent. If what brings it can be renewed, another comes when it has gone.
@@ -56,11 +71,20 @@ export class AgentJob implements AgentLinkEvents {
   #reminder: Disposable | undefined;
   /** Why that failed the last time. */
   #failure: string | undefined;
+  /** Where its scheduler says that it stands, if it says that. */
+  #standing: ProcessStanding | undefined;
+  /** Where its last agent is. */
+  #host = "";
+  /** How it has ended, if it has. */
+  #end: ProcessEnd | undefined;
+  /** Resolves when something is known that slaves without an agent may wait for. */
+  #news = Promise.withResolvers<void>();
 
   /** @param process What has been submitted. */
   constructor(process: SlaveProcess, fleet: Fleet) {
     this.#fleet = fleet;
     this.#process = process;
+    fleet.closing.addEventListener("abort", () => this.#noteNews(), { once: true });
     this.#begin(process);
   }
 
@@ -91,7 +115,10 @@ export class AgentJob implements AgentLinkEvents {
    */
   admit({ slave, host }: Hello, stream: MessageStream<FromAgent>): string | undefined {
     if (this.#state.state !== "queued" && this.#state.state !== "arriving") {
-      return `The manager does not expect an agent of slave ${slave}`;
+      if (this.#state.state === "missed" || this.#process.onStanding === undefined) {
+        return `The manager does not expect an agent of slave ${slave}`;
+      }
+      this.#makeRoom(this.#state.agent);
     }
     const { clock, settings: { heartbeatIntervalMs, heartbeatTimeoutMs } } = this.#fleet.options;
     const agent = new AgentLink(
@@ -107,10 +134,34 @@ export class AgentJob implements AgentLinkEvents {
     );
     this.#enter({ state: "connected", agent });
     this.#hasServed = true;
+    this.#host = host;
     this.#process.served?.(host);
     this.#fleet.watch(this.#fleet.links.add(agent));
-    for (const seat of this.#seats) if (!seat.isOver) seat.agentConnected(agent, host);
+    for (const seat of this.#seats) seat.agentConnected(agent, host);
+    this.#noteNews();
     return undefined;
+  }
+
+  /**
+   * Its scheduler has started it again, before it was known that the agent of its last run has ended.
+   *
+   * @throws {Error} If slaves still have processes of that agent. The new one tries again then.
+   */
+  #makeRoom(before: AgentLink): void {
+    before.close("its job was started again");
+    if (this.#seats.every(({ hasProcess }) => !hasProcess)) return;
+    throw new Error(
+      "A job was started again before its last agent had ended. Its agent tries again",
+    );
+  }
+
+  /** Its agent was silent, and is heard again: it was stopped with all its processes, or its network was. */
+  heardAgain(): void {
+    const { agent } = this;
+    if (agent === undefined || this.#fleet.closing.aborted) return;
+    this.#process.served?.(this.#host);
+    for (const seat of this.#seats) seat.agentBack(agent);
+    this.#noteNews();
   }
 
   /** The scheduler is about to end the slaves of the agent. */
@@ -140,25 +191,48 @@ export class AgentJob implements AgentLinkEvents {
 
   /** One of its slaves is lost. When all are, the agent ends, and the job with it. */
   seatLost(): void {
-    if (this.#seats.every(({ isOver }) => isOver)) this.agent?.close("its slaves are lost");
-    else this.#renewWhenReady();
+    // A silent one may be heard again, and get its slaves back.
+    const isLast = this.#seats.every(({ isOver }) => isOver);
+    if (!isLast) this.#renewWhenReady();
+    else if (!this.agent?.isSilent) this.agent?.close("its slaves are lost");
   }
 
   /**
-   * Says why its agent has gone. Its scheduler knows best, if it knows soon.
+   * Waits until it is known what becomes of an agent that has gone. Its scheduler knows best, if it knows soon.
    *
-   * @param warning What had been said before, if it was to leave.
+   * @param reason What is known already.
    */
-  async explainLoss(warning: string | undefined): Promise<ProcessEnd> {
-    const { process } = this;
-    const { reason: linkReason, isSilent } = await this.agent!.ended;
-    const reason = warning === undefined ? linkReason : `${warning}; ${linkReason}`;
-    // Its scheduler does not hear from a silent machine either.
-    if (isSilent) {
-      process.kill();
-      return { code: null, signal: null, reason };
+  async explainLoss(agent: AgentLink, { isSilent }: LinkEnd, reason: string): Promise<Absence> {
+    if (isSilent && this.isRenewable) {
+      // The one that is brought in its place would be one too many.
+      agent.close(reason);
+      this.#process.kill();
+      return { type: "gone", end: { code: null, signal: null, reason } };
     }
-    return await this.#ask(reason);
+    if (isSilent) this.#process.missed?.();
+    this.#process.hurry?.();
+    const { closing, options: { clock, settings } } = this.#fleet;
+    using patience = new Patience(clock, () => this.#noteNews());
+    patience.begin(this.#patienceMs);
+    let wasSuspended = false;
+    for (;;) {
+      if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
+      const isSuspended = isSilent && this.#standing === "suspended";
+      if (this.#end !== undefined) {
+        const { reason: how = "its job ended" } = this.#end;
+        return { type: "gone", end: { ...this.#end, reason: `${reason}; ${how}` } };
+      }
+      if (this.#standing === "queued") {
+        return { type: "requeued", reason: `${reason}; its job is in the queue again` };
+      }
+      // It takes a while to speak again.
+      if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
+      wasSuspended = isSuspended;
+      if (closing.aborted || (patience.isOver && !isSuspended)) {
+        return { type: "gone", end: { code: null, signal: null, reason } };
+      }
+      await this.#news.promise;
+    }
   }
 
   /**
@@ -166,9 +240,9 @@ export class AgentJob implements AgentLinkEvents {
    *
    * @param warning What had been said before.
    */
-  async explainLeave(warning: string): Promise<ProcessEnd> {
-    this.agent?.close("its slaves have left");
-    return await this.#ask(warning);
+  async explainLeave(agent: AgentLink, warning: string): Promise<Absence> {
+    agent.close("its slaves have left");
+    return await this.explainLoss(agent, agent.end!, warning);
   }
 
   /** Whether a slave is the last that its agent serves. */
@@ -176,18 +250,38 @@ export class AgentJob implements AgentLinkEvents {
     return this.#seats.every((other) => other === seat || other.isOver);
   }
 
-  /** Asks its scheduler how it has ended, which is told after what is known already. */
-  async #ask(known: string): Promise<ProcessEnd> {
-    const { process } = this;
-    process.hurry?.();
-    // Without a scheduler nobody knows more, except how a process of this machine ended.
-    const patienceMs = process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
-    const impatience = Promise.withResolvers<undefined>();
-    const { closing, options: { clock } } = this.#fleet;
-    using _timer = clock.setTimer(() => impatience.resolve(undefined), patienceMs);
-    const end = await Promise.race([process.ended, impatience.promise, aborted(closing)]);
-    if (end === undefined) return { code: null, signal: null, reason: known };
-    return { ...end, reason: `${known}; ${end.reason ?? "its job ended"}` };
+  /** How long to wait for news of a job. Without a scheduler nobody knows more, except how a process of this machine ended. */
+  get #patienceMs(): number {
+    return this.#process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
+  }
+
+  /** One of its slaves has lost the agent, and is to go on with that which its scheduler will bring. */
+  awaitAgain(): void {
+    if (this.#state.state === "connected") this.#enter({ state: "queued" });
+    if (this.#standing === "running") this.#started();
+  }
+
+  #noteStanding(standing: ProcessStanding): void {
+    this.#standing = standing;
+    switch (standing) {
+      case "queued":
+        // An agent that is there is heard: the answer may be an old one.
+        if (this.#state.state === "arriving") this.#enter({ state: "queued" });
+        break;
+      case "running":
+        this.#started();
+        break;
+      case "suspended":
+        break;
+      default:
+        standing satisfies never;
+    }
+    this.#noteNews();
+  }
+
+  #noteNews(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
   }
 
   /**
@@ -201,7 +295,7 @@ export class AgentJob implements AgentLinkEvents {
     let timer = clock.setTimer(() => {
       this.#process.kill();
       timer = clock.setTimer(left.resolve, LAST_JOB_GRACE_MS);
-    }, this.agent === undefined ? 0 : JOB_GRACE_MS);
+    }, this.agent === undefined || this.agent.isSilent ? 0 : JOB_GRACE_MS);
     await Promise.race([this.#process.ended, left.promise]);
     timer[Symbol.dispose]();
   }
@@ -228,6 +322,8 @@ export class AgentJob implements AgentLinkEvents {
   #begin(process: SlaveProcess): void {
     this.#process = process;
     this.#pause = undefined;
+    this.#end = undefined;
+    process.onStanding?.((standing) => this.#noteStanding(standing));
     this.#fleet.guard.add(process);
     this.#fleet.watch(this.#watch(process));
   }
@@ -239,6 +335,8 @@ export class AgentJob implements AgentLinkEvents {
     started.then(() => this.#started());
     const end = await Promise.race([ended, aborted(closing)]);
     // What it was renewed by is watched for itself.
+    if (process === this.#process) this.#end = end;
+    this.#noteNews();
     if (process !== this.#process || this.#pause !== undefined) return;
     if (this.#state.state === "connected" || this.#state.state === "missed") return;
     if (end !== undefined && !closing.aborted && this.#mayRetry(end)) return this.#failed(end);
@@ -317,6 +415,32 @@ export class AgentJob implements AgentLinkEvents {
     this.#enter({ state: "missed" });
     this.#process.kill();
     for (const seat of this.#seats) if (!seat.isOver) seat.agentMissed(this.#failure);
+  }
+}
+
+/** A time that somebody waits. */
+class Patience implements Disposable {
+  readonly #clock: Clock;
+  readonly #tell: () => void;
+  #timer: Disposable | undefined;
+  isOver = false;
+
+  constructor(clock: Clock, tell: () => void) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  begin(ms: number): void {
+    this[Symbol.dispose]();
+    this.isOver = false;
+    this.#timer = this.#clock.setTimer(() => {
+      this.isOver = true;
+      this.#tell();
+    }, ms);
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
   }
 }
 

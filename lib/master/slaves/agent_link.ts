@@ -54,14 +54,24 @@ export interface AgentLinkEvents {
   output(slave: number, news: OutputNews): void;
   /** The machine has all files that its slaves need. */
   filesLaid(sending: Sending): void;
+  /** The agent had been given up as silent, and is heard again. */
+  heardAgain(): void;
 }
 
-/** How the connection to an agent ended. */
+/** Why an agent has gone. */
 export interface LinkEnd {
   readonly reason: string;
   /** Whether nothing was heard of it for too long. Then nobody else hears of its machine either. */
   readonly isSilent: boolean;
 }
+
+/**
+ * Where the connection to an agent stands. A silent agent has gone, as one has whose connection has ended; but it may have been
+ * stopped with all that is on its machine, and be heard again.
+ */
+type LinkState =
+  | { readonly state: "open" }
+  | ({ readonly state: "silent" | "ended" } & LinkEnd);
 
 interface StartedRunner {
   readonly order: RunnerOrder;
@@ -85,7 +95,7 @@ export class AgentLink implements Disposable {
   readonly #stream: MessageStream<FromAgent>;
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
-  #end: LinkEnd | undefined;
+  #state: LinkState = { state: "open" };
   /** What was laid last, and where. */
   #laid: { readonly parcel: Parcel; readonly folder: string } | undefined;
   #laying: Laying | undefined;
@@ -95,7 +105,7 @@ export class AgentLink implements Disposable {
   /** When the agent was last heard of, by the clock. Only this class writes. */
   heardAtMs: number;
   /** Resolves when the connection has ended. */
-  readonly ended: Promise<LinkEnd>;
+  readonly ended: Promise<void>;
 
   /**
    * @param stream A connection whose agent has proved itself and waits for its welcome.
@@ -117,14 +127,19 @@ export class AgentLink implements Disposable {
     this.ended = this.#readAll();
   }
 
-  /** Whether the connection has ended. */
-  get isEnded(): boolean {
-    return this.#end !== undefined;
+  /** Whether the agent has gone: the connection has ended, or nothing was heard of it for too long. */
+  get isGone(): boolean {
+    return this.#state.state !== "open";
   }
 
-  /** Whether the connection has ended since nothing was heard of the agent. */
+  /** Whether the agent has gone since nothing was heard of it. */
   get isSilent(): boolean {
-    return this.#end?.isSilent ?? false;
+    return this.#state.state !== "open" && this.#state.isSilent;
+  }
+
+  /** Why the agent has gone, if it has. */
+  get end(): LinkEnd | undefined {
+    return this.#state.state === "open" ? undefined : this.#state;
   }
 
   /** Has a runner started. */
@@ -134,7 +149,7 @@ export class AgentLink implements Disposable {
     // It is told where it is waited for, which may be later or never.
     order.parcel?.catch(() => {});
     this.#runners.set(slave, runner);
-    if (this.isEnded) this.#loseRunners();
+    if (this.isGone) this.#loseRunners();
     else if (order.parcel === undefined) this.#order(runner, undefined);
     // One after the other: an agent lays one parcel at a time.
     else this.#layings = this.#layings.then(() => this.#layAndOrder(runner, order.parcel!));
@@ -161,7 +176,9 @@ export class AgentLink implements Disposable {
       const folder = await this.#lay(await parcel);
       if (this.#runners.get(runner.order.slave) === runner) this.#order(runner, folder);
     } catch (error) {
-      if (!this.isEnded) this.#endUnordered(runner, messageOf(error));
+      if (this.#runners.get(runner.order.slave) === runner) {
+        this.#endUnordered(runner, messageOf(error));
+      }
     }
   }
 
@@ -175,7 +192,7 @@ export class AgentLink implements Disposable {
   /** Has the files of a parcel laid; returns the folder. */
   async #lay(parcel: Parcel): Promise<string> {
     if (this.#laid?.parcel === parcel) return this.#laid.folder;
-    if (this.isEnded) throw new Error(this.#end!.reason);
+    if (this.isGone) throw new Error(this.end!.reason);
     const files = parcel.files.map(({ place, hash, isExecutable }) => ({
       place,
       hash,
@@ -226,10 +243,13 @@ export class AgentLink implements Disposable {
     this.#close({ reason, isSilent: false });
   }
 
-  /** Closes the connection to an agent that has said nothing for too long. */
+  /** Gives an agent up that has said nothing for too long. Its connection stays: it may be heard again. */
   giveUp(silenceMs: number): void {
     const seconds = Math.round(silenceMs / 1000);
-    this.#close({ reason: `nothing was heard from its agent for ${seconds} s`, isSilent: true });
+    this.#goAway("silent", {
+      reason: `nothing was heard from its agent for ${seconds} s`,
+      isSilent: true,
+    });
   }
 
   /** Closes the connection. */
@@ -238,8 +258,22 @@ export class AgentLink implements Disposable {
   }
 
   #close(end: LinkEnd): void {
-    this.#end ??= end;
+    // Why it has gone stays as it was told.
+    if (this.#state.state === "silent") this.#state = { ...this.#state, state: "ended" };
+    else this.#goAway("ended", end);
     this.#stream[Symbol.dispose]();
+  }
+
+  #goAway(state: "silent" | "ended", end: LinkEnd): void {
+    if (this.#state.state !== "open") return;
+    this.#state = { state, ...end };
+    if (state === "silent") this.#loseRunners();
+  }
+
+  /** What its runners have done meanwhile is nobody's concern: the agent ends each before it starts the next. */
+  #comeBack(): void {
+    this.#state = { state: "open" };
+    this.#events.heardAgain();
   }
 
   #post(message: ToAgent): void {
@@ -247,13 +281,14 @@ export class AgentLink implements Disposable {
     this.#stream.flush();
   }
 
-  async #readAll(): Promise<LinkEnd> {
+  async #readAll(): Promise<void> {
     let reason = "the connection to its agent has ended";
     try {
       for (;;) {
         const batch = await this.#stream.receive();
         if (batch === undefined) break;
         this.heardAtMs = this.#clock.now();
+        if (this.#state.state === "silent") this.#comeBack();
         for (const message of batch.messages) {
           this.#handle(message, () => batch.buffers.take());
         }
@@ -263,9 +298,8 @@ export class AgentLink implements Disposable {
     }
     this.close(reason);
     this.#loseRunners();
-    this.#laying?.folder.reject(new Error(this.#end!.reason));
+    this.#laying?.folder.reject(new Error(this.end!.reason));
     await this.#layings;
-    return this.#end!;
   }
 
   #handle(message: FromAgent, nextBuffer: () => Uint8Array): void {

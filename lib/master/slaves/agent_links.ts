@@ -53,6 +53,8 @@ export class AgentLinks implements Disposable {
     // A master that was busy itself must first read what came meanwhile.
     const wasAwake = nowMs - this.#awaitedMs < 2 * this.#intervalMs;
     for (const link of this.#links) {
+      // What it is told while it is stopped would pile up.
+      if (link.isGone) continue;
       const silenceMs = nowMs - link.heardAtMs;
       if (wasAwake && silenceMs > this.#timeoutMs) link.giveUp(silenceMs);
       else link.beat();

@@ -36,7 +36,7 @@ export interface EndFacts {
   readonly doom: Doom;
   /** Whether the manager closes. */
   readonly isClosing: boolean;
-  /** Whether the connection to the agent that started the process, if there is one, has ended. */
+  /** Whether the agent that started the process, if there is one, had gone. */
   readonly isAgentGone: boolean;
 }
 

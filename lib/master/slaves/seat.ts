@@ -18,7 +18,7 @@ import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { ToMaster } from "../../wire/messages.ts";
 import type { AgentJob } from "./agent_job.ts";
-import type { AgentLink } from "./agent_link.ts";
+import type { AgentLink, LinkEnd } from "./agent_link.ts";
 import type { SlavePort } from "../board/ports.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -54,7 +54,12 @@ export type SeatState =
   /** Its process has ended with its manager. */
   | { readonly state: "ended" }
   /** It has failed, and no other process takes its place. */
-  | { readonly state: "lost"; readonly reason: string };
+  | {
+    readonly state: "lost";
+    readonly reason: string;
+    /** Whether it was lost with its agent: it is not any more if that is heard again, or its scheduler starts its job again. */
+    readonly isWithAgent: boolean;
+  };
 
 /** One numbered slave of a manager. */
 export class Seat implements SlavePort {
@@ -181,6 +186,11 @@ export class Seat implements SlavePort {
     return this.#place?.output;
   }
 
+  /** Whether it has a process, as far as is known. */
+  get hasProcess(): boolean {
+    return this.#process !== undefined;
+  }
+
   /** The present process, if there is one. */
   get #process(): SlaveProcess | undefined {
     const state = this.#state;
@@ -254,6 +264,10 @@ export class Seat implements SlavePort {
     this.#enter({ state: "awaiting agent" });
     this.#job = job;
     job.add(this);
+    this.#tellQueued(job);
+  }
+
+  #tellQueued(job: AgentJob): void {
     const process = job.process.name;
     const { identity } = this.slave;
     this.slave.identity = { ...identity, name: `${this.source.kind} ${this.number}, ${process}` };
@@ -287,11 +301,36 @@ export class Seat implements SlavePort {
     this.#died(failure === undefined ? reason : `${reason}: ${failure}`, { isFinal: true });
   }
 
-  /** Its agent has connected, and starts its process. */
+  /** Its agent has connected, and starts its process. That may be the agent of a job which was started again. */
   agentConnected(agent: AgentLink, host: string): void {
+    const { dispatcher } = this.#fleet.options;
+    const isAgain = this.#state.state === "lost" || this.slave.service !== undefined;
+    if (!this.#comeToLife()) return;
+    // What was told to leave was another run of its job.
+    this.#doom = { type: "none" };
+    dispatcher.withdraw(this.slave);
+    if (isAgain) this.#tellRestarted("its job was started again");
     const name = `${this.source.kind} ${this.number}, ${this.#job!.process.name} on ${host}`;
     this.slave.identity = { ...this.slave.identity, name, host };
     this.#startRunner(agent);
+  }
+
+  /** Its agent was silent for too long, and is heard again. */
+  agentBack(agent: AgentLink): void {
+    if (this.#state.state !== "lost" && this.#state.state !== "awaiting agent") return;
+    if (!this.#comeToLife()) return;
+    this.#tellRestarted("its agent was silent, and is heard again");
+    this.#enter({ state: "launching" });
+    this.#startRunner(agent);
+    this.#fleet.newsTold();
+  }
+
+  /** If it was lost with its agent, it is not any more. Returns whether it is to go on. */
+  #comeToLife(): boolean {
+    if (!this.isOver) return true;
+    if (this.#state.state !== "lost" || !this.#state.isWithAgent) return false;
+    this.#fleet.options.dispatcher.addSlave(this.slave);
+    return true;
   }
 
   /** Its process has been started. */
@@ -429,6 +468,9 @@ export class Seat implements SlavePort {
     const end = await process.ended;
     const state = this.#state;
     if (this.#process !== process) return;
+    const { agent } = this.#job ?? {};
+    // Taken now: one that is silent may be heard again while the rest is waited for.
+    let agentEnd = agent?.end;
     const { clock } = this.#fleet.options;
     let fault: Error | undefined;
     let isHeardOut = true;
@@ -442,16 +484,17 @@ export class Seat implements SlavePort {
       state.timer[Symbol.dispose]();
     }
     const wasConnected = state.state === "connected";
+    agentEnd ??= agent?.end;
     const sequel = judgeEnd({
       doom: this.#doom,
       isClosing: this.#fleet.closing.aborted,
-      isAgentGone: this.#job?.agent?.isEnded ?? false,
+      isAgentGone: agentEnd !== undefined,
     });
     switch (sequel.type) {
       case "ended":
         return this.#ended();
       case "agent lost":
-        return await this.#lostAgent(this.#job!, wasConnected);
+        return await this.#lostAgent(agent!, agentEnd!, wasConnected);
       case "left":
         return await this.#left(sequel.reason);
       case "replaced":
@@ -469,21 +512,47 @@ export class Seat implements SlavePort {
     this.#fleet.options.hub.tell({ type: "slave-ended", slave: this.slave.identity });
   }
 
-  /** Its tasks move at once; why its agent has gone may take a while to find out. It goes on with the next agent, if one can come. */
-  async #lostAgent(job: AgentJob, wasConnected: boolean): Promise<void> {
+  /**
+   * Its tasks move at once, but for one that may be to blame: why its agent has gone may take a while to find out. It goes on with that
+   * agent, if it was only silent, or with the next one, if one can come.
+   */
+  async #lostAgent(agent: AgentLink, agentEnd: LinkEnd, wasConnected: boolean): Promise<void> {
     const { dispatcher } = this.#fleet.options;
+    const { isSilent } = agentEnd;
+    const job = this.#job!;
     // A process that connects now is refused: nobody watches it.
     this.#enter({ state: "awaiting agent" });
-    dispatcher.withdraw(this.slave, job.agent?.isSilent ?? false);
+    if (isSilent) dispatcher.withdraw(this.slave);
+    else dispatcher.slaveGone(this.slave);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
-    const end = await job.explainLoss(warning);
-    if (this.isOver) return;
-    const reason = this.#describe(end, wasConnected);
+    const known = warning === undefined ? agentEnd.reason : `${warning}; ${agentEnd.reason}`;
+    const absence = await job.explainLoss(agent, agentEnd, known);
+    if (absence.type === "back") return this.#agentReturned(agent);
+    if (this.#state.state !== "awaiting agent") return;
+    if (absence.type === "requeued") return this.#requeued(absence.reason);
+    const reason = this.#describe(absence.end, wasConnected);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
     // It is not to blame for its network, however often that fails.
-    if (mayGoOn && job.agent!.isSilent) this.#relaunch(reason);
-    else this.#died(reason, { isFinal: !mayGoOn });
+    if (mayGoOn && isSilent) this.#relaunch(reason);
+    else this.#died(reason, { isFinal: !mayGoOn, isHeardOut: false, isWithAgent: true });
+  }
+
+  /** An agent that was silent came back so soon that nobody had missed it yet. */
+  #agentReturned(agent: AgentLink): void {
+    const job = this.#job!;
+    if (job.agent === agent && !agent.isGone) this.agentBack(agent);
+  }
+
+  /** Its scheduler has ended its job, and is going to start it again: no task is to blame for that. */
+  #requeued(reason: string): void {
+    this.#fleet.options.dispatcher.withdraw(this.slave);
+    this.#doom = { type: "none" };
+    this.#tellRestarted(reason);
+    const job = this.#job!;
+    this.#tellQueued(job);
+    job.awaitAgain();
+    this.#fleet.newsTold();
   }
 
   /** It was told to leave, and has left. The limit that it came to, or who deleted its job, may take a while to find out. */
@@ -491,22 +560,29 @@ export class Seat implements SlavePort {
     const job = this.#job;
     if (!job?.isLast(this)) return this.#died(warning, { isFinal: true });
     this.#enter({ state: "awaiting agent" });
-    this.#fleet.options.dispatcher.withdraw(this.slave, false);
+    this.#fleet.options.dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
-    const { reason = warning } = await job.explainLeave(warning);
-    this.#died(reason, { isFinal: true });
+    const absence = await job.explainLeave(job.agent!, warning);
+    if (this.#state.state !== "awaiting agent" || absence.type === "back") return;
+    if (absence.type === "requeued") return this.#requeued(absence.reason);
+    const { reason = warning } = absence.end;
+    this.#died(reason, { isFinal: true, isWithAgent: true });
   }
 
   #died(
     reason: string,
-    { isFinal = false, isHeardOut = true }: { isFinal?: boolean; isHeardOut?: boolean },
+    { isFinal = false, isHeardOut = true, isWithAgent = false }: {
+      readonly isFinal?: boolean;
+      readonly isHeardOut?: boolean;
+      readonly isWithAgent?: boolean;
+    },
   ): void {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
       this.#relaunch(reason);
     } else {
-      this.#enter({ state: "lost", reason });
+      this.#enter({ state: "lost", reason, isWithAgent });
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
       this.#job?.seatLost();
     }
@@ -514,17 +590,21 @@ export class Seat implements SlavePort {
   }
 
   #relaunch(reason: string, isAsked = false): void {
-    const { hub } = this.#fleet.options;
-    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked });
+    this.#tellRestarted(reason, isAsked);
     const job = this.#job;
     const agent = job?.agent;
-    if (job?.isRenewable && agent?.isEnded) {
+    if (job?.isRenewable && agent?.isGone) {
       this.#enter({ state: "awaiting agent" });
       return job.awaitNext(this);
     }
     this.#enter({ state: "launching" });
     if (agent !== undefined) this.#startRunner(agent);
     else this.#fleet.relaunch(this);
+  }
+
+  #tellRestarted(reason: string, isAsked = false): void {
+    const { hub } = this.#fleet.options;
+    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked });
   }
 
   #enter(state: SeatState): void {

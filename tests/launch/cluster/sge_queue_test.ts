@@ -87,8 +87,6 @@ Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async ()
     findTail: () => Promise.resolve("no licence"),
   });
   assertEquals(task.name, "job 4711.3");
-  const signals = ["SIGUSR1", "SIGUSR2"];
-  assertEquals<unknown>(task.leaveSignals, { scheduler: "Grid Engine", signals });
   const news = newsOf(task);
   run.states({ "1-5": "qw" });
   await run.look();
@@ -107,6 +105,38 @@ Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async ()
     host: "nodeB",
   });
   assertEquals(news, ["runs next", "started", "is gone next", "ended"]);
+});
+
+Deno.test("JobQueue: tells where a task stands whenever that changes, also when it is suspended, or queued again after it ran", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+  const standings: string[] = [];
+  task.onStanding!((standing) => standings.push(standing));
+  for (const state of ["qw", "qw", "t", "r", "s", "S", "T", "r", "Rq", "Rr", "dr"]) {
+    run.states({ "3": state });
+    await run.look();
+  }
+  assertEquals(standings, ["queued", "running", "suspended", "running", "queued", "running"]);
+});
+
+Deno.test("JobQueue: says once that slaves are suspended, and again when that has been over", async () => {
+  await using run = new QueueRun();
+  for (const task of [1, 2, 3]) run.queue.follow("4711", task, NOTHING_PRINTED);
+  const all: Record<string, string>[] = [
+    { "1-3": "r" },
+    { "1-2": "S", "3": "r" },
+    { "1": "s", "2-3": "r" },
+    { "1-3": "r" },
+    { "1": "s", "2-3": "r" },
+  ];
+  for (const states of all) {
+    run.states(states);
+    await run.look();
+  }
+  const rest =
+    "of 3 slaves are suspended in Grid Engine, job 4711: others do their tasks, and they " +
+    "go on when they are resumed";
+  assertEquals(run.told.messages, [`2 ${rest}`, `1 ${rest}`]);
 });
 
 Deno.test("JobQueue: one qstat asks for all tasks", async () => {

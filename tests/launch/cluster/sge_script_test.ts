@@ -421,11 +421,13 @@ const SCRIPT = `#!/bin/sh
 # Runs one slave.
 # A slave that runs out of memory would leave a file of gigabytes.
 ulimit -c 0
+# Grid Engine announces that it suspends a job: that is to change nothing. The slave will be late.
+trap '' USR1
 number=$((SGE_TASK_ID + 4))
 failed=FOLDER/failed.$number
 # A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.
 cannot_start() {
-  trap - USR1 USR2
+  trap - USR2
   echo "\${HOSTNAME:-$(uname -n)}" >"$failed.new" && mv "$failed.new" "$failed"
   seconds=0
   while test -e "$failed" && test "$seconds" -lt 60; do sleep 1; seconds=$((seconds + 1)); done
@@ -442,7 +444,7 @@ for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder
 test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; cannot_start; exit 1; }
 DENO_DIR=$deno_dir; export DENO_DIR
 # A job that is to end before its slave runs leaves nothing.
-trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir"); exit 1' USR1 USR2
+trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir"); exit 1' USR2
 trap setup_failed EXIT
 set -e
 setup_line='module load deno'
@@ -450,7 +452,7 @@ module load deno
 set +e
 trap - EXIT
 # Grid Engine announces the end of a job by these signals. Slaves handle them, and this script goes on until they have ended.
-trap : USR1 USR2
+trap : USR2
 /usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
 code=$?
 (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
@@ -460,6 +462,14 @@ test "$code" -ne 127 || echo "Set the option deno of the manager to a command th
 case $code in [1-9] | [1-9][0-9] | 1[01]? | 12[0-7] | 13[234]) cannot_start ;; esac
 exit $code
 `;
+
+Deno.test("SGEQsubSlaveArray: with a soft limit, its signal means the end, and not a suspension", () => {
+  for (const qsub of [["-l", "h_rt=60,s_rt=30"], ["-l", "s_rt=30"]]) {
+    const script = new SGEQsubSlaveArray(1, { qsub }).script();
+    assertStringIncludes(script, "\ntrap : USR1 USR2\n");
+    assert(!script.includes("trap ''"));
+  }
+});
 
 Deno.test("SGEQsubSlaveArray: the script, to the byte", async () => {
   await using folder = new TempFolder();

@@ -164,7 +164,8 @@ for (
     ["CONFIGURING|None", { state: "queued", reason: "its node is being made ready" }],
     ["RUNNING|None|n2", { state: "running", host: "n2" }],
     ["RUNNING|None|", { state: "running" }],
-    ["SUSPENDED|None", { state: "running" }],
+    ["SUSPENDED|None", { state: "suspended" }],
+    ["STOPPED|None", { state: "suspended" }],
     ["COMPLETING|TimeLimit", { state: "running" }],
     ["COMPLETED|None", {
       state: "ended",

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { openOutputSink } from "../../../lib/launch/output_sink.ts";
 import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
@@ -13,6 +13,7 @@ import type { Hello } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
 import type { ProcessEnd, SlaveProcess } from "../../../mod.ts";
+import type { ProcessStanding } from "../../../lib/launch/command.ts";
 import { FarSlave } from "../../support/far_slave.ts";
 import { KeepAlive } from "../../support/keep_alive.ts";
 import { closeQuietly, SocketPair } from "../../support/socket_pair.ts";
@@ -21,6 +22,10 @@ import { TestClock } from "../../support/test_clock.ts";
 const CONNECT_TIMEOUT_MS = 60_000;
 /** How long a job without a scheduler is asked why its agent has gone. */
 const NEWS_MS = 200;
+/** How long a scheduler is asked that. */
+const EXPLANATION_MS = 5000;
+/** How long the connection of a slave whose agent has gone is waited for. */
+const PARTING_MS = 2000;
 const REFUSAL = "The manager does not expect an agent of slave 0";
 const MISSED = "its agent did not connect within connectTimeoutMs, 60 s";
 const HELLO: Hello = {
@@ -63,8 +68,28 @@ class PlayedProcess implements SlaveProcess {
     this.#started.resolve();
   }
 
+  /** A scheduler would say where it stands. */
+  stand(_standing: ProcessStanding): void {
+    throw new Error("It has no scheduler");
+  }
+
   end(end: ProcessEnd): void {
     this.#ended.resolve(end);
+  }
+}
+
+/** The same as a job of a scheduler. */
+class PlayedJob extends PlayedProcess {
+  #tell: (standing: ProcessStanding) => void = () => {};
+
+  hurry(): void {}
+
+  onStanding(tell: (standing: ProcessStanding) => void): void {
+    this.#tell = tell;
+  }
+
+  override stand(standing: ProcessStanding): void {
+    this.#tell(standing);
   }
 }
 
@@ -82,9 +107,18 @@ class Bench implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #dispatcher = new Dispatcher(1);
   readonly #connections: SocketPair[] = [];
+  readonly #newsMs: number;
+  /** Those of agents. */
+  readonly #agents: SocketPair[] = [];
 
-  /** @param isRenewable Whether what brings the agent can be started again. */
-  constructor({ isRenewable = false, connectTimeoutMs = CONNECT_TIMEOUT_MS } = {}) {
+  /**
+   * @param isRenewable Whether what brings the agent can be started again.
+   * @param isScheduled Whether it is a job of a scheduler.
+   */
+  constructor(
+    { isRenewable = false, isScheduled = false, connectTimeoutMs = CONNECT_TIMEOUT_MS } = {},
+  ) {
+    this.#newsMs = isScheduled ? EXPLANATION_MS : NEWS_MS;
     this.#hub.subscribe({ wantsTasks: false, tell: (event) => this.#events.push(event) });
     const dispatcher = this.#dispatcher;
     this.#fleet = new Fleet({
@@ -100,7 +134,9 @@ class Bench implements AsyncDisposable {
       new Seat(number, new FarSlave(), { index: number, isRemote: true }, this.#fleet)
     );
     const launch = (): PlayedProcess => {
-      const process = new PlayedProcess(isRenewable ? launch : undefined);
+      const process = isScheduled
+        ? new PlayedJob()
+        : new PlayedProcess(isRenewable ? launch : undefined);
       this.processes.push(process);
       return process;
     };
@@ -169,6 +205,7 @@ class Bench implements AsyncDisposable {
   async connect(): Promise<string | undefined> {
     const connection = await SocketPair.open();
     this.#connections.push(connection);
+    this.#agents.push(connection);
     const stream = new MessageStream<FromAgent>(connection.near);
     const refusal = this.job.admit(HELLO, stream);
     if (refusal !== undefined) stream[Symbol.dispose]();
@@ -182,12 +219,41 @@ class Bench implements AsyncDisposable {
     // Each waits on its own.
     await turn();
     // Pauses of random length have made the time a broken number.
-    await this.clock.timerSet(NEWS_MS + 1);
+    await this.clock.timerSet(this.#newsMs + 1);
   }
 
   /** Nothing is heard of its agent, nor of its slaves. */
   silence(): void {
     this.job.agent!.giveUp(60_000);
+  }
+
+  /** Its scheduler says where it stands. */
+  async stand(standing: ProcessStanding): Promise<void> {
+    this.processes.at(-1)!.stand(standing);
+    await turn();
+  }
+
+  /** Its agent was silent, and is until it is known what becomes of its slaves. */
+  async miss(): Promise<void> {
+    this.silence();
+    await this.part();
+    while (this.seats.some(({ state }) => state !== "awaiting agent")) await turn();
+    await turn();
+  }
+
+  /** The connections of its slaves, which do not end by themselves, are waited for no longer. */
+  async part(): Promise<void> {
+    await turn();
+    this.clock.pass(PARTING_MS);
+  }
+
+  /** Its agent, which was silent, says that it is there. */
+  async speak(): Promise<void> {
+    const agent = new MessageStream<never>(this.#agents.at(-1)!.far);
+    agent.postMessage({ type: "alive", runners: [] });
+    agent.flush();
+    while (this.job.agent!.isGone) await turn();
+    await turn();
   }
 
   /** The process of a slave connects; returns why it is refused, if it is. */
@@ -460,4 +526,123 @@ Deno.test("AgentJob: a slave that was killed is told with the memory that it use
   await bench.connect();
   bench.job.used(0, { memoryBytes: 2_500_000_000, cpuMs: undefined });
   assertEquals(bench.seats.map(({ memoryBytes }) => memoryBytes), [2_500_000_000, undefined]);
+});
+
+const SILENT = "nothing was heard from its agent for 60 s";
+
+Deno.test("AgentJob: slaves of a silent agent are lost when its scheduler calls it running, and are back when it is heard again", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.miss();
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2) await turn();
+  assertEquals(bench.losses, [SILENT, SILENT]);
+  assertEquals(bench.isKilled, false, "it could not come back");
+  await bench.speak();
+  const again = "its agent was silent, and is heard again";
+  assertEquals(bench.restarts, [again, again]);
+  assertEquals(bench.standings, ["starting", "starting"]);
+  for (const { number } of bench.seats) {
+    assertEquals(await bench.connectRunner(number, 1), undefined);
+  }
+  assertEquals(bench.standings, ["idle", "idle"]);
+});
+
+Deno.test("AgentJob: slaves of a suspended job are not lost, however long it says nothing, and go on when it is resumed", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.stand("suspended");
+  await bench.miss();
+  bench.clock.pass(1000 * EXPLANATION_MS);
+  await turn();
+  await bench.stand("running");
+  assertEquals(bench.losses, []);
+  await bench.speak();
+  assertEquals(bench.restarts.length, 2);
+  for (const { number } of bench.seats) {
+    assertEquals(await bench.connectRunner(number, 1), undefined);
+  }
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+});
+
+Deno.test("AgentJob: slaves of a job that says nothing after it was resumed are lost", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.stand("suspended");
+  await bench.miss();
+  bench.clock.pass(EXPLANATION_MS);
+  await bench.stand("running");
+  assertEquals(bench.losses, []);
+  bench.clock.pass(60_000);
+  while (bench.losses.length < 2) await turn();
+  assertEquals(bench.losses, [SILENT, SILENT]);
+});
+
+Deno.test("AgentJob: an agent that is silent for a moment, and heard again before anybody knows why, has its slaves go on", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  bench.silence();
+  await bench.speak();
+  await bench.part();
+  while (bench.restarts.length < 2) await turn();
+  for (const { number } of bench.seats) {
+    assertEquals(await bench.connectRunner(number, 1), undefined);
+  }
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+});
+
+Deno.test("AgentJob: slaves of a job that its scheduler has queued again wait for it, and go on", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  await bench.stand("queued");
+  const again = `${GONE}; its job is in the queue again`;
+  assertEquals([bench.restarts, bench.losses], [[again, again], []]);
+  assertEquals(bench.standings, ["queued", "queued"]);
+  const names = bench.seats.map(({ slave }) => slave.identity.name);
+  assertEquals(names, ["far slave 0, job 7", "far slave 1, job 7"]);
+  bench.clock.pass(10 * CONNECT_TIMEOUT_MS);
+  await bench.stand("running");
+  assertEquals(bench.standings, ["starting", "starting"]);
+  await bench.serve(1);
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+});
+
+Deno.test("AgentJob: slaves of a job that was started again before that was known go on with its new agent", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  await bench.serve(1);
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+  bench.clock.pass(EXPLANATION_MS);
+  await turn();
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+});
+
+Deno.test("AgentJob: an agent that comes while its job's last one seems to be there has to try again, and ends that one", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await assertRejects(() => bench.connect(), Error, "tries again");
+  await bench.loseAgent();
+  await bench.serve(1);
+  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+});
+
+Deno.test("AgentJob: slaves that were lost when their scheduler did not say why are back when their job is started again", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2) await turn();
+  await bench.serve(1);
+  const again = "its job was started again";
+  assertEquals([bench.restarts, bench.standings], [[again, again], ["idle", "idle"]]);
 });

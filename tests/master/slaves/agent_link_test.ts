@@ -20,10 +20,17 @@ async function endAfter(message: object): Promise<string> {
       timeLimitMs: null,
       leaveSignals: null,
     },
-    { leaving: () => {}, used: () => {}, output: () => {}, filesLaid: () => {} },
+    {
+      leaving: () => {},
+      used: () => {},
+      output: () => {},
+      filesLaid: () => {},
+      heardAgain: () => {},
+    },
     SYSTEM_CLOCK,
   );
-  return (await link.ended).reason;
+  await link.ended;
+  return link.end!.reason;
 }
 
 const ENDED = { type: "ended", slave: 0, launch: 0, code: 0, signal: null, tail: "" };

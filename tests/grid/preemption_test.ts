@@ -1,0 +1,123 @@
+/** Jobs that their scheduler suspends, or ends to run them again. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Order } from "./master.ts";
+import {
+  GRID_ENGINE_SITE,
+  GridMaster,
+  type GridSite,
+  onSubmitHost,
+  siteTest,
+} from "../support/grid_cluster.ts";
+import { SLURM_SITE } from "../support/slurm_cluster.ts";
+import type { TempFolder } from "../support/temp_folder.ts";
+
+/** What is done to a job; tasks of a job are named as messages name them. */
+interface Ways {
+  readonly site: GridSite;
+  suspend(task: string): readonly string[];
+  resume(task: string): readonly string[];
+  /** Ends it, and has it run again. */
+  requeue(task: string): readonly string[];
+  /** Has it run again at once, where it would wait. */
+  rerun?(task: string): readonly string[];
+  /** Words for the submission of jobs that may run again. */
+  readonly requeueWords: readonly string[];
+}
+
+const ALL: readonly Ways[] = [
+  {
+    site: GRID_ENGINE_SITE,
+    suspend: (task) => ["qmod", "-sj", task],
+    resume: (task) => ["qmod", "-usj", task],
+    requeue: (task) => ["qmod", "-rj", task],
+    requeueWords: ["-r", "y"],
+  },
+  {
+    site: SLURM_SITE,
+    suspend: (task) => ["scontrol", "suspend", task],
+    resume: (task) => ["scontrol", "resume", task],
+    requeue: (task) => ["scontrol", "requeue", task],
+    rerun: (task) => ["scontrol", "update", `JobId=${task}`, "StartTime=now"],
+    requeueWords: ["--requeue"],
+  },
+];
+
+/** In the middle of so many tasks, something happens. A task that is charged fails. */
+const MANY: Order = {
+  tasks: 1500,
+  taskMs: 100,
+  slaves: 6,
+  startsWith: 6,
+  manager: { maxAttempts: 1, heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
+};
+
+/** What messages call the job of a slave, such as `4711.3`. */
+function jobOf(master: GridMaster, slave: number): string {
+  const { name } = master.of("slave-queued").findLast((queued) => queued.slave === slave)!;
+  return /job (\S+)/.exec(name!)![1];
+}
+
+for (const { site, suspend, resume, requeue, rerun, requeueWords } of ALL) {
+  const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
+    siteTest(site, `${site.name}: ${what}`, run);
+  const start = (folder: TempFolder, order: Order): GridMaster =>
+    new GridMaster(folder.path, order, undefined, site);
+  const control = async (command: readonly string[]): Promise<void> => {
+    const { success, output } = await onSubmitHost(site, ...command);
+    if (!success) throw new Error(`${command.join(" ")} failed: ${output}`);
+  };
+
+  test("a job that is suspended for longer than heartbeatTimeoutMs is a slave that is late, and comes back", async (folder) => {
+    await using master = start(folder, MANY);
+    await master.until("slave-connected", 6);
+    await control(suspend(jobOf(master, 3)));
+    await master.until("warning");
+    assertMatch(master.of("warning")[0].reason!, /^1 of 6 slaves are suspended in /);
+    // The others need longer for these than it may be silent.
+    await master.until("result", master.of("result").length + 300);
+    assertEquals(master.of("slave-lost"), []);
+    await control(resume(jobOf(master, 3)));
+    await master.until("slave-restarted");
+    const [{ slave, reason }] = master.of("slave-restarted");
+    assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
+    await master.until("slave-connected", 7);
+    await master.complete(1500);
+    assertEquals(master.of("slave-lost"), []);
+  });
+
+  test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
+    await using master = start(folder, { ...MANY, array: { words: requeueWords } });
+    await master.until("slave-connected", 6);
+    await control(requeue(jobOf(master, 2)));
+    await master.until("slave-restarted");
+    const [{ slave, reason }] = master.of("slave-restarted");
+    console.log(`  ${reason}`);
+    assertEquals(slave, 2);
+    if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
+    await master.until("slave-connected", 7);
+    assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
+    await master.complete(1500);
+    assertEquals(master.of("slave-lost"), []);
+  });
+}
+
+siteTest(
+  GRID_ENGINE_SITE,
+  "Grid Engine: a queue that is suspended for a while ends nothing",
+  async (folder) => {
+    await using master = new GridMaster(folder.path, MANY, undefined, GRID_ENGINE_SITE);
+    await master.until("result", 100);
+    const modify = async (option: string): Promise<void> =>
+      void await onSubmitHost(GRID_ENGINE_SITE, "qmod", option, "*");
+    await modify("-sq");
+    try {
+      await master.until("warning");
+      assertMatch(master.of("warning")[0].reason!, /^6 of 6 slaves are suspended in Grid Engine/);
+    } finally {
+      await modify("-usq");
+    }
+    await master.complete(1500);
+    assertEquals(master.of("slave-lost"), []);
+  },
+);
