@@ -88,6 +88,7 @@ export type {
   ProgramOutput,
   SlaveProcess,
 } from "./lib/launch/command.ts";
+export type { ArrayBounds, ElasticCount, SlaveCount } from "./lib/launch/slave_count.ts";
 export { OutputSink, type OutputStream } from "./lib/launch/output_sink.ts";
 export type { LeaveSignals } from "./lib/wire/messages.ts";
 export { Manager } from "./lib/master/manager.ts";

@@ -23,6 +23,11 @@ export interface ProcessEnd {
   readonly host?: string;
   /** What it printed last, if that did not go to the sink of the slave's output. */
   readonly tail?: string;
+  /**
+   * Whether a scheduler took it away, by a limit, for another job or with its node, and not its user or a fault: a job array submits
+   * another while there is work. Missing if nobody knows.
+   */
+  readonly isTakenAway?: boolean;
   /** Whether another try may succeed soon; see {@linkcode SlaveProcess.renew}. */
   readonly mayPass?: boolean;
 }
@@ -40,6 +45,8 @@ export interface SlaveProcess {
   readonly started?: Promise<void>;
   /** Why a scheduler keeps it waiting, as that says now; missing if it does not wait, or nobody knows. */
   readonly waitReason?: string;
+  /** Which limit it was, as a clause, if its scheduler announced its end and nobody had deleted it. */
+  readonly limit?: string;
   /** After how many milliseconds since its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
   /** How a scheduler announces the end of a slave on another machine; missing if it does not. From then on the slave takes no tasks. */
@@ -63,8 +70,11 @@ export interface SlaveProcess {
   served?(host: string): void;
   /** Told that nothing is heard of the agent any more. */
   missed?(): void;
-  /** Has the scheduler asked what has become of the process: now, and not at the next regular time. */
-  hurry?(): void;
+  /**
+   * Has the scheduler asked what has become of the process: now, and not at the next regular time. What it returns, if anything,
+   * resolves when that has been answered, or cannot be. Never rejects.
+   */
+  hurry?(): void | Promise<void>;
   /**
    * Has the scheduler's word on where the process stands told whenever that changes. One that is `queued` after it ran was ended, and
    * is started again by its scheduler. One that is `suspended` is late, however long it says nothing. To be called once.

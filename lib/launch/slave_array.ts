@@ -1,5 +1,6 @@
 import type { SlaveProcess } from "./command.ts";
 import type { LaunchOrder, SentFiles } from "./slave.ts";
+import type { ArrayBounds } from "./slave_count.ts";
 
 /**
  * Several slaves that are started together, such as by one command of a scheduler. Give it to `Manager.addSlave()`.
@@ -12,6 +13,14 @@ export abstract class SlaveArray {
 
   /** How many slaves there are, at least 1. */
   abstract readonly count: number;
+
+  /**
+   * Between which bounds the number of slaves follows the work; {@linkcode SlaveArray.count} is the most. With bounds, slaves that are
+   * taken away are launched again while there is work. None by default: all are launched at once, and those that are lost stay so.
+   */
+  get bounds(): ArrayBounds | undefined {
+    return undefined;
+  }
 
   /**
    * Flags of `deno run` that the master needs for these slaves; unknown by default. If the master lacks one of them, the error names

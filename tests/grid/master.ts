@@ -6,6 +6,7 @@
  */
 
 import {
+  type ElasticCount,
   type JobArrayOptions,
   LocalSlaveArray,
   Manager,
@@ -30,8 +31,12 @@ export interface Order {
   readonly tasks: number;
   /** How long each of them takes, in milliseconds; nothing by default. */
   readonly taskMs?: number;
+  /** How long the last of them takes, if it is another time. */
+  readonly lastMs?: number;
   /** How many slaves; without a number those that the master's own job was granted. */
   readonly slaves?: number;
+  /** Bounds, between which the number of slaves follows the work: then that of `slaves` says nothing. */
+  readonly bounds?: ElasticCount;
   /** What brings them; Grid Engine by default. */
   readonly by?: "Grid Engine" | "Slurm" | "ssh" | "this machine";
   /** No task starts before so many slaves have connected: the last job may start after seconds. */
@@ -110,7 +115,8 @@ async function* until(happened: Promise<void>): AsyncGenerator<number> {
 
 /** The slaves that are asked for. */
 function makeSlaves(order: Order): SlaveArray {
-  const { slaves, by = "Grid Engine", array = {}, qsub, ssh, manager } = order;
+  const { slaves, bounds, by = "Grid Engine", array = {}, qsub, ssh, manager } = order;
+  const count = bounds ?? slaves;
   const { words, ...options } = array;
   switch (by) {
     case "this machine":
@@ -121,13 +127,13 @@ function makeSlaves(order: Order): SlaveArray {
         ...ssh!.options,
       });
     case "Slurm":
-      return slaves === undefined
+      return count === undefined
         ? new SlurmStepSlaveArray()
-        : new SlurmSlaveArray(slaves, { sbatch: words, ...options });
+        : new SlurmSlaveArray(count, { sbatch: words, ...options });
     case "Grid Engine":
-      return slaves === undefined
+      return count === undefined
         ? new SGEPESlaveArray()
-        : new SGEQsubSlaveArray(slaves, { qsub: words, ...options, ...qsub });
+        : new SGEQsubSlaveArray(count, { qsub: words, ...options, ...qsub });
     default:
       return by satisfies never;
   }
@@ -153,7 +159,8 @@ function placesOf(manager: Manager, order: Order): AsyncIterable<Place> {
   const tasks = remote<typeof import("./place_tasks.ts")>(module);
   if (shift === undefined) {
     const context = manager.getContext();
-    for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, taskMs);
+    const msOf = (i: number) => i === order.tasks - 1 ? order.lastMs ?? taskMs : taskMs;
+    for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, msOf(i));
     return context.getResultsUnordered<Place>();
   }
   const context = manager.getContext(tasks.setup, { args: [shift] });

@@ -23,6 +23,11 @@ interface Ways {
   rerun?(task: string): readonly string[];
   /** Words for the submission of jobs that may run again. */
   readonly requeueWords: readonly string[];
+  /** Deletes it, as its user does. */
+  cancel(task: string): readonly string[];
+  /** Words for the submission of jobs that may run for some seconds, and what is said of one that has. */
+  readonly limitWords: readonly string[];
+  readonly limited: RegExp;
 }
 
 const ALL: readonly Ways[] = [
@@ -32,6 +37,9 @@ const ALL: readonly Ways[] = [
     resume: (task) => ["qmod", "-usj", task],
     requeue: (task) => ["qmod", "-rj", task],
     requeueWords: ["-r", "y"],
+    cancel: (task) => ["qdel", ...task.split(".").flatMap((id, i) => i === 0 ? [id] : ["-t", id])],
+    limitWords: ["-l", "h_rt=15"],
+    limited: /^Grid Engine sent SIGUSR2; .*: it had come to its run time limit, h_rt=15/,
   },
   {
     site: SLURM_SITE,
@@ -40,6 +48,9 @@ const ALL: readonly Ways[] = [
     requeue: (task) => ["scontrol", "requeue", task],
     rerun: (task) => ["scontrol", "update", `JobId=${task}`, "StartTime=now"],
     requeueWords: ["--requeue"],
+    cancel: (task) => ["scancel", task],
+    limitWords: ["--time=1"],
+    limited: /^Slurm sent SIGTERM; Slurm ended its job at its time limit.*\(TIMEOUT/,
   },
 ];
 
@@ -58,7 +69,8 @@ function jobOf(master: GridMaster, slave: number): string {
   return /job (\S+)/.exec(name!)![1];
 }
 
-for (const { site, suspend, resume, requeue, rerun, requeueWords } of ALL) {
+for (const ways of ALL) {
+  const { site, suspend, resume, requeue, rerun, requeueWords } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
     siteTest(site, `${site.name}: ${what}`, run);
   const start = (folder: TempFolder, order: Order): GridMaster =>
@@ -98,6 +110,54 @@ for (const { site, suspend, resume, requeue, rerun, requeueWords } of ALL) {
     await master.until("slave-connected", 7);
     assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
     await master.complete(1500);
+    assertEquals(master.of("slave-lost"), []);
+  });
+
+  test("a job that comes to its time limit is replaced while there is work, the limit is named, and no task is charged", async (folder) => {
+    const array = { words: ways.limitWords };
+    await using master = start(folder, { ...MANY, slaves: 2, startsWith: 2, array, tasks: 700 });
+    await master.until("slave-connected", 2);
+    if (site === SLURM_SITE) {
+      // Its limits are minutes.
+      for (const slave of [0, 1]) {
+        await control(["scontrol", "update", `JobId=${jobOf(master, slave)}`, "EndTime=now"]);
+      }
+    }
+    await master.until("slave-restarted", 2);
+    for (const { reason } of master.of("slave-restarted")) console.log(`  ${reason}`);
+    assertMatch(master.of("slave-restarted")[0].reason!, ways.limited);
+    await master.until("slave-connected", 4);
+    await master.complete(700);
+    assertEquals(master.of("slave-lost"), []);
+  });
+
+  test("a job that its user deletes is not replaced", async (folder) => {
+    await using master = start(folder, { ...MANY, slaves: 3, startsWith: 3, tasks: 300 });
+    await master.until("slave-connected", 3);
+    await control(ways.cancel(jobOf(master, 1)));
+    await master.until("slave-lost");
+    await master.complete(300);
+    assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
+    assertEquals(master.of("slave-queued").length, 3);
+  });
+
+  test("an array with bounds grows with its work, and shrinks when it is idle", async (folder) => {
+    const bounds = { min: 0, max: 4, idleMs: 2000 };
+    await using master = start(folder, {
+      ...MANY,
+      slaves: undefined,
+      startsWith: undefined,
+      bounds,
+      tasks: 300,
+      taskMs: 200,
+      lastMs: 15_000,
+    });
+    await master.until("slave-connected", 4);
+    // Three of them have nothing to do while the last task runs.
+    await master.until("slave-ended", 3);
+    assertEquals(master.of("done"), []);
+    await master.complete(300);
+    assertEquals(master.of("slave-queued").length, 4);
     assertEquals(master.of("slave-lost"), []);
   });
 }

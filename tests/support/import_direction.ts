@@ -53,6 +53,8 @@ const RECORDS = "lib/master/observe/records/";
 const DASHBOARD = "lib/master/observe/dashboard/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";
+// How many slaves of an array there are.
+const ELASTIC = "lib/master/slaves/elastic/";
 // What slaves on machines without our files are sent.
 const SENT = "lib/master/sent/";
 // What all rooms of the master speak of.
@@ -221,8 +223,8 @@ const PARTS: readonly Part[] = [
     imports: [...VALUES, ...MASTER_GROUND, BOARD, JOURNAL, OBSERVE, READING],
     because: "readers get outcomes from the board and the journal; they know no slave",
   },
-  {
-    at: SLAVES,
+  ...[SLAVES, ELASTIC].map((at) => ({
+    at,
     imports: [
       ...WHOLE_WIRE,
       ...ALL_OF_LAUNCH,
@@ -230,11 +232,12 @@ const PARTS: readonly Part[] = [
       BOARD,
       OBSERVE,
       SLAVES,
+      ELASTIC,
       SENT,
       DEPS,
     ],
     because: "the lives of slaves are told to the board; slaves know no reader and no journal",
-  },
+  })),
   {
     at: SENT,
     imports: [ERRORS, TASK, FILES, MESSAGES, WIRE, MASTER, COMMAND, SENT],

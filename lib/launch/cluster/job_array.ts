@@ -1,6 +1,7 @@
 import type { SlaveProcess } from "../command.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
+import { type ArrayBounds, asBounds, type SlaveCount } from "../slave_count.ts";
 import { ConnectionFolder } from "./connection_folder.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
 import { type JobQueue, JobQueues, type TaskArray } from "./job_queue.ts";
@@ -31,8 +32,9 @@ import { deleteSubmitted, masterFlags, submitArray } from "./scheduler_commands.
 export class JobArray extends SlaveArray {
   /** First word of the slaves' names in messages. */
   override readonly kind = "slave";
-  /** How many slaves, and tasks of the job array, there are. */
+  /** How many slaves there are, or may be at most. */
   override readonly count: number;
+  readonly #bounds: ArrayBounds;
   readonly #scheduler: Scheduler;
   readonly #options: JobArrayOptions;
   /** Name of the class, for messages. */
@@ -47,26 +49,22 @@ export class JobArray extends SlaveArray {
    * Describes the array; nothing is submitted before results are read.
    *
    * @param scheduler The words of the scheduler. Arrays that are given the same object are followed together.
-   * @param count How many slaves, at least 1.
+   * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for the command that submits, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0.
+   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
    * @throws {TypeError} If there is no scheduler, or an option is unknown or wrong.
    */
   constructor(
     scheduler: Scheduler,
-    count: number,
+    count: SlaveCount,
     options: readonly string[] | JobArrayOptions = {},
   ) {
     super();
     if (typeof scheduler?.submitCommand !== "function") {
       throw new TypeError(`Expected the words of a scheduler, got ${Deno.inspect(scheduler)}`);
     }
-    if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(
-        `A slave array needs a whole number of slaves, at least 1, not ${Deno.inspect(count)}`,
-      );
-    }
-    this.count = count;
+    this.#bounds = asBounds(count);
+    this.count = this.#bounds.max;
     this.#scheduler = scheduler;
     this.#owner = new.target.name;
     this.#options = Array.isArray(options) ? { words: options } : options as JobArrayOptions;
@@ -76,6 +74,11 @@ export class JobArray extends SlaveArray {
   /** What a master of job arrays is to be allowed, with the programs of this scheduler. */
   override get masterFlags(): string {
     return masterFlags(this.#scheduler);
+  }
+
+  /** Slaves that their scheduler takes away are submitted again while there is work, also if their number is fixed. */
+  override get bounds(): ArrayBounds {
+    return this.#bounds;
   }
 
   /** All slaves count as running on other machines: where a scheduler puts them is not known. */
@@ -100,7 +103,7 @@ export class JobArray extends SlaveArray {
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const [order] = orders;
     const { cwd = Deno.cwd(), timeLimitMs, words = [] } = this.#options;
-    const folder = this.#folder = ConnectionFolder.make(cwd, order.connection);
+    const folder = this.#folder ??= ConnectionFolder.make(cwd, order.connection);
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
     const submit = (slaves: readonly number[], hosts: readonly string[]) =>
       this.#submit(order, { folder, cwd, slaves, hosts });
@@ -114,8 +117,16 @@ export class JobArray extends SlaveArray {
     const slaves = orders.map(({ number }) => number);
     const { announced: signals } = signalsOf(this.#scheduler, words);
     const leaveSignals = { scheduler: this.#scheduler.name, signals };
+    const limit = this.#scheduler.limit?.(words);
     return (await submit(slaves, queue.leftHosts)).map(({ job, task }, i) =>
-      queue.follow(job, task, { findTail, timeLimitMs, leaveSignals, slave: slaves[i], array })
+      queue.follow(job, task, {
+        findTail,
+        timeLimitMs,
+        leaveSignals,
+        limit,
+        slave: slaves[i],
+        array,
+      })
     );
   }
 

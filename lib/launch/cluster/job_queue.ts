@@ -68,6 +68,8 @@ export interface FollowOptions {
   readonly timeLimitMs?: number;
   /** How its end is announced; missing if it is not. */
   readonly leaveSignals?: SlaveProcess["leaveSignals"];
+  /** See {@linkcode Scheduler.limit}. */
+  readonly limit?: string;
 }
 
 /** One task of a job array that is to bring a slave. */
@@ -86,6 +88,8 @@ class JobTask {
   hasServed = false;
   /** Whether nothing is heard of its agent any more, or it was killed. */
   isMissed = false;
+  /** Whether somebody is known to have had it deleted. */
+  isDeleted = false;
   /** Told where it stands. */
   tellStanding: (standing: ProcessStanding) => void = () => {};
 
@@ -100,6 +104,13 @@ class JobTask {
   findTail(): Promise<string> {
     return this.options.findTail(this.job, this.task);
   }
+}
+
+/** A task that has ended, with what the scheduler says of that, if it does. */
+interface GoneTask {
+  readonly task: JobTask;
+  readonly reason?: string;
+  readonly isTakenAway?: boolean;
 }
 
 /** A task whose job cannot start its agent. */
@@ -146,6 +157,8 @@ export class JobQueue implements AsyncDisposable {
   /** The jobs of all tasks that have ever been followed, by the tasks' names. */
   readonly #jobs = new Map<string, string>();
   readonly #deletions = new Set<Promise<unknown>>();
+  /** Tasks that are to be deleted as soon as the code that runs now is done, by job. */
+  readonly #toDelete = new Map<string, JobTask[]>();
   /** Jobs that the scheduler was told to delete. */
   readonly #deletedJobs = new Set<string>();
   /** When tasks were deleted, by their names. */
@@ -158,6 +171,8 @@ export class JobQueue implements AsyncDisposable {
   readonly #toldHosts = new Set<string>();
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
+  /** Those that wait for an answer of the scheduler. */
+  readonly #askers: PromiseWithResolvers<void>[] = [];
   #hasFailed = false;
   /** Whether any task was suspended when the scheduler was last asked. */
   #areSuspended = false;
@@ -201,6 +216,7 @@ export class JobQueue implements AsyncDisposable {
       },
       timeLimitMs: options.timeLimitMs,
       leaveSignals: options.leaveSignals,
+      limit: options.limit,
       hurry: () => this.#hurry(),
       onStanding: (tell) => followed.tellStanding = tell,
       served: (host) => {
@@ -285,11 +301,14 @@ export class JobQueue implements AsyncDisposable {
   }
 
   /** Asks now, and again soon: a job takes a second to end. */
-  #hurry(): void {
+  #hurry(): Promise<void> {
+    const answer = Promise.withResolvers<void>();
+    this.#askers.push(answer);
     this.#hurriedUntilMs = this.#clock.now() + HURRY_MS;
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     this.#schedule(0);
+    return answer.promise;
   }
 
   /** Something has changed: more is likely to follow. */
@@ -317,10 +336,12 @@ export class JobQueue implements AsyncDisposable {
   }
 
   async #poll(): Promise<void> {
+    // What is asked while an answer is under way is for the next one to tell.
+    const askers = this.#askers.splice(0);
     await this.#attempt(async () => {
       const statuses = await askStatus(this.#scheduler, jobsOf(this.#tasks.values()));
       const failed = await this.#findFailed();
-      const gone: { task: JobTask; reason?: string }[] = [];
+      const gone: GoneTask[] = [];
       const stuck: { task: JobTask; reason: string }[] = [];
       for (const task of [...this.#tasks.values()]) {
         const status = statuses.get(task.name);
@@ -330,7 +351,7 @@ export class JobQueue implements AsyncDisposable {
             if (isGone(task)) gone.push({ task });
             break;
           case "ended":
-            gone.push({ task, reason: status.reason });
+            gone.push({ task, reason: status.reason, isTakenAway: status.isTakenAway });
             break;
           case "stuck":
             stuck.push({ task, reason: status.reason });
@@ -341,6 +362,7 @@ export class JobQueue implements AsyncDisposable {
             if (status.state !== task.state.state) this.#noteNews();
             // One that has failed may be submitted again: then it has not started.
             if (!failed.some((each) => each.task === task)) note(task, status);
+            if (status.state !== "queued" && status.isDeleted) task.isDeleted = true;
             break;
           default:
             status satisfies never;
@@ -353,6 +375,7 @@ export class JobQueue implements AsyncDisposable {
       this.#reportSuspended();
       this.#report();
     });
+    for (const { resolve } of askers) resolve();
   }
 
   /** Whatever the scheduler's commands fail with is no news of the jobs. */
@@ -482,14 +505,15 @@ export class JobQueue implements AsyncDisposable {
   }
 
   /** @param gone Tasks with the scheduler's reason, if it gives one. */
-  async #endGone(gone: readonly { task: JobTask; reason?: string }[]): Promise<void> {
+  async #endGone(gone: readonly GoneTask[]): Promise<void> {
     const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
     // All in one turn: slaves that are lost at once for one reason are told of together.
-    gone.forEach(({ task, reason }, i) => {
+    gone.forEach(({ task, reason, isTakenAway = wasDeleted(task) ? false : undefined }, i) => {
       reason ??= tails[i] === ""
         ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
         : "its job has ended";
-      this.#end(task, { code: null, signal: null, reason, tail: tails[i], host: task.host });
+      const end = { code: null, signal: null, reason, tail: tails[i], host: task.host };
+      this.#end(task, isTakenAway === undefined ? end : { ...end, isTakenAway });
     });
   }
 
@@ -522,9 +546,20 @@ export class JobQueue implements AsyncDisposable {
 
   #delete(job: string, tasks: readonly JobTask[]): void {
     this.#noteDeletion(tasks);
-    const deletion = this.#deleteTasks(job, tasks);
+    const before = this.#toDelete.get(job);
+    if (before !== undefined) return void before.push(...tasks);
+    this.#toDelete.set(job, [...tasks]);
+    const deletion = this.#deleteSoon(job);
     this.#deletions.add(deletion);
     deletion.finally(() => this.#deletions.delete(deletion));
+  }
+
+  /** By one command for all that are to be deleted at one time. */
+  async #deleteSoon(job: string): Promise<void> {
+    await undefined;
+    const tasks = this.#toDelete.get(job)!;
+    this.#toDelete.delete(job);
+    await this.#deleteTasks(job, tasks);
   }
 
   /** Never rejects, whatever the words of somebody's scheduler throw: nobody waits for it but the end. */
@@ -648,6 +683,11 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
   task.state = status;
   if (state !== "queued") task.started.resolve();
   if (isNew) task.tellStanding(state);
+}
+
+/** Whether somebody has deleted a task that is gone. Nobody else ends one that waits. */
+function wasDeleted({ isDeleted, state: { state } }: JobTask): boolean {
+  return isDeleted || state === "queued";
 }
 
 /** Whether a task is not known to have started. */

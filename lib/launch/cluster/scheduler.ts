@@ -63,14 +63,21 @@ export type JobTaskStatus =
    * as `Insufficient amount of resource: ncpus`.
    */
   | { readonly state: "queued"; readonly reason?: string }
-  /** It runs. `host` is where, as the scheduler calls it. */
-  | { readonly state: "running"; readonly host?: string }
+  /**
+   * It runs. `isDeleted` is whether somebody has told the scheduler to end it, if that is known before it has ended. `host` is where, as the scheduler
+   * calls it.
+   */
+  | { readonly state: "running"; readonly host?: string; readonly isDeleted?: boolean }
   /** It has run, and is stopped for a while: it is late, and not lost, however long nothing is heard of it. */
-  | { readonly state: "suspended" }
+  | { readonly state: "suspended"; readonly isDeleted?: boolean }
   /** It will never run as it is, and is to be deleted. `reason` is why, or what the scheduler calls this: `state Eqw`. */
   | { readonly state: "stuck"; readonly reason: string }
-  /** It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status. */
-  | { readonly state: "ended"; readonly reason: string };
+  /**
+   * It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status.
+   * `isTakenAway` is whether the scheduler took it away by itself, by a limit, for another job or with its node: then another is
+   * submitted while there is work.
+   */
+  | { readonly state: "ended"; readonly reason: string; readonly isTakenAway?: boolean };
 
 /**
  * A scheduler of a cluster, in words. Give it to a {@linkcode JobArray}.
@@ -139,6 +146,14 @@ export interface Scheduler {
 
   /** Whether tasks begin in the user's home folder, so that the script has to go to the folder of the run; not so by default. */
   readonly startsInHome?: boolean;
+
+  /**
+   * Says which limit ended a task, as a clause, if its end was announced by one of the {@linkcode Scheduler.leaveSignals}, nobody had
+   * deleted it, and its status does not tell how it ended. By default, that is not known, and no other task is submitted for it.
+   *
+   * @param words The user's words for the command that submits: they may ask for the limit.
+   */
+  limit?(words: readonly string[]): string;
 
   /** The command that submits a job array. It reads the script on its standard input. */
   submitCommand(submission: JobSubmission): readonly string[];

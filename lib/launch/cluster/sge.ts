@@ -20,6 +20,7 @@ export const GRID_ENGINE: Scheduler = {
   // With -notify: before a suspend or at the soft limit, and before the end.
   leaveSignals: ["SIGUSR1", "SIGUSR2"],
   suspendSignals: (words) => words.some((word) => /(?:^|,)s_rt=/.test(word)) ? [] : ["SIGUSR1"],
+  limit,
   submitCommand,
   excludeWords,
   readSubmission,
@@ -95,10 +96,19 @@ function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus>
 
 function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
   if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
+  const isDeleted = state.includes("d");
   // By its user, with its queue, or since its host has too much to do.
-  if (/[sST]/.test(state)) return { state: "suspended" };
+  if (/[sST]/.test(state)) return { state: "suspended", isDeleted };
   // An R is that of one that runs for a second time, or will.
   return /[rt]/.test(state)
-    ? { state: "running", host: /@(.+)$/.exec(queue)?.[1] }
+    ? { state: "running", host: /@(.+)$/.exec(queue)?.[1], isDeleted }
     : { state: "queued" };
+}
+
+/** A job is ended by its limits alone, if nobody has deleted it. Which one it was Grid Engine tells nobody. */
+function limit(words: readonly string[]): string {
+  const asked = words.flatMap((word) => word.split(",")).filter((word) => /^[sh]_rt=/.test(word));
+  return asked.length > 0
+    ? `it had come to its run time limit, ${asked.join(", ")}`
+    : "it had come to a limit of its queue, such as h_rt: qconf -sq tells them";
 }

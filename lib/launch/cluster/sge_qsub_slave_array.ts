@@ -1,4 +1,5 @@
 import { JobArray } from "./job_array.ts";
+import type { SlaveCount } from "../slave_count.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
 import { GRID_ENGINE } from "./sge.ts";
 
@@ -26,12 +27,12 @@ export class SGEQsubSlaveArray extends JobArray {
   /**
    * Describes the array; nothing is submitted before results are read.
    *
-   * @param count How many slaves, at least 1.
+   * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for qsub, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0.
+   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
    * @throws {TypeError} If an option is unknown or wrong.
    */
-  constructor(count: number, options: readonly string[] | SGEQsubOptions = {}) {
+  constructor(count: SlaveCount, options: readonly string[] | SGEQsubOptions = {}) {
     const given = Array.isArray(options) ? { qsub: options } : options as SGEQsubOptions;
     checkJobArrayOptions(given, GRID_ENGINE, { owner: new.target.name, wordsName: "qsub" });
     const { qsub: words, ...others } = given;

@@ -170,6 +170,16 @@ const ENDS: Readonly<Record<string, string>> = {
   TIMEOUT: "at its time limit. Ask for more time by the word --time",
 };
 
+/** Whether it is Slurm that takes jobs away that end so, or somebody else. Of other ends nobody knows. */
+const TAKEN_AWAY: Readonly<Record<string, boolean>> = {
+  BOOT_FAIL: true,
+  CANCELLED: false,
+  DEADLINE: false,
+  NODE_FAIL: true,
+  PREEMPTED: true,
+  TIMEOUT: true,
+};
+
 /** Why jobs wait, in words. */
 const WAITS: Readonly<Record<string, string>> = {
   BeginTime: "its time has not come",
@@ -213,7 +223,12 @@ function asStatus(state: string, reason: string): JobTaskStatus {
   }
   const end = ENDS[`${state}, ${reason}`] ?? ENDS[state];
   if (end === undefined) return { state: "running" };
-  return { state: "ended", reason: `Slurm ended its job ${end} (${detailed(state, reason)})` };
+  const isTakenAway = TAKEN_AWAY[state];
+  return {
+    state: "ended",
+    reason: `Slurm ended its job ${end} (${detailed(state, reason)})`,
+    ...isTakenAway === undefined ? {} : { isTakenAway },
+  };
 }
 
 function pending(reason: string): JobTaskStatus {

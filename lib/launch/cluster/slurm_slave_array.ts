@@ -1,4 +1,5 @@
 import { JobArray } from "./job_array.ts";
+import type { SlaveCount } from "../slave_count.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
 import { SLURM } from "./slurm.ts";
 
@@ -30,12 +31,12 @@ export class SlurmSlaveArray extends JobArray {
   /**
    * Describes the array; nothing is submitted before results are read.
    *
-   * @param count How many slaves, at least 1.
+   * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for sbatch, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0.
+   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
    * @throws {TypeError} If an option is unknown or wrong.
    */
-  constructor(count: number, options: readonly string[] | SlurmOptions = {}) {
+  constructor(count: SlaveCount, options: readonly string[] | SlurmOptions = {}) {
     const given = Array.isArray(options) ? { sbatch: options } : options as SlurmOptions;
     checkJobArrayOptions(given, SLURM, { owner: new.target.name, wordsName: "sbatch" });
     const { sbatch: words, ...others } = given;

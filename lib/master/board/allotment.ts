@@ -120,6 +120,11 @@ export class Allotment {
     return { idle: this.#idle, hungry: this.#hungry, laden: this.laden };
   }
 
+  /** How long tasks of some code run on average, in milliseconds, if any has ended. */
+  averageMs(code: Code): number | undefined {
+    return this.#pace.of(code).averageMs;
+  }
+
   /** A slave takes tasks from now on. */
   addSlave(slave: DispatchSlave): void {
     this.#serving.add(slave);

@@ -59,6 +59,14 @@ export interface DispatcherOptions {
   warn?(message: string): void;
 }
 
+/** How much work there is. */
+export interface Demand {
+  /** How many tasks wait or run whose results somebody reads. Those that sources have yet are guessed. */
+  readonly tasks: number;
+  /** How long they run on average, of the slowest code among them, in milliseconds; `undefined` if no task of it has ended. */
+  readonly taskMs: number | undefined;
+}
+
 /** What is known of a slave's death. */
 export interface Death {
   /** How it ended, in words. */
@@ -120,6 +128,8 @@ export class Dispatcher {
   readonly #deadlines = new Deadlines();
   /** All slaves that are not lost. */
   readonly #slaves = new Set<DispatchSlave>();
+  /** Those that are started when there is work for them. */
+  readonly #vacant = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves);
   readonly #barWarnings: BarWarnings;
   readonly #groups = new GroupLists();
@@ -143,6 +153,32 @@ export class Dispatcher {
     this.#maxTasks = options.maxTasks ?? Infinity;
     this.#options = options;
     this.#barWarnings = new BarWarnings((message) => options.warn?.(message));
+  }
+
+  /** How much work there is, for whoever decides how many slaves there are to be. Looks at all slaves. */
+  get demand(): Demand {
+    let tasks = this.#retries.areRead ? this.#retries.waiting : 0;
+    let taskMs: number | undefined;
+    const note = (code: Code | undefined): void => {
+      const averageMs = code && this.#allotment.averageMs(code);
+      if (averageMs !== undefined) taskMs = Math.max(taskMs ?? 0, averageMs);
+    };
+    for (const group of this.#groups.sendable) {
+      tasks += group.waiting;
+      const first = group.first();
+      note(first && codeOf(first));
+    }
+    let idle = 0;
+    for (const { service } of this.#slaves) {
+      const head = service?.sent.head();
+      if (service !== undefined && head === undefined) idle++;
+      if (head === undefined || head.group.reading === "no") continue;
+      tasks += service!.sent.size;
+      note(head.code);
+    }
+    const areMore = [...this.#groups.sources].some((group) => group.isOpen && !group.isRestoring);
+    // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
+    return { tasks: areMore && idle === 0 ? Math.max(1, 2 * tasks) : tasks, taskMs };
   }
 
   /** What it keeps, for tests. @internal */
@@ -192,11 +228,27 @@ export class Dispatcher {
     return false;
   }
 
-  /** A slave is being started, for the first time or after it was lost. */
+  /** A slave is being started, for the first time, or after it was lost or vacant. */
   addSlave(slave: DispatchSlave): void {
     slave.deathsInARow = 0;
+    this.#vacant.delete(slave);
     this.#slaves.add(slave);
     this.hasSlaves = true;
+  }
+
+  /** A slave has no process, by the fault of no task, and is started when there is work for it. */
+  slaveVacant(slave: DispatchSlave): void {
+    this.withdraw(slave);
+    this.#slaves.delete(slave);
+    this.#bars.delete(slave);
+    this.#vacant.add(slave);
+    this.hasSlaves = true;
+  }
+
+  /** A slave that was vacant is not started any more. */
+  giveUpVacant(slave: DispatchSlave): void {
+    this.#vacant.delete(slave);
+    this.#noteLoss();
   }
 
   /** A slave is connected and ready for tasks, which go to its process. */
@@ -232,12 +284,16 @@ export class Dispatcher {
     }
     if (slave.hasServed && !death.isFinal && slave.deathsInARow <= maxRestarts) return "restart";
     this.#slaves.delete(slave);
-    this.hasSlaves = this.#slaves.size > 0;
     this.#bars.delete(slave);
-    if (!this.hasSlaves) {
-      for (const group of this.#groups.read) group.port.wake();
-    }
+    this.#noteLoss();
     return "lost";
+  }
+
+  /** If no slave is left, whoever waits for results is told. */
+  #noteLoss(): void {
+    this.hasSlaves = this.#slaves.size > 0 || this.#vacant.size > 0;
+    if (this.hasSlaves) return;
+    for (const group of this.#groups.read) group.port.wake();
   }
 
   /**

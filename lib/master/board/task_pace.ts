@@ -45,6 +45,11 @@ export class CodePace {
       : 1;
   }
 
+  /** How long they run on average, in milliseconds; `undefined` if none has ended. */
+  get averageMs(): number | undefined {
+    return this.#average === Infinity ? undefined : this.#average / 1000;
+  }
+
   /**
    * The least number of such tasks that is worth a message; 1 for tasks that are not known yet.
    *

@@ -77,6 +77,8 @@ export class AgentJob implements AgentLinkEvents {
   #host = "";
   /** How it has ended, if it has. */
   #end: ProcessEnd | undefined;
+  /** Resolves when its scheduler has answered since it was announced that it is to end. */
+  #answered: Promise<void> = Promise.resolve();
   /** Resolves when something is known that slaves without an agent may wait for. */
   #news = Promise.withResolvers<void>();
 
@@ -166,6 +168,8 @@ export class AgentJob implements AgentLinkEvents {
 
   /** The scheduler is about to end the slaves of the agent. */
   leaving(reason: string): void {
+    // While it is there its scheduler can tell whether somebody has deleted it.
+    this.#answered = Promise.resolve(this.#process.hurry?.());
     for (const seat of this.#seats) seat.leave(reason);
   }
 
@@ -202,7 +206,12 @@ export class AgentJob implements AgentLinkEvents {
    *
    * @param reason What is known already.
    */
-  async explainLoss(agent: AgentLink, { isSilent }: LinkEnd, reason: string): Promise<Absence> {
+  async explainLoss(
+    agent: AgentLink,
+    { isSilent }: LinkEnd,
+    reason: string,
+    wasWarned: boolean,
+  ): Promise<Absence> {
     if (isSilent && this.isRenewable) {
       // The one that is brought in its place would be one too many.
       agent.close(reason);
@@ -219,8 +228,7 @@ export class AgentJob implements AgentLinkEvents {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
       if (this.#end !== undefined) {
-        const { reason: how = "its job ended" } = this.#end;
-        return { type: "gone", end: { ...this.#end, reason: `${reason}; ${how}` } };
+        return { type: "gone", end: this.#explainEnd(this.#end, reason, wasWarned) };
       }
       if (this.#standing === "queued") {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
@@ -241,13 +249,29 @@ export class AgentJob implements AgentLinkEvents {
    * @param warning What had been said before.
    */
   async explainLeave(agent: AgentLink, warning: string): Promise<Absence> {
+    const { closing, options: { clock } } = this.#fleet;
+    const impatience = Promise.withResolvers<void>();
+    {
+      using _timer = clock.setTimer(() => impatience.resolve(), this.#patienceMs);
+      await Promise.race([this.#answered, impatience.promise, aborted(closing)]);
+    }
     agent.close("its slaves have left");
-    return await this.explainLoss(agent, agent.end!, warning);
+    return await this.explainLoss(agent, agent.end!, warning, true);
   }
 
   /** Whether a slave is the last that its agent serves. */
   isLast(seat: Seat): boolean {
     return this.#seats.every((other) => other === seat || other.isOver);
+  }
+
+  /** How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit. */
+  #explainEnd(end: ProcessEnd, known: string, wasWarned: boolean): ProcessEnd {
+    const { reason = "its job ended" } = end;
+    const { limit } = this.#process;
+    if (end.isTakenAway !== undefined || !wasWarned || limit === undefined) {
+      return { ...end, reason: `${known}; ${reason}` };
+    }
+    return { ...end, reason: `${known}; ${reason}: ${limit}`, isTakenAway: true };
   }
 
   /** How long to wait for news of a job. Without a scheduler nobody knows more, except how a process of this machine ended. */
@@ -309,6 +333,12 @@ export class AgentJob implements AgentLinkEvents {
   awaitNext(seat: Seat): void {
     this.#waiting.add(seat);
     this.#renewWhenReady();
+  }
+
+  /** Its slave is not needed any more: whatever comes of it is refused. */
+  abandon(): void {
+    if (this.#state.state !== "connected") this.#enter({ state: "missed" });
+    this.#process.kill();
   }
 
   #enter(state: AgentJobState): void {

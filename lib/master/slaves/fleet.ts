@@ -22,6 +22,7 @@ import { messageOf } from "../../message_of.ts";
 import { AgentJob } from "./agent_job.ts";
 import { CodeWatch } from "../code_watch.ts";
 import { AgentLinks } from "./agent_links.ts";
+import { ArrayKeeper } from "./elastic/array_keeper.ts";
 import type { Clock } from "../../clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
@@ -165,6 +166,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
       seats.push(seat);
     }
     this.#unlaunched.push(seats);
+    const bounds = source instanceof Slave ? undefined : source.bounds;
+    if (bounds !== undefined) new ArrayKeeper(seats, bounds, this);
   }
 
   /** Starts the slaves that have been added and not been started. */
@@ -172,7 +175,17 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
     if (this.#seats.filter(({ isRemote }) => !isRemote).length >= MANY_SLAVES) this.guard.begin();
-    for (const seats of unlaunched) keep(this.#launch(seats), this.#launches);
+    for (const seats of unlaunched) {
+      const { keeper } = seats[0];
+      if (keeper === undefined) this.launchSeats(seats);
+      else keeper.begin();
+    }
+  }
+
+  /** Starts slaves of one source that have no process. */
+  launchSeats(seats: readonly Seat[]): void {
+    for (const seat of seats) seat.occupy();
+    keep(this.#launch(seats), this.#launches);
   }
 
   /** Waits until the launches that are under way, or begin before anything else happens, are done. */
@@ -212,13 +225,16 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** How many slaves stand where. */
   count(): SlaveCounts {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
-    for (const seat of this.#seats) counts[seat.standing()]++;
+    for (const seat of this.#seats) {
+      const standing = seat.standing();
+      if (standing !== undefined) counts[standing]++;
+    }
     return counts;
   }
 
   /** How each slave stands, by their numbers. */
   survey(): SlaveSurvey[] {
-    return this.#seats.map((seat) => seat.survey());
+    return this.#seats.map((seat) => seat.survey()).filter((survey) => survey !== undefined);
   }
 
   /** What the process of a slave on this machine uses. */
@@ -380,7 +396,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     } catch (error) {
       if (error instanceof NetworkError) this.#networkFault = error;
       const reason = messageOf(error);
-      for (const seat of seats) seat.launchFailed(reason);
+      const isTriedAgain = !this.closing.aborted && seats[0].keeper?.launchFailed(reason);
+      for (const seat of seats) seat.launchFailed(reason, isTriedAgain);
     }
   }
 

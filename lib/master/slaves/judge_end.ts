@@ -12,6 +12,8 @@ export type Doom =
   | { readonly type: "killed"; readonly reason: string }
   /** It was to be replaced by a new one, by no fault of its own. */
   | Replacement
+  /** It had nothing to do, and is not needed any more. */
+  | { readonly type: "retired" }
   /** Others were about to end it, and no other can take its place. */
   | { readonly type: "leaving"; readonly reason: string };
 
@@ -24,7 +26,7 @@ export interface Replacement {
 }
 
 /** How much each counts. It is never replaced by one that counts less. */
-const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3 } as const;
+const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3, retired: 4 } as const;
 
 /** Which of two reasons counts: the one that says more of what becomes of the slave; of like ones the later. */
 export function laterDoom(before: Doom, next: Doom): Doom {
@@ -46,6 +48,8 @@ export type Sequel =
   | { readonly type: "ended" }
   /** Its agent is gone: why is to be found out. */
   | { readonly type: "agent lost" }
+  /** It is not needed any more. */
+  | { readonly type: "retired" }
   /** It is lost: it was said to leave. */
   | { readonly type: "left"; readonly reason: string }
   /** It is started anew, and nobody is blamed. */
@@ -56,6 +60,7 @@ export type Sequel =
 /** Judges the end of a process. */
 export function judgeEnd({ doom, isClosing, isAgentGone }: EndFacts): Sequel {
   if (isClosing) return { type: "ended" };
+  if (doom.type === "retired") return doom;
   if (isAgentGone) return { type: "agent lost" };
   switch (doom.type) {
     case "leaving":

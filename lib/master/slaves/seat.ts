@@ -21,6 +21,7 @@ import type { AgentJob } from "./agent_job.ts";
 import type { AgentLink, LinkEnd } from "./agent_link.ts";
 import type { SlavePort } from "../board/ports.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
+import type { ArrayKeeper } from "./elastic/array_keeper.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Doom, judgeEnd, laterDoom } from "./judge_end.ts";
@@ -42,6 +43,8 @@ const PARTING_GRACE_MS = 2000;
 export type SeatState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
+  /** Nothing is submitted for it, since there is no work for it, or what was has been taken away. Its keeper launches it. */
+  | { readonly state: "vacant" }
   /** What is to bring its agent has been submitted. The agent has not connected, or it has gone, and why is being found out. */
   | { readonly state: "awaiting agent" }
   /** Its process runs, and has not connected. When the timer fires the process is killed. */
@@ -84,6 +87,8 @@ export class Seat implements SlavePort {
   #doom: Doom = { type: "none" };
   /** How much memory its process used when its agent told that last. */
   memoryBytes: number | undefined;
+  /** Decides how many slaves of its array there are, if something does. Only that writes. */
+  keeper: ArrayKeeper | undefined;
 
   constructor(
     number: number,
@@ -104,9 +109,11 @@ export class Seat implements SlavePort {
     return this.slave.identity.number;
   }
 
-  /** Where it stands, for whoever counts slaves. */
-  standing(): keyof SlaveCounts {
+  /** Where it stands, for whoever counts slaves; nowhere if it is vacant. */
+  standing(): keyof SlaveCounts | undefined {
     switch (this.#state.state) {
+      case "vacant":
+        return undefined;
       case "awaiting agent":
         return this.#job?.state === "queued" ? "queued" : "starting";
       case "launching":
@@ -122,10 +129,11 @@ export class Seat implements SlavePort {
     }
   }
 
-  /** How it stands, for whoever shows slaves. */
-  survey(): SlaveSurvey {
+  /** How it stands, for whoever shows slaves; nothing if it is vacant. */
+  survey(): SlaveSurvey | undefined {
     const { identity, tasksDone, service } = this.slave;
     const standing = this.standing();
+    if (standing === undefined) return undefined;
     const isQueued = standing === "queued";
     const task = service?.sent.head()?.task;
     const told = service?.told;
@@ -287,7 +295,57 @@ export class Seat implements SlavePort {
     const reason = end.tail
       ? `it ended${place} before its agent connected`
       : end.reason && `${end.reason}${place && `; it ran${place}`}`;
-    this.#died(this.#describe({ ...end, reason }, false), { isFinal: true });
+    const description = this.#describe({ ...end, reason }, false);
+    // What its user has deleted is not wanted.
+    const mayStartAgain = end.isTakenAway !== false && this.keeper?.failed(description);
+    if (mayStartAgain) this.#takenAway(description);
+    else this.#died(description, { isFinal: true });
+  }
+
+  /** Its job is taken away, by no fault of a task: another is submitted when there is work. */
+  #takenAway(reason: string): void {
+    this.#tellRestarted(reason);
+    this.vacate();
+    this.#fleet.newsTold();
+  }
+
+  /** Nothing is submitted for it any more, for the time being. */
+  vacate(): void {
+    this.#fleet.options.dispatcher.slaveVacant(this.slave);
+    this.#doom = { type: "none" };
+    this.#enter({ state: "vacant" });
+  }
+
+  /** It is about to be launched. */
+  occupy(): void {
+    if (this.#state.state === "vacant") this.#fleet.options.dispatcher.addSlave(this.slave);
+    this.#enter({ state: "launching" });
+  }
+
+  /** Nothing is submitted for its array any more. */
+  giveUp(reason: string): void {
+    if (this.#state.state !== "vacant") return;
+    this.#enter({ state: "lost", reason, isWithAgent: false });
+    this.#fleet.options.dispatcher.giveUpVacant(this.slave);
+  }
+
+  /** It is not needed any more: it waits in a queue, or has no task. */
+  retire(): void {
+    if (this.#state.state === "awaiting agent") {
+      this.#job!.abandon();
+      return this.#retired();
+    }
+    if (this.#state.state !== "connected") return;
+    this.#doom = laterDoom(this.#doom, { type: "retired" });
+    this.#fleet.options.dispatcher.slaveLeaving(this.slave);
+  }
+
+  #retired(): void {
+    const { identity } = this.slave;
+    this.#job?.agent?.close("it is not needed any more");
+    this.vacate();
+    this.#fleet.options.hub.tell({ type: "slave-ended", slave: identity });
+    this.#fleet.newsTold();
   }
 
   /**
@@ -306,6 +364,7 @@ export class Seat implements SlavePort {
     const { dispatcher } = this.#fleet.options;
     const isAgain = this.#state.state === "lost" || this.slave.service !== undefined;
     if (!this.#comeToLife()) return;
+    this.keeper?.served();
     // What was told to leave was another run of its job.
     this.#doom = { type: "none" };
     dispatcher.withdraw(this.slave);
@@ -404,8 +463,9 @@ export class Seat implements SlavePort {
   }
 
   /** It could not be launched. */
-  launchFailed(reason: string): void {
+  launchFailed(reason: string, isTriedAgain = false): void {
     if (this.#fleet.closing.aborted) this.#enter({ state: "ended" });
+    else if (isTriedAgain) this.#takenAway(reason);
     else this.#died(reason, { isFinal: true });
   }
 
@@ -495,6 +555,8 @@ export class Seat implements SlavePort {
         return this.#ended();
       case "agent lost":
         return await this.#lostAgent(agent!, agentEnd!, wasConnected);
+      case "retired":
+        return this.#retired();
       case "left":
         return await this.#left(sequel.reason);
       case "replaced":
@@ -527,11 +589,12 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
     const known = warning === undefined ? agentEnd.reason : `${warning}; ${agentEnd.reason}`;
-    const absence = await job.explainLoss(agent, agentEnd, known);
+    const absence = await job.explainLoss(agent, agentEnd, known, warning !== undefined);
     if (absence.type === "back") return this.#agentReturned(agent);
     if (this.#state.state !== "awaiting agent") return;
     if (absence.type === "requeued") return this.#requeued(absence.reason);
     const reason = this.#describe(absence.end, wasConnected);
+    if (absence.end.isTakenAway && this.keeper !== undefined) return this.#takenAway(reason);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
     // It is not to blame for its network, however often that fails.
     if (mayGoOn && isSilent) this.#relaunch(reason);
@@ -565,7 +628,8 @@ export class Seat implements SlavePort {
     const absence = await job.explainLeave(job.agent!, warning);
     if (this.#state.state !== "awaiting agent" || absence.type === "back") return;
     if (absence.type === "requeued") return this.#requeued(absence.reason);
-    const { reason = warning } = absence.end;
+    const { reason = warning, isTakenAway } = absence.end;
+    if (isTakenAway && this.keeper !== undefined) return this.#takenAway(reason);
     this.#died(reason, { isFinal: true, isWithAgent: true });
   }
 

@@ -21,7 +21,8 @@ import { runCommand, SchedulerError } from "../../../lib/launch/cluster/schedule
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { assertLinear } from "../../support/linear.ts";
 import { PBS, PBSSlaveArray } from "../../../examples/pbs_slave_array.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { RunningClock, TestClock } from "../../support/test_clock.ts";
+import { managerBy } from "../../support/local_manager.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 const gateTasks = remote<typeof import("../../support/gate_tasks.ts")>(
@@ -117,6 +118,42 @@ Deno.test("JobArray: a machine that falls silent costs its slave, and its task i
     }
   }
   await pbs.idle();
+});
+
+Deno.test("JobArray: with bounds, jobs are submitted as tasks wait, retired when they are idle, and submitted again", async () => {
+  await using gates = new Gates();
+  await using folder = new TempFolder();
+  await using pbs = new FakePbs();
+  const log = new EventLog();
+  const clock = new RunningClock();
+  // The time that passes here is not heard of by agents.
+  const patient = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 600_000 };
+  await using manager = managerBy(clock, { ...HERE, ...patient, onEvent: log.onEvent });
+  manager.addSlave(new JobArray(PBS, { max: 2, idleMs: 60_000 }, { cwd: folder.path }));
+  const context = manager.getContext();
+  const results = (count: number) => {
+    for (let i = 0; i < count; i++) context.addTask(gateTasks.wait, i, gates.port);
+    return Array.fromAsync(context.getResults());
+  };
+  const two = results(2);
+  const first = await gates.next();
+  assertEquals(log.of("slave-queued").length, 1, "nothing is known of the tasks");
+  // None has ended for so long that each is worth a slave.
+  clock.pass(15_000);
+  const second = await gates.next();
+  for (const task of [first, second]) await task.open();
+  assertEquals(await two, [0, 1]);
+  clock.pass(10_000);
+  assertEquals(log.of("slave-ended"), []);
+  clock.pass(60_000);
+  await log.until("slave-ended", 2);
+  await pbs.idle();
+  const one = results(1);
+  clock.pass(1000);
+  await (await gates.next()).open();
+  assertEquals(await one, [0]);
+  assertEquals(log.of("slave-queued").map(({ slave }) => slave.number), [0, 1, 0]);
+  assertEquals(log.of("slave-lost"), []);
 });
 
 /** Jobs that a queue follows with the words of PBS; it asks when the test says so. */

@@ -119,6 +119,42 @@ Deno.test("JobQueue: tells where a task stands whenever that changes, also when 
   assertEquals(standings, ["queued", "running", "suspended", "running", "queued", "running"]);
 });
 
+for (
+  const [what, state, isTakenAway] of [
+    ["that was told to end", "dr", false],
+    ["that waited", "qw", false],
+    ["that ran, nobody knows why", "r", undefined],
+  ] as const
+) {
+  Deno.test(`JobQueue: a task is gone ${what}: whether it was taken away`, async () => {
+    await using run = new QueueRun();
+    const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+    run.states({ "3": state });
+    await run.look();
+    run.states({});
+    await run.lastLook();
+    assertEquals((await task.ended).isTakenAway, isTakenAway);
+  });
+}
+
+Deno.test("JobQueue: who hurries is told when the scheduler has answered that, and not an earlier question", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+  run.states({ "3": "r" });
+  const answered = task.hurry!();
+  await run.look();
+  await answered;
+  assertEquals(run.commands.calls("qstat").length, 1);
+});
+
+Deno.test("JobQueue: tasks of one job that are deleted at one time are deleted by one command", async () => {
+  await using run = new QueueRun();
+  const tasks = [1, 2, 3].map((task) => run.queue.follow("4711", task, NOTHING_PRINTED));
+  for (const task of tasks) task.kill();
+  await run.commands.called("qdel");
+  assertEquals(run.commands.calls("qdel"), ["4711 -t 1,2,3"]);
+});
+
 Deno.test("JobQueue: says once that slaves are suspended, and again when that has been over", async () => {
   await using run = new QueueRun();
   for (const task of [1, 2, 3]) run.queue.follow("4711", task, NOTHING_PRINTED);

@@ -487,7 +487,12 @@ Deno.test("SGEQsubSlaveArray.script: shows the script without submitting", () =>
 
 for (
   const [what, make, type, message] of [
-    ["no slaves", () => new SGEQsubSlaveArray(0), RangeError, "at least 1, not 0"],
+    [
+      "no slaves",
+      () => new SGEQsubSlaveArray(0),
+      RangeError,
+      "at least 1, or { min, max, idleMs }, not 0",
+    ],
     ["half a slave", () => new SGEQsubSlaveArray(1.5), RangeError, "not 1.5"],
     ["a count that is a text", () => new SGEQsubSlaveArray("3" as never), RangeError, 'not "3"'],
     [

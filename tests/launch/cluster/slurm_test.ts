@@ -174,15 +174,23 @@ for (
     ["CANCELLED|None", {
       state: "ended",
       reason: "Slurm ended its job since it was cancelled (CANCELLED)",
+      isTakenAway: false,
     }],
     ["TIMEOUT|TimeLimit", {
       state: "ended",
       reason:
         "Slurm ended its job at its time limit. Ask for more time by the word --time (TIMEOUT, TimeLimit)",
+      isTakenAway: true,
+    }],
+    ["PREEMPTED|None", {
+      state: "ended",
+      reason: "Slurm ended its job in favour of another job: it was preempted (PREEMPTED)",
+      isTakenAway: true,
     }],
     ["NODE_FAIL|NodeDown", {
       state: "ended",
       reason: "Slurm ended its job since its node failed (NODE_FAIL, NodeDown)",
+      isTakenAway: true,
     }],
     ["FAILED|JobLaunchFailure", {
       state: "ended",

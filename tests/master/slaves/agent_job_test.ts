@@ -80,6 +80,7 @@ class PlayedProcess implements SlaveProcess {
 
 /** The same as a job of a scheduler. */
 class PlayedJob extends PlayedProcess {
+  readonly limit = "its limit came";
   #tell: (standing: ProcessStanding) => void = () => {};
 
   hurry(): void {}
@@ -290,7 +291,7 @@ class Bench implements AsyncDisposable {
     return this.events.flatMap((event) => event.type === "slave-lost" ? [event.reason] : []);
   }
 
-  get standings(): string[] {
+  get standings(): (string | undefined)[] {
     return this.seats.map((seat) => seat.standing());
   }
 }
@@ -646,3 +647,22 @@ Deno.test("AgentJob: slaves that were lost when their scheduler did not say why 
   const again = "its job was started again";
   assertEquals([bench.restarts, bench.standings], [[again, again], ["idle", "idle"]]);
 });
+
+for (
+  const [what, isTakenAway, said] of [
+    ["nobody has deleted, came to its limit", undefined, "its job has ended: its limit came"],
+    ["somebody has deleted, did not come to its limit", false, "its job has ended"],
+  ] as const
+) {
+  Deno.test(`AgentJob: a job that was announced to end, and that ${what}`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    await bench.stand("running");
+    await bench.serve(0);
+    bench.job.leaving("Grid Engine sent SIGUSR2");
+    await bench.loseAgent();
+    const end = { code: null, signal: null, reason: "its job has ended" };
+    bench.processes[0].end(isTakenAway === undefined ? end : { ...end, isTakenAway });
+    while (bench.losses.length < 2) await turn();
+    assertEquals(bench.losses[0], `Grid Engine sent SIGUSR2; ${GONE}; ${said}`);
+  });
+}

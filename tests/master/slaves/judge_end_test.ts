@@ -10,6 +10,7 @@ import {
 const none: Doom = { type: "none" };
 const killed: Doom = { type: "killed", reason: "it did not connect" };
 const replaced: Replacement = { type: "replaced", reason: "its task was cancelled", isAsked: true };
+const retired = { type: "retired" } as const;
 const leaving: Doom = { type: "leaving", reason: "the time limit is near" };
 
 const ENDS: readonly [facts: string, Parameters<typeof judgeEnd>[0], Sequel][] = [
@@ -23,6 +24,11 @@ const ENDS: readonly [facts: string, Parameters<typeof judgeEnd>[0], Sequel][] =
   ["by itself, and its agent is gone", facts(none, "agent gone"), { type: "agent lost" }],
   ["to be replaced, and its agent is gone", facts(replaced, "agent gone"), { type: "agent lost" }],
   ["said to leave, and its agent is gone", facts(leaving, "agent gone"), { type: "agent lost" }],
+  ["since it was not needed", facts(retired), retired],
+  ["since it was not needed, and its agent is gone", facts(retired, "agent gone"), retired],
+  ["since it was not needed, while the manager closes", facts(retired, "closing"), {
+    type: "ended",
+  }],
   ["while the manager closes", facts(none, "closing"), { type: "ended" }],
   ["to be replaced, while the manager closes", facts(replaced, "closing"), { type: "ended" }],
   ["said to leave, while the manager closes", facts(leaving, "closing"), { type: "ended" }],
@@ -49,7 +55,7 @@ for (const [how, given, sequel] of ENDS) {
 }
 
 Deno.test("laterDoom: what says more of what becomes of the slave counts, whichever came first", () => {
-  const inOrder = [none, killed, replaced, leaving];
+  const inOrder = [none, killed, replaced, leaving, retired];
   for (const [i, less] of inOrder.entries()) {
     for (const more of inOrder.slice(i)) {
       assertEquals([laterDoom(less, more), laterDoom(more, less)], [more, more]);

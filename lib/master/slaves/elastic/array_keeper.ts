@@ -1,0 +1,166 @@
+/**
+ * Keeps as many slaves of one array as there is work for, within its bounds, and has those replaced that their scheduler takes away.
+ *
+ * Slaves keep their numbers. One without a process is vacant. When work wants it, it is submitted again.
+ *
+ * @module
+ */
+
+import type { ArrayBounds } from "../../../launch/slave_count.ts";
+import type { Fleet } from "../fleet.ts";
+import type { Seat } from "../seat.ts";
+import { decideSize, type SlaveFacts } from "./size_decision.ts";
+
+/** How often it looks. */
+const LOOK_MS = 1_000;
+/** How long nothing is submitted after a failure; twice as long after each in a row. */
+const FIRST_PAUSE_MS = 1_000;
+/** After so many failures in a row nothing is submitted any more. */
+const MAX_FAILURES = 5;
+
+/** What was seen of a slave. */
+interface Sight {
+  readonly standing: SlaveFacts["standing"];
+  /** How many tasks it had done. */
+  readonly tasksDone: number;
+  /** Since when that has been so. */
+  readonly sinceMs: number;
+}
+
+/** Keeps the slaves of one array. */
+export class ArrayKeeper implements Disposable {
+  readonly #seats: readonly Seat[];
+  readonly #bounds: ArrayBounds;
+  readonly #fleet: Fleet;
+  readonly #sights = new Map<Seat, Sight>();
+  #timer: Disposable | undefined;
+  /** Whether any job of the array has brought an agent. */
+  #hasServed = false;
+  /** Failures since the last that did. */
+  #failures = 0;
+  /** Nothing is submitted before. */
+  #pausedUntilMs = -Infinity;
+  #isStopped = false;
+  /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
+  #enoughSinceMs: number | undefined;
+  #unknownSinceMs: number | undefined;
+
+  constructor(seats: readonly Seat[], bounds: ArrayBounds, fleet: Fleet) {
+    this.#seats = seats;
+    this.#bounds = bounds;
+    this.#fleet = fleet;
+    for (const seat of seats) seat.keeper = this;
+    if (this.#isElastic) seats.forEach((seat) => seat.vacate());
+  }
+
+  /** Whether the number of its slaves follows the work. */
+  get #isElastic(): boolean {
+    return this.#bounds.idleMs !== Infinity;
+  }
+
+  /** Begins to look. An array of a fixed size is submitted as a whole. */
+  begin(): void {
+    const { closing } = this.#fleet;
+    closing.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
+    if (!this.#isElastic) this.#fleet.launchSeats(this.#seats);
+    this.#look();
+  }
+
+  /** Looks no more. */
+  [Symbol.dispose](): void {
+    this.#isStopped = true;
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  /** A job of the array has brought its agent. */
+  served(): void {
+    this.#hasServed = true;
+    this.#failures = 0;
+  }
+
+  /**
+   * A job of the array has ended before it brought its agent, or could not be submitted.
+   *
+   * @returns Whether its slave may be submitted again; otherwise it is lost.
+   */
+  failed(reason: string): boolean {
+    if (this.#isStopped) return false;
+    // Nothing that was given has worked: whoever waits is to know that at once.
+    if (!this.#isElastic && !this.#hasServed) return false;
+    this.#failures++;
+    if (this.#failures >= MAX_FAILURES) {
+      this.#stop(reason);
+      return false;
+    }
+    const pauseMs = FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    this.#pausedUntilMs = this.#fleet.options.clock.now() + pauseMs;
+    return true;
+  }
+
+  /**
+   * Slaves of the array could not be submitted.
+   *
+   * @returns Whether that is tried again; otherwise they are lost.
+   */
+  launchFailed(reason: string): boolean {
+    if (this.#hasServed) return this.failed(reason);
+    this.#giveUp(reason);
+    return false;
+  }
+
+  #stop(reason: string): void {
+    this.#fleet.warn(
+      `${MAX_FAILURES} jobs of slaves in a row ended before they connected, and no more are submitted. The last: ${reason}`,
+    );
+    this.#giveUp(reason);
+  }
+
+  #giveUp(reason: string): void {
+    this[Symbol.dispose]();
+    for (const seat of this.#seats) seat.giveUp(reason);
+  }
+
+  #look(): void {
+    if (this.#isStopped) return;
+    const { clock, dispatcher } = this.#fleet.options;
+    this.#timer = clock.setTimer(() => this.#look(), LOOK_MS);
+    const seats = this.#seats.filter(({ isOver }) => !isOver);
+    // What stands as it should is not to cost anything.
+    if (!this.#isElastic && !seats.some(({ state }) => state === "vacant")) return;
+    const nowMs = clock.now();
+    const { demand } = dispatcher;
+    this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined
+      ? this.#unknownSinceMs ?? nowMs
+      : undefined;
+    const slaves = seats.map((seat) => this.#factsOf(seat, nowMs));
+    const { wanted, start, retire } = decideSize({
+      bounds: this.#bounds,
+      demand,
+      unknownForMs: nowMs - (this.#unknownSinceMs ?? nowMs),
+      enoughForMs: nowMs - (this.#enoughSinceMs ?? nowMs),
+      slaves,
+    });
+    const present = slaves.filter(({ standing }) => standing !== "vacant").length;
+    this.#enoughSinceMs = present > wanted ? this.#enoughSinceMs ?? nowMs : undefined;
+    if (start.length > 0 && nowMs >= this.#pausedUntilMs) {
+      this.#fleet.launchSeats(start.map((place) => seats[place]));
+    }
+    for (const place of retire) seats[place].retire();
+    if (retire.length > 0) this.#fleet.newsTold();
+  }
+
+  #factsOf(seat: Seat, nowMs: number): SlaveFacts {
+    const standing = standingOf(seat);
+    const { tasksDone } = seat.slave;
+    const before = this.#sights.get(seat);
+    const isSame = before?.standing === standing && before.tasksDone === tasksDone;
+    const sinceMs = isSame ? before.sinceMs : nowMs;
+    this.#sights.set(seat, { standing, tasksDone, sinceMs });
+    return { standing, idleForMs: standing === "idle" ? nowMs - sinceMs : 0 };
+  }
+}
+
+function standingOf(seat: Seat): SlaveFacts["standing"] {
+  const standing = seat.standing();
+  return standing === undefined || standing === "lost" ? "vacant" : standing;
+}
