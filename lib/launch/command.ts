@@ -25,7 +25,7 @@ export interface ProcessEnd {
   readonly tail?: string;
   /**
    * Whether a scheduler took it away, by a limit, for another job or with its node, and not its user or a fault: a job array submits
-   * another while there is work. Missing if nobody knows.
+   * another while there is work. Missing if nobody knows: then the task that ran may be to blame.
    */
   readonly isTakenAway?: boolean;
   /** Whether another try may succeed soon; see {@linkcode SlaveProcess.renew}. */

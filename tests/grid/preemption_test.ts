@@ -69,6 +69,17 @@ function jobOf(master: GridMaster, slave: number): string {
   return /job (\S+)/.exec(name!)![1];
 }
 
+/** Slaves that take tasks, those first that have done so for the longest time. */
+function serving(master: GridMaster): number[] {
+  const slaves = new Set<number>();
+  for (const { type, ...occurrence } of master.occurrences) {
+    if (!("slave" in occurrence) || occurrence.slave === undefined) continue;
+    if (type === "slave-connected") slaves.add(occurrence.slave);
+    else if (type === "slave-restarted" || type === "slave-lost") slaves.delete(occurrence.slave);
+  }
+  return [...slaves];
+}
+
 for (const ways of ALL) {
   const { site, suspend, resume, requeue, rerun, requeueWords } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
@@ -139,6 +150,47 @@ for (const ways of ALL) {
     await master.complete(300);
     assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
     assertEquals(master.of("slave-queued").length, 3);
+  });
+
+  test("50 preemptions over 5000 tasks: none is lost, none comes twice, and none is charged", async (folder) => {
+    await using master = start(folder, {
+      ...MANY,
+      slaves: 20,
+      startsWith: 1,
+      array: { words: requeueWords },
+      tasks: 5000,
+      taskMs: 20,
+    });
+    const attempt = async (command: readonly string[]): Promise<boolean> =>
+      // Jobs end by themselves meanwhile, or are still ending.
+      (await onSubmitHost(site, ...command)).success;
+    const requeued: string[] = [];
+    let suspended: string | undefined;
+    for (let done = 0, tried = 0; done < 50; tried++) {
+      await master.until("result", 90 * (done + 1));
+      const slaves = serving(master);
+      if (suspended !== undefined) await attempt(resume(suspended));
+      suspended = undefined;
+      if (rerun !== undefined) { for (const job of requeued) await attempt(rerun(job)); }
+      // One has to be left to do the tasks.
+      if (slaves.length < 2) {
+        await master.until("result", master.of("result").length + 1);
+        continue;
+      }
+      const job = jobOf(master, slaves[tried % slaves.length]);
+      const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
+      if (!await attempt(command)) continue;
+      if (command.join() === suspend(job).join()) suspended = job;
+      if (command.join() === requeue(job).join()) requeued.push(job);
+      done++;
+    }
+    if (suspended !== undefined) await attempt(resume(suspended));
+    await master.complete(5000);
+    console.log(
+      `  ${master.of("slave-restarted").length} came back, ${
+        master.of("slave-lost").length
+      } were lost`,
+    );
   });
 
   test("an array with bounds grows with its work, and shrinks when it is idle", async (folder) => {

@@ -219,7 +219,12 @@ export class AgentJob implements AgentLinkEvents {
       return { type: "gone", end: { code: null, signal: null, reason } };
     }
     if (isSilent) this.#process.missed?.();
-    this.#process.hurry?.();
+    // Of a silent machine nobody knows more than where its job stands.
+    let isAnswered = false;
+    Promise.resolve(this.#process.hurry?.()).then(() => {
+      isAnswered = isSilent && this.#process.hurry !== undefined;
+      this.#noteNews();
+    });
     const { closing, options: { clock, settings } } = this.#fleet;
     using patience = new Patience(clock, () => this.#noteNews());
     patience.begin(this.#patienceMs);
@@ -234,9 +239,12 @@ export class AgentJob implements AgentLinkEvents {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
       }
       // It takes a while to speak again.
-      if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
+      if (wasSuspended && !isSuspended) {
+        isAnswered = false;
+        patience.begin(settings.heartbeatTimeoutMs);
+      }
       wasSuspended = isSuspended;
-      if (closing.aborted || (patience.isOver && !isSuspended)) {
+      if (closing.aborted || ((patience.isOver || isAnswered) && !isSuspended)) {
         return { type: "gone", end: { code: null, signal: null, reason } };
       }
       await this.#news.promise;

@@ -595,6 +595,8 @@ export class Seat implements SlavePort {
     if (absence.type === "requeued") return this.#requeued(absence.reason);
     const reason = this.#describe(absence.end, wasConnected);
     if (absence.end.isTakenAway && this.keeper !== undefined) return this.#takenAway(reason);
+    // Whoever ended it, it was no task.
+    if (absence.end.isTakenAway !== undefined) dispatcher.withdraw(this.slave);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
     // It is not to blame for its network, however often that fails.
     if (mayGoOn && isSilent) this.#relaunch(reason);
