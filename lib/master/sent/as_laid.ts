@@ -13,26 +13,21 @@ export interface LaidRunner {
 /**
  * What a runner is started with where files were laid, in place of what it would be started with here.
  *
- * @param settings.config Path of the configuration here, if there is one.
+ * @param permissions What it may do here.
  * @param program URL of its program here.
  * @param folder Absolute path of the folder that files were laid in.
  */
 export function asLaid(
-  { config, permissions }: {
-    readonly config: string | undefined;
-    readonly permissions: SlavePermissions;
-  },
+  permissions: SlavePermissions,
   program: string,
   folder: string,
 ): LaidRunner {
-  const isInstalled = config !== undefined && /(^|[\\/])package\.json$/.test(config);
   return {
     program: program.startsWith("file:")
       ? urlOfFile(`${folder}/${placeOfFile(pathOfUrl(program))}`)
       : program,
     flags: [
       ...["--config", `${folder}/${CONFIG}`],
-      `--node-modules-dir=${isInstalled ? "manual" : "none"}`,
       // All that is needed has been laid. What else would be looked for, there may be no network for.
       ...["--no-lock", "--cached-only"],
     ],

@@ -100,9 +100,7 @@ export class Parcels implements AsyncDisposable {
       const url = URL.canParse(name) ? undefined : resolveMapped(name);
       return url === undefined ? [] : [[name, url] as const];
     }));
-    // What is installed beside a package.json is found by way of it.
     const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
-    if (isPackage) included.push(config);
     const own = config === undefined || isPackage
       ? undefined
       : { path: config, text: await Deno.readTextFile(config) };

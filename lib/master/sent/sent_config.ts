@@ -51,7 +51,8 @@ export function sentConfig(
   }
   // Names that no import has: they may be put together when the code runs.
   for (const [name, url] of ownNames(own)) imports[name] ??= asTarget(redirects.get(url) ?? url);
-  return JSON.stringify({ ...keptOf(own), imports, scopes });
+  const nodeModulesDir = installed.length > 0 ? "manual" : "none";
+  return JSON.stringify({ ...keptOf(own), nodeModulesDir, imports, scopes });
 }
 
 /** What a relative import means on the slave's machine, where nothing says otherwise. */

@@ -32,11 +32,7 @@ export function runnerCommand(
     const flags = [...configFlags(config), ...permissionFlags(permissions, needs)];
     return [...denoRun(deno), "--quiet", ...flags, SLAVE_PROGRAM];
   }
-  const { program, flags, permissions: there } = asLaid(
-    { config, permissions },
-    SLAVE_PROGRAM,
-    folder,
-  );
+  const { program, flags, permissions: there } = asLaid(permissions, SLAVE_PROGRAM, folder);
   return [...denoRun(deno), "--quiet", ...flags, ...permissionFlags(there, needs), program];
 }
 

@@ -165,42 +165,45 @@ Deno.test("Parcels: modules of a server, and where it redirects to, are laid in 
   );
 });
 
-Deno.test("Parcels: packages that are installed in node_modules are taken, with those that they need", async () => {
-  await using project = new TempFolder();
-  const install = (name: string, manifest: object, source: string, inside = "") => {
-    const folder = `${inside}node_modules/${name}`;
-    Deno.mkdirSync(project.file(folder), { recursive: true });
-    project.write(
-      `${folder}/package.json`,
-      JSON.stringify({ name, version: "1.0.0", ...manifest }),
+for (const config of ["package.json", "deno.json"]) {
+  Deno.test(`Parcels: packages that are installed in node_modules are taken, with those that they need, for a script that has a ${config}`, async () => {
+    await using project = new TempFolder();
+    const install = (name: string, manifest: object, source: string, inside = "") => {
+      const folder = `${inside}node_modules/${name}`;
+      Deno.mkdirSync(project.file(folder), { recursive: true });
+      project.write(
+        `${folder}/package.json`,
+        JSON.stringify({ name, version: "1.0.0", ...manifest }),
+      );
+      project.write(`${folder}/index.js`, source);
+    };
+    install(
+      "outer",
+      { dependencies: { inner: "1" } },
+      'module.exports = "outer of " + require("inner");',
     );
-    project.write(`${folder}/index.js`, source);
-  };
-  install(
-    "outer",
-    { dependencies: { inner: "1" } },
-    'module.exports = "outer of " + require("inner");',
-  );
-  install("inner", {}, 'module.exports = "inner";', "node_modules/outer/");
-  install("other", {}, 'module.exports = "not needed";');
-  project.write("package.json", '{ "dependencies": { "outer": "1" } }');
-  const tasks = project.write(
-    "tasks.ts",
-    'import outer from "outer"; export const all = () => outer;',
-  );
-  const parcel = await parcelsOf(project, "package.json").of([tasks], []);
-  assertEquals(filesFrom(parcel, project), [
-    "node_modules/outer/index.js",
-    "node_modules/outer/node_modules/inner/index.js",
-    "node_modules/outer/node_modules/inner/package.json",
-    "node_modules/outer/package.json",
-    "package.json",
-    "tasks.ts",
-  ]);
-  await using laid = new LaidParcel(parcel);
-  const script = `console.log((await import("${tasks}")).all());`;
-  assertEquals(await laid.run(script, "--node-modules-dir=manual", "-R"), "outer of inner\n");
-});
+    install("inner", {}, 'module.exports = "inner";', "node_modules/outer/");
+    install("other", {}, 'module.exports = "not needed";');
+    project.write("package.json", '{ "dependencies": { "outer": "1" } }');
+    project.write("deno.json", '{ "nodeModulesDir": "manual" }');
+    const tasks = project.write(
+      "tasks.ts",
+      'import outer from "outer"; export const all = () => outer;',
+    );
+    const parcel = await parcelsOf(project, config).of([tasks], []);
+    assertEquals(filesFrom(parcel, project), [
+      "node_modules/outer/index.js",
+      "node_modules/outer/node_modules/inner/index.js",
+      "node_modules/outer/node_modules/inner/package.json",
+      "node_modules/outer/package.json",
+      "package.json",
+      "tasks.ts",
+    ]);
+    await using laid = new LaidParcel(parcel);
+    const script = `console.log((await import("${tasks}")).all());`;
+    assertEquals(await laid.run(script, "-R"), "outer of inner\n");
+  });
+}
 
 Deno.test("Parcels: what cannot be read of the modules is told once, and of a missing one the task that imports it", async () => {
   await using project = new TempFolder();
