@@ -218,7 +218,8 @@ export class AgentLink implements Disposable {
   async #send(laying: Laying, hashes: readonly string[]): Promise<void> {
     const sender = new FileSender(laying.parcel, {
       post: (text, buffers) => {
-        if (this.isEnded) throw new Error(this.#end!.reason);
+        // One that is silent may be heard again, and takes the rest then.
+        if (this.#state.state === "ended") throw new Error(this.#state.reason);
         this.#stream.post(text, buffers);
       },
       flushed: () => this.#stream.flushed(),

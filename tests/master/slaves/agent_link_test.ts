@@ -77,6 +77,7 @@ const OUTPUT = new (class extends OutputSink {
 class PlayedAgent implements AsyncDisposable {
   readonly link: AgentLink;
   readonly laid: Sending[] = [];
+  readonly heardAgain = Promise.withResolvers<void>();
   readonly #pair: SocketPair;
   readonly #stream: MessageStream<ToAgent>;
   readonly #came: ToAgent[] = [];
@@ -96,6 +97,7 @@ class PlayedAgent implements AsyncDisposable {
         leaving: () => {},
         used: () => {},
         output: () => {},
+        heardAgain: () => this.heardAgain.resolve(),
         filesLaid: (sending) => this.laid.push(sending),
       },
       SYSTEM_CLOCK,
@@ -225,8 +227,29 @@ Deno.test("AgentLink: runners end with their agent while files are being sent, a
   await agent.next("file-part");
   agent.leave();
   assertEquals(await runner.ended, { code: null, signal: null });
-  assertMatch((await agent.link.ended).reason, /connection/);
+  await agent.link.ended;
+  assertMatch(agent.link.end!.reason, /connection/);
   assertEquals(opened.paths, [folder.file("large.txt")]);
+});
+
+Deno.test("AgentLink: an agent that is silent in the middle of a file takes the rest when it is heard again", async () => {
+  await using folder = new TempFolder();
+  folder.write("large.txt", "x".repeat(20_000_000));
+  await using agent = await PlayedAgent.open();
+  const parcel = parcelOf(folder.file("large.txt"));
+  const runner = agent.start(0, parcel);
+  const { files } = await agent.next("lay");
+  agent.say({ type: "lacking", hashes: files.map(({ hash }) => hash) });
+  await agent.next("file-part");
+  agent.link.giveUp(60_000);
+  await runner.ended;
+  let part = await agent.next("file-part");
+  while (part.hash !== files[1].hash || !part.isLast) part = await agent.next("file-part");
+  agent.say({ type: "alive", runners: [] });
+  await agent.heardAgain.promise;
+  agent.start(0, parcel);
+  agent.say({ type: "laid", folder: "/there" });
+  assertEquals((await agent.next("start")).command, ["run in", "/there"]);
 });
 
 Deno.test("AgentLink: a runner ends with an agent that goes before it has said anything of the files", async () => {
@@ -243,8 +266,9 @@ Deno.test("AgentLink: an agent that asks for a file of which it was not told los
   await agent.next("lay");
   agent.say({ type: "lacking", hashes: ["/etc/passwd"] });
   await runner.ended;
+  await agent.link.ended;
   assertEquals(
-    (await agent.link.ended).reason,
+    agent.link.end!.reason,
     "An agent asks for /etc/passwd, which it was not told of",
   );
 });

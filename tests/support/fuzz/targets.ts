@@ -180,6 +180,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
           : typeof news.reason === "string";
         if (slave !== 0 || !isNews) throw new BrokenPromise("News of output is none");
       },
+      heardAgain: () => {},
       filesLaid: ({ files, sentFiles }) => {
         if (files !== 0 || sentFiles !== 0) {
           throw new BrokenPromise("Files were laid that are none");
@@ -192,7 +193,8 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
   const order = { launch: 0, command: () => [], target: "null", output: OUTPUT };
   const runner = link.start({ ...order, slave: 0, parcel: undefined });
   link.start({ ...order, slave: 1, parcel });
-  const { reason } = await link.ended;
+  await link.ended;
+  const { reason } = link.end!;
   const { code, signal } = await runner.ended;
   if (typeof reason !== "string") throw new BrokenPromise("An agent's end has no reason");
   if (code !== null && typeof code !== "number") throw new BrokenPromise("An exit code is none");
