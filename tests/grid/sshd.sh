@@ -70,11 +70,13 @@ MaxStartups 200
 END
     done
     echo "AllowTcpForwarding no" >>$BASE/sshd_config.2222
+    # The home folder is this machine's: what slaves keep of sent files goes with the host.
+    for port in 22 2222; do echo "SetEnv XDG_CACHE_HOME=$BASE/caches" >>$BASE/sshd_config.$port; done
     echo "This is far. Use of it is watched." >$BASE/banner
 }
 make_host() {
     ! first >/dev/null || return 0
-    mkdir -p $TEMPORARY $FULL
+    mkdir -p $TEMPORARY $FULL $BASE/caches
     cat >$BASE/first.sh <<END
 mount --make-rprivate / && mount -t proc proc /proc && hostname far && ip link set lo up || exit 1
 mount -t tmpfs -o mode=1777 tmpfs $TEMPORARY || exit 1
