@@ -53,6 +53,7 @@ const REFUSED: [file: string, code: string][] = [
   ["report.ts", `import { Manager } from "./mod.ts";`],
   ["report.ts", `import { Manager } from "./lib/master/manager.ts";`],
   ["random.ts", `import { remote } from "./lib/remote.ts";`],
+  ["progress.ts", `import { jsonOf } from "./lib/wire/codec.ts";`],
   ["lib/cli/run_order.ts", `import { Manager } from "../master/manager.ts";`],
   ["mod.ts", `export { runOrder } from "./lib/cli/run_order.ts";`],
   ["lib/random/random_stream.ts", `import { ParallelError } from "../errors.ts";`],
