@@ -33,6 +33,7 @@ import {
   barredFailure,
   cancelledOn,
   describeThrown,
+  fullAtOnce,
   fullReason,
   givenUp,
   loadBar,
@@ -123,6 +124,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
   readonly #maxTasks: number;
+  /** Whether the user was told that a slave was full after its first task. */
+  #isFullTold = false;
   readonly #blame = new Blame();
   readonly #retries = new Retries();
   readonly #deadlines = new Deadlines();
@@ -325,6 +328,10 @@ export class Dispatcher {
     const { service } = slave;
     if (service?.ending.type !== "none") return;
     service.ending = { type: "full", memoryBytes };
+    if (service.tasksRun <= 1 && !this.#isFullTold) {
+      this.#isFullTold = true;
+      this.#options.warn?.(fullAtOnce(slave.identity, memoryBytes));
+    }
     this.#allotment.recall(slave, service);
     this.#endIfDone(slave, service);
   }

@@ -182,6 +182,14 @@ export function fullReason(memoryBytes: number): string {
   return `it holds ${Math.ceil(memoryBytes / 1e6)} MB, and is replaced: recycle.memoryBytes`;
 }
 
+/** What the user is to know of a slave that holds more memory than it may after its first task. */
+export function fullAtOnce({ name }: SlaveIdentity, memoryBytes: number): string {
+  return `${name} holds ${
+    Math.ceil(memoryBytes / 1e6)
+  } MB after its first task, more than recycle.memoryBytes: where each does, each task ` +
+    "is run by a new process. Startup may need as much: raise the limit";
+}
+
 /** The task ran longer than its context allows. */
 export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
   const what = `was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`;

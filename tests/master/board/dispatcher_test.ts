@@ -236,6 +236,24 @@ Deno.test("Dispatcher: a slave that is full keeps what it may be running, and is
   assertEquals(bench.decided(), ["run 2 3 4 on 0"]);
 });
 
+Deno.test("Dispatcher: it is told once that slaves are full after their first task", () => {
+  const bench = new Bench();
+  const slaves = [bench.connect(), bench.connect(), bench.connect()];
+  const group = bench.group();
+  bench.add(group, 9);
+  bench.dispatcher.dispatch(0);
+  bench.done(slaves[2], 0, 1);
+  bench.done(slaves[2], 1, 1);
+  bench.dispatcher.slaveFull(slaves[2], 300_000_000);
+  assertEquals(bench.warnings, []);
+  for (const slave of slaves.slice(0, 2)) {
+    bench.done(slave, 0, 1);
+    bench.dispatcher.slaveFull(slave, 300_000_000);
+  }
+  assertEquals(bench.warnings.length, 1);
+  assertMatch(bench.warnings[0], /^slave 0 holds 300 MB after its first task, more than recycle/);
+});
+
 Deno.test("Dispatcher: a slave that is full is not replaced while it may run a task that was taken from it", () => {
   const bench = new Bench();
   const slave = bench.connect();
