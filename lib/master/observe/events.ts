@@ -210,9 +210,9 @@ export type ManagerEvent =
       readonly failed: number;
       /** Of those done, how many were not run, since the journal had their outcome. */
       readonly restored: number;
-      /** Tasks that have been added, and were not dropped. */
+      /** Tasks that have been added, and were not dropped. Those that are still to come from an array count as well. */
       readonly added: number;
-      /** Whether there are more tasks than `added` to come from the inputs of `addTasks()`. */
+      /** Whether more tasks than `added` may come, from inputs whose number nobody knows. */
       readonly isMoreToCome: boolean;
       /** Whether reading has ended: by itself, a break or an error. */
       readonly isOver: boolean;

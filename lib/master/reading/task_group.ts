@@ -173,8 +173,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
-      added: this.#taskCount - this.#dropped,
-      isMoreToCome: this.#sources.count > 0,
+      added: this.#taskCount - this.#dropped + this.#sources.left,
+      isMoreToCome: this.#sources.isOpenEnded,
     };
   }
 

@@ -26,11 +26,19 @@ export interface SourceOwner {
   fault(error: unknown): void;
 }
 
+/** One of the sources of a group of tasks. */
+interface Entry {
+  readonly source: TaskSource;
+  readonly code: Code;
+  /** How many inputs are still to come; nothing if nobody knows. */
+  readonly left: () => number | undefined;
+}
+
 /** The lazy sources of a group of tasks, which are asked one after another. */
 export class TaskSources {
   readonly #owner: SourceOwner;
   readonly #clock: Clock;
-  readonly #sources: { readonly source: TaskSource; readonly code: Code }[] = [];
+  readonly #sources: Entry[] = [];
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();
 
@@ -42,6 +50,16 @@ export class TaskSources {
   /** How many sources have more inputs, or may have. */
   get count(): number {
     return this.#sources.length;
+  }
+
+  /** Whether nobody knows how many inputs one of them still has. */
+  get isOpenEnded(): boolean {
+    return this.#sources.some(({ left }) => left() === undefined);
+  }
+
+  /** How many inputs are still to come from those that have a number of them, such as arrays. */
+  get left(): number {
+    return this.#sources.reduce((sum, { left }) => sum + (left() ?? 0), 0);
   }
 
   /** Codes of their tasks, that of the source first which is asked first. */
@@ -80,7 +98,8 @@ export class TaskSources {
       end: () => this.#remove(source),
       fail: (error) => this.#owner.fault(error),
     });
-    this.#sources.push({ source, code: task.origin.code });
+    const left = () => Array.isArray(inputs) ? Math.max(inputs.length - index, 0) : undefined;
+    this.#sources.push({ source, code: task.origin.code, left });
   }
 
   /**

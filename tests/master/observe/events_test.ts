@@ -118,12 +118,23 @@ Deno.test("progress: a function is told how far the context has come, onEvent is
 Deno.test("progress: tasks of a lazy source are counted as they come, and that more are to come is said", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();
-  context.addTasks(tasks.square, [1, 2, 3]);
+  context.addTasks(tasks.square, [1, 2, 3].values());
   const told: ProgressEvent[] = [];
   await Array.fromAsync(context.getResults({ progress: (event) => void told.push(event) }));
   assertEquals([told[0].added, told[0].isMoreToCome], [0, true]);
   const last = told.at(-1)!;
   assertEquals([last.added, last.done, last.isMoreToCome, last.name], [3, 3, false, "square"]);
+});
+
+Deno.test("progress: tasks of an array count from the beginning", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  const numbers = Array.from({ length: 1000 }, (_, i) => i);
+  const whole: ProgressEvent[] = [];
+  const progress = (event: ProgressEvent) => void whole.push(event);
+  await Array.fromAsync(context.map(tasks.square, numbers, { progress }));
+  for (const { added, isMoreToCome } of whole) assertEquals([added, isMoreToCome], [1000, false]);
+  assertEquals([whole[0].done, whole.at(-1)!.done], [0, 1000]);
 });
 
 Deno.test("progress: what the journal had is done from the beginning", async () => {
