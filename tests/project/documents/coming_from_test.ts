@@ -17,9 +17,15 @@ COMING_FROM.block("js", "piscina");
 COMING_FROM.block("sh", "parallel -j 2");
 COMING_FROM.block("r", "clustermq");
 
-/** A folder of one's own with one of the scripts. */
+/** The scripts, each of which says its name in its first line. */
+const SCRIPTS = Object.fromEntries(
+  ["from_imp.ts", "from_futures.ts", "from_dask.ts", "from_piscina.ts", "from_clustermq.ts"]
+    .map((name) => [name, COMING_FROM.script(name)]),
+);
+
+/** A folder of one's own with one of the scripts. A hundred slaves are too many for this machine. */
 function folderWith(name: string): Promise<TempFolder> {
-  const script = COMING_FROM.script(name).replace("Array(100)", "Array(2)");
+  const script = SCRIPTS[name].replace("Array(100)", "Array(2)");
   return ownFolder({ "tasks.ts": TASKS, [name]: script });
 }
 

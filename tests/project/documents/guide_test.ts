@@ -21,6 +21,7 @@ function folderWith(...names: string[]): Promise<TempFolder> {
 
 const OWN_FOLDER = GUIDE.block("json", "imports");
 const INSTALL = GUIDE.block("sh", "npm install");
+const CHECK = GUIDE.block("sh", "deno check");
 const FIRST = GUIDE.block("sh", "first.ts");
 const MAIN = GUIDE.block("sh", "main.ts");
 const ALONE = GUIDE.block("sh", "alone.ts");
@@ -34,7 +35,7 @@ const EXAMPLES = GUIDE.block("sh", "deno task saxs ");
 
 Deno.test("docs/guide.md: its deno.json and its check of types are those of the README, its Deno is that of .ci/run", () => {
   assertEquals(OWN_FOLDER, README.block("json", "imports"));
-  assert(README.block("sh", "main.ts").startsWith(GUIDE.block("sh", "deno check")));
+  assert(README.block("sh", "main.ts").startsWith(CHECK));
   // To run the command would be to change the machine.
   const ci = Deno.readTextFileSync(new URL("../../../.ci/run", import.meta.url));
   const [, version] = /^npm install -g (deno@\S+)\n$/.exec(INSTALL) ?? [];
