@@ -219,12 +219,7 @@ export class AgentJob implements AgentLinkEvents {
       return { type: "gone", end: { code: null, signal: null, reason } };
     }
     if (isSilent) this.#process.missed?.();
-    // Of a silent machine nobody knows more than where its job stands.
-    let isAnswered = false;
-    Promise.resolve(this.#process.hurry?.()).then(() => {
-      isAnswered = isSilent && this.#process.hurry !== undefined;
-      this.#noteNews();
-    });
+    this.#process.hurry?.();
     const { closing, options: { clock, settings } } = this.#fleet;
     using patience = new Patience(clock, () => this.#noteNews());
     patience.begin(this.#patienceMs);
@@ -239,12 +234,9 @@ export class AgentJob implements AgentLinkEvents {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
       }
       // It takes a while to speak again.
-      if (wasSuspended && !isSuspended) {
-        isAnswered = false;
-        patience.begin(settings.heartbeatTimeoutMs);
-      }
+      if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
       wasSuspended = isSuspended;
-      if (closing.aborted || ((patience.isOver || isAnswered) && !isSuspended)) {
+      if (closing.aborted || (patience.isOver && !isSuspended)) {
         return { type: "gone", end: { code: null, signal: null, reason } };
       }
       await this.#news.promise;

@@ -105,7 +105,7 @@ export class AgentLink implements Disposable {
   /** When the agent was last heard of, by the clock. Only this class writes. */
   heardAtMs: number;
   /** Resolves when the connection has ended. */
-  readonly ended: Promise<void>;
+  readonly ended: Promise<LinkEnd>;
 
   /**
    * @param stream A connection whose agent has proved itself and waits for its welcome.
@@ -282,7 +282,7 @@ export class AgentLink implements Disposable {
     this.#stream.flush();
   }
 
-  async #readAll(): Promise<void> {
+  async #readAll(): Promise<LinkEnd> {
     let reason = "the connection to its agent has ended";
     try {
       for (;;) {
@@ -301,6 +301,7 @@ export class AgentLink implements Disposable {
     this.#loseRunners();
     this.#laying?.folder.reject(new Error(this.end!.reason));
     await this.#layings;
+    return this.end!;
   }
 
   #handle(message: FromAgent, nextBuffer: () => Uint8Array): void {

@@ -29,8 +29,7 @@ async function endAfter(message: object): Promise<string> {
     },
     SYSTEM_CLOCK,
   );
-  await link.ended;
-  return link.end!.reason;
+  return (await link.ended).reason;
 }
 
 const ENDED = { type: "ended", slave: 0, launch: 0, code: 0, signal: null, tail: "" };
