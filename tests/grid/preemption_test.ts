@@ -117,9 +117,9 @@ for (const ways of ALL) {
   });
 
   test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
-    await using master = start(folder, { ...MANY, array: { words: requeueWords } });
+    await using master = start(folder, { ...MANY, tasks: 3000, array: { words: requeueWords } });
     await master.until("slave-connected", 6);
-    // A job that has just started is not ended by Grid Engine, though that says so.
+    // A job that has just started is not ended by Grid Engine, though that says so; others it takes its time to end.
     if (isRunning !== undefined) {
       await until("the job is known to run", async () => {
         const { output } = await onSubmitHost(site, "qstat");
@@ -134,7 +134,7 @@ for (const ways of ALL) {
     if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
     await master.until("slave-connected", 7);
     assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
-    await master.complete(1500);
+    await master.complete(3000);
     assertEquals(master.of("slave-lost"), []);
   });
 
