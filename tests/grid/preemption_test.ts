@@ -8,7 +8,6 @@ import {
   type GridSite,
   onSubmitHost,
   siteTest,
-  until,
 } from "../support/grid_cluster.ts";
 import { SLURM_SITE } from "../support/slurm_cluster.ts";
 import type { TempFolder } from "../support/temp_folder.ts";
@@ -20,8 +19,6 @@ interface Ways {
   resume(task: string): readonly string[];
   /** Ends it, and has it run again. */
   requeue(task: string): readonly string[];
-  /** Whether the queue says that it runs, where that matters. */
-  isRunning?(queue: string, task: string): boolean;
   /** Has it run again at once, where it would wait. */
   rerun?(task: string): readonly string[];
   /** Words for the submission of jobs that may run again. */
@@ -39,10 +36,6 @@ const ALL: readonly Ways[] = [
     suspend: (task) => ["qmod", "-sj", task],
     resume: (task) => ["qmod", "-usj", task],
     requeue: (task) => ["qmod", "-rj", task],
-    isRunning(queue, name) {
-      const [job, task] = name.split(".");
-      return new RegExp(`^ +${job} .* r +.* ${task} *$`, "m").test(queue);
-    },
     requeueWords: ["-r", "y"],
     cancel: (task) => ["qdel", ...task.split(".").flatMap((id, i) => i === 0 ? [id] : ["-t", id])],
     limitWords: ["-l", "h_rt=15"],
@@ -88,7 +81,7 @@ function serving(master: GridMaster): number[] {
 }
 
 for (const ways of ALL) {
-  const { site, suspend, resume, requeue, rerun, requeueWords, isRunning } = ways;
+  const { site, suspend, resume, requeue, rerun, requeueWords } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
     siteTest(site, `${site.name}: ${what}`, run);
   const start = (folder: TempFolder, order: Order): GridMaster =>
@@ -113,28 +106,6 @@ for (const ways of ALL) {
     assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
     await master.until("slave-connected", 7);
     await master.complete(1500);
-    assertEquals(master.of("slave-lost"), []);
-  });
-
-  test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
-    await using master = start(folder, { ...MANY, tasks: 3000, array: { words: requeueWords } });
-    await master.until("slave-connected", 6);
-    // A job that has just started is not ended by Grid Engine, though that says so; others it takes its time to end.
-    if (isRunning !== undefined) {
-      await until("the job is known to run", async () => {
-        const { output } = await onSubmitHost(site, "qstat");
-        return isRunning(output, jobOf(master, 2));
-      });
-    }
-    await control(requeue(jobOf(master, 2)));
-    await master.until("slave-restarted");
-    const [{ slave, reason }] = master.of("slave-restarted");
-    console.log(`  ${reason}`);
-    assertEquals(slave, 2);
-    if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
-    await master.until("slave-connected", 7);
-    assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
-    await master.complete(3000);
     assertEquals(master.of("slave-lost"), []);
   });
 
@@ -168,6 +139,21 @@ for (const ways of ALL) {
 
   // Grid Engine may take half a minute to end a job that is to run again.
   if (site === SLURM_SITE) {
+    test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
+      await using master = start(folder, { ...MANY, array: { words: requeueWords } });
+      await master.until("slave-connected", 6);
+      await control(requeue(jobOf(master, 2)));
+      await master.until("slave-restarted");
+      const [{ slave, reason }] = master.of("slave-restarted");
+      console.log(`  ${reason}`);
+      assertEquals(slave, 2);
+      if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
+      await master.until("slave-connected", 7);
+      assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
+      await master.complete(1500);
+      assertEquals(master.of("slave-lost"), []);
+    });
+
     test("50 preemptions over 5000 tasks: none is lost, none comes twice, and none is charged", async (folder) => {
       await using master = start(folder, {
         ...MANY,
