@@ -21,9 +21,14 @@ export class ProgressOnDemand implements AsyncDisposable {
    * @param progress Who is told; `true` for whoever looks at standard error.
    */
   begin(context: Tallied, progress: true | ((progress: ProgressEvent) => void)): Promise<void> {
+    // At once: tasks that leave in a moment may run for hours, and their slaves are to know that somebody wants to hear of them.
+    const wish = this.#hub.subscribe({ wantsTasks: false, wantsProgress: true, tell: () => {} });
     const begin = this.#begin(context, progress);
     this.#begins.add(begin);
-    return begin.finally(() => this.#begins.delete(begin));
+    return begin.finally(() => {
+      wish[Symbol.dispose]();
+      this.#begins.delete(begin);
+    });
   }
 
   /** Tells it for the last time. */
