@@ -212,7 +212,8 @@ export class JobQueue implements AsyncDisposable {
       started: followed.started.promise,
       ended: followed.ended.promise,
       get waitReason(): string | undefined {
-        return followed.state.state === "queued" ? followed.state.reason : undefined;
+        const reason = followed.state.state === "queued" ? followed.state.reason : "";
+        return reason === "" ? undefined : reason;
       },
       timeLimitMs: options.timeLimitMs,
       leaveSignals: options.leaveSignals,

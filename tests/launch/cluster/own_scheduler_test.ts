@@ -238,7 +238,7 @@ Deno.test("JobQueue: a task that the scheduler holds for good is deleted, with t
 
 Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reason once", async () => {
   await using run = new QueueRun();
-  for (const task of [1, 2, 3]) run.follow(task);
+  const tasks = [1, 2, 3].map((task) => run.follow(task));
   const waiting = {
     job_state: "Q",
     comment: "Not Running: Insufficient amount of resource: ncpus",
@@ -246,6 +246,8 @@ Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reas
   run.answer({ "1": waiting, "2": waiting, "3": { job_state: "Q" } });
   run.clock.stop(20_000);
   await run.look();
+  const reason = "Insufficient amount of resource: ncpus";
+  assertEquals(tasks.map(({ waitReason }) => waitReason), [reason, reason, undefined]);
   assertEquals(run.told, [
     "3 of 3 slaves are queued in PBS, job 7[].pbs: Insufficient amount of resource: ncpus",
   ]);
