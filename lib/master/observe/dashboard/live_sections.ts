@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Date } from "../../../own_globals.ts";
 import { labelHtml, section, table, tileList } from "../../../report/html_parts.ts";
 import { escapeHtml } from "../../../report/html_text.ts";
 import {

@@ -1,3 +1,4 @@
+import { JSON } from "../../../own_globals.ts";
 import type { CalendarClock } from "../calendar.ts";
 import { SAMPLE_MS } from "./timeline.ts";
 import { liveSections, type Sections } from "./live_sections.ts";
