@@ -33,8 +33,9 @@ const SUITE = ["test", "--allow-all", "--no-check", ...LOCKED];
 const STEPS: Step[] = [
   { name: "format", kind: "check", args: ["fmt", "--check"] },
   { name: "lint", kind: "check", args: ["lint"] },
-  // Tests on hosts without a network cannot fetch what others have not needed yet.
-  { name: "packages", kind: "check", args: ["cache", "--quiet", ...LOCKED, ...lockedPackages()] },
+  // Tests on hosts without a network cannot fetch what others have not needed yet. Their scripts have no lock file, and look
+  // for the list of versions, which is not fetched where there is one.
+  { name: "packages", kind: "check", args: ["cache", "--quiet", ...lockedPackages()] },
   { name: "types", kind: "check", args: ["check", ...LOCKED] },
   {
     name: "doc lint",
