@@ -92,20 +92,20 @@ for (const ways of ALL) {
   };
 
   test("a job that is suspended for longer than heartbeatTimeoutMs is a slave that is late, and comes back", async (folder) => {
-    await using master = start(folder, MANY);
+    await using master = start(folder, { ...MANY, tasks: 2500 });
     await master.until("slave-connected", 6);
     await control(suspend(jobOf(master, 3)));
     await master.until("warning");
     assertMatch(master.of("warning")[0].reason!, /^1 of 6 slaves are suspended in /);
-    // The others need longer for these than it may be silent.
-    await master.until("result", master.of("result").length + 300);
+    // The others need longer for these than it may be silent, and Grid Engine to stop it after it has said so.
+    await master.until("result", master.of("result").length + 700);
     assertEquals(master.of("slave-lost"), []);
     await control(resume(jobOf(master, 3)));
     await master.until("slave-restarted");
     const [{ slave, reason }] = master.of("slave-restarted");
     assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
     await master.until("slave-connected", 7);
-    await master.complete(1500);
+    await master.complete(2500);
     assertEquals(master.of("slave-lost"), []);
   });
 

@@ -86,6 +86,8 @@ class JobTask {
   host: string | undefined;
   /** Whether its agent has connected. */
   hasServed = false;
+  /** Whether its slave is not wanted any more. */
+  isKilled = false;
   /** Whether nothing is heard of its agent any more, or it was killed. */
   isMissed = false;
   /** Whether somebody is known to have had it deleted. */
@@ -169,6 +171,8 @@ export class JobQueue implements AsyncDisposable {
   /** Hosts that nothing is submitted to any more, and those of which the user is to know that they should be. */
   readonly #leftHosts: string[] = [];
   readonly #toldHosts = new Set<string>();
+  /** Hosts that cannot be left out, such as the only one. */
+  readonly #keptHosts = new Set<string>();
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   /** Those that wait for an answer of the scheduler. */
@@ -228,6 +232,7 @@ export class JobQueue implements AsyncDisposable {
       missed: () => followed.isMissed = true,
       kill: () => {
         followed.isMissed = true;
+        followed.isKilled = true;
         if (followed.state.state !== "ended") this.#delete(followed.job, [followed]);
       },
     };
@@ -399,7 +404,7 @@ export class JobQueue implements AsyncDisposable {
   /** Tasks whose jobs cannot start their agents, and wait. */
   async #findFailed(): Promise<FailedTask[]> {
     const failed: FailedTask[] = [];
-    const unserved = [...this.#tasks.values()].filter(({ hasServed }) => !hasServed);
+    const unserved = [...this.#tasks.values()].filter(isWanted);
     for (const [array, tasks] of Map.groupBy(unserved, ({ options }) => options.array)) {
       const failures = await array?.failures();
       for (const task of failures === undefined ? [] : tasks) {
@@ -416,7 +421,7 @@ export class JobQueue implements AsyncDisposable {
   async #heedFailed(failed: readonly FailedTask[]): Promise<void> {
     this.#noteNews();
     for (const { host } of failed) this.#record.failed(host);
-    const bad = failed.filter(({ host }) => this.#record.isBad(host));
+    const bad = failed.filter(({ host }) => this.#record.isBad(host) && !this.#keptHosts.has(host));
     const news = Map.groupBy(
       bad.filter(({ host }) => !this.#toldHosts.has(host)),
       ({ host }) => host,
@@ -455,7 +460,7 @@ export class JobQueue implements AsyncDisposable {
     const isNew = hosts.length > this.#leftHosts.length;
     const areFailed = new Set(failed.map(({ task }) => task));
     const movable = [...this.#tasks.values()].filter((task) =>
-      !task.hasServed && (areFailed.has(task) || (isNew && isWaiting(task)))
+      isWanted(task) && (areFailed.has(task) || (isNew && isWaiting(task)))
     );
     const moved = new Set<JobTask>();
     for (const [array, tasks] of Map.groupBy(movable, ({ options }) => options.array)) {
@@ -464,36 +469,57 @@ export class JobQueue implements AsyncDisposable {
         // What is deleted first can start nowhere while the next is submitted.
         await this.#deleteTasks(job, ofJob);
       }
-      const left = tasks.filter(({ hasServed }) => !hasServed);
-      const isLeft = await this.#submitAgain(array, left, hosts);
+      const left = tasks.filter(isWanted);
       for (const task of left) moved.add(task);
-      if (!isLeft) continue;
-      this.#leftHosts.splice(0, Infinity, ...hosts);
+      try {
+        await this.#submitAgain(array, left, hosts);
+        this.#leftHosts.splice(0, Infinity, ...hosts);
+      } catch (error) {
+        if (this.#isClosed) return moved;
+        await this.#keepHosts(array, left, areFailed, hosts, messageOf(error));
+      }
     }
     return moved;
   }
 
-  /** @returns Whether the hosts could be left out. Otherwise tasks that waited wait again, with those hosts. */
+  /** Hosts could not be left out: jobs that waited wait again, with those hosts, and those that have failed end. */
+  async #keepHosts(
+    array: TaskArray,
+    tasks: readonly JobTask[],
+    areFailed: ReadonlySet<JobTask>,
+    hosts: readonly string[],
+    refusal: string,
+  ): Promise<void> {
+    const { name } = this.#scheduler;
+    this.#services.tell(
+      `Cannot leave ${hosts.join(", ")} out of what is submitted to ${name}: ${refusal}`,
+    );
+    for (const host of hosts) if (!this.#leftHosts.includes(host)) this.#keptHosts.add(host);
+    for (const task of tasks) {
+      if (areFailed.has(task)) this.#endMoved(task, `it could not start its agent on ${task.host}`);
+    }
+    const waiting = tasks.filter((task) => !areFailed.has(task));
+    if (waiting.length === 0) return;
+    try {
+      await this.#submitAgain(array, waiting, this.#leftHosts);
+    } catch (error) {
+      const reason = `its job could not be submitted anew: ${messageOf(error)}`;
+      for (const task of waiting) this.#endMoved(task, reason);
+    }
+  }
+
+  /** A task has no job any more, though its user has not deleted it. */
+  #endMoved(task: JobTask, reason: string): void {
+    this.#end(task, { code: null, signal: null, reason, isTakenAway: true, host: task.host });
+  }
+
   async #submitAgain(
     array: TaskArray,
     tasks: readonly JobTask[],
     hosts: readonly string[],
-  ): Promise<boolean> {
+  ): Promise<void> {
     const slaves = tasks.map(({ options }) => options.slave!);
-    let names: Awaited<ReturnType<TaskArray["submitAgain"]>>;
-    let isWithout = true;
-    try {
-      names = await array.submitAgain(slaves, hosts);
-    } catch (error) {
-      if (this.#isClosed) return false;
-      this.#services.tell(
-        `Cannot leave ${hosts.join(", ")} out of what is submitted to ${this.#scheduler.name}: ${
-          messageOf(error)
-        }`,
-      );
-      isWithout = false;
-      names = await array.submitAgain(slaves, []);
-    }
+    const names = await array.submitAgain(slaves, hosts);
     tasks.forEach((task, i) => {
       this.#tasks.delete(task.name);
       const { job, task: number } = names[i];
@@ -501,8 +527,9 @@ export class JobQueue implements AsyncDisposable {
       task.state = { state: "submitted", missing: 0 };
       task.host = undefined;
       this.#add(task);
+      // It was ended while it was being submitted.
+      if (task.isKilled) this.#delete(job, [task]);
     });
-    return isWithout;
   }
 
   /** @param gone Tasks with the scheduler's reason, if it gives one. */
@@ -689,6 +716,11 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
 /** Whether somebody has deleted a task that is gone. Nobody else ends one that waits. */
 function wasDeleted({ isDeleted, state: { state } }: JobTask): boolean {
   return isDeleted || state === "queued";
+}
+
+/** Whether the job of a task has an agent to bring yet. */
+function isWanted({ hasServed, isKilled }: JobTask): boolean {
+  return !hasServed && !isKilled;
 }
 
 /** Whether a task is not known to have started. */

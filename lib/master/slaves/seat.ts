@@ -304,6 +304,8 @@ export class Seat implements SlavePort {
 
   /** Its job is taken away, by no fault of a task: another is submitted when there is work. */
   #takenAway(reason: string): void {
+    // It may only have been silent, and would start a process beside that of the next job.
+    this.#job?.agent?.close("its job was taken away");
     this.#tellRestarted(reason);
     this.vacate();
     this.#fleet.newsTold();
@@ -314,6 +316,8 @@ export class Seat implements SlavePort {
     this.#fleet.options.dispatcher.slaveVacant(this.slave);
     this.#doom = { type: "none" };
     this.#enter({ state: "vacant" });
+    const reason = this.keeper?.stopReason;
+    if (reason !== undefined) this.giveUp(reason);
   }
 
   /** It is about to be launched. */
@@ -376,6 +380,8 @@ export class Seat implements SlavePort {
 
   /** Its agent was silent for too long, and is heard again. */
   agentBack(agent: AgentLink): void {
+    // It may be that of a job before.
+    if (this.#job?.agent !== agent) return;
     if (this.#state.state !== "lost" && this.#state.state !== "awaiting agent") return;
     if (!this.#comeToLife()) return;
     this.#tellRestarted("its agent was silent, and is heard again");
@@ -594,7 +600,7 @@ export class Seat implements SlavePort {
     if (this.#state.state !== "awaiting agent") return;
     if (absence.type === "requeued") return this.#requeued(absence.reason);
     const reason = this.#describe(absence.end, wasConnected);
-    if (absence.end.isTakenAway && this.keeper !== undefined) return this.#takenAway(reason);
+    if (absence.end.isTakenAway && this.keeper?.isStopped === false) return this.#takenAway(reason);
     // Whoever ended it, it was no task.
     if (absence.end.isTakenAway !== undefined) dispatcher.withdraw(this.slave);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
@@ -631,7 +637,7 @@ export class Seat implements SlavePort {
     if (this.#state.state !== "awaiting agent" || absence.type === "back") return;
     if (absence.type === "requeued") return this.#requeued(absence.reason);
     const { reason = warning, isTakenAway } = absence.end;
-    if (isTakenAway && this.keeper !== undefined) return this.#takenAway(reason);
+    if (isTakenAway && this.keeper?.isStopped === false) return this.#takenAway(reason);
     this.#died(reason, { isFinal: true, isWithAgent: true });
   }
 

@@ -158,6 +158,8 @@ export class Session implements ProcessPort, Disposable {
 
   #handle(message: ToMaster, batch: Batch<ToMaster>, nowMs: number): void {
     const { dispatcher, slave } = this.#options;
+    // Tasks have the same numbers in the slave's next process.
+    if (slave.service !== undefined && slave.service.port !== this) return;
     switch (message.type) {
       case "results": {
         const { first, values, micros } = message;

@@ -148,19 +148,25 @@ Deno.test("JobQueue: a scheduler that cannot leave hosts out has its bad ones na
   ]);
 });
 
-Deno.test("JobQueue: jobs that waited wait again where the scheduler refuses to leave a host out", async () => {
+Deno.test("JobQueue: where the scheduler refuses to leave a host out, jobs that waited wait again, and those that have failed end", async () => {
   await using run = new Run();
   run.refusal = "no suitable queues";
   run.tasks[0].served!("nodeA");
   run.fail([4, 5, 6], "nodeB");
   await run.look();
-  assertEquals(run.submitted, ["8: 4,5,6,8,9,10,11 without "]);
+  assertEquals(run.submitted, ["8: 8,9,10,11 without "]);
+  const { reason, isTakenAway } = await run.tasks[4].ended;
+  assertEquals([reason, isTakenAway], ["it could not start its agent on nodeB", true]);
+  // It is not tried again, however many fail there.
+  run.fail([8, 9, 10], "nodeB");
+  await run.look();
+  assertEquals(run.submitted.length, 1);
   assertMatch(
     run.told[0],
     /^Cannot leave nodeB out of what is submitted to Grid Engine: no suitable queues$/,
   );
   assertEquals(run.queue.leftHosts, []);
-  assertEquals(run.tasks[11].name, "job 8.7");
+  assertEquals(run.tasks[11].name, "job 8.4");
 });
 
 Deno.test("excludeWords: are added to what the user says of hosts", () => {

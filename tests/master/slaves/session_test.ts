@@ -19,7 +19,7 @@ import {
 } from "../../support/fake_slave.ts";
 import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
 import { groupOf } from "../../support/group_of.ts";
-import { IDLE_GROUP, IDLE_SLAVE, processOf } from "../../support/idle_ports.ts";
+import { IDLE_GROUP, IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { joinBytes, SocketPair, writeAll } from "../../support/socket_pair.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { taskOf } from "../../support/task_of.ts";
@@ -368,12 +368,9 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   const group = groupOf(0);
   const code = { number: 0, reference: { type: "inline", name: "f", source: "() => {}" } } as const;
   dispatcher.addSlave(slave);
-  dispatcher.slaveConnected(slave, processOf(slave));
   dispatcher.addGroup(group);
   group.add(taskOf(0, code, 0));
   group.reading = "unordered";
-  dispatcher.dispatch(clock.now());
-  clock.pass(5000);
 
   const frame = (text: string) => [...encodeFrame(text, [])];
   const results = frame(`[${resultsFrom(0, 1)}]`);
@@ -389,6 +386,9 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
     fleet: { newsTold: (nowMs) => news.push(nowMs!), isProgressWanted: false },
     seat: { canLoad: () => true, moduleMissed: () => {} },
   });
+  dispatcher.slaveConnected(slave, session);
+  dispatcher.dispatch(clock.now());
+  clock.pass(5000);
   // What has come with it is told when whoever made the session has taken note of it.
   assertEquals(news, []);
   assertEquals(await session.ended, undefined);

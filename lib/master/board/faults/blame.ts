@@ -49,7 +49,7 @@ export function judgeDeath(
     }
   }
   const candidates = isHeardOut ? sent.candidates() : { tasks, count: sent.size + sent.takenCount };
-  if (ending.type === "none" && candidates.count > 1) {
+  if (ending.type !== "exiting" && candidates.count > 1) {
     const { tasks: suspects } = candidates;
     return { suspects, innocent: tasks.slice(suspects.length) };
   }

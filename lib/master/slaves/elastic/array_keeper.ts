@@ -41,6 +41,7 @@ export class ArrayKeeper implements Disposable {
   /** Nothing is submitted before. */
   #pausedUntilMs = -Infinity;
   #isStopped = false;
+  #stopReason: string | undefined;
   /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
   #enoughSinceMs: number | undefined;
   #unknownSinceMs: number | undefined;
@@ -64,6 +65,16 @@ export class ArrayKeeper implements Disposable {
     closing.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
     if (!this.#isElastic) this.#fleet.launchSeats(this.#seats);
     this.#look();
+  }
+
+  /** Whether nothing is submitted any more. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Why nothing is submitted any more, unless the manager closes. */
+  get stopReason(): string | undefined {
+    return this.#stopReason;
   }
 
   /** Looks no more. */
@@ -117,6 +128,7 @@ export class ArrayKeeper implements Disposable {
 
   #giveUp(reason: string): void {
     this[Symbol.dispose]();
+    this.#stopReason = reason;
     for (const seat of this.#seats) seat.giveUp(reason);
   }
 
