@@ -98,6 +98,7 @@ export async function readOptions(
 function withValues(words: readonly string[]): string[] {
   const joined: string[] = [];
   for (let i = 0; i < words.length; i++) {
+    checkOnce(words[i], joined);
     const takesValue = VALUES.some((name) => words[i] === `--${name}`);
     if (takesValue && i + 1 < words.length && !isOption(words[i + 1])) {
       joined.push(`${words[i]}=${words[++i]}`);
@@ -106,6 +107,14 @@ function withValues(words: readonly string[]): string[] {
     }
   }
   return joined;
+}
+
+/** @throws {UsageError} If an option with a value has stood before: all but the last would be lost. */
+function checkOnce(word: string, before: readonly string[]): void {
+  const [, name = ""] = /^--([^=]+)/.exec(word) ?? [];
+  if (!VALUES.includes(name) || !before.some((other) => other.startsWith(`--${name}=`))) return;
+  const remedy = name === "ssh" ? "Name all hosts in one, as in --ssh alice,bob" : "Leave one out";
+  throw new UsageError(`--${name} stands twice. ${remedy}`);
 }
 
 function isOption(word: string): boolean {

@@ -68,23 +68,23 @@ class CsvTable {
   row(result: unknown, input: unknown): string {
     const values = new Map(this.#hasInput ? columnsOf(input, "input") : []);
     for (const [name, value] of columnsOf(result, "result")) values.set(name, value);
-    let head = "";
-    if (this.#columns === undefined) {
-      this.#columns = new Map([...values.keys()].map((name, index) => [name, index]));
-      head = csvLine([...values.keys()]);
-    }
-    const fields = Array<string>(this.#columns.size).fill("");
+    const columns = this.#columns ??
+      new Map([...values.keys()].map((name, index) => [name, index]));
+    const fields = Array<string>(columns.size).fill("");
     for (const [name, value] of values) {
-      const index = this.#columns.get(name);
+      const index = columns.get(name);
       if (index === undefined) {
         throw new TypeError(
           `It is no row of the CSV: it has "${name}", and the first row had ${
-            [...this.#columns.keys()].join(", ")
+            [...columns.keys()].join(", ")
           }. --to jsonl has no columns`,
         );
       }
       if (value !== null && value !== undefined) fields[index] = plainText(value);
     }
+    const head = this.#columns === undefined ? csvLine([...columns.keys()]) : "";
+    // Not before: a result that cannot be written makes no columns.
+    this.#columns = columns;
     return head + csvLine(fields);
   }
 }
@@ -98,6 +98,8 @@ function columnsOf(value: unknown, name: string): [string, unknown][] {
 
 /** See RFC 4180, but for the end of the line. */
 function csvLine(fields: readonly string[]): string {
+  // A line with nothing in it would be none.
+  if (fields.length === 1 && fields[0] === "") return '""\n';
   return fields.map((field) => /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
     .join() + "\n";
 }

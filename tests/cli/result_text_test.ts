@@ -43,13 +43,18 @@ Deno.test("resultText: jsonl has a JSON value on each line", () => {
 
 Deno.test("resultText: csv has the columns of the first result", () => {
   const csv = { format: "csv" } as const;
-  assertEquals(styled(csv, [1, 0], ["a,b", 0], [undefined, 0]), 'result\n1\n"a,b"\n\n');
+  assertEquals(styled(csv, [1, 0], ["a,b", 0], [undefined, 0]), 'result\n1\n"a,b"\n""\n');
   assertEquals(
     styled(csv, [{ a: 'say "x"', b: [1] }, 0], [{ b: "two\nlines" }, 0]),
     'a,b\n"say ""x""",[1]\n,"two\nlines"\n',
   );
   assertEquals(styled(csv, [[1, 2], 0], [[3], 0]), "0,1\n1,2\n3,\n");
   assertThrows(() => styled(csv, [{ a: 1 }, 0], [{ c: 1 }, 0]), TypeError, 'it has "c"');
+  const round: Record<string, unknown> = {};
+  round.self = { round };
+  const row = resultText({ ...csv, hasInput: false, isPrinted: false });
+  assertThrows(() => row(round, 0));
+  assertEquals(row({ b: 2 }, 0), "b\n2\n", "what cannot be written makes no columns");
 });
 
 Deno.test("resultText: csv with inputs has their fields first, which a result may replace", () => {

@@ -14,7 +14,9 @@ export function includedFiles(include: readonly (string | URL)[]): string[] {
   return include.flatMap((entry) => {
     const path = absolutePath(entry);
     try {
-      return Deno.statSync(path).isDirectory ? [...filesIn(path)] : [path];
+      const { isDirectory, isFile } = Deno.statSync(path);
+      if (!isDirectory && !isFile) throw new Error("it is neither a file nor a folder");
+      return isDirectory ? [...filesIn(path)] : [path];
     } catch (cause) {
       if (cause instanceof Deno.errors.NotCapable) throw unreadable(path, cause);
       throw new Error(

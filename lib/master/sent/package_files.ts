@@ -8,12 +8,24 @@ import { JSON } from "../../own_globals.ts";
 import type { GraphPackage } from "./module_graph.ts";
 import { placeOfPackage } from "./places.ts";
 
-/** All files in a folder, with what is below. Links to folders are passed over: they may lead in a circle. */
+/**
+ * All files in a folder, with what is below. Links to folders are passed over: they may lead in a circle. So are links that lead
+ * nowhere, and what is no file, such as a named pipe: who opens one waits.
+ */
 export function* filesIn(folder: string): Generator<string> {
-  for (const { name, isDirectory, isSymlink } of Deno.readDirSync(folder)) {
+  for (const { name, isDirectory, isFile, isSymlink } of Deno.readDirSync(folder)) {
     const path = `${folder}/${name}`;
     if (isDirectory) yield* filesIn(path);
-    else if (!isSymlink || Deno.statSync(path).isFile) yield path;
+    else if (isFile || (isSymlink && leadsToFile(path))) yield path;
+  }
+}
+
+function leadsToFile(link: string): boolean {
+  try {
+    return Deno.statSync(link).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -108,8 +108,13 @@ export class FileStore {
   removeUnused(nowMs: number = Date.now()): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
       const path = `${this.folder}/${name}`;
-      const { mtime } = Deno.lstatSync(path);
-      if (mtime !== null && mtime.getTime() < nowMs - KEPT_MS) Deno.removeSync(path);
+      try {
+        const { mtime } = Deno.lstatSync(path);
+        if (mtime !== null && mtime.getTime() < nowMs - KEPT_MS) Deno.removeSync(path);
+      } catch (error) {
+        // Another agent has removed or renamed it.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
     }
   }
 

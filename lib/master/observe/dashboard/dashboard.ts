@@ -95,7 +95,8 @@ export class Dashboard implements AsyncDisposable {
   }
 
   async #answer(request: Request): Promise<Response> {
-    const { pathname, searchParams } = new URL(request.url);
+    // A stranger's header "Host" may make it none.
+    const { pathname, searchParams } = URL.parse(request.url) ?? new URL("http://127.0.0.1/");
     if (!await this.#token.is(searchParams.get("token") ?? "")) {
       return new Response("Forbidden\n", { status: 403, headers: HEADERS });
     }
