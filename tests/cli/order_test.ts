@@ -128,6 +128,8 @@ const MISTAKES: [words: string[], message: string][] = [
     ["t.ts#f", "--slaves", "0"],
     '--slaves takes how many slaves run on this machine, a whole number from 1, and not "0"',
   ],
+  [["t.ts#f", "--input", "a", "--input=b"], "--input stands twice. Leave one out"],
+  [["t.ts#f", "--ssh", "a", "--ssh", "b"], "Name all hosts in one, as in --ssh alice,bob"],
   [["t.ts#f", "--slaves", "many"], 'and not "many"'],
   [["t.ts#f", "--retries", "-1"], 'and not "-1"'],
   [

@@ -236,6 +236,20 @@ Deno.test("Dispatcher: a slave that is full keeps what it may be running, and is
   assertEquals(bench.decided(), ["run 2 3 4 on 0"]);
 });
 
+Deno.test("Dispatcher: the death of a slave that is full is charged to no task for certain, of those that it may have run", () => {
+  for (const isFull of [false, true]) {
+    const bench = new Bench(1);
+    const slave = bench.connect();
+    const group = bench.group();
+    bench.doFirst(slave, group);
+    bench.add(group, 4);
+    bench.dispatcher.dispatch(0);
+    if (isFull) bench.dispatcher.slaveFull(slave, 215_400_000);
+    bench.dispatcher.slaveDied(slave, { reason: "was killed", isFinal: false, isHeardOut: true });
+    assertEquals(bench.dispatcher.inventory.suspects.size, 4, `isFull: ${isFull}`);
+  }
+});
+
 Deno.test("Dispatcher: it is told once that slaves are full after their first task", () => {
   const bench = new Bench();
   const slaves = [bench.connect(), bench.connect(), bench.connect()];

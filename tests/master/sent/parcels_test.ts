@@ -130,6 +130,20 @@ Deno.test("Parcels: of a folder that is included all files are taken, and of a m
   assertEquals(filesFrom(parcel, project).includes("é b/text.txt"), true);
 });
 
+Deno.test("Parcels: of a folder that is included, pipes and links that lead nowhere are left out; a pipe that is named is refused", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("data"));
+  folder.write("data/one.txt", "1");
+  Deno.symlinkSync("nowhere", folder.file("data/link"));
+  Deno.symlinkSync("one.txt", folder.file("data/two.txt"));
+  const pipe = folder.file("data/pipe");
+  assertEquals((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success, true);
+  const parcels = parcelsOf(folder, undefined);
+  const parcel = await parcels.of([], [folder.file("data")]);
+  assertEquals(filesFrom(parcel, folder), ["data/one.txt", "data/two.txt"]);
+  await assertRejects(() => parcels.of([], [pipe]), Error, "it is neither a file nor a folder");
+});
+
 Deno.test("Parcels: a name of the import map means the same where it is put together when the code runs", async () => {
   await using project = makeProject();
   project.write("mapped/mapped.ts", "export const mapped = 1;");

@@ -8,6 +8,7 @@ import { Hub } from "../../../lib/master/observe/hub.ts";
 import { asSettings } from "../../../lib/master/settings.ts";
 import { AgentJob } from "../../../lib/master/slaves/agent_job.ts";
 import { Fleet } from "../../../lib/master/slaves/fleet.ts";
+import { ArrayKeeper } from "../../../lib/master/slaves/elastic/array_keeper.ts";
 import { Seat } from "../../../lib/master/slaves/seat.ts";
 import type { Hello } from "../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
@@ -148,6 +149,11 @@ class Bench implements AsyncDisposable {
       seat.prepare({ hosts: ["127.0.0.1"], port: 1 }, openOutputSink("null", seat.number));
       seat.queued(this.job);
     }
+  }
+
+  /** Its slaves are those of an array, whose jobs are replaced. */
+  keep(): ArrayKeeper {
+    return new ArrayKeeper(this.seats, { min: 2, max: 2, idleMs: Infinity }, this.#fleet);
   }
 
   /** What has happened. */
@@ -666,3 +672,28 @@ for (
     assertEquals(bench.losses[0], `Grid Engine sent SIGUSR2; ${GONE}; ${said}`);
   });
 }
+
+Deno.test("AgentJob: a silent agent whose job was taken away has gone: it would answer beside the next one's", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.miss();
+  const { agent } = bench.job;
+  bench.processes[0].end({ code: null, signal: null, reason: "NODE_FAIL", isTakenAway: true });
+  while (bench.restarts.length < 2) await turn();
+  assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+  await agent!.ended;
+});
+
+Deno.test("AgentJob: slaves whose job is taken away are lost if their array submits no more", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  for (let i = 0; i < 5; i++) keeper.failed("no Deno there");
+  await bench.loseAgent();
+  bench.processes[0].end({ code: null, signal: null, reason: "TIMEOUT", isTakenAway: true });
+  while (bench.losses.length < 2) await turn();
+  assertEquals(bench.standings, ["lost", "lost"]);
+});

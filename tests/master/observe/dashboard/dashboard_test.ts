@@ -205,6 +205,15 @@ Deno.test("dashboard: the events of the manager are the same as without it", asy
   assertEquals(await typesOf(true), await typesOf(false));
 });
 
+Deno.test("dashboard: a request whose header Host is no host is one without the token", async () => {
+  const { manager, url } = managerWithPage(1);
+  await using _ = manager;
+  using connection = await Deno.connect({ hostname: url.hostname, port: Number(url.port) });
+  const request = "GET / HTTP/1.1\r\nHost: a:99999\r\nConnection: close\r\n\r\n";
+  await connection.write(new TextEncoder().encode(request));
+  assertMatch(await new Response(connection.readable).text(), /^HTTP\/1\.1 403 /);
+});
+
 Deno.test("dashboard: a port that is taken is an error at once, and leaves nothing open", async () => {
   await using folder = new TempFolder();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
