@@ -42,8 +42,8 @@ export class JobArray extends SlaveArray {
   #folder: ConnectionFolder | undefined;
   #queue: JobQueue | undefined;
   readonly #jobs: string[] = [];
-  /** Whether there may be a job whose id is not known yet. */
-  #isSubmitting = false;
+  /** How many submissions are under way, each of a job whose id is not known yet. */
+  #submissions = 0;
 
   /**
    * Describes the array; nothing is submitted before results are read.
@@ -137,7 +137,7 @@ export class JobArray extends SlaveArray {
   ): Promise<{ job: string; task: number }[]> {
     const { shell = "/bin/sh", jobName = "parallel", words = [] } = this.#options;
     const submitted: { job: string; task: number }[] = [];
-    this.#isSubmitting = true;
+    this.#submissions++;
     try {
       for (const [first, count] of runsOf(slaves)) {
         const parts = await submitArray(this.#scheduler, {
@@ -165,7 +165,7 @@ export class JobArray extends SlaveArray {
       await deleteSubmitted(this.#scheduler, submitted.map(({ job }) => job));
       throw error;
     } finally {
-      this.#isSubmitting = false;
+      this.#submissions--;
     }
   }
 
@@ -194,7 +194,7 @@ export class JobArray extends SlaveArray {
       this.#queue?.deleteJobsNow(this.#jobs);
     } finally {
       // A job that could not write its log would stay in the queue for good. This one ends, since it finds no connection.
-      if (this.#isSubmitting) this.#folder?.removeFile();
+      if (this.#submissions > 0) this.#folder?.removeFile();
       else this.#folder?.[Symbol.dispose]();
     }
   }
