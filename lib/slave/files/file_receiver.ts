@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { Promise } from "../../own_globals.ts";
 import type { FromAgent, LaidFile, ToAgent } from "../../wire/messages.ts";
@@ -10,6 +11,7 @@ export class FileReceiver implements Disposable {
   readonly #laid: LaidFiles;
   readonly #variables: StoreVariables;
   readonly #post: (message: FromAgent) => void;
+  readonly #clock: Pick<Clock, "now" | "setTimer">;
   /** What is on its way. */
   #awaited: { readonly hashes: Set<string>; readonly all: PromiseWithResolvers<void> } | undefined;
   #store: FileStore | undefined;
@@ -20,8 +22,15 @@ export class FileReceiver implements Disposable {
    * @param folder Absolute path of the folder that files are laid in.
    * @param variables Where the store may be.
    * @param post Tells the master something.
+   * @param clock Tells how long another agent is waited for; the system's by default.
    */
-  constructor(folder: string, variables: StoreVariables, post: (message: FromAgent) => void) {
+  constructor(
+    folder: string,
+    variables: StoreVariables,
+    post: (message: FromAgent) => void,
+    clock: Pick<Clock, "now" | "setTimer"> = SYSTEM_CLOCK,
+  ) {
+    this.#clock = clock;
     this.#folder = folder;
     this.#laid = new LaidFiles(folder);
     this.#variables = variables;
@@ -37,7 +46,7 @@ export class FileReceiver implements Disposable {
   async lay(files: readonly LaidFile[]): Promise<void> {
     try {
       const store = this.#store ??= await FileStore.open(this.#variables);
-      using _lock = await store.lock();
+      using _lock = await store.lock(this.#clock);
       const lacking = await this.#layStored(files, store);
       if (lacking.length > 0) {
         await this.#receive(lacking);

@@ -1,11 +1,16 @@
+import type { Clock } from "../../clock.ts";
 import { type FileDigest, loadDigests, readDigested } from "../../files/file_digest.ts";
 import { messageOf } from "../../message_of.ts";
-import { Date } from "../../own_globals.ts";
+import { Date, Promise } from "../../own_globals.ts";
 
 /** Files that no run has used for so long are removed: changed ones would pile up. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 /** The names of the files in a store: SHA-256 of what is in them. */
 const HASH = /^[0-9a-f]{64}$/;
+/** How long another process that adds files is waited for. */
+const MAX_LOCK_MS = 60_000;
+/** How often it is looked whether that has ended. */
+const LOCK_PAUSE_MS = 100;
 
 /** The environment: `XDG_CACHE_HOME`, `HOME` and `TMPDIR` tell where a store may be. */
 export type StoreVariables = Readonly<Record<string, string | undefined>>;
@@ -58,15 +63,21 @@ export class FileStore {
     );
   }
 
-  /** Waits until no other process of this user adds files: what that is sent need not be sent twice. */
-  async lock(): Promise<Disposable> {
+  /**
+   * Waits until no other process of this user adds files: what that is sent need not be sent twice. That process may be stopped, or
+   * its machine have gone: it is waited for a minute at most.
+   */
+  async lock(clock: Pick<Clock, "now" | "setTimer">): Promise<Disposable> {
     const file = Deno.openSync(`${this.folder}/../lock`, {
       create: true,
       write: true,
       mode: 0o600,
     });
     try {
-      await file.lock(true);
+      const endMs = clock.now() + MAX_LOCK_MS;
+      while (!await file.tryLock(true) && clock.now() < endMs) {
+        await new Promise<void>((resolve) => void clock.setTimer(resolve, LOCK_PAUSE_MS));
+      }
     } catch {
       // Not every network file system can. Files may be sent twice then, and nothing worse.
     }

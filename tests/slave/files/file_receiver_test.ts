@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Clock } from "../../../lib/clock.ts";
 import { FileReceiver } from "../../../lib/slave/files/file_receiver.ts";
 import type { FromAgent, LaidFile } from "../../../lib/wire/messages.ts";
+import { KeepAlive } from "../../support/keep_alive.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const encoder = new TextEncoder();
 
@@ -25,10 +28,10 @@ class Node extends TempFolder {
     Deno.mkdirSync(this.home);
   }
 
-  agent(variables: Record<string, string> = { HOME: this.home }): Agent {
+  agent(variables: Record<string, string> = { HOME: this.home }, clock?: Clock): Agent {
     const folder = this.file(`agent${this.#count++}`);
     Deno.mkdirSync(folder);
-    return new Agent(folder, variables);
+    return new Agent(folder, variables, clock);
   }
 }
 
@@ -40,13 +43,13 @@ class Agent {
   /** Is called with what is lacking. */
   send: (hashes: readonly string[]) => void = () => {};
 
-  constructor(folder: string, variables: Record<string, string>) {
+  constructor(folder: string, variables: Record<string, string>, clock?: Clock) {
     this.folder = folder;
     const none = { HOME: undefined, XDG_CACHE_HOME: undefined, TMPDIR: undefined };
     this.receiver = new FileReceiver(folder, { ...none, ...variables }, (message) => {
       this.said.push(message);
       if (message.type === "lacking") queueMicrotask(() => this.send(message.hashes));
-    });
+    }, clock);
   }
 
   /** Lays files, and is sent these texts for what is lacking, each in two parts. Returns how many were sent. */
@@ -102,6 +105,7 @@ Deno.test("FileReceiver: lays what was sent, and what is there already is not se
 });
 
 Deno.test("FileReceiver: a hundred agents of one machine at the same time are sent each file once", async () => {
+  using _alive = new KeepAlive();
   await using node = new Node();
   const files = [await fileOf("a", "a"), await fileOf("b", "b")];
   const agents = Array.from({ length: 100 }, () => node.agent());
@@ -109,6 +113,22 @@ Deno.test("FileReceiver: a hundred agents of one machine at the same time are se
   assertEquals(counts.toSorted().at(-1), 2);
   assertEquals(counts.reduce((sum, count) => sum + count), 2);
   for (const agent of agents) assertEquals([agent.reason, agent.read("a")], ["laid", "a"]);
+});
+
+Deno.test("FileReceiver: another agent that adds files and has stopped is waited for a minute", async () => {
+  await using node = new Node();
+  await node.agent().lay([], []);
+  using stopped = Deno.openSync(`${node.store}/../lock`, { write: true });
+  stopped.lockSync(true);
+  const clock = new TestClock();
+  const agent = node.agent(undefined, clock);
+  const laying = agent.lay([await fileOf("a", "a")], ["a"]);
+  await clock.timerSet();
+  clock.pass(59_000);
+  await clock.timerSet();
+  assertEquals(agent.said, []);
+  clock.pass(2000);
+  assertEquals([await laying, agent.reason], [1, "laid"]);
 });
 
 Deno.test("FileReceiver: the store is the user's alone, and has files under their digests", async () => {
