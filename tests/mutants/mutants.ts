@@ -268,7 +268,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a job whose submission was not answered is not looked for",
     file: "lib/launch/cluster/scheduler_commands.ts",
-    right: "if (lookup === undefined) throw",
+    right: "if (lookup === undefined && !isNotTaken) throw",
     wrong: "throw",
     test: "tests/launch/cluster/slurm_test.ts",
   },
