@@ -219,6 +219,8 @@ Deno.test("dashboard: a port that is taken is an error at once, and leaves nothi
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const options = { dashboard: { port }, joblog: folder.file("run.tsv"), output: "null" };
+  // It closes the job log, and is loaded when that is opened.
+  await import("../../../../lib/master/observe/records/run_recorder.ts");
   assertThrows(
     () => new Manager(options),
     Error,
