@@ -28,19 +28,6 @@ function jobOf(master: GridMaster, slave: number): string {
   return /job (\S+)/.exec(name!)![1];
 }
 
-slurmTest("a time limit costs its slave and no task, and is named", async (folder) => {
-  await using master = start(folder, { tasks: 1000, taskMs: 100, slaves: 3 });
-  await master.until("slave-connected", 3);
-  await slurm("scontrol", "update", `JobId=${jobOf(master, 1)}`, "EndTime=now");
-  await master.until("slave-lost");
-  const [{ slave, reason }] = master.of("slave-lost");
-  console.log(`  ${reason}`);
-  assertEquals(slave, 1);
-  assertMatch(reason!, /^Slurm sent SIGTERM; Slurm ended its job at its time limit.*\(TIMEOUT/);
-  await master.complete(1000);
-  assertEquals(master.of("slave-lost").length, 1);
-});
-
 slurmTest(
   "a request that its partition will never fulfil ends at once, with the reason",
   async (folder) => {
