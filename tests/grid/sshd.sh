@@ -106,7 +106,10 @@ mount --bind "$(readlink -f "$(command -v deno)")" $BASE/deno/deno
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/base
 mount --rbind $BASE /mnt/base
-for folder in /tmp /home /root "$PROJECT"; do mount -t tmpfs -o mode=1777 tmpfs "\$folder"; done
+# The project may be below one of the others, and out of sight with it.
+for folder in /tmp /home /root "$PROJECT"; do
+    [ ! -d "\$folder" ] || mount -t tmpfs -o mode=1777 tmpfs "\$folder"
+done
 mkdir $BASE
 mount --rbind /mnt/base $BASE
 chmod 700 /root
