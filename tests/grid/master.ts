@@ -153,10 +153,14 @@ function tellSecret(array: SlaveArray): void {
   };
 }
 
+function tasksOf({ module = import.meta.resolve("./place_tasks.ts") }: Order) {
+  return remote<typeof import("./place_tasks.ts")>(module);
+}
+
 /** Runs the tasks that are asked for. */
 function placesOf(manager: Manager, order: Order): AsyncIterable<Place> {
-  const { taskMs = 0, shift, module = import.meta.resolve("./place_tasks.ts") } = order;
-  const tasks = remote<typeof import("./place_tasks.ts")>(module);
+  const { taskMs = 0, shift } = order;
+  const tasks = tasksOf(order);
   if (shift === undefined) {
     const context = manager.getContext();
     const msOf = (i: number) => i === order.tasks - 1 ? order.lastMs ?? taskMs : taskMs;
@@ -186,7 +190,8 @@ async function run(order: Order): Promise<void> {
   if (order.startsWith !== undefined) {
     // Who waits for results keeps the script from ending.
     const first = manager.getContext();
-    first.addTasks((_: number) => {}, until(areThere.promise));
+    // Of the same module as the others: hosts that are sent files get them once.
+    first.addTasks(tasksOf(order).begin, until(areThere.promise));
     await Array.fromAsync(first.getResults());
   }
   let results = 0;

@@ -10,6 +10,9 @@ export interface Place {
   readonly agent: number;
 }
 
+/** Does nothing. */
+export function begin(_value: number): void {}
+
 /** Waits, and tells where it did. */
 export async function place(value: number, ms: number): Promise<Place> {
   await new Promise((resolve) => setTimeout(resolve, ms));
