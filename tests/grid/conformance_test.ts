@@ -136,7 +136,10 @@ const ALL: readonly Ways[] = [
     site,
     slaveName: /^slave \d, ssh to \S+ on far$/,
     hosts: ["far"],
-    noDeno: /there is no \/nowhere\/deno, .* Install Deno there, or set the option deno/,
+    // The same Deno finds out here which files are to be sent.
+    noDeno: site === SSH_SENT_SITE
+      ? /Cannot start \/nowhere\/deno: .* It has to be installed on this machine/
+      : /there is no \/nowhere\/deno, .* Install Deno there, or set the option deno/,
     agentGone: "slave-restarted",
     cut: { cut: () => sshd("cut"), heal: () => sshd("heal") },
     jobs: NO_JOB,
