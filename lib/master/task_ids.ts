@@ -1,33 +1,42 @@
-/** Numbers of tasks of a context, such as those that have been delivered: one bit each, in whatever order they come. */
+/**
+ * Numbers of tasks of a context, such as those that have been delivered: one bit each, in whatever order they come. Bits of the first
+ * numbers are not kept when all of them have been added: a run of days has thousands of millions of tasks.
+ */
 export class TaskIds {
-  /** The first bit is that of this number; smaller ones count as added. */
-  readonly #start: number;
+  /** The first bit is that of this number. All smaller ones have been added. */
+  #start: number;
   #bits = new Uint8Array(64);
   #first: number;
 
-  /** @param least No smaller number is ever asked for. */
+  /** @param least All smaller numbers count as added. */
   constructor(least = 0) {
-    this.#start = least & ~7;
+    this.#start = least - least % 8;
     this.#first = least;
+  }
+
+  /** How many bytes of bits it keeps, for tests. @internal */
+  get bytes(): number {
+    return this.#bits.length;
   }
 
   /** Adds a number. */
   add(id: number): void {
+    if (id - this.#start >= this.#bits.length * 8) this.#makeRoom(id);
     const place = id - this.#start;
-    const byte = place >> 3;
-    if (byte >= this.#bits.length) this.#grow(byte);
-    this.#bits[byte] |= 1 << (place & 7);
+    this.#bits[place >>> 3] |= 1 << (place & 7);
   }
 
   /** Adds the numbers from one up to but not including another. */
   addRange(from: number, to: number): void {
-    const firstByte = (from - this.#start + 7) >> 3;
-    const lastByte = (to - this.#start) >> 3;
+    const isBehindAll = to >= this.#start + this.#bits.length * 8;
+    if (isBehindAll && this.first() >= from) return this.#beginAt(to);
+    if (isBehindAll) this.#makeRoom(to);
+    const firstByte = (from - this.#start + 7) >>> 3;
+    const lastByte = (to - this.#start) >>> 3;
     if (firstByte >= lastByte) {
       for (let id = from; id < to; id++) this.add(id);
       return;
     }
-    if (lastByte >= this.#bits.length) this.#grow(lastByte);
     this.#bits.fill(0xff, firstByte, lastByte);
     for (let id = from; id < this.#start + firstByte * 8; id++) this.add(id);
     for (let id = this.#start + lastByte * 8; id < to; id++) this.add(id);
@@ -41,14 +50,31 @@ export class TaskIds {
 
   /** Whether a number has been added. */
   has(id: number): boolean {
+    if (id < this.#first) return true;
     const place = id - this.#start;
-    const byte = place >> 3;
+    const byte = place >>> 3;
     return byte < this.#bits.length && (this.#bits[byte] & (1 << (place & 7))) !== 0;
   }
 
-  #grow(byte: number): void {
-    const bits = new Uint8Array(Math.max(2 * this.#bits.length, byte + 1));
-    bits.set(this.#bits);
-    this.#bits = bits;
+  /** All numbers up to but not including this one have been added, and no others. */
+  #beginAt(least: number): void {
+    this.#start = least - least % 8;
+    this.#first = least;
+    this.#bits.fill(0);
+  }
+
+  /** Makes room for a number that has no bit: by bits that are not needed any more, if these are half of all. */
+  #makeRoom(id: number): void {
+    const bits = this.#bits;
+    const addedBytes = Math.floor((this.first() - this.#start) / 8);
+    if (addedBytes >= bits.length / 2) {
+      bits.copyWithin(0, addedBytes);
+      bits.fill(0, bits.length - addedBytes);
+      this.#start += addedBytes * 8;
+    }
+    const byte = Math.floor((id - this.#start) / 8);
+    if (byte < bits.length) return;
+    this.#bits = new Uint8Array(Math.max(2 * bits.length, byte + 1));
+    this.#bits.set(bits);
   }
 }

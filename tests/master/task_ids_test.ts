@@ -33,3 +33,45 @@ Deno.test("TaskIds: grows with the ids, also by leaps", () => {
   for (let id = 0; id < 1_000_000; id++) delivered.add(id);
   assertEquals(delivered.first(), 1_000_001);
 });
+
+Deno.test("TaskIds: goes on behind 2^31, where numbers do not fit into 32 bits with a sign", () => {
+  const delivered = new TaskIds();
+  delivered.addRange(0, 2 ** 31 - 10);
+  for (let id = 2 ** 31 - 10; id < 2 ** 31 + 10; id++) delivered.add(id);
+  delivered.add(2 ** 31 + 11);
+  assertEquals(delivered.first(), 2 ** 31 + 10);
+  delivered.addRange(2 ** 31 + 10, 2 ** 33);
+  delivered.add(2 ** 33 + 1);
+  assertEquals(delivered.first(), 2 ** 33);
+  assertEquals([0, 1, 2].map((more) => delivered.has(2 ** 33 + more)), [false, true, false]);
+});
+
+Deno.test("TaskIds: knows of single numbers and of ranges, wherever it was begun", () => {
+  const range = fc.tuple(fc.nat(2000), fc.oneof(fc.nat(3), fc.nat(1500)));
+  fc.assert(
+    fc.property(fc.constantFrom(0, 5, 1000, 2 ** 31 - 700), fc.array(range), (least, ranges) => {
+      const ids = new TaskIds(least);
+      const set = new Set<number>();
+      for (const [from, count] of ranges) {
+        if (count === 1) ids.add(least + from);
+        else ids.addRange(least + from, least + from + count);
+        for (let id = from; id < from + count; id++) set.add(least + id);
+        let first = least;
+        while (set.has(first)) first++;
+        assertEquals(ids.first(), first);
+        for (let id = least; id < least + 3600; id += 7) assertEquals(ids.has(id), set.has(id));
+      }
+    }),
+  );
+});
+
+Deno.test("TaskIds: takes no more memory for what has been added up to some number", () => {
+  const ids = new TaskIds();
+  const { bytes } = ids;
+  for (let id = 0; id < 1_000_000; id += 2) {
+    ids.add(id + 1);
+    ids.add(id);
+  }
+  assertEquals(ids.bytes, bytes);
+  assertEquals(ids.first(), 1_000_000);
+});
