@@ -229,8 +229,10 @@ export class Simulation {
       recycle: (reason) => {
         this.#say(() => `recycle ${seat().slave.identity.name}: ${reason}`);
         this.#recycled++;
-        // The task that has failed just now stands there still.
-        const isDone = seat().unresolved.size <= 1 && seat().process?.running.type === "nothing";
+        const running = seat().process?.running.type;
+        // The task that has failed just now stands there still. A context that is being freed goes on when the connection is closed.
+        const isDone = seat().unresolved.size <= 1 &&
+          (running === "nothing" || running === "cleanup");
         if (!isDone) violate("a slave is recycled that has tasks");
         seat().unresolved.clear();
         seat().replacement = reason;
