@@ -120,9 +120,7 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
   }
   flags.push(...importFlags(permissions, [needs.program, ...modules]));
   if (grant(permissions, "read") !== true) {
-    const imports = modules.map((module) => percentEncoded(`import(${JSON.stringify(module)})`));
-    const preloads = inArguments(imports).map((list) => `data:text/javascript,()=>[${list}]`);
-    flags.push(...preloads.flatMap((url) => ["--preload", url]));
+    flags.push(...importersOf(modules).flatMap((url) => ["--preload", url]));
   }
   return flags;
 }
@@ -203,6 +201,16 @@ function hostOf(module: string): string | undefined {
     default:
       return url?.pathname.includes("/node_modules/") ? NPM_HOST : undefined;
   }
+}
+
+/**
+ * The URLs of modules that import some modules, and run none of them: as few as arguments of a command can hold.
+ *
+ * @param modules URLs, or names in the import map.
+ */
+export function importersOf(modules: readonly string[]): string[] {
+  const imports = modules.map((module) => percentEncoded(`import(${JSON.stringify(module)})`));
+  return inArguments(imports).map((list) => `data:text/javascript,()=>[${list}]`);
 }
 
 /**

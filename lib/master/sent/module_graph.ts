@@ -7,9 +7,13 @@
 import { runProgram } from "../../launch/command.ts";
 import { messageOf } from "../../message_of.ts";
 import { JSON } from "../../own_globals.ts";
+import { importersOf } from "../permissions.ts";
 
 /** What is not in Deno's cache is fetched, which may take a while. */
 const TIMEOUT_MS = 300_000;
+
+/** How many modules a message names. */
+const MAX_NAMED = 10;
 
 /** How a module names another. */
 export interface ModuleImport {
@@ -83,26 +87,48 @@ export async function readModuleGraph(
   flags: readonly string[],
   roots: readonly string[],
 ): Promise<ModuleGraph> {
-  // One module that imports all others is asked for: Deno takes no more than one.
-  const imports = roots.map((root) => `import(${JSON.stringify(root)})`);
-  const entry = `data:text/javascript,${encodeURI(`()=>[${imports}]`).replaceAll("#", "%23")}`;
-  let text: string;
-  try {
-    const { code, stdout, stderr } = await runProgram(
-      [...deno, "info", "--json", ...flags, entry],
-      TIMEOUT_MS,
-    );
-    if (code !== 0) throw new Error(stderr || `deno info ended with exit code ${code}`);
-    text = stdout;
-  } catch (cause) {
-    const modules = roots.join(", ");
-    throw new Error(
-      `Cannot find out which files belong to ${modules}: ${messageOf(cause)}. Try by hand: ` +
-        `${deno.join(" ")} info MODULE`,
-      { cause },
-    );
+  const graphs: ModuleGraph[] = [];
+  // A module that imports the others is asked for: Deno takes no more than one.
+  for (const importer of importersOf(roots)) {
+    try {
+      const { code, stdout, stderr } = await runProgram(
+        [...deno, "info", "--json", ...flags, importer],
+        TIMEOUT_MS,
+      );
+      if (code !== 0) throw new Error(stderr || `deno info ended with exit code ${code}`);
+      graphs.push(parseModuleGraph(stdout, importer));
+    } catch (cause) {
+      const named = roots.slice(0, MAX_NAMED).join(", ");
+      const others = roots.length > MAX_NAMED ? ` and ${roots.length - MAX_NAMED} more` : "";
+      // Deno may name the module that was asked for, which is long.
+      const why = messageOf(cause).replaceAll(importer, "a module that imports them");
+      throw new Error(
+        `Cannot find out which files belong to ${named}${others}: ${why}. Try by hand: ` +
+          `${deno.join(" ")} info MODULE`,
+        { cause },
+      );
+    }
   }
-  return parseModuleGraph(text, entry);
+  return joinGraphs(graphs);
+}
+
+/** One graph of several. What is in more than one is as the first has it. */
+function joinGraphs(graphs: readonly ModuleGraph[]): ModuleGraph {
+  const redirects = graphs.flatMap((graph) => [...graph.redirects]);
+  return {
+    modules: firstOfEach(graphs.flatMap(({ modules }) => modules), ({ url }) => url),
+    packages: firstOfEach(
+      graphs.flatMap(({ packages }) => packages),
+      ({ name, version, dependencies }) => JSON.stringify([name, version, dependencies]),
+    ),
+    redirects: new Map(firstOfEach(redirects, ([from]) => from)),
+    installed: [...new Set(graphs.flatMap(({ installed }) => installed))],
+    faults: firstOfEach(graphs.flatMap(({ faults }) => faults), ({ url }) => url),
+  };
+}
+
+function firstOfEach<Part>(parts: readonly Part[], keyOf: (part: Part) => string): Part[] {
+  return [...Map.groupBy(parts, keyOf).values()].map(([first]) => first);
 }
 
 /**

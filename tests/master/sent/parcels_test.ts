@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Parcels } from "../../../lib/master/sent/parcels.ts";
 import type { Parcel } from "../../../lib/master/sent/parcel.ts";
 import { LaidParcel } from "../../support/laid_parcel.ts";
@@ -128,6 +128,34 @@ Deno.test("Parcels: of a folder that is included all files are taken, and of a m
   const parcel = await parcels.of([], [folder, project.file("tasks.ts")]);
   assertEquals(filesFrom(parcel, project).includes("mapped/mapped.ts"), true);
   assertEquals(filesFrom(parcel, project).includes("é b/text.txt"), true);
+});
+
+Deno.test("Parcels: more modules may be included than one argument of a command can name, and what goes wrong is told in few words", async () => {
+  await using project = new TempFolder();
+  const folder = "scripts".repeat(30);
+  Deno.mkdirSync(project.file(folder));
+  const count = 600;
+  for (let i = 0; i < count; i++) {
+    project.write(`${folder}/${i}.ts`, `import "../shared/${i % 7}.ts";`);
+  }
+  Deno.mkdirSync(project.file("shared"));
+  for (let i = 0; i < 7; i++) project.write(`shared/${i}.ts`, "export {};");
+  const parcel = await parcelsOf(project, undefined).of([], [project.file(folder)]);
+  const sent = filesFrom(parcel, project);
+  assertEquals([sent.length, sent.filter((file) => file.startsWith("shared"))], [
+    count + 7,
+    [0, 1, 2, 3, 4, 5, 6].map((i) => `shared/${i}.ts`),
+  ]);
+  project.write("deno.json", "{ no JSON");
+  const { message } = await assertRejects(
+    () => parcelsOf(project, "deno.json").of([], [project.file(folder)]),
+    Error,
+  );
+  assertMatch(
+    message,
+    /^Cannot find out which files belong to \S+\/slave\.ts, \S+(?:, \S+){8} and 591 more: .*deno\.json/s,
+  );
+  assert(message.length < 5000, message);
 });
 
 Deno.test("Parcels: of a folder that is included, pipes and links that lead nowhere are left out; a pipe that is named is refused", async () => {
