@@ -31,6 +31,8 @@ const gateTasks = remote<typeof import("../../support/gate_tasks.ts")>(
 
 /** What a manager is given whose slaves are all on this machine. */
 const HERE = { host: "127.0.0.1", output: "null" };
+/** The time that a test passes is not heard of by agents. */
+const PATIENT = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 600_000 };
 
 Deno.test("JobArray: runs tasks with the words of a user's own scheduler, in parts if the site wants that, and leaves nothing", async () => {
   await using folder = new TempFolder();
@@ -96,10 +98,11 @@ Deno.test("JobArray: a machine that falls silent costs its slave, and its task i
   await using folder = new TempFolder();
   await using pbs = new FakePbs();
   const log = new EventLog();
+  const clock = new RunningClock();
   {
     // A task that is charged once fails.
-    const options = { maxAttempts: 1, heartbeatIntervalMs: 200, heartbeatTimeoutMs: 4000 };
-    await using manager = new Manager({ ...HERE, ...options, onEvent: log.onEvent });
+    const options = { maxAttempts: 1, ...PATIENT };
+    await using manager = managerBy(clock, { ...HERE, ...options, onEvent: log.onEvent });
     manager.addSlave(new PBSSlaveArray(2, { cwd: folder.path }));
     const context = manager.getContext();
     for (const name of ["first", "second"]) context.addTask(gateTasks.wait, name, gates.port);
@@ -108,7 +111,11 @@ Deno.test("JobArray: a machine that falls silent costs its slave, and its task i
     const [{ parentPid: agent }] = held;
     Deno.kill(agent, "SIGSTOP");
     try {
-      await log.until("slave-lost");
+      while (log.of("slave-lost").length === 0) {
+        // The other one's agent.
+        await log.until("slave-alive", log.of("slave-alive").length + 1);
+        clock.pass(PATIENT.heartbeatTimeoutMs / 20);
+      }
       await held[1].open();
       await (await gates.next()).open();
       assertEquals(await results, ["first", "second"]);
@@ -126,9 +133,7 @@ Deno.test("JobArray: with bounds, jobs are submitted as tasks wait, retired when
   await using pbs = new FakePbs();
   const log = new EventLog();
   const clock = new RunningClock();
-  // The time that passes here is not heard of by agents.
-  const patient = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 600_000 };
-  await using manager = managerBy(clock, { ...HERE, ...patient, onEvent: log.onEvent });
+  await using manager = managerBy(clock, { ...HERE, ...PATIENT, onEvent: log.onEvent });
   manager.addSlave(new JobArray(PBS, { max: 2, idleMs: 60_000 }, { cwd: folder.path }));
   const context = manager.getContext();
   const results = (count: number) => {
