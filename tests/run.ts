@@ -25,50 +25,89 @@ interface Outcome {
   seconds: number;
 }
 
+/** Where tests start other programs again and again, but for those on clusters. */
+const PROGRAMS = ["tests/system", "tests/project", "examples"];
+/** Where tests need clusters, and tell in their names which. */
+const GRID = "tests/grid";
+
 /** Packages are those of the lock file. If `deno.json` named it, `deno task demo` would fetch all of them, and use none. */
 const LOCKED = ["--lock=deno.lock", "--frozen"];
 // Without type check: a type error is to fail the step "types" alone, not this one as well.
 const SUITE = ["test", "--allow-all", "--no-check", ...LOCKED];
 
-const STEPS: Step[] = [
+/** What comes first: a mistake that is soon found, and packages that the others share. */
+const FIRST: readonly Step[] = [
   { name: "format", kind: "check", args: ["fmt", "--check"] },
   { name: "lint", kind: "check", args: ["lint"] },
   // Tests on hosts without a network cannot fetch what others have not needed yet. Their scripts have no lock file, and look
   // for the list of versions, which is not fetched where there is one.
   { name: "packages", kind: "check", args: ["cache", "--quiet", ...lockedPackages()] },
-  { name: "types", kind: "check", args: ["check", ...LOCKED] },
-  {
-    name: "doc lint",
-    kind: "check",
-    args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts", "progress.ts", "cli.ts"],
-  },
-  {
-    name: "doc tests",
+];
+
+/**
+ * What runs side by side then, each row in its order. Tests on a cluster mostly wait, those of one cluster for each other.
+ */
+const ROWS: readonly (readonly Step[])[] = [
+  [
+    { name: "types", kind: "check", args: ["check", ...LOCKED] },
+    {
+      name: "doc lint",
+      kind: "check",
+      args: ["doc", "--lint", "mod.ts", "report.ts", "random.ts", "progress.ts", "cli.ts"],
+    },
+    {
+      name: "doc tests",
+      kind: "suite",
+      args: [
+        ...["test", "--doc", "--allow-all", ...LOCKED],
+        ...["mod.ts", "random.ts", "progress.ts", "lib"],
+      ],
+    },
+    {
+      name: "tests of parts",
+      kind: "suite",
+      args: [...SUITE, `--ignore=${[...PROGRAMS, GRID].join()}`, "tests"],
+    },
+  ],
+  [{ name: "tests of programs", kind: "suite", args: [...SUITE, ...PROGRAMS] }],
+  // The names of tests say what they need; expressions have no look-ahead here.
+  [{ name: "tests on Slurm", kind: "suite", args: [...SUITE, "--filter=/^Sl/", GRID] }],
+  [{ name: "tests of logins", kind: "suite", args: [...SUITE, "--filter=/^ss/", GRID] }],
+  [{
+    name: "tests on Grid Engine",
     kind: "suite",
-    args: ["test", "--doc", "--allow-all", ...LOCKED, "mod.ts", "random.ts", "progress.ts", "lib"],
-  },
-  { name: "tests", kind: "suite", args: [...SUITE, "tests", "examples"] },
+    args: [...SUITE, "--filter=/^([^Ss]|S[^l]|s[^s])/", GRID],
+  }],
 ];
 
 if (import.meta.main) {
   Deno.chdir(new URL("..", import.meta.url));
   const words = Deno.args.filter((arg) => arg !== "--").join(" ");
-  const steps: Step[] = words === "" ? STEPS : [{
-    name: `tests "${words}"`,
-    kind: "suite",
-    args: [...SUITE, `--filter=${words}`, "tests", "examples"],
-  }];
-
-  const outcomes: Outcome[] = [];
-  for (const step of steps) outcomes.push(await runStep(step));
+  const outcomes = words === "" ? await runAll() : await runSome(words);
   Deno.exitCode = report(outcomes) ? 0 : 1;
 }
 
-async function runStep(step: Step): Promise<Outcome> {
-  console.log(`\n=== ${step.name}: deno ${step.args.join(" ")}`);
-  const startMs = performance.now();
-  const counts = step.kind === "check" ? await runCheck(step.args) : await runSuite(step.args);
-  return { name: step.name, ...counts, seconds: (performance.now() - startMs) / 1000 };
+async function runAll(): Promise<Outcome[]> {
+  const first = await runInOrder(FIRST, run);
+  const rows = await Promise.all(ROWS.map((steps) => runInOrder(steps, runBeside)));
+  return [...first, ...rows.flat()];
+}
+
+async function runSome(words: string): Promise<Outcome[]> {
+  const args = [...SUITE, `--filter=${words}`, "tests", "examples"];
+  return await runInOrder([{ name: `tests "${words}"`, kind: "suite", args }], run);
+}
+
+async function runInOrder(steps: readonly Step[], run: Run): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const step of steps) {
+    console.log(`\n=== ${step.name}: deno ${step.args.join(" ")}`);
+    const startMs = performance.now();
+    const counts = step.kind === "check" ? await runCheck(step, run) : await runSuite(step, run);
+    const seconds = (performance.now() - startMs) / 1000;
+    outcomes.push({ name: step.name, ...counts, seconds });
+  }
+  return outcomes;
 }
 
 /** Packages of npm, as the lock file names them. */
@@ -79,23 +118,27 @@ function lockedPackages(): string[] {
 
 type Counts = Pick<Outcome, "passed" | "failed" | "skipped">;
 
-async function runCheck(args: string[]): Promise<Counts> {
-  const success = await runDeno(args);
+async function runCheck(step: Step, run: Run): Promise<Counts> {
+  const success = await run(step);
   return { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] };
 }
 
-async function runSuite([subcommand, ...args]: string[]): Promise<Counts> {
+async function runSuite(step: Step, run: Run): Promise<Counts> {
   const reportPath = await Deno.makeTempFile({ suffix: ".xml" });
+  const [subcommand, ...args] = step.args;
   try {
-    const success = await runDeno([subcommand, `--junit-path=${reportPath}`, ...args]);
+    const success = await run({
+      ...step,
+      args: [subcommand, `--junit-path=${reportPath}`, ...args],
+    });
     const counts = countTests(await Deno.readTextFile(reportPath));
     if (counts.failed > 0) return counts;
     if (!success) {
-      console.log("The suite failed as a whole: see the errors above");
+      console.log(`The step "${step.name}" failed as a whole: see the errors above`);
       return { ...counts, failed: 1 };
     }
-    if (counts.passed === 0) {
-      console.log("No test ran, which counts as a failure");
+    if (counts.passed + counts.skipped.length === 0) {
+      console.log(`No test ran in the step "${step.name}", which counts as a failure`);
       return { ...counts, failed: 1 };
     }
     return counts;
@@ -104,11 +147,48 @@ async function runSuite([subcommand, ...args]: string[]): Promise<Counts> {
   }
 }
 
-async function runDeno(args: string[]): Promise<boolean> {
-  // Deno colours its output even where nobody sees a terminal.
-  const env: Record<string, string> = Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" };
-  const child = new Deno.Command(Deno.execPath(), { args, env, stdin: "null" }).spawn();
+/** Runs `deno` for a step; true if it succeeds. */
+type Run = (step: Step) => Promise<boolean>;
+
+// Deno colours its output even where nobody sees a terminal.
+const ENV: Record<string, string> = Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" };
+
+async function run({ args }: Step): Promise<boolean> {
+  const child = new Deno.Command(Deno.execPath(), { args, env: ENV, stdin: "null" }).spawn();
   return (await child.status).success;
+}
+
+/** Beside others: what it prints about the tests of a file is printed when these are done. */
+async function runBeside({ name, args }: Step): Promise<boolean> {
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", `exec "$@" 2>&1`, "sh", Deno.execPath(), ...args],
+    env: ENV,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  for await (const block of blocksOf(child.stdout.pipeThrough(new TextDecoderStream()))) {
+    console.log(`\n--- ${name}\n${block.trim()}`);
+  }
+  return (await child.status).success;
+}
+
+/** Before a line such as `running 12 tests from ./tests/run_test.ts`, which may be coloured. */
+const ANNOUNCEMENT = /^(?=(?:\p{Cc}\[[\d;]*m)*running \d+ tests? from .*\n)/mu;
+
+/**
+ * Divides what a suite prints before each line that announces the tests of a file.
+ *
+ * @param output Its text, in pieces of any length.
+ * @returns All of it, but for blocks without any word.
+ */
+export async function* blocksOf(output: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of output) {
+    const blocks = (rest + text).split(ANNOUNCEMENT);
+    rest = blocks.pop()!;
+    yield* blocks.filter((block) => block.trim() !== "");
+  }
+  if (rest.trim() !== "") yield rest;
 }
 
 /**
@@ -160,6 +240,7 @@ function report(outcomes: Outcome[]): boolean {
   for (const name of skipped) console.log(`SKIPPED ${name}`);
   if (skipped.length > 0) console.log();
   const skippedCount = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+  if (passed === 0) console.log("No test ran, which counts as a failure");
   console.log(`${passed} passed, ${failed} failed${skippedCount}`);
-  return failed === 0;
+  return failed === 0 && passed > 0;
 }

@@ -163,7 +163,7 @@ function connections(folder: TempFolder): string[] {
 for (const ways of ALL) {
   const { site } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
-    siteTest(site, `${site.name}: ${what}`, run);
+    siteTest(site, what, run);
   const start = ({ path }: Pick<TempFolder, "path">, order: Order): GridMaster =>
     site.isInJob
       ? new GridMaster(path, { ...order, slaves: undefined }, order.slaves, site)

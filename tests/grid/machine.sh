@@ -9,6 +9,10 @@ within() { # SECONDS CMD...: tries CMD until it succeeds
     done
 }
 install_packages() { # PACKAGE...: installs those of Debian that are missing
+    # One script after another: a second apt-get would not wait for the first one's lists.
+    { flock 8; install_missing "$@" 8<&-; } 8</var/lib/dpkg
+}
+install_missing() { # PACKAGE...
     missing=
     for package; do
         [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"

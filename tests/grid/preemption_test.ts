@@ -83,7 +83,7 @@ function serving(master: GridMaster): number[] {
 for (const ways of ALL) {
   const { site, suspend, resume, requeue, rerun, requeueWords } = ways;
   const test = (what: string, run: (folder: TempFolder) => Promise<void>): void =>
-    siteTest(site, `${site.name}: ${what}`, run);
+    siteTest(site, what, run);
   const start = (folder: TempFolder, order: Order): GridMaster =>
     new GridMaster(folder.path, order, undefined, site);
   const control = async (command: readonly string[]): Promise<void> => {
@@ -221,7 +221,7 @@ for (const ways of ALL) {
 
 siteTest(
   GRID_ENGINE_SITE,
-  "Grid Engine: a queue that is suspended for a while ends nothing",
+  "a queue that is suspended for a while ends nothing",
   async (folder) => {
     await using master = new GridMaster(folder.path, MANY, undefined, GRID_ENGINE_SITE);
     await master.until("result", 100);

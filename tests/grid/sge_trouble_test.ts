@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Order } from "../../grid/master.ts";
-import { clusterTest, GridMaster, gridTest } from "../../support/grid_cluster.ts";
+import type { Order } from "./master.ts";
+import { clusterTest, GRID_ENGINE_SITE, GridMaster, siteTest } from "../support/grid_cluster.ts";
 
 /** A run that comes to nothing. */
 const FEW: Order = { tasks: 10, slaves: 2 };
 
-gridTest(
+siteTest(
+  GRID_ENGINE_SITE,
   "an option that qsub refuses is an error with its words and the command",
   async (folder) => {
     for (
@@ -25,7 +26,8 @@ gridTest(
   },
 );
 
-gridTest(
+siteTest(
+  GRID_ENGINE_SITE,
   "an output that Grid Engine cannot write is an error with its reason",
   async (folder) => {
     await using master = new GridMaster(folder.path, {

@@ -10,7 +10,7 @@ import type { TempFolder } from "../support/temp_folder.ts";
 const MANY: Order = { tasks: 300, taskMs: 100, slaves: 6, startsWith: 6 };
 
 function slurmTest(what: string, run: (folder: TempFolder) => Promise<void>): void {
-  siteTest(SLURM_SITE, `Slurm: ${what}`, run);
+  siteTest(SLURM_SITE, what, run);
 }
 
 function start(folder: TempFolder, order: Order): GridMaster {

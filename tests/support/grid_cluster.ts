@@ -418,19 +418,14 @@ export function clusterTest(
   });
 }
 
-/** A test that needs some Grid Engine, such as the cluster: has a folder that all its hosts see, and leaves no job. */
-export function gridTest(name: string, run: (folder: TempFolder) => Promise<void>): void {
-  siteTest(GRID_ENGINE_SITE, `grid: ${name}`, run);
-}
-
-/** The same for any scheduler. */
+/** A test that needs a site: has a folder that all hosts of the site see, and the site's name before its own. */
 export function siteTest(
   site: GridSite,
-  name: string,
+  what: string,
   run: (folder: TempFolder) => Promise<void>,
 ): void {
   Deno.test({
-    ...skipIf(site.missing, name),
+    ...skipIf(site.missing, `${site.name}: ${what}`),
     fn: async () => {
       // The project itself is likely to be in a folder that all machines of somebody's Grid Engine share.
       const isElsewhere = site.by === "Grid Engine" && site.submitHost.length === 0;

@@ -40,7 +40,7 @@ Deno.test("CONTRIBUTING.md: the names in its list of what a release changes are 
 for (
   const [what, commands, name, filter, files] of [
     ["Grid Engine", GRID, "cluster", "cluster", ["support/grid_cluster.ts"]],
-    ["Slurm", SLURM, "slurm", "Slurm", ["support/slurm_cluster.ts", "grid/slurm_test.ts"]],
+    ["Slurm", SLURM, "slurm", "Slurm", ["support/slurm_cluster.ts"]],
     ["sshd", SSHD, "sshd", "sshd", ["support/ssh_far.ts"]],
     ["Chromium", CHROMIUM, "chromium", "browser", ["support/browser.ts", "system/browser_test.ts"]],
   ] as const
@@ -55,7 +55,7 @@ for (
       if (command === undefined) {
         assertEquals(line, `${variable}=1 deno task test ${filter}`);
         assertStringIncludes(source, `"${variable}"`);
-        assertMatch(source, new RegExp(`\`${filter}: \\$\\{\\w+\\}\``));
+        assertMatch(source, new RegExp(`\`${filter}: \\$\\{\\w+\\}\`|name: "${filter}",`));
       } else assertMatch(script, new RegExp(`^#   ${name}\\.sh ${command} `, "m"));
     }
   });
