@@ -23,11 +23,12 @@ import { checkTaskProgress } from "./lib/task_progress.ts";
 thisSlaveProcess()?.progress?.moduleLoaded();
 
 /**
- * Tells whoever looks at the run how far the task has come that calls this: the line of `progress: true`, your own function of the option
- * `progress` or `onEvent`.
+ * Tells whoever looks at the run how far the task has come that calls this: the line of `progress: true`, the live page, your own function
+ * of the option `progress` or `onEvent`.
  *
  * It may be called as often as you like, a million times a second included: at most 20 of the calls are sent each second, and of
- * those in between the latest. A task that computes needs no `await` for it. Nothing is sent while nobody looks.
+ * those in between the latest. More than ten slaves share a hundred a second. A task that computes needs no `await` for it. Nothing is
+ * sent if nobody asks for it.
  *
  * It does nothing where no task runs: in your main script, in a test of yours, in a startup function, while a module is loaded, in a
  * `Worker`, and behind the end of the task.

@@ -16,6 +16,8 @@ import { encodeThrown } from "./thrown.ts";
 
 /** Answers leave at the latest before the first task that starts this long after the last ones left. */
 const MAX_HELD_MS = 5;
+/** The same, where tasks tell how far they have come: their news come behind the answers to those before. */
+const MAX_HELD_OF_TELLING_MS = 1;
 /** A result larger than this leaves before the next task starts: copies of large results do not pile up. */
 const LARGE_RESULT_BYTES = 64 * 1024;
 
@@ -45,14 +47,18 @@ export class HeldAnswers {
   /**
    * Whether they may leave after a task that starts now only. That task may never end: then they would never come. The master
    * allows it for few of them, and not for those of another context.
+   *
+   * @param areTelling Whether tasks of this process tell how far they have come.
    */
   mayWaitFor(
     { context, maxHeld }: { readonly context: number; readonly maxHeld: number },
     nowMs: number,
+    areTelling: boolean,
   ): boolean {
+    const maxMs = areTelling ? MAX_HELD_OF_TELLING_MS : MAX_HELD_MS;
     const isOfSameContext = this.#context === context;
     this.#context = context;
-    if (this.#isLarge || nowMs - this.#sentAtMs > MAX_HELD_MS) return false;
+    if (this.#isLarge || nowMs - this.#sentAtMs > maxMs) return false;
     return this.#count === 0 || (this.#count < maxHeld && isOfSameContext);
   }
 

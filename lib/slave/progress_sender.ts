@@ -9,8 +9,8 @@ import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
 const NO_TASK = -1;
 /** So many messages may leave one behind the other. */
 const MAX_BURST = 10;
-/** Another one may leave after this: with a burst before, they are 20 in the first second. */
-const INTERVAL_MS = 100;
+/** What could not leave is tried again after this. */
+const RETRY_MS = 100;
 /**
  * The last ones of a burst are for what a viewer would miss: that a task does something else now, or is done with all. A task that
  * computes without end may be silent from then on.
@@ -18,7 +18,7 @@ const INTERVAL_MS = 100;
 const RESERVED = 8;
 /**
  * Each message that a task sends without giving the event loop a turn keeps 3 KB, until it does. After so many the interval has
- * doubled: a task that computes for an hour sends 1,800, and the last ones every 4 s.
+ * doubled: a task that computes for an hour, and may send ten a second, sends 1,800, the last ones every 4 s.
  */
 const UNSETTLED_DOUBLING = 50;
 
@@ -26,8 +26,9 @@ const UNSETTLED_DOUBLING = 50;
  * Sends how far the running task has come, as often as somebody can use that: the latest, before the task ends. It leaves at once, also
  * if the task gives the event loop no turn.
  */
-export class ProgressSender implements ProgressTaker {
-  isWanted = false;
+export class ProgressSender implements ProgressTaker, Disposable {
+  /** Behind a burst, messages are so many milliseconds apart; there is none while nobody wants to know. */
+  everyMs: number | undefined;
   readonly #stream: Pick<MessageStream<ToSlave>, "sendNote" | "unsettledNotes">;
   readonly #clock: Pick<Clock, "now" | "setTimer">;
   /** Number of the task that runs. */
@@ -50,6 +51,11 @@ export class ProgressSender implements ProgressTaker {
   ) {
     this.#stream = stream;
     this.#clock = clock;
+  }
+
+  /** Whether anybody wants to know. */
+  get isWanted(): boolean {
+    return this.everyMs !== undefined;
   }
 
   /** Whether tasks of this process tell something, and somebody wants to know. */
@@ -78,8 +84,13 @@ export class ProgressSender implements ProgressTaker {
   /** The task has ended: what it has told and has not been sent is of no use any more. */
   end(): void {
     this.#task = NO_TASK;
-    if (this.#latest === undefined) return;
+    // The timer stays: to set one takes longer than a short task.
     this.#latest = undefined;
+  }
+
+  /** No task runs any more. */
+  [Symbol.dispose](): void {
+    this.end();
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
   }
@@ -110,12 +121,13 @@ export class ProgressSender implements ProgressTaker {
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined;
       if (this.#latest !== undefined) this.#send(this.#latest);
-    }, INTERVAL_MS);
+    }, RETRY_MS);
   }
 
   #mayLeave({ done, total, text }: TaskProgress): boolean {
+    if (this.everyMs === undefined) return false;
     const nowMs = this.#clock.now();
-    const intervalMs = INTERVAL_MS * (1 + this.#stream.unsettledNotes / UNSETTLED_DOUBLING);
+    const intervalMs = this.everyMs * (1 + this.#stream.unsettledNotes / UNSETTLED_DOUBLING);
     const gained = (nowMs - this.#allowedAtMs) / intervalMs;
     this.#allowance = Math.min(MAX_BURST, this.#allowance + gained);
     this.#allowedAtMs = nowMs;

@@ -101,6 +101,7 @@ export class Runner {
    * @throws {FrameError} If the master sends what is no message.
    */
   async serve(): Promise<void> {
+    using _progress = this.progress;
     await Promise.race([this.#readMessages(), this.#runTasks()]);
   }
 
@@ -156,7 +157,7 @@ export class Runner {
         this.#memoryLookMs = 0;
         break;
       case "progress-wanted":
-        this.progress.isWanted = message.isWanted;
+        this.progress.everyMs = message.everyMs;
         break;
       default:
         message satisfies never;
@@ -216,8 +217,8 @@ export class Runner {
     const clock = this.#clock;
     let now = clock.now();
     while (tasks.position < tasks.args.length) {
-      // Tasks that tell how far they have come run long, and what was before each is told first.
-      if (!this.#answers.mayWaitFor(tasks, now) || this.progress.isInUse) {
+      // Tasks that tell how far they have come mostly run long, and what was before each is told first.
+      if (!this.#answers.mayWaitFor(tasks, now, this.progress.isInUse)) {
         await this.#answers.sent();
         now = clock.now();
         // Meanwhile the queue may have been taken back.

@@ -56,8 +56,8 @@ export type ToSlave =
   | { readonly type: "recall" }
   /** How much memory the process may hold, in bytes, after a task has ended. */
   | { readonly type: "memory-limit"; readonly bytes: number }
-  /** Whether somebody wants to know how far tasks have come; not so before this is said. */
-  | { readonly type: "progress-wanted"; readonly isWanted: boolean };
+  /** How often somebody wants to know how far tasks have come, in milliseconds; never if that is missing, and before this is said. */
+  | { readonly type: "progress-wanted"; readonly everyMs?: number };
 
 /** What a slave says. */
 export type ToMaster =

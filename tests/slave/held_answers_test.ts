@@ -88,31 +88,38 @@ Deno.test("HeldAnswers.mayWaitFor: a task of the same context, if few answers wa
   const { answers } = bench;
   const now = bench.clock.now();
   const tasks = { context: 1, maxHeld: 2 };
-  assertEquals(answers.mayWaitFor(tasks, now), true, "there is nothing to wait");
+  assertEquals(answers.mayWaitFor(tasks, now, false), true, "there is nothing to wait");
   answers.addResult(0, 0, 1);
-  assertEquals(answers.mayWaitFor(tasks, now), true);
-  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "another context");
+  assertEquals(answers.mayWaitFor(tasks, now, false), true);
+  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now, false), false, "another context");
   answers.addResult(1, 0, 1);
-  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "as many as are allowed");
+  assertEquals(
+    answers.mayWaitFor({ ...tasks, context: 2 }, now, false),
+    false,
+    "as many as are allowed",
+  );
   await bench.sent();
   answers.addResult(2, 0, LARGE);
-  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), false, "it is large");
+  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now, false), false, "it is large");
   await bench.sent();
-  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now), true, "all have left");
+  assertEquals(answers.mayWaitFor({ ...tasks, context: 2 }, now, false), true, "all have left");
 });
 
 Deno.test("HeldAnswers.mayWaitFor: a task that starts up to 5 ms after the last answers left, or after there was none", async () => {
   using bench = await Bench.open();
   const { answers, clock } = bench;
-  const mayWait = () => answers.mayWaitFor({ context: 1, maxHeld: 10 }, clock.now());
+  const mayWait = (areTelling = false) =>
+    answers.mayWaitFor({ context: 1, maxHeld: 10 }, clock.now(), areTelling);
   mayWait();
   for (const begin of [() => bench.sent(), () => answers.noteSilence()]) {
     clock.pass(1000);
     answers.addResult(0, 0, 1);
     assertEquals(mayWait(), false, "a second has gone by");
     await begin();
-    clock.pass(5);
-    assertEquals(mayWait(), true);
+    clock.pass(1);
+    assertEquals([mayWait(), mayWait(true)], [true, true]);
+    clock.pass(4);
+    assertEquals([mayWait(), mayWait(true)], [true, false], "where tasks tell, 1 ms");
     clock.pass(1);
     assertEquals(mayWait(), false);
   }

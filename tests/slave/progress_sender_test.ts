@@ -16,7 +16,7 @@ class Bench {
   readonly sender = new ProgressSender(this, this.clock);
 
   constructor() {
-    this.sender.isWanted = true;
+    this.sender.everyMs = 100;
   }
 
   sendNote(message: object): boolean {
@@ -54,6 +54,15 @@ Deno.test("ProgressSender: sends no more than 20 messages in any second, the lat
   assert(bench.sent.length >= 95, `${bench.sent.length} in ten seconds`);
   bench.clock.pass(100);
   assertEquals(bench.sent.at(-1), { type: "progress", task: 3, done: 10_000 });
+});
+
+Deno.test("ProgressSender: with many slaves each tells as seldom as it is asked to", () => {
+  const bench = new Bench();
+  bench.sender.everyMs = 10_000;
+  bench.begin(3);
+  bench.tell(1000, 100);
+  assert(bench.sent.length <= 20, `${bench.sent.length} in 100 s`);
+  assert(bench.sent.at(-1)!.done > 880, "The last is one of the last 12 s");
 });
 
 Deno.test("ProgressSender: a new text, and the last part, are not kept back behind others", () => {
@@ -101,12 +110,23 @@ Deno.test("ProgressSender: nothing of a task is sent when it has ended", () => {
   bench.isBusy = true;
   bench.sender.take({ done: 1 });
   bench.sender.end();
-  assertEquals(bench.clock.timers, 0);
   bench.isBusy = false;
   bench.sender.take({ done: 2 });
   bench.begin(2);
   bench.clock.pass(1000);
-  assertEquals(bench.sent, []);
+  assertEquals([bench.sent, bench.clock.timers], [[], 0]);
+});
+
+Deno.test("ProgressSender: short tasks that tell set no timer each", () => {
+  const bench = new Bench();
+  for (let task = 0; task < 100; task++) {
+    bench.begin(task);
+    bench.tell(1, 0);
+    bench.sender.end();
+  }
+  assertEquals(bench.clock.timers, 1);
+  bench.sender[Symbol.dispose]();
+  assertEquals(bench.clock.timers, 0);
 });
 
 Deno.test("ProgressSender: what a task has left behind does not speak for the next one", async () => {
@@ -136,11 +156,11 @@ Deno.test("ProgressSender: what a task has left behind does not speak for the ne
 
 Deno.test("ProgressSender: nothing is sent while nobody wants to know", () => {
   const bench = new Bench();
-  bench.sender.isWanted = false;
+  bench.sender.everyMs = undefined;
   bench.begin(1);
   bench.tell(10, 100);
   assertEquals(bench.sent, []);
-  bench.sender.isWanted = true;
+  bench.sender.everyMs = 100;
   bench.tell(1, 0);
   assertEquals(bench.sent, [{ type: "progress", task: 1, done: 1 }]);
 });

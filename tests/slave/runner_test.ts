@@ -719,9 +719,12 @@ Deno.test("Runner: a process that holds too much memory says so once, behind wha
 Deno.test("Runner: what a task tells comes behind the answers to those before, if they have told something, too", async () => {
   await using bench = await Bench.open();
   let done = 0;
-  using tell = new Hook(() => bench.runner.progress.take({ done: ++done, text: `${done}` }));
+  using tell = new Hook(() => {
+    bench.runner.progress.take({ done: ++done, text: `${done}` });
+    bench.nowMs += 2;
+  });
   bench.context(0);
-  bench.say({ type: "progress-wanted", isWanted: true });
+  bench.say({ type: "progress-wanted", everyMs: 100 });
   const code = bench.code((x: number, name: string) => {
     Reflect.get(globalThis, name)();
     return x;
@@ -746,7 +749,7 @@ Deno.test("Runner.announceExit: is heard though a task has told how far it has c
   });
   let leftAtOnce = 0;
   bench.context(0);
-  bench.say({ type: "progress-wanted", isWanted: true });
+  bench.say({ type: "progress-wanted", everyMs: 100 });
   const code = bench.code((name: string) => Reflect.get(globalThis, name)());
   bench.run(0, code, [tell.name]);
   assertEquals(await bench.answers(3), [

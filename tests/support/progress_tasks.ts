@@ -9,7 +9,13 @@ export function computeUntil(file: string): string {
   }
 }
 
-/** The same, told by another copy of the module, and with pauses. */
+/** Computes so, and says by another file that it has begun. */
+export function beginAndCompute(begun: string, file: string): string {
+  Deno.writeTextFileSync(begun, "");
+  return computeUntil(file);
+}
+
+/** Waits until a file is there, with pauses; told by another copy of the module. */
 export async function waitUntil(file: string): Promise<string> {
   for (let step = 1; !isThere(file); step++) {
     reportByCopy(step);
@@ -27,7 +33,7 @@ export function tellingSetup(): void {
 export function tellAndExit(mark: string): string {
   reportProgress(1, 1, "ending");
   if (isThere(mark)) return "again";
-  Deno.writeTextFileSync(mark, "");
+  Deno.writeTextFileSync(mark, "told");
   Deno.exit(7);
 }
 
@@ -51,9 +57,10 @@ export function tellNonsense(): string[] {
   });
 }
 
+/** Whether a file is there and has been written: it is empty before. */
 function isThere(file: string): boolean {
   try {
-    return Deno.statSync(file).isFile;
+    return Deno.statSync(file).size > 0;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

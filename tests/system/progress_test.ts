@@ -5,12 +5,16 @@ import {
   type ProgressEvent,
   remote,
   type Slave,
+  SlaveArray,
+  type SlaveProcess,
 } from "../../mod.ts";
 import { reportProgress } from "../../progress.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { localManager } from "../support/local_manager.ts";
+import { managerWithPage } from "../support/manager_with_page.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { untilFiles } from "../support/until_files.ts";
 
 const tasks = remote<typeof import("../support/progress_tasks.ts")>(
   import.meta.resolve("../support/progress_tasks.ts"),
@@ -109,20 +113,63 @@ Deno.test("reportProgress: the function of the option progress is told of the ta
 Deno.test("reportProgress: slaves know whether somebody wants to know, from one reader to the next", async () => {
   await using manager = localManager(1, { onEvent: undefined });
   const context = manager.getContext();
-  const isWanted = () => {
-    const key = Symbol.for("parallel.slaveProcess");
-    return (globalThis as unknown as { [key]: { progress: { isWanted: boolean } } })[key]
-      .progress.isWanted;
-  };
   const ask = async (progress: boolean) => {
-    context.addTask(isWanted);
+    context.addTask(howOften);
     const options = progress ? { progress: () => {} } : {};
     return await Array.fromAsync(context.getResults(options));
   };
-  assertEquals(await ask(false), [false]);
-  assertEquals(await ask(true), [true]);
-  assertEquals(await ask(false), [false]);
+  assertEquals(await ask(false), [undefined]);
+  assertEquals(await ask(true), [100]);
+  assertEquals(await ask(false), [undefined]);
 });
+
+Deno.test("reportProgress: of many slaves each tells less often", async () => {
+  await using manager = localManager(1);
+  manager.addSlave(new MissingSlaves());
+  const context = manager.getContext();
+  context.addTask(howOften);
+  assertEquals(await Array.fromAsync(context.getResults()), [500]);
+});
+
+Deno.test("reportProgress: on the page stands what a task tells that computes since before anybody looked", async () => {
+  await using folder = new TempFolder();
+  const [begun, heard] = [folder.file("begun"), folder.file("heard")];
+  const { manager, url } = managerWithPage(1, { onEvent: undefined });
+  await using _ = manager;
+  const context = manager.getContext(undefined, LIMIT);
+  context.addTask(tasks.beginAndCompute, begun, heard);
+  const results = Array.fromAsync(context.getResults());
+  await untilFiles(folder.path, () => [...Deno.readDirSync(folder.path)].length > 0, results);
+  const state = new URL(`state${url.search}&since=0`, url);
+  for (let running = ""; !running.includes("computing");) {
+    const { sections } = await (await fetch(state)).json();
+    assertEquals(sections.failures, "");
+    ({ running } = sections);
+  }
+  Deno.writeTextFileSync(heard, "heard");
+  assertEquals(await results, ["heard"]);
+});
+
+/** A task: how often its slave is to tell how far tasks have come, in milliseconds. */
+function howOften(): number | undefined {
+  const key = Symbol.for("parallel.slaveProcess");
+  return (globalThis as unknown as { [key]: { progress: { everyMs?: number } } })[key]
+    .progress.everyMs;
+}
+
+/** 49 slaves that cannot be started. */
+class MissingSlaves extends SlaveArray {
+  override readonly kind = "missing slave";
+  override readonly count = 49;
+
+  override isRemoteAt(): boolean {
+    return false;
+  }
+
+  override launch(): Promise<readonly SlaveProcess[]> {
+    throw new Error("There is none");
+  }
+}
 
 Deno.test("reportProgress: before Deno.exit(), and where no task runs, it costs nothing", async () => {
   reportProgress(1, 2, "in a script of one's own");

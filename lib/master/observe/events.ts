@@ -118,7 +118,7 @@ export type ManagerEvent =
       readonly task: Task;
       readonly slave: SlaveIdentity;
     }
-    /** A task that runs says how far it has come, by `reportProgress()`; at most 20 times a second for each slave. */
+    /** A task that runs says how far it has come, by `reportProgress()`; at most 20 times a second for each slave, and less often with many. */
     | (TaskProgress & {
       readonly type: "task-progress";
       readonly context: number;

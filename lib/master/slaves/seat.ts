@@ -135,13 +135,14 @@ export class Seat implements SlavePort {
     const standing = this.standing();
     if (standing === undefined) return undefined;
     const isQueued = standing === "queued";
-    const task = service?.sent.head()?.task;
     const told = service?.told;
+    // Answers to those before may be held back.
+    const task = told?.task ?? service?.sent.head()?.task;
     return {
       identity,
       standing: this.#preciseStanding(standing),
       task,
-      news: told?.task === task ? told?.progress : undefined,
+      news: told?.progress,
       tasksDone,
       job: isQueued ? this.#job?.process.name : undefined,
       waitReason: isQueued ? this.#job?.process.waitReason : undefined,
@@ -236,9 +237,9 @@ export class Seat implements SlavePort {
     return (folder) => runnerCommand(this.#settings, endpoint, modules, folder);
   }
 
-  /** Says whether somebody wants to know how far tasks have come. */
-  wantProgress(isWanted: boolean): void {
-    this.#session?.wantProgress(isWanted);
+  /** Says how often somebody wants to know how far tasks have come, in milliseconds; never if that is missing. */
+  wantProgress(everyMs: number | undefined): void {
+    this.#session?.wantProgress(everyMs);
   }
 
   /** Ends the process of a slave that takes leave and has no task any more. */

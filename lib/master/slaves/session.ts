@@ -28,7 +28,7 @@ export interface SessionOptions {
   /** How much memory the slave may hold between two tasks; by default, as much as there is. */
   readonly maxMemoryBytes?: number;
   /** Is told when all that came in one piece has been told to the dispatcher. */
-  readonly fleet: Pick<Fleet, "newsTold" | "isProgressWanted">;
+  readonly fleet: Pick<Fleet, "newsTold" | "progressMs">;
   /** Knows what the process can load, and is told when that is not enough. */
   readonly seat: Pick<Seat, "canLoad" | "moduleMissed">;
 }
@@ -55,7 +55,8 @@ export class Session implements ProcessPort, Disposable {
     stream.flush();
     const { maxMemoryBytes = Infinity, fleet } = options;
     if (maxMemoryBytes < Infinity) this.#post({ type: "memory-limit", bytes: maxMemoryBytes });
-    if (fleet.isProgressWanted) this.#post({ type: "progress-wanted", isWanted: true });
+    const everyMs = fleet.progressMs;
+    if (everyMs !== undefined) this.#post({ type: "progress-wanted", everyMs });
     stream.flush();
     this.ended = this.#readAll();
   }
@@ -84,9 +85,9 @@ export class Session implements ProcessPort, Disposable {
     if (this.#announcedContexts.has(number)) this.#post({ type: "end-context", context: number });
   }
 
-  /** Says whether somebody wants to know how far tasks have come. */
-  wantProgress(isWanted: boolean): void {
-    this.#post({ type: "progress-wanted", isWanted });
+  /** Says how often somebody wants to know how far tasks have come, in milliseconds; never if that is missing. */
+  wantProgress(everyMs: number | undefined): void {
+    this.#post({ type: "progress-wanted", ...(everyMs === undefined ? {} : { everyMs }) });
     this.flush();
   }
 

@@ -383,7 +383,7 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
     slave,
     dispatcher,
     clock,
-    fleet: { newsTold: (nowMs) => news.push(nowMs!), isProgressWanted: false },
+    fleet: { newsTold: (nowMs) => news.push(nowMs!), progressMs: undefined },
     seat: { canLoad: () => true, moduleMissed: () => {} },
   });
   dispatcher.slaveConnected(slave, session);
@@ -413,7 +413,7 @@ Deno.test("Session.run: its process is told of a context and of code once; what 
     dispatcher: new Dispatcher(1),
     clock: new TestClock(),
     maxMemoryBytes: undefined,
-    fleet: { newsTold: () => {}, isProgressWanted: false },
+    fleet: { newsTold: () => {}, progressMs: undefined },
     seat: {
       canLoad: ({ reference: { name } }) => {
         asked.push(name);

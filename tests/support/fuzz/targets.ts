@@ -111,7 +111,7 @@ class SlaveRun {
       clock: SYSTEM_CLOCK,
       fleet: {
         newsTold: () => queueMicrotask(() => this.#dispatchAfterNews()),
-        isProgressWanted: false,
+        progressMs: undefined,
       },
       seat: { canLoad: () => true, moduleMissed: () => {} },
     });

@@ -203,6 +203,7 @@ async function load(hub: Hub, run: SurveyedRun): Promise<LiveRun> {
   using _untilLoaded = hub.subscribe({
     wantsTasks: false,
     wantsFailures: true,
+    wantsProgress: true,
     tell: (event) => early.push(event),
   });
   const { LiveRun } = await import("./live_run.ts");

@@ -10,24 +10,17 @@ import { SAMPLE_MS } from "./timeline.ts";
 /** At most this part of the time goes into looking at the run, unless that would be done less often than the other number says. */
 const MAX_SHARE = 1 / 100;
 const MAX_PAUSE_MS = 2000;
-/** Tasks are asked how far they have come until nobody has looked at the page for so long. */
-const LOOKED_AT_MS = 15_000;
 
 /** What the page shows, as the run goes on. */
 export class LiveRun {
-  readonly #hub: Hub;
   readonly #clock: CalendarClock;
   readonly #aggregate: RunAggregate;
   readonly #state: PageState;
   readonly #subscription: Disposable;
   #timer: Disposable | undefined;
-  /** While somebody looks, tasks tell how far they have come. */
-  #progressWish: Disposable | undefined;
-  #lookedAtMs = -Infinity;
 
   /** @param early What has happened already. */
   constructor(hub: Hub, run: SurveyedRun, early: readonly ManagerEvent[]) {
-    this.#hub = hub;
     this.#clock = hub.clock;
     const mayAsk = Deno.build.os === "linux" &&
       Deno.permissions.querySync({ name: "read" }).state === "granted";
@@ -52,14 +45,6 @@ export class LiveRun {
 
   /** What has changed since, as JSON. */
   answer(question: StateQuestion): Promise<string> {
-    this.#lookedAtMs = this.#clock.now();
-    if (!this.#state.isOver) {
-      this.#progressWish ??= this.#hub.subscribe({
-        wantsTasks: false,
-        wantsProgress: true,
-        tell() {},
-      });
-    }
     return this.#state.answer(question);
   }
 
@@ -72,19 +57,12 @@ export class LiveRun {
   end(): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#subscription[Symbol.dispose]();
-    this.#dropWish();
     this.#aggregate.look();
     return this.#state.end();
   }
 
-  #dropWish(): void {
-    this.#progressWish?.[Symbol.dispose]();
-    this.#progressWish = undefined;
-  }
-
   #look(): void {
     const beganMs = this.#clock.now();
-    if (beganMs - this.#lookedAtMs > LOOKED_AT_MS) this.#dropWish();
     this.#aggregate.look();
     const tookMs = this.#clock.now() - beganMs;
     const pauseMs = Math.max(SAMPLE_MS, Math.min(tookMs / MAX_SHARE, MAX_PAUSE_MS));

@@ -75,6 +75,8 @@ export interface WarningRecord {
 export class RunAggregate implements Subscriber {
   readonly wantsTasks = false;
   readonly wantsFailures = true;
+  /** Whether or not somebody looks: a task that computes hears of nothing until it ends. */
+  readonly wantsProgress = true;
   readonly timeline: Timeline = new Timeline();
   readonly failures: FailureGroups = new FailureGroups();
   readonly warnings: WarningRecord[] = [];
