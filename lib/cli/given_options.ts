@@ -99,8 +99,7 @@ function withValues(words: readonly string[]): string[] {
   const joined: string[] = [];
   for (let i = 0; i < words.length; i++) {
     checkOnce(words[i], joined);
-    const takesValue = VALUES.some((name) => words[i] === `--${name}`);
-    if (takesValue && i + 1 < words.length && !isOption(words[i + 1])) {
+    if (takesValue(words[i]) && i + 1 < words.length && !isOption(words[i + 1])) {
       joined.push(`${words[i]}=${words[++i]}`);
     } else {
       joined.push(words[i]);
@@ -115,6 +114,11 @@ function checkOnce(word: string, before: readonly string[]): void {
   if (!VALUES.includes(name) || !before.some((other) => other.startsWith(`--${name}=`))) return;
   const remedy = name === "ssh" ? "Name all hosts in one, as in --ssh alice,bob" : "Leave one out";
   throw new UsageError(`--${name} stands twice. ${remedy}`);
+}
+
+/** Whether the value of an option is the next word. */
+function takesValue(word: string): boolean {
+  return VALUES.some((name) => word === `--${name}`);
 }
 
 function isOption(word: string): boolean {
@@ -135,9 +139,24 @@ async function unknownOption(word: string): Promise<UsageError> {
 /** Tells those who forgot `--` from those who misspelt an option. */
 function checkModuleName(name: string | undefined, words: readonly string[]): void {
   if (name === undefined || /#|\.[cm]?[jt]sx?(:|$)|^[a-z][a-z\d+-]+:/i.test(name)) return;
-  const command = quoteAll(words.slice(words.indexOf(name)));
+  const { options, others } = divided(words);
   throw new UsageError(
     `${quoteText(name, 80)} names no function, as tasks.ts#score does. ` +
-      `If it is a command, it follows two dashes: -- ${command}`,
+      `If it is a command, it follows two dashes: ${quoteAll([...options, "--", ...others])}`,
   );
+}
+
+/** Parts our own options, and their values, from the words of a command that they stand among. */
+function divided(words: readonly string[]): { options: string[]; others: string[] } {
+  const options: string[] = [];
+  const others: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    if (!isOption(words[i])) {
+      others.push(words[i]);
+      continue;
+    }
+    options.push(words[i]);
+    if (takesValue(words[i]) && i + 1 < words.length) options.push(words[++i]);
+  }
+  return { options, others };
 }

@@ -16,11 +16,21 @@ export class Inputs implements AsyncIterableIterator<unknown> {
   /** What was wrong with an input; no other was given after it. */
   fault: UsageError | undefined;
   readonly #inputs: AsyncIterator<unknown, void>;
+  readonly #check: (input: unknown, number: number) => void;
+  #count = 0;
   /** The first, if it was read to see whether there is any. */
   #first: IteratorResult<unknown, void> | undefined;
 
-  /** @param isText Whether words, lines and fields stay texts, whatever they look like. */
-  constructor(source: Source, isText: boolean) {
+  /**
+   * @param isText Whether words, lines and fields stay texts, whatever they look like.
+   * @param check Takes each input and its number, from 1, and throws a {@linkcode UsageError} if it cannot be used.
+   */
+  constructor(
+    source: Source,
+    isText: boolean,
+    check: (input: unknown, number: number) => void = () => {},
+  ) {
+    this.#check = check;
     this.#inputs = readInputs(source, isText ? (text) => text : inputValue);
   }
 
@@ -38,7 +48,9 @@ export class Inputs implements AsyncIterableIterator<unknown> {
       return first;
     }
     try {
-      return await this.#inputs.next();
+      const next = await this.#inputs.next();
+      if (next.done !== true) this.#check(next.value, ++this.#count);
+      return next;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.fault = error;

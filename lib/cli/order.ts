@@ -5,7 +5,7 @@
  */
 
 import { quoteText } from "../quote_text.ts";
-import { quoteAll } from "../shell.ts";
+import { quote, quoteAll } from "../shell.ts";
 import { type GivenOptions, readOptions } from "./given_options.ts";
 import { type TaskModule, taskModule } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
@@ -169,12 +169,7 @@ function readCommand(
   if (words.length === 0) throw new UsageError("A command has to follow --, as in -- wc -l {}");
   if (words.length === 1 && /^[^/\\]+\s/.test(words[0])) {
     throw new UsageError(
-      `${
-        quoteText(words[0], 80)
-      } is one word, the name of a program. Give its words without quotes around all of them: ` +
-        `-- ${
-          words[0]
-        }. Pipes and the like need a shell, which has the input as $1: -- sh -c 'wc -l <"$1"' sh`,
+      `${quoteText(words[0], 80)} is one word, the name of a program. ${wordsRemedy(words[0])}`,
     );
   }
   for (const option of ["startup", "startup-args"]) {
@@ -183,6 +178,15 @@ function readCommand(
     }
   }
   return { type: "command", words };
+}
+
+/** What to write in the place of a command in quotes. */
+function wordsRemedy(command: string): string {
+  if (!/[|&;<>()$`*?~'"\\]/.test(command)) {
+    return `Give its words without quotes around all of them: -- ${command}`;
+  }
+  const script = command.replaceAll(/"\{\}"|'\{\}'|\{\}/g, '"$1"');
+  return `Pipes and the like need a shell, which has the input as $1: -- sh -c ${quote(script)} sh`;
 }
 
 function readStartupArgs(given: GivenOptions): readonly unknown[] {

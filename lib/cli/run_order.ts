@@ -22,7 +22,7 @@ import { jsonText } from "./json_text.ts";
 import type { Order, SlavesOrder, Work } from "./order.ts";
 import { OutcomePrinter } from "./outcome_printer.ts";
 import { ResultWriter, type Writable } from "./result_writer.ts";
-import { fillCommand, runCommand } from "./shell_command.ts";
+import { fieldCheck, fillCommand, runCommand } from "./shell_command.ts";
 import { checkModule, configOf } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -40,7 +40,8 @@ const MAX_COUNTED = 100;
 export async function runOrder(order: Order, stdout: Writable): Promise<number> {
   const { work } = order;
   if (work.type === "function") await checkModule(work.task);
-  const inputs = new Inputs(order.source, order.isText);
+  const check = work.type === "command" ? fieldCheck(work.words) : undefined;
+  const inputs = new Inputs(order.source, order.isText, check);
   const aborter = new AbortController();
   const writer = new ResultWriter(stdout, (error) => aborter.abort(error));
   let failures = 0;

@@ -4,7 +4,12 @@
  * @module
  */
 
+import { lineOfText, quoteText } from "../quote_text.ts";
 import { plainText } from "./json_text.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** A name in braces. What programs and shells mean by braces looks otherwise: `{print $1}`, `{3}`, `{a,b}`, `${HOME}`. */
+const FIELD = /(?<!\$)\{([\p{L}_][\p{L}\p{N}_.-]*)\}/gu;
 
 /**
  * Puts an input into a command.
@@ -24,6 +29,27 @@ export function fillCommand(words: readonly string[], input: unknown): string[] 
     })
   );
   return isFilled ? filled : [...words, plainText(input)];
+}
+
+/**
+ * Makes what sees that inputs have the fields that a command names. Inputs that are no objects, such as lines, have none: there `{print}` is
+ * for the command to understand.
+ *
+ * @returns Takes an input and its number, from 1. It throws a {@linkcode UsageError} that names the field, and those that there are.
+ */
+export function fieldCheck(words: readonly string[]): (input: unknown, number: number) => void {
+  const names = words.flatMap((word) => [...word.matchAll(FIELD)].map(([, name]) => name));
+  return (input, number) => {
+    if (typeof input !== "object" || input === null || Array.isArray(input)) return;
+    const missing = names.find((name) => !Object.hasOwn(input, name));
+    if (missing === undefined) return;
+    const fields = Object.keys(input).map((name) => `{${name}}`).join(", ");
+    throw new UsageError(
+      `The command has {${missing}}, and input ${number} has no field ${quoteText(missing, 80)}. ` +
+        `It has ${lineOfText(fields, 200)}. ` +
+        `If the braces are for the command, put blanks into them: { ${missing} }`,
+    );
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { fillCommand } from "../../lib/cli/shell_command.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { fieldCheck, fillCommand } from "../../lib/cli/shell_command.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
 
 Deno.test("fillCommand: puts the input where {} stands, else at the end", () => {
   assertEquals(fillCommand(["wc", "-l", "{}"], "a b"), ["wc", "-l", "a b"]);
@@ -16,4 +17,24 @@ Deno.test("fillCommand: puts fields of an object where their names stand", () =>
     ["x", "--a b=3", "[1]", "{none}", "{toString}"],
   );
   assertEquals(fillCommand(["x", "{none}"], { a: 1 }), ["x", "{none}", '{"a":1}']);
+});
+
+Deno.test("fieldCheck: a name in braces that no field has is refused, with those that there are", () => {
+  const row = { name: "Sun", "mass (kg)": 1, größe: 2 };
+  const check = fieldCheck(["x", "{name}", "a{größe}{nam}b"]);
+  assertThrows(
+    () => check(row, 7),
+    UsageError,
+    'The command has {nam}, and input 7 has no field "nam". It has {name}, {mass (kg)}, {größe}. ' +
+      "If the braces are for the command, put blanks into them: { nam }",
+  );
+  check({ name: 1, größe: 2, nam: undefined }, 8);
+  assertThrows(() => fieldCheck(["{toString}"])({}, 1), UsageError);
+});
+
+Deno.test("fieldCheck: braces that programs and shells understand are left to them", () => {
+  const words = ["awk", "{print $1} { print }", "${HOME}", "{}", "a{3}", "{a,b}", '{"a":1}'];
+  fieldCheck(words)({ name: "Sun" }, 1);
+  // A line has no fields, whatever stands in it.
+  for (const input of ["Sun,1", 3, null, ["a"]]) fieldCheck(["awk", "{print}"])(input, 1);
 });

@@ -217,14 +217,39 @@ Deno.test("cli.ts: a command's output stays, also of one that fails, and its sta
 
 Deno.test("cli.ts: commands take fields of objects, and results come with the inputs", async () => {
   await using folder = new TempFolder();
-  const stdin = '{"name":"a b","mass":3}\n{"name":"c"}\n';
+  const stdin = '{"name":"a b","mass":3}\n{"name":"c","mass":"x"}\n';
   const words = ["--jsonl", "--with-input", "--to", "jsonl", "--", "echo", "{name}", "{mass}"];
   assertEquals(await runCli(folder, words, { stdin }), {
     code: 0,
     stdout: '{"input":{"name":"a b","mass":3},"result":"a b 3"}\n' +
-      '{"input":{"name":"c"},"result":"c {mass}"}\n',
+      '{"input":{"name":"c","mass":"x"},"result":"c x"}\n',
     stderr: "",
   });
+});
+
+Deno.test("cli.ts: a command that names a column which there is not is refused before anything runs", async () => {
+  await using folder = new TempFolder();
+  const script = "echo ran >>ran; printf '{ print }'";
+  const words = ["--", "sh", "-c", script, "sh", "{nam}"];
+  const stdin = "name,mass\nSun,1\n";
+  const refusal = 'The command has {nam}, and input 1 has no field "nam". It has {name}, {mass}. ' +
+    "If the braces are for the command, put blanks into them: { nam }";
+  for (const options of [["--csv"], ["--csv", "--dry-run"]]) {
+    const { code, stdout, stderr } = await runCli(folder, [...options, ...words], { stdin });
+    assertEquals([code, stdout, folder.lines("ran")], [255, "", []]);
+    assertStringIncludes(stderr, refusal);
+  }
+  const lines = ["--slaves", "1", "--", "printf", "{print}%s", ":::", "Sun"];
+  assertEquals((await runCli(folder, lines)).stdout, "{print}Sun\n");
+});
+
+Deno.test("cli.ts: a later line of JSON that lacks a field of the command ends the inputs, and those before it are run", async () => {
+  await using folder = new TempFolder();
+  const stdin = '{"name":"a"}\n{"nam":"b"}\n{"name":"c"}\n';
+  const words = ["--slaves", "1", "--jsonl", "--", "echo", "{name}"];
+  const { code, stdout, stderr } = await runCli(folder, words, { stdin });
+  assertEquals([code, stdout], [255, "a\n"]);
+  assertStringIncludes(stderr, 'input 2 has no field "name". It has {nam}.');
 });
 
 Deno.test("cli.ts: passes on any bytes that a command prints", async () => {
