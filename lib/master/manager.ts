@@ -228,7 +228,7 @@ export class Manager implements AsyncDisposable {
     try {
       return new Dashboard(hub, run, dashboard);
     } catch (error) {
-      this.#records[Symbol.asyncDispose]();
+      this.#records.giveUp();
       throw error;
     }
   }

@@ -27,27 +27,36 @@ export interface RecordFiles {
 
 /** Has a run recorded in files from now on. Whoever wants no record loads nothing for it. */
 export class RunRecords implements AsyncDisposable {
-  readonly #recorder: Promise<RunRecorder> | undefined;
+  readonly #files: RecordFiles;
+  readonly #recorder: Promise<RunRecorder | undefined> | undefined;
+  #isGivenUp = false;
 
   /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
   constructor(hub: Hub, paths: RecordPaths) {
-    if (paths.joblog === undefined && paths.trace === undefined) return;
     // At once, so that a mistake shows before the run and not after it.
-    this.#recorder = record(hub, openFiles(paths));
+    this.#files = openFiles(paths);
+    if (paths.joblog !== undefined || paths.trace !== undefined) this.#recorder = this.#record(hub);
+  }
+
+  /** Closes the files at once, in the turn of the event loop in which they were opened: there is no run. They keep what they have. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    for (const file of Object.values(this.#files)) file?.close();
   }
 
   /** Completes the files. What is told from now on, such as the progress of reading what is left, does not get there. */
   async [Symbol.asyncDispose](): Promise<void> {
     (await this.#recorder)?.[Symbol.dispose]();
   }
-}
 
-async function record(hub: Hub, files: RecordFiles): Promise<RunRecorder> {
-  const early: ManagerEvent[] = [];
-  using _untilLoaded = hub.subscribe({ wantsTasks: true, tell: (event) => early.push(event) });
-  const { RunRecorder } = await import("./run_recorder.ts");
-  hub.flush();
-  return new RunRecorder(hub, files, early);
+  async #record(hub: Hub): Promise<RunRecorder | undefined> {
+    const early: ManagerEvent[] = [];
+    using _untilLoaded = hub.subscribe({ wantsTasks: true, tell: (event) => early.push(event) });
+    const { RunRecorder } = await import("./run_recorder.ts");
+    if (this.#isGivenUp) return undefined;
+    hub.flush();
+    return new RunRecorder(hub, this.#files, early);
+  }
 }
 
 function openFiles(paths: RecordPaths): RecordFiles {

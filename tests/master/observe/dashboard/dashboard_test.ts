@@ -216,18 +216,22 @@ Deno.test("dashboard: a request whose header Host is no host is one without the 
 
 Deno.test("dashboard: a port that is taken is an error at once, and leaves nothing open", async () => {
   await using folder = new TempFolder();
+  await Deno.writeTextFile(folder.file("run.tsv"), "an earlier run");
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
-  const options = { dashboard: { port }, joblog: folder.file("run.tsv"), output: "null" };
-  // It closes the job log, and is loaded when that is opened.
-  await import("../../../../lib/master/observe/records/run_recorder.ts");
+  const options = {
+    ...{ dashboard: { port }, output: "null" },
+    ...{ joblog: folder.file("run.tsv"), trace: folder.file("run.json") },
+  };
   assertThrows(
     () => new Manager(options),
     Error,
     "Cannot show the page of the option dashboard: " +
       `port ${port} of 127.0.0.1 is in use by another program. Give the option another port, or none for any that is free`,
   );
-  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(Deno.readTextFileSync(options.joblog), "an earlier run");
+  // The files are free at once, for whoever goes on without the page.
+  await using _ = localManager(0, { joblog: options.joblog, trace: options.trace });
 });
 
 Deno.test("dashboard: a host that is not this machine's is an error at once", () => {
