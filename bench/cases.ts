@@ -7,6 +7,7 @@ import { ideal } from "./cases/ideal.ts";
 import { lazy } from "./cases/lazy.ts";
 import { manySlaves } from "./cases/many_slaves.ts";
 import { objects } from "./cases/objects.ts";
+import { page } from "./cases/page.ts";
 import { path } from "./cases/path.ts";
 import { plot } from "./cases/plot.ts";
 import { queue } from "./cases/queue.ts";
@@ -33,6 +34,7 @@ export const CASES: readonly BenchCase[] = [
   manySlaves,
   path,
   lazy,
+  page,
   hugeBuffer,
   startupArgument,
   contexts,

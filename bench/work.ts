@@ -69,6 +69,13 @@ export type OwnWork =
     readonly slaves: number;
     readonly tasks: number;
     readonly warmUpTasks: number;
+  }
+  /** The same, while the run has a page, which is looked at during every other one of the rounds. */
+  | {
+    readonly kind: "page";
+    readonly slaves: number;
+    readonly tasksPerRound: number;
+    readonly rounds: number;
   };
 
 /** What a program is asked to do. */
