@@ -338,8 +338,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what was kept of sent files is not checked",
     file: "lib/slave/files/file_store.ts",
-    right: "if (digest === hash) {",
-    wrong: "if (digest.length === hash.length) {",
+    right: "if (digest !== hash) {",
+    wrong: "if (digest.length !== hash.length) {",
     test: "tests/slave/files/file_receiver_test.ts",
   },
   {

@@ -1,9 +1,9 @@
 import { readDigested } from "../../files/file_digest.ts";
-import { messageOf } from "../../message_of.ts";
 import { JSON } from "../../own_globals.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { ToAgent } from "../../wire/messages.ts";
 import type { Parcel, SentFile } from "./parcel.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** How many bytes may wait to be written: what else is said has to wait for no more than these. */
 const MAX_QUEUED_BYTES = 256 * 1024;
@@ -46,15 +46,25 @@ export class FileSender {
   async #sendFile({ hash, source }: SentFile): Promise<void> {
     if ("text" in source) return await this.#post(hash, encoder.encode(source.text), true);
     let last = new Uint8Array();
-    const digest = await readDigested(source.file, async (bytes) => {
-      if (last.length > 0) await this.#post(hash, last, false);
-      last = bytes.slice();
-    }).catch((error) => messageOf(error));
+    let lost: unknown;
+    let digest: string;
+    try {
+      digest = await readDigested(source.file, async (bytes) => {
+        if (last.length > 0) {
+          await this.#post(hash, last, false).catch((error) => {
+            lost = error;
+            throw error;
+          });
+        }
+        last = bytes.slice();
+      });
+    } catch (error) {
+      throw error === lost ? error : unreadable(source.file, error);
+    }
     // The last part leaves when it is known that the file is what it was.
     if (digest === hash) return await this.#post(hash, last, true);
-    const how = /^[0-9a-f]{64}$/.test(digest) ? "" : ` (${digest})`;
     throw new Error(
-      `${source.file} changed while it was being sent${how}. Leave the files of a script alone while it runs`,
+      `${source.file} changed while it was being sent. Leave the files of a script alone while it runs`,
     );
   }
 

@@ -52,7 +52,9 @@ export class FileReceiver implements Disposable {
         await this.#receive(lacking);
         const [missing] = await this.#layStored(lacking, store);
         if (missing !== undefined) {
-          throw new Error(`${missing.place} has vanished from ${store.folder}`);
+          throw new Error(
+            `${missing.place} was written to ${store.folder}, and is not there as it was sent. Its disk may be full or broken`,
+          );
         }
         store.removeUnused();
       }

@@ -7,6 +7,9 @@ import { Date, Promise } from "../../own_globals.ts";
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 /** The names of the files in a store: SHA-256 of what is in them. */
 const HASH = /^[0-9a-f]{64}$/;
+/** The names of files that have not come whole: whoever adds one may be killed. */
+const HALF = /^[0-9a-f]{64}\.[0-9a-f-]{36}$/;
+const HALF_KEPT_MS = 24 * 3600 * 1000;
 /** How long another process that adds files is waited for. */
 const MAX_LOCK_MS = 60_000;
 /** How often it is looked whether that has ended. */
@@ -31,9 +34,10 @@ export class FileStore {
   }
 
   /**
-   * Opens the store of this user: in `$XDG_CACHE_HOME`, `~/.cache` or, where there is no home, the folder for temporary files.
+   * Opens the store of this user: in `$XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where there is no home, or
+   * none that can be used.
    *
-   * @throws {Error} If there is one that others can write to, or none can be made.
+   * @throws {Error} If none can be made or used.
    */
   static async open({ XDG_CACHE_HOME, HOME, TMPDIR }: StoreVariables): Promise<FileStore> {
     // A user may have none, and be told one all the same.
@@ -45,21 +49,20 @@ export class FileStore {
       `${TMPDIR || "/tmp"}/parallel-${Deno.uid()}`,
     ];
     const refusals: string[] = [];
-    for (const folder of candidates) {
+    for (const candidate of candidates) {
       try {
-        Deno.mkdirSync(`${folder}/files`, { recursive: true, mode: 0o700 });
+        const folder = ownFolder(ownFolder(candidate) + "/files");
+        openLock(folder).close();
+        return new FileStore(folder, await loadDigests());
       } catch (error) {
-        refusals.push(`${folder}: ${messageOf(error)}`);
-        continue;
+        refusals.push(`${candidate}: ${messageOf(error)}`);
       }
-      checkOwn(folder);
-      checkOwn(`${folder}/files`);
-      return new FileStore(`${folder}/files`, await loadDigests());
     }
     throw new Error(
-      `Cannot make a folder for the files that the master sends: ${
+      `Cannot keep the files that the master sends: ${
         refusals.join("; ")
-      }. Make one of these writable`,
+      }. Make one of these your own and writable, or set ` +
+        "XDG_CACHE_HOME on that machine",
     );
   }
 
@@ -68,11 +71,7 @@ export class FileStore {
    * its machine have gone: it is waited for a minute at most.
    */
   async lock(clock: Pick<Clock, "now" | "setTimer">): Promise<Disposable> {
-    const file = Deno.openSync(`${this.folder}/../lock`, {
-      create: true,
-      write: true,
-      mode: 0o600,
-    });
+    const file = openLock(this.folder);
     try {
       const endMs = clock.now() + MAX_LOCK_MS;
       while (!await file.tryLock(true) && clock.now() < endMs) {
@@ -93,21 +92,28 @@ export class FileStore {
   async copyTo(hash: string, path: string): Promise<boolean> {
     const stored = this.#pathOf(hash);
     if (!isThere(stored)) return false;
+    using copy = new NewFile(path);
     let digest: string;
     try {
-      using copy = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
-      digest = await readDigested(stored, (bytes) => writeAll(copy, bytes));
+      digest = await readDigested(stored, (bytes) => copy.write(bytes));
     } catch (error) {
-      throw new Error(`Cannot write ${path}: ${messageOf(error)}. ${ROOM}`, { cause: error });
+      if (error instanceof WriteError) throw error;
+      // Another agent may have removed it.
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw new Error(
+        `Cannot read ${stored}: ${messageOf(error)}. Remove it there: it is sent anew`,
+        {
+          cause: error,
+        },
+      );
     }
-    if (digest === hash) {
-      const now = Date.now() / 1000;
-      await Deno.utime(stored, now, now);
-      return true;
+    if (digest !== hash) {
+      removeIfThere(stored);
+      return false;
     }
-    Deno.removeSync(stored);
-    Deno.removeSync(path);
-    return false;
+    copy.keepAs(path);
+    markUsed(stored);
+    return true;
   }
 
   /** Begins to add a file. */
@@ -115,13 +121,14 @@ export class FileStore {
     return new IncomingFile(this.#pathOf(hash), hash, this.#beginDigest());
   }
 
-  /** Removes files that no run has used for a month. */
+  /** Removes files that no run has used for a month, and those that have not come whole for a day. What else is there stays. */
   removeUnused(nowMs: number = Date.now()): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
+      const keptMs = HASH.test(name) ? KEPT_MS : HALF.test(name) ? HALF_KEPT_MS : Infinity;
       const path = `${this.folder}/${name}`;
       try {
         const { mtime } = Deno.lstatSync(path);
-        if (mtime !== null && mtime.getTime() < nowMs - KEPT_MS) Deno.removeSync(path);
+        if (mtime !== null && mtime.getTime() < nowMs - keptMs) Deno.removeSync(path);
       } catch (error) {
         // Another agent has removed or renamed it.
         if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -135,32 +142,82 @@ export class FileStore {
   }
 }
 
-const ROOM = "If its disk is full, make room there";
+/** A file that is being written. It is removed at the end of the scope, unless it is kept. */
+class NewFile implements Disposable {
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  #isKept = false;
+
+  /**
+   * @param path Nothing is there yet.
+   * @throws {WriteError} If it cannot be made.
+   */
+  constructor(path: string) {
+    this.#path = path;
+    const options = { createNew: true, write: true, mode: 0o600 };
+    this.#file = tellingRoom(path, () => Deno.openSync(path, options));
+  }
+
+  /** @throws {WriteError} If the bytes cannot be added. */
+  write(bytes: Uint8Array): void {
+    tellingRoom(this.#path, () => {
+      for (let written = 0; written < bytes.length;) {
+        written += this.#file.writeSync(bytes.subarray(written));
+      }
+    });
+  }
+
+  /**
+   * Keeps it under another path, in place of what is there, or its own.
+   *
+   * @throws {WriteError} If that cannot be.
+   */
+  keepAs(path: string): void {
+    tellingRoom(path, () => Deno.renameSync(this.#path, path));
+    this.#isKept = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+    if (!this.#isKept) removeIfThere(this.#path);
+  }
+}
+
+/** A file cannot be written. */
+class WriteError extends Error {
+  override readonly name = "WriteError";
+}
+
+function tellingRoom<Result>(path: string, write: () => Result): Result {
+  try {
+    return write();
+  } catch (cause) {
+    const room = "If its disk is full, make room there";
+    throw new WriteError(`Cannot write ${path}: ${messageOf(cause)}. ${room}`, { cause });
+  }
+}
 
 /** A file that is being added to a store. It is there when all of it has come, and is what it should be. */
 export class IncomingFile implements Disposable {
   readonly #path: string;
-  readonly #newPath: string;
   /** SHA-256 of what is to come. */
   readonly hash: string;
   readonly #digest: FileDigest;
-  readonly #file: Deno.FsFile;
-  #isDone = false;
+  readonly #file: NewFile;
+  #isOver = false;
 
   constructor(path: string, hash: string, digest: FileDigest) {
     this.#path = path;
-    // Whoever adds the same file writes another.
-    this.#newPath = `${path}.${crypto.randomUUID()}`;
     this.hash = hash;
     this.#digest = digest;
-    const options = { createNew: true, write: true, mode: 0o600 };
-    this.#file = tellingRoom(path, () => Deno.openSync(this.#newPath, options));
+    // Whoever adds the same file writes another.
+    this.#file = new NewFile(`${path}.${crypto.randomUUID()}`);
   }
 
   /** Adds the next bytes. */
   write(bytes: Uint8Array): void {
     this.#digest.update(bytes);
-    tellingRoom(this.#path, () => writeAll(this.#file, bytes));
+    this.#file.write(bytes);
   }
 
   /**
@@ -173,17 +230,15 @@ export class IncomingFile implements Disposable {
     if (digest !== this.hash) {
       throw new Error(`What was sent as ${this.hash} is ${digest}`);
     }
-    Deno.renameSync(this.#newPath, this.#path);
-    this.#isDone = true;
-    this.#file.close();
+    this.#file.keepAs(this.#path);
+    this[Symbol.dispose]();
   }
 
   /** Forgets it, unless it is finished. */
   [Symbol.dispose](): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#file.close();
-    Deno.removeSync(this.#newPath);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#file[Symbol.dispose]();
   }
 }
 
@@ -206,30 +261,53 @@ function isFolder(path: string): boolean {
   }
 }
 
-function tellingRoom<Result>(path: string, write: () => Result): Result {
+function removeIfThere(path: string): void {
   try {
-    return write();
-  } catch (cause) {
-    throw new Error(`Cannot write ${path}: ${messageOf(cause)}. ${ROOM}`, { cause });
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+/** What is not marked is removed sooner, and sent anew. */
+function markUsed(path: string): void {
+  const now = Date.now() / 1000;
+  try {
+    Deno.utimeSync(path, now, now);
+  } catch {
+    // Another agent may have removed it, or its time cannot be changed there.
+  }
 }
 
-/** What is in a store is run: nobody else may have made it, or write to it. */
-function checkOwn(folder: string): void {
-  const { isDirectory, uid, mode } = Deno.lstatSync(folder);
-  const isOthers = uid !== null && uid !== Deno.uid();
-  const isOpen = mode !== null && (mode & 0o022) !== 0;
-  if (isDirectory && !isOthers && !isOpen) return;
-  const why = !isDirectory
-    ? "it is no folder"
-    : isOthers
-    ? `it belongs to user ${uid}, and slaves run as user ${Deno.uid()}`
-    : "other users may write there";
-  throw new Error(
-    `Cannot keep the files that the master sends in ${folder}: ${why}. Remove it, or set XDG_CACHE_HOME on that machine`,
-  );
+/** Opens the file that is locked while something is added to a store. */
+function openLock(folder: string): Deno.FsFile {
+  return Deno.openSync(`${folder}/../lock`, { create: true, write: true, mode: 0o600 });
+}
+
+/**
+ * Makes a folder, if it is not there. What is in a store is run: nobody else may have made it, or write to it. One of the user's own to
+ * which others may write, as its group may by a usual umask, is closed to them. It may be a link that the user has made, to where there
+ * is more room.
+ *
+ * @returns Its path, in which no link is the last part.
+ * @throws {Error} If it cannot be made, or is not the user's own.
+ */
+function ownFolder(path: string): string {
+  Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  checkOwner(Deno.lstatSync(path));
+  const folder = Deno.realPathSync(path);
+  const { uid, mode } = Deno.lstatSync(folder);
+  checkOwner({ uid });
+  if (mode === null || (mode & OTHERS_WRITE) === 0) return folder;
+  Deno.chmodSync(folder, 0o700);
+  // Not every file system has permissions.
+  if ((Deno.lstatSync(folder).mode! & OTHERS_WRITE) === 0) return folder;
+  throw new Error("other users may write there, which cannot be changed");
+}
+
+const OTHERS_WRITE = 0o022;
+
+function checkOwner({ uid }: Pick<Deno.FileInfo, "uid">): void {
+  if (uid === null || uid === Deno.uid()) return;
+  throw new Error(`it belongs to user ${uid}, and slaves run as user ${Deno.uid()}`);
 }

@@ -58,7 +58,7 @@ Deno.test("FileSender: sends small files together and large ones in parts, and w
   assertEquals([sender.sentBytes, posted.bytes], [600 * 1024 + 5, 600 * 1024 + 5]);
 });
 
-Deno.test("FileSender: a file that changes while it is being sent, or goes, is named, and its last part does not leave", async () => {
+Deno.test("FileSender: a file that changes while it is being sent, or has gone, is named, and its last part does not leave", async () => {
   await using folder = new TempFolder();
   for (const change of ["rewritten", "gone"]) {
     folder.write("data.txt", "x".repeat(600 * 1024));
@@ -74,13 +74,28 @@ Deno.test("FileSender: a file that changes while it is being sent, or goes, is n
       () => new FileSender(parcel, posted).send([parcel.files[1].hash]),
       Error,
       change === "gone"
-        ? `${folder.file("data.txt")} changed while it was being sent (No such file or directory`
+        ? `Cannot send ${folder.file("data.txt")}: No such file or directory`
         : `${
           folder.file("data.txt")
         } changed while it was being sent. Leave the files of a script alone while it runs`,
     );
     assertEquals(posted.lines.filter((line) => line.endsWith("last")), []);
   }
+});
+
+Deno.test("FileSender: an agent that goes while it is being sent a file is no fault of the file", async () => {
+  await using folder = new TempFolder();
+  folder.write("data.txt", "x".repeat(600 * 1024));
+  const parcel = await parcelOf(folder.file("data.txt"));
+  const posted = new PostedParts();
+  posted.onLine = () => {
+    throw new Error("the connection to its agent has ended");
+  };
+  const { message } = await assertRejects(
+    () => new FileSender(parcel, posted).send([parcel.files[1].hash]),
+    Error,
+  );
+  assertEquals(message, "the connection to its agent has ended");
 });
 
 Deno.test("FileSender: refuses to send what was not offered", async () => {

@@ -3,6 +3,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import { FileReceiver } from "../../../lib/slave/files/file_receiver.ts";
 import type { FromAgent, LaidFile } from "../../../lib/wire/messages.ts";
 import { KeepAlive } from "../../support/keep_alive.ts";
+import { skipIf } from "../../support/skip.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
@@ -163,31 +164,102 @@ Deno.test("FileReceiver: says so if there is no place for a store", async () => 
   await agent.lay([await fileOf("a", "a")], []);
   assertMatch(
     agent.reason,
-    /^Cannot make a folder for the files that the master sends: \S*\/home\/\.cache\/parallel: Not a dir.*; \/dev\/null\/tmp\/parallel-\d+: .*\. Make one/,
+    /^Cannot keep the files that the master sends: \S*\/home\/\.cache\/parallel: Not a dir.*; \/dev\/null\/tmp\/parallel-\d+: .*\. Make one/,
   );
 });
 
-Deno.test("FileReceiver: a store that others may write to, or have made, is refused", async () => {
+Deno.test("FileReceiver: a store of the user's own that others may write to is closed to them, and used", async () => {
   await using node = new Node();
   const files = [await fileOf("a", "a")];
   await node.agent().lay(files, ["a"]);
   const parent = `${node.home}/.cache/parallel`;
   for (const folder of [parent, node.store]) {
-    Deno.chmodSync(folder, 0o720);
-    const agent = node.agent();
-    await agent.lay(files, ["a"]);
-    assertEquals(
-      agent.reason,
-      `Cannot keep the files that the master sends in ${folder}: other users may write there. Remove it, or set ` +
-        "XDG_CACHE_HOME on that machine",
-    );
-    Deno.chmodSync(folder, 0o700);
+    for (const mode of [0o720, 0o775, 0o777]) {
+      Deno.chmodSync(folder, mode);
+      assertEquals(await node.agent().lay(files, []), 0);
+      assertEquals(Deno.statSync(folder).mode! & 0o777, 0o700);
+    }
   }
-  Deno.renameSync(parent, `${parent}.moved`);
-  Deno.symlinkSync(`${parent}.moved`, parent);
+});
+
+Deno.test("FileReceiver: a store may be a link that the user has made, to where there is more room", async () => {
+  await using node = new Node();
+  Deno.mkdirSync(node.file("scratch"));
+  Deno.mkdirSync(`${node.home}/.cache`);
+  Deno.symlinkSync(node.file("scratch"), `${node.home}/.cache/parallel`);
+  const files = [await fileOf("a", "a")];
+  assertEquals(await node.agent().lay(files, ["a"]), 1);
+  assertEquals(node.names("scratch/files"), [files[0].hash]);
+  assertEquals(await node.agent().lay(files, []), 0);
+});
+
+Deno.test({
+  ...skipIf(
+    // Nobody else can give a folder away.
+    Deno.uid() === 0 ? undefined : "needs root",
+    "FileReceiver: a store that is another user's is passed over, and named where there is no other",
+  ),
+  async fn() {
+    await using node = new Node();
+    const files = [await fileOf("a", "a")];
+    const parent = `${node.home}/.cache/parallel`;
+    Deno.mkdirSync(parent, { recursive: true });
+    const owned = {
+      folder: () => Deno.chownSync(parent, 12345, null),
+      "files in it": () => {
+        Deno.chownSync(parent, 0, null);
+        Deno.mkdirSync(`${parent}/files`);
+        Deno.chownSync(`${parent}/files`, 12345, null);
+      },
+      link: () => {
+        Deno.removeSync(parent, { recursive: true });
+        Deno.mkdirSync(node.file("other"));
+        Deno.symlinkSync(node.file("other"), parent);
+        new Deno.Command("chown", { args: ["-h", "12345", parent] }).outputSync();
+      },
+      "where a link leads": () => {
+        Deno.removeSync(parent);
+        Deno.chownSync(node.file("other"), 12345, null);
+        Deno.symlinkSync(node.file("other"), parent);
+      },
+    };
+    for (const [what, give] of Object.entries(owned)) {
+      give();
+      const nowhere = node.agent({ HOME: node.home, TMPDIR: "/dev/null/tmp" });
+      await nowhere.lay(files, ["a"]);
+      assertStringIncludes(
+        nowhere.reason,
+        `Cannot keep the files that the master sends: ${parent}: it belongs to user 12345, and slaves run as user 0; /dev/null`,
+        what,
+      );
+      const elsewhere = node.agent({ HOME: node.home, TMPDIR: node.path });
+      await elsewhere.lay(files, ["a"]);
+      assertEquals([what, elsewhere.reason], [what, "laid"]);
+    }
+    assertEquals(node.names("parallel-0/files"), [files[0].hash]);
+    assertEquals(node.names("other"), []);
+  },
+});
+
+Deno.test("FileReceiver: a stored file that cannot be read is told as that, with the remedy", async () => {
+  await using node = new Node();
+  const files = [await fileOf("a", "a")];
+  await node.agent().lay(files, ["a"]);
   const agent = node.agent();
-  await agent.lay(files, ["a"]);
-  assertStringIncludes(agent.reason, `in ${parent}: it is no folder`);
+  const { open } = Deno;
+  Deno.open = () => Promise.reject(new Error("Input/output error (os error 5)"));
+  try {
+    await agent.lay(files, []);
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals(
+    agent.reason,
+    `Cannot read ${node.store}/${
+      files[0].hash
+    }: Input/output error (os error 5). Remove it there: it is sent anew`,
+  );
+  assertEquals(node.names("agent1"), []);
 });
 
 Deno.test("FileReceiver: a file in the store that is not what it should be, or a link, is sent anew", async () => {
@@ -299,17 +371,24 @@ Deno.test("FileReceiver: when the connection ends nothing is left of a file that
   assertEquals([...Deno.readDirSync(node.store)], []);
 });
 
-Deno.test("FileReceiver: what no run has used for a month is removed when something new comes", async () => {
+Deno.test("FileReceiver: what no run has used for a month is removed when something new comes, and nothing that is not ours", async () => {
   await using node = new Node();
   await node.agent().lay([await fileOf("a", "a"), await fileOf("b", "b")], ["a", "b"]);
-  const month = 31 * 24 * 3600;
-  for (const text of ["a", "b"]) {
-    const then = Date.now() / 1000 - month;
-    Deno.utimeSync(`${node.store}/${await hashOf(text)}`, then, then);
+  const age = (name: string, days: number) => {
+    const then = Date.now() / 1000 - days * 24 * 3600;
+    Deno.utimeSync(`${node.store}/${name}`, then, then);
+  };
+  for (const text of ["a", "b"]) age(await hashOf(text), 31);
+  const half = `${await hashOf("b")}.${crypto.randomUUID()}`;
+  const newHalf = `${await hashOf("b")}.${crypto.randomUUID()}`;
+  for (const name of ["notes.txt", half, newHalf]) {
+    Deno.writeTextFileSync(`${node.store}/${name}`, "half");
   }
+  age("notes.txt", 100);
+  age(half, 2);
   await node.agent().lay([await fileOf("a", "a"), await fileOf("c", "c")], ["c"]);
   const left = [...Deno.readDirSync(node.store)].map(({ name }) => name).sort();
-  assertEquals(left, [await hashOf("a"), await hashOf("c")].sort());
+  assertEquals(left, [await hashOf("a"), await hashOf("c"), newHalf, "notes.txt"].sort());
 });
 
 Deno.test("FileReceiver: a program can be run where it is laid", async () => {
