@@ -150,12 +150,14 @@ export function parseModuleGraph(text: string, root: string): ModuleGraph {
     if (module === undefined || module.kind === "node" || module.kind === "npm") continue;
     const { specifier, local, kind, error, dependencies = [] } = module;
     if (error !== undefined) faults.push({ url, reason: error });
-    if (kind === "external" && local !== undefined) installed.push(local);
+    const isInstalled = kind === "external" && /\/node_modules\//.test(local ?? "");
+    if (isInstalled) installed.push(local!);
     const imports = dependencies.flatMap(({ specifier, code }) =>
       code?.specifier === undefined ? [] : [{ specifier, target: code.specifier }]
     );
     for (const { target } of imports) reached.add(redirects.get(target) ?? target);
-    const isSource = local !== undefined && kind !== "external" && error === undefined;
+    // What is imported as a text or as bytes is external as well.
+    const isSource = local !== undefined && !isInstalled && error === undefined;
     if (isSource) modules.push({ url: specifier, file: local, imports });
   }
   const packages = Object.values(info.npmPackages ?? {}).map(

@@ -6,7 +6,7 @@ import { includedFiles } from "./included_files.ts";
 import { type ModuleGraph, readModuleGraph } from "./module_graph.ts";
 import { Digests, isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
 import { urlOfFile } from "./places.ts";
-import { sentConfig } from "./sent_config.ts";
+import { importMapOf, type OwnConfig, sentConfig } from "./sent_config.ts";
 
 /** What parcels are made by. */
 export interface ParcelOptions {
@@ -101,9 +101,7 @@ export class Parcels implements AsyncDisposable {
       return url === undefined ? [] : [[name, url] as const];
     }));
     const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
-    const own = config === undefined || isPackage
-      ? undefined
-      : { path: config, text: await Deno.readTextFile(config) };
+    const own = config === undefined || isPackage ? undefined : await readOwnConfig(config);
     return await makeParcel(graph, sentConfig(graph, names, own), included, this.#digests);
   }
 
@@ -121,4 +119,11 @@ export class Parcels implements AsyncDisposable {
       this.#options.warn(`Cannot send ${url} to slaves: ${reason}`);
     }
   }
+}
+
+async function readOwnConfig(path: string): Promise<OwnConfig> {
+  const text = await Deno.readTextFile(path);
+  const mapPath = importMapOf(path, text);
+  if (mapPath === undefined) return { path, text };
+  return { path, text, map: { path: mapPath, text: await Deno.readTextFile(mapPath) } };
 }

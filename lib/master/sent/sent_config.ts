@@ -7,7 +7,7 @@
 
 import { JSON } from "../../own_globals.ts";
 import type { ModuleGraph } from "./module_graph.ts";
-import { FILES, urlOfFile, urlThere } from "./places.ts";
+import { FILES, pathOfUrl, urlOfFile, urlThere } from "./places.ts";
 
 /** What of the user's own configuration holds for how modules are run. */
 const KEPT = ["compilerOptions", "unstable"];
@@ -18,6 +18,16 @@ type Names = Record<string, string>;
 export interface OwnConfig {
   readonly path: string;
   readonly text: string;
+  /** The import map that it names, if that is a file of its own. */
+  readonly map?: { readonly path: string; readonly text: string } | undefined;
+}
+
+/** Path of the file that has the import map of a configuration, if it names one of this machine. */
+export function importMapOf(path: string, text: string): string | undefined {
+  const { importMap } = parseJsonc(text);
+  if (typeof importMap !== "string") return undefined;
+  const url = URL.parse(importMap, urlOfFile(path));
+  return url?.protocol === "file:" ? pathOfUrl(url) : undefined;
 }
 
 /**
@@ -50,7 +60,16 @@ export function sentConfig(
     }
   }
   // Names that no import has: they may be put together when the code runs.
-  for (const [name, url] of ownNames(own)) imports[name] ??= asTarget(redirects.get(url) ?? url);
+  const ownMap = ownMapOf(own, (url) => asTarget(redirects.get(url) ?? url));
+  for (const [name, there] of Object.entries(ownMap.imports)) imports[name] ??= there;
+  for (const [scope, names] of Object.entries(ownMap.scopes)) {
+    scopes[scope] = { ...names, ...scopes[scope] };
+  }
+  // Deno takes these characters, behind a path that is mapped as a whole, for what they mean in a URL.
+  for (const { url } of modules) {
+    if (!/^file:.*%(?:09|0A|0D|23|3F)/i.test(url)) continue;
+    imports[url] = imports[urlThere(url)] = urlThere(url);
+  }
   const nodeModulesDir = installed.length > 0 ? "manual" : "none";
   return JSON.stringify({ ...keptOf(own), nodeModulesDir, imports, scopes });
 }
@@ -71,12 +90,40 @@ function asTarget(url: string): string {
   return name === undefined ? urlThere(url) : `npm:${name}@${version}${path}`;
 }
 
-function ownNames(own: OwnConfig | undefined): (readonly [name: string, url: string])[] {
-  const { imports } = own === undefined ? {} : parseJsonc(own.text);
-  return Object.entries(imports ?? {}).flatMap(([name, target]) => {
-    const url = URL.parse(String(target), urlOfFile(own!.path))?.href;
-    return url === undefined ? [] : [[name, url] as const];
-  });
+/** The user's own import map, as it reads on the slave's machine. */
+function ownMapOf(
+  own: OwnConfig | undefined,
+  asTarget: (url: string) => string,
+): { readonly imports: Names; readonly scopes: Readonly<Record<string, Names>> } {
+  const { path, text } = own?.map ?? own ?? { path: "/", text: "{}" };
+  const base = urlOfFile(path);
+  const namesThere = (names: unknown): Names =>
+    Object.fromEntries(
+      Object.entries(names ?? {}).flatMap(([name, target]) => {
+        const url = URL.parse(String(target), base)?.href;
+        if (url === undefined) return [];
+        return [[isUrlLike(name) ? thereOf(name, base) : name, asTarget(url)]];
+      }),
+    );
+  const { imports, scopes } = parseJsonc(text);
+  return {
+    imports: namesThere(imports),
+    scopes: Object.fromEntries(
+      Object.entries(scopes ?? {}).map(([scope, names]) => [
+        thereOf(scope, base),
+        namesThere(names),
+      ]),
+    ),
+  };
+}
+
+/** Whether a name of an import map is a path or a URL. */
+function isUrlLike(name: string): boolean {
+  return /^\.{0,2}\//.test(name) || URL.canParse(name);
+}
+
+function thereOf(url: string, base: string): string {
+  return urlThere(URL.parse(url, base)?.href ?? url);
 }
 
 function keptOf(own: OwnConfig | undefined): Record<string, unknown> {

@@ -22,7 +22,7 @@ export class LaidFiles {
   async lay({ place, hash, isExecutable }: LaidFile, store: FileStore): Promise<boolean> {
     if (this.#hashes.get(place) === hash) return true;
     const parts = place.split("/");
-    if (parts.some((part) => !/^[^\0\\]+$/.test(part) || /^\.\.?$/.test(part))) {
+    if (parts.some((part) => !/^[^\0]+$/.test(part) || /^\.\.?$/.test(part))) {
       throw new Error(
         `Cannot lay a file at ${JSON.stringify(place)}, which is no place inside of a folder`,
       );

@@ -185,6 +185,75 @@ Deno.test("Parcels: a name of the import map means the same where it is put toge
   assertEquals(printed, `other,file://${laid.path}/files${project.path}/mapped/text.txt\n`);
 });
 
+Deno.test("Parcels: files and folders may have any names", async () => {
+  await using project = new TempFolder();
+  const folder = "we [ir]d%20 #?\\ é&'+;,\"$^|{}~\n";
+  Deno.mkdirSync(project.file(folder));
+  project.write(
+    `${folder}/tasks.ts`,
+    `import b from "./b%5C%23.ts";
+    import data from "./d.json" with { type: "json" };
+    export const all = () =>
+      [b, data, Deno.readTextFileSync(new URL("e%5C%3F.txt", import.meta.url))];`,
+  );
+  project.write(`${folder}/b\\#.ts`, "export default 1;");
+  project.write(`${folder}/d.json`, "2");
+  project.write(`${folder}/e\\?.txt`, "3");
+  const tasks = `file://${project.path}/${encodeURIComponent(folder)}/tasks.ts`;
+  const include = [project.file(`${folder}/e\\?.txt`)];
+  await using laid = new LaidParcel(await parcelsOf(project, undefined).of([tasks], include));
+  const script = `console.log((await import(${JSON.stringify(tasks)})).all().join());`;
+  assertEquals(await laid.run(script, "-R"), "1,2,3\n");
+});
+
+for (const isOwnFile of [false, true]) {
+  Deno.test(`Parcels: scopes of an import map${isOwnFile ? " in a file of its own" : ""} hold where a name is put together when the code runs`, async () => {
+    await using project = new TempFolder();
+    Deno.mkdirSync(project.file("sub"));
+    const map = {
+      imports: { x: "./x1.ts", "./other.ts": "./x2.ts" },
+      scopes: { "./sub/": { x: "./x2.ts" } },
+    };
+    project.write("deno.json", JSON.stringify(isOwnFile ? { importMap: "map.json" } : map));
+    if (isOwnFile) project.write("map.json", JSON.stringify(map));
+    for (const number of [1, 2]) project.write(`x${number}.ts`, `export const x = ${number};`);
+    const load = 'async (name: string) => (await import(name + ""))["x"]';
+    project.write("sub/inner.ts", `export const inner = ${load};`);
+    const tasks = project.write(
+      "tasks.ts",
+      `export { inner } from "./sub/inner.ts"; export const outer = ${load};`,
+    );
+    const include = [project.file("x1.ts"), project.file("x2.ts")];
+    await using laid = new LaidParcel(await parcelsOf(project, "deno.json").of([tasks], include));
+    const script = `const { inner, outer } = await import("${tasks}");
+      console.log(await outer("x"), await inner("x"), await outer("./other.ts"));`;
+    assertEquals(await laid.run(script, "-R"), "1 2 2\n");
+  });
+}
+
+Deno.test("Parcels: files that are imported as texts or bytes are taken, and nothing that a text imports", async () => {
+  await using project = new TempFolder();
+  project.write("deno.json", '{ "unstable": ["raw-imports"] }');
+  project.write("text.txt", "a text");
+  project.write("source.ts", 'import "./missing.ts";');
+  project.write("bytes.bin", "bytes");
+  const tasks = project.write(
+    "tasks.ts",
+    `import text from "./text.txt" with { type: "text" };
+    import source from "./source.ts" with { type: "text" };
+    import bytes from "./bytes.bin" with { type: "bytes" };
+    export const all = () => [text, source, bytes.length];`,
+  );
+  const warnings: string[] = [];
+  const parcel = await parcelsOf(project, "deno.json", warnings).of([tasks], []);
+  await using laid = new LaidParcel(parcel);
+  assertEquals(
+    await laid.run(`console.log((await import("${tasks}")).all().join());`, "-R"),
+    'a text,import "./missing.ts";,5\n',
+  );
+  assertEquals(warnings, []);
+});
+
 Deno.test("Parcels: modules of a server, and where it redirects to, are laid in Deno's cache, under their own URLs", async () => {
   await using project = new TempFolder();
   await using server = new ModuleServer({
