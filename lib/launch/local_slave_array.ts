@@ -24,13 +24,21 @@ export class LocalSlaveArray extends SlaveArray {
    * Makes the array. Nothing is started before results are read.
    *
    * @param count How many slaves; by default as many as this machine has logical processors.
-   * @throws {RangeError} If `count` is not a whole number, at least 1.
+   * @throws {RangeError} If `count` is not a whole number, at least 1, or is more than a machine bears: 1,000, or 100 for each processor if
+   * that is more.
    */
   constructor(count: number = navigator.hardwareConcurrency) {
     super();
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(
         `A slave array needs a whole number of slaves, at least 1, not ${Deno.inspect(count)}`,
+      );
+    }
+    const most = Math.max(1000, 100 * navigator.hardwareConcurrency);
+    if (count > most) {
+      throw new RangeError(
+        `A machine with ${navigator.hardwareConcurrency} processors does not bear ${count} slaves, each of which is a process: ` +
+          `${most} at most. This number is that of processes and not of tasks; new LocalSlaveArray() has one for each processor`,
       );
     }
     this.count = count;

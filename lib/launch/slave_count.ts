@@ -36,6 +36,13 @@ export function asBounds(count: unknown): ArrayBounds {
     }
     return { min: count, max: count, idleMs: Infinity };
   }
+  if (Array.isArray(count)) {
+    throw new TypeError(
+      `The first argument of a slave array is how many slaves it has: a whole number, or { min, max, idleMs }, not ${
+        Deno.inspect(count, { depth: 0, iterableLimit: 4 })
+      }`,
+    );
+  }
   const unknown = Object.keys(count).find((name) => !KNOWN.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(

@@ -70,7 +70,7 @@ const MAX_ARGUMENT_BYTES = 120 * 1024;
  */
 export function checkPermissions(permissions: SlavePermissions): void {
   if (permissions === "inherit" || permissions === "none") return;
-  if (typeof permissions !== "object" || permissions === null) {
+  if (typeof permissions !== "object" || permissions === null || Array.isArray(permissions)) {
     throw new TypeError(
       `The option permissions must be "inherit", "none" or an object such as { read: ["/data"] }, ` +
         `not ${Deno.inspect(permissions)}`,

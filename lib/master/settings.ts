@@ -216,6 +216,14 @@ const KNOWN = [
   "trace",
   "dashboard",
 ];
+const KNOWN_OF_CONTEXT = [
+  "args",
+  "taskTimeoutMs",
+  "retries",
+  "journal",
+  "rerunFailed",
+  "acceptChangedCode",
+];
 
 /**
  * Checks a manager's options and fills in what is missing.
@@ -296,19 +304,28 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
 export function checkContextOptions(
   options: ContextOptions & { readonly args?: readonly unknown[] },
 ): void {
-  const known = ["args", "taskTimeoutMs", "retries", "journal", "rerunFailed", "acceptChangedCode"];
-  checkKnown(options, known, "Manager.getContext()");
+  checkKnown(options, KNOWN_OF_CONTEXT, "Manager.getContext()");
   const { args, taskTimeoutMs, journal, rerunFailed, acceptChangedCode } = options;
   if (args !== undefined && !Array.isArray(args)) {
     throw wrongOption("args", "a list of the arguments of the startup function", args);
   }
   if (taskTimeoutMs !== undefined) timeLimit("taskTimeoutMs", taskTimeoutMs);
-  if (journal !== undefined) checkText("journal", journal);
+  if (journal !== undefined && !isText(journal)) {
+    throw wrongOption("journal", 'the path of a file, such as "run.jsonl"', journal);
+  }
   if (rerunFailed !== undefined && typeof rerunFailed !== "boolean") {
     throw wrongOption("rerunFailed", "true or false", rerunFailed);
   }
   if (acceptChangedCode !== undefined && typeof acceptChangedCode !== "boolean") {
     throw wrongOption("acceptChangedCode", "true or false", acceptChangedCode);
+  }
+  // A script that has a journal only if it is asked for one says so by `undefined`.
+  if ("journal" in options) return;
+  for (const [name, value] of Object.entries({ rerunFailed, acceptChangedCode })) {
+    if (value === undefined) continue;
+    throw new TypeError(
+      `The option ${name} is about what is in a journal, and none is named. Write { journal: "run.jsonl", ${name}: ${value} }`,
+    );
   }
 }
 
@@ -422,10 +439,26 @@ export function checkKnown(options: object, known: readonly string[], owner: str
     const remedy = known.includes("signal") ? ". Write { signal }" : "";
     throw new TypeError(`Expected an object of options for ${owner}, got an AbortSignal${remedy}`);
   }
+  if (Array.isArray(options)) {
+    throw new TypeError(
+      `Expected an object of options for ${owner}, got the list ${
+        Deno.inspect(options, { depth: 0, iterableLimit: 4 })
+      }`,
+    );
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
+    throw new TypeError(
+      `Unknown option ${name} of ${owner}. There are: ${known.join(", ")}${placeOf(name)}`,
+    );
   }
+}
+
+/** Where an option belongs that was given elsewhere; empty if there is none of that name. */
+function placeOf(name: string): string {
+  if (KNOWN.includes(name)) return `. It is an option of new Manager({ ${name}: … })`;
+  if (!KNOWN_OF_CONTEXT.includes(name)) return "";
+  return `. It is an option of a context: getContext(startup, { ${name}: … }), or getContext(undefined, …) without a startup`;
 }
 
 /** @returns Nothing if there is to be no page. */

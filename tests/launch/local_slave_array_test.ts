@@ -21,6 +21,18 @@ Deno.test("LocalSlaveArray: refuses a number of slaves that is none", () => {
   }
 });
 
+Deno.test("LocalSlaveArray: refuses more slaves than a machine bears, as who takes their number for that of the tasks", () => {
+  const most = Math.max(1000, 100 * navigator.hardwareConcurrency);
+  assertEquals(new LocalSlaveArray(most).count, most);
+  assertThrows(
+    () => new LocalSlaveArray(most + 1),
+    RangeError,
+    `does not bear ${
+      most + 1
+    } slaves, each of which is a process: ${most} at most. This number is that of processes and not of tasks`,
+  );
+});
+
 Deno.test("LocalSlaveArray: its slaves are processes of their own, called local slaves", async () => {
   const log = new EventLog();
   await using manager = new Manager({ output: "null", onEvent: log.onEvent });

@@ -37,6 +37,13 @@ for (
   });
 }
 
+Deno.test("asBounds: refuses a list, as of who forgets the number", () => {
+  const message =
+    'is how many slaves it has: a whole number, or { min, max, idleMs }, not [ "--mem=4G" ]';
+  assertThrows(() => asBounds(["--mem=4G"]), TypeError, message);
+  assertThrows(() => new SlurmSlaveArray(["--mem=4G"] as never), TypeError, message);
+});
+
 Deno.test("asBounds: refuses a bound that there is not", () => {
   const message = "Unknown bound most of a slave array. There are: min, max, idleMs";
   assertThrows(() => asBounds({ max: 3, most: 4 }), TypeError, message);

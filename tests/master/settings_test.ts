@@ -109,6 +109,11 @@ const WRONG_TYPES: Record<string, [unknown, string]> = {
   ],
   "no object": ["deno", 'Expected an object of options for Manager, got "deno"'],
   "null": [null, "Expected an object of options for Manager, got null"],
+  "a list": [["deno"], 'Expected an object of options for Manager, got the list [ "deno" ]'],
+  "an option of a context": [
+    { taskTimeoutMs: 4 },
+    "trace, dashboard. It is an option of a context: getContext(startup, { taskTimeoutMs: … }), or getContext(undefined, …)",
+  ],
   "an empty deno": [{ deno: "" }, "The option deno must be a program, or a list"],
   "an empty list for deno": [{ deno: [] }, "The option deno must be a program, or a list"],
   "a number in deno": [{ deno: ["deno", 1] }, 'not [ "deno", 1 ]'],
@@ -226,7 +231,8 @@ Deno.test("checkContextOptions: takes what its type says", () => {
     const options of [
       {},
       { taskTimeoutMs: 1, journal: "run.jsonl", rerunFailed: true },
-      { taskTimeoutMs: 2 ** 31 - 1, rerunFailed: false, acceptChangedCode: true },
+      { taskTimeoutMs: 2 ** 31 - 1, journal: "a", rerunFailed: false, acceptChangedCode: true },
+      { journal: undefined, rerunFailed: true, acceptChangedCode: true },
       { taskTimeoutMs: undefined, journal: undefined, rerunFailed: undefined },
     ]
   ) checkContextOptions(options);
@@ -244,8 +250,20 @@ Deno.test("checkContextOptions: refuses a time that no timer can be set to", () 
 
 const WRONG_CONTEXT_OPTIONS: Record<string, [unknown, string]> = {
   "a time that is a text": [{ taskTimeoutMs: "1s" }, "taskTimeoutMs must be a number"],
-  "an empty journal": [{ journal: "" }, "journal must be a text that is not empty"],
-  "a journal that is no text": [{ journal: true }, "journal must be a text"],
+  "an empty journal": [{ journal: "" }, 'must be the path of a file, such as "run.jsonl", not ""'],
+  "a journal that is no text": [{ journal: true }, "journal must be the path of a file"],
+  "a rerunFailed without a journal": [
+    { rerunFailed: true },
+    'The option rerunFailed is about what is in a journal, and none is named. Write { journal: "run.jsonl", rerunFailed: true }',
+  ],
+  "an acceptChangedCode without a journal": [
+    { acceptChangedCode: true },
+    "The option acceptChangedCode is about what is in a journal",
+  ],
+  "an option of the manager": [
+    { maxAttempts: 2 },
+    "acceptChangedCode. It is an option of new Manager({ maxAttempts: … })",
+  ],
   "a rerunFailed that is no boolean": [{ rerunFailed: 1 }, "rerunFailed must be true or false"],
   "an acceptChangedCode that is no boolean": [
     { acceptChangedCode: "yes" },

@@ -61,7 +61,11 @@ export class JobArray extends SlaveArray {
   ) {
     super();
     if (typeof scheduler?.submitCommand !== "function") {
-      throw new TypeError(`Expected the words of a scheduler, got ${Deno.inspect(scheduler)}`);
+      throw new TypeError(
+        `Expected the words of a scheduler, as examples/pbs_slave_array.ts has them, got ${
+          Deno.inspect(scheduler)
+        }`,
+      );
     }
     this.#bounds = asBounds(count);
     this.count = this.#bounds.max;

@@ -64,6 +64,14 @@ export function checkJobArrayOptions(
   }
   const { [wordsName]: words = [], setup = [], jobName, timeLimitMs } = options;
   if (!areTexts(words)) throw notTexts(wordsName, owner, words, separateWords(words));
+  const joined = words.find((word) => /^--?[\w-]+\s/.test(word));
+  if (joined !== undefined) {
+    throw new TypeError(
+      `${owner} cannot be given "${joined}" as one word of ${program}: an option and its value are two${
+        separateWords(joined)
+      }`,
+    );
+  }
   if (!areTexts([setup].flat())) throw notTexts("setup", owner, setup);
   for (const name of TEXTS) {
     const text = options[name];

@@ -220,6 +220,15 @@ function asHost(given: unknown): SSHHostSlaves {
   if (!isText(host) || /^-|\s/.test(host) || Object.keys(others).length > 0) {
     throw wrongHost(given);
   }
+  const [, name, number] = /^([^:]+):(\d+)$/.exec(host) ?? [];
+  if (name !== undefined) {
+    throw new TypeError(
+      `A host of SSHSlaveArray is given by its name alone, not as ${
+        Deno.inspect(host)
+      }. For ${number} slaves write ` +
+        `{ host: "${name}", slaves: ${number} }; a port stands in the option ssh: ["ssh", "-p", "${number}"]`,
+    );
+  }
   if (typeof slaves !== "number" || !Number.isInteger(slaves) || slaves < 1) {
     throw new RangeError(
       `A host of SSHSlaveArray needs a whole number of slaves, at least 1, not ${

@@ -277,6 +277,8 @@ function openFile(path: string): Deno.FsFile {
       ? `. ${permissionRemedy("--allow-read and --allow-write for it")}`
       : cause instanceof Deno.errors.NotFound
       ? ". Make its folder first"
+      : cause instanceof Deno.errors.IsADirectory
+      ? ". Name a file, such as run.jsonl"
       : "";
     throw new JournalError(`Cannot open the journal ${path}: ${reason}${hint}`, { cause });
   }

@@ -514,6 +514,12 @@ for (
       'Write ["-q", "long.q"]',
     ],
     [
+      "an option and its value as one word",
+      () => new SGEQsubSlaveArray(1, ["-V", "-q long.q"]),
+      TypeError,
+      'cannot be given "-q long.q" as one word of qsub: an option and its value are two. Write ["-q", "long.q"]',
+    ],
+    [
       "a word that is a number",
       () => new SGEQsubSlaveArray(1, ["-p", -5] as never),
       TypeError,

@@ -42,6 +42,12 @@ for (
     ["a text for a list", "alice", TypeError, "needs a list of hosts"],
     ["an option of ssh for a host", ["-oProxyCommand=rm"], TypeError, "must be a name that ssh"],
     ["a host with a blank", ["alice bob"], TypeError, 'not "alice bob"'],
+    [
+      "a number behind a host",
+      ["me@alice:4"],
+      TypeError,
+      'not as "me@alice:4". For 4 slaves write { host: "me@alice", slaves: 4 }; a port stands in the option ssh: ["ssh", "-p", "4"]',
+    ],
     ["an empty host", [""], TypeError, 'not ""'],
     ["a host without a name", [{ slaves: 1 }], TypeError, "not { slaves: 1 }"],
     ["an unknown word at a host", [{ host: "a", slave: 1 }], TypeError, "slave: 1"],
