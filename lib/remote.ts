@@ -72,7 +72,10 @@ const modules = new WeakSet<object>();
  */
 export function remote<Module extends object>(url: string | URL): Remote<Module> {
   if (typeof url !== "string" && !(url instanceof URL)) {
-    throw new TypeError(`Expected the URL of a module, got ${Deno.inspect(url, { depth: 0 })}`);
+    throw new TypeError(
+      `Expected the URL of a module, got ${Deno.inspect(url, { depth: 0 })}. ` +
+        'A module is named and not imported: remote<typeof import("./tasks.ts")>(import.meta.resolve("./tasks.ts"))',
+    );
   }
   const module = String(url);
   if (/^[A-Za-z]:[\\/]/.test(module)) {

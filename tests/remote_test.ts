@@ -69,6 +69,7 @@ Deno.test("remote: refuses a path of Windows, saying how it is written as a URL"
 Deno.test("remote: refuses what is no URL", () => {
   for (const url of [undefined, 3, { tasks: 1 }]) {
     assertThrows(() => remote(url as never), TypeError, "Expected the URL of a module, got");
+    assertThrows(() => remote(url as never), TypeError, 'import.meta.resolve("./tasks.ts"))');
   }
 });
 

@@ -85,13 +85,16 @@ export class CodeRegistry {
 }
 
 function notATask(value: unknown, use: string): string {
-  let given = typeof value === "object" ? Deno.inspect(value, { depth: 0 }) : typeof value;
+  let given = Deno.inspect(value, { depth: 0, strAbbreviateSize: 100 });
   let hint = "";
   if (isRemoteModule(value)) {
     given = "the remote module itself";
     hint = ". Name one of its exports, as in tasks.distance";
   } else if (value instanceof Promise) {
     hint = ". Await it first";
+  } else if (typeof value === "string") {
+    hint =
+      ". The name of a file or of a function is none. Name the module by remote(), and give its export, as in tasks.distance";
   } else if (typeof value === "object" && value !== null && "run" in value) {
     hint =
       ". An object made here stays here: make it from a remote module, as in new tasks.Distance(3)";

@@ -194,6 +194,16 @@ function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup
           `and use remote()`;
     }
     if (
+      error instanceof TypeError && /\bundefined\b|is not a function/.test(error.message) &&
+      /\bthis\b/.test(source)
+    ) {
+      error.message +=
+        `. An inline ${
+          use === "task" ? "task" : "startup function"
+        } comes to the slave without the object that it is a method of: there is nothing of that in its "this". ` +
+        `Pass what it needs as an argument, or export a class with a method run from a module and use remote()`;
+    }
+    if (
       error instanceof TypeError && /\bimport\s*\(/.test(source) &&
       OWN_FOLDER_NAMES.some((name) => error.message.includes(name))
     ) {

@@ -96,8 +96,11 @@ class Local {
 const WRONG: Record<string, [unknown, string]> = {
   "undefined": [undefined, "an inline function, got undefined"],
   "null": [null, "an inline function, got null"],
-  "a number": [5, "an inline function, got number"],
-  "a text": ["distance", "an inline function, got string"],
+  "a number": [5, "an inline function, got 5"],
+  "a text": [
+    "distance",
+    'an inline function, got "distance". The name of a file or of a function is none. Name the module by remote()',
+  ],
   "an object": [{ a: 1 }, "an inline function, got { a: 1 }"],
   "an object with a method run": [
     new Local(),

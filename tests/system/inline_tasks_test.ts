@@ -105,7 +105,9 @@ Deno.test("Context.addTask: refuses a class of the master, and says what to do",
 Deno.test("Context.addTask: refuses what is no function, and names it", async () => {
   await using manager = localManager(0);
   const context = manager.getContext();
-  for (const [value, text] of [[undefined, "undefined"], [5, "number"], ["square", "string"]]) {
+  for (
+    const [value, text] of [[undefined, "undefined"], [5, "5"], ["square", '"square". The name']]
+  ) {
     assertThrows(
       () => context.addTask(value as unknown as () => void),
       TypeError,

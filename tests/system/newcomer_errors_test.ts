@@ -38,7 +38,7 @@ interface Mistake {
 }
 
 const IMPORTS =
-  `import { LocalSlave, Manager, remote, SGEPESlaveArray, SGEQsubSlaveArray } from "${MODULE_URL}";\n`;
+  `import { JobArray, LocalSlave, Manager, remote, SGEPESlaveArray, SGEQsubSlaveArray } from "${MODULE_URL}";\n`;
 const TASKS = `const tasks = remote(import.meta.resolve("./tasks.ts"));\n`;
 const READS = `for await (const result of context.getResults()) console.log(result);`;
 /** A module whose task makes a manager. */
@@ -124,7 +124,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       manager.addSlave(new LocalSlave()); const context = manager.getContext(); ${INLINE}
       const results = context.getResults();`,
     isWarnedOf: true,
-    says: ["have not run: nobody has read its results", "for await (const result of context."],
+    says: [
+      "have not run: nobody has read its results",
+      "for await (const result of context.",
+      "await context.run(task, [2])",
+    ],
   },
   "results that nobody reads, of a manager that nobody closes": {
     script: `
@@ -160,9 +164,35 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "Read all results before closing it; if a function reads them, await it",
     ],
   },
+  "two lists of inputs": {
+    adds: `context.map((x, y) => x + y, [1, 2], [3, 4]);`,
+    says: ["Context.map() has one list of inputs", "make pairs: map(([x, y]) =>"],
+  },
+  "a method, without its object": {
+    adds: `class Model { k = 2; weigh(x) { return this.k * x; } }
+      context.addTask(new Model().weigh, 1);`,
+    says: [
+      "Cannot read properties of undefined (reading 'k'). An inline task comes to the slave without the object",
+      "Pass what it needs as an argument, or export a class with a method run",
+    ],
+  },
+  "a list of permissions": {
+    script: `await using manager = new Manager({ permissions: ["read"] });`,
+    says: [`must be "inherit", "none" or an object such as { read: ["/data"] }, not [ "read" ]`],
+  },
+  "a folder for a journal": {
+    script: `await using manager = new Manager({ output: "null" });
+      manager.getContext(undefined, { journal: "." });`,
+    says: ["Cannot open the journal .: Is a directory", "Name a file, such as run.jsonl"],
+    flags: [NET, RUN, READ, WRITE],
+  },
+  "the name of a scheduler": {
+    script: `new JobArray("PBS", 100);`,
+    says: [`the words of a scheduler, as examples/pbs_slave_array.ts has them, got "PBS"`],
+  },
   "inputs that are not awaited": {
     adds: `const load = async () => [1, 2]; context.addTasks((x) => x, load());`,
-    says: ["Expected an iterable or async iterable of inputs, got Promise", "Await it first"],
+    says: ["iterable of inputs, such as an array, got Promise", "Await it first"],
   },
   "an argument that is not awaited": {
     adds: `const load = async () => 1; context.addTask((x) => x, load());`,

@@ -452,6 +452,12 @@ function asMapOptions<Input>(
   defaultOrder: "inputs" | "finish",
   method: string,
 ): MapOptions {
+  if (Array.isArray(options)) {
+    throw new TypeError(
+      `${method} has one list of inputs, and gives the task one argument of it. For two, make pairs: ` +
+        "map(([x, y]) => …, xs.map((x, i) => [x, ys[i]]))",
+    );
+  }
   checkReadOptions(options, ["order", "label"], method);
   const { order = defaultOrder, signal, progress, label } = options;
   checkLabelOf(label);

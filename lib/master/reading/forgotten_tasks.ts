@@ -8,7 +8,7 @@ export interface Readable {
 
 const WARNING =
   "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
-  "for await (const result of context.getResultsUnordered()) …";
+  "for await (const result of context.getResultsUnordered()) …. For one task with a promise there is await context.run(task, [2])";
 
 /** Warns those who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
 export class ForgottenTasks implements Disposable {

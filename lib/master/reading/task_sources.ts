@@ -83,8 +83,9 @@ export class TaskSources {
       !(Symbol.iterator in inputs || Symbol.asyncIterator in inputs)
     ) {
       throw new TypeError(
-        `Expected an iterable or async iterable of inputs, got ${Deno.inspect(inputs)}` +
-          (inputs as unknown instanceof Promise ? ". Await it first" : ""),
+        `Expected an iterable or async iterable of inputs, such as an array, got ${
+          Deno.inspect(inputs)
+        }` + (inputs as unknown instanceof Promise ? ". Await it first" : ""),
       );
     }
     let index = 0;

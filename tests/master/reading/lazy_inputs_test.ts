@@ -400,7 +400,7 @@ Deno.test("Context.addTasks: refuses what cannot be iterated", async () => {
     assertThrows(
       () => context.addTasks(tasks.echo, inputs as unknown as number[]),
       TypeError,
-      "Expected an iterable or async iterable of inputs, got",
+      "Expected an iterable or async iterable of inputs, such as an array, got",
     );
   }
 });
