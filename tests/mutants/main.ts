@@ -10,8 +10,11 @@ import type { TempFolder } from "../support/temp_folder.ts";
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
 async function main(words: string): Promise<void> {
-  await using copy = await copyOfTheProject("tests", "docs", ".ci", "README.md", "CONTRIBUTING.md");
   const mutants = MUTANTS.filter(({ name }) => name.includes(words));
+  if (mutants.length === 0) {
+    throw new Error(`No mistake of tests/mutants/mutants.ts has "${words}" in its name`);
+  }
+  await using copy = await copyOfTheProject("tests", "docs", ".ci", "README.md", "CONTRIBUTING.md");
   const width = Math.max(...mutants.map(({ name }) => name.length));
   // A test that fails anyway would catch everything.
   for (const test of new Set(mutants.map(({ test }) => test))) {
@@ -26,7 +29,7 @@ async function main(words: string): Promise<void> {
     if (isCaught) caught++;
   }
   console.log(`\n${caught} of ${mutants.length} caught`);
-  Deno.exitCode = mutants.length > 0 && caught === mutants.length ? 0 : 1;
+  Deno.exitCode = caught === mutants.length ? 0 : 1;
 }
 
 /** Whether a mutant's test fails. */

@@ -93,6 +93,9 @@ Deno.test("docs/architecture.md: the files and names that it names exist", () =>
 Deno.test("lib/: no folder has more than 15 files", () => {
   const counts = Map.groupBy(SOURCES, ({ path }) => path.slice(0, path.lastIndexOf("/") + 1));
   for (const [folder, { length }] of counts) {
-    assert(length <= MAX_FILES, `${folder} has ${length} files`);
+    assert(
+      length <= MAX_FILES,
+      `${folder} has ${length} files, of ${MAX_FILES} at most: put files that belong together into a folder of their own`,
+    );
   }
 });
