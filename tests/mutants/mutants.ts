@@ -16,7 +16,7 @@ const SIMULATION = "tests/master/board/dispatcher_simulation_test.ts";
 const RETRIES = "tests/master/board/faults/retries_test.ts";
 const LOOP = "lib/master/board/dispatch_loop.ts";
 const DISPATCHER = "lib/master/board/dispatcher.ts";
-const AGENT_JOB = "lib/master/slaves/agent_job.ts";
+const AGENT_JOB = "lib/master/slaves/agents/agent_job.ts";
 const ALLOTMENT = "lib/master/board/allotment.ts";
 
 /** Each is caught by its test within 10 s on a quiet machine. */
@@ -207,14 +207,14 @@ export const MUTANTS: readonly Mutant[] = [
     right: `  #giveUp(): void {
     this.#enter({ state: "missed" });`,
     wrong: "  #giveUp(): void {",
-    test: "tests/master/slaves/agent_job_test.ts",
+    test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
     name: "the timer of a job's agent runs on when that has connected",
     file: AGENT_JOB,
     right: 'if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();',
     wrong: "",
-    test: "tests/master/slaves/agent_job_test.ts",
+    test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
     name: "answers are held for ever",
@@ -256,14 +256,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: AGENT_JOB,
     right: "if (process !== this.#process || this.#pause !== undefined) return;",
     wrong: "if (process !== this.#process) return;",
-    test: "tests/master/slaves/agent_job_test.ts",
+    test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
     name: "a slave is blamed for its network",
     file: "lib/master/slaves/seat.ts",
     right: "if (mayGoOn && isSilent) this.#relaunch(reason);\n    else ",
     wrong: "",
-    test: "tests/master/slaves/agent_job_test.ts",
+    test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
     name: "a job whose submission was not answered is not looked for",
@@ -351,9 +351,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a runner whose files are being sent cannot be killed",
-    file: "lib/master/slaves/agent_link.ts",
+    file: "lib/master/slaves/agents/agent_link.ts",
     right: "if (runner.isOrdered) this.#post",
     wrong: "if (runner !== undefined) this.#post",
-    test: "tests/master/slaves/agent_link_test.ts",
+    test: "tests/master/slaves/agents/agent_link_test.ts",
   },
 ];

@@ -78,6 +78,21 @@ Deno.test("mod.ts: loads nothing of the slave's program", async () => {
   assertEquals(modules.filter((module) => module.startsWith("lib/slave/")), []);
 });
 
+Deno.test("mod.ts: what only slaves on other machines need is loaded when there are some", async () => {
+  const loaded = loadedAtOnce(await graphOf("mod.ts"), "mod.ts");
+  const late = [
+    "lib/launch/cluster/job_queue.ts",
+    "lib/launch/cluster/scheduler_commands.ts",
+    "lib/launch/ssh/ssh_host.ts",
+    "lib/master/slaves/agents/agents.ts",
+    "lib/master/slaves/certificates.ts",
+    "lib/master/slaves/master_address.ts",
+    "lib/master/sent/parcels.ts",
+  ];
+  assertEquals(late.filter((module) => loaded.includes(module)), []);
+  assertEquals(loaded.includes("lib/master/slaves/fleet.ts"), true);
+});
+
 Deno.test("deno publish: takes the package; the imports that it cannot follow are those of tasks and of certificates", async () => {
   const { code, stderr } = await runDeno("publish", "--dry-run", "--allow-dirty");
   assertEquals(code, 0, stderr);

@@ -53,6 +53,8 @@ const RECORDS = "lib/master/observe/records/";
 const DASHBOARD = "lib/master/observe/dashboard/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";
+// Slaves on other machines: loaded only where there are any.
+const AGENTS = "lib/master/slaves/agents/";
 // How many slaves of an array there are.
 const ELASTIC = "lib/master/slaves/elastic/";
 // What slaves on machines without our files are sent.
@@ -223,7 +225,7 @@ const PARTS: readonly Part[] = [
     imports: [...VALUES, ...MASTER_GROUND, BOARD, JOURNAL, OBSERVE, READING],
     because: "readers get outcomes from the board and the journal; they know no slave",
   },
-  ...[SLAVES, ELASTIC].map((at) => ({
+  ...[SLAVES, AGENTS, ELASTIC].map((at) => ({
     at,
     imports: [
       ...WHOLE_WIRE,
@@ -232,6 +234,7 @@ const PARTS: readonly Part[] = [
       BOARD,
       OBSERVE,
       SLAVES,
+      AGENTS,
       ELASTIC,
       SENT,
       DEPS,

@@ -2,12 +2,11 @@ import type { SlaveProcess } from "../command.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { type ArrayBounds, asBounds, type SlaveCount } from "../slave_count.ts";
-import { ConnectionFolder } from "./connection_folder.ts";
+import type { ConnectionFolder } from "./connection_folder.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
-import { type JobQueue, JobQueues, type TaskArray } from "./job_queue.ts";
+import type { JobQueue, TaskArray } from "./job_queue.ts";
 import { jobScript, type JobScriptParts, signalsOf } from "./job_script.ts";
-import type { Scheduler } from "./scheduler.ts";
-import { deleteSubmitted, masterFlags, submitArray } from "./scheduler_commands.ts";
+import { masterFlags, type Scheduler } from "./scheduler.ts";
 
 /**
  * Slaves in a cluster: the tasks of one job array of a scheduler.
@@ -105,6 +104,9 @@ export class JobArray extends SlaveArray {
 
   /** Submits the job array. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    // Most scripts have no slaves in a cluster: what submits jobs and follows them is loaded when it is needed.
+    const { JobQueues } = await import("./job_queue.ts");
+    const { ConnectionFolder } = await import("./connection_folder.ts");
     const [order] = orders;
     const { cwd = Deno.cwd(), timeLimitMs, words = [] } = this.#options;
     const folder = this.#folder ??= ConnectionFolder.make(cwd, order.connection);
@@ -139,6 +141,7 @@ export class JobArray extends SlaveArray {
     { command, services }: LaunchOrder,
     { folder, cwd, slaves, hosts }: SlavesToSubmit,
   ): Promise<{ job: string; task: number }[]> {
+    const { submitArray, deleteSubmitted } = await import("./scheduler_commands.ts");
     const { shell = "/bin/sh", jobName = "parallel", words = [] } = this.#options;
     const submitted: { job: string; task: number }[] = [];
     this.#submissions++;

@@ -219,3 +219,15 @@ export interface Scheduler {
   /** Name of the file, in {@linkcode JobSubmission.logFolder}, that has what a task prints. */
   logName(job: string, task: number): string;
 }
+
+/** What a master of slaves in a cluster has to be allowed, for whoever is told of one permission that lacks. */
+export function masterFlags({ programs, hiddenVariables = [] }: Scheduler): string {
+  const hidesAny = typeof hiddenVariables === "function" || hiddenVariables.length > 0;
+  return `--allow-net ${runFlag(programs)} --allow-read=. --allow-write=. ` +
+    "--allow-sys=hostname,networkInterfaces" + (hidesAny ? " --allow-env" : "");
+}
+
+/** What lets a master run the programs of a scheduler. */
+export function runFlag(programs: readonly string[]): string {
+  return `--allow-run=${["deno", ...programs].join(",")}`;
+}

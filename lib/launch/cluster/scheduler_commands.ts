@@ -8,7 +8,14 @@ import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { quoteAll } from "../../shell.ts";
 import { type ProgramOutput, runProgram, runProgramNow } from "../command.ts";
-import type { JobSubmission, JobTaskStatus, Scheduler, SubmissionAnswer } from "./scheduler.ts";
+import {
+  type JobSubmission,
+  type JobTaskStatus,
+  masterFlags,
+  runFlag,
+  type Scheduler,
+  type SubmissionAnswer,
+} from "./scheduler.ts";
 
 /** A busy scheduler answers in seconds; one that hangs, never. */
 const COMMAND_TIMEOUT_MS = 60_000;
@@ -19,13 +26,6 @@ const SUBMIT_PAUSE_MS = 5_000;
 /** A command of a scheduler cannot be run, refused what it was asked, or said what is not understood. */
 export class SchedulerError extends Error {
   override name = "SchedulerError";
-}
-
-/** What a master of slaves in a cluster has to be allowed, for whoever is told of one permission that lacks. */
-export function masterFlags({ programs, hiddenVariables = [] }: Scheduler): string {
-  const hidesAny = typeof hiddenVariables === "function" || hiddenVariables.length > 0;
-  return `--allow-net ${runFlag(programs)} --allow-read=. --allow-write=. ` +
-    "--allow-sys=hostname,networkInterfaces" + (hidesAny ? " --allow-env" : "");
 }
 
 /**
@@ -347,10 +347,6 @@ function understood<Answer>(program: string, read: () => Answer): Answer {
       cause,
     });
   }
-}
-
-function runFlag(programs: readonly string[]): string {
-  return `--allow-run=${["deno", ...programs].join(",")}`;
 }
 
 function withoutFullStop(text: string): string {

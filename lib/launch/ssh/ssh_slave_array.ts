@@ -1,7 +1,7 @@
 import type { SlaveProcess } from "../command.ts";
 import type { LaunchOrder, SentFiles } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
-import { SSHHost } from "./ssh_host.ts";
+import type { SSHHostOptions } from "./ssh_host.ts";
 
 /** A host of an {@linkcode SSHSlaveArray}. */
 export interface SSHHostSlaves {
@@ -78,8 +78,9 @@ export class SSHSlaveArray extends SlaveArray {
   override readonly count: number;
   readonly #sends: SentFiles | undefined;
   readonly #deno: readonly string[] | undefined;
-  /** The host of each slave. */
-  readonly #hosts: readonly SSHHost[];
+  /** The name of each slave's host. */
+  readonly #hosts: readonly string[];
+  readonly #options: SSHHostOptions;
 
   /**
    * Describes the slaves; nothing is started before results are read. They are numbered in the order of the hosts.
@@ -94,13 +95,10 @@ export class SSHSlaveArray extends SlaveArray {
     checkOptions(options);
     const { ssh = "ssh", deno, cwd, denoDir, tunnel, files = "sent", include = [] } = options;
     this.#sends = files === "sent" ? { include } : undefined;
-    const shared = { ssh: [ssh].flat(), cwd, denoDir, tunnel };
-    const byName = new Map<string, SSHHost>();
-    this.#hosts = asHosts(hosts).flatMap(({ host: name, slaves = 1 }) => {
-      let host = byName.get(name);
-      if (host === undefined) byName.set(name, host = new SSHHost(name, shared));
-      return Array<SSHHost>(slaves).fill(host);
-    });
+    this.#options = { ssh: [ssh].flat(), cwd, denoDir, tunnel };
+    this.#hosts = asHosts(hosts).flatMap(({ host, slaves = 1 }) =>
+      Array<string>(slaves).fill(host)
+    );
     this.#deno = deno === undefined ? undefined : [deno].flat();
     this.count = this.#hosts.length;
   }
@@ -128,14 +126,19 @@ export class SSHSlaveArray extends SlaveArray {
   }
 
   /** Logs in to all hosts at the same time, and starts an agent on each. */
-  override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
-    const agents = new Map<SSHHost, SlaveProcess>();
-    return Promise.resolve(orders.map((order) => {
+  override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
+    // Most scripts log in nowhere: what does it is loaded when it is needed.
+    const { SSHHost } = await import("./ssh_host.ts");
+    const agents = new Map<string, SlaveProcess>();
+    return orders.map((order) => {
       const host = this.#hosts[order.index];
       let agent = agents.get(host);
-      if (agent === undefined) agents.set(host, agent = host.launch(order));
+      if (agent === undefined) {
+        agent = new SSHHost(host, this.#options).launch(order);
+        agents.set(host, agent);
+      }
       return agent;
-    }));
+    });
   }
 }
 

@@ -3,8 +3,8 @@ import type { Hello, TlsIdentity } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_process.ts";
-import { type Certificates, makeCertificates } from "./certificates.ts";
-import { findMasterAddress, type MasterAddress } from "./master_address.ts";
+import type { Certificates } from "./certificates.ts";
+import type { MasterAddress } from "./master_address.ts";
 import { Reception } from "./reception.ts";
 import type { ManagerSettings } from "../settings.ts";
 
@@ -106,6 +106,7 @@ export class Endpoints implements AsyncDisposable {
     // Whether that failed is told to those who wait for it.
     await this.#local?.catch(() => {});
     await this.#giveUpPort();
+    const { findMasterAddress } = await import("./master_address.ts");
     return await this.#open(() => findMasterAddress(this.#settings.host), true);
   }
 
@@ -134,7 +135,10 @@ export class Endpoints implements AsyncDisposable {
       const address = findAddress();
       bind = address.bind;
       let tls: Certificates | undefined;
-      if (settings.tls ?? isRemote) tls = await makeCertificates();
+      if (settings.tls ?? isRemote) {
+        const { makeCertificates } = await import("./certificates.ts");
+        tls = await makeCertificates();
+      }
       if (this.#isClosed) throw new Error("the manager was closed");
       const reception = new Reception({
         hostname: bind,

@@ -8,20 +8,14 @@ import { NetworkError, type ParallelError } from "../../errors.ts";
 import type { SlaveProcess } from "../../launch/command.ts";
 import { checkOutputPath, hasOwnFiles } from "../../launch/output_file.ts";
 import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
-import {
-  type LaunchOrder,
-  type LaunchServices,
-  type SentFiles,
-  Slave,
-} from "../../launch/slave.ts";
+import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
-import { type Hello, hostAndPort, importSecret, newSecret } from "../../wire/handshake.ts";
+import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
-import { AgentJob } from "./agent_job.ts";
+import type { Agents } from "./agents/agents.ts";
 import { CodeWatch } from "../code_watch.ts";
-import { AgentLinks } from "./agent_links.ts";
 import { ArrayKeeper } from "./elastic/array_keeper.ts";
 import type { Clock } from "../../clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
@@ -34,11 +28,9 @@ import type { Hub, ProgressSource } from "../observe/hub.ts";
 import type { ProcessUse, SlaveSurvey } from "../observe/survey.ts";
 import type { LoopTurn } from "../loop_turn.ts";
 import { explainLosses } from "./losses.ts";
-import { ownAddresses } from "./master_address.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
-import { connectionLine, denoProgram, SLAVE_PROGRAM } from "./slave_command.ts";
-import { Parcels } from "../sent/parcels.ts";
+import { connectionLine, denoProgram } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
@@ -70,18 +62,14 @@ export interface FleetOptions {
 export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, ProgressSource {
   /** For its slaves as well. */
   readonly options: FleetOptions;
-  /** The connections to the agents of its slaves. */
-  readonly links: AgentLinks;
   /** Has the processes of its slaves watched. */
   readonly guard: ProcessGuard;
   /** Sees whether the code of tasks changes. */
   readonly codeWatch: CodeWatch;
-  /** What machines are sent that do not see our files. */
-  readonly parcels: Parcels;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];
-  /** What brings agents to other machines, by what has been submitted. */
-  readonly #jobs = new Map<SlaveProcess, AgentJob>();
+  /** Those on other machines, as soon as a slave is to run on one. */
+  #agents: Agents | undefined;
   readonly #launchServices: LaunchServices & { readonly clock: Clock };
   readonly #services = new Map<unknown, AsyncDisposable>();
   readonly #endpoints: Endpoints;
@@ -94,17 +82,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Launches that are under way. None of them fails. */
   readonly #launches = new Set<Promise<void>>();
   #networkFault: NetworkError | undefined;
-  /** Where agents connect to. */
-  #remoteEndpoint: Endpoint | undefined;
-  #isLateTold = false;
 
   constructor(options: FleetOptions) {
     this.options = options;
     const { settings, clock } = options;
     const warn = (message: string) => this.warn(message);
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = settings;
-    this.links = new AgentLinks(clock, heartbeatIntervalMs, heartbeatTimeoutMs);
     this.guard = new ProcessGuard(denoProgram(settings.deno), clock, warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = {
@@ -115,9 +98,6 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     };
     this.codeWatch = new CodeWatch(options.modules, warn, clock);
     options.hub.progressSource = this;
-    const { config, permissions } = settings;
-    const deno = denoProgram(settings.deno);
-    this.parcels = new Parcels({ deno, config, permissions, program: SLAVE_PROGRAM, warn });
   }
 
   /** Is aborted when the manager closes. */
@@ -290,31 +270,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
   }
 
-  /** The agent of a job that runs has not connected for a while. That is told of the first: the others may not even run yet. */
-  agentLate(process: string, lateMs: number): void {
-    if (this.#isLateTold) return;
-    this.#isLateTold = true;
-    const { hosts = [], port = 0 } = this.#remoteEndpoint ?? {};
-    const chosen = this.options.settings.host === undefined ? "" : ", as its option host says";
-    const others = ownAddresses().filter((address) => !hosts.includes(address));
-    this.warn(
-      `The agent of ${process}, which has run for ${
-        lateMs / 1000
-      } s, has not connected. It looks for this manager at ${
-        hosts.map((host) => hostAndPort(host, port)).join(", ")
-      }${chosen}${
-        others.length === 0 ? "" : `; other addresses of this machine are ${others.join(", ")}`
-      }. ` +
-        `On its host, "deno run --allow-net ${SLAVE_PROGRAM} --check ${
-          hostAndPort(hosts[0] ?? "HOST", port)
-        }" tells what is wrong; the options host and port of the manager say where agents are to look`,
-    );
-  }
-
   /** An endpoint is listened on. */
-  endpointOpened(endpoint: Endpoint, isRemote: boolean): void {
-    const { hosts, port } = endpoint;
-    if (isRemote) this.#remoteEndpoint = endpoint;
+  endpointOpened({ hosts, port }: Endpoint, isRemote: boolean): void {
     this.options.hub.tell({ type: "listening", hosts, port, isRemote });
   }
 
@@ -326,19 +283,19 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    this.links.stop();
+    this.#agents?.links.stop();
     this.#endpoints.seal();
     await endInOrder([
       // What is being launched can be ended when that is done.
       () => this.launched(),
       () => endAll(this.#seats, (seat) => seat.end()),
-      () => this.links[Symbol.dispose](),
+      () => this.#agents?.links[Symbol.dispose](),
       () => this.#closeSources(),
       // Agents that come now are refused, and end at once: they would look for a master that does not listen any more.
-      () => endAll(this.#jobs.values(), (job) => job.end()),
+      () => this.#agents?.endJobs(),
       () => this.#endpoints[Symbol.asyncDispose](),
       () => this.#watched(),
-      () => this.parcels[Symbol.asyncDispose](),
+      () => this.#agents?.parcels[Symbol.asyncDispose](),
       () => endAll(this.#services.values(), (service) => service[Symbol.asyncDispose]()),
       () => this.guard[Symbol.asyncDispose](),
       () => endAll(this.#seats, ({ output }) => output?.[Symbol.asyncDispose]()),
@@ -398,7 +355,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         : await source.launch(orders);
       this.#checkProcesses(seats, processes);
       for (let i = 0; i < seats.length; i++) {
-        if (seats[i].isRemote) this.#queued(seats[i], processes[i]);
+        if (seats[i].isRemote) this.#agents!.queued(seats[i], processes[i]);
         else seats[i].started(processes[i]);
       }
     } catch (error) {
@@ -426,16 +383,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     );
   }
 
-  #queued(seat: Seat, process: SlaveProcess): void {
-    let job = this.#jobs.get(process);
-    if (job === undefined) this.#jobs.set(process, job = new AgentJob(process, this));
-    seat.queued(job);
-  }
-
   async #order(seat: Seat): Promise<LaunchOrder> {
     const { settings } = this.options;
     const { isRemote, number, index, source: { sends } } = seat;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
+    const agents = isRemote ? await this.#agentsAt(endpoint) : undefined;
     this.#networkFault = undefined;
     const output = seat.output ??
       (isRemote && sends === undefined
@@ -451,17 +403,19 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         ...identity,
         role: isRemote ? "agent" : "runner",
       }),
-      program: sends && await this.#agentProgram(sends),
+      program: sends && await agents?.program(sends),
       output,
       services: this.#launchServices,
     };
   }
 
-  async #agentProgram({ include }: SentFiles): Promise<string> {
-    const program = await this.parcels.agentProgram(include);
-    // It is ready when the agent has come. Why it cannot be made is told then.
-    this.parcels.of([...this.options.modules], include).catch(() => {});
-    return program;
+  /** What has to do with agents is loaded for the first of them: most scripts have slaves on this machine alone. */
+  async #agentsAt(endpoint: Endpoint): Promise<Agents> {
+    if (this.#agents === undefined) {
+      const { Agents } = await import("./agents/agents.ts");
+      this.#agents ??= new Agents(this, endpoint);
+    }
+    return this.#agents;
   }
 
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {

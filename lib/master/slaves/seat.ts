@@ -17,8 +17,8 @@ import type { Code } from "../../task.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { ToMaster } from "../../wire/messages.ts";
-import type { AgentJob } from "./agent_job.ts";
-import type { AgentLink, LinkEnd } from "./agent_link.ts";
+import type { AgentJob } from "./agents/agent_job.ts";
+import type { AgentLink, LinkEnd } from "./agents/agent_link.ts";
 import type { SlavePort } from "../board/ports.ts";
 import { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { ArrayKeeper } from "./elastic/array_keeper.ts";
@@ -517,7 +517,7 @@ export class Seat implements SlavePort {
       // Where our files are not seen, output is sent to us as well.
       target: sends !== undefined && output.target !== "null" ? "inherit" : output.target,
       output,
-      parcel: sends && this.#fleet.parcels.of([...this.#loadableModules], sends.include),
+      parcel: sends && this.#job!.agents.parcels.of([...this.#loadableModules], sends.include),
       command,
     }));
   }

@@ -1,5 +1,5 @@
 import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
-import { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
+import { AgentLink } from "../../../lib/master/slaves/agents/agent_link.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";

@@ -1,12 +1,12 @@
-import type { Clock } from "../../clock.ts";
-import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
-import type { OutputSink, OutputStream } from "../../launch/output_sink.ts";
-import type { MessageStream } from "../../wire/message_stream.ts";
-import type { FromAgent, OutputNews, ToAgent } from "../../wire/messages.ts";
-import { messageOf } from "../../message_of.ts";
-import { FileSender } from "../sent/file_sender.ts";
-import type { Parcel } from "../sent/parcel.ts";
-import { MessageError } from "./session.ts";
+import type { Clock } from "../../../clock.ts";
+import type { ProcessEnd, SlaveProcess } from "../../../launch/command.ts";
+import type { OutputSink, OutputStream } from "../../../launch/output_sink.ts";
+import type { MessageStream } from "../../../wire/message_stream.ts";
+import type { FromAgent, OutputNews, ToAgent } from "../../../wire/messages.ts";
+import { messageOf } from "../../../message_of.ts";
+import { FileSender } from "../../sent/file_sender.ts";
+import type { Parcel } from "../../sent/parcel.ts";
+import { MessageError } from "../session.ts";
 
 /** What a shell exits with when a command cannot be started. */
 const CANNOT_START = 127;

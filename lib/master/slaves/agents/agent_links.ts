@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../../clock.ts";
 import type { AgentLink } from "./agent_link.ts";
 
 /** The connections to all agents of a manager: says to them that the master lives, and gives up those that are silent. */

@@ -1,24 +1,25 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { openOutputSink } from "../../../lib/launch/output_sink.ts";
-import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
-import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import { LoopTurn } from "../../../lib/master/loop_turn.ts";
-import type { ManagerEvent } from "../../../lib/master/observe/events.ts";
-import { Hub } from "../../../lib/master/observe/hub.ts";
-import { asSettings } from "../../../lib/master/settings.ts";
-import { AgentJob } from "../../../lib/master/slaves/agent_job.ts";
-import { Fleet } from "../../../lib/master/slaves/fleet.ts";
-import { ArrayKeeper } from "../../../lib/master/slaves/elastic/array_keeper.ts";
-import { Seat } from "../../../lib/master/slaves/seat.ts";
-import type { Hello } from "../../../lib/wire/handshake.ts";
-import { MessageStream } from "../../../lib/wire/message_stream.ts";
-import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
-import type { ProcessEnd, SlaveProcess } from "../../../mod.ts";
-import type { ProcessStanding } from "../../../lib/launch/command.ts";
-import { FarSlave } from "../../support/far_slave.ts";
-import { KeepAlive } from "../../support/keep_alive.ts";
-import { closeQuietly, SocketPair } from "../../support/socket_pair.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { openOutputSink } from "../../../../lib/launch/output_sink.ts";
+import { DispatchLoop } from "../../../../lib/master/board/dispatch_loop.ts";
+import { Dispatcher } from "../../../../lib/master/board/dispatcher.ts";
+import { LoopTurn } from "../../../../lib/master/loop_turn.ts";
+import type { ManagerEvent } from "../../../../lib/master/observe/events.ts";
+import { Hub } from "../../../../lib/master/observe/hub.ts";
+import { asSettings } from "../../../../lib/master/settings.ts";
+import { Agents } from "../../../../lib/master/slaves/agents/agents.ts";
+import { AgentJob } from "../../../../lib/master/slaves/agents/agent_job.ts";
+import { Fleet } from "../../../../lib/master/slaves/fleet.ts";
+import { ArrayKeeper } from "../../../../lib/master/slaves/elastic/array_keeper.ts";
+import { Seat } from "../../../../lib/master/slaves/seat.ts";
+import type { Hello } from "../../../../lib/wire/handshake.ts";
+import { MessageStream } from "../../../../lib/wire/message_stream.ts";
+import type { FromAgent, ToMaster } from "../../../../lib/wire/messages.ts";
+import type { ProcessEnd, SlaveProcess } from "../../../../mod.ts";
+import type { ProcessStanding } from "../../../../lib/launch/command.ts";
+import { FarSlave } from "../../../support/far_slave.ts";
+import { KeepAlive } from "../../../support/keep_alive.ts";
+import { closeQuietly, SocketPair } from "../../../support/socket_pair.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
 /** How long a job without a scheduler is asked why its agent has gone. */
@@ -107,11 +108,12 @@ class Bench implements AsyncDisposable {
   /** What was started to bring agents, the last one last. */
   readonly processes: PlayedProcess[] = [];
   readonly #fleet: Fleet;
+  readonly #agents: Agents;
   readonly #dispatcher = new Dispatcher(1);
   readonly #connections: SocketPair[] = [];
   readonly #newsMs: number;
   /** Those of agents. */
-  readonly #agents: SocketPair[] = [];
+  readonly #agentConnections: SocketPair[] = [];
 
   /**
    * @param isRenewable Whether what brings the agent can be started again.
@@ -142,8 +144,8 @@ class Bench implements AsyncDisposable {
       this.processes.push(process);
       return process;
     };
-    this.job = new AgentJob(launch(), this.#fleet);
-    this.#fleet.endpointOpened({ hosts: ["login", "203.0.113.1"], port: 4711 }, true);
+    this.#agents = new Agents(this.#fleet, { hosts: ["login", "203.0.113.1"], port: 4711 });
+    this.job = new AgentJob(launch(), this.#agents);
     for (const seat of this.seats) {
       dispatcher.addSlave(seat.slave);
       seat.prepare({ hosts: ["127.0.0.1"], port: 1 }, openOutputSink("null", seat.number));
@@ -163,6 +165,7 @@ class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#agents.links[Symbol.dispose]();
     const closed = this.#fleet[Symbol.asyncDispose]();
     for (const { far } of this.#connections) closeQuietly(far);
     await closed;
@@ -212,7 +215,7 @@ class Bench implements AsyncDisposable {
   async connect(): Promise<string | undefined> {
     const connection = await SocketPair.open();
     this.#connections.push(connection);
-    this.#agents.push(connection);
+    this.#agentConnections.push(connection);
     const stream = new MessageStream<FromAgent>(connection.near);
     const refusal = this.job.admit(HELLO, stream);
     if (refusal !== undefined) stream[Symbol.dispose]();
@@ -256,7 +259,7 @@ class Bench implements AsyncDisposable {
 
   /** Its agent, which was silent, says that it is there. */
   async speak(): Promise<void> {
-    const agent = new MessageStream<never>(this.#agents.at(-1)!.far);
+    const agent = new MessageStream<never>(this.#agentConnections.at(-1)!.far);
     agent.postMessage({ type: "alive", runners: [] });
     agent.flush();
     while (this.job.agent!.isGone) await turn();

@@ -1,14 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
-import { AgentLink, type Sending } from "../../../lib/master/slaves/agent_link.ts";
-import { Digests, makeParcel, type Parcel } from "../../../lib/master/sent/parcel.ts";
-import { encodeFrame } from "../../../lib/wire/frames.ts";
-import { MessageStream } from "../../../lib/wire/message_stream.ts";
-import type { FromAgent, ToAgent } from "../../../lib/wire/messages.ts";
-import { OutputSink } from "../../../lib/launch/output_sink.ts";
-import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
-import { SocketPair } from "../../support/socket_pair.ts";
-import { TempFolder } from "../../support/temp_folder.ts";
+import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
+import { AgentLink, type Sending } from "../../../../lib/master/slaves/agents/agent_link.ts";
+import { Digests, makeParcel, type Parcel } from "../../../../lib/master/sent/parcel.ts";
+import { encodeFrame } from "../../../../lib/wire/frames.ts";
+import { MessageStream } from "../../../../lib/wire/message_stream.ts";
+import type { FromAgent, ToAgent } from "../../../../lib/wire/messages.ts";
+import { OutputSink } from "../../../../lib/launch/output_sink.ts";
+import { MemoryConnection } from "../../../support/fuzz/memory_connection.ts";
+import { SocketPair } from "../../../support/socket_pair.ts";
+import { TempFolder } from "../../../support/temp_folder.ts";
 
 /** Why the connection to an agent ended that said this. */
 async function endAfter(message: object): Promise<string> {

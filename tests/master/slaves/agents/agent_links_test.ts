@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { AgentLink } from "../../../lib/master/slaves/agent_link.ts";
-import { AgentLinks } from "../../../lib/master/slaves/agent_links.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import type { AgentLink } from "../../../../lib/master/slaves/agents/agent_link.ts";
+import { AgentLinks } from "../../../../lib/master/slaves/agents/agent_links.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 const INTERVAL_MS = 10_000;
 const TIMEOUT_MS = 25_000;

@@ -1,8 +1,8 @@
-import { type Clock, setPatience } from "../../clock.ts";
-import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../../launch/command.ts";
-import type { Hello } from "../../wire/handshake.ts";
-import type { MessageStream } from "../../wire/message_stream.ts";
-import type { FromAgent, OutputNews } from "../../wire/messages.ts";
+import { type Clock, setPatience } from "../../../clock.ts";
+import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../../../launch/command.ts";
+import type { Hello } from "../../../wire/handshake.ts";
+import type { MessageStream } from "../../../wire/message_stream.ts";
+import type { FromAgent, OutputNews } from "../../../wire/messages.ts";
 import {
   AgentLink,
   type AgentLinkEvents,
@@ -10,8 +10,9 @@ import {
   type RunnerUse,
   type Sending,
 } from "./agent_link.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Seat } from "./seat.ts";
+import type { Agents } from "./agents.ts";
+import type { Fleet } from "../fleet.ts";
+import type { Seat } from "../seat.ts";
 
 /** How long to wait for the end of a process whose connection has ended. */
 const END_NEWS_MS = 200;
@@ -55,6 +56,8 @@ export type Absence =
  * the job have this one agent. If what brings it can be renewed, another comes when it has gone.
  */
 export class AgentJob implements AgentLinkEvents {
+  /** Those that it is of. */
+  readonly agents: Agents;
   readonly #fleet: Fleet;
   readonly #seats: Seat[] = [];
   /** Those of its slaves that have lost their agent, and are to go on with another. */
@@ -83,10 +86,11 @@ export class AgentJob implements AgentLinkEvents {
   #news = Promise.withResolvers<void>();
 
   /** @param process What has been submitted. */
-  constructor(process: SlaveProcess, fleet: Fleet) {
-    this.#fleet = fleet;
+  constructor(process: SlaveProcess, agents: Agents) {
+    this.agents = agents;
+    this.#fleet = agents.fleet;
     this.#process = process;
-    fleet.closing.addEventListener("abort", () => this.#noteNews(), { once: true });
+    this.#fleet.closing.addEventListener("abort", () => this.#noteNews(), { once: true });
     this.#begin(process);
   }
 
@@ -138,7 +142,7 @@ export class AgentJob implements AgentLinkEvents {
     this.#hasServed = true;
     this.#host = host;
     this.#process.served?.(host);
-    this.#fleet.watch(this.#fleet.links.add(agent));
+    this.#fleet.watch(this.agents.links.add(agent));
     for (const seat of this.#seats) seat.agentConnected(agent, host);
     this.#noteNews();
     return undefined;
@@ -427,7 +431,7 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   #remind(): void {
-    if (!this.isRenewable) return this.#fleet.agentLate(this.#process.name, LATE_MS);
+    if (!this.isRenewable) return this.agents.tellLate(this.#process.name, LATE_MS);
     // Of failures it is told when they come.
     if (this.#failure !== undefined) return;
     this.#fleet.warn(
