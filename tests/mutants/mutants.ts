@@ -219,7 +219,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "answers are held for ever",
     file: "lib/slave/held_answers.ts",
-    right: "this.#isLarge || nowMs - this.#sentAtMs > MAX_HELD_MS",
+    right: "this.#isLarge || nowMs - this.#sentAtMs > maxMs",
     wrong: "this.#isLarge",
     test: "tests/slave/held_answers_test.ts",
   },
