@@ -13,11 +13,13 @@ export const IDLE_SLAVE: SlavePort & ProcessPort = {
 };
 
 /** A slave that does this, and nothing else. Its port is that of its process as well. */
-export function slaveWith(number: number, port: Partial<SlavePort & ProcessPort>): DispatchSlave {
-  return new DispatchSlave({ number, name: `slave ${number}`, host: "" }, {
-    ...IDLE_SLAVE,
-    ...port,
-  });
+export function slaveWith(
+  number: number,
+  port: Partial<SlavePort & ProcessPort>,
+  array?: object,
+): DispatchSlave {
+  const identity = { number, name: `slave ${number}`, host: "" };
+  return new DispatchSlave(identity, { ...IDLE_SLAVE, ...port }, array);
 }
 
 /** The process of a slave whose port is that of its process as well. */

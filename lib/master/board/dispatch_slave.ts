@@ -15,6 +15,8 @@ export class DispatchSlave {
   identity: SlaveIdentity;
   /** What carries the decisions about it out. */
   readonly port: SlavePort;
+  /** What it shares with slaves that are started as it is, if it may be vacant. */
+  readonly array: object | undefined;
   /** What its present process does for the board; nothing while it has none that takes tasks. Only the dispatcher writes. */
   service: Service | undefined;
   /** How often it has died since a task was last done there. Only the dispatcher writes. */
@@ -29,9 +31,10 @@ export class DispatchSlave {
   readonly unloadedCodes: Set<Code> = new Set();
 
   /** @internal */
-  constructor(identity: SlaveIdentity, port: SlavePort) {
+  constructor(identity: SlaveIdentity, port: SlavePort, array?: object) {
     this.identity = identity;
     this.port = port;
+    this.array = array;
   }
 }
 

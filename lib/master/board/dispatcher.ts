@@ -60,12 +60,14 @@ export interface DispatcherOptions {
   warn?(message: string): void;
 }
 
-/** How much work there is. */
+/** How much work there is for slaves of an array. */
 export interface Demand {
   /** How many tasks wait or run whose results somebody reads. Those that sources have yet are guessed. */
   readonly tasks: number;
   /** How long they run on average, of the slowest code among them, in milliseconds; `undefined` if no task of it has ended. */
   readonly taskMs: number | undefined;
+  /** Slaves of the array that are barred for work which waits, and are of no use to it therefore. */
+  readonly barred: ReadonlySet<DispatchSlave>;
 }
 
 /** What is known of a slave's death. */
@@ -96,6 +98,12 @@ interface LastRun {
   readonly endedMs?: number;
   /** About how many bytes it took to say so, if a slave did. */
   readonly bytes?: number;
+}
+
+/** What decides where a task can run. */
+interface TaskKind {
+  readonly context: DispatchContext;
+  readonly code: Code;
 }
 
 /** A task that was given up. */
@@ -129,11 +137,11 @@ export class Dispatcher {
   readonly #blame = new Blame();
   readonly #retries = new Retries();
   readonly #deadlines = new Deadlines();
-  /** All slaves that are not lost. */
+  /** All slaves that are neither lost nor vacant. */
   readonly #slaves = new Set<DispatchSlave>();
   /** Those that are started when there is work for them. */
   readonly #vacant = new Set<DispatchSlave>();
-  readonly #bars = new Bars(this.#slaves);
+  readonly #bars = new Bars(this.#slaves, this.#vacant);
   readonly #barWarnings: BarWarnings;
   readonly #groups = new GroupLists();
   readonly #allotment = new Allotment(
@@ -158,30 +166,58 @@ export class Dispatcher {
     this.#barWarnings = new BarWarnings((message) => options.warn?.(message));
   }
 
-  /** How much work there is, for whoever decides how many slaves there are to be. Looks at all slaves. */
-  get demand(): Demand {
+  /**
+   * How much work there is, for whoever decides how many slaves of an array there are to be. What has failed on several of them does
+   * not count. Looks at all slaves.
+   *
+   * @param array As a {@linkcode DispatchSlave} has it.
+   */
+  demandOf(array: object | undefined): Demand {
     let tasks = this.#retries.areRead ? this.#retries.waiting : 0;
     let taskMs: number | undefined;
     const note = (code: Code | undefined): void => {
       const averageMs = code && this.#allotment.averageMs(code);
       if (averageMs !== undefined) taskMs = Math.max(taskMs ?? 0, averageMs);
     };
+    const kinds: TaskKind[] = [];
     for (const group of this.#groups.sendable) {
-      tasks += group.waiting;
       const first = group.first();
-      note(first && codeOf(first));
+      const code = first && codeOf(first);
+      if (code !== undefined && !this.#bars.isEmpty) {
+        if (this.#bars.hasArray(array, group.context, code)) continue;
+        kinds.push({ context: group.context, code });
+      }
+      tasks += group.waiting;
+      note(code);
     }
+    const barred = this.#barredFor(kinds);
     let idle = 0;
-    for (const { service } of this.#slaves) {
+    for (const slave of this.#slaves) {
+      const { service } = slave;
       const head = service?.sent.head();
-      if (service !== undefined && head === undefined) idle++;
+      if (service !== undefined && head === undefined && !barred.has(slave)) idle++;
       if (head === undefined || head.group.reading === "no") continue;
       tasks += service!.sent.size;
       note(head.code);
     }
     const areMore = [...this.#groups.sources].some((group) => group.isOpen && !group.isRestoring);
     // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
-    return { tasks: areMore && idle === 0 ? Math.max(1, 2 * tasks) : tasks, taskMs };
+    return { tasks: areMore && idle === 0 ? Math.max(1, 2 * tasks) : tasks, taskMs, barred };
+  }
+
+  /** Slaves that can run nothing of what waits, and have nothing else to do, or that leave some of it without a slave. */
+  #barredFor(kinds: readonly TaskKind[]): Set<DispatchSlave> {
+    const all = new Set<DispatchSlave>();
+    if (kinds.length === 0) return all;
+    const isBarred = (slave: DispatchSlave) => ({ context, code }: TaskKind) =>
+      this.#bars.has(slave, context, code);
+    const serving = [...this.#slaves].filter(({ service }) => service !== undefined);
+    const stranded = kinds.filter((kind) => serving.every((slave) => isBarred(slave)(kind)));
+    for (const slave of serving) {
+      const isIdle = slave.service!.sent.size === 0;
+      if (stranded.length > 0 || (isIdle && kinds.every(isBarred(slave)))) all.add(slave);
+    }
+    return all;
   }
 
   /** What it keeps, for tests. @internal */
@@ -431,7 +467,7 @@ export class Dispatcher {
     if (last === undefined) return this.#noteNews(slave, service, nowMs);
     // A long task is the last one of a message.
     const { group, code } = last;
-    if (!this.#barWarnings.isEmpty) this.#barWarnings.tasksRun(group.context, code);
+    this.#noteRun(slave, group, code);
     let totalMicros = 0;
     for (const taskMicros of micros) totalMicros += taskMicros;
     this.#noteNews(slave, service, nowMs, { code, totalMicros, count });
@@ -492,9 +528,7 @@ export class Dispatcher {
     const { group, tasks: [task] } = sent.answer(number, 1);
     if (task !== undefined) {
       const done = { group, task };
-      if (!this.#barWarnings.isEmpty && failure !== "arguments") {
-        this.#barWarnings.tasksRun(group.context, codeOf(task));
-      }
+      if (failure !== "arguments") this.#noteRun(slave, group, codeOf(task));
       reporter?.taskRan(number, group.context, task, nowMs - micros / 1000);
       if (verdict!.type === "retry") {
         this.#retries.add(done, slave, verdict!.delayMs, nowMs);
@@ -514,6 +548,12 @@ export class Dispatcher {
     service.tasksRun++;
     const ran = task && { code: codeOf(task), totalMicros: micros, count: 1 };
     this.#noteNews(slave, service, nowMs, ran);
+  }
+
+  /** Tasks of a group and a piece of code run on a slave. */
+  #noteRun(slave: DispatchSlave, { context }: DispatchGroup, code: Code): void {
+    if (!this.#bars.isEmpty) this.#bars.tasksRun(slave, context, code);
+    if (!this.#barWarnings.isEmpty) this.#barWarnings.tasksRun(context, code);
   }
 
   /** Whether a task that has failed on a slave runs again, or else the error that it ends in. */

@@ -12,7 +12,7 @@ import type { ProcessEnd, SlaveProcess } from "../../launch/command.ts";
 import type { OutputSink } from "../../launch/output_sink.ts";
 import { processUse } from "../../launch/process_use.ts";
 import type { Slave } from "../../launch/slave.ts";
-import type { SlaveArray } from "../../launch/slave_array.ts";
+import { SlaveArray } from "../../launch/slave_array.ts";
 import type { Code } from "../../task.ts";
 import type { Hello } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
@@ -97,7 +97,8 @@ export class Seat implements SlavePort {
     fleet: Fleet,
   ) {
     const name = `${source.kind} ${number}`;
-    this.slave = new DispatchSlave({ number, name, host: "" }, this);
+    const array = source instanceof SlaveArray && source.bounds !== undefined ? source : undefined;
+    this.slave = new DispatchSlave({ number, name, host: "" }, this, array);
     this.source = source;
     this.index = index;
     this.isRemote = isRemote;

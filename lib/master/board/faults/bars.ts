@@ -15,6 +15,17 @@ export interface Bar {
   readonly cause?: unknown;
 }
 
+/** So many slaves of an array, with none on which it worked in between, on which the same failed: it is not tried on more of them. */
+const MAX_TRIES_OF_ARRAY = 3;
+
+/** What is known of an array on whose slaves tasks cannot run. */
+interface ArrayBar {
+  /** On how many slaves they failed since they ran on one. */
+  readonly count: number;
+  /** That of the last of them. */
+  readonly bar: Bar;
+}
+
 /** What a slave is barred for: a context, whose startup fails there, or code, which cannot be loaded there. */
 export type Barred = DispatchContext | Code;
 
@@ -23,19 +34,30 @@ export type Barred = DispatchContext | Code;
  *
  * A bar is the slave's, and not its process's: what is missing on a machine is missing for the next process as well. If each
  * process tried anew, tasks might wait for ever for slaves that are restarted for other reasons.
+ *
+ * A slave that is vacant has no bar: when it is started it may come to another machine. Where that has been tried a few times, its
+ * array is barred, which means those of its slaves that are vacant.
  */
 export class Bars {
   /** Whether every slave can run everything, as far as is known. Only this class writes. */
   isEmpty = true;
-  /** All slaves that are not lost. */
+  /** All slaves that are neither lost nor vacant. */
   readonly #slaves: ReadonlySet<DispatchSlave>;
+  /** All slaves that are started when there is work for them. */
+  readonly #vacant: ReadonlySet<DispatchSlave>;
   readonly #bars = new Map<Barred, Map<DispatchSlave, Bar>>();
+  /** Of arrays whose slaves may be vacant. */
+  readonly #arrays = new Map<Barred, Map<object, ArrayBar>>();
   /** Of what cannot run on any slave there is. */
   readonly #everywhere = new Map<Barred, Bar>();
 
-  /** @param slaves All slaves that are not lost, at any time. */
-  constructor(slaves: ReadonlySet<DispatchSlave>) {
+  /**
+   * @param slaves All slaves that are not lost, and not vacant, at any time.
+   * @param vacant All slaves that are vacant, at any time.
+   */
+  constructor(slaves: ReadonlySet<DispatchSlave>, vacant: ReadonlySet<DispatchSlave>) {
     this.#slaves = slaves;
+    this.#vacant = vacant;
   }
 
   /**
@@ -49,9 +71,31 @@ export class Bars {
       slaves = new Map();
       this.#bars.set(barred, slaves);
     }
+    if (!slaves.has(slave)) this.#countOfArray(slave, barred, bar);
     slaves.set(slave, bar);
     this.isEmpty = false;
     return slaves.size;
+  }
+
+  #countOfArray({ array }: DispatchSlave, barred: Barred, bar: Bar): void {
+    if (array === undefined) return;
+    let arrays = this.#arrays.get(barred);
+    if (arrays === undefined) {
+      arrays = new Map();
+      this.#arrays.set(barred, arrays);
+    }
+    arrays.set(array, { count: (arrays.get(array)?.count ?? 0) + 1, bar });
+  }
+
+  /** Tasks of a context and a piece of code have run on a slave: others of its array may run them as well. */
+  tasksRun({ array }: DispatchSlave, context: DispatchContext, code: Code): void {
+    if (array === undefined || this.#arrays.size === 0) return;
+    for (const barred of [context, code]) {
+      const arrays = this.#arrays.get(barred);
+      arrays?.delete(array);
+      if (arrays?.size === 0) this.#arrays.delete(barred);
+    }
+    this.#noteEmpty();
   }
 
   /** Bars all slaves that there are and will be. */
@@ -63,11 +107,12 @@ export class Bars {
   /** Forgets a context that has ended. */
   forget(context: DispatchContext): void {
     this.#bars.delete(context);
+    this.#arrays.delete(context);
     this.#everywhere.delete(context);
     this.#noteEmpty();
   }
 
-  /** Forgets a slave that is lost. */
+  /** Forgets a slave that is lost or vacant. What is known of its array stays. */
   delete(slave: DispatchSlave): void {
     for (const [barred, slaves] of this.#bars) {
       slaves.delete(slave);
@@ -86,22 +131,43 @@ export class Bars {
     return this.#has(slave, context) || this.#has(slave, code);
   }
 
-  /** Why no slave can run a task of a context and a piece of code; nothing if one can, or none is left. */
+  /** Whether slaves of an array that are vacant count as barred: it was tried on others of them. */
+  hasArray(array: object | undefined, context: DispatchContext, code: Code): boolean {
+    return this.#ofArray(array, context, code) !== undefined;
+  }
+
+  /**
+   * Why no slave can run a task of a context and a piece of code; nothing if one can, or might when it is started, or none is left.
+   */
   everywhere(context: DispatchContext, code: Code): Bar | undefined {
     const bar = this.#everywhere.get(code) ?? this.#everywhere.get(context);
     if (bar !== undefined) return bar;
     const byContext = this.#bars.get(context);
     const byCode = this.#bars.get(code);
     const most = (byContext?.size ?? 0) + (byCode?.size ?? 0);
-    if (most === 0 || most < this.#slaves.size) return undefined;
+    if (most < this.#slaves.size) return undefined;
+    let ofArray: Bar | undefined;
+    for (const { array } of this.#vacant) {
+      ofArray = this.#ofArray(array, context, code);
+      if (ofArray === undefined) return undefined;
+    }
     for (const slave of this.#slaves) {
       if (!this.has(slave, context, code)) return undefined;
     }
-    return [...byContext?.values() ?? [], ...byCode?.values() ?? []].at(-1);
+    return [...byContext?.values() ?? [], ...byCode?.values() ?? []].at(-1) ?? ofArray;
+  }
+
+  #ofArray(array: object | undefined, context: DispatchContext, code: Code): Bar | undefined {
+    if (array === undefined) return undefined;
+    for (const barred of [context, code]) {
+      const known = this.#arrays.get(barred)?.get(array);
+      if (known !== undefined && known.count >= MAX_TRIES_OF_ARRAY) return known.bar;
+    }
+    return undefined;
   }
 
   #noteEmpty(): void {
-    this.isEmpty = this.#bars.size === 0 && this.#everywhere.size === 0;
+    this.isEmpty = this.#bars.size === 0 && this.#arrays.size === 0 && this.#everywhere.size === 0;
   }
 
   #has(slave: DispatchSlave, barred: Barred): boolean {

@@ -7,6 +7,7 @@
  */
 
 import type { ArrayBounds } from "../../../launch/slave_count.ts";
+import type { Demand } from "../../board/dispatcher.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Seat } from "../seat.ts";
 import { decideSize, type SlaveFacts } from "./size_decision.ts";
@@ -140,11 +141,11 @@ export class ArrayKeeper implements Disposable {
     // What stands as it should is not to cost anything.
     if (!this.#isElastic && !seats.some(({ state }) => state === "vacant")) return;
     const nowMs = clock.now();
-    const { demand } = dispatcher;
+    const demand = dispatcher.demandOf(this.#seats[0].slave.array);
     this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined
       ? this.#unknownSinceMs ?? nowMs
       : undefined;
-    const slaves = seats.map((seat) => this.#factsOf(seat, nowMs));
+    const slaves = seats.map((seat) => this.#factsOf(seat, demand, nowMs));
     const { wanted, start, retire } = decideSize({
       bounds: this.#bounds,
       demand,
@@ -161,14 +162,15 @@ export class ArrayKeeper implements Disposable {
     if (retire.length > 0) this.#fleet.newsTold();
   }
 
-  #factsOf(seat: Seat, nowMs: number): SlaveFacts {
+  #factsOf(seat: Seat, { barred }: Demand, nowMs: number): SlaveFacts {
     const standing = standingOf(seat);
     const { tasksDone } = seat.slave;
     const before = this.#sights.get(seat);
     const isSame = before?.standing === standing && before.tasksDone === tasksDone;
     const sinceMs = isSame ? before.sinceMs : nowMs;
     this.#sights.set(seat, { standing, tasksDone, sinceMs });
-    return { standing, idleForMs: standing === "idle" ? nowMs - sinceMs : 0 };
+    const idleForMs = standing === "idle" ? nowMs - sinceMs : 0;
+    return { standing, idleForMs, isBarred: barred.has(seat.slave) };
   }
 }
 

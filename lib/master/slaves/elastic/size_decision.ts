@@ -11,6 +11,8 @@ import type { Demand } from "../../board/dispatcher.ts";
 const WORTH_MS = 10_000;
 /** How long a task is taken to run of which nothing is known yet. */
 const UNKNOWN_TASK_MS = 1_000;
+/** So many slaves more than are wanted may be there for those that cannot run what waits. */
+const MAX_SPARE = 3;
 
 /** One slave of an array that is not lost. */
 export interface SlaveFacts {
@@ -18,6 +20,8 @@ export interface SlaveFacts {
   readonly standing: "vacant" | "queued" | "starting" | "idle" | "busy";
   /** How long it has had nothing to do. */
   readonly idleForMs: number;
+  /** Whether it cannot run what waits, and another one is needed for that. */
+  readonly isBarred: boolean;
 }
 
 /** What a decision goes by. */
@@ -33,7 +37,7 @@ export interface SizeFacts {
 
 /** What is to be done with an array. */
 export interface SizeDecision {
-  /** How many slaves there should be. */
+  /** How many slaves there should be, with those that are barred. */
   readonly wanted: number;
   /** Vacant slaves that are to be started: their places among the facts. */
   readonly start: readonly number[];
@@ -41,15 +45,19 @@ export interface SizeDecision {
   readonly retire: readonly number[];
 }
 
-/** Decides. Slaves that are queued count as there. Retired are the queued first, then those that have long been idle, never others. */
+/** Decides. Slaves that are queued count as there; those that are barred do not, up to a few. Retired are the queued first, then those that have long been idle, never others. */
 export function decideSize(facts: SizeFacts): SizeDecision {
   const { bounds, demand, slaves, enoughForMs } = facts;
   const wanted = wantedSlaves(facts);
   const present = slaves.filter(({ standing }) => standing !== "vacant").length;
-  if (present < wanted) {
+  const barred = slaves.filter(({ isBarred }) => isBarred).length;
+  // If no other is there, one is needed however many are barred. How many are tried in a row is the board's to bound.
+  const least = present === barred && wanted > 0 ? present + 1 : 0;
+  const total = Math.max(wanted + Math.min(barred, MAX_SPARE), least);
+  if (present < total) {
     // Without work nothing that has ended is replaced.
-    const missing = demand.tasks > 0 ? wanted - present : 0;
-    return { wanted, start: placesOf(slaves, isVacant).slice(0, missing), retire: [] };
+    const missing = demand.tasks > 0 ? total - present : 0;
+    return { wanted: total, start: placesOf(slaves, isVacant).slice(0, missing), retire: [] };
   }
   const isIdle = (slave: SlaveFacts) =>
     slave.standing === "idle" && slave.idleForMs >= bounds.idleMs;
@@ -57,7 +65,7 @@ export function decideSize(facts: SizeFacts): SizeDecision {
     ...enoughForMs >= bounds.idleMs ? placesOf(slaves, isQueued).toReversed() : [],
     ...placesOf(slaves, isIdle),
   ];
-  return { wanted, start: [], retire: retirable.slice(0, present - wanted) };
+  return { wanted: total, start: [], retire: retirable.slice(0, present - total) };
 }
 
 /** How many slaves the work wants. */

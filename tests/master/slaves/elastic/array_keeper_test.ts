@@ -40,15 +40,16 @@ class Bench implements Disposable {
   readonly clock = new TestClock();
   readonly seats: readonly PlayedSeat[];
   readonly keeper: ArrayKeeper;
-  demand: Demand = { tasks: 0, taskMs: undefined };
+  demand: Pick<Demand, "tasks" | "taskMs"> = { tasks: 0, taskMs: undefined };
+  /** Slaves that are barred for what waits. */
+  readonly barred = new Set<unknown>();
   readonly warnings: string[] = [];
   /** When slaves were started, and which. */
   readonly starts: [ms: number, seats: number[]][] = [];
 
   constructor(count: number, bounds: ArrayBounds) {
     this.seats = Array.from({ length: count }, () => new PlayedSeat());
-    const dispatcher = { demand: this.demand };
-    Object.defineProperty(dispatcher, "demand", { get: () => this.demand });
+    const dispatcher = { demandOf: () => ({ ...this.demand, barred: this.barred }) };
     const fleet = {
       closing: new AbortController().signal,
       options: { clock: this.clock, dispatcher },
@@ -139,6 +140,29 @@ Deno.test("ArrayKeeper: an array of a fixed size is submitted as a whole, and wh
   bench.demand = { tasks: 1, taskMs: 1 };
   bench.clock.pass(1000);
   assertEquals(bench.standings, "idle queued idle");
+});
+
+Deno.test("ArrayKeeper: beside slaves that cannot run what waits others are started, and none without end", () => {
+  using bench = new Bench(9, { ...BOUNDS, max: 9 });
+  bench.demand = { tasks: 1, taskMs: 1 };
+  bench.clock.pass(1000);
+  for (let place = 0; place < 3; place++) {
+    assertEquals(bench.starts.length, place + 1);
+    bench.connect("idle");
+    bench.barred.add(bench.seats[place].slave);
+    bench.clock.pass(1000);
+  }
+  // Another one is on its way, and comes.
+  bench.clock.pass(10_000);
+  bench.connect();
+  bench.clock.pass(10_000);
+  assertEquals(bench.starts.map(([, places]) => places), [[0], [1], [2], [3]]);
+  // The board has given up.
+  bench.barred.clear();
+  bench.demand = { tasks: 0, taskMs: 1 };
+  bench.seats[3].state = "idle";
+  bench.clock.pass(60_000);
+  assertEquals(bench.seats.slice(0, 3).map(({ state }) => state), ["vacant", "vacant", "vacant"]);
 });
 
 Deno.test("ArrayKeeper: failures bring longer and longer pauses, and after five in a row nothing is submitted any more", () => {

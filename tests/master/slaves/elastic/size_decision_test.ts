@@ -5,13 +5,21 @@ import {
   type SlaveFacts,
 } from "../../../../lib/master/slaves/elastic/size_decision.ts";
 
-const STANDINGS = { v: "vacant", q: "queued", s: "starting", i: "idle", b: "busy" } as const;
+const STANDINGS = {
+  v: "vacant",
+  q: "queued",
+  s: "starting",
+  i: "idle",
+  b: "busy",
+  x: "idle",
+} as const;
 
-/** Slaves by the first letters of their standings; an idle one is `I` if it has been so for long. */
+/** Slaves by the first letters of their standings; an idle one is `I` if it has been so for long, and `x` or `X` if it is barred as well. */
 function slaves(letters: string): SlaveFacts[] {
   return Array.from(letters, (letter) => ({
     standing: STANDINGS[letter.toLowerCase() as keyof typeof STANDINGS],
-    idleForMs: letter === "I" ? 60_000 : letter === "i" ? 59_999 : 0,
+    idleForMs: "IX".includes(letter) ? 60_000 : "ix".includes(letter) ? 59_999 : 0,
+    isBarred: letter.toLowerCase() === "x",
   }));
 }
 
@@ -154,6 +162,40 @@ for (
       [],
     ],
     ["busy and starting ones never", { slaves: "bbbss", tasks: 0, enoughForMs: 1e9 }, [], []],
+    ["a barred one is not there", { slaves: "xvvvv", tasks: 1 }, [1], []],
+    ["nor are several", { slaves: "xbxvv", tasks: 3, taskMs: 1e6 }, [3, 4], []],
+    ["one that is queued instead is", { slaves: "xqvvv", tasks: 1 }, [], []],
+    [
+      "while another one serves, three at most are made up for",
+      {
+        slaves: "xxxxbvv",
+        tasks: 2,
+        taskMs: 1e6,
+        bounds: { ...BOUNDS, max: 7 },
+      },
+      [],
+      [],
+    ],
+    [
+      "if none does, one is started however many are barred",
+      {
+        slaves: "xxxxxvv",
+        tasks: 1,
+        bounds: { ...BOUNDS, max: 7 },
+      },
+      [5],
+      [],
+    ],
+    [
+      "barred ones that are made up for stay, though they are idle",
+      {
+        slaves: "XXXXbvv",
+        tasks: 1,
+        bounds: { ...BOUNDS, max: 7 },
+      },
+      [],
+      [0],
+    ],
     ["idle ones that are wanted stay", { slaves: "IIbvv", tasks: 3, taskMs: 1e6 }, [], []],
   ] as [string, Case, number[], number[]][]
 ) {
@@ -163,7 +205,7 @@ for (
       unknownForMs: 0,
       enoughForMs: 0,
       ...facts,
-      demand: { tasks, taskMs },
+      demand: { tasks, taskMs, barred: new Set() },
       slaves: slaves(letters),
     });
     assertEquals([started, retired], [start, retire]);
