@@ -45,8 +45,12 @@ export type SeatState =
   | { readonly state: "launching" }
   /** Nothing is submitted for it, since there is no work for it, or what was has been taken away. Its keeper launches it. */
   | { readonly state: "vacant" }
-  /** What is to bring its agent has been submitted. The agent has not connected, or it has gone, and why is being found out. */
-  | { readonly state: "awaiting agent" }
+  /** What is to bring its agent has been submitted, or is started again. */
+  | {
+    readonly state: "awaiting agent";
+    /** Whether its last agent has gone, and why is being found out: nobody has been told yet. */
+    readonly isUntold: boolean;
+  }
   /** Its process runs, and has not connected. When the timer fires the process is killed. */
   | { readonly state: "running"; readonly process: SlaveProcess; readonly timer: Disposable }
   | {
@@ -271,7 +275,7 @@ export class Seat implements SlavePort {
 
   /** What brings its agent has been submitted. */
   queued(job: AgentJob): void {
-    this.#enter({ state: "awaiting agent" });
+    this.#enter({ state: "awaiting agent", isUntold: false });
     this.#job = job;
     job.add(this);
     this.#tellQueued(job);
@@ -368,13 +372,14 @@ export class Seat implements SlavePort {
   /** Its agent has connected, and starts its process. That may be the agent of a job which was started again. */
   agentConnected(agent: AgentLink, host: string): void {
     const { dispatcher } = this.#fleet.options;
-    const isAgain = this.#state.state === "lost" || this.slave.service !== undefined;
+    const state = this.#state;
+    const isNews = state.state === "lost" || (state.state === "awaiting agent" && state.isUntold);
     if (!this.#comeToLife()) return;
     this.keeper?.served();
     // What was told to leave was another run of its job.
     this.#doom = { type: "none" };
     dispatcher.withdraw(this.slave);
-    if (isAgain) this.#tellRestarted("its job was started again");
+    if (isNews) this.#tellRestarted("its job was started again");
     const name = `${this.source.kind} ${this.number}, ${this.#job!.process.name} on ${host}`;
     this.slave.identity = { ...this.slave.identity, name, host };
     this.#startRunner(agent);
@@ -591,7 +596,7 @@ export class Seat implements SlavePort {
     const { isSilent } = agentEnd;
     const job = this.#job!;
     // A process that connects now is refused: nobody watches it.
-    this.#enter({ state: "awaiting agent" });
+    this.#enter({ state: "awaiting agent", isUntold: true });
     if (isSilent) dispatcher.withdraw(this.slave);
     else dispatcher.slaveGone(this.slave);
     this.#fleet.newsTold();
@@ -621,6 +626,7 @@ export class Seat implements SlavePort {
   #requeued(reason: string): void {
     this.#fleet.options.dispatcher.withdraw(this.slave);
     this.#doom = { type: "none" };
+    this.#enter({ state: "awaiting agent", isUntold: false });
     this.#tellRestarted(reason);
     const job = this.#job!;
     this.#tellQueued(job);
@@ -632,7 +638,7 @@ export class Seat implements SlavePort {
   async #left(warning: string): Promise<void> {
     const job = this.#job;
     if (!job?.isLast(this)) return this.#died(warning, { isFinal: true });
-    this.#enter({ state: "awaiting agent" });
+    this.#enter({ state: "awaiting agent", isUntold: true });
     this.#fleet.options.dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
     const absence = await job.explainLeave(job.agent!, warning);
@@ -668,7 +674,7 @@ export class Seat implements SlavePort {
     const job = this.#job;
     const agent = job?.agent;
     if (job?.isRenewable && agent?.isGone) {
-      this.#enter({ state: "awaiting agent" });
+      this.#enter({ state: "awaiting agent", isUntold: false });
       return job.awaitNext(this);
     }
     this.#enter({ state: "launching" });

@@ -621,19 +621,24 @@ Deno.test("AgentJob: slaves of a job that its scheduler has queued again wait fo
   assertEquals(bench.standings, ["starting", "starting"]);
   await bench.serve(1);
   assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+  assertEquals(bench.restarts, [again, again], "once for each");
 });
 
-Deno.test("AgentJob: slaves of a job that was started again before that was known go on with its new agent", async () => {
-  await using bench = new Bench({ isScheduled: true });
-  await bench.stand("running");
-  await bench.serve(0);
-  await bench.loseAgent();
-  await bench.serve(1);
-  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
-  bench.clock.pass(EXPLANATION_MS);
-  await turn();
-  assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
-});
+for (const what of ["has gone", "is silent"] as const) {
+  Deno.test(`AgentJob: slaves of a job that was started again before that was known, and whose agent ${what}, go on with its new agent, and that is told`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    await bench.stand("running");
+    await bench.serve(0);
+    await (what === "is silent" ? bench.miss() : bench.loseAgent());
+    await bench.serve(1);
+    const again = "its job was started again";
+    assertEquals([bench.losses, bench.restarts], [[], [again, again]]);
+    bench.clock.pass(EXPLANATION_MS);
+    await turn();
+    assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+    assertEquals(bench.restarts, [again, again], "once for each");
+  });
+}
 
 Deno.test("AgentJob: an agent that comes while its job's last one seems to be there has to try again, and ends that one", async () => {
   await using bench = new Bench({ isScheduled: true });
