@@ -49,14 +49,22 @@ export class FailureGroups {
     const kind = message.replaceAll(/\d+/g, "#");
     let group = this.groups.get(kind);
     if (group === undefined) {
-      if (this.groups.size === MAX_FAILURES) {
-        this.unlisted++;
-        return;
-      }
+      if (this.groups.size === MAX_FAILURES) this.#dropRarest();
       this.groups.set(kind, group = { count: 0, message, stack, tasks: [] });
     }
     group.count++;
     if (group.tasks.length < MAX_NAMED) group.tasks.push(task);
+  }
+
+  /** Makes room: a failure that comes often is found also if it began after many others. Of those that came least the oldest goes. */
+  #dropRarest(): void {
+    let rarest = "";
+    let least = Infinity;
+    for (const [kind, { count }] of this.groups) {
+      if (count < least) [rarest, least] = [kind, count];
+    }
+    this.groups.delete(rarest);
+    this.unlisted += least;
   }
 
   /** Those that came most often, as HTML; the most often first. */
@@ -67,7 +75,9 @@ export class FailureGroups {
     for (const { count } of all.slice(most)) more += count;
     const rest = more === 0
       ? ""
-      : `<p class="note">${countText(more)} more failures, of other kinds, are in the job log.</p>`;
+      : `<p class="note">${
+        countText(more)
+      } more failures, most of other kinds, are not listed.</p>`;
     return shown.map(groupHtml).join("\n") + rest;
   }
 }

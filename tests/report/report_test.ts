@@ -349,8 +349,26 @@ Deno.test("RunSummary: finds the slowest tasks, quantiles and groups of failures
   );
   assertEquals(summary.quantileMs(1), 100);
   assertEquals(summary.failures.groups.size, 50);
-  assertEquals(summary.failures.groups.get("A #")!.count, 2);
+  assertEquals(summary.failures.groups.get(`${String.fromCharCode(65 + 59)} #`)!.count, 2);
   assertEquals([summary.failed, summary.failures.unlisted], [120, 20]);
+});
+
+Deno.test("RunSummary: a failure that comes often is found though a thousand others came first", () => {
+  const summary = new RunSummary();
+  const fail = (task: number, message: string) =>
+    summary.add(line(task, { status: "rejected", message, runTimeMs: 0 }));
+  const letters = (number: number) =>
+    number.toString(26).replaceAll(/\d/g, (digit) => `x${"abcdefghij"[+digit]}`);
+  for (let task = 0; task < 1000; task++) fail(task, `odd ${letters(task)}`);
+  for (let task = 1000; task < 3000; task++) {
+    fail(task, "The disk is full");
+    if (task % 10 === 0) fail(task + 5000, `odd ${letters(task)}`);
+  }
+  const { groups, unlisted } = summary.failures;
+  assertEquals([groups.size, groups.get("The disk is full")!.count], [50, 2000]);
+  assertEquals(unlisted, 1200 - 49);
+  const [first] = /<b>.*? ×<\/b>/.exec(summary.failures.toHtml())!;
+  assertEquals(first, "<b>2,000 ×</b>");
 });
 
 Deno.test("readJobLog: takes text in pieces of any size, and leaves out a last line that was cut off", async () => {
