@@ -11,7 +11,7 @@ import { UsageError } from "./usage_error.ts";
 
 const SWITCHES = [
   ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
-  ...["fail-fast", "dry-run", "progress", "dashboard"],
+  ...["fail-fast", "dry-run", "progress", "dashboard", "rerun-failed"],
 ];
 const VALUES = [
   ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
@@ -24,6 +24,8 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["a", "arg-file", "f", "file"].map((name) => [name, "input"] as const),
   ...["bar", "eta"].map((name) => [name, "progress"] as const),
   ["halt", "fail-fast"],
+  ...["resume-failed", "retry-failed"].map((name) => [name, "rerun-failed"] as const),
+  ...["resume", "results"].map((name) => [name, "journal"] as const),
   ["output", "to"],
 ]);
 

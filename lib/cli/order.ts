@@ -61,6 +61,8 @@ export interface Order {
   /** Whether there is a page on the run. */
   readonly hasPage: boolean;
   readonly journal: string | undefined;
+  /** Whether all that failed according to the journal runs again. */
+  readonly isFailedRerun: boolean;
   readonly joblog: string | undefined;
 }
 
@@ -95,7 +97,7 @@ export async function readOrder(
     isDryRun: given.has("dry-run"),
     isProgress: given.has("progress"),
     hasPage: given.has("dashboard"),
-    journal: given.text("journal"),
+    ...readJournal(given),
     joblog: given.text("joblog"),
   };
 }
@@ -269,6 +271,15 @@ function readHosts(given: GivenOptions): SlavesOrder["ssh"] {
         `${quoteText(text, 80)} is none`,
     );
   });
+}
+
+function readJournal(given: GivenOptions): Pick<Order, "journal" | "isFailedRerun"> {
+  const journal = given.text("journal");
+  const isFailedRerun = given.has("rerun-failed");
+  if (isFailedRerun && journal === undefined) {
+    throw new UsageError("--rerun-failed is about what a journal has: name it by --journal FILE");
+  }
+  return { journal, isFailedRerun };
 }
 
 function readTimeout(given: GivenOptions): number | undefined {

@@ -117,11 +117,12 @@ type AnyFunctions = Record<string, (...args: unknown[]) => unknown>;
 
 function mapOutcomes(
   manager: Manager,
-  { work, timeoutMs, retries, journal }: Order,
+  { work, timeoutMs, retries, journal, isFailedRerun }: Order,
   inputs: AsyncIterable<unknown>,
   options: MapOptions,
 ): AsyncGenerator<MapOutcome, void, undefined> {
-  const contextOptions = { taskTimeoutMs: timeoutMs, retries, journal };
+  const rerunFailed = isFailedRerun ? true : undefined;
+  const contextOptions = { taskTimeoutMs: timeoutMs, retries, journal, rerunFailed };
   if (work.type === "command") {
     return mapCommands(manager.getContext(undefined, contextOptions), work.words, inputs, options);
   }

@@ -30,6 +30,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
     isProgress: false,
     hasPage: false,
     journal: undefined,
+    isFailedRerun: false,
     joblog: undefined,
   });
 });
@@ -37,7 +38,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
 Deno.test("readOrder: reads all options, before and behind the function", async () => {
   const words =
     "--to=jsonl --csv --input in.csv --text --unordered --with-input tasks.ts#score --slaves 4 --sge 100 " +
-    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --journal run.jsonl --joblog run.tsv " +
+    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --journal run.jsonl --rerun-failed --joblog run.tsv " +
     "--startup setup";
   const order = await orderOf(
     ...words.split(" "),
@@ -71,6 +72,7 @@ Deno.test("readOrder: reads all options, before and behind the function", async 
     isProgress: true,
     hasPage: true,
     journal: "run.jsonl",
+    isFailedRerun: true,
     joblog: "run.tsv",
   });
 });
@@ -130,6 +132,11 @@ const MISTAKES: [words: string[], message: string][] = [
     ["--", "sort {} >'{}'.new"],
     `-- sh -c 'sort "$1" >"$1".new' sh`,
   ],
+  [
+    ["t.ts#f", "--rerun-failed"],
+    "--rerun-failed is about what a journal has: name it by --journal FILE",
+  ],
+  [["t.ts#f", "--resume-failed"], "Is --rerun-failed meant?"],
   [["t.ts#f", "--slave", "4"], "There is no option --slave. Is --slaves meant?"],
   [["t.ts#f", "-j4"], "There is no option -j4. Is --slaves meant?"],
   [["t.ts#f", "--jobs=4"], "There is no option --jobs=4. Is --slaves meant?"],

@@ -227,6 +227,23 @@ Deno.test("cli.ts: commands take fields of objects, and results come with the in
   });
 });
 
+Deno.test("cli.ts: a command that failed according to the journal runs again if that is asked for, which its message says", async () => {
+  await using folder = new TempFolder();
+  const script = 'cat "$1" || exit 3';
+  const run = (...options: string[]) =>
+    runCli(folder, [
+      ...["--slaves", "1", "--journal", "run.jsonl", ...options],
+      ...["--", "sh", "-c", script, "sh", "{}", ":::", "late"],
+    ]);
+  assertEquals((await run()).code, 1);
+  folder.write("late", "there\n");
+  const again = await run();
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.stderr, "the task has not run again. It will with --rerun-failed");
+  const rerun = await run("--rerun-failed");
+  assertEquals([rerun.code, rerun.stdout], [0, "there\n"]);
+});
+
 Deno.test("cli.ts: a command that names a column which there is not is refused before anything runs", async () => {
   await using folder = new TempFolder();
   const script = "echo ran >>ran; printf '{ print }'";
