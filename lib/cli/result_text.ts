@@ -67,7 +67,14 @@ class CsvTable {
   /** The line of a result; the first one follows the names of the columns. */
   row(result: unknown, input: unknown): string {
     const values = new Map(this.#hasInput ? columnsOf(input, "input") : []);
-    for (const [name, value] of columnsOf(result, "result")) values.set(name, value);
+    for (const [name, value] of columnsOf(result, "result")) {
+      if (values.has(name) && textOf(values.get(name)) !== textOf(value)) {
+        throw new TypeError(
+          `It is no row of the CSV: the input has another "${name}". --to jsonl keeps both`,
+        );
+      }
+      values.set(name, value);
+    }
     const columns = this.#columns ??
       new Map([...values.keys()].map((name, index) => [name, index]));
     const fields = Array<string>(columns.size).fill("");
@@ -80,13 +87,18 @@ class CsvTable {
           }. --to jsonl has no columns`,
         );
       }
-      if (value !== null && value !== undefined) fields[index] = plainText(value);
+      fields[index] = textOf(value);
     }
     const head = this.#columns === undefined ? csvLine([...columns.keys()]) : "";
     // Not before: a result that cannot be written makes no columns.
     this.#columns = columns;
     return head + csvLine(fields);
   }
+}
+
+/** A field; that of nothing is empty. */
+function textOf(value: unknown): string {
+  return value === null || value === undefined ? "" : plainText(value);
 }
 
 /** An object has a column for each property, an array for each element; anything else is one column. */

@@ -57,10 +57,15 @@ Deno.test("resultText: csv has the columns of the first result", () => {
   assertEquals(row({ b: 2 }, 0), "b\n2\n", "what cannot be written makes no columns");
 });
 
-Deno.test("resultText: csv with inputs has their fields first, which a result may replace", () => {
+Deno.test("resultText: csv with inputs has their fields first, and loses none to a result that has another of that name", () => {
   assertEquals(
-    styled({ format: "csv", hasInput: true }, [{ score: 5, id: 2 }, { id: 1, x: "y" }]),
-    "id,x,score\n2,y,5\n",
+    styled({ format: "csv", hasInput: true }, [{ score: 5, id: 1 }, { id: 1, x: "y" }]),
+    "id,x,score\n1,y,5\n",
+  );
+  assertThrows(
+    () => styled({ format: "csv", hasInput: true }, [{ score: 5, id: 2 }, { id: 1, x: "y" }]),
+    TypeError,
+    'the input has another "id". --to jsonl keeps both',
   );
   assertEquals(styled({ format: "csv", hasInput: true }, [5, 1]), "input,result\n1,5\n");
 });
