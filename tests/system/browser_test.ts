@@ -11,6 +11,9 @@ import { TempFolder } from "../support/temp_folder.ts";
 const gated = remote<typeof import("../support/gate_tasks.ts")>(
   import.meta.resolve("../support/gate_tasks.ts"),
 );
+const { computeUntil } = remote<typeof import("../support/progress_tasks.ts")>(
+  import.meta.resolve("../support/progress_tasks.ts"),
+);
 const EVIL =
   `<script>document.title = "taken"</script><img src="x" onerror="document.title = 'taken'">`;
 
@@ -93,6 +96,43 @@ test("a run is followed by two viewers, light and dark, wide and narrow, and its
     assert(await page.title() !== "taken");
   }
   assertEquals(await wide.locator("#failures details").first().getAttribute("open"), "");
+  assertEquals(browser.complaints, []);
+});
+
+test("what somebody has opened stays open when entries change places, and what a task tells is seen on a phone", async () => {
+  await using folder = new TempFolder();
+  await using browser = await TestBrowser.open();
+  const { manager, url } = managerWithPage(1, { onEvent: undefined });
+  await using _ = manager;
+  const context = manager.getContext(undefined, { retries: 0 });
+  const fail = async (...texts: string[]) => {
+    for (const text of texts) {
+      context.addTask((text: string) => {
+        throw new RangeError(text);
+      }, text);
+    }
+    await Array.fromAsync(context.getOutcomes());
+  };
+  await fail("first");
+  const page = await browser.show(url.href, { width: 390 });
+  const places = page.locator("#failures article", { hasText: "RangeError: first" })
+    .locator("details");
+  await places.locator("summary").click();
+  await fail("second", "second");
+  await page.locator("#failures article").first().getByText("RangeError: second").waitFor();
+  assertEquals(await places.getAttribute("open"), "");
+  assertEquals(await page.locator("#failures details[open]").count(), 1);
+
+  const heard = folder.file("heard");
+  context.addTaskWith({ label: "a label that takes much room ".repeat(8) }, computeUntil, heard);
+  const results = Array.fromAsync(context.getResults()).catch(() => {});
+  await page.locator("#running progress").waitFor();
+  const end = await page.evaluate<number>(
+    'document.querySelector("#running progress").getBoundingClientRect().right',
+  );
+  assert(end <= 390, `The bar ends at ${end}`);
+  Deno.writeTextFileSync(heard, "heard");
+  assertEquals(await results, ["heard"]);
   assertEquals(browser.complaints, []);
 });
 

@@ -46,6 +46,8 @@ progress::-moz-progress-bar { background: var(--busy); border-radius: 5px; }
 .dot.lost { background: var(--bad); }
 td .note { font-size: 12.5px; }
 details { margin: 6px 0; }
+#running .text { white-space: normal; overflow-wrap: anywhere; min-width: 130px; }
+#running td { vertical-align: top; }
 .warnings { margin: 0; padding-left: 18px; overflow-wrap: anywhere; white-space: pre-wrap; }
 @media (max-width: 600px) { .tiles { grid-template-columns: 1fr 1fr; } .state { font-size: 15px; } td progress { width: 80px; } }
 `;
@@ -64,8 +66,10 @@ function keepScroll(part) {
 }
 
 function keepOpen(part) {
-  const open = [...part.querySelectorAll("details")].map((each) => each.open);
-  return () => part.querySelectorAll("details").forEach((each, i) => each.open = Boolean(open[i]));
+  // Known by what stands before it: entries change places.
+  const keyOf = (each) => each.previousElementSibling ? each.previousElementSibling.textContent : "";
+  const open = new Set([...part.querySelectorAll("details[open]")].map(keyOf));
+  return () => part.querySelectorAll("details").forEach((each) => each.open = open.has(keyOf(each)));
 }
 
 function show(sections) {

@@ -242,18 +242,19 @@ function runningSection(run: RunAggregate, nowMs: number): string {
     const task = slave.task!;
     return [
       durationText(Math.max(1000, Math.floor((nowMs - record.taskSinceMs) / 1000) * 1000)),
+      newsHtml(slave),
       String(task.id),
       escapeHtml(cut(task.name === "" ? "inline function" : task.name)) +
       labelHtml(cut(task.label ?? "")),
       escapeHtml(slave.identity.name),
-      newsHtml(slave),
     ];
   });
   const more = running.length > MAX_RUNNING
     ? `<p class="note">${countText(running.length - MAX_RUNNING)} others run as well.</p>`
     : "";
-  const heads = ["runs for", "task", "function", "slave", "it tells"];
-  return section("Tasks that run", "The longest first.", table(heads, rows, [2, 3, 4]) + more);
+  // What a task tells stands where a phone shows it.
+  const heads = ["runs for", "it tells", "task", "function", "slave"];
+  return section("Tasks that run", "The longest first.", table(heads, rows, [1, 3, 4]) + more);
 }
 
 function newsHtml({ news }: SlaveSurvey): string {

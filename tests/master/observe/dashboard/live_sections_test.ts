@@ -88,7 +88,7 @@ Deno.test("liveSections: draws what slaves did, tasks one by one, failures and d
   assertStringIncludes(rows, '<path class="row idle" stroke-width="17.6" d="M500 33H1000"/>');
   assertStringIncludes(rows, '<path class="gap" d="M500 0v22"/>');
   assertMatch(rows, /class="death" x="62.5%"[^]*slave 1: died after 625 ms/);
-  assertStringIncludes(textOf(running), "2 s 2 f label 2 local slave 0 3/12 chain &lt;A&gt;");
+  assertStringIncludes(textOf(running), "2 s 3/12 chain &lt;A&gt; 2 f label 2 local slave 0");
   assertStringIncludes(running, '<progress value="3" max="12"></progress>');
   assert(rate.includes("<svg"));
   assertStringIncludes(textOf(slaves), "slave 1 nodeA idle 0 0 2");
