@@ -31,9 +31,15 @@ async function main(): Promise<void> {
     string: ["runs", "scale", "output"],
     negatable: ["peers"],
     default: { peers: true, runs: "3", scale: "1" },
+    unknown: (word: string) => {
+      if (word.startsWith("-")) throw new TypeError(`There is no option ${word}.\n\n${USAGE}`);
+    },
   });
   if (options.help) return console.log(USAGE);
   if (options.list) return listCases();
+  const runs = aboveZero("runs", options.runs);
+  if (!Number.isInteger(runs)) throw new RangeError(`--runs is a whole number, not ${runs}`);
+  const scale = aboveZero("scale", options.scale);
   if (options.install) await installPeers();
   const cases = chosenCases(options._.map(String));
   const { installed, missing } = options.peers
@@ -41,15 +47,21 @@ async function main(): Promise<void> {
     : { installed: [], missing: ["all (--no-peers)"] };
   const machine = await thisMachine(installed);
   const heading = describeMachine(machine);
-  console.log(`${heading}\n${options.runs} runs`);
+  console.log(`${heading}\n${runs} runs`);
   for (const peer of missing) console.log(`skipped: ${peer}`);
-  const bench = { runs: Number(options.runs), scale: Number(options.scale), peers: installed };
+  const bench = { runs, scale, peers: installed };
   const findings = await runCases(cases, bench);
   console.log(`\n${asTables(findings)}`);
   const output = options.output ?? RESULTS;
   const results = { date: new Date().toISOString(), machine, missing, ...bench, ...findings };
   await Deno.writeTextFile(output, JSON.stringify(results, undefined, 2) + "\n");
   console.log(`written to ${output instanceof URL ? output.pathname : output}`);
+}
+
+function aboveZero(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < Infinity) return value;
+  throw new RangeError(`--${name} is a number above 0, not "${text}"`);
 }
 
 function listCases(): void {

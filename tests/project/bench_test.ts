@@ -57,6 +57,21 @@ Deno.test("a case that does not exist is refused, with those that do", async () 
   assertStringIncludes(stderr, "There is no case thruput. There are: throughput,");
 });
 
+for (
+  const [word, message] of [
+    ["--lisst", "There is no option --lisst.\n\ndeno task bench [CASE …] [OPTIONS]"],
+    ["--runs=many", '--runs is a number above 0, not "many"'],
+    ["--runs=1.5", "--runs is a whole number, not 1.5"],
+    ["--scale=0", '--scale is a number above 0, not "0"'],
+  ]
+) {
+  Deno.test(`a word that means nothing to the benchmarks is refused: ${word}`, async () => {
+    const { code, stdout, stderr } = await runBench("start", "--no-peers", word);
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, message);
+  });
+}
+
 async function runBench(
   ...words: string[]
 ): Promise<{ code: number; stdout: string; stderr: string }> {
