@@ -164,6 +164,19 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "Read all results before closing it; if a function reads them, await it",
     ],
   },
+  "an error between run() and the await of its promise": {
+    adds: `const sum = context.run((x) => x, [1]); JSON.parse("{wrong"); await sum;`,
+    says: [
+      "the manager is closed. Await what run() returns before closing it. If that was closed by another error of the script",
+      "it is shown if what run() returned has a catch(() => {})",
+    ],
+    hides: ["SyntaxError"],
+  },
+  "the same error, with a catch": {
+    adds: `const sum = context.run((x) => x, [1]); sum.catch(() => {}); JSON.parse("{wrong");`,
+    says: ["SyntaxError: Expected property name"],
+    hides: ["the manager is closed"],
+  },
   "two lists of inputs": {
     adds: `context.map((x, y) => x + y, [1, 2], [3, 4]);`,
     says: ["Context.map() has one list of inputs", "make pairs: map(([x, y]) =>"],

@@ -11,6 +11,11 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ContextCore, ContextGroup } from "./context_core.ts";
 import { TaskOrigins } from "./task_origins.ts";
 
+/** An error in the block that `await using` closes is not shown if a promise is rejected meanwhile: Deno ends at the first rejection. */
+const AWAIT_IT =
+  "Await what run() returns before closing it. If that was closed by another error of the script, " +
+  "this one hides it: it is shown if what run() returned has a catch(() => {})";
+
 /** A task with a promise. A million of them may wait. */
 class PromisedTask extends Task {
   /**
@@ -133,7 +138,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   drop(): void {
     this.#rejectAll((task) =>
       new AbortError(
-        `Cannot run ${task}: the context was closed. Await what run() returns before closing it`,
+        `Cannot run ${task}: the context was closed. ${AWAIT_IT}`,
         { task },
       )
     );
@@ -164,7 +169,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     if (this.#pending === 0 || isScriptEnding) return;
     if (isClosed) {
       const error = new ParallelError(
-        "Cannot run tasks: the manager is closed. Await what run() returns before closing it",
+        `Cannot run tasks: the manager is closed. ${AWAIT_IT}`,
       );
       this.#rejectAll(() => error);
     } else if (!around.dispatcher.hasSlaves) {
