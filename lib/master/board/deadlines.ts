@@ -3,6 +3,9 @@ import type { DispatchSlave } from "./dispatch_slave.ts";
 /** How often the clock is looked at while any deadline is set. A standstill of this process counts as no more than that. */
 export const LOOK_MS = 750;
 
+/** So many limits are remembered without a slave that has them: mostly there are few, and the next task has one of them. */
+const MAX_UNUSED_LIMITS = 16;
+
 /** How long a slave may do what it does now. */
 export interface TimedTask {
   /** Number of the first task that it has not answered, on its connection. */
@@ -33,6 +36,11 @@ export class Deadlines {
   /** How many slaves have a deadline now, for tests. @internal */
   get size(): number {
     return this.#timed.size;
+  }
+
+  /** How many limits it remembers, for tests. @internal */
+  get limits(): number {
+    return this.#deadlines.size;
   }
 
   /** The task of a slave whose time runs. */
@@ -74,7 +82,10 @@ export class Deadlines {
     if (task === undefined) return;
     this.#timed.delete(slave);
     this.isEmpty = this.#timed.size === 0;
-    this.#deadlines.get(task.limitMs)!.delete(slave);
+    const deadlines = this.#deadlines.get(task.limitMs)!;
+    deadlines.delete(slave);
+    const isForgotten = deadlines.size === 0 && this.#deadlines.size > MAX_UNUSED_LIMITS;
+    if (isForgotten) this.#deadlines.delete(task.limitMs);
   }
 
   /** Slaves whose task is out of time. */
