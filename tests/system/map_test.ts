@@ -238,7 +238,11 @@ Deno.test("Context.map: bad input is refused at once, and leaves nothing behind"
   const sync = context.map(tasks.square, [1]);
   assertThrows(() => [...sync as never], TypeError, "for await");
   await context.close();
-  assertThrows(() => context.map(tasks.square, [1]), ParallelError, "the context is closed");
+  assertThrows(
+    () => context.map(tasks.square, [1]),
+    ParallelError,
+    "Cannot run a map: the context is closed",
+  );
 });
 
 Deno.test("Context.map: the journal has its results", async () => {

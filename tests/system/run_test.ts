@@ -138,7 +138,7 @@ Deno.test("Context.run: timeoutMs kills a task that runs longer, and spares othe
   const timedOut = context.run(gateTasks.loop, ["endless", gates.port], { timeoutMs: 50 });
   const other = context.run(tasks.square, [3]);
   const held = await gates.next();
-  await assertRejects(() => timedOut, RemoteError, "ran longer than");
+  await assertRejects(() => timedOut, RemoteError, "it ran longer than timeoutMs, 50 ms");
   await held.ended;
   assertEquals(await other, 9);
 });
@@ -168,7 +168,11 @@ Deno.test("Context.run: a manager that closes rejects what has not ended, and ta
   await gates.next();
   await manager.close();
   await rejected;
-  await assertRejects(() => context.run(tasks.square, [3]), ParallelError, "the manager is closed");
+  await assertRejects(
+    () => context.run(tasks.square, [3]),
+    ParallelError,
+    "Cannot run a task: the manager is closed. Make a new one",
+  );
 });
 
 Deno.test("Context.run: a script waits for its promises, and then ends by itself", async () => {
@@ -224,7 +228,11 @@ Deno.test("Context.run: a closed context rejects what has not ended as cancelled
   await context.close();
   await rejected;
   await held.ended;
-  await assertRejects(() => context.run(tasks.square, [3]), ParallelError, "the context is closed");
+  await assertRejects(
+    () => context.run(tasks.square, [3]),
+    ParallelError,
+    "Cannot run a task: the context is closed",
+  );
   assertEquals(await manager.getContext().run(tasks.square, [3]), 9);
 });
 

@@ -26,6 +26,9 @@ export interface PassedTasks {
 /** Whether and how somebody reads the results of a group; `promised` ones wait for nobody. */
 export type Reading = "no" | "unordered" | "ordered" | "promised";
 
+/** Options that limit how long a task may run: that of a context, and that of a single task. */
+export type LimitOption = "taskTimeoutMs" | "timeoutMs";
+
 /** Tasks that leave in one message, and about how many bytes the arguments of each are. */
 export interface TasksTogether {
   readonly tasks: readonly Task[];
@@ -64,6 +67,8 @@ export class DispatchGroup {
   readonly port: GroupPort;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
+  /** What the user knows that limit by. */
+  readonly limitOption: LimitOption;
   /**
    * Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. Only this class
    * writes, here and below.
@@ -117,10 +122,16 @@ export class DispatchGroup {
   /** Whether as many wait as may. It stays true until half of them have been read. */
   #isFull = false;
 
-  constructor(context: DispatchContext, port: GroupPort, taskTimeoutMs?: number) {
+  constructor(
+    context: DispatchContext,
+    port: GroupPort,
+    taskTimeoutMs?: number,
+    limitOption: LimitOption = "taskTimeoutMs",
+  ) {
     this.context = context;
     this.port = port;
     this.taskTimeoutMs = taskTimeoutMs;
+    this.limitOption = limitOption;
   }
 
   /** Enters a board: stands in its lists from now on. */

@@ -759,7 +759,7 @@ export class Dispatcher {
     }
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
-      const reason = timedOut(sent.task, slave.identity, limitMs);
+      const reason = timedOut(sent.task, slave.identity, limitMs, sent.group.limitOption);
       this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
     this.#restart(slave, service, "its task ran out of time");

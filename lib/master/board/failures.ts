@@ -14,6 +14,7 @@ import {
 import { type Code, describeCode, type Task } from "../../task.ts";
 import { inputText } from "../../wire/input_text.ts";
 import type { Failure } from "../../wire/messages.ts";
+import type { LimitOption } from "./dispatch_group.ts";
 import type { Bar } from "./faults/bars.ts";
 
 /** How a task failed: as its slave says, or since the master could not decode what it had returned. */
@@ -190,9 +191,18 @@ export function fullAtOnce({ name }: SlaveIdentity, memoryBytes: number): string
     "is run by a new process. Startup may need as much: raise the limit";
 }
 
-/** The task ran longer than its context allows. */
-export function timedOut(task: Task, slave: SlaveIdentity, taskTimeoutMs: number): RemoteError {
-  const what = `was killed on ${slave.name}: it ran longer than taskTimeoutMs, ${taskTimeoutMs} ms`;
+/**
+ * The task ran longer than it may.
+ *
+ * @param option What says how long that is.
+ */
+export function timedOut(
+  task: Task,
+  slave: SlaveIdentity,
+  limitMs: number,
+  option: LimitOption = "taskTimeoutMs",
+): RemoteError {
+  const what = `was killed on ${slave.name}: it ran longer than ${option}, ${limitMs} ms`;
   return failureOf(task, what, { slave });
 }
 

@@ -1,6 +1,7 @@
 import type { Cloned, Sendable, SendableList, Sendables } from "../../cloned.ts";
 import type { RemoteFunction, RemoteObject } from "../../remote.ts";
 import type { Task } from "../../task.ts";
+import { encodeArguments } from "../argument_list.ts";
 import type { ProgressEvent } from "../observe/events.ts";
 import type { Outcome } from "../outcome.ts";
 import {
@@ -387,7 +388,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   #run(task: unknown, args: unknown, options: RunOptions): Promise<unknown> {
-    const resolved = this.#core.around.codes.resolve(task, "task");
+    const { code, constructorArgs } = this.#core.around.codes.resolve(task, "task");
     if (!Array.isArray(args)) {
       throw new TypeError(
         `Expected a list of arguments, as in run(task, [2]), got ${
@@ -401,7 +402,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
     if (timeoutMs !== undefined) timeLimit("timeoutMs", timeoutMs);
     if (label !== undefined) checkLabel(label);
     signal?.throwIfAborted();
-    return this.#core.promised(timeoutMs).run(resolved, args, options);
+    const encoded = encodeArguments(constructorArgs, args);
+    return this.#core.promised(timeoutMs).run(code, encoded, options);
   }
 
   #map(

@@ -113,21 +113,27 @@ export class ContextCore {
     return this.board.number;
   }
 
-  /** @throws {ParallelError} If it takes no more tasks. */
-  checkOpen(): void {
-    if (this.isClosed) throw this.refusal();
+  /**
+   * @param action What is not possible if it takes no more tasks.
+   * @throws {ParallelError} If it takes no more tasks.
+   */
+  checkOpen(action: "add a task" | "run a task" | "run a map"): void {
+    if (this.isClosed) throw new ParallelError(`Cannot ${action}: ${this.#refusal}`);
   }
 
-  /** Why it takes no more tasks. */
-  refusal(): ParallelError {
-    return new ParallelError(`Cannot add a task: ${this.#refusal}`);
-  }
-
-  /** Tasks with a promise each, of one time limit; that of the context by default. */
+  /**
+   * Tasks with a promise each, of one time limit; that of the context by default. One is to be run at once: a group without any is
+   * never forgotten.
+   *
+   * @throws {ParallelError} If the context takes no more tasks.
+   */
   promised(timeoutMs: number | undefined = this.#options.taskTimeoutMs): PromisedTasks {
+    this.checkOpen("run a task");
     let tasks = this.#promised.get(timeoutMs);
     if (tasks === undefined) {
-      tasks = this.#addGroup(new PromisedTasks(this, timeoutMs));
+      const isUsual = timeoutMs === this.#options.taskTimeoutMs;
+      const option = isUsual ? "taskTimeoutMs" : "timeoutMs";
+      tasks = this.#addGroup(new PromisedTasks(this, timeoutMs, option));
       this.#promised.set(timeoutMs, tasks);
     }
     return tasks;
@@ -146,7 +152,7 @@ export class ContextCore {
 
   /** Makes a group for the tasks of one map. */
   map(): TaskGroup {
-    this.checkOpen();
+    this.checkOpen("run a map");
     return this.#addGroup(new TaskGroup(this, this.#options.taskTimeoutMs, this.#mapCount++));
   }
 

@@ -1,9 +1,7 @@
 import { AbortError, ParallelError } from "../../errors.ts";
-import { type EncodedArguments, endTask, Task, type TaskOrigin } from "../../task.ts";
-import { encodeArguments } from "../argument_list.ts";
-import { DispatchGroup } from "../board/dispatch_group.ts";
+import { type Code, type EncodedArguments, endTask, Task, type TaskOrigin } from "../../task.ts";
+import { DispatchGroup, type LimitOption } from "../board/dispatch_group.ts";
 import type { GroupPort } from "../board/ports.ts";
-import type { ResolvedTask } from "../code_registry.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { GroupSurvey } from "../observe/survey.ts";
@@ -56,7 +54,15 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   #restored = 0;
   #isLookDue = false;
 
-  constructor(context: ContextCore, timeoutMs: number | undefined) {
+  /**
+   * @param timeoutMs A task that runs longer is killed.
+   * @param limitOption What says so.
+   */
+  constructor(
+    context: ContextCore,
+    timeoutMs: number | undefined,
+    limitOption: LimitOption,
+  ) {
     this.#context = context;
     this.#origins = new TaskOrigins(
       context.around.codes,
@@ -64,7 +70,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     );
     this.journal = context.journal;
     this.timeoutMs = timeoutMs;
-    this.board = new DispatchGroup(context.board, this, timeoutMs);
+    this.board = new DispatchGroup(context.board, this, timeoutMs, limitOption);
     context.around.dispatcher.addGroup(this.board);
     this.board.reading = "promised";
   }
@@ -74,19 +80,15 @@ export class PromisedTasks implements GroupPort, ContextGroup {
    *
    * @param options What gives it up, and what the user calls it.
    * @returns What it returns.
-   * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
-   * @throws {ParallelError} If the context or its manager is closed.
    */
   run(
-    { code, constructorArgs }: ResolvedTask,
-    args: readonly unknown[],
+    code: Code,
+    args: EncodedArguments,
     { signal, label }: { readonly signal?: AbortSignal; readonly label?: string },
   ): Promise<unknown> {
     const context = this.#context;
-    if (context.isClosed) throw context.refusal();
-    const encoded = encodeArguments(constructorArgs, args);
     const origin = this.#origins.latest = this.#origins.of(code);
-    const task = new PromisedTask(context.taskCount, origin, encoded, label);
+    const task = new PromisedTask(context.taskCount, origin, args, label);
     const result = new Promise<unknown>((resolve) => task.settle = resolve);
     const recorded = context.begin(this.board, task);
     if (this.#pending++ === 0) context.around.keepAlive.begin();

@@ -117,7 +117,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     inputs: Iterable<unknown> | AsyncIterable<unknown>,
     labelOf?: LabelOf,
   ): void {
-    this.#context.checkOpen();
+    this.#context.checkOpen("add a task");
     this.#sources.add(this.#origins.resolve(task), inputs, labelOf);
     this.#noteSources();
     this.around.loop.schedule();
@@ -300,7 +300,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   #add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
-    if (context.isClosed) throw context.refusal();
+    context.checkOpen("add a task");
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
     const task = label === undefined

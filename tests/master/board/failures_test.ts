@@ -152,6 +152,10 @@ Deno.test("timedOut: says how long the task was allowed to run", () => {
     timedOut(TASK, SLAVE, 500).message,
     `${WHO} was killed on local slave 1: it ran longer than taskTimeoutMs, 500 ms`,
   );
+  assertEquals(
+    timedOut(TASK, SLAVE, 500, "timeoutMs").message,
+    `${WHO} was killed on local slave 1: it ran longer than timeoutMs, 500 ms`,
+  );
 });
 
 Deno.test("failures: each has the input of its task, and says nothing of it if there is none", () => {

@@ -1,21 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { NoMoreSlavesError } from "../../../lib/errors.ts";
-import { DispatchLoop } from "../../../lib/master/board/dispatch_loop.ts";
-import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import { CodeRegistry } from "../../../lib/master/code_registry.ts";
-import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
-import { Hub } from "../../../lib/master/observe/hub.ts";
-import { ProgressOnDemand } from "../../../lib/master/observe/progress_on_demand.ts";
-import { ForgottenTasks } from "../../../lib/master/reading/forgotten_tasks.ts";
-import { LoopTurn } from "../../../lib/master/loop_turn.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
 import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
-import { IDLE_SLAVE } from "../../support/idle_ports.ts";
+import { makeSurroundings } from "../../support/surroundings.ts";
 import type { Task } from "../../../lib/task.ts";
-
-const NO_SLAVES = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
 
 /** Tasks of a manager that has no slaves: the test delivers what becomes of them. */
 class Bench {
@@ -26,36 +15,14 @@ class Bench {
   readonly begun: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor() {
-    const dispatcher = new Dispatcher(3);
-    dispatcher.addSlave(new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE));
-    const loop = new DispatchLoop(dispatcher, {
-      now: () => 0,
-      microtask: queueMicrotask,
-      setTimer: () => ({ [Symbol.dispose]: () => {} }),
-    });
-    const hub = new Hub();
-    const forgotten = new ForgottenTasks(hub);
-    this.group = new ContextCore(
-      {
-        codes: new CodeRegistry(),
-        dispatcher,
-        loop,
-        hub,
-        slaves: { explainLosses: () => new NoMoreSlavesError("none is left") },
-        keepAlive: {
-          begin: () => {
-            this.waiting++;
-            this.begun.resolve();
-          },
-          end: () => this.waiting--,
-        },
-        turn: new LoopTurn(),
-        progress: new ProgressOnDemand(hub, { count: () => NO_SLAVES, toldTasks: () => [] }),
-        forgotten,
+    const surroundings = makeSurroundings({
+      begin: () => {
+        this.waiting++;
+        this.begun.resolve();
       },
-      0,
-    ).added;
-    forgotten[Symbol.dispose]();
+      end: () => this.waiting--,
+    });
+    this.group = new ContextCore(surroundings, 0).added;
   }
 
   add(x: number): Task {
