@@ -38,17 +38,18 @@ export class CodeWatch {
    * @param isRestart Whether it had a process before.
    */
   slaveStarted(slave: string, isRestart: boolean): void {
+    // Those that are noted now have not changed since.
+    const noted = [...this.#digests];
     for (const module of this.#modules) this.moduleNeeded(module);
     const nowMs = this.#clock.now();
     if (!isRestart && nowMs - this.#lookedAtMs < MIN_INTERVAL_MS) return;
     this.#lookedAtMs = nowMs;
     const changed = new Set<string>();
-    for (const module of this.#modules) {
-      const before = this.#digests.get(module);
+    for (const [module, before] of noted) {
       const present = digestsOf(module);
       this.#digests.set(module, { ...before, ...present });
       for (const [file, digest] of Object.entries(present)) {
-        if (before?.[file] !== undefined && before[file] !== digest) changed.add(file);
+        if (before[file] !== undefined && before[file] !== digest) changed.add(file);
       }
     }
     if (changed.size === 0) return;

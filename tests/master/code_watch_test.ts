@@ -25,3 +25,23 @@ Deno.test("CodeWatch: looks at files once a second while slaves start, and whene
   clock.pass(1000);
   assertEquals(startAfterChange("slave 5", false), ["slave 5"]);
 });
+
+Deno.test("CodeWatch: reads a file once for the first slave: with nothing to compare it with, a second time says nothing", async () => {
+  await using folder = new TempFolder();
+  const modules = new Set([folder.write("tasks.ts", "export const x = 1;")]);
+  const watch = new CodeWatch(modules, () => {}, new TestClock());
+  const readFile = Deno.readFileSync;
+  let reads = 0;
+  Deno.readFileSync = (path) => {
+    reads++;
+    return readFile(path);
+  };
+  try {
+    watch.slaveStarted("slave 0", false);
+    assertEquals(reads, 1);
+    watch.slaveStarted("slave 0", true);
+    assertEquals(reads, 2);
+  } finally {
+    Deno.readFileSync = readFile;
+  }
+});
