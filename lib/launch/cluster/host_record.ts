@@ -1,11 +1,43 @@
 /** So many jobs in a row that cannot start their agents make a host a bad one. */
 const MAX_FAILURES = 3;
 
-/** Remembers on which hosts jobs brought agents, and on which they could not: the latter would take one job after another. */
+/**
+ * Remembers on which hosts jobs of one array brought agents, and on which they could not: the latter would take one job after
+ * another. Each array has its own: what its setup cannot do on a host, that of another may.
+ */
 export class HostRecord {
   /** How many jobs could not start their agents since the last that could, by host. */
   readonly #failures = new Map<string, number>();
   #hasServed = false;
+  #left: readonly string[] = [];
+  /** Hosts that cannot be left out, such as the only one. */
+  readonly #kept = new Set<string>();
+  readonly #told = new Set<string>();
+
+  /** Hosts that nothing is submitted to any more. */
+  get left(): readonly string[] {
+    return this.#left;
+  }
+
+  /** @param hosts All that nothing is submitted to from now on. */
+  leave(hosts: readonly string[]): void {
+    this.#left = hosts;
+  }
+
+  /** Such of some hosts as are not left cannot be: they are not bad from now on, whatever fails there. */
+  keep(hosts: readonly string[]): void {
+    for (const host of hosts) if (!this.#left.includes(host)) this.#kept.add(host);
+  }
+
+  /** Whether the user knows already that a host is bad. */
+  isTold(host: string): boolean {
+    return this.#told.has(host);
+  }
+
+  /** The user is told that a host is bad. */
+  noteTold(host: string): void {
+    this.#told.add(host);
+  }
 
   /** A job could not start its agent there. */
   failed(host: string): void {
@@ -25,7 +57,7 @@ export class HostRecord {
 
   /** Whether the host is to be left. Where no host has brought an agent, and several have failed, the fault is no host's. */
   isBad(host: string): boolean {
-    if (this.failures(host) < MAX_FAILURES) return false;
+    if (this.failures(host) < MAX_FAILURES || this.#kept.has(host)) return false;
     return this.#hasServed || this.#failures.size === 1;
   }
 }

@@ -39,6 +39,8 @@ export class JobArray extends SlaveArray {
   /** Name of the class, for messages. */
   readonly #owner: string;
   #folder: ConnectionFolder | undefined;
+  /** The same array as its queue knows it. */
+  #array: TaskArray | undefined;
   #queue: JobQueue | undefined;
   readonly #jobs: string[] = [];
   /** How many submissions are under way, each of a job whose id is not known yet. */
@@ -107,24 +109,25 @@ export class JobArray extends SlaveArray {
     // Most scripts have no slaves in a cluster: what submits jobs and follows them is loaded when it is needed.
     const { JobQueues } = await import("./job_queue.ts");
     const { ConnectionFolder } = await import("./connection_folder.ts");
+    const { HostRecord } = await import("./host_record.ts");
     const [order] = orders;
     const { cwd = Deno.cwd(), timeLimitMs, words = [] } = this.#options;
     const folder = this.#folder ??= ConnectionFolder.make(cwd, order.connection);
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
-    const submit = (slaves: readonly number[], hosts: readonly string[]) =>
-      this.#submit(order, { folder, cwd, slaves, hosts });
-    const array: TaskArray = {
+    const array = this.#array ??= {
+      hosts: new HostRecord(),
       failures: () => folder.failures(),
       release: (slave) => folder.release(slave),
       canLeave: (hosts) => this.#wordsWithout(hosts) !== undefined,
-      submitAgain: submit,
+      submitAgain: (slaves, hosts) => this.#submit(order, { folder, cwd, slaves, hosts }),
     };
     const findTail = (job: string, task: number) => folder.tail(this.#scheduler.logName(job, task));
     const slaves = orders.map(({ number }) => number);
     const { announced: signals } = signalsOf(this.#scheduler, words);
     const leaveSignals = { scheduler: this.#scheduler.name, signals };
     const limit = this.#scheduler.limit?.(words);
-    return (await submit(slaves, queue.leftHosts)).map(({ job, task }, i) =>
+    const submitted = await array.submitAgain(slaves, array.hosts.left);
+    return submitted.map(({ job, task }, i) =>
       queue.follow(job, task, {
         findTail,
         timeLimitMs,
@@ -192,6 +195,7 @@ export class JobArray extends SlaveArray {
       // The secret is in it.
       await this.#folder?.[Symbol.asyncDispose]();
       this.#folder = undefined;
+      this.#array = undefined;
     }
   }
 

@@ -3,7 +3,7 @@ import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
-import { HostRecord } from "./host_record.ts";
+import type { HostRecord } from "./host_record.ts";
 import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import {
   askReasons,
@@ -39,6 +39,8 @@ type TaskState =
 
 /** The array that tasks are of. */
 export interface TaskArray {
+  /** On which hosts its jobs brought agents, and which of them nothing is submitted to. */
+  readonly hosts: HostRecord;
   /** Jobs that cannot start their agents, and wait to be released: the numbers of their slaves, with the names of the hosts. */
   failures(): Promise<ReadonlyMap<number, string>>;
   /** Lets such a job end. */
@@ -118,6 +120,7 @@ interface GoneTask {
 /** A task whose job cannot start its agent. */
 interface FailedTask {
   readonly task: JobTask;
+  readonly array: TaskArray;
   readonly host: string;
 }
 
@@ -166,13 +169,6 @@ export class JobQueue implements AsyncDisposable {
   /** When tasks were deleted, by their names. */
   readonly #deletedAtMs = new Map<string, number>();
   readonly #clock: Clock;
-  /** On which hosts jobs brought agents. */
-  readonly #record = new HostRecord();
-  /** Hosts that nothing is submitted to any more, and those of which the user is to know that they should be. */
-  readonly #leftHosts: string[] = [];
-  readonly #toldHosts = new Set<string>();
-  /** Hosts that cannot be left out, such as the only one. */
-  readonly #keptHosts = new Set<string>();
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
   /** Those that wait for an answer of the scheduler. */
@@ -227,7 +223,7 @@ export class JobQueue implements AsyncDisposable {
       served: (host) => {
         followed.hasServed = true;
         followed.isMissed = false;
-        this.#record.served(host);
+        options.array?.hosts.served(host);
       },
       missed: () => followed.isMissed = true,
       kill: () => {
@@ -236,11 +232,6 @@ export class JobQueue implements AsyncDisposable {
         if (followed.state.state !== "ended") this.#delete(followed.job, [followed]);
       },
     };
-  }
-
-  /** Hosts that jobs are not to be submitted to: agents could not be started there again and again. */
-  get leftHosts(): readonly string[] {
-    return this.#leftHosts;
   }
 
   #add(task: JobTask): void {
@@ -376,7 +367,9 @@ export class JobQueue implements AsyncDisposable {
       }
       await this.#endGone(gone);
       if (stuck.length > 0) await this.#endStuck(stuck);
-      if (failed.length > 0) await this.#heedFailed(failed);
+      for (const [array, ofArray] of Map.groupBy(failed, ({ array }) => array)) {
+        await this.#heedFailed(array, ofArray);
+      }
       this.#hasFailed = false;
       this.#reportSuspended();
       this.#report();
@@ -406,34 +399,33 @@ export class JobQueue implements AsyncDisposable {
     const failed: FailedTask[] = [];
     const unserved = [...this.#tasks.values()].filter(isWanted);
     for (const [array, tasks] of Map.groupBy(unserved, ({ options }) => options.array)) {
-      const failures = await array?.failures();
-      for (const task of failures === undefined ? [] : tasks) {
-        const host = failures!.get(task.options.slave!);
+      if (array === undefined) continue;
+      const failures = await array.failures();
+      for (const task of tasks) {
+        const host = failures.get(task.options.slave!);
         if (host === undefined || task.state.state === "ended") continue;
         task.host = host;
-        failed.push({ task, host });
+        failed.push({ task, array, host });
       }
     }
     return failed;
   }
 
-  /** Leaves hosts on which jobs fail again and again, and lets the jobs end that have failed. */
-  async #heedFailed(failed: readonly FailedTask[]): Promise<void> {
+  /** Leaves hosts on which jobs of an array fail again and again, and lets the jobs end that have failed. */
+  async #heedFailed(array: TaskArray, failed: readonly FailedTask[]): Promise<void> {
     this.#noteNews();
-    for (const { host } of failed) this.#record.failed(host);
-    const bad = failed.filter(({ host }) => this.#record.isBad(host) && !this.#keptHosts.has(host));
-    const news = Map.groupBy(
-      bad.filter(({ host }) => !this.#toldHosts.has(host)),
-      ({ host }) => host,
-    );
+    const { hosts } = array;
+    for (const { host } of failed) hosts.failed(host);
+    const bad = failed.filter(({ host }) => hosts.isBad(host));
+    const news = Map.groupBy(bad.filter(({ host }) => !hosts.isTold(host)), ({ host }) => host);
     const tails = new Map<string, string>();
     for (const [host, [{ task }]] of news) tails.set(host, await task.findTail());
-    for (const { task } of failed) await task.options.array!.release(task.options.slave!);
-    const moved = bad.length === 0 ? new Set() : await this.#move(bad);
+    for (const { task } of failed) await array.release(task.options.slave!);
+    const moved = bad.length === 0 ? new Set() : await this.#move(array, bad);
     for (const { task } of failed) if (!moved.has(task)) note(task, { state: "running" });
     for (const [host, tail] of tails) {
-      this.#toldHosts.add(host);
-      const isLeft = this.#leftHosts.includes(host);
+      hosts.noteTold(host);
+      const isLeft = hosts.left.includes(host);
       const sequel = isLeft
         ? `Nothing more is submitted to it${
           moved.size === 0
@@ -443,7 +435,7 @@ export class JobQueue implements AsyncDisposable {
         : `Leave it out by a word for ${this.#scheduler.programs[0]}`;
       this.#services.tell(
         `${host} cannot start slaves: ${
-          this.#record.failures(host)
+          hosts.failures(host)
         } jobs failed there, one after another. ${sequel}. ` +
           `The last printed: ${tail}`,
       );
@@ -451,35 +443,34 @@ export class JobQueue implements AsyncDisposable {
   }
 
   /**
-   * Submits jobs again that wait, and those that have failed on bad hosts, so that they come to run on others.
+   * Submits jobs of an array again that wait, and those that have failed on bad hosts, so that they come to run on others.
    *
    * @returns Those.
    */
-  async #move(failed: readonly FailedTask[]): Promise<Set<JobTask>> {
-    const hosts = [...new Set([...this.#leftHosts, ...failed.map(({ host }) => host)])];
-    const isNew = hosts.length > this.#leftHosts.length;
+  async #move(array: TaskArray, failed: readonly FailedTask[]): Promise<Set<JobTask>> {
+    const { left } = array.hosts;
+    const hosts = [...new Set([...left, ...failed.map(({ host }) => host)])];
+    if (!array.canLeave(hosts)) return new Set();
+    const isNew = hosts.length > left.length;
     const areFailed = new Set(failed.map(({ task }) => task));
     const movable = [...this.#tasks.values()].filter((task) =>
-      isWanted(task) && (areFailed.has(task) || (isNew && isWaiting(task)))
+      task.options.array === array && isWanted(task) &&
+      (areFailed.has(task) || (isNew && isWaiting(task)))
     );
-    const moved = new Set<JobTask>();
-    for (const [array, tasks] of Map.groupBy(movable, ({ options }) => options.array)) {
-      if (!array?.canLeave(hosts)) continue;
-      for (const [job, ofJob] of Map.groupBy(tasks, ({ job }) => job)) {
-        // What is deleted first can start nowhere while the next is submitted.
-        await this.#deleteTasks(job, ofJob);
-      }
-      const left = tasks.filter(isWanted);
-      for (const task of left) moved.add(task);
-      try {
-        await this.#submitAgain(array, left, hosts);
-        this.#leftHosts.splice(0, Infinity, ...hosts);
-      } catch (error) {
-        if (this.#isClosed) return moved;
-        await this.#keepHosts(array, left, areFailed, hosts, messageOf(error));
+    for (const [job, ofJob] of Map.groupBy(movable, ({ job }) => job)) {
+      // What is deleted first can start nowhere while the next is submitted.
+      await this.#deleteTasks(job, ofJob);
+    }
+    const moved = movable.filter(isWanted);
+    try {
+      await this.#submitAgain(array, moved, hosts);
+      array.hosts.leave(hosts);
+    } catch (error) {
+      if (!this.#isClosed) {
+        await this.#keepHosts(array, moved, areFailed, hosts, messageOf(error));
       }
     }
-    return moved;
+    return new Set(moved);
   }
 
   /** Hosts could not be left out: jobs that waited wait again, with those hosts, and those that have failed end. */
@@ -494,14 +485,14 @@ export class JobQueue implements AsyncDisposable {
     this.#services.tell(
       `Cannot leave ${hosts.join(", ")} out of what is submitted to ${name}: ${refusal}`,
     );
-    for (const host of hosts) if (!this.#leftHosts.includes(host)) this.#keptHosts.add(host);
+    array.hosts.keep(hosts);
     for (const task of tasks) {
       if (areFailed.has(task)) this.#endMoved(task, `it could not start its agent on ${task.host}`);
     }
     const waiting = tasks.filter((task) => !areFailed.has(task));
     if (waiting.length === 0) return;
     try {
-      await this.#submitAgain(array, waiting, this.#leftHosts);
+      await this.#submitAgain(array, waiting, array.hosts.left);
     } catch (error) {
       const reason = `its job could not be submitted anew: ${messageOf(error)}`;
       for (const task of waiting) this.#endMoved(task, reason);

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import type { SlaveProcess } from "../../../mod.ts";
+import { HostRecord } from "../../../lib/launch/cluster/host_record.ts";
 import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.ts";
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
 import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
@@ -15,6 +16,7 @@ class Run implements AsyncDisposable, TaskArray {
   readonly told: string[] = [];
   readonly queue = new JobQueue(GRID_ENGINE, { tell: (text) => this.told.push(text) }, this.clock);
   readonly tasks: SlaveProcess[] = [];
+  readonly hosts = new HostRecord();
   /** Hosts of slaves whose jobs have failed, and wait. */
   readonly failed = new Map<number, string>();
   /** What was submitted anew. */
@@ -26,12 +28,15 @@ class Run implements AsyncDisposable, TaskArray {
 
   constructor() {
     this.commands.set("qdel", "");
-    for (let slave = 0; slave < 12; slave++) {
-      const findTail = (job: string, task: number) =>
-        Promise.resolve(`deno: not found (${job}.${task})`);
-      this.tasks.push(this.queue.follow("7", slave + 1, { findTail, slave, array: this }));
-    }
+    for (let slave = 0; slave < 12; slave++) this.follow("7", slave + 1, slave, this);
     this.states({ "7.1-4": "nodeA", "7.5-8": "nodeB", "7.9-12": "" });
+  }
+
+  /** Follows a task of a job. */
+  follow(job: string, task: number, slave: number, array: TaskArray): void {
+    const findTail = (job: string, task: number) =>
+      Promise.resolve(`deno: not found (${job}.${task})`);
+    this.tasks.push(this.queue.follow(job, task, { findTail, slave, array }));
   }
 
   failures(): Promise<ReadonlyMap<number, string>> {
@@ -85,6 +90,31 @@ class Run implements AsyncDisposable, TaskArray {
   }
 }
 
+/** An array that brings no agent anywhere. */
+class BrokenArray implements TaskArray {
+  readonly hosts = new HostRecord();
+  readonly failed = new Map<number, string>();
+  readonly submitted: string[] = [];
+
+  failures(): Promise<ReadonlyMap<number, string>> {
+    return Promise.resolve(new Map(this.failed));
+  }
+
+  release(slave: number): Promise<void> {
+    this.failed.delete(slave);
+    return Promise.resolve();
+  }
+
+  canLeave(): boolean {
+    return true;
+  }
+
+  submitAgain(slaves: readonly number[], hosts: readonly string[]) {
+    this.submitted.push(`${slaves} without ${hosts}`);
+    return Promise.resolve(slaves.map((_, i) => ({ job: "9", task: i + 1 })));
+  }
+}
+
 Deno.test("JobQueue: a host on which jobs fail again and again is left, named once, and no slave is lost with it", async () => {
   await using run = new Run();
   for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
@@ -97,7 +127,7 @@ Deno.test("JobQueue: a host on which jobs fail again and again is left, named on
     "nodeB cannot start slaves: 4 jobs failed there, one after another. Nothing more is submitted to it, and 8 jobs that waited or " +
     "failed there were submitted anew. The last printed: deno: not found (7.5)",
   ]);
-  assertEquals(run.queue.leftHosts, ["nodeB"]);
+  assertEquals(run.hosts.left, ["nodeB"]);
   assertEquals(run.tasks[11].name, "job 8.8");
   // They are followed under their new names.
   run.states({ "7.1-4": "nodeA", "8.1-7": "nodeC", "8.8": "" });
@@ -165,8 +195,34 @@ Deno.test("JobQueue: where the scheduler refuses to leave a host out, jobs that 
     run.told[0],
     /^Cannot leave nodeB out of what is submitted to Grid Engine: no suitable queues$/,
   );
-  assertEquals(run.queue.leftHosts, []);
+  assertEquals(run.hosts.left, []);
   assertEquals(run.tasks[11].name, "job 8.4");
+});
+
+Deno.test("JobQueue: an array whose setup is broken leaves the hosts of another alone", async () => {
+  await using run = new Run();
+  const broken = new BrokenArray();
+  for (let slave = 12; slave < 20; slave++) run.follow("8", slave - 11, slave, broken);
+  run.states({
+    "7.1-4": "nodeA",
+    "7.5-8": "nodeB",
+    "7.9-12": "",
+    "8.1-3": "nodeA",
+    "8.4-7": "nodeB",
+    "8.8": "",
+  });
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  for (const slave of [12, 13, 14]) broken.failed.set(slave, "nodeA");
+  for (const slave of [15, 16, 17]) broken.failed.set(slave, "nodeB");
+  await run.look();
+  assertEquals(broken.failed.size, 0);
+  assertEquals([run.submitted, broken.submitted, run.told], [[], [], []]);
+  assertEquals([run.hosts.left, broken.hosts.left], [[], []]);
+  // One that is bad for the good array is left by that alone.
+  run.fail([4, 5, 6], "nodeB");
+  await run.look();
+  assertEquals([run.submitted, broken.submitted], [["8: 4,5,6,8,9,10,11 without nodeB"], []]);
+  assertEquals([run.hosts.left, broken.hosts.left], [["nodeB"], []]);
 });
 
 Deno.test("excludeWords: are added to what the user says of hosts", () => {
