@@ -1,6 +1,10 @@
 /** What Deno says of a module that is neither laid nor in its cache. */
 const NOT_SENT = /, --cached-only is specified/g;
 
+/** What Deno says of a file or a local module that is missing, with its path. */
+const MISSING =
+  /(?:No such file or directory \(os error 2\): \w+ '|Module not found "file:\/\/)([^'"]*)['"]/g;
+
 /** Knows where the files that this process runs are on the master's machine. */
 export class OriginalPaths {
   #laid: string | undefined;
@@ -12,8 +16,15 @@ export class OriginalPaths {
 
   /** A text in which the paths of laid files are those that they have on the master's machine. */
   restoreIn(text: string): string {
-    if (this.#laid === undefined) return text;
-    return text.replaceAll(this.#laid, "/").replace(
+    const laid = this.#laid;
+    if (laid === undefined) return text;
+    return text.replace(
+      MISSING,
+      (words, path: string) =>
+        path.startsWith(laid)
+          ? `${words}: it was not sent to this machine. If the master's has it, name it in the option include of SSHSlaveArray`
+          : words,
+    ).replaceAll(laid, "/").replace(
       NOT_SENT,
       ": it was not sent to this machine. What is imported by a name that is put together when the code runs is sent if a module " +
         "that the option include of SSHSlaveArray names imports it",

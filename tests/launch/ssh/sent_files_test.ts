@@ -234,6 +234,38 @@ Deno.test("SSHSlaveArray: a module that is missing is told by the task that need
   );
 });
 
+Deno.test("SSHSlaveArray: a file beside a module, and the module of a Worker, that include does not name are told as not sent", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const worker = project.write("worker.ts", "export {};");
+  const url = project.write(
+    "starts.ts",
+    `export async function start() {
+      const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
+      const { promise, reject } = Promise.withResolvers();
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      await promise;
+    }`,
+  );
+  const { start } = remote<{ start(): Promise<void> }>(url);
+  await using manager = project.manager(new EventLog());
+  manager.addSlave(new SSHSlaveArray(["alice"]));
+  const context = manager.getContext();
+  for (
+    const [run, path] of [
+      [() => context.run(project.tasks.read, []), project.file("data.txt")],
+      [() => context.run(start, []), worker],
+    ] as const
+  ) {
+    const { message } = await assertRejects(run, RemoteError);
+    assert(message.includes(`${path}`), message);
+    assertMatch(message, /['"]: it was not sent to this machine\. If the master's has it, name it/);
+  }
+});
+
 Deno.test("SSHSlaveArray: a module that no import names is told as one that was not sent", async () => {
   await using _ssh = new PlayedSSH();
   await using project = new Project();
