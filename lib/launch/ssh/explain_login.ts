@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quoteAll } from "../../shell.ts";
+import { quote, quoteAll } from "../../shell.ts";
 import type { ProcessEnd } from "../command.ts";
 import { BEGIN_MARK, FAULT_MARK, NOTHING_TOLD } from "./remote_script.ts";
 
@@ -25,8 +25,11 @@ export interface Login {
 interface SSHFault {
   readonly words: RegExp;
   readonly meaning: string;
-  /** @param byHand What logs in by hand, as a shell has it. */
-  remedy(byHand: string, host: string): string;
+  /**
+   * @param byHand What logs in by hand, as a shell has it.
+   * @param line The words that were found.
+   */
+  remedy(byHand: string, line: string): string;
   /** Whether another try may succeed. */
   readonly mayPass?: boolean;
 }
@@ -36,8 +39,11 @@ const SSH_FAULTS: readonly SSHFault[] = [
   {
     words: /^Host key for .* has changed.*$/m,
     meaning: "its host key is another than the one that is known here",
-    remedy: (byHand, host) =>
-      `If the host was installed anew, remove the old key (ssh-keygen -R ${host}), and log in once by hand: ${byHand}. ` +
+    remedy: (byHand, line) =>
+      // Keys are known by the name that ssh prints, which may have a port, and may not be the name of the destination.
+      `If the host was installed anew, remove the old key (ssh-keygen -R ${
+        quote(/for (\S+)/.exec(line)![1])
+      }), and log in once by hand: ${byHand}. ` +
       "Otherwise something else may answer in its place",
   },
   {
@@ -49,6 +55,11 @@ const SSH_FAULTS: readonly SSHFault[] = [
     words: /^.*Could not resolve hostname.*$/m,
     meaning: "its name is not known here",
     remedy: () => "Correct the name, or describe the host in ~/.ssh/config",
+  },
+  {
+    words: /^Permissions .* are too open.*$(?=[^]*Permission denied)/m,
+    meaning: "the login was refused, since a key is passed over that others can read",
+    remedy: (_, line) => `Close it to them: chmod 600 ${/for (.*) are too/.exec(line)![1]}`,
   },
   {
     words: /^.*(?:Permission denied|Too many authentication failures).*$/m,
@@ -124,7 +135,7 @@ export function explainLogin(login: Login, end: ProcessEnd, text: string): Proce
     const fault = SSH_FAULTS.find((each) => each.words.test(words));
     if (fault !== undefined) {
       const [line] = fault.words.exec(words)!;
-      const remedy = fault.remedy(quoteAll([...ssh, host]), host.replace(/^.*@/, ""));
+      const remedy = fault.remedy(quoteAll([...ssh, host]), line);
       return known(`${fault.meaning}: ${line.replace(/[\s.]+$/, "")}. ${remedy}`, fault.mayPass);
     }
   }

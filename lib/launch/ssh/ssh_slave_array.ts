@@ -5,7 +5,7 @@ import type { SSHHostOptions } from "./ssh_host.ts";
 
 /** A host of an {@linkcode SSHSlaveArray}. */
 export interface SSHHostSlaves {
-  /** What `ssh` is given as its destination: a name of `~/.ssh/config`, `host`, `user@host` or an address. */
+  /** What `ssh` is given as its destination: a name of `~/.ssh/config`, `host`, `user@host`, an address, or `ssh://user@host:port`. */
   readonly host: string;
   /** How many slaves run there; 1 by default. */
   readonly slaves?: number;
@@ -223,13 +223,14 @@ function asHost(given: unknown): SSHHostSlaves {
   if (!isText(host) || /^-|\s/.test(host) || Object.keys(others).length > 0) {
     throw wrongHost(given);
   }
-  const [, name, number] = /^([^:]+):(\d+)$/.exec(host) ?? [];
+  // ssh takes all of it for a name. An IPv6 address has more colons.
+  const [, name, number] = /^([^:/]+):(\d+)$/.exec(host) ?? [];
   if (name !== undefined) {
     throw new TypeError(
       `A host of SSHSlaveArray is given by its name alone, not as ${
         Deno.inspect(host)
       }. For ${number} slaves write ` +
-        `{ host: "${name}", slaves: ${number} }; a port stands in the option ssh: ["ssh", "-p", "${number}"]`,
+        `{ host: "${name}", slaves: ${number} }; if ${number} is a port, write "ssh://${name}:${number}"`,
     );
   }
   if (typeof slaves !== "number" || !Number.isInteger(slaves) || slaves < 1) {

@@ -33,6 +33,20 @@ const SSH_FAULTS: [what: string, text: string, reason: string, mayPass?: boolean
     `${BY_HAND}. Otherwise something else may answer in its place`,
   ],
   [
+    "a host key that has changed, behind a port",
+    "Host key for [alice.example.org]:2222 has changed and you have requested strict checking.\nHost key verification failed.",
+    "its host key is another than the one that is known here: Host key for [alice.example.org]:2222 has changed and you have " +
+    "requested strict checking. If the host was installed anew, remove the old key " +
+    `(ssh-keygen -R '[alice.example.org]:2222'), and log in once by hand: ${BY_HAND}. Otherwise something else may answer in its place`,
+  ],
+  [
+    "a key that others can read",
+    "@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\nPermissions 0644 for '/home/me/.ssh/id_rsa' are too open.\n" +
+    'Load key "/home/me/.ssh/id_rsa": bad permissions\nme@alice: Permission denied (publickey).',
+    "the login was refused, since a key is passed over that others can read: Permissions 0644 for '/home/me/.ssh/id_rsa' are too " +
+    "open. Close it to them: chmod 600 '/home/me/.ssh/id_rsa'",
+  ],
+  [
     "a port where nobody listens",
     "ssh: connect to host alice port 22: Connection refused",
     "no sshd answers: ssh: connect to host alice port 22: Connection refused. Start it, or set its port, in ~/.ssh/config or the " +

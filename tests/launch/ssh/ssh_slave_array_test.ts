@@ -46,7 +46,7 @@ for (
       "a number behind a host",
       ["me@alice:4"],
       TypeError,
-      'not as "me@alice:4". For 4 slaves write { host: "me@alice", slaves: 4 }; a port stands in the option ssh: ["ssh", "-p", "4"]',
+      'not as "me@alice:4". For 4 slaves write { host: "me@alice", slaves: 4 }; if 4 is a port, write "ssh://me@alice:4"',
     ],
     ["an empty host", [""], TypeError, 'not ""'],
     ["a host without a name", [{ slaves: 1 }], TypeError, "not { slaves: 1 }"],
