@@ -223,14 +223,17 @@ function asHost(given: unknown): SSHHostSlaves {
   if (!isText(host) || /^-|\s/.test(host) || Object.keys(others).length > 0) {
     throw wrongHost(given);
   }
-  // ssh takes all of it for a name. An IPv6 address has more colons.
-  const [, name, number] = /^([^:/]+):(\d+)$/.exec(host) ?? [];
+  // ssh takes all of it for a name. An IPv6 address has more colons, and no brackets for ssh.
+  const [, name, number] = /^([^:/]+|[^/]*\[.+\]):(\d+)$/.exec(host) ?? [];
   if (name !== undefined) {
+    const withPort = name.endsWith("]")
+      ? "describe the host in ~/.ssh/config"
+      : `write "ssh://${name}:${number}"`;
     throw new TypeError(
       `A host of SSHSlaveArray is given by its name alone, not as ${
         Deno.inspect(host)
       }. For ${number} slaves write ` +
-        `{ host: "${name}", slaves: ${number} }; if ${number} is a port, write "ssh://${name}:${number}"`,
+        `{ host: "${name}", slaves: ${number} }; if ${number} is a port, ${withPort}`,
     );
   }
   if (typeof slaves !== "number" || !Number.isInteger(slaves) || slaves < 1) {
@@ -240,7 +243,7 @@ function asHost(given: unknown): SSHHostSlaves {
       } (${host})`,
     );
   }
-  return { host, slaves };
+  return { host: host.replace(/^(.*@)?\[(.*:.*)\]$/, "$1$2"), slaves };
 }
 
 function wrongHost(given: unknown): TypeError {

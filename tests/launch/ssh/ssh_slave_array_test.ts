@@ -48,6 +48,7 @@ for (
       TypeError,
       'not as "me@alice:4". For 4 slaves write { host: "me@alice", slaves: 4 }; if 4 is a port, write "ssh://me@alice:4"',
     ],
+    ["a port behind an address", ["[::1]:22"], TypeError, "describe the host in ~/.ssh/config"],
     ["an empty host", [""], TypeError, 'not ""'],
     ["a host without a name", [{ slaves: 1 }], TypeError, "not { slaves: 1 }"],
     ["an unknown word at a host", [{ host: "a", slave: 1 }], TypeError, "slave: 1"],
@@ -192,6 +193,12 @@ Deno.test("SSHSlaveArray: says that a host does not see parallel's own files", a
     await lossAt(`echo "${BEGIN_MARK}"; echo 'error: Module not found "${slave}".'; exit 1`),
     /^Cannot run tasks: the only slave is lost \(last: slave 0, ssh to alice, it ended before its agent connected, exit code 1, its machine does not see parallel's own files: /,
   );
+});
+
+Deno.test("SSHSlaveArray: an IPv6 address may have brackets, which ssh does not take", async () => {
+  await using ssh = new PlayedSSH();
+  await runAll(new SSHSlaveArray(["::1", "[fe80::1%eth0]", "me@[::2]"]), new EventLog());
+  assertEquals(ssh.hosts.toSorted(), ["::1", "fe80::1%eth0", "me@::2"]);
 });
 
 Deno.test("SSHSlaveArray: a host that takes no more logins at the time is tried again", async () => {
