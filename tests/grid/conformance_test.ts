@@ -87,7 +87,8 @@ const ALL: readonly Ways[] = [
         [["-l", "no_such=1"], /unknown resource "no_such"/],
         [["-zzz"], /-zzz/],
       ],
-      held: /^2 of 2 slaves are queued in Grid Engine, job (\d+): qstat -j \1 says why$/,
+      held:
+        /^2 of 2 slaves are queued in Grid Engine, job \d+: hqw: it is held: qrls lets it run, unless it waits for another job$/,
       deleted: /SIGUSR2|deleted/,
       deletedWaiting: /deleted/,
       tellCommand: (job) => `qstat -j ${job}`,

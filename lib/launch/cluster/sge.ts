@@ -100,8 +100,14 @@ function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
   // By its user, with its queue, or since its host has too much to do.
   if (/[sST]/.test(state)) return { state: "suspended", isDeleted };
   // An R is that of one that runs for a second time, or will.
-  return /[rt]/.test(state)
-    ? { state: "running", host: /@(.+)$/.exec(queue)?.[1], isDeleted }
+  if (/[rt]/.test(state)) {
+    return { state: "running", host: /@(.+)$/.exec(queue)?.[1], isDeleted };
+  }
+  return state.includes("h")
+    ? {
+      state: "queued",
+      reason: `${state}: it is held: qrls lets it run, unless it waits for another job`,
+    }
     : { state: "queued" };
 }
 

@@ -413,6 +413,23 @@ Deno.test("JobQueue: says that slaves wait, and where the reason is to be had", 
   ]);
 });
 
+Deno.test("JobQueue: says that slaves of Grid Engine are held, and how they are let run", async () => {
+  await using run = new QueueRun();
+  const held = run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.states({ "1": "hqw" });
+  run.clock.stop(20_000);
+  await run.look();
+  const reason = "hqw: it is held: qrls lets it run, unless it waits for another job";
+  assertEquals(held.waitReason, reason);
+  assertEquals(run.told.messages, [
+    `1 of 1 slaves are queued in Grid Engine, job 4711: ${reason}`,
+  ]);
+  // One that runs may be held as well: it stays when it would run again.
+  run.states({ "1": "hr" });
+  await run.look();
+  assertEquals(held.waitReason, undefined);
+});
+
 for (const isKilled of [false, true]) {
   const what = isKilled
     ? "that was lost before is waited for, and its node blamed"
