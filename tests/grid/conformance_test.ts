@@ -232,6 +232,21 @@ for (const ways of ALL) {
     assertEquals(new Set(all).size, all.length, "each slave has one file");
   });
 
+  test("tasks tell how far they have come", async (folder) => {
+    await using master = start(folder, {
+      ...{ tasks: 30, taskMs: 200, slaves: 3, startsWith: 3 },
+      tellsProgress: true,
+    });
+    await master.complete(30);
+    const told = master.of("task-progress");
+    assert(told.length > 0);
+    for (const { done, total, text } of told) {
+      assertEquals([done, total], [1, 2]);
+      assertMatch(text!, /^value [12]?\d$/);
+    }
+    assertEquals(new Set(told.map(({ text }) => text)).size, told.length, "none is told twice");
+  });
+
   test("a runner that is killed is started anew", async (folder) => {
     await using master = await startMany(folder);
     const { host, runner } = master.of("result").at(-1)!;

@@ -54,6 +54,8 @@ export interface Order {
   readonly closeWhenQueued?: boolean;
   /** Startup is given this number, which values have too much until a task takes it off, and prints them. */
   readonly shift?: number;
+  /** Whether tasks tell how far they have come. */
+  readonly tellsProgress?: boolean;
   /** Whether to tell the secret. */
   readonly tellsSecret?: boolean;
   /** Module that the tasks come from, if others than those beside this file. */
@@ -67,10 +69,22 @@ export type Occurrence =
   | { readonly type: "secret"; readonly secret: string }
   | { readonly type: "done" }
   | { readonly type: "error"; readonly name: string; readonly message: string }
+  | ProgressOccurrence
   | EventOccurrence;
 
+/** What a task tells of itself. */
+interface ProgressOccurrence {
+  readonly type: "task-progress";
+  /** The slave's number. */
+  readonly slave: number;
+  readonly done: number;
+  readonly total?: number;
+  readonly text?: string;
+}
+
 /** An event of the manager, but for the usual ones of tasks. */
-type EventOccurrence<Type = ManagerEvent["type"]> = Type extends ManagerEvent["type"] ? {
+type EventOccurrence<Type = Exclude<ManagerEvent["type"], "task-progress">> = Type extends
+  ManagerEvent["type"] ? {
     readonly type: Type;
     /** The slave's number and name. */
     readonly slave?: number;
@@ -100,6 +114,11 @@ function tellEvent(event: ManagerEvent): void {
     case "warning":
       tell({ type: event.type, reason: event.message });
       break;
+    case "task-progress": {
+      const { slave: { number: slave }, done, total, text } = event;
+      tell({ type: event.type, slave, done, total, text });
+      break;
+    }
     default: {
       const { number: slave, name } = event.slave;
       tell({ type: event.type, slave, name, reason: "reason" in event ? event.reason : undefined });
@@ -164,7 +183,8 @@ function placesOf(manager: Manager, order: Order): AsyncIterable<Place> {
   if (shift === undefined) {
     const context = manager.getContext();
     const msOf = (i: number) => i === order.tasks - 1 ? order.lastMs ?? taskMs : taskMs;
-    for (let i = 0; i < order.tasks; i++) context.addTask(tasks.place, i, msOf(i));
+    const place = order.tellsProgress ? tasks.placeTelling : tasks.place;
+    for (let i = 0; i < order.tasks; i++) context.addTask(place, i, msOf(i));
     return context.getResultsUnordered<Place>();
   }
   const context = manager.getContext(tasks.setup, { args: [shift] });

@@ -1,5 +1,7 @@
 /** Tasks that tell where they ran. */
 
+import { reportProgress } from "../../progress.ts";
+
 /** Where a task ran. */
 export interface Place {
   readonly value: number;
@@ -17,6 +19,12 @@ export function begin(_value: number): void {}
 export async function place(value: number, ms: number): Promise<Place> {
   await new Promise((resolve) => setTimeout(resolve, ms));
   return { value, host: Deno.hostname(), runner: Deno.pid, agent: Deno.ppid };
+}
+
+/** The same of a task that tells how far it has come. */
+export async function placeTelling(value: number, ms: number): Promise<Place> {
+  reportProgress(1, 2, `value ${value}`);
+  return await place(value, ms);
 }
 
 /** What is added to all values before they are sent. */

@@ -343,6 +343,7 @@ export class GridMaster implements AsyncDisposable {
       "slave-started",
       "slave-connected",
       "slave-ended",
+      "task-progress",
     ];
     const told = this.occurrences.filter(({ type }) => !usual.includes(type));
     return [...told.map((each) => JSON.stringify(each)), ...this.printed].join("\n");
