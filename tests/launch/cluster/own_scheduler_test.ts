@@ -539,7 +539,7 @@ for (
       () => new JobArray(PBS, 1, { qsub: [] } as never),
       "Unknown option qsub of JobArray. There are: words, setup",
     ],
-    ["no scheduler", () => new JobArray("PBS" as never, 1), 'the words of a scheduler, got "PBS"'],
+    ["no scheduler", () => new JobArray("PBS" as never, 1), 'has them, got "PBS"'],
   ] as const
 ) {
   Deno.test(`new JobArray: refuses ${what}`, () => {
