@@ -136,11 +136,22 @@ function readWork(
   }
   const task = taskModule(name);
   if (task === undefined) {
+    // A colon, as others have it; not that of a URL.
+    const [, module = name.replace(/#.*/s, ""), meant = "score"] =
+      /^(.+\.[cm]?[jt]sx?):([\p{L}_$][\p{L}\p{N}_$]*)$/u.exec(name) ?? [];
     throw new UsageError(
-      `Name a function of ${name} as well, behind a #: ${name.replace(/[#:].*/s, "")}#score`,
+      `Name a function of ${name} as well, behind a #: ${module}#${meant}`,
     );
   }
   if (others.length > 0) {
+    const format = ["csv", "jsonl"].find((each) => given.has(each));
+    if (others[0] === "::::" || format !== undefined) {
+      const files = others.filter((other) => other !== "::::");
+      const options = format === undefined ? [] : [`--${format}`];
+      throw new UsageError(
+        `A file of inputs follows --input: ${name} ${quoteAll([...options, "--input", ...files])}`,
+      );
+    }
     const all = [...others, ...inputs ?? []];
     throw new UsageError(
       `Inputs follow three colons: ${name} ::: ${quoteAll(all)}`,

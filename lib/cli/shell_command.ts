@@ -5,6 +5,7 @@
  */
 
 import { lineOfText, quoteText } from "../quote_text.ts";
+import { inputValue } from "./input_value.ts";
 import { plainText } from "./json_text.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -33,13 +34,14 @@ export function fillCommand(words: readonly string[], input: unknown): string[] 
 
 /**
  * Makes what sees that inputs have the fields that a command names. Inputs that are no objects, such as lines, have none: there `{print}` is
- * for the command to understand.
+ * for the command to understand. But if the first line names that field, an option was forgotten.
  *
  * @returns Takes an input and its number, from 1. It throws a {@linkcode UsageError} that names the field, and those that there are.
  */
 export function fieldCheck(words: readonly string[]): (input: unknown, number: number) => void {
   const names = words.flatMap((word) => [...word.matchAll(FIELD)].map(([, name]) => name));
   return (input, number) => {
+    if (typeof input === "string" && number === 1) checkFormat(names, input);
     if (typeof input !== "object" || input === null || Array.isArray(input)) return;
     const missing = names.find((name) => !Object.hasOwn(input, name));
     if (missing === undefined) return;
@@ -50,6 +52,19 @@ export function fieldCheck(words: readonly string[]): (input: unknown, number: n
         `If the braces are for the command, put blanks into them: { ${missing} }`,
     );
   };
+}
+
+/** @throws {UsageError} If the first line is a head of CSV, or a JSON object, with one of the fields. */
+function checkFormat(names: readonly string[], line: string): void {
+  const columns = line.includes(",") ? line.split(",") : [];
+  const fields = /^\{.*\}$/s.test(line) ? Object.keys(Object(inputValue(line))) : columns;
+  const name = names.find((name) => fields.includes(name));
+  if (name === undefined) return;
+  const option = fields === columns ? "--csv" : "--jsonl";
+  throw new UsageError(
+    `The command has {${name}}, which is a field of the first line only if lines are read by ${option}: ` +
+      `add ${option}. If the braces are for the command, put blanks into them: { ${name} }`,
+  );
 }
 
 /**

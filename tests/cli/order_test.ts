@@ -118,7 +118,12 @@ const MISTAKES: [words: string[], message: string][] = [
   [["--slaves", "2", "wc", "-l", "--progress"], "dashes: --slaves 2 --progress -- wc -l"],
   [["tasks.ts"], "Name a function of tasks.ts as well, behind a #: tasks.ts#score"],
   [["tasks.ts", "score", ":::", "1"], "behind a #: tasks.ts#score"],
-  [["tasks.ts:score"], "Name a function of tasks.ts:score as well, behind a #: tasks.ts#score"],
+  [["tasks.ts:fit"], "Name a function of tasks.ts:fit as well, behind a #: tasks.ts#fit"],
+  [
+    ["t.ts#f", "--csv", "a b.csv"],
+    "A file of inputs follows --input: t.ts#f --csv --input 'a b.csv'",
+  ],
+  [["t.ts#f", "::::", "a.txt"], "A file of inputs follows --input: t.ts#f --input a.txt"],
   [["tasks.ts#score()"], "behind a #: tasks.ts#score"],
   [
     ["--", "wc -l {}"],

@@ -38,3 +38,11 @@ Deno.test("fieldCheck: braces that programs and shells understand are left to th
   // A line has no fields, whatever stands in it.
   for (const input of ["Sun,1", 3, null, ["a"]]) fieldCheck(["awk", "{print}"])(input, 1);
 });
+
+Deno.test("fieldCheck: a first line that has the field says which option was forgotten", () => {
+  const check = fieldCheck(["echo", "{name}"]);
+  assertThrows(() => check("name,mass", 1), UsageError, "add --csv.");
+  assertThrows(() => check('{"name":"Sun"}', 1), UsageError, "add --jsonl.");
+  check("name,mass", 2);
+  for (const line of ["name", "names,mass", '{"nam":1}', "{name", "{name}"]) check(line, 1);
+});
