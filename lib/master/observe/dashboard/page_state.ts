@@ -97,7 +97,7 @@ export class PageState {
       const text = this.#changes(since);
       const waitedMs = this.#clock.now() - askedMs;
       if (this.#isOver) return text;
-      const neededMs = text.length / BYTES_PER_SECOND * 1000;
+      const neededMs = new TextEncoder().encode(text).length / BYTES_PER_SECOND * 1000;
       if (waitedMs < neededMs) paceMs = neededMs;
       else if (this.#frame > since || waitedMs >= SILENCE_MS) return text;
       else paceMs = waitedMs + FRAME_MS;

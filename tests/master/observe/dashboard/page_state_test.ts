@@ -99,6 +99,25 @@ Deno.test("PageState: viewers are sent no more than 40 kB a second, whatever the
   assertEquals(hidden.atMs! - beganMs, 5000);
 });
 
+Deno.test("PageState: letters that take several bytes count as such", async () => {
+  const sentMs: number[] = [];
+  for (const letter of ["h", "語"]) {
+    const { run, shown, ask, pass } = page();
+    run.slaves = Array.from(
+      { length: 100 },
+      (_, i) =>
+        slaveSurvey(i, {
+          identity: { number: i, name: `slave ${i}`, host: letter.repeat(180) + i },
+        }),
+    );
+    shown.look();
+    const asked = ask(0);
+    await pass(5000);
+    sentMs.push(asked.atMs!);
+  }
+  assert(sentMs[1] > 1.5 * sentMs[0], `${sentMs}`);
+});
+
 Deno.test("PageState: of a thousand slaves that all differ a state is small", () => {
   const { run, shown, state, clock } = page();
   let seed = 1;
