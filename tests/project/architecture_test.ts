@@ -54,9 +54,15 @@ Deno.test("docs/architecture.md: has every folder of lib/", () => {
   const folders = new Set(SOURCES.map(({ path }) => path.slice(0, path.lastIndexOf("/") + 1)));
   const rooms = [...ROOMS.values(), ...ALONE];
   for (const folder of folders) {
-    assert(folder === "lib/" || rooms.some((room) => folder.startsWith(room)), folder);
+    assert(
+      folder === "lib/" || rooms.some((room) => folder.startsWith(room)),
+      `${folder} is no room of docs/architecture.md: draw it there, or name it in ALONE of this test`,
+    );
     // Also those within a room: one has to find out somewhere what they are for.
-    assert(rooms.includes(folder) || PAGE.includes(`\`${folder}\``), folder);
+    assert(
+      rooms.includes(folder) || PAGE.includes(`\`${folder}\``),
+      `docs/architecture.md does not say what ${folder} is for`,
+    );
   }
 });
 
@@ -65,27 +71,28 @@ Deno.test("docs/architecture.md: the files and names that it names exist", () =>
   const words = [...PAGE.replace(/```.*?```/gs, "").matchAll(/`([^`]+)`/g)].map(([, word]) => word);
   assert(words.length > 40);
   for (const word of words) {
+    const missing = `docs/architecture.md names ${word}, which is not there`;
     if (/^[\w/]+(\/|\.ts)$/.test(word)) {
-      assert(Deno.statSync(new URL(word, ROOT)) !== undefined, word);
+      assert(Deno.statSync(new URL(word, ROOT)) !== undefined, missing);
     } else if (/^[A-Z]\w+\.\w+\(\)$/.test(word)) {
       const [, owner, method] = /^(\w+)\.(\w+)\(\)$/.exec(word)!;
       const source = SOURCES.find(({ text }) =>
         new RegExp(`^export (?:abstract )?class ${owner}\\b`, "m").test(text)
       );
-      assert(source !== undefined, word);
-      assert(new RegExp(`^ {2}(?:async )?${method}[(<]`, "m").test(source.text), word);
+      assert(source !== undefined, missing);
+      assert(new RegExp(`^ {2}(?:async )?${method}[(<]`, "m").test(source.text), missing);
     } else if (/^[A-Z]\w+$/.test(word)) {
       assert(
         new RegExp(`^export (?:(?:abstract )?class|interface|type) ${word}\\b`, "m").test(texts),
-        word,
+        missing,
       );
     } else if (/^\w+\(\)$/.test(word)) {
       assert(
         new RegExp(`^export (?:async )?function ${word.slice(0, -2)}\\b`, "m").test(texts),
-        word,
+        missing,
       );
     } else {
-      assert(["maxAttempts", "deno task mutants"].includes(word), word);
+      assert(["maxAttempts", "deno task mutants"].includes(word), missing);
     }
   }
 });

@@ -26,7 +26,11 @@ function findCluster(): string | undefined {
     args: ["run", "master", "qstat"],
     stdout: "null",
   }).outputSync();
-  if (!success) throw new Error("PARALLEL_TEST_CLUSTER is set, but there is no cluster");
+  if (!success) {
+    throw new Error(
+      "PARALLEL_TEST_CLUSTER is set, but there is no cluster: as root, run tests/grid/cluster.sh up",
+    );
+  }
   return undefined;
 }
 

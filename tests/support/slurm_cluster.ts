@@ -62,6 +62,10 @@ function findSlurm(): string | undefined {
     args: ["run", "sinfo"],
     stdout: "null",
   }).outputSync();
-  if (!success) throw new Error("PARALLEL_TEST_SLURM is set, but there is no Slurm");
+  if (!success) {
+    throw new Error(
+      "PARALLEL_TEST_SLURM is set, but there is no Slurm: as root, run tests/grid/slurm.sh up",
+    );
+  }
   return undefined;
 }

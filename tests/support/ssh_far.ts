@@ -18,7 +18,11 @@ function findHost(): string | undefined {
     return "needs a host to log in to: as root on Debian, run tests/grid/sshd.sh up and set PARALLEL_TEST_SSHD=1";
   }
   const { success } = new Deno.Command(SCRIPT, { args: ["run", "true"] }).outputSync();
-  if (!success) throw new Error("PARALLEL_TEST_SSHD is set, but there is no host");
+  if (!success) {
+    throw new Error(
+      "PARALLEL_TEST_SSHD is set, but there is no host: as root, run tests/grid/sshd.sh up",
+    );
+  }
   return undefined;
 }
 
