@@ -5,6 +5,9 @@
  * come in. Tasks are functions that a module exports, named with {@linkcode remote} and loaded on the slaves only, or inline
  * functions.
  *
+ * The examples import `@parallel/parallel`, which is the name of the package. Write what your own `deno.json` calls it instead, such as
+ * `parallel`.
+ *
  * @example A first script
  * ```ts
  * import { LocalSlaveArray, Manager } from "@parallel/parallel";

@@ -165,6 +165,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` would.
+   * @param options See {@linkcode RunOptions}. By default nothing gives the task up but the context's `taskTimeoutMs`.
    * @returns What the task returns. Whatever is wrong rejects this promise, and nothing is thrown: a `DataCloneError` if an argument
    * cannot be cloned, a `TypeError` for what is no task or no option, a {@linkcode RemoteError} if the task failed, an
    * {@linkcode AbortError} if it was cancelled, a {@linkcode NoMoreSlavesError} if no slave is left, a {@linkcode ParallelError} if the
@@ -288,6 +289,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param options See {@linkcode TaskOptions}.
    * @param task As for {@linkcode Context.addTask}.
    * @param args As for {@linkcode Context.addTask}.
+   * @returns The task, as {@linkcode Context.addTask} returns it.
    * @throws {TypeError} If an option is wrong, or does not exist.
    */
   addTaskWith<Args extends unknown[], Result, Given extends Args = Args>(
@@ -326,6 +328,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    *
    * Tasks may be added while reading. After a break or an error, calling this again goes on with the rest.
    *
+   * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
    * @throws {RemoteError} If a task failed; no other task is lost.
    * @throws {NoMoreSlavesError} If tasks are left and no slave is.
@@ -340,6 +343,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Reads results in the order in which tasks were added; otherwise like {@linkcode Context.getResultsUnordered}.
    *
+   * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
    */
   getResults<Result = unknown>(options: ReadOptions = {}): AsyncGenerator<Result, void, undefined> {
@@ -349,6 +353,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Reads outcomes in the order in which tasks finish. A task that failed is an outcome as well, and is not thrown.
    *
+   * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
    * @throws {NoMoreSlavesError} If tasks are left and no slave is.
    * @throws {NetworkError} If no slave can connect to this machine.
@@ -362,6 +367,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Reads outcomes in the order in which tasks were added; otherwise like {@linkcode Context.getOutcomesUnordered}.
    *
+   * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
    */
   getOutcomes<Result = unknown>(
