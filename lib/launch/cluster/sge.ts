@@ -73,6 +73,15 @@ function excludeWords(
   return ["-w", "e", "-l", `h=!(${hosts.join("|")})`];
 }
 
+/** Where to look when Grid Engine refuses a job, by what it says then. */
+const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = [
+  [
+    /Unable to initialize environment|SGE_ROOT/,
+    "If none of them is wrong, this machine has not read the settings of Grid Engine, or its master does not run: " +
+    ". $SGE_ROOT/$SGE_CELL/common/settings.sh, and qstat tells whether it answers",
+  ],
+];
+
 function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
   const job = /^(\d+)/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
@@ -82,9 +91,9 @@ function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnsw
   }
   // The site's limit, max_aj_tasks in sge_conf(5).
   const limit = /more than (\d+) tasks/.exec(stderr)?.[1];
-  return limit === undefined
-    ? { answer: "refused" }
-    : { answer: "too large", limit: Number(limit) };
+  if (limit !== undefined) return { answer: "too large", limit: Number(limit) };
+  const remedy = REFUSAL_REMEDIES.find(([words]) => words.test(stderr))?.[1];
+  return { answer: "refused", remedy };
 }
 
 function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus> | undefined {

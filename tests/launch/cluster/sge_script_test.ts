@@ -603,6 +603,19 @@ Deno.test("submitArray: an array larger than the site allows is split", async ()
   ]);
 });
 
+Deno.test("submitArray: a machine without the settings of Grid Engine is told as that", async () => {
+  await using commands = new FakeCommands();
+  commands.set(
+    "qsub",
+    `cat >/dev/null; echo 'Unable to initialize environment because of error: unable to read qmaster name' >&2; exit 1`,
+  );
+  const error = await assertRejects(() => submitArray(GRID_ENGINE, orderOf(1, () => "")), Error);
+  assertStringIncludes(
+    error.message,
+    "Correct the options of SGEQsubSlaveArray. If none of them is wrong, this machine has not read the settings of Grid Engine",
+  );
+});
+
 Deno.test("submitArray: a refusal of the second part deletes the first", async () => {
   await using commands = new FakeCommands();
   commands.set(
