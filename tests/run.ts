@@ -80,13 +80,6 @@ const ROWS: readonly (readonly Step[])[] = [
   }],
 ];
 
-if (import.meta.main) {
-  Deno.chdir(new URL("..", import.meta.url));
-  const words = Deno.args.filter((arg) => arg !== "--").join(" ");
-  const outcomes = words === "" ? await runAll() : await runSome(words);
-  Deno.exitCode = report(outcomes) ? 0 : 1;
-}
-
 async function runAll(): Promise<Outcome[]> {
   const first = await runInOrder(FIRST, run);
   const rows = await Promise.all(ROWS.map((steps) => runInOrder(steps, runBeside)));
@@ -243,4 +236,11 @@ function report(outcomes: Outcome[]): boolean {
   if (passed === 0) console.log("No test ran, which counts as a failure");
   console.log(`${passed} passed, ${failed} failed${skippedCount}`);
   return failed === 0 && passed > 0;
+}
+
+if (import.meta.main) {
+  Deno.chdir(new URL("..", import.meta.url));
+  const words = Deno.args.filter((arg) => arg !== "--").join(" ");
+  const outcomes = words === "" ? await runAll() : await runSome(words);
+  Deno.exitCode = report(outcomes) ? 0 : 1;
 }
