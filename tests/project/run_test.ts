@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { blocksOf, countTests } from "../run.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 
 /** A report as `deno test --junit-path` writes it. */
 function junit(...cases: string[]): string {
@@ -65,4 +66,86 @@ Deno.test("blocksOf: gives what stands before the first test, and nothing withou
   assertEquals(await blocks(`error: no such file\n${file}`, 5), ["error: no such file\n", file]);
   assertEquals(await blocks(`\n\n${file}`, 5), [file]);
   assertEquals(await blocks("", 5), []);
+});
+
+/** Runs `run.ts` in a small project, with a test in each of the folders that it knows. */
+async function runThere(...words: string[]): Promise<{ code: number; lines: string[] }> {
+  await using folder = new TempFolder();
+  const folders = ["lib", "examples", "tests", "tests/system", "tests/project", "tests/grid"];
+  for (const path of folders) Deno.mkdirSync(folder.file(path));
+  for (const path of ["deno.json", "deno.lock", "import_map.json", "tests/run.ts"]) {
+    Deno.copyFileSync(new URL(`../../${path}`, import.meta.url), folder.file(path));
+  }
+  Deno.mkdirSync(folder.file("tests/support"));
+  folder.write("tests/support/import_direction.ts", `export default { name: "n", rules: {} };\n`);
+  for (const name of ["mod", "report", "random", "progress", "cli"]) {
+    folder.write(`${name}.ts`, "/** @module */\n");
+  }
+  folder.write("lib/a.ts", "/**\n * ```ts\n * void 0;\n * ```\n */\nexport const a = 1;\n");
+  const test = (path: string, name: string, run = "{}") =>
+    folder.write(path, `Deno.test("${name}", () => ${run});\n`);
+  test("tests/parts_test.ts", "a part");
+  test("tests/system/system_test.ts", "a program");
+  test("tests/project/project_test.ts", "the project", '{\n  throw new Error("no");\n}');
+  test("examples/example_test.ts", "an example");
+  folder.write(
+    "tests/grid/grid_test.ts",
+    ["Grid Engine: one", "Slurm: one", "ssh: one", "sshd: two", "local: one"]
+      .map((name) => `Deno.test("${name}", () => {});\n`).join("") +
+      'Deno.test({ name: "Slurm: two", ignore: true, fn: () => {} });\n',
+  );
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-config", folder.file("tests/run.ts"), ...words],
+    stdin: "null",
+  }).output();
+  return { code, lines: new TextDecoder().decode(stdout).trimEnd().split("\n") };
+}
+
+Deno.test("run.ts: runs each test once, tells each step, what was skipped and how many failed", async () => {
+  const { code, lines } = await runThere();
+  const tests = lines.filter((line) => / \.\.\. /.test(line)).map((line) =>
+    line.replace(/ \(.*/, "").replace(/^file:.*#/, "block ")
+  );
+  assertEquals(
+    tests.toSorted(),
+    [
+      "Grid Engine: one ... ok",
+      "Slurm: one ... ok",
+      "Slurm: two ... ignored",
+      "a part ... ok",
+      "a program ... ok",
+      "an example ... ok",
+      "block 2-5.ts ... ok",
+      "local: one ... ok",
+      "ssh: one ... ok",
+      "sshd: two ... ok",
+      "the project ... FAILED",
+    ].toSorted(),
+  );
+  const steps = lines.map((line) => line.match(/^(\w[\w ]*?) +(\d+ +\d+ +\d+) +[\d.]+$/))
+    .filter((match) => match !== null)
+    .map(([, name, counts]) => `${name}: ${counts.replaceAll(/ +/g, " ")}`);
+  assertEquals(steps, [
+    "format: 1 0 0",
+    "lint: 1 0 0",
+    "packages: 1 0 0",
+    "types: 1 0 0",
+    "doc lint: 1 0 0",
+    "doc tests: 1 0 0",
+    "tests of parts: 1 0 0",
+    "tests of programs: 2 1 0",
+    "tests on Slurm: 1 0 1",
+    "tests of logins: 2 0 0",
+    "tests on Grid Engine: 2 0 0",
+  ]);
+  assertEquals(lines.slice(-3), ["SKIPPED Slurm: two", "", "14 passed, 1 failed, 1 skipped"]);
+  assertEquals(code, 1);
+});
+
+Deno.test("run.ts: with words it runs the tests whose names have them, and fails if there are none", async () => {
+  const some = await runThere("Slurm:", "one");
+  assertEquals([some.code, some.lines.at(-1)], [0, "1 passed, 0 failed"]);
+  const none = await runThere("no such test");
+  assertEquals(none.code, 1);
+  assertMatch(none.lines.join("\n"), /No test ran/);
 });
