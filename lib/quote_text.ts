@@ -30,7 +30,8 @@ function escapeUnseen(text: string): string {
   );
 }
 
-function leaveOutMiddle(text: string, maxLength: number): string {
+/** Shortens a text: of one that is longer than `maxLength` characters the middle is left out. */
+export function leaveOutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const endLength = Math.floor(maxLength / 3);
   const beginning = text.slice(0, maxLength - 1 - endLength);

@@ -11,6 +11,7 @@ import {
   errorKeysOf,
   sendableErrors,
 } from "../wire/codec.ts";
+import { leaveOutMiddle } from "../quote_text.ts";
 import { checkSendable } from "../wire/message_stream.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { INLINE_SOURCE } from "./code_loader.ts";
@@ -26,6 +27,8 @@ const INLINE_PLACE = new RegExp(`${INLINE_SOURCE}, <anonymous>:(\\d+):\\d+`);
 const MAX_CAUSES = 20;
 /** What is left of the message and of the stack of an error that is too large to be sent, in characters. */
 const MAX_TEXT_LENGTH = 64 * 1024;
+/** How many characters describe what was thrown, is no error and cannot be cloned. */
+const MAX_DESCRIPTION_LENGTH = 1000;
 
 /**
  * Encodes whatever was thrown. An error that holds what cannot be cloned (a socket, a function) is sent without it, one that
@@ -124,7 +127,8 @@ function restorePaths(error: Error): void {
 
 function withoutUncloneables(thrown: unknown, depth: number): Error {
   if (!Error.isError(thrown)) {
-    return new Error(`Threw ${Deno.inspect(thrown)}, which cannot be cloned`);
+    const text = leaveOutMiddle(Deno.inspect(thrown), MAX_DESCRIPTION_LENGTH);
+    return new Error(`Threw ${text}, which cannot be cloned`);
   }
   const copy = bareCopyOf(thrown, read);
   if ("cause" in thrown && depth < MAX_CAUSES) {

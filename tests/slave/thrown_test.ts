@@ -38,6 +38,13 @@ Deno.test("encodeThrown: what cannot be cloned arrives as an error that describe
   }
 });
 
+Deno.test("encodeThrown: of what cannot be cloned, and is large, a part is described", () => {
+  const large = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`key${i}`, () => i]));
+  const { message } = arrival(large) as Error;
+  assert(message.length < 1100, `${message.length} characters`);
+  assert(message.endsWith("}, which cannot be cloned"), message);
+});
+
 Deno.test("encodeThrown: an error arrives without properties and causes that cannot be cloned", () => {
   const thrown = Object.assign(new Error("why", { cause: () => 1 }), { socket: () => 1, code: 5 });
   thrown.name = "MyError";

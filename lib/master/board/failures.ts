@@ -11,11 +11,15 @@ import {
   type RemoteErrorOptions,
   type SlaveIdentity,
 } from "../../errors.ts";
+import { leaveOutMiddle } from "../../quote_text.ts";
 import { type Code, describeCode, type Task } from "../../task.ts";
 import { inputText } from "../../wire/input_text.ts";
 import type { Failure } from "../../wire/messages.ts";
 import type { LimitOption } from "./dispatch_group.ts";
 import type { Bar } from "./faults/bars.ts";
+
+/** How many characters tell what was thrown that is no error. It may be a whole result, which is the cause of what the user gets. */
+const MAX_THROWN_LENGTH = 1000;
 
 /** How a task failed: as its slave says, or since the master could not decode what it had returned. */
 export type TaskFailure = Failure | "undecodable";
@@ -284,7 +288,8 @@ export function describeThrown(thrown: unknown): string {
     if (name === "LoadError" || name === "DataCloneError") return explained;
     return message === "" ? String(name) : `${name}: ${explained}`;
   }
-  return `threw ${Deno.inspect(thrown, { depth: 1, colors: false })}`;
+  const text = Deno.inspect(thrown, { depth: 1, colors: false });
+  return `threw ${leaveOutMiddle(text, MAX_THROWN_LENGTH)}`;
 }
 
 /** Deno advises to run the program again with a flag. On a slave it is the manager that gives permissions. */

@@ -8,6 +8,7 @@ import {
 import { RemoteError } from "../../../lib/errors.ts";
 import {
   barredFailure,
+  describeThrown,
   givenUp,
   kindOfFailure,
   loadBar,
@@ -145,6 +146,14 @@ Deno.test("givenUp: a slave that could make no threads wants another limit, and 
 Deno.test("givenUp: counts to one", () => {
   const error = givenUp(TASK, [{ slave: SLAVE, reason: "exit code 1" }]);
   assertStringIncludes(error.message, `${WHO} is given up: a slave died while running it.`);
+});
+
+Deno.test("describeThrown: of what is no error, and large, a part tells enough", () => {
+  const large = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`key${i}`, i]));
+  const text = describeThrown(large);
+  assert(text.length < 1100, `${text.length} characters`);
+  assert(text.startsWith("threw {\n  key0: 0,") && text.endsWith("key999: 999\n}"), text);
+  assert(describeThrown("x".repeat(100_000)).length < 1100);
 });
 
 Deno.test("timedOut: says how long the task was allowed to run", () => {
