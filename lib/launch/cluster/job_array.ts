@@ -42,7 +42,8 @@ export class JobArray extends SlaveArray {
   /** The same array as its queue knows it. */
   #array: TaskArray | undefined;
   #queue: JobQueue | undefined;
-  readonly #jobs: string[] = [];
+  /** Those that may not have ended. */
+  readonly #jobs = new Set<string>();
   /** How many submissions are under way, each of a job whose id is not known yet. */
   #submissions = 0;
 
@@ -116,6 +117,7 @@ export class JobArray extends SlaveArray {
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
     const array = this.#array ??= {
       hosts: new HostRecord(),
+      jobEnded: (job) => this.#jobs.delete(job),
       failures: () => folder.failures(),
       release: (slave) => folder.release(slave),
       canLeave: (hosts) => this.#wordsWithout(hosts) !== undefined,
@@ -162,7 +164,7 @@ export class JobArray extends SlaveArray {
           owner: this.#owner,
           makeScript: (offset) =>
             this.#script({ command, connectionFile: folder.file, offset: first + offset, cwd }),
-          submitted: (job) => this.#jobs.push(job),
+          submitted: (job) => this.#jobs.add(job),
           tell: (message) => services.tell(message),
           closing: services.closing,
         });
@@ -202,7 +204,7 @@ export class JobArray extends SlaveArray {
   /** Deletes what is left of the job, without waiting until it is gone. */
   override closeNow(): void {
     try {
-      this.#queue?.deleteJobsNow(this.#jobs);
+      this.#queue?.deleteJobsNow([...this.#jobs]);
     } finally {
       // A job that could not write its log would stay in the queue for good. This one ends, since it finds no connection.
       if (this.#submissions > 0) this.#folder?.removeFile();

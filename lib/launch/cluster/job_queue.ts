@@ -43,6 +43,8 @@ export interface TaskArray {
   readonly hosts: HostRecord;
   /** Jobs that cannot start their agents, and wait to be released: the numbers of their slaves, with the names of the hosts. */
   failures(): Promise<ReadonlyMap<number, string>>;
+  /** All tasks of a job have ended: the queue knows nothing of it any more. */
+  jobEnded(job: string): void;
   /** Lets such a job end. */
   release(slave: number): Promise<void>;
   /** Whether jobs of the array can be kept off hosts. */
@@ -110,6 +112,13 @@ class JobTask {
   }
 }
 
+/** A job of which tasks are followed. */
+interface FollowedJob {
+  /** Those of all its tasks that have been followed. */
+  readonly names: string[];
+  unended: number;
+}
+
 /** A task that has ended, with what the scheduler says of that, if it does. */
 interface GoneTask {
   readonly task: JobTask;
@@ -159,8 +168,8 @@ export class JobQueue implements AsyncDisposable {
   readonly #services: Pick<LaunchServices, "tell">;
   /** Tasks that have not ended, by name. */
   readonly #tasks = new Map<string, JobTask>();
-  /** The jobs of all tasks that have ever been followed, by the tasks' names. */
-  readonly #jobs = new Map<string, string>();
+  /** Jobs that have tasks which have not ended. */
+  readonly #jobs = new Map<string, FollowedJob>();
   readonly #deletions = new Set<Promise<unknown>>();
   /** Tasks that are to be deleted as soon as the code that runs now is done, by job. */
   readonly #toDelete = new Map<string, JobTask[]>();
@@ -178,7 +187,7 @@ export class JobQueue implements AsyncDisposable {
   #areSuspended = false;
   /** How long to wait before the next question, if nobody hurries. */
   #pauseMs = POLL_MS;
-  #firstSubmissionMs = 0;
+  #firstSubmissionMs: number | undefined;
   #nextReportMs = FIRST_REPORT_MS;
   #hurriedUntilMs = 0;
   #isClosed = false;
@@ -201,7 +210,7 @@ export class JobQueue implements AsyncDisposable {
    */
   follow(job: string, task: number, options: FollowOptions): SlaveProcess {
     const followed = new JobTask(job, task, this.#scheduler.taskName(job, task), options);
-    if (this.#jobs.size === 0) this.#firstSubmissionMs = this.#clock.now();
+    this.#firstSubmissionMs ??= this.#clock.now();
     this.#add(followed);
     this.#noteNews();
     this.#schedule(POLL_MS);
@@ -235,19 +244,41 @@ export class JobQueue implements AsyncDisposable {
   }
 
   #add(task: JobTask): void {
-    this.#jobs.set(task.name, task.job);
     this.#tasks.set(task.name, task);
+    const followed = this.#jobs.get(task.job);
+    if (followed === undefined) this.#jobs.set(task.job, { names: [task.name], unended: 1 });
+    else {
+      followed.names.push(task.name);
+      followed.unended++;
+    }
+  }
+
+  /** Lets a task go, and its job with the last one: in a run of days there are thousands. */
+  #remove({ name, job, options }: JobTask): void {
+    if (!this.#tasks.delete(name)) return;
+    const followed = this.#jobs.get(job)!;
+    if (--followed.unended > 0) return;
+    this.#jobs.delete(job);
+    for (const name of followed.names) this.#deletedAtMs.delete(name);
+    options.array?.jobEnded(job);
+  }
+
+  /** How many jobs and deletions it keeps, for tests. @internal */
+  get kept(): number {
+    return this.#tasks.size + this.#jobs.size + this.#deletedAtMs.size;
   }
 
   /**
    * Deletes whatever of the given jobs has not ended, and waits until the scheduler does not know them any more. The manager
    * closes: no job is followed from now on.
+   *
+   * @param jobs Looked at when it is known which have ended: those that have are to be missing then.
    */
-  async deleteJobs(jobs: readonly string[]): Promise<void> {
+  async deleteJobs(jobs: Iterable<string>): Promise<void> {
     this.#isClosed = true;
     this.#timer?.[Symbol.dispose]();
     await this.#polling;
-    const left = this.#left(jobs);
+    const left = [...jobs];
     if (left.length === 0) return;
     const tasks = [...this.#tasks.values()].filter(({ job }) => left.includes(job));
     let command: readonly string[] = [];
@@ -267,7 +298,7 @@ export class JobQueue implements AsyncDisposable {
   deleteJobsNow(jobs: readonly string[]): void {
     this.#isClosed = true;
     this.#timer?.[Symbol.dispose]();
-    const left = this.#left(jobs).filter((job) => !this.#deletedJobs.has(job));
+    const left = jobs.filter((job) => !this.#deletedJobs.has(job));
     if (left.length === 0) return;
     let command: readonly string[] = [];
     try {
@@ -280,13 +311,6 @@ export class JobQueue implements AsyncDisposable {
     } catch (error) {
       this.#tellUndeleted(left, command, error);
     }
-  }
-
-  /** Those of some jobs that have not ended, as far as is known. */
-  #left(jobs: readonly string[]): string[] {
-    const followed = new Set(this.#jobs.values());
-    const unended = new Set(jobsOf(this.#tasks.values()));
-    return jobs.filter((job) => unended.has(job) || !followed.has(job));
   }
 
   /** Stops following. */
@@ -512,7 +536,7 @@ export class JobQueue implements AsyncDisposable {
     const slaves = tasks.map(({ options }) => options.slave!);
     const names = await array.submitAgain(slaves, hosts);
     tasks.forEach((task, i) => {
-      this.#tasks.delete(task.name);
+      this.#remove(task);
       const { job, task: number } = names[i];
       Object.assign(task, { job, task: number, name: this.#scheduler.taskName(job, number) });
       task.state = { state: "submitted", missing: 0 };
@@ -541,6 +565,7 @@ export class JobQueue implements AsyncDisposable {
     const { name, reasons } = this.#scheduler;
     for (const [job, ofJob] of Map.groupBy(stuck, ({ task }) => task.job)) {
       const known = await askReasons(this.#scheduler, job);
+      this.#delete(job, ofJob.map(({ task }) => task));
       const unknown = `for a reason that ${reasons?.command(job).join(" ")} does not tell`;
       for (const { task, reason } of ofJob) {
         const why = reasons === undefined
@@ -552,14 +577,13 @@ export class JobQueue implements AsyncDisposable {
           reason: `${name} could not start its job${why}. Mend that, and start the master again`,
         });
       }
-      this.#delete(job, ofJob.map(({ task }) => task));
     }
   }
 
   #end(task: JobTask, end: ProcessEnd): void {
     this.#noteNews();
     task.state = { state: "ended" };
-    this.#tasks.delete(task.name);
+    this.#remove(task);
     task.ended.resolve(end);
   }
 
@@ -642,7 +666,7 @@ export class JobQueue implements AsyncDisposable {
   /** Names of the tasks of some jobs that the scheduler still has. */
   async #askKnown(jobs: readonly string[]): Promise<string[]> {
     const statuses = await askStatus(this.#scheduler, jobs);
-    const names = [...this.#jobs].filter(([, job]) => jobs.includes(job)).map(([name]) => name);
+    const names = jobs.flatMap((job) => this.#jobs.get(job)?.names ?? []);
     return names.filter((name) => (statuses.get(name)?.state ?? "ended") !== "ended");
   }
 
@@ -669,7 +693,7 @@ export class JobQueue implements AsyncDisposable {
 
   /** Says, seldom, that slaves wait. */
   #report(): void {
-    if (this.#clock.now() - this.#firstSubmissionMs < this.#nextReportMs) return;
+    if (this.#clock.now() - this.#firstSubmissionMs! < this.#nextReportMs) return;
     const waiting = [...this.#tasks.values()].filter(({ state }) => state.state === "queued");
     if (waiting.length === 0) return;
     this.#nextReportMs *= 2;

@@ -7,6 +7,7 @@ import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
 import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { PlayedTaskArray } from "../../support/played_task_array.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 /** The slaves 0 to 11 are tasks 1 to 12 of job 7: four run on each of two nodes, and four wait. */
@@ -19,6 +20,8 @@ class Run implements AsyncDisposable, TaskArray {
   readonly hosts = new HostRecord();
   /** Hosts of slaves whose jobs have failed, and wait. */
   readonly failed = new Map<number, string>();
+  /** Jobs that nothing is known of any more. */
+  readonly ended: string[] = [];
   /** What was submitted anew. */
   readonly submitted: string[] = [];
   /** Why no host can be left out. */
@@ -41,6 +44,10 @@ class Run implements AsyncDisposable, TaskArray {
 
   failures(): Promise<ReadonlyMap<number, string>> {
     return Promise.resolve(new Map(this.failed));
+  }
+
+  jobEnded(job: string): void {
+    this.ended.push(job);
   }
 
   release(slave: number): Promise<void> {
@@ -87,31 +94,6 @@ class Run implements AsyncDisposable, TaskArray {
     await this.queue.deleteJobs([]);
     await this.queue[Symbol.asyncDispose]();
     await this.commands[Symbol.asyncDispose]();
-  }
-}
-
-/** An array that brings no agent anywhere. */
-class BrokenArray implements TaskArray {
-  readonly hosts = new HostRecord();
-  readonly failed = new Map<number, string>();
-  readonly submitted: string[] = [];
-
-  failures(): Promise<ReadonlyMap<number, string>> {
-    return Promise.resolve(new Map(this.failed));
-  }
-
-  release(slave: number): Promise<void> {
-    this.failed.delete(slave);
-    return Promise.resolve();
-  }
-
-  canLeave(): boolean {
-    return true;
-  }
-
-  submitAgain(slaves: readonly number[], hosts: readonly string[]) {
-    this.submitted.push(`${slaves} without ${hosts}`);
-    return Promise.resolve(slaves.map((_, i) => ({ job: "9", task: i + 1 })));
   }
 }
 
@@ -201,7 +183,7 @@ Deno.test("JobQueue: where the scheduler refuses to leave a host out, jobs that 
 
 Deno.test("JobQueue: an array whose setup is broken leaves the hosts of another alone", async () => {
   await using run = new Run();
-  const broken = new BrokenArray();
+  const broken = new PlayedTaskArray();
   for (let slave = 12; slave < 20; slave++) run.follow("8", slave - 11, slave, broken);
   run.states({
     "7.1-4": "nodeA",
@@ -223,6 +205,30 @@ Deno.test("JobQueue: an array whose setup is broken leaves the hosts of another 
   await run.look();
   assertEquals([run.submitted, broken.submitted], [["8: 4,5,6,8,9,10,11 without nodeB"], []]);
   assertEquals([run.hosts.left, broken.hosts.left], [["nodeB"], []]);
+});
+
+Deno.test("JobQueue: keeps nothing of jobs that have ended, were moved or deleted, however many there were", async () => {
+  await using run = new Run();
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  await run.look();
+  assertEquals(run.ended, []);
+  // All but one of the first jobs.
+  run.states({ "8.8": "nodeA" });
+  await run.look();
+  await run.look();
+  assertEquals(run.ended, ["7"]);
+  const { kept } = run.queue;
+  for (let job = 100; job < 200; job++) {
+    run.follow(String(job), 1, 0, run);
+    run.states({ "8.8": "nodeA", [`${job}.1`]: "nodeA" });
+    await run.look();
+    run.tasks.at(-1)!.kill();
+    run.states({ "8.8": "nodeA" });
+    await run.look();
+    await run.tasks.at(-1)!.ended;
+  }
+  assertEquals([run.ended.length, run.ended.at(-1), run.queue.kept], [101, "199", kept]);
 });
 
 Deno.test("excludeWords: are added to what the user says of hosts", () => {

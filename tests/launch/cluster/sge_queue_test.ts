@@ -3,6 +3,7 @@ import type { LaunchServices, SlaveProcess } from "../../../mod.ts";
 import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { PlayedTaskArray } from "../../support/played_task_array.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 /** For tasks that print nothing. */
@@ -268,14 +269,15 @@ Deno.test("JobQueue: jobs that are left are deleted, and waited for", async () =
 
 Deno.test("JobQueue: jobs that have ended are not deleted", async () => {
   await using run = new QueueRun();
-  const task = run.queue.follow("4711", 1, NOTHING_PRINTED);
+  const array = new PlayedTaskArray(["4711"]);
+  const task = run.queue.follow("4711", 1, { ...NOTHING_PRINTED, slave: 0, array });
   run.states({ "1": "r" });
   await run.look();
   await task.started;
   run.states({});
   await run.lastLook();
   await task.ended;
-  await run.queue.deleteJobs(["4711"]);
+  await run.queue.deleteJobs(array.jobs);
   assertEquals(run.commands.calls("qdel"), []);
 });
 

@@ -82,6 +82,8 @@ export class AgentJob implements AgentLinkEvents {
   #end: ProcessEnd | undefined;
   /** Resolves when its scheduler has answered since it was announced that it is to end. */
   #answered: Promise<void> = Promise.resolve();
+  /** Aborted when it has ended for good. */
+  readonly #over = new AbortController();
   /** Resolves when something is known that slaves without an agent may wait for. */
   #news = Promise.withResolvers<void>();
 
@@ -90,7 +92,8 @@ export class AgentJob implements AgentLinkEvents {
     this.agents = agents;
     this.#fleet = agents.fleet;
     this.#process = process;
-    this.#fleet.closing.addEventListener("abort", () => this.#noteNews(), { once: true });
+    const { signal } = this.#over;
+    this.#fleet.closing.addEventListener("abort", () => this.#noteNews(), { once: true, signal });
     this.#begin(process);
   }
 
@@ -257,7 +260,7 @@ export class AgentJob implements AgentLinkEvents {
     const impatience = Promise.withResolvers<void>();
     {
       using _timer = clock.setTimer(() => impatience.resolve(), this.#patienceMs);
-      await Promise.race([this.#answered, impatience.promise, aborted(closing)]);
+      await unlessAborted(Promise.race([this.#answered, impatience.promise]), closing);
     }
     agent.close("its slaves have left");
     return await this.explainLoss(agent, agent.end!, warning, true);
@@ -367,9 +370,14 @@ export class AgentJob implements AgentLinkEvents {
     const { closing } = this.#fleet;
     const { started = Promise.resolve(), ended } = process;
     started.then(() => this.#started());
-    const end = await Promise.race([ended, aborted(closing)]);
+    const end = await unlessAborted(ended, closing);
     // What it was renewed by is watched for itself.
     if (process === this.#process) this.#end = end;
+    if (end !== undefined && !this.isRenewable) {
+      // The signal would keep it until the manager closes, and in a run of days there are thousands.
+      this.#over.abort();
+      this.agents.jobEnded(process);
+    }
     this.#noteNews();
     if (process !== this.#process || this.#pause !== undefined) return;
     if (this.#state.state === "connected" || this.#state.state === "missed") return;
@@ -478,10 +486,18 @@ class Patience implements Disposable {
   }
 }
 
-/** Resolves when a signal is aborted. */
-function aborted(signal: AbortSignal): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  if (signal.aborted) resolve(undefined);
-  else signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  return promise;
+/** Waits for a promise; `undefined` if a signal is aborted before. Nothing of it stays with the signal. */
+async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const stop = () => resolve(undefined);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

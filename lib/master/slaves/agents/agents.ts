@@ -60,6 +60,16 @@ export class Agents {
     seat.queued(job);
   }
 
+  /** A job has ended, which is brought by what was submitted once and cannot be again: there is nothing of it to be ended. */
+  jobEnded(process: SlaveProcess): void {
+    this.#jobs.delete(process);
+  }
+
+  /** How many jobs it keeps, for tests. @internal */
+  get keptJobs(): number {
+    return this.#jobs.size;
+  }
+
   /** The agent of a job that runs has not connected for a while. That is told of the first: the others may not even run yet. */
   tellLate(process: string, lateMs: number): void {
     if (this.#isLateTold) return;

@@ -96,6 +96,31 @@ class PlayedJob extends PlayedProcess {
   }
 }
 
+/** Counts what listens to a signal from now on. */
+class Listeners implements Disposable {
+  readonly #signal: AbortSignal;
+  count = 0;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    const { addEventListener, removeEventListener } = AbortSignal.prototype;
+    signal.addEventListener = (...args: unknown[]) => {
+      this.count++;
+      Reflect.apply(addEventListener, signal, args);
+    };
+    // By a listener's own signal as well.
+    signal.removeEventListener = (...args: unknown[]) => {
+      this.count--;
+      Reflect.apply(removeEventListener, signal, args);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    Reflect.deleteProperty(this.#signal, "addEventListener");
+    Reflect.deleteProperty(this.#signal, "removeEventListener");
+  }
+}
+
 /** A job of two slaves, of which nothing is real but what decides. */
 class Bench implements AsyncDisposable {
   readonly clock = new TestClock();
@@ -108,7 +133,7 @@ class Bench implements AsyncDisposable {
   /** What was started to bring agents, the last one last. */
   readonly processes: PlayedProcess[] = [];
   readonly #fleet: Fleet;
-  readonly #agents: Agents;
+  readonly agents: Agents;
   readonly #dispatcher = new Dispatcher(1);
   readonly #connections: SocketPair[] = [];
   readonly #newsMs: number;
@@ -144,8 +169,8 @@ class Bench implements AsyncDisposable {
       this.processes.push(process);
       return process;
     };
-    this.#agents = new Agents(this.#fleet, { hosts: ["login", "203.0.113.1"], port: 4711 });
-    this.job = new AgentJob(launch(), this.#agents);
+    this.agents = new Agents(this.#fleet, { hosts: ["login", "203.0.113.1"], port: 4711 });
+    this.job = new AgentJob(launch(), this.agents);
     for (const seat of this.seats) {
       dispatcher.addSlave(seat.slave);
       seat.prepare({ hosts: ["127.0.0.1"], port: 1 }, openOutputSink("null", seat.number));
@@ -158,6 +183,11 @@ class Bench implements AsyncDisposable {
     return new ArrayKeeper(this.seats, { min: 2, max: 2, idleMs: Infinity }, this.#fleet);
   }
 
+  /** Is aborted when the manager closes. */
+  get closing(): AbortSignal {
+    return this.#fleet.closing;
+  }
+
   /** What has happened. */
   get events(): readonly ManagerEvent[] {
     this.#hub.flush();
@@ -165,7 +195,7 @@ class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#agents.links[Symbol.dispose]();
+    this.agents.links[Symbol.dispose]();
     const closed = this.#fleet[Symbol.asyncDispose]();
     for (const { far } of this.#connections) closeQuietly(far);
     await closed;
@@ -704,4 +734,18 @@ Deno.test("AgentJob: slaves whose job is taken away are lost if their array subm
   bench.processes[0].end({ code: null, signal: null, reason: "TIMEOUT", isTakenAway: true });
   while (bench.losses.length < 2) await turn();
   assertEquals(bench.standings, ["lost", "lost"]);
+});
+
+Deno.test("Agents: keep no job that has ended and cannot be brought again, nor does the manager's signal", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using heard = new Listeners(bench.closing);
+  const before = heard.count;
+  for (let i = 0; i < 100; i++) {
+    const process = new PlayedJob();
+    bench.agents.queued(bench.seats[0], process);
+    if (i % 2 === 0) process.start();
+    process.end({ code: null, signal: null, reason: "TIMEOUT", isTakenAway: true });
+    await turn();
+  }
+  assertEquals([bench.agents.keptJobs, heard.count], [0, before]);
 });
