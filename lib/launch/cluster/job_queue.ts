@@ -693,10 +693,12 @@ export class JobQueue implements AsyncDisposable {
 
   /** Says, seldom, that slaves wait. */
   #report(): void {
-    if (this.#clock.now() - this.#firstSubmissionMs! < this.#nextReportMs) return;
+    const elapsedMs = this.#clock.now() - this.#firstSubmissionMs!;
+    if (elapsedMs < this.#nextReportMs) return;
     const waiting = [...this.#tasks.values()].filter(({ state }) => state.state === "queued");
     if (waiting.length === 0) return;
-    this.#nextReportMs *= 2;
+    // Hours may have passed in which none waited.
+    while (this.#nextReportMs <= elapsedMs) this.#nextReportMs *= 2;
     const jobs = jobsOf(waiting);
     const reasons = reasonsOf(waiting);
     const why = reasons.length > 0 ? reasons.join("; ") : `${this.#look(jobs)} says why`;

@@ -299,6 +299,18 @@ Deno.test("JobQueue: why slaves wait is said in the scheduler's words, each reas
   ]);
 });
 
+Deno.test("JobQueue: that slaves wait is said once, and not several times in a row, also hours after the first submission", async () => {
+  await using run = new QueueRun();
+  run.follow(1);
+  run.answer({ 1: { job_state: "R" } });
+  await run.look();
+  run.clock.stop(3 * 3_600_000);
+  run.follow(2);
+  run.answer({ 1: { job_state: "R" }, 2: { job_state: "Q", comment: "Not Running: full" } });
+  for (let look = 0; look < 5; look++) await run.look();
+  assertEquals(run.told.length, 1);
+});
+
 Deno.test("JobQueue: commands that users are shown can be typed as they are", async () => {
   await using run = new QueueRun();
   const task = run.follow(2);
