@@ -401,11 +401,14 @@ for (const ways of ALL) {
   });
 
   test("slaves that wait in the queue are reported, and run when they may", async (folder) => {
-    await using master = start(folder, { ...FEW, array: { words: site.control!.heldWords } });
+    const array = { words: site.control!.heldWords };
+    await using master = start(folder, { ...FEW, array, manager: { dashboard: true } });
     await master.until("warning");
     const [{ reason }] = master.of("warning");
     console.log(`  ${reason}`);
     assertMatch(reason!, jobs.held);
+    const [, why] = /: (\w+: .*)$/.exec(reason!)!;
+    assertStringIncludes(await master.page(), `2 slaves are queued by the scheduler: ${why}.`);
     await master.release();
     await master.complete(10);
   });

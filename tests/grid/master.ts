@@ -23,16 +23,18 @@ import {
   type SSHOptions,
   SSHSlaveArray,
 } from "../../mod.ts";
-import type { Place } from "./place_tasks.ts";
+import { isThere, type Place } from "./place_tasks.ts";
 
 /** What a master is to do. */
 export interface Order {
   /** How many tasks, which return 0, 1, 2 … */
   readonly tasks: number;
+  /** Tasks go on beyond that number until there is this file, a path. */
+  readonly untilFile?: string;
   /** How long each of them takes, in milliseconds; nothing by default. */
   readonly taskMs?: number;
-  /** How long the last of them takes, if it is another time. */
-  readonly lastMs?: number;
+  /** The last of them goes on until there is this file, a path. */
+  readonly lastUntilFile?: string;
   /** How many slaves; without a number those that the master's own job was granted. */
   readonly slaves?: number;
   /** Bounds, between which the number of slaves follows the work: then that of `slaves` says nothing. */
@@ -67,7 +69,8 @@ export type Occurrence =
   | { readonly type: "master"; readonly pid: number; readonly host: string }
   | { readonly type: "result" } & Place
   | { readonly type: "secret"; readonly secret: string }
-  | { readonly type: "done" }
+  /** All results have been told; `tasks` is how many there were to be. */
+  | { readonly type: "done"; readonly tasks: number }
   | { readonly type: "error"; readonly name: string; readonly message: string }
   | ProgressOccurrence
   | EventOccurrence;
@@ -176,23 +179,44 @@ function tasksOf({ module = import.meta.resolve("./place_tasks.ts") }: Order) {
   return remote<typeof import("./place_tasks.ts")>(module);
 }
 
-/** Runs the tasks that are asked for. */
-function placesOf(manager: Manager, order: Order): AsyncIterable<Place> {
-  const { taskMs = 0, shift } = order;
+/** Numbers from 0 on: as many as there are to be, and more until there is a file. */
+function* valuesOf({ tasks, untilFile }: Order): Generator<number> {
+  for (let i = 0; i < tasks || (untilFile !== undefined && !isThere(untilFile)); i++) yield i;
+}
+
+/** Adds the tasks that are asked for. `added` has the number of those that were added. */
+function placesOf(manager: Manager, order: Order, added: { tasks: number }): AsyncIterable<Place> {
+  const { taskMs = 0, shift = 0, untilFile, lastUntilFile, tellsProgress } = order;
   const tasks = tasksOf(order);
-  if (shift === undefined) {
-    const context = manager.getContext();
-    const msOf = (i: number) => i === order.tasks - 1 ? order.lastMs ?? taskMs : taskMs;
-    const place = order.tellsProgress ? tasks.placeTelling : tasks.place;
-    for (let i = 0; i < order.tasks; i++) context.addTask(place, i, msOf(i));
+  const place = tellsProgress ? tasks.placeTelling : tasks.place;
+  if (order.shift !== undefined) {
+    const context = manager.getContext(tasks.setup, { args: [shift] });
+    for (const i of valuesOf(order)) {
+      context.addTask(tasks.placeShifted, i + shift, taskMs);
+      added.tasks++;
+    }
     return context.getResultsUnordered<Place>();
   }
-  const context = manager.getContext(tasks.setup, { args: [shift] });
-  for (let i = 0; i < order.tasks; i++) context.addTask(tasks.placeShifted, i + shift, taskMs);
+  const context = manager.getContext();
+  if (untilFile !== undefined) {
+    const inputs = valuesOf(order).map((value) => {
+      added.tasks++;
+      return { value, ms: taskMs };
+    });
+    context.addTasks(tasks.placeOne, inputs);
+    return context.getResultsUnordered<Place>();
+  }
+  for (const i of valuesOf(order)) {
+    added.tasks++;
+    if (lastUntilFile !== undefined && added.tasks === order.tasks) {
+      context.addTask(tasks.placeWhenThere, i, lastUntilFile);
+    } else context.addTask(place, i, taskMs);
+  }
   return context.getResultsUnordered<Place>();
 }
 
-async function run(order: Order): Promise<void> {
+/** Runs the tasks that are asked for; returns how many. */
+async function run(order: Order): Promise<number> {
   let queued = 0;
   let connected = 0;
   const areThere = Promise.withResolvers<void>();
@@ -215,16 +239,18 @@ async function run(order: Order): Promise<void> {
     await Array.fromAsync(first.getResults());
   }
   let results = 0;
-  for await (const place of placesOf(manager, order)) {
+  const added = { tasks: 0 };
+  for await (const place of placesOf(manager, order, added)) {
     tell({ type: "result", ...place });
     if (++results === order.throwAfter) throw new RangeError("the script has an error");
   }
+  return added.tasks;
 }
 
 tell({ type: "master", pid: Deno.pid, host: Deno.hostname() });
 try {
-  await run(JSON.parse(Deno.args[0]));
-  tell({ type: "done" });
+  const tasks = await run(JSON.parse(Deno.args[0]));
+  tell({ type: "done", tasks });
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   tell({ type: "error", name: error.name, message: error.message });

@@ -21,10 +21,32 @@ export async function place(value: number, ms: number): Promise<Place> {
   return { value, host: Deno.hostname(), runner: Deno.pid, agent: Deno.ppid };
 }
 
+/** The same for inputs that come one by one. */
+export function placeOne({ value, ms }: { value: number; ms: number }): Promise<Place> {
+  return place(value, ms);
+}
+
 /** The same of a task that tells how far it has come. */
 export async function placeTelling(value: number, ms: number): Promise<Place> {
   reportProgress(1, 2, `value ${value}`);
   return await place(value, ms);
+}
+
+/** Waits until there is a file, and tells where it did. */
+export async function placeWhenThere(value: number, file: string): Promise<Place> {
+  while (!isThere(file)) await new Promise((resolve) => setTimeout(resolve, 50));
+  return place(value, 0);
+}
+
+/** Whether there is a file. */
+export function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** What is added to all values before they are sent. */

@@ -54,9 +54,9 @@ const ALL: readonly Ways[] = [
   },
 ];
 
-/** In the middle of so many tasks, something happens. A task that is charged fails. */
+/** In the middle of many tasks, something happens. A task that is charged fails. */
 const MANY: Order = {
-  tasks: 1500,
+  tasks: 60,
   taskMs: 100,
   slaves: 6,
   startsWith: 6,
@@ -86,13 +86,20 @@ for (const ways of ALL) {
     siteTest(site, what, run);
   const start = (folder: TempFolder, order: Order): GridMaster =>
     new GridMaster(folder.path, order, undefined, site);
+  /** A master whose tasks go on until {@linkcode finish}. */
+  const startEndless = (folder: TempFolder, order: Partial<Order> = {}): GridMaster =>
+    start(folder, { ...MANY, untilFile: folder.file("enough"), ...order });
+  const finish = async (folder: TempFolder, master: GridMaster): Promise<void> => {
+    folder.write("enough", "");
+    await master.complete();
+  };
   const control = async (command: readonly string[]): Promise<void> => {
     const { success, output } = await onSubmitHost(site, ...command);
     if (!success) throw new Error(`${command.join(" ")} failed: ${output}`);
   };
 
   test("a job that is suspended for longer than heartbeatTimeoutMs is a slave that is late, and comes back", async (folder) => {
-    await using master = start(folder, { ...MANY, tasks: 2500 });
+    await using master = startEndless(folder);
     await master.until("slave-connected", 6);
     await control(suspend(jobOf(master, 3)));
     await master.until("warning");
@@ -105,13 +112,13 @@ for (const ways of ALL) {
     const [{ slave, reason }] = master.of("slave-restarted");
     assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
     await master.until("slave-connected", 7);
-    await master.complete(2500);
+    await finish(folder, master);
     assertEquals(master.of("slave-lost"), []);
   });
 
   test("a job that comes to its time limit is replaced while there is work, the limit is named, and no task is charged", async (folder) => {
     const array = { words: ways.limitWords };
-    await using master = start(folder, { ...MANY, slaves: 2, startsWith: 2, array, tasks: 700 });
+    await using master = startEndless(folder, { slaves: 2, startsWith: 2, array });
     await master.until("slave-connected", 2);
     if (site === SLURM_SITE) {
       // Its limits are minutes.
@@ -123,80 +130,76 @@ for (const ways of ALL) {
     for (const { reason } of master.of("slave-restarted")) console.log(`  ${reason}`);
     assertMatch(master.of("slave-restarted")[0].reason!, ways.limited);
     await master.until("slave-connected", 4);
-    await master.complete(700);
+    await finish(folder, master);
     assertEquals(master.of("slave-lost"), []);
   });
 
   test("a job that its user deletes is not replaced", async (folder) => {
-    await using master = start(folder, { ...MANY, slaves: 3, startsWith: 3, tasks: 300 });
+    await using master = startEndless(folder, { slaves: 3, startsWith: 3 });
     await master.until("slave-connected", 3);
     await control(ways.cancel(jobOf(master, 1)));
     await master.until("slave-lost");
-    await master.complete(300);
+    await finish(folder, master);
     assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
     assertEquals(master.of("slave-queued").length, 3);
   });
 
-  // Grid Engine may take half a minute to end a job that is to run again.
-  if (site === SLURM_SITE) {
-    test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
-      await using master = start(folder, { ...MANY, array: { words: requeueWords } });
-      await master.until("slave-connected", 6);
-      await control(requeue(jobOf(master, 2)));
-      await master.until("slave-restarted");
-      const [{ slave, reason }] = master.of("slave-restarted");
-      console.log(`  ${reason}`);
-      assertEquals(slave, 2);
-      if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
-      await master.until("slave-connected", 7);
-      assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
-      await master.complete(1500);
-      assertEquals(master.of("slave-lost"), []);
-    });
+  test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
+    await using master = startEndless(folder, { array: { words: requeueWords } });
+    await master.until("slave-connected", 6);
+    await control(requeue(jobOf(master, 2)));
+    await master.until("slave-restarted");
+    const [{ slave, reason }] = master.of("slave-restarted");
+    console.log(`  ${reason}`);
+    assertEquals(slave, 2);
+    if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
+    await master.until("slave-connected", 7);
+    assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
+    await finish(folder, master);
+    assertEquals(master.of("slave-lost"), []);
+  });
 
-    test("50 preemptions over 5000 tasks: none is lost, none comes twice, and none is charged", async (folder) => {
-      await using master = start(folder, {
-        ...MANY,
-        slaves: 20,
-        startsWith: 1,
-        array: { words: requeueWords },
-        tasks: 5000,
-        taskMs: 20,
-      });
-      const attempt = async (command: readonly string[]): Promise<boolean> =>
-        // Jobs end by themselves meanwhile, or are still ending.
-        (await onSubmitHost(site, ...command)).success;
-      const requeued: string[] = [];
-      let suspended: string | undefined;
-      for (let done = 0, tried = 0; done < 50; tried++) {
-        await master.until("result", 90 * (done + 1));
-        const slaves = serving(master);
-        if (suspended !== undefined) await attempt(resume(suspended));
-        suspended = undefined;
-        if (rerun !== undefined) {
-          for (const job of requeued.slice(-2)) await attempt(rerun(job));
-        }
-        // One has to be left to do the tasks.
-        if (slaves.length < 2) {
-          await master.until("result", master.of("result").length + 1);
-          continue;
-        }
-        const job = jobOf(master, slaves[tried % slaves.length]);
-        const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
-        if (!await attempt(command)) continue;
-        if (command.join() === suspend(job).join()) suspended = job;
-        if (command.join() === requeue(job).join()) requeued.push(job);
-        done++;
-      }
-      if (suspended !== undefined) await attempt(resume(suspended));
-      await master.complete(5000);
-      console.log(
-        `  ${master.of("slave-restarted").length} came back, ${
-          master.of("slave-lost").length
-        } were lost`,
-      );
+  test("50 preemptions over 5000 tasks and more: none is lost, none comes twice, and none is charged", async (folder) => {
+    await using master = startEndless(folder, {
+      slaves: 20,
+      startsWith: 1,
+      array: { words: requeueWords },
+      tasks: 5000,
+      taskMs: 20,
     });
-  }
+    const attempt = async (command: readonly string[]): Promise<boolean> =>
+      // Jobs end by themselves meanwhile, or are still ending.
+      (await onSubmitHost(site, ...command)).success;
+    const requeued: string[] = [];
+    let suspended: string | undefined;
+    for (let done = 0, tried = 0; done < 50; tried++) {
+      await master.until("result", 90 * (done + 1));
+      const slaves = serving(master);
+      if (suspended !== undefined) await attempt(resume(suspended));
+      suspended = undefined;
+      if (rerun !== undefined) {
+        for (const job of requeued.slice(-2)) await attempt(rerun(job));
+      }
+      const job = jobOf(master, slaves[tried % Math.max(slaves.length, 1)] ?? 0);
+      const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
+      // One has to be left to do the tasks.
+      if (slaves.length < 2 || !await attempt(command)) {
+        // It fails when the master has ended.
+        await master.until("result", master.of("result").length + 1);
+        continue;
+      }
+      if (command.join() === suspend(job).join()) suspended = job;
+      if (command.join() === requeue(job).join()) requeued.push(job);
+      done++;
+    }
+    if (suspended !== undefined) await attempt(resume(suspended));
+    await finish(folder, master);
+    console.log(
+      `  ${master.of("slave-restarted").length} came back, ${
+        master.of("slave-lost").length
+      } were lost`,
+    );
+  });
 
   test("an array with bounds grows with its work, and shrinks when it is idle", async (folder) => {
     const bounds = { min: 0, max: 4, idleMs: 2000 };
@@ -207,12 +210,12 @@ for (const ways of ALL) {
       bounds,
       tasks: 300,
       taskMs: 200,
-      lastMs: 15_000,
+      lastUntilFile: folder.file("enough"),
     });
     await master.until("slave-connected", 4);
     // Three of them have nothing to do while the last task runs.
     await master.until("slave-ended", 3);
-    assertEquals(master.of("done"), []);
+    folder.write("enough", "");
     await master.complete(300);
     assertEquals(master.of("slave-queued").length, 4);
     assertEquals(master.of("slave-lost"), []);
@@ -223,8 +226,9 @@ siteTest(
   GRID_ENGINE_SITE,
   "a queue that is suspended for a while ends nothing",
   async (folder) => {
-    await using master = new GridMaster(folder.path, MANY, undefined, GRID_ENGINE_SITE);
-    await master.until("result", 100);
+    const order = { ...MANY, untilFile: folder.file("enough") };
+    await using master = new GridMaster(folder.path, order, undefined, GRID_ENGINE_SITE);
+    await master.until("slave-connected", 6);
     const modify = async (option: string): Promise<void> =>
       void await onSubmitHost(GRID_ENGINE_SITE, "qmod", option, "*");
     await modify("-sq");
@@ -234,7 +238,8 @@ siteTest(
     } finally {
       await modify("-usq");
     }
-    await master.complete(1500);
+    folder.write("enough", "");
+    await master.complete();
     assertEquals(master.of("slave-lost"), []);
   },
 );

@@ -314,6 +314,16 @@ export class GridMaster implements AsyncDisposable {
     return answer.output;
   }
 
+  /** What the page of its run shows, as HTML; it has been made with the option `dashboard`. */
+  async page(): Promise<string> {
+    const url = this.printed.map((line) => /http:\S+/.exec(line)?.[0]).find((found) => found);
+    const state = JSON.stringify(new URL(`state${new URL(url!).search}`, url).href);
+    const code = `console.log(await (await fetch(${state})).text())`;
+    const { success, output } = await onSubmitHost(this.#site, Deno.execPath(), "eval", code);
+    if (!success) throw new Error(`The page cannot be asked for: ${output}`);
+    return Object.values<string>(JSON.parse(output).sections).join("\n");
+  }
+
   /** What the job of its slaves is known by. */
   get #job(): string {
     if (this.#site.isInJob) return this.jobName;
@@ -321,12 +331,17 @@ export class GridMaster implements AsyncDisposable {
     return this.#site.jobOf(this.jobName, [...new Set(names.filter((id) => id !== undefined))]);
   }
 
-  /** Waits for its end; it must have told each result once. */
-  async complete(tasks: number): Promise<void> {
+  /**
+   * Waits for its end; it must have told each result once.
+   *
+   * @param tasks How many; where its order leaves that open, as many as it says.
+   */
+  async complete(tasks?: number): Promise<void> {
     const code = await this.ended;
     const values = this.of("result").map(({ value }) => value).toSorted((a, b) => a - b);
     assertEquals(code, 0, this.describe());
-    assertEquals(values, Array.from({ length: tasks }, (_, i) => i), this.describe());
+    const length = tasks ?? this.of("done")[0].tasks;
+    assertEquals(values, Array.from({ length }, (_, i) => i), this.describe());
   }
 
   /** Waits for its end by an error; prints and returns its message. */
