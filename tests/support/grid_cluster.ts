@@ -45,6 +45,12 @@ function findGrid(): string | undefined {
   }
 }
 
+/** Where this Deno keeps packages. A job has its user's real home folder, whatever `HOME` is here, and may have no network. */
+function denoFolder(): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
 /** What brings the slaves of masters of tests, and what tests do to those. */
 export interface GridSite {
   /** What it is called in the names of tests. */
@@ -103,6 +109,7 @@ export const GRID_ENGINE_SITE: GridSite = {
   // qrsh has its words parsed again by a shell.
   jobCommand: (jobName, slots, command) => [
     ...["qrsh", "-now", "n", "-cwd", "-N", jobName, "-pe", "rr", String(slots)],
+    ...["-v", `DENO_DIR=${denoFolder()}`],
     ...command.slice(0, -1),
     `'${command.at(-1)}'`,
   ],
@@ -430,9 +437,10 @@ export function clusterTest(
           assertMatch(state, /d/, "the job has not been deleted");
         }
       } finally {
-        // Not to disturb the other tests.
+        // Not to disturb the other tests. Jobs do without a node that is not heard of, as after the qmaster has started again.
         if (await queue() !== "") await cluster("run", "master", "qdel", "-f", "-u", "*");
         await untilQueueIsEmpty();
+        await cluster("up");
       }
     },
   });
