@@ -157,18 +157,23 @@ Deno.test("agent: starts a new runner when one is killed", async () => {
 
 Deno.test("agent: a task out of time is killed, and the same agent starts a new runner", async () => {
   await using gates = new Gates();
-  await using run = new FarRun();
+  await using run = new FarRun(OFTEN);
   run.add();
-  const context = run.manager.getContext(undefined, { taskTimeoutMs: 300 });
+  // It is not to end before it has begun, nor the agent to be silent for too long.
+  const taskTimeoutMs = OFTEN.heartbeatTimeoutMs / 2;
+  const context = run.manager.getContext(undefined, { taskTimeoutMs });
   context.addTask(gateTasks.loop, "for ever", gates.port);
-  const [outcome] = await Array.fromAsync(context.getOutcomesUnordered());
+  const outcomes = Array.fromAsync(context.getOutcomesUnordered());
+  const running = await gates.next();
+  run.clock.pass(taskTimeoutMs);
+  await running.ended;
+  const [outcome] = await outcomes;
   assert(outcome.status === "rejected");
-  assertMatch(outcome.reason.message, /taskTimeoutMs, 300 ms/);
+  assertMatch(outcome.reason.message, /taskTimeoutMs, 300000 ms/);
   // Its time has no limit.
   run.context.addTask(tasks.square, 3);
   assertEquals(await run.results(), [9]);
   assertEquals(run.log.of("slave-queued").length, 1);
-  await (await gates.next()).ended;
 });
 
 Deno.test("agent: killed itself, its slave is lost, its runner ends and the task goes to another slave", async () => {

@@ -22,9 +22,3 @@ export function sumLater(bytes: Uint8Array, times: number, path: string): number
   throwFirst(times, path);
   return bytes.reduce((sum, byte) => sum + byte, 0);
 }
-
-/** Writes that it runs, and never returns. */
-export function hang(path: string): never {
-  Deno.writeTextFileSync(path, `${Deno.pid}\n`, { append: true });
-  for (;;);
-}

@@ -25,7 +25,10 @@ const never = (_file: string) => {
 };
 
 /** Ways to fail, and what the message has besides the input `("6lyz.pdb")`. */
-const FAILURES: Record<string, [add: (context: Context) => void, message: string]> = {
+const FAILURES: Record<
+  string,
+  [add: (context: Context) => void, message: string, taskTimeoutMs?: number]
+> = {
   "throws": [
     (context) => context.addTask(failing.throwValue, "6lyz.pdb"),
     'failed on local slave 0: threw "6lyz.pdb"',
@@ -41,6 +44,7 @@ const FAILURES: Record<string, [add: (context: Context) => void, message: string
   "runs for too long": [
     (context) => context.addTask(never, "6lyz.pdb"),
     "was killed on local slave 0: it ran longer than taskTimeoutMs, 300 ms",
+    300,
   ],
   "does not load": [
     (context) =>
@@ -51,10 +55,10 @@ const FAILURES: Record<string, [add: (context: Context) => void, message: string
     "failed on local slave 0: Cannot load f",
   ],
 };
-for (const [what, [add, message]] of Object.entries(FAILURES)) {
+for (const [what, [add, message, taskTimeoutMs]] of Object.entries(FAILURES)) {
   Deno.test(`RemoteError.input: of a task that ${what} is what it was given, and the message says so`, async () => {
     await using manager = localManager(1, { maxAttempts: 1 });
-    const context = manager.getContext(undefined, { taskTimeoutMs: 300 });
+    const context = manager.getContext(undefined, { taskTimeoutMs });
     add(context);
     const error = await failureOf(context);
     assertEquals(error.input, '("6lyz.pdb")');

@@ -24,7 +24,7 @@ import { EventLog } from "../support/event_log.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { StandingClock } from "../support/test_clock.ts";
+import { RunningClock, StandingClock } from "../support/test_clock.ts";
 
 const flaky = remote<typeof import("../support/flaky_tasks.ts")>(
   import.meta.resolve("../support/flaky_tasks.ts"),
@@ -237,23 +237,27 @@ Deno.test("retries: `when` may close the context", async () => {
 });
 
 Deno.test("retries: deaths, time limits, results that cannot be sent, and startups that fail are no throws", async () => {
+  const clock = new RunningClock();
   await using folder = new TempFolder();
+  await using gates = new Gates();
   const log = new EventLog();
-  await using manager = localManager(1, { onEvent: log.onEvent, maxAttempts: 2 });
+  await using manager = localManager(1, { onEvent: log.onEvent, maxAttempts: 2 }, clock);
   const retries = { count: 5, when: () => assert(false, "it is not to be asked") };
   const plain = manager.getContext(undefined, { retries: retries as unknown as RetryOptions });
   const killed = await failureOf(plain.run(failing.killItself, []));
   assertEquals(killed.attempts.length, 2);
   assertEquals(log.of("task-retried").map((event) => "error" in event), [false]);
   await failureOf(plain.run(failing.returnFunction, []));
-  const path = folder.file("runs");
-  const late = await failureOf(plain.run(flaky.hang, [path], { timeoutMs: 100 }));
-  assertStringIncludes(late.message, "ran longer");
-  assertEquals(folder.lines("runs").length, 1);
+  const timeoutMs = 600_000;
+  const late = failureOf(plain.run(gateTasks.loop, ["late", gates.port], { timeoutMs }));
+  const running = await gates.next();
+  clock.pass(timeoutMs);
+  assertStringIncludes((await late).message, "ran longer");
+  await running.ended;
   const broken = manager.getContext(failing.reject, {
     retries: retries as unknown as RetryOptions,
   });
-  await failureOf(broken.run(flaky.throwFirst, [0, path]));
+  await failureOf(broken.run(flaky.throwFirst, [0, folder.file("runs")]));
   assertEquals(log.of("task-retried").length, 1);
 });
 
