@@ -478,9 +478,7 @@ export class Allotment {
     // Behind too many tasks those that are pulled are not found.
     const most = MAX_PASSED - group.waiting;
     if (slaves.length === 0 || most <= 0) return;
-    // Read in order, tasks come in the order of their sources.
-    const last = group.reading === "ordered" ? 1 : group.sourceCodes.length;
-    const codes = group.sourceCodes.slice(0, last);
+    const codes = group.nextSourceCodes;
     const rooms = new Map<Code, number>();
     for (const slave of slaves) {
       const code = codes.find((each) => !this.#bars.has(slave, group.context, each));

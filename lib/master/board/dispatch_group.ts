@@ -160,6 +160,11 @@ export class DispatchGroup {
     this.#sortSources();
   }
 
+  /** Codes of the tasks that may come next from its sources: read in order, tasks come in the order of these. */
+  get nextSourceCodes(): readonly Code[] {
+    return this.reading === "ordered" ? this.sourceCodes.slice(0, 1) : this.sourceCodes;
+  }
+
   /** How many tasks threw, and wait for their time to run again. */
   get delayed(): number {
     return this.#delayed;

@@ -173,7 +173,11 @@ export class Dispatcher {
    * @param array As a {@linkcode DispatchSlave} has it.
    */
   demandOf(array: object | undefined): Demand {
-    let tasks = this.#retries.areRead ? this.#retries.waiting : 0;
+    const isWorkFor = ({ context, reading }: DispatchGroup, code: Code): boolean =>
+      reading !== "no" && (this.#bars.isEmpty || !this.#bars.hasArray(array, context, code));
+    let tasks = this.#retries.isEmpty
+      ? 0
+      : this.#retries.count(({ group, task }) => isWorkFor(group, codeOf(task)));
     let taskMs: number | undefined;
     const note = (code: Code | undefined): void => {
       const averageMs = code && this.#allotment.averageMs(code);
@@ -184,7 +188,7 @@ export class Dispatcher {
       const first = group.first();
       const code = first && codeOf(first);
       if (code !== undefined && !this.#bars.isEmpty) {
-        if (this.#bars.hasArray(array, group.context, code)) continue;
+        if (!isWorkFor(group, code)) continue;
         kinds.push({ context: group.context, code });
       }
       tasks += group.waiting;
@@ -196,11 +200,14 @@ export class Dispatcher {
       const { service } = slave;
       const head = service?.sent.head();
       if (service !== undefined && head === undefined && !barred.has(slave)) idle++;
-      if (head === undefined || head.group.reading === "no") continue;
+      if (head === undefined || !isWorkFor(head.group, head.code)) continue;
       tasks += service!.sent.size;
       note(head.code);
     }
-    const areMore = [...this.#groups.sources].some((group) => group.isOpen && !group.isRestoring);
+    const areMore = [...this.#groups.sources].some((group) =>
+      group.isOpen && !group.isRestoring &&
+      group.nextSourceCodes.some((code) => isWorkFor(group, code))
+    );
     // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
     return { tasks: areMore && idle === 0 ? Math.max(1, 2 * tasks) : tasks, taskMs, barred };
   }

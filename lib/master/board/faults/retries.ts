@@ -81,6 +81,11 @@ export class Retries {
     return this.#list().length;
   }
 
+  /** How many of those that wait are meant. */
+  count(isMeant: (retry: Retry) => boolean): number {
+    return this.#list().filter(isMeant).length;
+  }
+
   /** How often a task has thrown. */
   countThrows(task: Task): number {
     return this.#throws.get(task) ?? 0;

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Code } from "../../../../lib/task.ts";
+import type { RetryPolicy } from "../../../../lib/master/board/dispatch_context.ts";
 import type { DispatchGroup } from "../../../../lib/master/board/dispatch_group.ts";
 import type { DispatchSlave } from "../../../../lib/master/board/dispatch_slave.ts";
 import { type Demand, Dispatcher } from "../../../../lib/master/board/dispatcher.ts";
@@ -32,13 +33,13 @@ class Bench {
     return { array, slaves };
   }
 
-  group(startup?: Code): DispatchGroup {
+  group(startup?: Code, retries?: RetryPolicy): DispatchGroup {
     const port = {
       deliver: (outcomes: Iterable<Outcome>) => void this.outcomes.push(...outcomes),
       pull: () => {},
       wake: () => {},
     };
-    const group = groupOf(0, port, { startup });
+    const group = groupOf(0, port, { startup, retries });
     this.dispatcher.addGroup(group);
     group.reading = "unordered";
     return group;
@@ -229,3 +230,41 @@ Deno.test("Dispatcher.demandOf: a source may have more, though slaves are idle t
   const [tasks, barred] = bench.demand(array);
   assertEquals([group.waiting > 0, tasks, barred], [true, 8, [0]]);
 });
+
+for (
+  const what of ["waits", "runs elsewhere", "waits to run again", "a source may have"] as const
+) {
+  Deno.test(`Dispatcher.demandOf: what ${what} is no work for an array on which it has failed three times`, () => {
+    const bench = new Bench();
+    const [array, elsewhere] = [bench.array(9), bench.array(1)];
+    const group = bench.group(undefined, { count: 1, delayMs: 1000, when: undefined });
+    bench.add(group);
+    for (const slave of array.slaves.slice(0, 3)) {
+      bench.connect(slave);
+      bench.failLoad(slave);
+    }
+    const [good] = elsewhere.slaves;
+    switch (what) {
+      case "waits":
+        break;
+      case "runs elsewhere":
+        bench.connect(good);
+        break;
+      case "waits to run again":
+        bench.connect(good);
+        bench.dispatcher.taskFailed(good, 0, "threw", new Error("not yet"), 1, 0);
+        break;
+      case "a source may have":
+        bench.connect(good);
+        group.setSources([CODE]);
+        // Those that are barred have been retired since, and the other one is busy.
+        for (const slave of array.slaves) bench.vacate(slave);
+        break;
+      default:
+        what satisfies never;
+    }
+    assertEquals(bench.outcomes, []);
+    assertEquals(bench.demand(array), [0, []]);
+    assertEquals(bench.demand(elsewhere)[0], what === "a source may have" ? 2 : 1);
+  });
+}
