@@ -196,10 +196,14 @@ export class Dispatcher {
     }
     const barred = this.#barredFor(kinds);
     let idle = 0;
+    let idleElsewhere = 0;
     for (const slave of this.#slaves) {
       const { service } = slave;
       const head = service?.sent.head();
-      if (service !== undefined && head === undefined && !barred.has(slave)) idle++;
+      if (service?.ending.type === "none" && head === undefined && !barred.has(slave)) {
+        idle++;
+        if (slave.array !== array) idleElsewhere++;
+      }
       if (head === undefined || !isWorkFor(head.group, head.code)) continue;
       tasks += service!.sent.size;
       note(head.code);
@@ -209,7 +213,10 @@ export class Dispatcher {
       group.nextSourceCodes.some((code) => isWorkFor(group, code))
     );
     // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
-    return { tasks: areMore && idle === 0 ? Math.max(1, 2 * tasks) : tasks, taskMs, barred };
+    if (areMore && idle === 0) tasks *= 2;
+    // One slave waits for what comes next. If it were retired, another would be submitted at once, and so on.
+    if (areMore && idleElsewhere === 0) tasks = Math.max(1, tasks);
+    return { tasks, taskMs, barred };
   }
 
   /** Slaves that can run nothing of what waits, and have nothing else to do, or that leave some of it without a slave. */

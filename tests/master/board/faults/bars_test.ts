@@ -268,3 +268,20 @@ for (
     assertEquals(bench.demand(elsewhere)[0], what === "a source may have" ? 2 : 1);
   });
 }
+
+Deno.test("Dispatcher.demandOf: a source that waits for its next input keeps one idle slave, of one array", () => {
+  const bench = new Bench();
+  const arrays = [bench.array(2), bench.array(2)];
+  const [[first, second], [other]] = arrays.map(({ slaves }) => slaves);
+  const tasks = () => arrays.map((array) => bench.demand(array)[0]);
+  assertEquals(tasks(), [0, 0]);
+  bench.group().setSources([CODE]);
+  assertEquals(tasks(), [1, 1]);
+  bench.connect(first);
+  bench.connect(second);
+  assertEquals(tasks(), [1, 0], "if it were retired, the next would be submitted at once");
+  bench.connect(other);
+  assertEquals(tasks(), [0, 0], "either may go");
+  bench.dispatcher.slaveLeaving(other);
+  assertEquals(tasks(), [1, 0], "one that goes is none that waits");
+});
