@@ -184,6 +184,13 @@ export class Seat implements SlavePort {
     return this.#state.state === "ended" || this.#state.state === "lost";
   }
 
+  /** Whether an agent that comes is of use: not if it waits for another job, is lost for good, or has ended. */
+  get takesAgent(): boolean {
+    const state = this.#state;
+    if (state.state === "lost") return state.isWithAgent;
+    return state.state !== "vacant" && state.state !== "ended";
+  }
+
   /** How it was lost, if it was. */
   get loss(): Loss | undefined {
     if (this.#state.state !== "lost") return undefined;
@@ -399,9 +406,8 @@ export class Seat implements SlavePort {
 
   /** If it was lost with its agent, it is not any more. Returns whether it is to go on. */
   #comeToLife(): boolean {
-    if (!this.isOver) return true;
-    if (this.#state.state !== "lost" || !this.#state.isWithAgent) return false;
-    this.#fleet.options.dispatcher.addSlave(this.slave);
+    if (!this.takesAgent) return false;
+    if (this.isOver) this.#fleet.options.dispatcher.addSlave(this.slave);
     return true;
   }
 

@@ -123,10 +123,10 @@ export class AgentJob implements AgentLinkEvents {
    * @returns Why it is refused, if it is.
    */
   admit({ slave, host }: Hello, stream: MessageStream<FromAgent>): string | undefined {
+    const refusal = `The manager does not expect an agent of slave ${slave}`;
+    if (!this.#seats.some(({ takesAgent }) => takesAgent)) return refusal;
     if (this.#state.state !== "queued" && this.#state.state !== "arriving") {
-      if (this.#state.state === "missed" || this.#process.onStanding === undefined) {
-        return `The manager does not expect an agent of slave ${slave}`;
-      }
+      if (this.#state.state === "missed" || this.#process.onStanding === undefined) return refusal;
       this.#makeRoom(this.#state.agent);
     }
     const { clock, settings: { heartbeatIntervalMs, heartbeatTimeoutMs } } = this.#fleet.options;

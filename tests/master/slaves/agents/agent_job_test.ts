@@ -724,6 +724,18 @@ Deno.test("AgentJob: a silent agent whose job was taken away has gone: it would 
   await agent!.ended;
 });
 
+Deno.test("AgentJob: an agent is refused whose job runs again though it was taken away: its slaves wait for another job", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  bench.processes[0].end({ code: null, signal: null, reason: "NODE_FAIL", isTakenAway: true });
+  while (bench.seats.some(({ state }) => state !== "vacant")) await turn();
+  assertEquals(await bench.connect(), REFUSAL);
+  assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+});
+
 Deno.test("AgentJob: slaves whose job is taken away are lost if their array submits no more", async () => {
   await using bench = new Bench({ isScheduled: true });
   using keeper = bench.keep();
