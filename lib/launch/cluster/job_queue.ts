@@ -360,11 +360,13 @@ export class JobQueue implements AsyncDisposable {
     // What is asked while an answer is under way is for the next one to tell.
     const askers = this.#askers.splice(0);
     await this.#attempt(async () => {
-      const statuses = await askStatus(this.#scheduler, jobsOf(this.#tasks.values()));
+      // Of those that are submitted while the answer is under way it tells nothing.
+      const tasks = [...this.#tasks.values()];
+      const statuses = await askStatus(this.#scheduler, jobsOf(tasks));
       const failed = await this.#findFailed();
       const gone: GoneTask[] = [];
       const stuck: { task: JobTask; reason: string }[] = [];
-      for (const task of [...this.#tasks.values()]) {
+      for (const task of tasks) {
         const status = statuses.get(task.name);
         if (status?.state === "running") task.host = status.host ?? task.host;
         switch (status?.state) {

@@ -311,6 +311,25 @@ Deno.test("JobQueue: that slaves wait is said once, and not several times in a r
   assertEquals(run.told.length, 1);
 });
 
+Deno.test("JobQueue: a task that is submitted while an answer is under way is not missed in that answer", async () => {
+  const submit: (() => void)[] = [];
+  await using run = new QueueRun({
+    readStatus: (output) => {
+      submit.pop()?.();
+      return PBS.readStatus(output);
+    },
+  });
+  run.follow(1);
+  run.answer({ 1: { job_state: "R" } });
+  let isEnded = false;
+  submit.push(() => void run.follow(2).ended.then(() => isEnded = true));
+  await run.look();
+  await run.look();
+  assertEquals([submit.length, isEnded], [0, false], "it was asked for once");
+  await run.look();
+  assertEquals(isEnded, true);
+});
+
 Deno.test("JobQueue: commands that users are shown can be typed as they are", async () => {
   await using run = new QueueRun();
   const task = run.follow(2);
