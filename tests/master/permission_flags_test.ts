@@ -244,7 +244,7 @@ const WRONG: Record<string, [unknown, string]> = {
   "nothing": [null, "not null"],
   "true": [true, "not true"],
   "a kind that there is not": [{ hrtime: true }, "has no kind hrtime. There are: read, write, net"],
-  "a list": [["read"], "has no kind 0"],
+  "a list": [["read"], 'an object such as { read: ["/data"] }, not [ "read" ]'],
   "a text for a list": [{ read: "/data" }, "permissions.read must be true, false or a list"],
   "undefined": [{ read: undefined }, "permissions.read must be true, false or a list"],
   "an empty text": [{ read: [""] }, "permissions.read must be"],
