@@ -178,12 +178,6 @@ for (const ways of ALL) {
     return master;
   };
 
-  /** A master that has ended has seen the job of its slaves go; the one that it is itself goes after it. */
-  const checkJobGone = async (master: GridMaster): Promise<void> => {
-    if (site.isInJob) await until("the job is gone", async () => await master.job() === "");
-    assertEquals(await master.job(), "");
-  };
-
   /** Waits until none of the processes is there that did some tasks. */
   const untilGone = async (
     places: readonly Place[],
@@ -212,7 +206,7 @@ for (const ways of ALL) {
       manager: { output },
     });
     await master.complete(2000);
-    await checkJobGone(master);
+    await master.untilJobGone();
     const places = master.of("result");
     if (ways.hosts !== undefined) {
       assertEquals([...new Set(places.map(({ host }) => host))].sort(), ways.hosts);
@@ -294,7 +288,7 @@ for (const ways of ALL) {
         await cut.heal(host);
       }
       await master.complete(200);
-      await until("the job is gone", async () => await master.job() === "");
+      await master.untilJobGone();
     });
   }
 
@@ -304,7 +298,7 @@ for (const ways of ALL) {
     await master.kill("KILL");
     await master.ended;
     await untilGone(places, ["runner", "agent"]);
-    await until("the job is gone", async () => await master.job() === "");
+    await master.untilJobGone();
   });
 
   // What these do alike on a master is tested elsewhere; the deletion of jobs takes the longest.
@@ -326,7 +320,7 @@ for (const ways of ALL) {
     await using master = start({ path }, { tasks: 500, taskMs: 20, slaves: 3, throwAfter: 50 });
     await master.ended;
     assertEquals(master.of("error").map(({ message }) => message), ["the script has an error"]);
-    await checkJobGone(master);
+    await master.untilJobGone();
     const names = Deno.readDirSync(path).toArray().map(({ name }) => name);
     assertEquals(names.filter((name) => name.startsWith(".parallel")), []);
   });

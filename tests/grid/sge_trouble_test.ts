@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Order } from "./master.ts";
 import { clusterTest, GRID_ENGINE_SITE, GridMaster, siteTest } from "../support/grid_cluster.ts";
 
@@ -36,7 +36,7 @@ siteTest(
     });
     const message = await master.fail();
     assertMatch(message, /Eqw.*can't open output file "\/proc\/nowhere\/log"/s);
-    assertEquals(await master.job(), "");
+    await master.untilJobGone();
   },
 );
 
@@ -54,7 +54,7 @@ clusterTest(
 clusterTest("more slaves than slots: the run does not wait for the others", async (folder) => {
   await using master = new GridMaster(folder.path, { tasks: 200, taskMs: 20, slaves: 20 });
   await master.complete(200);
-  assertEquals(await master.job(), "");
+  await master.untilJobGone();
 });
 
 clusterTest(

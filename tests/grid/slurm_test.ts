@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "./master.ts";
-import { GridMaster, siteTest, until } from "../support/grid_cluster.ts";
+import { GridMaster, siteTest } from "../support/grid_cluster.ts";
 import { slurm, SLURM_SITE } from "../support/slurm_cluster.ts";
 import type { TempFolder } from "../support/temp_folder.ts";
 
@@ -37,7 +37,7 @@ slurmTest(
       await master.fail(),
       /Slurm could not start its job: PartitionTimeLimit: it asks for/,
     );
-    assertEquals(await master.job(), "");
+    await master.untilJobGone();
   },
 );
 
@@ -49,7 +49,7 @@ slurmTest(
     const jobs = master.of("slave-queued").map(({ name }) => /job (\d+)_/.exec(name!)![1]);
     assertEquals(jobs.length, 150);
     assertEquals(new Set(jobs).size, 2);
-    assertEquals(await master.job(), "");
+    await master.untilJobGone();
   },
 );
 
@@ -101,7 +101,7 @@ slurmTest("a controller that ends and is started again costs nothing", async (fo
   }
   await master.complete(300);
   assertEquals(master.of("slave-lost"), []);
-  await until("the job is gone", async () => await master.job() === "");
+  await master.untilJobGone();
 });
 
 slurmTest(
@@ -118,7 +118,7 @@ slurmTest(
       await master.complete(50);
       assertEquals(master.of("slave-queued").length, 2);
       assertEquals(master.of("slave-lost"), []);
-      assertEquals(await master.job(), "");
+      await master.untilJobGone();
     } finally {
       await slurm.up();
     }

@@ -331,6 +331,11 @@ export class GridMaster implements AsyncDisposable {
     return Object.values<string>(JSON.parse(output).sections).join("\n");
   }
 
+  /** Waits until the job of its slaves is gone, which nobody but itself deletes: a scheduler may take a while to end it. */
+  async untilJobGone(): Promise<void> {
+    await until("the job is gone", async () => await this.job() === "");
+  }
+
   /** What the job of its slaves is known by. */
   get #job(): string {
     if (this.#site.isInJob) return this.jobName;
@@ -438,9 +443,12 @@ export function clusterTest(
         }
       } finally {
         // Not to disturb the other tests. Jobs do without a node that is not heard of, as after the qmaster has started again.
-        if (await queue() !== "") await cluster("run", "master", "qdel", "-f", "-u", "*");
+        // They may end meanwhile, of which qdel would complain.
+        if (await queue() !== "") {
+          await cluster("run", "master", "sh", "-c", "qdel -f -u '*' || true");
+        }
         await untilQueueIsEmpty();
-        await cluster("up");
+        for (const node of ["nodeA", "nodeB", "nodeC"]) await cluster("boot", node);
       }
     },
   });
