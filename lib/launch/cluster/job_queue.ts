@@ -96,6 +96,8 @@ class JobTask {
   isMissed = false;
   /** Whether somebody is known to have had it deleted. */
   isDeleted = false;
+  /** Why it was deleted, if its agent came while it was to be submitted anew: then it was not. */
+  unmovedReason: string | undefined;
   /** Told where it stands. */
   tellStanding: (standing: ProcessStanding) => void = () => {};
 
@@ -487,6 +489,12 @@ export class JobQueue implements AsyncDisposable {
       // What is deleted first can start nowhere while the next is submitted.
       await this.#deleteTasks(job, ofJob);
     }
+    for (const task of movable) {
+      if (!task.hasServed || task.isKilled) continue;
+      task.unmovedReason = `its job was deleted to be submitted anew, without ${
+        hosts.join(", ")
+      }, when its agent came`;
+    }
     const moved = movable.filter(isWanted);
     try {
       await this.#submitAgain(array, moved, hosts);
@@ -554,6 +562,8 @@ export class JobQueue implements AsyncDisposable {
     const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
     // All in one turn: slaves that are lost at once for one reason are told of together.
     gone.forEach(({ task, reason, isTakenAway = wasDeleted(task) ? false : undefined }, i) => {
+      const { unmovedReason } = task;
+      if (unmovedReason !== undefined) [reason, isTakenAway] = [unmovedReason, true];
       reason ??= tails[i] === ""
         ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
         : "its job has ended";

@@ -5,6 +5,7 @@ import type { SlaveProcess } from "../../../mod.ts";
 import { HostRecord } from "../../../lib/launch/cluster/host_record.ts";
 import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.ts";
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
+import type { Scheduler } from "../../../lib/launch/cluster/scheduler.ts";
 import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { PlayedTaskArray } from "../../support/played_task_array.ts";
@@ -15,7 +16,7 @@ class Run implements AsyncDisposable, TaskArray {
   readonly commands = new FakeCommands();
   readonly clock = new TestClock();
   readonly told: string[] = [];
-  readonly queue = new JobQueue(GRID_ENGINE, { tell: (text) => this.told.push(text) }, this.clock);
+  readonly queue: JobQueue;
   readonly tasks: SlaveProcess[] = [];
   readonly hosts = new HostRecord();
   /** Hosts of slaves whose jobs have failed, and wait. */
@@ -29,7 +30,10 @@ class Run implements AsyncDisposable, TaskArray {
   canLeaveHosts = true;
   #job = 7;
 
-  constructor() {
+  /** @param words Those of the scheduler that are not Grid Engine's. */
+  constructor(words: Partial<Scheduler> = {}) {
+    const services = { tell: (text: string) => void this.told.push(text) };
+    this.queue = new JobQueue({ ...GRID_ENGINE, ...words }, services, this.clock);
     this.commands.set("qdel", "");
     for (let slave = 0; slave < 12; slave++) this.follow("7", slave + 1, slave, this);
     this.states({ "7.1-4": "nodeA", "7.5-8": "nodeB", "7.9-12": "" });
@@ -119,6 +123,28 @@ Deno.test("JobQueue: a host on which jobs fail again and again is left, named on
   await run.look();
   assertEquals((await run.tasks[4].ended).host, "nodeC");
   assertEquals(run.told.length, 1);
+});
+
+Deno.test("JobQueue: a job that brings its agent while it is deleted to be moved was taken away, by nobody's wish", async () => {
+  const meanwhile: (() => void)[] = [];
+  await using run = new Run({
+    deleteTasksCommand: (job, tasks) => {
+      meanwhile.pop()?.();
+      return GRID_ENGINE.deleteTasksCommand(job, tasks);
+    },
+  });
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  meanwhile.push(() => run.tasks[11].served!("nodeC"));
+  await run.look();
+  assertEquals(run.submitted, ["8: 4,5,6,7,8,9,10 without nodeB"]);
+  run.states({ "7.1-4": "nodeA", "8.1-7": "nodeC" });
+  await run.look();
+  const { reason, isTakenAway } = await run.tasks[11].ended;
+  assertEquals([reason, isTakenAway], [
+    "its job was deleted to be submitted anew, without nodeB, when its agent came",
+    true,
+  ]);
 });
 
 Deno.test("JobQueue: jobs that fail once are lost, and name their host", async () => {
