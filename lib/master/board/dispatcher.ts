@@ -294,6 +294,9 @@ export class Dispatcher {
     this.withdraw(slave);
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
+    // It may come to another machine.
+    slave.startupDeaths.clear();
+    slave.unloadedCodes.clear();
     this.#vacant.add(slave);
     this.hasSlaves = true;
   }

@@ -178,6 +178,29 @@ Deno.test("Bars: tasks fail when the vacant slaves that they wait for are given 
   assertMatch(bench.reasons[0], /on slave 0: Error: none on slave 0$/);
 });
 
+Deno.test("Bars: startups that ended the process of a slave before it was vacant do not count where it comes to next", () => {
+  const bench = new Bench();
+  const array = bench.array(1);
+  const [slave] = array.slaves;
+  const group = bench.group(STARTUP);
+  bench.add(group);
+  const die = () => {
+    bench.connect(slave);
+    bench.dispatcher.startupStarted(slave, group.context);
+    const death = { reason: "it was killed", isFinal: false, isHeardOut: true };
+    assertEquals(bench.dispatcher.slaveDied(slave, death), "restart");
+    bench.dispatcher.dispatch(0);
+  };
+  die();
+  die();
+  bench.vacate(slave);
+  die();
+  die();
+  assertEquals(bench.outcomes, []);
+  die();
+  assertEquals(bench.outcomes.length, 1);
+});
+
 Deno.test("Bars: an array on which tasks ran in between has not failed", () => {
   const bench = new Bench();
   const array = bench.array(9);
