@@ -30,6 +30,9 @@ Deno.test("Dispatcher, simulated: keeps its promises in 10 000 schedules", () =>
     restarts: 0,
     recycled: 0,
     bars: 0,
+    starts: 0,
+    retired: 0,
+    takenAway: 0,
   };
   for (let seed = first; seed <= last; seed++) {
     const report = runSeed(seed, first === last);

@@ -30,6 +30,7 @@ export interface DeathRecord {
 }
 
 const STUCK_AFTER_MS = 10;
+const MAX_TRIES_OF_ARRAY = 3;
 const DROP_GRACE_MS = 10;
 const DOUBT_GRACE_MS = 1000;
 /** A slave may keep finished answers for so long while short tasks follow. */
@@ -66,6 +67,8 @@ export class Ledger {
   readonly #toEnd = new Set<Task>();
   /** Tasks that have not ended. */
   readonly #open = new Map<DispatchGroup, Set<Task>>();
+  /** On how many slaves of the array something failed since it last ran on one. */
+  readonly #tries = new Map<DispatchContext | Code, number>();
   /** Plans of tasks that threw and have not run again. */
   readonly #retried = new Set<TaskPlan>();
 
@@ -224,10 +227,33 @@ export class Ledger {
     return refused.has(group.context) || refused.has(code) || this.refusedEverywhere.has(code);
   }
 
-  /** Whether no slave can. */
+  /** Whether no slave can, nor might one that is vacant. */
   #canNobodyRun(group: DispatchGroup, code: Code): boolean {
     const seats = this.seats.filter(({ isLost }) => !isLost);
-    return seats.length > 0 && seats.every((seat) => this.#cannotRun(seat, group, code));
+    return seats.length > 0 && seats.every((seat) => this.#isNoHope(seat, group, code));
+  }
+
+  /** Whether a slave cannot run tasks, or is vacant and has been tried often enough. */
+  #isNoHope(seat: SimulatedSeat, group: DispatchGroup, code: Code): boolean {
+    if (!seat.isVacant) return this.#cannotRun(seat, group, code);
+    return this.refusedEverywhere.has(code) || this.isTriedEnough(group.context, code);
+  }
+
+  /** Whether the array counts as one that cannot run tasks. */
+  isTriedEnough(context: DispatchContext, code: Code): boolean {
+    const most = Math.max(this.#tries.get(context) ?? 0, this.#tries.get(code) ?? 0);
+    return most >= MAX_TRIES_OF_ARRAY;
+  }
+
+  /** A slave of the array is to get no such tasks. */
+  noteTry(what: DispatchContext | Code): void {
+    this.#tries.set(what, (this.#tries.get(what) ?? 0) + 1);
+  }
+
+  /** Tasks have run on a slave of the array. */
+  noteArrayRun({ group, task }: { readonly group: DispatchGroup; readonly task: Task }): void {
+    this.#tries.delete(group.context);
+    this.#tries.delete(codeOf(task));
   }
 
   /** The slave that has a task, by the dispatcher's word. */
@@ -271,7 +297,7 @@ export class Ledger {
       this.#checkAttempts(plan, others - 1);
     } else if (!outcome.hasRun) {
       for (const seat of this.seats) {
-        if (seat.isLost || this.#cannotRun(seat, group, codeOf(task))) {
+        if (seat.isLost || this.#isNoHope(seat, group, codeOf(task))) {
           continue;
         }
         violate(`${this.name(task)} failed, though ${seat.slave.identity.name} could run it`);
@@ -663,13 +689,14 @@ export class Ledger {
     const { slaves, standing, sendable, sources, bars, suspects, deadlines } =
       this.#dispatcher.inventory;
     let serving = 0;
-    for (const { slave, isLost } of this.seats) {
+    for (const { slave, isLost, isVacant } of this.seats) {
+      const isAway = isLost || isVacant;
       if (slave.service !== undefined) serving++;
       else if (standing.hungry.has(slave)) {
         violate(`${slave.identity.name} is hungry, but does not serve`);
       }
-      if (slaves.has(slave) === isLost) violate("a lost slave is kept");
-      if (isLost && bars.isBarred(slave)) violate("a lost slave is barred");
+      if (slaves.has(slave) === isAway) violate("a lost or vacant slave is kept");
+      if (isAway && bars.isBarred(slave)) violate("a lost or vacant slave is barred");
     }
     for (const slave of standing.idle) {
       if (!standing.hungry.has(slave)) violate(`${slave.identity.name} is idle, but not hungry`);

@@ -18,6 +18,12 @@ export interface SimulatedSeat {
   replacement: string | undefined;
   isDismissed: boolean;
   isLost: boolean;
+  /** Whether it has no process, and gets one when there is work. */
+  isVacant: boolean;
+  /** Whether it is to become vacant when its process has ended. */
+  isRetired: boolean;
+  /** When it was last seen to have a task, or to have done one, and how many it had done. */
+  seen: { readonly atMs: number; readonly tasksDone: number };
   /** What has arrived and has not been read. */
   arrived: { readonly launch: number; readonly message: FromProcess }[];
   /** When the last message to and from the process arrives. */
@@ -34,9 +40,9 @@ export interface SimulatedSeat {
   live: number;
   ladenSinceMs: number | undefined;
   /** What its processes can never load. */
-  readonly unloadable: ReadonlySet<Code>;
+  unloadable: ReadonlySet<Code>;
   /** What becomes of startups there each time, by the number of their context. */
-  readonly badStartups: readonly ("failed" | "dies" | undefined)[];
+  badStartups: readonly ("failed" | "dies" | undefined)[];
   /** What it has said that it cannot run, or has died of too often. */
   readonly refused: Set<DispatchContext | Code>;
   /** How often in a row its processes have died in a startup. */

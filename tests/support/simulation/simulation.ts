@@ -3,7 +3,8 @@
  * from a seed. After every event the {@linkcode Ledger} compares what the dispatcher did and keeps with what it should.
  *
  * The world does what `lib/master/slaves/fleet.ts`, `session.ts` and `task_group.ts` do on one side, and `lib/slave/runner.ts` on the
- * other.
+ * other. Some of the slaves may be of an array whose slaves are started when there is work, as `ArrayKeeper` does it, by the real
+ * `decideSize()`.
  *
  * @module
  */
@@ -15,6 +16,8 @@ import { processOf } from "../idle_ports.ts";
 import type { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
+import type { ArrayBounds } from "../../../lib/launch/slave_count.ts";
+import { decideSize, type SlaveFacts } from "../../../lib/master/slaves/elastic/size_decision.ts";
 import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import { AnswerError } from "../../../lib/master/board/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
@@ -34,6 +37,8 @@ const LATE_TIMER_MS = 10;
 const MAX_CATCH_UP_MS = 50;
 const MAX_STARTUP_DEATHS = 3;
 const MAX_CONTEXTS = 3;
+/** How often it is looked how many slaves of the array there should be. */
+const LOOK_MS = 5;
 
 /** What a run was like. */
 export interface SimulationReport {
@@ -49,6 +54,10 @@ export interface SimulationReport {
   readonly recycled: number;
   /** How often a slave was barred. */
   readonly bars: number;
+  /** How often a slave that was vacant was started, was retired, and was taken away. */
+  readonly starts: number;
+  readonly retired: number;
+  readonly takenAway: number;
 }
 
 /** Runs one schedule. */
@@ -81,6 +90,17 @@ export class Simulation {
   #restarts = 0;
   #recycled = 0;
   #bars = 0;
+  #starts = 0;
+  #retired = 0;
+  #takenAway = 0;
+  /** What slaves share that are started when there is work, if there are such. */
+  readonly #array: ArrayBounds | undefined;
+  /** How often machines of the array cannot do what others can. */
+  readonly #badRateOfArray: number;
+  #nextLookMs = 0;
+  /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
+  #enoughSinceMs: number | undefined;
+  #unknownSinceMs: number | undefined;
 
   /**
    * @param seed What the whole run follows from.
@@ -114,6 +134,9 @@ export class Simulation {
       setTimer: (run, delayMs) => this.#setTimer(run, delayMs),
     });
     this.#ledger = new Ledger(this.#dispatcher, this.#maxAttempts);
+    const idleMs = random.pick([0, 10, 200]);
+    this.#array = random.chance(0.3) ? { min: random.integer(0, 2), max: 6, idleMs } : undefined;
+    this.#badRateOfArray = random.pick([0.04, 0.3]) * this.#faultRate;
     const slaves = random.integer(1, 6);
     for (let i = 0; i < slaves; i++) {
       this.#addSlave(random.chance(0.2) ? random.between(0, 100) : 0);
@@ -132,8 +155,9 @@ export class Simulation {
    */
   run(): SimulationReport {
     let events = 0;
-    while (this.#time.step()) {
+    while (this.#time.step() || this.#look()) {
       const { nowMs } = this.#time;
+      if (nowMs >= this.#nextLookMs && nowMs >= this.#blockedUntilMs) this.#look();
       const isPrompt = nowMs > this.#blockedUntilMs + MAX_CATCH_UP_MS &&
         this.#timers.values().every(({ atMs }) => nowMs < atMs);
       this.#ledger.check(nowMs, { isDispatched: this.#microtasks === 0, isPrompt });
@@ -150,6 +174,9 @@ export class Simulation {
       restarts: this.#restarts,
       recycled: this.#recycled,
       bars: this.#bars,
+      starts: this.#starts,
+      retired: this.#retired,
+      takenAway: this.#takenAway,
     };
   }
 
@@ -381,8 +408,14 @@ export class Simulation {
           return this.#dispatcher.loadFailed(slave, message.code, new Error("no code"), nowMs);
         case "results": {
           const { first, values } = message;
+          const last = isServing
+            ? unresolved.entries().filter(([number, { isTaken }]) =>
+              !isTaken && number >= first && number < first + values.length
+            ).toArray().at(-1)?.[1]
+            : undefined;
           forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
           this.#dispatcher.tasksDone(slave, message, nowMs);
+          if (last !== undefined && slave.array !== undefined) this.#ledger.noteArrayRun(last);
           if (isServing) seat.deathsInARow = 0;
           return;
         }
@@ -392,7 +425,10 @@ export class Simulation {
           const task = entry?.isTaken ? undefined : entry?.task;
           if (task !== undefined) this.#ledger.noteThrown(task);
           this.#dispatcher.taskFailed(slave, first, "threw", new Error("no"), micros, nowMs);
-          if (task !== undefined) this.#ledger.checkThrown(task, seat, nowMs);
+          if (task !== undefined) {
+            if (slave.array !== undefined) this.#ledger.noteArrayRun(entry!);
+            this.#ledger.checkThrown(task, seat, nowMs);
+          }
           unresolved.delete(first);
           if (isServing) seat.deathsInARow = 0;
           return;
@@ -420,20 +456,27 @@ export class Simulation {
   #refuse(seat: SimulatedSeat, what: DispatchContext | Code): void {
     if ("startup" in what && this.#ledger.closed.has(what)) return;
     this.#bars++;
+    const isNew = !seat.refused.has(what);
     seat.refused.add(what);
     if ("reference" in what && what.reference.type === "inline") {
       this.#ledger.refusedEverywhere.add(what);
+    } else if (isNew && seat.slave.array !== undefined) {
+      this.#ledger.noteTry(what);
     }
   }
 
   #addSlave(afterMs: number): void {
     const random = this.#random;
     const number = this.#ledger.seats.length;
-    const badRate = 0.04 * this.#faultRate;
+    const array = this.#array !== undefined && random.chance(0.7) ? this.#array : undefined;
     const port = this.#slavePort(() => seat);
-    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, port);
+    const slave = new DispatchSlave({ number, name: `slave ${number}`, host: "" }, port, array);
     const seat: SimulatedSeat = {
       slave,
+      ...this.#planMachine(array !== undefined),
+      isVacant: array !== undefined,
+      isRetired: false,
+      seen: { atMs: 0, tasksDone: 0 },
       latencyMs: random.pick([0.02, 0.1, 3, 8]),
       process: undefined,
       launch: 0,
@@ -447,15 +490,6 @@ export class Simulation {
       sentCount: 0,
       unresolved: new Map(),
       live: 0,
-      unloadable: new Set(
-        this.#codes.filter(({ reference }) =>
-          reference.type === "inline" || random.chance(badRate)
-        ),
-      ),
-      badStartups: Array.from(
-        { length: MAX_CONTEXTS },
-        () => random.chance(2 * badRate) ? random.pick(["failed", "dies"]) : undefined,
-      ),
       refused: new Set(),
       startupDeaths: new Map(),
       ladenSinceMs: undefined,
@@ -466,7 +500,105 @@ export class Simulation {
     };
     this.#ledger.addSeat(seat);
     this.#dispatcher.addSlave(slave);
-    this.#time.after(afterMs, () => this.#launch(seat));
+    if (seat.isVacant) this.#dispatcher.slaveVacant(slave);
+    else this.#time.after(afterMs, () => this.#launch(seat));
+  }
+
+  /** What a machine cannot do. */
+  #planMachine(isOfArray: boolean): Pick<SimulatedSeat, "unloadable" | "badStartups"> {
+    const random = this.#random;
+    const badRate = isOfArray ? this.#badRateOfArray : 0.04 * this.#faultRate;
+    return {
+      unloadable: new Set(
+        this.#codes.filter(({ reference }) =>
+          reference.type === "inline" || random.chance(badRate)
+        ),
+      ),
+      badStartups: Array.from(
+        { length: MAX_CONTEXTS },
+        () => random.chance(2 * badRate) ? random.pick(["failed", "dies"]) : undefined,
+      ),
+    };
+  }
+
+  /**
+   * Does with the slaves of the array what their keeper does.
+   *
+   * @returns Whether any was started.
+   */
+  #look(): boolean {
+    const { nowMs } = this.#time;
+    this.#nextLookMs = nowMs + LOOK_MS;
+    if (this.#array === undefined || this.#isClosed) return false;
+    const seats = this.#ledger.seats.filter(({ slave, isLost }) =>
+      slave.array !== undefined && !isLost
+    );
+    const demand = this.#dispatcher.demandOf(this.#array);
+    this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined
+      ? this.#unknownSinceMs ?? nowMs
+      : undefined;
+    const slaves = seats.map((seat): SlaveFacts => {
+      const { slave, seen: { atMs, tasksDone } } = seat;
+      const standing = seat.isVacant
+        ? "vacant"
+        : seat.process === undefined
+        ? "starting"
+        : seat.unresolved.size > 0
+        ? "busy"
+        : "idle";
+      if (standing !== "idle" || tasksDone !== slave.tasksDone) {
+        seat.seen = { atMs: nowMs, tasksDone: slave.tasksDone };
+      }
+      const idleForMs = standing === "idle" ? nowMs - atMs : 0;
+      return { standing, idleForMs, isBarred: demand.barred.has(slave) };
+    });
+    const { wanted, start, retire } = decideSize({
+      bounds: this.#array,
+      demand,
+      unknownForMs: nowMs - (this.#unknownSinceMs ?? nowMs),
+      enoughForMs: nowMs - (this.#enoughSinceMs ?? nowMs),
+      slaves,
+    });
+    const present = slaves.filter(({ standing }) => standing !== "vacant").length;
+    this.#enoughSinceMs = present > wanted ? this.#enoughSinceMs ?? nowMs : undefined;
+    for (const place of start) this.#occupy(seats[place]);
+    for (const place of retire) this.#retire(seats[place]);
+    if (retire.length > 0) this.#loop.schedule();
+    return start.length > 0;
+  }
+
+  #occupy(seat: SimulatedSeat): void {
+    this.#say(() => `${seat.slave.identity.name} is started, which was vacant`);
+    this.#starts++;
+    seat.isVacant = false;
+    seat.deathsInARow = 0;
+    Object.assign(seat, this.#planMachine(true));
+    this.#dispatcher.addSlave(seat.slave);
+    this.#launch(seat);
+  }
+
+  #retire(seat: SimulatedSeat): void {
+    if (seat.isRetired) return;
+    this.#say(() => `${seat.slave.identity.name} is retired`);
+    this.#retired++;
+    seat.isRetired = true;
+    this.#dispatcher.slaveLeaving(seat.slave);
+  }
+
+  /** A slave of the array has no process any more, by the fault of no task. */
+  #vacate(seat: SimulatedSeat): void {
+    this.#say(() => `${seat.slave.identity.name} is vacant`);
+    seat.launch++;
+    seat.process?.kill();
+    seat.process = undefined;
+    seat.replacement = undefined;
+    seat.isListening = seat.isDismissed = seat.isRetired = false;
+    seat.isVacant = true;
+    seat.unresolved.clear();
+    seat.refused.clear();
+    seat.startupDeaths.clear();
+    this.#dispatcher.slaveVacant(seat.slave);
+    this.#loop.schedule();
   }
 
   #launch(seat: SimulatedSeat): void {
@@ -552,6 +684,14 @@ export class Simulation {
         () => this.#declareDead(seat, process),
       );
     });
+    if (seat.slave.array !== undefined) {
+      plan(0.2, () =>
+        this.#atMaster(this.#time.nowMs, () => {
+          if (seat.process !== process || this.#isClosed) return;
+          this.#takenAway++;
+          this.#vacate(seat);
+        }));
+    }
     // What is under way when a slave is given up is not read any more.
     plan(0.05, () => this.#atMaster(this.#time.nowMs, () => this.#declareDead(seat, process)));
     plan(0.03, () =>
@@ -581,7 +721,8 @@ export class Simulation {
     if (seat.process === undefined) return;
     seat.isListening = false;
     if (this.#isClosed) return;
-    if (seat.replacement !== undefined) this.#launch(seat);
+    if (seat.isRetired) this.#vacate(seat);
+    else if (seat.replacement !== undefined) this.#launch(seat);
     else {
       this.#died(seat, seat.slave.service?.ending.type === "leaving", isHeardOut);
     }
@@ -741,7 +882,11 @@ export class Simulation {
     this.#say(() => "user closes the manager");
     for (const context of this.#contexts) context.managerCloses();
     for (const seat of this.#ledger.seats) {
-      if (!seat.isLost) this.#died(seat, true, false);
+      if (seat.isVacant) {
+        seat.isVacant = false;
+        seat.isLost = true;
+        this.#dispatcher.giveUpVacant(seat.slave);
+      } else if (!seat.isLost) this.#died(seat, true, false);
       seat.isListening = false;
     }
     this.#isClosed = true;
