@@ -66,7 +66,7 @@ export interface Demand {
   readonly tasks: number;
   /** How long they run on average, of the slowest code among them, in milliseconds; `undefined` if no task of it has ended. */
   readonly taskMs: number | undefined;
-  /** Slaves of the array that are barred for work which waits, and are of no use to it therefore. */
+  /** Slaves that are barred for work which waits, or which a source has, and are of no use to it therefore. */
   readonly barred: ReadonlySet<DispatchSlave>;
 }
 
@@ -194,6 +194,15 @@ export class Dispatcher {
       tasks += group.waiting;
       note(code);
     }
+    let areMore = false;
+    for (const group of this.#groups.sources) {
+      if (!group.isOpen || group.isRestoring) continue;
+      for (const code of group.nextSourceCodes) {
+        if (!isWorkFor(group, code)) continue;
+        areMore = true;
+        if (!this.#bars.isEmpty) kinds.push({ context: group.context, code });
+      }
+    }
     const barred = this.#barredFor(kinds);
     let idle = 0;
     let idleElsewhere = 0;
@@ -208,10 +217,6 @@ export class Dispatcher {
       tasks += service!.sent.size;
       note(head.code);
     }
-    const areMore = [...this.#groups.sources].some((group) =>
-      group.isOpen && !group.isRestoring &&
-      group.nextSourceCodes.some((code) => isWorkFor(group, code))
-    );
     // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
     if (areMore && idle === 0) tasks *= 2;
     // One slave waits for what comes next. If it were retired, another would be submitted at once, and so on.
@@ -219,7 +224,7 @@ export class Dispatcher {
     return { tasks, taskMs, barred };
   }
 
-  /** Slaves that can run nothing of what waits, and have nothing else to do, or that leave some of it without a slave. */
+  /** Slaves that can run nothing of what is to be run, and have nothing else to do, or that leave some of it without a slave. */
   #barredFor(kinds: readonly TaskKind[]): Set<DispatchSlave> {
     const all = new Set<DispatchSlave>();
     if (kinds.length === 0) return all;

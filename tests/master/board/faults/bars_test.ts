@@ -308,3 +308,18 @@ Deno.test("Dispatcher.demandOf: a source that waits for its next input keeps one
   bench.dispatcher.slaveLeaving(other);
   assertEquals(tasks(), [1, 0], "one that goes is none that waits");
 });
+
+Deno.test("Dispatcher.demandOf: a slave that is idle, and barred for what a source has, is none that waits for it", () => {
+  const bench = new Bench();
+  const [array, elsewhere] = [bench.array(2), bench.array(1)];
+  const [good] = array.slaves;
+  const group = bench.group();
+  bench.add(group);
+  bench.connect(elsewhere.slaves[0]);
+  bench.failLoad(elsewhere.slaves[0]);
+  bench.connect(good);
+  bench.done(good, 0);
+  bench.vacate(good);
+  group.setSources([CODE]);
+  assertEquals(bench.demand(array), [1, [2]]);
+});
