@@ -416,6 +416,7 @@ export class Dispatcher {
     if (service === undefined) return;
     service.startups.finish(context);
     slave.startupDeaths.delete(context);
+    if (!this.#bars.isEmpty) this.#bars.worked(slave, context);
     service.reporter?.startupFinished(context, nowMs);
     this.#noteNews(slave, service, nowMs);
   }
@@ -453,6 +454,7 @@ export class Dispatcher {
     if (service === undefined) return;
     service.loadedCodes.add(code);
     slave.unloadedCodes.delete(code);
+    if (!this.#bars.isEmpty) this.#bars.worked(slave, code);
     this.#noteNews(slave, service, nowMs);
   }
 
@@ -574,7 +576,10 @@ export class Dispatcher {
 
   /** Tasks of a group and a piece of code run on a slave. */
   #noteRun(slave: DispatchSlave, { context }: DispatchGroup, code: Code): void {
-    if (!this.#bars.isEmpty) this.#bars.tasksRun(slave, context, code);
+    if (!this.#bars.isEmpty) {
+      this.#bars.worked(slave, context);
+      this.#bars.worked(slave, code);
+    }
     if (!this.#barWarnings.isEmpty) this.#barWarnings.tasksRun(context, code);
   }
 

@@ -250,10 +250,15 @@ export class Ledger {
     this.#tries.set(what, (this.#tries.get(what) ?? 0) + 1);
   }
 
-  /** Tasks have run on a slave of the array. */
-  noteArrayRun({ group, task }: { readonly group: DispatchGroup; readonly task: Task }): void {
-    this.#tries.delete(group.context);
-    this.#tries.delete(codeOf(task));
+  /** A context, or code, works on a slave. */
+  noteWorks({ slave }: SimulatedSeat, what: DispatchContext | Code): void {
+    if (slave.array !== undefined) this.#tries.delete(what);
+  }
+
+  /** A task has run on a slave. */
+  noteRan(seat: SimulatedSeat, { group, task }: Pick<TaskPlan, "group" | "task">): void {
+    this.noteWorks(seat, group.context);
+    this.noteWorks(seat, codeOf(task));
   }
 
   /** The slave that has a task, by the dispatcher's word. */

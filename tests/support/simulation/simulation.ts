@@ -387,7 +387,10 @@ export class Simulation {
         case "starting":
           return this.#dispatcher.startupStarted(slave, message.context);
         case "ready":
-          if (isServing) seat.startupDeaths.delete(message.context);
+          if (isServing) {
+            seat.startupDeaths.delete(message.context);
+            this.#ledger.noteWorks(seat, message.context);
+          }
           return this.#dispatcher.contextReady(slave, message.context, nowMs);
         case "startup-failed":
           forget(unresolved, (entry) => entry.group.context === message.context);
@@ -401,6 +404,7 @@ export class Simulation {
         case "context-ended":
           return this.#dispatcher.contextEnded(slave, message.context, nowMs);
         case "loaded":
+          if (isServing) this.#ledger.noteWorks(seat, message.code);
           return this.#dispatcher.codeLoaded(slave, message.code, nowMs);
         case "load-failed":
           forget(unresolved, (entry) => codeOf(entry.task) === message.code);
@@ -415,7 +419,7 @@ export class Simulation {
             : undefined;
           forget(unresolved, (_entry, number) => number >= first && number < first + values.length);
           this.#dispatcher.tasksDone(slave, message, nowMs);
-          if (last !== undefined && slave.array !== undefined) this.#ledger.noteArrayRun(last);
+          if (last !== undefined) this.#ledger.noteRan(seat, last);
           if (isServing) seat.deathsInARow = 0;
           return;
         }
@@ -426,7 +430,7 @@ export class Simulation {
           if (task !== undefined) this.#ledger.noteThrown(task);
           this.#dispatcher.taskFailed(slave, first, "threw", new Error("no"), micros, nowMs);
           if (task !== undefined) {
-            if (slave.array !== undefined) this.#ledger.noteArrayRun(entry!);
+            this.#ledger.noteRan(seat, entry!);
             this.#ledger.checkThrown(task, seat, nowMs);
           }
           unresolved.delete(first);

@@ -20,7 +20,7 @@ const MAX_TRIES_OF_ARRAY = 3;
 
 /** What is known of an array on whose slaves tasks cannot run. */
 interface ArrayBar {
-  /** On how many slaves they failed since they ran on one. */
+  /** On how many slaves they failed since it worked on one. */
   readonly count: number;
   /** That of the last of them. */
   readonly bar: Bar;
@@ -87,14 +87,12 @@ export class Bars {
     arrays.set(array, { count: (arrays.get(array)?.count ?? 0) + 1, bar });
   }
 
-  /** Tasks of a context and a piece of code have run on a slave: others of its array may run them as well. */
-  tasksRun({ array }: DispatchSlave, context: DispatchContext, code: Code): void {
-    if (array === undefined || this.#arrays.size === 0) return;
-    for (const barred of [context, code]) {
-      const arrays = this.#arrays.get(barred);
-      arrays?.delete(array);
-      if (arrays?.size === 0) this.#arrays.delete(barred);
-    }
+  /** A context has started on a slave, or code was loaded there: on others of its array that may work as well. */
+  worked({ array }: DispatchSlave, barred: Barred): void {
+    const arrays = this.#arrays.get(barred);
+    if (array === undefined || arrays === undefined) return;
+    arrays.delete(array);
+    if (arrays.size === 0) this.#arrays.delete(barred);
     this.#noteEmpty();
   }
 

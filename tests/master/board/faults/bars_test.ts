@@ -149,6 +149,32 @@ for (
   });
 }
 
+for (const what of ["a startup", "code"] as const) {
+  Deno.test(`Bars: an array has not failed on which ${what} works, also long before the first task has ended`, () => {
+    const bench = new Bench();
+    const array = bench.array(9);
+    const [good, ...bad] = array.slaves;
+    const group = bench.group(what === "code" ? undefined : STARTUP);
+    bench.add(group);
+    for (const slave of bad.slice(0, 2)) {
+      bench.connect(slave);
+      if (what === "code") bench.failLoad(slave);
+      else bench.failStartup(slave);
+    }
+    bench.connect(good);
+    if (what === "code") bench.dispatcher.codeLoaded(good, CODE, 0);
+    else bench.dispatcher.contextReady(good, group.context, 0);
+    bench.connect(bad[2]);
+    for (let i = 0; i < 200; i++) bench.add(group);
+    if (what === "code") bench.failLoad(bad[2]);
+    else bench.failStartup(bad[2]);
+    assertEquals(bench.demand(array)[0], 201);
+    // It is taken away before it has ended a task.
+    bench.vacate(good);
+    assertEquals(bench.outcomes, []);
+  });
+}
+
 Deno.test("Bars: what has failed on one array is wanted of another", () => {
   const bench = new Bench();
   const arrays = [bench.array(9), bench.array(9)];
