@@ -8,6 +8,11 @@ export async function wait<Value>(value: Value, port: number): Promise<Value> {
   return value;
 }
 
+/** Returns its input; one of them waits until the test says so. */
+export async function waitAt(x: number, at: number, port: number): Promise<number> {
+  return x === at ? await wait(x, port) : x;
+}
+
 /** Prints a line, and returns when the test says so. */
 export async function print(line: string, port: number): Promise<void> {
   console.log(line);

@@ -21,9 +21,3 @@ export async function loopForEver(port: number): Promise<never> {
   await connect(port);
   for (;;);
 }
-
-/** Returns its input, but for one: then it connects to the test and waits for ever. */
-export async function waitForEverAt(x: number, at: number, port: number): Promise<number> {
-  if (x === at) await waitForEver(port);
-  return x;
-}
