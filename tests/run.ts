@@ -165,8 +165,12 @@ async function runBeside({ name, args }: Step): Promise<boolean> {
   return (await child.status).success;
 }
 
-/** Before a line such as `running 12 tests from ./tests/run_test.ts`, which may be coloured. */
-const ANNOUNCEMENT = /^(?=(?:\p{Cc}\[[\d;]*m)*running \d+ tests? from .*\n)/mu;
+/**
+ * Before a line such as `running 12 tests from ./tests/run_test.ts`, which may be coloured, and before the news that a test has
+ * been running for minutes: a suite that hangs is to tell in which.
+ */
+const ANNOUNCEMENT =
+  /^(?=(?:\p{Cc}\[[\d;]*m)*running \d+ tests? from .*\n)|(?='.*' has been running for over .*\n)/mu;
 
 /**
  * Divides what a suite prints before each line that announces the tests of a file.

@@ -61,6 +61,15 @@ Deno.test("blocksOf: gives the tests of a file together, however they come", asy
   }
 });
 
+Deno.test("blocksOf: gives at once what leads to a test that takes minutes", async () => {
+  const parts = [
+    "running 2 tests from ./tests/a_test.ts\na ... ok (1ms)\nb ...",
+    "'b' has been running for over (2m0s)\n",
+    "'b' has been running for over (4m0s)\n",
+  ];
+  assertEquals(await blocks(parts.join(""), 7), parts);
+});
+
 Deno.test("blocksOf: gives what stands before the first test, and nothing without words", async () => {
   const file = "running 1 test from ./tests/a_test.ts\na ... ok (1ms)\n";
   assertEquals(await blocks(`error: no such file\n${file}`, 5), ["error: no such file\n", file]);
