@@ -285,6 +285,9 @@ export class Ledger {
     if (plan.group !== group) violate("an outcome was delivered to another group");
     if (plan.fate !== "open") violate(`${this.name(task)} was delivered after it was ${plan.fate}`);
     plan.fate = "delivered";
+    // This one may have filled what its reader holds, for a moment.
+    const reader = this.readers.get(group);
+    if (reader !== undefined) this.noteEmpty(reader);
     this.#noteEnd(plan);
     // How often it threw stands in the attempts, beside deaths and, if it did not throw then, the last run.
     const others = attempts - plan.thrown;
