@@ -78,6 +78,8 @@ export class Runner {
   /** Number of the running task, or of the one that startup runs for. */
   #current = 0;
   #wake: (() => void) | undefined;
+  /** Whether the first tasks of the queue came while nothing ran, and no context was to be freed: to the master they run since then. */
+  #isFirstDue = false;
   readonly #answers: HeldAnswers;
   #isSendingDue = false;
   #maxMemoryBytes = Infinity;
@@ -173,14 +175,18 @@ export class Runner {
     if (this.#contexts.get(context)?.state === "failed") return;
     if (this.#codes.get(code)?.state === "failed") return;
     this.#queue.push({ first, context, code, maxHeld, args, position: 0 });
+    if (this.#wake !== undefined && this.#endedContexts.length === 0) this.#isFirstDue = true;
     this.#wake?.();
   }
 
   async #runTasks(): Promise<never> {
     for (;;) {
       const tasks = this.#queue[0];
+      const isDue = this.#isFirstDue && tasks !== undefined &&
+        !this.#endedContexts.includes(tasks.context);
+      this.#isFirstDue = false;
       // Between two tasks: it runs code of the user's as well.
-      if (this.#endedContexts.length > 0) {
+      if (this.#endedContexts.length > 0 && !isDue) {
         this.#ending = this.#endContext(this.#endedContexts.shift()!);
         await this.#ending;
         this.#ending = undefined;

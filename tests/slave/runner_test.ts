@@ -552,6 +552,26 @@ Deno.test("Runner: a context that ends before its first task has started takes t
   assertEquals(await bench.answers(2), [{ type: "ready", context: 1 }, result(1, 1)]);
 });
 
+Deno.test("Runner: a task that came while it waited runs before a context is freed of whose end it hears a moment later: to its master it runs since then", async () => {
+  await using bench = await Bench.open();
+  using free = new Hook(() => {});
+  const source = `() => ({ [Symbol.dispose]: () => globalThis["${free.name}"]() })`;
+  const startup: CodeReference = { type: "inline", name: "", source };
+  bench.say({ type: "context", context: 0, startup, args: [[]] });
+  bench.context(1);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0]);
+  await bench.answers(3);
+  // Both are read before anything runs.
+  bench.run(1, code, [1], [2]);
+  bench.say({ type: "end-context", context: 0 });
+  assertEquals((await bench.answers(4)).filter(({ type }) => type !== "ready"), [
+    result(1, 1),
+    result(2, 2),
+    { type: "context-ended", context: 0 },
+  ]);
+});
+
 Deno.test("Runner: while it frees a context no task runs: what is finished has left, and all else may be given back", async () => {
   await using bench = await Bench.open();
   const freed = Promise.withResolvers<void>();

@@ -105,6 +105,8 @@ export class SimulatedProcess {
   #received = 0;
   #current = 0;
   #isWaiting = true;
+  /** Whether the first task came while it waited, and no context was to be freed. */
+  #isFirstDue = false;
   /** Whether messages are handled as they come: it waits, or what runs is asynchronous. */
   #isReading = true;
   #posted: FromProcess[] = [];
@@ -192,6 +194,7 @@ export class SimulatedProcess {
         if (this.#contexts.get(message.context) === "failed") continue;
         if (this.#codes.get(codeOf(task)) === "failed") continue;
         this.#queue.push({ context: message.context, task, number, maxHeld: message.maxHeld });
+        if (this.#isWaiting && this.#endedContexts.length === 0) this.#isFirstDue = true;
       }
     }
   }
@@ -207,7 +210,11 @@ export class SimulatedProcess {
     this.running = { type: "nothing" };
     this.#isReading = false;
     if (this.#queue.length === 0) this.#readInbox();
-    const ended = this.#endedContexts.shift();
+    const first = this.#queue[0];
+    const isDue = this.#isFirstDue && first !== undefined &&
+      !this.#endedContexts.includes(first.context);
+    this.#isFirstDue = false;
+    const ended = isDue ? undefined : this.#endedContexts.shift();
     if (ended === undefined) this.#goOn();
     else this.#endContext(ended);
   }
