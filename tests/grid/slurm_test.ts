@@ -134,6 +134,14 @@ slurmTest(
   },
 );
 
+slurmTest("an allocation that comes to its time limit is named", async (folder) => {
+  await using master = startInside(folder, { tasks: 0, untilFile: folder.file("enough") });
+  await master.until("slave-connected", 7);
+  const job = (await slurm("squeue", "-h", "-o", "%i", `--name=${master.jobName}`)).trim();
+  await slurm("scontrol", "update", `JobId=${job}`, "EndTime=now");
+  assertMatch(await master.fail(), /Slurm ended its step: CANCELLED AT \S+ DUE TO TIME LIMIT/);
+});
+
 slurmTest(
   "a master inside an allocation has a slave for each task, and one agent for each node",
   async (folder) => {

@@ -195,7 +195,18 @@ function startAgent(job: string, node: string, order: LaunchOrder): SlaveProcess
     ...["--overlap", "--mem=0", "--cpu-bind=none", "/bin/sh", "-c", script],
   ];
   const step = spawnSlave(order, srun, SYSTEM_CLOCK, hideVariables);
-  return { ...step, name: `srun to ${node}`, leaveSignals: { scheduler, signals } };
+  return {
+    ...step,
+    name: `srun to ${node}`,
+    leaveSignals: { scheduler, signals },
+    ended: step.ended.then((end) => ({ ...end, reason: reasonOf(order.output.tail) })),
+  };
+}
+
+/** Why Slurm has ended a step, such as a time limit, if it did, and srun has printed that. */
+function reasonOf(lastWords: string): string | undefined {
+  const words = /\*\*\* STEP \S+ ON \S+ (CANCELLED AT .+) \*\*\*/.exec(lastWords)?.[1];
+  return words === undefined ? undefined : `Slurm ended its step: ${words}`;
 }
 
 /** All that the job's own words have set. */

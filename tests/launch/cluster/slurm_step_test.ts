@@ -149,6 +149,32 @@ Deno.test("SlurmStepSlaveArray: a slave whose job Slurm is about to end finishes
   assertEquals(allocation.calls().length, 2);
 });
 
+Deno.test("SlurmStepSlaveArray: a job that comes to its time limit is named by what srun prints", async () => {
+  await using allocation = new Allocation({ SLURM_JOB_NODELIST: "n1", SLURM_TASKS_PER_NODE: "1" });
+  allocation.commands.set(
+    "srun",
+    `while [ "$1" != /bin/sh ]; do shift; done
+    SLURM_JOB_ID=4711 "$@"
+    echo 'slurmstepd-n1: error: *** STEP 4711.0 ON n1 CANCELLED AT 2026-11-29T08:08:58 DUE TO TIME LIMIT ***' >&2`,
+  );
+  await using gates = new Gates();
+  const log = new EventLog();
+  await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+  manager.addSlave(new SlurmStepSlaveArray());
+  const context = manager.getContext();
+  context.addTask(gateTasks.wait, "only", gates.port);
+  const results = Array.fromAsync(context.getResults());
+  const task = await gates.next();
+  Deno.kill(task.parentPid, "SIGTERM");
+  await task.open();
+  assertEquals(await results, ["only"]);
+  await log.until("slave-lost");
+  assertEquals(
+    log.of("slave-lost")[0].reason,
+    "Slurm sent SIGTERM; Slurm ended its step: CANCELLED AT 2026-11-29T08:08:58 DUE TO TIME LIMIT",
+  );
+});
+
 Deno.test("SlurmStepSlaveArray: a step that ends at once is an error with what srun said", async () => {
   await using allocation = new Allocation(NODES);
   allocation.commands.set("srun", "echo 'srun: error: Invalid job id specified' >&2; exit 1");
