@@ -38,11 +38,23 @@ interface Ways {
   readonly cut:
     | { cut(host: string): Promise<unknown>; heal(host: string): Promise<unknown> }
     | Absence;
+  /** How long a slave may run. */
+  readonly timeLimit: TimeLimitWays | Absence;
   /** Slaves that are jobs of their own, beside the master. */
   readonly jobs: JobWays | Absence;
 }
 
-/** The same of kinds whose slaves are jobs. */
+/** Of kinds whose scheduler ends a slave that has run for long. */
+interface TimeLimitWays {
+  /** Words for the submission of jobs that may run for a short time. */
+  readonly words: readonly string[];
+  /** The command that has a job come to its limit now, where limits are whole minutes. */
+  shortenCommand?(job: string): readonly string[];
+  /** What is said of a slave that has come to it. */
+  readonly said: RegExp;
+}
+
+/** Of kinds whose slaves are jobs. */
 interface JobWays {
   /** Words that the scheduler refuses, with what it says then. */
   readonly refused: readonly (readonly [words: readonly string[], said: RegExp])[];
@@ -62,6 +74,8 @@ const CLUSTER_CUT = {
 };
 const OWN_JOB: Absence = { absent: "slaves are part of the job that the master itself is" };
 const NO_JOB: Absence = { absent: "slaves are no jobs" };
+const NO_TIME_LIMIT: Absence = { absent: "nobody limits how long slaves run" };
+const OWN_TIME_LIMIT: Absence = { absent: "the limit is that of the master's own job, which ends" };
 const ONE_MACHINE: Absence = { absent: "nodes are daemons of this machine, and share its network" };
 const CLUSTER_HOSTS = missingCluster === undefined ? ["nodeA", "nodeB", "nodeC"] : undefined;
 
@@ -72,6 +86,7 @@ const ALL: readonly Ways[] = [
     noDeno: /Cannot start \/nowhere\/deno/,
     agentGone: { absent: "slaves of this machine have no agent" },
     cut: { absent: "slaves of this machine need no network" },
+    timeLimit: NO_TIME_LIMIT,
     jobs: NO_JOB,
   },
   {
@@ -81,6 +96,10 @@ const ALL: readonly Ways[] = [
     noDeno: /\/nowhere\/deno: not found.*Set the option deno of the manager/s,
     agentGone: "slave-lost",
     cut: missingCluster === undefined ? CLUSTER_CUT : { absent: "its hosts are in use" },
+    timeLimit: {
+      words: ["-l", "h_rt=15"],
+      said: /^Grid Engine sent SIGUSR2; .*: it had come to its run time limit, h_rt=15/,
+    },
     jobs: {
       refused: [
         [["-q", "nowhere.q"], /unknown queue "nowhere\.q"/],
@@ -101,6 +120,7 @@ const ALL: readonly Ways[] = [
     noDeno: /Cannot start \/nowhere\/deno|\/nowhere\/deno: not found/,
     agentGone: "slave-lost",
     cut: CLUSTER_CUT,
+    timeLimit: OWN_TIME_LIMIT,
     jobs: OWN_JOB,
   },
   {
@@ -109,6 +129,11 @@ const ALL: readonly Ways[] = [
     noDeno: /\/nowhere\/deno: not found.*Set the option deno of the manager/s,
     agentGone: "slave-lost",
     cut: ONE_MACHINE,
+    timeLimit: {
+      words: ["--time=1"],
+      shortenCommand: (job) => ["scontrol", "update", `JobId=${job}`, "EndTime=now"],
+      said: /^Slurm sent SIGTERM; Slurm ended its job at its time limit.*\(TIMEOUT/,
+    },
     jobs: {
       refused: [
         [
@@ -131,6 +156,7 @@ const ALL: readonly Ways[] = [
     noDeno: /\/nowhere\/deno: not found/,
     agentGone: "slave-lost",
     cut: ONE_MACHINE,
+    timeLimit: OWN_TIME_LIMIT,
     jobs: OWN_JOB,
   },
   ...[SSH_SITE, SSH_SENT_SITE].map((site): Ways => ({
@@ -143,6 +169,7 @@ const ALL: readonly Ways[] = [
       : /there is no \/nowhere\/deno, .* Install Deno there, or set the option deno/,
     agentGone: "slave-restarted",
     cut: { cut: () => sshd("cut"), heal: () => sshd("heal") },
+    timeLimit: NO_TIME_LIMIT,
     jobs: NO_JOB,
   })),
 ];
@@ -250,7 +277,7 @@ for (const ways of ALL) {
     assertMatch(master.of("slave-restarted")[0].reason!, /SIGKILL/);
   });
 
-  const { agentGone, cut, jobs } = ways;
+  const { agentGone, cut, timeLimit, jobs } = ways;
   if (typeof agentGone === "string") {
     test("an agent that is killed costs its slaves, and no task", async (folder) => {
       await using master = await startMany(folder);
@@ -289,6 +316,31 @@ for (const ways of ALL) {
       }
       await master.complete(200);
       await master.untilJobGone();
+    });
+  }
+
+  if (!("absent" in timeLimit)) {
+    test("a slave that comes to its time limit is replaced while there is work, the limit is named, and no task is charged", async (folder) => {
+      const { words, shortenCommand, said } = timeLimit;
+      await using master = start(folder, {
+        ...{ tasks: 0, untilFile: folder.file("enough"), taskMs: 100, slaves: 2, startsWith: 2 },
+        array: { words },
+        // A task that is charged fails.
+        manager: { maxAttempts: 1 },
+      });
+      await master.until("slave-connected", 2);
+      if (shortenCommand !== undefined) {
+        for (const slave of [0, 1]) await master.control(shortenCommand(master.jobOf(slave)));
+      }
+      await master.until("slave-restarted", 2);
+      for (const { reason } of master.of("slave-restarted")) {
+        console.log(`  ${reason}`);
+        assertMatch(reason!, said);
+      }
+      await master.until("slave-connected", 4);
+      folder.write("enough", "");
+      await master.complete();
+      assertEquals(master.of("slave-lost"), []);
     });
   }
 
@@ -386,12 +438,13 @@ for (const ways of ALL) {
     assertMatch(await master.fail(), jobs.deletedWaiting);
   });
 
-  test("one task of an array that is deleted costs one slave, and no task", async (folder) => {
+  test("one task of an array that is deleted costs one slave, which is not replaced, and no task", async (folder) => {
     await using master = start(folder, { tasks: 300, taskMs: 100, slaves: 3, startsWith: 3 });
     await master.until("slave-connected", 3);
     await master.cancel(2);
     await master.complete(300);
     assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
+    assertEquals(master.of("slave-queued").length, 3);
   });
 
   test("slaves that wait in the queue are reported, and run when they may", async (folder) => {

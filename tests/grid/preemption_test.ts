@@ -25,9 +25,6 @@ interface Ways {
   readonly requeueWords: readonly string[];
   /** Deletes it, as its user does. */
   cancel(task: string): readonly string[];
-  /** Words for the submission of jobs that may run for some seconds, and what is said of one that has. */
-  readonly limitWords: readonly string[];
-  readonly limited: RegExp;
 }
 
 const ALL: readonly Ways[] = [
@@ -38,8 +35,6 @@ const ALL: readonly Ways[] = [
     requeue: (task) => ["qmod", "-rj", task],
     requeueWords: ["-r", "y"],
     cancel: (task) => ["qdel", ...task.split(".").flatMap((id, i) => i === 0 ? [id] : ["-t", id])],
-    limitWords: ["-l", "h_rt=15"],
-    limited: /^Grid Engine sent SIGUSR2; .*: it had come to its run time limit, h_rt=15/,
   },
   {
     site: SLURM_SITE,
@@ -49,8 +44,6 @@ const ALL: readonly Ways[] = [
     rerun: (task) => ["scontrol", "update", `JobId=${task}`, "StartTime=now"],
     requeueWords: ["--requeue"],
     cancel: (task) => ["scancel", task],
-    limitWords: ["--time=1"],
-    limited: /^Slurm sent SIGTERM; Slurm ended its job at its time limit.*\(TIMEOUT/,
   },
 ];
 
@@ -62,12 +55,6 @@ const MANY: Order = {
   startsWith: 6,
   manager: { maxAttempts: 1, heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
 };
-
-/** What messages call the job of a slave, such as `4711.3`. */
-function jobOf(master: GridMaster, slave: number): string {
-  const { name } = master.of("slave-queued").findLast((queued) => queued.slave === slave)!;
-  return /job (\S+)/.exec(name!)![1];
-}
 
 /** Slaves that take tasks, those first that have done so for the longest time. */
 function serving(master: GridMaster): number[] {
@@ -93,21 +80,17 @@ for (const ways of ALL) {
     folder.write("enough", "");
     await master.complete();
   };
-  const control = async (command: readonly string[]): Promise<void> => {
-    const { success, output } = await onSubmitHost(site, ...command);
-    if (!success) throw new Error(`${command.join(" ")} failed: ${output}`);
-  };
 
   test("a job that is suspended for longer than heartbeatTimeoutMs is a slave that is late, and comes back", async (folder) => {
     await using master = startEndless(folder);
     await master.until("slave-connected", 6);
-    await control(suspend(jobOf(master, 3)));
+    await master.control(suspend(master.jobOf(3)));
     await master.until("warning");
     assertMatch(master.of("warning")[0].reason!, /^1 of 6 slaves are suspended in /);
     // The others need longer for these than it may be silent, and Grid Engine to stop it after it has said so.
     await master.until("result", master.of("result").length + 700);
     assertEquals(master.of("slave-lost"), []);
-    await control(resume(jobOf(master, 3)));
+    await master.control(resume(master.jobOf(3)));
     await master.until("slave-restarted");
     const [{ slave, reason }] = master.of("slave-restarted");
     assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
@@ -116,43 +99,15 @@ for (const ways of ALL) {
     assertEquals(master.of("slave-lost"), []);
   });
 
-  test("a job that comes to its time limit is replaced while there is work, the limit is named, and no task is charged", async (folder) => {
-    const array = { words: ways.limitWords };
-    await using master = startEndless(folder, { slaves: 2, startsWith: 2, array });
-    await master.until("slave-connected", 2);
-    if (site === SLURM_SITE) {
-      // Its limits are minutes.
-      for (const slave of [0, 1]) {
-        await control(["scontrol", "update", `JobId=${jobOf(master, slave)}`, "EndTime=now"]);
-      }
-    }
-    await master.until("slave-restarted", 2);
-    for (const { reason } of master.of("slave-restarted")) console.log(`  ${reason}`);
-    assertMatch(master.of("slave-restarted")[0].reason!, ways.limited);
-    await master.until("slave-connected", 4);
-    await finish(folder, master);
-    assertEquals(master.of("slave-lost"), []);
-  });
-
-  test("a job that its user deletes is not replaced", async (folder) => {
-    await using master = startEndless(folder, { slaves: 3, startsWith: 3 });
-    await master.until("slave-connected", 3);
-    await control(ways.cancel(jobOf(master, 1)));
-    await master.until("slave-lost");
-    await finish(folder, master);
-    assertEquals(master.of("slave-lost").map(({ slave }) => slave), [1]);
-    assertEquals(master.of("slave-queued").length, 3);
-  });
-
   test("a job that is ended to be run again takes its slot again, and no task is charged", async (folder) => {
     await using master = startEndless(folder, { array: { words: requeueWords } });
     await master.until("slave-connected", 6);
-    await control(requeue(jobOf(master, 2)));
+    await master.control(requeue(master.jobOf(2)));
     await master.until("slave-restarted");
     const [{ slave, reason }] = master.of("slave-restarted");
     console.log(`  ${reason}`);
     assertEquals(slave, 2);
-    if (rerun !== undefined) await control(rerun(jobOf(master, 2)));
+    if (rerun !== undefined) await master.control(rerun(master.jobOf(2)));
     await master.until("slave-connected", 7);
     assertEquals(master.of("slave-connected").at(-1)!.slave, 2);
     await finish(folder, master);
@@ -180,7 +135,7 @@ for (const ways of ALL) {
       if (rerun !== undefined) {
         for (const job of requeued.slice(-2)) await attempt(rerun(job));
       }
-      const job = jobOf(master, slaves[tried % Math.max(slaves.length, 1)] ?? 0);
+      const job = master.jobOf(slaves[tried % Math.max(slaves.length, 1)] ?? 0);
       const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
       // One has to be left to do the tasks.
       if (slaves.length < 2 || !await attempt(command)) {

@@ -22,12 +22,6 @@ function startInside(folder: TempFolder, order: Order): GridMaster {
   return new GridMaster(folder.path, { ...order, slaves: undefined, startsWith: 7 }, 7, SLURM_SITE);
 }
 
-/** The id of a slave's job, such as `4711_3`. */
-function jobOf(master: GridMaster, slave: number): string {
-  const { name } = master.of("slave-queued").find((queued) => queued.slave === slave)!;
-  return /job (\S+)/.exec(name!)![1];
-}
-
 slurmTest(
   "a request that its partition will never fulfil ends at once, with the reason",
   async (folder) => {
@@ -61,7 +55,7 @@ slurmTest(
     await using master = start(folder, { tasks: 1500, taskMs: 100, slaves: 30, manager });
     for (let slave = 0; slave < 20; slave++) {
       await master.until("result", 30 * (slave + 1));
-      await slurm("scancel", jobOf(master, slave));
+      await slurm("scancel", master.jobOf(slave));
     }
     await master.complete(1500);
   },
@@ -81,10 +75,10 @@ slurmTest("a node that cannot start slaves is left, and named", async (folder) =
 slurmTest("a job that is suspended is a slave that is late, and goes on", async (folder) => {
   await using master = start(folder, { ...MANY, taskMs: 50 });
   await master.until("slave-connected", 6);
-  await slurm("scontrol", "suspend", jobOf(master, 3));
+  await slurm("scontrol", "suspend", master.jobOf(3));
   const before = master.of("result").length;
   await master.until("result", Math.min(before + 20, 300));
-  await slurm("scontrol", "resume", jobOf(master, 3));
+  await slurm("scontrol", "resume", master.jobOf(3));
   await master.complete(300);
   assertEquals(master.of("slave-lost"), []);
 });

@@ -300,15 +300,22 @@ export class GridMaster implements AsyncDisposable {
 
   /** Deletes the job of its slaves, or one task of it, as its user does. */
   async cancel(task?: number): Promise<void> {
-    await this.#control(this.#site.control!.cancelCommand(this.#job, task));
+    await this.control(this.#site.control!.cancelCommand(this.#job, task));
   }
 
   /** Lets the job of its slaves run, which was to wait. */
   async release(): Promise<void> {
-    await this.#control(this.#site.control!.releaseCommand(this.#job));
+    await this.control(this.#site.control!.releaseCommand(this.#job));
   }
 
-  async #control(command: readonly string[]): Promise<void> {
+  /** What messages call the present job of a slave, such as `4711.3`. */
+  jobOf(slave: number): string {
+    const { name } = this.of("slave-queued").findLast((queued) => queued.slave === slave)!;
+    return /job (\S+)/.exec(name!)![1];
+  }
+
+  /** Runs a command of the scheduler, which must succeed. */
+  async control(command: readonly string[]): Promise<void> {
     const { success, output } = await onSubmitHost(this.#site, ...command);
     if (!success) throw new Error(`${command.join(" ")} failed: ${output}`);
   }
