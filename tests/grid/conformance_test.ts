@@ -253,6 +253,16 @@ for (const ways of ALL) {
     assertEquals(new Set(all).size, all.length, "each slave has one file");
   });
 
+  test("the first result comes, and close() returns when nothing is left: how long that takes is printed", async (folder) => {
+    await using master = start(folder, { tasks: 30, slaves: 3, startsWith: 3 });
+    await master.complete(30);
+    await checkJobGone(master);
+    const [{ firstResultMs, closeMs }] = master.of("done");
+    const seconds = (ms = NaN): string => `${(ms / 1000).toFixed(2)} s`;
+    console.log(`  the first after ${seconds(firstResultMs)}, closed in ${seconds(closeMs)}`);
+    await untilGone(master.of("result"), ["runner"]);
+  });
+
   test("tasks tell how far they have come", async (folder) => {
     await using master = start(folder, {
       ...{ tasks: 30, taskMs: 200, slaves: 3, startsWith: 3 },

@@ -69,11 +69,20 @@ export type Occurrence =
   | { readonly type: "master"; readonly pid: number; readonly host: string }
   | { readonly type: "result" } & Place
   | { readonly type: "secret"; readonly secret: string }
-  /** All results have been told; `tasks` is how many there were to be. */
-  | { readonly type: "done"; readonly tasks: number }
+  | { readonly type: "done" } & Done
   | { readonly type: "error"; readonly name: string; readonly message: string }
   | ProgressOccurrence
   | EventOccurrence;
+
+/** All results have been told. */
+interface Done {
+  /** How many there were to be. */
+  readonly tasks: number;
+  /** From the submission to the first result, of any task; missing if there was none. */
+  readonly firstResultMs?: number;
+  /** How long it took to close the manager. */
+  readonly closeMs: number;
+}
 
 /** What a task tells of itself. */
 interface ProgressOccurrence {
@@ -215,8 +224,8 @@ function placesOf(manager: Manager, order: Order, added: { tasks: number }): Asy
   return context.getResultsUnordered<Place>();
 }
 
-/** Runs the tasks that are asked for; returns how many. */
-async function run(order: Order): Promise<number> {
+/** Runs the tasks that are asked for. */
+async function run(order: Order): Promise<Done> {
   let queued = 0;
   let connected = 0;
   const areThere = Promise.withResolvers<void>();
@@ -231,26 +240,30 @@ async function run(order: Order): Promise<number> {
   const slaves = makeSlaves(order);
   if (order.tellsSecret) tellSecret(slaves);
   manager.addSlave(slaves);
+  const startMs = performance.now();
+  let firstResultMs: number | undefined;
   if (order.startsWith !== undefined) {
     // Who waits for results keeps the script from ending.
     const first = manager.getContext();
     // Of the same module as the others: hosts that are sent files get them once.
     first.addTasks(tasksOf(order).begin, until(areThere.promise));
-    await Array.fromAsync(first.getResults());
+    for await (const _ of first.getResults()) firstResultMs ??= performance.now() - startMs;
   }
   let results = 0;
   const added = { tasks: 0 };
   for await (const place of placesOf(manager, order, added)) {
+    firstResultMs ??= performance.now() - startMs;
     tell({ type: "result", ...place });
     if (++results === order.throwAfter) throw new RangeError("the script has an error");
   }
-  return added.tasks;
+  const closedMs = performance.now();
+  await manager.close();
+  return { ...added, firstResultMs, closeMs: performance.now() - closedMs };
 }
 
 tell({ type: "master", pid: Deno.pid, host: Deno.hostname() });
 try {
-  const tasks = await run(JSON.parse(Deno.args[0]));
-  tell({ type: "done", tasks });
+  tell({ type: "done", ...await run(JSON.parse(Deno.args[0])) });
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   tell({ type: "error", name: error.name, message: error.message });
