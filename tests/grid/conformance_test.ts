@@ -256,7 +256,7 @@ for (const ways of ALL) {
   test("the first result comes, and close() returns when nothing is left: how long that takes is printed", async (folder) => {
     await using master = start(folder, { tasks: 30, slaves: 3, startsWith: 3 });
     await master.complete(30);
-    await checkJobGone(master);
+    await master.untilJobGone();
     const [{ firstResultMs, closeMs }] = master.of("done");
     const seconds = (ms = NaN): string => `${(ms / 1000).toFixed(2)} s`;
     console.log(`  the first after ${seconds(firstResultMs)}, closed in ${seconds(closeMs)}`);
