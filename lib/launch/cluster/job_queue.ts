@@ -551,6 +551,8 @@ export class JobQueue implements AsyncDisposable {
       Object.assign(task, { job, task: number, name: this.#scheduler.taskName(job, number) });
       task.state = { state: "submitted", missing: 0 };
       task.host = undefined;
+      // An agent that came meanwhile is that of the job which is deleted.
+      task.hasServed = false;
       this.#add(task);
       // It was ended while it was being submitted.
       if (task.isKilled) this.#delete(job, [task]);

@@ -147,6 +147,23 @@ Deno.test("JobQueue: a job that brings its agent while it is deleted to be moved
   ]);
 });
 
+Deno.test("JobQueue: a job whose last one brought its agent while it was submitted anew may fail like any other", async () => {
+  await using run = new Run();
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  const submit = run.submitAgain.bind(run);
+  run.submitAgain = (slaves, hosts) => {
+    run.tasks[11].served!("nodeC");
+    return submit(slaves, hosts);
+  };
+  await run.look();
+  assertEquals(run.tasks[11].name, "job 8.8");
+  run.states({ "7.1-4": "nodeA", "8.1-8": "nodeD" });
+  run.fail([11], "nodeD");
+  await run.look();
+  assertEquals([run.failed.size, run.hosts.failures("nodeD")], [0, 1], "it is heeded, and let end");
+});
+
 Deno.test("JobQueue: jobs that fail once are lost, and name their host", async () => {
   await using run = new Run();
   run.tasks[0].served!("nodeA");
