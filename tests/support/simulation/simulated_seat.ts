@@ -22,8 +22,6 @@ export interface SimulatedSeat {
   isVacant: boolean;
   /** Whether it is to become vacant when its process has ended. */
   isRetired: boolean;
-  /** When it was last seen to have a task, or to have done one, and how many it had done. */
-  seen: { readonly atMs: number; readonly tasksDone: number };
   /** What has arrived and has not been read. */
   arrived: { readonly launch: number; readonly message: FromProcess }[];
   /** When the last message to and from the process arrives. */

@@ -4,7 +4,7 @@
  *
  * The world does what `lib/master/slaves/fleet.ts`, `session.ts` and `task_group.ts` do on one side, and `lib/slave/runner.ts` on the
  * other. Some of the slaves may be of an array whose slaves are started when there is work, as `ArrayKeeper` does it, by the real
- * `decideSize()`.
+ * `SizeDecider`.
  *
  * @module
  */
@@ -17,7 +17,8 @@ import type { DispatchContext } from "../../../lib/master/board/dispatch_context
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { ArrayBounds } from "../../../lib/launch/slave_count.ts";
-import { decideSize, type SlaveFacts } from "../../../lib/master/slaves/elastic/size_decision.ts";
+import { SizeDecider } from "../../../lib/master/slaves/elastic/size_decider.ts";
+import type { SlaveFacts } from "../../../lib/master/slaves/elastic/size_decision.ts";
 import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import { AnswerError } from "../../../lib/master/board/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
@@ -98,9 +99,7 @@ export class Simulation {
   /** How often machines of the array cannot do what others can. */
   readonly #badRateOfArray: number;
   #nextLookMs = 0;
-  /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
-  #enoughSinceMs: number | undefined;
-  #unknownSinceMs: number | undefined;
+  readonly #decider: SizeDecider | undefined;
 
   /**
    * @param seed What the whole run follows from.
@@ -136,6 +135,7 @@ export class Simulation {
     this.#ledger = new Ledger(this.#dispatcher, this.#maxAttempts);
     const idleMs = random.pick([0, 10, 200]);
     this.#array = random.chance(0.3) ? { min: random.integer(0, 2), max: 6, idleMs } : undefined;
+    this.#decider = this.#array && new SizeDecider(this.#array);
     this.#badRateOfArray = random.pick([0.04, 0.3]) * this.#faultRate;
     const slaves = random.integer(1, 6);
     for (let i = 0; i < slaves; i++) {
@@ -480,7 +480,6 @@ export class Simulation {
       ...this.#planMachine(array !== undefined),
       isVacant: array !== undefined,
       isRetired: false,
-      seen: { atMs: 0, tasksDone: 0 },
       latencyMs: random.pick([0.02, 0.1, 3, 8]),
       process: undefined,
       launch: 0,
@@ -538,33 +537,8 @@ export class Simulation {
       slave.array !== undefined && !isLost
     );
     const demand = this.#dispatcher.demandOf(this.#array);
-    this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined
-      ? this.#unknownSinceMs ?? nowMs
-      : undefined;
-    const slaves = seats.map((seat): SlaveFacts => {
-      const { slave, seen: { atMs, tasksDone } } = seat;
-      const standing = seat.isVacant
-        ? "vacant"
-        : seat.process === undefined
-        ? "starting"
-        : seat.unresolved.size > 0
-        ? "busy"
-        : "idle";
-      if (standing !== "idle" || tasksDone !== slave.tasksDone) {
-        seat.seen = { atMs: nowMs, tasksDone: slave.tasksDone };
-      }
-      const idleForMs = standing === "idle" ? nowMs - atMs : 0;
-      return { standing, idleForMs, isBarred: demand.barred.has(slave) };
-    });
-    const { wanted, start, retire } = decideSize({
-      bounds: this.#array,
-      demand,
-      unknownForMs: nowMs - (this.#unknownSinceMs ?? nowMs),
-      enoughForMs: nowMs - (this.#enoughSinceMs ?? nowMs),
-      slaves,
-    });
-    const present = slaves.filter(({ standing }) => standing !== "vacant").length;
-    this.#enoughSinceMs = present > wanted ? this.#enoughSinceMs ?? nowMs : undefined;
+    const slaves = seats.map((seat) => ({ slave: seat.slave, standing: standingOf(seat) }));
+    const { start, retire } = this.#decider!.decide(nowMs, demand, slaves);
     for (const place of start) this.#occupy(seats[place]);
     for (const place of retire) this.#retire(seats[place]);
     if (retire.length > 0) this.#loop.schedule();
@@ -896,6 +870,12 @@ export class Simulation {
     this.#isClosed = true;
     for (const { process } of this.#ledger.seats) process?.kill();
   }
+}
+
+function standingOf(seat: SimulatedSeat): SlaveFacts["standing"] {
+  if (seat.isVacant) return "vacant";
+  if (seat.process === undefined) return "starting";
+  return seat.unresolved.size > 0 ? "busy" : "idle";
 }
 
 function forget<Entry>(

@@ -7,10 +7,10 @@
  */
 
 import type { ArrayBounds } from "../../../launch/slave_count.ts";
-import type { Demand } from "../../board/dispatcher.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Seat } from "../seat.ts";
-import { decideSize, type SlaveFacts } from "./size_decision.ts";
+import { SizeDecider } from "./size_decider.ts";
+import type { SlaveFacts } from "./size_decision.ts";
 
 /** How often it looks. */
 const LOOK_MS = 1_000;
@@ -19,21 +19,12 @@ const FIRST_PAUSE_MS = 1_000;
 /** After so many failures in a row nothing is submitted any more. */
 const MAX_FAILURES = 5;
 
-/** What was seen of a slave. */
-interface Sight {
-  readonly standing: SlaveFacts["standing"];
-  /** How many tasks it had done. */
-  readonly tasksDone: number;
-  /** Since when that has been so. */
-  readonly sinceMs: number;
-}
-
 /** Keeps the slaves of one array. */
 export class ArrayKeeper implements Disposable {
   readonly #seats: readonly Seat[];
   readonly #bounds: ArrayBounds;
   readonly #fleet: Fleet;
-  readonly #sights = new Map<Seat, Sight>();
+  readonly #decider: SizeDecider;
   #timer: Disposable | undefined;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
@@ -43,13 +34,11 @@ export class ArrayKeeper implements Disposable {
   #pausedUntilMs = -Infinity;
   #isStopped = false;
   #stopReason: string | undefined;
-  /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
-  #enoughSinceMs: number | undefined;
-  #unknownSinceMs: number | undefined;
 
   constructor(seats: readonly Seat[], bounds: ArrayBounds, fleet: Fleet) {
     this.#seats = seats;
     this.#bounds = bounds;
+    this.#decider = new SizeDecider(bounds);
     this.#fleet = fleet;
     for (const seat of seats) seat.keeper = this;
     if (this.#isElastic) seats.forEach((seat) => seat.vacate());
@@ -142,35 +131,13 @@ export class ArrayKeeper implements Disposable {
     if (!this.#isElastic && !seats.some(({ state }) => state === "vacant")) return;
     const nowMs = clock.now();
     const demand = dispatcher.demandOf(this.#seats[0].slave.array);
-    this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined
-      ? this.#unknownSinceMs ?? nowMs
-      : undefined;
-    const slaves = seats.map((seat) => this.#factsOf(seat, demand, nowMs));
-    const { wanted, start, retire } = decideSize({
-      bounds: this.#bounds,
-      demand,
-      unknownForMs: nowMs - (this.#unknownSinceMs ?? nowMs),
-      enoughForMs: nowMs - (this.#enoughSinceMs ?? nowMs),
-      slaves,
-    });
-    const present = slaves.filter(({ standing }) => standing !== "vacant").length;
-    this.#enoughSinceMs = present > wanted ? this.#enoughSinceMs ?? nowMs : undefined;
+    const slaves = seats.map((seat) => ({ slave: seat.slave, standing: standingOf(seat) }));
+    const { start, retire } = this.#decider.decide(nowMs, demand, slaves);
     if (start.length > 0 && nowMs >= this.#pausedUntilMs) {
       this.#fleet.launchSeats(start.map((place) => seats[place]));
     }
     for (const place of retire) seats[place].retire();
     if (retire.length > 0) this.#fleet.newsTold();
-  }
-
-  #factsOf(seat: Seat, { barred }: Demand, nowMs: number): SlaveFacts {
-    const standing = standingOf(seat);
-    const { tasksDone } = seat.slave;
-    const before = this.#sights.get(seat);
-    const isSame = before?.standing === standing && before.tasksDone === tasksDone;
-    const sinceMs = isSame ? before.sinceMs : nowMs;
-    this.#sights.set(seat, { standing, tasksDone, sinceMs });
-    const idleForMs = standing === "idle" ? nowMs - sinceMs : 0;
-    return { standing, idleForMs, isBarred: barred.has(seat.slave) };
   }
 }
 
