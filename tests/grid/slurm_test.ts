@@ -132,7 +132,7 @@ slurmTest("an allocation that comes to its time limit is named", async (folder) 
   await using master = startInside(folder, { tasks: 0, untilFile: folder.file("enough") });
   await master.until("slave-connected", 7);
   const job = (await slurm("squeue", "-h", "-o", "%i", `--name=${master.jobName}`)).trim();
-  await slurm("scontrol", "update", `JobId=${job}`, "EndTime=now");
+  await slurm("scontrol", "update", `JobId=${job}`, "EndTime=now+10seconds");
   assertMatch(await master.fail(), /Slurm ended its step: CANCELLED AT \S+ DUE TO TIME LIMIT/);
 });
 
