@@ -1,4 +1,4 @@
-import { clearTimeout, performance, queueMicrotask, setTimeout } from "./own_globals.ts";
+import { clearTimeout, performance, Promise, queueMicrotask, setTimeout } from "./own_globals.ts";
 
 /** The longest time that a timer can be set to, in milliseconds: 24.8 days. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -45,4 +45,20 @@ export function setPatience(clock: Clock, giveUp: () => void, patienceMs: number
     else giveUp();
   }, patienceMs);
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+/** Waits for a promise; `undefined` if a signal is aborted before. Nothing of it stays with the signal. */
+export async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const stop = () => resolve(undefined);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { setPatience } from "../lib/clock.ts";
+import { setPatience, unlessAborted } from "../lib/clock.ts";
+import { Listeners } from "./support/listeners.ts";
 import { RunningClock, TestClock } from "./support/test_clock.ts";
 
 Deno.test("setPatience: gives up when the time is over, and not before", () => {
@@ -52,4 +53,19 @@ Deno.test("RunningClock: timers fire as the system's do, and at once when the te
   assertEquals(fired, []);
   clock.pass(3_600_000);
   assertEquals([fired, clock.timers], [["long"], 0]);
+});
+
+Deno.test("unlessAborted: resolves as the promise does, or without a value when the signal is aborted, and leaves nothing with that", async () => {
+  const closing = new AbortController();
+  const { signal } = closing;
+  using listeners = new Listeners(signal);
+  assertEquals(await unlessAborted(Promise.resolve(3), signal), 3);
+  assertEquals(await unlessAborted(Promise.reject(3), signal).catch((reason) => [reason]), [3]);
+  const never = new Promise<number>(() => {});
+  const waiting = unlessAborted(never, signal);
+  assertEquals(listeners.count, 1);
+  closing.abort();
+  assertEquals(await waiting, undefined);
+  assertEquals(listeners.count, 0);
+  assertEquals(await unlessAborted(never, signal), undefined);
 });

@@ -11,6 +11,7 @@ import {
   RemoteError,
 } from "../../mod.ts";
 import { Gates } from "../support/gates.ts";
+import { Listeners } from "../support/listeners.ts";
 import { localManager } from "../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -112,22 +113,12 @@ Deno.test("Context.run: a signal that aborts after the end does nothing, and no 
   await using manager = localManager(1);
   const context = manager.getContext();
   const abort = new AbortController();
-  const listeners = new Set<unknown>();
   const { signal } = abort;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (type: string, listener: EventListener) => {
-    listeners.add(listener);
-    add(type, listener);
-  };
-  signal.removeEventListener = (type: string, listener: EventListener) => {
-    listeners.delete(listener);
-    remove(type, listener);
-  };
+  using listeners = new Listeners(signal);
   const runs = [1, 2, 3].map((x) => context.run(tasks.square, [x], { signal }));
-  assertEquals(listeners.size, 1);
+  assertEquals(listeners.count, 1);
   assertEquals(await Promise.all(runs), [1, 4, 9]);
-  assertEquals(listeners.size, 0);
+  assertEquals(listeners.count, 0);
   abort.abort();
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
+import { type Clock, SYSTEM_CLOCK, unlessAborted } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { quoteAll } from "../../shell.ts";
 import { type ProgramOutput, runProgram, runProgramNow } from "../command.ts";
@@ -322,11 +322,9 @@ class PartSubmission {
 
 /** Waits, unless the manager closes. */
 async function pause(ms: number, clock: Clock, closing: AbortSignal | undefined): Promise<void> {
-  if (closing?.aborted) return;
-  const end = Promise.withResolvers<void>();
-  using _timer = clock.setTimer(end.resolve, ms);
-  closing?.addEventListener("abort", () => end.resolve(), { once: true });
-  await end.promise;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _timer = clock.setTimer(resolve, ms);
+  await (closing === undefined ? promise : unlessAborted(promise, closing));
 }
 
 function isTimeout(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { type Clock, setPatience } from "../../../clock.ts";
+import { type Clock, setPatience, unlessAborted } from "../../../clock.ts";
 import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../../../launch/command.ts";
 import type { Hello } from "../../../wire/handshake.ts";
 import type { MessageStream } from "../../../wire/message_stream.ts";
@@ -483,21 +483,5 @@ class Patience implements Disposable {
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
-  }
-}
-
-/** Waits for a promise; `undefined` if a signal is aborted before. Nothing of it stays with the signal. */
-async function unlessAborted<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value | undefined> {
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const stop = () => resolve(undefined);
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }

@@ -18,6 +18,7 @@ import type { ProcessEnd, SlaveProcess } from "../../../../mod.ts";
 import type { ProcessStanding } from "../../../../lib/launch/command.ts";
 import { FarSlave } from "../../../support/far_slave.ts";
 import { KeepAlive } from "../../../support/keep_alive.ts";
+import { Listeners } from "../../../support/listeners.ts";
 import { closeQuietly, SocketPair } from "../../../support/socket_pair.ts";
 import { TestClock } from "../../../support/test_clock.ts";
 
@@ -93,31 +94,6 @@ class PlayedJob extends PlayedProcess {
 
   override stand(standing: ProcessStanding): void {
     this.#tell(standing);
-  }
-}
-
-/** Counts what listens to a signal from now on. */
-class Listeners implements Disposable {
-  readonly #signal: AbortSignal;
-  count = 0;
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    const { addEventListener, removeEventListener } = AbortSignal.prototype;
-    signal.addEventListener = (...args: unknown[]) => {
-      this.count++;
-      Reflect.apply(addEventListener, signal, args);
-    };
-    // By a listener's own signal as well.
-    signal.removeEventListener = (...args: unknown[]) => {
-      this.count--;
-      Reflect.apply(removeEventListener, signal, args);
-    };
-  }
-
-  [Symbol.dispose](): void {
-    Reflect.deleteProperty(this.#signal, "addEventListener");
-    Reflect.deleteProperty(this.#signal, "removeEventListener");
   }
 }
 
