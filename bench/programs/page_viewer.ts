@@ -19,10 +19,10 @@ async function follow(): Promise<void> {
     url.pathname = "/state";
     url.searchParams.set("viewer", viewer);
     url.searchParams.set("since", since);
-    const text = await (await fetch(url)).text();
-    bytes += text.length;
+    const body = await (await fetch(url)).bytes();
+    bytes += body.length;
     frames++;
-    since = JSON.parse(text).frame;
+    since = JSON.parse(new TextDecoder().decode(body)).frame;
   }
 }
 
