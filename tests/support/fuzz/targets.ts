@@ -7,7 +7,6 @@ import type { GroupPort } from "../../../lib/master/board/ports.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
-import { OutputSink } from "../../../lib/launch/output_sink.ts";
 import type { Code, Task } from "../../../lib/task.ts";
 import {
   importSecret,
@@ -19,6 +18,7 @@ import {
 import { MessageStream } from "../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToMaster } from "../../../lib/wire/messages.ts";
 import { IDLE_GROUP } from "../idle_ports.ts";
+import { NO_OUTPUT } from "../no_output.ts";
 import { taskOf } from "../task_of.ts";
 import { MemoryConnection } from "./memory_connection.ts";
 
@@ -190,7 +190,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
     SYSTEM_CLOCK,
   );
   const parcel = Promise.resolve({ files: [], writtenAt: new Map() });
-  const order = { launch: 0, command: () => [], target: "null", output: OUTPUT };
+  const order = { launch: 0, command: () => [], target: "null", output: NO_OUTPUT };
   const runner = link.start({ ...order, slave: 0, parcel: undefined });
   link.start({ ...order, slave: 1, parcel });
   await link.ended;
@@ -201,13 +201,3 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
   if (signal !== null && typeof signal !== "string") throw new BrokenPromise("A signal is none");
   return reason.includes("has ended") ? "end" : "closed";
 }
-
-const OUTPUT = new (class extends OutputSink {
-  override readonly target = "null";
-  protected override take(): Promise<void> {
-    return Promise.resolve();
-  }
-  override [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-})();

@@ -1,32 +1,41 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
-import { AgentLink, type Sending } from "../../../../lib/master/slaves/agents/agent_link.ts";
+import {
+  AgentLink,
+  type AgentLinkEvents,
+  type Sending,
+} from "../../../../lib/master/slaves/agents/agent_link.ts";
 import { Digests, makeParcel, type Parcel } from "../../../../lib/master/sent/parcel.ts";
 import { encodeFrame } from "../../../../lib/wire/frames.ts";
 import { MessageStream } from "../../../../lib/wire/message_stream.ts";
 import type { FromAgent, ToAgent } from "../../../../lib/wire/messages.ts";
-import { OutputSink } from "../../../../lib/launch/output_sink.ts";
 import { MemoryConnection } from "../../../support/fuzz/memory_connection.ts";
+import { NO_OUTPUT } from "../../../support/no_output.ts";
 import { SocketPair } from "../../../support/socket_pair.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
+
+const OPTIONS = {
+  heartbeatIntervalMs: 1000,
+  heartbeatTimeoutMs: 10_000,
+  timeLimitMs: null,
+  leaveSignals: null,
+};
+
+/** What is told of an agent that nobody listens to. */
+const UNHEARD: AgentLinkEvents = {
+  leaving: () => {},
+  used: () => {},
+  output: () => {},
+  filesLaid: () => {},
+  heardAgain: () => {},
+};
 
 /** Why the connection to an agent ended that said this. */
 async function endAfter(message: object): Promise<string> {
   const link = new AgentLink(
     new MessageStream<FromAgent>(MemoryConnection.of(encodeFrame(JSON.stringify([message])))),
-    {
-      heartbeatIntervalMs: 1000,
-      heartbeatTimeoutMs: 10_000,
-      timeLimitMs: null,
-      leaveSignals: null,
-    },
-    {
-      leaving: () => {},
-      used: () => {},
-      output: () => {},
-      filesLaid: () => {},
-      heardAgain: () => {},
-    },
+    OPTIONS,
+    UNHEARD,
     SYSTEM_CLOCK,
   );
   return (await link.ended).reason;
@@ -62,16 +71,6 @@ Deno.test("AgentLink: an agent that says so in other types loses its connection"
   ) assertEquals(await endAfter(message), "The agent sent a message that is none");
 });
 
-const OUTPUT = new (class extends OutputSink {
-  override readonly target = "null";
-  protected override take(): Promise<void> {
-    return Promise.resolve();
-  }
-  override [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-})();
-
 /** A link, and the agent at its other end, which says what a test has it say. */
 class PlayedAgent implements AsyncDisposable {
   readonly link: AgentLink;
@@ -86,16 +85,9 @@ class PlayedAgent implements AsyncDisposable {
     this.#stream = new MessageStream<ToAgent>(pair.far);
     this.link = new AgentLink(
       new MessageStream<FromAgent>(pair.near),
+      OPTIONS,
       {
-        heartbeatIntervalMs: 1000,
-        heartbeatTimeoutMs: 10_000,
-        timeLimitMs: null,
-        leaveSignals: null,
-      },
-      {
-        leaving: () => {},
-        used: () => {},
-        output: () => {},
+        ...UNHEARD,
         heardAgain: () => this.heardAgain.resolve(),
         filesLaid: (sending) => this.laid.push(sending),
       },
@@ -109,7 +101,14 @@ class PlayedAgent implements AsyncDisposable {
 
   start(slave: number, parcel: Promise<Parcel>) {
     const command = (folder: string | undefined) => ["run in", `${folder}`];
-    return this.link.start({ slave, launch: 0, command, parcel, target: "null", output: OUTPUT });
+    return this.link.start({
+      slave,
+      launch: 0,
+      command,
+      parcel,
+      target: "null",
+      output: NO_OUTPUT,
+    });
   }
 
   /** The next message of this type; those before are passed over. */
