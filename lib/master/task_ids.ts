@@ -28,6 +28,9 @@ export class TaskIds {
 
   /** Adds the numbers from one up to but not including another. */
   addRange(from: number, to: number): void {
+    // What has been added before these has no bit any more.
+    from = Math.max(from, this.#first);
+    if (from >= to) return;
     const isBehindAll = to >= this.#start + this.#bits.length * 8;
     if (isBehindAll && this.first() >= from) return this.#beginAt(to);
     if (isBehindAll) this.#makeRoom(to);

@@ -65,6 +65,16 @@ Deno.test("TaskIds: knows of single numbers and of ranges, wherever it was begun
   );
 });
 
+Deno.test("TaskIds: a range of which all has long been added changes nothing", () => {
+  const ids = new TaskIds();
+  ids.addRange(0, 10_000);
+  ids.addRange(100, 200);
+  ids.add(7);
+  assertEquals(ids.first(), 10_000);
+  ids.addRange(9000, 10_010);
+  assertEquals([ids.first(), ids.has(10_009), ids.has(10_010)], [10_010, true, false]);
+});
+
 Deno.test("TaskIds: takes no more memory for what has been added up to some number", () => {
   const ids = new TaskIds();
   const { bytes } = ids;
