@@ -204,7 +204,7 @@ function hostOf(module: string): string | undefined {
 }
 
 /**
- * The URLs of modules that import some modules, and run none of them: as few as arguments of a command can hold.
+ * URLs of modules that import the given ones without running them: as few as the arguments of a command can hold.
  *
  * @param modules URLs, or names in the import map.
  */

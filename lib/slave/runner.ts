@@ -78,7 +78,10 @@ export class Runner {
   /** Number of the running task, or of the one that startup runs for. */
   #current = 0;
   #wake: (() => void) | undefined;
-  /** Whether the first tasks of the queue came while nothing ran, and no context was to be freed: to the master they run since then. */
+  /**
+   * Whether the first tasks of the queue came while nothing ran and no context was to be freed. The master counts their time from then
+   * on, so they run before a context is freed that has ended since.
+   */
   #isFirstDue = false;
   readonly #answers: HeldAnswers;
   #isSendingDue = false;

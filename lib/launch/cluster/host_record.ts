@@ -24,7 +24,7 @@ export class HostRecord {
     this.#left = hosts;
   }
 
-  /** Such of some hosts as are not left cannot be: they are not bad from now on, whatever fails there. */
+  /** Hosts could not be left out. Those that have not been left before are not bad from now on, whatever fails there. */
   keep(hosts: readonly string[]): void {
     for (const host of hosts) if (!this.#left.includes(host)) this.#kept.add(host);
   }

@@ -274,7 +274,7 @@ export class JobQueue implements AsyncDisposable {
    * Deletes whatever of the given jobs has not ended, and waits until the scheduler does not know them any more. The manager
    * closes: no job is followed from now on.
    *
-   * @param jobs Looked at when it is known which have ended: those that have are to be missing then.
+   * @param jobs Read after the last answer of the scheduler: those that have ended are not among them any more.
    */
   async deleteJobs(jobs: Iterable<string>): Promise<void> {
     this.#isClosed = true;

@@ -66,7 +66,7 @@ export interface Demand {
   readonly tasks: number;
   /** How long they run on average, of the slowest code among them, in milliseconds; `undefined` if no task of it has ended. */
   readonly taskMs: number | undefined;
-  /** Slaves that are barred for work which waits, or which a source has, and are of no use to it therefore. */
+  /** Slaves that are of no use to the work that waits, or that a source has: they are barred for it. */
   readonly barred: ReadonlySet<DispatchSlave>;
 }
 
@@ -224,7 +224,10 @@ export class Dispatcher {
     return { tasks, taskMs, barred };
   }
 
-  /** Slaves that can run nothing of what is to be run, and have nothing else to do, or that leave some of it without a slave. */
+  /**
+   * Slaves that are of no use to what is to be run: idle ones that can run none of it. If there is something that no serving slave can
+   * run, these are all of them.
+   */
   #barredFor(kinds: readonly TaskKind[]): Set<DispatchSlave> {
     const all = new Set<DispatchSlave>();
     if (kinds.length === 0) return all;

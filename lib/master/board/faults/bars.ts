@@ -15,7 +15,7 @@ export interface Bar {
   readonly cause?: unknown;
 }
 
-/** So many slaves of an array, with none on which it worked in between, on which the same failed: it is not tried on more of them. */
+/** When the same has failed on so many slaves of an array, and worked on none in between, it is not tried on more of them. */
 const MAX_TRIES_OF_ARRAY = 3;
 
 /** What is known of an array on whose slaves tasks cannot run. */
