@@ -2,7 +2,6 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import type { SlaveProcess } from "../../../mod.ts";
-import { HostRecord } from "../../../lib/launch/cluster/host_record.ts";
 import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.ts";
 import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
 import type { Scheduler } from "../../../lib/launch/cluster/scheduler.ts";
@@ -12,19 +11,14 @@ import { PlayedTaskArray } from "../../support/played_task_array.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 /** The slaves 0 to 11 are tasks 1 to 12 of job 7: four run on each of two nodes, and four wait. */
-class Run implements AsyncDisposable, TaskArray {
+class Run extends PlayedTaskArray implements AsyncDisposable {
   readonly commands = new FakeCommands();
   readonly clock = new TestClock();
   readonly told: string[] = [];
   readonly queue: JobQueue;
   readonly tasks: SlaveProcess[] = [];
-  readonly hosts = new HostRecord();
-  /** Hosts of slaves whose jobs have failed, and wait. */
-  readonly failed = new Map<number, string>();
   /** Jobs that nothing is known of any more. */
   readonly ended: string[] = [];
-  /** What was submitted anew. */
-  readonly submitted: string[] = [];
   /** Why no host can be left out. */
   refusal: string | undefined;
   canLeaveHosts = true;
@@ -32,6 +26,7 @@ class Run implements AsyncDisposable, TaskArray {
 
   /** @param words Those of the scheduler that are not Grid Engine's. */
   constructor(words: Partial<Scheduler> = {}) {
+    super();
     const services = { tell: (text: string) => void this.told.push(text) };
     this.queue = new JobQueue({ ...GRID_ENGINE, ...words }, services, this.clock);
     this.commands.set("qdel", "");
@@ -46,24 +41,15 @@ class Run implements AsyncDisposable, TaskArray {
     this.tasks.push(this.queue.follow(job, task, { findTail, slave, array }));
   }
 
-  failures(): Promise<ReadonlyMap<number, string>> {
-    return Promise.resolve(new Map(this.failed));
-  }
-
-  jobEnded(job: string): void {
+  override jobEnded(job: string): void {
     this.ended.push(job);
   }
 
-  release(slave: number): Promise<void> {
-    this.failed.delete(slave);
-    return Promise.resolve();
-  }
-
-  canLeave(): boolean {
+  override canLeave(): boolean {
     return this.canLeaveHosts;
   }
 
-  submitAgain(slaves: readonly number[], hosts: readonly string[]) {
+  override submitAgain(slaves: readonly number[], hosts: readonly string[]) {
     if (hosts.length > 0 && this.refusal !== undefined) {
       return Promise.reject(new Error(this.refusal));
     }
