@@ -31,8 +31,8 @@ export class JournalBench implements OutcomeReceiver {
   constructor(folder: TempFolder, args: readonly number[], use: Partial<JournalOptions> = {}) {
     this.#journal = new Journal({
       path: folder.file("run.jsonl"),
-      ...use,
       onFailure: ({ message }) => fail(message),
+      ...use,
       onWarning: (message) => this.warnings.push(message),
     });
     const reference = { type: "inline", name: "", source: "" } as const;
@@ -98,6 +98,11 @@ export class JournalBench implements OutcomeReceiver {
   /** There is no such outcome here. */
   unrecorded({ message }: JournalError): void {
     fail(message);
+  }
+
+  /** Somebody reads again. */
+  retry(): void {
+    this.#journal.retry();
   }
 
   /** Waits until so many outcomes have been delivered. */

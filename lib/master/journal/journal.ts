@@ -126,6 +126,8 @@ export class Journal implements AsyncDisposable {
   /** Whether lines are to be written though there is no outcome to write. */
   #isUrgent = false;
   #writing: Promise<void> | undefined;
+  /** Whether it is to be tried again what is being written, should that fail. */
+  #isRetried = false;
   /** When the last group was begun, and how many outcomes it had. */
   #lastGroup = { beginMs: 0, count: 0 };
   /** Ends the wait for more outcomes. */
@@ -239,8 +241,12 @@ export class Journal implements AsyncDisposable {
     if (this.#isDue) this.#endGathering?.();
   }
 
-  /** Tries again to write what could not be written. */
+  /**
+   * Tries again to write what could not be written. If it is being written just now, that may have begun before its fault was
+   * mended: should it fail, it is tried once more before anybody is told.
+   */
   retry(): void {
+    this.#isRetried = true;
     if (this.#hasMuch) this.#writing ??= this.#writeAll();
   }
 
@@ -447,6 +453,7 @@ export class Journal implements AsyncDisposable {
         this.#isUrgent = false;
         this.#lastGroup = { beginMs: this.#clock.now(), count: this.#recordedCount };
         this.#recordedCount = 0;
+        this.#isRetried = false;
         try {
           await this.#file.append(lines);
         } catch (error) {
@@ -454,6 +461,7 @@ export class Journal implements AsyncDisposable {
           this.#recorded = [...recorded, ...this.#recorded];
           this.#recordedCount += this.#lastGroup.count;
           this.#isUrgent = true;
+          if (this.#isRetried) continue;
           throw error;
         }
         for (const { outcomes, receiver } of recorded) receiver.receive(outcomes);

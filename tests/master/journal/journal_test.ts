@@ -21,6 +21,7 @@ import type { OpenedLine } from "../../../lib/master/journal/journal_lines.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { JournalBench } from "../../support/journal_bench.ts";
 import { localManager } from "../../support/local_manager.ts";
+import { HeldDisk } from "../../support/held_disk.ts";
 import { NoLocks } from "../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
 import { TestClock } from "../../support/test_clock.ts";
@@ -603,9 +604,44 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
     cwd: folder.path,
     stdin: "null",
   });
-  const { stdout } = await command.output();
-  const text = new TextDecoder().decode(stdout);
-  assertEquals(text, "JournalError true\nJournalError true\ntrue true true\n100\n");
+  const { stdout, stderr } = await command.output();
+  const [text, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(text, "JournalError true\nJournalError true\ntrue true true\n100\n", errors);
+});
+
+Deno.test("journal: what fails that was being written when it was to be tried again is written once more, and not told", async () => {
+  await using folder = new TempFolder();
+  using disk = new HeldDisk();
+  const failures: string[] = [];
+  const onFailure = ({ message }: JournalError) => failures.push(message);
+  await using bench = new JournalBench(folder, [1, 2], { onFailure });
+  bench.send(0, 1);
+  bench.end(0, 1);
+  const first = await disk.nextSync();
+  bench.retry();
+  first.reject(new Error("No space left on device"));
+  (await disk.nextSync()).resolve();
+  await bench.hasDelivered(2);
+  assertEquals([failures, bench.delivered], [[], [0, 1]]);
+});
+
+Deno.test("journal: what fails again when it is tried again is told", async () => {
+  await using folder = new TempFolder();
+  using disk = new HeldDisk();
+  const failed = Promise.withResolvers<JournalError>();
+  const onFailure = (error: JournalError) => failed.resolve(error);
+  await using bench = new JournalBench(folder, [1], { onFailure });
+  bench.send(0);
+  bench.end(0);
+  const first = await disk.nextSync();
+  bench.retry();
+  first.reject(new Error("No space left on device"));
+  (await disk.nextSync()).reject(new Error("No space is left"));
+  assertStringIncludes((await failed.promise).message, "No space is left");
+  assertEquals(bench.delivered, []);
+  bench.retry();
+  (await disk.nextSync()).resolve();
+  await bench.hasDelivered(1);
 });
 
 /** How often the master is killed. */
