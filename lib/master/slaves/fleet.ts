@@ -88,7 +88,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     const { settings, clock } = options;
     const warn = (message: string) => this.warn(message);
     this.#endpoints = new Endpoints(settings, importSecret(this.#secret), this);
-    this.guard = new ProcessGuard(denoProgram(settings.deno), clock, warn);
+    this.guard = new ProcessGuard(denoProgram(settings.deno), () => this.launched(), warn);
     this.#outputReports = new OutputReports(options.hub);
     this.#launchServices = {
       get: (serviceClass) => this.#service(serviceClass),

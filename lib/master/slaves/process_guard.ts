@@ -1,36 +1,36 @@
 import type { SlaveProcess } from "../../launch/command.ts";
-import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
 import { Watchdog } from "../../launch/watchdog.ts";
-
-/** So long the watch may wait for the first slave to connect. */
-const WAIT_MS = 1000;
 
 /**
  * Has the processes of slaves on this machine killed if the master is, and what they leave behind in any case. Those on another
  * machine are their agent's to kill.
  *
- * The watch is a process as well. It is started when the first slave has connected, so that none is kept waiting for it; or when
- * one has ended, or takes long.
+ * The watch is a process as well, and to start one takes 2 ms. It is started when the slaves have been, which then take ten times as
+ * long to connect: so none is kept waiting for it.
  */
 export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];
-  readonly #clock: Clock;
+  readonly #launched: () => Promise<void>;
   readonly #warn: (message: string) => void;
   #watchdog: Watchdog | undefined;
   /** What is to be watched as soon as there is a watchdog. */
   readonly #unwatched: SlaveProcess[] = [];
-  #timer: Disposable | undefined;
   #isWarned = false;
   #isDisposed = false;
 
   /**
    * @param deno Program and arguments that start Deno.
+   * @param launched Waits until all slaves have been started that are being started.
    * @param warn Told if there can be no guard.
    */
-  constructor(deno: readonly string[], clock: Clock, warn: (message: string) => void) {
+  constructor(
+    deno: readonly string[],
+    launched: () => Promise<void>,
+    warn: (message: string) => void,
+  ) {
     this.#deno = deno;
-    this.#clock = clock;
+    this.#launched = launched;
     this.#warn = warn;
   }
 
@@ -38,14 +38,13 @@ export class ProcessGuard implements AsyncDisposable {
   add(process: SlaveProcess): void {
     if (process.pid === undefined) return;
     this.#unwatched.push(process);
-    if (this.#watchdog !== undefined) return this.begin();
-    (process.exited ?? process.ended).then(() => this.begin());
-    this.#timer ??= this.#clock.setTimer(() => this.begin(), WAIT_MS);
+    if (this.#watchdog === undefined) this.#launched().then(() => this.begin());
+    else this.begin();
   }
 
   /**
-   * Begins the watch now: a slave has connected, and is about to be given tasks; it is high time; or so many slaves are to be started
-   * that they may take all files.
+   * Begins the watch now: a slave has connected while others are being started, and is about to be given tasks; or so many are to be
+   * started that they may take all files.
    */
   begin(): void {
     if (this.#isDisposed) return;
@@ -66,7 +65,6 @@ export class ProcessGuard implements AsyncDisposable {
       this.#isWarned = true;
       return;
     }
-    this.#timer?.[Symbol.dispose]();
     for (const each of this.#unwatched.splice(0)) this.#watchdog.watch(each);
   }
 
@@ -74,7 +72,6 @@ export class ProcessGuard implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#unwatched.length > 0) this.begin();
     this.#isDisposed = true;
-    this.#timer?.[Symbol.dispose]();
     await this.#watchdog?.[Symbol.asyncDispose]();
   }
 }

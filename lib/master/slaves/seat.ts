@@ -449,9 +449,11 @@ export class Seat implements SlavePort {
       seat: this,
     });
     this.#enter({ state: "connected", process, session });
-    // Before it has a task, which the master may not live to see the end of.
-    this.#fleet.guard.begin();
-    if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
+    if (!this.isRemote) {
+      // Before it has a task, which the master may not live to see the end of.
+      this.#fleet.guard.begin();
+      this.slave.identity = { ...this.slave.identity, host: hello.host };
+    }
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave, session);
