@@ -194,6 +194,9 @@ export class BufferCursor {
   }
 }
 
+/** The cursor of all frames without buffers, which most are: it never moves. */
+export const NO_BUFFERS = new BufferCursor([]);
+
 /**
  * The text of a primitive or of a short array of primitives: what most tasks take and return, in a fraction of the time
  * that the general encoder needs.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH } from "./codec.ts";
+import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH, NO_BUFFERS } from "./codec.ts";
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { encodeNote } from "./notes.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
@@ -281,12 +281,13 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
     throw new FrameError("A frame's text is not JSON", { cause });
   }
   if (!Array.isArray(messages)) throw new FrameError("A frame's text is not a list of messages");
-  let bytes = frame.text.length;
-  for (const buffer of frame.buffers) bytes += buffer.length;
-  const { text } = frame;
+  const { text, buffers } = frame;
+  let bytes = text.length;
+  for (const buffer of buffers) bytes += buffer.length;
+  const cursor = buffers.length === 0 ? NO_BUFFERS : new BufferCursor(buffers);
   const originalOf = <Message>(message: Message): Message =>
     JSON.parse(text)[messages.indexOf(message)];
-  return { messages, text, buffers: new BufferCursor(frame.buffers), bytes, originalOf };
+  return { messages, text, buffers: cursor, bytes, originalOf };
 }
 
 function isConnectionLoss(error: unknown): boolean {

@@ -717,7 +717,7 @@ export class Dispatcher {
    * Gives waiting tasks to slaves that have room, has sources add more if there is room for more, and has sent what is queued. To
    * be called once whatever came at one time has been told.
    *
-   * @returns What {@linkcode Dispatcher.nextWakeMs} does.
+   * @returns When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never.
    */
   dispatch(nowMs: number): number {
     if (this.#cancelled.size > 0) this.#failCancelled();
@@ -728,14 +728,18 @@ export class Dispatcher {
       (!this.#bars.isEmpty && this.#failBarred()) || this.#allotment.pull()
     );
     this.#allotment.flush();
-    return this.nextWakeMs();
+    return Math.min(
+      this.#deadlines.isEmpty ? Infinity : this.#deadlines.nextMs(),
+      this.#retries.isEmpty ? Infinity : this.#retries.nextMs(),
+      this.#allotment.laden.size === 0 ? Infinity : this.#allotment.nextStuckMs(),
+    );
   }
 
   /**
-   * Time has come that {@linkcode Dispatcher.nextWakeMs} named: tasks may be out of time or be due to run again, or slaves stuck.
+   * Time has come that {@linkcode Dispatcher.dispatch} named: tasks may be out of time or be due to run again, or slaves stuck.
    *
    * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
-   * @returns What {@linkcode Dispatcher.nextWakeMs} does.
+   * @returns What {@linkcode Dispatcher.dispatch} does.
    */
   wake(nowMs: number, heardMs: number): number {
     this.#deadlines.look(nowMs);
@@ -746,15 +750,6 @@ export class Dispatcher {
     do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
     return this.dispatch(nowMs);
-  }
-
-  /** When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never. */
-  nextWakeMs(): number {
-    return Math.min(
-      this.#deadlines.isEmpty ? Infinity : this.#deadlines.nextMs(),
-      this.#retries.isEmpty ? Infinity : this.#retries.nextMs(),
-      this.#allotment.laden.size === 0 ? Infinity : this.#allotment.nextStuckMs(),
-    );
   }
 
   #noteNews(slave: DispatchSlave, service: Service, nowMs: number, ran?: RunTime): void {

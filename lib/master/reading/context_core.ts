@@ -172,9 +172,11 @@ export class ContextCore {
    * Has a new task of a group run, unless the journal has its outcome.
    *
    * @returns That outcome.
+   * @throws {ParallelError} If it takes no more tasks.
    * @throws {JournalError} If it is damaged.
    */
   begin(group: DispatchGroup, task: Task): Outcome | undefined {
+    this.checkOpen("add a task");
     const { loop, hub } = this.around;
     const { journal } = this;
     const recorded = journal?.find(task);

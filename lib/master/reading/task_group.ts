@@ -300,7 +300,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   #add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
-    context.checkOpen("add a task");
     const id = context.taskCount;
     const encoded = encodeArguments(constructorArgs, args);
     const task = label === undefined

@@ -361,7 +361,6 @@ Deno.test("Dispatcher: a group that has ended costs nothing, whatever others do"
   bench.done(slave, 2, 1);
   assertEquals(bench.dispatcher.hasWork, true);
   bench.dispatcher.wake(1, 1);
-  bench.dispatcher.nextWakeMs();
   assertEquals(ended.map(({ looks }) => looks()), looks);
   assertEquals(bench.dispatcher.inventory.sources, new Set([group]));
 });
@@ -407,7 +406,7 @@ Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed a
   assertEquals(bench.dispatcher.cancel(cancelled).length, 2);
   bench.done(slave, 1, 1, 5);
   assertEquals(bench.decided(), ["recall 0"]);
-  assertEquals(bench.dispatcher.nextWakeMs(), 15);
+  assertEquals(bench.dispatcher.dispatch(5), 15);
   bench.dispatcher.wake(15, 15);
   assertEquals(bench.decided(), ["restart 0"]);
 });
@@ -532,13 +531,12 @@ function inStartup(): { bench: Bench; slave: DispatchSlave; group: DispatchGroup
 Deno.test("Dispatcher: a startup goes on when the task that it runs for is cancelled, and that is killed if it then runs", () => {
   const { bench, slave, group, task } = inStartup();
   bench.dispatcher.cancelTask(group, task);
-  bench.dispatcher.dispatch(0);
+  assertEquals(bench.dispatcher.dispatch(0), Infinity);
   const [outcome] = bench.outcomes;
   assertEquals([outcome.status === "rejected" && outcome.hasRun, outcome.slave], [
     false,
     undefined,
   ]);
-  assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
   bench.dispatcher.contextReady(slave, group.context, 5000);
   bench.dispatcher.dispatch(5000);
   bench.dispatcher.wake(5010, 5010);
@@ -643,9 +641,8 @@ Deno.test("Dispatcher: a cancelled task that a slave gives back costs it nothing
   bench.dispatcher.cancel(cancelled);
   bench.done(slave, 1, 1, 5);
   bench.dispatcher.tasksReturned(slave, 2, 4, 6);
-  bench.dispatcher.dispatch(6);
+  assertEquals(bench.dispatcher.dispatch(6), Infinity);
   bench.decided();
-  assertEquals(bench.dispatcher.nextWakeMs(), Infinity);
   bench.add(kept, 1);
   bench.dispatcher.dispatch(7);
   assertEquals(bench.decided(), ["run 4 on 0"]);
@@ -697,7 +694,7 @@ Deno.test("Dispatcher: an idle slave is given what waits behind a slave that has
   const { bench, slaves: [first, second] } = oneIdleOneLaden();
   bench.done(first, 1, HALF, 1);
   bench.decided();
-  const wakeMs = bench.dispatcher.nextWakeMs();
+  const wakeMs = bench.dispatcher.dispatch(1);
   assert(wakeMs >= 10 && wakeMs < 11, `wakes at ${wakeMs} ms`);
   bench.dispatcher.wake(wakeMs, wakeMs);
   assertEquals(bench.decided(), ["recall 1"]);
@@ -718,7 +715,7 @@ Deno.test("Dispatcher: where answers are under way for long, a slave may be sile
   const { bench, slaves: [first] } = oneIdleOneLaden();
   bench.decided();
   bench.done(first, 1, HALF, 100);
-  const wakeMs = bench.dispatcher.nextWakeMs();
+  const wakeMs = bench.dispatcher.dispatch(100);
   assert(wakeMs > 25 && wakeMs < 100, `wakes at ${wakeMs} ms`);
 });
 
@@ -874,8 +871,7 @@ Deno.test("Dispatcher: time without any task that has a limit is not a standstil
   bench.doFirst(slave, group);
   bench.dispatcher.codeLoaded(slave, CODE, 0);
   bench.add(group, 1);
-  bench.dispatcher.dispatch(60_000);
-  assertEquals(bench.dispatcher.nextWakeMs(), 60_000 + LOOK_MS);
+  assertEquals(bench.dispatcher.dispatch(60_000), 60_000 + LOOK_MS);
   pass(bench, 60_000, 64_999);
   bench.decided();
   bench.dispatcher.wake(65_000, 65_000);

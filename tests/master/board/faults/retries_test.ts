@@ -104,8 +104,7 @@ class Bench implements Disposable {
   /** Nothing is kept of tasks that have ended. */
   [Symbol.dispose](): void {
     const { retries } = this.dispatcher.inventory;
-    assertEquals([retries.throws.size, retries.waiting], [0, 0]);
-    assertEquals(this.dispatcher.nextWakeMs(), Infinity);
+    assertEquals([retries.throws.size, retries.waiting, retries.isEmpty], [0, 0, true]);
   }
 }
 
@@ -246,7 +245,7 @@ Deno.test("Retries: the delay doubles each time; until then the task is in one p
     bench.given();
     bench.fail(slave, nowMs);
     assertEquals([dispatcher.isAtRest, dispatcher.hasWork, bench.group.waiting], [false, true, 0]);
-    assertEquals(dispatcher.nextWakeMs(), nowMs + delayMs);
+    assertEquals(dispatcher.dispatch(nowMs), nowMs + delayMs);
     dispatcher.wake(nowMs + delayMs - 1, nowMs + delayMs - 1);
     assertEquals(bench.given(), []);
     nowMs += delayMs;
