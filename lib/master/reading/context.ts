@@ -264,7 +264,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
     task: TaskCode<[...Args, ...Values], Result>,
     ...args: Args & Sendables<Given>
   ): Task<Cloned<Awaited<Result>>> {
-    return this.#core.added.add(task, args) as Task<Cloned<Awaited<Result>>>;
+    const { added } = this.#core;
+    return added.add(added.origins.resolve(task), args) as Task<Cloned<Awaited<Result>>>;
   }
 
   /**
@@ -298,7 +299,9 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
     ...args: Args & Sendables<Given>
   ): Task<Cloned<Awaited<Result>>> {
     checkTaskOptions(options);
-    return this.#core.added.add(task, args, options.label) as Task<Cloned<Awaited<Result>>>;
+    const { added } = this.#core;
+    const own = added.origins.resolve(task);
+    return added.add(own, args, options.label) as Task<Cloned<Awaited<Result>>>;
   }
 
   /**

@@ -36,12 +36,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly map: number | undefined;
   /** What it shares with the groups of other contexts. */
   readonly around: Surroundings;
+  /** Where its tasks come from. */
+  readonly origins: TaskOrigins;
   /** Has outcomes on disk before they are delivered. */
   readonly journal: Journal | undefined;
   /** Whether results have come that have not been read. A reader in order may wait for others. Only this class writes. */
   hasReady = false;
   readonly #context: ContextCore;
-  readonly #origins: TaskOrigins;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
   /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
@@ -74,7 +75,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    */
   constructor(context: ContextCore, taskTimeoutMs: number | undefined, map?: number) {
     this.#context = context;
-    this.#origins = new TaskOrigins(
+    this.origins = new TaskOrigins(
       context.around.codes,
       (task) => context.cancel(this.board, task),
     );
@@ -98,13 +99,32 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /**
    * Adds a task.
    *
+   * @param own What it is of: see {@linkcode TaskOrigins.resolve}.
    * @param label What the user calls it.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
-   * @throws {TypeError} If `task` is none.
-   * @throws {ParallelError} If the manager is closed.
+   * @throws {ParallelError} If the context takes no more tasks.
    */
-  add(task: unknown, args: readonly unknown[], label?: string): Task {
-    return this.#add(this.#origins.resolve(task), args, label);
+  add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
+    const context = this.#context;
+    const id = context.taskCount;
+    const encoded = encodeArguments(constructorArgs, args);
+    const task = label === undefined
+      ? newTask(id, origin, encoded)
+      : new LabelledTask(id, origin, encoded, label);
+    const recorded = context.begin(this.board, task);
+    // Numbers between are of tasks of other groups: nobody waits for them here.
+    if (id > this.#endId) this.#delivered.addRange(this.#endId, id);
+    this.#endId = id + 1;
+    this.origins.latest = origin;
+    this.#taskCount++;
+    this.#unread++;
+    if (recorded !== undefined) {
+      this.#restored++;
+      this.#unreadRestored.add(id);
+      this.board.addRestored();
+      this.receive([recorded]);
+    }
+    return task;
   }
 
   /**
@@ -118,7 +138,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     labelOf?: LabelOf,
   ): void {
     this.#context.checkOpen("add a task");
-    this.#sources.add(this.#origins.resolve(task), inputs, labelOf);
+    this.#sources.add(this.origins.resolve(task), inputs, labelOf);
     this.#noteSources();
     this.around.loop.schedule();
   }
@@ -169,7 +189,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   tally(): Tally {
     return {
       map: this.map,
-      name: this.#origins.latest?.code.reference.name ?? "",
+      name: this.origins.latest?.code.reference.name ?? "",
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
@@ -262,7 +282,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     index: number,
     label: string | undefined,
   ): number {
-    const task = this.#add(resolved, [input], label);
+    const task = this.add(resolved, [input], label);
     this.#inputs?.set(task, { input, index });
     return sizeOfArguments(argumentsOf(task));
   }
@@ -296,29 +316,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   #stopSources(): void {
     this.#sources.stop();
     this.#noteSources();
-  }
-
-  #add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
-    const context = this.#context;
-    const id = context.taskCount;
-    const encoded = encodeArguments(constructorArgs, args);
-    const task = label === undefined
-      ? newTask(id, origin, encoded)
-      : new LabelledTask(id, origin, encoded, label);
-    const recorded = context.begin(this.board, task);
-    // Numbers between are of tasks of other groups: nobody waits for them here.
-    if (id > this.#endId) this.#delivered.addRange(this.#endId, id);
-    this.#endId = id + 1;
-    this.#origins.latest = origin;
-    this.#taskCount++;
-    this.#unread++;
-    if (recorded !== undefined) {
-      this.#restored++;
-      this.#unreadRestored.add(id);
-      this.board.addRestored();
-      this.receive([recorded]);
-    }
-    return task;
   }
 
   #noteFailures(outcomes: Outcomes): void {

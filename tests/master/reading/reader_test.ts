@@ -26,7 +26,7 @@ class Bench {
   }
 
   add(x: number): Task {
-    return this.group.add((x: number) => x, [x]);
+    return this.group.add(this.group.origins.resolve((x: number) => x), [x]);
   }
 
   read(signal?: AbortSignal): Reader<unknown> {
