@@ -24,6 +24,7 @@ import { Allotment, type RunTime } from "./allotment.ts";
 import { type Bar, Bars } from "./faults/bars.ts";
 import { BarWarnings } from "./faults/bar_warnings.ts";
 import { Blame, judgeDeath } from "./faults/blame.ts";
+import { Interruptions } from "./faults/interruptions.ts";
 import { judgeThrow, Retries, type ThrowVerdict } from "./faults/retries.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { DispatchContext } from "./dispatch_context.ts";
@@ -143,6 +144,7 @@ export class Dispatcher {
   readonly #vacant = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves, this.#vacant);
   readonly #barWarnings: BarWarnings;
+  readonly #interruptions: Interruptions;
   readonly #groups = new GroupLists();
   readonly #allotment = new Allotment(
     this.#groups,
@@ -163,7 +165,9 @@ export class Dispatcher {
     this.#maxAttempts = maxAttempts;
     this.#maxTasks = options.maxTasks ?? Infinity;
     this.#options = options;
-    this.#barWarnings = new BarWarnings((message) => options.warn?.(message));
+    const warn = (message: string) => options.warn?.(message);
+    this.#barWarnings = new BarWarnings(warn);
+    this.#interruptions = new Interruptions(warn);
   }
 
   /**
@@ -252,6 +256,7 @@ export class Dispatcher {
     readonly sources: ReadonlySet<DispatchGroup>;
     readonly suspects: ReadonlySet<Task>;
     readonly retries: Retries;
+    readonly interruptions: Interruptions;
     readonly deadlines: number;
     readonly stuckAfterMs: number;
   } {
@@ -264,6 +269,7 @@ export class Dispatcher {
       sources: this.#groups.sources,
       suspects: this.#blame.suspects,
       retries: this.#retries,
+      interruptions: this.#interruptions,
       deadlines: this.#deadlines.size,
       stuckAfterMs: this.#allotment.stuckAfterMs,
     };
@@ -371,7 +377,12 @@ export class Dispatcher {
   /** A slave has no process any more, by the fault of no task: all that it had goes to others. */
   withdraw(slave: DispatchSlave): void {
     if (slave.service === undefined) return;
-    this.#allotment.requeue(slave.service.sent.list());
+    const { sent, startups } = slave.service;
+    const head = sent.head();
+    if (head?.task !== undefined && startups.isDone(head.group.context)) {
+      this.#interruptions.add(head.task);
+    }
+    this.#allotment.requeue(sent.list());
     this.#endService(slave);
   }
 
@@ -903,15 +914,16 @@ export class Dispatcher {
 
   /** A task has ended; returns how often it was run before, to be run again. */
   #endAttempts(task: Task): number {
+    this.#interruptions.end(task);
     return this.#blame.end(task) + this.#retries.end(task);
   }
 
   /** Tasks have ended; puts those together that follow each other and were run equally often. */
   #byAttempts(tasks: readonly Task[]): readonly EquallyRun[] {
     // Nearly always none was run before.
-    if (this.#blame.suspects.size === 0 && this.#retries.throws.size === 0) {
-      return [{ tasks, attempts: 1 }];
-    }
+    const areFirst = this.#blame.suspects.size === 0 && this.#retries.throws.size === 0 &&
+      this.#interruptions.isEmpty;
+    if (areFirst) return [{ tasks, attempts: 1 }];
     const runs: { tasks: Task[]; attempts: number }[] = [];
     for (const task of tasks) {
       const attempts = this.#endAttempts(task) + 1;

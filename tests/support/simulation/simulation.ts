@@ -193,7 +193,9 @@ export class Simulation {
       }
     }
     this.#ledger.checkClosed();
-    const { suspects, deadlines, standing, sendable, retries } = this.#dispatcher.inventory;
+    const { suspects, deadlines, standing, sendable, retries, interruptions } =
+      this.#dispatcher.inventory;
+    if (!interruptions.isEmpty) violate("a task that was interrupted is kept after the end");
     if (retries.throws.size + retries.waiting > 0) {
       violate("a task that threw is kept after the end");
     }

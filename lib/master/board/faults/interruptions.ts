@@ -1,0 +1,42 @@
+import { type Code, codeOf, type Task } from "../../../task.ts";
+
+/** After so many times it is more than bad luck. */
+const MANY_TIMES = 3;
+
+/**
+ * Tells the user of a task that runs again and again, since its slaves are taken away by the fault of nobody. If it takes longer than
+ * a job may run, it never ends; and no such end is an attempt, which would end it.
+ */
+export class Interruptions {
+  readonly #warn: (message: string) => void;
+  readonly #counts = new Map<Task, number>();
+  /** Code that was told of. */
+  readonly #told = new Set<Code>();
+
+  constructor(warn: (message: string) => void) {
+    this.#warn = warn;
+  }
+
+  /** Whether no task that runs, or is to run, was interrupted. */
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** A task was running, or about to, when its slave was taken away. */
+  add(task: Task): void {
+    const count = (this.#counts.get(task) ?? 0) + 1;
+    this.#counts.set(task, count);
+    const code = codeOf(task);
+    if (count < MANY_TIMES || this.#told.has(code)) return;
+    this.#told.add(code);
+    this.#warn(
+      `${task} has been running ${count} times when its slave was taken away, and begins anew each time. If it takes longer than a ` +
+        "job may run, it never ends: give the jobs more time, or divide the task",
+    );
+  }
+
+  /** A task has ended. */
+  end(task: Task): void {
+    this.#counts.delete(task);
+  }
+}
