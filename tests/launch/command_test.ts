@@ -216,8 +216,8 @@ const SPAWN_SCRIPT = `import { spawn } from ${JSON.stringify(COMMAND_URL)};
 
 Deno.test("spawn: names the flag that the master needs to start a program", async () => {
   await using folder = new TempFolder();
-  const { stdout } = await runScript(folder, SPAWN_SCRIPT, []);
-  assertStringIncludes(stdout, `Run the master with --allow-run=${Deno.execPath()}`);
+  const { stdout, stderr } = await runScript(folder, SPAWN_SCRIPT, []);
+  assertStringIncludes(stdout, `Run the master with --allow-run=${Deno.execPath()}`, stderr);
 });
 
 Deno.test("spawn: starts a program with the linker's variables empty, where Deno refuses them", async () => {

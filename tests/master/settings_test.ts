@@ -96,10 +96,10 @@ Deno.test("asSettings: runs the deno on the PATH if only that may be run", async
   const script = `import { asSettings } from ${JSON.stringify(SETTINGS_URL)};
     console.log(asSettings({}).deno.join());`;
   const flags = [`--allow-run=deno`];
-  const { stdout } = await runScript(folder, script, flags);
+  const { stdout, stderr } = await runScript(folder, script, flags);
   // Where `deno` leads to the program itself, Deno counts that as allowed, too.
   const isSame = stdout.trim() === "deno" || stdout.trim() === Deno.execPath();
-  assertEquals(isSame, true, stdout);
+  assertEquals(isSame, true, stdout + stderr);
 });
 
 const WRONG_TYPES: Record<string, [unknown, string]> = {

@@ -366,9 +366,9 @@ Deno.test("journal: what is imported by the import map of the script is code as 
   const script = SCRIPT.replace('import.meta.resolve("./tasks.ts")', '"@tasks"');
   assertEquals((await runScript(folder, script, flags)).stdout, "2\n");
   const b = folder.write("lib/b.ts", "export const b = 3;");
-  const { stdout } = await runScript(folder, script, flags);
-  assertStringIncludes(stdout, `changes in ${b}. `);
-  assert(stdout.endsWith("\n2\n"), stdout);
+  const { stdout, stderr } = await runScript(folder, script, flags);
+  assertStringIncludes(stdout, `changes in ${b}. `, stderr);
+  assert(stdout.endsWith("\n2\n"), stdout + stderr);
 });
 
 Deno.test("journal: code that may not be read is not asked for, and tells nothing", async () => {
