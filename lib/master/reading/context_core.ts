@@ -19,13 +19,12 @@ import {
   type OutcomeReceiver,
   type Recorded,
 } from "../journal/journal.ts";
-import type { LoopTurn } from "../loop_turn.ts";
+import type { KeepAlive, LoopTurn } from "../event_loop.ts";
 import type { Hub } from "../observe/hub.ts";
 import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";
 import { type ContextSurvey, type GroupSurvey, sumOfGroups } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ForgottenTasks } from "./forgotten_tasks.ts";
-import type { KeepAlive } from "./keep_alive.ts";
 import { PromisedTasks } from "./promised_tasks.ts";
 import { TaskGroup } from "./task_group.ts";
 

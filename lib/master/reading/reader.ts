@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../observe/events.ts";
 import type { Outcome } from "../outcome.ts";
-import type { LoopTurn } from "../loop_turn.ts";
+import type { LoopTurn } from "../event_loop.ts";
 import type { TaskGroup } from "./task_group.ts";
 
 /** What is read, and how. */

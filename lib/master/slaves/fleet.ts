@@ -26,7 +26,7 @@ import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
 import type { ProcessUse, SlaveSurvey } from "../observe/survey.ts";
-import type { LoopTurn } from "../loop_turn.ts";
+import type { LoopTurn } from "../event_loop.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { openOutputSink } from "../../../../lib/launch/output_sink.ts";
 import { DispatchLoop } from "../../../../lib/master/board/dispatch_loop.ts";
 import { Dispatcher } from "../../../../lib/master/board/dispatcher.ts";
-import { LoopTurn } from "../../../../lib/master/loop_turn.ts";
+import { LoopTurn } from "../../../../lib/master/event_loop.ts";
 import type { ManagerEvent } from "../../../../lib/master/observe/events.ts";
 import { Hub } from "../../../../lib/master/observe/hub.ts";
 import { asSettings } from "../../../../lib/master/settings.ts";

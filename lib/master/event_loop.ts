@@ -1,10 +1,55 @@
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import { setTimeout } from "../own_globals.ts";
+/**
+ * The script's event loop: it goes on while a reader waits, and has its turns while one reads what is there.
+ *
+ * @module
+ */
+
+import { type Clock, MAX_TIMER_MS, SYSTEM_CLOCK } from "../clock.ts";
+import { clearInterval, setInterval, setTimeout } from "../own_globals.ts";
 
 /** A reader that goes on for longer than this gives other events a turn. */
 const MAX_TURN_MS = 20;
 /** A look at the clock takes 30 ns, and a result that is there 70. */
 const MAX_BETWEEN_LOOKS = 64;
+
+/** Keeps the script from ending while a reader waits. Slaves, whether idle or busy, do not. */
+export class KeepAlive implements Disposable {
+  readonly #slaves: { launched(): Promise<void> };
+  #waiting = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isDisposed = false;
+
+  /** @param slaves Those that are started for the first reader. */
+  constructor(slaves: { launched(): Promise<void> }) {
+    this.#slaves = slaves;
+  }
+
+  /** Somebody begins to wait. */
+  begin(): void {
+    this.#waiting++;
+    if (this.#timer !== undefined) this.#timer.ref();
+    else this.#start();
+  }
+
+  /** Somebody waits no longer. */
+  end(): void {
+    if (--this.#waiting === 0) this.#timer?.unref();
+  }
+
+  /** Keeps nothing alive any more. */
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    clearInterval(this.#timer);
+  }
+
+  /** The first timer of a script takes 7 ms, since Deno loads Node's for it: the slaves are started before. */
+  async #start(): Promise<void> {
+    await this.#slaves.launched();
+    if (this.#isDisposed) return;
+    this.#timer ??= setInterval(() => {}, MAX_TIMER_MS);
+    if (this.#waiting === 0) this.#timer.unref();
+  }
+}
 
 /**
  * Gives the event loop its turns while results are read that are there already. Each comes in a microtask, and no socket and
