@@ -50,6 +50,18 @@ export type EncodedArguments = number | string | {
   isShared?: boolean;
 };
 
+/** What a number counts for. It is not made text before it leaves. */
+const NUMBER_BYTES = 8;
+
+/** How many bytes arguments, or a result, take on the wire, near enough for limits: characters of the text and bytes of buffers. */
+export function sizeOfEncoded(encoded: EncodedArguments): number {
+  if (typeof encoded === "number") return NUMBER_BYTES;
+  if (typeof encoded === "string") return encoded.length;
+  let bytes = encoded.text.length;
+  for (const buffer of encoded.buffers) bytes += buffer.length;
+  return bytes;
+}
+
 /**
  * What tasks of one piece of code that one reader gets have in common.
  *

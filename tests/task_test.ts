@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { type CodeReference, describeCode, LabelledTask, Task } from "../lib/task.ts";
+import {
+  type CodeReference,
+  describeCode,
+  LabelledTask,
+  sizeOfEncoded,
+  Task,
+} from "../lib/task.ts";
 import { taskOf } from "./support/task_of.ts";
 
 function taskFrom(reference: CodeReference): Task {
@@ -38,6 +44,11 @@ Deno.test("LabelledTask.toString: says what the user calls it, on one line", () 
     `task 3 "${"x".repeat(66)}…${"x".repeat(33)}" (inline function double)`,
   );
   assertEquals(taskOf(3, origin.code, "[]").label, undefined);
+});
+
+Deno.test("sizeOfEncoded: counts texts and buffers", () => {
+  const encoded = { text: "[null]", buffers: [new Uint8Array(1000), new Uint8Array(5)] };
+  assertEquals([encoded, "[1,2]", 0.5].map(sizeOfEncoded), [1011, 5, 8]);
 });
 
 Deno.test("describeCode: cuts a URL that holds a whole module", () => {

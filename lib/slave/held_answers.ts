@@ -8,9 +8,10 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { sizeOfEncoded } from "../task.ts";
 import { type Encoded, encodeValue, jsonOf } from "../wire/codec.ts";
 import { CopyMemory } from "../wire/copy_memory.ts";
-import { checkSendable, type MessageStream, sizeOf } from "../wire/message_stream.ts";
+import { checkSendable, type MessageStream } from "../wire/message_stream.ts";
 import type { Failure, ToSlave } from "../wire/messages.ts";
 import { encodeThrown } from "./thrown.ts";
 
@@ -127,7 +128,7 @@ export class HeldAnswers {
   #encode(value: unknown): Encoded {
     const encoded = encodeValue(value, "result", { shareBuffers: true });
     checkSendable(encoded, "result");
-    if (sizeOf(encoded) > LARGE_RESULT_BYTES) {
+    if (sizeOfEncoded(encoded) > LARGE_RESULT_BYTES) {
       // Alone it fits into a message: with those before it, it might not.
       this.post();
       this.#isLarge = true;

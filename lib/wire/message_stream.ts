@@ -9,6 +9,7 @@ import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } fro
 import { encodeNote } from "./notes.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
 import { JSON, Promise } from "../own_globals.ts";
+import { sizeOfEncoded } from "../task.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
 export interface Batch<Incoming> {
@@ -95,6 +96,10 @@ export class MessageStream<Incoming> implements Disposable {
   readonly #notes = new Set<Promise<void>>();
   #isClosed = false;
   #failure: unknown;
+  /** Whether all whole frames among the bytes that have come were taken. */
+  #isParsed = true;
+  /** What is wrong behind the frames that {@linkcode MessageStream.receiveAll} has returned. */
+  #fault: unknown;
 
   /**
    * @param connection Closed with this stream.
@@ -190,23 +195,48 @@ export class MessageStream<Incoming> implements Disposable {
    */
   async receive(): Promise<Batch<Incoming> | undefined> {
     for (;;) {
-      const batch = this.poll();
-      if (batch !== undefined) return batch;
-      if (!await this.fill()) return undefined;
+      if (this.#isParsed && !await this.#fill()) return undefined;
+      const frame = this.#parser.next();
+      if (frame !== undefined) return parseBatch(frame);
+      this.#isParsed = true;
     }
   }
 
   /**
-   * Waits for more bytes. To be called when {@linkcode MessageStream.poll} finds no frame.
+   * Waits for the next frames of messages.
+   *
+   * @returns All that have come, at least one; `undefined` when the peer has closed the connection, or this side has.
+   * @throws {FrameError} As {@linkcode MessageStream.receive}, once the frames before have been returned.
+   */
+  async receiveAll(): Promise<readonly Batch<Incoming>[] | undefined> {
+    const batches: Batch<Incoming>[] = [];
+    while (batches.length === 0) {
+      if (this.#isParsed && !await this.#fill()) return undefined;
+      try {
+        let frame = this.#parser.next();
+        for (; frame !== undefined; frame = this.#parser.next()) batches.push(parseBatch(frame));
+      } catch (error) {
+        if (batches.length === 0) throw error;
+        this.#fault = error;
+      }
+      this.#isParsed = true;
+    }
+    return batches;
+  }
+
+  /**
+   * Waits for more bytes.
    *
    * @returns Whether some came: not so when the peer has closed the connection, or this side has.
    * @throws {FrameError} If the stream ends within a frame.
    */
-  async fill(): Promise<boolean> {
+  async #fill(): Promise<boolean> {
+    if (this.#fault !== undefined) throw this.#fault;
     try {
       const count = await this.#connection.read(this.#parser.space());
       if (count !== null) {
         this.#parser.filled(count);
+        this.#isParsed = false;
         return true;
       }
     } catch (error) {
@@ -215,12 +245,6 @@ export class MessageStream<Incoming> implements Disposable {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed || this.#parser.isBetweenFrames) return false;
     throw new FrameError("The connection ended within a frame");
-  }
-
-  /** Takes the next frame of messages if it has been read already. */
-  poll(): Batch<Incoming> | undefined {
-    const frame = this.#parser.next();
-    return frame === undefined ? undefined : parseBatch(frame);
   }
 
   /** Closes the connection; what is queued is not written any more. */
@@ -297,14 +321,6 @@ function isConnectionLoss(error: unknown): boolean {
     error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
 }
 
-/** How many bytes a value takes on the wire, near enough for limits: its characters and its buffers' bytes. */
-export function sizeOf(encoded: Encoded): number {
-  if (typeof encoded === "string") return encoded.length;
-  let bytes = encoded.text.length;
-  for (const buffer of encoded.buffers) bytes += buffer.length;
-  return bytes;
-}
-
 /**
  * Refuses a value that does not fit into a message.
  *
@@ -322,7 +338,7 @@ export function checkSendable(encoded: Encoded, what: string): void {
         "Send numbers as typed arrays, or less at a time",
     );
   }
-  const bytes = sizeOf(encoded);
+  const bytes = sizeOfEncoded(encoded);
   if (bytes > MAX_FRAME_BYTES - MESSAGE_ROOM) {
     throw new RangeError(
       `${what} takes ${bytes} bytes, the most is ${MAX_FRAME_BYTES - MESSAGE_ROOM}. ` +

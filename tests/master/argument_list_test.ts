@@ -1,16 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ArgumentList, encodeArguments, sizeOfArguments } from "../../lib/master/argument_list.ts";
+import { ArgumentList, encodeArguments } from "../../lib/master/argument_list.ts";
 import { argumentsText } from "../../lib/master/journal/journal_lines.ts";
-import type { EncodedArguments } from "../../lib/task.ts";
 import { BufferCursor, decodeValue, jsonOfList } from "../../lib/wire/codec.ts";
-import { taskOf } from "../support/task_of.ts";
-
-const CODE = { number: 0, reference: { type: "inline", name: "", source: "" } } as const;
-
-function listOf(all: readonly EncodedArguments[]): ArgumentList {
-  return new ArgumentList(all.map((args, id) => taskOf(id, CODE, args)));
-}
 
 /** Texts that leave as bytes, of characters of one, two and three bytes. */
 const LONG = fc.string({ minLength: 1, unit: fc.constantFrom("a", "é", "€", "\ud800") })
@@ -52,7 +44,7 @@ Deno.test("ArgumentList: a slave gets the arguments of each task, numbers alone 
     fc.assert(
       fc.property(fc.array(args, { minLength: 1 }), (all) => {
         const encoded = all.map((args) => encodeArguments(undefined, args));
-        assertEquals(decode(listOf(encoded)), all);
+        assertEquals(decode(new ArgumentList(encoded)), all);
       }),
     );
   }
@@ -61,7 +53,7 @@ Deno.test("ArgumentList: a slave gets the arguments of each task, numbers alone 
 Deno.test("ArgumentList: is not misled by a toJSON method on every object", () => {
   Object.defineProperty(Object.prototype, "toJSON", { value: () => "lost", configurable: true });
   try {
-    assertEquals(decode(listOf([1, 2])), [[1], [2]]);
+    assertEquals(decode(new ArgumentList([1, 2])), [[1], [2]]);
   } finally {
     Reflect.deleteProperty(Object.prototype, "toJSON");
   }
@@ -69,8 +61,8 @@ Deno.test("ArgumentList: is not misled by a toJSON method on every object", () =
 
 Deno.test("ArgumentList: none of its tasks has longer arguments than it says", () => {
   const longest = -1.2345678901234567e-308;
-  assert(listOf([1, longest]).maxLength >= String(longest).length);
-  assertEquals(listOf([1, '["ab"]', "[]"]).maxLength, 6);
+  assert(new ArgumentList([1, longest]).maxLength >= String(longest).length);
+  assertEquals(new ArgumentList([1, '["ab"]', "[]"]).maxLength, 6);
 });
 
 Deno.test("encodeArguments: a long text is bytes, also of an object with buffers beside it", () => {
@@ -79,7 +71,7 @@ Deno.test("encodeArguments: a long text is bytes, also of an object with buffers
   assert(typeof encoded === "object");
   assert(encoded.text === "null");
   assertEquals(encoded.buffers.map(({ length }) => length > 60_000 ? "text" : length), ["text", 5]);
-  assertEquals(decode(listOf([encoded, 7])), [[[text], [new Uint8Array(5), 1]], [7]]);
+  assertEquals(decode(new ArgumentList([encoded, 7])), [[[text], [new Uint8Array(5), 1]], [7]]);
 });
 
 Deno.test("encodeArguments: a journal knows a long text by the digest of its JSON", async () => {
@@ -88,11 +80,4 @@ Deno.test("encodeArguments: a journal knows a long text by the digest of its JSO
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", json)).toHex();
   const encoded = encodeArguments(undefined, [text]);
   assertEquals(argumentsText(encoded), `{"sha256":"${digest}"}`);
-});
-
-Deno.test("sizeOfArguments: counts texts and buffers", () => {
-  const encoded = encodeArguments(undefined, ["ab", new Uint8Array(1000)]);
-  assert(typeof encoded === "object");
-  assertEquals(sizeOfArguments(encoded), encoded.text.length + 1000);
-  assertEquals([sizeOfArguments(0.5), sizeOfArguments("[1,2]")], [8, 5]);
 });

@@ -8,7 +8,7 @@ import {
   type OutcomeReceiver,
 } from "../../lib/master/journal/journal.ts";
 import type { Outcome, Outcomes } from "../../lib/master/outcome.ts";
-import type { Task } from "../../lib/task.ts";
+import { argumentsOf, type Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";
 import { taskOf } from "./task_of.ts";
 
@@ -54,7 +54,7 @@ export class JournalBench implements OutcomeReceiver {
   /** Tasks go to a slave. */
   send(...ids: readonly number[]): void {
     const tasks = ids.map((id) => this.#tasks[id]);
-    this.#journal.noteSent(tasks, new ArgumentList(tasks));
+    this.#journal.noteSent(tasks, new ArgumentList(tasks.map(argumentsOf)));
   }
 
   /** Tasks are cancelled. */

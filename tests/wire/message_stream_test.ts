@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeFrame, FrameError, FrameParser } from "../../lib/wire/frames.ts";
-import { checkSendable, MessageStream, sizeOf } from "../../lib/wire/message_stream.ts";
+import { checkSendable, MessageStream } from "../../lib/wire/message_stream.ts";
 import { skipIf } from "../support/skip.ts";
 import { joinBytes, readToEnd, SocketPair, writeAll } from "../support/socket_pair.ts";
 
@@ -196,17 +196,32 @@ Deno.test("MessageStream: carries a message that is larger than the sockets' mem
   assert((received as typeof message).text === message.text);
 });
 
-Deno.test("MessageStream.poll: gives frames that have been read, without waiting", async () => {
+/** Frames in one piece. */
+function framesOf(...texts: readonly string[]): Uint8Array {
+  return joinBytes(texts.map((text) => joinBytes(encodeFrame(text))));
+}
+
+Deno.test("MessageStream.receiveAll: gives all frames that have come, and waits for the first", async () => {
   using sockets = await SocketPair.open();
   using stream = new MessageStream(sockets.near);
-  await writeAll(
-    sockets.far,
-    joinBytes(["[1]", "[2]", "[3]"].map((text) => joinBytes(encodeFrame(text)))),
-  );
-  assertEquals((await stream.receive())?.messages, [1]);
-  assertEquals(stream.poll()?.messages, [2]);
-  assertEquals(stream.poll()?.messages, [3]);
-  assertEquals(stream.poll(), undefined);
+  await writeAll(sockets.far, framesOf("[1]", "[2]", "[3]"));
+  assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2], [3]]);
+  const receiving = stream.receiveAll();
+  await writeAll(sockets.far, framesOf("[4]"));
+  assertEquals((await receiving)?.map(({ messages }) => messages), [[4]]);
+  sockets.far.close();
+  assertEquals(await stream.receiveAll(), undefined);
+});
+
+Deno.test("MessageStream.receiveAll: gives the frames before a wrong one, and then tells what is wrong", async () => {
+  for (const [wrong, message] of [["{", "is not JSON"], ["", "is not JSON"]]) {
+    using sockets = await SocketPair.open();
+    using stream = new MessageStream(sockets.near);
+    await writeAll(sockets.far, framesOf("[1]", "[2]", wrong, "[3]"));
+    assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2]]);
+    await assertRejects(() => stream.receiveAll(), FrameError, message);
+    await assertRejects(() => stream.receive(), FrameError, message);
+  }
 });
 
 Deno.test("MessageStream: receives nothing more when the peer has closed the connection", async () => {
@@ -353,11 +368,6 @@ Deno.test("MessageStream.postMessage: refuses what JSON cannot hold, and stays u
   streams.near.postMessage({ number: 1 });
   await streams.near.flushed();
   assertEquals((await streams.far.receive())?.messages, [{ number: 1 }]);
-});
-
-Deno.test("sizeOf: adds text and buffers", () => {
-  assertEquals(sizeOf("[1]"), 3);
-  assertEquals(sizeOf({ text: "[1]", buffers: [new Uint8Array(5), new Uint8Array(6)] }), 14);
 });
 
 Deno.test("MessageStream: gives memory back when what is in it is written, and not before", async () => {

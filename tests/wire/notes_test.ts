@@ -150,7 +150,7 @@ Deno.test("MessageStream.sendNote: does not leave amid a frame", async () => {
   assertEquals(textsOf(joinBytes(connection.written)), ['[{"a":1}]', '[{"b":3}]']);
 });
 
-Deno.test("MessageStream.poll: passes over a torn note", async () => {
+Deno.test("MessageStream: passes over a torn note", async () => {
   using pair = await SocketPair.open();
   const far = new MessageStream<unknown>(pair.far);
   const torn = encodeNote('[{"i":1}]');

@@ -146,11 +146,12 @@ export class Allotment {
    * @param ran Tasks that have ended there.
    */
   noteNews(slave: DispatchSlave, service: Service, nowMs: number, ran?: RunTime): void {
-    if (ran !== undefined) this.#noteRunTime(slave, service, nowMs, ran);
+    if (ran !== undefined) this.#noteDelay(slave, service, nowMs, ran);
     this.#noteHead(slave, service, nowMs);
     service.supply.isAsked = false;
     this.laden.delete(slave);
     this.#sortSlave(slave, service, nowMs, true);
+    if (ran !== undefined) this.#pace.of(ran.code).note(ran.totalMicros, ran.count);
   }
 
   /** What a slave runs may be a task now that nobody is to run: its time begins. */
@@ -294,14 +295,13 @@ export class Allotment {
     return STUCK_AFTER_MS + 2 * this.#delayMs;
   }
 
-  /** Takes note of how long the last tasks of a slave ran, and how long their answers were under way. */
-  #noteRunTime(
+  /** Takes note of how long the answers of the last tasks of a slave were under way. */
+  #noteDelay(
     slave: DispatchSlave,
     service: Service,
     nowMs: number,
-    { code, totalMicros, count }: RunTime,
+    { totalMicros }: RunTime,
   ): void {
-    this.#pace.of(code).note(totalMicros, count);
     const { ladenSinceMs } = service.supply;
     // Of several messages that came at one time the first says how long that took.
     if (!this.laden.has(slave) || ladenSinceMs === nowMs) return;
@@ -354,14 +354,14 @@ export class Allotment {
     if (room === undefined) return false;
     const { sent, supply } = service;
     const maxBytes = Math.min(MAX_SENT_BYTES, MAX_ALL_SENT_BYTES / this.#serving.size);
-    const { tasks, sizes } = group.takeTogether({
+    const together = group.takeTogether({
       code: room.code,
       count: room.count,
       bytes: maxBytes - sent.bytes,
       mayBeLarge: sent.size === 0,
       suspects: this.#suspects,
     });
-    if (tasks.length === 0) return false;
+    if (together.tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, room.depth);
     // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
     const isTimed = group.taskTimeoutMs !== undefined ||
@@ -369,7 +369,7 @@ export class Allotment {
     const maxHeld = isTimed ? 1 : room.maxHeld;
     service.contexts.add(group.context);
     if (group.context.startup !== undefined) service.startups.areAwaited = true;
-    const message = { group, code: room.code, tasks, sizes, maxHeld };
+    const message = { group, code: room.code, maxHeld, ...together };
     sent.push(message);
     service.port.run(message);
     this.unsent.add(service);

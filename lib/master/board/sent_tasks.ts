@@ -1,5 +1,5 @@
 import { type Code, Task } from "../../task.ts";
-import type { DispatchGroup } from "./dispatch_group.ts";
+import type { DispatchGroup, TasksTogether } from "./dispatch_group.ts";
 
 /** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
 class Taken {
@@ -24,10 +24,7 @@ export interface TaskKind {
 }
 
 /** Tasks that leave in one message. */
-export interface TaskMessage extends TaskKind {
-  readonly tasks: readonly Task[];
-  /** About how many bytes the arguments of each are. To ask the task once more, long after, takes 20 ns. */
-  readonly sizes: readonly number[];
+export interface TaskMessage extends TaskKind, TasksTogether {
   /** How many finished answers the slave may keep before it sends, when one of them starts. */
   readonly maxHeld: number;
 }
@@ -88,7 +85,7 @@ export class SentTasks {
   #firstNumber = 0;
 
   /** Adds the tasks of a message. */
-  push({ group, code, tasks, sizes, maxHeld }: TaskMessage): void {
+  push({ group, code, tasks, sizes, maxHeld }: Omit<TaskMessage, "args">): void {
     this.#messages.push({
       group,
       code,

@@ -202,7 +202,7 @@ export class Journal implements AsyncDisposable {
     const isAnyNoted = tasks.some(({ id }) => this.#noted.has(id));
     const sent = isAnyNoted ? tasks.filter(({ id }) => !this.#noted.has(id)) : tasks;
     if (sent.length === 0) return;
-    const list = sent === tasks ? args : new ArgumentList(sent);
+    const list = sent === tasks ? args : new ArgumentList(sent.map(argumentsOf));
     for (const line of sentLines(this.#numberOf(codeOf(sent[0])), sent, list)) {
       this.#lines.push(line);
       this.#unwrittenLength += line.length;
@@ -395,7 +395,7 @@ export class Journal implements AsyncDisposable {
     const { task } = outcome;
     if (outcome.status === "rejected" && isToRun(outcome)) {
       // It counts among those that are alike, also if it never got to a slave.
-      this.noteSent([task], new ArgumentList([task]));
+      this.noteSent([task], new ArgumentList([argumentsOf(task)]));
       receiver.receive([outcome]);
       return;
     }

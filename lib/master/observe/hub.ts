@@ -9,10 +9,9 @@
  */
 
 import { AbortError } from "../../errors.ts";
-import { argumentsOf, type Task } from "../../task.ts";
+import { argumentsOf, sizeOfEncoded, type Task } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import { inputText } from "../../wire/input_text.ts";
-import { sizeOfArguments } from "../argument_list.ts";
 import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { RunReports } from "../board/run_reporter.ts";
@@ -121,7 +120,7 @@ export class Hub implements RunReports {
   ): void {
     const timeMs = this.#dateOf(atMs);
     const { task, slave, attempts, runTimeMs } = outcome;
-    const bytesIn = sizeOfArguments(argumentsOf(task));
+    const bytesIn = sizeOfEncoded(argumentsOf(task));
     if (outcome.status === "fulfilled") {
       this.#tell({
         timeMs,
@@ -181,7 +180,7 @@ export class Hub implements RunReports {
   /** A task is not run: the journal has its outcome. */
   taskRestored({ number: context }: DispatchContext, outcome: Outcome): void {
     if (!this.isWanted) return;
-    const bytesIn = sizeOfArguments(argumentsOf(outcome.task));
+    const bytesIn = sizeOfEncoded(argumentsOf(outcome.task));
     this.tell({ type: "task-restored", context, outcome, bytesIn });
   }
 

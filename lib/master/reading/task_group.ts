@@ -5,8 +5,16 @@
  */
 
 import { AbortError, ParallelError } from "../../errors.ts";
-import { argumentsOf, type Code, endTask, LabelledTask, newTask, type Task } from "../../task.ts";
-import { encodeArguments, sizeOfArguments } from "../argument_list.ts";
+import {
+  argumentsOf,
+  type Code,
+  endTask,
+  LabelledTask,
+  newTask,
+  sizeOfEncoded,
+  type Task,
+} from "../../task.ts";
+import { encodeArguments } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import type { GroupPort } from "../board/ports.ts";
@@ -284,7 +292,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   ): number {
     const task = this.add(resolved, [input], label);
     this.#inputs?.set(task, { input, index });
-    return sizeOfArguments(argumentsOf(task));
+    return sizeOfEncoded(argumentsOf(task));
   }
 
   /** Keeps the inputs of sources until their outcomes are read. */

@@ -62,9 +62,9 @@ export class Session implements ProcessPort, Disposable {
   }
 
   /** Queues tasks, which {@linkcode Session.flush} sends. Those whose code the process cannot load are not sent. */
-  run({ group, code, tasks, maxHeld }: TaskMessage): void {
+  run({ group, code, tasks, args: list, maxHeld }: TaskMessage): void {
     const { context } = group;
-    const args = new ArgumentList(tasks);
+    const args = new ArgumentList(list);
     group.port.journal?.noteSent(tasks, args);
     const isAnnounced = this.#announcedContexts.has(context.number) &&
       this.#announcedCodes.has(code.number);
@@ -138,17 +138,16 @@ export class Session implements ProcessPort, Disposable {
     try {
       // Nothing is told before its seat has taken note of the session.
       await undefined;
-      do {
-        let batch = this.#stream.poll();
-        if (batch === undefined) continue;
-        const nowMs = this.#options.clock.now();
+      for (;;) {
         // All frames that have arrived, before anything is decided.
-        for (; batch !== undefined; batch = this.#stream.poll()) {
+        const batches = await this.#stream.receiveAll();
+        if (batches === undefined) return undefined;
+        const nowMs = this.#options.clock.now();
+        for (const batch of batches) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
         this.#options.fleet.newsTold(nowMs);
-      } while (await this.#stream.fill());
-      return undefined;
+      }
     } catch (error) {
       // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.
       return error instanceof Error ? error : new MessageError(String(error));

@@ -4,7 +4,7 @@ import {
   GroupLists,
   type MessageLimits,
 } from "../../../lib/master/board/dispatch_group.ts";
-import type { Code, Task } from "../../../lib/task.ts";
+import { argumentsOf, type Code, type Task } from "../../../lib/task.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -103,7 +103,8 @@ Deno.test("DispatchGroup.takeTogether: takes tasks of one code, as many as fit; 
   for (const task of tasks) group.add(task);
   const none = { code: CODE, count: 10, bytes: 100, mayBeLarge: true, suspects: new Set<Task>() };
   const take = (limits: Partial<MessageLimits>) => {
-    const { tasks, sizes } = group.takeTogether({ ...none, ...limits });
+    const { tasks, args, sizes } = group.takeTogether({ ...none, ...limits });
+    assertEquals(args, tasks.map(argumentsOf));
     assertEquals(sizes, tasks.map(() => 10));
     return tasks.map(({ id }) => id);
   };

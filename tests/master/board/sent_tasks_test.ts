@@ -1,8 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { sizeOfArguments } from "../../../lib/master/argument_list.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { AnswerError, SentTasks } from "../../../lib/master/board/sent_tasks.ts";
-import { argumentsOf, type Code, type Task } from "../../../lib/task.ts";
+import { argumentsOf, type Code, sizeOfEncoded, type Task } from "../../../lib/task.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -15,7 +14,7 @@ function tasks(...ids: number[]): Task[] {
 }
 
 function push(sent: SentTasks, group: DispatchGroup, given: Task[], maxHeld: number): void {
-  const sizes = given.map((task) => sizeOfArguments(argumentsOf(task)));
+  const sizes = given.map((task) => sizeOfEncoded(argumentsOf(task)));
   sent.push({ group, code: CODE, tasks: given, sizes, maxHeld });
 }
 

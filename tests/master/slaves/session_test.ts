@@ -423,7 +423,7 @@ Deno.test("Session.run: its process is told of a context and of code once; what 
     },
   });
   const run = (group: DispatchGroup, code: Code, id: number) =>
-    session.run({ group, code, tasks: [taskOf(id, code, id)], sizes: [8], maxHeld: 1 });
+    session.run({ group, code, tasks: [taskOf(id, code, id)], args: [id], sizes: [8], maxHeld: 1 });
   const [found, lost] = [code("found", 2), code("lost", 1)];
   for (const id of [0, 1]) run(group, found, id);
   run(group, lost, 2);

@@ -1,8 +1,7 @@
 import type { Attempt } from "../../../errors.ts";
-import { argumentsOf, type Task } from "../../../task.ts";
+import { argumentsOf, sizeOfEncoded, type Task } from "../../../task.ts";
 import type { DispatchContext } from "../dispatch_context.ts";
 import type { Service } from "../dispatch_slave.ts";
-import { sizeOfArguments } from "../../argument_list.ts";
 import type { Head, SentTask } from "../sent_tasks.ts";
 
 /** Arguments that are no larger fill no memory. */
@@ -60,7 +59,7 @@ export function judgeDeath(
 /** Whether the arguments of the startup are larger than those of the first task. */
 function hasLargerArguments({ group: { context: { startupArgs } }, task }: Head): boolean {
   return startupArgs !== undefined && task !== undefined &&
-    sizeOfArguments(startupArgs) > Math.max(sizeOfArguments(argumentsOf(task)), SMALL_BYTES);
+    sizeOfEncoded(startupArgs) > Math.max(sizeOfEncoded(argumentsOf(task)), SMALL_BYTES);
 }
 
 function acquitted(innocent: readonly SentTask[]): Verdict {

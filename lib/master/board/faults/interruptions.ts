@@ -8,6 +8,8 @@ const MANY_TIMES = 3;
  * a job may run, it never ends; and no such end is an attempt, which would end it.
  */
 export class Interruptions {
+  /** Whether no task that runs, or is to run, was interrupted. Only this class writes. */
+  isEmpty = true;
   readonly #warn: (message: string) => void;
   readonly #counts = new Map<Task, number>();
   /** Code that was told of. */
@@ -17,15 +19,11 @@ export class Interruptions {
     this.#warn = warn;
   }
 
-  /** Whether no task that runs, or is to run, was interrupted. */
-  get isEmpty(): boolean {
-    return this.#counts.size === 0;
-  }
-
   /** A task was running, or about to, when its slave was taken away. */
   add(task: Task): void {
     const count = (this.#counts.get(task) ?? 0) + 1;
     this.#counts.set(task, count);
+    this.isEmpty = false;
     const code = codeOf(task);
     if (count < MANY_TIMES || this.#told.has(code)) return;
     this.#told.add(code);
@@ -38,5 +36,6 @@ export class Interruptions {
   /** A task has ended. */
   end(task: Task): void {
     this.#counts.delete(task);
+    this.isEmpty = this.#counts.size === 0;
   }
 }

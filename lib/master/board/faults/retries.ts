@@ -1,7 +1,6 @@
 import { MAX_TIMER_MS } from "../../../clock.ts";
 import type { RemoteError } from "../../../errors.ts";
-import { argumentsOf, type Task } from "../../../task.ts";
-import { sizeOfArguments } from "../../argument_list.ts";
+import { argumentsOf, sizeOfEncoded, type Task } from "../../../task.ts";
 import type { RetryPolicy } from "../dispatch_context.ts";
 import type { DispatchGroup } from "../dispatch_group.ts";
 import type { DispatchSlave } from "../dispatch_slave.ts";
@@ -96,7 +95,7 @@ export class Retries {
     this.#throws.set(task, this.countThrows(task) + 1);
     let tasks = this.#waiting.get(delayMs);
     if (tasks === undefined) this.#waiting.set(delayMs, tasks = new Map());
-    const bytes = sizeOfArguments(argumentsOf(task));
+    const bytes = sizeOfEncoded(argumentsOf(task));
     tasks.set(task, { group, task, slave, dueMs: nowMs + delayMs, bytes });
     group.addDelayed(bytes);
     this.isEmpty = false;
