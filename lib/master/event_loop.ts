@@ -1,5 +1,5 @@
 /**
- * The script's event loop: it goes on while a reader waits, and has its turns while one reads what is there.
+ * The script's event loop: it is kept alive while a reader waits, and gets its turns while a reader takes results that are there.
  *
  * @module
  */

@@ -152,7 +152,7 @@ export function decodeEach(
       buffers.position = position;
       const json = original()[i];
       const count = countBuffers(jsonOf === undefined ? json : jsonOf(json, buffers));
-      buffers.position += count;
+      if (!buffers.done) buffers.position += count;
     }
   }
   return areAllDecoded;

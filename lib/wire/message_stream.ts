@@ -86,6 +86,8 @@ const scratches = new ScratchPool(64 * 1024, 16);
  * write is under way new messages gather for the next one.
  */
 export class MessageStream<Incoming> implements Disposable {
+  /** What is wrong behind the frames that {@linkcode MessageStream.receiveAll} has returned. Only this class writes. */
+  fault: FrameError | undefined;
   readonly #connection: Connection;
   readonly #parser: FrameParser;
   #frame: QueuedFrame = { texts: [], buffers: [], memories: [] };
@@ -96,10 +98,8 @@ export class MessageStream<Incoming> implements Disposable {
   readonly #notes = new Set<Promise<void>>();
   #isClosed = false;
   #failure: unknown;
-  /** Whether all whole frames among the bytes that have come were taken. */
+  /** Whether the bytes that have come hold no further whole frame. */
   #isParsed = true;
-  /** What is wrong behind the frames that {@linkcode MessageStream.receiveAll} has returned. */
-  #fault: unknown;
 
   /**
    * @param connection Closed with this stream.
@@ -205,7 +205,8 @@ export class MessageStream<Incoming> implements Disposable {
   /**
    * Waits for the next frames of messages.
    *
-   * @returns All that have come, at least one; `undefined` when the peer has closed the connection, or this side has.
+   * @returns All that have come, at least one; `undefined` when the peer has closed the connection, or this side has. If something
+   * wrong stands behind them, {@linkcode MessageStream.fault} says what.
    * @throws {FrameError} As {@linkcode MessageStream.receive}, once the frames before have been returned.
    */
   async receiveAll(): Promise<readonly Batch<Incoming>[] | undefined> {
@@ -216,8 +217,8 @@ export class MessageStream<Incoming> implements Disposable {
         let frame = this.#parser.next();
         for (; frame !== undefined; frame = this.#parser.next()) batches.push(parseBatch(frame));
       } catch (error) {
-        if (batches.length === 0) throw error;
-        this.#fault = error;
+        if (batches.length === 0 || !(error instanceof FrameError)) throw error;
+        this.fault = error;
       }
       this.#isParsed = true;
     }
@@ -231,7 +232,7 @@ export class MessageStream<Incoming> implements Disposable {
    * @throws {FrameError} If the stream ends within a frame.
    */
   async #fill(): Promise<boolean> {
-    if (this.#fault !== undefined) throw this.#fault;
+    if (this.fault !== undefined) throw this.fault;
     try {
       const count = await this.#connection.read(this.#parser.space());
       if (count !== null) {

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { encodeFrame, FrameError, FrameParser } from "../../lib/wire/frames.ts";
 import { checkSendable, MessageStream } from "../../lib/wire/message_stream.ts";
 import { skipIf } from "../support/skip.ts";
@@ -204,7 +210,8 @@ function framesOf(...texts: readonly string[]): Uint8Array {
 Deno.test("MessageStream.receiveAll: gives all frames that have come, and waits for the first", async () => {
   using sockets = await SocketPair.open();
   using stream = new MessageStream(sockets.near);
-  await writeAll(sockets.far, framesOf("[1]", "[2]", "[3]"));
+  await writeAll(sockets.far, framesOf("[0]", "[1]", "[2]", "[3]"));
+  assertEquals((await stream.receive())?.messages, [0]);
   assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2], [3]]);
   const receiving = stream.receiveAll();
   await writeAll(sockets.far, framesOf("[4]"));
@@ -214,11 +221,16 @@ Deno.test("MessageStream.receiveAll: gives all frames that have come, and waits 
 });
 
 Deno.test("MessageStream.receiveAll: gives the frames before a wrong one, and then tells what is wrong", async () => {
-  for (const [wrong, message] of [["{", "is not JSON"], ["", "is not JSON"]]) {
+  const wrong = {
+    "is not JSON": framesOf("{", "[3]"),
+    "longer than the frame": new Uint8Array(12).fill(7),
+  };
+  for (const [message, bytes] of Object.entries(wrong)) {
     using sockets = await SocketPair.open();
     using stream = new MessageStream(sockets.near);
-    await writeAll(sockets.far, framesOf("[1]", "[2]", wrong, "[3]"));
+    await writeAll(sockets.far, joinBytes([framesOf("[1]", "[2]"), bytes]));
     assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2]]);
+    assertStringIncludes(stream.fault!.message, message);
     await assertRejects(() => stream.receiveAll(), FrameError, message);
     await assertRejects(() => stream.receive(), FrameError, message);
   }

@@ -126,7 +126,7 @@ export class Journal implements AsyncDisposable {
   /** Whether lines are to be written though there is no outcome to write. */
   #isUrgent = false;
   #writing: Promise<void> | undefined;
-  /** Whether it is to be tried again what is being written, should that fail. */
+  /** Whether the present write is to be tried once more if it fails. */
   #isRetried = false;
   /** When the last group was begun, and how many outcomes it had. */
   #lastGroup = { beginMs: 0, count: 0 };
@@ -229,7 +229,7 @@ export class Journal implements AsyncDisposable {
     }
     this.#openCount -= outcomes.length;
     if (this.#isDue) this.#endGathering?.();
-    if (this.#hasMuch) this.#writing ??= this.#writeAll();
+    this.#writeIfMuch();
   }
 
   /** Takes note that tasks were dropped: they will have no outcome. */
@@ -242,12 +242,12 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Tries again to write what could not be written. If it is being written just now, that may have begun before its fault was
-   * mended: should it fail, it is tried once more before anybody is told.
+   * Tries again to write what could not be written. A write that is under way may have begun before the fault was mended: if it
+   * fails, it is tried once more before anybody is told.
    */
   retry(): void {
     this.#isRetried = true;
-    if (this.#hasMuch) this.#writing ??= this.#writeAll();
+    this.#writeIfMuch();
   }
 
   /** Waits for what is being written, and closes the file. */
@@ -370,7 +370,7 @@ export class Journal implements AsyncDisposable {
     if (unaccepted.length === 0) return;
     if (this.#options.acceptChangedCode) {
       this.#isUrgent = this.#lines.length > 0;
-      this.retry();
+      this.#writeIfMuch();
       return;
     }
     const changes = unaccepted.filter((change) => !this.#warned.has(change));
@@ -436,6 +436,10 @@ export class Journal implements AsyncDisposable {
     this.#endGathering = resolve;
     await promise;
     this.#endGathering = undefined;
+  }
+
+  #writeIfMuch(): void {
+    if (this.#hasMuch) this.#writing ??= this.#writeAll();
   }
 
   /** Writes all that is there, in groups: while one is written the next gathers. */

@@ -114,8 +114,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    */
   add({ origin, constructorArgs }: OwnTask, args: readonly unknown[], label?: string): Task {
     const context = this.#context;
-    const id = context.taskCount;
+    if (context.isClosed) context.checkOpen("add a task");
     const encoded = encodeArguments(constructorArgs, args);
+    // Getters of the arguments may have added tasks.
+    const id = context.taskCount;
     const task = label === undefined
       ? newTask(id, origin, encoded)
       : new LabelledTask(id, origin, encoded, label);

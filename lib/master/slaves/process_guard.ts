@@ -6,8 +6,9 @@ import { Watchdog } from "../../launch/watchdog.ts";
  * Has the processes of slaves on this machine killed if the master is, and what they leave behind in any case. Those on another
  * machine are their agent's to kill.
  *
- * The watch is a process as well, and to start one takes 2 ms. It is started when the slaves have been, which then take ten times as
- * long to connect: so none is kept waiting for it.
+ * The watch is a process as well, and to start one takes 2 ms. It is started once the slaves have been started: these take ten times
+ * as long to connect, so none is kept waiting for it. Where starting some takes long, it is started when the first of the others
+ * connects, or ends.
  */
 export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];
@@ -38,14 +39,18 @@ export class ProcessGuard implements AsyncDisposable {
   add(process: SlaveProcess): void {
     if (process.pid === undefined) return;
     this.#unwatched.push(process);
-    if (this.#watchdog === undefined) this.#launched().then(() => this.begin());
-    else this.begin();
+    if (this.#watchdog !== undefined) return this.begin();
+    for (const due of [this.#launched(), process.exited ?? process.ended]) {
+      due.then(() => this.begin());
+    }
   }
 
-  /**
-   * Begins the watch now: a slave has connected while others are being started, and is about to be given tasks; or so many are to be
-   * started that they may take all files.
-   */
+  /** A slave has connected, and is about to be given tasks. */
+  slaveConnected(): void {
+    if (this.#unwatched.length > 0) this.begin();
+  }
+
+  /** Begins the watch now. So many slaves are to be started that they may take all files. */
   begin(): void {
     if (this.#isDisposed) return;
     try {

@@ -449,11 +449,9 @@ export class Seat implements SlavePort {
       seat: this,
     });
     this.#enter({ state: "connected", process, session });
-    if (!this.isRemote) {
-      // Before it has a task, which the master may not live to see the end of.
-      this.#fleet.guard.begin();
-      this.slave.identity = { ...this.slave.identity, host: hello.host };
-    }
+    // Before it has a task, which the master may not live to see the end of.
+    this.#fleet.guard.slaveConnected();
+    if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
     hub.tell({ type: "slave-connected", slave: this.slave.identity });
     dispatcher.slaveConnected(this.slave, session);
@@ -645,9 +643,9 @@ export class Seat implements SlavePort {
   /** It was told to leave, and has left. The limit that it came to, or who deleted its job, may take a while to find out. */
   async #left(warning: string): Promise<void> {
     const job = this.#job;
+    this.#fleet.options.dispatcher.withdraw(this.slave);
     if (!job?.isLast(this)) return this.#died(warning, { isFinal: true });
     this.#enter({ state: "awaiting agent", isUntold: true });
-    this.#fleet.options.dispatcher.withdraw(this.slave);
     this.#fleet.newsTold();
     const absence = await job.explainLeave(job.agent!, warning);
     if (this.#state.state !== "awaiting agent" || absence.type === "back") return;

@@ -146,6 +146,8 @@ export class Session implements ProcessPort, Disposable {
         for (const batch of batches) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
+        // Nothing more is to be given to this slave.
+        if (this.#stream.fault !== undefined) return this.#stream.fault;
         this.#options.fleet.newsTold(nowMs);
       }
     } catch (error) {

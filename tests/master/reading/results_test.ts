@@ -1,5 +1,12 @@
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { LocalSlave, NoMoreSlavesError, type Outcome, remote, RemoteError } from "../../../mod.ts";
+import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
+import {
+  LocalSlave,
+  NoMoreSlavesError,
+  type Outcome,
+  ParallelError,
+  remote,
+  RemoteError,
+} from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
 import { Lifelines } from "../../support/lifelines.ts";
@@ -55,6 +62,27 @@ Deno.test("Context.getResultsUnordered: gives a short task's result before that 
     assertEquals(result, "short");
     break;
   }
+});
+
+Deno.test("Context.getResults: a task that a getter of an argument adds has a number of its own", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  context.addTask(tasks.echo, {
+    get name() {
+      context.addTask(tasks.echo, "added meanwhile");
+      return "outer";
+    },
+  });
+  const results = await Array.fromAsync(context.getResults());
+  assertEquals(results, ["added meanwhile", { name: "outer" }]);
+});
+
+Deno.test("Context.addTask: in a closed context says so, whatever the arguments are", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  await context.close();
+  const add = () => context.addTask(tasks.echo, (() => {}) as unknown);
+  assertThrows(add, ParallelError, "the context is closed");
 });
 
 Deno.test("Context.getResults: gives results in the order in which tasks were added", async () => {

@@ -358,7 +358,8 @@ async function runBeside(
   return outcomes;
 }
 
-Deno.test("Session: the dispatcher is told by its manager's clock when results came, and of news once for all that came in one piece", async () => {
+/** A session whose process answers its only task at once, and says something more in the same piece. */
+function answering(more: Uint8Array) {
   const clock = new TestClock();
   const hub = new Hub(clock);
   const log = new EventLog();
@@ -371,30 +372,49 @@ Deno.test("Session: the dispatcher is told by its manager's clock when results c
   dispatcher.addGroup(group);
   group.add(taskOf(0, code, 0));
   group.reading = "unordered";
-
-  const frame = (text: string) => [...encodeFrame(text, [])];
-  const results = frame(`[${resultsFrom(0, 1)}]`);
-  // Before the session there was the proof.
-  const chunks = [joinBytes([...frame("[]"), ...results, ...frame("[]")])];
-  const stream = new MessageStream<ToMaster>(MemoryConnection.of(chunks));
-  await stream.receive();
   const news: number[] = [];
-  using session = new Session(stream, {
-    slave,
-    dispatcher,
-    clock,
-    fleet: { newsTold: (nowMs) => news.push(nowMs!), progressMs: undefined },
-    seat: { canLoad: () => true, moduleMissed: () => {} },
-  });
-  dispatcher.slaveConnected(slave, session);
-  dispatcher.dispatch(clock.now());
-  clock.pass(5000);
+  const begin = async () => {
+    // Before the session there was the proof.
+    const frames = ["[]", `[${resultsFrom(0, 1)}]`].flatMap((text) => encodeFrame(text));
+    const stream = new MessageStream<ToMaster>(
+      MemoryConnection.of([joinBytes([...frames, more])]),
+    );
+    await stream.receive();
+    const session = new Session(stream, {
+      slave,
+      dispatcher,
+      clock,
+      fleet: { newsTold: (nowMs) => news.push(nowMs!), progressMs: undefined },
+      seat: { canLoad: () => true, moduleMissed: () => {} },
+    });
+    dispatcher.slaveConnected(slave, session);
+    dispatcher.dispatch(clock.now());
+    clock.pass(5000);
+    return session;
+  };
+  const finished = () => {
+    hub.flush();
+    return log.of("task-finished").map(({ timeMs }) => timeMs);
+  };
+  return { clock, news, begin, finished };
+}
+
+Deno.test("Session: the dispatcher is told by its manager's clock when results came, and of news once for all that came in one piece", async () => {
+  const { clock, news, begin, finished } = answering(joinBytes(encodeFrame("[]")));
+  using session = await begin();
   // What has come with it is told when whoever made the session has taken note of it.
   assertEquals(news, []);
   assertEquals(await session.ended, undefined);
-  hub.flush();
-  assertEquals(log.of("task-finished").map(({ timeMs }) => timeMs), [clock.originMs + 5000]);
+  assertEquals(finished(), [clock.originMs + 5000]);
   assertEquals(news, [clock.now()]);
+});
+
+Deno.test("Session: where something wrong stands behind results, these count, and the slave is given nothing more", async () => {
+  const { clock, news, begin, finished } = answering(joinBytes(encodeFrame("{")));
+  using session = await begin();
+  assertMatch((await session.ended)!.message, /is not JSON/);
+  assertEquals(finished(), [clock.originMs + 5000]);
+  assertEquals(news, []);
 });
 
 Deno.test("Session.run: its process is told of a context and of code once; what it cannot load is not sent, and its seat is told", async () => {

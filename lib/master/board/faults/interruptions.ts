@@ -5,7 +5,7 @@ const MANY_TIMES = 3;
 
 /**
  * Tells the user of a task that runs again and again, since its slaves are taken away by the fault of nobody. If it takes longer than
- * a job may run, it never ends; and no such end is an attempt, which would end it.
+ * a job may run, it never ends. To be interrupted is no attempt, so `maxAttempts` does not end it either.
  */
 export class Interruptions {
   /** Whether no task that runs, or is to run, was interrupted. Only this class writes. */
@@ -19,7 +19,7 @@ export class Interruptions {
     this.#warn = warn;
   }
 
-  /** A task was running, or about to, when its slave was taken away. */
+  /** A task was running, or about to run, when its slave was taken away. */
   add(task: Task): void {
     const count = (this.#counts.get(task) ?? 0) + 1;
     this.#counts.set(task, count);
@@ -28,8 +28,8 @@ export class Interruptions {
     if (count < MANY_TIMES || this.#told.has(code)) return;
     this.#told.add(code);
     this.#warn(
-      `${task} has been running ${count} times when its slave was taken away, and begins anew each time. If it takes longer than a ` +
-        "job may run, it never ends: give the jobs more time, or divide the task",
+      `${task} was running ${count} times when its slave was taken away or cut off, and begins anew each time. If it takes longer ` +
+        "than slaves last, it never ends: give jobs more time, or divide the task",
     );
   }
 

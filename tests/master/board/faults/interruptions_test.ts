@@ -67,7 +67,7 @@ Deno.test("Interruptions: a task that was running three times when its slave was
   assertEquals(bench.warnings, []);
   bench.interrupt(5);
   const [warning, ...others] = bench.warnings;
-  assertStringIncludes(warning, `${task} has been running 3 times`);
+  assertStringIncludes(warning, `${task} was running 3 times`);
   assertEquals(others, []);
 });
 
@@ -83,7 +83,7 @@ Deno.test("Interruptions: of each piece of code one task is told of", () => {
   bench.finishFirst();
   bench.interrupt(3);
   assertEquals(bench.warnings.length, 2);
-  assertStringIncludes(bench.warnings[1], `${other} has been running 3 times`);
+  assertStringIncludes(bench.warnings[1], `${other} was running 3 times`);
 });
 
 Deno.test("Interruptions: a task that has ended is forgotten", () => {

@@ -103,8 +103,13 @@ class Bench implements Disposable {
 
   /** Nothing is kept of tasks that have ended. */
   [Symbol.dispose](): void {
-    const { retries } = this.dispatcher.inventory;
-    assertEquals([retries.throws.size, retries.waiting, retries.isEmpty], [0, 0, true]);
+    const { retries, deadlines } = this.dispatcher.inventory;
+    assertEquals([retries.throws.size, retries.waiting, retries.isEmpty, deadlines], [
+      0,
+      0,
+      true,
+      0,
+    ]);
   }
 }
 
