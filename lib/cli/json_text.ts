@@ -3,7 +3,8 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 /**
  * Writes a value as JSON, on one line, with all that results may have: a `bigint` is its digits; numbers that JSON lacks are texts such as
- * `"NaN"`; a `Map` with texts as keys is an object, another one an array of pairs; sets and typed arrays are arrays; `undefined` is `null`.
+ * `"NaN"`; a `Map` with texts as keys is an object, another one an array of pairs; sets and typed arrays are arrays, buffers
+ * and views arrays of their bytes; `undefined` is `null`.
  *
  * @throws {TypeError} If it refers to itself, or is too deep.
  */
@@ -34,7 +35,9 @@ function asJson(_key: string, value: unknown): unknown {
   if (value instanceof Error) return { name: value.name, message: value.message };
   if (value instanceof RegExp) return String(value);
   if (value instanceof ArrayBuffer) return [...new Uint8Array(value)];
-  if (value instanceof DataView) return [...new Uint8Array(value.buffer)];
+  if (value instanceof DataView) {
+    return [...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+  }
   if (ArrayBuffer.isView(value)) return [...value as Uint8Array];
   return value;
 }

@@ -18,6 +18,8 @@ Deno.test("jsonText: writes what JSON lacks in a sensible way", () => {
     [new BigInt64Array([-1n]), "[-1]"],
     [new Uint8Array([1, 255]), "[1,255]"],
     [new Uint8Array([1, 255]).buffer, "[1,255]"],
+    [new Uint8Array([1, 2, 3, 4]).subarray(1, 3), "[2,3]"],
+    [new DataView(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2), "[2,3]"],
     [new RangeError("far"), '{"name":"RangeError","message":"far"}'],
     [/a+/g, '"/a+/g"'],
   ];
