@@ -101,10 +101,13 @@ function textOf(value: unknown): string {
   return value === null || value === undefined ? "" : plainText(value);
 }
 
+/** Classes of objects whose content is in no properties. */
+const WITHOUT_COLUMNS = [Map, Set, Date, RegExp, Error, ArrayBuffer, DataView];
+
 /** An object has a column for each property, an array for each element; anything else is one column. */
 function columnsOf(value: unknown, name: string): [string, unknown][] {
   if (typeof value !== "object" || value === null) return [[name, value]];
-  if (value instanceof Map || value instanceof Date || value instanceof Set) return [[name, value]];
+  if (WITHOUT_COLUMNS.some((objectClass) => value instanceof objectClass)) return [[name, value]];
   return Object.entries(value);
 }
 

@@ -57,6 +57,21 @@ Deno.test("resultText: csv has the columns of the first result", () => {
   assertEquals(row({ b: 2 }, 0), "b\n2\n", "what cannot be written makes no columns");
 });
 
+Deno.test("resultText: csv has one column for an object whose content is in no properties", () => {
+  const { buffer } = new Uint8Array([1, 2]);
+  const values = [buffer, new DataView(buffer), /a,b/, new RangeError("far"), new Set([1])];
+  assertEquals(
+    values.map((value) => styled({ format: "csv" }, [value, 0])),
+    [
+      'result\n"[1,2]"\n',
+      'result\n"[1,2]"\n',
+      'result\n"/a,b/"\n',
+      'result\n"{""name"":""RangeError"",""message"":""far""}"\n',
+      "result\n[1]\n",
+    ],
+  );
+});
+
 Deno.test("resultText: csv with inputs has their fields first, and loses none to a result that has another of that name", () => {
   assertEquals(
     styled({ format: "csv", hasInput: true }, [{ score: 5, id: 1 }, { id: 1, x: "y" }]),
