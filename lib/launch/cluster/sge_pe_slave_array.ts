@@ -65,15 +65,12 @@ export class SGEPESlaveArray extends SlaveArray {
   constructor() {
     super();
     const granted = readGranted();
-    const own = findOwnHost(granted);
+    const hosts = granted.flatMap(({ host, slots }) => Array<string>(slots).fill(host));
+    // A host with several queues has several lines, and the process here takes one slot of all of them.
+    hosts.splice(hosts.indexOf(findOwnHost(granted)), 1);
     this.#placements = [
       { place: "here" },
-      ...granted.flatMap(({ host, slots }) =>
-        Array.from(
-          { length: host === own ? slots - 1 : slots },
-          () => ({ place: "agent" as const, host }),
-        )
-      ),
+      ...hosts.map((host) => ({ place: "agent" as const, host })),
     ];
     this.count = this.#placements.length;
   }

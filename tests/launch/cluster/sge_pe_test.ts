@@ -134,6 +134,29 @@ Deno.test("SGEPESlaveArray: has one slave a slot, and one agent for each other h
   assertEquals(log.of("slave-ended").length, 6);
 });
 
+Deno.test("SGEPESlaveArray: has one slave a slot where its own host has a line for each of several queues", async () => {
+  await using environment = new ParallelEnvironment("OWN 2 q u\nOWN 1 r u\nnodeA 1 q u\n");
+  const { commands } = environment;
+  commands.set("qrsh", '[ "$2" != nodeA ] || exit 3; shift 2; cd / && exec /bin/sh -c "$*"');
+  const log = new EventLog();
+  await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  const array = new SGEPESlaveArray();
+  assertEquals(array.count, 4);
+  assertEquals([0, 1, 2, 3].map((index) => array.isRemoteAt(index)), [false, true, true, true]);
+  manager.addSlave(array);
+  const context = manager.getContext();
+  context.addTask(tasks.square, 3);
+  assertEquals(await Array.fromAsync(context.getResults()), [9]);
+  await log.until("slave-connected", 3);
+  await log.until("slave-lost");
+  const numbersOf = (type: "slave-connected" | "slave-lost") =>
+    log.of(type).map(({ slave }) => slave.number).sort();
+  assertEquals(numbersOf("slave-connected"), [0, 1, 2]);
+  assertEquals(numbersOf("slave-lost"), [3]);
+  const hosts = commands.calls("qrsh").map((call) => call.split(" ")[1]);
+  assertEquals(hosts.sort(), ["nodeA", Deno.hostname()].sort());
+});
+
 Deno.test("SGEPESlaveArray: an agent that Grid Engine tells to leave ends its task, and is lost", async () => {
   await using environment = new ParallelEnvironment("OWN 1 q u\nnodeA 1 q u\n");
   assertEquals(environment.commands.calls("qrsh"), []);
