@@ -72,11 +72,14 @@ export class Parcels implements AsyncDisposable {
    * The program of an agent, as one line.
    *
    * @param include What is to be sent to it later, of which it is found out now whether it is there.
-   * @throws {Error} If that or the program cannot be read.
+   * @throws {Error} If that or the program cannot be read; it is tried again the next time.
    */
   async agentProgram(include: readonly (string | URL)[]): Promise<string> {
     includedFiles(include);
-    return await (this.#agentProgram ??= this.#makeAgentProgram());
+    return await (this.#agentProgram ??= this.#makeAgentProgram().catch((error) => {
+      this.#agentProgram = undefined;
+      throw error;
+    }));
   }
 
   /** Waits until nothing is being made any more. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Parcels } from "../../../lib/master/sent/parcels.ts";
+import { type ParcelOptions, Parcels } from "../../../lib/master/sent/parcels.ts";
 import type { Parcel } from "../../../lib/master/sent/parcel.ts";
 import { LaidParcel } from "../../support/laid_parcel.ts";
 import { ModuleServer } from "../../support/module_server.ts";
@@ -8,13 +8,18 @@ import { TempFolder } from "../../support/temp_folder.ts";
 const PROGRAM = new URL("../../../slave.ts", import.meta.url).href;
 
 /** Makes parcels as a manager whose configuration is in a folder. */
-function parcelsOf(folder: TempFolder, config: string | undefined, warnings: string[] = []) {
+function parcelsOf(
+  folder: TempFolder,
+  config: string | undefined,
+  options: Partial<ParcelOptions> = {},
+) {
   return new Parcels({
     deno: [Deno.execPath()],
     config: config === undefined ? undefined : folder.file(config),
     permissions: { import: true },
     program: PROGRAM,
-    warn: (message) => warnings.push(message),
+    warn: () => {},
+    ...options,
   });
 }
 
@@ -109,6 +114,18 @@ Deno.test("Parcels: an unchanged parcel is made once, and a file that changes ch
   const before = new Map(first.files.map(({ place, hash }) => [place, hash]));
   const changed = second.files.filter(({ place, hash }) => before.get(place) !== hash);
   assertEquals(changed.map(({ place }) => place), [`files${project.path}/later.ts`]);
+});
+
+Deno.test("Parcels: a program for agents that could not be made is made again the next time, and one that was made is kept", async () => {
+  await using folder = new TempFolder();
+  const script = `echo called >>"$0.calls"; [ -e "$0.ready" ] || exit 3; exec "$@"`;
+  const deno = ["/bin/sh", "-c", script, folder.file("deno"), Deno.execPath()];
+  const parcels = parcelsOf(folder, undefined, { deno });
+  await assertRejects(() => parcels.agentProgram([]), Error, "ended with exit code 3");
+  folder.write("deno.ready", "");
+  const program = await parcels.agentProgram([]);
+  assertEquals(await parcels.agentProgram([]), program);
+  assertEquals(folder.lines("deno.calls"), ["called", "called"]);
 });
 
 Deno.test("Parcels: what is included is named where it is missing, with where it was looked for", async () => {
@@ -245,7 +262,8 @@ Deno.test("Parcels: files that are imported as texts or bytes are taken, and not
     export const all = () => [text, source, bytes.length];`,
   );
   const warnings: string[] = [];
-  const parcel = await parcelsOf(project, "deno.json", warnings).of([tasks], []);
+  const warn = (message: string) => void warnings.push(message);
+  const parcel = await parcelsOf(project, "deno.json", { warn }).of([tasks], []);
   await using laid = new LaidParcel(parcel);
   assertEquals(
     await laid.run(`console.log((await import("${tasks}")).all().join());`, "-R"),
@@ -319,11 +337,8 @@ for (const config of ["package.json", "deno.json"]) {
 Deno.test("Parcels: what cannot be read of the modules is told once, and of a missing one the task that imports it", async () => {
   await using project = new TempFolder();
   const warnings: string[] = [];
-  const parcels = new Parcels({
-    deno: [Deno.execPath()],
-    config: undefined,
+  const parcels = parcelsOf(project, undefined, {
     permissions: "none",
-    program: PROGRAM,
     warn: (message) => warnings.push(message),
   });
   const tasks = project.write(
