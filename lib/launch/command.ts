@@ -252,42 +252,57 @@ export interface ProgramOutput {
  * @param options.input What it reads on standard input.
  * @param options.hiddenVariables Those that it does not inherit.
  * @param options.clock Tells the time; the system's by default.
+ * @param options.signal Aborted when nobody wants its output any more: it is killed then as well, or not started.
  * @throws {Deno.errors.TimedOut} If it does not end in time.
  * @throws {Error} If it cannot be started.
+ * @throws The reason of the signal, if that is aborted.
  */
 export async function runProgram(
   command: readonly string[],
   timeoutMs: number,
-  { input = "", hiddenVariables, clock = SYSTEM_CLOCK }: {
+  { input = "", hiddenVariables, clock = SYSTEM_CLOCK, signal }: {
     input?: string;
     hiddenVariables?: HiddenVariables;
     clock?: Clock;
+    signal?: AbortSignal;
   } = {},
 ): Promise<ProgramOutput> {
+  signal?.throwIfAborted();
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   const child = spawn(command, pipes, { hiddenVariables });
   const stdout = new Collector(child.stdout);
   const stderr = new Collector(child.stderr);
-  let isTooLate = false;
-  using _timer = setPatience(clock, () => {
-    isTooLate = true;
+  const end = () => {
     killGroup(child);
     // What has left the group lives on, and may keep them open.
     stdout.stop();
     stderr.stop();
+  };
+  let isTooLate = false;
+  using _timer = setPatience(clock, () => {
+    isTooLate = true;
+    end();
   }, timeoutMs);
+  using _signal = onAbort(signal, end);
   const [{ code }, out, err] = await Promise.all([
     child.status,
     stdout.text,
     stderr.text,
     feed(child.stdin, input),
   ]);
+  signal?.throwIfAborted();
   if (isTooLate) {
     throw new Deno.errors.TimedOut(
       `${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`,
     );
   }
   return { code, stdout: out.trim(), stderr: err.trim() };
+}
+
+/** Does something when a signal is aborted, until it is disposed of. Nothing of it stays with the signal. */
+function onAbort(signal: AbortSignal | undefined, run: () => void): Disposable {
+  signal?.addEventListener("abort", run);
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", run) };
 }
 
 /**

@@ -8,16 +8,14 @@ import {
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
 import { TestClock } from "../support/test_clock.ts";
-import { Holders } from "../support/holders.ts";
+import { HOLD, Holders } from "../support/holders.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
+import { Listeners } from "../support/listeners.ts";
 import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const COMMAND_URL = new URL("../../lib/launch/command.ts", import.meta.url).href;
 const OUTPUT_GRACE_MS = 300;
-
-/** A program of the shell that starts another, which says so to the pipe that is named, and holds it; it waits for that. */
-const HOLD = `sleep 1000 3>"$0" & echo started >"$0"; wait`;
 
 /** Starts Deno with a program given as text. */
 function spawnProgram(
@@ -196,6 +194,34 @@ Deno.test("runProgram: kills a script that does not end in time, with whatever i
   await clock.fire();
   await rejected;
   await holders.ended();
+});
+
+Deno.test("runProgram: kills a script that nobody wants any more, with whatever it has started", async () => {
+  const clock = new TestClock();
+  const unwanted = new AbortController();
+  const { signal } = unwanted;
+  await using holders = new Holders();
+  const script = ["/bin/sh", "-c", HOLD, holders.path];
+  const running = runProgram(script, 60_000, { clock, signal });
+  await holders.said("started");
+  const rejected = assertRejects(() => running, Error, "nobody wants it");
+  unwanted.abort(new Error("nobody wants it"));
+  await rejected;
+  await holders.ended();
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("runProgram: starts nothing that nobody wants any more", async () => {
+  const signal = AbortSignal.abort(new Error("nobody wants it"));
+  const running = () => runProgram(["/no/such/program"], 60_000, { signal });
+  await assertRejects(running, Error, "nobody wants it");
+});
+
+Deno.test("runProgram: leaves nothing with its signal", async () => {
+  const { signal } = new AbortController();
+  using listeners = new Listeners(signal);
+  assertEquals((await runProgram(["true"], 60_000, { signal })).code, 0);
+  assertEquals(listeners.count, 0);
 });
 
 Deno.test("runProgram: throws if the program cannot be started", async () => {

@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { TempFolder } from "./temp_folder.ts";
 
+/** A program of the shell that starts another, which says so to the pipe that is named, and holds it; it waits for that. */
+export const HOLD = `sleep 1000 3>"$0" & echo started >"$0"; wait`;
+
 /**
  * Tells a test when programs run and when all of them have ended, without looking at a clock: each of them, and whatever it starts,
  * holds a named pipe open, into which it says a word. See `family_tasks.ts`.

@@ -80,12 +80,15 @@ interface Info {
  * @param deno Program and arguments that start Deno on this machine.
  * @param flags How modules resolve, and from where they may be imported, as flags of `deno run`.
  * @param roots URLs of the modules, or their names in the import map.
+ * @param closing Aborted when the manager closes: it is not waited for then.
  * @throws {Error} If Deno cannot tell, with what it said.
+ * @throws The reason of the signal, if that is aborted.
  */
 export async function readModuleGraph(
   deno: readonly string[],
   flags: readonly string[],
   roots: readonly string[],
+  closing: AbortSignal,
 ): Promise<ModuleGraph> {
   const graphs: ModuleGraph[] = [];
   // A module that imports the others is asked for: Deno takes no more than one.
@@ -94,10 +97,12 @@ export async function readModuleGraph(
       const { code, stdout, stderr } = await runProgram(
         [...deno, "info", "--json", ...flags, importer],
         TIMEOUT_MS,
+        { signal: closing },
       );
       if (code !== 0) throw new Error(stderr || `deno info ended with exit code ${code}`);
       graphs.push(parseModuleGraph(stdout, importer));
     } catch (cause) {
+      closing.throwIfAborted();
       const named = roots.slice(0, MAX_NAMED).join(", ");
       const others = roots.length > MAX_NAMED ? ` and ${roots.length - MAX_NAMED} more` : "";
       // Deno may name the module that was asked for, which is long.

@@ -117,10 +117,16 @@ function isFolder(path: string): boolean {
 
 /** The digests of files that were read. */
 export class Digests {
+  readonly #closing: AbortSignal;
   readonly #byFile = new Map<
     string,
     { readonly time: string | undefined; readonly hash: string }
   >();
+
+  /** @param closing Aborted when the manager closes: no file is read to its end then. */
+  constructor(closing: AbortSignal) {
+    this.#closing = closing;
+  }
 
   /** SHA-256 of a text, in hexadecimal. */
   async ofText(text: string): Promise<string> {
@@ -135,15 +141,17 @@ export class Digests {
    *
    * @param time When it was last written.
    * @throws {Error} If it cannot be read, naming it.
+   * @throws The reason of the signal, if that is aborted.
    */
   async ofFile(file: string, time: string | undefined): Promise<string> {
     const known = this.#byFile.get(file);
     if (known !== undefined && known.time === time) return known.hash;
     try {
-      const hash = await readDigested(file);
+      const hash = await readDigested(file, () => this.#closing.throwIfAborted());
       this.#byFile.set(file, { time, hash });
       return hash;
     } catch (cause) {
+      this.#closing.throwIfAborted();
       throw unreadable(file, cause);
     }
   }

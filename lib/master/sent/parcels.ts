@@ -17,6 +17,8 @@ export interface ParcelOptions {
   readonly permissions: SlavePermissions;
   /** URL of the slave's program, which is in each parcel. */
   readonly program: string;
+  /** Aborted when the manager closes: what is being made is not needed any more. */
+  readonly closing: AbortSignal;
   /** Told of what cannot be sent. */
   warn(message: string): void;
 }
@@ -31,12 +33,13 @@ export class Parcels implements AsyncDisposable {
   readonly #parcels = new Map<string, Parcel>();
   /** Those that are being made, or looked at. */
   readonly #pending = new Map<string, Promise<Parcel>>();
-  readonly #digests = new Digests();
+  readonly #digests: Digests;
   #agentProgram: Promise<string> | undefined;
   readonly #toldFaults = new Set<string>();
 
   constructor(options: ParcelOptions) {
     this.#options = options;
+    this.#digests = new Digests(options.closing);
   }
 
   /**
@@ -82,7 +85,7 @@ export class Parcels implements AsyncDisposable {
     }));
   }
 
-  /** Waits until nothing is being made any more. */
+  /** Waits until nothing is being made any more, which is soon if the manager closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([...this.#pending.values(), this.#agentProgram]);
   }
@@ -109,9 +112,9 @@ export class Parcels implements AsyncDisposable {
   }
 
   async #graphOf(roots: readonly string[]): Promise<ModuleGraph> {
-    const { deno, config, permissions } = this.#options;
+    const { deno, config, permissions, closing } = this.#options;
     const flags = [...configFlags(config), ...importFlags(permissions, roots)];
-    return await readModuleGraph(deno, flags, roots);
+    return await readModuleGraph(deno, flags, roots, closing);
   }
 
   /** A file that is missing is told by the task that imports it. */

@@ -3,11 +3,13 @@ import {
   Manager,
   type ManagerOptions,
   NoMoreSlavesError,
+  ParallelError,
   remote,
   RemoteError,
   SSHSlaveArray,
 } from "../../../mod.ts";
 import { EventLog } from "../../support/event_log.ts";
+import { HOLD, Holders } from "../../support/holders.ts";
 import { ModuleServer } from "../../support/module_server.ts";
 import { PlayedSSH } from "../../support/played_ssh.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
@@ -391,3 +393,31 @@ Deno.test("SSHSlaveArray: a master that may not read all that is to be sent is t
   );
   assertEquals(ssh.calls, []);
 });
+
+for (
+  const [what, searched, event] of [
+    ["nobody has logged in", "slave.ts", undefined],
+    ["an agent waits for files", "tasks.ts", "slave-started"],
+  ] as const
+) {
+  Deno.test(`SSHSlaveArray: closing the manager ends the search for files, while ${what}`, async () => {
+    await using _ssh = new PlayedSSH();
+    await using project = new Project();
+    await using holders = new Holders();
+    const log = new EventLog();
+    const script = `pipe=$1; shift; case "$*" in info*${searched}*) ;; *) exec "$0" "$@";; esac
+      exec /bin/sh -c '${HOLD}' "$pipe"`;
+    const manager = project.manager(log, {
+      deno: ["/bin/sh", "-c", script, Deno.execPath(), holders.path],
+    });
+    manager.addSlave(new SSHSlaveArray(["alice"]));
+    const run = manager.getContext().run(project.tasks.all, []);
+    const isClosed = assertRejects(() => run, ParallelError, "closed");
+    await holders.said("started");
+    if (event !== undefined) await log.until(event);
+    await manager.close();
+    await isClosed;
+    await holders.ended();
+    assertEquals([log.of("slave-lost"), log.of("warning")], [[], []]);
+  });
+}

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type ParcelOptions, Parcels } from "../../../lib/master/sent/parcels.ts";
-import type { Parcel } from "../../../lib/master/sent/parcel.ts";
+import { Digests, type Parcel } from "../../../lib/master/sent/parcel.ts";
+import { HOLD, Holders } from "../../support/holders.ts";
 import { LaidParcel } from "../../support/laid_parcel.ts";
 import { ModuleServer } from "../../support/module_server.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
@@ -18,6 +19,7 @@ function parcelsOf(
     config: config === undefined ? undefined : folder.file(config),
     permissions: { import: true },
     program: PROGRAM,
+    closing: new AbortController().signal,
     warn: () => {},
     ...options,
   });
@@ -126,6 +128,36 @@ Deno.test("Parcels: a program for agents that could not be made is made again th
   const program = await parcels.agentProgram([]);
   assertEquals(await parcels.agentProgram([]), program);
   assertEquals(folder.lines("deno.calls"), ["called", "called"]);
+});
+
+Deno.test("Parcels: what is being made is given up when the manager closes, with the programs that it waits for", async () => {
+  await using folder = new TempFolder();
+  await using ofAgent = new Holders();
+  await using ofParcel = new Holders();
+  const script =
+    `case "$*" in *tasks.ts*) set "$1";; *) set "$0";; esac; exec /bin/sh -c '${HOLD}' "$1"`;
+  const closing = new AbortController();
+  const parcels = parcelsOf(folder, undefined, {
+    deno: ["/bin/sh", "-c", script, ofAgent.path, ofParcel.path],
+    closing: closing.signal,
+  });
+  const made = [parcels.agentProgram([]), parcels.of([folder.write("tasks.ts", "")], [])];
+  const rejected = made.map((each) => assertRejects(() => each, Error, "has closed"));
+  await Promise.all([ofAgent.said("started"), ofParcel.said("started")]);
+  closing.abort(new Error("the manager has closed"));
+  await parcels[Symbol.asyncDispose]();
+  await Promise.all([...rejected, ofAgent.ended(), ofParcel.ended()]);
+});
+
+Deno.test("Digests: a large file is not read to its end when the manager closes", async () => {
+  await using folder = new TempFolder();
+  folder.write("large", "");
+  await Deno.truncate(folder.file("large"), 2 ** 30);
+  const closing = new AbortController();
+  const digests = new Digests(closing.signal);
+  const digest = digests.ofFile(folder.file("large"), undefined);
+  closing.abort(new Error("the manager has closed"));
+  await assertRejects(() => digest, Error, "the manager has closed");
 });
 
 Deno.test("Parcels: what is included is named where it is missing, with where it was looked for", async () => {

@@ -37,6 +37,7 @@ export class Agents {
       config,
       permissions,
       program: SLAVE_PROGRAM,
+      closing: fleet.closing,
       warn: (message) => fleet.warn(message),
     });
   }
