@@ -167,7 +167,7 @@ export class JobQueues implements AsyncDisposable {
  */
 export class JobQueue implements AsyncDisposable {
   readonly #scheduler: Scheduler;
-  readonly #services: Pick<LaunchServices, "tell">;
+  readonly #services: Pick<LaunchServices, "tell" | "closing">;
   /** Tasks that have not ended, by name. */
   readonly #tasks = new Map<string, JobTask>();
   /** Jobs that have tasks which have not ended. */
@@ -196,7 +196,7 @@ export class JobQueue implements AsyncDisposable {
 
   constructor(
     scheduler: Scheduler,
-    services: Pick<LaunchServices, "tell">,
+    services: Pick<LaunchServices, "tell" | "closing">,
     clock: Clock = SYSTEM_CLOCK,
   ) {
     this.#scheduler = scheduler;
@@ -321,6 +321,11 @@ export class JobQueue implements AsyncDisposable {
     this.#timer?.[Symbol.dispose]();
     await this.#polling;
     await Promise.all(this.#deletions);
+  }
+
+  /** Whether the manager closes: all jobs are deleted by one command then, and no others are submitted. */
+  get #isEnding(): boolean {
+    return this.#isClosed || this.#services.closing?.aborted === true;
   }
 
   /** Asks now, and again soon: a job takes a second to end. */
@@ -486,9 +491,11 @@ export class JobQueue implements AsyncDisposable {
       (areFailed.has(task) || (isNew && isWaiting(task)))
     );
     for (const [job, ofJob] of Map.groupBy(movable, ({ job }) => job)) {
+      if (this.#isEnding) break;
       // What is deleted first can start nowhere while the next is submitted.
       await this.#deleteTasks(job, ofJob);
     }
+    if (this.#isEnding) return new Set();
     for (const task of movable) {
       if (!task.hasServed || task.isKilled) continue;
       task.unmovedReason = `its job was deleted to be submitted anew, without ${
@@ -500,7 +507,7 @@ export class JobQueue implements AsyncDisposable {
       await this.#submitAgain(array, moved, hosts);
       array.hosts.leave(hosts);
     } catch (error) {
-      if (!this.#isClosed) {
+      if (!this.#isEnding) {
         await this.#keepHosts(array, moved, areFailed, hosts, messageOf(error));
       }
     }

@@ -140,7 +140,7 @@ export interface ArrayOrder {
   submitted(job: string): void;
   /** Told that the scheduler does not answer, and is asked again. */
   tell?(message: string): void;
-  /** Aborted when nobody wants the array any more. */
+  /** Aborted when nobody wants the array any more: no further part is submitted then. */
   readonly closing?: AbortSignal;
   /** Tells the time; the system's by default. */
   readonly clock?: Clock;
@@ -182,9 +182,10 @@ async function submitParts(
   order: ArrayOrder,
   parts: SubmittedPart[],
 ): Promise<void> {
-  const { count } = order.submission;
+  const { submission: { count }, closing } = order;
   let largest = count;
   for (let submitted = 0; submitted < count;) {
+    if (closing?.aborted) throw new SchedulerError("the manager was closed");
     const size = Math.min(largest, count - submitted);
     const part = new PartSubmission(scheduler, order, { size, before: submitted });
     const answer = await part.submit();

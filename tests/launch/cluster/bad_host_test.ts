@@ -15,6 +15,7 @@ class Run extends PlayedTaskArray implements AsyncDisposable {
   readonly commands = new FakeCommands();
   readonly clock = new TestClock();
   readonly told: string[] = [];
+  readonly closing = new AbortController();
   readonly queue: JobQueue;
   readonly tasks: SlaveProcess[] = [];
   /** Jobs that nothing is known of any more. */
@@ -27,7 +28,8 @@ class Run extends PlayedTaskArray implements AsyncDisposable {
   /** @param words Those of the scheduler that are not Grid Engine's. */
   constructor(words: Partial<Scheduler> = {}) {
     super();
-    const services = { tell: (text: string) => void this.told.push(text) };
+    const tell = (text: string) => void this.told.push(text);
+    const services = { tell, closing: this.closing.signal };
     this.queue = new JobQueue({ ...GRID_ENGINE, ...words }, services, this.clock);
     this.commands.set("qdel", "");
     for (let slave = 0; slave < 12; slave++) this.follow("7", slave + 1, slave, this);
@@ -55,6 +57,7 @@ class Run extends PlayedTaskArray implements AsyncDisposable {
     }
     const job = String(++this.#job);
     this.submitted.push(`${job}: ${slaves} without ${hosts}`);
+    if (this.closing.signal.aborted) return Promise.reject(new Error("the manager was closed"));
     return Promise.resolve(slaves.map((_, i) => ({ job, task: i + 1 })));
   }
 
@@ -131,6 +134,39 @@ Deno.test("JobQueue: a job that brings its agent while it is deleted to be moved
     "its job was deleted to be submitted anew, without nodeB, when its agent came",
     true,
   ]);
+});
+
+Deno.test("JobQueue: jobs are deleted one after another to be moved, and no more of them when the manager closes", async () => {
+  await using run = new Run({
+    deleteTasksCommand: (job, tasks) => {
+      run.closing.abort();
+      return GRID_ENGINE.deleteTasksCommand(job, tasks);
+    },
+  });
+  run.follow("6", 1, 12, run);
+  run.states({ "7.1-4": "nodeA", "7.5-8": "nodeB", "7.9-12": "", "6.1": "" });
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  await run.look();
+  assertEquals(run.commands.calls("qdel"), ["7 -t 5,6,7,8,9,10,11,12"]);
+  assertEquals([run.submitted, run.hosts.left], [[], []]);
+  assertEquals(run.told, [
+    "nodeB cannot start slaves: 4 jobs failed there, one after another. Leave it out by a word for qsub. The last printed: " +
+    "deno: not found (7.5)",
+  ]);
+});
+
+Deno.test("JobQueue: that nothing more is submitted since the manager closes is no refusal of a host", async () => {
+  await using run = new Run();
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  const submit = run.submitAgain.bind(run);
+  run.submitAgain = (slaves, hosts) => {
+    run.closing.abort();
+    return submit(slaves, hosts);
+  };
+  await run.look();
+  assertEquals(run.told.filter((text) => text.startsWith("Cannot leave")), []);
 });
 
 Deno.test("JobQueue: a job whose last one brought its agent while it was submitted anew may fail like any other", async () => {

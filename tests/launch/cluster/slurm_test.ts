@@ -278,6 +278,8 @@ class Submission implements AsyncDisposable {
   readonly told: string[] = [];
   readonly jobs: string[] = [];
   readonly closing = new AbortController();
+  /** Is called when a job has been submitted. */
+  onJob: () => void = () => {};
 
   /** Submits three tasks. */
   submit(): ReturnType<typeof submitArray> {
@@ -285,7 +287,10 @@ class Submission implements AsyncDisposable {
       submission: SUBMISSION,
       owner: "SlurmSlaveArray",
       makeScript: (offset) => `offset ${offset}`,
-      submitted: (job) => this.jobs.push(job),
+      submitted: (job) => {
+        this.jobs.push(job);
+        this.onJob();
+      },
       tell: (message) => this.told.push(message),
       closing: this.closing.signal,
       clock: this.clock,
@@ -386,22 +391,33 @@ Deno.test("submitArray: is not tried again when the manager closes", async () =>
   assertEquals(run.clock.timers, 0);
 });
 
+/** Takes no array of three tasks. */
+const SPLIT = `case $* in *--array=1-3*)
+    echo 'sbatch: error: Batch job submission failed: Invalid job array specification' >&2; exit 1
+  esac
+  n=$(cat $0.number 2>/dev/null || echo 100); echo $((n + 1)) >$0.number
+  cat >$0.script.$n
+  echo $n`;
+
 Deno.test("submitArray: an array above MaxArraySize is split", async () => {
   await using run = new Submission();
-  run.commands.set(
-    "sbatch",
-    `case $* in *--array=1-3*)
-      echo 'sbatch: error: Batch job submission failed: Invalid job array specification' >&2; exit 1
-    esac
-    n=$(cat $0.number 2>/dev/null || echo 100); echo $((n + 1)) >$0.number
-    cat >$0.script.$n
-    echo $n`,
-  );
+  run.commands.set("sbatch", SPLIT);
   const parts = ["100", "101", "102"].map((job) => ({ job, count: 1 }));
   assertEquals(await run.submit(), parts);
   const offsets = [100, 101, 102].map((n) => run.commands.read(`sbatch.script.${n}`));
   assertEquals(offsets, ["offset -1", "offset 0", "offset 1"]);
   assertEquals(new Set(run.names()).size, run.names().length, "each job has a name of its own");
+});
+
+Deno.test("submitArray: an array that is split is submitted no further when the manager closes, and what was is deleted", async () => {
+  await using run = new Submission();
+  run.commands.set("sbatch", SPLIT);
+  run.commands.set("scancel", "");
+  run.onJob = () => run.closing.abort();
+  await assertRejects(() => run.submit(), SchedulerError, "the manager was closed");
+  assertEquals(run.jobs, ["100"]);
+  assertEquals(run.commands.calls("sbatch").length, 2);
+  assertEquals(run.commands.calls("scancel"), ["100"]);
 });
 
 Deno.test("submitArray: a refusal has Slurm's words, the command as it can be typed, and where to look", async () => {
