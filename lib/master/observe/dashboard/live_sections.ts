@@ -178,9 +178,9 @@ function timeLeft(run: RunAggregate): number | undefined {
 function progressSection(run: RunAggregate): string {
   const listed = run.listContexts();
   if (listed.length === 0) return "";
-  const hidden = run.contexts.filter(({ added }) => added > 0).length + run.closedContexts -
-    listed.length;
-  const more = hidden > 0 ? `<p class="note">${countText(hidden)} other contexts.</p>` : "";
+  const hidden = run.contextCount - listed.length;
+  const others = hidden === 1 ? "1 other context" : `${countText(hidden)} other contexts`;
+  const more = hidden > 0 ? `<p class="note">${others}.</p>` : "";
   return section("Progress", "", listed.map(contextEntry).join("\n") + more);
 }
 

@@ -88,8 +88,7 @@ export class RunAggregate implements Subscriber {
   cancelled = 0;
   retried = 0;
   deaths = 0;
-  /** Contexts that are closed, and the tasks that ended in them. */
-  closedContexts = 0;
+  /** Tasks that ended in contexts that are closed. */
   closedDone = 0;
   closedRestored = 0;
   /** The date of the beginning, in milliseconds since 1970. */
@@ -99,6 +98,8 @@ export class RunAggregate implements Subscriber {
   readonly #mayAsk: boolean;
   readonly #records: SlaveRecord[] = [];
   readonly #meters = new Map<number, RateMeter>();
+  /** How many contexts are closed that had tasks, and the last of them. */
+  #closedContexts = 0;
   #lastClosed: ContextSurvey[] = [];
   /** When slaves were first to be seen, by the clock. */
   #firstMs: number | undefined;
@@ -147,10 +148,12 @@ export class RunAggregate implements Subscriber {
 
   /** A context was closed: this is how it stood. */
   contextClosed(survey: ContextSurvey): void {
-    this.closedContexts++;
     this.closedDone += survey.done;
     this.closedRestored += survey.restored;
-    if (survey.added > 0) this.#lastClosed = [...this.#lastClosed, survey].slice(-MAX_CONTEXTS);
+    if (survey.added > 0) {
+      this.#closedContexts++;
+      this.#lastClosed = [...this.#lastClosed, survey].slice(-MAX_CONTEXTS);
+    }
     this.contexts = this.contexts.filter(({ number }) => number !== survey.number);
   }
 
@@ -201,6 +204,11 @@ export class RunAggregate implements Subscriber {
     return this.#record(identity.number);
   }
 
+  /** How many contexts have tasks, or may come to have them: those that are closed and those that are not listed as well. */
+  get contextCount(): number {
+    return this.#openContexts().length + this.#closedContexts;
+  }
+
   /** The contexts to be listed, by their numbers. */
   listContexts(): ContextRecord[] {
     const open = this.#shownContexts().map((survey) => ({
@@ -217,8 +225,13 @@ export class RunAggregate implements Subscriber {
     return records.sort((a, b) => a.survey.number - b.survey.number);
   }
 
+  /** Open contexts that have tasks, or may come to have them. */
+  #openContexts(): ContextSurvey[] {
+    return this.contexts.filter(({ added, isMoreToCome }) => added > 0 || isMoreToCome);
+  }
+
   #shownContexts(): ContextSurvey[] {
-    const withTasks = this.contexts.filter(({ added, isMoreToCome }) => added > 0 || isMoreToCome);
+    const withTasks = this.#openContexts();
     if (withTasks.length <= MAX_CONTEXTS) return withTasks;
     const unfinished = withTasks.filter(({ done, added, isMoreToCome }) =>
       done < added || isMoreToCome

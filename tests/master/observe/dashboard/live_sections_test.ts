@@ -42,6 +42,25 @@ Deno.test("liveSections: has progress with the time that is left, for each conte
   assertEquals(textOf(status), "Slaves: 1 busy, 1 idle.");
 });
 
+Deno.test("liveSections: of contexts beyond those that are listed it says how many there are, but for those without tasks", () => {
+  const { run, shown, sections } = page();
+  run.slaves = [slaveSurvey(0)];
+  for (let number = 0; number < 100; number++) {
+    shown.contextClosed(contextSurvey(number, { done: 0, added: 0, waiting: 0 }));
+  }
+  run.contexts = [contextSurvey(100), contextSurvey(101, { added: 0, waiting: 0 })];
+  shown.look();
+  assert(!sections().progress.includes("other contexts"));
+  for (let number = 102; number < 117; number++) {
+    shown.contextClosed(contextSurvey(number, { done: 10, waiting: 0 }));
+  }
+  // One of which nobody knows how many tasks it will have is listed as well.
+  run.contexts.push(contextSurvey(117, { added: 0, waiting: 0, isMoreToCome: true }));
+  shown.look();
+  assertEquals(shown.listContexts().length, 12);
+  assertStringIncludes(textOf(sections().progress), "5 other contexts.");
+});
+
 Deno.test("liveSections: says why nothing runs, and in the end that the page stays", () => {
   const { run, shown, sections } = page();
   run.contexts = [contextSurvey(0)];
