@@ -222,6 +222,7 @@ export class Manager implements AsyncDisposable {
     const run = {
       surveyContexts: () => [...this.#contexts].map((context) => context.survey()),
       surveySlaves: () => this.#fleet.survey(),
+      surveyVacant: () => this.#fleet.surveyVacant(),
       useOf: (slave: number) => this.#fleet.useOf(slave),
     };
     try {

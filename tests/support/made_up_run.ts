@@ -3,6 +3,7 @@ import type {
   ProcessUse,
   SlaveSurvey,
   SurveyedRun,
+  VacantSlaves,
 } from "../../lib/master/observe/survey.ts";
 
 /** A slave of a made-up run. */
@@ -43,6 +44,7 @@ export function contextSurvey(number: number, change: Partial<ContextSurvey> = {
 export class MadeUpRun implements SurveyedRun {
   contexts: ContextSurvey[] = [];
   slaves: SlaveSurvey[] = [];
+  vacant: VacantSlaves = { count: 0, failure: undefined };
 
   surveyContexts(): ContextSurvey[] {
     return this.contexts;
@@ -50,6 +52,10 @@ export class MadeUpRun implements SurveyedRun {
 
   surveySlaves(): SlaveSurvey[] {
     return this.slaves;
+  }
+
+  surveyVacant(): VacantSlaves {
+    return this.vacant;
   }
 
   useOf(slave: number): ProcessUse {

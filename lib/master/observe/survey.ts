@@ -65,12 +65,21 @@ export interface ProcessUse {
   readonly cpuMs: number | undefined;
 }
 
+/** Slaves that are vacant: nothing is submitted for them at the moment. */
+export interface VacantSlaves {
+  readonly count: number;
+  /** How the last job failed that was to bring slaves of an array, if none has brought one since. */
+  readonly failure: string | undefined;
+}
+
 /** A run that can be looked at. */
 export interface SurveyedRun {
   /** The contexts that are open. */
   surveyContexts(): ContextSurvey[];
-  /** All slaves, by their numbers. */
+  /** All slaves that are not vacant, in the order of their numbers: there may be numbers between these. */
   surveySlaves(): SlaveSurvey[];
+  /** The others. */
+  surveyVacant(): VacantSlaves;
   /** What the process of a slave on this machine uses now, by the slave's number. */
   useOf(slave: number): ProcessUse;
 }

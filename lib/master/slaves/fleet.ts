@@ -25,7 +25,7 @@ import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
-import type { ProcessUse, SlaveSurvey } from "../observe/survey.ts";
+import type { ProcessUse, SlaveSurvey, VacantSlaves } from "../observe/survey.ts";
 import type { LoopTurn } from "../event_loop.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
@@ -220,9 +220,21 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     return counts;
   }
 
-  /** How each slave stands, by their numbers. */
+  /** How each slave stands that is not vacant, in the order of their numbers. */
   survey(): SlaveSurvey[] {
     return this.#seats.map((seat) => seat.survey()).filter((survey) => survey !== undefined);
+  }
+
+  /** The slaves that are vacant. */
+  surveyVacant(): VacantSlaves {
+    let count = 0;
+    let failure: string | undefined;
+    for (const { state, keeper } of this.#seats) {
+      if (state !== "vacant") continue;
+      count++;
+      failure = keeper?.failure ?? failure;
+    }
+    return { count, failure };
   }
 
   /** What the process of a slave on this machine uses. */

@@ -1,10 +1,12 @@
 import { countText } from "../../../report/number_text.ts";
-import type { ContextSurvey, SlaveSurvey, Standing } from "../survey.ts";
+import type { ContextSurvey, SlaveSurvey, Standing, VacantSlaves } from "../survey.ts";
 
 /** A run, as far as it says why nothing runs. */
 export interface RunState {
   readonly contexts: readonly ContextSurvey[];
+  /** Slaves that are not vacant. */
   readonly slaves: readonly SlaveSurvey[];
+  readonly vacant: VacantSlaves;
   /** How many tasks have ended, those of contexts that are closed included. */
   readonly tasksEnded: number;
 }
@@ -14,7 +16,9 @@ export interface RunState {
  *
  * @returns Nothing if one has.
  */
-export function idleReason({ contexts, slaves, tasksEnded }: RunState): string | undefined {
+export function idleReason(
+  { contexts, slaves, vacant, tasksEnded }: RunState,
+): string | undefined {
   const counts = countStandings(slaves);
   if (counts.busy > 0) return undefined;
   const waiting = sum(contexts, ({ waiting }) => waiting);
@@ -27,9 +31,12 @@ export function idleReason({ contexts, slaves, tasksEnded }: RunState): string |
       ? "The task is done."
       : `All ${countText(tasksEnded)} tasks are done. The script has added no others.`;
   }
-  if (slaves.length === 0) return "No slaves have been added: see Manager.addSlave().";
+  const hasVacant = vacant.count > 0;
+  if (slaves.length === 0 && !hasVacant) {
+    return "No slaves have been added: see Manager.addSlave().";
+  }
   const last = slaves.findLast(({ loss }) => loss !== undefined);
-  if (counts.lost === slaves.length && last !== undefined) {
+  if (counts.lost === slaves.length && last !== undefined && !hasVacant) {
     const who = slaves.length === 1 ? "The only slave is" : `All ${slaves.length} slaves are`;
     return `${who} lost. The last was ${last.identity.name}: ${last.loss}.`;
   }
@@ -42,7 +49,11 @@ export function idleReason({ contexts, slaves, tasksEnded }: RunState): string |
   if (unread.length > 0 && !isAnyRead) {
     return "The script does not read the results of the tasks that wait: they run when it does.";
   }
-  if (counts.idle === 0) return startingReason(counts, slaves);
+  const starting = counts.starting + counts["not started"];
+  const isAnyStarting = counts.queued > 0 || starting > 0;
+  if (counts.idle === 0 && (isAnyStarting || !hasVacant)) {
+    return startingReason(counts.queued, starting, slaves);
+  }
   if (contexts.some(({ isHeldUp }) => isHeldUp)) {
     return "Results wait for the script: when it has read half of them, tasks go on.";
   }
@@ -52,12 +63,20 @@ export function idleReason({ contexts, slaves, tasksEnded }: RunState): string |
     } for the time to run again.`;
   }
   if (waiting === 0 && isMoreToCome) return "The slaves wait for the next inputs of the script.";
+  if (counts.idle === 0) return vacantReason(vacant);
   return "The slaves are about to get tasks.";
+}
+
+/** Nobody is there, and nothing is submitted. */
+function vacantReason({ failure }: VacantSlaves): string {
+  const why = failure === undefined ? "" : ` The last failed: ${failure}.`;
+  return `No job is submitted at the moment.${why}`;
 }
 
 /** Nobody can run anything, but somebody may soon. */
 function startingReason(
-  { queued, starting }: Record<Standing, number>,
+  queued: number,
+  starting: number,
   slaves: readonly SlaveSurvey[],
 ): string {
   if (queued === 0) {

@@ -18,7 +18,7 @@ import { rateChart } from "../../../report/throughput_chart.ts";
 import type { SlaveSurvey, Standing } from "../survey.ts";
 import { countStandings, idleReason } from "./idle_reason.ts";
 import type { ContextRecord, RunAggregate, SlaveRecord } from "./run_aggregate.ts";
-import { MAX_ROWS, nameOfRow, rowsOf, type SlaveRow, slaveRows } from "./slave_rows.ts";
+import { MAX_ROWS, rowsOf, type SlaveRow, slaveRows } from "./slave_rows.ts";
 
 const MAX_RUNNING = 12;
 /** A task that runs for less is not listed. */
@@ -64,13 +64,14 @@ export type Sections = Record<typeof SECTION_NAMES[number], string>;
  * @param isOver Whether the manager is closed.
  */
 export function liveSections(run: RunAggregate, nowMs: number, isOver: boolean): Sections {
-  const hasSlaves = run.slaves.length > 0 && run.elapsedMs > 0;
+  const records = run.listSlaves();
+  const hasSlaves = records.length > 0 && run.elapsedMs > 0;
   return {
     status: statusLine(run, isOver),
     tiles: tiles(run, isOver),
     progress: progressSection(run),
     rows: hasSlaves
-      ? section("Slaves over time", legend(run), slaveRows(run.timeline, run.slaves.length))
+      ? section("Slaves over time", legend(run), slaveRows(run.timeline, records))
       : "",
     rate: hasSlaves ? section("Throughput", "Tasks that ended.", rates(run)) : "",
     running: runningSection(run, nowMs),
@@ -81,7 +82,7 @@ export function liveSections(run: RunAggregate, nowMs: number, isOver: boolean):
       run.failures.toHtml(MAX_FAILURES),
     ),
     warnings: warningsSection(run),
-    slaves: slavesSection(run),
+    slaves: slavesSection(records),
   };
 }
 
@@ -141,10 +142,10 @@ function tiles(run: RunAggregate, isOver: boolean): string {
     {
       name: isOver ? "slaves" : "busy slaves",
       value: isOver
-        ? countText(slaves.length)
+        ? countText(run.listSlaves().length)
         : `${countText(counts.busy)} <small>of ${countText(slaves.length)}</small>`,
       note: slaveNotes.join(", "),
-      isBad: slaves.length > 0 && counts.lost === slaves.length,
+      isBad: slaves.length > 0 && counts.lost === slaves.length && run.vacant.count === 0,
     },
     {
       name: "throughput",
@@ -295,22 +296,16 @@ function warningsSection({ warnings }: RunAggregate): string {
   return section("Warnings", "The latest first.", `<ul class="warnings">${items.join("")}</ul>`);
 }
 
-function slavesSection(run: RunAggregate): string {
-  if (run.slaves.length === 0) return "";
-  const rows = rowsOf(run.slaves.length).map((row) => {
-    const slaves = run.slaves.slice(row.first, row.end);
-    return tableRow(row, slaves, slaves.map((slave) => run.recordOf(slave)));
-  });
-  const note = run.slaves.length > MAX_ROWS ? "Several share a row." : "";
+function slavesSection(records: readonly SlaveRecord[]): string {
+  if (records.length === 0) return "";
+  const rows = rowsOf(records).map(tableRow);
+  const note = records.length > MAX_ROWS ? "Several share a row." : "";
   const heads = ["slave", "host", "state", "tasks", "failed", "deaths", "memory", "processor"];
   return section("Slaves", note, table(heads, rows, [0, 1, 2]));
 }
 
-function tableRow(
-  row: SlaveRow,
-  slaves: readonly SlaveSurvey[],
-  records: readonly SlaveRecord[],
-): string[] {
+function tableRow({ name, slaves: records }: SlaveRow): string[] {
+  const slaves = records.map(({ survey }) => survey).filter((survey) => survey !== undefined);
   const hosts = [...new Set(slaves.map(({ identity }) => identity.host))].filter((host) =>
     host !== ""
   );
@@ -322,11 +317,11 @@ function tableRow(
   const cpu = records.map(({ cpuShare }) => cpuShare).filter((share) => share !== undefined);
   const failed = records.reduce((sum, each) => sum + each.failed, 0);
   const deaths = records.reduce((sum, each) => sum + each.deaths, 0);
-  const tasks = slaves.reduce((sum, { tasksDone }) => sum + tasksDone, failed);
+  const tasks = records.reduce((sum, { tasksDone }) => sum + tasksDone, failed);
   return [
-    escapeHtml(nameOfRow(row)),
+    escapeHtml(name),
     escapeHtml(cut(hostText)),
-    stateHtml(slaves),
+    stateHtml(slaves, records.length - slaves.length),
     countText(tasks),
     failed > 0 ? `<span class="bad">${countText(failed)}</span>` : "0",
     deaths > 0 ? `<span class="bad">${countText(deaths)}</span>` : "0",
@@ -335,19 +330,23 @@ function tableRow(
   ];
 }
 
-function stateHtml(slaves: readonly SlaveSurvey[]): string {
-  const [{ standing, loss, job }] = slaves;
-  if (slaves.length === 1) {
+/** How slaves stand that share a row, of which so many are vacant. */
+function stateHtml(slaves: readonly SlaveSurvey[], vacant: number): string {
+  if (slaves.length + vacant === 1) {
+    if (vacant === 1) return dotted("vacant", "vacant");
+    const [{ standing, loss, job }] = slaves;
     const detail = loss ?? job;
     return dotted(standing, standing) +
       (detail === undefined ? "" : ` <span class="note">${escapeHtml(cut(detail))}</span>`);
   }
   const counts = countStandings(slaves);
-  return STANDINGS.filter((each) => counts[each] > 0)
-    .map((each) => dotted(each, `${counts[each]} ${each}`)).join(" ");
+  const parts = STANDINGS.filter((each) => counts[each] > 0)
+    .map((each) => dotted(each, `${counts[each]} ${each}`));
+  if (vacant > 0) parts.push(dotted("vacant", `${vacant} vacant`));
+  return parts.join(" ");
 }
 
-function dotted(standing: Standing, text: string): string {
+function dotted(standing: Standing | "vacant", text: string): string {
   return `<span class="dot ${standing.replace(" ", "-")}"></span>${text}`;
 }
 

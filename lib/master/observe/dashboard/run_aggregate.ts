@@ -4,7 +4,13 @@ import type { CalendarClock } from "../calendar.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Subscriber } from "../hub.ts";
 import { RateMeter } from "../rate_meter.ts";
-import type { ContextSurvey, ProcessUse, SlaveSurvey, SurveyedRun } from "../survey.ts";
+import type {
+  ContextSurvey,
+  ProcessUse,
+  SlaveSurvey,
+  SurveyedRun,
+  VacantSlaves,
+} from "../survey.ts";
 import { MARKS, Timeline, type Track } from "./timeline.ts";
 
 /** How many contexts are listed: those that have something to do first, then those that ended last. */
@@ -18,9 +24,15 @@ const ASK_MS = 2000;
 /** The rate of now is that of so many milliseconds. */
 const RATE_MS = 10_000;
 
-/** What is known of a slave beside how it stands. */
+/** What is known of a slave, also while it is vacant. */
 export class SlaveRecord {
+  /** Its number in the manager. */
+  readonly number: number;
   readonly track: Track;
+  /** How it stood when it was looked at last; nothing if it was vacant. Only the aggregate writes. */
+  survey: SlaveSurvey | undefined;
+  /** How many tasks have ended well there, as far as that was seen. Only the aggregate writes. */
+  tasksDone = 0;
   failed = 0;
   deaths = 0;
   memoryBytes: number | undefined;
@@ -31,7 +43,8 @@ export class SlaveRecord {
   taskSinceMs = 0;
   #cpu: { readonly atMs: number; readonly cpuMs: number } | undefined;
 
-  constructor(track: Track) {
+  constructor(number: number, track: Track) {
+    this.number = number;
     this.track = track;
   }
 
@@ -80,8 +93,10 @@ export class RunAggregate implements Subscriber {
   readonly timeline: Timeline = new Timeline();
   readonly failures: FailureGroups = new FailureGroups();
   readonly warnings: WarningRecord[] = [];
-  /** How the slaves stood when they were looked at last. */
+  /** How the slaves stood when they were looked at last, but for those that were vacant. */
   slaves: readonly SlaveSurvey[] = [];
+  /** Those that were vacant then. */
+  vacant: VacantSlaves = { count: 0, failure: undefined };
   /** How the open contexts stood then. */
   contexts: readonly ContextSurvey[] = [];
   failed = 0;
@@ -96,7 +111,8 @@ export class RunAggregate implements Subscriber {
   readonly #run: SurveyedRun;
   readonly #clock: CalendarClock;
   readonly #mayAsk: boolean;
-  readonly #records: SlaveRecord[] = [];
+  /** By their numbers. Slaves for which nothing has ever been submitted have none. */
+  readonly #records = new Map<number, SlaveRecord>();
   readonly #meters = new Map<number, RateMeter>();
   /** How many contexts are closed that had tasks, and the last of them. */
   #closedContexts = 0;
@@ -162,16 +178,18 @@ export class RunAggregate implements Subscriber {
     const nowMs = this.#clock.now();
     this.contexts = this.#run.surveyContexts();
     this.slaves = this.#run.surveySlaves();
+    this.vacant = this.#run.surveyVacant();
+    this.#noteSurveys();
     const isBegun = this.slaves.some(({ standing }) => standing !== "not started");
     if (isBegun) this.#firstMs ??= nowMs;
     this.#lookAtContexts(nowMs);
     if (this.#firstMs === undefined) return;
     const bin = this.#bin(nowMs);
     let ended = this.failed;
-    this.slaves.forEach((slave, i) => {
-      this.#lookAtSlave(slave, this.#record(i), bin, nowMs);
-      ended += slave.tasksDone;
-    });
+    for (const record of this.#records.values()) {
+      this.#noteStanding(record, bin, nowMs);
+      ended += record.tasksDone;
+    }
     this.timeline.ended[bin] += ended - this.#tasksEnded;
     this.timeline.failed[bin] += this.#unnotedFailures;
     this.#unnotedFailures = 0;
@@ -202,6 +220,11 @@ export class RunAggregate implements Subscriber {
   /** What is known of a slave. */
   recordOf({ identity }: SlaveSurvey): SlaveRecord {
     return this.#record(identity.number);
+  }
+
+  /** What is known of all slaves for which anything has ever been submitted, in the order of their numbers. */
+  listSlaves(): SlaveRecord[] {
+    return [...this.#records.values()].sort((a, b) => a.number - b.number);
   }
 
   /** How many contexts have tasks, or may come to have them: those that are closed and those that are not listed as well. */
@@ -253,12 +276,17 @@ export class RunAggregate implements Subscriber {
     }
   }
 
-  #lookAtSlave(
-    { standing, task }: SlaveSurvey,
-    record: SlaveRecord,
-    bin: number,
-    nowMs: number,
-  ): void {
+  #noteSurveys(): void {
+    for (const record of this.#records.values()) record.survey = undefined;
+    for (const slave of this.slaves) {
+      const record = this.recordOf(slave);
+      record.survey = slave;
+      record.tasksDone = slave.tasksDone;
+    }
+  }
+
+  #noteStanding(record: SlaveRecord, bin: number, nowMs: number): void {
+    const { standing, task } = record.survey ?? {};
     const isPresent = standing === "idle" || standing === "busy";
     const isWaiting = standing === "queued" || standing === "starting";
     let marks = isPresent ? MARKS.present : isWaiting ? MARKS.waiting : 0;
@@ -321,10 +349,12 @@ export class RunAggregate implements Subscriber {
   }
 
   #record(number: number): SlaveRecord {
-    while (this.#records.length <= number) {
-      this.#records.push(new SlaveRecord(this.timeline.addTrack()));
+    let record = this.#records.get(number);
+    if (record === undefined) {
+      record = new SlaveRecord(number, this.timeline.addTrack());
+      this.#records.set(number, record);
     }
-    return this.#records[number];
+    return record;
   }
 }
 

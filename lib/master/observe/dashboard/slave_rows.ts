@@ -14,6 +14,7 @@ import {
 } from "../../../report/chart.ts";
 import { durationText } from "../../../report/number_text.ts";
 import { MARKS, type Timeline, type Track } from "./timeline.ts";
+import type { SlaveRecord } from "./run_aggregate.ts";
 
 /** More slaves share rows. */
 export const MAX_ROWS = 64;
@@ -30,28 +31,37 @@ const MAX_DEATHS = 200;
 
 /** Slaves that share a row: one, or neighbours. */
 export interface SlaveRow {
-  readonly first: number;
-  /** The number behind the last. */
-  readonly end: number;
+  readonly name: string;
+  /** In the order of their numbers. */
+  readonly slaves: readonly SlaveRecord[];
 }
 
-/** Which slaves share a row. */
-export function rowsOf(slaves: number): SlaveRow[] {
-  const size = Math.max(1, Math.ceil(slaves / MAX_ROWS));
+/**
+ * Which slaves share a row.
+ *
+ * @param slaves In the order of their numbers.
+ */
+export function rowsOf(slaves: readonly SlaveRecord[]): SlaveRow[] {
+  const size = Math.max(1, Math.ceil(slaves.length / MAX_ROWS));
   const rows: SlaveRow[] = [];
-  for (let first = 0; first < slaves; first += size) {
-    rows.push({ first, end: Math.min(slaves, first + size) });
+  for (let i = 0; i < slaves.length; i += size) {
+    const members = slaves.slice(i, i + size);
+    rows.push({ name: nameOf(members), slaves: members });
   }
   return rows;
 }
 
-/** What a row is called. */
-export function nameOfRow({ first, end }: SlaveRow): string {
-  return end - first === 1 ? `slave ${first}` : `${first}–${end - 1}`;
+function nameOf(members: readonly SlaveRecord[]): string {
+  const [{ number: first }] = members;
+  return members.length === 1 ? `slave ${first}` : `${first}–${members.at(-1)!.number}`;
 }
 
-/** Draws what slaves did over time. */
-export function slaveRows(timeline: Timeline, slaves: number): string {
+/**
+ * Draws what slaves did over time.
+ *
+ * @param slaves In the order of their numbers.
+ */
+export function slaveRows(timeline: Timeline, slaves: readonly SlaveRecord[]): string {
   const rows = rowsOf(slaves);
   const isFine = rows.length <= MAX_FINE_ROWS;
   const step = isFine || timeline.length < 8 ? 1 : 2;
@@ -67,8 +77,8 @@ export function slaveRows(timeline: Timeline, slaves: number): string {
   const nameEvery = Math.ceil(NAME_HEIGHT / rowHeight);
   rows.forEach((row, i) => {
     const y = (i + 0.5) * rowHeight;
-    if (i % nameEvery === 0) marks.push(rowName(y + 4, nameOfRow(row)));
-    const parts = partsOf(timeline.tracks.slice(row.first, row.end), bins, step);
+    if (i % nameEvery === 0) marks.push(rowName(y + 4, row.name));
+    const parts = partsOf(row.slaves.map(({ track }) => track), bins, step);
     lines.add("idle", y, parts, ({ isPresent, shade }) => isPresent && shade === 0);
     lines.add("wait", y, parts, ({ isPresent, isWaiting }) => isWaiting && !isPresent);
     for (let shade = 1; shade <= SHADES; shade++) {
@@ -79,7 +89,7 @@ export function slaveRows(timeline: Timeline, slaves: number): string {
     parts.forEach(({ hasDied }, bin) => {
       if (!hasDied || front.length >= MAX_DEATHS) return;
       const share = (bin + 0.5) / bins;
-      const title = `${nameOfRow(row)}: died after ${durationText(share * timeline.lengthMs)}`;
+      const title = `${row.name}: died after ${durationText(share * timeline.lengthMs)}`;
       front.push(deathMark(share, y, title));
     });
   });

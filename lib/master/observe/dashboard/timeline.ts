@@ -103,12 +103,7 @@ export class Timeline {
     return Math.floor(this.#elapsedMs / this.#binMs) + 1;
   }
 
-  /** What each slave did. */
-  get tracks(): readonly Track[] {
-    return this.#tracks;
-  }
-
-  /** Adds a slave. */
+  /** Adds a slave; returns what is noted of it. */
   addTrack(): Track {
     const track = new Track();
     this.#tracks.push(track);

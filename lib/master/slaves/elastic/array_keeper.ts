@@ -28,8 +28,9 @@ export class ArrayKeeper implements Disposable {
   #timer: Disposable | undefined;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
-  /** Failures since the last that did. */
+  /** Failures since the last that did, and how the last of them came about. */
   #failures = 0;
+  #failure: string | undefined;
   /** Nothing is submitted before. */
   #pausedUntilMs = -Infinity;
   #isStopped = false;
@@ -67,6 +68,11 @@ export class ArrayKeeper implements Disposable {
     return this.#stopReason;
   }
 
+  /** How the last job failed, if none has brought its agent since. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** Looks no more. */
   [Symbol.dispose](): void {
     this.#isStopped = true;
@@ -77,6 +83,7 @@ export class ArrayKeeper implements Disposable {
   served(): void {
     this.#hasServed = true;
     this.#failures = 0;
+    this.#failure = undefined;
   }
 
   /**
@@ -89,6 +96,7 @@ export class ArrayKeeper implements Disposable {
     // Nothing that was given has worked: whoever waits is to know that at once.
     if (!this.#isElastic && !this.#hasServed) return false;
     this.#failures++;
+    this.#failure = reason;
     if (this.#failures >= MAX_FAILURES) {
       this.#stop(reason);
       return false;

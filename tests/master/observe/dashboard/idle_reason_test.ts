@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { idleReason } from "../../../../lib/master/observe/dashboard/idle_reason.ts";
-import type { ContextSurvey, SlaveSurvey } from "../../../../lib/master/observe/survey.ts";
+import type {
+  ContextSurvey,
+  SlaveSurvey,
+  VacantSlaves,
+} from "../../../../lib/master/observe/survey.ts";
 import { contextSurvey, slaveSurvey } from "../../../support/made_up_run.ts";
 
 const all = (count: number, change: Partial<SlaveSurvey>) =>
@@ -12,6 +16,7 @@ const CASES: [
   contexts: ContextSurvey[],
   slaves: SlaveSurvey[],
   reason: string | undefined,
+  vacant?: Partial<VacantSlaves>,
 ][] = [
   [
     "a slave runs a task",
@@ -101,10 +106,53 @@ const CASES: [
     all(2, { standing: "idle" }),
     "The slaves are about to get tasks.",
   ],
+  [
+    "slaves are about to be launched",
+    context(),
+    [...all(2, { standing: "not started" }), slaveSurvey(2, { standing: "starting" })],
+    "3 slaves are starting.",
+  ],
+  ["all are vacant", context(), [], "No job is submitted at the moment.", { count: 3 }],
+  [
+    "all are vacant, and a job has failed",
+    context(),
+    [],
+    "No job is submitted at the moment. The last failed: no Deno.",
+    { count: 3, failure: "no Deno" },
+  ],
+  [
+    "some are vacant, and the others lost",
+    context(),
+    all(2, { standing: "lost", loss: "exit code 1" }),
+    "No job is submitted at the moment.",
+    { count: 1 },
+  ],
+  [
+    "all are vacant, and nobody reads",
+    context({ isRead: false }),
+    [],
+    "The script does not read the results of the tasks that wait: they run when it does.",
+    { count: 3 },
+  ],
+  [
+    "all are vacant, and the source has no inputs",
+    context({ done: 10, waiting: 0, isMoreToCome: true }),
+    [],
+    "The slaves wait for the next inputs of the script.",
+    { count: 3, failure: "no Deno" },
+  ],
+  [
+    "some are vacant, and others start",
+    context(),
+    all(2, { standing: "starting" }),
+    "2 slaves are starting.",
+    { count: 3, failure: "no Deno" },
+  ],
 ];
-for (const [what, contexts, slaves, reason] of CASES) {
+for (const [what, contexts, slaves, reason, change] of CASES) {
   Deno.test(`idleReason: ${what}`, () => {
     const tasksEnded = contexts.reduce((sum, { done }) => sum + done, 0);
-    assertEquals(idleReason({ contexts, slaves, tasksEnded }), reason);
+    const vacant = { count: 0, failure: undefined, ...change };
+    assertEquals(idleReason({ contexts, slaves, vacant, tasksEnded }), reason);
   });
 }

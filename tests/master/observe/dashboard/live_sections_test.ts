@@ -113,6 +113,51 @@ Deno.test("liveSections: draws what slaves did, tasks one by one, failures and d
   assertStringIncludes(textOf(slaves), "slave 1 nodeA idle 0 0 2");
 });
 
+Deno.test("liveSections: slaves that are vacant keep their rows and names, also if no other is there", () => {
+  const { run, clock, shown, sections } = page();
+  run.contexts = [contextSurvey(0)];
+  run.slaves = [slaveSurvey(0, { tasksDone: 30 }), slaveSurvey(1, { tasksDone: 10 })];
+  shown.look();
+  clock.pass(250);
+  run.slaves = [slaveSurvey(1, { tasksDone: 12 })];
+  run.vacant = { count: 1, failure: undefined };
+  shown.look();
+  clock.pass(250);
+  {
+    const { rows, slaves } = sections();
+    assertMatch(textOf(rows), /slave 0 .*slave 1/);
+    // The first row ends where its slave has gone.
+    assertStringIncludes(rows, 'd="M0 11H500M0 33H1000"/>');
+    assertStringIncludes(textOf(slaves), "slave 0 vacant 30 0 0 slave 1 nodeA busy 12 0 0");
+  }
+  run.slaves = [];
+  run.vacant = { count: 2, failure: "no Deno" };
+  shown.look();
+  const { status, rows, rate, slaves, tiles } = sections();
+  assertEquals(
+    textOf(status),
+    "No job is submitted at the moment. The last failed: no Deno.",
+  );
+  assertMatch(textOf(rows), /slave 0 .*slave 1/);
+  assert(rate.includes("<svg") && !textOf(rate).includes("-"));
+  assertStringIncludes(textOf(slaves), "slave 0 vacant 30 0 0 slave 1 vacant 12 0 0");
+  assertStringIncludes(textOf(tiles), "busy slaves 0 of 0");
+  assertStringIncludes(textOf(sections(true).tiles), "slaves 2");
+});
+
+Deno.test("liveSections: of an array only those slaves have rows that have been submitted, and tell how many are vacant if they share one", () => {
+  const { run, shown, clock, sections } = page();
+  run.slaves = Array.from({ length: 100 }, (_, i) => slaveSurvey(1000 + i));
+  shown.look();
+  clock.pass(100);
+  run.slaves = run.slaves.slice(1);
+  shown.look();
+  const { slaves } = sections();
+  assertStringIncludes(textOf(slaves), "1000–1001 nodeA 1 busy 1 vacant 0");
+  // One is that of the heads.
+  assertEquals(slaves.match(/<tr>/g)!.length, 51);
+});
+
 Deno.test("liveSections: of a thousand slaves neighbours share a row", () => {
   const { run, shown, clock, sections } = page();
   run.slaves = Array.from({ length: 1000 }, (_, i) =>

@@ -56,6 +56,56 @@ Deno.test("RunAggregate: counts what ended in each part of the time, and the rat
   assertEquals(shown.perSecond, 0);
 });
 
+Deno.test("RunAggregate: what vacant slaves have done stays theirs, and others go by their own numbers", () => {
+  const { run, shown, lookAfter } = aggregate();
+  const task = taskOf(1, CODE, "[]");
+  run.slaves = [slaveSurvey(0), slaveSurvey(1)];
+  lookAfter(0);
+  run.slaves = [slaveSurvey(0, { tasksDone: 30 }), slaveSurvey(1, { tasksDone: 10, task })];
+  lookAfter(250);
+  run.slaves = [slaveSurvey(1, { tasksDone: 12, task })];
+  lookAfter(250);
+  shown.tell(failed(7, "no"));
+  run.slaves = [slaveSurvey(1, { tasksDone: 12, task })];
+  lookAfter(250);
+  run.slaves = [slaveSurvey(0, { tasksDone: 31, task }), slaveSurvey(1, { tasksDone: 12, task })];
+  lookAfter(250);
+  assertEquals([...shown.timeline.ended.slice(0, 5)], [0, 40, 2, 1, 1]);
+  const { present, begun } = MARKS;
+  const [first, second] = shown.listSlaves();
+  assertEquals([...first.track.marks.slice(0, 5)], [present, present, 0, 0, present | begun]);
+  assertEquals([...first.track.busy.slice(0, 5)], [255, 255, 0, 0, 255]);
+  assertEquals([...second.track.marks.slice(0, 5)], [
+    present,
+    present | begun,
+    present | MARKS.failed,
+    present,
+    present,
+  ]);
+  assertEquals([first, second].map(({ taskSinceMs }) => taskSinceMs), [1000, 250]);
+  assertEquals(shown.listSlaves().map(({ number, tasksDone }) => [number, tasksDone]), [
+    [0, 31],
+    [1, 12],
+  ]);
+});
+
+Deno.test("RunAggregate: has slaves in the order of their numbers, whenever each was first to be seen", () => {
+  const { run, shown, lookAfter } = aggregate();
+  run.slaves = [slaveSurvey(12)];
+  lookAfter(0);
+  run.slaves = [slaveSurvey(3), slaveSurvey(12)];
+  run.vacant = { count: 9, failure: undefined };
+  lookAfter(250);
+  run.slaves = [];
+  run.vacant = { count: 11, failure: "exit code 1" };
+  lookAfter(250);
+  assertEquals(shown.listSlaves().map(({ number, survey }) => [number, survey]), [
+    [3, undefined],
+    [12, undefined],
+  ]);
+  assertEquals(shown.vacant, run.vacant);
+});
+
 Deno.test("RunAggregate: time begins when slaves are started", () => {
   const { run, shown, lookAfter } = aggregate();
   run.slaves = [slaveSurvey(0, { standing: "not started" })];
@@ -66,7 +116,7 @@ Deno.test("RunAggregate: time begins when slaves are started", () => {
   run.slaves = [slaveSurvey(0, { standing: "idle" })];
   lookAfter(500);
   assertEquals([shown.elapsedMs, shown.timeline.length], [500, 3]);
-  assertEquals([...shown.timeline.tracks[0].marks.slice(0, 3)], [2, 2, 1]);
+  assertEquals([...shown.recordOf(slaveSurvey(0)).track.marks.slice(0, 3)], [2, 2, 1]);
 });
 
 Deno.test("RunAggregate: groups failures, with the places where they were thrown, and counts them for their slaves", () => {
@@ -79,8 +129,8 @@ Deno.test("RunAggregate: groups failures, with the places where they were thrown
   assertEquals([count, message, stack], [10_000, "no atom 0", "    at f (file:///t.ts:1:2)"]);
   assertEquals(tasks.length, 5);
   assertEquals(shown.recordOf(slaveSurvey(1)).failed, 10_000);
-  assertEquals(shown.timeline.tracks[1].marks[0] & MARKS.failed, MARKS.failed);
-  assertEquals(shown.timeline.tracks[0].marks[0] & MARKS.failed, 0);
+  assertEquals(shown.recordOf(slaveSurvey(1)).track.marks[0] & MARKS.failed, MARKS.failed);
+  assertEquals(shown.recordOf(slaveSurvey(0)).track.marks[0] & MARKS.failed, 0);
 });
 
 Deno.test("RunAggregate: deaths are marked and counted, but not restarts that were asked for", () => {
@@ -89,11 +139,11 @@ Deno.test("RunAggregate: deaths are marked and counted, but not restarts that we
   lookAfter(0);
   const restarted = { type: "slave-restarted", timeMs: 0, slave: SLAVE, reason: "" } as const;
   shown.tell({ ...restarted, isAsked: true });
-  assertEquals([shown.deaths, shown.timeline.tracks[1].marks[0] & MARKS.died], [0, 0]);
+  assertEquals([shown.deaths, shown.recordOf(slaveSurvey(1)).track.marks[0] & MARKS.died], [0, 0]);
   shown.tell({ ...restarted, isAsked: false });
   shown.tell({ type: "slave-lost", timeMs: 0, slave: SLAVE, reason: "" });
   assertEquals([shown.deaths, shown.recordOf(slaveSurvey(1)).deaths], [2, 2]);
-  assertEquals(shown.timeline.tracks[1].marks[0] & MARKS.died, MARKS.died);
+  assertEquals(shown.recordOf(slaveSurvey(1)).track.marks[0] & MARKS.died, MARKS.died);
 });
 
 Deno.test("RunAggregate: knows memory and processors of slaves from their heartbeats, until the process goes", () => {
@@ -139,7 +189,7 @@ Deno.test("RunAggregate: knows since when a slave has had its task, and where a 
     if (task === second) assertEquals(shown.recordOf(run.slaves[0]).taskSinceMs, 750);
   }
   assertEquals(
-    [...shown.timeline.tracks[0].marks.slice(0, 4)],
+    [...shown.recordOf(slaveSurvey(0)).track.marks.slice(0, 4)],
     [MARKS.present | MARKS.begun, MARKS.present, MARKS.present | MARKS.begun, MARKS.present],
   );
 });

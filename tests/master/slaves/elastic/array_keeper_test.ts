@@ -195,6 +195,16 @@ Deno.test("ArrayKeeper: a job that brings its agent ends a row of failures", () 
   }
 });
 
+Deno.test("ArrayKeeper: knows how the last job failed, until another brings its agent", () => {
+  using bench = new Bench(1, { ...BOUNDS, max: 1 });
+  assertEquals(bench.keeper.failure, undefined);
+  bench.keeper.failed("no memory");
+  bench.keeper.failed("no Deno");
+  assertEquals(bench.keeper.failure, "no Deno");
+  bench.keeper.served();
+  assertEquals(bench.keeper.failure, undefined);
+});
+
 Deno.test("ArrayKeeper: jobs of an array of a fixed size of which none has ever brought an agent are lost at once", () => {
   using bench = new Bench(3, { min: 3, max: 3, idleMs: Infinity });
   assertEquals(bench.keeper.failed("no Deno"), false);
