@@ -149,8 +149,9 @@ Deno.test("agent: starts a new runner when one is killed", async () => {
   run.add();
   context.addTask(failingTasks.killItselfOnce, folder.file("killed"));
   assertEquals(await run.results(), ["survived"]);
-  const [{ reason, slave }] = log.of("slave-restarted");
+  const [{ reason, slave, hasDied }] = log.of("slave-restarted");
   assertMatch(reason, /exit code 137 \(SIGKILL\)/);
+  assert(hasDied);
   assertMatch(slave.name, /^far slave 0, process \d+ on /);
   assertEquals(log.of("slave-queued").length, 1, "one agent for both runners");
 });

@@ -83,9 +83,10 @@ Deno.test("Task.cancel: one that runs is killed, its slave does the others, and 
   // Nobody is charged, and nothing that waited behind it is told to run again.
   assertEquals(log.of("task-retried"), []);
   const restarts = log.of("slave-restarted");
-  assertEquals(restarts.map(({ reason, isAsked }) => [reason, isAsked]), [[
+  assertEquals(restarts.map(({ reason, isAsked, hasDied }) => [reason, isAsked, hasDied]), [[
     "its task was cancelled",
     true,
+    false,
   ]]);
 
   const lines = folder.lines("run.tsv").slice(1).map((line) => parseJobLogLine(line));

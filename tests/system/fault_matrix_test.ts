@@ -422,6 +422,8 @@ async function check(
   const restarts = log.of("slave-restarted");
   assertEquals([losses.length, restarts.length], [ending.lost ?? 0, ending.restarts ?? 0]);
   for (const { reason } of [...losses, ...restarts]) assertMatch(reason, ending.reason!);
+  // One that was killed since its task ran out of time, or its code was not loaded, has not died.
+  for (const { hasDied } of restarts) assertEquals(hasDied, !isOutOfTime(fault, moment));
 }
 
 /** What slaves print cannot be written. */

@@ -75,13 +75,18 @@ export type ManagerEvent =
      * no file, and this is not told.
      */
     | { readonly type: "slave-printed"; readonly slave: SlaveIdentity; readonly file: string }
-    /** The process of a slave has ended and is started anew. */
+    /** The process of a slave has ended and is started anew; or the slave, which was lost or away with its machine, goes on. */
     | {
       readonly type: "slave-restarted";
       readonly slave: SlaveIdentity;
       readonly reason: string;
       /** Whether you asked for it: the task that it ran was given up, or the option `recycle` says so. */
       readonly isAsked: boolean;
+      /**
+       * Whether its process has died: it ended by itself, or was killed by its own fault. Not if it was replaced, as for a module that
+       * it was not started with, or since its task ran out of time; nor if it went with its job or its agent.
+       */
+      readonly hasDied: boolean;
     }
     /** A slave is lost: it will run no more tasks. */
     | { readonly type: "slave-lost"; readonly slave: SlaveIdentity; readonly reason: string }

@@ -68,6 +68,12 @@ export type SeatState =
     readonly isWithAgent: boolean;
   };
 
+/** What the event `slave-restarted` says of the process that has ended; neither is so by default. */
+interface RestartFacts {
+  readonly isAsked?: boolean;
+  readonly hasDied?: boolean;
+}
+
 /** One numbered slave of a manager. */
 export class Seat implements SlavePort {
   /** The same slave, as the board knows it. */
@@ -579,7 +585,7 @@ export class Seat implements SlavePort {
       case "left":
         return await this.#left(sequel.reason);
       case "replaced":
-        return this.#relaunch(sequel.reason, sequel.isAsked);
+        return this.#relaunch(sequel.reason, { isAsked: sequel.isAsked });
       case "died":
         return this.#died(this.#describe(end, wasConnected, fault), { isHeardOut });
       default:
@@ -666,7 +672,8 @@ export class Seat implements SlavePort {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
-      this.#relaunch(reason);
+      // One that went with its agent has done nothing by itself.
+      this.#relaunch(reason, { hasDied: !isWithAgent });
     } else {
       this.#enter({ state: "lost", reason, isWithAgent });
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
@@ -675,8 +682,8 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  #relaunch(reason: string, isAsked = false): void {
-    this.#tellRestarted(reason, isAsked);
+  #relaunch(reason: string, how: RestartFacts = {}): void {
+    this.#tellRestarted(reason, how);
     const job = this.#job;
     const agent = job?.agent;
     if (job?.isRenewable && agent?.isGone) {
@@ -688,9 +695,9 @@ export class Seat implements SlavePort {
     else this.#fleet.relaunch(this);
   }
 
-  #tellRestarted(reason: string, isAsked = false): void {
+  #tellRestarted(reason: string, { isAsked = false, hasDied = false }: RestartFacts = {}): void {
     const { hub } = this.#fleet.options;
-    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked });
+    hub.tell({ type: "slave-restarted", slave: this.slave.identity, reason, isAsked, hasDied });
   }
 
   #enter(state: SeatState): void {

@@ -134,6 +134,11 @@ Deno.test("SSHSlaveArray: a module that becomes known later is sent before its f
   const other = project.write("later.ts", 'export const f = () => "later";');
   assertEquals(await context.run(remote<{ f(): string }>(other).f, []), "later");
   assertEquals(sentIn(log).length, 3);
+  const missed = "it needs a module that it was not started with";
+  assertEquals(
+    log.of("slave-restarted").map(({ reason, isAsked, hasDied }) => [reason, isAsked, hasDied]),
+    [[missed, false, false], [missed, false, false]],
+  );
   // The new module, and what names mean.
   assertEquals(sentIn(log)[2], 1);
 });

@@ -31,7 +31,14 @@ function lost(number: number, reason: string): ManagerEvent {
 }
 
 function restarted(reason: string, isAsked: boolean): ManagerEvent {
-  return { timeMs: 0, type: "slave-restarted", slave: slave(0), reason, isAsked };
+  return {
+    timeMs: 0,
+    type: "slave-restarted",
+    slave: slave(0),
+    reason,
+    isAsked,
+    hasDied: !isAsked,
+  };
 }
 
 Deno.test("WarningPrinter: prints losses, restarts and warnings, and nothing else", async () => {

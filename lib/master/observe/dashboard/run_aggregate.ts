@@ -34,6 +34,7 @@ export class SlaveRecord {
   /** How many tasks have ended well there, as far as that was seen. Only the aggregate writes. */
   tasksDone = 0;
   failed = 0;
+  /** How often its process died, or it was lost. */
   deaths = 0;
   memoryBytes: number | undefined;
   /** How many processors it uses. */
@@ -102,6 +103,7 @@ export class RunAggregate implements Subscriber {
   failed = 0;
   cancelled = 0;
   retried = 0;
+  /** How often the process of a slave died, or a slave was lost. */
   deaths = 0;
   /** Tasks that ended in contexts that are closed. */
   closedDone = 0;
@@ -145,7 +147,7 @@ export class RunAggregate implements Subscriber {
         this.retried++;
         break;
       case "slave-restarted":
-        if (!event.isAsked) this.#noteDeath(event.slave.number);
+        if (event.hasDied) this.#noteDeath(event.slave.number);
         break;
       case "slave-lost":
         this.#noteDeath(event.slave.number);

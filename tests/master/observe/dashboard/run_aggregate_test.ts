@@ -133,15 +133,17 @@ Deno.test("RunAggregate: groups failures, with the places where they were thrown
   assertEquals(shown.recordOf(slaveSurvey(0)).track.marks[0] & MARKS.failed, 0);
 });
 
-Deno.test("RunAggregate: deaths are marked and counted, but not restarts that were asked for", () => {
+Deno.test("RunAggregate: deaths and losses are marked and counted, but not other restarts", () => {
   const { run, shown, lookAfter } = aggregate();
   run.slaves = [slaveSurvey(0), slaveSurvey(1)];
   lookAfter(0);
   const restarted = { type: "slave-restarted", timeMs: 0, slave: SLAVE, reason: "" } as const;
-  shown.tell({ ...restarted, isAsked: true });
+  for (const isAsked of [true, false]) shown.tell({ ...restarted, isAsked, hasDied: false });
   assertEquals([shown.deaths, shown.recordOf(slaveSurvey(1)).track.marks[0] & MARKS.died], [0, 0]);
-  shown.tell({ ...restarted, isAsked: false });
+  shown.tell({ ...restarted, isAsked: false, hasDied: true });
   shown.tell({ type: "slave-lost", timeMs: 0, slave: SLAVE, reason: "" });
+  // It is heard again.
+  shown.tell({ ...restarted, isAsked: false, hasDied: false });
   assertEquals([shown.deaths, shown.recordOf(slaveSurvey(1)).deaths], [2, 2]);
   assertEquals(shown.recordOf(slaveSurvey(1)).track.marks[0] & MARKS.died, MARKS.died);
 });

@@ -297,6 +297,11 @@ class Bench implements AsyncDisposable {
     return this.events.flatMap((event) => event.type === "slave-restarted" ? [event.reason] : []);
   }
 
+  /** Whether its process had died, of each slave that is to go on with another. */
+  get haveDied(): boolean[] {
+    return this.events.flatMap((event) => event.type === "slave-restarted" ? [event.hasDied] : []);
+  }
+
   get warnings(): string[] {
     return this.events.flatMap((event) => event.type === "warning" ? [event.message] : []);
   }
@@ -402,7 +407,8 @@ Deno.test("AgentJob: when an agent has gone, and can be renewed, its slaves go o
   await bench.loseAgent();
   await bench.renewed();
   assertEquals(bench.restarts, [GONE, GONE]);
-  assertEquals(bench.losses, []);
+  // It went with its agent.
+  assertEquals([bench.haveDied, bench.losses], [[false, false], []]);
   assertEquals(bench.standings, ["starting", "starting"]);
   await bench.serve(1);
   assertEquals(bench.standings, ["idle", "idle"]);
@@ -518,6 +524,7 @@ Deno.test("AgentJob: slaves whose machine is silent again and again are not lost
     await bench.renewed();
   }
   assertEquals([bench.losses, bench.warnings], [[], []]);
+  assertEquals(new Set(bench.haveDied), new Set([false]));
   assertEquals([bench.restarts.length, bench.processes.length], [12, 7]);
   // What brought an agent that is silent would wait for it.
   assertEquals(bench.processes.map(({ isKilled }) => isKilled).slice(0, -1), Array(6).fill(true));
@@ -557,7 +564,7 @@ Deno.test("AgentJob: slaves of a silent agent are lost when its scheduler calls 
   assertEquals(bench.isKilled, false, "it could not come back");
   await bench.speak();
   const again = "its agent was silent, and is heard again";
-  assertEquals(bench.restarts, [again, again]);
+  assertEquals([bench.restarts, bench.haveDied], [[again, again], [false, false]]);
   assertEquals(bench.standings, ["starting", "starting"]);
   for (const { number } of bench.seats) {
     assertEquals(await bench.connectRunner(number, 1), undefined);
@@ -619,6 +626,7 @@ Deno.test("AgentJob: slaves of a job that its scheduler has queued again wait fo
   await bench.stand("queued");
   const again = `${GONE}; its job is in the queue again`;
   assertEquals([bench.restarts, bench.losses], [[again, again], []]);
+  assertEquals(bench.haveDied, [false, false]);
   assertEquals(bench.standings, ["queued", "queued"]);
   const names = bench.seats.map(({ slave }) => slave.identity.name);
   assertEquals(names, ["far slave 0, job 7", "far slave 1, job 7"]);
@@ -639,6 +647,7 @@ for (const what of ["has gone", "is silent"] as const) {
     await bench.serve(1);
     const again = "its job was started again";
     assertEquals([bench.losses, bench.restarts], [[], [again, again]]);
+    assertEquals(bench.haveDied, [false, false]);
     bench.clock.pass(EXPLANATION_MS);
     await turn();
     assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
@@ -697,6 +706,7 @@ Deno.test("AgentJob: a silent agent whose job was taken away has gone: it would 
   bench.processes[0].end({ code: null, signal: null, reason: "NODE_FAIL", isTakenAway: true });
   while (bench.restarts.length < 2) await turn();
   assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+  assertEquals(bench.haveDied, [false, false]);
   await agent!.ended;
 });
 
