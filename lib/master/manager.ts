@@ -210,7 +210,7 @@ export class Manager implements AsyncDisposable {
       () => this.#dashboard?.[Symbol.asyncDispose](),
       () => hub.flush(),
       () => this.#endGuard?.[Symbol.dispose](),
-      () => this.#fileSizeGuard?.[Symbol.dispose](),
+      () => this.#fileSizeGuard?.[Symbol.asyncDispose](),
       () => loop[Symbol.dispose](),
       () => this.#keepAlive[Symbol.dispose](),
     ]);

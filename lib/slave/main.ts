@@ -73,7 +73,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
 }
 
 async function serveAsAgent(info: ConnectionInfo, clock?: Clock): Promise<void> {
-  using _guard = new FileSizeGuard();
+  await using _guard = new FileSizeGuard();
   // A runner does without this module: it starts the sooner.
   const { Agent } = await import("./agent.ts");
   let { hosts } = info;
