@@ -16,7 +16,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 /** Where the daemons of the cluster keep their files. */
 const SPOOL = "/tmp/parallel-cluster/spool";
 
-/** In the middle of so many tasks, something happens. */
+/** In the middle of so many tasks and more, something happens. */
 const MANY: Order = {
   tasks: 500,
   taskMs: 100,
@@ -27,12 +27,19 @@ const MANY: Order = {
 /** The same in a job with seven slots. */
 const IN_A_JOB: Order = { ...MANY, slaves: undefined, startsWith: 7 };
 
-/** A master with many tasks under way, that has a result from each of the nodes. */
+/** A master with many tasks under way, which go on until {@linkcode finish}. It has a result from each of the nodes. */
 async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
-  const master = new GridMaster(folder.path, { ...MANY, startsWith: MANY.slaves, ...order });
+  const untilFile = folder.file("enough");
+  const many = { ...MANY, startsWith: MANY.slaves, untilFile };
+  const master = new GridMaster(folder.path, { ...many, ...order });
   await master.until("slave-connected", 9);
   await master.until("result", 100);
   return master;
+}
+
+async function finish(folder: TempFolder, master: GridMaster): Promise<void> {
+  folder.write("enough", "");
+  await master.complete();
 }
 
 clusterTest("a node that is cut off and healed at once goes on", async (folder) => {
@@ -41,7 +48,7 @@ clusterTest("a node that is cut off and healed at once goes on", async (folder) 
   await cluster("cut", "nodeB");
   await master.until("result", before + 20);
   await cluster("heal", "nodeB");
-  await master.complete(500);
+  await finish(folder, master);
 });
 
 clusterTest(
@@ -52,10 +59,11 @@ clusterTest(
     try {
       await master.until("slave-lost", 3);
       for (const { name } of master.of("slave-lost")) assertMatch(name!, /on nodeC$/);
+      folder.write("enough", "");
     } finally {
       await cluster("boot", "nodeC");
     }
-    await master.complete(500);
+    await master.complete();
   },
   { isSlowToEnd: true },
 );
@@ -71,14 +79,17 @@ clusterTest("a node without Deno is left, named, and costs few of many slaves", 
       taskMs: 50,
       slaves: 60,
       manager,
+      untilFile: folder.file("enough"),
     });
-    await master.complete(1500);
+    const namesNodeB = (text: string) => text.startsWith("nodeB cannot start slaves");
+    await master.untilSuch("warning", ({ reason }) => namesNodeB(reason!));
+    await finish(folder, master);
     const lost = master.of("slave-lost");
     console.log(master.describe());
     assert(lost.length <= 5, master.describe());
     for (const { reason } of lost) assertMatch(reason!, /nodeB/);
     const warnings = master.of("warning").map(({ reason }) => reason!);
-    assertEquals(warnings.filter((text) => text.startsWith("nodeB cannot start slaves")).length, 1);
+    assertEquals(warnings.filter(namesNodeB).length, 1);
     assertEquals([...new Set(master.of("result").map(({ host }) => host))].sort(), nodes);
   } finally {
     for (const node of nodes) await cluster("run", node, "rm", "-f", deno);
@@ -94,14 +105,14 @@ clusterTest("an execd that is killed and started again costs nothing", async (fo
   } finally {
     await cluster("boot", "nodeA");
   }
-  await master.complete(500);
+  await finish(folder, master);
   assertEquals(master.of("slave-lost"), []);
 }, { isSlowToEnd: true });
 
 clusterTest("a qmaster that is killed and started again costs nothing", async (folder) => {
   await using master = await startMany(folder);
   await cluster("qmaster");
-  await master.complete(500);
+  await finish(folder, master);
   assertEquals(master.of("slave-lost"), []);
   // It may tell old states for a while: no node is to blame for that.
   for (const { reason } of master.of("warning")) {
@@ -127,7 +138,8 @@ clusterTest(
 );
 
 clusterTest("a qrsh that is killed leaves no process and no job", async (folder) => {
-  await using master = new GridMaster(folder.path, IN_A_JOB, 7);
+  const order = { ...IN_A_JOB, untilFile: folder.file("enough") };
+  await using master = new GridMaster(folder.path, order, 7);
   await master.until("slave-connected", 7);
   await master.until("result", 100);
   const { host: own } = master.of("master")[0];
@@ -139,6 +151,7 @@ clusterTest("a qrsh that is killed leaves no process and no job", async (folder)
     "-c",
     "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in *qrsh*-inherit*) kill -9 ${p#/proc/}; exit;; esac; done",
   );
+  folder.write("enough", "");
   await master.ended;
   console.log(master.describe());
   for (const { host, runner } of places) {

@@ -291,6 +291,20 @@ export class GridMaster implements AsyncDisposable {
     }
   }
 
+  /** Waits until there are as many occurrences of a type that are such ones; returns these. */
+  async untilSuch<Type extends Occurrence["type"]>(
+    type: Type,
+    isSuch: (occurrence: OccurrenceOf<Type>) => boolean,
+    count = 1,
+  ): Promise<OccurrenceOf<Type>[]> {
+    for (;;) {
+      const all = this.of(type);
+      const such = all.filter(isSuch);
+      if (such.length >= count) return such;
+      await this.until(type, all.length + 1);
+    }
+  }
+
   /** Ends it, or tells it something. */
   async kill(signal: string): Promise<void> {
     await this.until("master");
