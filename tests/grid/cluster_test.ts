@@ -17,15 +17,13 @@ import { TempFolder } from "../support/temp_folder.ts";
 const SPOOL = "/tmp/parallel-cluster/spool";
 
 /** In the middle of so many tasks and more, something happens. */
-const MANY: Order = {
-  tasks: 500,
-  taskMs: 100,
-  slaves: 9,
-  manager: { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
-};
+const MANY: Order = { tasks: 500, taskMs: 100, slaves: 9 };
 
 /** The same in a job with seven slots. */
 const IN_A_JOB: Order = { ...MANY, slaves: undefined, startsWith: 7 };
+
+/** A silent machine is known soon. */
+const HEARTBEATS = { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 };
 
 /** A master with many tasks under way, which go on until {@linkcode finish}. It has a result from each of the nodes. */
 async function startMany(folder: TempFolder, order: Partial<Order> = {}): Promise<GridMaster> {
@@ -54,11 +52,11 @@ clusterTest("a node that is cut off and healed at once goes on", async (folder) 
 clusterTest(
   "a node that crashes is lost, and after its reboot takes jobs again",
   async (folder) => {
-    await using master = await startMany(folder);
+    await using master = await startMany(folder, { manager: HEARTBEATS });
     await cluster("crash", "nodeC");
     try {
-      await master.until("slave-lost", 3);
-      for (const { name } of master.of("slave-lost")) assertMatch(name!, /on nodeC$/);
+      // On a busy machine an agent of another node may be silent for as long.
+      await master.untilSuch("slave-lost", ({ name }) => name!.endsWith(" on nodeC"), 3);
       folder.write("enough", "");
     } finally {
       await cluster("boot", "nodeC");

@@ -53,8 +53,11 @@ const MANY: Order = {
   taskMs: 100,
   slaves: 6,
   startsWith: 6,
-  manager: { maxAttempts: 1, heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 },
+  manager: { maxAttempts: 1 },
 };
+
+/** The same where machines fall silent: that is known soon. */
+const HEARTBEATS = { ...MANY.manager, heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3000 };
 
 /** Slaves that take tasks, those first that have done so for the longest time. */
 function serving(master: GridMaster): number[] {
@@ -82,7 +85,7 @@ for (const ways of ALL) {
   };
 
   test("a job that is suspended for longer than heartbeatTimeoutMs is a slave that is late, and comes back", async (folder) => {
-    await using master = startEndless(folder);
+    await using master = startEndless(folder, { manager: HEARTBEATS });
     await master.until("slave-connected", 6);
     await master.control(suspend(master.jobOf(3)));
     await master.until("warning");
@@ -91,10 +94,11 @@ for (const ways of ALL) {
     await master.until("result", master.of("result").length + 700);
     assertEquals(master.of("slave-lost"), []);
     await master.control(resume(master.jobOf(3)));
-    await master.until("slave-restarted");
-    const [{ slave, reason }] = master.of("slave-restarted");
-    assertEquals([slave, reason], [3, "its agent was silent, and is heard again"]);
-    await master.until("slave-connected", 7);
+    // On a busy machine the agent of another may be silent for as long.
+    const isSlave3 = ({ slave }: { readonly slave?: number }) => slave === 3;
+    const [{ reason }] = await master.untilSuch("slave-restarted", isSlave3);
+    assertEquals(reason, "its agent was silent, and is heard again");
+    await master.untilSuch("slave-connected", isSlave3, 2);
     await finish(folder, master);
     assertEquals(master.of("slave-lost"), []);
   });
@@ -119,6 +123,7 @@ for (const ways of ALL) {
       slaves: 20,
       startsWith: 1,
       array: { words: requeueWords },
+      manager: HEARTBEATS,
       tasks: 5000,
       taskMs: 20,
     });
