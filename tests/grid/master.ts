@@ -9,7 +9,7 @@ import {
   type ElasticCount,
   type JobArrayOptions,
   LocalSlaveArray,
-  Manager,
+  type Manager,
   type ManagerEvent,
   type ManagerOptions,
   remote,
@@ -24,6 +24,8 @@ import {
   SSHSlaveArray,
 } from "../../mod.ts";
 import { isThere, type Place } from "./place_tasks.ts";
+import { managerBy } from "../support/local_manager.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 /** What a master is to do. */
 export interface Order {
@@ -50,6 +52,8 @@ export interface Order {
   /** Where ssh brings slaves: all of them to the first host, but for one to each other. */
   readonly ssh?: { readonly hosts: readonly string[]; readonly options: SSHOptions };
   readonly manager?: ManagerOptions;
+  /** Whether its manager has a clock that stands: what it would wait for some time for, it waits for until it happens. */
+  readonly timeStands?: boolean;
   /** Throw after so many results. */
   readonly throwAfter?: number;
   /** Close before the first result has come, when all slaves are queued. */
@@ -236,7 +240,8 @@ async function run(order: Order): Promise<Done> {
       manager.close();
     }
   };
-  await using manager = new Manager({ ...order.manager, onEvent });
+  const clock = order.timeStands ? new StandingClock() : undefined;
+  await using manager = managerBy(clock, { ...order.manager, onEvent });
   const slaves = makeSlaves(order);
   if (order.tellsSecret) tellSecret(slaves);
   manager.addSlave(slaves);

@@ -141,7 +141,13 @@ slurmTest(
 );
 
 slurmTest("an allocation that comes to its time limit is named", async (folder) => {
-  await using master = startInside(folder, { tasks: 0, untilFile: folder.file("enough") });
+  await using master = startInside(folder, {
+    tasks: 0,
+    untilFile: folder.file("never"),
+    // What it says may come long after the agents have gone. Time that stands has no heartbeat: agents are not to miss it.
+    timeStands: true,
+    manager: { heartbeatTimeoutMs: 3_600_000 },
+  });
   await master.until("slave-connected", 7);
   const job = (await slurm("squeue", "-h", "-o", "%i", `--name=${master.jobName}`)).trim();
   await slurm("scontrol", "update", `JobId=${job}`, "EndTime=now+10seconds");

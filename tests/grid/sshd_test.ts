@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import {
   LocalSlave,
-  Manager,
+  type Manager,
   type ManagerOptions,
   NoMoreSlavesError,
   remote,
@@ -16,7 +16,9 @@ import {
   SSHSlaveArray,
 } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
+import { managerBy } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock } from "../support/test_clock.ts";
 import {
   addresses,
   countProcesses,
@@ -34,13 +36,16 @@ const tasks = remote<typeof import("./place_tasks.ts")>(import.meta.resolve("./p
 /** A host is known to be cut off soon. */
 const SOON: ManagerOptions = { heartbeatIntervalMs: 300, heartbeatTimeoutMs: 2000 };
 
-function makeManager(log: EventLog, options: ManagerOptions = {}): Manager {
-  return new Manager({
-    host: MASTER_ADDRESS,
-    output: "null",
-    onEvent: log.onEvent,
-    ...options,
-  });
+/** Time that stands has no heartbeat: agents are not to miss it. */
+const UNHEARD: ManagerOptions = { heartbeatTimeoutMs: 3_600_000 };
+
+function makeManager(
+  log: EventLog,
+  options: ManagerOptions = {},
+  clock?: StandingClock,
+): Manager {
+  const { onEvent } = log;
+  return managerBy(clock, { host: MASTER_ADDRESS, output: "null", onEvent, ...options });
 }
 
 /** The options that log in, with those of ssh that are to be changed. The PATH of a login need not have this Deno. */
@@ -62,7 +67,8 @@ sshdTest(
   async () => {
     const log = new EventLog();
     {
-      await using manager = makeManager(log);
+      // It waits for the ends of its logins, however long they take.
+      await using manager = makeManager(log, UNHEARD, new StandingClock());
       const [alice, bob] = addresses(2);
       manager.addSlave(new SSHSlaveArray([alice, { host: bob, slaves: 2 }], await options()));
       const places = await runTasks(manager, 2000);
@@ -131,7 +137,9 @@ sshdTest("a host that has nothing but Deno is sent what tasks need, once", async
   const root = new URL("../..", import.meta.url).pathname;
   for (const isFirst of [true, false]) {
     const log = new EventLog();
-    await using manager = makeManager(log, { config: project.file("deno.json") });
+    // It waits for the ends of its logins, however long they take.
+    const config = project.file("deno.json");
+    await using manager = makeManager(log, { ...UNHEARD, config }, new StandingClock());
     const [alice] = addresses(1);
     const { ssh } = await options("Port=2223");
     const include = [new URL(data)];
