@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ArgumentList, encodeArguments } from "../../lib/master/argument_list.ts";
-import { argumentsText } from "../../lib/master/journal/journal_lines.ts";
+import { argumentsText } from "../../lib/master/journal/arguments_text.ts";
 import { BufferCursor, decodeValue, jsonOfList } from "../../lib/wire/codec.ts";
 
 /** Texts that leave as bytes, of characters of one, two and three bytes. */

@@ -8,7 +8,7 @@ import {
   type OutcomeReceiver,
 } from "../../lib/master/journal/journal.ts";
 import type { Outcome, Outcomes } from "../../lib/master/outcome.ts";
-import { argumentsOf, type Task } from "../../lib/task.ts";
+import { argumentsOf, type EncodedArguments, type Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";
 import { taskOf } from "./task_of.ts";
 
@@ -25,10 +25,14 @@ export class JournalBench implements OutcomeReceiver {
   readonly #tasks: Task[];
 
   /**
-   * @param args The argument of each task.
+   * @param args The arguments of each task.
    * @param use Other than a file `run.jsonl` in the folder.
    */
-  constructor(folder: TempFolder, args: readonly number[], use: Partial<JournalOptions> = {}) {
+  constructor(
+    folder: TempFolder,
+    args: readonly EncodedArguments[],
+    use: Partial<JournalOptions> = {},
+  ) {
     this.#journal = new Journal({
       path: folder.file("run.jsonl"),
       onFailure: ({ message }) => fail(message),

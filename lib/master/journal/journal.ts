@@ -18,15 +18,14 @@ import {
 } from "../../task.ts";
 import { AbortError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
-import { ArgumentList, textOfArguments } from "../argument_list.ts";
-import { crc32, crcText } from "./crc32.ts";
+import { ArgumentList } from "../argument_list.ts";
+import { argumentsText, digestOf, type StartupDigest } from "./arguments_text.ts";
 import { digestsOf } from "./code_files.ts";
 import { CodeHistory } from "./code_history.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import { JournalError, JournalFile, type LinePlace } from "./journal_file.ts";
 import { JournalIndex } from "./journal_index.ts";
 import {
-  argumentsText,
   droppedLine,
   type FilesLine,
   isJournalLine,
@@ -159,7 +158,7 @@ export class Journal implements AsyncDisposable {
       rerunFailed,
       acceptChangedCode,
       startup,
-      startupArgs,
+      startupArgs: startupArgs?.digest,
     };
     this.#begin(opened);
     this.#lines.push(jsonOf(opened));
@@ -271,14 +270,19 @@ export class Journal implements AsyncDisposable {
   }
 
   /** What was found of a model is nothing that another one would give. */
-  #checkStartup(present: CodeReference | null, presentArgs: string | undefined): void {
+  #checkStartup(present: CodeReference | null, presentArgs: StartupDigest | undefined): void {
     for (const { startup, startupArgs, opened, script = Deno.mainModule } of this.#runs) {
       const isOther = startup !== undefined && !this.#options.acceptChangedCode &&
         !isSameStartup(startup, present, script);
-      if (!isOther && startupArgs === presentArgs) continue;
-      if (startup === undefined) {
+      if (!isOther && startupArgs === presentArgs?.digest) continue;
+      const isUndivided = !isOther && startupArgs !== undefined &&
+        startupArgs === presentArgs?.undivided;
+      if (startup === undefined || isUndivided) {
+        const unsaid = isUndivided
+          ? `how long each array among the startup's arguments was in its run of ${opened}`
+          : `which startup its run of ${opened} had`;
         this.#options.onWarning(
-          `The journal ${this.#options.path} is of a version that did not say which startup its run of ${opened} had. ` +
+          `The journal ${this.#options.path} is of a version that did not say ${unsaid}. ` +
             "If it had other arguments, remove that journal, or name another",
         );
         continue;
@@ -505,12 +509,4 @@ function nameOf(startup: CodeReference | null): string {
 /** Whether a task that failed so is to run in the next run: it has not run, or was given up by the user. */
 function isToRun({ hasRun, reason }: Outcome & { readonly status: "rejected" }): boolean {
   return !hasRun || reason instanceof AbortError;
-}
-
-/** A digest of arguments, as text; none of no arguments. */
-function digestOf(args: EncodedArguments | undefined): string | undefined {
-  if (args === undefined || args === "[]") return undefined;
-  let crc = crc32(new TextEncoder().encode(textOfArguments(args)));
-  for (const buffer of typeof args === "object" ? args.buffers : []) crc = crc32(buffer, crc);
-  return crcText(crc);
 }

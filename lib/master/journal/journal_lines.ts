@@ -29,9 +29,11 @@
  * a quarter of the time of one that does nothing.
  *
  * Values and arguments stand as they do on the wire, see `codec.ts`: a number among `args` is the list of just that. The
- * bytes of buffers are in `buffers`, in base64. Long arguments are replaced by their SHA-256.
+ * bytes of buffers are in `buffers`, in base64. Long arguments, and those with buffers, are replaced by their SHA-256.
  *
- * If the startup has arguments, `opened` has a digest of them as `startupArgs`.
+ * If the startup has arguments, `opened` has a digest of them as `startupArgs`. See `arguments_text.ts` for both. In older
+ * journals, also of version 5, neither says where the bytes of several buffers are divided: such tasks run again, and of such a startup there is a
+ * warning.
  *
  * In versions 3 and 4 `opened` has `rerunFailed` and neither `script` nor `startup`, there are no `files`, and a task that
  * failed has no `failure`. In version 3 a number among `args` stands in a list.
@@ -40,23 +42,16 @@
  */
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
-import { argumentsOf, type CodeReference, type EncodedArguments, type Task } from "../../task.ts";
-import {
-  BufferCursor,
-  decodeValue,
-  encodeValue,
-  jsonOf,
-  TEXT_IN_BUFFER,
-} from "../../wire/codec.ts";
+import { argumentsOf, type CodeReference, type Task } from "../../task.ts";
+import { BufferCursor, decodeValue, encodeValue, jsonOf } from "../../wire/codec.ts";
 import { inputText } from "../../wire/input_text.ts";
-import { type ArgumentList, textOfArguments } from "../argument_list.ts";
+import type { ArgumentList } from "../argument_list.ts";
 import { type FailureKind, isPermissionRefusal, kindOfFailure } from "../board/failures.ts";
 import type { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
+import { argumentsText, MAX_ARGS_LENGTH } from "./arguments_text.ts";
 import type { LinePlace } from "./journal_file.ts";
 import type { Outcome } from "../outcome.ts";
 
-/** Arguments up to this length, in characters, stand in the journal as they are. */
-const MAX_ARGS_LENGTH = 1000;
 /** What a slave says is taken as it stands up to this length, far from the longest text that there can be. */
 const MAX_RESULTS_LENGTH = 64 * 1024 * 1024;
 
@@ -249,24 +244,6 @@ export function sentArguments({ args }: SentLine): string[] {
 
 function isListOfNumber(args: unknown): args is [number] {
   return Array.isArray(args) && args.length === 1 && typeof args[0] === "number";
-}
-
-/** Arguments as a line holds them: their JSON, or their hash if that is long or has buffers. */
-export function argumentsText(args: EncodedArguments): string {
-  const text = textOfArguments(args);
-  if (typeof args !== "object" && text.length <= MAX_ARGS_LENGTH) return text;
-  const hash = nodeCrypto().createHash("sha256");
-  if (text !== TEXT_IN_BUFFER) hash.update(text);
-  if (typeof args === "object") {
-    for (const buffer of args.buffers) hash.update(buffer);
-  }
-  return `{"sha256":"${hash.digest("hex")}"}`;
-}
-
-/** Loaded when it is first needed: an import of any of Node's modules makes every script start 18 ms later. */
-function nodeCrypto(): typeof import("node:crypto") {
-  const { process } = globalThis as unknown as { process: typeof import("node:process") };
-  return process.getBuiltinModule("node:crypto");
 }
 
 /**

@@ -12,7 +12,12 @@ import {
   type Outcome,
   remote,
 } from "../../../mod.ts";
+import { encodeArguments } from "../../../lib/master/argument_list.ts";
+import { crc32, crcText } from "../../../lib/master/journal/crc32.ts";
+import { JournalFile } from "../../../lib/master/journal/journal_file.ts";
+import type { JournalOptions } from "../../../lib/master/journal/journal.ts";
 import { EventLog } from "../../support/event_log.ts";
+import { JournalBench } from "../../support/journal_bench.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
@@ -180,6 +185,69 @@ Deno.test("journal: outcomes of a startup with other arguments are refused, and 
   assertEquals(
     await runs("model.txt", new Float64Array([1, 2]), "x".repeat(100_000)),
     first,
+  );
+});
+
+/** How a journal is used whose startup gets these arguments. */
+function startedWith(...args: readonly unknown[]): Partial<JournalOptions> {
+  const startup = { type: "inline", name: "model", source: "" } as const;
+  return { startup, startupArgs: encodeArguments(undefined, args) };
+}
+
+/** Opens the folder's journal, which has nothing that is to be told. */
+async function open(folder: TempFolder, use: Partial<JournalOptions>): Promise<void> {
+  await using bench = new JournalBench(folder, [1], use);
+  bench.send(0);
+  bench.end(0);
+  await bench.hasDelivered(1);
+  assertEquals(bench.warnings, []);
+}
+
+Deno.test("journal: outcomes of a startup that got the same bytes, divided in another place, are refused", async () => {
+  await using folder = new TempFolder();
+  const [short, long] = [Uint8Array.of(1), Uint8Array.of(2, 3)];
+  await open(folder, startedWith("model", short, long));
+  await open(folder, startedWith("model", short, long));
+  await assertRejects(
+    () => open(folder, startedWith("model", Uint8Array.of(1, 2), Uint8Array.of(3))),
+    JournalError,
+    "whose startup function had other arguments",
+  );
+});
+
+Deno.test("journal: of a startup in one that does not say how its arrays are divided it is warned, and other arguments are refused", async () => {
+  await using folder = new TempFolder();
+  const [short, long] = [Uint8Array.of(1), Uint8Array.of(2, 3)];
+  const json = '{"$":["plain",[{"$":["Uint8Array",{"$":["ArrayBuffer"]}]},' +
+    '{"$":["Uint8Array",{"$":["ArrayBuffer"]}]}]]}';
+  const startupArgs = crcText(
+    crc32(Uint8Array.of(...new TextEncoder().encode(json), ...short, ...long)),
+  );
+  const { startup } = startedWith();
+  {
+    using file = new JournalFile(folder.file("run.jsonl"), () => true);
+    await file.append([
+      JSON.stringify({ opened: "2026-05-04T09:00:00.000Z", startup, startupArgs }),
+    ]);
+  }
+  await assertRejects(
+    () => open(folder, startedWith(short, Uint8Array.of(2, 4))),
+    JournalError,
+    "whose startup function had other arguments",
+  );
+  {
+    await using bench = new JournalBench(folder, [1], startedWith(short, long));
+    bench.send(0);
+    bench.end(0);
+    assertEquals(bench.warnings.map((each) => each.replace(folder.file("run.jsonl"), "FILE")), [
+      "The journal FILE is of a version that did not say how long each array among the startup's arguments was " +
+      "in its run of 2026-05-04T09:00:00.000Z. If it had other arguments, remove that journal, or name another",
+    ]);
+  }
+  await assertRejects(
+    () => open(folder, startedWith(Uint8Array.of(1, 2), Uint8Array.of(3))),
+    JournalError,
+    "whose startup function had other arguments",
   );
 });
 

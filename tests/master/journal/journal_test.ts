@@ -15,9 +15,12 @@ import {
   remote,
   RemoteError,
 } from "../../../mod.ts";
+import { encodeArguments } from "../../../lib/master/argument_list.ts";
 import { CodeHistory } from "../../../lib/master/journal/code_history.ts";
+import { JournalFile } from "../../../lib/master/journal/journal_file.ts";
 import { JournalIndex } from "../../../lib/master/journal/journal_index.ts";
 import type { OpenedLine } from "../../../lib/master/journal/journal_lines.ts";
+import type { EncodedArguments } from "../../../lib/task.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { JournalBench } from "../../support/journal_bench.ts";
 import { localManager } from "../../support/local_manager.ts";
@@ -302,6 +305,50 @@ Deno.test("journal: a task that failed and was never sent counts among those tha
   }
   await using bench = new JournalBench(folder, [1, 1, 1]);
   assertEquals(bench.find(), [undefined, undefined, 20]);
+});
+
+/** The arguments of tasks of a scan: each task gets the same bytes, divided in another place. */
+function divided(...places: readonly number[]): EncodedArguments[] {
+  const bytes = Uint8Array.from({ length: 40 }, (_, i) => i);
+  return places.map((place) =>
+    encodeArguments(undefined, [bytes.slice(0, place), bytes.slice(place)])
+  );
+}
+
+Deno.test("journal: tasks that get the same bytes divided in several places are others", async () => {
+  await using folder = new TempFolder();
+  {
+    await using bench = new JournalBench(folder, divided(10, 20, 30));
+    bench.send(0, 1, 2);
+    bench.end(0, 1, 2);
+  }
+  await using bench = new JournalBench(folder, divided(10, 15, 20, 30));
+  assertEquals(bench.find(), [0, undefined, 10, 20]);
+});
+
+Deno.test("journal: of one that was written before arrays were told apart by their lengths, tasks with several run again, and others do not", async () => {
+  await using folder = new TempFolder();
+  const undivided = '{"sha256":"ecaabe6e9e2f851ab44cdf928aca916310484db149225d6891d0dd00781a2763"}';
+  {
+    using file = new JournalFile(folder.file("run.jsonl"), () => true);
+    await file.append([
+      '{"opened":"2026-05-04T09:00:00.000Z","startup":null}',
+      '{"function":0,"reference":{"type":"inline","name":"","source":""}}',
+      `{"sent":0,"function":0,"args":[7,${undivided},7,${undivided}]}`,
+      '{"fulfilled":[[0,4]],"slave":{},"results":{"values":[0,10,20,30],"micros":[1,1,1,1]}}',
+    ]);
+  }
+  const [ten, twenty] = divided(10, 20);
+  const args = [7, ten, 7, twenty];
+  {
+    await using bench = new JournalBench(folder, args);
+    assertEquals(bench.find(), [0, undefined, 20, undefined]);
+    bench.send(1, 3);
+    bench.end(3, 1);
+  }
+  await using bench = new JournalBench(folder, args);
+  assertEquals(bench.find(), [0, 10, 20, 30]);
+  assertEquals(bench.warnings, []);
 });
 
 Deno.test("journal: what was sent is written, and does not pile up, also if no task ends", async () => {
