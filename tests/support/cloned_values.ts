@@ -12,6 +12,30 @@ export class Point {
   }
 }
 
+/** An array whose class says of all that can be asked of it something else than it holds. */
+export function misleading(elements: readonly unknown[]): unknown[] {
+  class Matrix extends Array<unknown> {
+    static override get [Symbol.species](): ArrayConstructor {
+      return Map as unknown as ArrayConstructor;
+    }
+    override *[Symbol.iterator](): ArrayIterator<unknown> {
+      yield [1, 2];
+    }
+    override entries(): never {
+      throw new Error("asked for its entries");
+    }
+    override map(): never {
+      throw new Error("asked to map its elements");
+    }
+    override slice(): unknown[] {
+      return [];
+    }
+  }
+  const matrix = new Matrix();
+  for (const element of elements) matrix.push(element);
+  return matrix;
+}
+
 function withReferences(): unknown {
   const shared = { a: 1 };
   const circular: Record<string, unknown> = { shared, list: [shared, shared] };
@@ -150,6 +174,20 @@ export const CLONED: Readonly<Record<string, () => unknown>> = {
       configurable: true,
     }),
   "a derived array as an Array": () => new (class Derived extends Array<number> {})(1, 2),
+  "arrays that are iterated otherwise": () => [
+    misleading(Array.from({ length: 2000 }, (_, i) => i / 7)),
+    misleading(Array.from({ length: 40 }, (_, i) => BigInt(i))),
+    misleading(Array.from({ length: 40 }, (_, i) => new Date(i))),
+    misleading(new Array(40).fill({ a: 1 })),
+    misleading([1, 2, 3]),
+    misleading([1, "a", undefined]),
+    Object.assign(misleading([1, 2]), { x: 3 }),
+  ],
+  "repeated arrays that are iterated otherwise": () => {
+    const numbers = misleading(new Array(1000).fill(1.5));
+    const bigints = misleading(new Array(32).fill(-(2n ** 100n)));
+    return { numbers, bigints, again: [bigints, numbers] };
+  },
   "repeated and circular references": withReferences,
   "a repeated array": () => {
     const row = [1, 2];

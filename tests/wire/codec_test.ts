@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { runInNewContext } from "node:vm";
 import { type EncodedWithBuffers, encodeValue } from "../../lib/wire/codec.ts";
-import { CLONED, Point } from "../support/cloned_values.ts";
+import { CLONED, misleading, Point } from "../support/cloned_values.ts";
 import { roundTrip, textOf } from "../support/codec.ts";
 import { assertSameValue } from "../support/same_value.ts";
 
@@ -222,6 +222,13 @@ Deno.test("encodeValue puts errors into the places of what cannot be sent among 
   assertEquals(first.message, "a function, which cannot be sent to another process");
   assertInstanceOf(second, TypeError);
   assertEquals([second.message, "cause" in second, third], ["a", false, 5]);
+});
+
+Deno.test("encodeValue reads the errors of an AggregateError themselves, whatever the class of their list has for that", () => {
+  const error = Object.assign(new AggregateError([]), { errors: misleading([() => 1, 5]) });
+  const { errors: [first, second] } = roundTrip(error) as AggregateError;
+  assertInstanceOf(first, Error);
+  assertEquals(second, 5);
 });
 
 Deno.test("encodeValue keeps the class of an AggregateError of another realm", () => {

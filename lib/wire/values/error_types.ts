@@ -206,7 +206,13 @@ export function sendableErrors(
 ): unknown {
   if (isSendable(gathered)) return gathered;
   if (!Array.isArray(gathered)) return standInFor(gathered);
-  return gathered.map((each) => isSendable(each) ? each : standInFor(each));
+  // Not by map(): the array may be of a class that has one of its own, or makes something else of it.
+  const errors: unknown[] = [];
+  for (let i = 0; i < gathered.length; i++) {
+    const each: unknown = gathered[i];
+    errors.push(isSendable(each) ? each : standInFor(each));
+  }
+  return errors;
 }
 
 function standInFor(value: unknown): Error {

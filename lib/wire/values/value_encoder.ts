@@ -182,7 +182,7 @@ export class ValueEncoder implements PartsWriter {
       const copy = copyIfDense(source);
       if (copy === undefined) return this.#escapeTyped(source, ARRAY_TYPE, parent, key);
       const type = findListType(copy, this.#isNew);
-      if (type !== undefined) return this.#escapeTyped(source, type, parent, key);
+      if (type !== undefined) return this.#escapeTyped(source, type, parent, key, copy);
       this.#add(source, { target: copy, type: undefined, parent, key });
       return copy;
     }
@@ -206,11 +206,13 @@ export class ValueEncoder implements PartsWriter {
     return { $: ["plain", copy] };
   }
 
+  /** @param content What the row reads: a copy of an array, whose class may have methods and an iterator of its own. */
   #escapeTyped(
     source: object,
     type: ValueType,
     parent: Entry | undefined,
     key: string | number,
+    content = source,
   ): Escape {
     this.#hasEscapes = true;
     const parts: Parts = [type.name];
@@ -220,7 +222,7 @@ export class ValueEncoder implements PartsWriter {
     const isMadeAtOnce = type.fill === undefined;
     if (isMadeAtOnce) this.giveNumber(source);
     else this.#add(source, entry);
-    type.encode(source, parts, this);
+    type.encode(content, parts, this);
     if (isMadeAtOnce) this.#escapeElements(entry, parts);
     return { $: parts };
   }
