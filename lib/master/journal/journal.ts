@@ -117,6 +117,8 @@ export class Journal implements AsyncDisposable {
   /** Lines to be written, and the outcomes to be delivered when they are. */
   #lines: string[] = [];
   #recorded: Recorded[] = [];
+  /** The outcomes of the group that is being written. */
+  #underWay: readonly Recorded[] = [];
   /** How many characters the lines to be written have that say what was sent. */
   #unwrittenLength = 0;
   #recordedCount = 0;
@@ -168,6 +170,12 @@ export class Journal implements AsyncDisposable {
   /** Whether there are outcomes in it that have not been asked for. */
   get hasRecorded(): boolean {
     return !this.#index.isEmpty;
+  }
+
+  /** Whether outcomes of a receiver are being written: it will get them, or be told why not. */
+  isWritingFor(receiver: OutcomeReceiver): boolean {
+    return this.#writing !== undefined &&
+      [...this.#underWay, ...this.#recorded].some((recorded) => recorded.receiver === receiver);
   }
 
   /**
@@ -242,9 +250,10 @@ export class Journal implements AsyncDisposable {
 
   /**
    * Tries again to write what could not be written. A write that is under way may have begun before the fault was mended: if it
-   * fails, it is tried once more before anybody is told.
+   * fails, it is tried once more before anybody is told. When the journal has been closed there is nothing to be tried.
    */
   retry(): void {
+    if (this.#isClosing && this.#writing === undefined) return;
     this.#isRetried = true;
     this.#writeIfMuch();
   }
@@ -457,6 +466,7 @@ export class Journal implements AsyncDisposable {
         const recorded = this.#recorded;
         this.#lines = [];
         this.#recorded = [];
+        this.#underWay = recorded;
         this.#unwrittenLength = 0;
         this.#isUrgent = false;
         this.#lastGroup = { beginMs: this.#clock.now(), count: this.#recordedCount };
@@ -471,6 +481,8 @@ export class Journal implements AsyncDisposable {
           this.#isUrgent = true;
           if (this.#isRetried) continue;
           throw error;
+        } finally {
+          this.#underWay = [];
         }
         for (const { outcomes, receiver } of recorded) receiver.receive(outcomes);
       }

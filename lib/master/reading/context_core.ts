@@ -28,6 +28,12 @@ import type { ForgottenTasks } from "./forgotten_tasks.ts";
 import { PromisedTasks } from "./promised_tasks.ts";
 import { TaskGroup } from "./task_group.ts";
 
+/** What may be closed, and what is to be done then. */
+const REMEDIES = {
+  manager: "Make a new one",
+  context: "Make a new one by getContext()",
+} as const;
+
 /** What all contexts of a manager share. */
 export interface Surroundings {
   readonly codes: CodeRegistry;
@@ -89,8 +95,8 @@ export class ContextCore {
   /** Tasks with a promise each, by their time limit. */
   readonly #promised = new Map<number | undefined, PromisedTasks>();
   #mapCount = 0;
-  /** Why it takes no more tasks. */
-  #refusal: string | undefined;
+  /** What was closed, so that it takes no more tasks. */
+  #closed: keyof typeof REMEDIES | undefined;
   #closing: Promise<void> | undefined;
 
   /** @throws {JournalError} See {@linkcode Journal}. */
@@ -117,7 +123,17 @@ export class ContextCore {
    * @throws {ParallelError} If it takes no more tasks.
    */
   checkOpen(action: "add a task" | "run a task" | "run a map"): void {
-    if (this.isClosed) throw new ParallelError(`Cannot ${action}: ${this.#refusal}`);
+    if (this.#closed === undefined) return;
+    throw new ParallelError(
+      `Cannot ${action}: the ${this.#closed} is closed. ${REMEDIES[this.#closed]}`,
+    );
+  }
+
+  /** Says why tasks that had not ended when it was closed are given up. */
+  explainGivenUp(): ParallelError {
+    return new ParallelError(
+      `Cannot run tasks: the ${this.#closed} is closed. Read all results before closing it; if a function reads them, await it`,
+    );
   }
 
   /**
@@ -200,14 +216,14 @@ export class ContextCore {
 
   /** The manager closes: takes no more tasks, and runs none. */
   managerCloses(): void {
-    this.#refuse("the manager is closed. Make a new one");
+    this.#refuse("manager");
     for (const group of this.#groups) group.wake();
   }
 
   /** Ends the context: drops what has not finished, and frees what slaves have of it. */
   close(): Promise<void> {
     if (this.#closing !== undefined || this.isClosed) return this.finish();
-    this.#refuse("the context is closed. Make a new one by getContext()");
+    this.#refuse("context");
     for (const group of this.#groups) group.drop();
     this.around.dispatcher.closeContext(this.board, this.around.hub.clock.now());
     this.around.loop.schedule();
@@ -219,8 +235,8 @@ export class ContextCore {
     return this.#closing ??= this.#finish();
   }
 
-  #refuse(reason: string): void {
-    this.#refusal ??= reason;
+  #refuse(closed: keyof typeof REMEDIES): void {
+    this.#closed ??= closed;
     this.isClosed = true;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AbortError, ParallelError } from "../../errors.ts";
+import { AbortError } from "../../errors.ts";
 import {
   argumentsOf,
   type Code,
@@ -182,15 +182,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    * @throws What the reader is to be told instead: that inputs or the journal failed, or that no task can be run any more.
    */
   isReadToEnd(): boolean {
-    if (this.#context.isScriptEnding) return false;
+    const { isScriptEnding, isClosed } = this.#context;
+    if (isScriptEnding) return false;
+    // What has ended is read first.
+    if (isClosed && this.journal?.isWritingFor(this)) return false;
     if (this.#faults.length > 0) throw this.#faults.shift();
     if (this.#journalFault !== undefined) throw this.#journalFault;
     if (!this.hasTasks) return true;
-    if (this.#context.isClosed) {
-      throw new ParallelError(
-        "Cannot run tasks: the manager is closed. Read all results before closing it; if a function reads them, await it",
-      );
-    }
+    if (isClosed) throw this.#context.explainGivenUp();
     if (!this.around.dispatcher.hasSlaves) throw this.around.slaves.explainLosses();
     return false;
   }
@@ -244,11 +243,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     const hadSources = this.#sources.count > 0;
     this.abort();
     if (this.#dropped === dropped && !hadSources) return;
-    this.fault(
-      new ParallelError(
-        "Cannot run tasks: the context is closed. Read all results before closing it; if a function reads them, await it",
-      ),
-    );
+    this.fault(this.#context.explainGivenUp());
   }
 
   /** Takes nothing more from sources; resolves when these have cleaned up. */

@@ -3,18 +3,23 @@ import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
 import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
+import { JournalError, ParallelError } from "../../../mod.ts";
+import { HeldDisk } from "../../support/held_disk.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
 import type { Task } from "../../../lib/task.ts";
 
 /** Tasks of a manager that has no slaves: the test delivers what becomes of them. */
 class Bench {
+  readonly core: ContextCore;
   readonly group: TaskGroup;
   /** How many readers keep the script from ending. */
   waiting = 0;
   /** Resolves when the first of them begins to wait. */
   readonly begun: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  constructor() {
+  /** @param journal Path of a journal. */
+  constructor(journal?: string) {
     const surroundings = makeSurroundings({
       begin: () => {
         this.waiting++;
@@ -22,11 +27,13 @@ class Bench {
       },
       end: () => this.waiting--,
     });
-    this.group = new ContextCore(surroundings, 0).added;
+    const use = journal === undefined ? undefined : { path: journal };
+    this.core = new ContextCore(surroundings, 0, { journal: use });
+    this.group = this.core.added;
   }
 
-  add(x: number): Task {
-    return this.group.add(this.group.origins.resolve((x: number) => x), [x]);
+  add(x: number, group = this.group): Task {
+    return group.add(group.origins.resolve((x: number) => x), [x]);
   }
 
   read(signal?: AbortSignal): Reader<unknown> {
@@ -34,13 +41,13 @@ class Bench {
     return new Reader(this.group, { order: "unordered", signal, progress: false, pick });
   }
 
-  deliver(task: Task, value: unknown): void {
+  deliver(task: Task, value: unknown, { board } = this.group): void {
     // As the dispatcher does it.
-    this.group.board.take();
-    this.group.board.addResults(1);
+    board.take();
+    board.addResults(1);
     const slave = { number: 0, name: "slave 0", host: "" };
     const outcome: Outcome = { task, slave, attempts: 1, runTimeMs: 0, status: "fulfilled", value };
-    this.group.board.port.deliver([outcome]);
+    board.port.deliver([outcome]);
   }
 }
 
@@ -110,4 +117,92 @@ Deno.test("Reader: outcomes of cancelled tasks hold up sources until they are re
   assertEquals([board.takesTasks, board.isOpen], [false, true]);
   for (let i = 1; i < tasks.length; i++) await reader.next();
   assertEquals([board.takesTasks, board.isOpen], [true, true]);
+});
+
+/** What may be closed while the last outcomes of a context are being written. */
+const ENDS: Record<string, (core: ContextCore) => Promise<void>> = {
+  context: (core) => core.close(),
+  manager: (core) => {
+    core.managerCloses();
+    return core.finish();
+  },
+};
+
+for (const [what, close] of Object.entries(ENDS)) {
+  Deno.test(`Reader: outcomes that are being written when the ${what} is closed are read, and then the end`, async () => {
+    await using folder = new TempFolder();
+    using disk = new HeldDisk();
+    const bench = new Bench(folder.file("run.jsonl"));
+    const tasks = [bench.add(0), bench.add(1)];
+    const reader = bench.read();
+    const next = reader.next();
+    await bench.begun.promise;
+    for (const task of tasks) bench.deliver(task, task.id);
+    const written = await disk.nextSync();
+    const closing = close(bench.core);
+    written.resolve();
+    assertEquals(await next, { value: 0, done: false });
+    assertEquals(await reader.next(), { value: 1, done: false });
+    assertEquals(await reader.next(), { value: undefined, done: true });
+    await closing;
+  });
+
+  Deno.test(`Reader: outcomes that are being written when the ${what} is closed are read before it is told of tasks that are given up`, async () => {
+    await using folder = new TempFolder();
+    using disk = new HeldDisk();
+    const bench = new Bench(folder.file("run.jsonl"));
+    const task = bench.add(0);
+    bench.add(1);
+    const reader = bench.read();
+    const next = reader.next();
+    await bench.begun.promise;
+    bench.deliver(task, "done");
+    const written = await disk.nextSync();
+    const closing = close(bench.core);
+    written.resolve();
+    assertEquals(await next, { value: "done", done: false });
+    await assertRejects(
+      () => reader.next(),
+      ParallelError,
+      `Cannot run tasks: the ${what} is closed. Read all results before closing it`,
+    );
+    await closing;
+  });
+
+  Deno.test(`Reader: it is told if outcomes that are being written when the ${what} is closed get lost`, async () => {
+    await using folder = new TempFolder();
+    using disk = new HeldDisk();
+    const bench = new Bench(folder.file("run.jsonl"));
+    const task = bench.add(0);
+    const next = bench.read().next();
+    await bench.begun.promise;
+    bench.deliver(task, "done");
+    const written = await disk.nextSync();
+    const closing = close(bench.core);
+    written.reject(new Error("No space left on device"));
+    await assertRejects(() => next, JournalError, "No space left on device");
+    await closing;
+    await assertRejects(
+      () => bench.read().next(),
+      ParallelError,
+      `Cannot run tasks: the ${what} is closed. Read all results before closing it`,
+    );
+  });
+}
+
+Deno.test("Reader: one that waits is told at once that the manager is closed, also while outcomes of others are being written", async () => {
+  await using folder = new TempFolder();
+  using disk = new HeldDisk();
+  const bench = new Bench(folder.file("run.jsonl"));
+  bench.add(0);
+  const map = bench.core.map();
+  const other = bench.add(1, map);
+  const next = bench.read().next();
+  await bench.begun.promise;
+  bench.deliver(other, "done", map);
+  const written = await disk.nextSync();
+  bench.core.managerCloses();
+  await assertRejects(() => next, ParallelError, "the manager is closed");
+  written.resolve();
+  await bench.core.finish();
 });
