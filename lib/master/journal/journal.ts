@@ -83,6 +83,7 @@ export interface JournalOptions extends JournalUse {
   /**
    * Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}.
    *
+   * @param error Whoever it is thrown to is to be told what to do: see {@linkcode withRemedy}.
    * @param unwritten What is not delivered for that reason.
    */
   onFailure(error: JournalError, unwritten: readonly Recorded[]): void;
@@ -490,8 +491,7 @@ export class Journal implements AsyncDisposable {
       const reason = messageOf(cause);
       this.#options.onFailure(
         new JournalError(
-          `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered: ` +
-            "mend it and read results again",
+          `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered`,
           { cause },
         ),
         this.#recorded,
@@ -500,6 +500,19 @@ export class Journal implements AsyncDisposable {
       this.#writing = undefined;
     }
   }
+}
+
+/**
+ * The error that a journal cannot be written, with what to do.
+ *
+ * @param canReadAgain Whether the outcomes that are not on disk can be read later.
+ */
+export function withRemedy(error: JournalError, canReadAgain: boolean): JournalError {
+  const { message, cause } = error;
+  const remedy = canReadAgain
+    ? "read results again"
+    : "start the script again: what is on disk does not run again";
+  return new JournalError(`${message}. Mend it and ${remedy}`, { cause });
 }
 
 /** Whether a startup of a run is the present one, which may have moved with its script. The text of an inline function may have changed. */

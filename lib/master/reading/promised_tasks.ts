@@ -2,7 +2,7 @@ import { AbortError, ParallelError } from "../../errors.ts";
 import { type Code, type EncodedArguments, endTask, Task, type TaskOrigin } from "../../task.ts";
 import { DispatchGroup, type LimitOption } from "../board/dispatch_group.ts";
 import type { GroupPort } from "../board/ports.ts";
-import type { Journal } from "../journal/journal.ts";
+import { type Journal, withRemedy } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { GroupSurvey } from "../observe/survey.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
@@ -119,10 +119,11 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     this.#context.around.hub.warn(error.message);
   }
 
-  /** Outcomes that are not on disk are not delivered. */
+  /** Outcomes that are not on disk are not delivered. Promises are settled once. */
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void {
+    const reason = withRemedy(error, false);
     for (const outcomes of unwritten) {
-      for (const { task } of outcomes) this.#reject(task as PromisedTask, error);
+      for (const { task } of outcomes) this.#reject(task as PromisedTask, reason);
     }
   }
 

@@ -18,7 +18,7 @@ import { encodeArguments } from "../argument_list.ts";
 import { DispatchGroup } from "../board/dispatch_group.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import type { GroupPort } from "../board/ports.ts";
-import type { Journal } from "../journal/journal.ts";
+import { type Journal, withRemedy } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
 import type { Tally } from "../observe/progress.ts";
 import type { GroupSurvey } from "../observe/survey.ts";
@@ -187,7 +187,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     // What has ended is read first.
     if (isClosed && this.journal?.isWritingFor(this)) return false;
     if (this.#faults.length > 0) throw this.#faults.shift();
-    if (this.#journalFault !== undefined) throw this.#journalFault;
+    if (this.#journalFault !== undefined) {
+      // A map is over when its reader is told, and a journal with its context.
+      throw withRemedy(this.#journalFault, this.map === undefined && !isClosed);
+    }
     if (!this.hasTasks) return true;
     if (isClosed) throw this.#context.explainGivenUp();
     if (!this.around.dispatcher.hasSlaves) throw this.around.slaves.explainLosses();

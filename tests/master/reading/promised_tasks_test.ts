@@ -1,8 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ParallelError } from "../../../lib/errors.ts";
+import { JournalError } from "../../../lib/master/journal/journal_file.ts";
 import { newContext } from "../../../lib/master/reading/context.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
+import { HeldDisk } from "../../support/held_disk.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
 
 Deno.test("PromisedTasks: runs that are refused leave nothing behind, whatever their time limits", async () => {
   const surroundings = makeSurroundings({ begin: () => {}, end: () => {} });
@@ -18,4 +21,25 @@ Deno.test("PromisedTasks: runs that are refused leave nothing behind, whatever t
   await context.close();
   await assertRejects(() => context.run(() => 1, [], { timeoutMs: 5 }), ParallelError, "closed");
   assertEquals(read.size, 0);
+});
+
+Deno.test("PromisedTasks: of a journal that cannot be written a promise says to start the script again", async () => {
+  await using folder = new TempFolder();
+  const path = folder.file("run.jsonl");
+  using disk = new HeldDisk();
+  const surroundings = makeSurroundings({ begin: () => {}, end: () => {} });
+  const core = new ContextCore(surroundings, 0, { journal: { path } });
+  const run = newContext(core).run(() => 1, []);
+  const { board } = core.promised();
+  const task = board.take()!;
+  const slave = { number: 0, name: "slave 0", host: "" };
+  board.port.deliver([{ task, slave, attempts: 1, runTimeMs: 0, status: "fulfilled", value: 1 }]);
+  (await disk.nextSync()).reject(new Error("No space left on device"));
+  const { message } = await assertRejects(() => run, JournalError);
+  assertEquals(
+    message,
+    `Cannot write the journal ${path}: No space left on device. Outcomes that are not on disk are not delivered. ` +
+      "Mend it and start the script again: what is on disk does not run again",
+  );
+  await core.close();
 });

@@ -36,9 +36,10 @@ class Bench {
     return group.add(group.origins.resolve((x: number) => x), [x]);
   }
 
-  read(signal?: AbortSignal): Reader<unknown> {
+  read(signal?: AbortSignal, group = this.group): Reader<unknown> {
     const pick = (outcome: Outcome) => outcome.status === "fulfilled" ? outcome.value : undefined;
-    return new Reader(this.group, { order: "unordered", signal, progress: false, pick });
+    const isOnly = group !== this.group;
+    return new Reader(group, { order: "unordered", signal, progress: false, isOnly, pick });
   }
 
   deliver(task: Task, value: unknown, { board } = this.group): void {
@@ -206,3 +207,51 @@ Deno.test("Reader: one that waits is told at once that the manager is closed, al
   written.resolve();
   await bench.core.finish();
 });
+
+/** What the reader of a group is told if the group's only outcome cannot be written. */
+async function messageOfFullDisk(
+  bench: Bench,
+  group: TaskGroup,
+  hasWritten: () => void = () => {},
+): Promise<string> {
+  using disk = new HeldDisk();
+  const task = bench.add(0, group);
+  const next = bench.read(undefined, group).next();
+  await bench.begun.promise;
+  bench.deliver(task, "done", group);
+  const written = await disk.nextSync();
+  hasWritten();
+  written.reject(new Error("No space left on device"));
+  const { message } = await assertRejects(() => next, JournalError);
+  return message;
+}
+
+Deno.test("Reader: of a journal that cannot be written it is told to read again, where that is possible", async () => {
+  await using folder = new TempFolder();
+  const path = folder.file("run.jsonl");
+  const bench = new Bench(path);
+  assertEquals(
+    await messageOfFullDisk(bench, bench.group),
+    `Cannot write the journal ${path}: No space left on device. Outcomes that are not on disk are not delivered. ` +
+      "Mend it and read results again",
+  );
+  assertEquals(await bench.read().next(), { value: "done", done: false });
+  await bench.core.close();
+});
+
+for (const why of ["of a map", "when its context is closed"]) {
+  Deno.test(`Reader: of a journal that cannot be written one ${why} is told to start the script again`, async () => {
+    await using folder = new TempFolder();
+    const path = folder.file("run.jsonl");
+    const bench = new Bench(path);
+    const message = why === "of a map"
+      ? await messageOfFullDisk(bench, bench.core.map())
+      : await messageOfFullDisk(bench, bench.group, () => void bench.core.close());
+    assertEquals(
+      message,
+      `Cannot write the journal ${path}: No space left on device. Outcomes that are not on disk are not delivered. ` +
+        "Mend it and start the script again: what is on disk does not run again",
+    );
+    await bench.core.close();
+  });
+}
