@@ -108,7 +108,10 @@ function asStatus(job: PBSJob): JobTaskStatus {
       return { state: "queued", reason: `${comment || "it is held"}. qrls lets it run` };
     case "X":
     case "F":
-      return { state: "ended", reason: asEnd(job.Exit_status) };
+      // One that never ran has no exit status: somebody has deleted it.
+      return job.Exit_status === undefined
+        ? { state: "ended", reason: asEnd(undefined), isTakenAway: false }
+        : { state: "ended", reason: asEnd(job.Exit_status) };
     default:
       return { state: "running", host: /^[^/]+/.exec(job.exec_host ?? "")?.[0] };
   }

@@ -570,8 +570,10 @@ export class JobQueue implements AsyncDisposable {
   async #endGone(gone: readonly GoneTask[]): Promise<void> {
     const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
     // All in one turn: slaves that are lost at once for one reason are told of together.
-    gone.forEach(({ task, reason, isTakenAway = wasDeleted(task) ? false : undefined }, i) => {
+    gone.forEach((each, i) => {
+      const { task } = each;
       const { unmovedReason } = task;
+      let { reason, isTakenAway = wasDeleted(each) ? false : undefined } = each;
       if (unmovedReason !== undefined) [reason, isTakenAway] = [unmovedReason, true];
       reason ??= tails[i] === ""
         ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
@@ -751,9 +753,12 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
   if (isNew) task.tellStanding(state);
 }
 
-/** Whether somebody has deleted a task that is gone. Nobody else ends one that waits. */
-function wasDeleted({ isDeleted, state: { state } }: JobTask): boolean {
-  return isDeleted || state === "queued";
+/**
+ * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. One whose end the scheduler tells may have
+ * started, and failed, since it was last seen to wait.
+ */
+function wasDeleted({ task: { isDeleted, state: { state } }, reason }: GoneTask): boolean {
+  return isDeleted || (state === "queued" && reason === undefined);
 }
 
 /** Whether the job of a task has an agent to bring yet. */

@@ -75,7 +75,7 @@ export type JobTaskStatus =
   /**
    * It has ended. `reason` is how, as a clause: `Slurm ended its job: TIMEOUT`. A task may as well just vanish from the status.
    * `isTakenAway` is whether the scheduler took it away by itself, by a limit, for another job or with its node: then another is
-   * submitted while there is work.
+   * submitted while there is work. It is `false` if somebody has deleted it, and missing if nobody knows.
    */
   | { readonly state: "ended"; readonly reason: string; readonly isTakenAway?: boolean };
 

@@ -91,7 +91,10 @@ for (
     [{ job_state: "S" }, { state: "running" }],
     [{ job_state: "U" }, { state: "running" }],
     [{ job_state: "E" }, { state: "running" }],
-    [{ job_state: "X" }, { state: "ended", reason: "PBS says that its job has ended" }],
+    [
+      { job_state: "X" },
+      { state: "ended", reason: "PBS says that its job has ended", isTakenAway: false },
+    ],
     [
       { job_state: "X", Exit_status: 1 },
       { state: "ended", reason: "PBS says that its job has ended, with exit status 1" },

@@ -511,3 +511,26 @@ Deno.test("JobQueue: one squeue asks for all jobs, at most four times a minute w
   await queue.deleteJobs(["7", "8"]);
   assertEquals(commands.calls("scancel"), ["7 8"]);
 });
+
+for (
+  const [end, isTakenAway] of [
+    ["FAILED|JobLaunchFailure", undefined],
+    ["OUT_OF_MEMORY|None", undefined],
+    ["CANCELLED|None", false],
+    ["NODE_FAIL|None", true],
+  ] as const
+) {
+  Deno.test(`JobQueue: a job that was last seen to wait, and then ${end}: whether it was taken away`, async () => {
+    await using commands = new FakeCommands();
+    const clock = new TestClock();
+    await using queue = new JobQueue(SLURM, { tell: () => {} }, clock);
+    const task = queue.follow("4711", 3, { findTail: () => Promise.resolve("") });
+    commands.print("squeue", "4711_3|PENDING|Resources|");
+    await clock.fire();
+    await clock.timerSet();
+    assertEquals(task.waitReason, "Resources: what it needs is in use");
+    commands.print("squeue", `4711_3|${end}|`);
+    await clock.fire();
+    assertEquals((await task.ended).isTakenAway, isTakenAway);
+  });
+}
