@@ -16,7 +16,7 @@ import type { SlaveFacts } from "./size_decision.ts";
 const LOOK_MS = 1_000;
 /** How long nothing is submitted after a failure; twice as long after each in a row. */
 const FIRST_PAUSE_MS = 1_000;
-/** After so many failures in a row nothing is submitted any more. */
+/** After so many failures in a row, with pauses between them, nothing is submitted any more. */
 const MAX_FAILURES = 5;
 
 /** Keeps the slaves of one array. */
@@ -28,8 +28,9 @@ export class ArrayKeeper implements Disposable {
   #timer: Disposable | undefined;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
-  /** Failures since the last that did, and how the last of them came about. */
+  /** Failures since the last that did; those that come before the pause after one is over are one with it. */
   #failures = 0;
+  /** How the last of them came about. */
   #failure: string | undefined;
   /** Nothing is submitted before. */
   #pausedUntilMs = -Infinity;
@@ -95,14 +96,16 @@ export class ArrayKeeper implements Disposable {
     if (this.#isStopped) return false;
     // Nothing that was given has worked: whoever waits is to know that at once.
     if (!this.#isElastic && !this.#hasServed) return false;
-    this.#failures++;
     this.#failure = reason;
+    const nowMs = this.#fleet.options.clock.now();
+    // It was submitted before the pause: one node that can start none may end many jobs at once.
+    if (nowMs < this.#pausedUntilMs) return true;
+    this.#failures++;
     if (this.#failures >= MAX_FAILURES) {
       this.#stop(reason);
       return false;
     }
-    const pauseMs = FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
-    this.#pausedUntilMs = this.#fleet.options.clock.now() + pauseMs;
+    this.#pausedUntilMs = nowMs + FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
     return true;
   }
 
@@ -119,7 +122,7 @@ export class ArrayKeeper implements Disposable {
 
   #stop(reason: string): void {
     this.#fleet.warn(
-      `${MAX_FAILURES} jobs of slaves in a row ended before they connected, and no more are submitted. The last: ${reason}`,
+      `Jobs of slaves ended before they connected, ${MAX_FAILURES} times in a row, and no more are submitted. The last: ${reason}`,
     );
     this.#giveUp(reason);
   }

@@ -180,7 +180,7 @@ Deno.test("ArrayKeeper: failures bring longer and longer pauses, and after five 
   assertEquals(times.slice(1).map((ms, i) => ms - times[i]), [1000, 2000, 4000, 8000]);
   assertEquals(bench.standings, "lost lost lost");
   assertEquals(bench.warnings, [
-    "5 jobs of slaves in a row ended before they connected, and no more are submitted. The last: it ended",
+    "Jobs of slaves ended before they connected, 5 times in a row, and no more are submitted. The last: it ended",
   ]);
   bench.clock.pass(100_000);
   assertEquals(bench.starts.length, 5);
@@ -192,6 +192,8 @@ Deno.test("ArrayKeeper: a job that brings its agent ends a row of failures", () 
   for (let failure = 0; failure < 20; failure++) {
     assertEquals(bench.keeper.failed("it ended"), true);
     if (failure % 4 === 3) bench.keeper.served();
+    // A failure while nothing is submitted would not count.
+    bench.clock.pass(10_000);
   }
 });
 
@@ -203,6 +205,27 @@ Deno.test("ArrayKeeper: knows how the last job failed, until another brings its 
   assertEquals(bench.keeper.failure, "no Deno");
   bench.keeper.served();
   assertEquals(bench.keeper.failure, undefined);
+});
+
+Deno.test("ArrayKeeper: jobs that end at one moment, as on a node that cannot launch any, are one failure", () => {
+  using bench = new Bench(8, { min: 8, max: 8, idleMs: Infinity });
+  bench.keeper.served();
+  bench.demand = { tasks: 100, taskMs: 3_600_000 };
+  for (let round = 0; round < 4; round++) {
+    for (const seat of bench.seats) {
+      assertEquals(bench.keeper.failed("no folder"), true);
+      seat.vacate();
+    }
+    // The last of them is heard of a little later.
+    bench.clock.pass(500);
+    assertEquals(bench.keeper.failed("no folder"), true);
+    while (bench.starts.length < round + 2) bench.clock.pass(500);
+  }
+  const times = bench.starts.map(([ms]) => ms);
+  assertEquals(times.slice(1).map((ms, i) => ms - times[i]), [1000, 2000, 4000, 8000]);
+  assertEquals([bench.keeper.stopReason, bench.warnings], [undefined, []]);
+  assertEquals(bench.keeper.failed("no folder"), false);
+  assertEquals(bench.keeper.stopReason, "no folder");
 });
 
 Deno.test("ArrayKeeper: jobs of an array of a fixed size of which none has ever brought an agent are lost at once", () => {
