@@ -134,7 +134,7 @@ export class Agent {
     for (const signal of leaveSignals?.signals ?? []) {
       Deno.addSignalListener(
         signal,
-        () => this.#leave(`${leaveSignals!.scheduler} sent ${signal}`),
+        () => this.#leave(`${leaveSignals!.scheduler} sent ${signal}`, false),
       );
     }
     this.#awaitBeat(heartbeatIntervalMs);
@@ -142,7 +142,7 @@ export class Agent {
     // The limit is that of this process, whose age this is.
     const leftMs = timeLimitMs - performance.now();
     // Between tasks if possible, and in any case before the scheduler does it.
-    const leave = () => this.#leave(`the time limit of ${timeLimitMs} ms is near`);
+    const leave = () => this.#leave(`the time limit of ${timeLimitMs} ms is near`, true);
     this.#setTimer(leave, Math.max(0, leftMs - timeLimitMs * LEAVE_BEFORE));
     this.#setTimer(() => this.#end.resolve("time limit"), Math.max(0, leftMs));
   }
@@ -228,8 +228,8 @@ export class Agent {
     return sink;
   }
 
-  #leave(reason: string): void {
-    this.#post({ type: "leaving", reason });
+  #leave(reason: string, isTimeLimit: boolean): void {
+    this.#post({ type: "leaving", reason, isTimeLimit });
   }
 
   #post(message: FromAgent): void {

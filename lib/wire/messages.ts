@@ -188,8 +188,11 @@ export type FromAgent =
   | { readonly type: "laid"; readonly folder: string }
   /** Files cannot be laid. */
   | { readonly type: "not-laid"; readonly reason: string }
-  /** The scheduler is about to end this machine's slaves: they are to be given no more tasks. */
-  | { readonly type: "leaving"; readonly reason: string }
+  /**
+   * The scheduler is about to end this machine's slaves: they are to be given no more tasks. `isTimeLimit` is whether that is known by the
+   * time limit that the master has told, and not by a signal.
+   */
+  | { readonly type: "leaving"; readonly reason: string; readonly isTimeLimit: boolean }
   /** The agent is there, and so are its runners; memory in bytes, processor time in milliseconds, as far as known. */
   | {
     readonly type: "alive";

@@ -25,6 +25,7 @@ import { EventLog } from "../support/event_log.ts";
 import { FarSlave, type FarSlaveOptions } from "../support/far_slave.ts";
 import { freePort } from "../support/free_port.ts";
 import { Gates } from "../support/gates.ts";
+import { heldAgent } from "../support/held_agent_command.ts";
 import { managerBy } from "../support/local_manager.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
 import { MODULE_URL, runScript, startScript } from "../support/script.ts";
@@ -32,7 +33,6 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { RunningClock } from "../support/test_clock.ts";
 
 const FAR_SLAVE = import.meta.resolve("../support/far_slave.ts");
-const HELD_AGENT = import.meta.resolve("../support/held_agent.ts");
 const GATE_TASKS = import.meta.resolve("../support/gate_tasks.ts");
 const gateTasks = remote<typeof import("../support/gate_tasks.ts")>(GATE_TASKS);
 const tasks = remote<typeof import("../support/tasks.ts")>(
@@ -91,12 +91,6 @@ class FarRun implements AsyncDisposable {
     await this.manager.close();
     await Promise.all(this.slaves.map((slave) => slave.ended));
   }
-}
-
-/** Starts an agent whose time stands still. */
-function heldAgent(timeLimitMs: number): string[] {
-  const flags = ["--quiet", "--no-check", "-A"];
-  return [Deno.execPath(), "run", ...flags, HELD_AGENT, String(timeLimitMs)];
 }
 
 function range(count: number): number[] {

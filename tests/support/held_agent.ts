@@ -1,7 +1,7 @@
 /**
  * The slave's program, for an agent whose time stands still. SIGHUP lets so much of its time limit pass that it takes leave; its
  * next heartbeat follows. SIGURG lets the rest pass. SIGWINCH lets pass as much as the master may be silent by default. To be
- * named by the option `deno` of a manager: it ignores the words that follow the limit, which is the first one.
+ * named by the option `deno` of a manager: of the words that follow the limit, which is the first one, it heeds what a job gives it.
  *
  * @module
  */
@@ -24,4 +24,5 @@ Deno.addSignalListener("SIGHUP", () => {
 });
 Deno.addSignalListener("SIGURG", () => pass(0.05));
 Deno.addSignalListener("SIGWINCH", () => clock.pass(70_000));
-await runSlave([], clock);
+const connectionAt = Deno.args.indexOf("--connection");
+await runSlave(connectionAt < 0 ? [] : Deno.args.slice(connectionAt), clock);

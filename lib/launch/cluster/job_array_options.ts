@@ -15,7 +15,7 @@ export interface JobArrayOptions {
   readonly jobName?: string;
   /**
    * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks when nine tenths of it
-   * have passed, and ends at the limit at the latest.
+   * have passed, and ends at the limit at the latest. While there is work another job is submitted then.
    */
   readonly timeLimitMs?: number;
   /** Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word: `$TMPDIR` works. */

@@ -149,7 +149,8 @@ export interface Scheduler {
 
   /**
    * Says which limit ended a task, as a clause, if its end was announced by one of the {@linkcode Scheduler.leaveSignals}, nobody had
-   * deleted it, and its status does not tell how it ended. By default, that is not known, and no other task is submitted for it.
+   * deleted it, and its status does not tell how it ended. By default, that is not known, and no other task is submitted for it, unless
+   * the option `timeLimitMs` told its slave to leave.
    *
    * @param words The user's words for the command that submits: they may ask for the limit.
    */

@@ -614,7 +614,7 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
     const known = warning === undefined ? agentEnd.reason : `${warning}; ${agentEnd.reason}`;
-    const absence = await job.explainLoss(agent, agentEnd, known, warning !== undefined);
+    const absence = await job.explainLoss(agent, agentEnd, known);
     if (absence.type === "back") return this.#agentReturned(agent);
     if (this.#state.state !== "awaiting agent") return;
     if (absence.type === "requeued") return this.#requeued(absence.reason);

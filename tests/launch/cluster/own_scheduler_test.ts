@@ -17,6 +17,7 @@ import { JobQueue, JobQueues } from "../../../lib/launch/cluster/job_queue.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakePbs } from "../../support/fake_pbs.ts";
 import { Gates } from "../../support/gates.ts";
+import { heldAgent } from "../../support/held_agent_command.ts";
 import { runCommand, SchedulerError } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
 import { assertLinear } from "../../support/linear.ts";
@@ -91,6 +92,40 @@ Deno.test("JobArray: a slave that its scheduler tells to leave ends its task, an
   assertEquals(slave.number, first.slave.number);
   // What the scheduler calls the end of the job is waited for.
   assertMatch(reason, /^PBS sent SIGTERM; (PBS says that )?its job has ended/);
+});
+
+Deno.test("JobArray: a slave that comes near its timeLimitMs leaves, and another job is submitted for it", async () => {
+  await using gates = new Gates();
+  await using folder = new TempFolder();
+  await using pbs = new FakePbs();
+  const log = new EventLog();
+  const clock = new RunningClock();
+  const timeLimitMs = 2_000_000;
+  {
+    const deno = heldAgent(timeLimitMs);
+    await using manager = managerBy(clock, { ...HERE, ...PATIENT, deno, onEvent: log.onEvent });
+    manager.addSlave(new PBSSlaveArray(1, { cwd: folder.path, timeLimitMs }));
+    const context = manager.getContext();
+    const first = context.run(gateTasks.wait, ["first", gates.port]);
+    const held = await gates.next();
+    Deno.kill(held.parentPid, "SIGHUP");
+    // It comes behind what the agent says of its limit.
+    await log.until("slave-alive");
+    await held.open();
+    assertEquals(await first, "first");
+    await Promise.race([log.until("slave-restarted"), log.until("slave-lost")]);
+    assertMatch(
+      log.of("slave-restarted")[0].reason,
+      /^the time limit of 2000000 ms is near; .*: it had come near its timeLimitMs$/,
+    );
+    const second = context.run(gateTasks.wait, ["second", gates.port]);
+    clock.pass(1000);
+    await (await gates.next()).open();
+    assertEquals(await second, "second");
+    assertEquals(log.of("slave-queued").map(({ slave }) => slave.number), [0, 0]);
+    assertEquals(log.of("slave-lost"), []);
+  }
+  await pbs.idle();
 });
 
 Deno.test("JobArray: a machine that falls silent costs its slave, and its task is charged with nothing", async () => {

@@ -166,8 +166,10 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
       leaveSignals: null,
     },
     {
-      leaving: (reason) => {
-        if (typeof reason !== "string") throw new BrokenPromise("A reason is no text");
+      leaving: (reason, isTimeLimit) => {
+        if (typeof reason !== "string" || typeof isTimeLimit !== "boolean") {
+          throw new BrokenPromise("A reason is no text, or is of no kind");
+        }
       },
       used: (slave, { memoryBytes = 0, cpuMs = 0 }) => {
         if (slave !== 0 || typeof memoryBytes !== "number" || typeof cpuMs !== "number") {

@@ -26,6 +26,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
 const MAX_FIRST_RETRIES = 3;
+/** What ended a job whose own time limit was near, as a clause, where nobody knows more. */
+const OWN_LIMIT = "it had come near its timeLimitMs";
 /** After so long without a word it is told that an agent is awaited: nobody else, such as a scheduler, would say why. */
 const SILENCE_MS = 60_000;
 /** The same of a job that its scheduler says runs: where it looks for the master is told then. */
@@ -76,6 +78,8 @@ export class AgentJob implements AgentLinkEvents {
   #failure: string | undefined;
   /** Where its scheduler says that it stands, if it says that. */
   #standing: ProcessStanding | undefined;
+  /** What announced that its last agent is to end: a signal of its scheduler, or the time limit that the agent was told. */
+  #warning: "none" | "signal" | "time limit" = "none";
   /** Where its last agent is. */
   #host = "";
   /** How it has ended, if it has. */
@@ -143,6 +147,7 @@ export class AgentJob implements AgentLinkEvents {
     );
     this.#enter({ state: "connected", agent });
     this.#hasServed = true;
+    this.#warning = "none";
     this.#host = host;
     this.#process.served?.(host);
     this.#fleet.watch(this.agents.links.add(agent));
@@ -174,7 +179,10 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /** The scheduler is about to end the slaves of the agent. */
-  leaving(reason: string): void {
+  leaving(reason: string, isTimeLimit: boolean): void {
+    // By its time limit it would have ended, whoever sends a signal besides.
+    if (isTimeLimit) this.#warning = "time limit";
+    else if (this.#warning === "none") this.#warning = "signal";
     // While it is there its scheduler can tell whether somebody has deleted it.
     this.#answered = Promise.resolve(this.#process.hurry?.());
     for (const seat of this.#seats) seat.leave(reason);
@@ -217,7 +225,6 @@ export class AgentJob implements AgentLinkEvents {
     agent: AgentLink,
     { isSilent }: LinkEnd,
     reason: string,
-    wasWarned: boolean,
   ): Promise<Absence> {
     if (isSilent && this.isRenewable) {
       // The one that is brought in its place would be one too many.
@@ -235,7 +242,7 @@ export class AgentJob implements AgentLinkEvents {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
       if (this.#end !== undefined) {
-        return { type: "gone", end: this.#explainEnd(this.#end, reason, wasWarned) };
+        return { type: "gone", end: this.#explainEnd(this.#end, reason) };
       }
       if (this.#standing === "queued") {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
@@ -263,7 +270,7 @@ export class AgentJob implements AgentLinkEvents {
       await unlessAborted(Promise.race([this.#answered, impatience.promise]), closing);
     }
     agent.close("its slaves have left");
-    return await this.explainLoss(agent, agent.end!, warning, true);
+    return await this.explainLoss(agent, agent.end!, warning);
   }
 
   /** Whether a slave is the last that its agent serves. */
@@ -272,13 +279,30 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /** How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit. */
-  #explainEnd(end: ProcessEnd, known: string, wasWarned: boolean): ProcessEnd {
+  #explainEnd(end: ProcessEnd, known: string): ProcessEnd {
     const { reason = "its job ended" } = end;
-    const { limit } = this.#process;
-    if (end.isTakenAway !== undefined || !wasWarned || limit === undefined) {
+    const limit = this.#limit;
+    if (end.isTakenAway !== undefined || limit === undefined) {
       return { ...end, reason: `${known}; ${reason}` };
     }
     return { ...end, reason: `${known}; ${reason}: ${limit}`, isTakenAway: true };
+  }
+
+  /**
+   * Which limit was announced. Where the scheduler has no word for it, a signal may as well be that of a deletion: then only the time
+   * limit that the agent was told is known to be one.
+   */
+  get #limit(): string | undefined {
+    switch (this.#warning) {
+      case "none":
+        return undefined;
+      case "signal":
+        return this.#process.limit;
+      case "time limit":
+        return this.#process.limit ?? OWN_LIMIT;
+      default:
+        return this.#warning satisfies never;
+    }
   }
 
   /** How long to wait for news of a job. Without a scheduler nobody knows more, except how a process of this machine ended. */

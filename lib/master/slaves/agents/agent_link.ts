@@ -46,8 +46,12 @@ export interface Sending {
 
 /** Who is told what an agent says. */
 export interface AgentLinkEvents {
-  /** The scheduler is about to end the slaves of the agent. */
-  leaving(reason: string): void;
+  /**
+   * The scheduler is about to end the slaves of the agent.
+   *
+   * @param isTimeLimit Whether that is known by the time limit that the agent was told, and not by a signal.
+   */
+  leaving(reason: string, isTimeLimit: boolean): void;
   /** What the process of a slave uses. */
   used(slave: number, use: RunnerUse): void;
   /** What becomes of the output of a slave. */
@@ -337,8 +341,10 @@ export class AgentLink implements Disposable {
         this.#laying?.folder.reject(new Error(message.reason));
         break;
       case "leaving":
-        if (typeof message.reason !== "string") throw malformed();
-        this.#events.leaving(message.reason);
+        if (typeof message.reason !== "string" || typeof message.isTimeLimit !== "boolean") {
+          throw malformed();
+        }
+        this.#events.leaving(message.reason, message.isTimeLimit);
         break;
       case "alive":
         for (const { slave, memoryBytes, cpuMs } of message.runners) {

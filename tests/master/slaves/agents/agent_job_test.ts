@@ -83,8 +83,14 @@ class PlayedProcess implements SlaveProcess {
 
 /** The same as a job of a scheduler. */
 class PlayedJob extends PlayedProcess {
-  readonly limit = "its limit came";
+  readonly limit: string | undefined;
   #tell: (standing: ProcessStanding) => void = () => {};
+
+  /** @param hasLimit Whether its scheduler says which limit may have ended it. */
+  constructor(hasLimit = true) {
+    super();
+    this.limit = hasLimit ? "its limit came" : undefined;
+  }
 
   hurry(): void {}
 
@@ -119,9 +125,15 @@ class Bench implements AsyncDisposable {
   /**
    * @param isRenewable Whether what brings the agent can be started again.
    * @param isScheduled Whether it is a job of a scheduler.
+   * @param hasLimit Whether that says which limit may have ended it.
    */
   constructor(
-    { isRenewable = false, isScheduled = false, connectTimeoutMs = CONNECT_TIMEOUT_MS } = {},
+    {
+      isRenewable = false,
+      isScheduled = false,
+      hasLimit = true,
+      connectTimeoutMs = CONNECT_TIMEOUT_MS,
+    } = {},
   ) {
     this.#newsMs = isScheduled ? EXPLANATION_MS : NEWS_MS;
     this.#hub.subscribe({ wantsTasks: false, tell: (event) => this.#events.push(event) });
@@ -140,7 +152,7 @@ class Bench implements AsyncDisposable {
     );
     const launch = (): PlayedProcess => {
       const process = isScheduled
-        ? new PlayedJob()
+        ? new PlayedJob(hasLimit)
         : new PlayedProcess(isRenewable ? launch : undefined);
       this.processes.push(process);
       return process;
@@ -687,7 +699,7 @@ for (
     await using bench = new Bench({ isScheduled: true });
     await bench.stand("running");
     await bench.serve(0);
-    bench.job.leaving("Grid Engine sent SIGUSR2");
+    bench.job.leaving("Grid Engine sent SIGUSR2", false);
     await bench.loseAgent();
     const end = { code: null, signal: null, reason: "its job has ended" };
     bench.processes[0].end(isTakenAway === undefined ? end : { ...end, isTakenAway });
@@ -695,6 +707,54 @@ for (
     assertEquals(bench.losses[0], `Grid Engine sent SIGUSR2; ${GONE}; ${said}`);
   });
 }
+
+for (
+  const [what, warnings, isTakenAway, state] of [
+    ["came near its timeLimitMs", ["limit"], undefined, "vacant"],
+    [
+      "came near its timeLimitMs, and is then told to leave",
+      ["limit", "signal"],
+      undefined,
+      "vacant",
+    ],
+    ["somebody deleted near its timeLimitMs", ["limit"], false, "lost"],
+    ["was told to leave, nobody knows why,", ["signal"], undefined, "lost"],
+  ] as const
+) {
+  Deno.test(`AgentJob: slaves of a job that ${what} are ${state}, where its scheduler does not say what ended it`, async () => {
+    await using bench = new Bench({ isScheduled: true, hasLimit: false });
+    using _keeper = bench.keep();
+    await bench.stand("running");
+    await bench.serve(0);
+    const near = "the time limit of 3600000 ms is near";
+    for (const warning of warnings) {
+      if (warning === "limit") bench.job.leaving(near, true);
+      else bench.job.leaving("PBS sent SIGTERM", false);
+    }
+    await bench.loseAgent();
+    const end = { code: null, signal: null, reason: "COMPLETED" };
+    bench.processes[0].end(isTakenAway === undefined ? end : { ...end, isTakenAway });
+    while (bench.seats.some(({ state }) => state === "awaiting agent")) await turn();
+    assertEquals(bench.seats.map(({ state }) => state), [state, state]);
+    if (what !== "came near its timeLimitMs") return;
+    const reason = `${near}; ${GONE}; COMPLETED: it had come near its timeLimitMs`;
+    assertEquals([bench.losses, bench.restarts], [[], [reason, reason]]);
+  });
+}
+
+Deno.test("AgentJob: that one run of a job came near its timeLimitMs says nothing of the next one", async () => {
+  await using bench = new Bench({ isScheduled: true, hasLimit: false });
+  using _keeper = bench.keep();
+  await bench.serve(0);
+  bench.job.leaving("the time limit of 3600000 ms is near", true);
+  await bench.loseAgent();
+  await bench.serve(1);
+  bench.job.leaving("PBS sent SIGTERM", false);
+  await bench.loseAgent();
+  bench.processes[0].end({ code: null, signal: null, reason: "its job has ended" });
+  while (bench.seats.some(({ state }) => state === "awaiting agent")) await turn();
+  assertEquals(bench.standings, ["lost", "lost"]);
+});
 
 Deno.test("AgentJob: a silent agent whose job was taken away has gone: it would answer beside the next one's", async () => {
   await using bench = new Bench({ isScheduled: true });

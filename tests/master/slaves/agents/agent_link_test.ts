@@ -49,7 +49,7 @@ Deno.test("AgentLink: an agent that says how a runner ended, or why it leaves, i
       ENDED,
       { ...ENDED, code: null },
       { ...ENDED, signal: "SIGKILL" },
-      { type: "leaving", reason: "the job is suspended" },
+      { type: "leaving", reason: "the job is suspended", isTimeLimit: false },
       { type: "output-begun", slave: 0, isShared: false },
       { type: "output-failed", slave: 0, reason: "No space left on device" },
     ]
@@ -63,7 +63,8 @@ Deno.test("AgentLink: an agent that says so in other types loses its connection"
       { ...ENDED, code: 0.5 },
       { ...ENDED, signal: 9 },
       { ...ENDED, tail: null },
-      { type: "leaving", reason: 7 },
+      { type: "leaving", reason: 7, isTimeLimit: false },
+      { type: "leaving", reason: "the job is suspended" },
       { type: "output-begun", slave: 0, isShared: "no" },
       { type: "output-failed", slave: 0, reason: null },
       { type: "unknown" },
