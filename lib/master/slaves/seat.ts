@@ -321,6 +321,12 @@ export class Seat implements SlavePort {
     else this.#died(description, { isFinal: true });
   }
 
+  /** Its scheduler says how its job has ended, whose agent was there. It may be lost already, since nobody knew that. */
+  jobEndedLate({ reason = "its job ended", isTakenAway }: ProcessEnd): void {
+    if (this.#state.state !== "lost" || !this.#state.isWithAgent) return;
+    if (isTakenAway && this.keeper?.isStopped === false) this.#takenAway(reason);
+  }
+
   /** Its job is taken away, by no fault of a task: another is submitted when there is work. */
   #takenAway(reason: string): void {
     // It may only have been silent, and would start a process beside that of the next job.

@@ -18,6 +18,8 @@ import type { Seat } from "../seat.ts";
 const END_NEWS_MS = 200;
 /** How long to wait for a scheduler to say what became of a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
+/** It is asked once more then, and has so long to answer: as long as its commands may take. */
+const LAST_ANSWER_MS = 60_000;
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
 const LAST_JOB_GRACE_MS = 10_000;
@@ -238,6 +240,7 @@ export class AgentJob implements AgentLinkEvents {
     using patience = new Patience(clock, () => this.#noteNews());
     patience.begin(this.#patienceMs);
     let wasSuspended = false;
+    let isLastAsked = this.#process.hurry === undefined;
     for (;;) {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
@@ -250,8 +253,14 @@ export class AgentJob implements AgentLinkEvents {
       // It takes a while to speak again.
       if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
       wasSuspended = isSuspended;
-      if (closing.aborted || (patience.isOver && !isSuspended)) {
+      const isPatient = isSuspended || !patience.isOver;
+      if (closing.aborted || (!isPatient && isLastAsked)) {
         return { type: "gone", end: { code: null, signal: null, reason } };
+      }
+      if (!isPatient) {
+        isLastAsked = true;
+        patience.begin(LAST_ANSWER_MS);
+        Promise.resolve(this.#process.hurry!()).then(() => patience.end());
       }
       await this.#news.promise;
     }
@@ -394,9 +403,12 @@ export class AgentJob implements AgentLinkEvents {
     const { closing } = this.#fleet;
     const { started = Promise.resolve(), ended } = process;
     started.then(() => this.#started());
+    // At once: whoever waits for the scheduler's answer goes on when that has come, and is to find the end that it tells. What this was
+    // renewed by is watched for itself.
+    ended.then((end) => {
+      if (process === this.#process) this.#end = end;
+    });
     const end = await unlessAborted(ended, closing);
-    // What it was renewed by is watched for itself.
-    if (process === this.#process) this.#end = end;
     if (end !== undefined && !this.isRenewable) {
       // The signal would keep it until the manager closes, and in a run of days there are thousands.
       this.#over.abort();
@@ -404,11 +416,19 @@ export class AgentJob implements AgentLinkEvents {
     }
     this.#noteNews();
     if (process !== this.#process || this.#pause !== undefined) return;
-    if (this.#state.state === "connected" || this.#state.state === "missed") return;
+    if (this.#state.state === "connected") return this.#endedLate(this.#state.agent, end);
+    if (this.#state.state === "missed") return;
     if (end !== undefined && !closing.aborted && this.#mayRetry(end)) return this.#failed(end);
     this.#enter({ state: "missed" });
     if (end === undefined || closing.aborted) return;
     for (const seat of this.#seats) if (!seat.isOver) seat.jobEnded(end);
+  }
+
+  /** Its scheduler says how it has ended, whose agent was there. That may be so late that its slaves are lost already. */
+  #endedLate(agent: AgentLink, end: ProcessEnd | undefined): void {
+    if (end === undefined || agent.end === undefined) return;
+    const explained = this.#explainEnd(end, agent.end.reason);
+    for (const seat of this.#seats) if (seat.job === this) seat.jobEndedLate(explained);
   }
 
   #mayRetry({ mayPass = false }: ProcessEnd): boolean {
@@ -499,10 +519,13 @@ class Patience implements Disposable {
   begin(ms: number): void {
     this[Symbol.dispose]();
     this.isOver = false;
-    this.#timer = this.#clock.setTimer(() => {
-      this.isOver = true;
-      this.#tell();
-    }, ms);
+    this.#timer = this.#clock.setTimer(() => this.end(), ms);
+  }
+
+  end(): void {
+    this[Symbol.dispose]();
+    this.isOver = true;
+    this.#tell();
   }
 
   [Symbol.dispose](): void {

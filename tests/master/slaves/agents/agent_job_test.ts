@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT_MS = 60_000;
 const NEWS_MS = 200;
 /** How long a scheduler is asked that. */
 const EXPLANATION_MS = 5000;
+/** How long the scheduler's last answer is waited for. */
+const LAST_ANSWER_MS = 60_000;
 /** How long the connection of a slave whose agent has gone is waited for. */
 const PARTING_MS = 2000;
 const REFUSAL = "The manager does not expect an agent of slave 0";
@@ -92,7 +94,12 @@ class PlayedJob extends PlayedProcess {
     this.limit = hasLimit ? "its limit came" : undefined;
   }
 
-  hurry(): void {}
+  /** Resolves when its scheduler has answered; it does at once if that is missing. */
+  answered: Promise<void> | undefined;
+
+  hurry(): Promise<void> | undefined {
+    return this.answered;
+  }
 
   onStanding(tell: (standing: ProcessStanding) => void): void {
     this.#tell = tell;
@@ -227,6 +234,13 @@ class Bench implements AsyncDisposable {
       if (this.processes.length === length) await this.clock.fire();
     }
     return this.clock.now() - beforeMs;
+  }
+
+  /** Its scheduler answers no question from now on, until what this returns is called. */
+  hang(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.processes.at(-1) as PlayedJob).answered = promise;
+    return resolve;
   }
 
   /** Its agent connects; returns why it is refused, if it is. */
@@ -768,6 +782,96 @@ Deno.test("AgentJob: a silent agent whose job was taken away has gone: it would 
   assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
   assertEquals(bench.haveDied, [false, false]);
   await agent!.ended;
+});
+
+for (const isSilent of [true, false]) {
+  Deno.test(`AgentJob: slaves whose agent ${isSilent ? "fell silent" : "has gone"} are submitted again when their scheduler says late that it took their job away`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    using keeper = bench.keep();
+    await bench.stand("running");
+    await bench.serve(0);
+    await (isSilent ? bench.miss() : bench.loseAgent());
+    const { agent } = bench.job;
+    bench.clock.pass(EXPLANATION_MS);
+    while (bench.losses.length < 2) await turn();
+    bench.processes[0].end({ code: null, signal: null, reason: "NODE_FAIL", isTakenAway: true });
+    while (bench.restarts.length < 2) await turn();
+    assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+    assertEquals(bench.restarts[0], `${isSilent ? SILENT : GONE}; NODE_FAIL`);
+    assertEquals([keeper.isStopped, bench.losses.length], [false, 2]);
+    await agent!.ended;
+    assertEquals(await bench.connect(), REFUSAL);
+  });
+}
+
+for (
+  const [what, isTakenAway, isStopped] of [
+    ["somebody deleted it", false, false],
+    ["it has ended, and not why", undefined, false],
+    ["it took their job away, but nothing is submitted any more", true, true],
+  ] as const
+) {
+  Deno.test(`AgentJob: slaves stay lost when their scheduler says late that ${what}`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    using keeper = bench.keep();
+    await bench.stand("running");
+    await bench.serve(0);
+    if (isStopped) { while (keeper.failed("no Deno there")) bench.clock.pass(8000); }
+    await bench.loseAgent();
+    bench.clock.pass(EXPLANATION_MS);
+    while (bench.losses.length < 2) await turn();
+    const end = { code: null, signal: null, reason: "its job has ended" };
+    bench.processes[0].end(isTakenAway === undefined ? end : { ...end, isTakenAway });
+    await turn();
+    assertEquals([bench.restarts, bench.standings], [[], ["lost", "lost"]]);
+  });
+}
+
+Deno.test("AgentJob: slaves that left near their timeLimitMs are submitted again when their scheduler says late that their job has ended", async () => {
+  await using bench = new Bench({ isScheduled: true, hasLimit: false });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  bench.job.leaving("the time limit of 3600000 ms is near", true);
+  await bench.loseAgent();
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2) await turn();
+  bench.processes[0].end({ code: null, signal: null, reason: "COMPLETED" });
+  while (bench.restarts.length < 2) await turn();
+  assertEquals(bench.restarts[0], `${GONE}; COMPLETED: it had come near its timeLimitMs`);
+  assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+});
+
+Deno.test("AgentJob: a scheduler that is slow to say that it took a job away is waited for", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  const answer = bench.hang();
+  bench.clock.pass(EXPLANATION_MS);
+  await turn();
+  bench.clock.pass(LAST_ANSWER_MS - 1);
+  await turn();
+  // Its last answer tells it.
+  bench.processes[0].end({ code: null, signal: null, reason: "TIMEOUT", isTakenAway: true });
+  answer();
+  while (bench.restarts.length < 2) await turn();
+  assertEquals(bench.losses, []);
+  assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+});
+
+Deno.test("AgentJob: a scheduler that answers nothing is not waited for without end", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  bench.hang();
+  bench.clock.pass(EXPLANATION_MS);
+  await turn();
+  bench.clock.pass(LAST_ANSWER_MS);
+  while (bench.losses.length < 2) await turn();
+  assertEquals(bench.losses, [GONE, GONE]);
 });
 
 Deno.test("AgentJob: an agent is refused whose job runs again though it was taken away: its slaves wait for another job", async () => {
