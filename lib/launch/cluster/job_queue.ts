@@ -90,6 +90,8 @@ class JobTask {
   host: string | undefined;
   /** Whether its agent has connected. */
   hasServed = false;
+  /** How many questions had been asked when its agent was last heard to be there. */
+  servedAfter = 0;
   /** Whether its slave is not wanted any more. */
   isKilled = false;
   /** Whether nothing is heard of its agent any more, or it was killed. */
@@ -182,6 +184,8 @@ export class JobQueue implements AsyncDisposable {
   readonly #clock: Clock;
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
+  /** How many questions have been asked. */
+  #polls = 0;
   /** Those that wait for an answer of the scheduler. */
   readonly #askers: PromiseWithResolvers<void>[] = [];
   #hasFailed = false;
@@ -234,6 +238,9 @@ export class JobQueue implements AsyncDisposable {
       served: (host) => {
         followed.hasServed = true;
         followed.isMissed = false;
+        followed.servedAfter = this.#polls;
+        // The scheduler tells that later. One that it has never told of may still be missing in its next answer.
+        if (followed.state.state === "queued") note(followed, { state: "running" });
         options.array?.hosts.served(host);
       },
       missed: () => followed.isMissed = true,
@@ -366,6 +373,7 @@ export class JobQueue implements AsyncDisposable {
   async #poll(): Promise<void> {
     // What is asked while an answer is under way is for the next one to tell.
     const askers = this.#askers.splice(0);
+    const poll = ++this.#polls;
     await this.#attempt(async () => {
       // Of those that are submitted while the answer is under way it tells nothing.
       const tasks = [...this.#tasks.values()];
@@ -375,6 +383,8 @@ export class JobQueue implements AsyncDisposable {
       const stuck: { task: JobTask; reason: string }[] = [];
       for (const task of tasks) {
         const status = statuses.get(task.name);
+        // It waited when that was asked, and its agent has come since.
+        if (status?.state === "queued" && task.servedAfter === poll) continue;
         if (status?.state === "running") task.host = status.host ?? task.host;
         switch (status?.state) {
           case undefined:

@@ -138,6 +138,56 @@ for (
   });
 }
 
+Deno.test("JobQueue: a task whose agent comes runs, whatever the scheduler said last, and nobody has deleted it if it is gone then", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+  const standings: string[] = [];
+  task.onStanding!((standing) => standings.push(standing));
+  run.states({ "3": "qw" });
+  await run.look();
+  task.served!("nodeB");
+  await task.started;
+  assertEquals(standings, ["queued", "running"]);
+  run.states({});
+  await run.lastLook();
+  assertEquals((await task.ended).isTakenAway, undefined);
+});
+
+Deno.test("JobQueue: that a task waits is old news if its agent came while that was asked, and not afterwards", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+  const standings: string[] = [];
+  task.onStanding!((standing) => standings.push(standing));
+  run.states({ "3": "qw" });
+  await run.look();
+  const go = `${run.commands.folder}/go`;
+  const xml = run.commands.read("qstat.text");
+  run.commands.set("qstat", `echo '${xml}'; until [ -e "${go}" ]; do sleep 0.01; done`);
+  await run.clock.fire();
+  await run.commands.called("qstat", 2);
+  task.served!("nodeB");
+  Deno.writeTextFileSync(go, "");
+  await run.clock.timerSet();
+  assertEquals(standings, ["queued", "running"]);
+  // It was ended, and is to run again.
+  await run.look();
+  assertEquals(standings, ["queued", "running", "queued"]);
+});
+
+Deno.test("JobQueue: a task whose agent comes before the scheduler knows it is not given up at once", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+  task.served!("nodeB");
+  const news = newsOf(task);
+  run.states({});
+  await run.look();
+  news.push("is known next");
+  run.states({ "3": "r" });
+  await run.look();
+  await task.started;
+  assertEquals(news, ["is known next", "started"]);
+});
+
 Deno.test("JobQueue: who hurries is told when the scheduler has answered that, and not an earlier question", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 3, NOTHING_PRINTED);

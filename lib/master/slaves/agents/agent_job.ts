@@ -151,6 +151,8 @@ export class AgentJob implements AgentLinkEvents {
     this.#hasServed = true;
     this.#warning = "none";
     this.#host = host;
+    // Its scheduler's last word is older than that.
+    if (this.#standing === "queued") this.#standing = "running";
     this.#process.served?.(host);
     this.#fleet.watch(this.agents.links.add(agent));
     for (const seat of this.#seats) seat.agentConnected(agent, host);

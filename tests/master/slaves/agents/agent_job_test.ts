@@ -703,6 +703,16 @@ Deno.test("AgentJob: slaves that were lost when their scheduler did not say why 
   assertEquals([bench.restarts, bench.standings], [[again, again], ["idle", "idle"]]);
 });
 
+Deno.test("AgentJob: an agent that goes before its scheduler says that its job has started is not taken for one whose job is queued again", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("queued");
+  await bench.serve(0);
+  await bench.loseAgent();
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2 && bench.restarts.length < 2) await turn();
+  assertEquals([bench.restarts, bench.losses], [[], [GONE, GONE]]);
+});
+
 for (
   const [what, isTakenAway, said] of [
     ["nobody has deleted, came to its limit", undefined, "its job has ended: its limit came"],
