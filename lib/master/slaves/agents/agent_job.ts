@@ -257,7 +257,7 @@ export class AgentJob implements AgentLinkEvents {
       wasSuspended = isSuspended;
       const isPatient = isSuspended || !patience.isOver;
       if (closing.aborted || (!isPatient && isLastAsked)) {
-        return { type: "gone", end: { code: null, signal: null, reason } };
+        return { type: "gone", end: this.#endUnseen(reason) };
       }
       if (!isPatient) {
         isLastAsked = true;
@@ -297,6 +297,13 @@ export class AgentJob implements AgentLinkEvents {
       return { ...end, reason: `${known}; ${reason}` };
     }
     return { ...end, reason: `${known}; ${reason}: ${limit}`, isTakenAway: true };
+  }
+
+  /** The end of a job of which its scheduler says nothing yet. By its time limit it comes to its end, however long that takes. */
+  #endUnseen(reason: string): ProcessEnd {
+    const end = { code: null, signal: null };
+    if (this.#warning !== "time limit") return { ...end, reason };
+    return { ...end, reason: `${reason}: ${this.#limit}`, isTakenAway: true };
   }
 
   /**
