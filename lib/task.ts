@@ -46,7 +46,7 @@ export interface Code {
 export type EncodedArguments = number | string | {
   readonly text: string;
   readonly buffers: readonly Uint8Array[];
-  /** Whether the task came back from a slave, to which these bytes may be under way as long as it lives. */
+  /** Whether the task left a slave that had not answered it. To that these bytes may be under way as long as it lives. */
   isShared?: boolean;
 };
 
@@ -80,15 +80,15 @@ export let newTask: (id: number, origin: TaskOrigin, args: EncodedArguments) => 
 export let codeOf: (task: Task) => Code;
 /** A task's arguments, encoded when it was added; an empty text, which is no list, when it has ended. */
 export let argumentsOf: (task: Task) => EncodedArguments;
-/** Notes that a task came back from a slave. */
+/** Notes that a task leaves a slave that has not answered it: it comes back, or is given up. */
 export let shareArguments: (task: Task) => void;
 /** Whether a task has ended: nobody runs it any more. */
 export let hasEnded: (task: Task) => boolean;
 /** Ends a task. Its arguments are forgotten: whoever keeps it, or its outcome, does not keep megabytes. */
 export let endTask: (task: Task) => void;
 /**
- * Ends a task whose arguments have arrived where they were sent: their memory is given back. Before the garbage collector does so,
- * 100 MB gather.
+ * Ends a task. The memory of its arguments is given back, unless they may be under way to a slave: before the garbage collector does
+ * so, 100 MB gather.
  */
 export let endTaskOnSlave: (task: Task) => void;
 

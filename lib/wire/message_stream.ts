@@ -95,7 +95,7 @@ export class MessageStream<Incoming> implements Disposable {
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   /** Notes of which it is not known whether they have been written. */
-  readonly #notes = new Set<Promise<void>>();
+  readonly #notes = new Set<Promise<unknown>>();
   #isClosed = false;
   #failure: unknown;
   /** Whether the bytes that have come hold no further whole frame. */
@@ -162,7 +162,7 @@ export class MessageStream<Incoming> implements Disposable {
    */
   sendNote(message: object): boolean {
     if (this.#writing !== undefined || this.#isClosed) return false;
-    const write: Promise<void> = this.#write(encodeNote(`[${jsonOf(message)}]`)).catch(
+    const write: Promise<unknown> = this.#write(encodeNote(`[${jsonOf(message)}]`)).catch(
       (error) => this.#fail(error),
     ).finally(() => this.#notes.delete(write));
     this.#notes.add(write);
@@ -273,9 +273,12 @@ export class MessageStream<Incoming> implements Disposable {
           this.#closeFrame();
         }
         const { texts, buffers, memories } = this.#fullFrames.shift()!;
-        for (const chunk of encodeFrame(`[${texts.join(",")}]`, buffers, scratch)) {
-          await this.#write(chunk);
-        }
+        const chunks = encodeFrame(`[${texts.join(",")}]`, buffers, scratch);
+        let missing = 0;
+        for (const { length } of chunks) missing += length;
+        for (const chunk of chunks) missing -= await this.#write(chunk);
+        // What follows would be taken for the rest of this frame.
+        if (missing > 0) throw lostMemory(missing);
         for (const memory of memories) memory[Symbol.dispose]();
       }
     } catch (error) {
@@ -292,10 +295,22 @@ export class MessageStream<Incoming> implements Disposable {
     this[Symbol.dispose]();
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    let written = await this.#connection.write(chunk);
-    while (written < chunk.length) written += await this.#connection.write(chunk.subarray(written));
+  /** Returns how many bytes were written: fewer than there were if the chunk has lost its memory meanwhile. */
+  async #write(chunk: Uint8Array): Promise<number> {
+    let written = 0;
+    while (written < chunk.length) {
+      const rest = written === 0 ? chunk : chunk.subarray(written);
+      written += await this.#connection.write(rest);
+    }
+    return written;
   }
+}
+
+function lostMemory(missing: number): Error {
+  return new Error(
+    `Cannot send ${missing} bytes of a frame: their memory is gone. ` +
+      "Buffers must stay as they are until they are written",
+  );
 }
 
 function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {

@@ -110,6 +110,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: SIMULATION,
   },
   {
+    name: "arguments that are under way to a slave lose their memory",
+    file: DISPATCHER,
+    right: "shareArguments(sent.task);",
+    wrong: "",
+    test: "tests/master/board/dispatcher_test.ts",
+  },
+  {
     name: "a cancelled task that may run is left to run on",
     file: ALLOTMENT,
     right: 'if (dropped === "some") return',

@@ -8,6 +8,7 @@ import {
 import { encodeFrame, FrameError, FrameParser } from "../../lib/wire/frames.ts";
 import { checkSendable, MessageStream } from "../../lib/wire/message_stream.ts";
 import { skipIf } from "../support/skip.ts";
+import { StalledConnection } from "../support/stalled_connection.ts";
 import { joinBytes, readToEnd, SocketPair, writeAll } from "../support/socket_pair.ts";
 
 /** Two streams that are connected to each other. */
@@ -341,6 +342,26 @@ Deno.test("MessageStream: a message that is too long closes the connection, and 
   await assertRejects(() => receiving, RangeError, "Cannot send a message of");
   assertEquals(await streams.far.receive(), undefined);
 });
+
+for (const [which, index] of [["being written", 0], ["to be written next", 1]] as const) {
+  Deno.test(`MessageStream: a buffer ${which} that loses its memory closes the connection, and whoever receives is told why`, async () => {
+    const connection = new StalledConnection();
+    const stream = new MessageStream(connection);
+    const buffers = [new Uint8Array(100_000), new Uint8Array(100_000)];
+    stream.post("0", buffers);
+    const flushed = stream.flushed();
+    stream.post("1");
+    await connection.stalled;
+    buffers[index].buffer.transfer(0);
+    const receiving = stream.receive();
+    connection.goOn();
+    await flushed;
+    await assertRejects(() => receiving, Error, "their memory is gone");
+    const { frames, isWhole } = connection.sent();
+    // What follows would be taken for the rest of the frame.
+    assertEquals([frames, isWhole], [[], false]);
+  });
+}
 
 Deno.test("MessageStream: what follows a message that is too long is not sent, and flushed() ends", async () => {
   using streams = await StreamPair.open();

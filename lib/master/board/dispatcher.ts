@@ -17,6 +17,7 @@ import {
   describeCode,
   endTaskOnSlave,
   hasEnded,
+  shareArguments,
   type Task,
 } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
@@ -655,7 +656,11 @@ export class Dispatcher {
     this.#cancelled = new Map();
     for (const sent of this.#takeFromSlaves((task) => cancelled.has(task))) {
       cancelled.delete(sent.task);
-      this.#fail(sent, cancelledOn(sent.task, sent.slave), sent.isRunning ? CUT_OFF : NOT_RUN);
+      this.#failUnanswered(
+        sent,
+        cancelledOn(sent.task, sent.slave),
+        sent.isRunning ? CUT_OFF : NOT_RUN,
+      );
     }
     for (const [task, group] of cancelled) {
       // It may have ended meanwhile.
@@ -796,7 +801,7 @@ export class Dispatcher {
     // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs, sent.group.limitOption);
-      this.#fail(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
+      this.#failUnanswered(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
     }
     this.#restart(slave, service, "its task ran out of time");
   }
@@ -857,7 +862,7 @@ export class Dispatcher {
       this.#allotment.requeue([culprit]);
     } else {
       slave.deathsInARow = 0;
-      this.#fail(culprit, givenUp(task, attempts), GIVEN_UP);
+      this.#failUnanswered(culprit, givenUp(task, attempts), GIVEN_UP);
     }
   }
 
@@ -932,6 +937,12 @@ export class Dispatcher {
       else runs.push({ tasks: [task], attempts });
     }
     return runs;
+  }
+
+  /** Fails a task that its slave has not answered: its arguments may be under way to it, and are left as they are. */
+  #failUnanswered(sent: SentTask, reason: RemoteError | AbortError, run: LastRun): void {
+    shareArguments(sent.task);
+    this.#fail(sent, reason, run);
   }
 
   #fail({ group, task }: SentTask, reason: RemoteError | AbortError, run: LastRun): void {

@@ -958,6 +958,49 @@ Deno.test("Dispatcher: the arguments of a task that has ended are gone, at once 
   assertEquals(all.map(({ buffers: [{ length }] }) => length), [0, 8, 8, 8]);
 });
 
+/** How a task ends that its slave has not answered. */
+const UNANSWERED: Record<string, (bench: Bench, slave: DispatchSlave, task: Task) => void> = {
+  "is cancelled": ({ dispatcher }, slave, task) => {
+    dispatcher.cancelTask(slave.service!.sent.head()!.group, task);
+    dispatcher.dispatch(0);
+  },
+  "is out of time": ({ dispatcher }, slave) => {
+    dispatcher.codeLoaded(slave, CODE, 0);
+    dispatcher.dispatch(0);
+    dispatcher.wake(100, 100);
+  },
+  "is given up since its slave died": ({ dispatcher }, slave) => {
+    dispatcher.slaveDied(slave, { reason: "it ended", isFinal: false, isHeardOut: true });
+  },
+};
+
+for (const [how, end] of Object.entries(UNANSWERED)) {
+  Deno.test(`Dispatcher: the arguments of a task that ${how} stay as they are, since they may be under way to a slave`, () => {
+    const bench = new Bench(1);
+    const slave = bench.connect();
+    const group = bench.group({ taskTimeoutMs: 100 });
+    const args = { text: "null", buffers: [new Uint8Array(8)] };
+    const task = taskOf(0, CODE, args);
+    group.add(task);
+    bench.dispatcher.dispatch(0);
+    end(bench, slave, task);
+    assertEquals(bench.outcomes.map(({ status }) => status), ["rejected"]);
+    assertEquals(argumentsOf(task), "");
+    assertEquals(args.buffers[0].length, 8);
+  });
+}
+
+Deno.test("Dispatcher: the arguments of a task that is cancelled before it is sent are gone at once", () => {
+  const bench = new Bench();
+  const group = bench.group();
+  const args = { text: "null", buffers: [new Uint8Array(8)] };
+  const task = taskOf(0, CODE, args);
+  group.add(task);
+  bench.dispatcher.cancelTask(group, task);
+  bench.dispatcher.dispatch(0);
+  assertEquals(args.buffers[0].length, 0);
+});
+
 Deno.test("Dispatcher: a slave has no more than 1 MB of arguments, or one task with more", () => {
   const bench = new Bench();
   const slave = bench.connect();

@@ -4,7 +4,7 @@ import { LocalSlave, Manager, type Outcome } from "../../../mod.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../../lib/master/board/dispatcher.ts";
-import type { Code } from "../../../lib/task.ts";
+import { type Code, hasEnded } from "../../../lib/task.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { Session } from "../../../lib/master/slaves/session.ts";
 import { encodeFrame } from "../../../lib/wire/frames.ts";
@@ -21,6 +21,7 @@ import { MemoryConnection } from "../../support/fuzz/memory_connection.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_GROUP, IDLE_SLAVE } from "../../support/idle_ports.ts";
 import { joinBytes, SocketPair, writeAll } from "../../support/socket_pair.ts";
+import { StalledConnection } from "../../support/stalled_connection.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { taskOf } from "../../support/task_of.ts";
 
@@ -461,6 +462,44 @@ Deno.test("Session.run: its process is told of a context and of code once; what 
   assertEquals(told, ["welcome", "context", "code", [0], [1], [4]]);
   process[Symbol.dispose]();
   await session.ended;
+});
+
+Deno.test("Session: the arguments of a task that is cancelled while they are written arrive whole, and then the recall", async () => {
+  const connection = new StalledConnection();
+  const stream = new MessageStream<ToMaster>(connection);
+  const dispatcher = new Dispatcher(1);
+  const slave = new DispatchSlave({ number: 0, name: "slave 0", host: "" }, IDLE_SLAVE);
+  using session = new Session(stream, {
+    slave,
+    dispatcher,
+    clock: new TestClock(),
+    fleet: { newsTold: () => {}, progressMs: undefined },
+    seat: { canLoad: () => true, moduleMissed: () => {} },
+  });
+  const code = (number: number): Code => ({
+    number,
+    reference: { type: "inline", name: "f", source: "() => {}" },
+  });
+  const group = groupOf(0, IDLE_GROUP, { startup: code(0) });
+  group.reading = "unordered";
+  dispatcher.addSlave(slave);
+  dispatcher.addGroup(group);
+  dispatcher.slaveConnected(slave, session);
+  const bytes = new Uint8Array(1024 * 1024).fill(7);
+  const task = taskOf(0, code(1), { text: "null", buffers: [bytes.slice()] });
+  group.add(task);
+  dispatcher.dispatch(0);
+  await connection.stalled;
+  dispatcher.cancelTask(group, task);
+  dispatcher.dispatch(0);
+  assertEquals(hasEnded(task), true);
+  connection.goOn();
+  await stream.flushed();
+  const { frames, isWhole } = connection.sent();
+  const told = frames.flatMap(({ text }) => JSON.parse(text).map(({ type }: ToSlave) => type));
+  assertEquals(told, ["welcome", "context", "code", "run", "recall"]);
+  assertEquals(frames.flatMap(({ buffers }) => buffers), [bytes]);
+  assertEquals(isWhole, true);
 });
 
 /** Results of tasks that follow each other. */
