@@ -98,15 +98,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cancelled task is delivered twice",
     file: DISPATCHER,
-    right: "if (hasEnded(task)) continue;",
-    wrong: "",
+    right: "if (hasEnded(task)) cancelled.delete(task);",
+    wrong: "if (hasEnded(task)) continue;",
     test: SIMULATION,
   },
   {
     name: "a cancelled task that waits runs",
     file: DISPATCHER,
-    right: "if (!this.#retries.take(task)) group.cancel(task);",
-    wrong: "this.#retries.take(task);",
+    right: "for (const [group, tasks] of waiting) group.cancel(tasks);",
+    wrong: "",
     test: SIMULATION,
   },
   {

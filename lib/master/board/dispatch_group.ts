@@ -297,19 +297,16 @@ export class DispatchGroup {
     return tasks;
   }
 
-  /** A task that waits is given up. */
-  cancel(task: Task): void {
-    // Few have come back, and how many they are has to be right.
+  /** Tasks that wait are given up. */
+  cancel(tasks: ReadonlySet<Task>): void {
+    for (const task of tasks) this.#cancelled.add(task);
+    // How many have come back has to be right: those of them are dropped now. They may be thousands, which are looked through once.
     const returned = Array.from({ length: this.#returned }, () => this.#queue.shift()!);
-    const place = returned.indexOf(task);
-    if (place < 0) {
-      this.#cancelled.add(task);
-    } else {
-      returned.splice(place, 1);
-      this.#returned--;
+    for (const task of returned.toReversed()) {
+      if (this.#cancelled.delete(task)) this.#returned--;
+      else this.#queue.unshift(task);
     }
-    for (const each of returned.toReversed()) this.#queue.unshift(each);
-    this.waiting--;
+    this.waiting -= tasks.size;
     this.#sort();
   }
 

@@ -662,10 +662,18 @@ export class Dispatcher {
         sent.isRunning ? CUT_OFF : NOT_RUN,
       );
     }
+    const waiting = new Map<DispatchGroup, Set<Task>>();
     for (const [task, group] of cancelled) {
       // It may have ended meanwhile.
-      if (hasEnded(task)) continue;
-      if (!this.#retries.take(task)) group.cancel(task);
+      if (hasEnded(task)) cancelled.delete(task);
+      else if (!this.#retries.take(task)) {
+        const tasks = waiting.get(group);
+        if (tasks === undefined) waiting.set(group, new Set([task]));
+        else tasks.add(task);
+      }
+    }
+    for (const [group, tasks] of waiting) group.cancel(tasks);
+    for (const [task, group] of cancelled) {
       this.#fail({ group, task }, cancelledOn(task, undefined), NOT_RUN);
     }
   }

@@ -90,11 +90,29 @@ Deno.test("DispatchGroup: stands in the lists of its board by what there is to d
     2,
     1,
   ]);
-  group.cancel(task);
+  group.cancel(new Set([task]));
   assertEquals([standing(), group.waiting, group.sendable], [["read", "sources"], 1, 0]);
   group.setSources([]);
   group.reading = "no";
   assertEquals(standing(), []);
+});
+
+Deno.test("DispatchGroup.cancel: of tasks that came back and others the rest stays in its order, and those that came back are sent even if results pile up", () => {
+  const group = groupRead("unordered");
+  const tasks = Array.from({ length: 10 }, (_, id) => taskOf(id, CODE, "[]"));
+  for (const task of tasks) group.add(task);
+  const sent = Array.from({ length: 6 }, () => group.take()!);
+  for (const task of sent.toReversed()) group.putBack(task);
+  group.addResults(MAX_WAITING);
+  assertEquals([group.waiting, group.sendable], [10, 6]);
+  group.cancel(new Set([7, 2, 0, 8, 5].map((id) => tasks[id])));
+  assertEquals([group.waiting, group.sendable], [5, 3]);
+  group.cancel(new Set([tasks[4]]));
+  assertEquals([group.waiting, group.sendable], [4, 2]);
+  takenUntilOpen(group);
+  assertEquals([group.waiting, group.sendable], [4, 4]);
+  assertEquals([1, 2, 3, 4].map(() => group.take()?.id), [1, 3, 6, 9]);
+  assertEquals([group.first(), group.waiting, group.sendable], [undefined, 0, 0]);
 });
 
 Deno.test("DispatchGroup.takeTogether: takes tasks of one code, as many as fit; one may be larger, and a suspect leaves alone", () => {

@@ -3,6 +3,7 @@ import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
 import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher, type DispatcherOptions } from "../../../lib/master/board/dispatcher.ts";
+import { Deque } from "../../../lib/master/deque.ts";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { groupOf } from "../../support/group_of.ts";
 import { IDLE_SLAVE, processOf, slaveWith } from "../../support/idle_ports.ts";
@@ -515,6 +516,44 @@ Deno.test("Dispatcher: cancelled tasks hold up none that a reader in order waits
   bench.dispatcher.dispatch(0);
   assertEquals(bench.decided(), ["run 101 on 0"]);
 });
+
+Deno.test("Dispatcher: of tasks that are cancelled together those that came back are looked through once, and not for each", () => {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  const tasks = bench.add(group, 3000);
+  bench.dispatcher.dispatch(0);
+  const { size } = slave.service!.sent;
+  assert(size > 500 && size < 2000, `${size} tasks`);
+  // The last one that the slave has: those before it come back.
+  const [kept, cancelled] = [tasks.slice(0, size - 1), tasks.slice(size - 1)];
+  for (const task of cancelled) bench.dispatcher.cancelTask(group, task);
+  const moves = countMoves(() => bench.dispatcher.dispatch(0));
+  assert(moves < 10 * tasks.length, `${moves} moves of ${tasks.length} tasks`);
+  assertEquals(bench.outcomes.slice(1).map(({ task }) => task), cancelled);
+  assertEquals(group.waiting + slave.service!.sent.size, kept.length);
+});
+
+/** How often tasks are put into queues, and taken from them, at their fronts. */
+function countMoves(run: () => void): number {
+  const { shift, unshift } = Deque.prototype;
+  let moves = 0;
+  Deque.prototype.shift = function () {
+    moves++;
+    return shift.call(this);
+  };
+  Deque.prototype.unshift = function (element) {
+    moves++;
+    unshift.call(this, element);
+  };
+  try {
+    run();
+  } finally {
+    Object.assign(Deque.prototype, { shift, unshift });
+  }
+  return moves;
+}
 
 /** A slave is in the startup before the only task of a group. */
 function inStartup(): { bench: Bench; slave: DispatchSlave; group: DispatchGroup; task: Task } {
