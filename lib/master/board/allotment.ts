@@ -478,11 +478,13 @@ export class Allotment {
     // Behind too many tasks those that are pulled are not found.
     const most = MAX_PASSED - group.waiting;
     if (slaves.length === 0 || most <= 0) return;
-    const codes = group.nextSourceCodes;
     const rooms = new Map<Code, number>();
     for (const slave of slaves) {
-      const code = codes.find((each) => !this.#bars.has(slave, group.context, each));
-      if (code !== undefined) rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.of(code).depth);
+      for (const code of group.nextSourceCodes) {
+        if (this.#bars.has(slave, group.context, code)) continue;
+        rooms.set(code, (rooms.get(code) ?? 0) + this.#pace.of(code).depth);
+        break;
+      }
     }
     for (const [code, room] of rooms) pulls.push({ count: Math.min(room, most), code });
   }

@@ -83,7 +83,7 @@ export class DispatchGroup {
    * Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. Only this class
    * writes, here and below.
    */
-  sourceCodes: readonly Code[] = [];
+  sourceCodes: Iterable<Code> = [];
   /** How many tasks wait to be sent. */
   waiting = 0;
   /**
@@ -164,15 +164,27 @@ export class DispatchGroup {
     this.#sortSources();
   }
 
-  /** Its lazy sources have changed. Their tasks are of these codes; the first source is asked first. */
-  setSources(codes: readonly Code[]): void {
+  /**
+   * Its lazy sources have changed. Their tasks are of these codes; the first source is asked first.
+   *
+   * @param codes Looked at again as there is need, until it has changed once more: it may be what its owner goes on to change.
+   */
+  setSources(codes: Iterable<Code>): void {
     this.sourceCodes = codes;
     this.#sortSources();
   }
 
+  /** Whether there are lazy sources that have more tasks, or may have. */
+  get hasSources(): boolean {
+    for (const _ of this.sourceCodes) return true;
+    return false;
+  }
+
   /** Codes of the tasks that may come next from its sources: read in order, tasks come in the order of these. */
-  get nextSourceCodes(): readonly Code[] {
-    return this.reading === "ordered" ? this.sourceCodes.slice(0, 1) : this.sourceCodes;
+  get nextSourceCodes(): Iterable<Code> {
+    if (this.reading !== "ordered") return this.sourceCodes;
+    for (const first of this.sourceCodes) return [first];
+    return [];
   }
 
   /** How many tasks threw, and wait for their time to run again. */
@@ -342,8 +354,7 @@ export class DispatchGroup {
   }
 
   #sortSources(): void {
-    const isAsked = this.sourceCodes.length > 0 && this.#reading !== "no";
-    if (isAsked) this.#lists.sources.add(this);
+    if (this.hasSources && this.#reading !== "no") this.#lists.sources.add(this);
     else this.#lists.sources.delete(this);
   }
 

@@ -340,7 +340,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   #noteSources(): void {
-    this.board.setSources(this.#sources.codes());
+    this.board.setSources(this.#sources.codes);
   }
 
   #next(): Outcome | undefined {

@@ -1,6 +1,7 @@
 import type { Code } from "../../task.ts";
 import type { OwnTask } from "./task_origins.ts";
 import { checkLabel } from "../settings.ts";
+import { type Link, LinkedList } from "./linked_list.ts";
 import { TaskSource } from "./task_source.ts";
 import type { Clock } from "../../clock.ts";
 
@@ -36,9 +37,11 @@ interface Entry {
 
 /** The lazy sources of a group of tasks, which are asked one after another. */
 export class TaskSources {
+  /** Codes of their tasks, as they are whenever somebody looks: that of the source first which is asked first. */
+  readonly codes: Iterable<Code> = { [Symbol.iterator]: () => codesOf(this.#sources) };
   readonly #owner: SourceOwner;
   readonly #clock: Clock;
-  readonly #sources: Entry[] = [];
+  readonly #sources = new LinkedList<Entry>();
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();
 
@@ -54,17 +57,17 @@ export class TaskSources {
 
   /** Whether nobody knows how many inputs one of them still has. */
   get isOpenEnded(): boolean {
-    return this.#sources.some(({ left }) => left() === undefined);
+    for (const { left } of this.#sources) {
+      if (left() === undefined) return true;
+    }
+    return false;
   }
 
   /** How many inputs are still to come from those that have a number of them, such as arrays. */
   get left(): number {
-    return this.#sources.reduce((sum, { left }) => sum + (left() ?? 0), 0);
-  }
-
-  /** Codes of their tasks, that of the source first which is asked first. */
-  codes(): Code[] {
-    return this.#sources.map(({ code }) => code);
+    let sum = 0;
+    for (const { left } of this.#sources) sum += left() ?? 0;
+    return sum;
   }
 
   /**
@@ -89,18 +92,18 @@ export class TaskSources {
       );
     }
     let index = 0;
-    const source: TaskSource = new TaskSource(inputs, {
+    const source = new TaskSource(inputs, {
       add: (input) => {
         const place = index++;
         const label = labelOf?.(input, place);
         if (labelOf !== undefined) checkLabel(label);
         return this.#owner.addInput(task, input, place, label);
       },
-      end: () => this.#remove(source),
+      end: () => this.#remove(link),
       fail: (error) => this.#owner.fault(error),
     });
     const left = () => Array.isArray(inputs) ? Math.max(inputs.length - index, 0) : undefined;
-    this.#sources.push({ source, code: task.origin.code, left });
+    const link: Link<Entry> = this.#sources.push({ source, code: task.origin.code, left });
   }
 
   /**
@@ -110,7 +113,7 @@ export class TaskSources {
    * @param isEnough Whether the next source is not to be asked.
    */
   pull(count: number, wanted: Code | undefined, isEnough: () => boolean): void {
-    for (const { source, code } of [...this.#sources]) {
+    for (const { source, code } of this.#sources) {
       if (wanted !== undefined && code !== wanted) continue;
       source.pull(count);
       if (isEnough()) return;
@@ -119,7 +122,7 @@ export class TaskSources {
 
   /** Takes nothing more from them. They begin to clean up. */
   stop(): void {
-    for (const { source } of this.#sources.splice(0)) {
+    for (const { source } of this.#sources.takeAll()) {
       const stop = source.stop();
       this.#stops.add(stop);
       stop.finally(() => this.#stops.delete(stop));
@@ -134,9 +137,12 @@ export class TaskSources {
     await Promise.race([Promise.all(this.#stops), patience.promise]);
   }
 
-  #remove(ended: TaskSource): void {
-    const index = this.#sources.findIndex(({ source }) => source === ended);
-    if (index >= 0) this.#sources.splice(index, 1);
+  #remove(link: Link<Entry>): void {
+    this.#sources.remove(link);
     this.#owner.sourceEnded();
   }
+}
+
+function* codesOf(sources: Iterable<Entry>): Generator<Code> {
+  for (const { code } of sources) yield code;
 }

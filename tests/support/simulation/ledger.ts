@@ -625,7 +625,8 @@ export class Ledger {
       if (waiting === undefined) continue;
       const mayPull = group.isOpen && !isPulling &&
         reader.waitingCancelled + reader.delayed === 0;
-      const hasSource = mayPull && group.waiting === 0 && group.sourceCodes.length > 0;
+      const codes = [...group.sourceCodes];
+      const hasSource = mayPull && group.waiting === 0 && codes.length > 0;
       for (const slave of this.#dispatcher.inventory.standing.idle) {
         const seat = this.seatOf(slave);
         const canRun = (code: Code) => !this.#cannotRun(seat, group, code);
@@ -633,9 +634,8 @@ export class Ledger {
         if (group.sendable > 0 && (isForAny || waiting.every((task) => canRun(codeOf(task))))) {
           violate(`${slave.identity.name} is idle, and ${name} has tasks for it`);
         }
-        const last = group.reading === "ordered" ? 1 : group.sourceCodes.length;
         const isForNext = mayPull && group.waiting < MAX_PASSED &&
-          group.sourceCodes.slice(0, last).some(canRun);
+          codes.slice(0, group.reading === "ordered" ? 1 : codes.length).some(canRun);
         if (isForNext) {
           violate(
             `${slave.identity.name} is idle, and ${name} has a source of tasks for it`,
@@ -644,7 +644,7 @@ export class Ledger {
       }
       const first = group.sendable > 0 ? group.first() : undefined;
       const next = first === undefined
-        ? hasSource && group.sendable === 0 ? group.sourceCodes[0] : undefined
+        ? hasSource && group.sendable === 0 ? codes[0] : undefined
         : codeOf(first);
       if (next !== undefined && this.#canNobodyRun(group, next)) {
         violate(`tasks of ${name} wait, which no slave can run`);
@@ -715,7 +715,7 @@ export class Ledger {
       if (sendable.has(group) !== group.sendable > 0) {
         violate(`${name} is wrongly sendable, or not`);
       }
-      if (sources.has(group) !== (group.sourceCodes.length > 0 && group.reading !== "no")) {
+      if (sources.has(group) !== ([...group.sourceCodes].length > 0 && group.reading !== "no")) {
         violate(`${name} is wrongly asked for tasks, or not`);
       }
     }
