@@ -6,6 +6,7 @@
 
 import { type CodeReference, describeCode } from "../task.ts";
 import { loadGuard, ManagerRefusedError } from "./load_guard.ts";
+import { messageOf } from "../message_of.ts";
 import { Promise } from "../own_globals.ts";
 
 /**
@@ -103,7 +104,9 @@ async function importExport(
 /** Why a module could not be imported, and what to do. */
 function explainImport(thrown: unknown, module: string): string {
   if (thrown instanceof ManagerRefusedError) return thrown.message;
-  if (!(thrown instanceof Error)) return `the module throws while it is loaded: ${thrown}`;
+  if (!(thrown instanceof Error)) {
+    return `the module throws while it is loaded: ${messageOf(thrown)}`;
+  }
   if (isRaisedInCode(thrown)) {
     return `the module throws while it is loaded: ${thrown.name}: ${thrown.message}`;
   }

@@ -80,6 +80,16 @@ Deno.test("loadCode: a module that does not load is named, with the reason", asy
   );
 });
 
+for (const thrown of ["Symbol('why')", "{ why: 1, toString: 'x' }"]) {
+  Deno.test(`loadCode: a module that throws ${thrown} is named`, async () => {
+    await assertRejects(
+      () => loadExport("sum", `data:text/javascript,throw ${thrown}`),
+      LoadError,
+      "the module throws while it is loaded: ",
+    );
+  });
+}
+
 const SOURCES: Record<string, (...args: number[]) => unknown> = {
   "an arrow function": (x) => x + 1,
   "a function": function (x) {

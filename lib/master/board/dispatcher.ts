@@ -451,7 +451,6 @@ export class Dispatcher {
     if (service === undefined) return;
     const { thrown, isLoaded } = failed;
     const startup = context.startup!;
-    // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = startupBar(startup, slave.identity, thrown);
     service.startups.fail();
     service.reporter?.startupFailed(context, thrown, nowMs);
@@ -477,7 +476,6 @@ export class Dispatcher {
   loadFailed(slave: DispatchSlave, code: Code, thrown: unknown, nowMs: number): void {
     const { service } = slave;
     if (service === undefined) return;
-    // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const bar = loadBar(slave.identity, thrown);
     if (isSameEverywhere(code)) this.#bars.addEverywhere(code, bar);
     else this.#barCode(slave, code, bar);
@@ -558,7 +556,6 @@ export class Dispatcher {
     if (service === undefined) return;
     const { sent, reporter } = service;
     const head = sent.head();
-    // Made before anything is changed: what a slave throws may be such that it cannot be described.
     const verdict = head?.number === number
       ? this.#judgeFailure(head, slave, failure, thrown)
       : undefined;

@@ -280,8 +280,17 @@ function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** What was thrown, on one line if possible. Errors of our own loader say all that is needed in their message. */
+/** What was thrown, whatever it is, on one line if possible. Errors of our own loader say all that is needed in their message. */
 export function describeThrown(thrown: unknown): string {
+  try {
+    return describe(thrown);
+  } catch {
+    // Code of its own describes it, and throws.
+    return "threw what cannot be described";
+  }
+}
+
+function describe(thrown: unknown): string {
   if (thrown instanceof Error || thrown instanceof DOMException) {
     const { name, message } = thrown;
     const explained = withPermissionRemedy(message);

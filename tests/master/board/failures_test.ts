@@ -156,6 +156,21 @@ Deno.test("describeThrown: of what is no error, and large, a part tells enough",
   assert(describeThrown("x".repeat(100_000)).length < 1100);
 });
 
+Deno.test("describeThrown: says so of what throws when it is described", () => {
+  const fail = () => {
+    throw new Error("not even this");
+  };
+  const undescribable = [
+    { [Symbol.for("Deno.customInspect")]: fail },
+    Object.defineProperty(new Error(), "message", { get: fail }),
+    Object.assign(new Error(), { message: { toString: 1 } }),
+    new Proxy({}, { getPrototypeOf: fail }),
+  ];
+  for (const thrown of undescribable) {
+    assertEquals(describeThrown(thrown), "threw what cannot be described");
+  }
+});
+
 Deno.test("timedOut: says how long the task was allowed to run", () => {
   assertEquals(
     timedOut(TASK, SLAVE, 500).message,

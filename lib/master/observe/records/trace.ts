@@ -1,5 +1,6 @@
 import type { SlaveIdentity } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
+import { describeThrown } from "../../board/failures.ts";
 import type { ManagerEvent, SlaveCounts } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, startOf, type TaskCancelled, type TaskEnd } from "./task_end.ts";
@@ -189,7 +190,7 @@ export class Trace {
     const { slave, context, timeMs, runTimeMs } = event;
     const row = this.#rowOf(slave);
     const args = event.type === "startup-failed"
-      ? { context, status: "rejected", message: String(event.reason) }
+      ? { context, status: "rejected", message: describeThrown(event.reason) }
       : { context };
     const toldMs = row.running?.what === "startup" ? row.running.startMs : Infinity;
     const startMs = Math.min(timeMs - runTimeMs, toldMs);

@@ -388,6 +388,16 @@ Deno.test("judgeThrow: no delay is longer than a timer can be set to", () => {
   }
 });
 
+Deno.test("judgeThrow: `when` may throw what cannot be described", () => {
+  const error = new RemoteError("Task 0 failed", { task: { id: 0 }, cause: THROWN });
+  const when = () => {
+    throw Object.assign(new Error(), { message: Object.create(null) });
+  };
+  const verdict = judgeThrow(policy(2, { when }), error, 1);
+  assert(verdict.type === "end");
+  assertStringIncludes(verdict.reason.message, "retries.when failed: threw what cannot be");
+});
+
 Deno.test("judgeThrow: what `when` throws, or a wrong answer of it, ends the task as the cause's cause", () => {
   const task = { id: 0 };
   const slave = { number: 0, name: "slave 0", host: "" };

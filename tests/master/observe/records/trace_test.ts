@@ -168,6 +168,18 @@ Deno.test("Trace: a failed task has its message, and one that ran nowhere is a m
   );
 });
 
+Deno.test("Trace: a failed startup has what was thrown, whatever that is", async () => {
+  const failed = (reason: unknown): ManagerEventBody => {
+    return { type: "startup-failed", context: 0, slave: SLAVE, runTimeMs: 1, reason };
+  };
+  const events = await traceOf([
+    [1000, failed(new RangeError("no GPU"))],
+    [1001, failed({ code: 1, toString: "x" })],
+  ]);
+  const messages = events.filter(({ cat }) => cat === "startup").map(({ args }) => args!.message);
+  assertEquals(messages, ["RangeError: no GPU", 'threw { code: 1, toString: "x" }']);
+});
+
 Deno.test("Trace: a million tiny tasks are some thousand slices, and no task is missing", async () => {
   const count = 1_000_000;
   const list = function* (): Generator<readonly [number, ManagerEventBody]> {
