@@ -7,6 +7,7 @@ import { ParallelError, remote } from "../../mod.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
   import.meta.resolve("../support/tasks.ts"),
@@ -49,7 +50,7 @@ Deno.test("Context.close: what startup returned is disposed at the orderly end o
   await using folder = new TempFolder();
   const file = folder.file("notes");
   {
-    await using manager = localManager(1);
+    await using manager = localManager(1, {}, new StandingClock());
     const context = manager.getContext(NOTING_STARTUP, { args: [file, "asyncDispose"] });
     await context.run(({ note }) => note("used"), []);
   }
@@ -211,7 +212,7 @@ Deno.test("Context.close: what it frees is not cut off by the orderly end of its
     },
   });
   {
-    await using manager = localManager(1);
+    await using manager = localManager(1, {}, new StandingClock());
     await using context = manager.getContext(startup, { args: [first] });
     await context.run(() => {}, []);
     await manager.getContext(startup, { args: [second] }).run(() => {}, []);

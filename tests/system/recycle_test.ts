@@ -3,6 +3,7 @@ import { remote } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { localManager } from "../support/local_manager.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/recycled_tasks.ts")>(
   import.meta.resolve("../support/recycled_tasks.ts"),
@@ -88,7 +89,8 @@ for (const where of ["on this machine", "with an agent"]) {
 }
 
 Deno.test("recycle: what startup returned is disposed of at the end of each process", async () => {
-  await using manager = localManager(1, { recycle: { tasks: 2 } });
+  // Each process has as long to end as it takes.
+  await using manager = localManager(1, { recycle: { tasks: 2 } }, new StandingClock());
   const file = await Deno.makeTempFile();
   const setup = (file: string) => ({
     [Symbol.dispose]: () => Deno.writeTextFileSync(file, "x", { append: true }),

@@ -10,6 +10,8 @@ import { parseHostFile } from "../../../lib/launch/cluster/sge_pe_slave_array.ts
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { managerBy } from "../../support/local_manager.ts";
+import { StandingClock } from "../../support/test_clock.ts";
 
 const tasks = remote<typeof import("../../support/tasks.ts")>(
   import.meta.resolve("../../support/tasks.ts"),
@@ -271,7 +273,9 @@ Deno.test("SGEPESlaveArray: an agent that comes while the manager closes is told
     'shift 2; until [ -e "$0.go" ]; do sleep 0.01; done; cd / && /bin/sh -c "$*" >"$0.said" 2>&1',
   );
   const log = new EventLog();
-  const manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: log.onEvent });
+  const options = { host: "127.0.0.1", output: "null", onEvent: log.onEvent };
+  // Nothing else than the agent's end lets it close.
+  const manager = managerBy(new StandingClock(), options);
   manager.addSlave(new SGEPESlaveArray());
   const context = manager.getContext();
   context.addTask(tasks.square, 3);

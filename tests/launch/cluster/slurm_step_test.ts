@@ -1,7 +1,14 @@
 /** Slaves in a Slurm allocation, with an srun that is played. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { Manager, NoMoreSlavesError, remote, SlurmStepSlaveArray } from "../../../mod.ts";
+import {
+  type Manager,
+  type ManagerOptions,
+  NoMoreSlavesError,
+  remote,
+  SlurmStepSlaveArray,
+} from "../../../mod.ts";
+import { MAX_TIMER_MS } from "../../../lib/clock.ts";
 import {
   parseNodeList,
   parseTasksPerNode,
@@ -9,8 +16,10 @@ import {
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { managerBy } from "../../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
+import { StandingClock } from "../../support/test_clock.ts";
 
 const tasks = remote<typeof import("../../support/tasks.ts")>(
   import.meta.resolve("../../support/tasks.ts"),
@@ -88,8 +97,14 @@ class Allocation implements AsyncDisposable {
 
 const NODES = { SLURM_JOB_NODELIST: "n[1-3]", SLURM_TASKS_PER_NODE: "3,1(x2)" };
 
-/** What a manager is given whose slaves are all on this machine. */
-const HERE = { host: "127.0.0.1", output: "null" };
+/**
+ * A manager whose slaves are all on this machine. It waits for ends of processes for as long as they take: its time stands still. So
+ * agents hear nothing of it meanwhile.
+ */
+function patientManager(options: ManagerOptions): Manager {
+  const here = { host: "127.0.0.1", output: "null", heartbeatTimeoutMs: MAX_TIMER_MS };
+  return managerBy(new StandingClock(), { ...here, ...options });
+}
 
 Deno.test("SlurmStepSlaveArray: has one slave for each task, and one step for each node, which has all of it", async () => {
   await using allocation = new Allocation({
@@ -101,7 +116,7 @@ Deno.test("SlurmStepSlaveArray: has one slave for each task, and one step for ea
   });
   const log = new EventLog();
   {
-    await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+    await using manager = patientManager({ onEvent: log.onEvent });
     const array = new SlurmStepSlaveArray();
     assertEquals(array.count, 5);
     manager.addSlave(array);
@@ -135,7 +150,7 @@ Deno.test("SlurmStepSlaveArray: a slave whose job Slurm is about to end finishes
   });
   await using gates = new Gates();
   const log = new EventLog();
-  await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+  await using manager = patientManager({ onEvent: log.onEvent });
   manager.addSlave(new SlurmStepSlaveArray());
   const context = manager.getContext();
   for (const name of ["first", "second"]) context.addTask(gateTasks.wait, name, gates.port);
@@ -159,7 +174,7 @@ Deno.test("SlurmStepSlaveArray: a job that comes to its time limit is named by w
   );
   await using gates = new Gates();
   const log = new EventLog();
-  await using manager = new Manager({ ...HERE, onEvent: log.onEvent });
+  await using manager = patientManager({ onEvent: log.onEvent });
   manager.addSlave(new SlurmStepSlaveArray());
   const context = manager.getContext();
   context.addTask(gateTasks.wait, "only", gates.port);
@@ -178,7 +193,7 @@ Deno.test("SlurmStepSlaveArray: a job that comes to its time limit is named by w
 Deno.test("SlurmStepSlaveArray: a step that ends at once is an error with what srun said", async () => {
   await using allocation = new Allocation(NODES);
   allocation.commands.set("srun", "echo 'srun: error: Invalid job id specified' >&2; exit 1");
-  await using manager = new Manager({ ...HERE, onEvent: () => {} });
+  await using manager = patientManager({ onEvent: () => {} });
   manager.addSlave(new SlurmStepSlaveArray());
   const context = manager.getContext();
   context.addTask(tasks.square, 3);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
-  Manager,
+  type Manager,
   type ManagerOptions,
   NoMoreSlavesError,
   ParallelError,
@@ -8,12 +8,16 @@ import {
   RemoteError,
   SSHSlaveArray,
 } from "../../../mod.ts";
+import { MAX_TIMER_MS } from "../../../lib/clock.ts";
+import type { CalendarClock } from "../../../lib/master/observe/calendar.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { HOLD, Holders } from "../../support/holders.ts";
+import { managerBy } from "../../support/local_manager.ts";
 import { ModuleServer } from "../../support/module_server.ts";
 import { PlayedSSH } from "../../support/played_ssh.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
+import { StandingClock } from "../../support/test_clock.ts";
 
 /** A module with tasks, and what they need. */
 class Project extends TempFolder {
@@ -57,8 +61,8 @@ class Project extends TempFolder {
     }>(this.url);
   }
 
-  manager(log: EventLog, options: ManagerOptions = {}): Manager {
-    return new Manager({
+  manager(log: EventLog, options: ManagerOptions = {}, clock?: CalendarClock): Manager {
+    return managerBy(clock, {
       host: "127.0.0.1",
       output: "null",
       onEvent: log.onEvent,
@@ -104,7 +108,9 @@ Deno.test("SSHSlaveArray: all slaves of a host are sent files once, a second run
   await using project = new Project();
   const run = async () => {
     const log = new EventLog();
-    await using manager = project.manager(log);
+    // The login has as long to remove what was laid as it takes. So its agent hears nothing of the manager meanwhile.
+    const options = { heartbeatTimeoutMs: MAX_TIMER_MS };
+    await using manager = project.manager(log, options, new StandingClock());
     manager.addSlave(new SSHSlaveArray([{ host: "alice", slaves: 3 }], { files: "sent" }));
     await manager.getContext().run(project.tasks.all, []);
     await log.until("slave-connected", 3);
