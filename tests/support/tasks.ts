@@ -120,8 +120,28 @@ export function bytes(count: number): Uint8Array {
   return new Uint8Array(count);
 }
 
-/** Returns its input; for one it computes for two seconds before. */
-export function computeAt(x: number, at: number): number {
-  if (x === at) compute(2000);
+/** Returns its input; for one it computes before until a file is there. If that task runs twice, only once: it makes a file first. */
+export function computeAt(x: number, at: number, begun: string, until: string): number {
+  if (x === at && makes(begun)) { while (!isThere(until)); }
   return x;
+}
+
+function makes(file: string): boolean {
+  try {
+    Deno.writeTextFileSync(file, "", { createNew: true });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+function isThere(file: string): boolean {
+  try {
+    Deno.statSync(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
