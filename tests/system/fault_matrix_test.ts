@@ -244,8 +244,6 @@ const CONNECT_TIMEOUT_MS = 7_200_000;
 const TASK_TIMEOUT_MS = 600_000;
 /** Far more than the time limit of a task. */
 const NIGHT_MS = 8 * 3600 * 1000;
-/** Only a run that hangs takes this long. */
-const HANG_MS = 20_000;
 
 /** Whether a task ends by its time limit. */
 function isOutOfTime(fault: Fault, moment: Moment): boolean {
@@ -310,7 +308,6 @@ class FaultyRun implements AsyncDisposable {
   async read(): Promise<Outcome[] | Error> {
     const outcomes: Outcome[] = [];
     const { signal } = this.abort;
-    const timer = setTimeout(() => this.abort.abort(new Error("The run hangs")), HANG_MS);
     try {
       for await (const outcome of this.context.getOutcomesUnordered({ signal })) {
         outcomes.push(outcome);
@@ -318,8 +315,6 @@ class FaultyRun implements AsyncDisposable {
       return outcomes;
     } catch (error) {
       return error as Error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
