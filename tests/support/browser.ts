@@ -33,7 +33,9 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   static async open(): Promise<TestBrowser> {
-    return new TestBrowser(await chromium.launch({ executablePath: PROGRAM, args: FLAGS }));
+    // No limit of time, here and below: on a busy machine all takes longer.
+    const options = { executablePath: PROGRAM, args: FLAGS, timeout: 0 };
+    return new TestBrowser(await chromium.launch(options));
   }
 
   /** Opens a page, in a window of its own. */
@@ -48,6 +50,7 @@ export class TestBrowser implements AsyncDisposable {
       viewport: { width, height: 844 },
       colorScheme: scheme,
     });
+    page.setDefaultTimeout(0);
     page.on("console", (message) => this.complaints.push(message.text()));
     page.on("pageerror", (error) => this.complaints.push(`${error}`));
     await page.goto(url);
