@@ -10,6 +10,7 @@ import {
   verifySlave,
 } from "../../lib/wire/handshake.ts";
 import { MessageStream } from "../../lib/wire/message_stream.ts";
+import { freePort } from "../support/free_port.ts";
 
 const HOSTNAME = "127.0.0.1";
 /** Addresses of a master that may be on another machine; nobody listens at the second. */
@@ -66,12 +67,6 @@ function infoFor(port: number, changes: Partial<ConnectionInfo> = {}): Connectio
     launch: 1,
     ...changes,
   };
-}
-
-/** A port at which nobody listens. */
-function closedPort(): number {
-  using master = new Master();
-  return master.port;
 }
 
 /** Time that passes only when a test says so. */
@@ -180,7 +175,7 @@ for (
 ) {
   Deno.test(`connectToMaster: tries again while nobody listens yet${when}`, async () => {
     const clock = new TestConnectClock();
-    const port = closedPort();
+    const port = freePort();
     const connecting = connectToMaster(infoFor(port, FAR), clock);
     using _time = new SetTime(aheadMs);
     await clock.endPause();
@@ -195,7 +190,7 @@ for (
 
 Deno.test("connectToMaster: waits longer each time, up to a limit, and never the same", async () => {
   const clock = new TestConnectClock();
-  const port = closedPort();
+  const port = freePort();
   const connecting = connectToMaster(infoFor(port, FAR), clock);
   const pauses: number[] = [];
   for (let i = 0; i < 12; i++) pauses.push(await clock.endPause());
@@ -241,7 +236,7 @@ Deno.test("connectToMaster: an address that answers nothing is left for the next
 
 Deno.test("connectToMaster: gives up after 3 s where nobody listens, saying so of each address", async () => {
   const clock = new TestConnectClock();
-  const connecting = connectToMaster(infoFor(closedPort(), FAR), clock);
+  const connecting = connectToMaster(infoFor(freePort(), FAR), clock);
   await clock.endPause(2_999);
   await clock.paused();
   const given = assertRejects(() => connecting, Error);
@@ -257,7 +252,7 @@ Deno.test("connectToMaster: gives up at once where nobody listens on this machin
   const clock = new TestConnectClock();
   const isPausing = clock.paused().then(() => fail("it waits to try again"));
   await assertRejects(
-    () => Promise.race([connectToMaster(infoFor(closedPort()), clock), isPausing]),
+    () => Promise.race([connectToMaster(infoFor(freePort()), clock), isPausing]),
     Error,
     "Cannot connect to the master at 127.0.0.1:",
   );
