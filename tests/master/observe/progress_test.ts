@@ -10,6 +10,7 @@ import {
 import { RateMeter } from "../../../lib/master/observe/rate_meter.ts";
 import { StatusLine } from "../../../lib/master/observe/status_line.ts";
 import { clipToWidth, textWidth } from "../../../lib/master/observe/text_width.ts";
+import { Gates } from "../../support/gates.ts";
 import { Screen } from "../../support/screen.ts";
 import { MODULE_URL, runScript } from "../../support/script.ts";
 import { SilentRegistry } from "../../support/silent_registry.ts";
@@ -17,6 +18,7 @@ import { skipIf } from "../../support/skip.ts";
 import { taskOf } from "../../support/task_of.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
+const GATE_TASKS = import.meta.resolve("../../support/gate_tasks.ts");
 const SLAVES: SlaveCounts = { queued: 1, starting: 0, idle: 2, busy: 8, lost: 0 };
 const STATE: ProgressState = {
   name: "score",
@@ -543,7 +545,20 @@ Deno.test(
 
 Deno.test("progress: where there is no terminal the end is a line, and lines of slaves are whole", async () => {
   await using folder = new TempFolder();
-  const { stdout, stderr, code } = await runScript(folder, RUN, ["-A", "--no-check"]);
+  await using gates = new Gates();
+  // Both slaves are there before the tasks are.
+  const source = RUN.replace(
+    "async function work",
+    `import { remote } from "${MODULE_URL}";
+    const gateTasks = remote<typeof import("${GATE_TASKS}")>("${GATE_TASKS}");
+    const first = manager.getContext();
+    for (let i = 0; i < 2; i++) first.addTask(gateTasks.wait, i, ${gates.port});
+    await Array.fromAsync(first.getResults());
+    async function work`,
+  );
+  const running = runScript(folder, source, ["-A", "--no-check"]);
+  await gates.meet(2);
+  const { stdout, stderr, code } = await running;
   assertEquals(code, 0, stderr);
   assertEquals(stdout, "read 20\nread 40\nread 60\nthe end\n");
   const lines = stderr.trimEnd().split("\n");
