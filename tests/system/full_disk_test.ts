@@ -128,7 +128,8 @@ for (const isFar of [false, true]) {
     // One slave may have done it all.
     const files = folder.names().filter((name) => name.endsWith(".output"));
     const printed = files.map((file) => Deno.readTextFileSync(folder.file(file))).join();
-    assertEquals(printed.match(/task \d+/g)?.length, 20);
+    // On a busy machine a task may run on both.
+    assertEquals(new Set(printed.match(/task \d+/g)).size, 20);
   });
 
   Deno.test(`full disk: output of ${kind} goes to standard error, which is on it; that is told once`, async () => {

@@ -16,7 +16,7 @@ function runsOf(places: readonly (readonly [number, number, number])[]): number[
   return [...runs.values()];
 }
 
-Deno.test("recycle: a process runs as many tasks as it may, and no task is lost, run twice or charged", async () => {
+Deno.test("recycle: a process runs as many tasks as it may, and no task is lost, has two results or is charged", async () => {
   const log = new EventLog();
   await using manager = localManager(2, { recycle: { tasks: 10 }, onEvent: log.onEvent });
   const context = manager.getContext(tasks.processOf);
@@ -25,7 +25,9 @@ Deno.test("recycle: a process runs as many tasks as it may, and no task is lost,
   assertEquals(places.map(([task]) => task), numbers);
   const runs = runsOf(places);
   assert(runs.every((count) => count <= 10), `${runs}`);
-  assertEquals(runs.reduce((sum, count) => sum + count), 1000, "Each task ran once");
+  // A task that is taken from a slave that seems to be stuck may run there as well: that run has no result.
+  const ranAt = new Set(places.map(([, process, run]) => `${process} ${run}`));
+  assertEquals(ranAt.size, 1000, "each result is of a run of its own");
   const restarts = log.of("slave-restarted");
   assert(restarts.length >= 98, `${restarts.length} restarts`);
   for (const { reason, isAsked } of restarts) {
