@@ -51,6 +51,7 @@ export class PlayedSSH implements AsyncDisposable {
 
 const FORWARDER = new URL("./forward_port.ts", import.meta.url).pathname;
 
+/** As with the real one, there is a way back before the command runs. */
 const SCRIPT = `folder=\${0%/*}
 way_back=
 while [ "$1" != -- ]; do
@@ -65,8 +66,10 @@ export HOME TMPDIR
 unset XDG_CACHE_HOME
 cd /
 if [ -z "$way_back" ]; then exec /bin/sh -c "$*"; fi
-"${Deno.execPath()}" run --quiet --no-config --allow-net "${FORWARDER}" "$way_back" <&- &
+mkfifo "$0.forwarder.$$"
+"${Deno.execPath()}" run --quiet --no-config --allow-net "${FORWARDER}" "$way_back" <&- >"$0.forwarder.$$" &
 forwarder=$!
+read -r word <"$0.forwarder.$$"
 /bin/sh -c "$*"
 code=$?
 kill $forwarder
