@@ -92,7 +92,8 @@ Deno.test("dashboard: viewers that wait are told that the manager is closed, and
 });
 
 Deno.test("dashboard: a viewer is told the last state before the server goes", async () => {
-  const { manager, url } = managerWithPage(1);
+  // It is waited for however long it takes here.
+  const { manager, url } = managerWithPage(1, {}, new StandingClock());
   const states: { isOver: boolean; sections: Record<string, string> }[] = [];
   const follow = async (number: string) => {
     for (let since = 0, isOver = false; !isOver;) {
