@@ -86,8 +86,13 @@ export interface SlaveProcess {
 
 const encoder = new TextEncoder();
 
-/** What has left the process group may keep the output open for ever: it is read this long after the process itself has ended. */
+/**
+ * What has left the process group may keep the output open for ever: once the process itself has ended, the next piece of it is waited
+ * for this long.
+ */
 const OUTPUT_GRACE_MS = 300;
+/** And no more than so many pieces, of up to 64 KiB, are taken: that may print for ever, and of the process itself a pipe holds at most 1 MiB. */
+const LAST_PIECES = 20;
 
 /**
  * Starts a process that runs a slave: gives it the connection on its standard input, and takes what it prints.
@@ -161,7 +166,7 @@ async function waitForEnd(
   clock: Clock,
 ): Promise<ProcessEnd> {
   const { code, signal } = await child.status;
-  using _timer = clock.setTimer(() => pumps.forEach((pump) => pump.stop()), OUTPUT_GRACE_MS);
+  for (const pump of pumps) pump.processEnded(clock);
   await Promise.all([fed, ...pumps.map((pump) => pump.ended)]);
   return { code, signal };
 }
@@ -172,6 +177,13 @@ const END = { done: true, value: undefined } as const;
 /** Moves what a process prints to its sink. */
 class Pump {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** Whether it waits for the next piece, and not for the sink. */
+  #isReading = false;
+  /** Tells the time, once the process has ended. */
+  #clock: Clock | undefined;
+  #timer: Disposable | undefined;
+  /** How many pieces it may still move. */
+  #piecesLeft = Infinity;
   /** Resolves when there is nothing more to move. Never rejects. */
   readonly ended: Promise<void>;
 
@@ -180,15 +192,31 @@ class Pump {
     this.ended = this.#run(sink, stream);
   }
 
-  stop(): void {
+  /** The process has ended, and all that it has printed is there. Others that hold the output open are not waited for for ever. */
+  processEnded(clock: Clock): void {
+    this.#clock = clock;
+    this.#piecesLeft = LAST_PIECES;
+    if (this.#isReading) this.#limitWait();
+  }
+
+  /** Only the wait for a piece has a limit, and not the time that the sink takes: what is there would be lost meanwhile. */
+  #limitWait(): void {
+    this.#timer = this.#clock?.setTimer(() => this.#stop(), OUTPUT_GRACE_MS);
+  }
+
+  #stop(): void {
     this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
   }
 
   async #run(sink: OutputSink, stream: OutputStream): Promise<void> {
     for (;;) {
+      this.#isReading = true;
+      this.#limitWait();
       // What cannot be read costs the output alone.
       const { done, value } = await this.#reader.read().catch(() => END);
-      if (done) return this.stop();
+      this.#isReading = false;
+      this.#timer?.[Symbol.dispose]();
+      if (done || this.#piecesLeft-- === 0) return this.#stop();
       // The slave's work matters more than what it prints. If nobody read on, its next line would stop it. The sink tells of failures.
       await Promise.try(() => sink.write(value, stream)).catch(() => {});
     }

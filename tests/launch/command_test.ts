@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
+import { Gates } from "../support/gates.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { HOLD, Holders } from "../support/holders.ts";
 import { KeepAlive } from "../support/keep_alive.ts";
@@ -15,6 +16,7 @@ import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const COMMAND_URL = new URL("../../lib/launch/command.ts", import.meta.url).href;
+const GATE_TASKS = import.meta.resolve("../support/gate_tasks.ts");
 const OUTPUT_GRACE_MS = 300;
 
 /** Starts Deno with a program given as text. */
@@ -49,6 +51,8 @@ Deno.test("spawnSlave: takes standard output and error, all of it before the end
     output,
     `for (let i = 0; i < 20_000; i++) console.log("out");
     for (let i = 0; i < 20_000; i++) console.error("err");`,
+    "{}\n",
+    new TestClock(),
   );
   await ended;
   const lines = folder.lines("output");
@@ -98,24 +102,86 @@ Deno.test("spawnSlave: does not mind a process that ends without reading its inp
   assertEquals((await ended).code, 1);
 });
 
-Deno.test("spawnSlave: does not wait for ever for a grandchild that keeps the output open", async () => {
+/** Takes what a process prints when the test says so. */
+class HeldSink extends OutputSink {
+  override readonly target = "held";
+  text = "";
+  readonly #came = Promise.withResolvers<void>();
+  readonly #opened = Promise.withResolvers<void>();
+
+  /** Resolves when something has been printed. */
+  get came(): Promise<void> {
+    return this.#came.promise;
+  }
+
+  /** Takes all, from now on at once. */
+  open(): void {
+    this.#opened.resolve();
+  }
+
+  protected override async take(bytes: Uint8Array): Promise<void> {
+    this.text += new TextDecoder().decode(bytes);
+    this.#came.resolve();
+    await this.#opened.promise;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+Deno.test("spawnSlave: takes all of what was printed, however long that takes after the end of the process", async () => {
   using _alive = new KeepAlive();
+  await using gates = new Gates();
+  await using output = new HeldSink();
   const clock = new TestClock();
-  await using output = openOutputSink("null", 0);
-  const { ended } = spawnProgram(
+  const process = spawnProgram(
     output,
-    `const child = new Deno.Command(Deno.execPath(), {
-      args: ["eval", "setInterval(() => {}, 1000)"], stdin: "null",
-    }).spawn();
-    console.log(child.pid);
-    Deno.exit(0);`,
+    `const { wait } = await import("${GATE_TASKS}");
+    console.log("first");
+    await wait("printed", ${gates.port});
+    console.log("last");`,
     "{}\n",
     clock,
   );
-  await clock.timerSet();
+  const gate = await gates.next();
+  await output.came;
+  await gate.open();
+  await process.exited;
   clock.pass(OUTPUT_GRACE_MS);
+  output.open();
+  await process.ended;
+  assertEquals(output.text, "first\nlast\n");
+});
+
+/** Starts a program that leaves its group and holds the output, and ends; its id is printed. */
+const LEAVE = (program: string) =>
+  `const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", ${JSON.stringify(program)}], stdin: "null", detached: true,
+  }).spawn();
+  console.log(child.pid);
+  Deno.exit(0);`;
+
+Deno.test("spawnSlave: does not wait for ever for a grandchild that keeps the output open", async () => {
+  using _alive = new KeepAlive();
+  const clock = new TestClock();
+  await using output = new HeldSink();
+  output.open();
+  const { ended } = spawnProgram(output, LEAVE("setInterval(() => {}, 1000)"), "{}\n", clock);
+  await output.came;
+  let hasEnded = false;
+  ended.then(() => hasEnded = true);
+  while (!hasEnded) await Promise.race([ended, clock.fire()]);
+  assertEquals(clock.timers, 0);
+  Deno.kill(Number(output.text), "SIGKILL");
+});
+
+Deno.test("spawnSlave: does not wait for ever for a grandchild that prints on and on", async () => {
+  using _alive = new KeepAlive();
+  await using output = new HeldSink();
+  output.open();
+  const program = `Deno.stderr.close(); for (;;) Deno.stdout.writeSync(new Uint8Array(9));`;
+  const { ended } = spawnProgram(output, LEAVE(program), "{}\n", new TestClock());
+  // It ends when nobody takes what it prints.
   await ended;
-  Deno.kill(Number(output.tail), "SIGKILL");
 });
 
 for (const isThrown of [false, true]) {
