@@ -1,4 +1,5 @@
 import type { TempFolder } from "./temp_folder.ts";
+import { untilFiles } from "./until_files.ts";
 
 /**
  * Puts commands of Grid Engine and of Slurm into the folder `bin` of a folder: jobs run at once, as processes of this machine, and
@@ -18,9 +19,7 @@ export function deletedJobs(folder: TempFolder): string[] {
 
 /** Waits until all processes of the jobs have ended. */
 export async function untilIdle(folder: TempFolder): Promise<void> {
-  using watcher = Deno.watchFs(folder.file("bin"));
-  if (isIdle(folder)) return;
-  for await (const _ of watcher) if (isIdle(folder)) return;
+  await untilFiles(folder.file("bin"), () => isIdle(folder));
 }
 
 function isIdle(folder: TempFolder): boolean {

@@ -1,4 +1,5 @@
 import { FakeCommands } from "./grid_fake_commands.ts";
+import { untilFiles } from "./until_files.ts";
 
 /**
  * A PBS that is played: its commands are found first on PATH until the end of the scope. Tasks of arrays run at once, as
@@ -23,9 +24,7 @@ export class FakePbs implements AsyncDisposable {
 
   /** Waits until no task of an array runs any more. */
   async idle(): Promise<void> {
-    using watcher = Deno.watchFs(this.commands.folder);
-    if (this.#isIdle) return;
-    for await (const _ of watcher) if (this.#isIdle) return;
+    await untilFiles(this.commands.folder, () => this.#isIdle);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,8 @@ export async function untilFiles(
   isSo: () => boolean,
   orWhen?: Promise<unknown>,
 ): Promise<void> {
-  using watcher = Deno.watchFs(folder);
+  // Not what is in its folders: to watch one that is removed meanwhile fails.
+  using watcher = Deno.watchFs(folder, { recursive: false });
   orWhen?.then(() => watcher.close()).catch(() => {});
   if (isSo()) return;
   for await (const { kind } of watcher) {

@@ -5,6 +5,7 @@ import { missingPseudoTerminal, PseudoTerminal } from "../../support/pseudo_term
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
 import { skipIf } from "../../support/skip.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
+import { untilFiles } from "../../support/until_files.ts";
 
 const LIFELINE_TASKS = import.meta.resolve("../../support/lifeline_tasks.ts");
 
@@ -323,16 +324,14 @@ Deno.test("EndGuard: a second SIGHUP, as terminal and shell send one each, is no
 
 /** Waits until there is a file beside the commands of the fake Grid Engine. */
 async function untilIn(folder: TempFolder, name: string): Promise<void> {
-  using watcher = Deno.watchFs(folder.file("bin"));
-  if (folder.names("bin").includes(name)) return;
-  for await (const _ of watcher) if (folder.names("bin").includes(name)) return;
+  await untilFiles(folder.file("bin"), () => folder.names("bin").includes(name));
 }
 
 /** A script that writes a result into the file `done` when there is a file `go`. */
 function waitingScript(port: number): string {
   return `
     import { connect } from "${LIFELINE_TASKS}";
-    using watcher = Deno.watchFs(".");
+    using watcher = Deno.watchFs(".", { recursive: false });
     ${SQUARES}
     await connect(${port});
     for await (const { paths } of watcher) if (paths.some((path) => path.endsWith("go"))) break;

@@ -269,7 +269,7 @@ Deno.test("trace: when the master is killed, what is written is whole but for th
 
 /** Waits until a file has a size; whoever makes it is heard of by the file system's events. */
 async function untilSize(path: string, bytes: number): Promise<void> {
-  for await (const _ of Deno.watchFs(path.replace(/[^/]*$/, ""))) {
+  for await (const _ of Deno.watchFs(path.replace(/[^/]*$/, ""), { recursive: false })) {
     const size = await Deno.stat(path).then(({ size }) => size, () => 0);
     if (size >= bytes) return;
   }
