@@ -19,8 +19,8 @@ export class FileSizeGuard implements AsyncDisposable {
   }
 
   /**
-   * Lets the signal have its usual effect again. What was written before has none, if the process may read its limits and send
-   * itself a signal.
+   * Lets the signal have its usual effect again. Writes that failed before do not end the process any more, if it may read its limits
+   * and send itself a signal.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     if (Deno.build.os === "windows") return;
@@ -43,9 +43,9 @@ function hasLimit(): boolean {
 }
 
 /**
- * Waits until the signals that have come were handed to their listeners. In Deno 2.9.6 a thread does that: of a write that has just
- * failed it may come to know when nobody listens any more, or while the program ends, and then it ends the process by the signal.
- * It goes by the numbers of signals, and that of SIGWINCH, which has no effect of its own, is larger.
+ * Waits until listeners have been told of all signals that have come. In Deno 2.9.6 a thread tells them. If it is so late that nobody
+ * listens any more, or that the program ends, it ends the process by the signal. It takes signals in the order of their numbers. That
+ * of SIGWINCH, which has no effect of its own, is larger.
  */
 async function handedOver(): Promise<void> {
   if (Deno.permissions.querySync({ name: "run" }).state !== "granted") return;

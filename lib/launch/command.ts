@@ -87,11 +87,14 @@ export interface SlaveProcess {
 const encoder = new TextEncoder();
 
 /**
- * What has left the process group may keep the output open for ever: once the process itself has ended, the next piece of it is waited
- * for this long.
+ * How long the next piece of output is waited for once the process has ended. What has left its group may keep the output open for
+ * ever.
  */
 const OUTPUT_GRACE_MS = 300;
-/** And no more than so many pieces, of up to 64 KiB, are taken: that may print for ever, and of the process itself a pipe holds at most 1 MiB. */
+/**
+ * The most pieces that are taken then, of up to 64 KiB each. Of what the process printed a pipe holds at most 1 MiB. What has left its
+ * group may print for ever.
+ */
 const LAST_PIECES = 20;
 
 /**

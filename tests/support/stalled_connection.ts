@@ -1,5 +1,5 @@
-import { type Frame, FrameParser } from "../../lib/wire/frames.ts";
 import type { Connection } from "../../lib/wire/message_stream.ts";
+import { framesOf } from "./frames_of.ts";
 import { joinBytes } from "./socket_pair.ts";
 
 /** The most bytes that one write takes. */
@@ -26,21 +26,8 @@ export class StalledConnection implements Connection {
   }
 
   /** The whole frames that the peer has read, and whether nothing stands behind them. */
-  sent(): { readonly frames: readonly Frame[]; readonly isWhole: boolean } {
-    const parser = new FrameParser();
-    const frames: Frame[] = [];
-    const bytes = joinBytes(this.#parts);
-    for (let position = 0; position < bytes.length;) {
-      const space = parser.space();
-      const piece = bytes.subarray(position, position + space.length);
-      space.set(piece);
-      parser.filled(piece.length);
-      position += piece.length;
-      for (let frame = parser.next(); frame !== undefined; frame = parser.next()) {
-        frames.push(frame);
-      }
-    }
-    return { frames, isWhole: parser.isBetweenFrames };
+  sent(): ReturnType<typeof framesOf> {
+    return framesOf(joinBytes(this.#parts));
   }
 
   async write(bytes: Uint8Array): Promise<number> {

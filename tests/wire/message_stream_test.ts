@@ -5,8 +5,9 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { encodeFrame, FrameError, FrameParser } from "../../lib/wire/frames.ts";
+import { encodeFrame, FrameError } from "../../lib/wire/frames.ts";
 import { checkSendable, MessageStream } from "../../lib/wire/message_stream.ts";
+import { framesOf } from "../support/frames_of.ts";
 import { skipIf } from "../support/skip.ts";
 import { StalledConnection } from "../support/stalled_connection.ts";
 import { joinBytes, readToEnd, SocketPair, writeAll } from "../support/socket_pair.ts";
@@ -44,20 +45,7 @@ async function receiveMessages(stream: MessageStream<unknown>, count: number): P
 
 /** The texts of all frames that a connection carries until it ends. */
 async function readFrameTexts(connection: Deno.Conn): Promise<string[]> {
-  const bytes = await readToEnd(connection);
-  const parser = new FrameParser();
-  const texts: string[] = [];
-  for (let position = 0; position < bytes.length;) {
-    const space = parser.space();
-    const piece = bytes.subarray(position, position + space.length);
-    space.set(piece);
-    parser.filled(piece.length);
-    position += piece.length;
-    for (let frame = parser.next(); frame !== undefined; frame = parser.next()) {
-      texts.push(frame.text);
-    }
-  }
-  return texts;
+  return framesOf(await readToEnd(connection)).frames.map(({ text }) => text);
 }
 
 Deno.test("MessageStream: carries messages in order, both ways at once", async () => {
@@ -204,18 +192,18 @@ Deno.test("MessageStream: carries a message that is larger than the sockets' mem
 });
 
 /** Frames in one piece. */
-function framesOf(...texts: readonly string[]): Uint8Array {
+function bytesOf(...texts: readonly string[]): Uint8Array {
   return joinBytes(texts.map((text) => joinBytes(encodeFrame(text))));
 }
 
 Deno.test("MessageStream.receiveAll: gives all frames that have come, and waits for the first", async () => {
   using sockets = await SocketPair.open();
   using stream = new MessageStream(sockets.near);
-  await writeAll(sockets.far, framesOf("[0]", "[1]", "[2]", "[3]"));
+  await writeAll(sockets.far, bytesOf("[0]", "[1]", "[2]", "[3]"));
   assertEquals((await stream.receive())?.messages, [0]);
   assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2], [3]]);
   const receiving = stream.receiveAll();
-  await writeAll(sockets.far, framesOf("[4]"));
+  await writeAll(sockets.far, bytesOf("[4]"));
   assertEquals((await receiving)?.map(({ messages }) => messages), [[4]]);
   sockets.far.close();
   assertEquals(await stream.receiveAll(), undefined);
@@ -223,13 +211,13 @@ Deno.test("MessageStream.receiveAll: gives all frames that have come, and waits 
 
 Deno.test("MessageStream.receiveAll: gives the frames before a wrong one, and then tells what is wrong", async () => {
   const wrong = {
-    "is not JSON": framesOf("{", "[3]"),
+    "is not JSON": bytesOf("{", "[3]"),
     "longer than the frame": new Uint8Array(12).fill(7),
   };
   for (const [message, bytes] of Object.entries(wrong)) {
     using sockets = await SocketPair.open();
     using stream = new MessageStream(sockets.near);
-    await writeAll(sockets.far, joinBytes([framesOf("[1]", "[2]"), bytes]));
+    await writeAll(sockets.far, joinBytes([bytesOf("[1]", "[2]"), bytes]));
     assertEquals((await stream.receiveAll())?.map(({ messages }) => messages), [[1], [2]]);
     assertStringIncludes(stream.fault!.message, message);
     await assertRejects(() => stream.receiveAll(), FrameError, message);

@@ -764,8 +764,8 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
 }
 
 /**
- * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. One whose end the scheduler tells may have
- * started, and failed, since it was last seen to wait.
+ * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. If the scheduler says how a task has ended,
+ * it may have started, and failed, since it was last seen to wait.
  */
 function wasDeleted({ task: { isDeleted, state: { state } }, reason }: GoneTask): boolean {
   return isDeleted || (state === "queued" && reason === undefined);

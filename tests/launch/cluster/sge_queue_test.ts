@@ -81,6 +81,13 @@ function newsOf({ started, ended }: SlaveProcess): string[] {
   return news;
 }
 
+/** Where a task stands, as that is told. */
+function standingsOf(task: SlaveProcess): string[] {
+  const standings: string[] = [];
+  task.onStanding!((standing) => standings.push(standing));
+  return standings;
+}
+
 Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async () => {
   await using run = new QueueRun();
   const { queue } = run;
@@ -111,8 +118,7 @@ Deno.test("JobQueue: knows of a task that it waits, runs, and is gone", async ()
 Deno.test("JobQueue: tells where a task stands whenever that changes, also when it is suspended, or queued again after it ran", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
-  const standings: string[] = [];
-  task.onStanding!((standing) => standings.push(standing));
+  const standings = standingsOf(task);
   for (const state of ["qw", "qw", "t", "r", "s", "S", "T", "r", "Rq", "Rr", "dr"]) {
     run.states({ "3": state });
     await run.look();
@@ -141,8 +147,7 @@ for (
 Deno.test("JobQueue: a task whose agent comes runs, whatever the scheduler said last, and nobody has deleted it if it is gone then", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
-  const standings: string[] = [];
-  task.onStanding!((standing) => standings.push(standing));
+  const standings = standingsOf(task);
   run.states({ "3": "qw" });
   await run.look();
   task.served!("nodeB");
@@ -156,8 +161,7 @@ Deno.test("JobQueue: a task whose agent comes runs, whatever the scheduler said 
 Deno.test("JobQueue: that a task waits is old news if its agent came while that was asked, and not afterwards", async () => {
   await using run = new QueueRun();
   const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
-  const standings: string[] = [];
-  task.onStanding!((standing) => standings.push(standing));
+  const standings = standingsOf(task);
   run.states({ "3": "qw" });
   await run.look();
   const go = `${run.commands.folder}/go`;

@@ -412,8 +412,8 @@ export class AgentJob implements AgentLinkEvents {
     const { closing } = this.#fleet;
     const { started = Promise.resolve(), ended } = process;
     started.then(() => this.#started());
-    // At once: whoever waits for the scheduler's answer goes on when that has come, and is to find the end that it tells. What this was
-    // renewed by is watched for itself.
+    // At once: who waits for the scheduler's answer goes on when that has come, and looks for the end. What this process was renewed
+    // by is watched for itself.
     ended.then((end) => {
       if (process === this.#process) this.#end = end;
     });

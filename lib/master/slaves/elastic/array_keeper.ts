@@ -28,7 +28,7 @@ export class ArrayKeeper implements Disposable {
   #timer: Disposable | undefined;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
-  /** Failures since the last that did; those that come before the pause after one is over are one with it. */
+  /** Failures since the last that did. One that comes in the pause after another counts as the same. */
   #failures = 0;
   /** How the last of them came about. */
   #failure: string | undefined;
