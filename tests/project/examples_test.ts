@@ -189,6 +189,8 @@ Deno.test("pbs.ts: counts primes by slaves of a scheduler that is described besi
 });
 
 Deno.test("pbs.ts: tells how it is called", async () => {
+  // Without its commands Deno says that it does not find them.
+  await using _pbs = new FakePbs();
   for (const words of ["", "--slaves", "--slaves 0", "--slaves many"]) {
     await using folder = await copyOfTheProject();
     const command = commandOf("pbs.ts").replace(/--slaves .*/, words);

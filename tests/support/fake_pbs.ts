@@ -41,6 +41,8 @@ export class FakePbs implements AsyncDisposable {
 
 /** Files beside the commands: `group.7.1` has the process group of task 7[1], `code.7.1` its exit code. */
 const COMMANDS = {
+  // Asked where an answer of qsub was lost, and here none is.
+  qselect: "exit 1",
   qsub: `cd "\${0%/*}"
 env | sed -n 's/^\\(PBS_[A-Z_]*\\)=.*/\\1/p' >inherited
 while [ $# -gt 0 ]; do

@@ -664,6 +664,8 @@ Deno.test("SGEQsubSlaveArray: says so when qsub is not on PATH", async () => {
 });
 
 Deno.test("SGEQsubSlaveArray: says so when qsub may not be run", async () => {
+  await using commands = new FakeCommands();
+  commands.set("qsub", "exit 1");
   await using folder = new TempFolder();
   const flags = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
   const { stdout, stderr } = await runScript(folder, RUN_ARRAY, [
