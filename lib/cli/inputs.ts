@@ -1,7 +1,7 @@
 import { loadParseCsv } from "../deps.ts";
 import { messageOf } from "../message_of.ts";
 import { quoteText } from "../quote_text.ts";
-import { inputValue } from "./input_value.ts";
+import { inputValue, parseJson } from "./input_value.ts";
 import type { Source } from "./order.ts";
 import { readCsv } from "./read_csv.ts";
 import { readLines } from "./read_lines.ts";
@@ -115,7 +115,7 @@ async function* readJsonLines(
       if (line.trim() === "") continue;
       let value: unknown;
       try {
-        value = JSON.parse(line);
+        value = parseJson(line);
       } catch (cause) {
         if (!(cause instanceof SyntaxError)) throw cause;
         // A line has no lines.

@@ -1,7 +1,7 @@
 import { type MapOutcome, RemoteError } from "../../mod.ts";
 import { printError } from "../print_error.ts";
 import type { Order } from "./order.ts";
-import { type ResultText, resultText } from "./result_text.ts";
+import { printedText, type ResultText, resultText } from "./result_text.ts";
 import type { ResultWriter } from "./result_writer.ts";
 
 /** What messages call options of scripts, and what they are called here. */
@@ -51,7 +51,7 @@ export class OutcomePrinter {
     await this.#writer.flush();
     this.#fail(inOwnNames(reason.message));
     const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
-    if (this.#isPlain && stdout !== undefined) await this.#writer.write(stdout);
+    if (this.#isPlain && stdout !== undefined) await this.#writer.write(printedText(stdout));
   }
 
   #fail(message: string): void {

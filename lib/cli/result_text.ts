@@ -43,7 +43,7 @@ function lineText(result: unknown): string {
 }
 
 /** A command that prints nothing has no line. Bytes that are no text are passed on as they are. */
-function printedText(result: unknown): string | Uint8Array {
+export function printedText(result: unknown): string | Uint8Array {
   if (typeof result !== "string") return result as Uint8Array;
   return result === "" || result.endsWith("\n") ? result : `${result}\n`;
 }

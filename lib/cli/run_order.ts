@@ -79,20 +79,42 @@ async function runInputs(
     })
   );
   asked(() => addSlaves(manager, order.slaves));
-  const outcomes = mapOutcomes(manager, order, inputs, {
-    order: order.isOrdered ? "inputs" : "finish",
+  const isSorted = order.isFailFast && order.isOrdered;
+  // How many words there are is known.
+  const given = order.source.type === "words" ? await Array.fromAsync(inputs) : inputs;
+  const outcomes = mapOutcomes(manager, order, given, {
+    order: order.isOrdered && !isSorted ? "inputs" : "finish",
     signal,
     // What is shown has their number as well.
     progress: order.isProgress || (journal !== undefined && ((event) => restored = event.restored)),
   });
   const printer = new OutcomePrinter(order, writer);
-  for await (const outcome of outcomes) {
+  for await (const outcome of isSorted ? failuresFirst(outcomes) : outcomes) {
     const written = printer.print(outcome);
     if (written !== undefined) await written;
     if (order.isFailFast && printer.failures > 0) break;
   }
   if (restored > 0) printError(`${restored} of the results are from the journal ${journal}`);
   return printer.failures;
+}
+
+/** Sorts outcomes by their inputs, up to the first failure, which is given as soon as it comes. */
+async function* failuresFirst(
+  outcomes: AsyncIterable<MapOutcome>,
+): AsyncGenerator<MapOutcome, void, undefined> {
+  const early = new Map<number, MapOutcome>();
+  let next = 0;
+  for await (const outcome of outcomes) {
+    if (outcome.status === "rejected") {
+      yield outcome;
+      return;
+    }
+    early.set(outcome.index, outcome);
+    for (let due = early.get(next); due !== undefined; due = early.get(++next)) {
+      early.delete(next);
+      yield due;
+    }
+  }
 }
 
 /** Does what the command line asks for: if it cannot be done, whoever wrote that wants no stack. */
@@ -118,7 +140,7 @@ type AnyFunctions = Record<string, (...args: unknown[]) => unknown>;
 function mapOutcomes(
   manager: Manager,
   { work, timeoutMs, retries, journal, isFailedRerun }: Order,
-  inputs: AsyncIterable<unknown>,
+  inputs: unknown[] | AsyncIterable<unknown>,
   options: MapOptions,
 ): AsyncGenerator<MapOutcome, void, undefined> {
   const rerunFailed = isFailedRerun ? true : undefined;
@@ -143,20 +165,26 @@ function mapOutcomes(
 async function* mapCommands(
   context: Context,
   words: readonly string[],
-  inputs: AsyncIterable<unknown>,
+  inputs: unknown[] | AsyncIterable<unknown>,
   options: MapOptions,
 ): AsyncGenerator<MapOutcome, void, undefined> {
   const inputOf = new WeakMap<object, unknown>();
-  async function* commands(): AsyncGenerator<string[], void, undefined> {
-    for await (const input of inputs) {
-      const command = fillCommand(words, input);
-      inputOf.set(command, input);
-      yield command;
-    }
-  }
-  for await (const outcome of context.mapOutcomes(runCommand, commands(), options)) {
+  const commandOf = (input: unknown): string[] => {
+    const command = fillCommand(words, input);
+    inputOf.set(command, input);
+    return command;
+  };
+  const commands = Array.isArray(inputs) ? inputs.map(commandOf) : mapEach(inputs, commandOf);
+  for await (const outcome of context.mapOutcomes(runCommand, commands, options)) {
     yield { ...outcome, input: inputOf.get(outcome.input) };
   }
+}
+
+async function* mapEach<Result>(
+  inputs: AsyncIterable<unknown>,
+  make: (input: unknown) => Result,
+): AsyncGenerator<Result, void, undefined> {
+  for await (const input of inputs) yield make(input);
 }
 
 /** What would run for an input. */

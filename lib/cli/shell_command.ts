@@ -21,12 +21,13 @@ const FIELD = /(?<!\$)\{([\p{L}_][\p{L}\p{N}_.-]*)\}/gu;
  */
 export function fillCommand(words: readonly string[], input: unknown): string[] {
   let isFilled = false;
-  const fields = typeof input === "object" && input !== null ? input : {};
+  const fields = hasFields(input) ? input : {};
   const filled = words.map((word) =>
-    word.replaceAll(/\{([^{}]*)\}/g, (braces, name) => {
-      if (name !== "" && !Object.hasOwn(fields, name)) return braces;
+    // After a $ a name is the shell's.
+    word.replaceAll(/\{\}|(?<!\$)\{([^{}]+)\}/g, (braces, name) => {
+      if (name !== undefined && !Object.hasOwn(fields, name)) return braces;
       isFilled = true;
-      return plainText(name === "" ? input : fields[name as keyof typeof fields]);
+      return plainText(name === undefined ? input : fields[name]);
     })
   );
   return isFilled ? filled : [...words, plainText(input)];
@@ -42,7 +43,7 @@ export function fieldCheck(words: readonly string[]): (input: unknown, number: n
   const names = words.flatMap((word) => [...word.matchAll(FIELD)].map(([, name]) => name));
   return (input, number) => {
     if (typeof input === "string" && number === 1) checkFormat(names, input);
-    if (typeof input !== "object" || input === null || Array.isArray(input)) return;
+    if (!hasFields(input)) return;
     const missing = names.find((name) => !Object.hasOwn(input, name));
     if (missing === undefined) return;
     const fields = Object.keys(input).map((name) => `{${name}}`).join(", ");
@@ -52,6 +53,11 @@ export function fieldCheck(words: readonly string[]): (input: unknown, number: n
         `If the braces are for the command, put blanks into them: { ${missing} }`,
     );
   };
+}
+
+/** Numbers in braces are the command's: an array has none. */
+function hasFields(input: unknown): input is Record<string, unknown> {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
 /** @throws {UsageError} If the first line is a head of CSV, or a JSON object, with one of the fields. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { inputValue } from "../../lib/cli/input_value.ts";
+import { inputValue, parseJson } from "../../lib/cli/input_value.ts";
 
 Deno.test("inputValue: what reads as JSON is that value", () => {
   const cases: [string, unknown][] = [
@@ -37,4 +37,14 @@ Deno.test("inputValue: anything else is the text itself", () => {
   // Digits would be lost of these.
   texts.push("9007199254740993", "-12345678901234567890", "1e999");
   for (const text of texts) assertEquals(inputValue(text), text);
+});
+
+Deno.test("parseJson: a number that would lose digits stays a text, wherever it stands", () => {
+  assertEquals(parseJson('{"id":12345678901234567890,"near":[9007199254740991,-1E999]}'), {
+    id: "12345678901234567890",
+    near: [9007199254740991, "-1E999"],
+  });
+  assertEquals(parseJson("[0.12345678901234567890]"), [0.12345678901234568]);
+  assertEquals(parseJson('"12345678901234567890"'), "12345678901234567890");
+  assertEquals(inputValue("[9007199254740993]"), ["9007199254740993"]);
 });

@@ -17,6 +17,15 @@ Deno.test("fillCommand: puts fields of an object where their names stand", () =>
     ["x", "--a b=3", "[1]", "{none}", "{toString}"],
   );
   assertEquals(fillCommand(["x", "{none}"], { a: 1 }), ["x", "{none}", '{"a":1}']);
+  assertEquals(fillCommand(["{mass (kg)}"], { "mass (kg)": 2 }), ["2"]);
+});
+
+Deno.test("fillCommand: a variable of a shell and a number in braces are no fields", () => {
+  const words = ["sh", "-c", 'name="$1"; rm "${name}/x"', "sh", "{name}"];
+  assertEquals(fillCommand(words, { name: "Sun" }), [...words.slice(0, 4), "Sun"]);
+  assertEquals(fillCommand(["grep", "a{2}{length}", "{}"], [1, 2, "abc"]), [
+    ...["grep", "a{2}{length}", '[1,2,"abc"]'],
+  ]);
 });
 
 Deno.test("fieldCheck: a name in braces that no field has is refused, with those that there are", () => {

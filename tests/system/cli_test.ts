@@ -25,6 +25,15 @@ const TASKS = `
     if (x === 2) list.push(list);
     return list;
   };
+  export const stuck = (x: number): Promise<void> => {
+    if (x === 2) throw new RangeError("two");
+    return new Promise(() => setInterval(() => {}, 1e9));
+  };
+  export const lastFirst = async (x: number): Promise<number> => {
+    if (x === 2) await Deno.writeTextFile("two", "");
+    while (!(await Deno.stat("two").catch(() => undefined))) await new Promise((end) => setTimeout(end, 5));
+    return x;
+  };
   export const prints = (x: unknown): unknown => (console.log("hello"), x);
 `;
 
@@ -100,6 +109,20 @@ Deno.test("cli.ts: ends at the first failure if it is asked to, also while stand
   const { code, stdout } = await child.output();
   assertEquals([code, new TextDecoder().decode(stdout)], [1, "1\n"]);
   await input.close().catch(() => {}); // Nobody reads it any more.
+});
+
+Deno.test("cli.ts: ends at the first failure also while an input before it runs", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#stuck", "--slaves", "2", "--fail-fast", ":::", "1", "2", "3"];
+  const { code, stdout, stderr } = await runCli(folder, words);
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(stderr, /^Task 1 .* with input \(2\) .*: RangeError: two\n$/);
+});
+
+Deno.test("cli.ts: with --fail-fast results stand in the order of the inputs as well", async () => {
+  await using folder = folderWithTasks();
+  const words = ["tasks.ts#lastFirst", "--slaves", "2", "--fail-fast", ":::", "1", "2", "3"];
+  assertEquals(await runCli(folder, words), { code: 0, stdout: "1\n2\n3\n", stderr: "" });
 });
 
 Deno.test("cli.ts: gives what a startup function returned to each task", async () => {
@@ -208,11 +231,11 @@ Deno.test("cli.ts: runs commands, without a shell", async () => {
 Deno.test("cli.ts: a command's output stays, also of one that fails, and its standard error is passed on", async () => {
   await using folder = new TempFolder();
   const script = "printf '%s' \"$1\"; echo said >&2; exit $1";
-  const words = ["--slaves", "1", "--", "sh", "-c", script, "sh", "{}", ":::", "0", "3"];
+  const words = ["--slaves", "1", "--", "sh", "-c", script, "sh", "{}", ":::", "3", "0"];
   const { code, stdout, stderr } = await runCli(folder, words);
-  assertEquals([code, stdout], [1, "0\n3"]);
+  assertEquals([code, stdout], [1, "3\n0\n"]);
   assertStringIncludes(stderr, "slave 0: said\n");
-  assertMatch(stderr, /^Task 1 .*Exit code 3: said$/m);
+  assertMatch(stderr, /^Task 0 .*Exit code 3: said$/m);
 });
 
 Deno.test("cli.ts: commands take fields of objects, and results come with the inputs", async () => {
