@@ -330,6 +330,8 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   "no --allow-run=qsub on a cluster": {
     script: ON_CLUSTER,
+    files: { qsub: "#!/bin/sh" },
+    env: { PATH: "." },
     flags: [...without("run"), RUN],
     says: [
       "Cannot run qsub",
