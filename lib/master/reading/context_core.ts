@@ -95,6 +95,8 @@ export class ContextCore {
   /** Tasks with a promise each, by their time limit. */
   readonly #promised = new Map<number | undefined, PromisedTasks>();
   #mapCount = 0;
+  /** What there was to do when the manager closed; nothing before. */
+  #toDo: Pick<ContextSurvey, "added" | "isMoreToCome"> | undefined;
   /** What was closed, so that it takes no more tasks. */
   #closed: keyof typeof REMEDIES | undefined;
   #closing: Promise<void> | undefined;
@@ -177,10 +179,11 @@ export class ContextCore {
     this.#forget(group);
   }
 
-  /** How it stands. */
+  /** How it stands. When the manager is closed, what was left then is told as not done, though readers have given it up. */
   survey(): ContextSurvey {
     const surveys = [...this.#groups].map((group) => group.survey());
-    return { ...sumOfGroups([this.#forgotten, ...surveys]), number: this.number };
+    const sum = sumOfGroups([this.#forgotten, ...surveys]);
+    return { ...sum, ...this.#toDo, number: this.number };
   }
 
   /**
@@ -216,6 +219,8 @@ export class ContextCore {
 
   /** The manager closes: takes no more tasks, and runs none. */
   managerCloses(): void {
+    const { added, isMoreToCome } = this.survey();
+    this.#toDo = { added, isMoreToCome };
     this.#refuse("manager");
     for (const group of this.#groups) group.wake();
   }

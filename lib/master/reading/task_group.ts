@@ -62,6 +62,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** No number from this one on is of a task of the group. */
   #endId: number;
   readonly #sources: TaskSources;
+  /** What sources still had when they were stopped, and nobody had dropped it: the manager closed before it was done. */
+  #unsent: Pick<TaskSources, "left" | "isOpenEnded"> | undefined;
   /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
   readonly #faults: unknown[] = [];
   /** Inputs of tasks that have not been read, if they are asked for. */
@@ -199,14 +201,15 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** How far it has come. */
   tally(): Tally {
+    const { left, isOpenEnded } = this.#unsent ?? this.#sources;
     return {
       map: this.map,
       name: this.origins.latest?.code.reference.name ?? "",
       done: this.#done,
       failed: this.#failed,
       restored: this.#restored,
-      added: this.#taskCount - this.#dropped + this.#sources.left,
-      isMoreToCome: this.#sources.isOpenEnded,
+      added: this.#taskCount - this.#dropped + left,
+      isMoreToCome: isOpenEnded,
     };
   }
 
@@ -251,6 +254,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Takes nothing more from sources; resolves when these have cleaned up. */
   stop(): Promise<void> {
+    const { left, isOpenEnded } = this.#sources;
+    this.#unsent ??= { left, isOpenEnded };
     this.#stopSources();
     return this.#sources.stopped();
   }

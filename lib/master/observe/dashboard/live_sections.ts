@@ -88,8 +88,12 @@ export function liveSections(run: RunAggregate, nowMs: number, isOver: boolean):
 
 function statusLine(run: RunAggregate, isOver: boolean): string {
   if (isOver) {
-    const left = run.contexts.reduce((sum, { done, added }) => sum + added - done, 0);
-    const rest = left > 0 ? ` ${countText(left)} tasks were not done.` : "";
+    const left = run.contexts.reduce((sum, { done, added }) => sum + added - done, run.undone);
+    const rest = left === 0
+      ? ""
+      : left === 1
+      ? " 1 task was not done."
+      : ` ${countText(left)} tasks were not done.`;
     return `<p class="state over">The run has ended: its manager is closed.${rest} This page stays as its report.</p>`;
   }
   const reason = idleReason(run);
@@ -107,14 +111,14 @@ function standingsText(slaves: readonly SlaveSurvey[]): string {
 function tiles(run: RunAggregate, isOver: boolean): string {
   const { slaves, tasksEnded, failed, perSecond } = run;
   const open = run.contexts;
-  const added = open.reduce((sum, each) => sum + each.added, 0) + run.closedDone;
-  const isMoreToCome = open.some((each) => each.isMoreToCome);
+  const added = open.reduce((sum, each) => sum + each.added, run.closedDone + run.undone);
+  const isMoreToCome = run.isCutOff || open.some((each) => each.isMoreToCome);
   const restored = open.reduce((sum, each) => sum + each.restored, 0) + run.closedRestored;
   const notes: string[] = [];
   if (restored > 0) notes.push(`${countText(restored)} from the journal`);
   if (run.retried > 0) notes.push(`${countText(run.retried)} ran again`);
   if (run.cancelled > 0) notes.push(`${countText(run.cancelled)} cancelled`);
-  if (isMoreToCome) notes.push("more are to come");
+  if (isMoreToCome) notes.push(isOver ? "more were to come" : "more are to come");
   const counts = countStandings(slaves);
   const present = counts.busy + counts.idle;
   const hosts = new Set(slaves.map(({ identity }) => identity.host).filter((host) => host !== ""));
@@ -155,7 +159,7 @@ function tiles(run: RunAggregate, isOver: boolean): string {
     {
       name: "time left",
       value: leftMs === undefined || isOver ? "–" : `≈ ${durationText(leftMs)}`,
-      note: isMoreToCome ? "not known: more inputs are to come" : "",
+      note: isMoreToCome && !isOver ? "not known: more inputs are to come" : "",
     },
     {
       name: isOver ? "lasted" : "running for",

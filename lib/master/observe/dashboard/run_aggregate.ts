@@ -108,6 +108,10 @@ export class RunAggregate implements Subscriber {
   /** Tasks that ended in contexts that are closed. */
   closedDone = 0;
   closedRestored = 0;
+  /** Tasks of closed contexts that had not ended: the manager was closed before. */
+  undone = 0;
+  /** Whether the manager was closed while a closed context had inputs of which nobody knew how many there are. */
+  isCutOff = false;
   /** The date of the beginning, in milliseconds since 1970. */
   readonly startedMs: number;
   readonly #run: SurveyedRun;
@@ -168,7 +172,9 @@ export class RunAggregate implements Subscriber {
   contextClosed(survey: ContextSurvey): void {
     this.closedDone += survey.done;
     this.closedRestored += survey.restored;
-    if (survey.added > 0) {
+    this.undone += survey.added - survey.done;
+    this.isCutOff ||= survey.isMoreToCome;
+    if (survey.added > 0 || survey.isMoreToCome) {
       this.#closedContexts++;
       this.#lastClosed = [...this.#lastClosed, survey].slice(-MAX_CONTEXTS);
     }

@@ -1,10 +1,38 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { Manager } from "../../../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { Manager, ParallelError, type ProgressEvent, remote } from "../../../../mod.ts";
+import { Gates } from "../../../support/gates.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { managerWithPage, printedBy } from "../../../support/manager_with_page.ts";
 import { MODULE_URL, runScript } from "../../../support/script.ts";
 import { StandingClock } from "../../../support/test_clock.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
+
+const gateTasks = remote<typeof import("../../../support/gate_tasks.ts")>(
+  import.meta.resolve("../../../support/gate_tasks.ts"),
+);
+
+/** Has a viewer of a page; `last` resolves to what it is told when the run is over. */
+async function follow(url: URL): Promise<{ readonly last: Promise<Record<string, string>> }> {
+  // From when it was given the page, a viewer is waited for.
+  const page = await (await fetch(url)).text();
+  const viewer = /data-viewer="(\w+)"/.exec(page)![1];
+  const toTheEnd = async () => {
+    for (let since = 0;;) {
+      const address = new URL(`state${url.search}&viewer=${viewer}&since=${since}`, url);
+      const { frame, isOver, sections } = await (await fetch(address)).json();
+      if (isOver) return sections;
+      since = frame;
+    }
+  };
+  return { last: toTheEnd() };
+}
 
 /** Asks again, at the pace of the answers, until one is as it should be. */
 async function until(
@@ -94,32 +122,70 @@ Deno.test("dashboard: viewers that wait are told that the manager is closed, and
 Deno.test("dashboard: a viewer is told the last state before the server goes", async () => {
   // It is waited for however long it takes here.
   const { manager, url } = managerWithPage(1, {}, new StandingClock());
-  const states: { isOver: boolean; sections: Record<string, string> }[] = [];
-  const follow = async (number: string) => {
-    for (let since = 0, isOver = false; !isOver;) {
-      const address = new URL(`state${url.search}&viewer=${number}&since=${since}`, url);
-      const state = await (await fetch(address)).json();
-      states.push(state);
-      ({ frame: since, isOver } = state);
-    }
-  };
-  // From when it was given the page, it is waited for.
-  const page = await (await fetch(url)).text();
-  const viewer = follow(/data-viewer="(\w+)"/.exec(page)![1]);
+  const { last } = await follow(url);
   {
     await using _ = manager;
     const context = manager.getContext();
     for (let i = 0; i < 30; i++) context.addTask((x: number) => x, i);
     await Array.fromAsync(context.getResults());
   }
-  await viewer;
-  const { status, tiles, slaves } = states.at(-1)!.sections;
+  const { status, tiles, slaves } = await last;
   assertMatch(slaves, /ended<\/td><td>30<\/td><td>0<\/td><td>0<\/td>/);
   assertStringIncludes(
     status,
     "The run has ended: its manager is closed. This page stays as its report.",
   );
   assertStringIncludes(tiles, "30 <small>of 30</small>");
+});
+
+Deno.test("dashboard: of a manager that is closed early, the page and the last progress tell what was not done", async () => {
+  await using gates = new Gates();
+  const { manager, url } = managerWithPage(1, {}, new StandingClock());
+  const { last } = await follow(url);
+  const told: ProgressEvent[] = [];
+  const givenUp: Promise<unknown>[] = [];
+  {
+    await using _ = manager;
+    const stop = (at: number, port: number): [number, number] => [at, port];
+    const context = manager.getContext(stop, { args: [40, gates.port] });
+    context.addTasks(gateTasks.waitAt, Array.from({ length: 100_000 }, (_, i) => i));
+    const results = context.getResults({ progress: (event) => void told.push(event) });
+    for (let i = 0; i < 40; i++) assertEquals((await results.next()).value, i);
+    await gates.next();
+    // These give up what is left when they are told.
+    const other = manager.getContext();
+    givenUp.push(assertRejects(() => other.run((x: number) => x, [1]), ParallelError, "is closed"));
+    const map = other.map((x: number) => x, [1, 2, 3]);
+    givenUp.push(assertRejects(() => map.next(), ParallelError, "is closed"));
+  }
+  await Promise.all(givenUp);
+  const { done, added, isMoreToCome, isOver } = told.at(-1)!;
+  assertEquals([done, added, isMoreToCome, isOver], [40, 100_000, false, true]);
+  const { status, tiles, progress } = await last;
+  assertStringIncludes(status, "its manager is closed. 99,964 tasks were not done. This page");
+  assertStringIncludes(tiles, "40 <small>of 100,004</small>");
+  assertStringIncludes(progress, '<span class="count">40/100,000 · 0 %</span>');
+  assertStringIncludes(progress, '<span class="count">0/4 · 0 %</span>');
+});
+
+Deno.test("dashboard: a run that ends early, amid inputs without a number, is not told to be complete", async () => {
+  const { manager, url } = managerWithPage(1, {}, new StandingClock());
+  const { last } = await follow(url);
+  const told: ProgressEvent[] = [];
+  {
+    await using _ = manager;
+    const context = manager.getContext();
+    const inputs = function* () {
+      for (let i = 0;; i++) yield i;
+    };
+    context.addTasks((x: number) => x, inputs());
+    const results = context.getResults({ progress: (event) => void told.push(event) });
+    for (let i = 0; i < 4; i++) await results.next();
+  }
+  assertEquals([told.at(-1)!.isOver, told.at(-1)!.isMoreToCome], [true, true]);
+  const { tiles, progress } = await last;
+  assertMatch(tiles, /<dt>done<\/dt><dd>\d+<\/dd><dd class="note">more were to come</);
+  assertMatch(progress, /<span class="count">\d+ done<\/span>/);
 });
 
 Deno.test("dashboard: counts the tasks of maps that are over, of promises and of closed contexts, and shows what failed", async () => {

@@ -82,6 +82,18 @@ Deno.test("liveSections: says why nothing runs, and in the end that the page sta
   );
 });
 
+Deno.test("liveSections: in the end it says of contexts that were closed by then what was not done", () => {
+  const { run, shown, sections } = page();
+  run.contexts = [contextSurvey(0, { done: 30, added: 100 }), contextSurvey(1, { added: 1 })];
+  shown.look();
+  shown.contextClosed(contextSurvey(0, { done: 40, added: 100 }));
+  shown.contextClosed(contextSurvey(1, { added: 1 }));
+  const { status, tiles, progress } = sections(true);
+  assertStringIncludes(status, "is closed. 61 tasks were not done. This page");
+  assertStringIncludes(tiles, "40 <small>of 101</small>");
+  assertStringIncludes(textOf(progress), "40/100 · 40 % closed");
+});
+
 Deno.test("liveSections: draws what slaves did, tasks one by one, failures and deaths", () => {
   const { run, clock, shown, sections } = page();
   const code: Code = { number: 0, reference: { type: "inline", name: "f", source: "" } };
