@@ -24,8 +24,10 @@ export type ProgressOutput =
 interface Shown {
   /** Whose context it is. */
   readonly manager: object;
+  /** The date of the first news of it, in milliseconds since 1970. */
+  readonly firstMs: number;
   latest: ProgressEvent;
-  readonly meter: RateMeter;
+  meter: RateMeter;
   /** Whether anything of it has been seen. */
   isSeen: boolean;
 }
@@ -51,14 +53,18 @@ export class ProgressDisplay {
       shown.manager === manager && shown.latest.context === event.context &&
       shown.latest.map === event.map
     );
-    const shown = before ?? { manager, latest: event, meter: new RateMeter(), isSeen: false };
+    const { timeMs, done, restored, running, slaves } = event;
+    const shown = before ??
+      { manager, firstMs: timeMs, latest: event, meter: new RateMeter(), isSeen: false };
     shown.latest = event;
-    shown.meter.note(event.timeMs, event.done - event.restored + partOf(event.running));
+    // The time until something runs, as while slaves are queued, says nothing of the rate.
+    if (done === restored && slaves.busy === 0) shown.meter = new RateMeter();
+    shown.meter.note(timeMs, done - restored + partOf(running));
     this.#shown.add(shown);
     if (event.isOver) this.#finish(shown);
     // Of a context that is read in no time only the end is shown.
-    else if (before !== undefined) this.#update(event.timeMs);
-    else if (this.#shown.size === 1) this.#loggedMs = event.timeMs;
+    else if (before !== undefined) this.#update(timeMs);
+    else if (this.#shown.size === 1) this.#loggedMs = timeMs;
   }
 
   #update(nowMs: number): void {
@@ -118,7 +124,7 @@ function joinStates(all: readonly Shown[]): ProgressState {
     perSecond: 0,
     elapsedMs: 0,
   };
-  for (const { latest, meter } of all) {
+  for (const { firstMs, latest, meter } of all) {
     state = {
       ...state,
       done: state.done + latest.done,
@@ -127,7 +133,7 @@ function joinStates(all: readonly Shown[]): ProgressState {
       added: state.added + latest.added,
       isMoreToCome: state.isMoreToCome || latest.isMoreToCome,
       perSecond: state.perSecond + meter.perSecond,
-      elapsedMs: Math.max(state.elapsedMs, meter.elapsedMs),
+      elapsedMs: Math.max(state.elapsedMs, latest.timeMs - firstMs),
     };
   }
   return state;

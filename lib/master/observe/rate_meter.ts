@@ -5,31 +5,38 @@ const MAX_SAMPLES = 200;
 
 /** Measures how fast a count grows. */
 export class RateMeter {
+  /** Spread evenly over the whole time. */
   #samples: { readonly timeMs: number; readonly count: number }[] = [];
+  /** Samples are at least this far apart; only the latest may be nearer to the one before it. */
+  #stepMs = 0;
 
   /** Takes note of the count at a time. Times may not run backwards. */
   note(timeMs: number, count: number): void {
+    const before = this.#samples.at(-2);
+    if (before !== undefined && timeMs - before.timeMs < this.#stepMs) this.#samples.pop();
     this.#samples.push({ timeMs, count });
     if (this.#samples.length > MAX_SAMPLES) {
       const last = this.#samples.length - 1;
       this.#samples = this.#samples.filter((_, i) => i % 2 === 0 || i === last);
+      // If those that come now were as dense as before, each thinning would take more of the old ones, and soon only minutes would be known.
+      this.#stepMs = 2 * this.#elapsedMs / MAX_SAMPLES;
     }
-  }
-
-  /** Milliseconds between the first note and the last. */
-  get elapsedMs(): number {
-    return this.#samples.length === 0 ? 0 : this.#samples.at(-1)!.timeMs - this.#samples[0].timeMs;
   }
 
   /** How much the count has grown per second lately; 0 if it has not grown at all. */
   get perSecond(): number {
     const last = this.#samples.at(-1);
     if (last === undefined) return 0;
-    const windowMs = Math.max(MIN_WINDOW_MS, this.elapsedMs / 2);
+    const windowMs = Math.max(MIN_WINDOW_MS, this.#elapsedMs / 2);
     const recent = this.#samples.find(({ timeMs }) => timeMs >= last.timeMs - windowMs)!;
     // With long tasks none may have ended within the window.
     const from = last.count > recent.count ? recent : this.#samples[0];
     const ms = last.timeMs - from.timeMs;
     return ms > 0 ? Math.max(0, (last.count - from.count) / ms * 1000) : 0;
+  }
+
+  /** Milliseconds between the first note and the last. */
+  get #elapsedMs(): number {
+    return this.#samples.length === 0 ? 0 : this.#samples.at(-1)!.timeMs - this.#samples[0].timeMs;
   }
 }

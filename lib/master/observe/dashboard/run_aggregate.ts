@@ -277,9 +277,12 @@ export class RunAggregate implements Subscriber {
     for (const number of this.#meters.keys()) {
       if (!numbers.has(number)) this.#meters.delete(number);
     }
-    for (const { number, done, restored } of shown) {
+    const isAnyBusy = this.slaves.some(({ standing }) => standing === "busy");
+    for (const { number, done, restored, isRead } of shown) {
       let meter = this.#meters.get(number);
-      if (meter === undefined) this.#meters.set(number, meter = new RateMeter());
+      // The time until something of it runs, as while slaves are queued, says nothing of the rate.
+      const isBegun = done > restored || isRead && isAnyBusy;
+      if (meter === undefined || !isBegun) this.#meters.set(number, meter = new RateMeter());
       meter.note(nowMs, done - restored);
     }
   }

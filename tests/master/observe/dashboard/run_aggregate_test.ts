@@ -56,6 +56,28 @@ Deno.test("RunAggregate: counts what ended in each part of the time, and the rat
   assertEquals(shown.perSecond, 0);
 });
 
+Deno.test("RunAggregate: the rate of a context is that of the time since it is read and slaves run tasks", () => {
+  const { run, shown, lookAfter } = aggregate();
+  const states = [
+    { standing: "queued", isRead: true },
+    { standing: "busy", isRead: false },
+  ] as const;
+  const contexts = (done: number, isRead: boolean) => [
+    contextSurvey(0, { done: 20 + done, restored: 20, added: 1000, isRead }),
+  ];
+  for (const { standing, isRead } of states) {
+    run.slaves = [slaveSurvey(0, { standing })];
+    run.contexts = contexts(0, isRead);
+    for (let second = 0; second < 1000; second++) lookAfter(1000);
+  }
+  run.slaves = [slaveSurvey(0)];
+  for (let second = 1; second <= 30; second++) {
+    run.contexts = contexts(2 * second, true);
+    lookAfter(1000);
+  }
+  assertEquals(shown.listContexts()[0].perSecond, 2);
+});
+
 Deno.test("RunAggregate: what vacant slaves have done stays theirs, and others go by their own numbers", () => {
   const { run, shown, lookAfter } = aggregate();
   const task = taskOf(1, CODE, "[]");
