@@ -128,7 +128,7 @@ function tiles(run: RunAggregate, isOver: boolean): string {
   if (run.deaths > 0) {
     slaveNotes.push(run.deaths === 1 ? "died once" : `died ${countText(run.deaths)} times`);
   }
-  const leftMs = timeLeft(run);
+  const { leftMs } = run;
   return tileList([
     {
       name: "done",
@@ -167,17 +167,6 @@ function tiles(run: RunAggregate, isOver: boolean): string {
       note: `since ${dateText(run.startedMs)} UTC`,
     },
   ]);
-}
-
-/** Of contexts that go on side by side the longest counts. */
-function timeLeft(run: RunAggregate): number | undefined {
-  let leftMs: number | undefined;
-  for (const { survey: { done, added, isMoreToCome }, perSecond } of run.listContexts()) {
-    if (isMoreToCome) return undefined;
-    if (done >= added || perSecond === 0) continue;
-    leftMs = Math.max(leftMs ?? 0, (added - done) / perSecond * 1000);
-  }
-  return leftMs;
 }
 
 function progressSection(run: RunAggregate): string {

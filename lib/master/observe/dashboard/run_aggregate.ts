@@ -225,6 +225,22 @@ export class RunAggregate implements Subscriber {
     return (last.count - first.count) / (last.atMs - first.atMs) * 1000;
   }
 
+  /**
+   * How long it takes until all tasks are done; nothing if that is not known, of any of the open contexts. Of contexts that go on side
+   * by side the longest counts.
+   */
+  get leftMs(): number | undefined {
+    let leftMs: number | undefined;
+    for (const { number, done, added, isMoreToCome } of this.contexts) {
+      if (isMoreToCome) return undefined;
+      if (done >= added) continue;
+      const perSecond = this.#rateOf(number);
+      if (perSecond === 0) return undefined;
+      leftMs = Math.max(leftMs ?? 0, (added - done) / perSecond * 1000);
+    }
+    return leftMs;
+  }
+
   /** What is known of a slave. */
   recordOf({ identity }: SlaveSurvey): SlaveRecord {
     return this.#record(identity.number);
@@ -245,7 +261,7 @@ export class RunAggregate implements Subscriber {
     const open = this.#shownContexts().map((survey) => ({
       survey,
       isClosed: false,
-      perSecond: this.#meters.get(survey.number)?.perSecond ?? 0,
+      perSecond: this.#rateOf(survey.number),
     }));
     const room = MAX_CONTEXTS - open.length;
     const closed = room > 0 ? this.#lastClosed.slice(-room) : [];
@@ -254,6 +270,11 @@ export class RunAggregate implements Subscriber {
       ...closed.map((survey) => ({ survey, isClosed: true, perSecond: 0 })),
     ];
     return records.sort((a, b) => a.survey.number - b.survey.number);
+  }
+
+  /** Tasks a second of an open context; 0 if that is not known, as of those that are not listed. */
+  #rateOf(context: number): number {
+    return this.#meters.get(context)?.perSecond ?? 0;
   }
 
   /** Open contexts that have tasks, or may come to have them. */

@@ -4,6 +4,7 @@ import { livePage } from "../../../../lib/master/observe/dashboard/live_page.ts"
 import { liveSections } from "../../../../lib/master/observe/dashboard/live_sections.ts";
 import { RunAggregate } from "../../../../lib/master/observe/dashboard/run_aggregate.ts";
 import { type Code, LabelledTask } from "../../../../lib/task.ts";
+import type { ContextSurvey } from "../../../../lib/master/observe/survey.ts";
 import { contextSurvey, MadeUpRun, slaveSurvey } from "../../../support/made_up_run.ts";
 import { TestClock } from "../../../support/test_clock.ts";
 
@@ -40,6 +41,28 @@ Deno.test("liveSections: has progress with the time that is left, for each conte
   assertStringIncludes(textOf(tiles), "done 307 more are to come");
   assertStringIncludes(textOf(tiles), "busy slaves 1 of 2 on 1 host");
   assertEquals(textOf(status), "Slaves: 1 busy, 1 idle.");
+});
+
+Deno.test("liveSections: the time left is not known while the rate of a context is not, also of one that is not listed", () => {
+  /** Beside a context with 10 tasks a second, of which 10 are left. */
+  const left = (others: (done: number) => ContextSurvey[]) => {
+    const { run, clock, shown, sections } = page();
+    run.slaves = [slaveSurvey(0)];
+    for (const done of [0, 10, 20, 30]) {
+      run.contexts = [contextSurvey(0, { done, added: 40 }), ...others(done)];
+      shown.look();
+      clock.pass(1000);
+    }
+    return /time left (.*?) running for/.exec(textOf(sections().tiles))![1];
+  };
+  const more = (change: Partial<ContextSurvey>) =>
+    Array.from({ length: 20 }, (_, i) => contextSurvey(i + 1, change));
+  assertEquals(left(() => []), "≈ 1 s");
+  assertEquals(left(() => [contextSurvey(1, { added: 72_000, isRead: false })]), "–");
+  assertEquals(left((done) => more({ done, added: 40 })), "–");
+  assertEquals(left((done) => [contextSurvey(1, { done, added: 90 })]), "≈ 6 s");
+  // What is done needs no time.
+  assertEquals(left(() => more({ done: 10 })), "≈ 1 s");
 });
 
 Deno.test("liveSections: of contexts beyond those that are listed it says how many there are, but for those without tasks", () => {
