@@ -76,7 +76,7 @@ export function liveSections(run: RunAggregate, nowMs: number, isOver: boolean):
     rate: hasSlaves ? section("Throughput", "Tasks that ended.", rates(run)) : "",
     running: runningSection(run, nowMs),
     queue: queueSection(run),
-    failures: run.failed === 0 ? "" : section(
+    failures: run.failed + run.restoredFailed === 0 ? "" : section(
       "Failures",
       "Messages that differ in numbers, inputs and labels only are one entry.",
       run.failures.toHtml(MAX_FAILURES),
@@ -109,7 +109,8 @@ function standingsText(slaves: readonly SlaveSurvey[]): string {
 }
 
 function tiles(run: RunAggregate, isOver: boolean): string {
-  const { slaves, tasksEnded, failed, perSecond } = run;
+  const { slaves, tasksEnded, perSecond } = run;
+  const failed = run.failed + run.restoredFailed;
   const open = run.contexts;
   const added = open.reduce((sum, each) => sum + each.added, run.closedDone + run.undone);
   const isMoreToCome = run.isCutOff || open.some((each) => each.isMoreToCome);

@@ -100,7 +100,10 @@ export class RunAggregate implements Subscriber {
   vacant: VacantSlaves = { count: 0, failure: undefined };
   /** How the open contexts stood then. */
   contexts: readonly ContextSurvey[] = [];
+  /** Tasks that failed in this run. */
   failed = 0;
+  /** Tasks that failed in an earlier run, and whose failures are from a journal. */
+  restoredFailed = 0;
   cancelled = 0;
   retried = 0;
   /** How often the process of a slave died, or a slave was lost. */
@@ -143,6 +146,9 @@ export class RunAggregate implements Subscriber {
     switch (event.type) {
       case "task-failed":
         this.#noteFailure(event);
+        break;
+      case "task-restored":
+        this.#noteRestored(event);
         break;
       case "task-cancelled":
         this.cancelled++;
@@ -356,6 +362,20 @@ export class RunAggregate implements Subscriber {
     const record = this.#record(slave.number);
     record.failed++;
     record.track.mark(this.#bin(this.#clock.now()), MARKS.failed);
+  }
+
+  /** It belongs to no part of the time, and to no slave of this run. */
+  #noteRestored({ context, outcome }: Extract<ManagerEvent, { type: "task-restored" }>): void {
+    if (outcome.status !== "rejected") return;
+    const { task, reason, input } = outcome;
+    this.restoredFailed++;
+    this.failures.add({
+      context,
+      task: task.id,
+      message: cut(reason.message),
+      input,
+      ownLabel: task.label ?? "",
+    });
   }
 
   #noteDeath(number: number): void {

@@ -217,6 +217,34 @@ Deno.test("dashboard: counts the tasks of maps that are over, of promises and of
   assertStringIncludes(page, "RangeError: no atom 5</pre><details>");
 });
 
+Deno.test("dashboard: failures that the journal had are failures", async () => {
+  await using folder = new TempFolder();
+  const fail = (x: number) => {
+    if (x > 1) throw new RangeError(`no atom ${x}`);
+  };
+  const run = async (manager: Manager, inputs: number[]) => {
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    context.addTasks(fail, inputs);
+    for await (const _outcome of context.getOutcomesUnordered());
+  };
+  {
+    await using manager = localManager(1);
+    await run(manager, [1, 2, 3]);
+  }
+  // With a function of the user's events of tasks would be made anyhow.
+  const { manager, url } = managerWithPage(1, { onEvent: undefined }, new StandingClock());
+  const { last } = await follow(url);
+  {
+    await using _ = manager;
+    await run(manager, [1, 2, 3, 4]);
+  }
+  const { tiles, failures, progress } = await last;
+  assertStringIncludes(tiles, "<dt>failed</dt><dd>3</dd>");
+  assertStringIncludes(progress, '<span class="bad">3 failed</span> · 3 from the journal');
+  assertStringIncludes(failures, "RangeError: no atom 2");
+  assertStringIncludes(failures, "This failure is from the journal");
+});
+
 Deno.test("dashboard: a viewer that is about to ask when the run ends is waited for", async () => {
   // However long it takes here.
   const { manager, url } = managerWithPage(0, {}, new StandingClock());
