@@ -165,7 +165,7 @@ function tiles(run: RunAggregate, isOver: boolean): string {
     {
       name: isOver ? "lasted" : "running for",
       value: durationText(run.elapsedMs < 1000 ? 0 : Math.floor(run.elapsedMs / 1000) * 1000),
-      note: `since ${dateText(run.startedMs)} UTC`,
+      note: run.startedMs === undefined ? "" : `since ${dateText(run.startedMs)} UTC`,
     },
   ]);
 }
@@ -213,13 +213,16 @@ function legend({ failed, deaths, slaves }: RunAggregate): string {
   return entries.join(" ");
 }
 
+/** The present part of the time is drawn once it is half over: before, one task may make a peak of it. */
 function rates({ timeline }: RunAggregate): string {
-  const { length, lengthMs } = timeline;
-  return rateChart({
-    ended: timeline.ended.slice(0, length),
-    failed: timeline.failed.slice(0, length),
-    elapsedMs: lengthMs,
-  });
+  const { length, lengthMs, passed } = timeline;
+  const drawn = passed < 0.5 && length > 1 ? length - 1 : length;
+  const ended = timeline.ended.slice(0, drawn);
+  const failed = timeline.failed.slice(0, drawn);
+  if (drawn === length) {
+    for (const counts of [ended, failed]) counts[drawn - 1] /= Math.max(passed, 0.5);
+  }
+  return rateChart({ ended, failed, elapsedMs: lengthMs * drawn / length });
 }
 
 function runningSection(run: RunAggregate, nowMs: number): string {

@@ -115,8 +115,8 @@ export class RunAggregate implements Subscriber {
   undone = 0;
   /** Whether the manager was closed while a closed context had inputs of which nobody knew how many there are. */
   isCutOff = false;
-  /** The date of the beginning, in milliseconds since 1970. */
-  readonly startedMs: number;
+  /** The date when slaves were first to be seen, in milliseconds since 1970; nothing before. */
+  startedMs: number | undefined;
   readonly #run: SurveyedRun;
   readonly #clock: CalendarClock;
   readonly #mayAsk: boolean;
@@ -138,7 +138,6 @@ export class RunAggregate implements Subscriber {
     this.#run = run;
     this.#clock = clock;
     this.#mayAsk = mayAsk;
-    this.startedMs = clock.date();
   }
 
   /** Takes an event of the manager. */
@@ -195,7 +194,7 @@ export class RunAggregate implements Subscriber {
     this.vacant = this.#run.surveyVacant();
     this.#noteSurveys();
     const isBegun = this.slaves.some(({ standing }) => standing !== "not started");
-    if (isBegun) this.#firstMs ??= nowMs;
+    if (isBegun) this.#begin(nowMs);
     this.#lookAtContexts(nowMs);
     if (this.#firstMs === undefined) return;
     const bin = this.#bin(nowMs);
@@ -396,8 +395,16 @@ export class RunAggregate implements Subscriber {
   }
 
   #bin(nowMs: number): number {
-    this.#firstMs ??= nowMs;
-    return this.timeline.advance(nowMs - this.#firstMs);
+    return this.timeline.advance(nowMs - this.#begin(nowMs));
+  }
+
+  /** Returns when slaves were first to be seen, by the clock: now, if that was not before. */
+  #begin(nowMs: number): number {
+    if (this.#firstMs === undefined) {
+      this.#firstMs = nowMs;
+      this.startedMs = this.#clock.date();
+    }
+    return this.#firstMs;
   }
 
   #record(number: number): SlaveRecord {

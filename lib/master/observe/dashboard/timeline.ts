@@ -92,6 +92,8 @@ export class Timeline {
   readonly #tracks: Track[] = [];
   #binMs = SAMPLE_MS;
   #elapsedMs = 0;
+  /** The last time before the present part: what happened since then is counted in this part. */
+  #beforeMs = 0;
 
   /** How long the run has lasted, up to the end of the present part. */
   get lengthMs(): number {
@@ -103,6 +105,11 @@ export class Timeline {
     return Math.floor(this.#elapsedMs / this.#binMs) + 1;
   }
 
+  /** Which share of the present part has passed, at most 1. */
+  get passed(): number {
+    return Math.min(1, (this.#elapsedMs - this.#beforeMs) / this.#binMs);
+  }
+
   /** Adds a slave; returns what is noted of it. */
   addTrack(): Track {
     const track = new Track();
@@ -112,8 +119,10 @@ export class Timeline {
 
   /** Goes on to a time; returns the number of the part that it is in. */
   advance(elapsedMs: number): number {
+    const beforeMs = this.#elapsedMs;
     this.#elapsedMs = Math.max(this.#elapsedMs, elapsedMs);
     while (this.length > BINS) this.#halve();
+    if (beforeMs < (this.length - 1) * this.#binMs) this.#beforeMs = beforeMs;
     return this.length - 1;
   }
 

@@ -117,6 +117,37 @@ Deno.test("liveSections: in the end it says of contexts that were closed by then
   assertStringIncludes(textOf(progress), "40/100 · 40 % closed");
 });
 
+Deno.test("liveSections: the time since when it runs is that of the first slaves", () => {
+  const { run, clock, shown, sections } = page();
+  run.slaves = [slaveSurvey(0, { standing: "not started" })];
+  shown.look();
+  assertMatch(textOf(sections().tiles), /running for 0 s$/);
+  clock.pass(20_000);
+  run.slaves = [slaveSurvey(0)];
+  shown.look();
+  clock.pass(10_000);
+  assertMatch(textOf(sections().tiles), /running for 10 s since 1970-01-01 00:17:00 UTC$/);
+});
+
+Deno.test("liveSections: of steady tasks the last part of the throughput is as high as the others", () => {
+  const { run, clock, shown, sections } = page();
+  /** How high the parts of the picture are drawn. */
+  const heights = () => {
+    const path = /class="area" d="([^"]*)"/.exec(sections().rate)![1];
+    return [...path.matchAll(/V([\d.]+)H/g)].map(([, height]) => Number(height));
+  };
+  for (let second = 0; second <= 3 * 3600; second++) {
+    run.slaves = [slaveSurvey(0, { tasksDone: 10 * second })];
+    shown.look();
+    // While a part is about to begin, amid it, and when it is nearly over.
+    if (second > 3600 && second % 101 === 0) {
+      const all = heights().slice(1);
+      assert(Math.max(...all) - Math.min(...all) < 8, `${second}: ${all.slice(-3)}`);
+    }
+    clock.pass(1000);
+  }
+});
+
 Deno.test("liveSections: draws what slaves did, tasks one by one, failures and deaths", () => {
   const { run, clock, shown, sections } = page();
   const code: Code = { number: 0, reference: { type: "inline", name: "f", source: "" } };

@@ -129,15 +129,16 @@ Deno.test("RunAggregate: has slaves in the order of their numbers, whenever each
 });
 
 Deno.test("RunAggregate: time begins when slaves are started", () => {
-  const { run, shown, lookAfter } = aggregate();
+  const { run, clock, shown, lookAfter } = aggregate();
   run.slaves = [slaveSurvey(0, { standing: "not started" })];
   lookAfter(60_000);
-  assertEquals(shown.elapsedMs, 0);
+  assertEquals([shown.elapsedMs, shown.startedMs], [0, undefined]);
   run.slaves = [slaveSurvey(0, { standing: "starting" })];
   lookAfter(1000);
   run.slaves = [slaveSurvey(0, { standing: "idle" })];
   lookAfter(500);
   assertEquals([shown.elapsedMs, shown.timeline.length], [500, 3]);
+  assertEquals(shown.startedMs, clock.originMs + 61_000);
   assertEquals([...shown.recordOf(slaveSurvey(0)).track.marks.slice(0, 3)], [2, 2, 1]);
 });
 
