@@ -116,7 +116,7 @@ function tiles(summary: RunSummary): string {
       value: durationText(summary.quantileMs(0.5)),
       note: `95 % below ${durationText(summary.quantileMs(0.95))}`,
     },
-    { name: "computed", value: durationText(busyMs), note: "all tasks together" },
+    { name: "computed", value: durationText(busyMs), note: "the last run of each task" },
     {
       name: "sent",
       value: bytesText(summary.bytesIn + summary.bytesOut),

@@ -278,6 +278,10 @@ Deno.test("makeReport: names tasks that ran more than once, the most often first
   const page = await report(lines);
   countElements(page);
   assertStringIncludes(page, "29 ran more than once");
+  assertMatch(
+    page,
+    /<dt>computed<\/dt><dd>27.4 s<\/dd><dd class="note">the last run of each task</,
+  );
   const section = page.slice(page.indexOf("<h2>Tasks that ran more than once</h2>"));
   assertStringIncludes(section, "Since they threw, or slaves died. 9 more are in the job log.");
   const rows = [...section.slice(0, section.indexOf("</section>")).matchAll(/<tr><td>.*?<\/tr>/g)];
