@@ -28,7 +28,10 @@ export interface Subscriber {
   readonly wantsTasks: boolean;
   /** Whether it wants to know how far single tasks have come, as they tell themselves. They do so only if somebody wants to know. */
   readonly wantsProgress?: boolean;
-  /** Whether it wants to know of the tasks that failed, now or according to a journal, were cancelled or run again, even if of no others. By default it does not. */
+  /**
+   * Whether it wants to know of the tasks that failed, now or in the run that a journal is of, were cancelled or run again, even if of
+   * no others. By default it does not.
+   */
   readonly wantsFailures?: boolean;
   /** Takes an event, in the order in which they happened. Those that it has no use for come as well. It throws nothing. */
   tell(event: ManagerEvent): void;

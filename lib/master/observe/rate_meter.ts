@@ -18,7 +18,7 @@ export class RateMeter {
     if (this.#samples.length > MAX_SAMPLES) {
       const last = this.#samples.length - 1;
       this.#samples = this.#samples.filter((_, i) => i % 2 === 0 || i === last);
-      // If those that come now were as dense as before, each thinning would take more of the old ones, and soon only minutes would be known.
+      // Were those that come now as dense as before, each thinning would take more of the old ones: soon only minutes would be known.
       this.#stepMs = 2 * this.#elapsedMs / MAX_SAMPLES;
     }
   }
