@@ -23,6 +23,9 @@ const MAX_NUMBER_LENGTH = 24;
  */
 const MAX_TEXT_LENGTH = 16 * 1024;
 
+/** A call takes about 120,000 in V8, and what startup returned may come behind these. */
+const MAX_ARGUMENTS = 50_000;
+
 const encoder = new TextEncoder();
 
 /**
@@ -31,13 +34,20 @@ const encoder = new TextEncoder();
  * @param constructorArgs Those of an object's constructor; the text is then a list of two lists.
  * @param args Those of the function, or of the object's `run`.
  * @throws {DOMException} A `DataCloneError` whose message begins with the path to what cannot be sent.
- * @throws {RangeError} If they take too much.
+ * @throws {RangeError} If they are more than 50,000, or take too much.
  */
 export function encodeArguments(
   constructorArgs: readonly unknown[] | undefined,
   args: readonly unknown[],
 ): EncodedArguments {
   if (constructorArgs === undefined && args.length === 1 && isExactNumber(args[0])) return args[0];
+  const count = Math.max(args.length, constructorArgs?.length ?? 0);
+  if (count > MAX_ARGUMENTS) {
+    throw new RangeError(
+      `A function cannot be called with ${count} arguments. To pass an array itself make it one argument: ` +
+        "run(task, [array]), or getContext(startup, { args: [array] })",
+    );
+  }
   const encoded = constructorArgs === undefined
     ? encodeList(args, "args")
     : encodeBoth(constructorArgs, args);

@@ -180,6 +180,9 @@ const OWN_FOLDER = new URL(".", import.meta.url);
 /** As messages of Deno name them: files that are not there by URL, those that may not be read by path. */
 const OWN_FOLDER_NAMES = [OWN_FOLDER.href, decodeURIComponent(OWN_FOLDER.pathname)];
 
+/** What each module of CommonJS has. */
+const COMMON_JS = new Set(["require", "module", "exports", "__dirname", "__filename"]);
+
 /** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
 function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup"): AnyFunction {
   const explain = (error: unknown): never => {
@@ -187,7 +190,11 @@ function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup
       ? /^(\S+) is not defined$/.exec(error.message)?.[1]
       : undefined;
     // A name that the source does not mention is missing in code that it calls.
-    if (name !== undefined && source.includes(name)) {
+    if (name !== undefined && source.includes(name) && COMMON_JS.has(name)) {
+      (error as Error).message += ". That is of CommonJS, and inline functions are not: " +
+        'load modules by await import("node:fs"), and export a function that needs its folder from a module, ' +
+        "which has import.meta.dirname";
+    } else if (name !== undefined && source.includes(name)) {
       (error as Error).message += use === "task"
         ? `. An inline task cannot see variables of the scope around it: ` +
           `pass ${name} as an argument, or export the function from a module that has ${name} and use remote(). ` +

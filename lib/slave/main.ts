@@ -152,11 +152,13 @@ function keepAlive(
 ): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    tellStray("Unhandled rejection", event.reason, runner);
+    tellStray("Unhandled rejection", inspectThrown(event.reason), runner);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    tellStray("Uncaught error", event.error, runner);
+    const { error, message } = event;
+    // An error in a Worker has its message only.
+    tellStray("Uncaught error", error === null ? message : inspectThrown(error), runner);
   });
   // A write of a task that exceeds the limit of a file's size fails, and does not end the process.
   new FileSizeGuard();
@@ -176,7 +178,7 @@ function keepAlive(
 }
 
 /** Prints what code of a task left behind: that task may have ended long ago, but mostly it is the one that runs. */
-function tellStray(what: string, thrown: unknown, runner: Runner): void {
+function tellStray(what: string, thrown: string, runner: Runner): void {
   const running = runner.describeTask() ?? "no task";
-  printError(`${what} in code of a task, while ${running} ran: ${inspectThrown(thrown)}`);
+  printError(`${what} in code of a task, while ${running} ran: ${thrown}`);
 }

@@ -6,9 +6,14 @@ const MAX_LENGTH = 1000;
 /** How many values of the arguments are looked at. */
 const MAX_VALUES = 1000;
 
+const OF_INSTANCE = "methods do not travel, and an instance of a class of your own " +
+  "arrives as a plain object. Send its data, and make the object in the task";
+const OF_BUFFER = "a Buffer of Node.js arrives as a Uint8Array. " +
+  "Make one of its bytes in the task: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)";
+
 /**
  * Adds to the error of a task that methods do not travel, if that may be why it was thrown: one of its arguments is, or has in it, a
- * plain object, which may have been made of an instance of a class.
+ * plain object, which may have been made of an instance of a class, or bytes, which may have been a Buffer.
  *
  * @param thrown What the task threw; changed in place.
  * @param args The task's arguments.
@@ -19,27 +24,28 @@ export function explainMissingMethod(thrown: unknown, args: readonly unknown[]):
   if (typeof message !== "string" || message.length > MAX_LENGTH || !LACKS_CLASS.test(message)) {
     return;
   }
-  if (!hasPlainObject(args)) return;
+  const reason = whatWasLost(args);
+  if (reason === undefined) return;
   // A frozen error keeps what it has.
   Reflect.defineProperty(thrown, "message", {
-    value:
-      `${message}. If that is one of the task's arguments: methods do not travel, and an instance of a class of your own ` +
-      "arrives as a plain object. Send its data, and make the object in the task",
+    value: `${message}. If that is one of the task's arguments: ${reason}`,
     configurable: true,
     writable: true,
   });
 }
 
-function hasPlainObject(args: readonly unknown[]): boolean {
+function whatWasLost(args: readonly unknown[]): string | undefined {
   const values = new Set<unknown>(args);
+  let hasBytes = false;
   for (const value of values) {
     if (typeof value !== "object" || value === null) continue;
-    if (Object.getPrototypeOf(value) === Object.prototype) return true;
+    if (Object.getPrototypeOf(value) === Object.prototype) return OF_INSTANCE;
+    hasBytes ||= value instanceof Uint8Array;
     if (!Array.isArray(value) && !(value instanceof Map) && !(value instanceof Set)) continue;
     for (const each of value.values()) {
       if (values.size >= MAX_VALUES) break;
       values.add(each);
     }
   }
-  return false;
+  return hasBytes ? OF_BUFFER : undefined;
 }

@@ -34,6 +34,14 @@ Deno.test("encodeArguments: says which argument cannot be sent, of the construct
   assertThrows(() => encodeArguments([() => {}], [1]), DOMException, "constructorArgs[0]");
 });
 
+Deno.test("encodeArguments: refuses an array in the place of its list", () => {
+  const array = Array(50_001).fill(1);
+  const message = "called with 50001 arguments. To pass an array itself make it one argument";
+  assertThrows(() => encodeArguments(undefined, array), RangeError, message);
+  assertThrows(() => encodeArguments(array, []), RangeError, message);
+  encodeArguments([array], [array, ...array.slice(2)]);
+});
+
 Deno.test("ArgumentList: a slave gets the arguments of each task, numbers alone and among others", () => {
   const one = fc.oneof(
     fc.double().map((number) => [number]),

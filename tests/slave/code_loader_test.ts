@@ -158,6 +158,13 @@ Deno.test("loadCode: an inline function that misses a variable is told why", asy
   await assertRejects(async () => await asynchronous([], []), ReferenceError, message);
 });
 
+Deno.test("loadCode: an inline function that takes itself for CommonJS is told what there is instead", async () => {
+  for (const source of ['() => require("node:fs")', "() => __dirname"]) {
+    const fn = await loadInline(source);
+    assertThrows(() => fn([], []), ReferenceError, 'load modules by await import("node:fs")');
+  }
+});
+
 Deno.test("loadCode: an inline startup function that misses a variable is told how to take it as an argument", async () => {
   const startup = await loadCode({ type: "inline", name: "", source: "() => missing" }, "startup");
   assertThrows(

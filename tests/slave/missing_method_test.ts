@@ -37,6 +37,15 @@ Deno.test("explainMissingMethod: of plain objects methods, private members and i
   assertEquals(thrownWith((p) => [...p.points], { points: {} }).endsWith(WHY), true);
 });
 
+Deno.test("explainMissingMethod: bytes may have been a Buffer", () => {
+  assertEquals(
+    thrownWith((list) => (list as unknown as Loose[])[0].norm(), [new Uint8Array(3)]),
+    "list[0].norm is not a function. If that is one of the task's arguments: a Buffer of Node.js arrives as a Uint8Array. " +
+      "Make one of its bytes in the task: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)",
+  );
+  assertEquals(thrownWith((p) => p.norm(), [{}, new Uint8Array(3)]).endsWith(WHY), true);
+});
+
 Deno.test("explainMissingMethod: leaves other errors as they are", () => {
   // No argument can have been an instance of a class.
   assertEquals(thrownWith((p) => p.norm(), 3), "p.norm is not a function");

@@ -364,6 +364,25 @@ Deno.test("what a task leaves behind is printed with its place and the task that
   assertStringIncludes(others.join("\n"), "task 2 of this process, ran: what cannot be described");
 });
 
+Deno.test("what a Worker of a task throws is printed with the task that ran, which goes on", async () => {
+  await using folder = new TempFolder();
+  {
+    await using manager = localManager(1, { output: folder.file("output") });
+    const context = manager.getContext();
+    context.addTask(async () => {
+      const source = "data:text/javascript,throw new Error('in a worker')";
+      const worker = new Worker(source, { type: "module" });
+      await new Promise((resolve) => worker.onerror = resolve);
+      return 1;
+    });
+    assertEquals(await Array.fromAsync(context.getResults()), [1]);
+  }
+  assertStringIncludes(
+    folder.lines("output").join("\n"),
+    "Uncaught error in code of a task, while inline function, task 0 of this process, ran: Uncaught (in promise) Error: in a worker",
+  );
+});
+
 Deno.test("task: one that closes its process is charged with that, and not the next", async () => {
   await using manager = localManager(1, { maxAttempts: 1 });
   const context = manager.getContext();
