@@ -19,6 +19,8 @@ import { performance, Promise, setTimeout } from "../own_globals.ts";
 
 /** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
 const LONG_TASK_MS = 5;
+/** After so many firings of a timer a socket has had its turn, of which mostly the first is enough. */
+const SOCKET_TURNS = 3;
 /** In the place of a task's number while a context is freed. */
 const NO_TASK = -1;
 /** To look how much memory the process holds takes 60 µs. */
@@ -83,6 +85,8 @@ export class Runner {
    * on, so they run before a context is freed that has ended since.
    */
   #isFirstDue = false;
+  /** Whether a startup runs, and whether the tasks were asked back meanwhile: then the master has taken the one that it runs for, too. */
+  #startup: "none" | "runs" | "is recalled" = "none";
   readonly #answers: HeldAnswers;
   #isSendingDue = false;
   #maxMemoryBytes = Infinity;
@@ -156,6 +160,7 @@ export class Runner {
         break;
       case "recall":
         this.#returnQueue();
+        if (this.#startup === "runs") this.#startup = "is recalled";
         break;
       case "memory-limit":
         this.#maxMemoryBytes = message.bytes;
@@ -221,6 +226,12 @@ export class Runner {
     this.#current = tasks.first + tasks.position;
     const values = await this.#startContext(tasks.context);
     if (values === undefined) return;
+    const isRecalled = this.#startup === "is recalled";
+    this.#startup = "none";
+    if (isRecalled) {
+      this.#current = NO_TASK;
+      return this.#returnQueue();
+    }
     const fn = await this.#functionOf(tasks.code);
     if (fn === undefined) return;
     const clock = this.#clock;
@@ -286,11 +297,14 @@ export class Runner {
       if (state.startup !== null) {
         this.#post({ type: "starting", context });
         this.#stream.flush();
+        this.#startup = "runs";
+        const startedAt = this.#clock.now();
         const fn = await loadCode(state.startup, "startup");
         failure = "threw";
         if (state.args instanceof Undecodable) throw state.args.reason;
         const returned = fn(state.args as unknown[], []);
         values = asStartupValues(isThenable(returned) ? await returned : returned);
+        if (this.#clock.now() - startedAt > LONG_TASK_MS) await this.#hearRecall();
       }
       this.#contexts.set(context, { state: "ready", values });
       this.#post({ type: "ready", context });
@@ -302,7 +316,15 @@ export class Runner {
     }
   }
 
+  /** Reads what came while a startup blocked the thread: a task that was cancelled meanwhile, or that another slave does, must not run. */
+  async #hearRecall(): Promise<void> {
+    for (let turn = 0; turn < SOCKET_TURNS && this.#startup === "runs"; turn++) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
   #failContext(context: number, failure: "load" | "threw", error: unknown): void {
+    this.#startup = "none";
     this.#contexts.set(context, { state: "failed" });
     this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
     this.#answers.post();
@@ -392,7 +414,7 @@ export class Runner {
     this.#stream.postMessage(message);
   }
 
-  /** Gives back all tasks that have not started. The one that startup runs for, or whose code is loaded, stays. */
+  /** Gives back all tasks that have not started. The one that startup runs for stays until that is done, and the one whose code is loaded. */
   #returnQueue(): void {
     let from: number | undefined;
     for (const tasks of this.#queue) {

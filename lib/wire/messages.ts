@@ -52,7 +52,7 @@ export type ToSlave =
   }
   /** A context has ended, and no more tasks of it come: the slave frees what startup returned, and answers `context-ended`. */
   | { readonly type: "end-context"; readonly context: number }
-  /** Asks for all tasks that wait behind the running one. */
+  /** Asks for all tasks that wait behind the running one. While a startup runs, also for the one that it runs for, once it is done. */
   | { readonly type: "recall" }
   /** How much memory the process may hold, in bytes, after a task has ended. */
   | { readonly type: "memory-limit"; readonly bytes: number }

@@ -535,6 +535,70 @@ Deno.test("Runner: recalled with nothing to give back, it says nothing", async (
   assertEquals(await bench.answers(2), [READY, result(0, 0)]);
 });
 
+Deno.test("Runner: recalled while startup runs, it gives back the task as well that startup runs for, and does not run it", async () => {
+  for (const isBlocking of [false, true]) {
+    await using bench = await Bench.open();
+    const held = Promise.withResolvers<void>();
+    const recall = () => {
+      bench.say({ type: "recall" });
+      bench.master.flush();
+    };
+    using gate = new Hook(() => {
+      if (!isBlocking) return held.promise;
+      // It blocks the thread: the word is in the socket when it has finished.
+      recall();
+      bench.nowMs += 10;
+    });
+    const source = `() => globalThis["${gate.name}"]()`;
+    const startup: CodeReference = { type: "inline", name: "", source };
+    bench.say({ type: "context", context: 0, startup, args: [[]] });
+    const code = bench.code((x: number) => x);
+    bench.run(0, code, [0]);
+    if (!isBlocking) bench.run(0, code, [1]);
+    bench.master.flush();
+    await gate.called;
+    if (!isBlocking) {
+      recall();
+      assertEquals(await bench.answers(2), [
+        { type: "starting", context: 0 },
+        { type: "returned", from: 1, to: 2 },
+      ]);
+      held.resolve();
+      assertEquals(await bench.answers(2), [READY, { type: "returned", from: 0, to: 2 }]);
+    } else {
+      assertEquals(await bench.answers(3), [
+        { type: "starting", context: 0 },
+        READY,
+        { type: "returned", from: 0, to: 1 },
+      ]);
+    }
+    // The next one runs, and its startup is done.
+    const next = isBlocking ? 1 : 2;
+    bench.run(0, code, [7]);
+    assertEquals(await bench.answers(1), [result(next, 7)]);
+  }
+});
+
+Deno.test("Runner: recalled while a startup runs that fails, it gives back nothing more, and tasks of other contexts run", async () => {
+  await using bench = await Bench.open();
+  const held = Promise.withResolvers<void>();
+  using gate = new Hook(() => held.promise);
+  const source = `async () => { await globalThis["${gate.name}"](); throw "no"; }`;
+  const startup: CodeReference = { type: "inline", name: "", source };
+  bench.say({ type: "context", context: 0, startup, args: [[]] });
+  bench.context(1);
+  const code = bench.code((x: number) => x);
+  bench.run(0, code, [0], [1]);
+  bench.master.flush();
+  await gate.called;
+  bench.say({ type: "recall" });
+  assertEquals((await bench.answers(2)).map(({ type }) => type), ["starting", "returned"]);
+  held.resolve();
+  assertEquals((await bench.answers(1)).map(({ type }) => type), ["startup-failed"]);
+  bench.run(1, code, [2]);
+  assertEquals(await bench.answers(2), [{ type: "ready", context: 1 }, result(2, 2)]);
+});
+
 Deno.test("Runner: a context that ends before its first task has started takes that with it", async () => {
   await using bench = await Bench.open();
   bench.context(0);

@@ -13,6 +13,12 @@ export async function waitAt(x: number, at: number, port: number): Promise<numbe
   return x === at ? await wait(x, port) : x;
 }
 
+/** Waits two times until the test says so. What had been said to its process before the first time has been read at the second. */
+export async function waitTwice(value: string, port: number): Promise<string> {
+  await wait(value, port);
+  return await wait(value, port);
+}
+
 /** Prints a line, and returns when the test says so. */
 export async function print(line: string, port: number): Promise<void> {
   console.log(line);

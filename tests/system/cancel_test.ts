@@ -143,6 +143,28 @@ Deno.test("Task.cancel: one that waits never runs, and the one that runs goes on
   ]);
 });
 
+Deno.test("Task.cancel: one whose startup runs does not run behind it, and the startup is kept for the others", async () => {
+  await using folder = new TempFolder();
+  await using gates = new Gates();
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext(gateTasks.waitTwice, { args: ["startup", gates.port] });
+  const write = (path: string, _startup: string) => Deno.writeTextFileSync(path, "it ran");
+  const task = context.addTask(write, folder.file("one"));
+  context.addTask(write, folder.file("other"));
+  const reading = Array.fromAsync(context.getOutcomes());
+  const first = await gates.next();
+  task.cancel();
+  await log.until("task-cancelled");
+  await first.open();
+  await (await gates.next()).open();
+  const outcomes = await reading;
+  assertCancelled(outcomes[0], "was cancelled before it ran");
+  assertEquals(outcomes.map(summaryOf), [[0, "rejected", 0], [1, "fulfilled", 1]]);
+  assertEquals(folder.names(), ["other"]);
+  assertEquals(log.of("slave-restarted"), []);
+});
+
 Deno.test("Task.cancel: of many that run at once only its own slave starts anew, and no other task is lost", async () => {
   await using gates = new Gates();
   const log = new EventLog();

@@ -107,6 +107,8 @@ export class SimulatedProcess {
   #isWaiting = true;
   /** Whether the first task came while it waited, and no context was to be freed. */
   #isFirstDue = false;
+  /** Whether tasks were asked back while the startup ran before the task that runs next. */
+  #isStartupRecalled = false;
   /** Whether messages are handled as they come: it waits, or what runs is asynchronous. */
   #isReading = true;
   #posted: FromProcess[] = [];
@@ -177,6 +179,7 @@ export class SimulatedProcess {
     for (const message of this.#inbox.splice(0)) {
       if (message.type === "recall") {
         this.#returnQueue();
+        if (this.running.type === "startup") this.#isStartupRecalled = true;
         continue;
       }
       if (message.type === "end-context") {
@@ -277,6 +280,9 @@ export class SimulatedProcess {
     if (isAsync) this.#readInbox();
     this.#later(ms, () => {
       if (end === "dies") return this.#options.random.chance(0.5) ? this.kill() : this.exit();
+      if (end === "ready") this.#readInbox();
+      const isRecalled = this.#isStartupRecalled;
+      this.#isStartupRecalled = false;
       this.#contexts.set(context, end);
       if (end === "failed") {
         this.#startedMs = undefined;
@@ -288,8 +294,13 @@ export class SimulatedProcess {
       );
       this.#flush();
       this.#isReading = false;
-      if (end === "ready") this.#goOn();
-      else this.#next();
+      if (end === "ready" && !isRecalled) return this.#goOn();
+      if (isRecalled) {
+        this.#startedMs = undefined;
+        this.#current = -1;
+        this.#returnQueue();
+      }
+      this.#next();
     });
   }
 
