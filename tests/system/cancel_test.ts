@@ -165,6 +165,24 @@ Deno.test("Task.cancel: one whose startup runs does not run behind it, and the s
   assertEquals(log.of("slave-restarted"), []);
 });
 
+Deno.test("Context.map: a startup goes on when the map is aborted that it runs for, since another map waits for it", async () => {
+  await using gates = new Gates();
+  const log = new EventLog();
+  await using manager = localManager(1, { onEvent: log.onEvent });
+  const context = manager.getContext(gateTasks.waitTwice, { args: ["startup", gates.port] });
+  const aborter = new AbortController();
+  const square = (x: number, _startup: string) => x * x;
+  const aborted = Array.fromAsync(context.map(square, [1, 2, 3], { signal: aborter.signal }));
+  const other = Array.fromAsync(context.map(square, [4, 5]));
+  const first = await gates.next();
+  aborter.abort();
+  await assertRejects(() => aborted, DOMException);
+  await first.open();
+  await (await gates.next()).open();
+  assertEquals(await other, [16, 25]);
+  assertEquals([log.of("slave-restarted").length, log.of("startup-started").length], [0, 1]);
+});
+
 Deno.test("Task.cancel: of many that run at once only its own slave starts anew, and no other task is lost", async () => {
   await using gates = new Gates();
   const log = new EventLog();

@@ -19,8 +19,13 @@ import { TaskPace } from "./task_pace.ts";
  * longer than this, it is as long as that.
  */
 const LOAD_TIMEOUT_MS = 600_000;
-/** How long a slave may take to give a cancelled task back. Longer means that it has begun the task: then it is restarted. */
+/**
+ * How much longer a slave may take to give a cancelled task back than it may be silent before it is taken to be stuck: its word may be
+ * under way as long as answers are. Longer means that it has begun the task: then it is restarted.
+ */
 const DROP_GRACE_MS = 10;
+/** The longest such time. It is a multiple of 10 ms: for each there is a list of slaves. */
+const MAX_DROP_GRACE_MS = 150;
 /** The same where it may have begun another task, which nobody has cancelled. Both are short, as far as is known. */
 const DOUBT_GRACE_MS = 1000;
 /**
@@ -410,12 +415,61 @@ export class Allotment {
     if (!service.startups.isDone(head.group.context)) {
       reporter?.startupRuns(head.group.context, nowMs);
     } else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
-    const timed = timeOf(head, service);
     const current = this.#deadlines.of(slave);
+    const timed = this.#timeOf(head, service, current);
     // One that runs goes on: a context is freed between two tasks.
     const goesOn = timed?.what === "cleanup" && current?.what === "run" &&
       current.number === timed.number;
     if (!goesOn) this.#deadlines.set(slave, timed, nowMs);
+  }
+
+  /**
+   * How long a process may do what it does now, if that is limited. Startup is not, unless nobody wants it any more: all tasks of the
+   * group that it runs for were cancelled, and no other group of its context has any to run. If one task was, others may need it.
+   *
+   * @param current What its time runs for, if it does.
+   */
+  #timeOf(
+    { number, group, code }: Head,
+    service: Service,
+    current: TimedTask | undefined,
+  ): TimedTask | undefined {
+    const { sent, startups, loadedCodes } = service;
+    const { context, taskTimeoutMs: limitMs } = group;
+    const isRunning = startups.isDone(context);
+    const dropped = sent.droppedCandidates(isRunning);
+    if (!isRunning && !context.isClosed && (!group.isCancelled || this.#isWanted(context))) {
+      return undefined;
+    }
+    if (dropped === "all") {
+      // Meanwhile answers may be longer under way, or shorter: its time goes on.
+      const goesOn = current?.what === "cancelled" && current.number === number &&
+        current.limitMs < DOUBT_GRACE_MS;
+      return goesOn ? current : { number, what: "cancelled", limitMs: this.#dropGraceMs };
+    }
+    if (!isRunning) return undefined;
+    if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
+    if (service.cleanups.size > 0) {
+      return { number, what: "cleanup", limitMs: Math.max(limitMs ?? 0, LOAD_TIMEOUT_MS) };
+    }
+    if (limitMs === undefined) return undefined;
+    if (loadedCodes.has(code)) return { number, what: "run", limitMs };
+    return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
+  }
+
+  /** How long a slave may take to give a cancelled task back. */
+  get #dropGraceMs(): number {
+    const graceMs = Math.ceil((this.stuckAfterMs + DROP_GRACE_MS) / 10) * 10;
+    return Math.min(graceMs, MAX_DROP_GRACE_MS);
+  }
+
+  /** Whether there are tasks of a context to be run, or may be, whose results somebody reads. */
+  #isWanted(context: DispatchContext): boolean {
+    for (const group of this.#groups.read) {
+      if (group.context !== context) continue;
+      if (group.waiting > 0 || group.delayed > 0 || group.hasSources) return true;
+    }
+    return false;
   }
 
   /** Puts a slave into the sets that it belongs to. */
@@ -526,25 +580,4 @@ function isLaden(service: Service): boolean {
   if (sent.size === 0 || sent.takenCount > 0 || supply.isAsked) return false;
   return sent.size > 1 || service.cleanups.size > 0 ||
     (service.startups.areAwaited && service.isInStartup);
-}
-
-/**
- * How long a process may do what it does now, if that is limited. Startup is not, unless nobody wants it any more: all tasks of the
- * group that it runs for were cancelled. If one was, others may need it.
- */
-function timeOf({ number, group, code }: Head, service: Service): TimedTask | undefined {
-  const { sent, startups, loadedCodes } = service;
-  const { context, taskTimeoutMs: limitMs } = group;
-  const isRunning = startups.isDone(context);
-  const dropped = sent.droppedCandidates(isRunning);
-  if (!isRunning && !group.isCancelled && !context.isClosed) return undefined;
-  if (dropped === "all") return { number, what: "cancelled", limitMs: DROP_GRACE_MS };
-  if (!isRunning) return undefined;
-  if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
-  if (service.cleanups.size > 0) {
-    return { number, what: "cleanup", limitMs: Math.max(limitMs ?? 0, LOAD_TIMEOUT_MS) };
-  }
-  if (limitMs === undefined) return undefined;
-  if (loadedCodes.has(code)) return { number, what: "run", limitMs };
-  return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
 }

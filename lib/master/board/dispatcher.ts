@@ -766,7 +766,9 @@ export class Dispatcher {
     this.#deadlines.look(nowMs);
     if (this.#cancelled.size > 0) this.#failCancelled();
     if (this.#toTime.size > 0) this.#timeDropped(nowMs);
-    for (const slave of this.#deadlines.passed(heardMs)) this.#timeOut(slave, slave.service!);
+    for (const slave of this.#deadlines.passed(heardMs)) {
+      this.#timeOut(slave, slave.service!, nowMs);
+    }
     // Idle slaves get what waits before they get what is stuck, and that before what sources have.
     do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
@@ -795,9 +797,14 @@ export class Dispatcher {
     slave.port.recycle(reason);
   }
 
-  #timeOut(slave: DispatchSlave, service: Service): void {
+  #timeOut(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { number, limitMs, what } = this.#deadlines.of(slave)!;
-    if (what === "cancelled") return this.#restart(slave, service, "its task was cancelled", true);
+    if (what === "cancelled") {
+      // Its startup may be wanted again, as by the next map of the context.
+      this.#allotment.noteCancelled(slave, service, nowMs);
+      if (this.#deadlines.of(slave)?.what !== "cancelled") return;
+      return this.#restart(slave, service, "its task was cancelled", true);
+    }
     if (what === "load") return this.#loadTimedOut(slave, service, limitMs);
     if (what === "cleanup") {
       const seconds = limitMs / 1000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LOOK_MS } from "../../../lib/master/board/deadlines.ts";
-import type { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
+import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";
 import { DispatchSlave } from "../../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher, type DispatcherOptions } from "../../../lib/master/board/dispatcher.ts";
 import { Deque } from "../../../lib/master/deque.ts";
@@ -401,14 +401,73 @@ function tasksBehindRunning() {
   return { bench, slave, kept, cancelled };
 }
 
-Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 10 ms", () => {
+Deno.test("Dispatcher: a cancelled task that a slave began meanwhile is killed after 20 ms", () => {
   const { bench, slave, cancelled } = tasksBehindRunning();
   bench.decided();
   assertEquals(bench.dispatcher.cancel(cancelled).length, 2);
   bench.done(slave, 1, 1, 5);
   assertEquals(bench.decided(), ["recall 0"]);
-  assertEquals(bench.dispatcher.dispatch(5), 15);
-  bench.dispatcher.wake(15, 15);
+  assertEquals(bench.dispatcher.dispatch(5), 25);
+  bench.dispatcher.wake(25, 25);
+  assertEquals(bench.decided(), ["restart 0"]);
+});
+
+/** Answers take some time, and are given until the board knows that. Then two tasks run that are given up at 10,000 ms. */
+function farAway(
+  delayMs: number,
+): { bench: Bench; slave: DispatchSlave; first: number; wakeMs: number } {
+  const bench = new Bench();
+  const slave = bench.connect();
+  const group = bench.group();
+  bench.doFirst(slave, group);
+  let first = 1;
+  for (; first < 61; first += 2) {
+    bench.add(group, 2);
+    bench.dispatcher.dispatch(0);
+    bench.done(slave, first, 2, delayMs);
+  }
+  bench.add(group, 2);
+  bench.dispatcher.dispatch(9_990);
+  bench.decided();
+  bench.dispatcher.cancel(group);
+  const wakeMs = bench.dispatcher.dispatch(10_000);
+  return { bench, slave, first, wakeMs };
+}
+
+Deno.test("Dispatcher: a slave whose words are long under way has that time to answer tasks that were cancelled", () => {
+  const { bench, slave, first } = farAway(40);
+  bench.dispatcher.wake(10_040, 10_040);
+  bench.done(slave, first, 1, 10_040);
+  bench.done(slave, first + 1, 1, 10_041);
+  bench.dispatcher.wake(10_500, 10_500);
+  assertEquals(bench.decided(), ["recall 0"]);
+});
+
+Deno.test("Dispatcher: a slave that runs a cancelled task is ended within 150 ms, however long its words are under way", () => {
+  const { bench } = farAway(400);
+  bench.dispatcher.wake(10_149, 10_149);
+  assertEquals(bench.decided(), ["recall 0"]);
+  bench.dispatcher.wake(10_150, 10_150);
+  assertEquals(bench.decided(), ["restart 0"]);
+});
+
+Deno.test("Dispatcher: the time of a slave that runs a cancelled task does not begin anew when other slaves answer later or sooner", () => {
+  const { bench, wakeMs } = farAway(40);
+  assert(wakeMs > 10_090 && wakeMs <= 10_100, `wakes at ${wakeMs} ms`);
+  const other = bench.connect();
+  const group = bench.group();
+  for (let first = 0; first < 8; first += 2) {
+    bench.add(group, 2);
+    bench.dispatcher.dispatch(10_010);
+    bench.done(other, first, 2, 10_012);
+    // Something is given up again: times are looked at.
+    bench.add(group, 2);
+    bench.dispatcher.cancel(group);
+    bench.dispatcher.dispatch(10_012);
+  }
+  assertEquals(bench.dispatcher.dispatch(10_012), wakeMs);
+  bench.decided();
+  bench.dispatcher.wake(wakeMs, wakeMs);
   assertEquals(bench.decided(), ["restart 0"]);
 });
 
@@ -437,13 +496,15 @@ Deno.test("Dispatcher: a slave that may run a cancelled task or another is resta
   assertEquals([group.waiting, bench.outcomes.at(-1)?.task], [2, tasks[1]]);
 });
 
-Deno.test("Dispatcher: a slave is restarted after 10 ms if all that it may run is cancelled, also one by one", () => {
+Deno.test("Dispatcher: a slave is restarted after 20 ms if all that it may run is cancelled, also one by one", () => {
   const { bench, group, tasks } = threeShort();
   for (const task of tasks) {
     bench.dispatcher.cancelTask(group, task);
     bench.dispatcher.dispatch(5);
   }
-  bench.dispatcher.wake(15, 15);
+  bench.dispatcher.wake(24, 24);
+  assertEquals(bench.decided().at(-1), "recall 0");
+  bench.dispatcher.wake(25, 25);
   assertEquals(bench.decided().at(-1), "restart 0");
 });
 
@@ -477,7 +538,7 @@ Deno.test("Dispatcher: a task that was taken from a slave and cancelled then is 
   bench.dispatcher.contextReady(slow, group.context, 11);
   bench.dispatcher.cancelTask(group, task);
   bench.dispatcher.dispatch(12);
-  bench.dispatcher.wake(22, 22);
+  bench.dispatcher.wake(32, 32);
   assertEquals(bench.decided(), ["recall 1", "restart 0", "restart 1"]);
   assertEquals(idle.waiting, 0);
 });
@@ -578,7 +639,7 @@ Deno.test("Dispatcher: a startup goes on when the task that it runs for is cance
   ]);
   bench.dispatcher.contextReady(slave, group.context, 5000);
   bench.dispatcher.dispatch(5000);
-  bench.dispatcher.wake(5010, 5010);
+  bench.dispatcher.wake(5020, 5020);
   assertEquals(bench.decided(), ["recall 0", "restart 0"]);
 });
 
@@ -591,10 +652,49 @@ for (const end of ["its group is cancelled", "its context is closed"]) {
     if (end === "its group is cancelled") bench.dispatcher.cancel(group);
     else bench.dispatcher.closeContext(group.context, 0);
     bench.dispatcher.dispatch(100);
-    bench.dispatcher.wake(110, 110);
+    bench.dispatcher.wake(120, 120);
     assertEquals(bench.decided().at(-1), "restart 0");
   });
 }
+
+for (const begins of ["reads", "begins to read within 20 ms"]) {
+  Deno.test(`Dispatcher: a startup goes on when its group is cancelled, if another of the context ${begins}`, () => {
+    const { bench, slave, group } = inStartup();
+    const { port, context } = group;
+    const other = new DispatchGroup(context, port, undefined);
+    bench.dispatcher.addGroup(other);
+    if (begins === "reads") other.reading = "unordered";
+    bench.add(other, 1);
+    bench.dispatcher.dispatch(0);
+    bench.dispatcher.cancel(group);
+    bench.dispatcher.dispatch(100);
+    other.reading = "unordered";
+    bench.dispatcher.dispatch(119);
+    bench.dispatcher.wake(120, 120);
+    assertEquals(bench.decided(), ["recall 0"]);
+    assertEquals(bench.dispatcher.inventory.deadlines, 0);
+    bench.dispatcher.contextReady(slave, context, 500);
+    bench.dispatcher.tasksReturned(slave, 0, 1, 500);
+    bench.dispatcher.dispatch(500);
+    assertEquals(bench.decided(), ["run 1 on 0"]);
+  });
+}
+
+Deno.test("Dispatcher: a startup is ended when the last group that wants it is cancelled", () => {
+  const { bench, group } = inStartup();
+  const other = new DispatchGroup(group.context, group.port, undefined);
+  bench.dispatcher.addGroup(other);
+  other.reading = "unordered";
+  bench.add(other, 1);
+  bench.dispatcher.cancel(group);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.wake(50, 50);
+  assertEquals(bench.decided(), ["recall 0"]);
+  bench.dispatcher.cancel(other);
+  bench.dispatcher.dispatch(100);
+  bench.dispatcher.wake(120, 120);
+  assertEquals(bench.decided(), ["restart 0"]);
+});
 
 Deno.test("Dispatcher: nothing is left of a context that is closed and has ended on its slave", () => {
   const { bench, slave, group } = inStartup();

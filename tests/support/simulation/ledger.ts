@@ -31,7 +31,7 @@ export interface DeathRecord {
 
 const STUCK_AFTER_MS = 10;
 const MAX_TRIES_OF_ARRAY = 3;
-const DROP_GRACE_MS = 10;
+const DROP_GRACE_MS = 20;
 const DOUBT_GRACE_MS = 1000;
 /** A slave may keep finished answers for so long while short tasks follow. */
 const HELD_MS = 5;
