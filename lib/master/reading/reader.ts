@@ -126,8 +126,11 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
 
   async #begin(): Promise<void> {
     const { order, signal, progress } = this.#options;
-    if (signal?.aborted) this.#group.abort();
-    signal?.throwIfAborted();
+    if (signal?.aborted) {
+      this.#group.checkNotRead();
+      this.#group.abort();
+      signal.throwIfAborted();
+    }
     this.#group.beginReading(order);
     this.#state = "reading";
     signal?.addEventListener("abort", this.#abort);

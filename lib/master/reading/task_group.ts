@@ -155,17 +155,21 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.around.loop.schedule();
   }
 
+  /** @throws {TypeError} If somebody reads already. */
+  checkNotRead(): void {
+    if (this.board.reading === "no") return;
+    throw new TypeError(
+      "Cannot read the results of a context twice at the same time. Read to the end, or break, first",
+    );
+  }
+
   /**
    * Begins to read: slaves are started, and tasks are sent.
    *
    * @throws {TypeError} If somebody reads already.
    */
   beginReading(order: "ordered" | "unordered"): void {
-    if (this.board.reading !== "no") {
-      throw new TypeError(
-        "Cannot read the results of a context twice at the same time. Read to the end, or break, first",
-      );
-    }
+    this.checkNotRead();
     this.#journalFault = undefined;
     this.journal?.retry();
     this.around.forgotten.delete(this);

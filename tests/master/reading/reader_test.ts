@@ -91,6 +91,24 @@ Deno.test("Reader: one that waits is told of a signal that aborts, and its tasks
   assertEquals(await bench.read().next(), { value: undefined, done: true });
 });
 
+Deno.test("Reader: a second one is refused, and leaves the tasks of the first, also if its signal was aborted", async () => {
+  const bench = new Bench();
+  const task = bench.add(1);
+  const next = bench.read().next();
+  await bench.begun.promise;
+  const second = bench.read(AbortSignal.abort());
+  await assertRejects(() => second.next(), TypeError, "twice at the same time");
+  bench.deliver(task, "done");
+  assertEquals(await next, { value: "done", done: false });
+});
+
+Deno.test("Reader: one whose signal was aborted before it begins drops its tasks", async () => {
+  const bench = new Bench();
+  bench.add(1);
+  await assertRejects(() => bench.read(AbortSignal.abort()).next(), DOMException);
+  assertEquals(await bench.read().next(), { value: undefined, done: true });
+});
+
 Deno.test("Reader: one that was never begun does not keep another from reading", async () => {
   const bench = new Bench();
   const task = bench.add(0);
