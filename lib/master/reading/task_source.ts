@@ -27,6 +27,8 @@ export class TaskSource {
   /** Resolves when no input is awaited any more. It never rejects. */
   #pulling: Promise<void> | undefined;
   #isEnded = false;
+  /** Whether next() of an iterator that is not asynchronous is being called: code of the user's, which may stop the source. */
+  #isInNext = false;
 
   /** @throws {TypeError} If the iterable gives no iterator. */
   constructor(inputs: Iterable<unknown> | AsyncIterable<unknown>, events: TaskSourceEvents) {
@@ -45,8 +47,13 @@ export class TaskSource {
     }
     for (let i = 0; i < count && this.#roomBytes > 0 && !this.#isEnded; i++) {
       try {
-        this.#take((this.#iterator as Iterator<unknown>).next());
+        this.#isInNext = true;
+        const next = (this.#iterator as Iterator<unknown>).next();
+        this.#isInNext = false;
+        if (!this.#isEnded) this.#take(next);
+        else if (!next.done) this.#iterator.return?.();
       } catch (error) {
+        this.#isInNext = false;
         this.#fail(error);
       }
     }
@@ -59,6 +66,8 @@ export class TaskSource {
   async stop(): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    // A generator cannot be ended while it runs: that is done as soon as it has given its input.
+    if (this.#isInNext) return;
     await Promise.allSettled([this.#pulling, Promise.try(() => this.#iterator.return?.())]);
   }
 

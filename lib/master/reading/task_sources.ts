@@ -97,6 +97,8 @@ export class TaskSources {
         const place = index++;
         const label = labelOf?.(input, place);
         if (labelOf !== undefined) checkLabel(label);
+        // The function may have ended reading.
+        if (link.isOut) return 0;
         return this.#owner.addInput(task, input, place, label);
       },
       end: () => this.#remove(link),

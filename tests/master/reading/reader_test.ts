@@ -109,6 +109,28 @@ Deno.test("Reader: one whose signal was aborted before it begins drops its tasks
   assertEquals(await bench.read().next(), { value: undefined, done: true });
 });
 
+for (const who of ["the inputs", "the labels"]) {
+  Deno.test(`Reader: when ${who} abort it no task is made of the input that was about to come`, async () => {
+    const bench = new Bench();
+    const aborter = new AbortController();
+    bench.group.addSource((x: number) => x, inputs(), () => {
+      if (who === "the labels") aborter.abort();
+      return "label";
+    });
+    const next = bench.read(aborter.signal).next();
+    const rejected = assertRejects(() => next, DOMException);
+    await bench.begun.promise;
+    bench.group.pull(3, undefined);
+    await rejected;
+    assertEquals(bench.group.hasTasks, false);
+
+    function* inputs(): Generator<number> {
+      if (who === "the inputs") aborter.abort();
+      for (;;) yield 1;
+    }
+  });
+}
+
 Deno.test("Reader: one that was never begun does not keep another from reading", async () => {
   const bench = new Bench();
   const task = bench.add(0);

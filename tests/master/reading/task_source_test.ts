@@ -161,6 +161,44 @@ Deno.test("TaskSource: stopped, it lets the iterable clean up and takes nothing 
   assertEquals(listener.told, [0]);
 });
 
+Deno.test("TaskSource: stopped by its own iterable while that gives an input, it lets it clean up, and does not add the input", () => {
+  for (const end of ["gives", "ends", "throws"]) {
+    const listener = new Listener();
+    let cleanups = 0;
+    const inputs = function* (): Generator<number> {
+      try {
+        yield 0;
+        source.stop();
+        if (end === "throws") throw ERROR;
+        if (end === "gives") yield 1;
+      } finally {
+        cleanups++;
+      }
+    };
+    const source = new TaskSource(inputs(), listener);
+    source.pull(5);
+    assertEquals([listener.told, cleanups], [[0], 1], end);
+  }
+});
+
+Deno.test("TaskSource: stopped by next() of an iterator that is no generator, it returns it once", () => {
+  const listener = new Listener();
+  let returns = 0;
+  const iterator = {
+    next() {
+      source.stop();
+      return { done: false, value: 1 };
+    },
+    return() {
+      returns++;
+      return { done: true, value: undefined };
+    },
+  };
+  const source = new TaskSource({ [Symbol.iterator]: () => iterator }, listener);
+  source.pull(5);
+  assertEquals([listener.told, returns], [[], 1]);
+});
+
 Deno.test("TaskSource: does not mind an iterable that cannot clean up, or fails to", async () => {
   const failures = [
     undefined,
