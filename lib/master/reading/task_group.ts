@@ -173,6 +173,11 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#journalFault = undefined;
     this.journal?.retry();
     this.around.forgotten.delete(this);
+    if (order === "unordered" && this.#early.size > 0) {
+      // All at once: whoever looks for the first of a `Map` again and again passes over the places of all that were taken.
+      this.#ready.push([...this.#early.values()]);
+      this.#early.clear();
+    }
     this.board.reading = order;
     this.around.loop.schedule();
   }
@@ -352,13 +357,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.board.setSources(this.#sources.codes);
   }
 
-  #next(): Outcome | undefined {
-    if (this.#early.size > 0) {
-      for (const outcome of this.#early.values()) return outcome;
-    }
-    return this.#ready.shift();
-  }
-
   #nextInOrder(): Outcome | undefined {
     const id = this.#delivered.first();
     for (let outcome = this.#ready.shift(); outcome !== undefined; outcome = this.#ready.shift()) {
@@ -370,7 +368,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Takes the outcome that the reader is to get next, if it is there. */
   take(order: "ordered" | "unordered"): Outcome | undefined {
-    const outcome = order === "ordered" ? this.#nextInOrder() : this.#next();
+    const outcome = order === "ordered" ? this.#nextInOrder() : this.#ready.shift();
     if (outcome === undefined) return undefined;
     const { id } = outcome.task;
     if (this.#early.size > 0) this.#early.delete(id);

@@ -1,10 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
 import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
 import { JournalError, ParallelError } from "../../../mod.ts";
 import { HeldDisk } from "../../support/held_disk.ts";
+import { assertLinear } from "../../support/linear.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 import type { Task } from "../../../lib/task.ts";
@@ -130,6 +131,36 @@ for (const who of ["the inputs", "the labels"]) {
     }
   });
 }
+
+Deno.test("Reader: results that reading in order had kept back are read one by one as they finish, each as fast as if there were few", async () => {
+  let rest: Task[] = [];
+  let { group } = new Bench();
+  let read: unknown[] = [];
+  await assertLinear(
+    () => {
+      read = rest.map(() => group.take("unordered")?.task);
+    },
+    // Only reading them counts.
+    (length) => {
+      const bench = new Bench();
+      group = bench.group;
+      rest = Array.from({ length: length / 2 }, () => bench.add(1)).slice(1);
+      group.beginReading("ordered");
+      for (const task of rest) bench.deliver(task, task.id);
+      // The first one is missing.
+      assertEquals(group.take("ordered"), undefined);
+      group.endReading();
+      group.beginReading("unordered");
+      return "";
+    },
+  );
+  assert(read.every((task, i) => task === rest[i]));
+  assertEquals([read.length > 0, group.take("unordered"), group.hasReady], [
+    true,
+    undefined,
+    false,
+  ]);
+});
 
 Deno.test("Reader: one that was never begun does not keep another from reading", async () => {
   const bench = new Bench();
