@@ -307,8 +307,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many;
    * of large ones no more than about 4 MB wait.
-   * Several iterables are taken one after the other. While an asynchronous one has nothing, the next one has its turn, unless results
-   * are read in order.
+   * Several iterables are taken one after the other. While an asynchronous one has nothing for about 10 ms, the next one has its turn,
+   * unless results are read in order.
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is

@@ -288,8 +288,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none at once, those
-   * behind it have their turn. That is not so where results are read in order, which is that of the sources.
+   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none, those
+   * behind it have their turn: an asynchronous one may give some within 10 ms before another is begun. That is not so where results are read in order, which is that of the sources.
    */
   pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
@@ -326,6 +326,11 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#noteSources();
     this.around.loop.schedule();
     this.wake();
+  }
+
+  /** The next source may be asked. */
+  sourcesSilent(): void {
+    this.around.loop.schedule();
   }
 
   /** Throws something to the reader, beside the failures of tasks. */

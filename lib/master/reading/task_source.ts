@@ -23,6 +23,7 @@ export class TaskSource {
   #wanted = 0;
   /** How many bytes of inputs may still be taken before the next request. */
   #roomBytes = 0;
+  #hasBegun = false;
   #isRunning = false;
   /** Resolves when no input is awaited any more. It never rejects. */
   #pulling: Promise<void> | undefined;
@@ -37,8 +38,19 @@ export class TaskSource {
     this.#events = events;
   }
 
+  /** Whether it has ever been asked for inputs. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Whether the next input of an async iterable is under way. */
+  get isAwaited(): boolean {
+    return this.#isRunning;
+  }
+
   /** Takes up to `count` inputs, fewer if they are large: now, or, from an async iterable, as they come. */
   pull(count: number): void {
+    this.#hasBegun = true;
     this.#roomBytes = MAX_PULL_BYTES;
     if (this.#isAsync) {
       this.#wanted = Math.max(this.#wanted, count);

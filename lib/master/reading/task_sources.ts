@@ -8,6 +8,9 @@ import type { Clock } from "../../clock.ts";
 /** How long a source that waits for its next input may take to end. */
 const GRACE_MS = 500;
 
+/** The next source is begun when those before it have given nothing for this long. */
+const PATIENCE_MS = 10;
+
 /** What a user calls the task of an input, which stands at a place counted from 0. */
 export type LabelOf = (input: unknown, index: number) => string;
 
@@ -23,6 +26,8 @@ export interface SourceOwner {
   addInput(task: OwnTask, input: unknown, index: number, label: string | undefined): number;
   /** A source has no more inputs. */
   sourceEnded(): void;
+  /** The next source may be asked: those before it have given nothing for a while. */
+  sourcesSilent(): void;
   /** What is to be thrown to the reader. */
   fault(error: unknown): void;
 }
@@ -33,6 +38,12 @@ interface Entry {
   readonly code: Code;
   /** How many inputs are still to come; nothing if nobody knows. */
   readonly left: () => number | undefined;
+  /** How many inputs have been taken. */
+  readonly taken: () => number;
+  /** How many had been taken when time began to be patient with it. */
+  takenBefore: number;
+  /** How many had been taken when it was found to give nothing. */
+  takenWhenSilent: number | undefined;
 }
 
 /** The lazy sources of a group of tasks, which are asked one after another. */
@@ -44,6 +55,8 @@ export class TaskSources {
   readonly #sources = new LinkedList<Entry>();
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();
+  /** Fires when those that are awaited have had their time. */
+  #patience: Disposable | undefined;
 
   constructor(owner: SourceOwner, clock: Clock) {
     this.#owner = owner;
@@ -105,25 +118,57 @@ export class TaskSources {
       fail: (error) => this.#owner.fault(error),
     });
     const left = () => Array.isArray(inputs) ? Math.max(inputs.length - index, 0) : undefined;
-    const link: Link<Entry> = this.#sources.push({ source, code: task.origin.code, left });
+    const link: Link<Entry> = this.#sources.push({
+      source,
+      code: task.origin.code,
+      left,
+      taken: () => index,
+      takenBefore: 0,
+      takenWhenSilent: undefined,
+    });
   }
 
   /**
-   * Asks the sources one after another for up to so many inputs.
+   * Asks the sources one after another for up to so many inputs. An asynchronous one has its turn until it has given nothing for a while:
+   * no other is begun meanwhile. If all were begun at once, each could have a file open.
    *
    * @param wanted The code of the tasks that are asked for; `undefined` if any will do.
    * @param isEnough Whether the next source is not to be asked.
    */
   pull(count: number, wanted: Code | undefined, isEnough: () => boolean): void {
-    for (const { source, code } of this.#sources) {
+    let isAnyDue = false;
+    for (const entry of this.#sources) {
+      const { source, code } = entry;
       if (wanted !== undefined && code !== wanted) continue;
+      if (isAnyDue && !source.hasBegun) return this.#bePatient();
       source.pull(count);
       if (isEnough()) return;
+      isAnyDue ||= source.isAwaited && entry.taken() !== entry.takenWhenSilent;
     }
+  }
+
+  /** Finds out after a while which sources have given nothing. */
+  #bePatient(): void {
+    if (this.#patience !== undefined) return;
+    for (const entry of this.#sources) entry.takenBefore = entry.taken();
+    this.#patience = this.#clock.setTimer(() => {
+      this.#patience = undefined;
+      for (const entry of this.#sources) {
+        const { source, takenBefore } = entry;
+        if (source.isAwaited && entry.taken() === takenBefore) entry.takenWhenSilent = takenBefore;
+      }
+      this.#owner.sourcesSilent();
+    }, PATIENCE_MS);
+  }
+
+  #endPatience(): void {
+    this.#patience?.[Symbol.dispose]();
+    this.#patience = undefined;
   }
 
   /** Takes nothing more from them. They begin to clean up. */
   stop(): void {
+    this.#endPatience();
     for (const { source } of this.#sources.takeAll()) {
       const stop = source.stop();
       this.#stops.add(stop);
@@ -141,6 +186,8 @@ export class TaskSources {
 
   #remove(link: Link<Entry>): void {
     this.#sources.remove(link);
+    // The next one has its time from when it is asked.
+    this.#endPatience();
     this.#owner.sourceEnded();
   }
 }

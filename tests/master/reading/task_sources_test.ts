@@ -4,13 +4,14 @@ import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
 import { argumentsOf, type Code } from "../../../lib/task.ts";
 import { assertLinear } from "../../support/linear.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 /** A source takes about as long as so many characters of a text. */
 const CHARACTERS_PER_SOURCE = 8;
 
 /** A group of tasks that somebody reads. No slave ever takes one: the test asks for them, as the board does. */
-function groupRead(order: "ordered" | "unordered"): TaskGroup {
-  const { added } = new ContextCore(makeSurroundings({ begin: () => {}, end: () => {} }), 0);
+function groupRead(order: "ordered" | "unordered", clock = new TestClock()): TaskGroup {
+  const { added } = new ContextCore(makeSurroundings({ begin: () => {}, end: () => {} }, clock), 0);
   added.beginReading(order);
   return added;
 }
@@ -18,6 +19,11 @@ function groupRead(order: "ordered" | "unordered"): TaskGroup {
 /** What the tasks that wait are given. */
 function waitingInputs({ board }: TaskGroup): unknown[] {
   return Array.from({ length: board.waiting }, () => argumentsOf(board.take()!));
+}
+
+/** What asynchronous iterables have at once has come. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** Names of the code of the sources that are left. */
@@ -61,13 +67,19 @@ Deno.test("TaskSources: the first source is asked until it ends, and then the ne
 });
 
 Deno.test("TaskSources: one that ends before those in front of it leaves these, and those behind it, in their order", async () => {
-  const group = groupRead("unordered");
+  const clock = new TestClock();
+  const group = groupRead("unordered", clock);
   const gate = Promise.withResolvers<IteratorResult<number>>();
   const held = { [Symbol.asyncIterator]: () => ({ next: () => gate.promise }) };
   for (const [task, inputs] of [[one, held], [two, [2]], [three, [3]]] as const) {
     group.addSource(task, inputs);
   }
-  // The first has nothing at once, so that the others have their turn.
+  // The first has nothing for a while, so that the others have their turn.
+  group.pull(2, undefined);
+  clock.pass(9);
+  group.pull(2, undefined);
+  assertEquals(waitingInputs(group), []);
+  clock.pass(1);
   group.pull(2, undefined);
   assertEquals(waitingInputs(group), [2]);
   assertEquals(namesOf(group.board.sourceCodes), ["one", "three"]);
@@ -75,4 +87,61 @@ Deno.test("TaskSources: one that ends before those in front of it leaves these, 
   gate.resolve({ done: true, value: undefined });
   await news;
   assertEquals(namesOf(group.board.sourceCodes), ["three"]);
+});
+
+Deno.test("TaskSources: of asynchronous ones the next is begun when the one before has ended, or has given nothing for 10 ms", async () => {
+  const clock = new TestClock();
+  const group = groupRead("unordered", clock);
+  const begun: number[] = [];
+  const gate = Promise.withResolvers<void>();
+  async function* inputs(source: number, hold?: Promise<void>): AsyncGenerator<number> {
+    begun.push(source);
+    yield 10 * source;
+    await hold;
+    yield 10 * source + 1;
+  }
+  group.addSource(one, inputs(1));
+  group.addSource(two, inputs(2, gate.promise));
+  group.addSource(three, inputs(3));
+  group.pull(5, undefined);
+  await turn();
+  // The first has ended.
+  assertEquals([begun, waitingInputs(group)], [[1], [10, 11]]);
+  group.pull(5, undefined);
+  await turn();
+  group.pull(5, undefined);
+  assertEquals([begun, waitingInputs(group)], [[1, 2], [20]]);
+  // It had given something since time began to run.
+  clock.pass(10);
+  group.pull(5, undefined);
+  assertEquals(begun, [1, 2]);
+  clock.pass(10);
+  group.pull(5, undefined);
+  await turn();
+  assertEquals([begun, waitingInputs(group)], [[1, 2, 3], [30, 31]]);
+  gate.resolve();
+  await turn();
+  assertEquals([waitingInputs(group), group.tally().isMoreToCome, clock.timers], [[21], false, 0]);
+});
+
+Deno.test("TaskSources: one that has begun is asked though those before it give something now and then", async () => {
+  const clock = new TestClock();
+  const group = groupRead("unordered", clock);
+  const gates = [0, 1, 2].map(() => Promise.withResolvers<number>());
+  group.addSource(
+    one,
+    async function* () {
+      for (const { promise } of gates) yield await promise;
+    }(),
+  );
+  group.addSource(two, [1, 2, 3]);
+  group.pull(1, undefined);
+  clock.pass(10);
+  group.pull(1, undefined);
+  assertEquals(waitingInputs(group), [1]);
+  gates[0].resolve(7);
+  await turn();
+  assertEquals(waitingInputs(group), [7]);
+  group.pull(1, undefined);
+  assertEquals(waitingInputs(group), [2]);
 });
