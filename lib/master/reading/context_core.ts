@@ -64,6 +64,8 @@ export interface ContextGroup extends OutcomeReceiver {
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void;
   /** Has whoever waits for outcomes look again. The context or the manager may be closed, or no slave may be left. */
   wake(): void;
+  /** The manager closes: takes nothing more from sources, and tells whoever waits for outcomes. */
+  managerCloses(): void;
   /** The context closes: drops all tasks that have not finished, and what sources still have. */
   drop(): void;
   /** Takes nothing more from sources; resolves when these have cleaned up. */
@@ -222,7 +224,7 @@ export class ContextCore {
     const { added, isMoreToCome } = this.survey();
     this.#toDo = { added, isMoreToCome };
     this.#refuse("manager");
-    for (const group of this.#groups) group.wake();
+    for (const group of this.#groups) group.managerCloses();
   }
 
   /** Ends the context: drops what has not finished, and frees what slaves have of it. */

@@ -167,6 +167,11 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /** It has no sources. */
   async stop(): Promise<void> {}
 
+  /** The manager closes: see {@linkcode PromisedTasks.wake}. */
+  managerCloses(): void {
+    this.wake();
+  }
+
   #look(): void {
     const { isScriptEnding, isClosed, around } = this.#context;
     if (this.#pending === 0 || isScriptEnding) return;

@@ -261,6 +261,15 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.fault(this.#context.explainGivenUp());
   }
 
+  /** Takes nothing more from sources, and tells the reader: the manager closes. */
+  managerCloses(): void {
+    const hadSources = this.#sources.count > 0;
+    this.#stopSources();
+    // Otherwise the reader would take it that all has been read.
+    if (hadSources) this.fault(this.#context.explainGivenUp());
+    else this.wake();
+  }
+
   /** Takes nothing more from sources; resolves when these have cleaned up. */
   stop(): Promise<void> {
     const { left, isOpenEnded } = this.#sources;

@@ -162,6 +162,39 @@ Deno.test("Reader: results that reading in order had kept back are read one by o
   ]);
 });
 
+Deno.test("Reader: when the manager closes it is told to read all before, and the inputs clean up at once", async () => {
+  const bench = new Bench();
+  let isClean = false;
+  bench.group.addSource((x: number) => x, inputs());
+  const reader = bench.read();
+  const next = reader.next();
+  await bench.begun.promise;
+  bench.group.pull(1, undefined);
+  bench.core.managerCloses();
+  assertEquals(isClean, true);
+  // Slaves may ask for more until they have ended.
+  bench.group.pull(1, undefined);
+  await assertRejects(() => next, ParallelError, "Read all results before closing it");
+  await bench.core.finish();
+
+  function* inputs(): Generator<number> {
+    try {
+      for (;;) yield 1;
+    } finally {
+      isClean = true;
+    }
+  }
+});
+
+Deno.test("Reader: when the manager closes while nothing but inputs is left, it is told so, and does not just end", async () => {
+  const bench = new Bench();
+  bench.group.addSource((x: number) => x, [1]);
+  const next = bench.read().next();
+  await bench.begun.promise;
+  bench.core.managerCloses();
+  await assertRejects(() => next, ParallelError, "Read all results before closing it");
+});
+
 Deno.test("Reader: one that was never begun does not keep another from reading", async () => {
   const bench = new Bench();
   const task = bench.add(0);
