@@ -9,7 +9,7 @@ import { type CodeReference, describeCode } from "../task.ts";
 import { decodeEach, jsonOfList, Undecodable } from "../wire/codec.ts";
 import type { Batch, MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
-import { loadCode, type TaskFunction } from "./code_loader.ts";
+import { loadCode, LoadError, type TaskFunction } from "./code_loader.ts";
 import { HeldAnswers, postThrown } from "./held_answers.ts";
 import { disposeAll } from "./dispose_all.ts";
 import { explainMissingMethod } from "./missing_method.ts";
@@ -80,6 +80,8 @@ export class Runner {
   /** Number of the running task, or of the one that startup runs for. */
   #current = 0;
   #wake: (() => void) | undefined;
+  /** Number of the code that is being loaded for a task. */
+  #loading: number | undefined;
   /**
    * Whether the first tasks of the queue came while nothing ran and no context was to be freed. The master counts their time from then
    * on, so they run before a context is freed that has ended since.
@@ -124,10 +126,13 @@ export class Runner {
     return `${describeCode(reference)}, task ${this.#current} of this process,`;
   }
 
-  /** Sends what is finished, and that the running task ends the process. */
+  /** Sends what is finished, and that the running task, or code that is being loaded, ends the process. */
   announceExit(code: number): void {
+    // A module that does this does it for each of its tasks, none of which has run.
+    const isLoading = this.#loading !== undefined;
+    if (isLoading) this.#failCode(this.#loading!, endedWhileLoading(code));
     this.#answers.post();
-    const isIdle = this.#wake !== undefined || this.#current === NO_TASK;
+    const isIdle = isLoading || this.#wake !== undefined || this.#current === NO_TASK;
     this.#post({ type: "exiting", running: isIdle ? null : this.#current, code });
     this.#stream.flushLast();
   }
@@ -381,21 +386,29 @@ export class Runner {
     }
     const { reference } = state;
     await this.#answers.sent();
+    this.#loading = code;
     try {
       const fn = await loadCode(reference);
+      this.#loading = undefined;
       this.#codes.set(code, { state: "loaded", reference, fn });
       this.#post({ type: "loaded", code });
       // The task may compute for ever, and its time runs from when the master hears of this.
       await this.#answers.sent();
       return fn;
     } catch (error) {
-      this.#codes.set(code, { state: "failed", reference });
-      this.#queue = this.#queue.filter((tasks) => tasks.code !== code);
-      this.#answers.post();
-      postThrown(this.#stream, { type: "load-failed", code }, encodeThrown(error));
+      this.#loading = undefined;
+      this.#failCode(code, error);
       this.#answers.send();
       return undefined;
     }
+  }
+
+  #failCode(code: number, error: unknown): void {
+    const { reference } = this.#codes.get(code)!;
+    this.#codes.set(code, { state: "failed", reference });
+    this.#queue = this.#queue.filter((tasks) => tasks.code !== code);
+    this.#answers.post();
+    postThrown(this.#stream, { type: "load-failed", code }, encodeThrown(error));
   }
 
   /** Between two tasks: if the process holds too much memory, no other is to start here. */
@@ -428,6 +441,13 @@ export class Runner {
     this.#post({ type: "returned", from, to: this.#received });
     this.#answers.send();
   }
+}
+
+function endedWhileLoading(exitCode: number): LoadError {
+  return new LoadError(
+    `The module ends the process while it is loaded, by Deno.exit(${exitCode}). A slave has no arguments (Deno.args): ` +
+      "tasks get what they need as their own, and what a main script does belongs under if (import.meta.main)",
+  );
 }
 
 function asStartupValues(value: unknown): readonly unknown[] {

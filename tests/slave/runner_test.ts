@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { CodeReference } from "../../lib/task.ts";
 import { Runner } from "../../lib/slave/runner.ts";
 import { type BufferCursor, decodeValue, encodeValue } from "../../lib/wire/codec.ts";
@@ -860,4 +866,17 @@ Deno.test("Runner.announceExit: sends what is finished, and which task it was", 
     result(1, 1),
     { type: "exiting", running: 2, code: 5 },
   ]);
+});
+
+Deno.test("Runner.announceExit: a module that ends the process while it is loaded has not been loaded, and no task has run", async () => {
+  await using bench = await Bench.open();
+  using exit = new Hook(() => bench.runner.announceExit(2));
+  const module = `data:text/javascript,globalThis["${exit.name}"](); export function f() {}`;
+  bench.context(0);
+  bench.say({ type: "code", code: 7, reference: { type: "export", module, name: "f" } });
+  bench.run(0, 7, [0], [1]);
+  const [ready, failed, exiting] = await bench.answers(3);
+  assertEquals([ready, exiting], [READY, { type: "exiting", running: null, code: 2 }]);
+  assert(failed.type === "load-failed");
+  assertStringIncludes((failed.thrown as Error).message, "while it is loaded, by Deno.exit(2)");
 });

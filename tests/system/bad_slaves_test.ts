@@ -226,3 +226,18 @@ Deno.test("bad slaves: one whose startup ended its process now and then is given
   const [values, messages] = await readAll(context as never);
   assertEquals([values.length, messages], [20, []]);
 });
+
+Deno.test("bad slaves: a module that ends its process while it is loaded costs each slave one, however many tasks it has", async () => {
+  await using folder = new TempFolder();
+  await using manager = localManager(2);
+  const module = fragileModule(folder, 100, `if (isBad()) Deno.exit(2);`);
+  const context = manager.getContext();
+  for (let i = 0; i < 20; i++) context.addTask(module.run as never, i);
+  context.addTask((x: number) => x, 1);
+  const [values, messages] = await readAll(context as never);
+  assertEquals([values.length, messages.length], [1, 20]);
+  for (const message of messages) {
+    assertStringIncludes(message, "ends the process while it is loaded, by Deno.exit(2)");
+  }
+  assert(folder.lines("bad").length <= 2);
+});

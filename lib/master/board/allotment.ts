@@ -19,6 +19,8 @@ import { TaskPace } from "./task_pace.ts";
  * longer than this, it is as long as that.
  */
 const LOAD_TIMEOUT_MS = 600_000;
+/** The same for an inline function, which is not downloaded: longer means that the slave is held up by what an earlier task left behind. */
+const INLINE_LOAD_TIMEOUT_MS = 60_000;
 /**
  * How much longer a slave may take to give a cancelled task back than it may be silent before it is taken to be stuck: its word may be
  * under way as long as answers are. Longer means that it has begun the task: then it is restarted.
@@ -454,7 +456,8 @@ export class Allotment {
     }
     if (limitMs === undefined) return undefined;
     if (loadedCodes.has(code)) return { number, what: "run", limitMs };
-    return { number, what: "load", limitMs: Math.max(limitMs, LOAD_TIMEOUT_MS) };
+    const loadMs = code.reference.type === "inline" ? INLINE_LOAD_TIMEOUT_MS : LOAD_TIMEOUT_MS;
+    return { number, what: "load", limitMs: Math.max(limitMs, loadMs) };
   }
 
   /** How long a slave may take to give a cancelled task back. */

@@ -976,6 +976,18 @@ Deno.test("Dispatcher: a slave that twice does not load code within ten minutes 
   );
 });
 
+Deno.test("Dispatcher: a slave on which an inline function does not begin within a minute starts anew", () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.add(bench.group({ taskTimeoutMs: 100 }), 1);
+  bench.dispatcher.dispatch(0);
+  bench.decided();
+  pass(bench, 0, 59_999);
+  assertEquals([bench.decided(), bench.outcomes], [[], []]);
+  bench.dispatcher.wake(60_000, 60_000);
+  assertEquals([bench.decided(), bench.outcomes], [["restart 0"], []]);
+});
+
 /** Lets time pass, looking at the clock as often as the loop does. */
 function pass(bench: Bench, fromMs: number, toMs: number): void {
   for (let nowMs = fromMs; nowMs < toMs; nowMs += LOOK_MS) bench.dispatcher.wake(nowMs, nowMs);
