@@ -144,9 +144,8 @@ export interface ContextOptions {
   /**
    * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
    * default there is no limit. Startup and the loading of the task's module do not count; but a module that is not loaded within
-   * ten minutes, or an inline function that has not begun within one, or within this time if it is longer, is taken to be one that does
-   * not load. Neither does time count in which the
-   * master itself stood still, such as on a machine that slept.
+   * ten minutes is taken to be one that does not load, and so is an inline function that has not begun within one; or within this
+   * time, if that is longer. Neither does time count in which the master itself stood still, such as on a machine that slept.
    */
   readonly taskTimeoutMs?: number;
   /**
