@@ -11,6 +11,8 @@ import type { ConnectionInfo } from "../../lib/wire/handshake.ts";
 import { EventLog } from "../support/event_log.ts";
 import { FarSlave } from "../support/far_slave.ts";
 import { ManInTheMiddle } from "../support/man_in_the_middle.ts";
+import { ModuleServer } from "../support/module_server.ts";
+import { PlayedSSH } from "../support/played_ssh.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { skipIf } from "../support/skip.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -182,10 +184,11 @@ async function answerTo(port: number, bytes: Uint8Array): Promise<string> {
 
 Deno.test("tls: the library that makes certificates is loaded only when it is used", async () => {
   await using folder = new TempFolder();
-  const script = (slave: string) => `
+  const script = (slave: string, deno = Deno.execPath()) => `
     import { LocalSlave, Manager } from "${MODULE_URL}";
     import { FarSlave } from "${FAR_SLAVE}";
-    await using manager = new Manager({ host: "127.0.0.1", output: "null", onEvent: () => {} });
+    const options = { host: "127.0.0.1", output: "null", onEvent: () => {} };
+    await using manager = new Manager({ ...options, deno: ["${deno}"] });
     manager.addSlave(new ${slave}());
     const context = manager.getContext();
     context.addTask((x: number) => x * x, 3);
@@ -199,7 +202,32 @@ Deno.test("tls: the library that makes certificates is loaded only when it is us
   const flags = ["--allow-all", "--no-remote", "--cached-only", "--no-npm"];
   const local = await runScript(folder, script("LocalSlave"), flags);
   assertEquals(local.stdout, "9\n", local.stderr);
-  const far = await runScript(folder, script("FarSlave"), flags);
+  // Another process is asked for the certificates then: this one ends, and makes none.
+  const far = await runScript(folder, script("FarSlave", "false"), flags);
   assertStringIncludes(far.stdout, "Cannot load the library that makes TLS certificates");
   assertStringIncludes(far.stdout, "set the option tls of the manager to false");
 });
+
+for (
+  const [name, config] of [["package.json", {}], ["deno.json", {
+    nodeModulesDir: "manual",
+  }]] as const
+) {
+  Deno.test(`tls: certificates are made for a script that finds packages in its node_modules folder alone, by its ${name}`, async () => {
+    await using _ssh = new PlayedSSH();
+    await using folder = new TempFolder();
+    await using server = new ModuleServer();
+    folder.write(name, JSON.stringify(config));
+    for (const module of [MODULE_URL, `${server.origin}/mod.ts`]) {
+      const { stdout, stderr } = await runScript(
+        folder,
+        `import { Manager, SSHSlaveArray } from "${module}";
+        await using manager = new Manager({ host: "127.0.0.1", output: "null" });
+        manager.addSlave(new SSHSlaveArray(["alice"]));
+        console.log(await manager.getContext().run((x: number) => x * x, [3]));`,
+        ["-R", "-W", "-N", "-S", "-E", "--allow-run", `--allow-import=${server.host}`],
+      );
+      assertEquals([stdout, stderr], ["9\n", ""]);
+    }
+  });
+}

@@ -1,5 +1,8 @@
-import { loadX509 } from "../../deps.ts";
-import { Date as OwnDate } from "../../own_globals.ts";
+import { loadX509, type X509 } from "../../deps.ts";
+import { runProgram } from "../../launch/command.ts";
+import { messageOf } from "../../message_of.ts";
+import { Date as OwnDate, JSON } from "../../own_globals.ts";
+import { importFlags } from "../permissions.ts";
 
 /** What a master needs to be known by its slaves; the certificates and the key as PEM. */
 export interface Certificates {
@@ -18,20 +21,36 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Longer than any run; the keys are gone when the master ends. */
 const VALID_DAYS = 365;
 
+/** A process that makes certificates where this one cannot. */
+export interface CertificateProcess {
+  /** Program and arguments that start Deno on this machine. */
+  readonly deno: readonly string[];
+  /** Aborted when the manager closes: it is ended then. */
+  readonly closing: AbortSignal;
+}
+
+/** The library may have to be fetched. */
+const TIMEOUT_MS = 60_000;
+
 /**
  * Makes certificates for one run. Two of them: a certificate that is its own authority is refused as a server's.
  *
  * @param name What a slave asks for. The default is a name that only this run has.
+ * @param other Makes them if this process cannot load the library.
  * @throws {Error} If the library that makes them cannot be loaded.
+ * @throws The reason of the signal, if that is aborted.
  */
-export async function makeCertificates(name: string = runName()): Promise<Certificates> {
-  const x509 = await loadX509().catch((cause) => {
-    throw new Error(
-      `Cannot load the library that makes TLS certificates: ${cause.message}. Load it once where there is a network, ` +
-        "or set the option tls of the manager to false",
-      { cause },
-    );
-  });
+export async function makeCertificates(
+  name: string = runName(),
+  other?: CertificateProcess,
+): Promise<Certificates> {
+  let x509: X509;
+  try {
+    x509 = await loadX509();
+  } catch (cause) {
+    if (other === undefined) throw notLoaded(cause);
+    return await makeElsewhere(name, other);
+  }
   const nowMs = OwnDate.now();
   // The library takes what is a date by the global of this moment, which a test may have replaced.
   const validity = {
@@ -66,6 +85,41 @@ export async function makeCertificates(name: string = runName()): Promise<Certif
     cert: cert.toString("pem"),
     key: x509.PemConverter.encode(key, "PRIVATE KEY"),
   };
+}
+
+/**
+ * Has certificates made by a process that has no configuration. The script's may keep the library from being loaded: beside a
+ * `package.json` Deno takes packages from `node_modules` alone, and a lock file may be frozen.
+ */
+async function makeElsewhere(
+  name: string,
+  { deno, closing }: CertificateProcess,
+): Promise<Certificates> {
+  const program = new URL("certificate_program.ts", import.meta.url).href;
+  const flags = ["--quiet", "--no-prompt", "--no-config", "--node-modules-dir=none"];
+  const words = [...flags, ...importFlags("inherit", [program]), program, name];
+  try {
+    const { code, stdout, stderr } = await runProgram([...deno, "run", ...words], TIMEOUT_MS, {
+      signal: closing,
+    });
+    if (code !== 0) {
+      throw new Error(stderr || `the process that makes them ended with exit code ${code}`);
+    }
+    return JSON.parse(stdout);
+  } catch (cause) {
+    closing.throwIfAborted();
+    throw notLoaded(cause);
+  }
+}
+
+function notLoaded(cause: unknown): Error {
+  return new Error(
+    `Cannot load the library that makes TLS certificates: ${
+      messageOf(cause).replace(/\.+$/, "")
+    }. ` +
+      "Load it once where there is a network, or set the option tls of the manager to false",
+    { cause },
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { permissionRemedy } from "../../slave_process.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MasterAddress } from "./master_address.ts";
 import { Reception } from "./reception.ts";
+import { denoProgram } from "./slave_command.ts";
 import type { ManagerSettings } from "../settings.ts";
 
 /** Where slaves of one kind connect to. */
@@ -48,7 +49,8 @@ export class Endpoints implements AsyncDisposable {
   #remote: Promise<Endpoint> | undefined;
   /** What slaves on this machine are received by. */
   #localReception: Reception | undefined;
-  #isClosed = false;
+  /** Aborted when no endpoint is opened any more. */
+  readonly #closing = new AbortController();
 
   /** @param key Of the secret that slaves prove to know. */
   constructor(settings: ManagerSettings, key: Promise<CryptoKey>, owner: EndpointsOwner) {
@@ -90,7 +92,7 @@ export class Endpoints implements AsyncDisposable {
 
   /** The manager closes: no endpoint is opened from now on, and that for slaves on this machine is closed. Others refuse who comes. */
   seal(): void {
-    this.#isClosed = true;
+    this.#closing.abort(new Error("the manager was closed"));
     this.#localReception?.[Symbol.dispose]();
     for (const reception of this.#receptions) reception.hush();
   }
@@ -137,9 +139,10 @@ export class Endpoints implements AsyncDisposable {
       let tls: Certificates | undefined;
       if (settings.tls ?? isRemote) {
         const { makeCertificates } = await import("./certificates.ts");
-        tls = await makeCertificates();
+        const deno = denoProgram(settings.deno);
+        tls = await makeCertificates(undefined, { deno, closing: this.#closing.signal });
       }
-      if (this.#isClosed) throw new Error("the manager was closed");
+      this.#closing.signal.throwIfAborted();
       const reception = new Reception({
         hostname: bind,
         port,
