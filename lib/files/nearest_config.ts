@@ -23,6 +23,33 @@ export function nearestConfig(module: string): string | undefined {
   return isWorkspace ? above : nearest;
 }
 
+/**
+ * Finds the configuration of the workspace that a configuration may be a member of: the nearest above it that names members.
+ *
+ * @returns Its path; `undefined` if there is none, or none may be read.
+ */
+export function workspaceOf(config: string): string | undefined {
+  for (let folder = folderOf(config); folder !== "";) {
+    folder = folderOf(folder);
+    for (const name of [...CONFIG_NAMES, PACKAGE_NAME]) {
+      const file = `${folder}/${name}`;
+      if (isReadableFile(file) && /"workspaces?"/.test(Deno.readTextFileSync(file))) return file;
+    }
+  }
+  return undefined;
+}
+
+/** Path of the `tsconfig.json` that Deno heeds: that beside a configuration, or else that of its workspace; `undefined` if there is none. */
+export function tsconfigOf(config: string): string | undefined {
+  return [config, workspaceOf(config)].filter((path) => path !== undefined)
+    .map((path) => `${folderOf(path)}/tsconfig.json`)
+    .find(isReadableFile);
+}
+
+function folderOf(path: string): string {
+  return path.replace(/[\\/]?[^\\/]*$/, "");
+}
+
 /** Whether a configuration is a `package.json`. */
 export function isPackage(config: string): boolean {
   return /(^|[\\/])package\.json$/.test(config);
@@ -44,7 +71,7 @@ function findUpwards(module: string, names: readonly string[]): string | undefin
   }
 }
 
-function isReadableFile(file: URL): boolean {
+function isReadableFile(file: string | URL): boolean {
   // On a terminal Deno would ask for the permission, once for each folder.
   if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") return false;
   try {

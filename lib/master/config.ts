@@ -1,4 +1,4 @@
-import { isPackage, nearestConfig, pathOf } from "../files/nearest_config.ts";
+import { isPackage, nearestConfig, pathOf, tsconfigOf } from "../files/nearest_config.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 
 /**
@@ -31,7 +31,9 @@ export function configFlags(config: string | undefined): string[] {
   if (config === undefined) return ["--no-config"];
   if (!isPackage(config)) return ["--config", config];
   // Deno takes no package.json by its path. What is installed beside it is found from the modules upwards.
-  return ["--no-config", "--node-modules-dir=manual"];
+  const tsconfig = tsconfigOf(config);
+  const flags = tsconfig === undefined ? ["--no-config"] : ["--config", tsconfig];
+  return [...flags, "--node-modules-dir=manual"];
 }
 
 /** Resolves a name by the import map of the script, which is that of the slaves; nothing if the map does not have it. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { configFlags, findConfig } from "../../lib/master/config.ts";
+import { OPTIONED_PROJECTS, OptionedProject } from "../support/optioned_project.ts";
 import { runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -86,6 +87,16 @@ Deno.test("configFlags: has modules resolve as they do for the script", () => {
     "--node-modules-dir=manual",
   ]);
 });
+
+for (const [place, files] of Object.entries(OPTIONED_PROJECTS)) {
+  Deno.test(`configFlags: modules run by the compiler options that stand in ${place}`, async () => {
+    await using project = new OptionedProject(files);
+    await using elsewhere = new TempFolder();
+    const script = `console.log((await import("${project.tasks}")).all());`;
+    const flags = ["--no-lock", "--allow-read", ...configFlags(project.config)];
+    assertEquals((await runScript(elsewhere, script, flags)).stdout, "3\n");
+  });
+}
 
 Deno.test("findConfig: finds none if there is none, or if none may be read", async () => {
   await using folder = new TempFolder();

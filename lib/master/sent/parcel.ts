@@ -7,7 +7,7 @@
 import { loadDigests, readDigested } from "../../files/file_digest.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 import { filesIn, installedFolders, registryTexts } from "./package_files.ts";
-import { CONFIG, pathOfUrl, placeOfFile, placeOfPackage, placeOfRemote } from "./places.ts";
+import { pathOfUrl, placeOfFile, placeOfPackage, placeOfRemote } from "./places.ts";
 import { unreadable } from "./unreadable.ts";
 
 /** Where the bytes of a sent file are: in a file of this machine, or here. */
@@ -34,18 +34,19 @@ export interface Parcel {
 /**
  * Puts a parcel together.
  *
- * @param config Text of the configuration that modules resolve with there.
+ * @param configs Texts of the files that say how modules are run there, by their places.
  * @param included Paths of further files.
  * @param digests Those that are known already.
  * @throws {Error} If a file cannot be read, naming it.
  */
 export async function makeParcel(
   graph: ModuleGraph,
-  config: string,
+  configs: ReadonlyMap<string, string>,
   included: readonly string[],
   digests: Digests,
 ): Promise<Parcel> {
-  const sources = new Map<string, FileSource>([[CONFIG, { text: config }]]);
+  const sources = new Map<string, FileSource>();
+  for (const [place, text] of configs) sources.set(place, { text });
   const addFile = (file: string) => sources.set(placeOfFile(file), { file });
   for (const { url, file } of graph.modules) {
     const place = url.startsWith("file:") ? placeOfFile(pathOfUrl(url)) : placeOfRemote(file);

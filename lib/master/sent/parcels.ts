@@ -4,9 +4,10 @@ import { configFlags, resolveMapped } from "../config.ts";
 import { importFlags, type SlavePermissions } from "../permissions.ts";
 import { includedFiles } from "./included_files.ts";
 import { type ModuleGraph, readModuleGraph } from "./module_graph.ts";
+import { readOwnConfig } from "./own_config.ts";
 import { Digests, isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
-import { urlOfFile } from "./places.ts";
-import { importMapOf, type OwnConfig, sentConfig } from "./sent_config.ts";
+import { CONFIG, TSCONFIG, urlOfFile } from "./places.ts";
+import { sentConfig, sentTsconfig } from "./sent_config.ts";
 
 /** What parcels are made by. */
 export interface ParcelOptions {
@@ -106,9 +107,11 @@ export class Parcels implements AsyncDisposable {
       const url = URL.canParse(name) ? undefined : resolveMapped(name);
       return url === undefined ? [] : [[name, url] as const];
     }));
-    const isPackage = config !== undefined && /(^|\/)package\.json$/.test(config);
-    const own = config === undefined || isPackage ? undefined : await readOwnConfig(config);
-    return await makeParcel(graph, sentConfig(graph, names, own), included, this.#digests);
+    const own = await readOwnConfig(config);
+    const configs = new Map([[CONFIG, sentConfig(graph, names, own)]]);
+    const tsconfig = sentTsconfig(own);
+    if (tsconfig !== undefined) configs.set(TSCONFIG, tsconfig);
+    return await makeParcel(graph, configs, [...included, ...own.tsconfigs], this.#digests);
   }
 
   async #graphOf(roots: readonly string[]): Promise<ModuleGraph> {
@@ -125,11 +128,4 @@ export class Parcels implements AsyncDisposable {
       this.#options.warn(`Cannot send ${url} to slaves: ${reason}`);
     }
   }
-}
-
-async function readOwnConfig(path: string): Promise<OwnConfig> {
-  const text = await Deno.readTextFile(path);
-  const mapPath = importMapOf(path, text);
-  if (mapPath === undefined) return { path, text };
-  return { path, text, map: { path: mapPath, text: await Deno.readTextFile(mapPath) } };
 }

@@ -9,6 +9,8 @@
 export const FILES = "files";
 /** The configuration that modules resolve with. */
 export const CONFIG = "deno.json";
+/** Has the compiler options, where the configuration says none. */
+export const TSCONFIG = "tsconfig.json";
 
 /** Where a file of this machine is laid. */
 export function placeOfFile(path: string): string {

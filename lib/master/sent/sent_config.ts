@@ -7,39 +7,21 @@
 
 import { JSON } from "../../own_globals.ts";
 import type { ModuleGraph } from "./module_graph.ts";
-import { FILES, pathOfUrl, urlOfFile, urlThere } from "./places.ts";
-
-/** What of the user's own configuration holds for how modules are run. */
-const KEPT = ["compilerOptions", "unstable"];
+import type { ConfigFile, OwnConfig } from "./own_config.ts";
+import { FILES, placeOfFile, urlOfFile, urlThere } from "./places.ts";
 
 type Names = Record<string, string>;
-
-/** The user's own configuration: a `deno.json` or `deno.jsonc`. */
-export interface OwnConfig {
-  readonly path: string;
-  readonly text: string;
-  /** The import map that it names, if that is a file of its own. */
-  readonly map?: { readonly path: string; readonly text: string } | undefined;
-}
-
-/** Path of the file that has the import map of a configuration, if it names one of this machine. */
-export function importMapOf(path: string, text: string): string | undefined {
-  const { importMap } = parseJsonc(text);
-  if (typeof importMap !== "string") return undefined;
-  const url = URL.parse(importMap, urlOfFile(path));
-  return url?.protocol === "file:" ? pathOfUrl(url) : undefined;
-}
 
 /**
  * Writes the configuration.
  *
  * @param names What the modules of tasks are called where that is no URL, and what that means.
- * @param own The user's own configuration, if there is one.
+ * @param own The user's own configuration.
  */
 export function sentConfig(
   { modules, redirects, installed }: ModuleGraph,
   names: ReadonlyMap<string, string>,
-  own: OwnConfig | undefined,
+  own: OwnConfig,
 ): string {
   const inPlace = new Set(installed.map((path) => urlOfFile(path)));
   // What is named by its URL on the master's machine is found where it was laid; what was laid is not looked for elsewhere.
@@ -60,10 +42,12 @@ export function sentConfig(
     }
   }
   // Names that no import has: they may be put together when the code runs.
-  const ownMap = ownMapOf(own, (url) => asTarget(redirects.get(url) ?? url));
-  for (const [name, there] of Object.entries(ownMap.imports)) imports[name] ??= there;
-  for (const [scope, names] of Object.entries(ownMap.scopes)) {
-    scopes[scope] = { ...names, ...scopes[scope] };
+  for (const map of own.maps) {
+    const ownMap = ownMapOf(map, (url) => asTarget(redirects.get(url) ?? url));
+    for (const [name, there] of Object.entries(ownMap.imports)) imports[name] ??= there;
+    for (const [scope, names] of Object.entries(ownMap.scopes)) {
+      scopes[scope] = { ...names, ...scopes[scope] };
+    }
   }
   // Deno takes these characters, behind a path that is mapped as a whole, for what they mean in a URL.
   for (const { url } of modules) {
@@ -72,6 +56,11 @@ export function sentConfig(
   }
   const nodeModulesDir = installed.length > 0 ? "manual" : "none";
   return JSON.stringify({ ...keptOf(own), nodeModulesDir, imports, scopes });
+}
+
+/** Writes the `tsconfig.json` that is laid beside the configuration: the user's own holds, where it was laid. Nothing if there is none. */
+export function sentTsconfig({ tsconfigs: [tsconfig] }: OwnConfig): string | undefined {
+  return tsconfig && JSON.stringify({ extends: [`./${placeOfFile(tsconfig)}`] });
 }
 
 /** What a relative import means on the slave's machine, where nothing says otherwise. */
@@ -90,12 +79,11 @@ function asTarget(url: string): string {
   return name === undefined ? urlThere(url) : `npm:${name}@${version}${path}`;
 }
 
-/** The user's own import map, as it reads on the slave's machine. */
+/** An import map of the user's own, as it reads on the slave's machine. */
 function ownMapOf(
-  own: OwnConfig | undefined,
+  { path, content: { imports, scopes } }: ConfigFile,
   asTarget: (url: string) => string,
 ): { readonly imports: Names; readonly scopes: Readonly<Record<string, Names>> } {
-  const { path, text } = own?.map ?? own ?? { path: "/", text: "{}" };
   const base = urlOfFile(path);
   const namesThere = (names: unknown): Names =>
     Object.fromEntries(
@@ -105,7 +93,6 @@ function ownMapOf(
         return [[isUrlLike(name) ? thereOf(name, base) : name, asTarget(url)]];
       }),
     );
-  const { imports, scopes } = parseJsonc(text);
   return {
     imports: namesThere(imports),
     scopes: Object.fromEntries(
@@ -126,18 +113,15 @@ function thereOf(url: string, base: string): string {
   return urlThere(URL.parse(url, base)?.href ?? url);
 }
 
-function keptOf(own: OwnConfig | undefined): Record<string, unknown> {
-  const config = own === undefined ? {} : parseJsonc(own.text);
-  return Object.fromEntries(
-    KEPT.filter((name) => config[name] !== undefined).map((name) => [name, config[name]]),
-  );
-}
-
-/** JSON with comments, and commas behind the last element. Texts are passed over. */
-function parseJsonc(text: string): Record<string, unknown> {
-  return JSON.parse(
-    text
-      .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
-      .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1"),
-  );
+/**
+ * What holds for how modules are run. What a member of a workspace switches on, and not the workspace, Deno does not heed. Where any
+ * compiler options are said, it heeds no `tsconfig.json`.
+ */
+function keptOf({ files }: OwnConfig): Record<string, unknown> {
+  const options = files.map(({ content }) => content.compilerOptions)
+    .filter((each) => each !== undefined);
+  return {
+    compilerOptions: options.length > 0 ? Object.assign({}, ...options.reverse()) : undefined,
+    unstable: files.at(-1)?.content.unstable,
+  };
 }

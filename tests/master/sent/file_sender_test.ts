@@ -29,7 +29,12 @@ class PostedParts {
 
 async function parcelOf(...files: string[]): Promise<Parcel> {
   const graph = { modules: [], packages: [], redirects: new Map(), installed: [], faults: [] };
-  return await makeParcel(graph, "{}", files, new Digests(new AbortController().signal));
+  return await makeParcel(
+    graph,
+    new Map([["deno.json", "{}"]]),
+    files,
+    new Digests(new AbortController().signal),
+  );
 }
 
 Deno.test("FileSender: sends small files together and large ones in parts, and waits until they have left", async () => {

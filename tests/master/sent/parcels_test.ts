@@ -4,6 +4,7 @@ import { Digests, type Parcel } from "../../../lib/master/sent/parcel.ts";
 import { HOLD, Holders } from "../../support/holders.ts";
 import { LaidParcel } from "../../support/laid_parcel.ts";
 import { ModuleServer } from "../../support/module_server.ts";
+import { OPTIONED_PROJECTS, OptionedProject } from "../../support/optioned_project.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 const PROGRAM = new URL("../../../slave.ts", import.meta.url).href;
@@ -253,6 +254,43 @@ Deno.test("Parcels: files and folders may have any names", async () => {
   await using laid = new LaidParcel(await parcelsOf(project, undefined).of([tasks], include));
   const script = `console.log((await import(${JSON.stringify(tasks)})).all().join());`;
   assertEquals(await laid.run(script, "-R"), "1,2,3\n");
+});
+
+for (const [place, files] of Object.entries(OPTIONED_PROJECTS)) {
+  Deno.test(`Parcels: modules run by the compiler options that stand in ${place}`, async () => {
+    await using project = new OptionedProject(files);
+    const { config } = project;
+    const parcel = await parcelsOf(project, undefined, { config }).of([project.tasks], []);
+    await using laid = new LaidParcel(parcel);
+    const script = `console.log((await import("${project.tasks}")).all());`;
+    assertEquals(await laid.run(script, "-R"), "3\n");
+  });
+}
+
+Deno.test("Parcels: what the deno.json of a workspace switches on, and its names, hold for a member's modules", async () => {
+  await using project = new TempFolder();
+  Deno.mkdirSync(project.file("member"));
+  const imports = { name: "./root.ts", "root-only": "./root.ts" };
+  project.write(
+    "deno.json",
+    JSON.stringify({ workspace: ["./member"], unstable: ["kv"], imports }),
+  );
+  const named = { name: "./member.ts" };
+  project.write("member/deno.json", JSON.stringify({ imports: named }));
+  project.write("root.ts", 'export const from = "root";');
+  project.write("member/member.ts", 'export const from = "member";');
+  const tasks = project.write(
+    "member/tasks.ts",
+    `export const all = async (...names: string[]) => {
+      const modules = await Promise.all(names.map((name) => import(name)));
+      return [typeof (Deno as any).openKv, ...modules.map(({ from }) => from)].join(" ");
+    };`,
+  );
+  const include = [project.file("root.ts"), project.file("member/member.ts")];
+  const parcel = await parcelsOf(project, "member/deno.json").of([tasks], include);
+  await using laid = new LaidParcel(parcel);
+  const script = `console.log(await (await import("${tasks}")).all("name", "root-only"));`;
+  assertEquals(await laid.run(script, "-R"), "function member root\n");
 });
 
 for (const isOwnFile of [false, true]) {

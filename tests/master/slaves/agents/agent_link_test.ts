@@ -159,7 +159,12 @@ class OpenedFiles implements Disposable {
 
 async function parcelOf(...files: string[]): Promise<Parcel> {
   const graph = { modules: [], packages: [], redirects: new Map(), installed: [], faults: [] };
-  return await makeParcel(graph, "{}", files, new Digests(new AbortController().signal));
+  return await makeParcel(
+    graph,
+    new Map([["deno.json", "{}"]]),
+    files,
+    new Digests(new AbortController().signal),
+  );
 }
 
 Deno.test("AgentLink: runners of one parcel start when that has been laid, once, and it is told what was sent", async () => {

@@ -1,0 +1,89 @@
+/**
+ * The user's own configuration, as far as it holds for how modules are run: a `deno.json`, that of its workspace, and a
+ * `tsconfig.json`.
+ *
+ * @module
+ */
+
+import { isPackage, tsconfigOf, workspaceOf } from "../../files/nearest_config.ts";
+import { JSON } from "../../own_globals.ts";
+import { pathOfUrl, urlOfFile } from "./places.ts";
+
+/** A file of JSON that was read. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** What there is of the user's own configuration. */
+export interface OwnConfig {
+  /** The nearest `deno.json` or `deno.jsonc`, then that of its workspace, as far as there are any. */
+  readonly files: readonly ConfigFile[];
+  /** The files that have their import maps, in the same order. */
+  readonly maps: readonly ConfigFile[];
+  /** Paths of the `tsconfig.json` that holds, if there is one, and of those that it extends. */
+  readonly tsconfigs: readonly string[];
+}
+
+/**
+ * Reads the user's own configuration.
+ *
+ * @param config Path of what modules resolve with, if there is any: a `deno.json`, `deno.jsonc` or `package.json`.
+ */
+export async function readOwnConfig(config: string | undefined): Promise<OwnConfig> {
+  if (config === undefined) return { files: [], maps: [], tsconfigs: [] };
+  const files: ConfigFile[] = [];
+  const maps: ConfigFile[] = [];
+  for (const path of [config, workspaceOf(config)]) {
+    if (path === undefined || isPackage(path)) continue;
+    const file = await readConfig(path);
+    const mapPath = importMapOf(file);
+    files.push(file);
+    maps.push(mapPath === undefined ? file : await readConfig(mapPath));
+  }
+  return { files, maps, tsconfigs: await withExtended(tsconfigOf(config)) };
+}
+
+async function readConfig(path: string): Promise<ConfigFile> {
+  return { path, content: parseJsonc(await Deno.readTextFile(path)) };
+}
+
+/** Path of the file that has the import map of a configuration, if it names one of this machine. */
+function importMapOf({ path, content }: ConfigFile): string | undefined {
+  const { importMap } = content;
+  if (typeof importMap !== "string") return undefined;
+  const url = URL.parse(importMap, urlOfFile(path));
+  return url?.protocol === "file:" ? pathOfUrl(url) : undefined;
+}
+
+/** A `tsconfig.json` and all that it extends. Deno takes no others than relative paths. */
+async function withExtended(tsconfig: string | undefined): Promise<string[]> {
+  const paths = new Set(tsconfig === undefined ? [] : [tsconfig]);
+  for (const path of paths) {
+    const { content } = await readConfig(path);
+    for (const name of [content.extends].flat()) {
+      if (typeof name !== "string" || !/^\.{1,2}\//.test(name)) continue;
+      const extended = pathOfUrl(new URL(urlOfFile(name).slice("file://".length), urlOfFile(path)));
+      if (await isFile(extended)) paths.add(extended);
+    }
+  }
+  return [...paths];
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** JSON with comments, and commas behind the last element. Texts are passed over. */
+function parseJsonc(text: string): Record<string, unknown> {
+  return JSON.parse(
+    text
+      .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
+      .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1"),
+  );
+}
