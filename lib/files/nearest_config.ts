@@ -46,6 +46,12 @@ export function tsconfigOf(config: string): string | undefined {
     .find(isReadableFile);
 }
 
+/** Whether the `package.json` that a configuration is, or that is beside it, says that modules are CommonJS. */
+export function isCommonJS(config: string): boolean {
+  const file = isPackage(config) ? config : `${folderOf(config)}/${PACKAGE_NAME}`;
+  return isReadableFile(file) && /"type"\s*:\s*"commonjs"/.test(Deno.readTextFileSync(file));
+}
+
 function folderOf(path: string): string {
   return path.replace(/[\\/]?[^\\/]*$/, "");
 }

@@ -1,4 +1,10 @@
-import { isPackage, nearestConfig, pathOf, tsconfigOf } from "../files/nearest_config.ts";
+import {
+  isCommonJS,
+  isPackage,
+  nearestConfig,
+  pathOf,
+  tsconfigOf,
+} from "../files/nearest_config.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 
 /**
@@ -33,6 +39,8 @@ export function configFlags(config: string | undefined): string[] {
   // Deno takes no package.json by its path. What is installed beside it is found from the modules upwards.
   const tsconfig = tsconfigOf(config);
   const flags = tsconfig === undefined ? ["--no-config"] : ["--config", tsconfig];
+  // Where the type is another, a module without imports and exports is none of CommonJS.
+  if (isCommonJS(config)) flags.push("--unstable-detect-cjs");
   return [...flags, "--node-modules-dir=manual"];
 }
 

@@ -98,6 +98,24 @@ for (const [place, files] of Object.entries(OPTIONED_PROJECTS)) {
   });
 }
 
+for (
+  const [what, type, expected] of [
+    ["is CommonJS if the package.json has that type", "commonjs", "4\n"],
+    ["is none of CommonJS if the package.json has no type", undefined, ""],
+  ] as const
+) {
+  Deno.test(`configFlags: a module without imports and exports ${what}`, async () => {
+    await using project = new TempFolder();
+    await using elsewhere = new TempFolder();
+    project.write("package.json", JSON.stringify({ type }));
+    const tasks = project.write("tasks.js", "exports.double = (x) => 2 * x;");
+    const script = `console.log((await import("${tasks}")).double(2));`;
+    const flags = ["--allow-read", ...configFlags(project.file("package.json"))];
+    assertEquals((await runScript(elsewhere, script, flags)).stdout, expected);
+    assertEquals((await runScript(project, script, ["--allow-read"])).stdout, expected);
+  });
+}
+
 Deno.test("findConfig: finds none if there is none, or if none may be read", async () => {
   await using folder = new TempFolder();
   assertEquals(await foundFrom(folder), "undefined");

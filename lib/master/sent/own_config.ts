@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isPackage, tsconfigOf, workspaceOf } from "../../files/nearest_config.ts";
+import { isCommonJS, isPackage, tsconfigOf, workspaceOf } from "../../files/nearest_config.ts";
 import { JSON } from "../../own_globals.ts";
 import { pathOfUrl, urlOfFile } from "./places.ts";
 
@@ -23,6 +23,8 @@ export interface OwnConfig {
   readonly maps: readonly ConfigFile[];
   /** Paths of the `tsconfig.json` that holds, if there is one, and of those that it extends. */
   readonly tsconfigs: readonly string[];
+  /** Whether modules may be CommonJS by the type that a `package.json` has. */
+  readonly isCommonJS: boolean;
 }
 
 /**
@@ -31,7 +33,9 @@ export interface OwnConfig {
  * @param config Path of what modules resolve with, if there is any: a `deno.json`, `deno.jsonc` or `package.json`.
  */
 export async function readOwnConfig(config: string | undefined): Promise<OwnConfig> {
-  if (config === undefined) return { files: [], maps: [], tsconfigs: [] };
+  if (config === undefined) {
+    return { files: [], maps: [], tsconfigs: [], isCommonJS: false };
+  }
   const files: ConfigFile[] = [];
   const maps: ConfigFile[] = [];
   for (const path of [config, workspaceOf(config)]) {
@@ -41,7 +45,8 @@ export async function readOwnConfig(config: string | undefined): Promise<OwnConf
     files.push(file);
     maps.push(mapPath === undefined ? file : await readConfig(mapPath));
   }
-  return { files, maps, tsconfigs: await withExtended(tsconfigOf(config)) };
+  const tsconfigs = await withExtended(tsconfigOf(config));
+  return { files, maps, tsconfigs, isCommonJS: isCommonJS(config) };
 }
 
 async function readConfig(path: string): Promise<ConfigFile> {

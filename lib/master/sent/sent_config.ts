@@ -117,11 +117,12 @@ function thereOf(url: string, base: string): string {
  * What holds for how modules are run. What a member of a workspace switches on, and not the workspace, Deno does not heed. Where any
  * compiler options are said, it heeds no `tsconfig.json`.
  */
-function keptOf({ files }: OwnConfig): Record<string, unknown> {
+function keptOf({ files, isCommonJS }: OwnConfig): Record<string, unknown> {
   const options = files.map(({ content }) => content.compilerOptions)
     .filter((each) => each !== undefined);
+  const unstable = [files.at(-1)?.content.unstable ?? [], isCommonJS ? "detect-cjs" : []].flat();
   return {
     compilerOptions: options.length > 0 ? Object.assign({}, ...options.reverse()) : undefined,
-    unstable: files.at(-1)?.content.unstable,
+    unstable,
   };
 }

@@ -293,6 +293,23 @@ Deno.test("Parcels: what the deno.json of a workspace switches on, and its names
   assertEquals(await laid.run(script, "-R"), "function member root\n");
 });
 
+for (const config of ["package.json", "deno.json"]) {
+  Deno.test(`Parcels: modules of a project whose package.json has the type commonjs are CommonJS, for a script that has a ${config}`, async () => {
+    await using project = new TempFolder();
+    project.write("package.json", '{ "type": "commonjs" }');
+    project.write("deno.json", '{ "unstable": ["kv"] }');
+    project.write("more.js", "exports.more = 1;");
+    const tasks = project.write(
+      "tasks.js",
+      `const { more } = require("./more.js");
+      exports.all = () => [typeof require("node:path").sep, more].join();`,
+    );
+    await using laid = new LaidParcel(await parcelsOf(project, config).of([tasks], []));
+    const script = `console.log((await import("${tasks}")).all());`;
+    assertEquals(await laid.run(script, "-R"), "string,1\n");
+  });
+}
+
 for (const isOwnFile of [false, true]) {
   Deno.test(`Parcels: scopes of an import map${isOwnFile ? " in a file of its own" : ""} hold where a name is put together when the code runs`, async () => {
     await using project = new TempFolder();
