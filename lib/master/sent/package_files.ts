@@ -103,18 +103,26 @@ interface Manifest {
 }
 
 /**
- * The folders of installed packages that some files need: those that they are in, and those that these depend on.
+ * The folders of installed packages that some files need: those that they are in, and those that these depend on. Nothing that is
+ * laid is a link. So what a package finds only by way of a link to itself, as Deno and pnpm lay them, has its place in that package.
  *
  * @param files Absolute paths, each below a `node_modules` folder.
+ * @returns The folders by the places that they are to have, as paths of this machine.
  */
-export function installedFolders(files: readonly string[]): Set<string> {
-  const folders = new Set(files.map(folderOfPackage).filter((folder) => folder !== undefined));
-  for (const folder of folders) {
+export function installedFolders(files: readonly string[]): Map<string, string> {
+  const folders = new Map<string, string>();
+  for (const folder of files.map(folderOfPackage)) {
+    if (folder !== undefined) folders.set(folder, Deno.realPathSync(folder));
+  }
+  for (const [place, folder] of folders) {
     const { dependencies, optionalDependencies, peerDependencies } = readManifest(folder);
     const names = { ...dependencies, ...optionalDependencies, ...peerDependencies };
     for (const name of Object.keys(names)) {
-      const found = findInstalled(name, folder);
-      if (found !== undefined) folders.add(found);
+      const needed = findInstalled(name, folder);
+      if (needed === undefined) continue;
+      const found = findInstalled(name, place, folders);
+      if (found?.folder === needed.folder) folders.set(found.place, found.folder);
+      else folders.set(`${place}/node_modules/${name}`, needed.folder);
     }
   }
   return folders;
@@ -133,15 +141,29 @@ function readManifest(folder: string): Manifest {
   }
 }
 
-/** As Node.js looks for a package: in the `node_modules` of each folder upwards. Optional ones may be missing. */
-function findInstalled(name: string, from: string): string | undefined {
-  for (let folder = from; folder !== ""; folder = folder.slice(0, folder.lastIndexOf("/"))) {
-    const candidate = `${folder}/node_modules/${name}`;
-    try {
-      if (Deno.statSync(candidate).isDirectory) return candidate;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+/**
+ * As Node.js looks for a package: in the `node_modules` of each folder upwards. Optional ones may be missing.
+ *
+ * @param folders Those that are to have a place, by these.
+ */
+function findInstalled(
+  name: string,
+  from: string,
+  folders?: ReadonlyMap<string, string>,
+): { readonly place: string; readonly folder: string } | undefined {
+  for (let above = from; above !== ""; above = above.slice(0, above.lastIndexOf("/"))) {
+    const place = `${above}/node_modules/${name}`;
+    const folder = folders?.get(place) ?? realFolder(place);
+    if (folder !== undefined) return { place, folder };
   }
   return undefined;
+}
+
+function realFolder(path: string): string | undefined {
+  try {
+    return Deno.statSync(path).isDirectory ? Deno.realPathSync(path) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }

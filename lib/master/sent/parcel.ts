@@ -60,10 +60,12 @@ export async function makeParcel(
     }
   }
   for (const { place, text } of registryTexts(graph.packages)) sources.set(place, { text });
-  for (const folder of installedFolders(graph.installed)) {
-    for (const file of filesIn(folder)) addFile(file);
+  for (const [place, folder] of installedFolders(graph.installed)) {
+    for (const file of filesIn(folder)) {
+      sources.set(placeOfFile(place + file.slice(folder.length)), { file });
+    }
     // What is installed beside a package.json is found by way of it.
-    const manifest = `${folder.slice(0, folder.indexOf("/node_modules/"))}/package.json`;
+    const manifest = `${place.slice(0, place.indexOf("/node_modules/"))}/package.json`;
     if (timeOf(manifest) !== undefined) addFile(manifest);
   }
   for (const file of included) addFile(file);

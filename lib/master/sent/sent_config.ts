@@ -10,6 +10,9 @@ import type { ModuleGraph } from "./module_graph.ts";
 import type { ConfigFile, OwnConfig } from "./own_config.ts";
 import { FILES, placeOfFile, urlOfFile, urlThere } from "./places.ts";
 
+/** Where Deno and pnpm have the packages that a `node_modules` folder has links to, such as `node_modules/.deno/`. */
+const IN_STORE = /\/node_modules\/\.[^/]+\//;
+
 type Names = Record<string, string>;
 
 /**
@@ -23,7 +26,7 @@ export function sentConfig(
   names: ReadonlyMap<string, string>,
   own: OwnConfig,
 ): string {
-  const inPlace = new Set(installed.map((path) => urlOfFile(path)));
+  const inPlace = new Set(installed.filter((path) => !IN_STORE.test(path)).map(urlOfFile));
   // What is named by its URL on the master's machine is found where it was laid; what was laid is not looked for elsewhere.
   const imports: Names = { "file:///": `./${FILES}/`, [`./${FILES}/`]: `./${FILES}/` };
   const scopes: Record<string, Names> = {};
@@ -33,7 +36,7 @@ export function sentConfig(
     for (const { specifier, target } of ownImports) {
       const isRelative = /^\.{0,2}\//.test(specifier);
       const meant = isRelative ? URL.parse(specifier, url)?.href : specifier;
-      // Packages that are installed beside the module are found as Node.js finds them.
+      // Packages that are installed beside the module are found as Node.js finds them, if they are no links.
       if (meant === undefined || meant === target || inPlace.has(target)) continue;
       const there = asTarget(redirects.get(target) ?? target);
       const name = isRelative ? relativeThere(specifier, url) : specifier;

@@ -421,6 +421,48 @@ for (const config of ["package.json", "deno.json"]) {
   });
 }
 
+for (const store of [".deno", ".pnpm"]) {
+  Deno.test(`Parcels: packages that node_modules has links to, in ${store}, are taken, each with the versions that it needs`, async () => {
+    await using project = new TempFolder();
+    const install = (name: string, version: number, dependencies: string[], source: string) => {
+      const folder = `node_modules/${store}/${name}@${version}/node_modules`;
+      Deno.mkdirSync(project.file(`${folder}/${name}`), { recursive: true });
+      const needed = dependencies.map((id) => id.split("@"));
+      const manifest = {
+        name,
+        version: `${version}.0.0`,
+        dependencies: Object.fromEntries(needed),
+      };
+      project.write(`${folder}/${name}/package.json`, JSON.stringify(manifest));
+      project.write(`${folder}/${name}/index.js`, source);
+      for (const [dependency, version] of needed) {
+        const target = `../../${dependency}@${version}/node_modules/${dependency}`;
+        Deno.symlinkSync(target, project.file(`${folder}/${dependency}`));
+      }
+    };
+    install("outer", 1, ["inner@1"], 'module.exports = "outer of " + require("inner");');
+    install("inner", 1, ["deep@2"], 'module.exports = "inner of " + require("deep");');
+    // They need each other.
+    install("deep", 2, ["other@1"], 'require("other"); module.exports = "deep 2";');
+    install("other", 1, ["deep@2"], 'require("deep");');
+    install("deep", 1, [], 'module.exports = "deep 1";');
+    Deno.mkdirSync(project.file(`node_modules/${store}/node_modules`));
+    const links = [["deep", 1, `${store}/node_modules/`, "../"], ["outer", 1, "", `${store}/`]];
+    for (const [name, version, folder, to] of links) {
+      const target = `${to}${name}@${version}/node_modules/${name}`;
+      Deno.symlinkSync(target, project.file(`node_modules/${folder}${name}`));
+    }
+    project.write("package.json", '{ "dependencies": { "outer": "1" } }');
+    const tasks = project.write(
+      "tasks.ts",
+      'import outer from "outer"; export const all = () => outer;',
+    );
+    await using laid = new LaidParcel(await parcelsOf(project, "package.json").of([tasks], []));
+    const script = `console.log((await import("${tasks}")).all());`;
+    assertEquals(await laid.run(script, "-R"), "outer of inner of deep 2\n");
+  });
+}
+
 Deno.test("Parcels: what cannot be read of the modules is told once, and of a missing one the task that imports it", async () => {
   await using project = new TempFolder();
   const warnings: string[] = [];
