@@ -15,6 +15,9 @@ export interface ConfigFile {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
+/** Says of a file by its path what is wrong with it. */
+type Warn = (path: string, message: string) => void;
+
 /** What there is of the user's own configuration. */
 export interface OwnConfig {
   /** The nearest `deno.json` or `deno.jsonc`, then that of its workspace, as far as there are any. */
@@ -31,8 +34,12 @@ export interface OwnConfig {
  * Reads the user's own configuration.
  *
  * @param config Path of what modules resolve with, if there is any: a `deno.json`, `deno.jsonc` or `package.json`.
+ * @param warn Told of a file that cannot be read as JSON, which then counts as empty.
  */
-export async function readOwnConfig(config: string | undefined): Promise<OwnConfig> {
+export async function readOwnConfig(
+  config: string | undefined,
+  warn: Warn,
+): Promise<OwnConfig> {
   if (config === undefined) {
     return { files: [], maps: [], tsconfigs: [], isCommonJS: false };
   }
@@ -40,17 +47,29 @@ export async function readOwnConfig(config: string | undefined): Promise<OwnConf
   const maps: ConfigFile[] = [];
   for (const path of [config, workspaceOf(config)]) {
     if (path === undefined || isPackage(path)) continue;
-    const file = await readConfig(path);
+    const file = await readConfig(path, warn);
     const mapPath = importMapOf(file);
     files.push(file);
-    maps.push(mapPath === undefined ? file : await readConfig(mapPath));
+    maps.push(mapPath === undefined ? file : await readConfig(mapPath, warn));
   }
-  const tsconfigs = await withExtended(tsconfigOf(config));
+  const tsconfigs = await withExtended(tsconfigOf(config), warn);
   return { files, maps, tsconfigs, isCommonJS: isCommonJS(config) };
 }
 
-async function readConfig(path: string): Promise<ConfigFile> {
-  return { path, content: parseJsonc(await Deno.readTextFile(path)) };
+async function readConfig(path: string, warn: Warn): Promise<ConfigFile> {
+  const text = await Deno.readTextFile(path);
+  try {
+    return { path, content: parseJsonc(text) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // Deno takes more than this, such as names without quotes.
+    warn(
+      path,
+      `Cannot read ${path} as JSON: ${error.message}. Where files are sent, tasks run without what it says, but what they import ` +
+        "is sent. Put names and texts in double quotes",
+    );
+    return { path, content: {} };
+  }
 }
 
 /** Path of the file that has the import map of a configuration, if it names one of this machine. */
@@ -62,10 +81,10 @@ function importMapOf({ path, content }: ConfigFile): string | undefined {
 }
 
 /** A `tsconfig.json` and all that it extends. Deno takes no others than relative paths. */
-async function withExtended(tsconfig: string | undefined): Promise<string[]> {
+async function withExtended(tsconfig: string | undefined, warn: Warn): Promise<string[]> {
   const paths = new Set(tsconfig === undefined ? [] : [tsconfig]);
   for (const path of paths) {
-    const { content } = await readConfig(path);
+    const { content } = await readConfig(path, warn);
     for (const name of [content.extends].flat()) {
       if (typeof name !== "string" || !/^\.{1,2}\//.test(name)) continue;
       const extended = pathOfUrl(new URL(urlOfFile(name).slice("file://".length), urlOfFile(path)));
@@ -84,11 +103,10 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** JSON with comments, and commas behind the last element. Texts are passed over. */
+/** JSON with comments, and commas behind the last element; empty if there is nothing else. Texts are passed over. */
 function parseJsonc(text: string): Record<string, unknown> {
-  return JSON.parse(
-    text
-      .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
-      .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1"),
-  );
+  const json = text
+    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
+    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1");
+  return JSON.parse(json.trim() || "{}");
 }

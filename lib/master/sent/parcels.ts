@@ -36,7 +36,8 @@ export class Parcels implements AsyncDisposable {
   readonly #pending = new Map<string, Promise<Parcel>>();
   readonly #digests: Digests;
   #agentProgram: Promise<string> | undefined;
-  readonly #toldFaults = new Set<string>();
+  /** What has been warned of: paths of files, and URLs of modules. */
+  readonly #told = new Set<string>();
 
   constructor(options: ParcelOptions) {
     this.#options = options;
@@ -107,7 +108,7 @@ export class Parcels implements AsyncDisposable {
       const url = URL.canParse(name) ? undefined : resolveMapped(name);
       return url === undefined ? [] : [[name, url] as const];
     }));
-    const own = await readOwnConfig(config);
+    const own = await readOwnConfig(config, (path, message) => this.#tellOnce(path, message));
     const configs = new Map([[CONFIG, sentConfig(graph, names, own)]]);
     const tsconfig = sentTsconfig(own);
     if (tsconfig !== undefined) configs.set(TSCONFIG, tsconfig);
@@ -123,9 +124,15 @@ export class Parcels implements AsyncDisposable {
   /** A file that is missing is told by the task that imports it. */
   #tellFaults({ faults }: ModuleGraph): void {
     for (const { url, reason } of faults) {
-      if (/^Module not found/.test(reason) || this.#toldFaults.has(url)) continue;
-      this.#toldFaults.add(url);
-      this.#options.warn(`Cannot send ${url} to slaves: ${reason}`);
+      if (/^Module not found/.test(reason)) continue;
+      this.#tellOnce(url, `Cannot send ${url} to slaves: ${reason}`);
     }
+  }
+
+  /** Warns of a file or module, unless that has been done. */
+  #tellOnce(of: string, message: string): void {
+    if (this.#told.has(of)) return;
+    this.#told.add(of);
+    this.#options.warn(message);
   }
 }

@@ -310,6 +310,36 @@ for (const config of ["package.json", "deno.json"]) {
   });
 }
 
+for (const text of ["", "// Nothing yet.\n/* Nothing */"]) {
+  Deno.test(`Parcels: a deno.json may ${text === "" ? "be empty" : "have comments alone"}`, async () => {
+    await using project = new TempFolder();
+    project.write("deno.json", text);
+    const tasks = project.write("tasks.ts", "export const all = () => 1;");
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const parcel = await parcelsOf(project, "deno.json", { warn }).of([tasks], []);
+    assertEquals([filesFrom(parcel, project), warnings], [["tasks.ts"], []]);
+  });
+}
+
+Deno.test("Parcels: a deno.json that Deno takes though it is no JSON is told once, and what modules import is sent all the same", async () => {
+  await using project = new TempFolder();
+  project.write("deno.json", `{ imports: { 'named': './named.ts' } }`);
+  project.write("named.ts", "export const named = 1;");
+  const tasks = project.write(
+    "tasks.ts",
+    'import { named } from "named"; export const all = () => named;',
+  );
+  const warnings: string[] = [];
+  const parcels = parcelsOf(project, "deno.json", { warn: (message) => warnings.push(message) });
+  await using laid = new LaidParcel(await parcels.of([tasks], []));
+  await parcels.of([tasks], [project.file("named.ts")]);
+  const script = `console.log((await import("${tasks}")).all());`;
+  assertEquals(await laid.run(script, "-R"), "1\n");
+  assertEquals(warnings.length, 1);
+  assert(warnings[0].startsWith(`Cannot read ${project.file("deno.json")} as JSON`), warnings[0]);
+});
+
 for (const isOwnFile of [false, true]) {
   Deno.test(`Parcels: scopes of an import map${isOwnFile ? " in a file of its own" : ""} hold where a name is put together when the code runs`, async () => {
     await using project = new TempFolder();
