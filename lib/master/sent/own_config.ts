@@ -7,6 +7,7 @@
 
 import { isCommonJS, isPackage, tsconfigOf, workspaceOf } from "../../files/nearest_config.ts";
 import { JSON } from "../../own_globals.ts";
+import { foundAt } from "./package_files.ts";
 import { pathOfUrl, urlOfFile } from "./places.ts";
 
 /** A file of JSON that was read. */
@@ -88,19 +89,10 @@ async function withExtended(tsconfig: string | undefined, warn: Warn): Promise<s
     for (const name of [content.extends].flat()) {
       if (typeof name !== "string" || !/^\.{1,2}\//.test(name)) continue;
       const extended = pathOfUrl(new URL(urlOfFile(name).slice("file://".length), urlOfFile(path)));
-      if (await isFile(extended)) paths.add(extended);
+      if (foundAt(extended)?.isFile) paths.add(extended);
     }
   }
   return [...paths];
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** JSON with comments, and commas behind the last element; empty if there is nothing else. Texts are passed over. */

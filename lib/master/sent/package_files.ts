@@ -16,15 +16,20 @@ export function* filesIn(folder: string): Generator<string> {
   for (const { name, isDirectory, isFile, isSymlink } of Deno.readDirSync(folder)) {
     const path = `${folder}/${name}`;
     if (isDirectory) yield* filesIn(path);
-    else if (isFile || (isSymlink && leadsToFile(path))) yield path;
+    else if (isFile || (isSymlink && foundAt(path)?.isFile)) yield path;
   }
 }
 
-function leadsToFile(link: string): boolean {
+/** What there is at a path, or where a link there leads to; nothing if that is nowhere. */
+export function foundAt(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(link).isFile;
+    return Deno.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    const { FilesystemLoop, NotADirectory, NotFound } = Deno.errors;
+    // A link may lead to itself, or below a file.
+    for (const kind of [FilesystemLoop, NotADirectory, NotFound]) {
+      if (error instanceof kind) return undefined;
+    }
     throw error;
   }
 }
@@ -160,10 +165,5 @@ function findInstalled(
 }
 
 function realFolder(path: string): string | undefined {
-  try {
-    return Deno.statSync(path).isDirectory ? Deno.realPathSync(path) : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return foundAt(path)?.isDirectory ? Deno.realPathSync(path) : undefined;
 }

@@ -213,6 +213,8 @@ Deno.test("Parcels: of a folder that is included, pipes and links that lead nowh
   Deno.mkdirSync(folder.file("data"));
   folder.write("data/one.txt", "1");
   Deno.symlinkSync("nowhere", folder.file("data/link"));
+  Deno.symlinkSync("loop", folder.file("data/loop"));
+  Deno.symlinkSync("one.txt/below", folder.file("data/below"));
   Deno.symlinkSync("one.txt", folder.file("data/two.txt"));
   const pipe = folder.file("data/pipe");
   assertEquals((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success, true);
