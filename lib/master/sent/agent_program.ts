@@ -13,6 +13,7 @@ export async function agentProgram({ modules }: ModuleGraph, program: string): P
   const root = new URL(".", program).href;
   const sources: Record<string, string> = {};
   for (const { url, file } of modules) {
+    if (file === undefined) throw unreadable(url, "Deno does not tell in which file it is");
     try {
       sources[url.slice(root.length)] = await Deno.readTextFile(file);
     } catch (cause) {

@@ -27,8 +27,8 @@ export interface ModuleImport {
 export interface GraphModule {
   /** Its URL. */
   readonly url: string;
-  /** Path of the file on this machine that has its source. */
-  readonly file: string;
+  /** Path of the file on this machine that has its source. Of what is in a folder `vendor`, Deno does not tell it. */
+  readonly file: string | undefined;
   /** What it imports, statically or by `import("…")`; not what it imports the types of. */
   readonly imports: readonly ModuleImport[];
 }
@@ -162,7 +162,8 @@ export function parseModuleGraph(text: string, root: string): ModuleGraph {
     );
     for (const { target } of imports) reached.add(redirects.get(target) ?? target);
     // What is imported as a text or as bytes is external as well.
-    const isSource = local !== undefined && !isInstalled && error === undefined;
+    const hasSource = local !== undefined || /^https?:/.test(specifier);
+    const isSource = hasSource && !isInstalled && error === undefined;
     if (isSource) modules.push({ url: specifier, file: local, imports });
   }
   const packages = Object.values(info.npmPackages ?? {}).map(

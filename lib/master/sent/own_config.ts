@@ -27,6 +27,8 @@ export interface OwnConfig {
   readonly maps: readonly ConfigFile[];
   /** Paths of the `tsconfig.json` that holds, if there is one, and of those that it extends. */
   readonly tsconfigs: readonly string[];
+  /** The folder `vendor`, if remote modules are taken from there. */
+  readonly vendor: string | undefined;
   /** Whether modules may be CommonJS by the type that a `package.json` has. */
   readonly isCommonJS: boolean;
 }
@@ -42,7 +44,7 @@ export async function readOwnConfig(
   warn: Warn,
 ): Promise<OwnConfig> {
   if (config === undefined) {
-    return { files: [], maps: [], tsconfigs: [], isCommonJS: false };
+    return { files: [], maps: [], tsconfigs: [], vendor: undefined, isCommonJS: false };
   }
   const files: ConfigFile[] = [];
   const maps: ConfigFile[] = [];
@@ -54,7 +56,7 @@ export async function readOwnConfig(
     maps.push(mapPath === undefined ? file : await readConfig(mapPath, warn));
   }
   const tsconfigs = await withExtended(tsconfigOf(config), warn);
-  return { files, maps, tsconfigs, isCommonJS: isCommonJS(config) };
+  return { files, maps, tsconfigs, vendor: vendorOf(files), isCommonJS: isCommonJS(config) };
 }
 
 async function readConfig(path: string, warn: Warn): Promise<ConfigFile> {
@@ -79,6 +81,13 @@ function importMapOf({ path, content }: ConfigFile): string | undefined {
   if (typeof importMap !== "string") return undefined;
   const url = URL.parse(importMap, urlOfFile(path));
   return url?.protocol === "file:" ? pathOfUrl(url) : undefined;
+}
+
+/** It is beside the configuration of a workspace, if there is one. */
+function vendorOf(files: readonly ConfigFile[]): string | undefined {
+  const { path, content } = files.at(-1) ?? { path: "", content: {} };
+  const folder = path.replace(/[^/]*$/, "vendor");
+  return content.vendor === true && foundAt(folder)?.isDirectory ? folder : undefined;
 }
 
 /** A `tsconfig.json` and all that it extends. Deno takes no others than relative paths. */

@@ -34,21 +34,21 @@ export interface Parcel {
 /**
  * Puts a parcel together.
  *
- * @param configs Texts of the files that say how modules are run there, by their places.
+ * @param configs The files that say how modules are run there, by their places.
  * @param included Paths of further files.
  * @param digests Those that are known already.
  * @throws {Error} If a file cannot be read, naming it.
  */
 export async function makeParcel(
   graph: ModuleGraph,
-  configs: ReadonlyMap<string, string>,
+  configs: ReadonlyMap<string, FileSource>,
   included: readonly string[],
   digests: Digests,
 ): Promise<Parcel> {
-  const sources = new Map<string, FileSource>();
-  for (const [place, text] of configs) sources.set(place, { text });
+  const sources = new Map(configs);
   const addFile = (file: string) => sources.set(placeOfFile(file), { file });
   for (const { url, file } of graph.modules) {
+    if (file === undefined) continue;
     const place = url.startsWith("file:") ? placeOfFile(pathOfUrl(url)) : placeOfRemote(file);
     if (place !== undefined) sources.set(place, { file });
   }

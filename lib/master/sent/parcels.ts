@@ -4,10 +4,10 @@ import { configFlags, resolveMapped } from "../config.ts";
 import { importFlags, type SlavePermissions } from "../permissions.ts";
 import { includedFiles } from "./included_files.ts";
 import { type ModuleGraph, readModuleGraph } from "./module_graph.ts";
-import { readOwnConfig } from "./own_config.ts";
+import { type OwnConfig, readOwnConfig } from "./own_config.ts";
 import { Digests, isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
-import { CONFIG, TSCONFIG, urlOfFile } from "./places.ts";
-import { sentConfig, sentTsconfig } from "./sent_config.ts";
+import { placeOfRemote, urlOfFile } from "./places.ts";
+import { sentConfigs } from "./sent_config.ts";
 
 /** What parcels are made by. */
 export interface ParcelOptions {
@@ -94,7 +94,7 @@ export class Parcels implements AsyncDisposable {
 
   async #makeAgentProgram(): Promise<string> {
     const { program } = this.#options;
-    return await agentProgram(await this.#graphOf([program]), program);
+    return await agentProgram(await this.#graphOf([program], "--vendor=false"), program);
   }
 
   async #make(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
@@ -103,29 +103,35 @@ export class Parcels implements AsyncDisposable {
     const scripts = included.filter((file) => SCRIPT.test(file)).map(urlOfFile);
     const roots = [program, ...modules, ...scripts];
     const graph = await this.#graphOf(roots);
-    this.#tellFaults(graph);
     const names = new Map(modules.flatMap((name) => {
       const url = URL.canParse(name) ? undefined : resolveMapped(name);
       return url === undefined ? [] : [[name, url] as const];
     }));
     const own = await readOwnConfig(config, (path, message) => this.#tellOnce(path, message));
-    const configs = new Map([[CONFIG, sentConfig(graph, names, own)]]);
-    const tsconfig = sentTsconfig(own);
-    if (tsconfig !== undefined) configs.set(TSCONFIG, tsconfig);
-    return await makeParcel(graph, configs, [...included, ...own.tsconfigs], this.#digests);
+    this.#tellFaults(graph, own);
+    return await makeParcel(graph, sentConfigs(graph, names, own), included, this.#digests);
   }
 
-  async #graphOf(roots: readonly string[]): Promise<ModuleGraph> {
+  async #graphOf(roots: readonly string[], ...more: string[]): Promise<ModuleGraph> {
     const { deno, config, permissions, closing } = this.#options;
-    const flags = [...configFlags(config), ...importFlags(permissions, roots)];
+    const flags = [...configFlags(config), ...importFlags(permissions, roots), ...more];
     return await readModuleGraph(deno, flags, roots, closing);
   }
 
   /** A file that is missing is told by the task that imports it. */
-  #tellFaults({ faults }: ModuleGraph): void {
+  #tellFaults({ faults, modules }: ModuleGraph, { vendor }: OwnConfig): void {
     for (const { url, reason } of faults) {
       if (/^Module not found/.test(reason)) continue;
       this.#tellOnce(url, `Cannot send ${url} to slaves: ${reason}`);
+    }
+    for (const { url, file } of modules) {
+      if (url.startsWith("file:")) continue;
+      const isFound = file === undefined ? vendor !== undefined : placeOfRemote(file) !== undefined;
+      if (isFound) continue;
+      this.#tellOnce(
+        url,
+        `Cannot send ${url} to slaves: it is neither in Deno's cache nor in vendor`,
+      );
     }
   }
 

@@ -12,6 +12,9 @@ export const CONFIG = "deno.json";
 /** Has the compiler options, where the configuration says none. */
 export const TSCONFIG = "tsconfig.json";
 
+/** Has remote modules, if the configuration says so. */
+export const VENDOR = "vendor";
+
 /** Where a file of this machine is laid. */
 export function placeOfFile(path: string): string {
   return FILES + path;

@@ -8,7 +8,9 @@
 import { JSON } from "../../own_globals.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 import type { ConfigFile, OwnConfig } from "./own_config.ts";
-import { FILES, placeOfFile, urlOfFile, urlThere } from "./places.ts";
+import { filesIn } from "./package_files.ts";
+import type { FileSource } from "./parcel.ts";
+import { CONFIG, FILES, placeOfFile, TSCONFIG, urlOfFile, urlThere, VENDOR } from "./places.ts";
 
 /** Where Deno and pnpm have the packages that a `node_modules` folder has links to, such as `node_modules/.deno/`. */
 const IN_STORE = /\/node_modules\/\.[^/]+\//;
@@ -16,12 +18,34 @@ const IN_STORE = /\/node_modules\/\.[^/]+\//;
 type Names = Record<string, string>;
 
 /**
- * Writes the configuration.
+ * What is laid for modules to resolve with, and to be run by.
  *
  * @param names What the modules of tasks are called where that is no URL, and what that means.
  * @param own The user's own configuration.
+ * @returns Files by their places.
  */
-export function sentConfig(
+export function sentConfigs(
+  graph: ModuleGraph,
+  names: ReadonlyMap<string, string>,
+  own: OwnConfig,
+): Map<string, FileSource> {
+  const { tsconfigs, vendor } = own;
+  const configs = new Map<string, FileSource>();
+  configs.set(CONFIG, { text: sentConfig(graph, names, own) });
+  for (const file of tsconfigs) configs.set(placeOfFile(file), { file });
+  if (tsconfigs.length > 0) {
+    // The user's own holds, as it was laid.
+    const text = JSON.stringify({ extends: [`./${placeOfFile(tsconfigs[0])}`] });
+    configs.set(TSCONFIG, { text });
+  }
+  if (vendor !== undefined && graph.modules.some(({ file }) => file === undefined)) {
+    for (const file of filesIn(vendor)) configs.set(VENDOR + file.slice(vendor.length), { file });
+  }
+  return configs;
+}
+
+/** Writes the configuration. */
+function sentConfig(
   { modules, redirects, installed }: ModuleGraph,
   names: ReadonlyMap<string, string>,
   own: OwnConfig,
@@ -58,12 +82,8 @@ export function sentConfig(
     imports[url] = imports[urlThere(url)] = urlThere(url);
   }
   const nodeModulesDir = installed.length > 0 ? "manual" : "none";
-  return JSON.stringify({ ...keptOf(own), nodeModulesDir, imports, scopes });
-}
-
-/** Writes the `tsconfig.json` that is laid beside the configuration: the user's own holds, where it was laid. Nothing if there is none. */
-export function sentTsconfig({ tsconfigs: [tsconfig] }: OwnConfig): string | undefined {
-  return tsconfig && JSON.stringify({ extends: [`./${placeOfFile(tsconfig)}`] });
+  const vendor = own.vendor !== undefined;
+  return JSON.stringify({ ...keptOf(own), nodeModulesDir, vendor, imports, scopes });
 }
 
 /** What a relative import means on the slave's machine, where nothing says otherwise. */

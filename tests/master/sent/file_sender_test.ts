@@ -31,7 +31,7 @@ async function parcelOf(...files: string[]): Promise<Parcel> {
   const graph = { modules: [], packages: [], redirects: new Map(), installed: [], faults: [] };
   return await makeParcel(
     graph,
-    new Map([["deno.json", "{}"]]),
+    new Map([["deno.json", { text: "{}" }]]),
     files,
     new Digests(new AbortController().signal),
   );

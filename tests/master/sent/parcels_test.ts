@@ -413,6 +413,33 @@ Deno.test("Parcels: modules of a server, and where it redirects to, are laid in 
   );
 });
 
+Deno.test("Parcels: modules of a server that the project has in its folder vendor are taken as they stand there", async () => {
+  await using project = new TempFolder();
+  await using server = new ModuleServer({
+    "/a.ts": 'export { b } from "/to/b/b.ts"; export const url: string = import.meta.url;',
+    "/b/b.ts": 'import { c } from "c"; export const b: number = c;',
+  });
+  const { origin } = server;
+  project.write("deno.json", '{ "vendor": true, "imports": { "c": "./c.ts" } }');
+  project.write("c.ts", "export const c = 3;");
+  const tasks = project.write(
+    "tasks.ts",
+    `import { b, url } from "${origin}/a.ts"; export const all = () => [b, url];`,
+  );
+  const warnings: string[] = [];
+  const parcels = parcelsOf(project, "deno.json", { warn: (message) => warnings.push(message) });
+  await parcels.of([tasks], []);
+  await server[Symbol.asyncDispose]();
+  const vendored = `vendor/http_${server.host.replace(":", "_")}/b/b.ts`;
+  project.write(vendored, 'import { c } from "c"; export const b: number = 2 * c;');
+  await using laid = new LaidParcel(await parcels.of([tasks], []));
+  assertEquals(
+    await laid.run(`console.log((await import("${tasks}")).all());`, "-R", "--allow-import"),
+    `[ 6, "${origin}/a.ts" ]\n`,
+  );
+  assertEquals(warnings, []);
+});
+
 for (const config of ["package.json", "deno.json"]) {
   Deno.test(`Parcels: packages that are installed in node_modules are taken, with those that they need, for a script that has a ${config}`, async () => {
     await using project = new TempFolder();
