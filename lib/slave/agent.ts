@@ -23,10 +23,18 @@ const CONFIGURE_TIMEOUT_MS = 60_000;
 /** The part of its time limit before the end at which an agent takes leave: a running task has that long to end. */
 const LEAVE_BEFORE = 0.1;
 
+/** The exit code of a process that was killed. */
+const KILLED_CODE = 137;
+
 /** A runner as its agent sees it. */
 interface RunnerProcess {
   readonly launch: number;
   readonly process: SlaveProcess;
+}
+
+/** A runner that starts when the one before has ended, unless it is killed meanwhile. */
+interface WaitingRunner {
+  isKilled: boolean;
 }
 
 /** Why an agent has ended. */
@@ -37,6 +45,8 @@ export class Agent {
   readonly #stream: MessageStream<ToAgent>;
   readonly #info: ConnectionInfo;
   readonly #runners = new Map<number, RunnerProcess>();
+  /** Runners that wait for the end of the one before, by their slaves. */
+  readonly #waiting = new Map<number, WaitingRunner>();
   readonly #sinks = new Map<number, OutputSink>();
   /** Takes the files that runners need, if the master sends them. */
   #files: FileReceiver | undefined;
@@ -118,7 +128,7 @@ export class Agent {
         this.#files?.take(message, buffers.take());
         break;
       case "kill":
-        this.#runners.get(message.slave)?.process.kill();
+        this.#kill(message.slave);
         break;
       case "alive":
         break;
@@ -186,11 +196,13 @@ export class Agent {
   }
 
   async #start({ slave, launch, command, output }: ToAgent & { type: "start" }): Promise<void> {
-    // The master has given up the one before, since it heard nothing of this agent: two would share what is one slave's.
     const before = this.#runners.get(slave);
-    before?.process.kill();
-    if (before !== undefined) await before.process.ended;
+    const isKilled = before !== undefined && await this.#endBefore(slave, before.process);
     if (this.#hasEnded) return;
+    if (isKilled) {
+      const end = { code: KILLED_CODE, signal: "SIGKILL", tail: "" };
+      return this.#post({ type: "ended", slave, launch, ...end });
+    }
     try {
       const sink = this.#sinkOf(slave, output);
       sink.clearTail();
@@ -215,6 +227,23 @@ export class Agent {
       const tail = messageOf(error);
       this.#post({ type: "ended", slave, launch, code: null, signal: null, tail });
     }
+  }
+
+  /** Ends the process that a slave has before the next one starts; returns whether that was killed meanwhile. */
+  async #endBefore(slave: number, process: SlaveProcess): Promise<boolean> {
+    // The master has given it up, since it heard nothing of this agent: two would share what is one slave's.
+    this.#kill(slave);
+    const next: WaitingRunner = { isKilled: false };
+    this.#waiting.set(slave, next);
+    await process.ended;
+    if (this.#waiting.get(slave) === next) this.#waiting.delete(slave);
+    return next.isKilled;
+  }
+
+  #kill(slave: number): void {
+    const waiting = this.#waiting.get(slave);
+    if (waiting !== undefined) waiting.isKilled = true;
+    this.#runners.get(slave)?.process.kill();
   }
 
   #sinkOf(slave: number, output: string): OutputSink {
