@@ -151,6 +151,9 @@ export class JobArray extends SlaveArray {
     const submitted: { job: string; task: number }[] = [];
     this.#submissions++;
     try {
+      // A job that was deleted while it told of its failure has left that: it would be taken for a failure of the next one.
+      const left = await folder.failures();
+      for (const slave of slaves) if (left.has(slave)) await folder.release(slave);
       for (const [first, count] of runsOf(slaves)) {
         const parts = await submitArray(this.#scheduler, {
           submission: {

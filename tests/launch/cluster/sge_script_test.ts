@@ -194,6 +194,29 @@ Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection
   for (const service of services.all) await service[Symbol.asyncDispose]();
 });
 
+Deno.test("SGEQsubSlaveArray: what the last job of a slave left of its failure is removed before the slave is submitted again", async () => {
+  await using folder = new TempFolder();
+  const array = new SGEQsubSlaveArray(5, { cwd: folder.path });
+  await using commands = new FakeCommands();
+  commands.set("qsub", `cat >/dev/null; ls ${folder.path}/.parallel-* >"$0.seen"; echo 1.1-1:1`);
+  commands.print("qstat", "<job_info></job_info>");
+  commands.set("qdel", "exit 1");
+  const services = new Services();
+  const order = {
+    number: 3,
+    command: ["deno"],
+    connection: CONNECTION,
+    services,
+  } as unknown as LaunchOrder;
+  await array.launch([order]);
+  const [name] = folder.names();
+  for (const slave of [3, 4]) folder.write(`${name}/failed.${slave}`, "nodeA\n");
+  await array.launch([order]);
+  assertEquals(commands.read("qsub.seen"), "connection.json\nfailed.4\n");
+  await array.close();
+  for (const service of services.all) await service[Symbol.asyncDispose]();
+});
+
 Deno.test("SGEQsubSlaveArray: the script runs the slave of its number, with a cache of its own", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 3, {}, [...PRINTER, "a  b", "$HOME", "`id`", "*"]);
