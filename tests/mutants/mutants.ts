@@ -133,9 +133,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a startup ends with one of the tasks that need it",
     file: ALLOTMENT,
-    right: "if (!isRunning && !group.isCancelled && !context.isClosed) return undefined;",
-    wrong: "",
+    right: "!group.isCancelled || this.#isWanted(context)",
+    wrong: "false",
     test: SIMULATION,
+  },
+  {
+    name: "a startup ends that another group of its context waits for",
+    file: ALLOTMENT,
+    right: "!group.isCancelled || this.#isWanted(context)",
+    wrong: "!group.isCancelled",
+    test: "tests/master/board/dispatcher_test.ts",
+  },
+  {
+    name: "a task that is recalled during its startup runs",
+    file: "lib/slave/runner.ts",
+    right: 'if (this.#startup === "runs") this.#startup = "is recalled";',
+    wrong: "",
+    test: "tests/slave/runner_test.ts",
   },
   {
     name: "the startup of a closed context is kept on the board",
