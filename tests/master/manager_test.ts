@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import * as parallel from "../../mod.ts";
 import {
+  type Context,
   type LaunchOrder,
   LocalSlave,
   Manager,
@@ -89,6 +90,54 @@ Deno.test("Manager.close: from within the loop when all is read, the loop ends",
   const context = manager.getContext();
   context.addTask(tasks.echo, 1);
   for await (const _ of context.getResults()) await manager.close();
+});
+
+for (
+  const [what, resultsOf] of [
+    ["a map", (context) => context.map(tasks.square, [1, 2, 3])],
+    ["outcomes of a map", (context) => context.mapOutcomes(tasks.square, [1, 2, 3])],
+    ["a map of a generator", (context) => context.map(tasks.square, [1, 2, 3].values())],
+    ["tasks of an iterable", (context) => {
+      context.addTasks(tasks.square, [1, 2, 3]);
+      return context.getResults();
+    }],
+  ] as readonly (readonly [string, (context: Context) => AsyncIterable<unknown>])[]
+) {
+  Deno.test(`Manager.close: whoever begins to read ${what} afterwards is told`, async () => {
+    const manager = localManager(1, { onEvent: () => {} });
+    const results = resultsOf(manager.getContext());
+    await manager.close();
+    await assertRejects(() => Array.fromAsync(results), ParallelError, CLOSED);
+  });
+}
+
+Deno.test("Manager.close: a map without inputs can be read afterwards, and is empty", async () => {
+  const manager = localManager(1, { onEvent: () => {} });
+  const results = manager.getContext().map(tasks.square, []);
+  await manager.close();
+  assertEquals(await Array.fromAsync(results), []);
+});
+
+Deno.test("Manager.close: from within the loop, a map whose next input is awaited is not at its end", async () => {
+  await using manager = localManager(1);
+  const over = Promise.withResolvers<void>();
+  async function* inputs() {
+    yield 1;
+    await over.promise;
+  }
+  const results: unknown[] = [];
+  await assertRejects(
+    async () => {
+      for await (const result of manager.getContext().map(tasks.echo, inputs())) {
+        results.push(result);
+        await manager.close();
+        over.resolve();
+      }
+    },
+    ParallelError,
+    CLOSED,
+  );
+  assertEquals(results, [1]);
 });
 
 Deno.test("Manager.close: whoever is told that tasks were forgotten may add none any more", async () => {

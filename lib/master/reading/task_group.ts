@@ -202,7 +202,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       // A map is over when its reader is told, and a journal with its context.
       throw withRemedy(this.#journalFault, this.map === undefined && !isClosed);
     }
-    if (!this.hasTasks) return true;
+    if (!this.hasTasks && !this.#hasUnsent) return true;
     if (isClosed) throw this.#context.explainGivenUp();
     if (!this.around.dispatcher.hasSlaves) throw this.around.slaves.explainLosses();
     return false;
@@ -352,6 +352,11 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   #stopSources(): void {
     this.#sources.stop();
     this.#noteSources();
+  }
+
+  /** Whether inputs had not been taken when the manager closed. */
+  get #hasUnsent(): boolean {
+    return this.#unsent !== undefined && (this.#unsent.left > 0 || this.#unsent.isOpenEnded);
   }
 
   #noteFailures(outcomes: Outcomes): void {
