@@ -46,6 +46,8 @@ export class Manager implements AsyncDisposable {
     thisSlaveProcess()?.managersLoaded();
   }
 
+  /** Slaves of all managers that are not closed: an array of jobs has the connection to its one manager in its object. */
+  static readonly #added = new WeakSet<Slave | SlaveArray>();
   readonly #settings: ManagerSettings;
   readonly #fleet: Fleet;
   readonly #records: RunRecords;
@@ -119,7 +121,7 @@ export class Manager implements AsyncDisposable {
   /**
    * Adds a slave, or an array of them. They are started as soon as there are tasks whose results are read.
    *
-   * @throws {TypeError} If it is no slave, or has been added before.
+   * @throws {TypeError} If it is no slave, or has been added before, to this manager or to another that is not closed.
    * @throws {RangeError} If the option `output` names one file for several slaves.
    * @throws {Error} If the file for the slave's output cannot be written.
    * @throws {ParallelError} If the manager is closed.
@@ -135,8 +137,14 @@ export class Manager implements AsyncDisposable {
     if (this.#sources.has(slave)) {
       throw new TypeError("This slave has been added before: make a new object for each slave");
     }
+    if (Manager.#added.has(slave)) {
+      throw new TypeError(
+        "This slave is another manager's, which is not closed: make a new object for each manager",
+      );
+    }
     this.#fleet.add(slave);
     this.#sources.add(slave);
+    Manager.#added.add(slave);
     // A run that its journal answers needs no slaves.
     this.#around.loop.whenWork(() => this.#launch());
   }
@@ -213,6 +221,7 @@ export class Manager implements AsyncDisposable {
       () => this.#fileSizeGuard?.[Symbol.asyncDispose](),
       () => loop[Symbol.dispose](),
       () => this.#keepAlive[Symbol.dispose](),
+      () => this.#sources.forEach((slave) => Manager.#added.delete(slave)),
     ]);
   }
 

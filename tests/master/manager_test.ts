@@ -439,6 +439,27 @@ Deno.test("Manager.addSlave: refuses what is no slave, and a slave that was adde
   assertThrows(() => manager.addSlave(slave), TypeError, "has been added before");
 });
 
+for (
+  const [what, slave] of [
+    ["a slave", new LocalSlave()],
+    ["an array", new SGEQsubSlaveArray(1)],
+  ] as const
+) {
+  Deno.test(`Manager.addSlave: refuses ${what} of another manager, until that is closed`, async () => {
+    await using manager = localManager(0);
+    {
+      await using other = localManager(0);
+      other.addSlave(slave);
+      assertThrows(
+        () => manager.addSlave(slave),
+        TypeError,
+        "This slave is another manager's, which is not closed: make a new object for each manager",
+      );
+    }
+    manager.addSlave(slave);
+  });
+}
+
 Deno.test("Manager.getContext: refuses wrong options and startups", async () => {
   await using manager = localManager(0);
   const wrong = (startup: unknown, options?: unknown) => () =>
