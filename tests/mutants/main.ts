@@ -52,7 +52,8 @@ async function fails(
 
 async function passes(test: string, copy: TempFolder): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", "--quiet", test],
+    // Other tests may wait for ever for what a mistake keeps from happening.
+    args: ["test", "--allow-all", "--no-check", "--quiet", "--fail-fast", test],
     cwd: copy.path,
     stdout: "null",
     stderr: "null",

@@ -225,9 +225,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a job's agent that connects after its timer is taken",
     file: AGENT_JOB,
-    right: `  #giveUp(): void {
-    this.#enter({ state: "missed" });`,
-    wrong: "  #giveUp(): void {",
+    right: `    if (!this.#seats.some(({ takesAgent }) => takesAgent)) return refusal;
+    if (this.#state.state !== "queued" && this.#state.state !== "arriving") {`,
+    wrong: '    if (this.#state.state === "connected") {',
     test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
