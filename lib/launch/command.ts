@@ -106,16 +106,17 @@ const LAST_PIECES = 20;
  * @throws {Error} If the program cannot be started, naming it.
  */
 export function spawnSlave(
-  order: Pick<LaunchOrder, "command" | "connection" | "output">,
+  order: Pick<LaunchOrder, "command" | "connection" | "output"> & { readonly cwd?: string },
   command: readonly string[] = order.command,
   clock: Clock = SYSTEM_CLOCK,
   hiddenVariables?: HiddenVariables,
 ): SlaveProcess {
-  const { connection, output } = order;
+  const { connection, output, cwd } = order;
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   const child = spawn(command, pipes, {
     isDeno: command[0] === order.command[0],
     hiddenVariables,
+    cwd,
   });
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
@@ -282,6 +283,7 @@ export interface ProgramOutput {
  * @param timeoutMs After this it is killed, with what it has started.
  * @param options.input What it reads on standard input.
  * @param options.hiddenVariables Those that it does not inherit.
+ * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
  * @param options.clock Tells the time; the system's by default.
  * @param options.signal Aborted when nobody wants its output any more: it is killed then as well, or not started.
  * @throws {Deno.errors.TimedOut} If it does not end in time.
@@ -291,16 +293,17 @@ export interface ProgramOutput {
 export async function runProgram(
   command: readonly string[],
   timeoutMs: number,
-  { input = "", hiddenVariables, clock = SYSTEM_CLOCK, signal }: {
+  { input = "", hiddenVariables, cwd, clock = SYSTEM_CLOCK, signal }: {
     input?: string;
     hiddenVariables?: HiddenVariables;
+    cwd?: string;
     clock?: Clock;
     signal?: AbortSignal;
   } = {},
 ): Promise<ProgramOutput> {
   signal?.throwIfAborted();
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  const child = spawn(command, pipes, { hiddenVariables });
+  const child = spawn(command, pipes, { hiddenVariables, cwd });
   const stdout = new Collector(child.stdout);
   const stderr = new Collector(child.stderr);
   const end = () => {
@@ -384,6 +387,7 @@ class Collector {
 interface SpawnOptions {
   readonly isDeno?: boolean;
   readonly hiddenVariables?: HiddenVariables;
+  readonly cwd?: string | undefined;
 }
 
 /**
@@ -392,6 +396,7 @@ interface SpawnOptions {
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
  * @param options.hiddenVariables Variables that it does not inherit.
+ * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
  * @throws {Error} If it cannot be started, naming it and what to do.
  */
 export function spawn(
@@ -407,13 +412,13 @@ type Pipes = Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 function start<Result>(
   command: readonly string[],
   pipes: Pipes,
-  { isDeno = false, hiddenVariables = [] }: SpawnOptions,
+  { isDeno = false, hiddenVariables = [], cwd }: SpawnOptions,
   run: (made: Deno.Command) => Result,
 ): Result {
   const [program, ...args] = command;
   // On Windows there are no groups: it would mean a program without a console.
   const detached = Deno.build.os !== "windows";
-  const options = { ...pipes, args, detached };
+  const options = { ...pipes, args, detached, cwd };
   try {
     try {
       return run(new Deno.Command(program, { ...options, ...without(hiddenVariables) }));
@@ -491,6 +496,9 @@ const SYSTEM_REMEDIES = new Map([
 
 function startRemedy(program: string, cause: unknown, isDeno: boolean): string {
   if (cause instanceof Deno.errors.NotCapable) return permissionRemedy(`--allow-run=${program}`);
+  if (/\b(?:No such cwd|cwd is not a directory) /.test(messageOf(cause))) {
+    return "Programs are started in the folder in which the manager was made: it has to stay there until the manager is closed";
+  }
   const [errorNumber] = /os error \d+/.exec(messageOf(cause)) ?? [];
   const known = errorNumber === undefined ? undefined : SYSTEM_REMEDIES.get(errorNumber);
   if (known !== undefined) return known;

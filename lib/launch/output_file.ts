@@ -31,17 +31,19 @@ export function outputFileName(output: string, slave: number): string {
  * Finds mistakes in the path of slaves' files, as far as they show before there is anything to write. All files are in one folder,
  * so that of slave 0 is tried; it is not made. Permissions are asked for later, by {@linkcode prepareOutputFile}.
  *
+ * @param cwd Absolute path of the folder that a relative path starts from; the present one by default.
  * @throws {Error} If the file can never be written, saying why and what to do.
  */
-export function checkOutputPath(output: string): void {
-  const path = outputFileName(output, 0);
+export function checkOutputPath(output: string, cwd?: string): void {
+  const name = outputFileName(output, 0);
+  const path = absolute(name, cwd);
   if (!mayWrite(path)) return;
   try {
     if (!canOpen(path)) tryFolder(folderOf(path));
   } catch (cause) {
     // A disk that is full now may have room when there is something to write.
     if (!isMistake(cause)) return;
-    throw new Error(`Cannot write the slave's output to ${path}: ${faultOf(path, cause)}`, {
+    throw new Error(`Cannot write the slave's output to ${name}: ${faultOf(name, cause)}`, {
       cause,
     });
   }
@@ -107,11 +109,12 @@ const begun = new Set<string>();
  * Empties the file of a slave that an earlier run has left. One that this process has begun, or another one writes, is left as
  * it is. So is one that cannot be emptied: whoever writes it will tell of that.
  *
+ * @param cwd As for {@linkcode checkOutputPath}.
  * @returns Its absolute path: a script may go to another folder before the first byte comes.
  * @throws {Error} If it is not permitted to write there, saying how to permit it; the same for all slaves.
  */
-export function prepareOutputFile(output: string, slave: number): string {
-  const path = absolute(outputFileName(output, slave));
+export function prepareOutputFile(output: string, slave: number, cwd?: string): string {
+  const path = absolute(outputFileName(output, slave), cwd);
   if (begun.has(path)) return path;
   try {
     emptyUnlessInUse(path);
@@ -130,8 +133,8 @@ export function prepareOutputFile(output: string, slave: number): string {
   return path;
 }
 
-function absolute(path: string): string {
-  return /^(\/|[a-z]:)/i.test(path) ? path : `${Deno.cwd()}/${path}`;
+function absolute(path: string, cwd: string | undefined): string {
+  return /^(\/|[a-z]:)/i.test(path) ? path : `${cwd ?? Deno.cwd()}/${path}`;
 }
 
 function emptyUnlessInUse(path: string): void {

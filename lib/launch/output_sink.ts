@@ -177,12 +177,18 @@ class TailSink extends OutputSink {
  * @param output A path with `%d` in the file's own name for the slave's number, `inherit`, or `null`.
  * @param slave Number of the slave.
  * @param tell Told when the file has got its first bytes, and when something cannot be written for the first time.
+ * @param cwd Absolute path of the folder that a relative path starts from; the present one by default.
  * @throws {Error} If it is not permitted to write the file.
  */
-export function openOutputSink(output: string, slave: number, tell: Tell = () => {}): OutputSink {
+export function openOutputSink(
+  output: string,
+  slave: number,
+  tell: Tell = () => {},
+  cwd?: string,
+): OutputSink {
   if (output === "inherit") return new InheritSink(slave, tell);
   if (output === "null") return new TailSink("null");
-  const path = prepareOutputFile(output, slave);
+  const path = prepareOutputFile(output, slave, cwd);
   return new FileSink(outputFileName(output, slave), path, tell);
 }
 
@@ -193,6 +199,7 @@ export function openOutputSink(output: string, slave: number, tell: Tell = () =>
  * @param output As for {@linkcode openOutputSink}.
  * @param slave Number of the slave.
  * @param tell Told when something cannot be written here for the first time.
+ * @param cwd As for {@linkcode openOutputSink}.
  * @returns A sink whose target is the file's absolute path.
  * @throws {Error} If it is not permitted to write the file.
  */
@@ -200,10 +207,11 @@ export function openRemoteOutputSink(
   output: string,
   slave: number,
   tell: Tell = () => {},
+  cwd?: string,
 ): OutputSink {
   if (output === "inherit") return new InheritSink(slave, tell);
   if (output === "null") return new TailSink("null");
-  return new TailSink(prepareOutputFile(output, slave));
+  return new TailSink(prepareOutputFile(output, slave, cwd));
 }
 
 /**

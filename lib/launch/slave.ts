@@ -19,6 +19,11 @@ export interface LaunchOrder {
    * laid in a folder of its own, which `DENO_DIR` names and nobody else may write to, and its path to stand behind the command.
    */
   readonly program?: string | undefined;
+  /**
+   * Absolute path of the folder in which the manager was made, wherever the script has gone since. Slaves run there; on a machine
+   * without that folder, where another kind says.
+   */
+  readonly cwd: string;
   /** Takes what the process prints. */
   readonly output: OutputSink;
   /** What launches of one manager share. */

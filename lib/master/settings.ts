@@ -3,11 +3,15 @@ import { thisSlaveProcess } from "../slave_process.ts";
 import { findConfig } from "./config.ts";
 import { denoCommand } from "./deno_command.ts";
 import type { ManagerEvent } from "./observe/events.ts";
-import type { RemoteError } from "../errors.ts";
+import { ParallelError, type RemoteError } from "../errors.ts";
+import { messageOf } from "../message_of.ts";
 import type { RetryPolicy } from "./board/dispatch_context.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
-/** Options of a {@linkcode Manager}. */
+/**
+ * Options of a {@linkcode Manager}. Paths are relative to the folder in which it is made; slaves run there, too, wherever the script
+ * goes later.
+ */
 export interface ManagerOptions {
   /**
    * Command that starts Deno on the slaves: a program, or a program and its first arguments, such as a wrapper script.
@@ -155,7 +159,7 @@ export interface ContextOptions {
    */
   readonly retries?: number | RetryOptions;
   /**
-   * Path of a file that each outcome is written to before it is delivered. A script that is started again with it is
+   * Path of a file that each outcome is written to before it is delivered, relative to the present folder. A script that is started again with it is
    * given those outcomes again, and runs only the tasks that are missing. A task is known by its function and its arguments; tasks
    * that agree in these are told apart by the order in which they are added.
    */
@@ -176,6 +180,8 @@ export interface ContextOptions {
 
 /** The options of a manager, checked and complete. */
 export interface ManagerSettings {
+  /** Absolute path of the folder in which the manager was made. Slaves run there, and relative paths start there. */
+  readonly cwd: string;
   readonly deno: readonly string[];
   readonly host: string | undefined;
   readonly port: number;
@@ -230,7 +236,7 @@ const KNOWN_OF_CONTEXT = [
  *
  * @throws {TypeError} If an option is unknown or of the wrong type.
  * @throws {RangeError} If a number is out of range.
- * @throws {ParallelError} If the slaves would be this program again, and not Deno.
+ * @throws {ParallelError} If the slaves would be this program again, and not Deno; if the present folder is gone.
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
@@ -254,6 +260,7 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
   }
   const port = wholeNumber("port", options.port ?? 0, 0, 65535);
   const settings = {
+    cwd: presentFolder(),
     deno: denoCommand(options.deno === undefined ? undefined : asCommand(options.deno)),
     host,
     port,
@@ -293,6 +300,19 @@ export function asSettings(options: ManagerOptions): ManagerSettings {
     );
   }
   return settings;
+}
+
+function presentFolder(): string {
+  try {
+    return Deno.cwd();
+  } catch (cause) {
+    throw new ParallelError(
+      `Cannot make a manager: the present folder, in which slaves would run, cannot be found: ${
+        messageOf(cause)
+      }. Go to another one by Deno.chdir()`,
+      { cause },
+    );
+  }
 }
 
 /**

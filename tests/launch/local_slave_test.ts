@@ -186,6 +186,59 @@ Deno.test("LocalSlave: what another script prints to the same file survives, and
   assertEquals(folder.lines("slave0.output"), ["of the other", "ran", "again"]);
 });
 
+Deno.test("LocalSlave: each process runs, and prints, where the manager was made, wherever the script goes", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("elsewhere"));
+  const { code, stdout, stderr } = await runScript(
+    folder,
+    `
+      import { LocalSlave, Manager } from "${MODULE_URL}";
+      await using manager = new Manager({ maxAttempts: 1 });
+      Deno.chdir("elsewhere");
+      manager.addSlave(new LocalSlave());
+      const context = manager.getContext();
+      const look = () => console.log("printed") ?? Deno.cwd();
+      const folders = [await context.run(look, [])];
+      await context.run(() => Deno.kill(Deno.pid, "SIGKILL"), []).catch(() => {});
+      folders.push(await context.run(look, []));
+      console.log(folders.join("\\n"));
+    `,
+    ["--allow-all"],
+  );
+  assertEquals(code, 0, stderr);
+  const here = Deno.realPathSync(folder.path);
+  assertEquals(stdout, `${here}\n${here}\n`);
+  assertEquals(folder.names(), ["elsewhere", "main.ts", "slave0.output"]);
+  assertEquals([...Deno.readDirSync(folder.file("elsewhere"))], []);
+});
+
+Deno.test("LocalSlave: the folder in which the manager was made has to stay, as the error says", async () => {
+  await using folder = new TempFolder();
+  const { stdout } = await runScript(
+    folder,
+    `
+      import { LocalSlave, Manager } from "${MODULE_URL}";
+      const start = Deno.cwd();
+      Deno.mkdirSync("gone");
+      Deno.chdir("gone");
+      await using manager = new Manager({ output: "null" });
+      Deno.removeSync("../gone");
+      try {
+        new Manager();
+      } catch (error) {
+        console.log(error.name + ": " + error.message);
+      }
+      Deno.chdir(start);
+      manager.addSlave(new LocalSlave());
+      await manager.getContext().run(() => {}, []).catch((error) => console.log(error.message));
+    `,
+    ["--allow-all"],
+  );
+  assertStringIncludes(stdout, "ParallelError: Cannot make a manager: the present folder");
+  assertStringIncludes(stdout, "No such cwd");
+  assertStringIncludes(stdout, "it has to stay there until the manager is closed");
+});
+
 Deno.test("LocalSlave: runs with no more than --allow-net=127.0.0.1 and --allow-run=deno", async () => {
   await using folder = new TempFolder();
   const { code, stdout, stderr } = await runScript(folder, ONE_TASK, [

@@ -112,7 +112,7 @@ export class JobArray extends SlaveArray {
     const { ConnectionFolder } = await import("./connection_folder.ts");
     const { HostRecord } = await import("./host_record.ts");
     const [order] = orders;
-    const { cwd = Deno.cwd(), timeLimitMs, words = [] } = this.#options;
+    const { cwd = order.cwd, timeLimitMs, words = [] } = this.#options;
     const folder = this.#folder ??= ConnectionFolder.make(cwd, order.connection);
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
     const array = this.#array ??= {
@@ -143,7 +143,7 @@ export class JobArray extends SlaveArray {
 
   /** Submits job arrays for some slaves, which are not to run on some hosts: one for those whose numbers follow one another. */
   async #submit(
-    { command, services }: LaunchOrder,
+    { command, services, cwd: masterFolder }: LaunchOrder,
     { folder, cwd, slaves, hosts }: SlavesToSubmit,
   ): Promise<{ job: string; task: number }[]> {
     const { submitArray, deleteSubmitted } = await import("./scheduler_commands.ts");
@@ -165,6 +165,7 @@ export class JobArray extends SlaveArray {
             logFolder: folder.path,
           },
           owner: this.#owner,
+          masterFolder,
           makeScript: (offset) =>
             this.#script({ command, connectionFile: folder.file, offset: first + offset, cwd }),
           submitted: (job) => this.#jobs.add(job),

@@ -33,13 +33,14 @@ export class SchedulerError extends Error {
  *
  * @param command Program and arguments.
  * @param options.input What it reads on standard input.
+ * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
  * @param options.clock Tells the time; the system's by default.
  * @throws {SchedulerError} If it is not there, or not allowed, or does not answer in time.
  */
 export async function runCommand(
   scheduler: Scheduler,
   command: readonly string[],
-  options: { readonly input?: string; readonly clock?: Clock } = {},
+  options: { readonly input?: string; readonly cwd?: string; readonly clock?: Clock } = {},
 ): Promise<ProgramOutput> {
   const { hiddenVariables } = scheduler;
   try {
@@ -134,6 +135,8 @@ export interface ArrayOrder {
   readonly submission: JobSubmission;
   /** Whose options are to be corrected if the scheduler refuses. */
   readonly owner: string;
+  /** Absolute path of the master's folder, in which the command that submits is run; the present one by default. */
+  readonly masterFolder?: string;
   /** Makes the job's script, given what to add to the number of a task to count the tasks of all parts from 0. */
   makeScript(offset: number): string;
   /** Told of the job of each part at once: the script may end while the next is submitted. */
@@ -278,9 +281,9 @@ class PartSubmission {
 
   async #ask(): Promise<SubmissionAnswer> {
     try {
-      const { clock } = this.#order;
+      const { clock, masterFolder: cwd } = this.#order;
       const input = this.#script;
-      const output = await runCommand(this.#scheduler, this.#command, { input, clock });
+      const output = await runCommand(this.#scheduler, this.#command, { input, cwd, clock });
       this.#exitCode = output.code;
       this.#words = withoutFullStop(
         [output.stderr, output.stdout].filter((text) => text !== "").join("\n"),

@@ -165,7 +165,7 @@ function startAgent(host: string, order: LaunchOrder): SlaveProcess {
   const { name: scheduler } = GRID_ENGINE;
   const { announced: signals, unheeded } = signalsOf(GRID_ENGINE, []);
   const script = [
-    `cd ${quote(Deno.cwd())}`,
+    `cd ${quote(order.cwd)}`,
     `trap '' ${unheeded.map((signal) => signal.replace("SIG", "")).join(" ")}`,
     "ulimit -c 0",
     ...makeDenoDir("$JOB_ID", `It needs room in $TMPDIR or /tmp on ${host}`),

@@ -65,7 +65,7 @@ export class SSHHost {
     const told = JSON.stringify({ ...info, ...tunnel?.masterAt, patience: PATIENCE }) + "\n";
     const connection = isProgramSent ? `${program}\n${told}` : told;
     const output = new LoginOutput();
-    const ssh = spawnSlave({ command, connection, output }, [
+    const ssh = spawnSlave({ command, connection, output, cwd: order.cwd }, [
       ...login.ssh,
       // Whatever stands in a configuration: nothing is asked, and the login is ours alone.
       ...["-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"],
@@ -75,7 +75,7 @@ export class SSHHost {
       "--",
       login.host,
       remoteCommand({
-        cwd: cwd ?? Deno.cwd(),
+        cwd: cwd ?? order.cwd,
         mayStayOut: cwd === undefined && isProgramSent,
         denoDir,
         command,

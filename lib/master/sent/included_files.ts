@@ -6,13 +6,14 @@ import { unreadable } from "./unreadable.ts";
 /**
  * Finds the files that the option `include` names.
  *
- * @param include Paths, relative to the present folder, or `file:` URLs. Of a folder all files are taken, with those below.
+ * @param include Paths, relative to `cwd`, or `file:` URLs. Of a folder all files are taken, with those below.
+ * @param cwd Absolute path of the folder in which the manager was made.
  * @returns Their absolute paths.
  * @throws {Error} If one is not there, or cannot be read, naming it.
  */
-export function includedFiles(include: readonly (string | URL)[]): string[] {
+export function includedFiles(include: readonly (string | URL)[], cwd: string): string[] {
   return include.flatMap((entry) => {
-    const path = absolutePath(entry);
+    const path = absolutePath(entry, cwd);
     try {
       const { isDirectory, isFile } = Deno.statSync(path);
       if (!isDirectory && !isFile) throw new Error("it is neither a file nor a folder");
@@ -23,17 +24,17 @@ export function includedFiles(include: readonly (string | URL)[]): string[] {
         `Cannot send ${path}, which the option include names: ${
           messageOf(cause)
         }. Paths there are relative to the folder in ` +
-          `which the script is started, ${Deno.cwd()}; new URL("data.txt", import.meta.url) names a file beside the script`,
+          `which the manager is made, ${cwd}; new URL("data.txt", import.meta.url) names a file beside the script`,
         { cause },
       );
     }
   });
 }
 
-function absolutePath(entry: string | URL): string {
+function absolutePath(entry: string | URL, cwd: string): string {
   const isUrl = entry instanceof URL || entry.startsWith("file:");
   const url = isUrl
     ? entry
-    : new URL(urlOfFile(entry).slice("file://".length), `${urlOfFile(Deno.cwd())}/`);
+    : new URL(urlOfFile(entry).slice("file://".length), `${urlOfFile(cwd)}/`);
   return pathOfUrl(url).replace(/(.)\/$/, "$1");
 }

@@ -11,6 +11,8 @@ import { sentConfigs } from "./sent_config.ts";
 
 /** What parcels are made by. */
 export interface ParcelOptions {
+  /** Absolute path of the folder in which the manager was made. */
+  readonly cwd: string;
   /** Program and arguments that start Deno on this machine. */
   readonly deno: readonly string[];
   /** Path of the configuration that modules resolve with, if there is one. */
@@ -80,7 +82,7 @@ export class Parcels implements AsyncDisposable {
    * @throws {Error} If that or the program cannot be read; it is tried again the next time.
    */
   async agentProgram(include: readonly (string | URL)[]): Promise<string> {
-    includedFiles(include);
+    includedFiles(include, this.#options.cwd);
     return await (this.#agentProgram ??= this.#makeAgentProgram().catch((error) => {
       this.#agentProgram = undefined;
       throw error;
@@ -98,8 +100,8 @@ export class Parcels implements AsyncDisposable {
   }
 
   async #make(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
-    const { program, config } = this.#options;
-    const included = includedFiles(include);
+    const { program, config, cwd } = this.#options;
+    const included = includedFiles(include, cwd);
     const scripts = included.filter((file) => SCRIPT.test(file)).map(urlOfFile);
     const roots = [program, ...modules, ...scripts];
     const graph = await this.#graphOf(roots);

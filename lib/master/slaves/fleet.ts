@@ -142,7 +142,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
     const before = this.#seats.length;
-    checkOutput(this.options.settings.output, before, before + count);
+    checkOutput(this.options.settings, before, before + count);
     const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
       const isRemote = source instanceof Slave ? source.isRemote : source.isRemoteAt(index);
@@ -401,10 +401,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
     const agents = isRemote ? await this.#agentsAt(endpoint) : undefined;
     this.#networkFault = undefined;
+    const tell = (news: OutputNews) => this.tellOutput(seat, news);
     const output = seat.output ??
       (isRemote && sends === undefined
-        ? openRemoteOutputSink(settings.output, number, (news) => this.tellOutput(seat, news))
-        : openOutputSink(settings.output, number, (news) => this.tellOutput(seat, news)));
+        ? openRemoteOutputSink(settings.output, number, tell, settings.cwd)
+        : openOutputSink(settings.output, number, tell, settings.cwd));
     const launch = seat.prepare(endpoint, output);
     const identity = { secret: this.#secret, slave: number, launch };
     return {
@@ -416,6 +417,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         role: isRemote ? "agent" : "runner",
       }),
       program: sends && await agents?.program(sends),
+      cwd: settings.cwd,
       output,
       services: this.#launchServices,
     };
@@ -454,10 +456,14 @@ function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
 const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
 
 /** Checks that each slave has a file of its own, and when the first ones come that such files can be written. */
-function checkOutput(output: string, slavesBefore: number, slaves: number): void {
+function checkOutput(
+  { output, cwd }: ManagerSettings,
+  slavesBefore: number,
+  slaves: number,
+): void {
   if (output === "inherit" || output === "null") return;
   if (slaves > 1 && !hasOwnFiles(output) && !DEVICE.test(output)) throw sharedFile(output, slaves);
-  if (slavesBefore === 0) checkOutputPath(output);
+  if (slavesBefore === 0) checkOutputPath(output, cwd);
 }
 
 /** Lines of slaves that write into one file do not tell whose they are. */

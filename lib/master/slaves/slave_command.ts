@@ -25,14 +25,15 @@ export function runnerCommand(
   modules: Iterable<string>,
   folder?: string,
 ): string[] {
-  const { deno, config, permissions } = settings;
+  const { deno, config, permissions, cwd } = settings;
   const master = endpoint.hosts.map((host) => hostAndPort(host, endpoint.port));
   const needs = { master, program: SLAVE_PROGRAM, modules };
   if (folder === undefined) {
     const flags = [...configFlags(config), ...permissionFlags(permissions, needs)];
     return [...denoRun(deno), "--quiet", ...flags, SLAVE_PROGRAM];
   }
-  const { program, flags, permissions: there } = asLaid(permissions, SLAVE_PROGRAM, folder);
+  const here = { program: SLAVE_PROGRAM, permissions, cwd };
+  const { program, flags, permissions: there } = asLaid(here, folder);
   return [...denoRun(deno), "--quiet", ...flags, ...permissionFlags(there, needs), program];
 }
 

@@ -50,7 +50,7 @@ interface Submission {
 
 const CONNECTION = `{"hosts":["nowhere"],"port":4711,"secret":"5ec4e7"}\n`;
 
-/** Submits an array with a command that stands for Deno; a fake qsub keeps the script. */
+/** Submits an array of a manager made in a folder, with a command that stands for Deno; a fake qsub keeps the script. */
 async function submit(
   folder: TempFolder,
   count: number,
@@ -58,40 +58,39 @@ async function submit(
   command: readonly string[] = ["/usr/bin/deno", "run", "--quiet", "file:///a b/slave.ts"],
 ): Promise<Submission> {
   await using commands = new FakeCommands();
-  commands.set("qsub", `cat >${commands.folder}/script; echo 4711.1-${count}:1`);
+  commands.set(
+    "qsub",
+    `pwd >${commands.folder}/cwd; cat >${commands.folder}/script; echo 4711.1-${count}:1`,
+  );
   commands.set("qdel", "exit 1");
   commands.print("qstat", "<job_info></job_info>");
-  const cwd = Deno.cwd();
-  Deno.chdir(folder.path);
-  try {
-    const array = new SGEQsubSlaveArray(count, options);
-    const services = new Services();
-    const orders = Array.from({ length: count }, (_, i) => ({
-      number: 5 + i,
-      index: i,
-      command,
-      connection: CONNECTION,
-      output: undefined as unknown as LaunchOrder["output"],
-      services,
-    }));
-    const processes = await array.launch(orders);
-    assertEquals(processes.map(({ name }) => name), orders.map((_, i) => `job 4711.${i + 1}`));
-    const [name] = folder.names().filter((name) => name.startsWith(".parallel-"));
-    const file = folder.file(`${name}/connection.json`);
-    const submission = {
-      args: commands.calls("qsub")[0],
-      script: commands.read("script"),
-      secretMode: Deno.statSync(file).mode! & 0o7777,
-      folderMode: Deno.statSync(folder.file(name)).mode! & 0o7777,
-      secret: Deno.readTextFileSync(file),
-    };
-    await array.close();
-    for (const service of services.all) await service[Symbol.asyncDispose]();
-    assertEquals(folder.names().filter((name) => name.startsWith(".parallel-")), []);
-    return submission;
-  } finally {
-    Deno.chdir(cwd);
-  }
+  const array = new SGEQsubSlaveArray(count, options);
+  const services = new Services();
+  const orders = Array.from({ length: count }, (_, i) => ({
+    number: 5 + i,
+    index: i,
+    command,
+    connection: CONNECTION,
+    cwd: folder.path,
+    output: undefined as unknown as LaunchOrder["output"],
+    services,
+  }));
+  const processes = await array.launch(orders);
+  assertEquals(processes.map(({ name }) => name), orders.map((_, i) => `job 4711.${i + 1}`));
+  const [name] = folder.names().filter((name) => name.startsWith(".parallel-"));
+  const file = folder.file(`${name}/connection.json`);
+  assertEquals(commands.read("cwd").trim(), Deno.realPathSync(folder.path));
+  const submission = {
+    args: commands.calls("qsub")[0],
+    script: commands.read("script"),
+    secretMode: Deno.statSync(file).mode! & 0o7777,
+    folderMode: Deno.statSync(folder.file(name)).mode! & 0o7777,
+    secret: Deno.readTextFileSync(file),
+  };
+  await array.close();
+  for (const service of services.all) await service[Symbol.asyncDispose]();
+  assertEquals(folder.names().filter((name) => name.startsWith(".parallel-")), []);
+  return submission;
 }
 
 /** Runs a job's script with dash or another shell. */

@@ -16,6 +16,7 @@ function parcelsOf(
   options: Partial<ParcelOptions> = {},
 ) {
   return new Parcels({
+    cwd: Deno.cwd(),
     deno: [Deno.execPath()],
     config: config === undefined ? undefined : folder.file(config),
     permissions: { import: true },
@@ -167,7 +168,7 @@ Deno.test("Parcels: what is included is named where it is missing, with where it
   const error = await assertRejects(() => parcels.of([], ["no/such.txt"]), Error);
   assertMatch(
     error.message,
-    /^Cannot send .*\/no\/such\.txt, which the option include names: No such file.*relative to the folder in which the script is/,
+    /^Cannot send .*\/no\/such\.txt, which the option include names: No such file.*relative to the folder in which the manager is made/,
   );
 });
 

@@ -30,9 +30,10 @@ export class Agents {
     this.fleet = fleet;
     this.#endpoint = endpoint;
     const { clock, settings } = fleet.options;
-    const { config, permissions, heartbeatIntervalMs, heartbeatTimeoutMs } = settings;
+    const { cwd, config, permissions, heartbeatIntervalMs, heartbeatTimeoutMs } = settings;
     this.links = new AgentLinks(clock, heartbeatIntervalMs, heartbeatTimeoutMs);
     this.parcels = new Parcels({
+      cwd,
       deno: denoProgram(settings.deno),
       config,
       permissions,
