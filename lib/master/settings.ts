@@ -159,9 +159,9 @@ export interface ContextOptions {
    */
   readonly retries?: number | RetryOptions;
   /**
-   * Path of a file that each outcome is written to before it is delivered, relative to the present folder. A script that is started again with it is
-   * given those outcomes again, and runs only the tasks that are missing. A task is known by its function and its arguments; tasks
-   * that agree in these are told apart by the order in which they are added.
+   * Path of a file that each outcome is written to before it is delivered, relative to the present folder. A script that is started
+   * again with it is given those outcomes again, and runs only the tasks that are missing. A task is known by its function and its
+   * arguments; tasks that agree in these are told apart by the order in which they are added.
    */
   readonly journal?: string;
   /**

@@ -49,8 +49,8 @@ export interface SSHOptions {
   readonly files?: "sent" | "shared";
   /**
    * Files to be sent that no import names, such as data that a task reads by `new URL("data.txt", import.meta.url)`: paths, relative to
-   * the folder in which the manager is made, or `file:` URLs. Of a folder all files are sent, with those below. Of a module what it imports is sent as well.
-   * A file may be read by tasks that may read it here: see the option `permissions` of the manager.
+   * the folder in which the manager is made, or `file:` URLs. Of a folder all files are sent, with those below. Of a module what it
+   * imports is sent as well. A file may be read by tasks that may read it here: see the option `permissions` of the manager.
    */
   readonly include?: readonly (string | URL)[];
 }
