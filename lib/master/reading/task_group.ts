@@ -62,7 +62,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** No number from this one on is of a task of the group. */
   #endId: number;
   readonly #sources: TaskSources;
-  /** What sources still had when they were stopped, and nobody had dropped it: the manager closed before it was done. */
+  /** What sources still had when the manager closed. */
   #unsent: Pick<TaskSources, "left" | "isOpenEnded"> | undefined;
   /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
   readonly #faults: unknown[] = [];
@@ -263,17 +263,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** Takes nothing more from sources, and tells the reader: the manager closes. */
   managerCloses(): void {
-    const hadSources = this.#sources.count > 0;
+    const { left, isOpenEnded } = this.#sources;
+    this.#unsent = { left, isOpenEnded };
     this.#stopSources();
-    // Otherwise the reader would take it that all has been read.
-    if (hadSources) this.fault(this.#context.explainGivenUp());
-    else this.wake();
+    this.wake();
   }
 
   /** Takes nothing more from sources; resolves when these have cleaned up. */
   stop(): Promise<void> {
-    const { left, isOpenEnded } = this.#sources;
-    this.#unsent ??= { left, isOpenEnded };
     this.#stopSources();
     return this.#sources.stopped();
   }
@@ -298,7 +295,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /**
    * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none, those
-   * behind it have their turn: an asynchronous one may give some within 10 ms before another is begun. That is not so where results are read in order, which is that of the sources.
+   * behind it have their turn: an asynchronous one may give some within 10 ms before another is begun. That is not so where results
+   * are read in order, which is that of the sources.
    */
   pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
