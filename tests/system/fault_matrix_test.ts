@@ -373,6 +373,9 @@ async function check(
     if (ending.is === "done" && !isOutOfTime(fault, moment)) {
       await log.until("slave-restarted", ending.restarts ?? 0);
     }
+  } else if (isRefused && moment === "while a module loads") {
+    // While its startup runs, the other may take all that a slave has: it would load nothing.
+    await run.warmUp();
   } else if (areBothThere && moment !== "before hello") {
     await run.connectSlaves();
   }
