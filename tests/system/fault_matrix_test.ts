@@ -88,6 +88,11 @@ const STARTUP_THREW =
 const DOES_NOT_LOAD =
   /failed on .* slave \d.*, the last of 2 slaves: Cannot load work from .*: Error: thrown on purpose/;
 
+const endsInLoad = (code: number): RegExp =>
+  new RegExp(
+    `failed on .* slave \\d.*, the last of 2 slaves: The module ends the process while it is loaded, by Deno\\.exit\\(${code}\\)`,
+  );
+
 /** Not one slave connects; with the process it ends for good. */
 const beforeHello = (how: RegExp): Row => {
   const reason = new RegExp(`${how.source}.*before it connected`, "s");
@@ -166,8 +171,9 @@ const MATRIX: Record<Moment, Record<Fault, Row>> = {
   },
   "while a module loads": {
     "throws": [done, failed(TASKS, DOES_NOT_LOAD)],
-    "exits 0": inTask(EXIT_0),
-    "exits 1": inTask(EXIT_1),
+    // As if it could not be loaded: no task has run.
+    "exits 0": [restarted(1, EXIT_0), failed(TASKS, endsInLoad(0))],
+    "exits 1": [restarted(1, EXIT_1), failed(TASKS, endsInLoad(1))],
     "SIGKILL": inTask(KILLED),
     "SIGSTOP": neverLoaded,
     "out of memory": inTask(OUT_OF_MEMORY),
@@ -363,6 +369,8 @@ async function check(
   // The only slave that is lost before the other one has come would end the run.
   const isLostEarly = moment === "before hello";
   const areBothThere = isEverywhere || isRefused || isLostEarly || moment === "idle";
+  // While its startup runs, the other one may take all that a slave has: it would load nothing.
+  const isWarm = areBothThere && moment === "while a module loads";
   run.addSlave();
   if (areBothThere) run.addSlave();
   if (moment === "idle") {
@@ -373,8 +381,7 @@ async function check(
     if (ending.is === "done" && !isOutOfTime(fault, moment)) {
       await log.until("slave-restarted", ending.restarts ?? 0);
     }
-  } else if (isRefused && moment === "while a module loads") {
-    // While its startup runs, the other may take all that a slave has: it would load nothing.
+  } else if (isWarm) {
     await run.warmUp();
   } else if (areBothThere && moment !== "before hello") {
     await run.connectSlaves();
@@ -396,7 +403,7 @@ async function check(
     // Each task has it, or each slave twice.
     for (const strikes of isEverywhere ? [SLAVES, 2 * SLAVES] : [1]) {
       await control.struck(strikes);
-      await log.until(begins, begunBefore + strikes);
+      await log.until(begins, begunBefore + (isWarm ? strikes - SLAVES : strikes));
       clock.pass(TASK_TIMEOUT_MS);
     }
   };
