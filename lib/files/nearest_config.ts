@@ -41,9 +41,13 @@ export function workspaceOf(config: string): string | undefined {
 
 /** Path of the `tsconfig.json` that Deno heeds: that beside a configuration, or else that of its workspace; `undefined` if there is none. */
 export function tsconfigOf(config: string): string | undefined {
-  return [config, workspaceOf(config)].filter((path) => path !== undefined)
-    .map((path) => `${folderOf(path)}/tsconfig.json`)
-    .find(isReadableFile);
+  return tsconfigBeside(config) ?? tsconfigBeside(workspaceOf(config));
+}
+
+function tsconfigBeside(config: string | undefined): string | undefined {
+  if (config === undefined) return undefined;
+  const tsconfig = `${folderOf(config)}/tsconfig.json`;
+  return isReadableFile(tsconfig) ? tsconfig : undefined;
 }
 
 /** Whether the `package.json` that a configuration is, or that is beside it, says that modules are CommonJS. */

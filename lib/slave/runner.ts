@@ -129,10 +129,10 @@ export class Runner {
   /** Sends what is finished, and that the running task, or code that is being loaded, ends the process. */
   announceExit(code: number): void {
     // A module that does this does it for each of its tasks, none of which has run.
-    const isLoading = this.#loading !== undefined;
-    if (isLoading) this.#failCode(this.#loading!, endedWhileLoading(code));
+    if (this.#loading !== undefined) this.#failCode(this.#loading, endedWhileLoading(code));
     this.#answers.post();
-    const isIdle = isLoading || this.#wake !== undefined || this.#current === NO_TASK;
+    const isIdle = this.#loading !== undefined || this.#wake !== undefined ||
+      this.#current === NO_TASK;
     this.#post({ type: "exiting", running: isIdle ? null : this.#current, code });
     this.#stream.flushLast();
   }

@@ -346,17 +346,10 @@ export class RunAggregate implements Subscriber {
   }
 
   #noteFailure(event: Extract<ManagerEvent, { type: "task-failed" }>): void {
-    const { context, task, slave, reason, input } = event;
+    const { context, slave, reason } = event;
     this.failed++;
     this.#unnotedFailures++;
-    this.failures.add({
-      context,
-      task: task.id,
-      message: cut(reason.message),
-      input,
-      ownLabel: task.label ?? "",
-      stack: placesOf(reason),
-    });
+    this.#addFailure(context, event, placesOf(reason));
     if (slave === undefined) return;
     const record = this.#record(slave.number);
     record.failed++;
@@ -366,15 +359,18 @@ export class RunAggregate implements Subscriber {
   /** It belongs to no part of the time, and to no slave of this run. */
   #noteRestored({ context, outcome }: Extract<ManagerEvent, { type: "task-restored" }>): void {
     if (outcome.status !== "rejected") return;
-    const { task, reason, input } = outcome;
     this.restoredFailed++;
-    this.failures.add({
-      context,
-      task: task.id,
-      message: cut(reason.message),
-      input,
-      ownLabel: task.label ?? "",
-    });
+    this.#addFailure(context, outcome);
+  }
+
+  #addFailure(
+    context: number,
+    { task, reason, input }: { task: Task; reason: Error; input: string },
+    stack?: string,
+  ): void {
+    const ownLabel = task.label ?? "";
+    const message = cut(reason.message);
+    this.failures.add({ context, task: task.id, message, input, ownLabel, stack });
   }
 
   #noteDeath(number: number): void {
