@@ -1,5 +1,6 @@
 import {
   assertEquals,
+  assertLess,
   assertMatch,
   assertRejects,
   assertStringIncludes,
@@ -215,6 +216,58 @@ Deno.test("spawnSlave: a process whose output cannot be read goes on to its end"
     reader.read = read;
   }
 });
+
+/** How a script may start programs, with what comes into a session of its own. */
+const MAY_START: Record<string, { flags: string[]; program: string }> = {
+  "by its path, all permissions": { flags: ["--allow-all"], program: "/bin/sh" },
+  "by its name, all permissions": { flags: ["--allow-all"], program: "sh" },
+  "a script that may run all and see nothing": {
+    flags: ["--allow-import", "--allow-run"],
+    program: "/bin/sh",
+  },
+  "a script that may run it alone": {
+    flags: ["--allow-import", "--allow-run=/bin/sh"],
+    program: "/bin/sh",
+  },
+};
+
+for (const [what, { flags, program }] of Object.entries(MAY_START)) {
+  Deno.test(`spawn: a program leads a session and process group of its own: ${what}`, async () => {
+    await using folder = new TempFolder();
+    const script = `
+      const { runProgram } = await import("${COMMAND_URL}");
+      const command = ["${program}", "-c", "read pid name state parent group session rest </proc/$$/stat; echo $$ $group $session"];
+      console.log((await runProgram(command, 60_000)).stdout);`;
+    const { stdout, stderr } = await runScript(folder, script, flags);
+    const [pid, ...ids] = stdout.trim().split(/\s+/);
+    assertEquals(ids, [pid, pid], stderr);
+  });
+}
+
+/** Where the kernel tells how often this process touched memory that it did not have; see proc_pid_stat(5). */
+const STAT_FILE = "/proc/self/stat";
+
+Deno.test({
+  name: "spawn: this process goes on with its memory, of which the program has no copy",
+  ignore: Deno.build.os !== "linux",
+  async fn(): Promise<void> {
+    using _alive = new KeepAlive();
+    await using output = openOutputSink("null", 0);
+    const pageBytes = 4096;
+    const memory = new Uint8Array(2 ** 26).fill(1);
+    const process = spawnProgram(output, "");
+    const faultsBefore = pageFaults();
+    for (let i = 0; i < memory.length; i += pageBytes) memory[i]++;
+    const faults = pageFaults() - faultsBefore;
+    await process.ended;
+    assertLess(faults, memory.length / pageBytes / 4);
+  },
+});
+
+function pageFaults(): number {
+  const [, ...fields] = Deno.readTextFileSync(STAT_FILE).split(/\) /);
+  return Number(fields.join().split(" ")[7]);
+}
 
 Deno.test("spawnSlave: throws if the program cannot be started, naming it and what to do", async () => {
   await using output = openOutputSink("null", 0);
