@@ -438,7 +438,8 @@ const SETSID = "/usr/bin/setsid";
 /**
  * How a program comes into a session of its own. Deno makes one by a fork of this whole process, whose memory is copied page by page
  * from then on: 10 ms for an empty script, and for one that holds 1 GB 60 ms, and up to seconds when that is written to next. Without
- * one it starts a program in 3 ms, whatever this process holds, and that can be setsid(1).
+ * one it starts a program in 3 ms, whatever this process holds, and that can be setsid(1). Until that runs, for a millisecond, it is
+ * in the group of this process: whatever is killed then has done nothing yet.
  */
 function ofItsOwnSession(
   command: readonly string[],

@@ -121,7 +121,9 @@ const WATCHING_SCRIPT = `import { Watchdog } from ${JSON.stringify(WATCHDOG_URL)
   const pipes = { stdin: "null", stdout: "null", stderr: "null" };
   const hold = 'exec 3> "$0"; echo started >&3; exec sleep 1000';
   const child = spawn(["/bin/sh", "-c", hold, Deno.args[0]], pipes);
-  const canary = spawn(["/bin/sleep", "1000"], pipes);
+  const canary = spawn(["/bin/sh", "-c", "echo; exec sleep 1000"], { ...pipes, stdout: "piped" });
+  // It has a group, which can be killed.
+  await canary.stdout.getReader().read();
   const watchdog = new Watchdog([Deno.execPath()]);
   watchdog.watch({ pid: child.pid, ended: child.status });
   watchdog.watch({ pid: canary.pid, ended: Promise.resolve() });
