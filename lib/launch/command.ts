@@ -392,7 +392,7 @@ interface SpawnOptions {
 
 /**
  * Starts a program, in a session and process group of its own: signals of the terminal, such as those of ctrl-C and ctrl-Z,
- * do not reach it, and it cannot read from the terminal or be stopped for that.
+ * do not reach it, but for its first millisecond, and it cannot read from the terminal or be stopped for that.
  *
  * @param options.isDeno Whether the program is what the manager's option `deno` says.
  * @param options.hiddenVariables Variables that it does not inherit.
@@ -439,14 +439,14 @@ const SETSID = "/usr/bin/setsid";
  * How a program comes into a session of its own. Deno makes one by a fork of this whole process, whose memory is copied page by page
  * from then on: 10 ms for an empty script, and for one that holds 1 GB 60 ms, and up to seconds when that is written to next. Without
  * one it starts a program in 3 ms, whatever this process holds, and that can be setsid(1). Until that runs, for a millisecond, it is
- * in the group of this process: whatever is killed then has done nothing yet.
+ * in the group of this process: whatever is killed then has done nothing yet. A program that is there and is none ends with code 126 or 127.
  */
 function ofItsOwnSession(
   command: readonly string[],
 ): Pick<Deno.CommandOptions, "args" | "detached"> & { program: string } {
   const [program, ...args] = command;
-  // It starts whatever it is told: who may run it may run all. A program that is not there is Deno's to refuse, at once.
-  if (isThere(SETSID) && mayRun(SETSID) && isThere(program)) {
+  // It starts whatever it is told. What this script may not run, or is not there, is Deno's to refuse, at once.
+  if (mayRun(SETSID) && mayRun(program) && isThere(SETSID) && isThere(program)) {
     return { program: SETSID, args: [...command] };
   }
   // On Windows there are no groups: it would mean a program without a console.
@@ -466,11 +466,13 @@ function isThere(program: string): boolean {
 }
 
 function isExecutable(path: string): boolean {
+  // On a terminal Deno would ask for the permission, and everything would wait for the answer.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
   try {
     const { isFile, mode } = Deno.statSync(path);
     return isFile && ((mode ?? 0) & 0o111) !== 0;
   } catch {
-    // It is not there, or may not be looked at.
+    // It is not there, or its folder may not be searched.
     return false;
   }
 }
@@ -511,7 +513,7 @@ function asList(program: string): string {
 }
 
 function startError(program: string, cause: unknown, isDeno: boolean): Error {
-  const message = messageOf(cause).replace(/\.+$/, "");
+  const message = messageOf(cause).replace(SETSID, program).replace(/\.+$/, "");
   return new Error(`Cannot start ${program}: ${message}. ${startRemedy(program, cause, isDeno)}`, {
     cause,
   });

@@ -12,7 +12,14 @@ import { Promise } from "../own_globals.ts";
 /**
  * A task's code, ready to run: `args` as they came, `values` as startup returned them.
  */
-export type TaskFunction = (args: unknown[], values: readonly unknown[]) => unknown;
+export interface TaskFunction {
+  (args: unknown[], values: readonly unknown[]): unknown;
+  /**
+   * Adds the likely reason to what it has thrown, or its promise was rejected with. Whoever waits for that promise calls this: another
+   * promise between the two would let other code of the task run before its result is taken.
+   */
+  explain?(thrown: unknown): void;
+}
 
 /** The code could not be loaded; the message says which and why. */
 export class LoadError extends Error {
@@ -41,9 +48,12 @@ export async function loadCode(
         new constructor(...constructorArgs as unknown[]).run(...args as unknown[], ...values);
     }
     case "inline": {
-      const fn = explainingScope(evaluateFunction(reference.source), reference.source, use);
-      return (args, values) =>
+      const { source } = reference;
+      const fn = evaluateFunction(source);
+      const run: TaskFunction = (args, values) =>
         fn.apply(undefined, values.length === 0 ? args : [...args, ...values]);
+      run.explain = (thrown) => explainScope(thrown, source, use);
+      return run;
     }
     default:
       return reference satisfies never;
@@ -184,53 +194,47 @@ const OWN_FOLDER_NAMES = [OWN_FOLDER.href, decodeURIComponent(OWN_FOLDER.pathnam
 const COMMON_JS = new Set(["require", "module", "exports", "__dirname", "__filename"]);
 
 /** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
-function explainingScope(fn: AnyFunction, source: string, use: "task" | "startup"): AnyFunction {
-  const explain = (error: unknown): never => {
-    const name = error instanceof ReferenceError
-      ? /^(\S+) is not defined$/.exec(error.message)?.[1]
-      : undefined;
-    // A name that the source does not mention is missing in code that it calls.
-    if (name !== undefined && source.includes(name) && COMMON_JS.has(name)) {
-      (error as Error).message += ". That is of CommonJS, and inline functions are not: " +
-        'load modules by await import("node:fs"), and export a function that needs its folder from a module, ' +
-        "which has import.meta.dirname";
-    } else if (name !== undefined && source.includes(name)) {
-      (error as Error).message += use === "task"
-        ? `. An inline task cannot see variables of the scope around it: ` +
-          `pass ${name} as an argument, or export the function from a module that has ${name} and use remote(). ` +
-          `A function or a class cannot be an argument`
-        : `. An inline startup function cannot see variables of the scope around it: ` +
-          `pass ${name} as an argument, getContext((${name}) => …, { args: [${name}] }), or export the function from a module ` +
-          `and use remote()`;
-    }
-    if (
-      error instanceof TypeError && /\bundefined\b|is not a function/.test(error.message) &&
-      /\bthis\b/.test(source)
-    ) {
-      error.message +=
-        `. An inline ${
-          use === "task" ? "task" : "startup function"
-        } comes to the slave without the object that it is a method of: there is nothing of that in its "this". ` +
-        `Pass what it needs as an argument, or export a class with a method run from a module and use remote()`;
-    }
-    if (
-      error instanceof TypeError && /\bimport\s*\(/.test(source) &&
-      OWN_FOLDER_NAMES.some((name) => error.message.includes(name))
-    ) {
-      error.message =
-        `An inline ${
-          use === "task" ? "task" : "startup function"
-        } has no folder that an import could be relative to. Import by an absolute URL, or ` +
-        `export the function from a module and use remote()`;
-    }
-    throw error;
-  };
-  return (...args) => {
-    try {
-      const result = fn(...args);
-      return result instanceof Promise ? result.catch(explain) : result;
-    } catch (error) {
-      return explain(error);
-    }
-  };
+function explainScope(thrown: unknown, source: string, use: "task" | "startup"): void {
+  if (!(thrown instanceof ReferenceError) && !(thrown instanceof TypeError)) return;
+  const { message } = thrown;
+  const value = thrown instanceof ReferenceError
+    ? explainMissingName(message, source, use)
+    : explainMissingObject(message, source, use);
+  // A frozen error keeps what it has.
+  if (value !== message) {
+    Reflect.defineProperty(thrown, "message", { value, configurable: true, writable: true });
+  }
+}
+
+function explainMissingName(message: string, source: string, use: "task" | "startup"): string {
+  const name = /^(\S+) is not defined$/.exec(message)?.[1];
+  // A name that the source does not mention is missing in code that it calls.
+  if (name === undefined || !source.includes(name)) return message;
+  if (COMMON_JS.has(name)) {
+    return `${message}. That is of CommonJS, and inline functions are not: ` +
+      'load modules by await import("node:fs"), and export a function that needs its folder from a module, ' +
+      "which has import.meta.dirname";
+  }
+  return use === "task"
+    ? `${message}. An inline task cannot see variables of the scope around it: ` +
+      `pass ${name} as an argument, or export the function from a module that has ${name} and use remote(). ` +
+      `A function or a class cannot be an argument`
+    : `${message}. An inline startup function cannot see variables of the scope around it: ` +
+      `pass ${name} as an argument, getContext((${name}) => …, { args: [${name}] }), or export the function from a module ` +
+      `and use remote()`;
+}
+
+function explainMissingObject(message: string, source: string, use: "task" | "startup"): string {
+  const what = use === "task" ? "task" : "startup function";
+  if (
+    /\bimport\s*\(/.test(source) && OWN_FOLDER_NAMES.some((folder) => message.includes(folder))
+  ) {
+    return `An inline ${what} has no folder that an import could be relative to. Import by an absolute URL, or ` +
+      `export the function from a module and use remote()`;
+  }
+  if (/\bundefined\b|is not a function/.test(message) && /\bthis\b/.test(source)) {
+    return `${message}. An inline ${what} comes to the slave without the object that it is a method of: there is nothing of that ` +
+      `in its "this". Pass what it needs as an argument, or export a class with a method run from a module and use remote()`;
+  }
+  return message;
 }

@@ -264,7 +264,7 @@ export class Runner {
         this.#answers.addResult(current, now - startedAt, value);
       } catch (error) {
         now = clock.now();
-        explainMissingMethod(error, args);
+        explain(error, fn, args);
         this.#answers.addFailure(current, now - startedAt, { failure: "threw", thrown: error });
       }
       this.progress.end();
@@ -297,6 +297,7 @@ export class Runner {
     }
     await this.#answers.sent();
     let failure: "load" | "threw" = "load";
+    let fn: TaskFunction | undefined;
     try {
       let values: readonly unknown[] = [];
       if (state.startup !== null) {
@@ -304,7 +305,7 @@ export class Runner {
         this.#stream.flush();
         this.#startup = "runs";
         const startedAt = this.#clock.now();
-        const fn = await loadCode(state.startup, "startup");
+        fn = await loadCode(state.startup, "startup");
         failure = "threw";
         if (state.args instanceof Undecodable) throw state.args.reason;
         const returned = fn(state.args as unknown[], []);
@@ -316,6 +317,7 @@ export class Runner {
       this.#stream.flush();
       return values;
     } catch (error) {
+      explain(error, fn);
       this.#failContext(context, failure, error);
       return undefined;
     }
@@ -448,6 +450,20 @@ function endedWhileLoading(exitCode: number): LoadError {
     `The module ends the process while it is loaded, by Deno.exit(${exitCode}). A slave has no arguments (Deno.args): ` +
       "tasks get what they need as their own, and what a main script does belongs under if (import.meta.main)",
   );
+}
+
+/** Adds the likely reason to what user code has thrown, if one is known. */
+function explain(
+  thrown: unknown,
+  fn: TaskFunction | undefined,
+  args: readonly unknown[] = [],
+): void {
+  try {
+    fn?.explain?.(thrown);
+    explainMissingMethod(thrown, args);
+  } catch {
+    // Code of its own runs in whatever is asked of it, and throws: a proxy, or a message that is computed. Then it is told as it is.
+  }
 }
 
 function asStartupValues(value: unknown): readonly unknown[] {

@@ -9,6 +9,7 @@ import {
   type Encoded,
   encodeValue,
   errorKeysOf,
+  SendableCheck,
   sendableErrors,
 } from "../wire/codec.ts";
 import { leaveOutMiddle } from "../quote_text.ts";
@@ -62,7 +63,7 @@ function encodeWithCauses(thrown: unknown): Encoded {
     // It holds what cannot be cloned, or is too large.
   }
   try {
-    return encodeSendable(withoutUncloneables(thrown, 0));
+    return encodeSendable(withoutUncloneables(thrown, new SendableCheck(), 0));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     // It is too large.
@@ -125,14 +126,19 @@ function restorePaths(error: Error): void {
   }
 }
 
-function withoutUncloneables(thrown: unknown, depth: number): Error {
+/** @param check Knows what can be cloned. It looks once at what several properties or causes share. */
+function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: number): Error {
   if (!Error.isError(thrown)) {
     const text = leaveOutMiddle(Deno.inspect(thrown), MAX_DESCRIPTION_LENGTH);
-    return new Error(`Threw ${text}, which cannot be cloned`);
+    const standIn = new Error(`Threw ${text}, which cannot be cloned`);
+    hideOwnFrames(standIn);
+    return standIn;
   }
+  const isCloneable = (value: unknown) => check.isSendable(value);
   const copy = bareCopyOf(thrown, read);
   if ("cause" in thrown && depth < MAX_CAUSES) {
-    copy.cause = cloneableOr(read(thrown, "cause"), depth);
+    const cause = read(thrown, "cause");
+    copy.cause = isCloneable(cause) ? cause : withoutUncloneables(cause, check, depth + 1);
   }
   for (const key of errorKeysOf(thrown)) {
     const value = sendableErrors(read(thrown, key), isCloneable);
@@ -144,20 +150,6 @@ function withoutUncloneables(thrown: unknown, depth: number): Error {
     if (isCloneable(value)) Object.defineProperty(copy, key, { value, enumerable: true });
   }
   return copy;
-}
-
-function cloneableOr(cause: unknown, depth: number): unknown {
-  return isCloneable(cause) ? cause : withoutUncloneables(cause, depth + 1);
-}
-
-function isCloneable(value: unknown): boolean {
-  try {
-    encodeSendable(value);
-    return true;
-  } catch {
-    // Why does not matter here.
-    return false;
-  }
 }
 
 /** The beginnings of the texts of what was thrown. */

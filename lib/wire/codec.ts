@@ -34,6 +34,7 @@ import { JSON } from "../own_globals.ts";
 
 export { bareCopyOf, errorKeysOf, sendableErrors } from "./values/error_types.ts";
 export { isExactNumber, jsonOf, MAX_TEXT_LENGTH, stringify } from "./values/json_text.ts";
+export { SendableCheck } from "./values/sendable_check.ts";
 
 /** The text of a value, and the bytes of its buffers, which travel beside it in the same frame. */
 export interface EncodedWithBuffers {

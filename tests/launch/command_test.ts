@@ -6,6 +6,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { existsSync } from "node:fs";
+import { LocalSlave, Manager } from "../../mod.ts";
 import { runProgram, type SlaveProcess, spawnSlave } from "../../lib/launch/command.ts";
 import { openOutputSink, OutputSink, type OutputStream } from "../../lib/launch/output_sink.ts";
 import { Gates } from "../support/gates.ts";
@@ -234,7 +236,14 @@ const MAY_START: Record<string, { flags: string[]; program: string }> = {
 for (const [what, { flags, program }] of Object.entries(MAY_START)) {
   Deno.test(`spawn: a program leads a session and process group of its own: ${what}`, async () => {
     await using folder = new TempFolder();
+    // On a terminal Deno would ask for a permission that is missing: nothing of the kind may be done without it.
     const script = `
+      const { statSync } = Deno;
+      Deno.statSync = (path) => {
+        const { state } = Deno.permissions.querySync({ name: "read", path });
+        if (state !== "granted") console.log("Deno would ask for", path);
+        return statSync(path);
+      };
       const { runProgram } = await import("${COMMAND_URL}");
       const command = ["${program}", "-c", "read pid name state parent group session rest </proc/$$/stat; echo $$ $group $session"];
       console.log((await runProgram(command, 60_000)).stdout);`;
@@ -244,12 +253,44 @@ for (const [what, { flags, program }] of Object.entries(MAY_START)) {
   });
 }
 
+Deno.test("spawn: a program that is denied is not started", async () => {
+  await using folder = new TempFolder();
+  const script = `
+    const { runProgram } = await import("${COMMAND_URL}");
+    for (const program of ["/bin/sh", "sh"]) {
+      const error = await runProgram([program, "-c", "echo ran"], 60_000).catch((error) => error);
+      console.log(error.message ?? error);
+    }`;
+  const flags = ["--allow-all", "--deny-run=/bin/sh,sh"];
+  const { stdout } = await runScript(folder, script, flags);
+  assertMatch(stdout, /^(Cannot start (\/bin\/)?sh: Requires run access to .*\n){2}$/);
+});
+
+Deno.test("spawnSlave: what is there and cannot be executed tells what to do", async () => {
+  using _alive = new KeepAlive();
+  await using folder = new TempFolder();
+  folder.write("deno", "#!/no/such/interpreter\n");
+  Deno.chmodSync(folder.file("deno"), 0o755);
+  await using manager = new Manager({
+    deno: folder.file("deno"),
+    output: "null",
+    onEvent: () => {},
+  });
+  manager.addSlave(new LocalSlave());
+  const result = manager.getContext().run(() => 1, []);
+  await assertRejects(
+    () => result,
+    Error,
+    "et the option deno of the manager to a command that starts Deno",
+  );
+});
+
 /** Where the kernel tells how often this process touched memory that it did not have; see proc_pid_stat(5). */
 const STAT_FILE = "/proc/self/stat";
 
 Deno.test({
   name: "spawn: this process goes on with its memory, of which the program has no copy",
-  ignore: Deno.build.os !== "linux",
+  ignore: !existsSync("/usr/bin/setsid"),
   async fn(): Promise<void> {
     using _alive = new KeepAlive();
     await using output = openOutputSink("null", 0);

@@ -334,6 +334,24 @@ Deno.test("Runner: a task that throws fails alone", async () => {
   assertInstanceOf(failed.thrown, RangeError);
 });
 
+Deno.test("Runner: what a task throws may throw whatever is asked of it, and the others run", async () => {
+  await using bench = await Bench.open();
+  bench.context(0);
+  const code = bench.code((x: number) => {
+    const fail = () => {
+      throw new Error("not here");
+    };
+    const computed = Object.defineProperty(new TypeError(), "message", { get: fail });
+    const proxy = new Proxy(new TypeError("why"), { getPrototypeOf: fail, get: fail });
+    if (x < 2) throw [computed, proxy][x];
+    return x;
+  });
+  bench.run(0, code, [0], [1], [2]);
+  const [, ...answers] = await bench.answers(4);
+  const failures = answers.map((answer) => answer.type === "failed" && answer.failure);
+  assertEquals(failures, ["threw", "threw", false]);
+});
+
 Deno.test("Runner: a task whose promise rejects fails alone", async () => {
   await using bench = await Bench.open();
   bench.context(0);

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertStrictEquals,
+} from "@std/assert";
 import { encodeThrown, hideOwnFrames } from "../../lib/slave/thrown.ts";
 import { BufferCursor, decodeValue } from "../../lib/wire/codec.ts";
 
@@ -176,4 +182,26 @@ Deno.test("encodeThrown: a message that the class of an error computes arrives",
   const error = arrival(new Computed());
   assertInstanceOf(error, Error);
   assertEquals(error.message, "3 issues");
+});
+
+Deno.test("encodeThrown: what many properties and causes share is read once", () => {
+  let reads = 0;
+  const shared = {
+    get read(): number {
+      return reads++;
+    },
+  };
+  const properties = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`p${i}`, shared]));
+  const cause = new Error("deeper", { cause: () => {} });
+  const gathered = Array.from({ length: 50 }, () => Object.assign(new Error("one"), properties));
+  encodeThrown(Object.assign(new AggregateError(gathered, "why", { cause }), properties));
+  assertLess(reads, 10);
+});
+
+Deno.test("encodeThrown: the stack of what stands for something else has no frames of our own", () => {
+  const error = arrival(new AggregateError([() => {}], "why", { cause: () => {} }));
+  assertInstanceOf(error, AggregateError);
+  for (const { stack } of [error.cause as Error, error.errors[0]]) {
+    assertEquals(stack.includes("/lib/"), false, stack);
+  }
 });

@@ -100,3 +100,16 @@ Deno.test("journal: keeps what the task returned, though the memory is used agai
     await assertFull(context, 100);
   }
 });
+
+Deno.test("results: of an inline function are what its promise gave, though its own code goes on to change them", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  // deno-lint-ignore require-await -- It returns a promise that is kept at once.
+  const change = async (x: number) => {
+    const numbers = new Float64Array(100).fill(x);
+    Promise.resolve().then(() => {}).then(() => numbers.fill(-1));
+    return numbers;
+  };
+  for (let i = 0; i < 20; i++) context.addTask(change, i);
+  await assertFull(context, 20);
+});

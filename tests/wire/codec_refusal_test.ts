@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { runInNewContext } from "node:vm";
 import { encodeValue } from "../../lib/wire/codec.ts";
 import * as namespace from "../support/cloned_values.ts";
@@ -160,3 +160,12 @@ function refusalOf(value: unknown): DOMException {
   assertEquals(error.name, "DataCloneError");
   return error;
 }
+
+Deno.test("encodeValue: names a property, or the key of a Map, that is longer than a text may be", () => {
+  const key = " ".repeat(2 ** 28 + 10);
+  for (const value of [{ [key]: () => {} }, new Map([[key, () => {}]])]) {
+    const { message } = refusalOf(value);
+    assertStringIncludes(message, "is a function");
+    assert(message.length < 2000, `${message.length} characters`);
+  }
+});

@@ -6,9 +6,9 @@ import { Watchdog } from "../../launch/watchdog.ts";
  * Has the processes of slaves on this machine killed if the master is, and what they leave behind in any case. Those on another
  * machine are their agent's to kill.
  *
- * The watch is a process as well, and to start one takes 2 ms. It is started once the slaves have been started: these take ten times
- * as long to connect, so none is kept waiting for it. Where starting some takes long, it is started when the first of the others
- * connects, or ends.
+ * The watch is a process as well. To start one takes 3 ms, and 10 or more where Deno forks for it: meanwhile this process stands
+ * still. So it is started once the slaves have been started: these take longer than that to connect, and none is kept waiting. Where
+ * starting some takes long, it is started when the first of the others connects, or ends.
  */
 export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];

@@ -86,6 +86,9 @@ export function startRemedy(lastWords: string, command: string): string | undefi
       ? `its Deno does not know ${flag}: correct the option deno of the manager`
       : `its Deno is too old: install ${OLDEST_DENO} or newer, or set the option deno of the manager to one`;
   }
+  if (lastWords.includes("setsid: failed to execute")) {
+    return "set the option deno of the manager to a command that starts Deno";
+  }
   if (lastWords.includes("--allow-all conflicts with")) {
     return "what tasks may do is said by the option permissions of the manager, and not by flags in its option deno";
   }

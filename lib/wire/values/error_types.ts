@@ -216,9 +216,11 @@ export function sendableErrors(
 }
 
 function standInFor(value: unknown): Error {
-  return Error.isError(value)
-    ? bareCopyOf(value)
-    : new Error(`${describe(value)}, which cannot be sent to another process`);
+  if (Error.isError(value)) return bareCopyOf(value);
+  const standIn = new Error(`${describe(value)}, which cannot be sent to another process`);
+  // Where it is made is no place in the user's code.
+  standIn.stack = String(standIn);
+  return standIn;
 }
 
 function fillError(error: Error, parts: Parts, start: number, reader: PartsReader): void {

@@ -1,3 +1,5 @@
+import { quoteText } from "../../quote_text.ts";
+
 /** The array in an escape: the name of a type, then what an object of that type is made of. */
 export type Parts = unknown[];
 
@@ -90,12 +92,15 @@ export function getterOf<Value = unknown>(
   return getter;
 }
 
-/** @returns How a path goes on to a property: `.name`, `[3]` or `["odd name"]`. */
+/** How many characters of a name, or of the key of a `Map`, a path shows. */
+export const MAX_STEP_LENGTH = 200;
+
+/** @returns How a path goes on to a property: `.name`, `[3]` or `["odd name"]`. Of a long name the middle is left out. */
 export function propertyStep(key: string): string {
   if (/^(0|[1-9]\d*)$/.test(key)) return `[${key}]`;
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
     ? `.${key}`
-    : `[${JSON.stringify(key)}]`;
+    : `[${quoteText(key, MAX_STEP_LENGTH)}]`;
 }
 
 /**

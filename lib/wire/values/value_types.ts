@@ -6,11 +6,13 @@ import {
   getterOf,
   hasSlot,
   malformed,
+  MAX_STEP_LENGTH,
   propertyStep,
   readProperties,
   type ValueType,
 } from "./value_type.ts";
 import { Date } from "../../own_globals.ts";
+import { quoteText } from "../../quote_text.ts";
 
 const MAX_ARRAY_LENGTH = 2 ** 32 - 1;
 
@@ -97,9 +99,8 @@ const MAP_TYPE: ValueType<Map<unknown, unknown>> = {
     const isKey = index % 2 === 1;
     if (isKey) return `.keys[${entry}]`;
     const key = parts[index - 1];
-    return typeof key === "object" && key !== null
-      ? `.values[${entry}]`
-      : `.get(${JSON.stringify(key)})`;
+    if (typeof key === "object" && key !== null) return `.values[${entry}]`;
+    return `.get(${typeof key === "string" ? quoteText(key, MAX_STEP_LENGTH) : String(key)})`;
   },
 };
 
