@@ -538,9 +538,11 @@ Deno.test("onEvent: the times of the tasks that one slave runs do not overlap", 
   for (let i = 0; i < 200; i++) context.addTask(tasks.square, i);
   await Array.fromAsync(context.getResults());
   const finished = log.of("task-finished");
-  const starts = log.of("task-started").map(({ timeMs }) => timeMs);
+  // On a busy machine a slave gives tasks back, of which the first was taken to run: its last start counts.
+  const startOf = new Map(log.of("task-started").map(({ task, timeMs }) => [task, timeMs]));
+  const starts = finished.map(({ task }) => startOf.get(task)!);
   const ends = finished.map(({ timeMs }) => timeMs);
-  assertEquals([starts.length, ends.length], [200, 200]);
+  assertEquals([startOf.size, ends.length], [200, 200]);
   for (let i = 0; i < 200; i++) {
     assert(starts[i] <= ends[i], `task ${i} ends before it starts`);
     if (i > 0) assert(ends[i - 1] <= starts[i], `task ${i} starts before task ${i - 1} has ended`);

@@ -116,7 +116,10 @@ export type ManagerEvent =
       /** What was thrown there. */
       readonly reason: unknown;
     }
-    /** A task is known to run. A short task is known to have run only when it ends. */
+    /**
+     * A task is taken to run; of a short one this is known only when it ends. It is told again if the slave had given the task back
+     * without running it.
+     */
     | {
       readonly type: "task-started";
       readonly context: number;
