@@ -25,7 +25,10 @@ const HURRIED_POLL_MS = 1_000;
 const HURRY_MS = 6_000;
 /** How long to wait, at the end, for jobs to vanish since they were deleted: the daemon of a node that is cut off tells nothing. */
 const DELETE_WAIT_MS = 10_000;
-/** The same for those whose agents answered to the end: they have ended, whatever a scheduler that was restarted says for a while. */
+/**
+ * How long to wait for jobs whose agents answered to the end: they have ended, even if a scheduler that was restarted says otherwise
+ * for a while.
+ */
 const ANSWERED_WAIT_MS = 5_000;
 const DELETE_POLL_MS = 500;
 

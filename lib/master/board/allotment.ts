@@ -19,16 +19,19 @@ import { TaskPace } from "./task_pace.ts";
  * longer than this, it is as long as that.
  */
 const LOAD_TIMEOUT_MS = 600_000;
-/** The same for an inline function, which is not downloaded: longer means that the slave is held up by what an earlier task left behind. */
+/**
+ * How long a slave may take to load an inline function, which is not downloaded. If it takes longer, it is held up by what an
+ * earlier task left behind.
+ */
 const INLINE_LOAD_TIMEOUT_MS = 60_000;
 /**
  * How much longer a slave may take to give a cancelled task back than it may be silent before it is taken to be stuck: its word may be
  * under way as long as answers are. Longer means that it has begun the task: then it is restarted.
  */
 const DROP_GRACE_MS = 10;
-/** The longest such time. It is a multiple of 10 ms: for each there is a list of slaves. */
+/** The longest grace after a cancelled task. Graces are multiples of 10 ms, since there is a list of slaves for each. */
 const MAX_DROP_GRACE_MS = 150;
-/** The same where it may have begun another task, which nobody has cancelled. Both are short, as far as is known. */
+/** The grace of a slave that may have begun another task, which nobody has cancelled. Both tasks are short, as far as is known. */
 const DOUBT_GRACE_MS = 1000;
 /**
  * A slave of which nothing is heard for this long, and twice the usual delay of answers, is taken to be busy with one long task.
@@ -45,11 +48,11 @@ const MAX_SENT_BYTES = 1024 * 1024;
 const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
 /** How many slaves are looked at for one with room for a task that threw. */
 const MAX_LOOKS = 64;
-/** One in so many: a slave that has less than this part of the tasks that it may have is hungry. */
+/** A slave is hungry when it has less than one part in so many of the tasks that it may have. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
-/** The fewest if no slave has to be waited for: the journal has the outcomes of these tasks, or no slave can run them. */
+/** The fewest tasks that are taken from a source when no slave has to be waited for: the journal has the outcomes of these tasks, or no slave can run them. */
 const MIN_SLAVELESS_PULL = 64;
 
 /** Tasks that a source is to be asked for. */

@@ -141,7 +141,7 @@ function firstOfEach<Part>(parts: readonly Part[], keyOf: (part: Part) => string
  *
  * @param root URL of the module that it was asked for, which is itself left out.
  */
-export function parseModuleGraph(text: string, root: string): ModuleGraph {
+function parseModuleGraph(text: string, root: string): ModuleGraph {
   const info: Info = JSON.parse(text);
   const redirects = new Map(Object.entries(info.redirects ?? {}));
   const byUrl = new Map(info.modules.map((module) => [module.specifier, module]));

@@ -65,7 +65,7 @@ export class Retries {
   isEmpty = true;
   /** How often each task has thrown that has not ended. */
   readonly #throws = new Map<Task, number>();
-  /** The same, for whoever looks. */
+  /** How often each task has thrown, for readers. */
   readonly throws: ReadonlyMap<Task, number> = this.#throws;
   /** Tasks that wait, by how long each was put off: with the same time for all, the first is due first. */
   readonly #waiting = new Map<number, Map<Task, Retry>>();

@@ -52,7 +52,7 @@ function pageUrl({ host, port, token }: PageAddress, hostname: string | undefine
 }
 
 /** Whether nobody on another machine can connect to it. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 

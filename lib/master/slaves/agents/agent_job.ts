@@ -18,7 +18,7 @@ import type { Seat } from "../seat.ts";
 const END_NEWS_MS = 200;
 /** How long to wait for a scheduler to say what became of a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
-/** It is asked once more then, and has so long to answer: as long as its commands may take. */
+/** After that the scheduler is asked once more, and may take this long to answer: as long as its commands may take. */
 const LAST_ANSWER_MS = 60_000;
 /** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
 const JOB_GRACE_MS = 3000;
@@ -26,13 +26,13 @@ const LAST_JOB_GRACE_MS = 10_000;
 /** Pauses before what brings an agent is started again, on average: each is twice as long as the one before. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
-/** How often that is done for the first agent. One that has gone is brought back for as long as `connectTimeoutMs` says. */
+/** How often the first agent of a job is started again. One that has gone is brought back for as long as `connectTimeoutMs` says. */
 const MAX_FIRST_RETRIES = 3;
 /** What ended a job whose own time limit was near, as a clause, where nobody knows more. */
 const OWN_LIMIT = "it had come near its timeLimitMs";
-/** After so long without a word it is told that an agent is awaited: nobody else, such as a scheduler, would say why. */
+/** After this time without a word the user is told that an agent is awaited. Nobody else, such as a scheduler, would say why. */
 const SILENCE_MS = 60_000;
-/** The same of a job that its scheduler says runs: where it looks for the master is told then. */
+/** After this time the user is told that a job which its scheduler says runs has brought no agent, and where it looks for the master. */
 const LATE_MS = 30_000;
 
 /** Where a job stands. */
