@@ -1,5 +1,6 @@
 import { isRemoteModule, remoteTarget } from "../remote.ts";
 import type { Code, CodeReference } from "../task.ts";
+import { modulesOf } from "./journal/code_files.ts";
 
 /** What a task is made of: code, and for an object the arguments of its constructor. */
 export interface ResolvedTask {
@@ -13,11 +14,17 @@ export class CodeRegistry {
   readonly #bySource = new Map<string, Code>();
   readonly #byFunction = new WeakMap<object, ResolvedTask>();
   readonly #modules = new Set<string>();
+  readonly #watched = new Set<string>();
   #count = 0;
 
   /** URLs or specifiers of all modules that tasks refer to so far. */
   get modules(): ReadonlySet<string> {
     return this.#modules;
+  }
+
+  /** These, and the files that inline functions import: the code of tasks may change with them. */
+  get watched(): ReadonlySet<string> {
+    return this.#watched;
   }
 
   /**
@@ -54,6 +61,7 @@ export class CodeRegistry {
       code = { number: this.#count++, reference };
       this.#byReference.set(reference, code);
       if (reference.type !== "inline") this.#modules.add(reference.module);
+      for (const module of modulesOf(reference)) this.#watched.add(module);
     }
     return code;
   }

@@ -17,7 +17,7 @@ export class CodeWatch {
   #lookedAtMs = -Infinity;
 
   /**
-   * @param modules Modules that tasks are known to come from.
+   * @param modules Modules whose files are the code of tasks.
    * @param warn Told of files that have changed, of each once for each change.
    */
   constructor(modules: ReadonlySet<string>, warn: (message: string) => void, clock: Clock) {

@@ -97,6 +97,7 @@ export class Manager implements AsyncDisposable {
       loop,
       clock,
       modules: codes.modules,
+      watched: codes.watched,
       turn,
       hub,
     });

@@ -130,3 +130,11 @@ Deno.test("CodeRegistry: says what it was that was expected", () => {
     "Expected a startup function: an export of a remote() module or an inline function",
   );
 });
+
+Deno.test("CodeRegistry: has the modules that slaves load, and watches the files that inline functions import as well", () => {
+  const registry = new CodeRegistry();
+  registry.resolve(remote<Tasks>(MODULE).distance, "task");
+  registry.resolve(new Function('return import("file:///model.ts")'), "task");
+  assertEquals([...registry.modules], [MODULE]);
+  assertEquals([...registry.watched], [MODULE, "file:///model.ts"]);
+});

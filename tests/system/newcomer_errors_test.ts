@@ -864,6 +864,17 @@ for (const file of ["tasks.ts", "imported.ts"]) {
   });
 }
 
+Deno.test("a newcomer's mistake: what an inline task imports is edited while the run goes on, and a slave starts anew", async () => {
+  await using folder = new TempFolder();
+  const url = folder.write("imported.ts", `export const factor = 1;`);
+  const inline = `context.addTask(async () => (await import("${url}")).factor)`;
+  const source = EDITS("imported.ts").replaceAll("context.addTask(tasks.value)", inline);
+  const flags = ["--no-check", NET, RUN, "--allow-read", WRITE];
+  const { code, stdout, stderr } = await runScript(folder, source, flags);
+  assertEquals([code, stdout], [0, "1\nundefined\n2\n"], stderr);
+  assertStringIncludes(stderr, `${folder.file("imported.ts")} changed while the run goes on`);
+});
+
 Deno.test("a newcomer's mistake: a module that tasks are named from in the middle of the run is edited, and a slave starts anew", async () => {
   await using folder = new TempFolder();
   folder.write("tasks.ts", `export const value = () => 1;`);

@@ -1,3 +1,6 @@
+import { ConfigImports } from "./config_imports.ts";
+import { readLocal } from "./local_file.ts";
+import type { CodeReference } from "../../task.ts";
 import { resolveMapped } from "../config.ts";
 import { crc32, crcText } from "./crc32.ts";
 
@@ -7,7 +10,22 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
  * What is imported, or looks like it: a file that only a comment or a text names is taken along, which does no harm. What is
  * put together when the code runs is not seen.
  */
-const IMPORT = /\b(?:from|import)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
+const IMPORT = /\b(?:from|import|require)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
+const RELATIVE = /^\.{1,2}(?:\/|$)/;
+/** What CommonJS tries behind a name, in this order. */
+const ENDINGS = ["", ".js", ".cjs", ".mjs", ".json", "/index.js"];
+
+/**
+ * The modules that a function is made of: its own; those on this machine that an inline one imports by their whole names.
+ *
+ * @returns URLs, or names in the import map.
+ */
+export function modulesOf(reference: CodeReference): string[] {
+  if (reference.type !== "inline") return [reference.module];
+  // What is relative would be so to a module of ours.
+  const names = importsIn(reference.source).filter((name) => !RELATIVE.test(name));
+  return [...new Set(names.flatMap((name) => resolveMapped(name) ?? []))].filter(isOwnFile);
+}
 
 /**
  * Digests of what a module is made of: of its own file and those that it imports from this machine, directly or by others,
@@ -19,35 +37,48 @@ const IMPORT = /\b(?:from|import)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
 export function digestsOf(module: string): Record<string, string> {
   const digests: Record<string, string> = {};
   const urls = new Set([resolveMapped(module) ?? module]);
-  for (const url of urls) {
-    const bytes = read(url);
+  const configs = new ConfigImports();
+  for (const named of urls) {
+    const { url, bytes } = read(named);
     if (bytes === undefined) continue;
     digests[url] = crcText(crc32(bytes));
     if (!SCRIPT.test(new URL(url).pathname)) continue;
-    for (const [, , specifier] of new TextDecoder().decode(bytes).matchAll(IMPORT)) {
-      const imported = resolve(specifier, url);
-      if (imported !== undefined) urls.add(imported);
+    for (const name of importsIn(new TextDecoder().decode(bytes))) {
+      for (const imported of resolve(name, url, configs)) {
+        if (isOwnFile(imported)) urls.add(imported);
+      }
     }
   }
   return digests;
 }
 
-/** The URL of an import as far as it may be on this machine, and is not a package's. */
-function resolve(specifier: string, importer: string): string | undefined {
-  const url = /^\.{0,2}\//.test(specifier)
-    ? URL.parse(specifier, importer)?.href
-    : resolveMapped(specifier);
-  return url?.includes("/node_modules/") ? undefined : url;
+function importsIn(source: string): string[] {
+  return Array.from(source.matchAll(IMPORT), ([, , name]) => name);
 }
 
-function read(url: string): Uint8Array | undefined {
-  if (!url.startsWith("file:")) return undefined;
-  const path = new URL(url);
-  try {
-    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
-    return Deno.statSync(path).isFile ? Deno.readFileSync(path) : undefined;
-  } catch {
-    // That it is missing shows when a slave loads it, or never, if nothing imports it in truth.
-    return undefined;
+/** The URLs that an import may have. */
+function resolve(name: string, importer: string, configs: ConfigImports): string[] {
+  if (name.startsWith("/") || RELATIVE.test(name)) {
+    return [URL.parse(name, importer)?.href.replace(/\/$/, "") ?? []].flat();
   }
+  const mapped = resolveMapped(name);
+  // What is known to be no file need not be looked up.
+  if (mapped !== undefined && !mapped.startsWith("file:")) return [mapped];
+  if (URL.canParse(name)) return [name];
+  return [mapped ?? [], configs.urlsOf(name, importer)].flat();
+}
+
+/** Whether a URL is that of a file which is no package's. */
+function isOwnFile(url: string): boolean {
+  return url.startsWith("file:") && !url.includes("/node_modules/");
+}
+
+/** Reads a file. A module of CommonJS may leave out how its name ends. */
+function read(named: string): { readonly url: string; readonly bytes?: Uint8Array } {
+  for (const ending of ENDINGS) {
+    const url = named + ending;
+    const bytes = readLocal(url);
+    if (bytes !== undefined) return { url, bytes };
+  }
+  return { url: named };
 }

@@ -1,5 +1,6 @@
 import { jsonOf } from "../../wire/codec.ts";
 import type { CodeReference } from "../../task.ts";
+import { modulesOf } from "./code_files.ts";
 import type { FilesLine, OpenedLine } from "./journal_lines.ts";
 
 /** The files of a module from a run on. */
@@ -26,8 +27,8 @@ export class CodeHistory {
   readonly #runs: Run[] = [];
   /** Files of modules by the URL of the module, in the order of the runs. */
   readonly #files = new Map<string, Files[]>();
-  /** The module of each function that is no inline one, by the function's number. */
-  readonly #modules = new Map<number, string>();
+  /** The modules of each function, by the function's number. */
+  readonly #modules = new Map<number, readonly string[]>();
   /** What has changed up to the present run, by the number of the function and that of the run since which. */
   readonly #changes = new Map<number, (readonly string[])[]>();
   /** The runs before the present one that accepted all outcomes of those before them, in their order. */
@@ -59,15 +60,16 @@ export class CodeHistory {
     this.#runs.push({
       opened,
       startups: startups?.map((startup) => jsonOf(startup)),
-      startupModules: startups?.flatMap((startup) => moduleOf(startup) ?? []) ?? [],
+      startupModules: startups?.flatMap((startup) =>
+        startup === null ? NONE : modulesOf(startup)
+      ) ?? [],
       isAccepting,
     });
   }
 
   /** A function has a number. */
   noteFunction(number: number, reference: CodeReference): void {
-    const module = moduleOf(reference);
-    if (module !== undefined) this.#modules.set(number, module);
+    this.#modules.set(number, modulesOf(reference));
     this.#changes.delete(number);
   }
 
@@ -120,8 +122,7 @@ export class CodeHistory {
       const isSame = before.some((startup) => after.includes(startup));
       if (!isSame) changes.add("the startup function");
     }
-    for (const module of [this.#modules.get(number), ...startupModules]) {
-      if (module === undefined) continue;
+    for (const module of [...this.#modules.get(number) ?? NONE, ...startupModules]) {
       const before = this.#digestsIn(run, module) ?? {};
       const after = this.#digestsIn(this.run, module) ?? {};
       for (const [file, digest] of Object.entries(before)) {
@@ -135,8 +136,4 @@ export class CodeHistory {
   #digestsIn(run: number, module: string): FilesLine["files"] | undefined {
     return this.#files.get(module)?.findLast((files) => files.run <= run)?.digests;
   }
-}
-
-function moduleOf(reference: CodeReference | null): string | undefined {
-  return reference === null || reference.type === "inline" ? undefined : reference.module;
 }

@@ -20,7 +20,7 @@ import { AbortError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { ArgumentList } from "../argument_list.ts";
 import { argumentsText, digestOf, type StartupDigest } from "./arguments_text.ts";
-import { digestsOf } from "./code_files.ts";
+import { digestsOf, modulesOf } from "./code_files.ts";
 import { CodeHistory } from "./code_history.ts";
 import { FulfilledOutcomes } from "../board/fulfilled_outcomes.ts";
 import { JournalError, JournalFile, type LinePlace } from "./journal_file.ts";
@@ -364,15 +364,16 @@ export class Journal implements AsyncDisposable {
     this.#codes.noteFunction(number, reference);
   }
 
-  /** Takes note of what the files of a module are in this run. */
+  /** Takes note of what the files of a function's modules are in this run. */
   #noteFiles(reference: CodeReference): void {
-    if (reference.type === "inline" || this.#modules.has(reference.module)) return;
-    const { module } = reference;
-    this.#modules.add(module);
-    const line: FilesLine = { module, files: digestsOf(module) };
-    if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) return;
-    this.#codes.noteFiles(line);
-    this.#lines.push(jsonOf(line));
+    for (const module of modulesOf(reference)) {
+      if (this.#modules.has(module)) continue;
+      this.#modules.add(module);
+      const line: FilesLine = { module, files: digestsOf(module) };
+      if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) continue;
+      this.#codes.noteFiles(line);
+      this.#lines.push(jsonOf(line));
+    }
   }
 
   /**

@@ -17,6 +17,7 @@
  *
  * - `opened`: a run of the script begins, with this startup function. It numbers its tasks 0, 1, 2 …
  * - `files`: what the files of a module, and those that it imports, are in this run; left out if it is what it was before.
+ *   The modules of an inline function are those that its source imports by `file:` URLs.
  * - `reference`: a piece of code has a number from here on, also in later runs.
  * - `sent`: tasks that follow each other, the first of them named, went to a slave for the first time.
  * - `fulfilled`: tasks that ended well at the first attempt, as the first and how many follow each other, more than once if

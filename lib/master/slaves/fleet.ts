@@ -52,6 +52,8 @@ export interface FleetOptions {
   readonly clock: Clock;
   /** Modules that tasks are known to come from. */
   readonly modules: ReadonlySet<string>;
+  /** Modules whose files are the code of tasks. */
+  readonly watched: ReadonlySet<string>;
   /** Is told what happens to slaves. */
   readonly hub: Hub;
   /** Is told when the event loop has had a turn. */
@@ -96,7 +98,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
       clock,
       closing: this.closing,
     };
-    this.codeWatch = new CodeWatch(options.modules, warn, clock);
+    this.codeWatch = new CodeWatch(options.watched, warn, clock);
     options.hub.progressSource = this;
   }
 

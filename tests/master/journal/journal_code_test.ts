@@ -34,21 +34,30 @@ interface Run {
   readonly warnings: string[];
 }
 
+/** What a run is of, and how its context is made. */
+interface RunOptions extends ContextOptions {
+  /** The module in the folder that exports the task. */
+  readonly module?: string;
+  /** Another task than the module's. */
+  readonly task?: Tasks["work"];
+  readonly startup?: () => unknown;
+}
+
 /** Runs `work` of the folder's `tasks.ts` for 0, 1, 2 with the folder's journal, as a script does each time that it is started. */
 async function run(
   folder: TempFolder,
-  options: ContextOptions & { readonly hasStartup?: boolean } = {},
+  options: RunOptions = {},
   managerOptions: ManagerOptions = {},
 ): Promise<Run> {
-  const { hasStartup, ...contextOptions } = options;
-  const { setup, work } = remote<Tasks>(`file://${folder.file("tasks.ts")}`);
+  const { module = "tasks.ts", task, startup, ...contextOptions } = options;
+  const work = task ?? remote<Tasks>(`file://${folder.file(module)}`).work;
   const log = new EventLog();
   await using manager = localManager(1, { onEvent: log.onEvent, ...managerOptions });
-  const context = manager.getContext(hasStartup ? setup : undefined, {
+  const context = manager.getContext<unknown>(startup, {
     journal: folder.file("run.jsonl"),
     ...contextOptions,
   });
-  for (let i = 0; i < 3; i++) context.addTask(work, i);
+  for (let i = 0; i < 3; i++) context.addTask(work as () => number, i);
   const outcomes: Outcome[] = await Array.fromAsync(context.getOutcomesUnordered());
   outcomes.sort((a, b) => a.task.id - b.task.id);
   const ended = outcomes.map((outcome) =>
@@ -143,6 +152,113 @@ Deno.test("journal: what a module imports, directly or by others, is its code as
   const changed = await run(folder);
   assertEquals(changed.ended, [0, 2, 4]);
   assertStringIncludes(warningOf(changed), `changes in ${c}, ${d}. `);
+});
+
+/** Code that is made of several files: what the files are, and how a script names the function. */
+const PARTS: Record<string, {
+  readonly files: Readonly<Record<string, string>>;
+  /** The module of tasks, or the source of an inline function. */
+  readonly work: string;
+  /** The source of an inline startup. */
+  readonly startup?: string;
+}> = {
+  "an inline function": {
+    files: { "k.ts": "export const k = 2;" },
+    work: 'async (x) => x * (await import("file://FOLDER/k.ts")).k',
+  },
+  "an inline function that imports it by another": {
+    files: { "k.ts": "export const k = 2;", "m.ts": 'export * from "./k.ts";' },
+    work: "async (x) => x * (await import('file://FOLDER/m.ts')).k",
+  },
+  "an inline startup": {
+    files: { "k.ts": "export const k = 2;" },
+    startup: 'async () => (await import("file://FOLDER/k.ts")).k',
+    work: "(x, k) => x * k",
+  },
+  "a module of CommonJS": {
+    files: {
+      "tasks.cjs": 'const { k } = require("./k.cjs"); exports.work = (x) => x * k;',
+      "k.cjs": "exports.k = 2;",
+    },
+    work: "tasks.cjs",
+  },
+  "a module of CommonJS, without its ending": {
+    files: {
+      "tasks.cjs": 'const { k } = require("./k"); exports.work = (x) => x * k;',
+      "k.js": "exports.k = 2;",
+      "package.json": '{ "type": "commonjs" }',
+    },
+    work: "tasks.cjs",
+  },
+};
+
+/** A function of this source. */
+function fromSource(source: string): () => number {
+  return new Function(`return ${source}`)();
+}
+
+for (const [what, { files, work, startup }] of Object.entries(PARTS)) {
+  Deno.test(`journal: a file that is imported by ${what} is its code as well`, async () => {
+    await using folder = new TempFolder();
+    const write = (edit: (text: string) => string) => {
+      for (const [name, text] of Object.entries(files)) folder.write(name, edit(text));
+    };
+    // An inline function is known by its source.
+    const inline = (source: string) => fromSource(source.replaceAll("FOLDER", folder.path));
+    const options = {
+      task: work.includes("=>") ? inline(work) : undefined,
+      module: work,
+      startup: startup === undefined ? undefined : inline(startup),
+    };
+    write((text) => text);
+    assertEquals(await run(folder, options), { ended: [0, 2, 4], warnings: [] });
+    assertEquals(await run(folder, options), { ended: [0, 2, 4], warnings: [] });
+    write((text) => text.replace("k = 2", "k = 3"));
+    const name = Object.keys(files).find((name) => name.startsWith("k."))!;
+    const changed = await run(folder, options);
+    assertEquals(changed.ended, [0, 2, 4]);
+    assertStringIncludes(
+      warningOf(changed),
+      `there have been changes in file://${folder.file(name)}. `,
+    );
+    assertEquals((await run(folder, { ...options, acceptChangedCode: true })).warnings, []);
+    assertEquals((await run(folder, options)).warnings, []);
+  });
+}
+
+Deno.test("journal: a journal that does not say what an inline function or a module of CommonJS imports is gone on with, unwarned", async () => {
+  await using folder = new TempFolder();
+  const task = fromSource(`async (x) => x * (await import("file://${folder.path}/k.ts")).k`);
+  folder.write("k.ts", "export const k = 2;");
+  folder.write("k.cjs", "exports.k = 2;");
+  folder.write("tasks.cjs", 'const { k } = require("./k.cjs"); exports.work = (x) => x * k;');
+  for (const options of [{ task }, { module: "tasks.cjs" }]) {
+    await using journal = new TempFolder();
+    const inIt = { ...options, journal: journal.file("run.jsonl") };
+    assertEquals((await run(folder, inIt)).ended, [0, 2, 4]);
+    // As it was written before: without lines of files, or without those that are required.
+    const [, ...lines] = journal.lines("run.jsonl").map((line) => JSON.parse(line));
+    const required = `file://${folder.file("k.cjs")}`;
+    Deno.removeSync(journal.file("run.jsonl"));
+    {
+      using file = new JournalFile(journal.file("run.jsonl"), () => true);
+      await file.append(
+        lines.filter(({ files }) => files === undefined || required in files)
+          .map(({ crc: _crc, files, ...line }) => {
+            if (files === undefined) return JSON.stringify(line);
+            const { [required]: _file, ...others } = files;
+            return JSON.stringify({ ...line, files: others });
+          }),
+      );
+    }
+    assertEquals(await run(folder, inIt), { ended: [0, 2, 4], warnings: [] });
+    folder.write("k.ts", "export const k = 3;");
+    folder.write("k.cjs", "exports.k = 3;");
+    // From the second run on it is known, but results are of the first.
+    assertEquals(await run(folder, inIt), { ended: [0, 2, 4], warnings: [] });
+    folder.write("k.ts", "export const k = 2;");
+    folder.write("k.cjs", "exports.k = 2;");
+  }
 });
 
 Deno.test("journal: only results that are of other code are warned of", async () => {
@@ -315,6 +431,21 @@ Deno.test("journal: failures run again where their code has changed, unless that
   assertEquals((await run(folder)).ended, [0, -1, 2]);
 });
 
+Deno.test("journal: a failure whose fault was in a required file runs again when that is mended", async () => {
+  await using folder = new TempFolder();
+  folder.write("tasks.cjs", 'const { half } = require("./half"); exports.work = (x) => half(x);');
+  folder.write(
+    "half.cjs",
+    'exports.half = (x) => { if (x === 1) throw new Error("odd"); return x; };',
+  );
+  const failed = await run(folder, { module: "tasks.cjs" });
+  assertStringIncludes(`${failed.ended[1]}`, "odd");
+  folder.write("half.cjs", "exports.half = (x) => x / 2;");
+  const { ended, warnings } = await run(folder, { module: "tasks.cjs" });
+  assertEquals(ended, [0, 0.5, 2]);
+  assertEquals(warnings.length, 1);
+});
+
 /** Failures that are none of the task's own: how the first run differs, so that tasks fail, and its code if that is another. */
 const NOT_ITS_OWN: Record<string, {
   readonly code: string;
@@ -438,6 +569,44 @@ Deno.test("journal: what is imported by the import map of the script is code as 
   assertStringIncludes(stdout, `changes in ${b}. `, stderr);
   assert(stdout.endsWith("\n2\n"), stdout + stderr);
 });
+
+/** Configurations that give a file the name which a module imports it by: the files, `tasks.ts` and `k.ts` among them. */
+const NAMING: Record<string, Readonly<Record<string, string>>> = {
+  "the import map of a member of a workspace": {
+    "deno.json": '{ "workspace": ["./app"] }',
+    "app/deno.json": `{
+      // Its own names.
+      "name": "@me/app", "exports": "./tasks.ts", "imports": { "own/": "./own/", },
+    }`,
+    "app/tasks.ts": 'import { k } from "own/k.ts"; export const work = (x: number) => x * k;',
+    "app/own/k.ts": "export const k = 2;",
+  },
+  "a package": {
+    "package.json": '{ "name": "x", "type": "module", "imports": { "#k": "./k.ts" } }',
+    "tasks.ts": 'import { k } from "#k"; export const work = (x: number) => x * k;',
+    "k.ts": "export const k = 2;",
+  },
+};
+
+for (const [what, files] of Object.entries(NAMING)) {
+  Deno.test(`journal: what is imported by the names of ${what} is code as well`, async () => {
+    await using folder = new TempFolder();
+    for (const [name, text] of Object.entries(files)) {
+      Deno.mkdirSync(folder.file(name.replace(/[^/]*$/, "")), { recursive: true });
+      folder.write(name, text);
+    }
+    const [tasks, k] = ["tasks.ts", "k.ts"]
+      .map((end) => Object.keys(files).find((name) => name.endsWith(end))!);
+    const flags = ["-A", "--no-check"];
+    const script = SCRIPT.replace("tasks.ts", tasks);
+    const first = await runScript(folder, script, flags);
+    assertEquals(first.stdout, "2\n", first.stderr);
+    const url = folder.write(k, "export const k = 3;");
+    const { stdout, stderr } = await runScript(folder, script, flags);
+    assertStringIncludes(stdout, `changes in ${url}. `, stderr);
+    assert(stdout.endsWith("\n2\n"), stdout + stderr);
+  });
+}
 
 Deno.test("journal: code that may not be read is not asked for, and tells nothing", async () => {
   await using folder = new TempFolder();

@@ -49,6 +49,7 @@ Deno.test("Fleet.surveyVacant: counts the slaves that Fleet.survey leaves out, a
     loop: new DispatchLoop(dispatcher, clock),
     clock,
     modules: new Set(),
+    watched: new Set(),
     hub,
     turn: new LoopTurn(),
   });

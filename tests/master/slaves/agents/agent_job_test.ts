@@ -151,6 +151,7 @@ class Bench implements AsyncDisposable {
       loop: new DispatchLoop(dispatcher, this.clock),
       clock: this.clock,
       modules: new Set(),
+      watched: new Set(),
       hub: this.#hub,
       turn: new LoopTurn(),
     });
