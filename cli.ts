@@ -9,6 +9,7 @@
  * @module
  */
 
+import { speakOwnNames } from "./lib/cli/given_options.ts";
 import { HELP } from "./lib/cli/help_text.ts";
 import { readOrder } from "./lib/cli/order.ts";
 import { OutputError } from "./lib/cli/result_writer.ts";
@@ -24,6 +25,7 @@ const OTHER_ERROR = 255;
 const NOBODY_READS = 128 + 13;
 
 async function main(): Promise<number> {
+  speakOwnNames();
   const order = await readOrder(Deno.args, () => Deno.stdin.isTerminal());
   if (order === "help") {
     console.log(HELP.trimEnd());

@@ -1,5 +1,5 @@
 /**
- * The options of a command line, before anybody has asked what they mean.
+ * The options of a command line, before anybody has asked what they mean, and what they are called.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { UsageError } from "./usage_error.ts";
 
 const SWITCHES = [
   ...["help", "version", "jsonl", "csv", "text", "unordered", "with-input"],
-  ...["fail-fast", "dry-run", "progress", "dashboard", "rerun-failed"],
+  ...["fail-fast", "dry-run", "progress", "dashboard", "rerun-failed", "accept-changed-code"],
 ];
 const VALUES = [
   ...["input", "to", "slaves", "sge", "slurm", "ssh", "job-options", "startup", "startup-args"],
@@ -28,6 +28,17 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["resume", "results"].map((name) => [name, "journal"] as const),
   ["output", "to"],
 ]);
+
+/** What messages call options of scripts, and what they are called here. */
+const OWN_NAMES: readonly (readonly [name: RegExp, ownName: string])[] = [
+  [/\bthe option rerunFailed: true/g, "--rerun-failed"],
+  [/\bgive the context the option acceptChangedCode: true/g, "give --accept-changed-code"],
+  [/\blonger than taskTimeoutMs,/g, "longer than --timeout,"],
+  [/\bthe option (joblog|dashboard)\b/g, "--$1"],
+  [/\bCorrect the options of (?:SGEQsub|Slurm)SlaveArray\b/g, "Correct --job-options"],
+  [/\b(?:SGEQsub|Slurm)SlaveArray cannot be given\b/g, "--job-options cannot be given"],
+  [/\b([Aa]dd slaves) with Manager\.addSlave\(\)/g, "$1 with --slaves, --sge, --slurm or --ssh"],
+];
 
 /** Options as they were given: a switch that was not is `false`, a value `undefined`. */
 export class GivenOptions {
@@ -161,4 +172,20 @@ function divided(words: readonly string[]): { options: string[]; others: string[
     if (takesValue(words[i]) && i + 1 < words.length) options.push(words[++i]);
   }
   return { options, others };
+}
+
+/** Words a message for those who write command lines. */
+export function inOwnNames(message: string): string {
+  let own = message;
+  for (const [name, ownName] of OWN_NAMES) own = own.replace(name, ownName);
+  return own;
+}
+
+/**
+ * Has all that this process prints to standard error from now on worded so: failures, what ends the run, and the warnings of the
+ * manager, which prints them itself.
+ */
+export function speakOwnNames(): void {
+  const print = console.error;
+  console.error = (line: string) => print(inOwnNames(line));
 }

@@ -35,6 +35,8 @@ Slaves: one for each processor of this machine, if no others are asked for.
 The run:
   --journal FILE   keeps each result; the same command, started again, runs only what is missing
   --rerun-failed   with --journal: what failed runs again as well
+  --accept-changed-code
+                   with --journal: results are good though the code, or the startup, has changed since
   --timeout S      a task that runs longer than S seconds fails
   --retries N      a task that fails runs again, N times at most
   --fail-fast      ends at the first failure

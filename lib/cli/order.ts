@@ -63,6 +63,8 @@ export interface Order {
   readonly journal: string | undefined;
   /** Whether all that failed according to the journal runs again. */
   readonly isFailedRerun: boolean;
+  /** Whether outcomes in the journal are good though their code has changed since. */
+  readonly isChangeAccepted: boolean;
   readonly joblog: string | undefined;
 }
 
@@ -284,13 +286,19 @@ function readHosts(given: GivenOptions): SlavesOrder["ssh"] {
   });
 }
 
-function readJournal(given: GivenOptions): Pick<Order, "journal" | "isFailedRerun"> {
+function readJournal(
+  given: GivenOptions,
+): Pick<Order, "journal" | "isFailedRerun" | "isChangeAccepted"> {
   const journal = given.text("journal");
-  const isFailedRerun = given.has("rerun-failed");
-  if (isFailedRerun && journal === undefined) {
-    throw new UsageError("--rerun-failed is about what a journal has: name it by --journal FILE");
+  for (const option of ["rerun-failed", "accept-changed-code"]) {
+    if (journal !== undefined || !given.has(option)) continue;
+    throw new UsageError(`--${option} is about what a journal has: name it by --journal FILE`);
   }
-  return { journal, isFailedRerun };
+  return {
+    journal,
+    isFailedRerun: given.has("rerun-failed"),
+    isChangeAccepted: given.has("accept-changed-code"),
+  };
 }
 
 function readTimeout(given: GivenOptions): number | undefined {

@@ -4,12 +4,6 @@ import type { Order } from "./order.ts";
 import { printedText, type ResultText, resultText } from "./result_text.ts";
 import type { ResultWriter } from "./result_writer.ts";
 
-/** What messages call options of scripts, and what they are called here. */
-const OWN_NAMES = [
-  ["the option rerunFailed: true", "--rerun-failed"],
-  ["longer than taskTimeoutMs,", "longer than --timeout,"],
-] as const;
-
 /** Prints results, and counts failures. */
 export class OutcomePrinter {
   /** How many inputs have failed, or have results that cannot be printed. */
@@ -49,7 +43,7 @@ export class OutcomePrinter {
     if (!hasRun && reason instanceof RemoteError) throw reason;
     // On a terminal the results before it stand above it.
     await this.#writer.flush();
-    this.#fail(inOwnNames(reason.message));
+    this.#fail(reason.message);
     const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };
     if (this.#isPlain && stdout !== undefined) await this.#writer.write(printedText(stdout));
   }
@@ -58,10 +52,4 @@ export class OutcomePrinter {
     this.failures++;
     printError(message);
   }
-}
-
-function inOwnNames(message: string): string {
-  let own = message;
-  for (const [name, ownName] of OWN_NAMES) own = own.replace(name, ownName);
-  return own;
 }

@@ -139,12 +139,17 @@ type AnyFunctions = Record<string, (...args: unknown[]) => unknown>;
 
 function mapOutcomes(
   manager: Manager,
-  { work, timeoutMs, retries, journal, isFailedRerun }: Order,
+  { work, timeoutMs, retries, journal, isFailedRerun, isChangeAccepted }: Order,
   inputs: unknown[] | AsyncIterable<unknown>,
   options: MapOptions,
 ): AsyncGenerator<MapOutcome, void, undefined> {
-  const rerunFailed = isFailedRerun ? true : undefined;
-  const contextOptions = { taskTimeoutMs: timeoutMs, retries, journal, rerunFailed };
+  const contextOptions = {
+    taskTimeoutMs: timeoutMs,
+    retries,
+    journal,
+    rerunFailed: isFailedRerun ? true : undefined,
+    acceptChangedCode: isChangeAccepted ? true : undefined,
+  };
   if (work.type === "command") {
     return mapCommands(manager.getContext(undefined, contextOptions), work.words, inputs, options);
   }

@@ -31,6 +31,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
     hasPage: false,
     journal: undefined,
     isFailedRerun: false,
+    isChangeAccepted: false,
     joblog: undefined,
   });
 });
@@ -38,7 +39,7 @@ Deno.test("readOrder: without options a function runs here, on lines of standard
 Deno.test("readOrder: reads all options, before and behind the function", async () => {
   const words =
     "--to=jsonl --csv --input in.csv --text --unordered --with-input tasks.ts#score --slaves 4 --sge 100 " +
-    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --journal run.jsonl --rerun-failed --joblog run.tsv " +
+    "--ssh alice,me@bob:4,[::1]:2 --timeout 0.5 --retries=3 --fail-fast --dry-run --progress --dashboard --journal run.jsonl --rerun-failed --accept-changed-code --joblog run.tsv " +
     "--startup setup";
   const order = await orderOf(
     ...words.split(" "),
@@ -73,6 +74,7 @@ Deno.test("readOrder: reads all options, before and behind the function", async 
     hasPage: true,
     journal: "run.jsonl",
     isFailedRerun: true,
+    isChangeAccepted: true,
     joblog: "run.tsv",
   });
 });
@@ -140,6 +142,10 @@ const MISTAKES: [words: string[], message: string][] = [
   [
     ["t.ts#f", "--rerun-failed"],
     "--rerun-failed is about what a journal has: name it by --journal FILE",
+  ],
+  [
+    ["t.ts#f", "--accept-changed-code"],
+    "--accept-changed-code is about what a journal has: name it by --journal FILE",
   ],
   [["t.ts#f", "--resume-failed"], "Is --rerun-failed meant?"],
   [["t.ts#f", "--slave", "4"], "There is no option --slave. Is --slaves meant?"],

@@ -166,7 +166,10 @@ Deno.test("cli.ts: what cannot be run for any input ends the run at once, with w
     [["unknown.ts#f"], "nowhere.ts"],
     [["tasks.ts#square", "--startup", "broken"], "no model"],
     [["tasks.ts#square", "--startup", "brokn"], "there is no such export"],
-    [["tasks.ts#square", "--joblog", "none/run.tsv"], "its folder does not exist"],
+    [
+      ["tasks.ts#square", "--joblog", "none/run.tsv"],
+      "Cannot write the file that --joblog names, none/run.tsv: its folder does not exist",
+    ],
     [["tasks.ts#square", "--journal", "none/run.jsonl"], "Make its folder first"],
     [["tasks.ts#square", "--ssh", "-x"], "-x"],
   ];
@@ -265,6 +268,45 @@ Deno.test("cli.ts: a command that failed according to the journal runs again if 
   assertStringIncludes(again.stderr, "the task has not run again. It will with --rerun-failed");
   const rerun = await run("--rerun-failed");
   assertEquals([rerun.code, rerun.stdout], [0, "there\n"]);
+});
+
+Deno.test("cli.ts: a journal of code that has changed is warned of, and of another startup refused, each with the option that accepts it", async () => {
+  await using folder = new TempFolder();
+  folder.write("deno.json", `{ "imports": { "factor": "./factor.ts" } }`);
+  folder.write("factor.ts", `export const factor = 2;`);
+  folder.write(
+    "tasks.ts",
+    `import { factor } from "factor"; export const scale = (x: number) => x * factor; export const setup = () => {};`,
+  );
+  const run = (...options: string[]) =>
+    runCli(folder, [
+      ...["tasks.ts#scale", "--slaves", "1", "--journal", "run.jsonl", ...options],
+      ...[":::", "1"],
+    ]);
+  assertEquals(await run(), { code: 0, stdout: "2\n", stderr: "" });
+  const factor = folder.write("factor.ts", `export const factor = 3;`);
+  const changed = await run();
+  assertEquals([changed.code, changed.stdout], [0, "2\n"]);
+  assertStringIncludes(changed.stderr, `there have been changes in ${factor}. `);
+  assertStringIncludes(
+    changed.stderr,
+    "If its results are still good, give --accept-changed-code\n",
+  );
+  assert(!changed.stderr.includes("acceptChangedCode"), changed.stderr);
+  const other = await run("--startup", "setup");
+  assertEquals([other.code, other.stdout], [255, ""]);
+  assertMatch(
+    other.stderr,
+    /with another startup: none, .*or, if its outcomes are still good, give --accept-changed-code\n$/,
+  );
+  for (const options of [["--startup", "setup"], []]) {
+    const accepted = await run("--accept-changed-code", ...options);
+    assertEquals(accepted, {
+      code: 0,
+      stdout: "2\n",
+      stderr: "1 of the results are from the journal run.jsonl\n",
+    });
+  }
 });
 
 Deno.test("cli.ts: a command that names a column which there is not is refused before anything runs", async () => {
