@@ -77,13 +77,13 @@ export interface ManagerOptions {
   readonly onEvent?: (event: ManagerEvent) => void;
   /**
    * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,
-   * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. A file
-   * of that name is replaced when the first slave has connected.
+   * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. The job log
+   * of an earlier run is replaced when the first slave has connected. Any other file that is not empty is refused, where it may be read.
    */
   readonly joblog?: string;
   /**
    * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and
-   * chrome://tracing. A file of that name is replaced as with `joblog`.
+   * chrome://tracing. The timeline of an earlier run is replaced, and any other file refused, as with `joblog`.
    */
   readonly trace?: string;
   /**

@@ -4,12 +4,18 @@
  * @module
  */
 
+import { countColumns } from "../../../job_log_line.ts";
 import { messageOf } from "../../../message_of.ts";
 import { quote } from "../../../shell.ts";
 import { lockFile } from "../../file_lock.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Hub } from "../hub.ts";
 import type { RunRecorder } from "./run_recorder.ts";
+
+/** The beginning of each timeline that a manager has written. */
+const TRACE_BEGINNING = '[\n{"ph":"M","name":"process_name",';
+/** More than the first line of a job log has. */
+const BEGINNING_LENGTH = 1024;
 
 /** Paths of the files; a record whose path is missing is not made. */
 export interface RecordPaths {
@@ -31,7 +37,10 @@ export class RunRecords implements AsyncDisposable {
   readonly #recorder: Promise<RunRecorder | undefined> | undefined;
   #isGivenUp = false;
 
-  /** @throws {Error} If a file cannot be written, naming it and the permission that it takes. */
+  /**
+   * @throws {Error} If a file cannot be written, naming it and the permission that it takes; or if it has what is no such record, and
+   * would be lost. That is seen only where it may be read.
+   */
   constructor(hub: Hub, paths: RecordPaths) {
     // At once, so that a mistake shows before the run and not after it.
     this.#files = openFiles(paths);
@@ -69,9 +78,11 @@ function openFiles(paths: RecordPaths): RecordFiles {
   }
 }
 
-function openFile(option: string, path: string | undefined): Deno.FsFile | undefined {
+function openFile(option: keyof RecordPaths, path: string | undefined): Deno.FsFile | undefined {
   if (path === undefined) return undefined;
   const what = `Cannot write the file that the option ${option} names, ${path}`;
+  // Before the file is locked: where locks are strict nobody reads it then.
+  const beginning = readBeginning(path);
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path, { write: true, create: true });
@@ -85,7 +96,38 @@ function openFile(option: string, path: string | undefined): Deno.FsFile | undef
       `${what}: it is in use by another run, or by another option of this one. Name another file, or wait for its end`,
     );
   }
+  if (beginning !== "" && !isRecord(option, beginning)) {
+    file.close();
+    const record = option === "joblog" ? "job log" : "timeline";
+    throw new Error(
+      `${what}: it is there, and is no ${record} of an earlier run, which would be replaced. ` +
+        "Name another file, or remove this one",
+    );
+  }
   return file;
+}
+
+/** Reads the beginning of a file that is there and may be read; of others it is empty. */
+function readBeginning(path: string): string {
+  // Nobody is asked for a permission that the run does not need.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return "";
+  try {
+    // A pipe has nothing that could be lost.
+    if (!Deno.statSync(path).isFile) return "";
+    using file = Deno.openSync(path);
+    const bytes = new Uint8Array(BEGINNING_LENGTH);
+    return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+  } catch {
+    // What is wrong with the file shows when it is opened for writing.
+    return "";
+  }
+}
+
+/** Whether a file with this beginning was written for the same option, by this version or an earlier one. */
+function isRecord(option: keyof RecordPaths, beginning: string): boolean {
+  if (option === "trace") return beginning.startsWith(TRACE_BEGINNING);
+  // A spreadsheet may have written it, with a carriage return before each newline.
+  return countColumns(beginning.replace(/\r?\n.*/s, "")) !== undefined;
 }
 
 function whyNot(error: unknown, path: string): string {

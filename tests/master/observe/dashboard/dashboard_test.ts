@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { JOB_LOG_HEADER } from "../../../../lib/job_log_line.ts";
 import { Manager, ParallelError, type ProgressEvent, remote } from "../../../../mod.ts";
 import { Gates } from "../../../support/gates.ts";
 import { localManager } from "../../../support/local_manager.ts";
@@ -311,7 +312,7 @@ Deno.test("dashboard: a request whose header Host is no host is one without the 
 
 Deno.test("dashboard: a port that is taken is an error at once, and leaves nothing open", async () => {
   await using folder = new TempFolder();
-  await Deno.writeTextFile(folder.file("run.tsv"), "an earlier run");
+  await Deno.writeTextFile(folder.file("run.tsv"), JOB_LOG_HEADER);
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const options = {
@@ -324,7 +325,7 @@ Deno.test("dashboard: a port that is taken is an error at once, and leaves nothi
     "Cannot show the page of the option dashboard: " +
       `port ${port} of 127.0.0.1 is in use by another program. Give the option another port, or none for any that is free`,
   );
-  assertEquals(Deno.readTextFileSync(options.joblog), "an earlier run");
+  assertEquals(Deno.readTextFileSync(options.joblog), JOB_LOG_HEADER);
   // The files are free at once, for whoever goes on without the page.
   await using _ = localManager(0, { joblog: options.joblog, trace: options.trace });
 });

@@ -516,9 +516,45 @@ Deno.test("joblog: a manager that never runs leaves the header alone", async () 
   assertEquals(readLog(folder), []);
 });
 
+/** The beginning of a timeline. */
+const EARLIER_TRACE = '[\n{"ph":"M","name":"process_name","pid":1,"tid":0,"args":{}}';
+
+for (const option of ["joblog", "trace"] as const) {
+  Deno.test(`${option}: a file with anything else is refused and left alone`, async () => {
+    await using folder = new TempFolder();
+    const other = option === "joblog" ? EARLIER_TRACE : JOB_LOG_HEADER;
+    for (const text of ["1\n2\n", "task", "\n", "\xff".repeat(2000), other]) {
+      folder.write("mine", text);
+      assertThrows(
+        () => localManager(1, { [option]: folder.file("mine") }),
+        Error,
+        `the option ${option} names, ${folder.file("mine")}: it is there, and is no ${
+          option === "joblog" ? "job log" : "timeline"
+        } of an earlier run, which would be replaced. Name another file, or remove this one`,
+      );
+      assertEquals(Deno.readTextFileSync(folder.file("mine")), text);
+    }
+  });
+}
+
+Deno.test("joblog, trace: files of an earlier run, of earlier versions and of spreadsheets, and empty ones are replaced", async () => {
+  await using folder = new TempFolder();
+  const columns = JOB_LOG_HEADER.trimEnd().split("\t");
+  const logs = [15, 13].map((count) => `${columns.slice(0, count).join("\t")}\n1\n`);
+  for (const log of ["", JOB_LOG_HEADER.replace("\n", "\r\n"), ...logs]) {
+    folder.write("run.tsv", log);
+    await localManager(1, { joblog: folder.file("run.tsv") }).close();
+  }
+  for (let i = 0; i < 2; i++) {
+    await runTasks(folder);
+    assertEquals(readLog(folder).length, 2);
+    JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
+  }
+});
+
 Deno.test("joblog, trace: a run that fails at its start leaves the files of an earlier one as they are", async () => {
   await using folder = new TempFolder();
-  const earlier = { "run.tsv": "an earlier run\n", "run.json": "[]\n" };
+  const earlier = { "run.tsv": `${JOB_LOG_HEADER}an earlier run\n`, "run.json": EARLIER_TRACE };
   const [joblog, trace] = [folder.file("run.tsv"), folder.file("run.json")];
   folder.write("other.jsonl", '{"journal":"parallel","version":5,"script":"file:///other.ts"}\n');
   const starts: Record<string, () => Promise<unknown>> = {
@@ -560,7 +596,8 @@ Deno.test("joblog, trace: a run that fails at its start leaves the files of an e
 Deno.test("joblog, trace: what an earlier run left is replaced when a slave has connected", async () => {
   await using folder = new TempFolder();
   const long = "x".repeat(10_000);
-  for (const name of ["run.tsv", "run.json"]) folder.write(name, `${long}\n`);
+  folder.write("run.tsv", `${JOB_LOG_HEADER}${long}\n`);
+  folder.write("run.json", `${EARLIER_TRACE}${long}\n`);
   await runTasks(folder);
   assertEquals(readLog(folder).length, 2);
   JSON.parse(Deno.readTextFileSync(folder.file("run.json")));
