@@ -78,8 +78,9 @@ function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
 function tiles(summary: RunSummary): string {
   const { tasks, failed, cancelled, restored, retried, slaves, busyMs, elapsedMs, runs, deaths } =
     summary;
-  // The host of a slave that died in each task that it had is not in the log.
-  const hosts = new Set([...slaves.values()].map(({ host }) => host)).size;
+  // Of a slave that died in each task that it had the log has no host: it may be any of the others.
+  const named = [...slaves.values()].map(({ host }) => host).filter((host) => host !== undefined);
+  const hosts = Math.max(1, new Set(named).size);
   let availableMs = 0;
   for (const { startMs } of slaves.values()) availableMs += Math.max(0, summary.endMs - startMs);
   const notes: string[] = [];
@@ -220,7 +221,7 @@ function slavesSection({ slaves, endMs, deaths: { length: allDeaths } }: RunSumm
   const list = [...slaves.values()].sort((a, b) => a.number - b.number);
   const row = ({ number, host, tasks, failed, deaths, busyMs, startMs }: SlaveSummary) => [
     String(number),
-    escapeHtml(host),
+    escapeHtml(host ?? ""),
     countText(tasks),
     countText(failed),
     ...(allDeaths > 0 ? [countText(deaths)] : []),

@@ -8,7 +8,8 @@ const MAX_RETRIED = 20;
 /** What one slave did. */
 export interface SlaveSummary {
   readonly number: number;
-  host: string;
+  /** Its machine, empty where that does not tell its name; `undefined` if the log has no task that ended on it. */
+  host: string | undefined;
   tasks: number;
   failed: number;
   /** How often its process died while it ran a task. */
@@ -179,7 +180,7 @@ function addToTop(
 }
 
 function newSlave(number: number): SlaveSummary {
-  return { number, host: "", tasks: 0, failed: 0, deaths: 0, busyMs: 0, startMs: Infinity };
+  return { number, host: undefined, tasks: 0, failed: 0, deaths: 0, busyMs: 0, startMs: Infinity };
 }
 
 function newFunction(label: string): FunctionSummary {

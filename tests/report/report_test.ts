@@ -162,7 +162,7 @@ Deno.test("makeReport: draws each death of a slave once, however many tasks tell
   assertEquals(page.match(/<path class="died"/g)!.length, 2);
   assertMatch(page, /<svg class="death" x="25%"[^]*?<title>slave 1 died after 500 ms<\/title>/);
   assertMatch(page, /<svg class="death" x="50%"[^]*?<title>slave 2 died after 1 s<\/title>/);
-  assertStringIncludes(page, "on 3 hosts, died 2 times");
+  assertStringIncludes(page, "on 2 hosts, died 2 times");
   assertStringIncludes(page, "a slave died in a task</p>");
   const slaves = page.slice(page.indexOf("<h2>Slaves</h2>"));
   const cells = (name: number) => new RegExp(`<tr><td>${name}</td>.*?</tr>`).exec(slaves)![0];
@@ -171,6 +171,15 @@ Deno.test("makeReport: draws each death of a slave once, however many tasks tell
   assertStringIncludes(cells(2), "<td>0</td><td>0</td><td>1</td>");
   const plain = await report([line(0)]);
   assert(!/died|deaths/.test(plain.replace(/<style>[^]*?<\/style>/, "")));
+});
+
+Deno.test("makeReport: a slave whose host the log does not have is on no other host", async () => {
+  const deaths = [{ slave: 1, timeMs: START_MS + 500 }];
+  const page = await report([line(0, { slave: 0, host: "vm", deaths })]);
+  assertStringIncludes(page, '<dd class="note">on 1 host, died once</dd>');
+  // On this machine, without the permission to know its name.
+  const mixed = await report([line(0, { host: "vm", deaths }), line(2, { host: "" })]);
+  assertStringIncludes(mixed, "on 2 hosts, died once");
 });
 
 Deno.test("makeReport: a task that was given up counts for the slave that died running it last", async () => {
