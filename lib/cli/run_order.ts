@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pathToFileURL } from "node:url";
 import {
   type Context,
   LocalSlaveArray,
@@ -15,6 +16,7 @@ import {
   SlurmSlaveArray,
   SSHSlaveArray,
 } from "../../mod.ts";
+import { pathOf } from "../files/nearest_config.ts";
 import { printError } from "../print_error.ts";
 import { quoteAll } from "../shell.ts";
 import { Inputs } from "./inputs.ts";
@@ -34,12 +36,13 @@ const MAX_COUNTED = 100;
  *
  * @param stdout Gets the results.
  * @returns The exit code: how many inputs failed, 101 for more than 100.
- * @throws {UsageError} If the module is not there, or an input cannot be read: then those before it have been run.
+ * @throws {UsageError} If the module is not there, a file would be written over another that the command line names, or an input cannot be read: then those before it have been run.
  * @throws {ParallelError} If the run cannot go on: no slave is left, none can load the function, or startup fails on all.
  */
 export async function runOrder(order: Order, stdout: Writable): Promise<number> {
   const { work } = order;
   if (work.type === "function") await checkModule(work.task);
+  await checkFiles(order);
   const check = work.type === "command" ? fieldCheck(work.words) : undefined;
   const inputs = new Inputs(order.source, order.isText, check);
   const aborter = new AbortController();
@@ -57,6 +60,48 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   }
   if (inputs.fault !== undefined) throw inputs.fault;
   return Math.min(failures, MAX_COUNTED + 1);
+}
+
+/** @throws {UsageError} If a file that is written is another of the files as well, whatever they are called. */
+async function checkFiles({ work, source, journal, joblog }: Order): Promise<void> {
+  const others: { name: string; path: string }[] = [];
+  if (source.type === "file") {
+    others.push(
+      source.path === "-"
+        ? { name: "standard input", path: "/dev/stdin" }
+        : { name: "--input", path: source.path },
+    );
+  }
+  if (work.type === "function" && work.task.module.startsWith("file:")) {
+    others.push({ name: "the module of the function", path: pathOf(new URL(work.task.module)) });
+  }
+  for (const [name, path] of [["--joblog", joblog], ["--journal", journal]] as const) {
+    if (path === undefined) continue;
+    const identity = await identityOf(path);
+    for (const other of others) {
+      if (identity === undefined || identity !== await identityOf(other.path)) continue;
+      throw new UsageError(
+        `${name} and ${other.name} are one file, ${path}, which would be overwritten. Give ${name} another`,
+      );
+    }
+    others.push({ name, path });
+  }
+}
+
+/** What tells a file from others; `undefined` for what is there and is no file, such as a pipe. */
+async function identityOf(path: string): Promise<string | undefined> {
+  // On a terminal Deno would ask for the permission.
+  if (Deno.permissions.querySync({ name: "read", path }).state === "granted") {
+    try {
+      const { isFile, dev, ino } = await Deno.stat(path);
+      if (!isFile) return undefined;
+      if (ino !== null) return `${dev} ${ino}`;
+    } catch (error) {
+      // What is wrong with it shows when it is opened, if it is no file that has to be made.
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+  return pathToFileURL(path).href;
 }
 
 async function runInputs(

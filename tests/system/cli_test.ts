@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { JOB_LOG_HEADER } from "../../lib/job_log_line.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
 import { PlayedSSH } from "../support/played_ssh.ts";
@@ -399,6 +400,52 @@ Deno.test("cli.ts: writes a job log, and shows how far it is", async () => {
   const { code, stderr } = await runCli(folder, words);
   assertEquals([code, folder.lines("run.tsv").length], [0, 3]);
   assertStringIncludes(stderr, "square: 2 of 2 tasks done");
+});
+
+Deno.test("cli.ts: what --joblog and --journal name is no other file of the run, which stays as it is", async () => {
+  await using folder = folderWithTasks();
+  folder.write("list.txt", "1\n2\n");
+  folder.write("empty.txt", "");
+  await Deno.symlink("empty.txt", folder.file("link.txt"));
+  const input = (name: string) => ["--input", name];
+  const cases: [string[], string][] = [
+    [[...input("list.txt"), "--joblog", "list.txt"], "--joblog and --input are one file, list.txt"],
+    [[...input("empty.txt"), "--joblog", "link.txt"], "--joblog and --input are one file"],
+    [[...input("empty.txt"), "--journal", "./empty.txt"], "--journal and --input are one file"],
+    [[...input("new.txt"), "--joblog", "./new.txt"], "--joblog and --input are one file"],
+    [["--joblog", "tasks.ts", ":::", "1"], "--joblog and the module of the function are one file"],
+    [["--joblog", "new", "--journal", "./new", ":::", "1"], "--journal and --joblog are one file"],
+    [["--joblog", "list.txt", ":::", "1"], "list.txt: it is there, and is no job log"],
+  ];
+  for (const [words, message] of cases) {
+    const { code, stdout, stderr } = await runCli(folder, ["tasks.ts#square", ...words]);
+    assertEquals([code, stdout], [255, ""]);
+    assertStringIncludes(stderr, message);
+  }
+  assertEquals(folder.lines("list.txt"), ["1", "2"]);
+  assertEquals(folder.names(), ["empty.txt", "link.txt", "list.txt", "tasks.ts"]);
+  // Nothing is written to what is read twice.
+  const twice = ["tasks.ts#type", "--input", "tasks.ts", "--dry-run"];
+  assertEquals((await runCli(folder, twice)).code, 0);
+});
+
+Deno.test("cli.ts: the file that standard input is read from is no job log", async () => {
+  await using folder = folderWithTasks();
+  folder.write("run.tsv", JOB_LOG_HEADER);
+  const cli = new URL("../../cli.ts", import.meta.url).href;
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: [
+      ...["-c", '"$@" <run.tsv', "sh", Deno.execPath(), "run", "-A", "--no-check", cli],
+      ...["tasks.ts#same", "--joblog", "run.tsv"],
+    ],
+    cwd: folder.path,
+  }).output();
+  assertEquals(code, 255);
+  assertStringIncludes(
+    new TextDecoder().decode(stderr),
+    "--joblog and standard input are one file, run.tsv, which would be overwritten. Give --joblog another",
+  );
+  assertEquals(Deno.readTextFileSync(folder.file("run.tsv")), JOB_LOG_HEADER);
 });
 
 Deno.test("cli.ts: --dashboard prints the address of a page on the run, which ends all the same", async () => {
