@@ -103,6 +103,8 @@ export async function readOptions(
   });
   // Those of a command that was not marked as one are no options of ours.
   if (command === undefined) checkModuleName(names[0], words);
+  if (command === undefined && names.length > 0) checkNumbers(names[0], unknown[0], words);
+  for (const word of words) checkSwitch(word);
   if (unknown.length > 0) throw await unknownOption(unknown[0]);
   return { given: new GivenOptions(values), names };
 }
@@ -137,6 +139,27 @@ function takesValue(word: string): boolean {
 function isOption(word: string): boolean {
   const [, name = ""] = /^--([^=]+)/.exec(word) ?? [];
   return [...SWITCHES, ...VALUES].includes(name);
+}
+
+/** @throws {UsageError} If the option that is not known is a number below 0, an input. */
+function checkNumbers(name: string, unknown: string | undefined, words: readonly string[]): void {
+  if (unknown === undefined || !/^-\.?\d/.test(unknown)) return;
+  const inputs = divided(words).others.filter((word) => word !== name);
+  throw new UsageError(`Inputs follow three colons: ${name} ::: ${quoteAll(inputs)}`);
+}
+
+/** @throws {UsageError} If a switch has a value, as it never has: it would be lost. */
+function checkSwitch(word: string): void {
+  const [, name = "", value = ""] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+  if (!SWITCHES.includes(name)) return;
+  throw new UsageError(
+    name === "csv" || name === "jsonl"
+      ? `--${name} takes no value. A file of inputs follows --input: ${
+        quoteAll([`--${name}`, "--input", value])
+      }`
+      : `--${name} takes no value, and ${quoteText(value, 80)} is one. ` +
+        "Leave the option out where it is not meant",
+  );
 }
 
 async function unknownOption(word: string): Promise<UsageError> {

@@ -7,6 +7,7 @@
 import { quoteText } from "../quote_text.ts";
 import { quote, quoteAll } from "../shell.ts";
 import { type GivenOptions, readOptions } from "./given_options.ts";
+import { checkNotation, shellScript } from "./shell_command.ts";
 import { type TaskModule, taskModule } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -79,6 +80,15 @@ export async function readOrder(
   words: readonly string[],
   isTerminal: () => boolean,
 ): Promise<Order | "help" | "version"> {
+  // Deno puts U+FFFD in the place of what is no text: it would be another word.
+  const bad = words.find((word) => word.includes("\ufffd"));
+  if (bad !== undefined) {
+    throw new UsageError(
+      `The word ${
+        quoteText(bad, 80)
+      } is not UTF-8 text. Write it in UTF-8; a file that has such a name needs another`,
+    );
+  }
   const { before, command, inputs } = partsOf(words);
   const { given, names } = await readOptions(before, command);
   if (given.has("help")) return "help";
@@ -146,6 +156,7 @@ function readWork(
     );
   }
   if (others.length > 0) {
+    checkJoining(others);
     const format = ["csv", "jsonl"].find((each) => given.has(each));
     if (others[0] === "::::" || format !== undefined) {
       const files = others.filter((other) => other !== "::::");
@@ -181,12 +192,23 @@ function readCommand(
       `Both the function ${name} and a command are given. A command follows --, without a function`,
     );
   }
+  checkJoining(words);
+  const colons = words.indexOf("::::");
+  if (colons >= 0) {
+    const [file = "FILE"] = words.slice(colons + 1);
+    const command = quoteAll(words.slice(0, colons)).replaceAll("'{}'", "{}");
+    throw new UsageError(
+      `A file of inputs follows --input: --input ${quote(file)} -- ${command}`,
+    );
+  }
   if (words.length === 0) throw new UsageError("A command has to follow --, as in -- wc -l {}");
   if (words.length === 1 && /^[^/\\]+\s/.test(words[0])) {
     throw new UsageError(
       `${quoteText(words[0], 80)} is one word, the name of a program. ${wordsRemedy(words[0])}`,
     );
   }
+  // A field may have such a name.
+  if (!given.has("csv") && !given.has("jsonl")) checkNotation(words);
   for (const option of ["startup", "startup-args"]) {
     if (given.text(option) !== undefined) {
       throw new UsageError(`--${option} is for functions: a command has no startup`);
@@ -195,12 +217,23 @@ function readCommand(
   return { type: "command", words };
 }
 
+/** @throws {UsageError} If lists of inputs are joined as GNU parallel joins them. */
+function checkJoining(words: readonly string[]): void {
+  const colons = words.find((word) => /^::::?\+$/.test(word));
+  if (colons === undefined) return;
+  throw new UsageError(
+    `${colons} joins lists of inputs in GNU parallel. Here inputs of several parts are rows of a file, ` +
+      "with a field for each: --csv --input FILE",
+  );
+}
+
 /** What to write in the place of a command in quotes. */
 function wordsRemedy(command: string): string {
-  if (!/[|&;<>()$`*?~'"\\]/.test(command)) {
+  const script = shellScript(command);
+  const needsShell = /[|&;<>()$`*?~'"\\]|\{[./]+\}/.test(command);
+  if (!needsShell) {
     return `Give its words without quotes around all of them: -- ${command}`;
   }
-  const script = command.replaceAll(/"\{\}"|'\{\}'|\{\}/g, '"$1"');
   return `Pipes and the like need a shell, which has the input as $1: -- sh -c ${quote(script)} sh`;
 }
 
@@ -242,12 +275,15 @@ function readSource(
     }
     return { type: "file", path: path ?? "-", format };
   }
-  if (path !== undefined) throw new UsageError("Inputs follow ::: or come from --input, not both");
+  if (path !== undefined || words.includes("::::")) {
+    throw new UsageError("Inputs follow ::: or come from --input, not both");
+  }
   if (format !== "lines") {
     throw new UsageError(
       `--${format} is for files, which --input names: what follows ::: is words`,
     );
   }
+  checkJoining(words);
   if (words.includes(":::")) {
     throw new UsageError("There is one list of inputs: ::: can stand once only");
   }

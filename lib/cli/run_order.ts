@@ -43,7 +43,9 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   const { work } = order;
   if (work.type === "function") await checkModule(work.task);
   await checkFiles(order);
-  const check = work.type === "command" ? fieldCheck(work.words) : undefined;
+  const check = work.type === "command"
+    ? fieldCheck(work.words, order.source.type === "words")
+    : undefined;
   const inputs = new Inputs(order.source, order.isText, check);
   const aborter = new AbortController();
   const writer = new ResultWriter(stdout, (error) => aborter.abort(error));

@@ -126,6 +126,54 @@ const MISTAKES: [words: string[], message: string][] = [
     "A file of inputs follows --input: t.ts#f --csv --input 'a b.csv'",
   ],
   [["t.ts#f", "::::", "a.txt"], "A file of inputs follows --input: t.ts#f --input a.txt"],
+  [["t.ts#f", ":::+", "1"], ":::+ joins lists of inputs in GNU parallel"],
+  [
+    ["t.ts#f", ":::", "1", ":::+", "2"],
+    "rows of a file, with a field for each: --csv --input FILE",
+  ],
+  [["t.ts#f", ":::", "1", "::::", "a"], "Inputs follow ::: or come from --input, not both"],
+  [["--", "echo", "{}", "::::+", "a"], "::::+ joins lists of inputs in GNU parallel"],
+  [
+    ["--", "echo", "{}", "::::", "a b.txt", ":::", "c"],
+    "A file of inputs follows --input: --input 'a b.txt' -- echo {}",
+  ],
+  [["--", "echo", "::::"], "A file of inputs follows --input: --input FILE -- echo"],
+  [
+    ["--", "convert", "{}", "my {.}.png"],
+    `{.} is GNU parallel's, and means nothing here. A shell has the input as $1: ` +
+    `-- sh -c 'convert "$1" '\\''my '\\''"\${1%.*}".png' sh`,
+  ],
+  [["--", "x", "a{/}"], `-- sh -c 'x a"\${1##*/}"' sh`],
+  [["--", "cd", "{//}"], `-- sh -c 'cd "$(dirname "$1")"' sh`],
+  [["--", "x", "{/.}"], `-- sh -c 'x "$(basename "\${1%.*}")"' sh`],
+  [
+    ["--", "sh", "-c", "x {} >{.}.y"],
+    `{.} is GNU parallel's, and means nothing here. A shell has the input as $1: -- sh -c 'x "$1" >"\${1%.*}".y' sh`,
+  ],
+  [["--", "x {} >{.}.y"], `-- sh -c 'x "$1" >"\${1%.*}".y' sh`],
+  [["--", "x {} {.}"], `-- sh -c 'x "$1" "\${1%.*}"' sh`],
+  [["--", "x", "{#}"], "{#} is the number of a job in GNU parallel"],
+  [["--", "x", "{.}", "{%}"], "{%} is the number of a slot in GNU parallel"],
+  [
+    ["t.ts#f", "--csv=a b.csv"],
+    "--csv takes no value. A file of inputs follows --input: --csv --input 'a b.csv'",
+  ],
+  [
+    ["--jsonl=a", "--", "x"],
+    "--jsonl takes no value. A file of inputs follows --input: --jsonl --input a",
+  ],
+  [
+    ["t.ts#f", "--dry-run=no"],
+    '--dry-run takes no value, and "no" is one. Leave the option out where it is not meant',
+  ],
+  [["t.ts#f", "--progress=0"], "--progress takes no value"],
+  [["t.ts#f", "--text="], "--text takes no value"],
+  [["t.ts#f", "--help=me"], "--help takes no value"],
+  [["t.ts#f", "-4", "2", "--slaves", "2"], "Inputs follow three colons: t.ts#f ::: -4 2"],
+  [["t.ts#f", "-.5"], "Inputs follow three colons: t.ts#f ::: -.5"],
+  [["-0", "--", "x"], "There is no option -0"],
+  [["t.ts#f", ":::", "caf\ufffd.txt"], 'The word "caf\ufffd.txt" is not UTF-8 text'],
+  [["--", "cat", "caf\ufffd"], 'The word "caf\ufffd" is not UTF-8 text'],
   [["tasks.ts#score()"], "behind a #: tasks.ts#score"],
   [
     ["--", "wc -l {}"],
@@ -193,6 +241,14 @@ for (const [words, message] of MISTAKES) {
     await assertRejects(() => orderOf(...words), UsageError, message);
   });
 }
+
+Deno.test("readOrder: braces and colons of a command are its own where they are not those of GNU parallel", async () => {
+  const words = ["sh", "-c", 'echo "${#}" ${.} ${1} {print} {.a} {#x} {/,} :::::', "{ . }", "a:::"];
+  const { work } = await orderOf("--", ...words);
+  assertEquals(work, { type: "command", words });
+  // A column may have such a name.
+  assertEquals((await orderOf("--csv", "--", "x", "{#}")).work.type, "command");
+});
 
 Deno.test("readOrder: lines of a terminal are read only if that is asked for", async () => {
   await assertRejects(

@@ -48,6 +48,29 @@ Deno.test("fieldCheck: braces that programs and shells understand are left to th
   for (const input of ["Sun,1", 3, null, ["a"]]) fieldCheck(["awk", "{print}"])(input, 1);
 });
 
+Deno.test("fieldCheck: what GNU parallel means by braces is refused where no field has that name", () => {
+  const check = fieldCheck(["convert", "{name}", "{#}.png"]);
+  check({ name: "a", "#": 1 }, 1);
+  assertThrows(
+    () => check({ name: "a" }, 2),
+    UsageError,
+    "{#} is the number of a job in GNU parallel",
+  );
+  assertThrows(() => check("a", 1), UsageError, "{#} is the number of a job");
+  assertThrows(
+    () => fieldCheck(["convert", "{name}", "{.}.png"])({ name: "a" }, 1),
+    UsageError,
+    `A shell makes that of its argument: -- sh -c '… "\${1%.*}" …' sh {name}`,
+  );
+});
+
+Deno.test("fieldCheck: a first word that has the field says that rows are no words", () => {
+  const check = fieldCheck(["echo", "{name}"], true);
+  const why = "of words behind :::. Such lines come from a file or standard input: ";
+  assertThrows(() => check("name,mass", 1), UsageError, `${why}--csv --input FILE.`);
+  assertThrows(() => check('{"name":"Sun"}', 1), UsageError, `${why}--jsonl --input FILE.`);
+});
+
 Deno.test("fieldCheck: a first line that has the field says which option was forgotten", () => {
   const check = fieldCheck(["echo", "{name}"]);
   assertThrows(() => check("name,mass", 1), UsageError, "add --csv.");
