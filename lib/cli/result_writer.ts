@@ -28,6 +28,8 @@ export class ResultWriter {
   #pendingLength = 0;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** Why nothing can be written any more. */
+  #fault: OutputError | undefined;
 
   /**
    * @param onFault Told of an {@linkcode OutputError} while nobody waits; whoever writes later gets it thrown.
@@ -37,8 +39,13 @@ export class ResultWriter {
     this.#onFault = onFault;
   }
 
-  /** Takes a result. There is a promise where it has to be waited for. */
+  /**
+   * Takes a result. There is a promise where it has to be waited for.
+   *
+   * @throws {OutputError} If those before could not be written.
+   */
   write(result: string | Uint8Array): Promise<void> | undefined {
+    if (this.#fault !== undefined) throw this.#fault;
     this.#pending.push(result);
     this.#pendingLength += result.length;
     if (this.#pendingLength >= MAX_PENDING) return this.flush();
@@ -70,7 +77,8 @@ export class ResultWriter {
         written += await this.#target.write(bytes.subarray(written));
       }
     } catch (cause) {
-      throw new OutputError(`Cannot write the results: ${messageOf(cause)}`, { cause });
+      this.#fault = new OutputError(`Cannot write the results: ${messageOf(cause)}`, { cause });
+      throw this.#fault;
     }
   }
 }

@@ -53,7 +53,10 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   try {
     // Without an input no slave is started, and no job is submitted.
     if (order.isDryRun) {
-      for await (const input of inputs) await writer.write(`${describeTask(work, input)}\n`);
+      const { promise: unread, reject } = Promise.withResolvers<never>();
+      aborter.signal.addEventListener("abort", () => reject(aborter.signal.reason));
+      // The next input may come late, or never.
+      await Promise.race([writeDescriptions(work, inputs, writer), unread]);
     } else if (!await inputs.isEmpty()) {
       failures = await runInputs(order, inputs, writer, aborter.signal);
     }
@@ -237,6 +240,11 @@ async function* mapEach<Result>(
   make: (input: unknown) => Result,
 ): AsyncGenerator<Result, void, undefined> {
   for await (const input of inputs) yield make(input);
+}
+
+/** Writes what would run. */
+async function writeDescriptions(work: Work, inputs: Inputs, writer: ResultWriter): Promise<void> {
+  for await (const input of inputs) await writer.write(`${describeTask(work, input)}\n`);
 }
 
 /** What would run for an input. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { OutputError, ResultWriter, type Writable } from "../../lib/cli/result_writer.ts";
 
 /** Keeps what is written, a few bytes at a time. */
@@ -71,6 +71,6 @@ Deno.test("ResultWriter: who does not wait is told that nobody reads, and who wr
     "Cannot write the results: Broken pipe (os error 32)",
     cause,
   ]);
-  writer.write("b");
+  assertThrows(() => writer.write("b"), OutputError);
   await assertRejects(() => writer.flush(), OutputError);
 });

@@ -502,6 +502,20 @@ Deno.test("cli.ts: ends when nobody reads any more, also if no other result come
   await child.stderr.cancel();
 });
 
+Deno.test("cli.ts: --dry-run ends when nobody reads it any more, also if no other input comes", async () => {
+  await using folder = folderWithTasks();
+  const child = startCli(folder, ["tasks.ts#same", "--dry-run"]);
+  const input = child.stdin.getWriter();
+  const output = child.stdout.getReader();
+  await input.write(new TextEncoder().encode("1\n"));
+  assertEquals(new TextDecoder().decode((await output.read()).value), "same(1)\n");
+  await output.cancel();
+  await input.write(new TextEncoder().encode("2\n"));
+  assertEquals((await child.status).code, 141);
+  await input.close().catch(() => {}); // Nobody reads it any more.
+  await child.stderr.cancel();
+});
+
 Deno.test("cli.ts: --unordered prints results as they come", async () => {
   await using folder = new TempFolder();
   await new Deno.Command("mkfifo", { args: [folder.file("gate")] }).output();
