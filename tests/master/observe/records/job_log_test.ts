@@ -474,7 +474,7 @@ for (const option of ["joblog", "trace"] as const) {
     assertThrows(() => localManager(1, { [option]: path }), Error, "it is in use by another run");
     await first.close();
     assertEquals(readLog(folder, "run").length, 1);
-    await localManager(1, { [option]: path }).close();
+    await localManager(1, options).close();
   });
 }
 
