@@ -44,7 +44,14 @@
 
 import { type Attempt, RemoteError, type SlaveIdentity } from "../../errors.ts";
 import { argumentsOf, type CodeReference, type Task } from "../../task.ts";
-import { BufferCursor, decodeValue, encodeValue, jsonOf } from "../../wire/codec.ts";
+import {
+  BufferCursor,
+  decodeValue,
+  encodeValue,
+  jsonOf,
+  MAX_TEXT_LENGTH,
+  stringify,
+} from "../../wire/codec.ts";
 import { inputText } from "../../wire/input_text.ts";
 import type { ArgumentList } from "../argument_list.ts";
 import { type FailureKind, isPermissionRefusal, kindOfFailure } from "../board/failures.ts";
@@ -55,6 +62,12 @@ import type { Outcome } from "../outcome.ts";
 
 /** What a slave says is taken as it stands up to this length, far from the longest text that there can be. */
 const MAX_RESULTS_LENGTH = 64 * 1024 * 1024;
+/** More than a line's checksum adds to it. */
+const CHECKSUM_BYTES = 32;
+/** Of UTF-8. */
+const MAX_CHARACTER_BYTES = 3;
+
+const encoder = new TextEncoder();
 
 /** A run of the script begins. */
 export interface OpenedLine {
@@ -296,7 +309,7 @@ export function resultsLine(
 /**
  * The line of one task. It is put together by hand, since the value is made JSON already.
  *
- * @throws {RangeError} If it is longer than a text may be.
+ * @throws {RangeError | TypeError} If it is longer than a text may be.
  */
 export function outcomeLine(outcome: Outcome): string {
   const { task, slave, attempts, runTimeMs, status } = outcome;
@@ -315,12 +328,22 @@ export function outcomeLine(outcome: Outcome): string {
       hasCause: "cause" in outcome.reason,
       errorAttempts,
     };
-    line += "," + jsonOf(error).slice(1, -1);
+    line += "," + stringify(error, "the error", true).slice(1, -1);
   }
   if (buffers.length > 0) {
-    line += `,"buffers":${jsonOf(buffers.map((buffer) => buffer.toBase64()))}`;
+    // JSON.stringify() ends the process at a text of more than 2^28 characters. In base64 nothing is to be escaped.
+    line += `,"buffers":[${buffers.map((buffer) => `"${buffer.toBase64()}"`).join()}]`;
   }
-  return line + "}";
+  line += "}";
+  if (isTooLong(line)) throw new RangeError("Its line is longer than the longest string that V8 can make");
+  return line;
+}
+
+/** Whether a line, with its checksum, has more bytes than one text can be read of. */
+function isTooLong(line: string): boolean {
+  const most = MAX_TEXT_LENGTH - CHECKSUM_BYTES;
+  if (line.length * MAX_CHARACTER_BYTES <= most) return false;
+  return line.length > most || encoder.encode(line).length > most;
 }
 
 /**

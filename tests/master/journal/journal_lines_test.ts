@@ -6,7 +6,9 @@ import {
   outcomesOf,
   resultsLine,
 } from "../../../lib/master/journal/journal_lines.ts";
+import { runScript } from "../../support/script.ts";
 import { taskOf } from "../../support/task_of.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
 
 const SLAVE = { name: "slave 0", number: 0, host: "here" };
 const ORIGIN = { run: 0, line: 2, start: 100 };
@@ -59,4 +61,17 @@ Deno.test("resultsLine: there is none for a second attempt, of several lines, or
   assertEquals(resultsLine(outcomes([1]), '{"values":["of 1"],\n"micros":[1]}'), undefined);
   const padding = " ".repeat(64 * 1024 * 1024);
   assertEquals(resultsLine(outcomes([1]), `${padding}${textOf([1])}`), undefined);
+});
+
+Deno.test("outcomeLine: holds a buffer whose base64 has more than 2^28 characters, as no JSON.stringify() does", async () => {
+  await using folder = new TempFolder();
+  const lines = new URL("../../../lib/master/journal/journal_lines.ts", import.meta.url).href;
+  // In a process of its own, which gives back half a gigabyte, or dies.
+  const source = `import { outcomeLine } from "${lines}";
+    const value = new Uint8Array(210_000_000);
+    const end = { status: "fulfilled", value, attempts: 1, runTimeMs: 1 };
+    const line = outcomeLine({ task: { id: 0 }, ...end });
+    console.log(line.length > 280_000_000, line.endsWith('AAA"]}'));`;
+  const { stdout, stderr } = await runScript(folder, source, ["--no-check", "--allow-env"]);
+  assertEquals(stdout, "true true\n", stderr);
 });
