@@ -16,7 +16,7 @@ interface AlikeTasks {
   /** Number of their function. */
   readonly function: number;
   /** How they ended, as far as they have, in the order of the tasks. */
-  readonly outcomes: (RecordedOutcome | undefined)[];
+  outcomes: (RecordedOutcome | undefined)[];
   /** The run of the script that `next` and `dropped` belong to. */
   run: number;
   /** The place among them of the next task of this run. */
@@ -87,7 +87,10 @@ export class JournalIndex {
       const sent = this.#sent.get(task);
       // Somebody may have removed a damaged line that said so.
       if (sent === undefined) continue;
-      sent.alike.outcomes[sent.place] = outcome;
+      const { alike, place } = sent;
+      // The first write to a place of an empty array makes room for 17, and most tasks have none that is alike.
+      if (place === 0 && alike.outcomes.length === 0) alike.outcomes = [outcome];
+      else alike.outcomes[place] = outcome;
       this.#sent.delete(task);
     }
   }
