@@ -50,6 +50,8 @@ const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
 const GROUP_INTERVAL_MS = 10;
 const MANY_OUTCOMES = 200;
 const FULL_GROUP = 8192;
+/** So long after a failure it is tried again to write, unless somebody asks. Each try writes all that has gathered. */
+const RETRY_INTERVAL_MS = 1000;
 
 /** What the user says of a journal, and its context's startup function. */
 export interface JournalUse {
@@ -84,7 +86,7 @@ export interface JournalOptions extends JournalUse {
    * Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}.
    *
    * @param error Whoever it is thrown to is to be told what to do: see {@linkcode withRemedy}.
-   * @param unwritten What is not delivered for that reason.
+   * @param unwritten What is not delivered for that reason, and was not told of before.
    */
   onFailure(error: JournalError, unwritten: readonly Recorded[]): void;
   /** Told what the user is to take care of. */
@@ -132,6 +134,10 @@ export class Journal implements AsyncDisposable {
   #isRetried = false;
   /** When the last group was begun, and how many outcomes it had. */
   #lastGroup = { beginMs: 0, count: 0 };
+  /** When a write failed, as long as none has succeeded since, and nobody has asked to try again. */
+  #failedMs: number | undefined;
+  /** How many of the outcomes to be written have been told of as unwritten. They are the first ones. */
+  #toldCount = 0;
   /** Ends the wait for more outcomes. */
   #endGathering: (() => void) | undefined;
   #isClosing = false;
@@ -145,7 +151,8 @@ export class Journal implements AsyncDisposable {
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
-    this.#file = new JournalFile(options.path, (line, place) => this.#read(line, place));
+    const take = (line: object, place: LinePlace) => this.#read(line, place);
+    this.#file = new JournalFile(options.path, take, this.#clock);
     if (!this.#file.isLocked) {
       options.onWarning(
         `Nobody else is kept from the journal ${options.path}: its file system has no locks. ` +
@@ -236,7 +243,7 @@ export class Journal implements AsyncDisposable {
       this.#add(outcomes, receiver, line);
     }
     this.#openCount -= outcomes.length;
-    if (this.#isDue) this.#endGathering?.();
+    if (this.#isDue && !this.#hasFailed) this.#endGathering?.();
     this.#writeIfMuch();
   }
 
@@ -246,7 +253,7 @@ export class Journal implements AsyncDisposable {
     if (sent.length === 0) return;
     this.#lines.push(droppedLine(sent));
     this.#openCount -= sent.length;
-    if (this.#isDue) this.#endGathering?.();
+    if (this.#isDue && !this.#hasFailed) this.#endGathering?.();
   }
 
   /**
@@ -256,13 +263,16 @@ export class Journal implements AsyncDisposable {
   retry(): void {
     if (this.#isClosing && this.#writing === undefined) return;
     this.#isRetried = true;
+    this.#failedMs = undefined;
+    this.#endGathering?.();
     this.#writeIfMuch();
   }
 
-  /** Waits for what is being written, and closes the file. */
+  /** Writes what is left, also what could not be written before, and closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
     this.#endGathering?.();
+    this.#writeIfMuch();
     await this.#writing;
     this.#file[Symbol.dispose]();
   }
@@ -441,11 +451,22 @@ export class Journal implements AsyncDisposable {
     return this.#openCount === 0 || this.#recordedCount >= FULL_GROUP || this.#isClosing;
   }
 
-  /** Waits for more outcomes, if they come fast. */
-  async #gather(): Promise<void> {
+  /** Whether the last write failed, so that the next one has time. */
+  get #hasFailed(): boolean {
+    return this.#failedMs !== undefined && !this.#isClosing;
+  }
+
+  /** When the next group is to begin, by the clock; long ago, if at once. */
+  get #nextGroupMs(): number {
+    if (this.#hasFailed) return this.#failedMs! + RETRY_INTERVAL_MS;
     const { beginMs, count } = this.#lastGroup;
-    const waitMs = beginMs + GROUP_INTERVAL_MS - this.#clock.now();
-    if (count < MANY_OUTCOMES || waitMs <= 0 || this.#isDue) return;
+    return count < MANY_OUTCOMES || this.#isDue ? -Infinity : beginMs + GROUP_INTERVAL_MS;
+  }
+
+  /** Waits for more outcomes, if they come fast, or for the disk, if it took none. */
+  async #gather(): Promise<void> {
+    const waitMs = this.#nextGroupMs - this.#clock.now();
+    if (waitMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     using _timer = this.#clock.setTimer(resolve, waitMs);
     this.#endGathering = resolve;
@@ -482,20 +503,25 @@ export class Journal implements AsyncDisposable {
           this.#recordedCount += this.#lastGroup.count;
           this.#isUrgent = true;
           if (this.#isRetried) continue;
+          this.#failedMs = this.#clock.now();
           throw error;
         } finally {
           this.#underWay = [];
         }
+        this.#failedMs = undefined;
+        this.#toldCount = 0;
         for (const { outcomes, receiver } of recorded) receiver.receive(outcomes);
       }
     } catch (cause) {
       const reason = messageOf(cause);
+      const untold = this.#recorded.slice(this.#toldCount);
+      this.#toldCount = this.#recorded.length;
       this.#options.onFailure(
         new JournalError(
           `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered`,
           { cause },
         ),
-        this.#recorded,
+        untold,
       );
     } finally {
       this.#writing = undefined;

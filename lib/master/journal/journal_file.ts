@@ -1,4 +1,5 @@
 import { jsonOf } from "../../wire/codec.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { ParallelError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { quote } from "../../shell.ts";
@@ -14,6 +15,8 @@ const UNCHECKED_VERSIONS: readonly unknown[] = [3, 4];
 const MAX_HEADER_BYTES = 10_000;
 const HEADER_START = '{"journal":"parallel"';
 const READ_BYTES = 64 * 1024;
+/** Who moves or replaces the file is found so soon. To look takes 10 µs, and on NFS more. */
+const LOOK_INTERVAL_MS = 1000;
 const SCRATCH_BYTES = 256 * 1024;
 /** Of UTF-8. */
 const MAX_CHARACTER_BYTES = 3;
@@ -49,6 +52,11 @@ export class JournalFile implements Disposable {
   readonly isLocked: boolean;
   readonly #path: string;
   readonly #file: Deno.FsFile;
+  /** Where the file is, wherever the script goes by `Deno.chdir()`. Not known if it may not ask where it is. */
+  readonly #absolutePath: string | undefined;
+  readonly #clock: Clock;
+  /** When it was last seen that the file is the one at its path. */
+  #seenMs = -Infinity;
   #scratch: Uint8Array<ArrayBuffer> | undefined;
   /** Where the file ends as far as it is whole, and the checksum of its lines up to there. */
   #end = 0;
@@ -63,16 +71,23 @@ export class JournalFile implements Disposable {
    * removed when others are written.
    *
    * @param take Called with each line behind the first; returns whether it is one of a journal.
+   * @param clock Tells how often to look whether the file is still in its place.
    * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
    */
-  constructor(path: string, take: (line: object, place: LinePlace) => boolean) {
+  constructor(
+    path: string,
+    take: (line: object, place: LinePlace) => boolean,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     if (Deno.mainModule === undefined) {
       throw new JournalError(
         `Cannot use the journal ${path} in a Worker: it belongs to a script, and a Worker is none. Use it in the main script`,
       );
     }
     this.#path = path;
+    this.#clock = clock;
     this.#file = openFile(path);
+    this.#absolutePath = absolutePath(path);
     try {
       this.isLocked = this.#lock();
       this.#readAll(take);
@@ -87,8 +102,10 @@ export class JournalFile implements Disposable {
    * appended again.
    *
    * @param lines JSON objects with at least one field, without line breaks.
+   * @throws {JournalError} If somebody has moved, removed, replaced or changed the file. It is left as it is.
    */
   async append(lines: readonly string[]): Promise<void> {
+    this.#checkUnchanged();
     const [end, crc] = [this.#end, this.#crc];
     try {
       if (!this.#isAtEnd) await this.#cutOff();
@@ -113,6 +130,38 @@ export class JournalFile implements Disposable {
       }: what is behind runs again`,
       cause === undefined ? undefined : { cause },
     );
+  }
+
+  /** What is written to a file that has no name any more, or behind a hole, would be lost. */
+  #checkUnchanged(): void {
+    const open = this.#file.statSync();
+    if (open.nlink === 0 || !this.#isInPlace(open)) {
+      throw new JournalError(
+        "somebody has moved, removed or replaced the file while this script ran. What this script wrote is in the file that " +
+          "was there before: if you have that, put it back. Leave a journal in its place until its script has ended",
+      );
+    }
+    const isWhole = this.#isAtEnd ? open.size === this.#end : open.size >= this.#end;
+    if (isWhole) return;
+    throw new JournalError(
+      `somebody else has changed the file while this script ran: it has ${open.size} bytes, and not ${this.#end}. ` +
+        "End the script and look at the file: what is missing there runs again",
+    );
+  }
+
+  /** Whether the file at the path is the open one. Looks now and then. */
+  #isInPlace(open: Deno.FileInfo): boolean {
+    const now = this.#clock.now();
+    if (this.#absolutePath === undefined || now - this.#seenMs < LOOK_INTERVAL_MS) return true;
+    try {
+      const { dev, ino } = Deno.statSync(this.#absolutePath);
+      if (dev !== open.dev || ino !== open.ino) return false;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      // Where nobody may look, nothing is known.
+    }
+    this.#seenMs = now;
+    return true;
   }
 
   async #cutOff(): Promise<void> {
@@ -266,6 +315,16 @@ export class JournalFile implements Disposable {
 
 function header(): string {
   return jsonOf({ journal: "parallel", version: VERSION, script: Deno.mainModule }) + "\n";
+}
+
+function absolutePath(path: string): string | undefined {
+  if (path.startsWith("/")) return path;
+  try {
+    return `${Deno.cwd()}/${path}`;
+  } catch {
+    // It may not be read, or is gone.
+    return undefined;
+  }
 }
 
 function openFile(path: string): Deno.FsFile {

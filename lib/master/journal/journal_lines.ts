@@ -335,7 +335,9 @@ export function outcomeLine(outcome: Outcome): string {
     line += `,"buffers":[${buffers.map((buffer) => `"${buffer.toBase64()}"`).join()}]`;
   }
   line += "}";
-  if (isTooLong(line)) throw new RangeError("Its line is longer than the longest string that V8 can make");
+  if (isTooLong(line)) {
+    throw new RangeError("Its line is longer than the longest string that V8 can make");
+  }
   return line;
 }
 
