@@ -134,7 +134,8 @@ export class JournalFile implements Disposable {
 
   /** What is written to a file that has no name any more, or behind a hole, would be lost. */
   #checkUnchanged(): void {
-    const open = this.#file.statSync();
+    const open = this.#look();
+    if (open === undefined) return;
     if (open.nlink === 0 || !this.#isInPlace(open)) {
       throw new JournalError(
         "somebody has moved, removed or replaced the file while this script ran. What this script wrote is in the file that " +
@@ -147,6 +148,15 @@ export class JournalFile implements Disposable {
       `somebody else has changed the file while this script ran: it has ${open.size} bytes, and not ${this.#end}. ` +
         "End the script and look at the file: what is missing there runs again",
     );
+  }
+
+  /** What the open file is like now, if that can be known: Deno itself needs the global `Date` for it, which a script may have replaced. */
+  #look(): Deno.FileInfo | undefined {
+    try {
+      return this.#file.statSync();
+    } catch {
+      return undefined;
+    }
   }
 
   /** Whether the file at the path is the open one. Looks now and then. */
