@@ -7,7 +7,6 @@
 import { type CodeReference, describeCode } from "../task.ts";
 import { loadGuard, ManagerRefusedError } from "./load_guard.ts";
 import { messageOf } from "../message_of.ts";
-import { Promise } from "../own_globals.ts";
 
 /**
  * A task's code, ready to run: `args` as they came, `values` as startup returned them.

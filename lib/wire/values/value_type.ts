@@ -1,5 +1,3 @@
-import { quoteText } from "../../quote_text.ts";
-
 /** The array in an escape: the name of a type, then what an object of that type is made of. */
 export type Parts = unknown[];
 
@@ -92,15 +90,20 @@ export function getterOf<Value = unknown>(
   return getter;
 }
 
-/** How many characters of a name, or of the key of a `Map`, a path shows. */
-export const MAX_STEP_LENGTH = 200;
+/** How many characters of an odd name, or of the key of a `Map`, a path shows. */
+const MAX_KEY_LENGTH = 200;
 
-/** @returns How a path goes on to a property: `.name`, `[3]` or `["odd name"]`. Of a long name the middle is left out. */
+/** Puts a key in quotes. Of a long one only the beginning: `JSON.stringify` ends the process at more than 2^28 characters. */
+export function quoteKey(key: string): string {
+  return JSON.stringify(
+    key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH)}…`,
+  );
+}
+
+/** @returns How a path goes on to a property: `.name`, `[3]` or `["odd name"]`. */
 export function propertyStep(key: string): string {
   if (/^(0|[1-9]\d*)$/.test(key)) return `[${key}]`;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-    ? `.${key}`
-    : `[${quoteText(key, MAX_STEP_LENGTH)}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${quoteKey(key)}]`;
 }
 
 /**

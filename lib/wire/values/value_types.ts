@@ -6,13 +6,12 @@ import {
   getterOf,
   hasSlot,
   malformed,
-  MAX_STEP_LENGTH,
   propertyStep,
+  quoteKey,
   readProperties,
   type ValueType,
 } from "./value_type.ts";
 import { Date } from "../../own_globals.ts";
-import { quoteText } from "../../quote_text.ts";
 
 const MAX_ARRAY_LENGTH = 2 ** 32 - 1;
 
@@ -100,7 +99,7 @@ const MAP_TYPE: ValueType<Map<unknown, unknown>> = {
     if (isKey) return `.keys[${entry}]`;
     const key = parts[index - 1];
     if (typeof key === "object" && key !== null) return `.values[${entry}]`;
-    return `.get(${typeof key === "string" ? quoteText(key, MAX_STEP_LENGTH) : String(key)})`;
+    return `.get(${typeof key === "string" ? quoteKey(key) : String(key)})`;
   },
 };
 
