@@ -5,6 +5,7 @@ import {
   pathOf,
   tsconfigOf,
 } from "../files/nearest_config.ts";
+import { JSON } from "../own_globals.ts";
 import { thisSlaveProcess } from "../slave_process.ts";
 
 /**
@@ -52,6 +53,14 @@ export function resolveMapped(specifier: string): string | undefined {
     // Then it is no file's.
     return undefined;
   }
+}
+
+/** JSON with comments, and commas behind the last element; empty if there is nothing else. Texts are passed over. */
+export function parseJsonc(text: string): Record<string, unknown> {
+  const json = text
+    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
+    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1");
+  return JSON.parse(json.trim() || "{}");
 }
 
 function namedConfig(config: string | URL): string {

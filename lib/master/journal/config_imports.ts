@@ -4,15 +4,12 @@
  * @module
  */
 
+import { parseJsonc } from "../config.ts";
 import { readLocal } from "./local_file.ts";
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc", "package.json"];
 /** What stands for a file, and for no package. */
 const FILE_TARGET = /^(?:\.{0,2}\/|file:)/;
-/** A comment of JSONC, or a text, in which there is none. */
-const COMMENTS = /("(?:[^"\\]|\\.)*")|\/\/.*|\/\*[^]*?\*\//g;
-/** A comma behind the last element. */
-const LAST_COMMAS = /("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g;
 
 /** What a name, or all that begin so, stand for. */
 interface Entry {
@@ -73,12 +70,7 @@ function entriesOf(config: string): Entry[] {
 function readConfig(url: string): { readonly imports?: unknown; readonly importMap?: unknown } {
   const bytes = readLocal(url);
   if (bytes === undefined) return {};
-  const text = new TextDecoder().decode(bytes);
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return Object(JSON.parse(text.replace(COMMENTS, "$1").replace(LAST_COMMAS, "$1")));
-  }
+  return parseJsonc(new TextDecoder().decode(bytes));
 }
 
 function addEntries(imports: unknown, base: string, entries: Entry[]): void {

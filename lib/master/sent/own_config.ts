@@ -6,7 +6,7 @@
  */
 
 import { isCommonJS, isPackage, tsconfigOf, workspaceOf } from "../../files/nearest_config.ts";
-import { JSON } from "../../own_globals.ts";
+import { parseJsonc } from "../config.ts";
 import { foundAt } from "./package_files.ts";
 import { pathOfUrl, urlOfFile } from "./places.ts";
 
@@ -102,12 +102,4 @@ async function withExtended(tsconfig: string | undefined, warn: Warn): Promise<s
     }
   }
   return [...paths];
-}
-
-/** JSON with comments, and commas behind the last element; empty if there is nothing else. Texts are passed over. */
-function parseJsonc(text: string): Record<string, unknown> {
-  const json = text
-    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")
-    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, "$1");
-  return JSON.parse(json.trim() || "{}");
 }
