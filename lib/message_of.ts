@@ -11,3 +11,8 @@ export function messageOf(thrown: unknown): string {
     return "what cannot be described";
   }
 }
+
+/** Puts another message, or stack, into an error; a frozen one keeps what it has. */
+export function replaceText(error: Error, key: "message" | "stack", value: string): void {
+  Reflect.defineProperty(error, key, { value, configurable: true, writable: true });
+}

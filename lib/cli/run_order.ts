@@ -36,7 +36,8 @@ const MAX_COUNTED = 100;
  *
  * @param stdout Gets the results.
  * @returns The exit code: how many inputs failed, 101 for more than 100.
- * @throws {UsageError} If the module is not there, a file would be written over another that the command line names, or an input cannot be read: then those before it have been run.
+ * @throws {UsageError} If the module is not there, or a file would be written over another that the command line names; if an input
+ * cannot be read: then those before it have been run.
  * @throws {ParallelError} If the run cannot go on: no slave is left, none can load the function, or startup fails on all.
  */
 export async function runOrder(order: Order, stdout: Writable): Promise<number> {

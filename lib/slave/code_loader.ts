@@ -6,7 +6,7 @@
 
 import { type CodeReference, describeCode } from "../task.ts";
 import { loadGuard, ManagerRefusedError } from "./load_guard.ts";
-import { messageOf } from "../message_of.ts";
+import { messageOf, replaceText } from "../message_of.ts";
 
 /**
  * A task's code, ready to run: `args` as they came, `values` as startup returned them.
@@ -199,10 +199,7 @@ function explainScope(thrown: unknown, source: string, use: "task" | "startup"):
   const value = thrown instanceof ReferenceError
     ? explainMissingName(message, source, use)
     : explainMissingObject(message, source, use);
-  // A frozen error keeps what it has.
-  if (value !== message) {
-    Reflect.defineProperty(thrown, "message", { value, configurable: true, writable: true });
-  }
+  if (value !== message) replaceText(thrown, "message", value);
 }
 
 function explainMissingName(message: string, source: string, use: "task" | "startup"): string {

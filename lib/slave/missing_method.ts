@@ -1,3 +1,5 @@
+import { replaceText } from "../message_of.ts";
+
 /** What V8 says where an object lacks what only its class has: methods, private members, an iterator. */
 const LACKS_CLASS =
   /(?:\.[\p{L}\w$]{1,100} is not a function(?: or its return value is not iterable)?|is not (?:async )?iterable(?: \(cannot read property Symbol\(Symbol\.\w+\)\))?|^(?:Cannot (?:read|write) private member|Receiver must be) .*)$/u;
@@ -26,12 +28,7 @@ export function explainMissingMethod(thrown: unknown, args: readonly unknown[]):
   }
   const reason = whatWasLost(args);
   if (reason === undefined) return;
-  // A frozen error keeps what it has.
-  Reflect.defineProperty(thrown, "message", {
-    value: `${message}. If that is one of the task's arguments: ${reason}`,
-    configurable: true,
-    writable: true,
-  });
+  replaceText(thrown, "message", `${message}. If that is one of the task's arguments: ${reason}`);
 }
 
 function whatWasLost(args: readonly unknown[]): string | undefined {

@@ -12,6 +12,7 @@ import {
   SendableCheck,
   sendableErrors,
 } from "../wire/codec.ts";
+import { replaceText } from "../message_of.ts";
 import { leaveOutMiddle } from "../quote_text.ts";
 import { checkSendable } from "../wire/message_stream.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
@@ -109,20 +110,16 @@ function fixMessage(error: Error): void {
   if ("value" in (Object.getOwnPropertyDescriptor(error, "message") ?? {})) return;
   const value = read(error, "message");
   if (typeof value !== "string" || value === "") return;
-  // A frozen error keeps what it has.
-  Reflect.defineProperty(error, "message", { value, configurable: true, writable: true });
+  replaceText(error, "message", value);
 }
 
 /** Where files were sent, the master's user knows them by the paths that they have there. */
 function restorePaths(error: Error): void {
-  for (const key of ["message", "stack"]) {
+  for (const key of ["message", "stack"] as const) {
     const text = read(error, key);
     if (typeof text !== "string") continue;
     const value = originalPaths.restoreIn(text);
-    // A frozen error keeps what it has.
-    if (value !== text) {
-      Reflect.defineProperty(error, key, { value, configurable: true, writable: true });
-    }
+    if (value !== text) replaceText(error, key, value);
   }
 }
 

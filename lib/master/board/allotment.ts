@@ -52,7 +52,10 @@ const MAX_LOOKS = 64;
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
-/** The fewest tasks that are taken from a source when no slave has to be waited for: the journal has the outcomes of these tasks, or no slave can run them. */
+/**
+ * The fewest tasks that are taken from a source when no slave has to be waited for: the journal has their outcomes, or no slave can
+ * run them.
+ */
 const MIN_SLAVELESS_PULL = 64;
 
 /** Tasks that a source is to be asked for. */
