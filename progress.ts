@@ -17,10 +17,10 @@
  * @module
  */
 
-import { thisSlaveProcess } from "./lib/slave_process.ts";
+import { slaveProgram } from "./lib/slave_program.ts";
 import { checkTaskProgress } from "./lib/task_progress.ts";
 
-thisSlaveProcess()?.progress?.moduleLoaded();
+slaveProgram()?.progress?.moduleLoaded();
 
 /**
  * Tells whoever looks at the run how far the task has come that calls this: the line of `progress: true`, the live page, your own function
@@ -50,6 +50,6 @@ thisSlaveProcess()?.progress?.moduleLoaded();
  */
 export function reportProgress(done: number, total?: number, text?: string): void {
   checkTaskProgress(done, total, text);
-  const progress = thisSlaveProcess()?.progress;
+  const progress = slaveProgram()?.progress;
   if (progress?.isWanted) progress.take({ done, total, text });
 }

@@ -7,7 +7,7 @@
 import { Date } from "./own_globals.ts";
 
 /** That a slave died while it ran a task, or may have run it. */
-export interface Death {
+export interface LoggedDeath {
   /** Number of the slave. */
   readonly slave: number;
   /** The date, in milliseconds since 1970. */
@@ -44,7 +44,7 @@ export interface JobLogLine {
   /** What the user calls it; empty if that is nothing. */
   readonly ownLabel: string;
   /** Which slaves died while they ran it, the oldest first. */
-  readonly deaths: readonly Death[];
+  readonly deaths: readonly LoggedDeath[];
 }
 
 const COLUMNS = [
@@ -103,7 +103,7 @@ export class JobLogFormatter {
   }
 
   /** `3 at 2026-11-22 13:35:31.042, 5 at …`: numbers of slaves and times. */
-  #formatDeaths(deaths: readonly Death[]): string {
+  #formatDeaths(deaths: readonly LoggedDeath[]): string {
     return deaths.map(({ slave, timeMs }) => `${slave} at ${this.#formatTime(timeMs)}`).join(", ");
   }
 
@@ -168,7 +168,7 @@ export function parseJobLogLine(text: string, columns: number = COLUMNS.length):
   };
 }
 
-function parseDeath(text: string): Death {
+function parseDeath(text: string): LoggedDeath {
   const [slave, time = ""] = text.split(" at ");
   return { slave: parseNumber("deaths", slave), timeMs: parseTime("deaths", time) };
 }

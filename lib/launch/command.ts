@@ -6,7 +6,7 @@
 
 import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
-import { permissionRemedy } from "../slave_process.ts";
+import { permissionRemedy } from "../slave_program.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
 import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";

@@ -8,7 +8,7 @@
  */
 
 import { messageOf } from "../message_of.ts";
-import { permissionRemedy } from "../slave_process.ts";
+import { permissionRemedy } from "../slave_program.ts";
 
 /** What stands for the number of a slave. A folder may have that in its name as well, such as `100%data`. */
 const NUMBER = /%d(?=[^/]*$)/g;

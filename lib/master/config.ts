@@ -6,7 +6,7 @@ import {
   tsconfigOf,
 } from "../files/nearest_config.ts";
 import { JSON } from "../own_globals.ts";
-import { thisSlaveProcess } from "../slave_process.ts";
+import { slaveProgram } from "../slave_program.ts";
 
 /**
  * Finds the configuration file that the slaves' modules resolve with.
@@ -20,8 +20,8 @@ import { thisSlaveProcess } from "../slave_process.ts";
 export function findConfig(config: string | URL | undefined): string | undefined {
   if (config !== undefined) return namedConfig(config);
   // The main module of a slave is this project's own: it is the slave's configuration that the modules of tasks resolve with.
-  const slaveProcess = thisSlaveProcess();
-  if (slaveProcess !== undefined) return slaveProcess.config;
+  const program = slaveProgram();
+  if (program !== undefined) return program.config;
   // What is inside a compiled program no slave sees.
   if (Deno.build.standalone) return undefined;
   // In a Worker there is none.

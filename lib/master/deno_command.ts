@@ -1,5 +1,5 @@
 import { ParallelError } from "../errors.ts";
-import { thisSlaveProcess } from "../slave_process.ts";
+import { slaveProgram } from "../slave_program.ts";
 import { SLAVE_PROGRAM } from "./slaves/slave_command.ts";
 
 /**
@@ -25,7 +25,7 @@ const REMEDY =
 /** Whatever stands between, such as a link or a script: the arguments tell that this process was meant to be a slave. */
 function checkNotStartedAsSlave(): void {
   // A program of the user's own may run the slave's.
-  if (thisSlaveProcess() !== undefined || !Deno.args.includes(SLAVE_PROGRAM)) return;
+  if (slaveProgram() !== undefined || !Deno.args.includes(SLAVE_PROGRAM)) return;
   throw new ParallelError(
     "Cannot make a manager: a manager has started this program to be its slave, in place of Deno. Each slave would be the program " +
       `again. ${REMEDY}`,

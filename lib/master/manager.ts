@@ -2,7 +2,7 @@ import { ParallelError } from "../errors.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
-import { thisSlaveProcess } from "../slave_process.ts";
+import { slaveProgram } from "../slave_program.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
@@ -43,7 +43,7 @@ import { asContextMaking, type StartupCode, type StartupOptions } from "./readin
 export class Manager implements AsyncDisposable {
   static {
     refuseSyncUse(this.prototype, "Manager", "new Manager()");
-    thisSlaveProcess()?.managersLoaded();
+    slaveProgram()?.managersLoaded();
   }
 
   /** Slaves of all managers that are not closed: an array of jobs has the connection to its one manager in its object. */
@@ -76,7 +76,7 @@ export class Manager implements AsyncDisposable {
   /** Scripts know of no other time than the system's; tests hand in a clock that they move. */
   constructor(options: ManagerOptions = {}, clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     checkDeno();
-    const refusal = thisSlaveProcess()?.refuseManager();
+    const refusal = slaveProgram()?.refuseManager();
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     keepIgnoredSignals();

@@ -1,5 +1,5 @@
 import { MAX_TIMER_MS } from "../clock.ts";
-import { thisSlaveProcess } from "../slave_process.ts";
+import { slaveProgram } from "../slave_program.ts";
 import { findConfig } from "./config.ts";
 import { denoCommand } from "./deno_command.ts";
 import type { ManagerEvent } from "./observe/events.ts";
@@ -531,7 +531,7 @@ function asCommand(deno: string | readonly string[]): readonly string[] {
 
 /** The slaves of a manager that a task makes do not write the files of the slave that the task is on. */
 function defaultOutput(): string {
-  return thisSlaveProcess() === undefined ? "slave%d.output" : "inherit";
+  return slaveProgram() === undefined ? "slave%d.output" : "inherit";
 }
 
 function checkText(name: string, value: unknown): void {

@@ -1,4 +1,4 @@
-import type { Death, JobLogLine } from "../job_log_line.ts";
+import type { JobLogLine, LoggedDeath } from "../job_log_line.ts";
 import { FailureGroups } from "./failure_groups.ts";
 
 /** How many of the slowest tasks are listed, and how many of those that ran most often. */
@@ -60,7 +60,7 @@ export class RunSummary {
   /** Tasks that were given up while they ran. */
   readonly cutOff: TaskRun[] = [];
   /** Deaths of slaves that ran tasks. */
-  readonly deaths: Death[] = [];
+  readonly deaths: LoggedDeath[] = [];
   readonly slaves: Map<number, SlaveSummary> = new Map();
   readonly functions: Map<string, FunctionSummary> = new Map();
   readonly failures: FailureGroups = new FailureGroups();
@@ -141,7 +141,7 @@ export class RunSummary {
     addToTop(this.slowest, line, ({ runTimeMs }) => runTimeMs, MAX_SLOWEST);
   }
 
-  #addDeath(death: Death): void {
+  #addDeath(death: LoggedDeath): void {
     const key = `${death.slave} ${death.timeMs}`;
     if (this.#deathKeys.has(key)) return;
     this.#deathKeys.add(key);

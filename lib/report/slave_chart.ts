@@ -1,4 +1,4 @@
-import type { Death } from "../job_log_line.ts";
+import type { LoggedDeath } from "../job_log_line.ts";
 import { deathMark, drawChart, PLOT_WIDTH, round, rowName, timeAxis } from "./chart.ts";
 import { durationText } from "./number_text.ts";
 import type { RunSummary, TaskRun } from "./run_summary.ts";
@@ -20,7 +20,7 @@ interface Row {
   readonly name: string;
   readonly slaves: number;
   readonly runs: TaskRun[];
-  readonly deaths: Death[];
+  readonly deaths: LoggedDeath[];
 }
 
 /** A picture of what the slaves did when. Each has a row; if there are many, several share one. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ProgressTaker, SlaveProcess } from "../slave_process.ts";
+import type { ProgressTaker, SlaveProgram } from "../slave_program.ts";
 import { Promise } from "../own_globals.ts";
 import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
 
@@ -33,7 +33,7 @@ interface ModuleLoad {
 }
 
 /** Knows which code runs because a module is loaded, and refuses it managers. */
-export class LoadGuard implements SlaveProcess {
+export class LoadGuard implements SlaveProgram {
   nesting = 1;
   config: string | undefined;
   progress: ProgressTaker | undefined;

@@ -9,7 +9,7 @@ import type { ToAgent, ToSlave } from "../wire/messages.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { printError } from "../print_error.ts";
-import { announceSlaveProcess } from "../slave_process.ts";
+import { announceSlaveProgram } from "../slave_program.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { connectToMaster } from "./connect.ts";
@@ -64,7 +64,7 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
   loadGuard.nesting = info.nesting ?? 1;
   loadGuard.config = info.config;
   originalPaths.folder = info.folder;
-  announceSlaveProcess(loadGuard);
+  announceSlaveProgram(loadGuard);
   const runner = new Runner(stream);
   loadGuard.progress = runner.progress;
   keepAlive(runner, exit, info);

@@ -1,5 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import type { ProgressTaker } from "../slave_process.ts";
+import type { ProgressTaker } from "../slave_program.ts";
 import { asTaskProgress, type TaskProgress } from "../task_progress.ts";
 import type { MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";

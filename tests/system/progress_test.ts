@@ -152,7 +152,7 @@ Deno.test("reportProgress: on the page stands what a task tells that computes si
 
 /** A task: how often its slave is to tell how far tasks have come, in milliseconds. */
 function howOften(): number | undefined {
-  const key = Symbol.for("parallel.slaveProcess");
+  const key = Symbol.for("parallel.slaveProgram");
   return (globalThis as unknown as { [key]: { progress: { everyMs?: number } } })[key]
     .progress.everyMs;
 }

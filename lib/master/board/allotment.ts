@@ -11,7 +11,7 @@ import { type DispatchGroup, type GroupLists, MAX_PASSED } from "./dispatch_grou
 import type { Deadlines, TimedTask } from "./deadlines.ts";
 import type { DispatchSlave, Service } from "./dispatch_slave.ts";
 import type { Retry } from "./faults/retries.ts";
-import type { Head, SentTask, TaskKind } from "./sent_tasks.ts";
+import type { Head, MessageKind, SentTask } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /**
@@ -564,7 +564,7 @@ export class Allotment {
   }
 
   /** Whether there is an idle slave that can run tasks of a kind, and, if that is asked for, has their startup behind it. */
-  #canIdleTake({ group, code }: TaskKind, isStartupDone: boolean): boolean {
+  #canIdleTake({ group, code }: MessageKind, isStartupDone: boolean): boolean {
     if (group.reading === "no") return false;
     for (const idle of this.#idle) {
       if (isStartupDone && !idle.service?.startups.isDone(group.context)) continue;

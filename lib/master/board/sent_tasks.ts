@@ -18,19 +18,19 @@ const SETTLED = undefined;
 type Entry = Task | Taken | typeof DROPPED | typeof SETTLED;
 
 /** What tasks that leave in one message have in common. */
-export interface TaskKind {
+export interface MessageKind {
   readonly group: DispatchGroup;
   readonly code: Code;
 }
 
 /** Tasks that leave in one message. */
-export interface TaskMessage extends TaskKind, TasksTogether {
+export interface TaskMessage extends MessageKind, TasksTogether {
   /** How many finished answers the slave may keep before it sends, when one of them starts. */
   readonly maxHeld: number;
 }
 
 /** What has become of such a message. */
-interface SentMessage extends TaskKind {
+interface SentMessage extends MessageKind {
   readonly tasks: Entry[];
   readonly sizes: readonly number[];
   readonly maxHeld: number;
@@ -57,7 +57,7 @@ export interface AnsweredTasks {
 }
 
 /** The first task that a slave has not answered: the one that it runs now or is to run next. */
-export interface Head extends TaskKind {
+export interface Head extends MessageKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
   readonly number: number;
@@ -138,8 +138,8 @@ export class SentTasks {
   }
 
   /** Groups and codes of the tasks behind the first one. */
-  kindsBehindFirst(): TaskKind[] {
-    const kinds: TaskKind[] = [];
+  kindsBehindFirst(): MessageKind[] {
+    const kinds: MessageKind[] = [];
     let isBehindFirst = false;
     for (const message of this.#messages) {
       const { group, code, tasks, position } = message;
@@ -248,7 +248,7 @@ export class SentTasks {
    * @param isSettled Says for each task, given its group and code, and its number.
    * @returns Those that had not been taken from it before, in order.
    */
-  settle(isSettled: (kind: TaskKind, number: number) => boolean): SentTask[] {
+  settle(isSettled: (kind: MessageKind, number: number) => boolean): SentTask[] {
     const settled: SentTask[] = [];
     this.#visit((kind, entry, number, size) => {
       if (entry === SETTLED || !isSettled(kind, number)) return entry;

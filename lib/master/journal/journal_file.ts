@@ -3,7 +3,7 @@ import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { ParallelError } from "../../errors.ts";
 import { messageOf } from "../../message_of.ts";
 import { quote } from "../../shell.ts";
-import { permissionRemedy } from "../../slave_process.ts";
+import { permissionRemedy } from "../../slave_program.ts";
 import { crc32, crcText } from "./crc32.ts";
 import { lockFile } from "../file_lock.ts";
 import { JSON } from "../../own_globals.ts";

@@ -1,5 +1,5 @@
 import { printError } from "../../print_error.ts";
-import { thisSlaveProcess } from "../../slave_process.ts";
+import { slaveProgram } from "../../slave_program.ts";
 import { RepeatedWarnings } from "./repeated_warnings.ts";
 
 /**
@@ -23,7 +23,7 @@ export class UserFunction<Event> {
   /** @param option Name of the option that it was given as. */
   constructor(option: string, run: (event: Event) => unknown) {
     this.#run = run;
-    const consequence = thisSlaveProcess() === undefined
+    const consequence = slaveProgram() === undefined
       ? "the run goes on, and the script will end with exit code 1"
       : "the run goes on";
     this.#what = `The function of the option ${option} threw an error (${consequence})`;
@@ -42,7 +42,7 @@ export class UserFunction<Event> {
 
   #noteError(thrown: unknown): void {
     // The exit code of a slave is the slave's own.
-    if (thisSlaveProcess() === undefined && Deno.exitCode === 0) Deno.exitCode = 1;
+    if (slaveProgram() === undefined && Deno.exitCode === 0) Deno.exitCode = 1;
     this.#latest = thrown;
     this.#errors.add(this.#what, describe(thrown));
   }

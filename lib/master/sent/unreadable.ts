@@ -1,5 +1,5 @@
 import { messageOf } from "../../message_of.ts";
-import { permissionRemedy } from "../../slave_process.ts";
+import { permissionRemedy } from "../../slave_program.ts";
 
 /** Says that a file which is to be sent cannot be read, and what to do. */
 export function unreadable(file: string, cause: unknown): Error {

@@ -2,7 +2,7 @@ import { NetworkError } from "../../errors.ts";
 import type { Hello, TlsIdentity } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
-import { permissionRemedy } from "../../slave_process.ts";
+import { permissionRemedy } from "../../slave_program.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MasterAddress } from "./master_address.ts";
 import { Reception } from "./reception.ts";

@@ -14,7 +14,7 @@ export interface PageAddress {
 }
 
 /** What is known of the machine and of how the script was started. */
-export interface Surroundings {
+export interface Whereabouts {
   /** Name of this machine; missing if it may not be asked. */
   readonly hostname: string | undefined;
   /** A variable of the environment; nothing if it is missing, or may not be read. */
@@ -27,7 +27,7 @@ const SUBMIT_HOSTS = ["SGE_O_HOST", "SLURM_SUBMIT_HOST", "PBS_O_HOST"];
 const JOB_VARIABLES = [["JOB_ID", "SGE_JOB_SPOOL_DIR"], ["SLURM_JOB_ID"], ["PBS_JOBID"]];
 
 /** The lines that are printed. */
-export function addressLines(address: PageAddress, around: Surroundings): string[] {
+export function addressLines(address: PageAddress, around: Whereabouts): string[] {
   const { host, port } = address;
   const lines = [`parallel: the page of this run is ${pageUrl(address, around.hostname)}`];
   if (isLoopback(host)) {
@@ -60,7 +60,7 @@ function isLoopback(host: string): boolean {
 function tunnelCommand(
   port: number,
   host: string,
-  { hostname, variable }: Surroundings,
+  { hostname, variable }: Whereabouts,
 ): string | undefined {
   const user = variable("USER") ?? variable("LOGNAME");
   const at = (machine: string) => user === undefined ? machine : `${user}@${machine}`;
@@ -78,7 +78,7 @@ function tunnelCommand(
 }
 
 /** What this process may know. It asks for no permission. */
-export function systemSurroundings(): Surroundings {
+export function systemWhereabouts(): Whereabouts {
   const isGranted = (descriptor: Deno.PermissionDescriptor) =>
     Deno.permissions.querySync(descriptor).state === "granted";
   return {

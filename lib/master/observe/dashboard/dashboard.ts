@@ -12,12 +12,12 @@
 
 import { messageOf } from "../../../message_of.ts";
 import { printError } from "../../../print_error.ts";
-import { permissionRemedy } from "../../../slave_process.ts";
+import { permissionRemedy } from "../../../slave_program.ts";
 import { settleWithin } from "../../settle_within.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Hub } from "../hub.ts";
 import type { ContextSurvey, SurveyedRun } from "../survey.ts";
-import { addressLines, systemSurroundings } from "./addresses.ts";
+import { addressLines, systemWhereabouts } from "./addresses.ts";
 import type { LiveRun } from "./live_run.ts";
 
 /** Where the page is to be listened for. */
@@ -68,7 +68,7 @@ export class Dashboard implements AsyncDisposable {
     this.#live = load(hub, run);
     const { port } = this.#server.addr;
     const address = { host: place.host, port, token: this.#token.text };
-    for (const line of addressLines(address, systemSurroundings())) printError(line);
+    for (const line of addressLines(address, systemWhereabouts())) printError(line);
   }
 
   /** A context was closed: this is how it stood. */

@@ -1,4 +1,4 @@
-import { type Death, JOB_LOG_HEADER, JobLogFormatter } from "../../../job_log_line.ts";
+import { JOB_LOG_HEADER, JobLogFormatter, type LoggedDeath } from "../../../job_log_line.ts";
 import { RemoteError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import type { ManagerEvent } from "../events.ts";
@@ -15,7 +15,7 @@ export class JobLog {
   /** The task that was told last to run on each slave, by the slave's number. */
   readonly #started = new Map<number, TaskStart>();
   /** Where tasks that have not ended were when slaves died. */
-  readonly #deaths = new Map<Task, Death[]>();
+  readonly #deaths = new Map<Task, LoggedDeath[]>();
   /** When slaves died that have not connected again, by their numbers: all tasks that one had are told one by one. */
   readonly #died = new Map<number, number>();
 
@@ -59,7 +59,7 @@ export class JobLog {
   }
 
   /** Returns the deaths that a task has met, which is over. */
-  #takeDeaths(task: Task): readonly Death[] {
+  #takeDeaths(task: Task): readonly LoggedDeath[] {
     const deaths = this.#deaths.get(task) ?? [];
     if (deaths.length > 0) this.#deaths.delete(task);
     return deaths;

@@ -7,7 +7,7 @@
 import type { TaskProgress } from "./task_progress.ts";
 
 /** The slave's program, as code of tasks sees it, and managers do that they make. */
-export interface SlaveProcess {
+export interface SlaveProgram {
   /** How many managers are above its tasks, one above the other: 1 on the slaves of a script's own manager. */
   readonly nesting: number;
   /** Path of the configuration that its modules resolve with, if there is one. */
@@ -31,16 +31,16 @@ export interface ProgressTaker {
 }
 
 /** Not a variable of this module: the code of tasks may import another copy of this project than the slave's program is. */
-const KEY = Symbol.for("parallel.slaveProcess");
+const KEY = Symbol.for("parallel.slaveProgram");
 
 /** The slave's program of this process; nothing in a script's own process, and in a Worker. */
-export function thisSlaveProcess(): SlaveProcess | undefined {
-  return (globalThis as { [KEY]?: SlaveProcess })[KEY];
+export function slaveProgram(): SlaveProgram | undefined {
+  return (globalThis as { [KEY]?: SlaveProgram })[KEY];
 }
 
 /** Makes this process known as a slave's. */
-export function announceSlaveProcess(slaveProcess: SlaveProcess): void {
-  Object.defineProperty(globalThis, KEY, { value: slaveProcess, configurable: true });
+export function announceSlaveProgram(program: SlaveProgram): void {
+  Object.defineProperty(globalThis, KEY, { value: program, configurable: true });
 }
 
 /**
@@ -50,7 +50,7 @@ export function announceSlaveProcess(slaveProcess: SlaveProcess): void {
  * @returns A sentence without its full stop. Flags are no remedy on a slave.
  */
 export function permissionRemedy(flags: string): string {
-  return thisSlaveProcess() === undefined
+  return slaveProgram() === undefined
     ? `Run the master with ${flags}`
     : "The manager that runs this task has to permit it";
 }
