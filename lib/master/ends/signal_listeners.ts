@@ -7,6 +7,8 @@
 
 /** The signals that end a script, and their numbers. */
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** The number of the signal of ctrl-\\, which a shell sets as it does SIGINT. */
+const SIGQUIT = 3;
 
 /** A signal that ends a script. */
 export type EndingSignal = keyof typeof NUMBERS;
@@ -19,7 +21,7 @@ export function exitCodeOf(signal: EndingSignal): number {
   return 128 + NUMBERS[signal];
 }
 
-/** Where Linux tells which signals a process ignores; see proc_pid_status(5). Deno reads it with `--allow-all` only. */
+/** Where Linux tells what a process does on signals; see proc_pid_status(5). Deno reads it with `--allow-all` only. */
 const STATUS_FILE = "/proc/self/status";
 
 /**
@@ -27,21 +29,53 @@ const STATUS_FILE = "/proc/self/status";
  * something with `&`. Deno 2.9.6 ignores none of them any more as soon as anybody listens for any signal: this has to be called before.
  */
 export function ignoredSignals(): ReadonlySet<EndingSignal> {
-  const mask = ignoredMask();
-  if (mask !== undefined) {
-    return new Set(ENDING_SIGNALS.filter((signal) => mask >> BigInt(NUMBERS[signal] - 1) & 1n));
-  }
-  // nohup leaves no stream to a terminal.
-  const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
-  return new Set(hasTerminal ? [] : ["SIGHUP"]);
+  return ignoredBy(
+    readStatus(),
+    () => [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal()),
+  );
 }
 
-/** The signals that this process ignores as bits, the lowest for signal 1; `undefined` where that cannot be known. */
-function ignoredMask(): bigint | undefined {
+/**
+ * The signals that a process ignored when it started, as far as can be told.
+ *
+ * Deno 2.9.6 itself listens for SIGUSR1 half a second after its start, and with that for all signals that end a script. Until a script
+ * has been fetched, or loaded on a busy machine, that may have happened. Then only traces tell: `nohup` leaves no stream to a terminal,
+ * and a shell that starts something with `&` has it ignore SIGQUIT with SIGINT, which Deno leaves as it is.
+ *
+ * @param status What the process does on signals; `undefined` where that cannot be read.
+ * @param hasTerminal Whether a standard stream of it is a terminal.
+ */
+export function ignoredBy(
+  status: string | undefined,
+  hasTerminal: () => boolean,
+): ReadonlySet<EndingSignal> {
+  const ignored = signalsIn(status, "SigIgn");
+  const caught = signalsIn(status, "SigCgt");
+  if (ignored !== undefined && !ENDING_SIGNALS.some((signal) => caught?.(NUMBERS[signal]))) {
+    return new Set(ENDING_SIGNALS.filter((signal) => ignored(NUMBERS[signal])));
+  }
+  const signals = new Set<EndingSignal>();
+  if (!hasTerminal()) signals.add("SIGHUP");
+  if (ignored?.(SIGQUIT)) signals.add("SIGINT");
+  return signals;
+}
+
+/** Tells whether a line of the status file has a signal of some number: its mask has the lowest bit for signal 1. */
+function signalsIn(
+  status: string | undefined,
+  line: "SigIgn" | "SigCgt",
+): ((signal: number) => boolean) | undefined {
+  const [, digits] = status?.match(new RegExp(`^${line}:\\s*([0-9a-f]+)$`, "m")) ?? [];
+  if (digits === undefined) return undefined;
+  const mask = BigInt(`0x${digits}`);
+  return (signal) => (mask >> BigInt(signal - 1) & 1n) === 1n;
+}
+
+/** The text of the status file; `undefined` where that cannot be read. */
+function readStatus(): string | undefined {
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return undefined;
   try {
-    const [, mask] = Deno.readTextFileSync(STATUS_FILE).match(/^SigIgn:\s*([0-9a-f]+)$/m) ?? [];
-    return mask === undefined ? undefined : BigInt(`0x${mask}`);
+    return Deno.readTextFileSync(STATUS_FILE);
   } catch {
     // More than that permission is needed, or this is no Linux.
     return undefined;

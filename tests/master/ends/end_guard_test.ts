@@ -157,7 +157,10 @@ async function runIgnoring(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-for (const signal of SIGNALS) {
+/** What ways to start a script ignore: `nohup`, and the `&` of a shell that is no terminal's. */
+const IGNORED = { SIGHUP: "HUP", SIGINT: "INT QUIT" };
+
+for (const [signal, ignored] of Object.entries(IGNORED)) {
   Deno.test(`EndGuard: ${signal} that was ignored when the script started is ignored, also when the manager is closed`, async () => {
     await using folder = new TempFolder();
     const script = `${SQUARES}
@@ -169,8 +172,23 @@ for (const signal of SIGNALS) {
       await asked.promise;
       console.log("end");`;
     const flags = [...SQUARE_FLAGS, "main.ts"];
-    const end = await runIgnoring(signal.slice(3), folder, script, flags);
+    const end = await runIgnoring(ignored, folder, script, flags);
     assertEquals(end, { code: 0, stdout: "1\n4\nend\n", stderr: "" });
+  });
+
+  Deno.test(`EndGuard: ${signal} that was ignored when the script started is ignored where Deno listens already`, async () => {
+    await using folder = new TempFolder();
+    // As Deno does by itself, half a second after its start.
+    const script = `
+      Deno.addSignalListener("SIGUSR2", () => {});
+      const { LocalSlave, Manager } = await import("${MODULE_URL}");
+      ${SQUARES.replace(/import .*;/, "")}
+      Deno.kill(Deno.pid, "${signal}");
+      console.log(await square(2));
+      await manager.close();
+      Deno.exit();`;
+    const end = await runIgnoring(ignored, folder, script, [...SQUARE_FLAGS, "main.ts"]);
+    assertEquals(end, { code: 0, stdout: "1\n4\n", stderr: "" });
   });
 }
 
