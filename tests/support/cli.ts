@@ -1,4 +1,3 @@
-import { heedSignals } from "./heeded_signals.ts";
 import type { ScriptEnd } from "./script.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
@@ -20,7 +19,6 @@ export function startCli(
   words: readonly string[],
   { flags = ["-A"], env = {} }: CliOptions = {},
 ): Deno.ChildProcess {
-  heedSignals();
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "--no-check", ...flags, CLI, ...words],
     cwd: folder.path,

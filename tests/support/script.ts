@@ -1,4 +1,3 @@
-import { heedSignals } from "./heeded_signals.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 /** URL of the module, for scripts elsewhere. */
@@ -49,7 +48,6 @@ function scriptCommand(
   },
 ): Deno.Command {
   folder.write("main.ts", source);
-  heedSignals();
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
     cwd: folder.path,

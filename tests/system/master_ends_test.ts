@@ -7,7 +7,6 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { addFakeGrid, deletedJobs, untilIdle } from "../support/fake_grid.ts";
-import { heedSignals } from "../support/heeded_signals.ts";
 import { Lifelines } from "../support/lifelines.ts";
 import { missingPseudoTerminal, PseudoTerminal } from "../support/pseudo_terminal.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
@@ -162,7 +161,6 @@ async function runWithPipes(
   folder: TempFolder,
   tasksRun: () => Promise<unknown>,
 ): Promise<ScriptEnd> {
-  heedSignals();
   const child = new Deno.Command(Deno.execPath(), {
     args: FLAGS,
     cwd: folder.path,
