@@ -64,7 +64,10 @@ export type SeatState =
   | {
     readonly state: "lost";
     readonly reason: string;
-    /** Whether it was lost with its agent: it is not any more if that is heard again, or its scheduler starts its job again. */
+    /**
+     * Whether it was lost with its agent: it is not any more if that is heard again, or another one comes, as when its scheduler starts
+     * its job again. Not so if it was restarted as often as it may be.
+     */
     readonly isWithAgent: boolean;
   };
 
@@ -681,7 +684,9 @@ export class Seat implements SlavePort {
       // One that went with its agent has done nothing by itself.
       this.#relaunch(reason, { hasDied: !isWithAgent });
     } else {
-      this.#enter({ state: "lost", reason, isWithAgent });
+      // One that has used up its restarts would get all of them again with each agent that comes for the others.
+      const isUsedUp = !isFinal && this.slave.hasServed;
+      this.#enter({ state: "lost", reason, isWithAgent: isWithAgent && !isUsedUp });
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });
       this.#job?.seatLost();
     }

@@ -255,10 +255,14 @@ class Bench implements AsyncDisposable {
     return refusal;
   }
 
-  /** The connections of its agent and of its slaves end; resolves when the slaves wait to hear why. */
-  async loseAgent(): Promise<void> {
+  /**
+   * The connections of its agent and of its slaves end; resolves when the slaves wait to hear why.
+   *
+   * @param seats Those that are not lost; by default all.
+   */
+  async loseAgent(seats: readonly Seat[] = this.seats): Promise<void> {
     for (const { far } of this.#connections) closeQuietly(far);
-    while (this.seats.some(({ state }) => state !== "awaiting agent")) await turn();
+    while (seats.some(({ state }) => state !== "awaiting agent")) await turn();
     // Each waits on its own.
     await turn();
     // Pauses of random length have made the time a broken number.
@@ -297,6 +301,15 @@ class Bench implements AsyncDisposable {
     agent.flush();
     while (this.job.agent!.isGone) await turn();
     await turn();
+  }
+
+  /** Its agent says that the process of a slave has ended; resolves when it has started another. */
+  async endRunner(slave: number, launch: number): Promise<void> {
+    const agent = new MessageStream<never>(this.#agentConnections.at(-1)!.far);
+    agent.postMessage({ type: "ended", slave, launch, code: 1, signal: null, tail: "" });
+    agent.flush();
+    // Its connection, which does not end by itself, is waited for no longer.
+    while (this.seats[slave].state === "connected") await this.part();
   }
 
   /** The process of a slave connects; returns why it is refused, if it is. */
@@ -540,6 +553,41 @@ Deno.test("AgentJob: slaves whose agents go again and again, and that do no task
   while (bench.losses.length < 2) await turn();
   assertEquals([bench.losses, bench.restarts.length], [[GONE, GONE], 6]);
   assertEquals(bench.processes.length, 4);
+});
+
+Deno.test("AgentJob: slaves whose agents go again and again are lost, also if one of them has died once more than the others", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  await bench.serve(0);
+  await bench.endRunner(1, 0);
+  await bench.connectRunner(1, 1);
+  for (let round = 1; round <= 4; round++) {
+    await bench.loseAgent(bench.seats.filter(({ isOver }) => !isOver));
+    if (round === 4) break;
+    await bench.renewed();
+    assertEquals(await bench.connect(), undefined);
+    assertEquals(await bench.connectRunner(0, round), undefined);
+    if (round < 3) assertEquals(await bench.connectRunner(1, round + 1), undefined);
+    else assertEquals(bench.seats[1].state, "lost");
+  }
+  bench.clock.pass(NEWS_MS + 1);
+  while (bench.losses.length < 2) await turn();
+  assertEquals([bench.losses, bench.restarts.length], [[GONE, GONE], 6]);
+  assertEquals(bench.processes.length, 4);
+});
+
+Deno.test("AgentJob: a slave that was lost since its agent went before it had served comes back with the next agent", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  assertEquals(await bench.connect(), undefined);
+  assertEquals(await bench.connectRunner(0, 0), undefined);
+  await bench.loseAgent();
+  await bench.renewed();
+  assertEquals([bench.losses, bench.standings], [[GONE], ["starting", "lost"]]);
+  assertEquals(await bench.connect(), undefined);
+  assertEquals(await bench.connectRunner(0, 1), undefined);
+  assertEquals(await bench.connectRunner(1, 1), undefined);
+  assertEquals(bench.standings, ["idle", "idle"]);
 });
 
 Deno.test("AgentJob: slaves whose machine is silent again and again are not lost by that", async () => {
