@@ -37,9 +37,11 @@ export function urlThere(url: string): string {
   return url.startsWith("file:///") ? `./${FILES}/${url.slice("file:///".length)}` : url;
 }
 
-/** The URL of a file on this machine. */
+/** The URL of a file on this machine, as Deno writes it: an import map takes two spellings for two modules. */
 export function urlOfFile(path: string): string {
-  return `file://${encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F")}`;
+  const encoded = encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F");
+  // Deno leaves [, ], ^ and | as they are.
+  return `file://${encoded.replace(/%5[BDE]|%7C/g, decodeURIComponent)}`;
 }
 
 /** The path of a `file:` URL. */

@@ -343,25 +343,32 @@ Deno.test("Parcels: a deno.json that Deno takes though it is no JSON is told onc
   assert(warnings[0].startsWith(`Cannot read ${project.file("deno.json")} as JSON`), warnings[0]);
 });
 
-for (const isOwnFile of [false, true]) {
-  Deno.test(`Parcels: scopes of an import map${isOwnFile ? " in a file of its own" : ""} hold where a name is put together when the code runs`, async () => {
+for (
+  const [isOwnFile, above] of [[false, ""], [true, ""], [false, "we [ir]d^|/"]] as const
+) {
+  const where = `${isOwnFile ? " in a file of its own" : ""}${above && ` in a folder ${above}`}`;
+  Deno.test(`Parcels: scopes of an import map${where} hold where a name is put together when the code runs`, async () => {
     await using project = new TempFolder();
-    Deno.mkdirSync(project.file("sub"));
+    Deno.mkdirSync(project.file(`${above}sub`), { recursive: true });
     const map = {
       imports: { x: "./x1.ts", "./other.ts": "./x2.ts" },
       scopes: { "./sub/": { x: "./x2.ts" } },
     };
-    project.write("deno.json", JSON.stringify(isOwnFile ? { importMap: "map.json" } : map));
+    project.write(`${above}deno.json`, JSON.stringify(isOwnFile ? { importMap: "map.json" } : map));
     if (isOwnFile) project.write("map.json", JSON.stringify(map));
-    for (const number of [1, 2]) project.write(`x${number}.ts`, `export const x = ${number};`);
+    for (const number of [1, 2]) {
+      project.write(`${above}x${number}.ts`, `export const x = ${number};`);
+    }
     const load = 'async (name: string) => (await import(name + ""))["x"]';
-    project.write("sub/inner.ts", `export const inner = ${load};`);
-    const tasks = project.write(
-      "tasks.ts",
+    project.write(`${above}sub/inner.ts`, `export const inner = ${load};`);
+    project.write(
+      `${above}tasks.ts`,
       `export { inner } from "./sub/inner.ts"; export const outer = ${load};`,
     );
-    const include = [project.file("x1.ts"), project.file("x2.ts")];
-    await using laid = new LaidParcel(await parcelsOf(project, "deno.json").of([tasks], include));
+    const tasks = new URL(`${above}tasks.ts`, `file://${project.path}/`).href;
+    const include = [project.file(`${above}x1.ts`), project.file(`${above}x2.ts`)];
+    const parcels = parcelsOf(project, `${above}deno.json`);
+    await using laid = new LaidParcel(await parcels.of([tasks], include));
     const script = `const { inner, outer } = await import("${tasks}");
       console.log(await outer("x"), await inner("x"), await outer("./other.ts"));`;
     assertEquals(await laid.run(script, "-R"), "1 2 2\n");
