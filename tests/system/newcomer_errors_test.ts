@@ -578,11 +578,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     files: {
       "old-deno": `#!/bin/sh
         shift
-        exec ${Deno.execPath()} run --preload 'data:text/javascript,Object.defineProperty(Deno,"version",{value:{deno:"2.7.14"}})' "$@"`,
+        exec ${Deno.execPath()} run --preload 'data:text/javascript,Object.defineProperty(Deno,"version",{value:{deno:"2.1.4"}});delete globalThis.SuppressedError' "$@"`,
     },
     flags: [NET, "--allow-run"],
     says: [
-      "Deno is too old here: 2.7.14. Install 2.8.0 or newer",
+      "Deno is too old here: 2.1.4. Install 2.8.0 or newer",
       "the option deno of the manager",
     ],
     hides: ["Refused a connection"],

@@ -22,7 +22,8 @@ export async function agentProgram({ modules }: ModuleGraph, program: string): P
   }
   const text = (await gzip(JSON.stringify(sources))).toBase64();
   return [
-    `const packed = Uint8Array.fromBase64("${text}")`,
+    // By what a Deno has, too, that is too old: it is to get so far that it says so.
+    `const packed = Uint8Array.from(atob("${text}"), (c) => c.charCodeAt(0))`,
     `const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))`,
     `const folder = new URL("program/", import.meta.url)`,
     `for (const [path, source] of Object.entries(await new Response(unpacked).json())) { ` +

@@ -43,10 +43,13 @@ const ERROR_MAKERS: ReadonlyMap<unknown, () => Error> = new Map<unknown, () => E
   ["SuppressedError", () => new SuppressedError(undefined, undefined)],
 ]);
 
+/** A Deno that is too old has no `SuppressedError`. It is to get so far that it says so. */
+const GATHERING_CLASSES = [AggregateError, globalThis.SuppressedError ?? AggregateError];
+
 /** `["Error", class, key, value, …]`, the properties in the order message, stack, cause, name, own ones. */
 export const ERROR_TYPE: ValueType<Error> = {
   name: "Error",
-  prototypes: [...CLASSES_CHOSEN_BY_NAME.values(), AggregateError, SuppressedError].map((
+  prototypes: [...CLASSES_CHOSEN_BY_NAME.values(), ...GATHERING_CLASSES].map((
     { prototype },
   ) => prototype),
   is: (value): value is Error => Error.isError(value),

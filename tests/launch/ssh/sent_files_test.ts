@@ -231,6 +231,20 @@ Deno.test("SSHSlaveArray: a file to include that is missing is named before anyb
   assertEquals(ssh.calls, []);
 });
 
+Deno.test("SSHSlaveArray: a host whose Deno is too old is told as that", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const old = project.write(
+    "old-deno",
+    `#!/bin/sh
+    shift
+    exec ${Deno.execPath()} run --preload 'data:text/javascript,Object.defineProperty(Deno,"version",{value:{deno:"2.1.4"}});delete globalThis.SuppressedError;delete Uint8Array.fromBase64' "$@"`,
+  );
+  Deno.chmodSync(new URL(old), 0o755);
+  const array = new SSHSlaveArray(["alice"], { deno: project.file("old-deno") });
+  assertMatch(await lossOf(project, array), /Deno is too old here: 2\.1\.4\. Install 2\.8\.0/);
+});
+
 Deno.test("SSHSlaveArray: a module that is missing is told by the task that needs it, under the path that it has here", async () => {
   await using _ssh = new PlayedSSH();
   await using project = new Project();
