@@ -18,7 +18,10 @@ export interface JobArrayOptions {
    * have passed, and ends at the limit at the latest. While there is work another job is submitted then.
    */
   readonly timeLimitMs?: number;
-  /** Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word: `$TMPDIR` works. */
+  /**
+   * Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word: `$TMPDIR` works, `~` does
+   * not.
+   */
   readonly denoDir?: string;
 }
 
@@ -76,6 +79,14 @@ export function checkJobArrayOptions(
   for (const name of TEXTS) {
     const text = options[name];
     if (text !== undefined && !areTexts([text])) throw notTexts(name, owner, text);
+  }
+  const { denoDir } = options;
+  if (typeof denoDir === "string" && denoDir.startsWith("~")) {
+    throw new TypeError(
+      `The option denoDir of ${owner} cannot begin with ~, which no shell expands there: write $HOME in its place, not ${
+        Deno.inspect(denoDir)
+      }`,
+    );
   }
   if (typeof jobName === "string" && !JOB_NAME.test(jobName)) {
     throw new TypeError(

@@ -29,8 +29,8 @@ export interface SSHOptions {
    */
   readonly cwd?: string;
   /**
-   * Where Deno keeps its caches on a host; by default a new folder in `$TMPDIR` or `/tmp` there, which is removed at the end. A shell
-   * word: `$HOME/.cache/deno` works. With sent files that new folder is made in this one.
+   * Where Deno keeps its caches on a host; by default a new folder in `$TMPDIR` or `/tmp` there, which is removed at the end. An absolute
+   * path, which may begin with a variable: `$HOME/.cache/deno` works, `~` does not. With sent files that new folder is made in this one.
    */
   readonly denoDir?: string;
   /**
@@ -159,14 +159,30 @@ function checkOptions(options: SSHOptions): void {
   }
   const { ssh, deno, cwd, denoDir, tunnel, files, include } = options;
   for (const [name, command] of Object.entries({ ssh, deno })) {
-    if (command === undefined || isCommand(command)) continue;
-    throw wrongOption(name, "a program, or a list of a program and its first arguments", command);
+    if (command === undefined) continue;
+    if (!isCommand(command)) {
+      throw wrongOption(name, "a program, or a list of a program and its first arguments", command);
+    }
+    if (typeof command !== "string" || !/\s-/.test(command)) continue;
+    const words = command.trim().split(/\s+/).map((word) => JSON.stringify(word)).join(", ");
+    throw wrongOption(name, `a list if it has more than a program: [${words}]`, command);
+  }
+  const [program] = [deno].flat();
+  if (program !== undefined && /^[~$]/.test(program)) {
+    throw wrongOption("deno", "a name on PATH or an absolute path: no shell expands it", program);
   }
   for (const [name, text] of Object.entries({ cwd, denoDir })) {
     if (text !== undefined && !isText(text)) throw wrongOption(name, "a text", text);
   }
   if (cwd !== undefined && !cwd.startsWith("/")) {
     throw wrongOption("cwd", "an absolute path, on the hosts", cwd);
+  }
+  if (denoDir !== undefined && !/^[/$]/.test(denoDir)) {
+    throw wrongOption(
+      "denoDir",
+      "an absolute path, on the hosts, or begin with a variable, as $HOME/.cache/deno does",
+      denoDir,
+    );
   }
   if (tunnel !== undefined && typeof tunnel !== "boolean") {
     throw wrongOption("tunnel", "true or false", tunnel);
@@ -176,13 +192,18 @@ function checkOptions(options: SSHOptions): void {
   }
   if (include === undefined) return;
   const isList = Array.isArray(include) &&
-    include.every((entry) => isText(entry) || isFileUrl(entry));
+    include.every((entry) => isPath(entry) || isFileUrl(entry));
   if (!isList) throw wrongOption("include", "a list of paths and file: URLs", include);
   if (files === "shared") {
     throw new TypeError(
       'The option include of SSHSlaveArray goes with files: "sent". With shared files hosts see all of them',
     );
   }
+}
+
+/** Whether it may be a path, or is a text that a `file:` URL is. */
+function isPath(value: unknown): boolean {
+  return isText(value) && (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || /^file:/i.test(value));
 }
 
 function isFileUrl(value: unknown): boolean {

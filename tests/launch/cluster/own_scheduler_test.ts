@@ -605,6 +605,11 @@ for (
       () => new JobArray(PBS, 1, { qsub: [] } as never),
       "Unknown option qsub of JobArray. There are: words, setup",
     ],
+    [
+      "a home folder that no shell expands",
+      () => new JobArray(PBS, 1, { denoDir: "~/cache" }),
+      "The option denoDir of JobArray cannot begin with ~, which no shell expands there: write $HOME in its place",
+    ],
     ["no scheduler", () => new JobArray("PBS" as never, 1), 'has them, got "PBS"'],
   ] as const
 ) {
