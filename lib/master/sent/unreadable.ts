@@ -1,8 +1,14 @@
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_program.ts";
 
+/** Deno writes it for bytes of a name that are not UTF-8, and cannot open that file. */
+const UNREADABLE_CHARACTER = "\ufffd";
+
 /** Says that a file which is to be sent cannot be read, and what to do. */
 export function unreadable(file: string, cause: unknown): Error {
+  if (cause instanceof Deno.errors.NotFound && file.includes(UNREADABLE_CHARACTER)) {
+    return new Error(`Cannot send ${file}: its name is not UTF-8. Rename it`, { cause });
+  }
   const remedy = cause instanceof Deno.errors.NotCapable
     ? `${
       permissionRemedy("--allow-read")

@@ -245,6 +245,15 @@ Deno.test("SSHSlaveArray: a host whose Deno is too old is told as that", async (
   assertMatch(await lossOf(project, array), /Deno is too old here: 2\.1\.4\. Install 2\.8\.0/);
 });
 
+Deno.test("SSHSlaveArray: a file of a folder to include whose name is not UTF-8 is told as that", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  const make = ': > "$(printf "gr\\366sse.txt")"';
+  await new Deno.Command("/bin/sh", { args: ["-c", make], cwd: project.path }).output();
+  const array = new SSHSlaveArray(["alice"], { include: [project.path] });
+  assertMatch(await lossOf(project, array), /gr\ufffdsse\.txt: its name is not UTF-8\. Rename it/);
+});
+
 Deno.test("SSHSlaveArray: a module that is missing is told by the task that needs it, under the path that it has here", async () => {
   await using _ssh = new PlayedSSH();
   await using project = new Project();
