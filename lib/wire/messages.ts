@@ -139,7 +139,10 @@ export type ToAgent =
   }
   /** Lay files in your folder. Not said again before it is answered. */
   | { readonly type: "lay"; readonly files: readonly LaidFile[] }
-  /** The next of the frame's buffers is the next part of a file that was lacking. Parts of two files are not mixed. */
+  /**
+   * The next of the frame's buffers is the next part of a file that was lacking. Parts of two files are not mixed. One with an empty hash
+   * says that the rest does not come: `not-laid` answers that.
+   */
   | { readonly type: "file-part"; readonly hash: string; readonly isLast: boolean }
   /** Kill the present runner of a slave. */
   | { readonly type: "kill"; readonly slave: number }

@@ -10,7 +10,12 @@ const MAX_QUEUED_BYTES = 256 * 1024;
 const encoder = new TextEncoder();
 
 /** The part of a message stream that is needed to send files. */
-export type PartStream = Pick<MessageStream<unknown>, "post" | "flushed">;
+export type PartStream = Pick<MessageStream<unknown>, "post" | "flush" | "flushed">;
+
+/** A file is not what it was when its parcel was made, or cannot be read any more. */
+export class ChangedFileError extends Error {
+  override readonly name = "ChangedFileError";
+}
 
 /** Sends files of a parcel to one agent, part by part. */
 export class FileSender {
@@ -29,7 +34,8 @@ export class FileSender {
    * Sends files.
    *
    * @param hashes Their digests.
-   * @throws {Error} If there is no such file, or one has changed.
+   * @throws {ChangedFileError} If one has changed. The agent is then told that the rest does not come.
+   * @throws {Error} If there is no such file.
    */
   async send(hashes: readonly string[]): Promise<void> {
     const byHash = new Map(this.#parcel.files.map((file) => [file.hash, file]));
@@ -38,9 +44,18 @@ export class FileSender {
       if (file === undefined) {
         throw new Error(`An agent asks for ${hash}, which it was not told of`);
       }
-      await this.#sendFile(file);
+      await this.#sendFile(file).catch((error) => {
+        if (error instanceof ChangedFileError) this.#sendEnd();
+        throw error;
+      });
     }
     await this.#stream.flushed();
+  }
+
+  #sendEnd(): void {
+    const message: ToAgent = { type: "file-part", hash: "", isLast: true };
+    this.#stream.post(JSON.stringify(message), [new Uint8Array()]);
+    this.#stream.flush();
   }
 
   async #sendFile({ hash, source }: SentFile): Promise<void> {
@@ -59,11 +74,13 @@ export class FileSender {
         last = bytes.slice();
       });
     } catch (error) {
-      throw error === lost ? error : unreadable(source.file, error);
+      if (error === lost) throw error;
+      const { message, cause } = unreadable(source.file, error);
+      throw new ChangedFileError(message, { cause });
     }
     // The last part leaves when it is known that the file is what it was.
     if (digest === hash) return await this.#post(hash, last, true);
-    throw new Error(
+    throw new ChangedFileError(
       `${source.file} changed while it was being sent. Leave the files of a script alone while it runs`,
     );
   }

@@ -538,13 +538,15 @@ export class Seat implements SlavePort {
     this.#beginAnew();
     const { sends } = this.source;
     const command = this.#noteModules();
+    const modules = [...this.#loadableModules];
+    const { parcels } = this.#job!.agents;
     this.started(agent.start({
       slave: this.number,
       launch: this.#launches++,
       // Where our files are not seen, output is sent to us as well.
       target: sends !== undefined && output.target !== "null" ? "inherit" : output.target,
       output,
-      parcel: sends && this.#job!.agents.parcels.of([...this.#loadableModules], sends.include),
+      parcel: sends && (() => parcels.of(modules, sends.include)),
       command,
     }));
   }

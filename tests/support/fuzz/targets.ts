@@ -194,7 +194,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
   const parcel = Promise.resolve({ files: [], writtenAt: new Map() });
   const order = { launch: 0, command: () => [], target: "null", output: NO_OUTPUT };
   const runner = link.start({ ...order, slave: 0, parcel: undefined });
-  link.start({ ...order, slave: 1, parcel });
+  link.start({ ...order, slave: 1, parcel: () => parcel });
   await link.ended;
   const { reason } = link.end!;
   const { code, signal } = await runner.ended;

@@ -4,19 +4,22 @@ import type { OutputSink, OutputStream } from "../../../launch/output_sink.ts";
 import type { MessageStream } from "../../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../../wire/messages.ts";
 import { messageOf } from "../../../message_of.ts";
-import { FileSender } from "../../sent/file_sender.ts";
+import { ChangedFileError, FileSender } from "../../sent/file_sender.ts";
 import type { Parcel } from "../../sent/parcel.ts";
 import { MessageError } from "../session.ts";
 
 /** What a shell exits with when a command cannot be started. */
 const CANNOT_START = 127;
 
+/** How often files are sent, each time as they are then, of which one changes while it is sent. */
+const MAX_SENDINGS = 3;
+
 /** What a runner on another machine is started with. */
 export interface RunnerOrder {
   readonly slave: number;
   readonly launch: number;
-  /** What its machine is sent before it starts, if that does not see our files. */
-  readonly parcel: Promise<Parcel> | undefined;
+  /** Makes what its machine is sent before it starts, of the files as they are now, if that does not see them. */
+  readonly parcel: (() => Promise<Parcel>) | undefined;
   /**
    * Program and arguments.
    *
@@ -91,6 +94,10 @@ interface Laying {
   readonly folder: PromiseWithResolvers<string>;
   /** What the agent lacked is on its way, or has been sent. */
   sending: Promise<void>;
+  /** Why not all of that can be sent, if it is so. */
+  fault: ChangedFileError | undefined;
+  /** Whether the agent has said that it takes no more of it. */
+  isRefused: boolean;
   sent: Sending;
 }
 
@@ -150,13 +157,14 @@ export class AgentLink implements Disposable {
   start(order: RunnerOrder): SlaveProcess {
     const { slave, launch } = order;
     const runner = { order, end: Promise.withResolvers<ProcessEnd>(), isOrdered: false };
+    const parcel = order.parcel?.();
     // It is told where it is waited for, which may be later or never.
-    order.parcel?.catch(() => {});
+    parcel?.catch(() => {});
     this.#runners.set(slave, runner);
     if (this.isGone) this.#loseRunners();
-    else if (order.parcel === undefined) this.#order(runner, undefined);
+    else if (parcel === undefined) this.#order(runner, undefined);
     // One after the other: an agent lays one parcel at a time.
-    else this.#layings = this.#layings.then(() => this.#layAndOrder(runner, order.parcel!));
+    else this.#layings = this.#layings.then(() => this.#layAndOrder(runner, parcel));
     return {
       name: `runner ${slave}.${launch}`,
       ended: runner.end.promise,
@@ -177,7 +185,7 @@ export class AgentLink implements Disposable {
 
   async #layAndOrder(runner: StartedRunner, parcel: Promise<Parcel>): Promise<void> {
     try {
-      const folder = await this.#lay(await parcel);
+      const folder = await this.#layUnchanged(parcel, runner.order.parcel!);
       if (this.#runners.get(runner.order.slave) === runner) this.#order(runner, folder);
     } catch (error) {
       if (this.#runners.get(runner.order.slave) === runner) {
@@ -193,6 +201,18 @@ export class AgentLink implements Disposable {
     runner.end.resolve({ code: null, signal: null, reason });
   }
 
+  /** Has the files of a parcel laid, and of another one if a file has changed while it was sent; returns the folder. */
+  async #layUnchanged(parcel: Promise<Parcel>, makeAnew: () => Promise<Parcel>): Promise<string> {
+    for (let sendings = 1;; sendings++) {
+      try {
+        return await this.#lay(await parcel);
+      } catch (error) {
+        if (!(error instanceof ChangedFileError) || sendings === MAX_SENDINGS) throw error;
+        parcel = makeAnew();
+      }
+    }
+  }
+
   /** Has the files of a parcel laid; returns the folder. */
   async #lay(parcel: Parcel): Promise<string> {
     if (this.#laid?.parcel === parcel) return this.#laid.folder;
@@ -206,6 +226,8 @@ export class AgentLink implements Disposable {
       parcel,
       folder: Promise.withResolvers(),
       sending: Promise.resolve(),
+      fault: undefined,
+      isRefused: false,
       sent: { files: files.length, sentFiles: 0, sentBytes: 0 },
     };
     this.#post({ type: "lay", files });
@@ -224,14 +246,22 @@ export class AgentLink implements Disposable {
       post: (text, buffers) => {
         // One that is silent may be heard again, and takes the rest then.
         if (this.#state.state === "ended") throw new Error(this.#state.reason);
+        if (laying.isRefused) throw new Error("its agent takes no more of the files");
         this.#stream.post(text, buffers);
       },
+      flush: () => this.#stream.flush(),
       flushed: () => this.#stream.flushed(),
     });
     try {
       await sender.send(hashes);
       laying.sent = { ...laying.sent, sentFiles: hashes.length, sentBytes: sender.sentBytes };
     } catch (error) {
+      if (laying.isRefused) return;
+      if (error instanceof ChangedFileError) {
+        // The agent, and all that it has running, stays. It is going to say that it has laid nothing.
+        laying.fault = error;
+        return;
+      }
       // The agent waits for what does not come: it cannot lay anything else either.
       laying.folder.reject(error);
       this.close(messageOf(error));
@@ -338,7 +368,7 @@ export class AgentLink implements Disposable {
         break;
       case "not-laid":
         if (typeof message.reason !== "string") throw malformed();
-        this.#laying?.folder.reject(new Error(message.reason));
+        if (this.#laying !== undefined) refuse(this.#laying, message.reason);
         break;
       case "leaving":
         if (typeof message.reason !== "string" || typeof message.isTimeLimit !== "boolean") {
@@ -393,6 +423,12 @@ export class AgentLink implements Disposable {
     for (const { end } of this.#runners.values()) end.resolve({ code: null, signal: null });
     this.#runners.clear();
   }
+}
+
+/** The agent cannot lay the files, or was told that not all of them come. */
+function refuse(laying: Laying, reason: string): void {
+  laying.isRefused = true;
+  laying.folder.reject(laying.fault ?? new Error(reason));
 }
 
 /** What cannot be printed here is lost; the slave is not. The sink itself tells of it. */

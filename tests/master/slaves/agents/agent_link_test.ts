@@ -76,6 +76,8 @@ Deno.test("AgentLink: an agent that says so in other types loses its connection"
 class PlayedAgent implements AsyncDisposable {
   readonly link: AgentLink;
   readonly laid: Sending[] = [];
+  /** Of which files the last part has come. */
+  readonly whole: string[] = [];
   readonly heardAgain = Promise.withResolvers<void>();
   readonly #pair: SocketPair;
   readonly #stream: MessageStream<ToAgent>;
@@ -100,13 +102,13 @@ class PlayedAgent implements AsyncDisposable {
     return new PlayedAgent(await SocketPair.open());
   }
 
-  start(slave: number, parcel: Promise<Parcel>) {
+  start(slave: number, parcel: Promise<Parcel> | (() => Promise<Parcel>)) {
     const command = (folder: string | undefined) => ["run in", `${folder}`];
     return this.link.start({
       slave,
       launch: 0,
       command,
-      parcel,
+      parcel: parcel instanceof Promise ? () => parcel : parcel,
       target: "null",
       output: NO_OUTPUT,
     });
@@ -118,7 +120,11 @@ class PlayedAgent implements AsyncDisposable {
       for (let message = this.#came.shift(); message; message = this.#came.shift()) {
         if (message.type === type) return message as ToAgent & { type: Type };
       }
-      this.#came.push(...(await this.#stream.receive())!.messages);
+      const { messages } = (await this.#stream.receive())!;
+      this.#came.push(...messages);
+      for (const message of messages) {
+        if (message.type === "file-part" && message.isLast) this.whole.push(message.hash);
+      }
     }
   }
 
@@ -200,6 +206,60 @@ Deno.test("AgentLink: a runner whose files cannot be laid, or found out, ends wi
   await agent.next("lay");
   agent.say({ type: "laid", folder: "/there" });
   assertEquals((await agent.next("start")).slave, 2);
+});
+
+Deno.test("AgentLink: a file that changes while it is sent is sent as it is then, and ends no agent", async () => {
+  await using folder = new TempFolder();
+  await using agent = await PlayedAgent.open();
+  const make = () => parcelOf(folder.file("data.txt"));
+  folder.write("data.txt", "first");
+  agent.start(0, make);
+  const [, first] = (await agent.next("lay")).files;
+  folder.write("data.txt", "second");
+  agent.say({ type: "lacking", hashes: [first.hash] });
+  assertEquals((await agent.next("file-part")).hash, "");
+  agent.say({ type: "not-laid", reason: "the rest does not come" });
+  const [, second] = (await agent.next("lay")).files;
+  agent.say({ type: "lacking", hashes: [second.hash] });
+  assertEquals((await agent.next("file-part")).hash, second.hash);
+  agent.say({ type: "laid", folder: "/there" });
+  assertEquals((await agent.next("start")).command, ["run in", "/there"]);
+  assertEquals([agent.link.isGone, agent.laid.length], [false, 1]);
+});
+
+Deno.test("AgentLink: a file that changes each time that it is sent ends the runner with that reason, and not the agent", async () => {
+  await using folder = new TempFolder();
+  await using agent = await PlayedAgent.open();
+  folder.write("data.txt", "");
+  const runner = agent.start(0, () => parcelOf(folder.file("data.txt")));
+  for (let times = 1; times <= 3; times++) {
+    const [, data] = (await agent.next("lay")).files;
+    folder.write("data.txt", `${times}`);
+    agent.say({ type: "lacking", hashes: [data.hash] });
+    assertEquals((await agent.next("file-part")).hash, "");
+    agent.say({ type: "not-laid", reason: "the rest does not come" });
+  }
+  assertMatch((await runner.ended).reason!, /data\.txt changed while it was being sent/);
+  agent.start(1, parcelOf());
+  await agent.next("lay");
+  agent.say({ type: "laid", folder: "/there" });
+  assertEquals((await agent.next("start")).slave, 1);
+});
+
+Deno.test("AgentLink: an agent that cannot lay files is not sent the rest of them", async () => {
+  await using folder = new TempFolder();
+  folder.write("large.txt", "x".repeat(50_000_000));
+  await using agent = await PlayedAgent.open();
+  const runner = agent.start(0, parcelOf(folder.file("large.txt")));
+  const { files } = await agent.next("lay");
+  agent.say({ type: "lacking", hashes: files.map(({ hash }) => hash) });
+  await agent.next("file-part");
+  agent.say({ type: "not-laid", reason: "the disk is full" });
+  agent.start(1, parcelOf());
+  await agent.next("lay");
+  assertEquals((await runner.ended).reason, "the disk is full");
+  // Of the small file that comes first, and not of the large one.
+  assertEquals(agent.whole, [files[0].hash]);
 });
 
 Deno.test("AgentLink: a runner that is killed before its files have been sent does not start; the one in its place does", async () => {
