@@ -21,17 +21,22 @@ export async function loadDigests(): Promise<() => FileDigest> {
  * Reads a file piece by piece, and digests it.
  *
  * @param take Is given each piece, which is only valid until it returns.
+ * @param maxBytes How much of its beginning is read; by default all.
  * @returns SHA-256 of what was read, in hexadecimal.
  */
 export async function readDigested(
   path: string,
   take: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void> = () => {},
+  maxBytes = Infinity,
 ): Promise<string> {
   const beginDigest = await loadDigests();
   const digest = beginDigest();
   using file = await Deno.open(path);
   const chunk = new Uint8Array(CHUNK_BYTES);
-  for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
+  for (let leftBytes = maxBytes; leftBytes > 0;) {
+    const count = await file.read(chunk.subarray(0, Math.min(CHUNK_BYTES, leftBytes)));
+    if (count === null) break;
+    leftBytes -= count;
     const bytes = chunk.subarray(0, count);
     digest.update(bytes);
     await take(bytes);

@@ -58,7 +58,7 @@ export class FileSender {
     this.#stream.flush();
   }
 
-  async #sendFile({ hash, source }: SentFile): Promise<void> {
+  async #sendFile({ hash, source, bytes: wholeBytes }: SentFile): Promise<void> {
     if ("text" in source) return await this.#post(hash, encoder.encode(source.text), true);
     let last = new Uint8Array();
     let lost: unknown;
@@ -72,7 +72,7 @@ export class FileSender {
           });
         }
         last = bytes.slice();
-      });
+      }, wholeBytes);
     } catch (error) {
       if (error === lost) throw error;
       const { message, cause } = unreadable(source.file, error);

@@ -13,11 +13,21 @@ import { unreadable } from "./unreadable.ts";
 /** Where the bytes of a sent file are: in a file of this machine, or here. */
 export type FileSource = { readonly file: string } | { readonly text: string };
 
+/** What was read of a file. */
+interface ReadFile {
+  /** SHA-256 of its bytes, in hexadecimal. */
+  readonly hash: string;
+  /** How many bytes that were. */
+  readonly bytes: number;
+}
+
 /** A file to be laid on a slave's machine. */
 export interface SentFile {
   /** Its path in the folder of the agent there. */
   readonly place: string;
   readonly source: FileSource;
+  /** How many bytes it has. A file of this machine may have grown since it was read, as one that somebody writes does. */
+  readonly bytes: number;
   /** SHA-256 of its bytes, in hexadecimal. */
   readonly hash: string;
   /** Whether it is a program. */
@@ -73,14 +83,14 @@ export async function makeParcel(
   const writtenAt = new Map<string, string | undefined>();
   for (const [place, source] of sources) {
     if ("text" in source) {
-      files.push({ place, source, hash: await digests.ofText(source.text), isExecutable: false });
+      files.push({ place, source, ...await digests.ofText(source.text), isExecutable: false });
       continue;
     }
     // Before it is read: what is written later makes another parcel.
     const time = timeOf(source.file);
     writtenAt.set(source.file, time);
-    const hash = await digests.ofFile(source.file, time);
-    files.push({ place, source, hash, isExecutable: isProgram(source.file) });
+    const { hash, bytes } = await digests.ofFile(source.file, time);
+    files.push({ place, source, bytes, hash, isExecutable: isProgram(source.file) });
   }
   return { files, writtenAt };
 }
@@ -121,38 +131,41 @@ function isFolder(path: string): boolean {
 /** The digests of files that were read. */
 export class Digests {
   readonly #closing: AbortSignal;
-  readonly #byFile = new Map<
-    string,
-    { readonly time: string | undefined; readonly hash: string }
-  >();
+  readonly #byFile = new Map<string, ReadFile & { readonly time: string | undefined }>();
 
   /** @param closing Aborted when the manager closes: no file is read to its end then. */
   constructor(closing: AbortSignal) {
     this.#closing = closing;
   }
 
-  /** SHA-256 of a text, in hexadecimal. */
-  async ofText(text: string): Promise<string> {
+  /** Digests a text. */
+  async ofText(text: string): Promise<ReadFile> {
     const beginDigest = await loadDigests();
     const digest = beginDigest();
-    digest.update(new TextEncoder().encode(text));
-    return digest.digest("hex");
+    const bytes = new TextEncoder().encode(text);
+    digest.update(bytes);
+    return { hash: digest.digest("hex"), bytes: bytes.length };
   }
 
   /**
-   * SHA-256 of a file, in hexadecimal.
+   * Reads and digests a file.
    *
    * @param time When it was last written.
    * @throws {Error} If it cannot be read, naming it.
    * @throws The reason of the signal, if that is aborted.
    */
-  async ofFile(file: string, time: string | undefined): Promise<string> {
+  async ofFile(file: string, time: string | undefined): Promise<ReadFile> {
     const known = this.#byFile.get(file);
-    if (known !== undefined && known.time === time) return known.hash;
+    if (known !== undefined && known.time === time) return known;
     try {
-      const hash = await readDigested(file, () => this.#closing.throwIfAborted());
-      this.#byFile.set(file, { time, hash });
-      return hash;
+      let bytes = 0;
+      const hash = await readDigested(file, (piece) => {
+        this.#closing.throwIfAborted();
+        bytes += piece.length;
+      });
+      const read = { time, hash, bytes };
+      this.#byFile.set(file, read);
+      return read;
     } catch (cause) {
       this.#closing.throwIfAborted();
       throw unreadable(file, cause);

@@ -93,6 +93,26 @@ Deno.test("FileSender: a file that changes while it is being sent, or has gone, 
   }
 });
 
+Deno.test("FileSender: a file that grows is sent as it was", async () => {
+  await using folder = new TempFolder();
+  const part = 256 * 1024;
+  for (const size of [0, 3, part, 600 * 1024]) {
+    folder.write("log.txt", "x".repeat(size));
+    const parcel = await parcelOf(folder.file("log.txt"));
+    const posted = new PostedParts();
+    const grow = () => Deno.writeTextFileSync(folder.file("log.txt"), "y", { append: true });
+    grow();
+    posted.onLine = grow;
+    const sender = new FileSender(parcel, posted);
+    await sender.send([parcel.files[1].hash]);
+    assertEquals([sender.sentBytes, posted.bytes], [size, size]);
+    const isLast = posted.lines.filter((line) => line.startsWith("file")).map((line) =>
+      line.endsWith("last")
+    );
+    assertEquals(isLast, [...Array(Math.max(0, Math.ceil(size / part) - 1)).fill(false), true]);
+  }
+});
+
 Deno.test("FileSender: an agent that goes while it is being sent a file is no fault of the file", async () => {
   await using folder = new TempFolder();
   folder.write("data.txt", "x".repeat(600 * 1024));
