@@ -97,9 +97,12 @@ const SSH_FAULTS: readonly SSHFault[] = [
   },
 ];
 
-/** What an agent said that could not connect to the master, if that is among what was printed. */
+/**
+ * What an agent said that could not connect to the master, if that is among what was printed. One that the master refuses has reached
+ * it, as when the manager closes.
+ */
 export function masterUnreached(text: string): string | undefined {
-  return /Cannot connect to the master at .*/.exec(text)?.[0];
+  return /Cannot connect to the master at (?!.*The master refuses this slave).*/.exec(text)?.[0];
 }
 
 /**

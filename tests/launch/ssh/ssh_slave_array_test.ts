@@ -282,6 +282,16 @@ Deno.test("SSHSlaveArray: a host that does not reach the master is connected thr
   assertEquals(log.of("slave-lost"), []);
 });
 
+Deno.test("SSHSlaveArray: a host whose agent the master refuses is not connected through its login", async () => {
+  await using ssh = new PlayedSSH();
+  const refused =
+    "Cannot connect to the master at 10.0.0.1:4711: The master refuses this slave: The manager is closed, or has no such slave";
+  ssh.at("alice", `echo "This slave cannot serve: ${refused}"; exit 3`);
+  const log = new EventLog();
+  await assertRejects(() => runAll(new SSHSlaveArray(["alice"]), log), NoMoreSlavesError, refused);
+  assertEquals([ssh.hosts, log.of("warning")], [["alice"], []]);
+});
+
 Deno.test("SSHSlaveArray: with tunnel: false it is lost, with what it said", async () => {
   await using ssh = new PlayedSSH();
   ssh.at("alice", `echo "${UNREACHED}"; exit 3`);
