@@ -36,7 +36,7 @@ export function outputFileName(output: string, slave: number): string {
  */
 export function checkOutputPath(output: string, cwd?: string): void {
   const name = outputFileName(output, 0);
-  const path = absolute(name, cwd);
+  const path = absolutePath(name, cwd);
   if (!mayWrite(path)) return;
   try {
     if (!canOpen(path)) tryFolder(folderOf(path));
@@ -114,7 +114,7 @@ const begun = new Set<string>();
  * @throws {Error} If it is not permitted to write there, saying how to permit it; the same for all slaves.
  */
 export function prepareOutputFile(output: string, slave: number, cwd?: string): string {
-  const path = absolute(outputFileName(output, slave), cwd);
+  const path = absolutePath(outputFileName(output, slave), cwd);
   if (begun.has(path)) return path;
   try {
     emptyUnlessInUse(path);
@@ -133,7 +133,12 @@ export function prepareOutputFile(output: string, slave: number, cwd?: string): 
   return path;
 }
 
-function absolute(path: string, cwd: string | undefined): string {
+/**
+ * The absolute form of a path.
+ *
+ * @param cwd Absolute path of the folder that a relative path starts from; the present one by default.
+ */
+export function absolutePath(path: string, cwd?: string): string {
   return /^(\/|[a-z]:)/i.test(path) ? path : `${cwd ?? Deno.cwd()}/${path}`;
 }
 

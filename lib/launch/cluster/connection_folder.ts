@@ -41,7 +41,7 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
       const reason = messageOf(cause);
       throw new Error(
         `Cannot make a folder for the connection in ${parent}: ${reason}. Start the master in a folder that it may write ` +
-          "to (--allow-write) and that the compute nodes see",
+          "to (--allow-write) and that the compute nodes see, or name one by the option cwd of the slaves",
         { cause },
       );
     }

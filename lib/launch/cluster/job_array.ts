@@ -1,4 +1,5 @@
 import type { SlaveProcess } from "../command.ts";
+import { absolutePath } from "../output_file.ts";
 import type { LaunchOrder } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
 import { type ArrayBounds, asBounds, type SlaveCount } from "../slave_count.ts";
@@ -101,7 +102,7 @@ export class JobArray extends SlaveArray {
       command: ["<deno>", "run", "<slave.ts>"],
       connectionFile: "<connection file>",
       offset: "<number of the first slave> - 1",
-      cwd: this.#options.cwd ?? "<folder of the master>",
+      cwd: this.#folderIn("<folder of the master>"),
     });
   }
 
@@ -112,7 +113,8 @@ export class JobArray extends SlaveArray {
     const { ConnectionFolder } = await import("./connection_folder.ts");
     const { HostRecord } = await import("./host_record.ts");
     const [order] = orders;
-    const { cwd = order.cwd, timeLimitMs, words = [] } = this.#options;
+    const { timeLimitMs, words = [] } = this.#options;
+    const cwd = this.#folderIn(order.cwd);
     const folder = this.#folder ??= ConnectionFolder.make(cwd, order.connection);
     const queue = this.#queue = order.services.get(JobQueues).of(this.#scheduler);
     const array = this.#array ??= {
@@ -161,7 +163,7 @@ export class JobArray extends SlaveArray {
             words: this.#wordsWithout(hosts) ?? words,
             jobName,
             shell,
-            cwd: this.#options.cwd,
+            cwd: this.#options.cwd && cwd,
             logFolder: folder.path,
           },
           owner: this.#owner,
@@ -214,6 +216,12 @@ export class JobArray extends SlaveArray {
       if (this.#submissions > 0) this.#folder?.removeFile();
       else this.#folder?.[Symbol.dispose]();
     }
+  }
+
+  /** The folder that jobs run in. */
+  #folderIn(masterFolder: string): string {
+    const { cwd } = this.#options;
+    return cwd === undefined ? masterFolder : absolutePath(cwd, masterFolder);
   }
 
   #script(

@@ -9,7 +9,7 @@ export interface JobArrayOptions {
   readonly setup?: string | readonly string[];
   /** The shell that runs the job, a POSIX one; `/bin/sh` by default. */
   readonly shell?: string;
-  /** Folder that jobs run in, which all machines see; the master's by default. */
+  /** Folder that jobs run in, which all machines see; the master's by default, from which a relative path starts. */
   readonly cwd?: string;
   /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100 in all; `parallel` by default. With Slurm, some letters of ours follow it. */
   readonly jobName?: string;

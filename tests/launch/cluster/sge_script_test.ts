@@ -193,6 +193,32 @@ Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection
   for (const service of services.all) await service[Symbol.asyncDispose]();
 });
 
+Deno.test("SGEQsubSlaveArray: a cwd that is relative starts in the folder of the master, wherever the script is", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("elsewhere"));
+  const array = new SGEQsubSlaveArray(1, { cwd: "elsewhere" });
+  await using commands = new FakeCommands();
+  commands.set("qsub", 'cat >"${0%/*}/script"; echo 1.1-1:1');
+  commands.print("qstat", "<job_info></job_info>");
+  commands.set("qdel", "exit 1");
+  const services = new Services();
+  const order = {
+    number: 0,
+    command: ["deno"],
+    connection: CONNECTION,
+    cwd: folder.path,
+    services,
+  } as unknown as LaunchOrder;
+  await array.launch([order]);
+  assertStringIncludes(commands.calls("qsub")[0], `-wd ${folder.file("elsewhere")} `);
+  assertStringIncludes(
+    commands.read("script"),
+    `--connection ${folder.file("elsewhere/.parallel-")}`,
+  );
+  await array.close();
+  for (const service of services.all) await service[Symbol.asyncDispose]();
+});
+
 Deno.test("SGEQsubSlaveArray: what the last job of a slave left of its failure is removed before the slave is submitted again", async () => {
   await using folder = new TempFolder();
   const array = new SGEQsubSlaveArray(5, { cwd: folder.path });
