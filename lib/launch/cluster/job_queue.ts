@@ -1,6 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { messageOf } from "../../message_of.ts";
-import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../command.ts";
+import type { ProcessEnd, ProcessStanding, ProgramOutput, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
 import type { HostRecord } from "./host_record.ts";
@@ -8,9 +8,9 @@ import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import {
   askReasons,
   askStatus,
+  exitError,
   runCommand,
   runCommandNow,
-  SchedulerError,
 } from "./scheduler_commands.ts";
 
 /** Between two questions after news; twice as long after each that brings none, up to four a minute. */
@@ -126,6 +126,18 @@ interface FollowedJob {
   unended: number;
 }
 
+/** A task that nobody wants any more. */
+interface UnwantedTask extends Pick<JobTask, "job" | "task" | "name"> {
+  readonly array: TaskArray | undefined;
+}
+
+/** Tasks of one job that are to be deleted by one command. */
+interface Deletion {
+  readonly tasks: UnwantedTask[];
+  /** Resolves when that has run. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
 /** A task that has ended, with what the scheduler says of that, if it does. */
 interface GoneTask {
   readonly task: JobTask;
@@ -178,8 +190,10 @@ export class JobQueue implements AsyncDisposable {
   /** Jobs that have tasks which have not ended. */
   readonly #jobs = new Map<string, FollowedJob>();
   readonly #deletions = new Set<Promise<unknown>>();
-  /** Tasks that are to be deleted as soon as the code that runs now is done, by job. */
-  readonly #toDelete = new Map<string, JobTask[]>();
+  /** What is to be deleted as soon as the code that runs now is done, by job. */
+  readonly #toDelete = new Map<string, Deletion>();
+  /** Tasks, by name, of which a command that was to delete them has failed: that may be since they have ended. */
+  readonly #undeleted = new Map<string, UnwantedTask>();
   /** Jobs that the scheduler was told to delete. */
   readonly #deletedJobs = new Set<string>();
   /** When tasks were deleted, by their names. */
@@ -265,19 +279,22 @@ export class JobQueue implements AsyncDisposable {
     }
   }
 
-  /** Lets a task go, and its job with the last one: in a run of days there are thousands. */
-  #remove({ name, job, options }: JobTask): void {
-    if (!this.#tasks.delete(name)) return;
+  #remove({ name, job, options: { array } }: JobTask): void {
+    if (this.#tasks.delete(name)) this.#letGo(job, array);
+  }
+
+  /** Lets a task of a job go, and the job with the last one: in a run of days there are thousands. */
+  #letGo(job: string, array: TaskArray | undefined): void {
     const followed = this.#jobs.get(job)!;
     if (--followed.unended > 0) return;
     this.#jobs.delete(job);
     for (const name of followed.names) this.#deletedAtMs.delete(name);
-    options.array?.jobEnded(job);
+    array?.jobEnded(job);
   }
 
   /** How many jobs and deletions it keeps, for tests. @internal */
   get kept(): number {
-    return this.#tasks.size + this.#jobs.size + this.#deletedAtMs.size;
+    return this.#tasks.size + this.#jobs.size + this.#deletedAtMs.size + this.#undeleted.size;
   }
 
   /**
@@ -315,10 +332,8 @@ export class JobQueue implements AsyncDisposable {
     let command: readonly string[] = [];
     try {
       command = this.#scheduler.deleteJobsCommand(left);
-      const { code, stdout, stderr } = runCommandNow(this.#scheduler, command);
-      if (code !== 0) {
-        throw new SchedulerError(`${command[0]} ended with exit code ${code}: ${stderr || stdout}`);
-      }
+      const output = runCommandNow(this.#scheduler, command);
+      if (output.code !== 0) throw exitError(command, output);
       for (const job of left) this.#deletedJobs.add(job);
     } catch (error) {
       this.#tellUndeleted(left, command, error);
@@ -368,7 +383,7 @@ export class JobQueue implements AsyncDisposable {
       this.#timer = undefined;
       this.#polling = this.#poll().finally(() => {
         this.#polling = undefined;
-        if (this.#tasks.size > 0) this.#schedule(this.#takePause());
+        if (this.#tasks.size + this.#undeleted.size > 0) this.#schedule(this.#takePause());
       });
     }, ms);
   }
@@ -380,7 +395,9 @@ export class JobQueue implements AsyncDisposable {
     await this.#attempt(async () => {
       // Of those that are submitted while the answer is under way it tells nothing.
       const tasks = [...this.#tasks.values()];
-      const statuses = await askStatus(this.#scheduler, jobsOf(tasks));
+      const undeleted = [...this.#undeleted.values()];
+      const statuses = await askStatus(this.#scheduler, jobsOf([...tasks, ...undeleted]));
+      this.#deleteAgain(undeleted, statuses);
       const failed = await this.#findFailed();
       const gone: GoneTask[] = [];
       const stuck: { task: JobTask; reason: string }[] = [];
@@ -506,7 +523,7 @@ export class JobQueue implements AsyncDisposable {
     for (const [job, ofJob] of Map.groupBy(movable, ({ job }) => job)) {
       if (this.#isEnding) break;
       // What is deleted first can start nowhere while the next is submitted.
-      await this.#deleteTasks(job, ofJob);
+      await this.#delete(job, ofJob);
     }
     if (this.#isEnding) return new Set();
     for (const task of movable) {
@@ -623,32 +640,76 @@ export class JobQueue implements AsyncDisposable {
     task.ended.resolve(end);
   }
 
-  #delete(job: string, tasks: readonly JobTask[]): void {
+  /** Deletes tasks of a job, which is kept in mind until that is done. Resolves when the command has run. */
+  #delete(job: string, tasks: readonly JobTask[]): Promise<void> {
     this.#noteDeletion(tasks);
-    const before = this.#toDelete.get(job);
-    if (before !== undefined) return void before.push(...tasks);
-    this.#toDelete.set(job, [...tasks]);
-    const deletion = this.#deleteSoon(job);
-    this.#deletions.add(deletion);
-    deletion.finally(() => this.#deletions.delete(deletion));
+    // One that is moved gets another name.
+    const unwanted = tasks.map(({ task, name, options: { array } }) => ({
+      job,
+      task,
+      name,
+      array,
+    }));
+    this.#jobs.get(job)!.unended += unwanted.length;
+    return this.#deleteUnwanted(job, unwanted);
   }
 
   /** By one command for all that are to be deleted at one time. */
-  async #deleteSoon(job: string): Promise<void> {
-    await undefined;
-    const tasks = this.#toDelete.get(job)!;
-    this.#toDelete.delete(job);
-    await this.#deleteTasks(job, tasks);
+  #deleteUnwanted(job: string, tasks: readonly UnwantedTask[]): Promise<void> {
+    const before = this.#toDelete.get(job);
+    if (before !== undefined) {
+      before.tasks.push(...tasks);
+      return before.ended;
+    }
+    const ended = this.#deleteSoon(job);
+    this.#toDelete.set(job, { tasks: [...tasks], ended });
+    this.#deletions.add(ended);
+    ended.finally(() => this.#deletions.delete(ended));
+    return ended;
   }
 
-  /** Never rejects, whatever the words of somebody's scheduler throw: nobody waits for it but the end. */
-  async #deleteTasks(job: string, tasks: readonly JobTask[]): Promise<void> {
+  async #deleteSoon(job: string): Promise<void> {
+    await undefined;
+    const { tasks } = this.#toDelete.get(job)!;
+    this.#toDelete.delete(job);
+    if (await this.#runDeletion(job, tasks)) {
+      for (const { array } of tasks) this.#letGo(job, array);
+      return;
+    }
+    for (const task of tasks) this.#undeleted.set(task.name, task);
+    this.#schedule(POLL_MS);
+  }
+
+  /**
+   * Never rejects, whatever the words of somebody's scheduler throw: nobody waits for it but the end.
+   *
+   * @returns Whether nothing more is to be done: the command has done it, or the user was told.
+   */
+  async #runDeletion(job: string, tasks: readonly UnwantedTask[]): Promise<boolean> {
     let command: readonly string[] = [];
     try {
       command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
-      await runCommand(this.#scheduler, command);
+      const { code } = await runCommand(this.#scheduler, command);
+      return code === 0;
     } catch (error) {
       this.#tellUndeleted([job], command, error);
+      return true;
+    }
+  }
+
+  /** Deletes what the scheduler still has of tasks that could not be deleted, and lets the others go. */
+  #deleteAgain(
+    undeleted: readonly UnwantedTask[],
+    statuses: ReadonlyMap<string, JobTaskStatus>,
+  ): void {
+    for (const [job, ofJob] of Map.groupBy(undeleted, ({ job }) => job)) {
+      const left: UnwantedTask[] = [];
+      for (const task of ofJob) {
+        this.#undeleted.delete(task.name);
+        if (isUndeleted(statuses.get(task.name))) left.push(task);
+        else this.#letGo(job, task.array);
+      }
+      if (left.length > 0) this.#deleteUnwanted(job, left);
     }
   }
 
@@ -675,9 +736,8 @@ export class JobQueue implements AsyncDisposable {
     command: readonly string[],
   ): Promise<void> {
     const startMs = this.#clock.now();
-    const deletion = await runCommand(this.#scheduler, command);
-    if (deletion.code === 0) jobs.forEach((job) => this.#deletedJobs.add(job));
     this.#noteDeletion(tasks);
+    let deletion = await this.#runJobDeletion(jobs, command);
     for (;;) {
       const known = await this.#askKnown(jobs).catch((error) => {
         // That the deletion complains of jobs that have ended meanwhile would be no fault.
@@ -693,10 +753,22 @@ export class JobQueue implements AsyncDisposable {
       }
       const longAgoMs = this.#clock.now() - DELETE_WAIT_MS;
       if (known?.every((name) => (this.#deletedAtMs.get(name) ?? startMs) < longAgoMs)) {
-        return this.#tellStay(jobs, known.length);
+        if (deletion.code === 0) return this.#tellStay(jobs, known.length);
+        throw exitError(command, deletion);
       }
       await new Promise<void>((resolve) => this.#clock.setTimer(resolve, DELETE_POLL_MS));
+      // It may not have failed for those alone that have ended.
+      if (deletion.code !== 0) deletion = await this.#runJobDeletion(jobs, command);
     }
+  }
+
+  async #runJobDeletion(
+    jobs: readonly string[],
+    command: readonly string[],
+  ): Promise<ProgramOutput> {
+    const output = await runCommand(this.#scheduler, command);
+    if (output.code === 0) jobs.forEach((job) => this.#deletedJobs.add(job));
+    return output;
   }
 
   /** Names of the tasks of some jobs that the scheduler still has. */
@@ -774,6 +846,12 @@ function wasDeleted({ task: { isDeleted, state: { state } }, reason }: GoneTask)
   return isDeleted || (state === "queued" && reason === undefined);
 }
 
+/** Whether a task that could not be deleted is still to be. */
+function isUndeleted(status: JobTaskStatus | undefined): boolean {
+  if (status === undefined || status.state === "ended") return false;
+  return !("isDeleted" in status) || status.isDeleted !== true;
+}
+
 /** Whether the job of a task has an agent to bring yet. */
 function isWanted({ hasServed, isKilled }: JobTask): boolean {
   return !hasServed && !isKilled;
@@ -785,7 +863,7 @@ function isWaiting({ state: { state } }: JobTask): boolean {
 }
 
 /** The jobs that tasks are of, each once. */
-function jobsOf(tasks: Iterable<JobTask>): string[] {
+function jobsOf(tasks: Iterable<Pick<JobTask, "job">>): string[] {
   return [...new Set(Array.from(tasks, ({ job }) => job))];
 }
 

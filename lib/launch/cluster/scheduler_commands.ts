@@ -101,7 +101,15 @@ export async function askStatus(
   const output = await runCommand(scheduler, command);
   const statuses = understood(command[0], () => scheduler.readStatus(output));
   if (statuses !== undefined) return statuses;
-  throw new SchedulerError(`${command[0]} ended with exit code ${output.code}: ${output.stderr}`);
+  throw exitError(command, output);
+}
+
+/** Why a command has not done what it was to do. */
+export function exitError(
+  [program]: readonly string[],
+  { code, stdout, stderr }: ProgramOutput,
+): SchedulerError {
+  return new SchedulerError(`${program} ended with exit code ${code}: ${stderr || stdout}`);
 }
 
 /**

@@ -186,6 +186,20 @@ Deno.test("JobQueue: a job whose last one brought its agent while it was submitt
   assertEquals([run.failed.size, run.hosts.failures("nodeD")], [0, 1], "it is heeded, and let end");
 });
 
+Deno.test("JobQueue: a job that could not be deleted when it was moved is deleted again", async () => {
+  await using run = new Run();
+  for (const slave of [0, 1, 2, 3]) run.tasks[slave].served!("nodeA");
+  run.fail([4, 5, 6, 7], "nodeB");
+  run.commands.set("qdel", "exit 1");
+  await run.look();
+  assertEquals(run.tasks[11].name, "job 8.8");
+  run.states({ "7.1-4": "nodeA", "7.9-12": "", "8.1-8": "" });
+  run.commands.set("qdel", "");
+  await run.look();
+  await run.commands.called("qdel", 2);
+  assertEquals(run.commands.calls("qdel"), ["7 -t 5,6,7,8,9,10,11,12", "7 -t 9,10,11,12"]);
+});
+
 Deno.test("JobQueue: jobs that fail once are lost, and name their host", async () => {
   await using run = new Run();
   run.tasks[0].served!("nodeA");

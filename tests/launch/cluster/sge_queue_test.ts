@@ -377,6 +377,58 @@ Deno.test("JobQueue: killing a task deletes that task alone", async () => {
   assertEquals(run.commands.calls("qdel"), ["4711 -t 2"]);
 });
 
+Deno.test("JobQueue: a task that could not be deleted is deleted again as long as the scheduler has it, and its job not forgotten", async () => {
+  await using run = new QueueRun();
+  const array = new PlayedTaskArray(["4711"]);
+  const task = run.queue.follow("4711", 1, { ...NOTHING_PRINTED, slave: 0, array });
+  run.states({ "1": "Eqw" });
+  run.explains("error reason    1:   11/22/2026 12:16:06 [0:3628]: no folder");
+  run.commands.set("qdel", "echo away; exit 1");
+  await run.clock.fire();
+  await task.ended;
+  for (let times = 1; times <= 2; times++) {
+    await run.clock.timerSet();
+    assertEquals(run.commands.calls("qdel"), Array(times).fill("4711 -t 1"));
+    assertEquals([...array.jobs], ["4711"]);
+    if (times === 2) run.states({ "1": "dr" });
+    await run.clock.fire();
+  }
+  while (array.jobs.size > 0) await new Deno.Command("qdel").output();
+  assertEquals([run.queue.kept, run.clock.timers, run.told.messages], [0, 0, []]);
+});
+
+Deno.test("JobQueue: jobs that are left are deleted again if a command to delete them has failed", async () => {
+  await using run = new QueueRun();
+  run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.states({ "1": "qw" });
+  run.commands.set(
+    "qdel",
+    `cd "\${0%/*}"; mkdir once 2>/dev/null && exit 1; echo '<job_info></job_info>' >qstat.text`,
+  );
+  const deletion = run.queue.deleteJobs(["4711"]);
+  await run.clock.timerSet(500);
+  run.clock.pass(500);
+  await deletion;
+  assertEquals(run.commands.calls("qdel"), ["4711", "4711"]);
+  assertEquals(run.told.messages, []);
+});
+
+Deno.test("JobQueue: of jobs that are left it is told why they cannot be deleted, and no node blamed", async () => {
+  await using run = new QueueRun();
+  run.queue.follow("4711", 1, NOTHING_PRINTED);
+  run.states({ "1": "qw" });
+  run.commands.set("qdel", "echo away; exit 1");
+  let isDone = false;
+  const deletion = run.queue.deleteJobs(["4711"]).then(() => isDone = true);
+  while (!isDone) {
+    await Promise.race([deletion, run.clock.timerSet(500)]);
+    if (!isDone) run.clock.pass(500);
+  }
+  assertEquals(run.told.messages, [
+    "Job 4711 may go on in Grid Engine: qdel ended with exit code 1: away. Delete what is left later: qdel 4711",
+  ]);
+});
+
 Deno.test("JobQueue: asks once for the reasons of all tasks in error, and deletes them together", async () => {
   await using run = new QueueRun();
   const tasks = [1, 2, 3].map((i) => run.queue.follow("4711", i, NOTHING_PRINTED));
