@@ -372,6 +372,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         if (seats[i].isRemote) this.#agents!.queued(seats[i], processes[i]);
         else seats[i].started(processes[i]);
       }
+      seats[0].keeper?.launched();
     } catch (error) {
       if (error instanceof NetworkError) this.#networkFault = error;
       const reason = messageOf(error);

@@ -198,6 +198,34 @@ Deno.test("JobArray: with bounds, jobs are submitted as tasks wait, retired when
   assertEquals(log.of("slave-lost"), []);
 });
 
+Deno.test("JobArray: with bounds, more slaves that are refused once are submitted again, though none has served yet", async () => {
+  await using folder = new TempFolder();
+  await using _pbs = new FakePbs();
+  const log = new EventLog();
+  const clock = new RunningClock();
+  let submissions = 0;
+  const scheduler: Scheduler = {
+    ...PBS,
+    submitCommand: (array) => ++submissions === 2 ? ["false"] : PBS.submitCommand(array),
+  };
+  await using manager = managerBy(clock, { ...HERE, ...PATIENT, onEvent: log.onEvent });
+  const setup = `until test -e ${folder.file("go")}; do sleep 0.05; done`;
+  manager.addSlave(new JobArray(scheduler, { max: 3 }, { cwd: folder.path, setup }));
+  const context = manager.getContext();
+  const run = (i: number) => context.run((i: number) => i, [i]);
+  const results = [run(0)];
+  await log.until("slave-queued");
+  for (let i = 1; i < 30; i++) results.push(run(i));
+  clock.pass(1000);
+  await Promise.race([log.until("slave-restarted", 2), log.until("slave-lost")]);
+  assertStringIncludes(log.of("slave-restarted")[0].reason, "PBS refused the job");
+  clock.pass(2000);
+  await log.until("slave-queued", 3);
+  folder.write("go", "");
+  assertEquals((await Promise.all(results)).length, 30);
+  assertEquals(log.of("slave-lost"), []);
+});
+
 Deno.test("JobArray: with bounds, a startup that fails on the only slave there is runs on the next, and on three at most", async () => {
   await using folder = new TempFolder();
   await using _pbs = new FakePbs();

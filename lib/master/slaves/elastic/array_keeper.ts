@@ -26,6 +26,8 @@ export class ArrayKeeper implements Disposable {
   readonly #fleet: Fleet;
   readonly #decider: SizeDecider;
   #timer: Disposable | undefined;
+  /** Whether any submission of the array has been taken: there is nothing wrong with its words. */
+  #wasTaken = false;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
   /** Failures since the last that did. One that comes in the pause after another counts as the same. */
@@ -80,6 +82,11 @@ export class ArrayKeeper implements Disposable {
     this.#timer?.[Symbol.dispose]();
   }
 
+  /** Slaves of the array have been submitted. */
+  launched(): void {
+    this.#wasTaken = true;
+  }
+
   /** A job of the array has brought its agent. */
   served(): void {
     this.#hasServed = true;
@@ -115,14 +122,15 @@ export class ArrayKeeper implements Disposable {
    * @returns Whether that is tried again; otherwise they are lost.
    */
   launchFailed(reason: string): boolean {
-    if (this.#hasServed) return this.failed(reason);
+    if (this.#wasTaken) return this.failed(reason);
     this.#giveUp(reason);
     return false;
   }
 
   #stop(reason: string): void {
     this.#fleet.warn(
-      `Jobs of slaves ended before they connected, ${MAX_FAILURES} times in a row, and no more are submitted. The last: ${reason}`,
+      `Jobs of slaves ended before they connected, or were not submitted, ${MAX_FAILURES} times in a row, and no more are ` +
+        `submitted. The last: ${reason}`,
     );
     this.#giveUp(reason);
   }

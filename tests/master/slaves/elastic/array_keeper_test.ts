@@ -180,7 +180,7 @@ Deno.test("ArrayKeeper: failures bring longer and longer pauses, and after five 
   assertEquals(times.slice(1).map((ms, i) => ms - times[i]), [1000, 2000, 4000, 8000]);
   assertEquals(bench.standings, "lost lost lost");
   assertEquals(bench.warnings, [
-    "Jobs of slaves ended before they connected, 5 times in a row, and no more are submitted. The last: it ended",
+    "Jobs of slaves ended before they connected, or were not submitted, 5 times in a row, and no more are submitted. The last: it ended",
   ]);
   bench.clock.pass(100_000);
   assertEquals(bench.starts.length, 5);
@@ -235,11 +235,11 @@ Deno.test("ArrayKeeper: jobs of an array of a fixed size of which none has ever 
   assertEquals(bench.keeper.failed("no Deno"), true);
 });
 
-Deno.test("ArrayKeeper: what cannot be submitted at first is an error at once, and is tried again when slaves have served", () => {
+Deno.test("ArrayKeeper: what cannot be submitted at first is an error at once, and is tried again when others have been", () => {
   using wrong = new Bench(3, BOUNDS);
   assertEquals(wrong.keeper.launchFailed("unknown queue"), false);
   assertEquals(wrong.standings, "lost lost lost");
   using late = new Bench(3, BOUNDS);
-  late.keeper.served();
+  late.keeper.launched();
   assertEquals(late.keeper.launchFailed("too many jobs"), true);
 });
