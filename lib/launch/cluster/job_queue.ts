@@ -603,7 +603,7 @@ export class JobQueue implements AsyncDisposable {
     gone.forEach((each, i) => {
       const { task } = each;
       const { unmovedReason } = task;
-      let { reason, isTakenAway = wasDeleted(each) ? false : undefined } = each;
+      let { reason, isTakenAway = wasDeleted(each, tails[i]) ? false : undefined } = each;
       if (unmovedReason !== undefined) [reason, isTakenAway] = [unmovedReason, true];
       reason ??= tails[i] === ""
         ? `its job is not in ${this.#scheduler.name}'s queue any more: it has ended or was deleted`
@@ -839,11 +839,12 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
 }
 
 /**
- * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. If the scheduler says how a task has ended,
- * it may have started, and failed, since it was last seen to wait.
+ * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. If it has printed something for the first
+ * time, or the scheduler says how it has ended, it may have started, and failed, since it was last seen to wait.
  */
-function wasDeleted({ task: { isDeleted, state: { state } }, reason }: GoneTask): boolean {
-  return isDeleted || (state === "queued" && reason === undefined);
+function wasDeleted({ task, reason }: GoneTask, tail: string): boolean {
+  const hasStarted = reason !== undefined || (tail !== "" && !task.hasServed);
+  return task.isDeleted || (task.state.state === "queued" && !hasStarted);
 }
 
 /** Whether a task that could not be deleted is still to be. */

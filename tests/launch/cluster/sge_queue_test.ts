@@ -127,15 +127,17 @@ Deno.test("JobQueue: tells where a task stands whenever that changes, also when 
 });
 
 for (
-  const [what, state, isTakenAway] of [
-    ["that was told to end", "dr", false],
-    ["that waited", "qw", false],
-    ["that ran, nobody knows why", "r", undefined],
+  const [what, state, tail, isTakenAway] of [
+    ["that was told to end", "dr", "", false],
+    ["that was told to end, and had printed something", "dr", "Killed", false],
+    ["that waited", "qw", "", false],
+    ["that waited when that was last asked, and has printed something", "qw", "Killed", undefined],
+    ["that ran, nobody knows why", "r", "", undefined],
   ] as const
 ) {
   Deno.test(`JobQueue: a task is gone ${what}: whether it was taken away`, async () => {
     await using run = new QueueRun();
-    const task = run.queue.follow("4711", 3, NOTHING_PRINTED);
+    const task = run.queue.follow("4711", 3, { findTail: () => Promise.resolve(tail) });
     run.states({ "3": state });
     await run.look();
     run.states({});
@@ -143,6 +145,17 @@ for (
     assertEquals((await task.ended).isTakenAway, isTakenAway);
   });
 }
+
+Deno.test("JobQueue: a task that waits to run once more is gone since somebody deleted it, whatever it printed before", async () => {
+  await using run = new QueueRun();
+  const task = run.queue.follow("4711", 3, { findTail: () => Promise.resolve("it ran") });
+  task.served!("nodeB");
+  run.states({ "3": "Rq" });
+  await run.look();
+  run.states({});
+  await run.lastLook();
+  assertEquals((await task.ended).isTakenAway, false);
+});
 
 Deno.test("JobQueue: a task whose agent comes runs, whatever the scheduler said last, and nobody has deleted it if it is gone then", async () => {
   await using run = new QueueRun();
