@@ -8,7 +8,6 @@ import { type Clock, setPatience, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { permissionRemedy } from "../slave_program.ts";
 import type { LeaveSignals } from "../wire/messages.ts";
-import type { OutputSink, OutputStream } from "./output_sink.ts";
 import type { LaunchOrder } from "./slave.ts";
 
 /** How a process ended. */
@@ -121,8 +120,8 @@ export function spawnSlave(
   // It is the reader of results that keeps the script from ending, not the slaves.
   child.unref();
   const pumps = [
-    new Pump(child.stdout, output, "stdout"),
-    new Pump(child.stderr, output, "stderr"),
+    new Pump(child.stdout, (bytes) => output.write(bytes, "stdout")),
+    new Pump(child.stderr, (bytes) => output.write(bytes, "stderr")),
   ];
   const fed = feed(child.stdin, connection);
   return {
@@ -168,7 +167,7 @@ async function waitForEnd(
   pumps: readonly Pump[],
   fed: Promise<void>,
   clock: Clock,
-): Promise<ProcessEnd> {
+): Promise<Pick<Deno.CommandStatus, "code" | "signal">> {
   const { code, signal } = await child.status;
   for (const pump of pumps) pump.processEnded(clock);
   await Promise.all([fed, ...pumps.map((pump) => pump.ended)]);
@@ -178,10 +177,13 @@ async function waitForEnd(
 /** What a reader says at the end. */
 const END = { done: true, value: undefined } as const;
 
-/** Moves what a process prints to its sink. */
+/** Takes a piece of what a process prints; resolves when more may follow. */
+type Take = (bytes: Uint8Array) => void | Promise<void>;
+
+/** Moves what a process prints to whoever takes it. */
 class Pump {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Whether it waits for the next piece, and not for the sink. */
+  /** Whether it waits for the next piece, and not for whoever takes it. */
   #isReading = false;
   /** Tells the time, once the process has ended. */
   #clock: Clock | undefined;
@@ -191,9 +193,9 @@ class Pump {
   /** Resolves when there is nothing more to move. Never rejects. */
   readonly ended: Promise<void>;
 
-  constructor(source: ReadableStream<Uint8Array>, sink: OutputSink, stream: OutputStream) {
+  constructor(source: ReadableStream<Uint8Array>, take: Take) {
     this.#reader = source.getReader();
-    this.ended = this.#run(sink, stream);
+    this.ended = this.#run(take);
   }
 
   /** The process has ended, and all that it has printed is there. Others that hold the output open are not waited for for ever. */
@@ -203,16 +205,17 @@ class Pump {
     if (this.#isReading) this.#limitWait();
   }
 
-  /** Only the wait for a piece has a limit, and not the time that the sink takes: what is there would be lost meanwhile. */
+  /** Only the wait for a piece has a limit, and not the time that it takes to be taken: what is there would be lost meanwhile. */
   #limitWait(): void {
-    this.#timer = this.#clock?.setTimer(() => this.#stop(), OUTPUT_GRACE_MS);
+    this.#timer = this.#clock?.setTimer(() => this.stop(), OUTPUT_GRACE_MS);
   }
 
-  #stop(): void {
+  /** Moves nothing more. */
+  stop(): void {
     this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
   }
 
-  async #run(sink: OutputSink, stream: OutputStream): Promise<void> {
+  async #run(take: Take): Promise<void> {
     for (;;) {
       this.#isReading = true;
       this.#limitWait();
@@ -220,9 +223,9 @@ class Pump {
       const { done, value } = await this.#reader.read().catch(() => END);
       this.#isReading = false;
       this.#timer?.[Symbol.dispose]();
-      if (done || this.#piecesLeft-- === 0) return this.#stop();
+      if (done || this.#piecesLeft-- === 0) return this.stop();
       // The slave's work matters more than what it prints. If nobody read on, its next line would stop it. The sink tells of failures.
-      await Promise.try(() => sink.write(value, stream)).catch(() => {});
+      await Promise.try(take, value).catch(() => {});
     }
   }
 }
@@ -309,8 +312,8 @@ export async function runProgram(
   const end = () => {
     killGroup(child);
     // What has left the group lives on, and may keep them open.
-    stdout.stop();
-    stderr.stop();
+    stdout.pump.stop();
+    stderr.pump.stop();
   };
   let isTooLate = false;
   using _timer = setPatience(clock, () => {
@@ -318,19 +321,16 @@ export async function runProgram(
     end();
   }, timeoutMs);
   using _signal = onAbort(signal, end);
-  const [{ code }, out, err] = await Promise.all([
-    child.status,
-    stdout.text,
-    stderr.text,
-    feed(child.stdin, input),
-  ]);
+  const fed = feed(child.stdin, input);
+  // What is left of its output is not what the time is given for.
+  const { code } = await waitForEnd(child, [stdout.pump, stderr.pump], fed, SYSTEM_CLOCK);
   signal?.throwIfAborted();
   if (isTooLate) {
     throw new Deno.errors.TimedOut(
       `${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`,
     );
   }
-  return { code, stdout: out.trim(), stderr: err.trim() };
+  return { code, stdout: stdout.text.trim(), stderr: stderr.text.trim() };
 }
 
 /** Does something when a signal is aborted, until it is disposed of. Nothing of it stays with the signal. */
@@ -359,27 +359,19 @@ export function runProgramNow(
 
 /** Takes what a process prints as a text. */
 class Collector {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Resolves when there is nothing more to come. */
-  readonly text: Promise<string>;
+  readonly #decoder = new TextDecoder();
+  readonly #parts: string[] = [];
+  readonly pump: Pump;
 
   constructor(source: ReadableStream<Uint8Array>) {
-    this.#reader = source.getReader();
-    this.text = this.#collect();
+    this.pump = new Pump(source, (bytes) => {
+      this.#parts.push(this.#decoder.decode(bytes, { stream: true }));
+    });
   }
 
-  stop(): void {
-    this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
-  }
-
-  async #collect(): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = "";
-    for (;;) {
-      const { done, value } = await this.#reader.read();
-      if (done) return text + decoder.decode();
-      text += decoder.decode(value, { stream: true });
-    }
+  /** All of it. To be asked for once, when the pump has ended. */
+  get text(): string {
+    return this.#parts.join("") + this.#decoder.decode();
   }
 }
 

@@ -356,6 +356,17 @@ Deno.test("runProgram: kills a script that does not end in time, with whatever i
   await holders.ended();
 });
 
+Deno.test("runProgram: has the output of a script that has ended, though what it has started holds that open, and lives on", async () => {
+  await using holders = new Holders();
+  const script = 'sleep 1000 3>"$0" & echo "$!"; echo "started $!" >"$0"; exit 3';
+  const output = await runProgram(["/bin/sh", "-c", script, holders.path], 60_000);
+  const [, pid] = (await holders.said("started")).split(" ");
+  assertEquals(output, { code: 3, stdout: pid, stderr: "" });
+  // It is there to be ended.
+  Deno.kill(Number(pid), "SIGKILL");
+  await holders.ended();
+});
+
 Deno.test("runProgram: kills a script that nobody wants any more, with whatever it has started", async () => {
   const clock = new TestClock();
   const unwanted = new AbortController();
