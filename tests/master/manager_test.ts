@@ -19,6 +19,7 @@ import {
   remote,
   RemoteError,
   SGEQsubSlaveArray,
+  SlaveArray,
   type SlaveProcess,
 } from "../../mod.ts";
 import { EventLog } from "../support/event_log.ts";
@@ -606,6 +607,35 @@ Deno.test("Manager.addSlave: an output that cannot be written is refused at once
   context.addTask(() => 1);
   const reading = Array.fromAsync(context.getResults());
   await assertRejects(() => reading, ParallelError, "the manager has no slaves");
+});
+
+Deno.test("Manager.addSlave: an array of more slaves than a manager bears, or of none, is refused", async () => {
+  await using manager = new Manager({ output: "null" });
+  manager.addSlave(new LocalSlave());
+  assertThrows(
+    () => manager.addSlave(new SGEQsubSlaveArray({ max: 100_000 })),
+    RangeError,
+    "A manager does not bear 100001 slaves, each of which is a process: 100000 at most",
+  );
+  class OddArray extends SlaveArray {
+    override readonly kind = "odd slave";
+    constructor(override readonly count: number) {
+      super();
+    }
+    override isRemoteAt(): boolean {
+      return false;
+    }
+    override launch(): Promise<SlaveProcess[]> {
+      return Promise.resolve([]);
+    }
+  }
+  for (const count of [0, -1, NaN, 1.5]) {
+    assertThrows(
+      () => manager.addSlave(new OddArray(count)),
+      RangeError,
+      `The count of OddArray has to be a whole number of slaves, at least 1, not ${count}`,
+    );
+  }
 });
 
 Deno.test("Manager.addSlave: several slaves may write to a device", async () => {

@@ -7,7 +7,7 @@ export interface JobArrayOptions {
   readonly words?: readonly string[];
   /** Shell lines to run before Deno, such as `module load deno`. A line that fails ends the job. */
   readonly setup?: string | readonly string[];
-  /** The shell that runs the job, a POSIX one; `/bin/sh` by default. */
+  /** Absolute path of the shell that runs the job, a POSIX one; `/bin/sh` by default. */
   readonly shell?: string;
   /** Folder that jobs run in, which all machines see; the master's by default, from which a relative path starts. */
   readonly cwd?: string;
@@ -65,7 +65,7 @@ export function checkJobArrayOptions(
     if (known.includes(name)) continue;
     throw new TypeError(`Unknown option ${name} of ${owner}. There are: ${known.join(", ")}`);
   }
-  const { [wordsName]: words = [], setup = [], jobName, timeLimitMs } = options;
+  const { [wordsName]: words = [], setup = [], shell, jobName, timeLimitMs } = options;
   if (!areTexts(words)) throw notTexts(wordsName, owner, words, separateWords(words));
   const joined = words.find((word) => /^--?[\w-]+\s/.test(word));
   if (joined !== undefined) {
@@ -85,6 +85,13 @@ export function checkJobArrayOptions(
     throw new TypeError(
       `The option denoDir of ${owner} cannot begin with ~, which no shell expands there: write $HOME in its place, not ${
         Deno.inspect(denoDir)
+      }`,
+    );
+  }
+  if (typeof shell === "string" && !/^\/.+$/.test(shell)) {
+    throw new TypeError(
+      `The option shell of ${owner} must be an absolute path, such as /bin/bash, not ${
+        Deno.inspect(shell)
       }`,
     );
   }

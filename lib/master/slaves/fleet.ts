@@ -36,6 +36,8 @@ import type { ManagerSettings } from "../settings.ts";
 
 /** So many slaves on this machine may take all files that the master may open: limits are 100 and more, and a slave takes 7. */
 const MANY_SLAVES = 8;
+/** More than a master bears: each takes 2 KB before it is started, and is looked at again and again. */
+const MOST_SLAVES = 100_000;
 /** A slave tells this often how far its task has come. */
 const MIN_PROGRESS_MS = 100;
 /**
@@ -138,12 +140,13 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /**
    * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
    *
-   * @throws {RangeError} If there is just one file for the output of several slaves.
+   * @throws {RangeError} If there is just one file for the output of several slaves, or there are too many of them.
    * @throws {Error} If a file for output cannot be written.
    */
   add(source: Slave | SlaveArray): void {
     const count = source instanceof Slave ? 1 : source.count;
     const before = this.#seats.length;
+    checkCount(source, count, before);
     checkOutput(this.options.settings, before, before + count);
     const seats: Seat[] = [];
     for (let index = 0; index < count; index++) {
@@ -453,6 +456,27 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
 function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
   kept.add(promise);
   promise.finally(() => kept.delete(promise));
+}
+
+/** Checks that there are slaves, and not too many of them. */
+function checkCount(
+  { constructor }: Slave | SlaveArray,
+  count: number,
+  slavesBefore: number,
+): void {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(
+      `The count of ${constructor.name} has to be a whole number of slaves, at least 1, not ${
+        Deno.inspect(count)
+      }`,
+    );
+  }
+  const slaves = slavesBefore + count;
+  if (slaves <= MOST_SLAVES) return;
+  throw new RangeError(
+    `A manager does not bear ${slaves} slaves, each of which is a process: ${MOST_SLAVES} at most. ` +
+      "This number, or max, is that of processes and not of tasks",
+  );
 }
 
 /** Devices that have room for what all slaves print. */

@@ -581,6 +581,18 @@ for (
     ],
     ["an empty shell", () => new SGEQsubSlaveArray(1, { shell: "" }), TypeError, "option shell"],
     [
+      "a shell that is no path",
+      () => new SGEQsubSlaveArray(1, { shell: "bash" }),
+      TypeError,
+      'The option shell of SGEQsubSlaveArray must be an absolute path, such as /bin/bash, not "bash"',
+    ],
+    [
+      "a shell of two lines",
+      () => new SGEQsubSlaveArray(1, { shell: "/bin/sh\ncd" }),
+      TypeError,
+      "must be an absolute path",
+    ],
+    [
       "another array",
       () => new SGEQsubSlaveArray(1, ["-t", "1-5"]),
       TypeError,
