@@ -211,7 +211,10 @@ function asStatus(state: string, reason: string): JobTaskStatus {
   switch (state) {
     case "PENDING":
     case "REQUEUED":
+    case "REQUEUE_FED":
       return pending(reason);
+    case "RESV_DEL_HOLD":
+      return { state: "queued", reason: `${state}: its reservation was deleted, and it is held` };
     case "CONFIGURING":
       return { state: "queued", reason: "its node is being made ready" };
     case "STOPPED":

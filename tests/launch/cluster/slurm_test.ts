@@ -161,6 +161,11 @@ for (
       state: "stuck",
       reason: "launch failed requeued held",
     }],
+    ["REQUEUE_FED|None", { state: "queued" }],
+    ["RESV_DEL_HOLD|None", {
+      state: "queued",
+      reason: "RESV_DEL_HOLD: its reservation was deleted, and it is held",
+    }],
     ["CONFIGURING|None", { state: "queued", reason: "its node is being made ready" }],
     ["RUNNING|None|n2", { state: "running", host: "n2" }],
     ["RUNNING|None|", { state: "running" }],
