@@ -83,7 +83,8 @@ const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = 
 ];
 
 function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
-  const job = /^(\d+)/m.exec(stdout)?.[1];
+  // A site may print something before that, such as which limits hold by default.
+  const job = /^(\d+)(?:\.\d+-\d+:\d+\b.*)?$/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
   // Of qmaster's being away, or restarted.
   if (/unable to send message to qmaster/.test(stderr)) {

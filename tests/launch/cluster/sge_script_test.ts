@@ -168,6 +168,21 @@ Deno.test("GRID_ENGINE.submitCommand: a folder with a colon is no host, and one 
   assertEquals(logs("/a,b/.parallel-1", ["-o", "/dev/null"]), "/dev/null");
 });
 
+for (
+  const [stdout, job] of [
+    ["4711.1-4:1", "4711"],
+    ["4711", "4711"],
+    ["4711.1-4:1 is in long.q", "4711"],
+    ["24 hours are the default run time here\n4711.1-4:1", "4711"],
+    ["24 hours are the default run time here", undefined],
+  ] as const
+) {
+  Deno.test(`GRID_ENGINE.readSubmission: understands ${stdout}`, () => {
+    const answer = GRID_ENGINE.readSubmission({ code: 0, stdout, stderr: "" });
+    assertEquals(answer.answer === "submitted" ? answer.job : undefined, job);
+  });
+}
+
 Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection", async () => {
   await using folder = new TempFolder();
   Deno.mkdirSync(folder.file("elsewhere"));
