@@ -59,8 +59,12 @@ export interface CannotBeSent<Reason extends string> {
   readonly "~reason": Reason;
 }
 
-/** Why a value of a type cannot be sent, and what to do; an empty text if it may be. */
-export type FaultOf<Value> =
+/**
+ * Why a value of a type cannot be sent, and what to do; an empty text if it may be.
+ *
+ * @typeParam Depths One element for each list within another that is looked into: a type such as that of JSON has no innermost one.
+ */
+export type FaultOf<Value, Depths extends readonly unknown[] = [1, 2, 3, 4]> =
   // This is `any`; `unknown` is none of what follows.
   0 extends 1 & Value ? ""
     : Value extends PromiseLike<unknown> ? "a promise cannot be sent: await it first"
@@ -72,7 +76,8 @@ export type FaultOf<Value> =
     : Value extends WeakHolder ? "what holds its content weakly cannot be sent: send a Map or a Set"
     : Value extends Iterator<unknown> | AsyncIterator<unknown>
       ? "an iterator cannot be sent: send an array of what it gives"
-    : Value extends readonly (infer Item)[] ? FaultOf<Item>
+    : Value extends readonly (infer Item)[]
+      ? Depths extends readonly [unknown, ...infer Deeper] ? FaultOf<Item, Deeper> : ""
     : "";
 
 /** Whether there is a fault. */

@@ -6,7 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 /** What stands before each use. */
 const BEGINNING = `
 import { type Context, Manager, type Outcome, remote, type Task, type TaskCode } from "${ROOT}mod.ts";
-import type { Json, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
+import type { Json, NestedList, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
 const t = remote<typeof import("${ROOT}tests/support/typed_tasks.ts")>("${ROOT}tests/support/typed_tasks.ts");
 type ResultOf<T> = T extends Task<infer Result> ? Result : never;
 declare const manager: Manager;
@@ -48,6 +48,12 @@ const RIGHT = [
   "const task: Task<Point> = c.addTask(new t.Model('a.pdb'), 3)",
   "const task: Task<Tree> = c.addTask(t.makeTree)",
   "const task: Task<Json> = c.addTask(t.makeJson)",
+  "c.addTask(t.takeJson, null as Json)",
+  "c.addTask(t.takeList, [1, [2, [3]]] as NestedList)",
+  "c.addTasks(t.any, [[1, [2, [3]]] as NestedList])",
+  "const json: Json = await c.run(t.takeJson, [{ a: [1, [2]] } as Json])",
+  "new t.Reader({ a: [1, [2]] } as Json)",
+  "manager.getContext(t.takeJson, { args: [{ a: [1, [2]] } as Json] })",
   "const task: Task<Map<string, { elements: Float64Array }>> = c.addTask(t.makeMap)",
   "const task: Task<Set<Point>> = c.addTask(t.makeSet)",
   "const task: Task<RangeError> = c.addTask(t.makeError)",
@@ -105,6 +111,7 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["c.addTask(t.any, promise)", '"a promise cannot be sent: await it first"'],
   ["c.addTask(t.wait, promise)", '"a promise cannot be sent: await it first"'],
   ["c.addTask(t.any, [1, promise])", '"a promise cannot be sent: await it first"'],
+  ["c.addTask(t.any, [[1, [promise]]])", '"a promise cannot be sent: await it first"'],
   [
     "c.addTask(t.any, () => 1)",
     '"a function cannot be sent: send what it makes, or import it in the task\'s module"',

@@ -15,6 +15,9 @@ export interface Tree {
 /** Whatever JSON can say. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
+/** Lists of lists without end. */
+export type NestedList = readonly (number | NestedList)[];
+
 /** A class with a method, a getter of its own, and something private. */
 export class Vector {
   readonly #norm = 1;
@@ -47,6 +50,16 @@ export class Waiting {
   run(): void {}
 }
 
+/** A task as an object that is made of whatever JSON can say. */
+export class Reader {
+  readonly json: Json;
+  constructor(json: Json) {
+    this.json = json;
+  }
+  /** What runs on the slave. */
+  run(): void {}
+}
+
 /** A startup function. */
 export function setup(): [Point, string] {
   return [{ x: 1, y: 2 }, "name"];
@@ -69,6 +82,8 @@ export declare function perhaps(x: number, unit?: string): number;
 export declare function makeVector(): Vector;
 export declare function makeTree(): Tree;
 export declare function makeJson(): Json;
+export declare function takeJson(json: Json): Json;
+export declare function takeList(list: NestedList): number;
 export declare function makeMap(): Map<string, Vector>;
 export declare function makeSet(): ReadonlySet<Point>;
 export declare function makeFunction(): () => void;
