@@ -17,7 +17,8 @@ export type PlainValue =
   | RegExp
   | Error
   | ArrayBuffer
-  | ArrayBufferView
+  // A Buffer of Node.js, which alone has such a method, arrives as a Uint8Array.
+  | (ArrayBufferView & { readonly toJSON?: undefined })
   | readonly PlainValue[]
   | { readonly [name: string]: PlainValue };
 
@@ -33,12 +34,14 @@ export type WeakHolder = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<
  * The type of a value after it has been copied, as `structuredClone` would: of an instance of a class a plain object is
  * left, without its methods. What cannot be sent is `never`.
  *
- * Two things that a type does not tell are lost as well: what a getter of a class gives, and a class's own `instanceof`.
+ * Three things that a type does not tell are lost as well: what a getter of a class gives, a class's own `instanceof`, and what a
+ * class that derives from a built-in one, such as `Error` or `Array`, has beside that: its methods, and what cannot be sent.
  */
 export type Cloned<Value> =
   // This is `any` or `unknown`.
   unknown extends Value ? Value
     : Value extends PlainValue ? Value
+    : Value extends Uint8Array<infer Memory> ? Uint8Array<Memory>
     : Value extends ReadonlyMap<infer Key, infer Item> ? Map<Cloned<Key>, Cloned<Item>>
     : Value extends ReadonlySet<infer Item> ? Set<Cloned<Item>>
     : Value extends FunctionOrClass | symbol | PromiseLike<unknown> | WeakHolder ? never

@@ -6,7 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 /** What stands before each use. */
 const BEGINNING = `
 import { type Context, Manager, type Outcome, remote, type Task, type TaskCode } from "${ROOT}mod.ts";
-import type { Json, NestedList, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
+import type { Json, makeBuffers, NestedList, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
 const t = remote<typeof import("${ROOT}tests/support/typed_tasks.ts")>("${ROOT}tests/support/typed_tasks.ts");
 type ResultOf<T> = T extends Task<infer Result> ? Result : never;
 declare const manager: Manager;
@@ -54,6 +54,8 @@ const RIGHT = [
   "const json: Json = await c.run(t.takeJson, [{ a: [1, [2]] } as Json])",
   "new t.Reader({ a: [1, [2]] } as Json)",
   "manager.getContext(t.takeJson, { args: [{ a: [1, [2]] } as Json] })",
+  "const task: Task<{ bytes: Uint8Array; parts: Map<string, Uint8Array[]> }> = c.addTask(t.makeBuffers)",
+  "c.addTask(t.any, (null as unknown as ReturnType<typeof makeBuffers>).bytes)",
   "const task: Task<Map<string, { elements: Float64Array }>> = c.addTask(t.makeMap)",
   "const task: Task<Set<Point>> = c.addTask(t.makeSet)",
   "const task: Task<RangeError> = c.addTask(t.makeError)",
@@ -209,6 +211,11 @@ const WRONG: readonly (readonly [string, string])[] = [
   [
     "const task = c.addTask(t.makeVector); (null as unknown as ResultOf<typeof task>).norm()",
     "Property 'norm' does not exist on type '{ readonly elements: Float64Array<ArrayBuffer>; }'",
+  ],
+  ["(await c.run(t.makeBuffers, [])).bytes.toString('hex')", "Expected 0 arguments, but got 1."],
+  [
+    "(await c.run(t.makeBuffers, [])).parts.get('a')![0].toString('hex')",
+    "Expected 0 arguments, but got 1.",
   ],
   [
     "const outcome = null as unknown as Outcome<Point>; outcome.value",

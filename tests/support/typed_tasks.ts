@@ -1,5 +1,7 @@
 /** What the table of types uses. None of it is ever run. */
 
+import type { Buffer } from "node:buffer";
+
 /** A plain value. */
 export interface Point {
   readonly x: number;
@@ -82,6 +84,7 @@ export declare function perhaps(x: number, unit?: string): number;
 export declare function makeVector(): Vector;
 export declare function makeTree(): Tree;
 export declare function makeJson(): Json;
+export declare function makeBuffers(): { bytes: Buffer; parts: Map<string, Buffer[]> };
 export declare function takeJson(json: Json): Json;
 export declare function takeList(list: NestedList): number;
 export declare function makeMap(): Map<string, Vector>;
