@@ -19,7 +19,7 @@ export interface Batch<Incoming> {
   readonly buffers: BufferCursor;
   /** About how many bytes the frame had. */
   readonly bytes: number;
-  /** Makes a message anew that has been changed since it came. */
+  /** A message as it came, if it has been changed since. It is not to be changed: all messages are made anew once. */
   originalOf<Message extends Incoming>(message: Message): Message;
 }
 
@@ -325,8 +325,11 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   let bytes = text.length;
   for (const buffer of buffers) bytes += buffer.length;
   const cursor = buffers.length === 0 ? NO_BUFFERS : new BufferCursor(buffers);
-  const originalOf = <Message>(message: Message): Message =>
-    JSON.parse(text)[messages.indexOf(message)];
+  let originals: readonly unknown[] | undefined;
+  const originalOf = <Message>(message: Message): Message => {
+    originals ??= JSON.parse(text) as unknown[];
+    return originals[messages.indexOf(message)] as Message;
+  };
   return { messages, text, buffers: cursor, bytes, originalOf };
 }
 

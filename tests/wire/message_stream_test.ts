@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -47,6 +48,18 @@ async function receiveMessages(stream: MessageStream<unknown>, count: number): P
 async function readFrameTexts(connection: Deno.Conn): Promise<string[]> {
   return framesOf(await readToEnd(connection)).frames.map(({ text }) => text);
 }
+
+Deno.test("MessageStream: has the messages of a frame as they came, which are made anew once", async () => {
+  using streams = await StreamPair.open();
+  for (const values of [[1], [2]]) streams.near.postMessage({ values });
+  streams.near.flush();
+  const batch = await streams.far.receive();
+  assert(batch !== undefined);
+  const messages = batch.messages as { values: unknown[] }[];
+  for (const message of messages) message.values.pop();
+  assertEquals(messages.map(batch.originalOf), [{ values: [1] }, { values: [2] }]);
+  assertStrictEquals(batch.originalOf(messages[0]), batch.originalOf(messages[0]));
+});
 
 Deno.test("MessageStream: carries messages in order, both ways at once", async () => {
   using streams = await StreamPair.open();
