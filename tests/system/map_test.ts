@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ParallelError, type ProgressEvent, remote, RemoteError } from "../../mod.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
+import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
@@ -256,3 +257,33 @@ Deno.test("Context.map: the journal has its results", async () => {
   }
   assertEquals(pids[0], pids[1]);
 });
+
+for (const leave of ["break;", "await context.close();"]) {
+  Deno.test(`Context.map: a script goes on, though nobody awaits its function, after it has left inputs that do not come: ${leave}`, async () => {
+    await using folder = new TempFolder();
+    const source = `
+      import { LocalSlave, Manager } from ${JSON.stringify(MODULE_URL)};
+      async function* inputs(): AsyncGenerator<number> {
+        yield 1;
+        await new Promise(() => {});
+      }
+      async function main(): Promise<void> {
+        await using manager = new Manager({ output: "null" });
+        manager.addSlave(new LocalSlave());
+        const context = manager.getContext();
+        try {
+          for await (const result of context.map((x: number) => x, inputs())) {
+            console.log(result);
+            ${leave}
+          }
+        } finally {
+          console.log("left");
+        }
+      }
+      main().catch((error) => console.log(error.name));
+    `;
+    const { code, stdout } = await runScript(folder, source, ["-A"]);
+    const expected = leave === "break;" ? "1\nleft\n" : "1\nleft\nParallelError\n";
+    assertEquals([code, stdout], [0, expected]);
+  });
+}

@@ -269,10 +269,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.wake();
   }
 
-  /** Takes nothing more from sources; resolves when these have cleaned up. */
-  stop(): Promise<void> {
+  /** Takes nothing more from sources; resolves when these have cleaned up, and keeps the script from ending before. */
+  async stop(): Promise<void> {
     this.#stopSources();
-    return this.#sources.stopped();
+    if (!this.#sources.areCleaningUp) return;
+    const { keepAlive } = this.around;
+    keepAlive.begin();
+    await this.#sources.stopped();
+    keepAlive.end();
   }
 
   /** Whether there is anything to read, or may come to be. */

@@ -68,6 +68,11 @@ export class TaskSources {
     return this.#sources.length;
   }
 
+  /** Whether any that were stopped have not cleaned up. */
+  get areCleaningUp(): boolean {
+    return this.#stops.size > 0;
+  }
+
   /** Whether nobody knows how many inputs one of them still has. */
   get isOpenEnded(): boolean {
     for (const { left } of this.#sources) {
