@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ParallelError, type ProgressEvent, remote, RemoteError } from "../../mod.ts";
+import { EventLog } from "../support/event_log.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
@@ -103,6 +104,51 @@ Deno.test("Context.map: leaving the loop ends the inputs, and drops the rest of 
   await others.return();
   assertEquals(kept.isEnded, true);
 });
+
+Deno.test("Context.map: an error of the inputs comes behind the results of those before it", async () => {
+  await using gates = new Gates();
+  await using manager = localManager(2);
+  const context = manager.getContext((port: number) => [0, port], { args: [gates.port] });
+  const { promise: thrown, resolve } = Promise.withResolvers<void>();
+  const inputs = function* () {
+    yield* [0, 1];
+    resolve();
+    throw new RangeError("no more data");
+  };
+  const map = context.map(gateTasks.waitAt, inputs());
+  const results = readUntilError(map);
+  const waiting = await gates.next();
+  await thrown;
+  await waiting.open();
+  assertEquals(await results, [0, 1, "RangeError"]);
+});
+
+Deno.test("Context.map: an input that cannot be sent is an error between the results of its neighbours", async () => {
+  await using gates = new Gates();
+  const log = new EventLog();
+  await using manager = localManager(2, { onEvent: log.onEvent });
+  const context = manager.getContext((port: number) => [0, port], { args: [gates.port] });
+  const inputs = [0, () => {}, 2] as number[];
+  const results = readUntilError(context.map(gateTasks.waitAt, inputs));
+  const waiting = await gates.next();
+  await Promise.race([log.until("task-finished"), results]);
+  await waiting.open();
+  assertEquals(await results, [0, "DataCloneError"]);
+  context.addTasks(gateTasks.waitAt, inputs.slice(1));
+  assertEquals(await readUntilError(context.getResults()), ["DataCloneError"]);
+  assertEquals(await readUntilError(context.getResults()), [2]);
+});
+
+/** Reads results, and the name of the error that ends them. */
+async function readUntilError(reader: AsyncIterable<unknown>): Promise<unknown[]> {
+  const results: unknown[] = [];
+  try {
+    for await (const result of reader) results.push(result);
+  } catch (error) {
+    results.push((error as Error).name);
+  }
+  return results;
+}
 
 Deno.test("Context.map: a task that fails ends the loop, and its inputs", async () => {
   await using manager = localManager(1);

@@ -205,7 +205,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
-   * thrown to the reader.
+   * thrown to the reader: in the order of the inputs, behind the results of those before.
    * @param options See {@linkcode MapOptions}; `order` is `"inputs"` by default.
    * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
    * @throws {ParallelError} If the context or its manager is closed. The reader gets the errors of {@linkcode Context.getResults}.
@@ -312,7 +312,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    *
    * @param task As for {@linkcode Context.addTask}.
    * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
-   * thrown to the reader of results.
+   * thrown to the reader of results: if that reads in order, behind the results of all tasks before.
    * @param options See {@linkcode TasksOptions}.
    * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
    */

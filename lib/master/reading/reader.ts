@@ -115,7 +115,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
           if (outcome !== undefined) return { value: pick(outcome), done: false };
         }
         hasLooked = false;
-        if (this.#group.isReadToEnd()) return this.#end();
+        if (this.#group.isReadToEnd(order)) return this.#end();
         await this.#group.arrival();
       }
     } catch (error) {

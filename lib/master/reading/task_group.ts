@@ -36,6 +36,16 @@ export interface MapInput {
   readonly index: number;
 }
 
+/** What a reader gets thrown beside failures of tasks. */
+interface Fault {
+  readonly error: unknown;
+  /**
+   * A reader in order gets it behind the outcomes of all tasks with smaller numbers, and before all others. If there is none, and for
+   * other readers, it is thrown when no outcome is there.
+   */
+  readonly place: number | undefined;
+}
+
 /** Tasks that one reader reads: those that are added one by one, or those of one map. */
 export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /** What the board knows of it: the tasks that wait, and how the reader keeps up. */
@@ -64,8 +74,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly #sources: TaskSources;
   /** What sources still had when the manager closed. */
   #unsent: Pick<TaskSources, "left" | "isOpenEnded"> | undefined;
-  /** What the reader gets thrown beside failures of tasks: faults of sources, and of the journal. */
-  readonly #faults: unknown[] = [];
+  /** Faults of sources, and of the journal, that have not been thrown. */
+  readonly #faults: Fault[] = [];
   /** Inputs of tasks that have not been read, if they are asked for. */
   #inputs: Map<Task, MapInput> | undefined;
   /** Why the journal could not be written since reading began. */
@@ -188,16 +198,19 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * Whether a reader for whom no outcome is there has read all that there will be.
+   * Whether a reader for whom {@linkcode TaskGroup.take} has found nothing has read all that there will be.
    *
    * @throws What the reader is to be told instead: that inputs or the journal failed, or that no task can be run any more.
    */
-  isReadToEnd(): boolean {
+  isReadToEnd(order: "ordered" | "unordered"): boolean {
     const { isScriptEnding, isClosed } = this.#context;
     if (isScriptEnding) return false;
     // What has ended is read first.
     if (isClosed && this.journal?.isWritingFor(this)) return false;
-    if (this.#faults.length > 0) throw this.#faults.shift();
+    const isNow = ({ place = -Infinity }: Fault) =>
+      order === "unordered" || place <= this.#delivered.first();
+    const fault = this.#faults.findIndex(isNow);
+    if (fault >= 0) throw this.#faults.splice(fault, 1)[0].error;
     if (this.#journalFault !== undefined) {
       // A map is over when its reader is told, and a journal with its context.
       throw withRemedy(this.#journalFault, this.map === undefined && !isClosed);
@@ -240,7 +253,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
 
   /** An outcome was delivered that no line of the journal can hold. */
   unrecorded(error: JournalError): void {
-    this.fault(error);
+    this.#faults.push({ error, place: undefined });
+    this.wake();
   }
 
   /** Outcomes that are not on disk are not delivered: the reader is told why. */
@@ -344,9 +358,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.around.loop.schedule();
   }
 
-  /** Throws something to the reader, beside the failures of tasks. */
+  /** Throws something to the reader, beside the failures of tasks: if that reads in order, behind what has been added before. */
   fault(error: unknown): void {
-    this.#faults.push(error);
+    this.#faults.push({ error, place: this.#endId });
     this.wake();
   }
 
@@ -378,8 +392,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.board.setSources(this.#sources.codes);
   }
 
+  /** Whether a fault has its place before the outcome of this task. */
+  #isFaultBefore(id: number): boolean {
+    return this.#faults.some(({ place = Infinity }) => place <= id);
+  }
+
   #nextInOrder(): Outcome | undefined {
     const id = this.#delivered.first();
+    if (this.#faults.length > 0 && this.#isFaultBefore(id)) return undefined;
     for (let outcome = this.#ready.shift(); outcome !== undefined; outcome = this.#ready.shift()) {
       if (outcome.task.id === id) return outcome;
       this.#early.set(outcome.task.id, outcome);
@@ -387,7 +407,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     return this.#early.get(id);
   }
 
-  /** Takes the outcome that the reader is to get next, if it is there. */
+  /** Takes the outcome that the reader is to get next, if it is there, and no fault is to be thrown before. */
   take(order: "ordered" | "unordered"): Outcome | undefined {
     const outcome = order === "ordered" ? this.#nextInOrder() : this.#ready.shift();
     if (outcome === undefined) return undefined;
