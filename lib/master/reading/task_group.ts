@@ -204,9 +204,10 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
    */
   isReadToEnd(order: "ordered" | "unordered"): boolean {
     const { isScriptEnding, isClosed } = this.#context;
+    const { hasSlaves } = this.around.dispatcher;
     if (isScriptEnding) return false;
     // What has ended is read first.
-    if (isClosed && this.journal?.isWritingFor(this)) return false;
+    if ((isClosed || !hasSlaves) && this.journal?.isWritingFor(this)) return false;
     const isNow = ({ place = -Infinity }: Fault) =>
       order === "unordered" || place <= this.#delivered.first();
     const fault = this.#faults.findIndex(isNow);
@@ -217,7 +218,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     }
     if (!this.hasTasks && !this.#hasUnsent) return true;
     if (isClosed) throw this.#context.explainGivenUp();
-    if (!this.around.dispatcher.hasSlaves) throw this.around.slaves.explainLosses();
+    if (!hasSlaves) throw this.around.slaves.explainLosses();
     return false;
   }
 

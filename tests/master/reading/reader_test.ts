@@ -3,7 +3,7 @@ import type { Outcome } from "../../../lib/master/outcome.ts";
 import { Reader } from "../../../lib/master/reading/reader.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
 import type { TaskGroup } from "../../../lib/master/reading/task_group.ts";
-import { JournalError, ParallelError } from "../../../mod.ts";
+import { JournalError, NoMoreSlavesError, ParallelError } from "../../../mod.ts";
 import { HeldDisk } from "../../support/held_disk.ts";
 import { assertLinear } from "../../support/linear.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
@@ -294,6 +294,27 @@ for (const [what, close] of Object.entries(ENDS)) {
     );
   });
 }
+
+Deno.test("Reader: outcomes of a map that are being written when the last slave is lost are read before it is told of that", async () => {
+  await using folder = new TempFolder();
+  using disk = new HeldDisk();
+  const bench = new Bench(folder.file("run.jsonl"));
+  const map = bench.core.map();
+  const task = bench.add(0, map);
+  bench.add(1, map);
+  const reader = bench.read(undefined, map);
+  const next = reader.next();
+  await bench.begun.promise;
+  bench.deliver(task, "done", map);
+  const written = await disk.nextSync();
+  const { dispatcher } = bench.core.around;
+  const death = { reason: "its job ended", isFinal: true, isHeardOut: true };
+  for (const slave of dispatcher.inventory.slaves) dispatcher.slaveDied(slave, death);
+  written.resolve();
+  assertEquals(await next, { value: "done", done: false });
+  await assertRejects(() => reader.next(), NoMoreSlavesError);
+  await bench.core.close();
+});
 
 Deno.test("Reader: one that waits is told at once that the manager is closed, also while outcomes of others are being written", async () => {
   await using folder = new TempFolder();
