@@ -159,7 +159,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
       isMoreToCome: false,
       waiting,
       delayed,
-      isRead: true,
+      isRead: this.#pending > 0,
       isHeldUp: false,
     };
   }

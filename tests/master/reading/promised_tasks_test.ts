@@ -1,9 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ParallelError } from "../../../lib/errors.ts";
 import { JournalError } from "../../../lib/master/journal/journal_file.ts";
+import { idleReason } from "../../../lib/master/observe/dashboard/idle_reason.ts";
 import { newContext } from "../../../lib/master/reading/context.ts";
 import { ContextCore } from "../../../lib/master/reading/context_core.ts";
 import { HeldDisk } from "../../support/held_disk.ts";
+import { slaveSurvey } from "../../support/made_up_run.ts";
 import { makeSurroundings } from "../../support/surroundings.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -21,6 +23,25 @@ Deno.test("PromisedTasks: runs that are refused leave nothing behind, whatever t
   await context.close();
   await assertRejects(() => context.run(() => 1, [], { timeoutMs: 5 }), ParallelError, "closed");
   assertEquals(read.size, 0);
+});
+
+Deno.test("PromisedTasks: the live page says that nobody reads what was added, also if promises were settled before", async () => {
+  const core = new ContextCore(makeSurroundings({ begin: () => {}, end: () => {} }), 0);
+  const context = newContext(core);
+  const run = context.run(() => 1, []);
+  assert(core.survey().isRead);
+  const { board } = core.promised();
+  const task = board.take()!;
+  const slave = { number: 0, name: "slave 0", host: "" };
+  board.port.deliver([{ task, slave, attempts: 1, runTimeMs: 0, status: "fulfilled", value: 1 }]);
+  assertEquals(await run, 1);
+  context.addTask(() => 2);
+  const state = { contexts: [core.survey()], slaves: [slaveSurvey(0, { standing: "idle" })] };
+  assertEquals(
+    idleReason({ ...state, vacant: { count: 0, failure: undefined }, tasksEnded: 1 }),
+    "The script does not read the results of the tasks that wait: they run when it does.",
+  );
+  await context.close();
 });
 
 Deno.test("PromisedTasks: of a journal that cannot be written a promise says to start the script again", async () => {
