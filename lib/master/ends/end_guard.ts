@@ -13,6 +13,7 @@
  * @module
  */
 
+import { isLeftToNode } from "./node_handlers.ts";
 import {
   ENDING_SIGNALS,
   type EndingSignal,
@@ -94,7 +95,9 @@ class ProcessEnds {
   };
 
   readonly #endUnlessHandled = (event: Event): void => {
-    if (!event.defaultPrevented) this.#endNow();
+    const isHandled = event.defaultPrevented ||
+      isLeftToNode(event.type as (typeof FAULTS)[number], this.#endNow);
+    if (!isHandled) this.#endNow();
   };
 }
 

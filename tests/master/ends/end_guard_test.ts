@@ -249,27 +249,54 @@ function clusterScript(port: number, then: string): string {
   `;
 }
 
-Deno.test("EndGuard: an error or rejection that the script takes care of ends nothing", async () => {
+/** How a script takes care of errors. */
+const CARES: Readonly<Record<string, string>> = {
+  "addEventListener()": `
+    for (const type of ["error", "unhandledrejection"]) {
+      addEventListener(type, (event) => event.preventDefault());
+    }`,
+  "process.on()": `
+    import process from "node:process";
+    for (const type of ["uncaughtException", "unhandledRejection"]) process.on(type, () => {});`,
+};
+
+for (const [how, care] of Object.entries(CARES)) {
+  Deno.test(`EndGuard: an error or rejection that the script takes care of by ${how} ends nothing`, async () => {
+    await using folder = new TempFolder();
+    await using lifelines = new Lifelines();
+    addFakeGrid(folder);
+    const end = `
+      reportError(new Error("enough"));
+      Promise.reject(new Error("enough"));
+      await new Promise((resolve) => setTimeout(resolve));
+      console.log(hasFolder());
+      await manager.close();`;
+    const script = care + clusterScript(lifelines.port, end);
+    const run = runScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
+    await lifelines.next();
+    assertEquals(await run, { code: 0, stdout: "true\n", stderr: "" });
+    await untilIdle(folder);
+    assertEquals(deletedJobs(folder), ["1"]);
+  });
+}
+
+Deno.test("EndGuard: a rejection that a listener of process.on() throws again ends all", async () => {
   await using folder = new TempFolder();
   await using lifelines = new Lifelines();
   addFakeGrid(folder);
   const script = `
-    for (const type of ["error", "unhandledrejection"]) {
-      addEventListener(type, (event) => event.preventDefault());
-    }
+    import process from "node:process";
+    process.on("unhandledRejection", (error) => { throw error; });
     ${
     clusterScript(
       lifelines.port,
-      `reportError(new Error("enough"));
-      Promise.reject(new Error("enough"));
-      await new Promise((resolve) => setTimeout(resolve));
-      console.log(hasFolder());
-      await manager.close();`,
+      `Promise.reject(new Error("enough"));
+      await new Promise(() => {});`,
     )
   }`;
   const run = runScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
   await lifelines.next();
-  assertEquals(await run, { code: 0, stdout: "true\n", stderr: "" });
+  assertEquals((await run).code, 1);
   await untilIdle(folder);
   assertEquals(deletedJobs(folder), ["1"]);
 });
