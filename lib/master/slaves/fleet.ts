@@ -365,7 +365,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   async #launch(seats: readonly Seat[]): Promise<void> {
     try {
       const orders: LaunchOrder[] = [];
-      for (const seat of seats) orders.push(await this.#order(seat));
+      for (const seat of seats) orders.push(await this.#order(seat, orders.at(0)?.program));
       const { source } = seats[0];
       const processes = source instanceof Slave
         ? [await source.launch(orders[0])]
@@ -401,7 +401,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     );
   }
 
-  async #order(seat: Seat): Promise<LaunchOrder> {
+  /** @param knownProgram That of another order of the same source: to make it, all files that are to be sent are looked for. */
+  async #order(seat: Seat, knownProgram?: string): Promise<LaunchOrder> {
     const { settings } = this.options;
     const { isRemote, number, index, source: { sends } } = seat;
     const endpoint = await (isRemote ? this.#endpoints.remote() : this.#endpoints.local());
@@ -422,7 +423,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         ...identity,
         role: isRemote ? "agent" : "runner",
       }),
-      program: sends && await agents?.program(sends),
+      program: sends && (knownProgram ?? await agents?.program(sends)),
       cwd: settings.cwd,
       output,
       services: this.#launchServices,

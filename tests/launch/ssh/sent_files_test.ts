@@ -231,6 +231,33 @@ Deno.test("SSHSlaveArray: a file to include that is missing is named before anyb
   assertEquals(ssh.calls, []);
 });
 
+Deno.test("SSHSlaveArray: an included folder is looked through as often for many slaves as for one", async () => {
+  await using _ssh = new PlayedSSH();
+  await using project = new Project();
+  Deno.mkdirSync(project.file("data"));
+  const { readDirSync } = Deno;
+  const times: number[] = [];
+  try {
+    Deno.readDirSync = (path) => {
+      if (path === project.file("data")) times[times.length - 1]++;
+      return readDirSync(path);
+    };
+    for (const slaves of [1, 4]) {
+      times.push(0);
+      const log = new EventLog();
+      await using manager = project.manager(log);
+      const include = [project.file("data")];
+      manager.addSlave(new SSHSlaveArray([{ host: "alice", slaves }], { include }));
+      await manager.getContext().run(project.tasks.all, []);
+      await log.until("slave-connected", slaves);
+    }
+  } finally {
+    Deno.readDirSync = readDirSync;
+  }
+  assert(times[0] > 0);
+  assertEquals(times[1], times[0]);
+});
+
 Deno.test("SSHSlaveArray: a host whose Deno is too old is told as that", async () => {
   await using _ssh = new PlayedSSH();
   await using project = new Project();
