@@ -19,6 +19,8 @@ export type PlainValue =
   | ArrayBuffer
   // A Buffer of Node.js, which alone has such a method, arrives as a Uint8Array.
   | (ArrayBufferView & { readonly toJSON?: undefined })
+  | Map<PlainValue, PlainValue>
+  | Set<PlainValue>
   | readonly PlainValue[]
   | { readonly [name: string]: PlainValue };
 
@@ -40,10 +42,13 @@ export type WeakHolder = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<
 export type Cloned<Value> =
   // This is `any` or `unknown`.
   unknown extends Value ? Value
+    // To ask what becomes of each of its items would have no end where a map holds others of its type.
+    : Value extends ReadonlyMap<infer Key, infer Item>
+      ? Value extends PlainValue ? Map<Key, Item> : Map<Cloned<Key>, Cloned<Item>>
+    : Value extends ReadonlySet<infer Item>
+      ? Value extends PlainValue ? Set<Item> : Set<Cloned<Item>>
     : Value extends PlainValue ? Value
     : Value extends Uint8Array<infer Memory> ? Uint8Array<Memory>
-    : Value extends ReadonlyMap<infer Key, infer Item> ? Map<Cloned<Key>, Cloned<Item>>
-    : Value extends ReadonlySet<infer Item> ? Set<Cloned<Item>>
     : Value extends FunctionOrClass | symbol | PromiseLike<unknown> | WeakHolder ? never
     : Value extends readonly unknown[] ? { [Index in keyof Value]: Cloned<Value[Index]> }
     // A type that stays the same keeps its name.

@@ -6,7 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 /** What stands before each use. */
 const BEGINNING = `
 import { type Context, Manager, type Outcome, remote, type Task, type TaskCode } from "${ROOT}mod.ts";
-import type { Json, makeBuffers, NestedList, Point, Tree } from "${ROOT}tests/support/typed_tasks.ts";
+import type { Json, makeBuffers, NestedList, Point, Tree, Value } from "${ROOT}tests/support/typed_tasks.ts";
 const t = remote<typeof import("${ROOT}tests/support/typed_tasks.ts")>("${ROOT}tests/support/typed_tasks.ts");
 type ResultOf<T> = T extends Task<infer Result> ? Result : never;
 declare const manager: Manager;
@@ -51,6 +51,8 @@ const RIGHT = [
   "c.addTask(t.takeJson, null as Json)",
   "c.addTask(t.takeList, [1, [2, [3]]] as NestedList)",
   "c.addTasks(t.any, [[1, [2, [3]]] as NestedList])",
+  "const task: Task<Value> = c.addTask(t.takeValue, new Map<string, Value>([['a', new Set<Value>(['b'])]]))",
+  "const task: Task<Map<string, number>> = c.addTask(t.makeDerivedMap)",
   "const json: Json = await c.run(t.takeJson, [{ a: [1, [2]] } as Json])",
   "new t.Reader({ a: [1, [2]] } as Json)",
   "manager.getContext(t.takeJson, { args: [{ a: [1, [2]] } as Json] })",
@@ -212,6 +214,7 @@ const WRONG: readonly (readonly [string, string])[] = [
     "const task = c.addTask(t.makeVector); (null as unknown as ResultOf<typeof task>).norm()",
     "Property 'norm' does not exist on type '{ readonly elements: Float64Array<ArrayBuffer>; }'",
   ],
+  ["(await c.run(t.makeDerivedMap, [])).total()", "Property 'total' does not exist on type 'Map<"],
   ["(await c.run(t.makeBuffers, [])).bytes.toString('hex')", "Expected 0 arguments, but got 1."],
   [
     "(await c.run(t.makeBuffers, [])).parts.get('a')![0].toString('hex')",

@@ -20,6 +20,17 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 /** Lists of lists without end. */
 export type NestedList = readonly (number | NestedList)[];
 
+/** What has maps and sets of itself. */
+export type Value = string | Date | Map<string, Value> | Set<Value> | Value[];
+
+/** A map with a method of its own. */
+export class Counts extends Map<string, number> {
+  /** Their sum. */
+  total(): number {
+    return this.values().reduce((sum, count) => sum + count, 0);
+  }
+}
+
 /** A class with a method, a getter of its own, and something private. */
 export class Vector {
   readonly #norm = 1;
@@ -86,6 +97,8 @@ export declare function makeTree(): Tree;
 export declare function makeJson(): Json;
 export declare function makeBuffers(): { bytes: Buffer; parts: Map<string, Buffer[]> };
 export declare function takeJson(json: Json): Json;
+export declare function takeValue(value: Value): Value;
+export declare function makeDerivedMap(): Counts;
 export declare function takeList(list: NestedList): number;
 export declare function makeMap(): Map<string, Vector>;
 export declare function makeSet(): ReadonlySet<Point>;
