@@ -70,7 +70,7 @@ export interface CannotBeSent<Reason extends string> {
 /**
  * Why a value of a type cannot be sent, and what to do; an empty text if it may be.
  *
- * @typeParam Depths One element for each list within another that is looked into: a type such as that of JSON has no innermost one.
+ * @typeParam Depths One element for each list within another that is looked into: that of JSON has no innermost one.
  */
 export type FaultOf<Value, Depths extends readonly unknown[] = [1, 2, 3, 4]> =
   // This is `any`; `unknown` is none of what follows.

@@ -266,6 +266,11 @@ Deno.test("encodeValue keeps the code and own properties of a DOMException", () 
   assertEquals({ ...decoded as { after?: number } }.after, 5);
 });
 
+Deno.test("encodeValue keeps that a property of a DOMException is seen, whatever its message is", () => {
+  const exception = Object.assign(new DOMException("AggregateError", "AbortError"), { errors: 5 });
+  assertEquals({ ...roundTrip(exception) as { errors?: number } }.errors, 5);
+});
+
 Deno.test("encodeValue copies the bytes of a buffer at once", () => {
   const numbers = new Float64Array([1, 2]);
   const encoded = encodeValue(numbers, "args") as EncodedWithBuffers;

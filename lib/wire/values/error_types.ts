@@ -75,7 +75,7 @@ export const ERROR_TYPE: ValueType<Error> = {
     return make();
   },
   fill(error, parts, reader): void {
-    fillError(error, parts, 2, reader);
+    fillError(error, parts, 2, reader, HIDDEN_KEYS_OF_CLASS.get(parts[1]));
   },
   step: (parts, index) => propertyStep(String(parts[index - 1])),
 };
@@ -226,8 +226,14 @@ function standInFor(value: unknown): Error {
   return standIn;
 }
 
-function fillError(error: Error, parts: Parts, start: number, reader: PartsReader): void {
-  const hiddenOfClass = HIDDEN_KEYS_OF_CLASS.get(parts[1]) ?? [];
+/** @param hiddenOfClass Properties that errors of its class hide. */
+function fillError(
+  error: Error,
+  parts: Parts,
+  start: number,
+  reader: PartsReader,
+  hiddenOfClass: readonly string[] = [],
+): void {
   let stack: string | undefined;
   readProperties(parts, start, reader, (key, value) => {
     if (typeof key !== "string") throw malformed("a property of an error has no name");
