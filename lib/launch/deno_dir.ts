@@ -1,7 +1,8 @@
 /**
  * Shell lines that make a folder for Deno's caches, of the job's own and on the machine's own disk: a cache on a file system that is
  * shared by nodes can hang, and it is of no use to other jobs. What is in it is run, so nobody else may have made it, or write to it:
- * `mktemp` makes a new one that only its owner may enter. The lines set `DENO_DIR`, and `deno_dir`, by which {@linkcode removeDenoDir} removes it.
+ * `mktemp` makes a new one that only its owner may enter. The lines set `DENO_DIR`, and `parallel_deno_dir`, by which
+ * {@linkcode removeDenoDir} removes it.
  *
  * @param job What names the job, as shell words such as `$JOB_ID`.
  * @param remedy What to do where no such folder can be made, without its full stop.
@@ -18,9 +19,9 @@ export function makeDenoDir(
   return [
     ...(parent === undefined ? [] : [`mkdir -p "${parent}"`]),
     `for folder in ${folders}; do ` +
-    `deno_dir=$(mktemp -d "$folder/parallel-deno-${job}.XXXXXXXX") && break; done`,
-    `test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; ${end}; }`,
-    "DENO_DIR=$deno_dir; export DENO_DIR",
+    `parallel_deno_dir=$(mktemp -d "$folder/parallel-deno-${job}.XXXXXXXX") && break; done`,
+    `test -n "$parallel_deno_dir" || { echo "Cannot make a folder for Deno's caches. ${remedy}"; ${end}; }`,
+    "DENO_DIR=$parallel_deno_dir; export DENO_DIR",
   ];
 }
 
@@ -28,4 +29,4 @@ export function makeDenoDir(
  * The shell line that removes what the lines of {@linkcode makeDenoDir} made. A scheduler that ends a job may send its signals to all of the
  * job's processes, and in the middle of this.
  */
-export const removeDenoDir = '(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")';
+export const removeDenoDir = '(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$parallel_deno_dir")';

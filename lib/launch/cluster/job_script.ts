@@ -35,12 +35,15 @@ export function signalsOf(
   return { announced: leaveSignals.filter((signal) => !unheeded.includes(signal)), unheeded };
 }
 
-/** Writes the script of a job array: each task of it runs one agent. */
+/**
+ * Writes the script of a job array: each task of it runs one agent. The names of variables that are read behind the setup lines begin
+ * with `parallel_`: a line may set what it likes.
+ */
 export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
   const { name, variables, startsInHome = false } = scheduler;
   const { command, connectionFile, offset, setup, shell, cwd, denoDir, owner, words = [] } = parts;
   const isOwnDenoDir = denoDir === undefined;
-  const setupLines = setup.flatMap((line) => [`setup_line=${quote(line)}`, line]);
+  const setupLines = setup.flatMap((line) => [`parallel_setup_line=${quote(line)}`, line]);
   const { announced, unheeded } = signalsOf(scheduler, words);
   const [signals, suspendSignals] = [announced, unheeded].map((some) =>
     some.map((signal) => signal.replace(/^SIG/, "")).join(" ")
@@ -57,19 +60,19 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
       `# ${name} announces that it suspends a job: that is to change nothing. The slave will be late.`,
       `trap '' ${suspendSignals}`,
     ]),
-    `number=$((${variables.task} + ${offset}))`,
-    `failed=${quote(`${folder}failed.`)}$number`,
+    `parallel_number=$((${variables.task} + ${offset}))`,
+    `parallel_failed=${quote(`${folder}failed.`)}$parallel_number`,
     "# A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.",
     "cannot_start() {",
     ...(signals === "" ? [] : [`  trap - ${signals}`]),
-    `  echo "${host}" >"$failed.new" && mv "$failed.new" "$failed"`,
+    `  echo "${host}" >"$parallel_failed.new" && mv "$parallel_failed.new" "$parallel_failed"`,
     "  seconds=0",
-    `  while test -e "$failed" && test "$seconds" -lt ${HOLD_S}; do sleep 1; seconds=$((seconds + 1)); done`,
-    '  rm -f "$failed"',
+    `  while test -e "$parallel_failed" && test "$seconds" -lt ${HOLD_S}; do sleep 1; seconds=$((seconds + 1)); done`,
+    '  rm -f "$parallel_failed"',
     "} 2>/dev/null",
     "setup_failed() {",
     "  code=$?",
-    `  echo "The setup line \\"$setup_line\\" failed with exit code $code. Correct the option setup of ${owner}"`,
+    `  echo "The setup line \\"$parallel_setup_line\\" failed with exit code $code. Correct the option setup of ${owner}"`,
     ...(isOwnDenoDir ? [`  ${removeDenoDir}`] : []),
     "  cannot_start",
     "  exit $code",
@@ -93,7 +96,7 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
       // Not ignored, which the agent would inherit: one that cannot hear yet is to end, and not to take tasks before it is killed.
       `trap : ${signals}`,
     ]),
-    `${quoteAll(command)} --connection ${quote(connectionFile)} "$number"`,
+    `${quoteAll(command)} --connection ${quote(connectionFile)} "$parallel_number"`,
     "code=$?",
     ...(isOwnDenoDir ? [removeDenoDir] : []),
     'test "$code" -eq 0 || echo "The agent ended with exit code $code"',

@@ -55,8 +55,8 @@ export function remoteCommand(
       ? [
         ...makeDenoDir("ssh", `Make room in /tmp there, or ${SET_DENO_DIR}`, { parent: denoDir }),
         // A folder can be made on a disk that has no room for a file.
-        `dd if=/dev/zero of="$deno_dir/room" bs=65536 count=16 2>/dev/null && ` +
-        `rm "$deno_dir/room" || { ${removeDenoDir}; ${
+        `dd if=/dev/zero of="$parallel_deno_dir/room" bs=65536 count=16 2>/dev/null && ` +
+        `rm "$parallel_deno_dir/room" || { ${removeDenoDir}; ${
           fault(`its disk for temporary files is full. Make room there, or ${SET_DENO_DIR}`)
         }; }`,
       ]
@@ -66,12 +66,12 @@ export function remoteCommand(
         // By read, which leaves what comes after the line to the agent.
         "IFS= read -r program",
         `test -n "$program" || { ${removeDenoDir}; echo "${NOTHING_TOLD}"; exit 1; }`,
-        `printf %s "$program" >"$deno_dir/agent.js"`,
+        `printf %s "$program" >"$parallel_deno_dir/agent.js"`,
         // Packages are laid as those of this registry, whatever is configured there.
         "NPM_CONFIG_REGISTRY=https://registry.npmjs.org/; export NPM_CONFIG_REGISTRY",
       ]
       : []),
-    quoteAll(command) + (isProgramSent ? ' "$deno_dir/agent.js"' : ""),
+    quoteAll(command) + (isProgramSent ? ' "$parallel_deno_dir/agent.js"' : ""),
     "code=$?",
     ...(isOwnDenoDir ? [removeDenoDir] : []),
     "exit $code",

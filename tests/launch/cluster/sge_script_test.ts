@@ -336,6 +336,20 @@ Deno.test("SGEQsubSlaveArray: setup lines run before the slave, in its shell", a
   assertMatch(output, /^prepared\n\[--connection\][^]*MODEL=it's\n$/);
 });
 
+Deno.test("SGEQsubSlaveArray: setup lines may set variables of any name, and no folder that they name is removed", async () => {
+  await using folder = new TempFolder();
+  folder.write("mine", "");
+  const { script } = await submit(folder, 1, {}, PRINTER);
+  const names = [...script.matchAll(/^ *(?:for )?([a-z]\w*)(?:=| in )/gm)].map(([, name]) => name);
+  assert(names.includes("seconds"), "finds variables");
+  const setup = [...names, "deno_dir", "number"].filter((name) => !name.startsWith("parallel_"))
+    .map((name) => `${name}=${folder.path}`);
+  const { code, output } = await runJob((await submit(folder, 1, { setup }, PRINTER)).script);
+  // The third task of an array whose first slave has number 5.
+  assertStringIncludes(output, "[7]");
+  assertEquals([code, folder.names()], [0, ["mine"]]);
+});
+
 Deno.test("SGEQsubSlaveArray: a setup line that fails ends the job and is named", async () => {
   await using folder = new TempFolder();
   const { script } = await submit(folder, 1, { setup: ["true", `cd "/no'where"`] }, PRINTER);
@@ -486,39 +500,39 @@ const SCRIPT = `#!/bin/sh
 ulimit -c 0
 # Grid Engine announces that it suspends a job: that is to change nothing. The slave will be late.
 trap '' USR1
-number=$((SGE_TASK_ID + 4))
-failed=FOLDER/failed.$number
+parallel_number=$((SGE_TASK_ID + 4))
+parallel_failed=FOLDER/failed.$parallel_number
 # A job that cannot start its agent says where, and keeps its slot until that is known: the next would fail there as well.
 cannot_start() {
   trap - USR2
-  echo "\${HOSTNAME:-$(uname -n)}" >"$failed.new" && mv "$failed.new" "$failed"
+  echo "\${HOSTNAME:-$(uname -n)}" >"$parallel_failed.new" && mv "$parallel_failed.new" "$parallel_failed"
   seconds=0
-  while test -e "$failed" && test "$seconds" -lt 60; do sleep 1; seconds=$((seconds + 1)); done
-  rm -f "$failed"
+  while test -e "$parallel_failed" && test "$seconds" -lt 60; do sleep 1; seconds=$((seconds + 1)); done
+  rm -f "$parallel_failed"
 } 2>/dev/null
 setup_failed() {
   code=$?
-  echo "The setup line \\"$setup_line\\" failed with exit code $code. Correct the option setup of SGEQsubSlaveArray"
-  (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
+  echo "The setup line \\"$parallel_setup_line\\" failed with exit code $code. Correct the option setup of SGEQsubSlaveArray"
+  (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$parallel_deno_dir")
   cannot_start
   exit $code
 }
-for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
-test -n "$deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; cannot_start; exit 1; }
-DENO_DIR=$deno_dir; export DENO_DIR
+for folder in "\${TMPDIR:-\${TMP:-/tmp}}" /tmp; do parallel_deno_dir=$(mktemp -d "$folder/parallel-deno-$JOB_ID-$SGE_TASK_ID.XXXXXXXX") && break; done
+test -n "$parallel_deno_dir" || { echo "Cannot make a folder for Deno's caches. Set the option denoDir of SGEQsubSlaveArray"; cannot_start; exit 1; }
+DENO_DIR=$parallel_deno_dir; export DENO_DIR
 # A job that is to end before its slave runs leaves nothing.
-trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir"); exit 1' USR2
+trap 'trap - EXIT; (trap "" HUP INT TERM USR1 USR2; exec rm -rf "$parallel_deno_dir"); exit 1' USR2
 trap setup_failed EXIT
 set -e
-setup_line='module load deno'
+parallel_setup_line='module load deno'
 module load deno
 set +e
 trap - EXIT
 # Grid Engine announces the end of a job by these signals. Slaves handle them, and this script goes on until they have ended.
 trap : USR2
-/usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$number"
+/usr/bin/deno run --quiet 'file:///a b/slave.ts' --connection FILE "$parallel_number"
 code=$?
-(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$deno_dir")
+(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$parallel_deno_dir")
 test "$code" -eq 0 || echo "The agent ended with exit code $code"
 test "$code" -ne 127 || echo "Set the option deno of the manager to a command that starts Deno on the nodes"
 # What ends by a signal has been ended. An agent that has served ends without a fault.
