@@ -4,6 +4,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ParallelError, remote } from "../../mod.ts";
+import { EventLog } from "../support/event_log.ts";
 import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -113,6 +114,25 @@ Deno.test("Context.close: results that have come can still be read", async () =>
   await context.run(tasks.square, [3]);
   await context.close();
   assertEquals(await Array.fromAsync(results), [1, 4]);
+});
+
+Deno.test("Context.close: a reader in order is told where results are missing, before those behind", async () => {
+  for (const isMap of [true, false]) {
+    await using gates = new Gates();
+    const log = new EventLog();
+    await using manager = localManager(2, { onEvent: log.onEvent });
+    const context = manager.getContext((port: number) => [1, port], { args: [gates.port] });
+    const inputs = [0, 1, 2, 3];
+    if (!isMap) context.addTasks(gateTasks.waitAt, inputs);
+    const results = isMap ? context.map(gateTasks.waitAt, inputs) : context.getResults();
+    assertEquals((await results.next()).value, 0);
+    const next = assertRejects(() => results.next(), ParallelError, "the context is closed");
+    await gates.next();
+    await log.until("task-finished", 3);
+    await context.close();
+    await next;
+    if (!isMap) assertEquals(await Array.fromAsync(context.getResults()), [2, 3]);
+  }
 });
 
 Deno.test("Context.close: one whose startup runs is closed, and its slave goes on with others", async () => {

@@ -264,16 +264,14 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.wake();
   }
 
-  /** Drops all tasks that have not finished, and tells the reader: the context is closed. */
+  /** Drops all tasks that have not finished, and tells the reader: if that reads in order, in the place of the first of them. */
   drop(): void {
     // Nothing of it can run any more, so nobody is to be told to read. If it were not forgotten, it would be kept as long as the manager.
     this.around.forgotten.delete(this);
     if (!this.hasTasks) return this.wake();
-    const dropped = this.#dropped;
     const hadSources = this.#sources.count > 0;
-    this.abort();
-    if (this.#dropped === dropped && !hadSources) return;
-    this.fault(this.#context.explainGivenUp());
+    const first = this.abort();
+    if (first < Infinity || hadSources) this.fault(this.#context.explainGivenUp(), first);
   }
 
   /** Takes nothing more from sources, and tells the reader: the manager closes. */
@@ -359,9 +357,13 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.around.loop.schedule();
   }
 
-  /** Throws something to the reader, beside the failures of tasks: if that reads in order, behind what has been added before. */
-  fault(error: unknown): void {
-    this.#faults.push({ error, place: this.#endId });
+  /**
+   * Throws something to the reader, beside the failures of tasks: if that reads in order, behind what has been added before.
+   *
+   * @param place Or in the place of the task of this number, if that is smaller.
+   */
+  fault(error: unknown, place: number = Infinity): void {
+    this.#faults.push({ error, place: Math.min(place, this.#endId) });
     this.wake();
   }
 
@@ -432,20 +434,27 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.around.keepAlive.end();
   }
 
-  /** Drops all tasks that have not finished, and what sources still have. */
-  abort(): void {
+  /**
+   * Drops all tasks that have not finished, and what sources still have.
+   *
+   * @returns The smallest number of a task that was dropped; `Infinity` if none was.
+   */
+  abort(): number {
     this.#stopSources();
     const dropped = this.around.dispatcher.cancel(this.board);
     this.around.loop.schedule();
     this.journal?.noteDropped(dropped);
+    let first = Infinity;
     for (const task of dropped) {
       endTask(task);
       this.#inputs?.delete(task);
       this.#delivered.add(task.id);
       this.#unread--;
       this.#dropped++;
+      first = Math.min(first, task.id);
     }
     this.wake();
+    return first;
   }
 
   /** Nobody will read any more: drops what is left, and is forgotten. */
