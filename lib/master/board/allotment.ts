@@ -438,7 +438,7 @@ export class Allotment {
    * @param current What its time runs for, if it does.
    */
   #timeOf(
-    { number, group, code }: Head,
+    { number, group, code, isBegun }: Head,
     service: Service,
     current: TimedTask | undefined,
   ): TimedTask | undefined {
@@ -457,7 +457,7 @@ export class Allotment {
     }
     if (!isRunning) return undefined;
     if (dropped === "some") return { number, what: "cancelled", limitMs: DOUBT_GRACE_MS };
-    if (service.cleanups.size > 0) {
+    if (service.cleanups.size > 0 && !isBegun) {
       return { number, what: "cleanup", limitMs: Math.max(limitMs ?? 0, LOAD_TIMEOUT_MS) };
     }
     if (limitMs === undefined) return undefined;

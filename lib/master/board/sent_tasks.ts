@@ -36,6 +36,8 @@ interface SentMessage extends MessageKind {
   readonly maxHeld: number;
   /** The first that is not answered. */
   position: number;
+  /** Whether the slave has answered any of them. */
+  isBegun: boolean;
   /** Whether all that stand behind it are still the slave's to answer. */
   isWhole: boolean;
 }
@@ -61,6 +63,8 @@ export interface Head extends MessageKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
   readonly number: number;
+  /** Whether the slave has answered others of the same message: it frees no context before this one. */
+  readonly isBegun: boolean;
 }
 
 /** A slave answered a task that it does not have. */
@@ -93,6 +97,7 @@ export class SentTasks {
       sizes,
       maxHeld,
       position: 0,
+      isBegun: false,
       isWhole: true,
     });
     this.size += tasks.length;
@@ -103,9 +108,10 @@ export class SentTasks {
   head(): Head | undefined {
     const message = this.#firstMessage();
     if (message === undefined) return undefined;
-    const { group, code } = message;
+    const { group, code, isBegun } = message;
     const entry = message.tasks[message.position];
-    return { group, code, task: isTask(entry) ? entry : undefined, number: this.#firstNumber };
+    const task = isTask(entry) ? entry : undefined;
+    return { group, code, task, number: this.#firstNumber, isBegun };
   }
 
   /** All tasks that the slave has, in order. */
@@ -167,6 +173,7 @@ export class SentTasks {
     if (message === undefined || number !== this.#firstNumber) throw unexpectedAnswer(number);
     let { code } = message;
     const { group } = message;
+    message.isBegun = true;
     let tasks = this.#answerMessage(message, most);
     if (tasks.length === 0) {
       this.takenCount--;
@@ -178,6 +185,7 @@ export class SentTasks {
       if (tasks.length === most || message?.group !== group) break;
       const more = this.#answerMessage(message, most - tasks.length);
       if (more.length === 0) break;
+      message.isBegun = true;
       tasks = tasks.concat(more);
       code = message.code;
     }

@@ -752,6 +752,19 @@ Deno.test("Dispatcher: a task that runs when a context is closed is killed in it
   assertEquals(bench.outcomes.map(({ status }) => status), ["fulfilled", "rejected"]);
 });
 
+Deno.test("Dispatcher: a task behind another one of its message is killed in its time, though a context was closed meanwhile", () => {
+  const { bench, slave, closed, limited } = groupToClose();
+  const [first, second] = bench.add(limited, 2);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.closeContext(closed.context, 0);
+  bench.done(slave, 1, 1, 50);
+  bench.dispatcher.wake(150, 150);
+  assertEquals(bench.outcomes.slice(1).map(({ task, status }) => [task, status]), [
+    [first, "fulfilled"],
+    [second, "rejected"],
+  ]);
+});
+
 Deno.test("Dispatcher: a slave that does not free a closed context within ten minutes starts anew, and nobody is to blame", () => {
   const { bench, closed, limited } = groupToClose();
   bench.dispatcher.closeContext(closed.context, 0);

@@ -158,6 +158,7 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
     code: CODE,
     task: undefined,
     number: 1,
+    isBegun: true,
   });
   const dropped = someSent();
   dropped.drop((_task, group) => group === GROUP);
@@ -166,6 +167,7 @@ Deno.test("SentTasks.head: is a task that was taken as long as it is not answere
     code: CODE,
     task: undefined,
     number: 0,
+    isBegun: false,
   });
 });
 

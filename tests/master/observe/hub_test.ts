@@ -101,7 +101,7 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
   const group = groupOf(0);
   const run = (id: number, during: () => void) => {
     const task = taskOf(id, CODE, "[]");
-    reporter.taskRuns({ number: id, group, code: CODE, task }, clock.now());
+    reporter.taskRuns({ number: id, group, code: CODE, task, isBegun: false }, clock.now());
     clock.pass(10);
     during();
     const results = { first: id, values: [1], micros: [10_000], bytes: 1 };
