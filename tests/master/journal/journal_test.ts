@@ -623,8 +623,11 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
     await using manager = new Manager({ output: "null", onEvent: () => {}, deno });
     manager.addSlave(new LocalSlave());
     const context = manager.getContext(undefined, { journal: "run.jsonl" });
-    for (let i = 0; i < 100; i++) context.addTask((x) => "x".repeat(x), 100);
     let count = 0;
+    // Alone, so that there is room for it.
+    context.addTask((x) => "x".repeat(x), 100);
+    for await (const _ of context.getResults()) count++;
+    for (let i = 1; i < 100; i++) context.addTask((x) => "x".repeat(x), 100);
     for (let i = 0; i < 2; i++) {
       try {
         for await (const _ of context.getResults()) count++;
@@ -633,9 +636,10 @@ Deno.test("journal: where it cannot be written outcomes are kept back, and it ca
       }
     }
     const before = count;
-    const lines = Deno.readTextFileSync("run.jsonl").trimEnd().split("\\n");
+    // It may be tried just now to write the others: of what does not fit, whole lines and a torn one are there until it is cut off.
+    const lines = Deno.readTextFileSync("run.jsonl").split("\\n").slice(0, -1);
     const written = lines.flatMap((line) => JSON.parse(line).results?.values ?? []);
-    console.log(before === written.length, before > 0, before < 100);
+    console.log(before <= written.length, before > 0, before < 100);
     const args = ["--pid", String(Deno.pid), "--fsize=unlimited"];
     await new Deno.Command("prlimit", { args }).output();
     for await (const _ of context.getResults()) count++;
