@@ -9,6 +9,8 @@
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** The number of the signal of ctrl-\\, which a shell sets as it does SIGINT. */
 const SIGQUIT = 3;
+/** Its number on Linux. */
+const SIGUSR1 = 10;
 
 /** A signal that ends a script. */
 export type EndingSignal = keyof typeof NUMBERS;
@@ -38,9 +40,9 @@ export function ignoredSignals(): ReadonlySet<EndingSignal> {
 /**
  * The signals that a process ignored when it started, as far as can be told.
  *
- * Deno 2.9.6 itself listens for SIGUSR1 half a second after its start, and with that for all signals that end a script. Until a script
- * has been fetched, or loaded on a busy machine, that may have happened. Then only traces tell: `nohup` leaves no stream to a terminal,
- * and a shell that starts something with `&` has it ignore SIGQUIT with SIGINT, which Deno leaves as it is.
+ * Half a second after its start `deno run` 2.9.6 itself listens for SIGUSR1, and with that for all signals that end a script. Until a
+ * script has been fetched, or loaded on a busy machine, that may have happened. Then only traces tell: `nohup` leaves no stream to a
+ * terminal, and a shell that starts something with `&` has it ignore SIGQUIT with SIGINT, which Deno leaves as it is.
  *
  * @param status What the process does on signals; `undefined` where that cannot be read.
  * @param hasTerminal Whether a standard stream of it is a terminal.
@@ -51,7 +53,7 @@ export function ignoredBy(
 ): ReadonlySet<EndingSignal> {
   const ignored = signalsIn(status, "SigIgn");
   const caught = signalsIn(status, "SigCgt");
-  if (ignored !== undefined && !ENDING_SIGNALS.some((signal) => caught?.(NUMBERS[signal]))) {
+  if (ignored !== undefined && !caught?.(SIGUSR1)) {
     return new Set(ENDING_SIGNALS.filter((signal) => ignored(NUMBERS[signal])));
   }
   const signals = new Set<EndingSignal>();

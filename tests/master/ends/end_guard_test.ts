@@ -180,7 +180,7 @@ for (const [signal, ignored] of Object.entries(IGNORED)) {
     await using folder = new TempFolder();
     // As Deno does by itself, half a second after its start.
     const script = `
-      Deno.addSignalListener("SIGUSR2", () => {});
+      Deno.addSignalListener("SIGUSR1", () => {});
       const { LocalSlave, Manager } = await import("${MODULE_URL}");
       ${SQUARES.replace(/import .*;/, "")}
       Deno.kill(Deno.pid, "${signal}");

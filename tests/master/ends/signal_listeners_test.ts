@@ -14,6 +14,8 @@ const HUP = 1, INT = 2, QUIT = 3, BUS = 7, USR1 = 10, SEGV = 11, PIPE = 13, TERM
 /** What Deno 2.9.6 catches when it starts, and half a second later. */
 const AT_START = [BUS, SEGV];
 const LATER = [HUP, INT, BUS, USR1, SEGV, TERM];
+/** What `deno test` catches. */
+const IN_TESTS = [HUP, INT, BUS, SEGV, TERM];
 
 const CASES = {
   "none": { status: status([PIPE], AT_START), ignored: [] },
@@ -39,6 +41,7 @@ const CASES = {
     hasTerminal: true,
     ignored: ["SIGINT"],
   },
+  "none in tests": { status: status([PIPE], IN_TESTS), ignored: [] },
   "SIGHUP where nothing can be read": { status: undefined, ignored: ["SIGHUP"] },
   "SIGHUP where the file says something else": { status: "deno 1 1", ignored: ["SIGHUP"] },
   "none of a script that has a terminal where nothing can be read": {
