@@ -322,7 +322,7 @@ export async function runProgram(
   }, timeoutMs);
   using _signal = onAbort(signal, end);
   const fed = feed(child.stdin, input);
-  // What is left of its output is not what the time is given for.
+  // The time is given to the process. The wait for what is left of its output has a limit of its own.
   const { code } = await waitForEnd(child, [stdout.pump, stderr.pump], fed, SYSTEM_CLOCK);
   signal?.throwIfAborted();
   if (isTooLate) {
@@ -330,7 +330,7 @@ export async function runProgram(
       `${command[0]} did not end within ${timeoutMs / 1000} s, and was killed`,
     );
   }
-  return { code, stdout: stdout.text.trim(), stderr: stderr.text.trim() };
+  return { code, stdout: stdout.takeText().trim(), stderr: stderr.takeText().trim() };
 }
 
 /** Does something when a signal is aborted, until it is disposed of. Nothing of it stays with the signal. */
@@ -369,8 +369,8 @@ class Collector {
     });
   }
 
-  /** All of it. To be asked for once, when the pump has ended. */
-  get text(): string {
+  /** All of it, once the pump has ended. */
+  takeText(): string {
     return this.#parts.join("") + this.#decoder.decode();
   }
 }

@@ -14,6 +14,9 @@ export type SlaveCount = number | ElasticCount;
 /** Bounds of an array, and how long a slave of it may have nothing to do. */
 export type ArrayBounds = Required<ElasticCount>;
 
+/** More than a master bears: each takes 2 KB before it is started, and is looked at again and again. */
+export const MOST_SLAVES = 100_000;
+
 const DEFAULT_IDLE_MS = 60_000;
 const KNOWN = ["min", "max", "idleMs"];
 

@@ -123,7 +123,7 @@ export class Manager implements AsyncDisposable {
    * Adds a slave, or an array of them. They are started as soon as there are tasks whose results are read.
    *
    * @throws {TypeError} If it is no slave, or has been added before, to this manager or to another that is not closed.
-   * @throws {RangeError} If the option `output` names one file for several slaves, or there are more slaves than a manager bears.
+   * @throws {RangeError} If the option `output` names one file for several slaves, or there are none, or more than a manager bears.
    * @throws {Error} If the file for the slave's output cannot be written.
    * @throws {ParallelError} If the manager is closed.
    */

@@ -8,6 +8,9 @@ export class PlayedTaskArray implements TaskArray {
   readonly failed = new Map<number, string>();
   /** What was submitted anew. */
   readonly submitted: string[] = [];
+  readonly #over = Promise.withResolvers<void>();
+  /** Resolves when no job is left. */
+  readonly over = this.#over.promise;
   /** Jobs that may not have ended. */
   readonly jobs: Set<string>;
 
@@ -21,6 +24,7 @@ export class PlayedTaskArray implements TaskArray {
 
   jobEnded(job: string): void {
     this.jobs.delete(job);
+    if (this.jobs.size === 0) this.#over.resolve();
   }
 
   release(slave: number): Promise<void> {

@@ -1,5 +1,8 @@
 import { messageOf } from "../../message_of.ts";
 
+/** How the tail of a file begins that cannot be read: what it says is not known. */
+export const UNREADABLE = "(cannot read ";
+
 /**
  * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with
  * the connection, and what jobs print before their slaves are there.
@@ -47,14 +50,14 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
     }
   }
 
-  /** The last lines of a file in the folder; empty if it is not there. */
+  /** The last lines of a file in the folder; empty if it is not there. If it cannot be read they are {@linkcode UNREADABLE}, and why. */
   async tail(name: string): Promise<string> {
     try {
       const text = await Deno.readTextFile(`${this.path}/${name}`);
       return text.trimEnd().split("\n").slice(-10).join("\n").slice(-2000);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return "";
-      return `(cannot read ${this.path}/${name}: ${messageOf(error)})`;
+      return `${UNREADABLE}${this.path}/${name}: ${messageOf(error)})`;
     }
   }
 

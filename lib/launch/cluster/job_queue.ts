@@ -3,6 +3,7 @@ import { messageOf } from "../../message_of.ts";
 import type { ProcessEnd, ProcessStanding, ProgramOutput, SlaveProcess } from "../command.ts";
 import { quoteAll } from "../../shell.ts";
 import type { LaunchServices } from "../slave.ts";
+import { UNREADABLE } from "./connection_folder.ts";
 import type { HostRecord } from "./host_record.ts";
 import type { JobTaskStatus, Scheduler } from "./scheduler.ts";
 import {
@@ -123,7 +124,8 @@ class JobTask {
 interface FollowedJob {
   /** Those of all its tasks that have been followed. */
   readonly names: string[];
-  unended: number;
+  /** How many of its tasks have not ended, and how many deletions of them are not done. */
+  uses: number;
 }
 
 /** A task that nobody wants any more. */
@@ -187,13 +189,13 @@ export class JobQueue implements AsyncDisposable {
   readonly #services: Pick<LaunchServices, "tell" | "closing">;
   /** Tasks that have not ended, by name. */
   readonly #tasks = new Map<string, JobTask>();
-  /** Jobs that have tasks which have not ended. */
+  /** Jobs that have tasks which have not ended, or are to be deleted. */
   readonly #jobs = new Map<string, FollowedJob>();
   readonly #deletions = new Set<Promise<unknown>>();
   /** What is to be deleted as soon as the code that runs now is done, by job. */
   readonly #toDelete = new Map<string, Deletion>();
-  /** Tasks, by name, of which a command that was to delete them has failed: that may be since they have ended. */
-  readonly #undeleted = new Map<string, UnwantedTask>();
+  /** Tasks that a command was to delete, and has failed. It may have failed since they have ended. */
+  readonly #undeleted = new Set<UnwantedTask>();
   /** Jobs that the scheduler was told to delete. */
   readonly #deletedJobs = new Set<string>();
   /** When tasks were deleted, by their names. */
@@ -272,10 +274,10 @@ export class JobQueue implements AsyncDisposable {
   #add(task: JobTask): void {
     this.#tasks.set(task.name, task);
     const followed = this.#jobs.get(task.job);
-    if (followed === undefined) this.#jobs.set(task.job, { names: [task.name], unended: 1 });
+    if (followed === undefined) this.#jobs.set(task.job, { names: [task.name], uses: 1 });
     else {
       followed.names.push(task.name);
-      followed.unended++;
+      followed.uses++;
     }
   }
 
@@ -286,7 +288,7 @@ export class JobQueue implements AsyncDisposable {
   /** Lets a task of a job go, and the job with the last one: in a run of days there are thousands. */
   #letGo(job: string, array: TaskArray | undefined): void {
     const followed = this.#jobs.get(job)!;
-    if (--followed.unended > 0) return;
+    if (--followed.uses > 0) return;
     this.#jobs.delete(job);
     for (const name of followed.names) this.#deletedAtMs.delete(name);
     array?.jobEnded(job);
@@ -395,7 +397,7 @@ export class JobQueue implements AsyncDisposable {
     await this.#attempt(async () => {
       // Of those that are submitted while the answer is under way it tells nothing.
       const tasks = [...this.#tasks.values()];
-      const undeleted = [...this.#undeleted.values()];
+      const undeleted = [...this.#undeleted];
       const statuses = await askStatus(this.#scheduler, jobsOf([...tasks, ...undeleted]));
       this.#deleteAgain(undeleted, statuses);
       const failed = await this.#findFailed();
@@ -650,7 +652,7 @@ export class JobQueue implements AsyncDisposable {
       name,
       array,
     }));
-    this.#jobs.get(job)!.unended += unwanted.length;
+    this.#jobs.get(job)!.uses += unwanted.length;
     return this.#deleteUnwanted(job, unwanted);
   }
 
@@ -676,7 +678,7 @@ export class JobQueue implements AsyncDisposable {
       for (const { array } of tasks) this.#letGo(job, array);
       return;
     }
-    for (const task of tasks) this.#undeleted.set(task.name, task);
+    for (const task of tasks) this.#undeleted.add(task);
     this.#schedule(POLL_MS);
   }
 
@@ -688,7 +690,7 @@ export class JobQueue implements AsyncDisposable {
   async #runDeletion(job: string, tasks: readonly UnwantedTask[]): Promise<boolean> {
     let command: readonly string[] = [];
     try {
-      command = this.#scheduler.deleteTasksCommand(job, tasks.map(({ task }) => task));
+      command = this.#scheduler.deleteTasksCommand(job, numbersOf(tasks));
       const { code } = await runCommand(this.#scheduler, command);
       return code === 0;
     } catch (error) {
@@ -705,8 +707,11 @@ export class JobQueue implements AsyncDisposable {
     for (const [job, ofJob] of Map.groupBy(undeleted, ({ job }) => job)) {
       const left: UnwantedTask[] = [];
       for (const task of ofJob) {
-        this.#undeleted.delete(task.name);
-        if (isUndeleted(statuses.get(task.name))) left.push(task);
+        const status = statuses.get(task.name);
+        // It may not be told of yet.
+        if (status === undefined && this.#tasks.has(task.name)) continue;
+        this.#undeleted.delete(task);
+        if (isUndeleted(status)) left.push(task);
         else this.#letGo(job, task.array);
       }
       if (left.length > 0) this.#deleteUnwanted(job, left);
@@ -843,7 +848,8 @@ function note(task: JobTask, status: JobTaskStatus & { state: ProcessStanding })
  * time, or the scheduler says how it has ended, it may have started, and failed, since it was last seen to wait.
  */
 function wasDeleted({ task, reason }: GoneTask, tail: string): boolean {
-  const hasStarted = reason !== undefined || (tail !== "" && !task.hasServed);
+  const hasPrinted = tail !== "" && !tail.startsWith(UNREADABLE) && !task.hasServed;
+  const hasStarted = reason !== undefined || hasPrinted;
   return task.isDeleted || (task.state.state === "queued" && !hasStarted);
 }
 
@@ -861,6 +867,11 @@ function isWanted({ hasServed, isKilled }: JobTask): boolean {
 /** Whether a task is not known to have started. */
 function isWaiting({ state: { state } }: JobTask): boolean {
   return state === "submitted" || state === "queued";
+}
+
+/** The numbers of tasks of one job, each once. */
+function numbersOf(tasks: readonly UnwantedTask[]): number[] {
+  return [...new Set(tasks.map(({ task }) => task))];
 }
 
 /** The jobs that tasks are of, each once. */

@@ -1,3 +1,4 @@
+import { MOST_SLAVES } from "../slave_count.ts";
 import type { SlaveProcess } from "../command.ts";
 import type { LaunchOrder, SentFiles } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
@@ -88,7 +89,7 @@ export class SSHSlaveArray extends SlaveArray {
    * @param hosts Names of hosts, for one slave each, or names with numbers of slaves. A host that is named again gets more slaves.
    * @param options How to log in, and what to start there.
    * @throws {TypeError} If there is no host, one has no name that `ssh` takes, or an option is unknown or wrong.
-   * @throws {RangeError} If a number of slaves is not a whole number above 0.
+   * @throws {RangeError} If a number of slaves is not a whole number above 0, or is more than a manager bears.
    */
   constructor(hosts: readonly (string | SSHHostSlaves)[], options: SSHOptions = {}) {
     super();
@@ -257,9 +258,10 @@ function asHost(given: unknown): SSHHostSlaves {
         `{ host: "${name}", slaves: ${number} }; if ${number} is a port, ${withPort}`,
     );
   }
-  if (typeof slaves !== "number" || !Number.isInteger(slaves) || slaves < 1) {
+  const isCount = typeof slaves === "number" && Number.isInteger(slaves);
+  if (!isCount || slaves < 1 || slaves > MOST_SLAVES) {
     throw new RangeError(
-      `A host of SSHSlaveArray needs a whole number of slaves, at least 1, not ${
+      `A host of SSHSlaveArray needs a whole number of slaves, from 1 to ${MOST_SLAVES}, not ${
         Deno.inspect(slaves)
       } (${host})`,
     );

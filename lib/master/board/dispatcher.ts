@@ -430,6 +430,7 @@ export class Dispatcher {
     const { service } = slave;
     if (service === undefined) return;
     service.startups.finish(context);
+    service.sent.begin();
     slave.startupDeaths.delete(context);
     if (!this.#bars.isEmpty) this.#bars.worked(slave, context);
     service.reporter?.startupFinished(context, nowMs);
@@ -467,6 +468,7 @@ export class Dispatcher {
     const { service } = slave;
     if (service === undefined) return;
     service.loadedCodes.add(code);
+    service.sent.begin();
     slave.unloadedCodes.delete(code);
     if (!this.#bars.isEmpty) this.#bars.worked(slave, code);
     this.#noteNews(slave, service, nowMs);

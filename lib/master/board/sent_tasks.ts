@@ -36,7 +36,7 @@ interface SentMessage extends MessageKind {
   readonly maxHeld: number;
   /** The first that is not answered. */
   position: number;
-  /** Whether the slave has answered any of them. */
+  /** Whether it is known that the slave runs them, or has run any of them. */
   isBegun: boolean;
   /** Whether all that stand behind it are still the slave's to answer. */
   isWhole: boolean;
@@ -63,7 +63,7 @@ export interface Head extends MessageKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
   readonly number: number;
-  /** Whether the slave has answered others of the same message: it frees no context before this one. */
+  /** Whether it is known that the slave is within the same message: it frees no context before this one. */
   readonly isBegun: boolean;
 }
 
@@ -112,6 +112,12 @@ export class SentTasks {
     const entry = message.tasks[message.position];
     const task = isTask(entry) ? entry : undefined;
     return { group, code, task, number: this.#firstNumber, isBegun };
+  }
+
+  /** Takes note that the slave is within the message of the first task that it has not answered. */
+  begin(): void {
+    const message = this.#firstMessage();
+    if (message !== undefined) message.isBegun = true;
   }
 
   /** All tasks that the slave has, in order. */

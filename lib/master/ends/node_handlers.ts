@@ -19,6 +19,9 @@ interface NodeProcess {
   emit(...args: unknown[]): boolean;
 }
 
+/** Whether Node's `emit()` has been replaced, for as long as it takes to call the listeners. */
+let isReplaced = false;
+
 /**
  * Whether the script has listeners of Node's that are about to take care of an error.
  *
@@ -29,6 +32,8 @@ export function isLeftToNode(type: keyof typeof NODE_EVENTS, onThrow: () => void
   const process: NodeProcess | undefined = Reflect.get(globalThis, "process");
   if (typeof process?.listenerCount !== "function") return false;
   if (!NODE_EVENTS[type].some((event) => process.listenerCount(event) > 0)) return false;
+  if (isReplaced) return true;
+  isReplaced = true;
   const before = Object.getOwnPropertyDescriptor(process, "emit");
   const { emit } = process;
   process.emit = (...args) => {
@@ -41,6 +46,7 @@ export function isLeftToNode(type: keyof typeof NODE_EVENTS, onThrow: () => void
   };
   // They are called before any other code has its turn.
   queueMicrotask(() => {
+    isReplaced = false;
     if (before === undefined) Reflect.deleteProperty(process, "emit");
     else Object.defineProperty(process, "emit", before);
   });

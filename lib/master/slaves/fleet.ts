@@ -27,6 +27,7 @@ import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
 import type { ProcessUse, SlaveSurvey, VacantSlaves } from "../observe/survey.ts";
 import type { LoopTurn } from "../event_loop.ts";
+import { MOST_SLAVES } from "../../launch/slave_count.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
@@ -36,8 +37,6 @@ import type { ManagerSettings } from "../settings.ts";
 
 /** So many slaves on this machine may take all files that the master may open: limits are 100 and more, and a slave takes 7. */
 const MANY_SLAVES = 8;
-/** More than a master bears: each takes 2 KB before it is started, and is looked at again and again. */
-const MOST_SLAVES = 100_000;
 /** A slave tells this often how far its task has come. */
 const MIN_PROGRESS_MS = 100;
 /**
@@ -140,7 +139,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /**
    * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
    *
-   * @throws {RangeError} If there is just one file for the output of several slaves, or there are too many of them.
+   * @throws {RangeError} If there is just one file for the output of several slaves, or there are none, or too many.
    * @throws {Error} If a file for output cannot be written.
    */
   add(source: Slave | SlaveArray): void {

@@ -1,3 +1,4 @@
+import { UNREADABLE } from "../../../lib/launch/cluster/connection_folder.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { LaunchServices, SlaveProcess } from "../../../mod.ts";
 import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
@@ -132,6 +133,7 @@ for (
     ["that was told to end, and had printed something", "dr", "Killed", false],
     ["that waited", "qw", "", false],
     ["that waited when that was last asked, and has printed something", "qw", "Killed", undefined],
+    ["that waited, and what it printed cannot be read", "qw", `${UNREADABLE}1.log: why)`, false],
     ["that ran, nobody knows why", "r", "", undefined],
   ] as const
 ) {
@@ -406,8 +408,31 @@ Deno.test("JobQueue: a task that could not be deleted is deleted again as long a
     if (times === 2) run.states({ "1": "dr" });
     await run.clock.fire();
   }
-  while (array.jobs.size > 0) await new Deno.Command("qdel").output();
+  await array.over;
   assertEquals([run.queue.kept, run.clock.timers, run.told.messages], [0, 0, []]);
+});
+
+Deno.test("JobQueue: a task that could not be deleted before the scheduler told of it is deleted when it does", async () => {
+  await using run = new QueueRun();
+  const array = new PlayedTaskArray(["4711"]);
+  const task = run.queue.follow("4711", 1, { ...NOTHING_PRINTED, slave: 0, array });
+  run.states({});
+  run.commands.set("qdel", "exit 1");
+  // Two deletions of one task, of which neither has worked.
+  for (let deletions = 1; deletions <= 2; deletions++) {
+    task.kill();
+    const before = run.queue.kept;
+    while (run.queue.kept === before) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await run.look();
+  run.commands.set("qdel", "");
+  run.states({ "1": "qw" });
+  await run.look();
+  run.states({});
+  await run.lastLook();
+  await array.over;
+  assertEquals(run.commands.calls("qdel"), Array(3).fill("4711 -t 1"));
+  assertEquals([run.queue.kept, run.told.messages], [0, []]);
 });
 
 Deno.test("JobQueue: jobs that are left are deleted again if a command to delete them has failed", async () => {

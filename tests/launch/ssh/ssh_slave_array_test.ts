@@ -68,6 +68,12 @@ for (
     ["an unknown word at a host", [{ host: "a", slave: 1 }], TypeError, "slave: 1"],
     ["no slaves at a host", [{ host: "alice", slaves: 0 }], RangeError, "not 0 (alice)"],
     ["half a slave", [{ host: "alice", slaves: 1.5 }], RangeError, "not 1.5 (alice)"],
+    [
+      "more slaves than a manager bears",
+      [{ host: "alice", slaves: 60_000_000 }],
+      RangeError,
+      "from 1 to 100000, not 60000000 (alice)",
+    ],
   ] as const
 ) {
   Deno.test(`new SSHSlaveArray: refuses ${what}`, () => {

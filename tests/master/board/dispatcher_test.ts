@@ -765,6 +765,18 @@ Deno.test("Dispatcher: a task behind another one of its message is killed in its
   ]);
 });
 
+Deno.test("Dispatcher: a task whose code is loaded when a context is closed is killed in its time", () => {
+  const { bench, slave, closed, limited } = groupToClose();
+  const [first] = bench.add(limited, 1, OTHER);
+  bench.dispatcher.dispatch(0);
+  bench.dispatcher.closeContext(closed.context, 0);
+  bench.dispatcher.codeLoaded(slave, OTHER, 50);
+  bench.dispatcher.wake(150, 150);
+  assertEquals(bench.outcomes.slice(1).map(({ task, status }) => [task, status]), [
+    [first, "rejected"],
+  ]);
+});
+
 Deno.test("Dispatcher: a slave that does not free a closed context within ten minutes starts anew, and nobody is to blame", () => {
   const { bench, closed, limited } = groupToClose();
   bench.dispatcher.closeContext(closed.context, 0);

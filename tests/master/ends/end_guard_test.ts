@@ -280,6 +280,27 @@ for (const [how, care] of Object.entries(CARES)) {
   });
 }
 
+Deno.test("EndGuard: errors and rejections, two in one turn, that the script takes care of by process.on() later end nothing", async () => {
+  await using folder = new TempFolder();
+  await using lifelines = new Lifelines();
+  addFakeGrid(folder);
+  const end = `
+    const { default: process } = await import("node:process");
+    for (const type of ["uncaughtException", "unhandledRejection"]) process.on(type, () => {});
+    reportError(new Error("enough"));
+    for (let i = 0; i < 2; i++) Promise.reject(new Error("enough"));
+    await new Promise((resolve) => setTimeout(resolve));
+    process.on("mine", () => { throw new Error("of mine"); });
+    try { process.emit("mine"); } catch (error) { console.log(error.message); }
+    console.log(hasFolder());
+    await manager.close();`;
+  const script = clusterScript(lifelines.port, end);
+  const run = runScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
+  await lifelines.next();
+  assertEquals(await run, { code: 0, stdout: "of mine\ntrue\n", stderr: "" });
+  await untilIdle(folder);
+});
+
 Deno.test("EndGuard: a rejection that a listener of process.on() throws again ends all", async () => {
   await using folder = new TempFolder();
   await using lifelines = new Lifelines();

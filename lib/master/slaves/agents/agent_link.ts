@@ -157,9 +157,7 @@ export class AgentLink implements Disposable {
   start(order: RunnerOrder): SlaveProcess {
     const { slave, launch } = order;
     const runner = { order, end: Promise.withResolvers<ProcessEnd>(), isOrdered: false };
-    const parcel = order.parcel?.();
-    // It is told where it is waited for, which may be later or never.
-    parcel?.catch(() => {});
+    const { parcel } = order;
     this.#runners.set(slave, runner);
     if (this.isGone) this.#loseRunners();
     else if (parcel === undefined) this.#order(runner, undefined);
@@ -183,9 +181,9 @@ export class AgentLink implements Disposable {
     this.#post({ type: "start", slave, launch, command: command(folder), output: target });
   }
 
-  async #layAndOrder(runner: StartedRunner, parcel: Promise<Parcel>): Promise<void> {
+  async #layAndOrder(runner: StartedRunner, makeParcel: () => Promise<Parcel>): Promise<void> {
     try {
-      const folder = await this.#layUnchanged(parcel, runner.order.parcel!);
+      const folder = await this.#layUnchanged(makeParcel);
       if (this.#runners.get(runner.order.slave) === runner) this.#order(runner, folder);
     } catch (error) {
       if (this.#runners.get(runner.order.slave) === runner) {
@@ -202,13 +200,12 @@ export class AgentLink implements Disposable {
   }
 
   /** Has the files of a parcel laid, and of another one if a file has changed while it was sent; returns the folder. */
-  async #layUnchanged(parcel: Promise<Parcel>, makeAnew: () => Promise<Parcel>): Promise<string> {
+  async #layUnchanged(makeParcel: () => Promise<Parcel>): Promise<string> {
     for (let sendings = 1;; sendings++) {
       try {
-        return await this.#lay(await parcel);
+        return await this.#lay(await makeParcel());
       } catch (error) {
         if (!(error instanceof ChangedFileError) || sendings === MAX_SENDINGS) throw error;
-        parcel = makeAnew();
       }
     }
   }
@@ -230,6 +227,8 @@ export class AgentLink implements Disposable {
       isRefused: false,
       sent: { files: files.length, sentFiles: 0, sentBytes: 0 },
     };
+    // If not all of it can be laid, files of both are there.
+    this.#laid = undefined;
     this.#post({ type: "lay", files });
     try {
       const folder = await laying.folder.promise;

@@ -197,7 +197,7 @@ Deno.test("AgentLink: runners of one parcel start when that has been laid, once,
 Deno.test("AgentLink: a runner whose files cannot be laid, or found out, ends with the reason, and the next goes on", async () => {
   await using agent = await PlayedAgent.open();
   const unlaid = agent.start(0, parcelOf());
-  const unknown = agent.start(1, Promise.reject(new Error("there is no such module")));
+  const unknown = agent.start(1, () => Promise.reject(new Error("there is no such module")));
   agent.start(2, parcelOf());
   await agent.next("lay");
   agent.say({ type: "not-laid", reason: "the disk is full" });
@@ -227,10 +227,44 @@ Deno.test("AgentLink: a file that changes while it is sent is sent as it is then
   assertEquals([agent.link.isGone, agent.laid.length], [false, 1]);
 });
 
+Deno.test("AgentLink: a runner that waits while a file changes is sent none of the files as they were", async () => {
+  await using folder = new TempFolder();
+  await using agent = await PlayedAgent.open();
+  const make = () => parcelOf(folder.file("data.txt"));
+  folder.write("data.txt", "first");
+  for (const slave of [0, 1]) agent.start(slave, make);
+  const [, first] = (await agent.next("lay")).files;
+  folder.write("data.txt", "second");
+  agent.say({ type: "lacking", hashes: [first.hash] });
+  await agent.next("file-part");
+  agent.say({ type: "not-laid", reason: "the rest does not come" });
+  const hashes: string[] = [];
+  for (const slave of [0, 1]) {
+    hashes.push((await agent.next("lay")).files[1].hash);
+    agent.say({ type: "laid", folder: "/there" });
+    assertEquals((await agent.next("start")).slave, slave);
+  }
+  const [, second] = (await make()).files;
+  assertEquals(hashes, [second.hash, second.hash]);
+});
+
+Deno.test("AgentLink: files that were laid are laid again behind others that could not be", async () => {
+  await using agent = await PlayedAgent.open();
+  const [parcel, other] = [parcelOf(), parcelOf()];
+  for (const [slave, each] of [parcel, other, parcel].entries()) agent.start(slave, each);
+  await agent.next("lay");
+  agent.say({ type: "laid", folder: "/there" });
+  await agent.next("lay");
+  agent.say({ type: "not-laid", reason: "the disk is full" });
+  await agent.next("lay");
+  agent.say({ type: "laid", folder: "/there" });
+  assertEquals((await agent.next("start")).slave, 2);
+});
+
 Deno.test("AgentLink: a file that changes each time that it is sent ends the runner with that reason, and not the agent", async () => {
   await using folder = new TempFolder();
   await using agent = await PlayedAgent.open();
-  folder.write("data.txt", "");
+  folder.write("data.txt", "0");
   const runner = agent.start(0, () => parcelOf(folder.file("data.txt")));
   for (let times = 1; times <= 3; times++) {
     const [, data] = (await agent.next("lay")).files;
