@@ -161,8 +161,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a closed context frees is a task's time",
     file: ALLOTMENT,
-    right: "if (service.cleanups.size > 0) {",
-    wrong: "if (service.cleanups.size < 0) {",
+    right: "if (service.cleanups.size > 0 && !isBegun) {",
+    wrong: "if (service.cleanups.size < 0 && !isBegun) {",
     test: "tests/master/board/dispatcher_test.ts",
   },
   {
