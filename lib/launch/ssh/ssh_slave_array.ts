@@ -1,7 +1,7 @@
-import { MOST_SLAVES } from "../slave_count.ts";
 import type { SlaveProcess } from "../command.ts";
 import type { LaunchOrder, SentFiles } from "../slave.ts";
 import { SlaveArray } from "../slave_array.ts";
+import { MOST_SLAVES } from "../slave_count.ts";
 import type { SSHHostOptions } from "./ssh_host.ts";
 
 /** A host of an {@linkcode SSHSlaveArray}. */

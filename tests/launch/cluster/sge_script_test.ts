@@ -183,12 +183,12 @@ for (
   });
 }
 
-Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection", async () => {
-  await using folder = new TempFolder();
-  Deno.mkdirSync(folder.file("elsewhere"));
-  const array = new SGEQsubSlaveArray(1, { cwd: folder.file("elsewhere") });
-  await using commands = new FakeCommands();
-  commands.set("qsub", "cat >/dev/null; echo 1.1-1:1");
+/** Launches the slave of an array as a master in a folder does; what that needs ends with the scope. */
+async function launch(
+  array: SGEQsubSlaveArray,
+  commands: FakeCommands,
+  { path }: TempFolder,
+): Promise<AsyncDisposable> {
   commands.print("qstat", "<job_info></job_info>");
   commands.set("qdel", "exit 1");
   const services = new Services();
@@ -196,16 +196,30 @@ Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection
     number: 0,
     command: ["deno"],
     connection: CONNECTION,
+    cwd: path,
     services,
   } as unknown as LaunchOrder;
   await array.launch([order]);
+  return {
+    async [Symbol.asyncDispose]() {
+      await array.close();
+      for (const service of services.all) await service[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("SGEQsubSlaveArray: cwd is the folder of the job and of the connection", async () => {
+  await using folder = new TempFolder();
+  Deno.mkdirSync(folder.file("elsewhere"));
+  const array = new SGEQsubSlaveArray(1, { cwd: folder.file("elsewhere") });
+  await using commands = new FakeCommands();
+  commands.set("qsub", "cat >/dev/null; echo 1.1-1:1");
+  await using _launched = await launch(array, commands, folder);
   assertStringIncludes(commands.calls("qsub")[0], `-wd ${folder.file("elsewhere")} `);
   assertMatch(
     Deno.readDirSync(folder.file("elsewhere")).toArray()[0].name,
     /^\.parallel-/,
   );
-  await array.close();
-  for (const service of services.all) await service[Symbol.asyncDispose]();
 });
 
 Deno.test("SGEQsubSlaveArray: a cwd that is relative starts in the folder of the master, wherever the script is", async () => {
@@ -214,24 +228,12 @@ Deno.test("SGEQsubSlaveArray: a cwd that is relative starts in the folder of the
   const array = new SGEQsubSlaveArray(1, { cwd: "elsewhere" });
   await using commands = new FakeCommands();
   commands.set("qsub", 'cat >"${0%/*}/script"; echo 1.1-1:1');
-  commands.print("qstat", "<job_info></job_info>");
-  commands.set("qdel", "exit 1");
-  const services = new Services();
-  const order = {
-    number: 0,
-    command: ["deno"],
-    connection: CONNECTION,
-    cwd: folder.path,
-    services,
-  } as unknown as LaunchOrder;
-  await array.launch([order]);
+  await using _launched = await launch(array, commands, folder);
   assertStringIncludes(commands.calls("qsub")[0], `-wd ${folder.file("elsewhere")} `);
   assertStringIncludes(
     commands.read("script"),
     `--connection ${folder.file("elsewhere/.parallel-")}`,
   );
-  await array.close();
-  for (const service of services.all) await service[Symbol.asyncDispose]();
 });
 
 Deno.test("SGEQsubSlaveArray: what the last job of a slave left of its failure is removed before the slave is submitted again", async () => {
