@@ -19,8 +19,8 @@ export interface JobArrayOptions {
    */
   readonly timeLimitMs?: number;
   /**
-   * Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word: `$TMPDIR` works, `~` does
-   * not.
+   * Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word between double
+   * quotes: `$TMPDIR` works, `~` does not, and it has no such quote itself.
    */
   readonly denoDir?: string;
 }
@@ -84,6 +84,13 @@ export function checkJobArrayOptions(
   if (typeof denoDir === "string" && denoDir.startsWith("~")) {
     throw new TypeError(
       `The option denoDir of ${owner} cannot begin with ~, which no shell expands there: write $HOME in its place, not ${
+        Deno.inspect(denoDir)
+      }`,
+    );
+  }
+  if (typeof denoDir === "string" && denoDir.includes('"')) {
+    throw new TypeError(
+      `The option denoDir of ${owner} is quoted in the job's script: leave out the quotes, not ${
         Deno.inspect(denoDir)
       }`,
     );

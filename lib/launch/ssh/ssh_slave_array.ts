@@ -178,10 +178,10 @@ function checkOptions(options: SSHOptions): void {
   if (cwd !== undefined && !cwd.startsWith("/")) {
     throw wrongOption("cwd", "an absolute path, on the hosts", cwd);
   }
-  if (denoDir !== undefined && !/^[/$]/.test(denoDir)) {
+  if (denoDir !== undefined && !/^[/$][^"]*$/.test(denoDir)) {
     throw wrongOption(
       "denoDir",
-      "an absolute path, on the hosts, or begin with a variable, as $HOME/.cache/deno does",
+      "an absolute path, on the hosts, or begin with a variable, as $HOME/.cache/deno does, and have no double quote",
       denoDir,
     );
   }

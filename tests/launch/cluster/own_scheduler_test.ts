@@ -638,6 +638,11 @@ for (
       () => new JobArray(PBS, 1, { denoDir: "~/cache" }),
       "The option denoDir of JobArray cannot begin with ~, which no shell expands there: write $HOME in its place",
     ],
+    [
+      "a folder with the quotes that its script has",
+      () => new JobArray(PBS, 1, { denoDir: '"$TMPDIR"/cache' }),
+      "The option denoDir of JobArray is quoted in the job's script: leave out the quotes, not '\"$TMPDIR\"/cache'",
+    ],
     ["no scheduler", () => new JobArray("PBS" as never, 1), 'has them, got "PBS"'],
   ] as const
 ) {

@@ -92,6 +92,7 @@ for (
     [{ deno: ["$HOME/deno", "-q"] }, "must be a name on PATH or an absolute path"],
     [{ denoDir: "~/cache" }, "denoDir of SSHSlaveArray must be an absolute path, on the hosts, or"],
     [{ denoDir: "cache" }, "denoDir of SSHSlaveArray must be an absolute path, on the hosts, or"],
+    [{ denoDir: '/a"b' }, "as $HOME/.cache/deno does, and have no double quote, not '/a\"b'"],
     [{ cwd: "here" }, "The option cwd of SSHSlaveArray must be an absolute path"],
     [{ tunnel: "yes" }, "The option tunnel of SSHSlaveArray must be true or false"],
     [{ files: "copied" }, 'The option files of SSHSlaveArray must be "sent" or "shared"'],
