@@ -122,7 +122,8 @@ for (const [what, unit, length] of [["Latin-1", "a", 2 ** 28], ["other", "€", 
 }
 
 Deno.test("encodeValue refuses an object with more properties than V8 can parse", () => {
-  const object = { ...new Array(8_000_001).fill(0) };
+  const object: Record<number, number> = {};
+  for (let i = 0; i < 8_000_001; i++) object[i] = 0; // Spread, an array takes ten times as long.
   assertThrows(() => encodeValue([object], "args"), RangeError, "8000001 properties");
 });
 
