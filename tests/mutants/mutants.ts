@@ -295,7 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a queue where nothing changes is asked as often as any",
-    file: "lib/launch/cluster/job_queue.ts",
+    file: "lib/launch/cluster/queue/poll_pace.ts",
     right: "this.#pauseMs = Math.min(2 * pauseMs, LONGEST_POLL_MS);",
     wrong: "",
     test: "tests/launch/cluster/slurm_test.ts",

@@ -81,7 +81,7 @@ Deno.test("mod.ts: loads nothing of the slave's program", async () => {
 Deno.test("mod.ts: what only slaves on other machines need is loaded when there are some", async () => {
   const loaded = loadedAtOnce(await graphOf("mod.ts"), "mod.ts");
   const late = [
-    "lib/launch/cluster/job_queue.ts",
+    "lib/launch/cluster/queue/job_queue.ts",
     "lib/launch/cluster/scheduler_commands.ts",
     "lib/launch/ssh/ssh_host.ts",
     "lib/master/slaves/agents/agents.ts",

@@ -39,6 +39,8 @@ const INPUT_TEXT = "lib/wire/input_text.ts";
 const WIRE = "lib/wire/";
 const LAUNCH = "lib/launch/";
 const CLUSTER = "lib/launch/cluster/";
+// What follows jobs: loaded only where there are any.
+const QUEUE = "lib/launch/cluster/queue/";
 const SSH = "lib/launch/ssh/";
 const MASTER = "lib/master/";
 const BOARD = "lib/master/board/";
@@ -81,7 +83,7 @@ const WATCHDOG = "lib/launch/watchdog.ts";
 const PROCESS_USE = "lib/launch/process_use.ts";
 // What is started and ended on a machine, by whichever program.
 const PROCESSES = [COMMAND, OUTPUT_SINK, WATCHDOG, PROCESS_USE];
-const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, SSH, ...PROCESSES];
+const ALL_OF_LAUNCH = [LAUNCH, CLUSTER, QUEUE, SSH, ...PROCESSES];
 // What every room of the master may import of it.
 const MASTER_GROUND = [MASTER, ...MASTER_WORDS];
 
@@ -171,8 +173,13 @@ const PARTS: readonly Part[] = [
   },
   {
     at: CLUSTER,
-    imports: [ERRORS, TASK, LAUNCH, CLUSTER, COMMAND],
+    imports: [ERRORS, TASK, LAUNCH, CLUSTER, QUEUE, COMMAND],
     because: "kinds of slaves in a cluster are made of what launching has; nothing else knows them",
+  },
+  {
+    at: QUEUE,
+    imports: [TASK, LAUNCH, CLUSTER, QUEUE, COMMAND],
+    because: "jobs are followed by the words of their scheduler; only arrays of jobs know of that",
   },
   {
     at: SSH,

@@ -1,5 +1,5 @@
-import { HostRecord } from "../../lib/launch/cluster/host_record.ts";
-import type { TaskArray } from "../../lib/launch/cluster/job_queue.ts";
+import { HostRecord } from "../../lib/launch/cluster/queue/host_record.ts";
+import type { TaskArray } from "../../lib/launch/cluster/queue/job_task.ts";
 
 /** An array as its queue knows it, whose jobs cannot start their agents where the test says so. */
 export class PlayedTaskArray implements TaskArray {

@@ -5,7 +5,8 @@ import { SlaveArray } from "../slave_array.ts";
 import { type ArrayBounds, asBounds, type SlaveCount } from "../slave_count.ts";
 import type { ConnectionFolder } from "./connection_folder.ts";
 import { checkJobArrayOptions, type JobArrayOptions } from "./job_array_options.ts";
-import type { JobQueue, TaskArray } from "./job_queue.ts";
+import type { JobQueue } from "./queue/job_queue.ts";
+import type { TaskArray } from "./queue/job_task.ts";
 import { jobScript, type JobScriptParts, signalsOf } from "./job_script.ts";
 import { masterFlags, type Scheduler } from "./scheduler.ts";
 
@@ -109,9 +110,9 @@ export class JobArray extends SlaveArray {
   /** Submits the job array. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     // Most scripts have no slaves in a cluster: what submits jobs and follows them is loaded when it is needed.
-    const { JobQueues } = await import("./job_queue.ts");
+    const { JobQueues } = await import("./queue/job_queue.ts");
     const { ConnectionFolder } = await import("./connection_folder.ts");
-    const { HostRecord } = await import("./host_record.ts");
+    const { HostRecord } = await import("./queue/host_record.ts");
     const [order] = orders;
     const { timeLimitMs, words = [] } = this.#options;
     const cwd = this.#folderIn(order.cwd);

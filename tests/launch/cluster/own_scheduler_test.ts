@@ -13,7 +13,7 @@ import {
 } from "@std/assert";
 import { JobArray, type LaunchOrder, Manager, remote, type Scheduler } from "../../../mod.ts";
 import { messageOf } from "../../../lib/message_of.ts";
-import { JobQueue, JobQueues } from "../../../lib/launch/cluster/job_queue.ts";
+import { JobQueue, JobQueues } from "../../../lib/launch/cluster/queue/job_queue.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { FakePbs } from "../../support/fake_pbs.ts";
 import { Gates } from "../../support/gates.ts";

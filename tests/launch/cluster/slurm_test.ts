@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Manager, SlurmSlaveArray } from "../../../mod.ts";
-import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
+import { JobQueue } from "../../../lib/launch/cluster/queue/job_queue.ts";
 import type { JobSubmission, JobTaskStatus } from "../../../lib/launch/cluster/scheduler.ts";
 import {
   type ArrayOrder,

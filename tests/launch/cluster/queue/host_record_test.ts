@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { HostRecord } from "../../../lib/launch/cluster/host_record.ts";
+import { HostRecord } from "../../../../lib/launch/cluster/queue/host_record.ts";
 
 /** A record of what happened: `+a` is an agent that was brought on host a, `-a` a job that could not. */
 function recordOf(happened: string): HostRecord {

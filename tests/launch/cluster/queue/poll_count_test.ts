@@ -1,13 +1,13 @@
 /** How often schedulers are asked, with commands that are played and a time that the test moves. */
 
 import { assert, assertEquals } from "@std/assert";
-import { PBS } from "../../../examples/pbs_slave_array.ts";
-import type { Scheduler } from "../../../mod.ts";
-import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
-import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
-import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
-import { FakeCommands } from "../../support/grid_fake_commands.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { PBS } from "../../../../examples/pbs_slave_array.ts";
+import type { Scheduler } from "../../../../mod.ts";
+import { JobQueue } from "../../../../lib/launch/cluster/queue/job_queue.ts";
+import { GRID_ENGINE } from "../../../../lib/launch/cluster/sge.ts";
+import { SLURM } from "../../../../lib/launch/cluster/slurm.ts";
+import { FakeCommands } from "../../../support/grid_fake_commands.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 const SLAVES = 1000;
 const PER_JOB = 100;

@@ -1,14 +1,15 @@
 /** Hosts on which jobs cannot start their agents, with a Grid Engine that is played. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import type { SlaveProcess } from "../../../mod.ts";
-import { JobQueue, type TaskArray } from "../../../lib/launch/cluster/job_queue.ts";
-import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
-import type { Scheduler } from "../../../lib/launch/cluster/scheduler.ts";
-import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
-import { FakeCommands } from "../../support/grid_fake_commands.ts";
-import { PlayedTaskArray } from "../../support/played_task_array.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import type { SlaveProcess } from "../../../../mod.ts";
+import { JobQueue } from "../../../../lib/launch/cluster/queue/job_queue.ts";
+import type { TaskArray } from "../../../../lib/launch/cluster/queue/job_task.ts";
+import { GRID_ENGINE } from "../../../../lib/launch/cluster/sge.ts";
+import type { Scheduler } from "../../../../lib/launch/cluster/scheduler.ts";
+import { SLURM } from "../../../../lib/launch/cluster/slurm.ts";
+import { FakeCommands } from "../../../support/grid_fake_commands.ts";
+import { PlayedTaskArray } from "../../../support/played_task_array.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 /** The slaves 0 to 11 are tasks 1 to 12 of job 7: four run on each of two nodes, and four wait. */
 class Run extends PlayedTaskArray implements AsyncDisposable {

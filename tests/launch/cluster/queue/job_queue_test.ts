@@ -1,11 +1,11 @@
-import { UNREADABLE } from "../../../lib/launch/cluster/connection_folder.ts";
+import { UNREADABLE } from "../../../../lib/launch/cluster/connection_folder.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { LaunchServices, SlaveProcess } from "../../../mod.ts";
-import { JobQueue } from "../../../lib/launch/cluster/job_queue.ts";
-import { GRID_ENGINE } from "../../../lib/launch/cluster/sge.ts";
-import { FakeCommands } from "../../support/grid_fake_commands.ts";
-import { PlayedTaskArray } from "../../support/played_task_array.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import type { LaunchServices, SlaveProcess } from "../../../../mod.ts";
+import { JobQueue } from "../../../../lib/launch/cluster/queue/job_queue.ts";
+import { GRID_ENGINE } from "../../../../lib/launch/cluster/sge.ts";
+import { FakeCommands } from "../../../support/grid_fake_commands.ts";
+import { PlayedTaskArray } from "../../../support/played_task_array.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 /** For tasks that print nothing. */
 const NOTHING_PRINTED = { findTail: () => Promise.resolve("") };
