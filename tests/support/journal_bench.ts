@@ -2,11 +2,8 @@ import { fail } from "@std/assert";
 import { type Attempt, type JournalError, RemoteError } from "../../mod.ts";
 import { ArgumentList } from "../../lib/master/argument_list.ts";
 import { FulfilledOutcomes } from "../../lib/master/board/fulfilled_outcomes.ts";
-import {
-  Journal,
-  type JournalOptions,
-  type OutcomeReceiver,
-} from "../../lib/master/journal/journal.ts";
+import { Journal, type JournalOptions } from "../../lib/master/journal/journal.ts";
+import type { OutcomeReceiver } from "../../lib/master/journal/journal_writer.ts";
 import type { Outcome, Outcomes } from "../../lib/master/outcome.ts";
 import { argumentsOf, type EncodedArguments, type Task } from "../../lib/task.ts";
 import type { TempFolder } from "./temp_folder.ts";

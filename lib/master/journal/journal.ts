@@ -6,7 +6,7 @@
  */
 
 import { jsonOf } from "../../wire/codec.ts";
-import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
+import { SYSTEM_CLOCK } from "../../clock.ts";
 import {
   argumentsOf,
   type Code,
@@ -35,23 +35,15 @@ import {
   sentLines,
   toOutcome,
 } from "./journal_lines.ts";
+import {
+  JournalWriter,
+  type JournalWriterOptions,
+  type OutcomeReceiver,
+} from "./journal_writer.ts";
 import { followCode, followMove } from "./moved_script.ts";
 import { TaskIds } from "../task_ids.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import { Date } from "../../own_globals.ts";
-
-/** What was sent is written together with the next outcome, or alone when it has more characters than this. */
-const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
-/**
- * Outcomes are written in groups. After a group of many outcomes the next one begins this much later. It begins sooner when it is
- * full, when no slave has a task any more, or when the journal is closed. To have the disk confirm a group takes 0.2 ms of processor
- * time. Without the wait there would be 700 groups a second, and tasks that do nothing would run at nine tenths of the speed.
- */
-const GROUP_INTERVAL_MS = 10;
-const MANY_OUTCOMES = 200;
-const FULL_GROUP = 8192;
-/** So long after a failure it is tried again to write, unless somebody asks. Each try writes all that has gathered. */
-const RETRY_INTERVAL_MS = 1000;
 
 /** What the user says of a journal, and its context's startup function. */
 export interface JournalUse {
@@ -67,39 +59,17 @@ export interface JournalUse {
   readonly startupArgs?: EncodedArguments;
 }
 
-/** Who gets outcomes when they are on disk. */
-export interface OutcomeReceiver {
-  receive(outcomes: Outcomes): void;
-  /** An outcome was delivered that no line can hold. */
-  unrecorded(error: JournalError): void;
-}
-
-/** Outcomes that are to be delivered when they are on disk. */
-export interface Recorded {
-  readonly outcomes: Outcomes;
-  readonly receiver: OutcomeReceiver;
-}
-
 /** How a journal is used. */
-export interface JournalOptions extends JournalUse {
-  /**
-   * Told that the journal cannot be written. It may be tried again: {@linkcode Journal.retry}.
-   *
-   * @param error Whoever it is thrown to is to be told what to do: see {@linkcode withRemedy}.
-   * @param unwritten What is not delivered for that reason, and was not told of before.
-   */
-  onFailure(error: JournalError, unwritten: readonly Recorded[]): void;
+export interface JournalOptions extends JournalUse, JournalWriterOptions {
   /** Told what the user is to take care of. */
   onWarning(message: string): void;
-  /** Tells how long to gather outcomes; the system's by default. */
-  readonly clock?: Clock;
 }
 
 /** The journal of one context. */
 export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
-  readonly #clock: Clock;
   readonly #file: JournalFile;
+  readonly #writer: JournalWriter;
   /** Which code the runs had, the present one included. */
   readonly #codes = new CodeHistory();
   /** What was in the file and has not been asked for. */
@@ -117,30 +87,6 @@ export class Journal implements AsyncDisposable {
   readonly #warned = new Set<string>();
   /** Tasks whose arguments have a line: tasks need not leave in the order of their numbers. */
   readonly #noted = new TaskIds();
-  /** Lines to be written, and the outcomes to be delivered when they are. */
-  #lines: string[] = [];
-  #recorded: Recorded[] = [];
-  /** The outcomes of the group that is being written. */
-  #underWay: readonly Recorded[] = [];
-  /** How many characters the lines to be written have that say what was sent. */
-  #unwrittenLength = 0;
-  #recordedCount = 0;
-  /** How many tasks were sent and are not recorded. */
-  #openCount = 0;
-  /** Whether lines are to be written though there is no outcome to write. */
-  #isUrgent = false;
-  #writing: Promise<void> | undefined;
-  /** Whether the present write is to be tried once more if it fails. */
-  #isRetried = false;
-  /** When the last group was begun, and how many outcomes it had. */
-  #lastGroup = { beginMs: 0, count: 0 };
-  /** When a write failed, as long as none has succeeded since, and nobody has asked to try again. */
-  #failedMs: number | undefined;
-  /** How many of the outcomes to be written have been told of as unwritten. They are the first ones. */
-  #toldCount = 0;
-  /** Ends the wait for more outcomes. */
-  #endGathering: (() => void) | undefined;
-  #isClosing = false;
 
   /**
    * Opens a journal and reads what is in it.
@@ -150,9 +96,9 @@ export class Journal implements AsyncDisposable {
    */
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? SYSTEM_CLOCK;
     const take = (line: object, place: LinePlace) => this.#read(line, place);
-    this.#file = new JournalFile(options.path, take, this.#clock);
+    this.#file = new JournalFile(options.path, take, options.clock ?? SYSTEM_CLOCK);
+    this.#writer = new JournalWriter(this.#file, options);
     if (!this.#file.isLocked) {
       options.onWarning(
         `Nobody else is kept from the journal ${options.path}: its file system has no locks. ` +
@@ -171,7 +117,7 @@ export class Journal implements AsyncDisposable {
       startupArgs: startupArgs?.digest,
     };
     this.#begin(opened);
-    this.#lines.push(jsonOf(opened));
+    this.#writer.write(jsonOf(opened));
     if (startup !== null) this.#noteFiles(startup);
   }
 
@@ -182,8 +128,7 @@ export class Journal implements AsyncDisposable {
 
   /** Whether outcomes of a receiver are being written: it will get them, or be told why not. */
   isWritingFor(receiver: OutcomeReceiver): boolean {
-    return this.#writing !== undefined &&
-      [...this.#underWay, ...this.#recorded].some((recorded) => recorded.receiver === receiver);
+    return this.#writer.isWritingFor(receiver);
   }
 
   /**
@@ -219,11 +164,10 @@ export class Journal implements AsyncDisposable {
     if (sent.length === 0) return;
     const list = sent === tasks ? args : new ArgumentList(sent.map(argumentsOf));
     for (const line of sentLines(this.#numberOf(codeOf(sent[0])), sent, list)) {
-      this.#lines.push(line);
-      this.#unwrittenLength += line.length;
+      this.#writer.writeSent(line);
     }
     for (const { id } of sent) this.#noted.add(id);
-    this.#openCount += sent.length;
+    this.#writer.noteOpen(sent.length);
   }
 
   /**
@@ -240,40 +184,28 @@ export class Journal implements AsyncDisposable {
     if (line === undefined) {
       for (const outcome of outcomes) this.#recordOne(outcome, receiver);
     } else {
-      this.#add(outcomes, receiver, line);
+      this.#writer.deliver(outcomes, receiver, line);
     }
-    this.#openCount -= outcomes.length;
-    if (this.#isDue && !this.#hasFailed) this.#endGathering?.();
-    this.#writeIfMuch();
+    this.#writer.noteDone(outcomes.length);
+    this.#writer.start();
   }
 
   /** Takes note that tasks were dropped: they will have no outcome. */
   noteDropped(tasks: readonly Task[]): void {
     const sent = tasks.filter(({ id }) => this.#noted.has(id));
     if (sent.length === 0) return;
-    this.#lines.push(droppedLine(sent));
-    this.#openCount -= sent.length;
-    if (this.#isDue && !this.#hasFailed) this.#endGathering?.();
+    this.#writer.write(droppedLine(sent));
+    this.#writer.noteDone(sent.length);
   }
 
-  /**
-   * Tries again to write what could not be written. A write that is under way may have begun before the fault was mended: if it
-   * fails, it is tried once more before anybody is told. When the journal has been closed there is nothing to be tried.
-   */
+  /** Tries again to write what could not be written: see {@linkcode JournalWriter.retry}. */
   retry(): void {
-    if (this.#isClosing && this.#writing === undefined) return;
-    this.#isRetried = true;
-    this.#failedMs = undefined;
-    this.#endGathering?.();
-    this.#writeIfMuch();
+    this.#writer.retry();
   }
 
   /** Writes what is left, also what could not be written before, and closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosing = true;
-    this.#endGathering?.();
-    this.#writeIfMuch();
-    await this.#writing;
+    await this.#writer[Symbol.asyncDispose]();
     this.#file[Symbol.dispose]();
   }
 
@@ -359,7 +291,7 @@ export class Journal implements AsyncDisposable {
       number = this.#functions.get(jsonOf(reference));
       if (number === undefined) {
         number = this.#functionCount;
-        this.#lines.push(jsonOf({ function: number, reference }));
+        this.#writer.write(jsonOf({ function: number, reference }));
       }
       this.#noteFunction(reference, number);
       this.#functionOf.set(code, number);
@@ -382,7 +314,7 @@ export class Journal implements AsyncDisposable {
       const line: FilesLine = { module, files: digestsOf(module) };
       if (Object.keys(line.files).length === 0 || this.#codes.hasFiles(line)) continue;
       this.#codes.noteFiles(line);
-      this.#lines.push(jsonOf(line));
+      this.#writer.write(jsonOf(line));
     }
   }
 
@@ -394,8 +326,7 @@ export class Journal implements AsyncDisposable {
     const unaccepted = this.#codes.unacceptedSince(run, number);
     if (unaccepted.length === 0) return;
     if (this.#options.acceptChangedCode) {
-      this.#isUrgent = this.#lines.length > 0;
-      this.#writeIfMuch();
+      this.#writer.urge();
       return;
     }
     const changes = unaccepted.filter((change) => !this.#warned.has(change));
@@ -425,7 +356,7 @@ export class Journal implements AsyncDisposable {
       return;
     }
     try {
-      this.#add([outcome], receiver, outcomeLine(outcome));
+      this.#writer.deliver([outcome], receiver, outcomeLine(outcome));
     } catch (cause) {
       // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
       receiver.receive([outcome]);
@@ -433,113 +364,6 @@ export class Journal implements AsyncDisposable {
       receiver.unrecorded(new JournalError(reason, { cause }));
     }
   }
-
-  #add(outcomes: Outcomes, receiver: OutcomeReceiver, line: string): void {
-    this.#lines.push(line);
-    this.#recorded.push({ outcomes, receiver });
-    this.#recordedCount += outcomes.length;
-  }
-
-  /** Whether lines are to be written now: there is an outcome among them, or they are many, or urgent. */
-  get #hasMuch(): boolean {
-    return this.#recorded.length > 0 || this.#isUrgent ||
-      this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
-  }
-
-  /** Whether to write at once, and not to wait for more outcomes. */
-  get #isDue(): boolean {
-    return this.#openCount === 0 || this.#recordedCount >= FULL_GROUP || this.#isClosing;
-  }
-
-  /** Whether the last write failed, so that the next one has time. */
-  get #hasFailed(): boolean {
-    return this.#failedMs !== undefined && !this.#isClosing;
-  }
-
-  /** When the next group is to begin, by the clock; long ago, if at once. */
-  get #nextGroupMs(): number {
-    if (this.#hasFailed) return this.#failedMs! + RETRY_INTERVAL_MS;
-    const { beginMs, count } = this.#lastGroup;
-    return count < MANY_OUTCOMES || this.#isDue ? -Infinity : beginMs + GROUP_INTERVAL_MS;
-  }
-
-  /** Waits for more outcomes, if they come fast, or for the disk, if it took none. */
-  async #gather(): Promise<void> {
-    const waitMs = this.#nextGroupMs - this.#clock.now();
-    if (waitMs <= 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    using _timer = this.#clock.setTimer(resolve, waitMs);
-    this.#endGathering = resolve;
-    await promise;
-    this.#endGathering = undefined;
-  }
-
-  #writeIfMuch(): void {
-    if (this.#hasMuch) this.#writing ??= this.#writeAll();
-  }
-
-  /** Writes all that is there, in groups: while one is written the next gathers. */
-  async #writeAll(): Promise<void> {
-    // What came together is written together.
-    await undefined;
-    try {
-      while (this.#hasMuch) {
-        await this.#gather();
-        const lines = this.#lines;
-        const recorded = this.#recorded;
-        this.#lines = [];
-        this.#recorded = [];
-        this.#underWay = recorded;
-        this.#unwrittenLength = 0;
-        this.#isUrgent = false;
-        this.#lastGroup = { beginMs: this.#clock.now(), count: this.#recordedCount };
-        this.#recordedCount = 0;
-        this.#isRetried = false;
-        try {
-          await this.#file.append(lines);
-        } catch (error) {
-          this.#lines = [...lines, ...this.#lines];
-          this.#recorded = [...recorded, ...this.#recorded];
-          this.#recordedCount += this.#lastGroup.count;
-          this.#isUrgent = true;
-          if (this.#isRetried) continue;
-          this.#failedMs = this.#clock.now();
-          throw error;
-        } finally {
-          this.#underWay = [];
-        }
-        this.#failedMs = undefined;
-        this.#toldCount = 0;
-        for (const { outcomes, receiver } of recorded) receiver.receive(outcomes);
-      }
-    } catch (cause) {
-      const reason = messageOf(cause);
-      const untold = this.#recorded.slice(this.#toldCount);
-      this.#toldCount = this.#recorded.length;
-      this.#options.onFailure(
-        new JournalError(
-          `Cannot write the journal ${this.#options.path}: ${reason}. Outcomes that are not on disk are not delivered`,
-          { cause },
-        ),
-        untold,
-      );
-    } finally {
-      this.#writing = undefined;
-    }
-  }
-}
-
-/**
- * The error that a journal cannot be written, with what to do.
- *
- * @param canReadAgain Whether the outcomes that are not on disk can be read later.
- */
-export function withRemedy(error: JournalError, canReadAgain: boolean): JournalError {
-  const { message, cause } = error;
-  const remedy = canReadAgain
-    ? "read results again"
-    : "start the script again: what is on disk does not run again";
-  return new JournalError(`${message}. Mend it and ${remedy}`, { cause });
 }
 
 /** Whether a startup of a run is the present one, which may have moved with its script. The text of an inline function may have changed. */

@@ -12,13 +12,9 @@ import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import type { CodeRegistry } from "../code_registry.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
+import { Journal, type JournalUse } from "../journal/journal.ts";
 import type { JournalError } from "../journal/journal_file.ts";
-import {
-  Journal,
-  type JournalUse,
-  type OutcomeReceiver,
-  type Recorded,
-} from "../journal/journal.ts";
+import type { OutcomeReceiver, Recorded } from "../journal/journal_writer.ts";
 import type { KeepAlive, LoopTurn } from "../event_loop.ts";
 import type { Hub } from "../observe/hub.ts";
 import type { ProgressOnDemand } from "../observe/progress_on_demand.ts";

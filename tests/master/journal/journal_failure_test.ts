@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { JournalError } from "../../../mod.ts";
-import type { Recorded } from "../../../lib/master/journal/journal.ts";
+import type { Recorded } from "../../../lib/master/journal/journal_writer.ts";
 import { JournalBench } from "../../support/journal_bench.ts";
 import { localManager } from "../../support/local_manager.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
