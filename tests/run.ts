@@ -242,7 +242,18 @@ function report(outcomes: Outcome[]): boolean {
   return failed === 0 && passed > 0;
 }
 
+/**
+ * Has no test inherit that SIGQUIT is ignored, as a shell that is no terminal's has it for what it starts with `&`: scripts of tests
+ * would be taken for started so, and SIGINT not end them. Deno ignores no signal any more that somebody has listened for.
+ */
+function heedSignals(): void {
+  const listener = () => {};
+  Deno.addSignalListener("SIGQUIT", listener);
+  Deno.removeSignalListener("SIGQUIT", listener);
+}
+
 if (import.meta.main) {
+  heedSignals();
   Deno.chdir(new URL("..", import.meta.url));
   const words = Deno.args.filter((arg) => arg !== "--").join(" ");
   const outcomes = words === "" ? await runAll() : await runSome(words);

@@ -28,6 +28,12 @@ export async function runScript(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+/**
+ * Has a script that is to end by SIGHUP take itself for one of a terminal. Where a busy machine starts it late, what was ignored at its
+ * start cannot be read any more: without a terminal it would be taken for one that `nohup` has started.
+ */
+export const IN_TERMINAL = "Deno.stdin.isTerminal = () => true;";
+
 /** Starts a script as {@linkcode runScript} does; what it prints is dropped. */
 export function startScript(
   folder: TempFolder,

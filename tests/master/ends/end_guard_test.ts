@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { addFakeGrid, deletedJobs, untilIdle } from "../../support/fake_grid.ts";
 import { Lifelines } from "../../support/lifelines.ts";
 import { missingPseudoTerminal, PseudoTerminal } from "../../support/pseudo_terminal.ts";
-import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
+import { IN_TERMINAL, MODULE_URL, runScript, startScript } from "../../support/script.ts";
 import { skipIf } from "../../support/skip.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 import { untilFiles } from "../../support/until_files.ts";
@@ -48,7 +48,7 @@ for (const signal of SIGNALS) {
 
   Deno.test(`EndGuard: where the script does not listen for ${signal} any more, that ends it`, async () => {
     await using folder = new TempFolder();
-    const script = `${SQUARES} ${LISTENER}
+    const script = `${IN_TERMINAL} ${SQUARES} ${LISTENER}
       Deno.addSignalListener("${signal}", listener);
       Deno.addSignalListener("${signal}", listener);
       Deno.removeSignalListener("${signal}", listener);
@@ -342,7 +342,7 @@ class HangingDeletion implements AsyncDisposable {
     const qdel = Deno.readTextFileSync(folder.file("bin/qdel"));
     Deno.writeTextFileSync(folder.file("bin/qdel"), qdel.replace("\n", `\n${hang}\n`));
     const script = clusterScript(this.#lifelines.port, "await new Promise(() => {});");
-    this.#master = startScript(folder, script, SQUARE_FLAGS, environmentOf(folder));
+    this.#master = startScript(folder, IN_TERMINAL + script, SQUARE_FLAGS, environmentOf(folder));
   }
 
   /** Sends a signal, and again when the deletion hangs. */

@@ -19,7 +19,7 @@ import type { Code } from "../../../../lib/task.ts";
 import { Manager, type ManagerEvent, ParallelError, remote } from "../../../../mod.ts";
 import { localManager } from "../../../support/local_manager.ts";
 import { NoLocks } from "../../../support/no_locks.ts";
-import { MODULE_URL, runScript, startScript } from "../../../support/script.ts";
+import { IN_TERMINAL, MODULE_URL, runScript, startScript } from "../../../support/script.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
 import { taskOf } from "../../../support/task_of.ts";
 
@@ -379,7 +379,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     await using folder = new TempFolder();
     const master = startScript(
       folder,
-      endingScript(`Deno.kill(Deno.pid, "${signal}"); await new Promise(() => {});`),
+      IN_TERMINAL + endingScript(`Deno.kill(Deno.pid, "${signal}"); await new Promise(() => {});`),
       ["-A", "--no-check"],
     );
     assertEquals((await master.status).success, false);
