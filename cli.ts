@@ -19,9 +19,9 @@ import { printError } from "./lib/print_error.ts";
 import { ParallelError } from "./mod.ts";
 import project from "./deno.json" with { type: "json" };
 
-/** The run could not be made, or not be finished. GNU parallel has the same. */
+/** The exit code when the run could not start or not finish; that of GNU parallel is the same. */
 const OTHER_ERROR = 255;
-/** What a shell says of a program that was ended because nobody reads what it prints: 128 and the number of SIGPIPE. */
+/** The exit code that a shell shows for a program which SIGPIPE ended because nobody reads its output: 128 plus the signal's number. */
 const NOBODY_READS = 128 + 13;
 
 async function main(): Promise<number> {
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   return await runOrder(order, Deno.stdout);
 }
 
-/** Tells what ended the run, and returns the exit code. */
+/** Prints what ended the run, and returns the exit code. */
 function explain(error: unknown): number {
   if (error instanceof OutputError && error.cause instanceof Deno.errors.BrokenPipe) {
     return NOBODY_READS;
@@ -49,5 +49,5 @@ function explain(error: unknown): number {
   return OTHER_ERROR;
 }
 
-// A read of standard input that waits would keep the process alive.
+// Deno.exit(), because a pending read of standard input would keep the process alive.
 if (import.meta.main) Deno.exit(await main().catch(explain));

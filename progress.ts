@@ -23,20 +23,19 @@ import { checkTaskProgress } from "./lib/task_progress.ts";
 slaveProgram()?.progress?.moduleLoaded();
 
 /**
- * Tells whoever looks at the run how far the task has come that calls this: the line of `progress: true`, the live page, your own function
+ * Reports how far the calling task has come to whoever watches the run: the line of `progress: true`, the live page, or your own function
  * of the option `progress` or `onEvent`.
  *
- * It may be called as often as you like, a million times a second included: at most 20 of the calls are sent each second, and of
- * those in between the latest. More than ten slaves share a hundred a second. A task that computes needs no `await` for it. Nothing is
- * sent if nobody asks for it.
+ * It may be called as often as you like, even a million times a second: at most 20 reports are sent each second, always the latest. More
+ * than ten slaves share a hundred a second. A task that computes needs no `await` for it. Nothing is sent if nobody asks for it.
  *
- * It does nothing where no task runs: in your main script, in a test of yours, in a startup function, while a module is loaded, in a
- * `Worker`, and behind the end of the task.
+ * It does nothing where no task runs: in your main script, in your own tests, in a startup function, while a module is loaded, in a
+ * `Worker`, and after the end of the task.
  *
  * @param done How much is done, in units of your own: steps, files, seconds.
- * @param total How much there is to do; left out if you do not know. `done` may exceed it, as it does if that was an estimate.
- * @param text What the task does now, such as `fitting`: one line. What would break the line stands there as an escape such as `\u000a`, and
- * of more than 200 characters the middle is left out.
+ * @param total How much there is to do; left out if you do not know. It may be an estimate that `done` exceeds.
+ * @param text What the task does now, such as `fitting`: one line. Characters that would break the line become escapes such as `\u000a`.
+ * A text of more than 200 characters loses its middle.
  * @throws {TypeError} If a number or the text is of another type.
  * @throws {RangeError} If a number is negative, infinite or `NaN`.
  *

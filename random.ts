@@ -1,6 +1,6 @@
 /**
- * Random numbers of each task's own: the same digits with one slave and with 64, after a slave's death, and in a run that
- * is resumed. Tasks import this module themselves.
+ * Random numbers for each task: the same digits with one slave as with 64, after a slave's death, and in a run that is resumed. Tasks
+ * import this module themselves.
  *
  * ```ts
  * import { randomStream } from "@parallel/parallel/random";
@@ -23,12 +23,11 @@ import { RandomStream } from "./lib/random/random_stream.ts";
 export type { IntegerArray, NumberArray, RandomStream } from "./lib/random/random_stream.ts";
 
 /**
- * Makes a stream of random numbers, which depends on its arguments and on nothing else. Other arguments, or the same ones in
- * another order, give another stream.
+ * Makes a stream of random numbers that depends on its arguments and on nothing else. Different arguments, or the same ones in another
+ * order, give another stream.
  *
- * Streams are made by the counter-based generator Philox4x32-10. Two streams that are made of the same seed and of two
- * different numbers never are the same. Of other lists, two have the same stream with a probability of 2⁻¹²⁸. This is no
- * generator for secrets.
+ * Streams are made by the counter-based generator Philox4x32-10. Two streams with the same seed and one different number each are never the
+ * same. Two other lists of arguments give the same stream with a probability of 2⁻¹²⁸. Do not use it for secrets.
  *
  * @param seed The run's seed: any finite number.
  * @param numbers What else chooses the stream, such as the task's number: finite numbers.

@@ -32,7 +32,7 @@ interface Order {
   readonly title: string;
 }
 
-/** A mistake of who started the program: its message is enough. */
+/** A mistake by the person who started the program: its message is enough. */
 class UsageError extends Error {
   override name = "UsageError";
 }
@@ -105,7 +105,7 @@ async function writeReport({ log, report, title }: Order): Promise<void> {
     }
     await file.truncate();
     const bytes = new TextEncoder().encode(page);
-    // Not by file.writable: what is written in part only, as on a full disk, is no error there.
+    // Not by file.writable: it reports no error when only a part is written, as on a full disk.
     for (let written = 0; written < bytes.length;) {
       written += await file.write(bytes.subarray(written));
     }
@@ -114,19 +114,19 @@ async function writeReport({ log, report, title }: Order): Promise<void> {
   }
 }
 
-/** Whether a file that is open is the one that has been read, whatever they are called. */
+/** Whether an open file is the one that has been read, whatever their names are. */
 async function isSame(file: Deno.FsFile, read: Deno.FileInfo): Promise<boolean> {
   try {
     const { ino, dev } = await file.stat();
     return ino !== null && ino === read.ino && dev === read.dev;
   } catch (error) {
-    // What may not be read is another file.
+    // A file that this program may not read is not the one that it has read.
     if (error instanceof Deno.errors.NotCapable) return false;
     throw error;
   }
 }
 
-/** Says what is wrong with a file; whatever else happens is a fault of this program. */
+/** Says what is wrong with a file; any other error is a fault of this program. */
 function explain(what: string, error: unknown, flag: string): unknown {
   if (error instanceof Deno.errors.NotCapable) {
     return new UsageError(`${what}: that is not allowed. Start with ${flag}`, { cause: error });

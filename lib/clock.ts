@@ -12,7 +12,7 @@ export interface Clock {
   /**
    * Does something once, after some milliseconds. Does not keep the process alive.
    *
-   * @returns Disposed of, it does nothing any more.
+   * @returns Disposing of it cancels the timer.
    */
   setTimer(run: () => void, delayMs: number): Disposable;
 }
@@ -28,14 +28,14 @@ export const SYSTEM_CLOCK: Clock = {
   },
 };
 
-/** A timer that is later than this means that this process stood still: it was stopped, or its script blocked. */
+/** A timer that fires later than this shows that this process stood still: it was stopped, or its script blocked. */
 const STANDSTILL_MS = 1000;
 
 /**
- * Gives something up after some milliseconds, but not since this process stood still: what is waited for may have come meanwhile, or
- * have stood still with it. Then it is waited for as long again.
+ * Gives something up after some milliseconds. If this process stood still meanwhile, it waits as long again: what it waits for may have
+ * arrived unseen, or have stood still as well.
  *
- * @returns Disposed of, it is not given up any more.
+ * @returns To be disposed of when what was waited for has come.
  */
 export function setPatience(clock: Clock, giveUp: () => void, patienceMs: number): Disposable {
   const dueMs = clock.now() + patienceMs;
@@ -47,7 +47,7 @@ export function setPatience(clock: Clock, giveUp: () => void, patienceMs: number
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
-/** Waits for a promise; `undefined` if a signal is aborted before. Nothing of it stays with the signal. */
+/** Waits for a promise; `undefined` if a signal is aborted first. Leaves no listener on the signal. */
 export async function unlessAborted<Value>(
   promise: Promise<Value>,
   signal: AbortSignal,

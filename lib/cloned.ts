@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A value that is copied with nothing left behind: its copy has its type. */
+/** A value that is copied completely: its copy has the same type. */
 export type PlainValue =
   | string
   | number
@@ -29,20 +29,20 @@ export type FunctionOrClass =
   | ((...args: never[]) => unknown)
   | (abstract new (...args: never[]) => unknown);
 
-/** What does not keep its content alive. */
+/** Collections that do not keep their content alive. */
 export type WeakHolder = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<WeakKey>;
 
 /**
- * The type of a value after it has been copied, as `structuredClone` would: of an instance of a class a plain object is
- * left, without its methods. What cannot be sent is `never`.
+ * The type of a value after it has been copied as `structuredClone` copies it: an instance of a class becomes a plain object, without its
+ * methods. What cannot be sent is `never`.
  *
- * Three things that a type does not tell are lost as well: what a getter of a class gives, a class's own `instanceof`, and what a
- * class that derives from a built-in one, such as `Error` or `Array`, has beside that: its methods, and what cannot be sent.
+ * Three things that a type does not show are lost as well: what a getter of a class gives, `instanceof` for your own classes, and what a
+ * class that derives from a built-in one, such as `Error` or `Array`, adds to it: its methods, and what cannot be sent.
  */
 export type Cloned<Value> =
   // This is `any` or `unknown`.
   unknown extends Value ? Value
-    // To ask what becomes of each of its items would have no end where a map holds others of its type.
+    // Asking what becomes of each item would never end for a map that holds maps of its own type.
     : Value extends ReadonlyMap<infer Key, infer Item>
       ? Value extends PlainValue ? Map<Key, Item> : Map<Cloned<Key>, Cloned<Item>>
     : Value extends ReadonlySet<infer Item>
@@ -61,19 +61,19 @@ export type Cloned<Value> =
       ]: Cloned<Value[Name]>;
     };
 
-/** Stands in a message of the compiler, where it says why a value cannot be sent, and what to do. There is no such value. */
+/** Stands in a compiler's message and says there why a value cannot be sent, and what to do. No such value exists. */
 export interface CannotBeSent<Reason extends string> {
   /** Holds the type alone: there is no such property. */
   readonly "~reason": Reason;
 }
 
 /**
- * Why a value of a type cannot be sent, and what to do; an empty text if it may be.
+ * Why a value of a type cannot be sent, and what to do; an empty text if it can be sent.
  *
- * @typeParam Depths One element for each list within another that is looked into: that of JSON has no innermost one.
+ * @typeParam Depths One element for each level of nested lists that is looked into: the type of JSON nests without end.
  */
 export type FaultOf<Value, Depths extends readonly unknown[] = [1, 2, 3, 4]> =
-  // This is `any`; `unknown` is none of what follows.
+  // This is `any`; `unknown` matches nothing below.
   0 extends 1 & Value ? ""
     : Value extends PromiseLike<unknown> ? "a promise cannot be sent: await it first"
     : Value extends
@@ -92,21 +92,21 @@ export type FaultOf<Value, Depths extends readonly unknown[] = [1, 2, 3, 4]> =
 export type IsFaulty<Value> = [FaultOf<Value>] extends [""] ? "no" : "yes";
 
 /**
- * A value's own type if it may be sent; otherwise what says why it cannot.
+ * A value's own type if it may be sent; otherwise a type that says why not.
  *
- * It is written so that the compiler takes a value of a type parameter: what that stands for is not known, and is looked at when
- * the value is sent.
+ * It is written so that the compiler accepts a value whose type is a type parameter: what the parameter stands for is not known here, and
+ * the value is checked when it is sent.
  */
 export type Sendable<Value> = IsFaulty<Value> extends "yes"
   ? CannotBeSent<Exclude<FaultOf<Value>, "">>
   : Value;
 
-/** What a list of arguments has to be beside what the task wants: anything, or, if one of them cannot be sent, what says why. */
+/** What a list of arguments must be beside what the task wants: anything, or, if one of them cannot be sent, a type that says why. */
 export type SendableList<Values extends readonly unknown[]> = IsFaulty<Values[number]> extends "yes"
   ? Sendables<Values>
   : unknown;
 
-/** A list of arguments of which each may be sent. */
+/** A list of arguments each of which may be sent. */
 export type Sendables<Values extends readonly unknown[]> = {
   [Index in keyof Values]: Sendable<Values[Index]>;
 };

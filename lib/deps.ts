@@ -1,8 +1,8 @@
 /**
- * The third-party modules of the master's program. A script may import this project by URL, without an import map: so
- * the full specifiers stand here.
+ * The third-party modules of the master's program. A script may import this project by URL, without an import map, so the specifiers are
+ * complete.
  *
- * They are imported by name when they are first needed. Were the names written into the imports, Deno would fetch the
+ * They are imported when they are first needed, by names in variables. If the import statements had the names, Deno would fetch the
  * packages for every script, and start 4 ms later.
  *
  * @module
@@ -11,7 +11,7 @@
 const REFLECT_METADATA = "npm:reflect-metadata@0.2.2";
 const X509 = "npm:@peculiar/x509@1.14.0";
 
-/** Makes X.509 certificates. It needs `reflect-metadata` to be there before it. */
+/** Makes X.509 certificates. `reflect-metadata` must be loaded before it. */
 export async function loadX509(): Promise<X509> {
   await import(REFLECT_METADATA);
   return await import(X509);
@@ -62,7 +62,7 @@ export async function loadParseArgs(): Promise<ParseArgs> {
   return (await import(`${STD}/cli/parse_args.js`)).parseArgs;
 }
 
-/** Finds what somebody may have meant: `@std/text/closest-string`. */
+/** Finds the word that a misspelt one was probably meant to be: `@std/text/closest-string`. */
 export async function loadClosestString(): Promise<
   (word: string, possible: readonly string[]) => string
 > {
@@ -74,7 +74,7 @@ export async function loadParseCsv(): Promise<(text: string) => string[][]> {
   return (await import(`${STD}/csv/parse.js`)).parse;
 }
 
-/** The part of `parseArgs` that is used here: options that are switches, and options that have a text. */
+/** The part of `parseArgs` that is used here: options that are switches, and options that have a text as their value. */
 export type ParseArgs = (words: readonly string[], options: {
   readonly boolean: readonly string[];
   readonly string: readonly string[];

@@ -33,7 +33,7 @@ export interface SlaveIdentity {
   readonly host: string;
 }
 
-/** One time that a slave died while it ran a task. */
+/** One death of a slave that was running a task. */
 export interface Attempt {
   /** The slave that died. */
   readonly slave: SlaveIdentity;
@@ -97,9 +97,9 @@ export class RemoteError extends ParallelError {
    * @param options The task, the slave, and what was thrown there.
    */
   constructor(message: string, options: RemoteErrorOptions) {
-    // Where the master makes it is no place in the user's code.
+    // The stack would begin where the master makes the error, which is no place in the user's code.
     const { stackTraceLimit } = Error;
-    // By Reflect, which does not throw where somebody has frozen Error.
+    // Reflect.set() does not throw if somebody has frozen Error.
     Reflect.set(Error, "stackTraceLimit", 0);
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
@@ -114,7 +114,7 @@ export class RemoteError extends ParallelError {
 }
 
 /**
- * A task was given up: by its `cancel()`, by the `signal` of a `run`, or since its context was closed. As everywhere on the web it is a
+ * A task was given up: by its `cancel()`, by the `signal` of a `run`, or because its context was closed. As everywhere on the web, it is a
  * `DOMException`, and its name is `AbortError`.
  */
 export class AbortError extends DOMException {
@@ -124,7 +124,7 @@ export class AbortError extends DOMException {
   readonly slave: SlaveIdentity | undefined;
   /** The task's arguments in short, as {@linkcode RemoteError.input} has them. */
   readonly input: string;
-  /** Empty: to give a task up is no failure of it. */
+  /** Empty: giving up a task is not a failure of the task. */
   readonly attempts: readonly Attempt[] = [];
 
   /**

@@ -1,12 +1,12 @@
 /**
- * The job log: a text file with a line for each task of a run, its fields parted by tabs, for spreadsheets and for the report.
+ * The job log: a text file with a line for each task of a run, its fields separated by tabs, for spreadsheets and for the report.
  *
  * @module
  */
 
 import { Date } from "./own_globals.ts";
 
-/** That a slave died while it ran a task, or may have run it. */
+/** The death of a slave that was running a task, or may have been. */
 export interface LoggedDeath {
   /** Number of the slave. */
   readonly slave: number;
@@ -22,7 +22,7 @@ export interface JobLogLine {
   readonly context: number;
   /** Name of the function that it ran; empty if it had none. */
   readonly label: string;
-  /** Number of the slave that it ended on, in the run that it ran in; missing if it never got to one. */
+  /** Number of the slave that it ended on, in the run in which it ran; missing if it never reached one. */
   readonly slave: number | undefined;
   /** Machine of that slave, as far as it is known. */
   readonly host: string;
@@ -34,16 +34,16 @@ export interface JobLogLine {
   /** Missing if it was not known. */
   readonly bytesOut: number | undefined;
   readonly attempts: number;
-  /** Whether it was run, or a journal had its outcome, of an earlier run. */
+  /** Whether it ran, or its outcome came from the journal of an earlier run. */
   readonly source: "run" | "journal";
   readonly status: "fulfilled" | "rejected" | "cancelled";
-  /** Why it failed, or that it was cancelled; empty if it did neither. */
+  /** Why it failed, or that it was cancelled; empty if neither. */
   readonly message: string;
   /** The arguments in short of a task that did not end well, or that ran long; empty for others. */
   readonly input: string;
-  /** What the user calls it; empty if that is nothing. */
+  /** The user's label for it; empty if it has none. */
   readonly ownLabel: string;
-  /** Which slaves died while they ran it, the oldest first. */
+  /** Which slaves died while they ran it, oldest first. */
   readonly deaths: readonly LoggedDeath[];
 }
 
@@ -65,7 +65,7 @@ const COLUMNS = [
   "own_label",
   "deaths",
 ] as const;
-/** Logs of earlier versions have no more columns than so many of these. */
+/** How many of these columns the logs of earlier versions have: the first ones. */
 const EARLIER_COLUMNS = [15, 13];
 
 /** The first line of a job log, with its end. */
@@ -75,7 +75,7 @@ export const JOB_LOG_HEADER: string = COLUMNS.join("\t") + "\n";
  * Reads the first line of a job log, of this version or an earlier one.
  *
  * @param text The line without its end.
- * @returns How many columns it names; `undefined` if it is no such line.
+ * @returns How many columns it names; `undefined` if it is not the first line of a job log.
  */
 export function countColumns(text: string): number | undefined {
   return [COLUMNS.length, ...EARLIER_COLUMNS]
@@ -84,7 +84,7 @@ export function countColumns(text: string): number | undefined {
 
 /** Puts tasks into lines. */
 export class JobLogFormatter {
-  /** The second since 1970 that was last put into words: making a text of a time takes longer than all the rest. */
+  /** The last formatted second since 1970: formatting a time takes longer than all the rest. */
   #second = NaN;
   #secondText = "";
 
@@ -131,7 +131,7 @@ function formatSeconds(ms: number): string {
  *
  * @param text The line without its end.
  * @param columns How many columns the log has.
- * @throws {SyntaxError} If it is none.
+ * @throws {SyntaxError} If the text is not such a line.
  */
 export function parseJobLogLine(text: string, columns: number = COLUMNS.length): JobLogLine {
   const fields = text.split("\t");
@@ -177,7 +177,7 @@ const ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n"
 const NEEDS_ESCAPE = /[\\\t\n\r]/;
 const UNESCAPES: Record<string, string> = { "\\": "\\", t: "\t", n: "\n", r: "\r" };
 
-/** A tab would begin another field, and the end of a line another task. */
+/** A tab would begin another field, and a line feed another task. */
 function escapeField(text: string): string {
   return NEEDS_ESCAPE.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (each) => ESCAPES[each]) : text;
 }

@@ -1,5 +1,5 @@
 /**
- * What to tell of something that was thrown, which need not be an error. It may be a user's: whatever it is, this throws nothing.
+ * Describes something that was thrown, which need not be an error. It may come from user code: whatever it is, this function never throws.
  *
  * @returns An error's message without its class; of anything else, what `String()` makes of it.
  */
@@ -7,7 +7,7 @@ export function messageOf(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);
   } catch {
-    // It has no text, such as Object.create(null), or code of its own is to make it, and throws.
+    // It has no text, such as Object.create(null), or its own code makes the text, and throws.
     return "what cannot be described";
   }
 }

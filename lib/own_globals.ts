@@ -1,14 +1,14 @@
 /**
- * Globals as they were when this module was loaded. Code of tasks, and the script that has the manager, may replace them: by fake
- * timers in tests, by polyfills, by a library that makes a `JSON` of its own. The run goes on regardless.
+ * Globals as they were when this module was loaded. The code of tasks and the master's script may replace them: by fake timers in tests, by
+ * polyfills, by a library that brings its own `JSON`. The run goes on regardless.
  *
- * A file imports what it uses of them by the same name, and reads as if there were no such module:
+ * A file imports the ones that it uses by their usual names, and reads as if this module did not exist:
  *
  * ```ts ignore
  * import { performance, setTimeout } from "../own_globals.ts";
  * ```
  *
- * What cannot be held like this are methods of the built-in prototypes, such as `Array.prototype.push`: see docs/faults.md.
+ * Methods of the built-in prototypes, such as `Array.prototype.push`, cannot be kept like this: see docs/faults.md.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export type Date = globalThis.Date;
 
 /** The class of promises. */
 export const Promise: PromiseConstructor = globalThis.Promise;
-/** What comes later. */
+/** A value that comes later. */
 export type Promise<Value> = globalThis.Promise<Value>;
 
 /** Calls a function when the code that runs now is done. */
@@ -43,20 +43,20 @@ export const queueMicrotask: (run: () => void) => void = globalThis.queueMicrota
 /** What {@linkcode setTimeout} and {@linkcode setInterval} return. */
 export type Timer = ReturnType<typeof globalThis.setTimeout>;
 
-/** Calls a function once, after some milliseconds; by default as soon as what has happened is dealt with. */
+/** Calls a function once, after some milliseconds; by default as soon as pending events have been dealt with. */
 export const setTimeout: (run: (nothing: void) => void, delayMs?: number) => Timer = loadedLate(
   "setTimeout",
 );
-/** Takes back a {@linkcode setTimeout}. */
+/** Cancels a {@linkcode setTimeout}. */
 export const clearTimeout: (timer?: Timer) => void = loadedLate("clearTimeout");
 /** Calls a function every so many milliseconds. */
 export const setInterval: (run: () => void, intervalMs: number) => Timer = loadedLate(
   "setInterval",
 );
-/** Takes back a {@linkcode setInterval}. */
+/** Cancels a {@linkcode setInterval}. */
 export const clearInterval: (timer?: Timer) => void = loadedLate("clearInterval");
 
-/** Deno loads timers when they are first asked for, by a getter, and that takes 5 ms: a slave does not need them to start. */
+/** Deno loads timers when they are first asked for, by a getter. That takes 5 ms, and a slave does not need them to start. */
 function loadedLate<Call>(
   name: "setTimeout" | "clearTimeout" | "setInterval" | "clearInterval",
 ): Call {

@@ -1,6 +1,6 @@
 /**
- * Prints a line to standard error. One that cannot be written, since a disk is full or nobody reads any more, is lost: it
- * is no reason to end what somebody waits for.
+ * Prints a line to standard error. A line that cannot be written, because the disk is full or nobody reads it, is lost: that must not end
+ * the program.
  */
 export function printError(line: string): void {
   try {

@@ -1,5 +1,5 @@
 /**
- * Texts of the user on one line of a message, whatever they hold.
+ * Shows the user's texts on one line of a message, whatever they contain.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 /**
  * Puts a text in quotes, as JSON does.
  *
- * @param maxLength How many of its characters are shown. Of a longer one the middle is left out: a path tells most at its end.
+ * @param maxLength How many of its characters are shown. A longer text loses its middle: the end of a path says most.
  */
 export function quoteText(text: string, maxLength: number): string {
   return escapeUnseen(JSON.stringify(leaveOutMiddle(text, maxLength)));
@@ -30,12 +30,12 @@ function escapeUnseen(text: string): string {
   );
 }
 
-/** Shortens a text: of one that is longer than `maxLength` characters the middle is left out. */
+/** Shortens a text that is longer than `maxLength` characters by leaving out its middle. */
 export function leaveOutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const endLength = Math.floor(maxLength / 3);
   const beginning = text.slice(0, maxLength - 1 - endLength);
   const end = text.slice(text.length - endLength);
-  // No half of a pair stays: it would be shown as an escape that the text does not have.
+  // Half of a surrogate pair would be shown as an escape that is not in the text.
   return `${beginning.replace(/[\ud800-\udbff]$/, "")}…${end.replace(/^[\udc00-\udfff]/, "")}`;
 }

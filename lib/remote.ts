@@ -10,7 +10,7 @@ import type { CodeReference } from "./task.ts";
 /** A function that a module exports, named without loading the module here. A task for `addTask`, or a startup. */
 export interface RemoteFunction<Args extends readonly unknown[], Result> {
   /**
-   * Holds the types alone: there is no such property.
+   * Holds only the types: there is no such property.
    *
    * @ignore
    */
@@ -20,7 +20,7 @@ export interface RemoteFunction<Args extends readonly unknown[], Result> {
 /** An object to be made on a slave; as a task, its `run` method is called there. */
 export interface RemoteObject<Args extends readonly unknown[], Result> {
   /**
-   * Holds the types of `run` alone: there is no such property.
+   * Holds only the types of `run`: there is no such property.
    *
    * @ignore
    */
@@ -96,7 +96,7 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
   const exports = new Map<string, unknown>();
   const exportsByName = new Proxy({} as Remote<Module>, {
     get(_target, name): unknown {
-      // A promise asks for `then`: this is not one, and a module that exports it could not be imported either.
+      // A promise that resolves to this object asks for `then`: the object has none, and a module that exports one cannot be imported either.
       if (typeof name === "symbol" || name === "then") return undefined;
       let value = exports.get(name);
       if (value === undefined) exports.set(name, value = remoteExport(module, name));
@@ -110,7 +110,7 @@ export function remote<Module extends object>(url: string | URL): Remote<Module>
   return exportsByName;
 }
 
-/** Whether a module is named by a path; one like `tasks.ts` may also be a name of the import map. */
+/** Whether a module is named by a relative path; a name like `tasks.ts` may also be a name of the import map. */
 function isRelative(module: string): boolean {
   if (/^\.{0,2}\//.test(module) || module === "") return true;
   if (!/^[^@:][^:]*\.[cm]?[jt]sx?$/.test(module)) return false;
@@ -123,7 +123,7 @@ function isRelative(module: string): boolean {
   }
 }
 
-/** One export: which it is, function or class, shows in whether it is used with `new`. */
+/** One export. Whether it is a function or a class shows when it is called, with or without `new`. */
 function remoteExport(module: string, name: string): unknown {
   const classReference: CodeReference = { type: "class", module, name };
   function exported(...constructorArgs: unknown[]): object {
@@ -132,7 +132,7 @@ function remoteExport(module: string, name: string): unknown {
         `Cannot call ${name} here: it runs on the slaves. Give it to addTask(tasks.${name}, ...args) or getContext()`,
       );
     }
-    // The own function keeps it from being sent as if it were a plain value.
+    // An own function keeps it from being sent as a plain value.
     const object = { run: runsOnSlaves };
     targets.set(object, { reference: classReference, constructorArgs });
     return object;

@@ -1,39 +1,39 @@
 /**
- * What the parts of this project that code of tasks imports have to know of the process of a slave.
+ * What code that tasks import from this project has to know about the slave process that it runs in.
  *
  * @module
  */
 
 import type { TaskProgress } from "./task_progress.ts";
 
-/** The slave's program, as code of tasks sees it, and managers do that they make. */
+/** The slave's program, as the code of tasks and the managers that this code makes see it. */
 export interface SlaveProgram {
-  /** How many managers are above its tasks, one above the other: 1 on the slaves of a script's own manager. */
+  /** How many managers are above its tasks: 1 on the slaves of the main script's manager. */
   readonly nesting: number;
   /** Path of the configuration that its modules resolve with, if there is one. */
   readonly config: string | undefined;
-  /** Tells it that the program of managers has been loaded. */
+  /** Tells it that the code of managers has been loaded. */
   managersLoaded(): void;
-  /** Says why no manager may be made by the code that runs now; nothing if it may make one. */
+  /** Says why the code that runs now must not make a manager; nothing if it may make one. */
   refuseManager(): string | undefined;
-  /** Takes what tasks tell of themselves. Missing before it serves, and in another version of it. */
+  /** Takes what tasks report about their progress. Missing before the slave serves, and in another version of it. */
   readonly progress?: ProgressTaker;
 }
 
-/** Takes what tasks tell of themselves. */
+/** Takes what tasks report about their progress. */
 export interface ProgressTaker {
   /** Whether anybody wants to know. */
   readonly isWanted: boolean;
-  /** Tells it that code of tasks may tell how far it has come. */
+  /** Tells it that the code of tasks can report progress. */
   moduleLoaded(): void;
-  /** Takes how far the task has come that the running code belongs to. */
+  /** Takes the progress of the task that the running code belongs to. */
   take(progress: TaskProgress): void;
 }
 
-/** Not a variable of this module: the code of tasks may import another copy of this project than the slave's program is. */
+/** Not a variable of this module: the code of tasks may import another copy of this project than the one that the slave runs. */
 const KEY = Symbol.for("parallel.slaveProgram");
 
-/** The slave's program of this process; nothing in a script's own process, and in a Worker. */
+/** The slave's program in this process; nothing in the process of the main script, and in a Worker. */
 export function slaveProgram(): SlaveProgram | undefined {
   return (globalThis as { [KEY]?: SlaveProgram })[KEY];
 }
@@ -44,10 +44,10 @@ export function announceSlaveProgram(program: SlaveProgram): void {
 }
 
 /**
- * What to do about permissions that the process of a manager lacks.
+ * What to do about permissions that a manager's process lacks.
  *
- * @param flags Those that give them to a script, as flags of Deno.
- * @returns A sentence without its full stop. Flags are no remedy on a slave.
+ * @param flags Deno's flags that give a script these permissions.
+ * @returns A sentence without its full stop. On a slave it names no flags: they would not help.
  */
 export function permissionRemedy(flags: string): string {
   return slaveProgram() === undefined

@@ -6,7 +6,7 @@
 
 import { quoteText } from "./quote_text.ts";
 
-/** How many characters of a label stand in messages. */
+/** How many characters of a label are shown in messages. */
 const MAX_LABEL_LENGTH = 100;
 
 /**
@@ -17,14 +17,14 @@ const MAX_LABEL_LENGTH = 100;
 export type CodeReference =
   /** The function that a module exports under this name. */
   | { readonly type: "export"; readonly module: string; readonly name: string }
-  /** The class that a module exports: an object of it is made for each task, and its `run` method called. */
+  /** The class that a module exports: each task makes an object of it and calls its `run` method. */
   | { readonly type: "class"; readonly module: string; readonly name: string }
   /** A function as source text, which sees none of the variables around it. */
   | { readonly type: "inline"; readonly name: string; readonly source: string };
 
 /**
- * Code that a manager has met, under the number that it has on the wire. For a task of a class the arguments are two
- * lists: the constructor's, and those of `run`.
+ * Code that a manager has met, with its number on the wire. For a task of a class the arguments are two lists: the constructor's, and those
+ * of `run`.
  *
  * @ignore
  */
@@ -36,24 +36,24 @@ export interface Code {
 }
 
 /**
- * Arguments ready for the wire: their JSON text, or that and the bytes that travel beside it. A long text is such bytes itself.
+ * Arguments ready for the wire: their JSON text, or the text and the bytes that travel beside it. A long text is itself sent as such bytes.
  *
- * A number stands for the list of just that, on the wire as well. Most of the tasks that wait by the million have no other
- * argument: as a text a whole number would take half as much memory again, and a task that does nothing a sixth more time.
+ * A number stands for the list that holds only this number, on the wire as well. When tasks wait by the million, most have no other
+ * argument: as a text, a whole number would take half as much memory again, and a task that does nothing a sixth more time.
  *
  * @ignore
  */
 export type EncodedArguments = number | string | {
   readonly text: string;
   readonly buffers: readonly Uint8Array[];
-  /** Whether the task left a slave that had not answered it. To that these bytes may be under way as long as it lives. */
+  /** Whether the task left a slave that had not answered it: as long as that slave lives, these bytes may still be on their way to it. */
   isShared?: boolean;
 };
 
-/** What a number counts for. It is not made text before it leaves. */
+/** How many bytes a number counts as. It becomes text only when it is sent. */
 const NUMBER_BYTES = 8;
 
-/** How many bytes arguments, or a result, take on the wire, near enough for limits: characters of the text and bytes of buffers. */
+/** About how many bytes arguments or a result take on the wire, exact enough for limits: characters of the text and bytes of buffers. */
 export function sizeOfEncoded(encoded: EncodedArguments): number {
   if (typeof encoded === "number") return NUMBER_BYTES;
   if (typeof encoded === "string") return encoded.length;
@@ -63,14 +63,14 @@ export function sizeOfEncoded(encoded: EncodedArguments): number {
 }
 
 /**
- * What tasks of one piece of code that one reader gets have in common.
+ * What the tasks of one piece of code and one reader have in common.
  *
  * @ignore
  */
 export interface TaskOrigin {
   /** What runs. */
   readonly code: Code;
-  /** Has the board give a task up that has not ended. */
+  /** Has the board give up a task that has not ended. */
   cancel(task: Task): void;
 }
 
@@ -78,21 +78,21 @@ export interface TaskOrigin {
 export let newTask: (id: number, origin: TaskOrigin, args: EncodedArguments) => Task;
 /** The code that a task runs. */
 export let codeOf: (task: Task) => Code;
-/** A task's arguments, encoded when it was added; an empty text, which is no list, when it has ended. */
+/** A task's arguments, encoded when it was added. After its end they are an empty text, which is not a list. */
 export let argumentsOf: (task: Task) => EncodedArguments;
-/** Notes that a task leaves a slave that has not answered it: it comes back, or is given up. */
+/** Notes that a task leaves a slave without an answer: it is put back, or given up. */
 export let shareArguments: (task: Task) => void;
 /** Whether a task has ended: nobody runs it any more. */
 export let hasEnded: (task: Task) => boolean;
-/** Ends a task. Its arguments are forgotten: whoever keeps it, or its outcome, does not keep megabytes. */
+/** Ends a task. Its arguments are forgotten, so that whoever keeps the task or its outcome does not keep megabytes. */
 export let endTask: (task: Task) => void;
 /**
- * Ends a task. The memory of its arguments is given back, unless they may be under way to a slave: before the garbage collector does
- * so, 100 MB gather.
+ * Ends a task. The memory of its arguments is freed, unless they may still be on their way to a slave: the garbage collector would let
+ * 100 MB pile up first.
  */
 export let endTaskOnSlave: (task: Task) => void;
 
-// A million tasks may wait: none has a field that it can do without.
+// A million tasks may wait: they have no field that they can do without.
 /**
  * One task of a context, as `addTask` returns it.
  *
@@ -120,7 +120,7 @@ export class Task<Result = unknown> {
   }
 
   /**
-   * Holds the type alone: there is no such property. It is that of a method, so that a `Map` whose keys are tasks of some type may be
+   * Holds only the type: there is no such property. It is the type of a method, so that a `Map` whose keys are tasks of one type may be
    * asked for any task, such as that of an outcome.
    *
    * @ignore
@@ -143,9 +143,8 @@ export class Task<Result = unknown> {
   }
 
   /**
-   * Gives the task up, if it has not ended: it ends as rejected with an {@linkcode AbortError}. One that waits is dropped. One that
-   * runs is killed where it runs, and its slave starts anew; no other task is lost. A startup that runs before it goes on, since other
-   * tasks need it.
+   * Gives the task up, unless it has ended: it is rejected with an {@linkcode AbortError}. A waiting task is dropped. A running task is
+   * killed, and its slave starts anew; no other task is lost. A startup that runs before the task goes on, because other tasks need it.
    */
   cancel(): void {
     if (!hasEnded(this)) this.#origin.cancel(this);
@@ -156,7 +155,7 @@ export class Task<Result = unknown> {
     return this.#origin.code.reference.name;
   }
 
-  /** What you call it; missing if it was added without a label. */
+  /** The label that you gave it; missing if it was added without one. */
   get label(): string | undefined {
     return undefined;
   }
@@ -172,7 +171,7 @@ export class Task<Result = unknown> {
   }
 }
 
-/** A task that has a label. Others do not pay for one. */
+/** A task that has a label. Tasks without one need no memory for it. */
 export class LabelledTask extends Task {
   readonly #label: string;
 
@@ -182,13 +181,13 @@ export class LabelledTask extends Task {
     this.#label = label;
   }
 
-  /** What you call it. */
+  /** The label that you gave it. */
   override get label(): string {
     return this.#label;
   }
 }
 
-/** Puts a label as messages have it. */
+/** Writes a label as messages show it. */
 export function quoteLabel(label: string): string {
   return quoteText(label, MAX_LABEL_LENGTH);
 }

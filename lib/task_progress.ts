@@ -1,6 +1,6 @@
 import { lineOfText } from "./quote_text.ts";
 
-/** How far a task has come, as it tells itself. */
+/** How far a task has come, as it reports itself. */
 export interface TaskProgress {
   /** How much is done, in units of the task's own: at least 0. */
   readonly done: number;
@@ -10,11 +10,11 @@ export interface TaskProgress {
   readonly text?: string;
 }
 
-/** Of a longer text the middle is left out. */
+/** A longer text loses its middle. */
 const MAX_TEXT_LENGTH = 200;
 
 /**
- * Refuses what no task can tell of its progress.
+ * Refuses what is not a report of progress.
  *
  * @throws {TypeError} If a number or the text is of another type.
  * @throws {RangeError} If a number is negative, infinite or `NaN`.
@@ -27,7 +27,7 @@ export function checkTaskProgress(done: unknown, total: unknown, text: unknown):
   }
 }
 
-/** Makes one line of the text, whatever it holds, and leaves out what is not known. */
+/** Makes one line of the text, whatever it contains, and leaves out what is unknown. */
 export function asTaskProgress({ done, total, text }: TaskProgress): TaskProgress {
   const line = text === undefined ? "" : lineOfText(text, MAX_TEXT_LENGTH);
   return {

@@ -1,5 +1,5 @@
 /**
- * The options of a command line, before anybody has asked what they mean, and what they are called.
+ * The options of a command line as they were given, before they are interpreted, and their names in messages.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const VALUES = [
   ...["timeout", "retries", "journal", "joblog"],
 ];
 const ALIASES = { h: "help" };
-/** What others call our options. */
+/** The names that other programs have for our options. */
 const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["j", "jobs", "P", "max-procs", "w", "workers"].map((name) => [name, "slaves"] as const),
   ...["a", "arg-file", "f", "file"].map((name) => [name, "input"] as const),
@@ -29,7 +29,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ["output", "to"],
 ]);
 
-/** What messages call options of scripts, and what they are called here. */
+/** The names that messages have for options of scripts, and the names of these options here. */
 const OWN_NAMES: readonly (readonly [name: RegExp, ownName: string])[] = [
   [/\bthe option rerunFailed: true/g, "--rerun-failed"],
   [/\bgive the context the option acceptChangedCode: true/g, "give --accept-changed-code"],
@@ -40,7 +40,7 @@ const OWN_NAMES: readonly (readonly [name: RegExp, ownName: string])[] = [
   [/\b([Aa]dd slaves) with Manager\.addSlave\(\)/g, "$1 with --slaves, --sge, --slurm or --ssh"],
 ];
 
-/** Options as they were given: a switch that was not is `false`, a value `undefined`. */
+/** Options as they were given: a switch that was not given is `false`, a value that was not given is `undefined`. */
 export class GivenOptions {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -62,10 +62,10 @@ export class GivenOptions {
   }
 
   /**
-   * Takes a number of things.
+   * Reads the value of an option as a count of things.
    *
    * @param what The things, for the message.
-   * @throws {UsageError} If it is no whole number, or below `least`.
+   * @throws {UsageError} If the value is not a whole number, or is below `least`.
    */
   count(name: string, what: string, least: number): number | undefined {
     const text = this.text(name);
@@ -79,10 +79,10 @@ export class GivenOptions {
 }
 
 /**
- * Reads options, and the names among them.
+ * Reads options, and the names between them.
  *
- * @param command What follows `--`, if that was written.
- * @throws {UsageError} If there is no such option: it names the one that may be meant.
+ * @param command What follows `--`, if that was given.
+ * @throws {UsageError} If there is no such option. The message names the one that may be meant.
  */
 export async function readOptions(
   words: readonly string[],
@@ -101,7 +101,7 @@ export async function readOptions(
       return false;
     },
   });
-  // Those of a command that was not marked as one are no options of ours.
+  // The options may belong to a command that was not marked by `--`.
   if (command === undefined) checkModuleName(names[0], words);
   if (command === undefined && names.length > 0) checkNumbers(names[0], unknown[0], words);
   for (const word of words) checkSwitch(word);
@@ -123,7 +123,7 @@ function withValues(words: readonly string[]): string[] {
   return joined;
 }
 
-/** @throws {UsageError} If an option with a value has stood before: all but the last would be lost. */
+/** @throws {UsageError} If an option with a value was given before: all but the last would be lost. */
 function checkOnce(word: string, before: readonly string[]): void {
   const [, name = ""] = /^--([^=]+)/.exec(word) ?? [];
   if (!VALUES.includes(name) || !before.some((other) => other.startsWith(`--${name}=`))) return;
@@ -141,14 +141,14 @@ function isOption(word: string): boolean {
   return [...SWITCHES, ...VALUES].includes(name);
 }
 
-/** @throws {UsageError} If the option that is not known is a number below 0, an input. */
+/** @throws {UsageError} If the unknown option is a negative number, which is an input. */
 function checkNumbers(name: string, unknown: string | undefined, words: readonly string[]): void {
   if (unknown === undefined || !/^-\.?\d/.test(unknown)) return;
   const inputs = divided(words).others.filter((word) => word !== name);
   throw new UsageError(`Inputs follow three colons: ${name} ::: ${quoteAll(inputs)}`);
 }
 
-/** @throws {UsageError} If a switch has a value, as it never has: it would be lost. */
+/** @throws {UsageError} If a switch has a value, which would be lost. */
 function checkSwitch(word: string): void {
   const [, name = "", value = ""] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
   if (!SWITCHES.includes(name)) return;
@@ -163,7 +163,7 @@ function checkSwitch(word: string): void {
 }
 
 async function unknownOption(word: string): Promise<UsageError> {
-  // A letter may have its value behind it.
+  // An option of one letter may have its value directly after it.
   const name = word.replace(/^--|^-(?=.$)|^-(.).*/s, "$1").replace(/=.*/s, "");
   const closestString = await loadClosestString();
   const nearest = FOREIGN.get(name) ?? closestString(name, [...SWITCHES, ...VALUES]);
@@ -172,7 +172,7 @@ async function unknownOption(word: string): Promise<UsageError> {
   );
 }
 
-/** Tells those who forgot `--` from those who misspelt an option. */
+/** Distinguishes a forgotten `--` from a misspelt option. */
 function checkModuleName(name: string | undefined, words: readonly string[]): void {
   if (name === undefined || /#|\.[cm]?[jt]sx?(:|$)|^[a-z][a-z\d+-]+:/i.test(name)) return;
   const { options, others } = divided(words);
@@ -182,7 +182,7 @@ function checkModuleName(name: string | undefined, words: readonly string[]): vo
   );
 }
 
-/** Parts our own options, and their values, from the words of a command that they stand among. */
+/** Separates our own options and their values from the words of a command between them. */
 function divided(words: readonly string[]): { options: string[]; others: string[] } {
   const options: string[] = [];
   const others: string[] = [];
@@ -197,7 +197,7 @@ function divided(words: readonly string[]): { options: string[]; others: string[
   return { options, others };
 }
 
-/** Words a message for those who write command lines. */
+/** Rewords a message for users of the command line. */
 export function inOwnNames(message: string): string {
   let own = message;
   for (const [name, ownName] of OWN_NAMES) own = own.replace(name, ownName);
@@ -205,8 +205,8 @@ export function inOwnNames(message: string): string {
 }
 
 /**
- * Has all that this process prints to standard error from now on worded so: failures, what ends the run, and the warnings of the
- * manager, which prints them itself.
+ * Rewords everything that this process prints to standard error from now on: failures, what ends the run, and the warnings that the manager
+ * prints itself.
  */
 export function speakOwnNames(): void {
   const print = console.error;

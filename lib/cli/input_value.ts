@@ -1,15 +1,15 @@
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const WHOLE_NUMBER = /^-?\d+$/;
 
-// The types of TypeScript lag behind.
+// TypeScript does not know this parameter yet.
 const parse = JSON.parse as (text: string, revive: typeof keepDigits) => unknown;
 
 /**
- * What a word, a line or a field of CSV means as an input: the value, if it reads as JSON, and otherwise the text itself. So `3` is a number,
- * `true` is true, and `3 mm` and `007` are texts. A whole number with more digits than a number can hold stays a text.
+ * The value of a word, a line or a field of CSV as an input: its value as JSON if it is JSON, and otherwise the text itself. So `3` is a
+ * number, `true` is true, and `3 mm` and `007` are texts. A whole number with more digits than a number can hold stays a text.
  */
 export function inputValue(text: string): unknown {
-  // Most texts are no JSON; to find that out by an error costs more than a task.
+  // Most texts are not JSON; finding that out by an error costs more than a task.
   switch (text.charCodeAt(0)) {
     case 0x22: // "
     case 0x5b: // [
@@ -33,7 +33,7 @@ function numberOrText(text: string): number | string {
   return isKept ? number : text;
 }
 
-/** What only texts have with numbers that a number may not hold. */
+/** Found in every text with a number that may be too long to be held exactly. */
 const LONG_NUMBER = /\d{16}|\de\+?\d{3}/i;
 
 /**
@@ -42,7 +42,7 @@ const LONG_NUMBER = /\d{16}|\de\+?\d{3}/i;
  * @throws {SyntaxError} If it is not JSON.
  */
 export function parseJson(text: string): unknown {
-  // What sees each value takes several times as long.
+  // A function that sees each value takes several times as long.
   return LONG_NUMBER.test(text) ? parse(text, keepDigits) : JSON.parse(text);
 }
 

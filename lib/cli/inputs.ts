@@ -8,22 +8,22 @@ import { readLines } from "./read_lines.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * The inputs that a command line names, which are read as they are asked for.
+ * The inputs that a command line names, read as they are asked for.
  *
- * One that cannot be read ends them: it is the `fault` then, so that those before it are run all the same.
+ * An input that cannot be read ends them: it becomes the `fault`, so that the inputs before it are still run.
  */
 export class Inputs implements AsyncIterableIterator<unknown> {
-  /** What was wrong with an input; no other was given after it. */
+  /** What was wrong with an input; none was given after it. */
   fault: UsageError | undefined;
   readonly #inputs: AsyncIterator<unknown, void>;
   readonly #check: (input: unknown, number: number) => void;
   #count = 0;
-  /** The first, if it was read to see whether there is any. */
+  /** The first input, if it was read to find out whether there is any. */
   #first: IteratorResult<unknown, void> | undefined;
 
   /**
    * @param isText Whether words, lines and fields stay texts, whatever they look like.
-   * @param check Takes each input and its number, from 1, and throws a {@linkcode UsageError} if it cannot be used.
+   * @param check Takes each input and its number, from 1, and throws a {@linkcode UsageError} if the input cannot be used.
    */
   constructor(
     source: Source,
@@ -34,13 +34,13 @@ export class Inputs implements AsyncIterableIterator<unknown> {
     this.#inputs = readInputs(source, isText ? (text) => text : inputValue);
   }
 
-  /** Whether there is none, which is known when the first has come, or nothing comes any more. */
+  /** Whether there are no inputs. This is known when the first has come, or when no more can come. */
   async isEmpty(): Promise<boolean> {
     this.#first = await this.next();
     return this.#first.done === true;
   }
 
-  /** Gives one more. */
+  /** Gives the next input. */
   async next(): Promise<IteratorResult<unknown, void>> {
     const first = this.#first;
     if (first !== undefined) {
@@ -58,7 +58,7 @@ export class Inputs implements AsyncIterableIterator<unknown> {
     }
   }
 
-  /** The inputs are given once. */
+  /** The inputs can be iterated only once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -91,7 +91,7 @@ async function* readInputs(
   }
 }
 
-/** Gives the bytes of a file. A folder cannot be read. */
+/** Reads the bytes of a file. A folder cannot be read. */
 async function* readBytes(
   path: string,
   name: string,
@@ -103,7 +103,7 @@ async function* readBytes(
   }
 }
 
-/** Empty lines are left out. */
+/** Reads each line as JSON. Empty lines are left out. */
 async function* readJsonLines(
   batches: AsyncIterable<readonly string[]>,
   source: string,
@@ -118,7 +118,7 @@ async function* readJsonLines(
         value = parseJson(line);
       } catch (cause) {
         if (!(cause instanceof SyntaxError)) throw cause;
-        // A line has no lines.
+        // A line and a column make no sense within one line.
         const why = cause.message.replace(/ \(line \d+ column \d+\)/, "");
         throw new UsageError(
           `Line ${count} of ${source} is not JSON: ${

@@ -1,15 +1,15 @@
-// The types of TypeScript lag behind.
+// TypeScript does not know this function yet.
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 /**
- * Writes a value as JSON, on one line, with all that results may have: a `bigint` is its digits; numbers that JSON lacks are texts such as
- * `"NaN"`; a `Map` with texts as keys is an object, another one an array of pairs; sets and typed arrays are arrays, buffers
- * and views arrays of their bytes; `undefined` is `null`.
+ * Writes a value as JSON, on one line, with all that results may contain: a `bigint` becomes its digits; numbers that JSON lacks become
+ * texts such as `"NaN"`; a `Map` with texts as keys becomes an object, another one an array of pairs; sets and typed arrays become arrays,
+ * buffers and views arrays of their bytes; `undefined` becomes `null`.
  *
  * @throws {TypeError} If it refers to itself, or is too deep.
  */
 export function jsonText(value: unknown): string {
-  // undefined alone is not JSON at all.
+  // undefined by itself has no JSON text at all.
   if (value === undefined) return "null";
   if (typeof value === "string") return JSON.stringify(value);
   try {
@@ -22,7 +22,7 @@ export function jsonText(value: unknown): string {
   }
 }
 
-/** What `JSON.stringify` is to write in the place of a value. */
+/** What `JSON.stringify` writes in place of a value. */
 function asJson(_key: string, value: unknown): unknown {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value === "bigint") return rawJSON(String(value));
@@ -42,7 +42,7 @@ function asJson(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Writes a value plainly: a text as it is, and what JSON has as a text without its quotes; anything else as JSON. */
+/** Writes a value plainly: a text as it is, a value that JSON writes as a text without its quotes, and anything else as JSON. */
 export function plainText(value: unknown): string {
   if (typeof value === "string") return value;
   const json = jsonText(value);

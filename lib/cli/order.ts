@@ -11,7 +11,7 @@ import { checkNotation, shellScript } from "./shell_command.ts";
 import { type TaskModule, taskModule } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** What is run for each input. */
+/** What runs for each input. */
 export type Work =
   | {
     readonly type: "function";
@@ -34,7 +34,7 @@ export type Source =
 /** How results are printed. */
 export type OutputFormat = "text" | "jsonl" | "csv";
 
-/** The slaves that are asked for, of each kind that has any. */
+/** The slaves that are asked for, by kind. */
 export interface SlavesOrder {
   readonly local: number | undefined;
   readonly sge: number | undefined;
@@ -59,12 +59,12 @@ export interface Order {
   readonly isFailFast: boolean;
   readonly isDryRun: boolean;
   readonly isProgress: boolean;
-  /** Whether there is a page on the run. */
+  /** Whether the run has a live page. */
   readonly hasPage: boolean;
   readonly journal: string | undefined;
-  /** Whether all that failed according to the journal runs again. */
+  /** Whether all tasks that failed according to the journal run again. */
   readonly isFailedRerun: boolean;
-  /** Whether outcomes in the journal are good though their code has changed since. */
+  /** Whether outcomes in the journal count even if their code has changed since. */
   readonly isChangeAccepted: boolean;
   readonly joblog: string | undefined;
 }
@@ -73,14 +73,14 @@ export interface Order {
  * Reads a command line.
  *
  * @param words What follows the name of the program.
- * @param isTerminal Whether standard input is a terminal: nobody knows that lines are awaited there.
- * @throws {UsageError} If it cannot be meant so, with what to write.
+ * @param isTerminal Whether standard input is a terminal, where nobody would know that lines are awaited.
+ * @throws {UsageError} If the command line makes no sense, with what to write instead.
  */
 export async function readOrder(
   words: readonly string[],
   isTerminal: () => boolean,
 ): Promise<Order | "help" | "version"> {
-  // Deno puts U+FFFD in the place of what is no text: it would be another word.
+  // Deno replaces what is not valid text by U+FFFD: it would be another word.
   const bad = words.find((word) => word.includes("\ufffd"));
   if (bad !== undefined) {
     throw new UsageError(
@@ -97,7 +97,7 @@ export async function readOrder(
   return {
     work,
     source: readSource(inputs, given, isTerminal),
-    // A command is given texts.
+    // A command takes texts.
     isText: given.has("text") || work.type === "command",
     format: readFormat(given),
     isOrdered: !given.has("unordered"),
@@ -123,7 +123,7 @@ interface Parts {
   readonly inputs: readonly string[] | undefined;
 }
 
-/** Inputs may look like anything, and so may the words of a command, except for the three colons. */
+/** Splits the words. Inputs may look like anything, and so may the words of a command, except for the three colons. */
 function partsOf(words: readonly string[]): Parts {
   const colons = words.indexOf(":::");
   const inputs = colons < 0 ? undefined : words.slice(colons + 1);
@@ -148,7 +148,7 @@ function readWork(
   }
   const task = taskModule(name);
   if (task === undefined) {
-    // A colon, as others have it; not that of a URL.
+    // Others write a colon between module and function. The colon of a URL is not meant.
     const [, module = name.replace(/#.*/s, ""), meant = "score"] =
       /^(.+\.[cm]?[jt]sx?):([\p{L}_$][\p{L}\p{N}_$]*)$/u.exec(name) ?? [];
     throw new UsageError(
@@ -207,7 +207,7 @@ function readCommand(
       `${quoteText(words[0], 80)} is one word, the name of a program. ${wordsRemedy(words[0])}`,
     );
   }
-  // A field may have such a name.
+  // A field of the inputs may have such a name.
   if (!given.has("csv") && !given.has("jsonl")) checkNotation(words);
   for (const option of ["startup", "startup-args"]) {
     if (given.text(option) !== undefined) {
@@ -217,7 +217,7 @@ function readCommand(
   return { type: "command", words };
 }
 
-/** @throws {UsageError} If lists of inputs are joined as GNU parallel joins them. */
+/** @throws {UsageError} If lists of inputs are combined as GNU parallel combines them. */
 function checkJoining(words: readonly string[]): void {
   const colons = words.find((word) => /^::::?\+$/.test(word));
   if (colons === undefined) return;
@@ -227,7 +227,7 @@ function checkJoining(words: readonly string[]): void {
   );
 }
 
-/** What to write in the place of a command in quotes. */
+/** What to write instead of a command in quotes. */
 function wordsRemedy(command: string): string {
   const script = shellScript(command);
   const needsShell = /[|&;<>()$`*?~'"\\]|\{[./]+\}/.test(command);

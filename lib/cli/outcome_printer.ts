@@ -10,7 +10,7 @@ export class OutcomePrinter {
   failures = 0;
   readonly #writer: ResultWriter;
   readonly #text: ResultText;
-  /** Whether what a command has printed before it failed is printed as well. */
+  /** Whether the output of a command that failed is printed as well. */
   readonly #isPlain: boolean;
 
   /** @param writer Gets the results; failures go to standard error. */
@@ -21,10 +21,10 @@ export class OutcomePrinter {
   }
 
   /**
-   * Prints how the task of an input ended.
+   * Prints the outcome of an input's task.
    *
-   * @returns A promise where that has to be waited for.
-   * @throws {RemoteError} If its function could not be loaded, or its startup failed: so it is for all inputs.
+   * @returns A promise, if the caller has to wait.
+   * @throws {RemoteError} If its function could not be loaded, or its startup failed: then all inputs fail.
    */
   print(outcome: MapOutcome): Promise<void> | undefined {
     if (outcome.status === "rejected") return this.#printFailure(outcome);
@@ -41,7 +41,7 @@ export class OutcomePrinter {
     { reason, hasRun }: MapOutcome & { readonly status: "rejected" },
   ): Promise<void> {
     if (!hasRun && reason instanceof RemoteError) throw reason;
-    // On a terminal the results before it stand above it.
+    // So that on a terminal the results before the failure stand above it.
     await this.#writer.flush();
     this.#fail(reason.message);
     const { stdout } = (reason.cause ?? {}) as { readonly stdout?: string | Uint8Array };

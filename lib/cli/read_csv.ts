@@ -2,13 +2,13 @@ import { quoteText } from "../quote_text.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * Makes an object of each row of comma-separated values, whose first row has the names of the columns. Empty lines are left out.
+ * Makes an object of each row of comma-separated values. The first row has the names of the columns. Empty lines are left out.
  *
  * @param batches The lines, as `readLines()` gives them.
  * @param parse Parses a row, which may have several lines.
- * @param source What is read, for messages.
- * @param valueOf What a field means.
- * @throws {UsageError} If a row is damaged, or has not as many fields as there are columns. The message has its line.
+ * @param source Name of what is read, for messages.
+ * @param valueOf Gives the value of a field.
+ * @throws {UsageError} If a row is damaged, or its fields are not as many as the columns. The message has its line number.
  */
 export async function* readCsv(
   batches: AsyncIterable<readonly string[]>,
@@ -18,7 +18,7 @@ export async function* readCsv(
 ): AsyncGenerator<Record<string, unknown>, void, undefined> {
   let columns: string[] | undefined;
   let line = 0;
-  // The lines of a row with a quoted field that has not ended, and where it began.
+  // The lines of a row whose quoted field has not ended, and where it began.
   let open: string[] = [];
   let start = 0;
   for await (const batch of batches) {
@@ -48,7 +48,7 @@ export async function* readCsv(
   }
 }
 
-/** Whether a line opens or closes a quoted field, and does not do the other as well. */
+/** Whether a line opens a quoted field or closes one, but not both. */
 function hasOddQuotes(text: string): boolean {
   let isOdd = false;
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) isOdd = !isOdd;

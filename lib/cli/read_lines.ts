@@ -4,18 +4,18 @@ const LINE_FEED = 10;
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Makes lines of bytes. A line ends in `\n` or `\r\n`; the last one need not. A byte order mark at the beginning is left out.
+ * Splits bytes into lines. A line ends in `\n` or `\r\n`; the last one need not. A byte order mark at the beginning is left out.
  *
  * @param chunks The bytes, in pieces of any size.
- * @param source What they are of, for messages: `standard input`.
- * @returns The lines, as many at a time as a piece completes.
- * @throws {UsageError} If a line is not UTF-8; those before it have been given.
+ * @param source Name of what is read, for messages: `standard input`.
+ * @returns The lines, in lists of those that each piece completes.
+ * @throws {UsageError} If a line is not UTF-8; the lines before it have been given.
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   source: string,
 ): AsyncGenerator<string[], void, undefined> {
-  // The beginning of a line, which may be long.
+  // The beginning of a line that has not ended, which may be long.
   let rest: Uint8Array<ArrayBuffer>[] = [];
   let count = 0;
   for await (const chunk of chunks) {
@@ -30,7 +30,7 @@ export async function* readLines(
   if (rest.length > 0) yield* decodeLines(joined(rest), source, count);
 }
 
-/** Gives whole lines, of which the first follows `count` others; returns how many they are. */
+/** Decodes complete lines, the first of which follows `count` others; returns how many there are. */
 function* decodeLines(
   bytes: Uint8Array<ArrayBuffer>,
   source: string,
@@ -51,13 +51,13 @@ function* decodeLines(
   }
   if (count === 0 && text.startsWith("\ufeff")) text = text.slice(1);
   const lines = (text.includes("\r") ? text.replaceAll("\r\n", "\n") : text).split("\n");
-  // What follows the last line's end is no line.
+  // There is no line after the end of the last one.
   if (bytes.at(-1) === LINE_FEED) lines.pop();
   yield lines;
   return lines.length;
 }
 
-/** Where the first line begins that is not UTF-8: none of the others, decoded alone, fails. */
+/** Where the first line that is not UTF-8 begins: each line before it can be decoded. */
 function startOfBadLine(bytes: Uint8Array<ArrayBuffer>): number {
   for (let start = 0;;) {
     const end = bytes.indexOf(LINE_FEED, start) + 1 || bytes.length;

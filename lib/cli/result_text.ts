@@ -2,21 +2,21 @@ import type { OutputFormat } from "./order.ts";
 import { jsonText, plainText } from "./json_text.ts";
 
 /**
- * Writes a result, and its input if that is wanted, as it is to be printed, with the end of its line.
+ * Writes a result, and its input if wanted, as it is printed, with the end of its line.
  *
- * @throws {TypeError} If it cannot be written so, with why.
+ * @throws {TypeError} If it cannot be written like this, saying why.
  */
 export type ResultText = (result: unknown, input: unknown) => string | Uint8Array;
 
-/** What to write results like. */
+/** How to write results. */
 export interface ResultStyle {
   readonly format: OutputFormat;
   readonly hasInput: boolean;
-  /** Whether results are what commands printed, which may have many lines, and ends in a line's end of its own. */
+  /** Whether results are the output of commands, which may have many lines and ends in a newline of its own. */
   readonly isPrinted: boolean;
 }
 
-/** Makes what writes results. For CSV it keeps the names of the columns. */
+/** Makes the function that writes results. For CSV it remembers the names of the columns. */
 export function resultText({ format, hasInput, isPrinted }: ResultStyle): ResultText {
   switch (format) {
     case "text": {
@@ -42,7 +42,7 @@ function lineText(result: unknown): string {
   return `${plainText(result)}\n`;
 }
 
-/** A command that prints nothing has no line. Bytes that are no text are passed on as they are. */
+/** A command that prints nothing gets no line. Bytes that are not text are passed on unchanged. */
 export function printedText(result: unknown): string | Uint8Array {
   if (typeof result !== "string") return result as Uint8Array;
   return result === "" || result.endsWith("\n") ? result : `${result}\n`;
@@ -64,7 +64,7 @@ class CsvTable {
     this.#hasInput = hasInput;
   }
 
-  /** The line of a result; the first one follows the names of the columns. */
+  /** The line of a result; the line of the first one has the names of the columns above it. */
   row(result: unknown, input: unknown): string {
     const values = new Map(this.#hasInput ? columnsOf(input, "input") : []);
     for (const [name, value] of columnsOf(result, "result")) {
@@ -90,18 +90,18 @@ class CsvTable {
       fields[index] = textOf(value);
     }
     const head = this.#columns === undefined ? csvLine([...columns.keys()]) : "";
-    // Not before: a result that cannot be written makes no columns.
+    // Set only now: a result that cannot be written must not define the columns.
     this.#columns = columns;
     return head + csvLine(fields);
   }
 }
 
-/** A field; that of nothing is empty. */
+/** The text of a field, which is empty for null and undefined. */
 function textOf(value: unknown): string {
   return value === null || value === undefined ? "" : plainText(value);
 }
 
-/** Classes of objects whose content is in no properties. */
+/** Classes of objects that have their content in no properties. */
 const WITHOUT_COLUMNS = [Map, Set, Date, RegExp, Error, ArrayBuffer, DataView];
 
 /** An object has a column for each property, an array for each element; anything else is one column. */
@@ -113,7 +113,7 @@ function columnsOf(value: unknown, name: string): [string, unknown][] {
 
 /** See RFC 4180, but for the end of the line. */
 function csvLine(fields: readonly string[]): string {
-  // A line with nothing in it would be none.
+  // A line with only an empty field would look like no line.
   if (fields.length === 1 && fields[0] === "") return '""\n';
   return fields.map((field) => /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
     .join() + "\n";

@@ -1,10 +1,10 @@
 import { messageOf } from "../message_of.ts";
 import { clearTimeout, setTimeout, type Timer } from "../own_globals.ts";
 
-/** More is not kept before it is written. */
+/** The most that is held back before it is written. */
 const MAX_PENDING = 64 * 1024;
 
-/** Results cannot be written any more: nobody reads them, or a disk is full. */
+/** Results can no longer be written: nobody reads them, or the disk is full. */
 export class OutputError extends Error {
   /** Name of the class. */
   override name = "OutputError";
@@ -17,9 +17,9 @@ export interface Writable {
 }
 
 /**
- * Writes results in few large pieces: when much has come, and when nothing more comes at the moment.
+ * Writes results in few large pieces: when much has come, and when nothing more comes for the moment.
  *
- * Whoever awaits {@linkcode ResultWriter.write} goes no faster than the reader of the results does.
+ * Whoever awaits {@linkcode ResultWriter.write} goes no faster than the results are read.
  */
 export class ResultWriter {
   readonly #target: Writable;
@@ -32,7 +32,7 @@ export class ResultWriter {
   #fault: OutputError | undefined;
 
   /**
-   * @param onFault Told of an {@linkcode OutputError} while nobody waits; whoever writes later gets it thrown.
+   * @param onFault Told of an {@linkcode OutputError} while nobody waits; later writes throw it.
    */
   constructor(target: Writable, onFault: (error: unknown) => void) {
     this.#target = target;
@@ -40,16 +40,16 @@ export class ResultWriter {
   }
 
   /**
-   * Takes a result. There is a promise where it has to be waited for.
+   * Takes a result. Returns a promise if the caller has to wait.
    *
-   * @throws {OutputError} If those before could not be written.
+   * @throws {OutputError} If the results before could not be written.
    */
   write(result: string | Uint8Array): Promise<void> | undefined {
     if (this.#fault !== undefined) throw this.#fault;
     this.#pending.push(result);
     this.#pendingLength += result.length;
     if (this.#pendingLength >= MAX_PENDING) return this.flush();
-    // When the results that have come together have all been taken.
+    // Written once all results that have come together have been taken.
     this.#timer ??= setTimeout(() => this.flush().catch(this.#onFault), 0);
     return undefined;
   }
@@ -83,7 +83,7 @@ export class ResultWriter {
   }
 }
 
-/** Joins texts that follow each other. */
+/** Joins adjacent texts. */
 function joinedTexts(parts: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
   if (parts.every((part) => typeof part === "string")) return [parts.join("")];
   return [...parts];

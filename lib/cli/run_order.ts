@@ -1,5 +1,5 @@
 /**
- * Runs what a command line asks for, by the means that every script has.
+ * Runs what a command line asks for, using only what every script can use.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { fieldCheck, fillCommand, runCommand } from "./shell_command.ts";
 import { checkModule, configOf } from "./task_module.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** The most failures that an exit code counts. */
+/** The highest number of failures that an exit code can show. */
 const MAX_COUNTED = 100;
 
 /**
@@ -36,8 +36,8 @@ const MAX_COUNTED = 100;
  *
  * @param stdout Gets the results.
  * @returns The exit code: how many inputs failed, 101 for more than 100.
- * @throws {UsageError} If the module is not there, or a file would be written over another that the command line names; if an input
- * cannot be read: then those before it have been run.
+ * @throws {UsageError} If the module is not there, if a file that is written is also another file of the command line, or if an input
+ * cannot be read: then the inputs before it have been run.
  * @throws {ParallelError} If the run cannot go on: no slave is left, none can load the function, or startup fails on all.
  */
 export async function runOrder(order: Order, stdout: Writable): Promise<number> {
@@ -52,7 +52,7 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   const writer = new ResultWriter(stdout, (error) => aborter.abort(error));
   let failures = 0;
   try {
-    // Without an input no slave is started, and no job is submitted.
+    // Without an input, no slave is started and no job is submitted.
     if (order.isDryRun) {
       const { promise: unread, reject } = Promise.withResolvers<never>();
       aborter.signal.addEventListener("abort", () => reject(aborter.signal.reason));
@@ -68,7 +68,7 @@ export async function runOrder(order: Order, stdout: Writable): Promise<number> 
   return Math.min(failures, MAX_COUNTED + 1);
 }
 
-/** @throws {UsageError} If a file that is written is another of the files as well, whatever they are called. */
+/** @throws {UsageError} If a file that is written is also another one of the files, under whatever name. */
 async function checkFiles({ work, source, journal, joblog }: Order): Promise<void> {
   const others: { name: string; path: string }[] = [];
   if (source.type === "file") {
@@ -94,7 +94,7 @@ async function checkFiles({ work, source, journal, joblog }: Order): Promise<voi
   }
 }
 
-/** What tells a file from others; `undefined` for what is there and is no file, such as a pipe. */
+/** What identifies a file; `undefined` for something that is not a regular file, such as a pipe. */
 async function identityOf(path: string): Promise<string | undefined> {
   // On a terminal Deno would ask for the permission.
   if (Deno.permissions.querySync({ name: "read", path }).state === "granted") {
@@ -103,7 +103,7 @@ async function identityOf(path: string): Promise<string | undefined> {
       if (!isFile) return undefined;
       if (ino !== null) return `${dev} ${ino}`;
     } catch (error) {
-      // What is wrong with it shows when it is opened, if it is no file that has to be made.
+      // If it only does not exist yet, it will be made. Any other fault shows when it is opened.
       if (!(error instanceof Error)) throw error;
     }
   }
@@ -123,7 +123,7 @@ async function runInputs(
       output: "inherit",
       joblog: order.joblog,
       dashboard: order.hasPage,
-      // A command is run by code of ours alone, which needs no other permission.
+      // A command is run only by our own code, which needs no other permission.
       ...(work.type === "function"
         ? { config: configOf(work.task) }
         : { permissions: { run: true } }),
@@ -131,12 +131,12 @@ async function runInputs(
   );
   asked(() => addSlaves(manager, order.slaves));
   const isSorted = order.isFailFast && order.isOrdered;
-  // How many words there are is known.
+  // The number of words is known.
   const given = order.source.type === "words" ? await Array.fromAsync(inputs) : inputs;
   const outcomes = mapOutcomes(manager, order, given, {
     order: order.isOrdered && !isSorted ? "inputs" : "finish",
     signal,
-    // What is shown has their number as well.
+    // The progress line shows that number as well.
     progress: order.isProgress || (journal !== undefined && ((event) => restored = event.restored)),
   });
   const printer = new OutcomePrinter(order, writer);
@@ -168,7 +168,7 @@ async function* failuresFirst(
   }
 }
 
-/** Does what the command line asks for: if it cannot be done, whoever wrote that wants no stack. */
+/** Does what the command line asks for. If it cannot be done, the user needs no stack. */
 function asked<Made>(make: () => Made): Made {
   try {
     return make();
@@ -185,7 +185,7 @@ function addSlaves(manager: Manager, { local, sge, slurm, ssh, jobOptions }: Sla
   if (local !== undefined || !isElsewhere) manager.addSlave(new LocalSlaveArray(local));
 }
 
-/** Functions whose types nobody knows here. */
+/** Functions whose types are unknown here. */
 type AnyFunctions = Record<string, (...args: unknown[]) => unknown>;
 
 function mapOutcomes(
@@ -217,7 +217,7 @@ function mapOutcomes(
   );
 }
 
-/** Runs a command for each input. To a slave each is a list of words. */
+/** Runs a command for each input. Each is sent to a slave as a list of words. */
 async function* mapCommands(
   context: Context,
   words: readonly string[],

@@ -10,12 +10,12 @@ import { inputValue } from "./input_value.ts";
 import { plainText } from "./json_text.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** A name in braces. What programs and shells mean by braces looks otherwise: `{print $1}`, `{3}`, `{a,b}`, `${HOME}`. */
+/** A name in braces. Programs and shells use braces in other ways: `{print $1}`, `{3}`, `{a,b}`, `${HOME}`. */
 const FIELD = /(?<!\$)\{([\p{L}_][\p{L}\p{N}_.-]*)\}/gu;
 
-/** What GNU parallel puts parts of an input in the place of. A shell means something else by `${#}`. */
+/** What GNU parallel replaces by parts of an input. In a shell, `${#}` means something else. */
 const GNU_FIELD = /(?<!\$)\{(\.|\/\/?|\/\.|#|%)\}/g;
-/** How a shell says that of its argument. */
+/** How a shell says the same about its argument. */
 const IN_SHELL: Readonly<Record<string, string>> = {
   "{}": '"$1"',
   "{.}": '"${1%.*}"',
@@ -25,17 +25,17 @@ const IN_SHELL: Readonly<Record<string, string>> = {
 };
 
 /**
- * Puts an input into a command.
+ * Fills an input into a command.
  *
- * @param words The command's words, in which `{}` stands for the input, and `{name}` for a field of an input that is an object. Where
- * neither stands, the input is added as the last word.
+ * @param words The command's words, in which `{}` stands for the input, and `{name}` for a field of an input that is an object. If there is
+ * neither, the input is added as the last word.
  * @returns Program and arguments.
  */
 export function fillCommand(words: readonly string[], input: unknown): string[] {
   let isFilled = false;
   const fields = hasFields(input) ? input : {};
   const filled = words.map((word) =>
-    // After a $ a name is the shell's.
+    // A name after a $ is for the shell.
     word.replaceAll(/\{\}|(?<!\$)\{([^{}]+)\}/g, (braces, name) => {
       if (name !== undefined && !Object.hasOwn(fields, name)) return braces;
       isFilled = true;
@@ -46,19 +46,19 @@ export function fillCommand(words: readonly string[], input: unknown): string[] 
 }
 
 /**
- * Makes a script for a shell, which has the input as `$1`, of a line that has it as `{}`, or parts of it as GNU parallel has them.
+ * Makes a shell script that has the input as `$1` from a line that has it as `{}`, or has parts of it in GNU parallel's notation.
  */
 export function shellScript(line: string): string {
   return line.replaceAll(/(["']?)(\{[./]*\})\1/g, (braces, _, name) => IN_SHELL[name] ?? braces);
 }
 
-/** @throws {UsageError} If words of a command have what GNU parallel means by braces, which would stay as it is. */
+/** @throws {UsageError} If words of a command have braces in GNU parallel's notation, which would stay as they are. */
 export function checkNotation(words: readonly string[]): void {
   const [name] = gnuFields(words);
   if (name !== undefined) throw gnuFieldError(name, words);
 }
 
-/** The names in braces that only GNU parallel knows, those first that no shell can make. */
+/** The names in braces that only GNU parallel knows, beginning with those that no shell can make. */
 function gnuFields(words: readonly string[]): string[] {
   const names = words.flatMap((word) => [...word.matchAll(GNU_FIELD)].map(([, name]) => name));
   const isNumber = (name: string) => name === "#" || name === "%";
@@ -95,18 +95,18 @@ function gnuFieldError(name: string, words: readonly string[]): UsageError {
   );
 }
 
-/** Quotes a word for a shell, in which what stands for the input does so still. */
+/** Quotes a word for a shell, except for what stands for the input in it. */
 function quoteAround(word: string): string {
   return word.split(/(\{[./]*\})/)
     .map((part) => part === "" ? "" : IN_SHELL[part] ?? quote(part)).join("");
 }
 
 /**
- * Makes what sees that inputs have the fields that a command names. Inputs that are no objects, such as lines, have none: there `{print}` is
- * for the command to understand. But if the first line names that field, an option was forgotten.
+ * Makes a check that inputs have the fields which a command names. Inputs that are not objects, such as lines, have no fields: then
+ * `{print}` is for the command itself. But if the first line names that field, the user has forgotten an option.
  *
- * @param areWords Whether inputs are words of the command line, which no option gives fields to.
- * @returns Takes an input and its number, from 1. It throws a {@linkcode UsageError} that names the field, and those that there are.
+ * @param areWords Whether inputs are words of the command line: no option gives these fields.
+ * @returns Takes an input and its number, from 1. It throws a {@linkcode UsageError} that names the missing field and those that exist.
  */
 export function fieldCheck(
   words: readonly string[],
@@ -131,12 +131,12 @@ export function fieldCheck(
   };
 }
 
-/** Numbers in braces are the command's: an array has none. */
+/** Whether an input has named fields. An array has none: numbers in braces are for the command. */
 function hasFields(input: unknown): input is Record<string, unknown> {
   return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
-/** @throws {UsageError} If the first line is a head of CSV, or a JSON object, with one of the fields. */
+/** @throws {UsageError} If the first line is a CSV header, or a JSON object, with one of the fields. */
 function checkFormat(names: readonly string[], line: string, isWord: boolean): void {
   const columns = line.includes(",") ? line.split(",") : [];
   const fields = /^\{.*\}$/s.test(line) ? Object.keys(Object(inputValue(line))) : columns;
@@ -157,11 +157,11 @@ function checkFormat(names: readonly string[], line: string, isWord: boolean): v
 }
 
 /**
- * Runs a command, on a slave: it sees nothing of this module there.
+ * Runs a command on a slave, where it sees nothing else of this module.
  *
  * @param words Program and arguments.
- * @returns What it printed to standard output: as text, or as bytes if it is none. What it printed to standard error goes to that of the slave.
- * @throws {Error} If it cannot be started, or does not end with exit code 0. The error has what was printed as `stdout` then.
+ * @returns What it printed to standard output: text, or bytes if that is not text. Its standard error goes to that of the slave.
+ * @throws {Error} If it cannot be started, or its exit code is not 0. Then the error has the output as `stdout`.
  */
 export async function runCommand(words: readonly string[]): Promise<string | Uint8Array> {
   const [program, ...args] = words;

@@ -9,8 +9,8 @@ export interface FileDigest {
 }
 
 /**
- * Loads what begins a digest. It is of `node:crypto`, which digests piece by piece, and takes some milliseconds to load: that is done
- * where files are sent, and nowhere else.
+ * Loads the function that begins a digest. It is from `node:crypto`, which can digest piece by piece. Loading takes some milliseconds, so
+ * it is only done where files are sent.
  */
 export async function loadDigests(): Promise<() => FileDigest> {
   const { createHash } = await import("node:crypto");
@@ -20,8 +20,8 @@ export async function loadDigests(): Promise<() => FileDigest> {
 /**
  * Reads a file piece by piece, and digests it.
  *
- * @param take Is given each piece, which is only valid until it returns.
- * @param maxBytes How much of its beginning is read; by default all.
+ * @param take Is given each piece, which is valid only until it returns.
+ * @param maxBytes How many bytes to read from its beginning; by default all.
  * @returns SHA-256 of what was read, in hexadecimal.
  */
 export async function readDigested(

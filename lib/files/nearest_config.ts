@@ -1,16 +1,16 @@
 /**
- * The configuration file that Deno takes for a module: import map, compiler options, packages.
+ * The configuration file that Deno uses for a module: import map, compiler options, packages.
  *
  * @module
  */
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc"];
-/** In a folder that has none of these, Deno takes this for its configuration. */
+/** If a folder has none of these files, Deno uses this one as its configuration. */
 const PACKAGE_NAME = "package.json";
 
 /**
- * Finds the nearest configuration from a module upwards. A `package.json` counts where its folder has no `deno.json`, whatever is
- * above it, unless that is the `deno.json` of a workspace.
+ * Finds the nearest configuration from a module upwards. A `package.json` counts if its folder has no `deno.json`, whatever is above it,
+ * unless that is the `deno.json` of a workspace.
  *
  * @param module A `file:` URL.
  * @returns Its absolute path; `undefined` if there is none, or none may be read.
@@ -39,7 +39,9 @@ export function workspaceOf(config: string): string | undefined {
   return undefined;
 }
 
-/** Path of the `tsconfig.json` that Deno heeds: that beside a configuration, or else that of its workspace; `undefined` if there is none. */
+/**
+ * Path of the `tsconfig.json` that Deno uses: the one beside a configuration, or else that of its workspace; `undefined` if there is none.
+ */
 export function tsconfigOf(config: string): string | undefined {
   return tsconfigBeside(config) ?? tsconfigBeside(workspaceOf(config));
 }
@@ -50,7 +52,7 @@ function tsconfigBeside(config: string | undefined): string | undefined {
   return isReadableFile(tsconfig) ? tsconfig : undefined;
 }
 
-/** Whether the `package.json` that a configuration is, or that is beside it, says that modules are CommonJS. */
+/** Whether a configuration says that modules are CommonJS: as a `package.json`, or by the `package.json` beside it. */
 export function isCommonJS(config: string): boolean {
   const file = isPackage(config) ? config : `${folderOf(config)}/${PACKAGE_NAME}`;
   return isReadableFile(file) && /"type"\s*:\s*"commonjs"/.test(Deno.readTextFileSync(file));

@@ -1,5 +1,5 @@
 /**
- * Starts and ends processes. The only user of `Deno.Command`.
+ * Starts and ends processes. Only this module uses `Deno.Command`.
  *
  * @module
  */
@@ -16,67 +16,67 @@ export interface ProcessEnd {
   readonly code: number | null;
   /** The signal that ended it. */
   readonly signal: string | null;
-  /** What else is known of its end, such as what a scheduler says of it. */
+  /** What else is known about its end, such as a scheduler's reason. */
   readonly reason?: string;
-  /** Where it ran, if a scheduler has told that. */
+  /** Where it ran, if a scheduler has said so. */
   readonly host?: string;
-  /** What it printed last, if that did not go to the sink of the slave's output. */
+  /** Its last output, if this did not go to the sink of the slave's output. */
   readonly tail?: string;
   /**
-   * Whether a scheduler took it away, by a limit, for another job or with its node, and not its user or a fault: a job array submits
-   * another while there is work. Missing if nobody knows: then the task that ran may be to blame.
+   * Whether a scheduler ended it, because of a limit, for another job or with its node, and not its user or a fault: then a job array
+   * submits another while there is work. Missing if nobody knows: then the task that ran may be to blame.
    */
   readonly isTakenAway?: boolean;
   /** Whether another try may succeed soon; see {@linkcode SlaveProcess.renew}. */
   readonly mayPass?: boolean;
 }
 
-/** Where a scheduler says that a process stands which has not ended. */
+/** The state of a process that has not ended, according to its scheduler. */
 export type ProcessStanding = "queued" | "running" | "suspended";
 
 /** The process of a slave. */
 export interface SlaveProcess {
   /** Which process it is, for messages: `process 4711`. */
   readonly name: string;
-  /** Its id on this machine, if it has one. What is in the process group of this id ends with the process. */
+  /** Its process id on this machine, if it has one. Everything in the process group of this id ends with the process. */
   readonly pid?: number;
   /** Resolves when the process runs, if a scheduler may keep it waiting. Never rejects. */
   readonly started?: Promise<void>;
-  /** Why a scheduler keeps it waiting, as that says now; missing if it does not wait, or nobody knows. */
+  /** Why its scheduler keeps it waiting now; missing if it does not wait, or nobody knows. */
   readonly waitReason?: string;
-  /** Which limit it was, as a clause, if its scheduler announced its end and nobody had deleted it. */
+  /** Which limit ended it, as a clause, if its scheduler announced its end and nobody had deleted it. */
   readonly limit?: string;
-  /** After how many milliseconds since its start a scheduler ends it, if that is known. */
+  /** How many milliseconds after its start a scheduler ends it, if that is known. */
   readonly timeLimitMs?: number;
-  /** How a scheduler announces the end of a slave on another machine; missing if it does not. From then on the slave takes no tasks. */
+  /** How a scheduler announces the end of a slave on another machine; missing if it does not. After that the slave takes no tasks. */
   readonly leaveSignals?: LeaveSignals;
   /**
-   * Resolves when the process itself has ended: what it has started may still run, and print. Never rejects. By default, when
+   * Resolves when the process itself has ended: its children may still run, and print. Never rejects. By default it resolves when
    * {@linkcode SlaveProcess.ended} does.
    */
   readonly exited?: Promise<unknown>;
   /** Resolves when the process has ended and all that it printed has been taken. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   /**
-   * Starts anew what brings an agent, in place of this process, and returns that. Called when the agent has gone, and when this process
-   * has ended before its agent connected: for a reason that may pass, or to bring back an agent that has gone. Never throws. Slaves of
-   * a process without it are lost with their agent.
+   * Starts a new process in place of this one to bring an agent, and returns it. Called when the agent has gone, and when this process has
+   * ended before its agent connected: for a reason that may pass, or while bringing back an agent that has gone. Never throws. Without it,
+   * slaves of a process are lost with their agent.
    */
   renew?(): SlaveProcess;
-  /** Where its slaves find the master, if that is not at the master's own addresses, as with a tunnel. */
+  /** Where its slaves find the master, if not at the master's own addresses, as with a tunnel. */
   readonly masterAt?: { readonly hosts: readonly string[]; readonly port: number };
-  /** Told that the agent has connected, from a host of that name, or is heard again. */
+  /** Told that the agent has connected from a host with that name, or is heard again. */
   served?(host: string): void;
-  /** Told that nothing is heard of the agent any more. */
+  /** Told that the agent is no longer heard. */
   missed?(): void;
   /**
-   * Has the scheduler asked what has become of the process: now, and not at the next regular time. What it returns, if anything,
-   * resolves when that has been answered, or cannot be. Never rejects.
+   * Asks the scheduler about the process now, and not at the next regular time. The promise, if there is one, resolves when that has been
+   * answered, or cannot be answered. Never rejects.
    */
   hurry?(): void | Promise<void>;
   /**
-   * Has the scheduler's word on where the process stands told whenever that changes. One that is `queued` after it ran was ended, and
-   * is started again by its scheduler. One that is `suspended` is late, however long it says nothing. To be called once.
+   * Reports each change of the process's standing, according to the scheduler. A process that is `queued` after it ran was ended, and its
+   * scheduler will start it again. One that is `suspended` is late, however long it is silent. Call this once.
    */
   onStanding?(tell: (standing: ProcessStanding) => void): void;
   /** Ends the process at once. Does nothing if it has ended. */
@@ -86,22 +86,22 @@ export interface SlaveProcess {
 const encoder = new TextEncoder();
 
 /**
- * How long the next piece of output is waited for once the process has ended. What has left its group may keep the output open for
- * ever.
+ * How long to wait for the next piece of output once the process has ended. A process that has left the group may keep the output open
+ * forever.
  */
 const OUTPUT_GRACE_MS = 300;
 /**
- * The most pieces that are taken then, of up to 64 KiB each. Of what the process printed a pipe holds at most 1 MiB. What has left its
- * group may print for ever.
+ * The most pieces, of up to 64 KiB each, that are taken after the end. A pipe holds at most 1 MiB of the process's output. A process that
+ * has left the group may print forever.
  */
 const LAST_PIECES = 20;
 
 /**
- * Starts a process that runs a slave: gives it the connection on its standard input, and takes what it prints.
+ * Starts a process that runs a slave: writes the connection to its standard input, and takes its output.
  *
  * @param command Program and arguments; those of the order by default.
  * @param clock Tells the time; the system's by default.
- * @param hiddenVariables Those that it does not inherit; by default it inherits all.
+ * @param hiddenVariables Variables that it does not inherit; by default it inherits all.
  * @throws {Error} If the program cannot be started, naming it.
  */
 export function spawnSlave(
@@ -117,7 +117,7 @@ export function spawnSlave(
     hiddenVariables,
     cwd,
   });
-  // It is the reader of results that keeps the script from ending, not the slaves.
+  // The reader of results keeps the script from ending, not the slaves.
   child.unref();
   const pumps = [
     new Pump(child.stdout, (bytes) => output.write(bytes, "stdout")),
@@ -134,7 +134,7 @@ export function spawnSlave(
 }
 
 /**
- * Starts a process for each of some orders; orders may share one. If one cannot be started, those that were are ended.
+ * Starts a process for each order; orders may share one. If one cannot be started, those already started are ended.
  *
  * @throws What `start` threw.
  */
@@ -153,7 +153,7 @@ export async function spawnEach(
   }
 }
 
-/** What stands for a process that could not be started, where that is no reason not to start others. */
+/** Stands for a process that could not be started, if others should be started all the same. */
 export function neverStarted(reason: string): SlaveProcess {
   return {
     name: "a process that was not started",
@@ -174,23 +174,23 @@ async function waitForEnd(
   return { code, signal };
 }
 
-/** What a reader says at the end. */
+/** What a reader returns at the end. */
 const END = { done: true, value: undefined } as const;
 
-/** Takes a piece of what a process prints; resolves when more may follow. */
+/** Takes a piece of a process's output; resolves when more may follow. */
 type Take = (bytes: Uint8Array) => void | Promise<void>;
 
-/** Moves what a process prints to whoever takes it. */
+/** Passes a process's output on to whoever takes it. */
 class Pump {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Whether it waits for the next piece, and not for whoever takes it. */
+  /** Whether it waits for the next piece, and not until the last one has been taken. */
   #isReading = false;
   /** Tells the time, once the process has ended. */
   #clock: Clock | undefined;
   #timer: Disposable | undefined;
-  /** How many pieces it may still move. */
+  /** How many pieces it may still pass on. */
   #piecesLeft = Infinity;
-  /** Resolves when there is nothing more to move. Never rejects. */
+  /** Resolves when there is nothing more to pass on. Never rejects. */
   readonly ended: Promise<void>;
 
   constructor(source: ReadableStream<Uint8Array>, take: Take) {
@@ -198,19 +198,19 @@ class Pump {
     this.ended = this.#run(take);
   }
 
-  /** The process has ended, and all that it has printed is there. Others that hold the output open are not waited for for ever. */
+  /** The process has ended, and all its output is there. If others hold the output open, they are not waited for forever. */
   processEnded(clock: Clock): void {
     this.#clock = clock;
     this.#piecesLeft = LAST_PIECES;
     if (this.#isReading) this.#limitWait();
   }
 
-  /** Only the wait for a piece has a limit, and not the time that it takes to be taken: what is there would be lost meanwhile. */
+  /** Limits only the wait for a piece, and not the time until it is taken: output that is there must not be lost. */
   #limitWait(): void {
     this.#timer = this.#clock?.setTimer(() => this.stop(), OUTPUT_GRACE_MS);
   }
 
-  /** Moves nothing more. */
+  /** Passes nothing more on. */
   stop(): void {
     this.#reader.cancel().catch(() => {}); // It has failed, and so ended, by itself.
   }
@@ -219,12 +219,12 @@ class Pump {
     for (;;) {
       this.#isReading = true;
       this.#limitWait();
-      // What cannot be read costs the output alone.
+      // If the output cannot be read, only the output is lost.
       const { done, value } = await this.#reader.read().catch(() => END);
       this.#isReading = false;
       this.#timer?.[Symbol.dispose]();
       if (done || this.#piecesLeft-- === 0) return this.stop();
-      // The slave's work matters more than what it prints. If nobody read on, its next line would stop it. The sink tells of failures.
+      // The slave's work matters more than its output. If nobody read on, its next line would block it. The sink reports failures.
       await Promise.try(take, value).catch(() => {});
     }
   }
@@ -237,7 +237,7 @@ async function feed(input: WritableStream<Uint8Array>, text: string): Promise<vo
     await writer.write(bytes);
     await writer.close();
   } catch {
-    // The process has ended without reading: its exit code and output tell why.
+    // The process has ended without reading: its exit code and output say why.
   }
 }
 
@@ -250,32 +250,32 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
-/** Kills a process and what it has started, as far as that is in its group: who may not kill anything kills the process alone. */
+/** Kills a process and its children, as far as they are in its group. Without permission to kill everything, kills only the process. */
 function killGroup(child: Deno.ChildProcess): void {
   const { state } = Deno.permissions.querySync({ name: "run" });
   if (state === "granted" && Deno.build.os !== "windows") {
     try {
       Deno.kill(-child.pid, "SIGKILL");
     } catch {
-      // All have ended, or not all programs may be run after all.
+      // All have ended, or the permission to run all programs is missing after all.
     }
   }
   kill(child);
 }
 
 /**
- * Variables that a program does not inherit: the beginnings of their names, or what picks them from the names of all. Without
- * `--allow-env` it inherits them all the same.
+ * Variables that a program does not inherit: the beginnings of their names, or a function that picks them from the names of all. Without
+ * `--allow-env` it inherits them nevertheless.
  */
 export type HiddenVariables = readonly string[] | ((names: readonly string[]) => readonly string[]);
 
-/** What a program that has ended printed. */
+/** The output of a program that has ended. */
 export interface ProgramOutput {
   /** Its exit code. */
   readonly code: number;
-  /** What it printed to standard output, without blanks around it. */
+  /** Its standard output, without blanks around it. */
   readonly stdout: string;
-  /** What it printed to standard error, without blanks around it. */
+  /** Its standard error, without blanks around it. */
   readonly stderr: string;
 }
 
@@ -283,15 +283,15 @@ export interface ProgramOutput {
  * Runs a program to its end.
  *
  * @param command Program and arguments.
- * @param timeoutMs After this it is killed, with what it has started.
- * @param options.input What it reads on standard input.
- * @param options.hiddenVariables Those that it does not inherit.
+ * @param timeoutMs After this time it is killed, with its children.
+ * @param options.input Text for its standard input.
+ * @param options.hiddenVariables Variables that it does not inherit.
  * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
  * @param options.clock Tells the time; the system's by default.
- * @param options.signal Aborted when nobody wants its output any more: it is killed then as well, or not started.
+ * @param options.signal Aborted when nobody wants its output any more: then it is killed as well, or not started.
  * @throws {Deno.errors.TimedOut} If it does not end in time.
  * @throws {Error} If it cannot be started.
- * @throws The reason of the signal, if that is aborted.
+ * @throws The reason of the signal, if the signal is aborted.
  */
 export async function runProgram(
   command: readonly string[],
@@ -311,7 +311,7 @@ export async function runProgram(
   const stderr = new Collector(child.stderr);
   const end = () => {
     killGroup(child);
-    // What has left the group lives on, and may keep them open.
+    // A process that has left the group lives on, and may keep them open.
     stdout.pump.stop();
     stderr.pump.stop();
   };
@@ -322,7 +322,7 @@ export async function runProgram(
   }, timeoutMs);
   using _signal = onAbort(signal, end);
   const fed = feed(child.stdin, input);
-  // The time is given to the process. The wait for what is left of its output has a limit of its own.
+  // The timeout is for the process. The wait for the rest of its output has its own limit.
   const { code } = await waitForEnd(child, [stdout.pump, stderr.pump], fed, SYSTEM_CLOCK);
   signal?.throwIfAborted();
   if (isTooLate) {
@@ -333,17 +333,17 @@ export async function runProgram(
   return { code, stdout: stdout.takeText().trim(), stderr: stderr.takeText().trim() };
 }
 
-/** Does something when a signal is aborted, until it is disposed of. Nothing of it stays with the signal. */
+/** Calls a function when a signal is aborted, until it is disposed of. Leaves no listener on the signal. */
 function onAbort(signal: AbortSignal | undefined, run: () => void): Disposable {
   signal?.addEventListener("abort", run);
   return { [Symbol.dispose]: () => signal?.removeEventListener("abort", run) };
 }
 
 /**
- * Runs a program to its end while everything else waits, for a process that ends. Nothing limits how long that takes.
+ * Runs a program to its end synchronously, for a process that ends. It has no time limit.
  *
  * @param command Program and arguments.
- * @param options.hiddenVariables Those that it does not inherit.
+ * @param options.hiddenVariables Variables that it does not inherit.
  * @throws {Error} If it cannot be started.
  */
 export function runProgramNow(
@@ -357,7 +357,7 @@ export function runProgramNow(
   return { code, stdout: decoder.decode(stdout).trim(), stderr: decoder.decode(stderr).trim() };
 }
 
-/** Takes what a process prints as a text. */
+/** Collects a process's output as a text. */
 class Collector {
   readonly #decoder = new TextDecoder();
   readonly #parts: string[] = [];
@@ -369,13 +369,13 @@ class Collector {
     });
   }
 
-  /** All of it, once the pump has ended. */
+  /** All of the text, once the pump has ended. */
   takeText(): string {
     return this.#parts.join("") + this.#decoder.decode();
   }
 }
 
-/** How programs are started, beside their pipes. */
+/** How programs are started, apart from their pipes. */
 interface SpawnOptions {
   readonly isDeno?: boolean;
   readonly hiddenVariables?: HiddenVariables;
@@ -383,13 +383,13 @@ interface SpawnOptions {
 }
 
 /**
- * Starts a program, in a session and process group of its own: signals of the terminal, such as those of ctrl-C and ctrl-Z,
- * do not reach it, but for its first millisecond, and it cannot read from the terminal or be stopped for that.
+ * Starts a program in its own session and process group: signals of the terminal, such as those of ctrl-C and ctrl-Z, do not reach it,
+ * except in its first millisecond, and it cannot read from the terminal or be stopped for trying.
  *
- * @param options.isDeno Whether the program is what the manager's option `deno` says.
+ * @param options.isDeno Whether the program comes from the manager's option `deno`.
  * @param options.hiddenVariables Variables that it does not inherit.
  * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
- * @throws {Error} If it cannot be started, naming it and what to do.
+ * @throws {Error} If it cannot be started. The message names the program and says what to do.
  */
 export function spawn(
   command: readonly string[],
@@ -424,24 +424,24 @@ function start<Result>(
   }
 }
 
-/** Makes a session for the process that it is, and becomes another program in it: setsid(1), where util-linux and BusyBox put it. */
+/** setsid(1), which makes a session for its own process and then becomes another program, where util-linux and BusyBox install it. */
 const SETSID = "/usr/bin/setsid";
 
 /**
- * How a program comes into a session of its own. Deno makes one by a fork of this whole process, whose memory is copied page by page
- * from then on: 10 ms for an empty script, and for one that holds 1 GB 60 ms, and up to seconds when that is written to next. Without
- * one it starts a program in 3 ms, whatever this process holds, and that can be setsid(1). Until that runs, for a millisecond, it is
- * in the group of this process: whatever is killed then has done nothing yet. A program that is there and is none ends with code 126 or 127.
+ * How a program gets into its own session. Deno makes one by forking this whole process, whose memory is then copied page by page: 10 ms
+ * for an empty script, 60 ms for one that holds 1 GB, and up to seconds when that memory is next written to. Without a new session Deno
+ * starts a program in 3 ms, however much memory this process holds, and the program can be setsid(1). For a millisecond, until setsid runs,
+ * the program is in this process's group: if it is killed then, it has done nothing yet. An invalid program ends with code 126 or 127.
  */
 function ofItsOwnSession(
   command: readonly string[],
 ): Pick<Deno.CommandOptions, "args" | "detached"> & { program: string } {
   const [program, ...args] = command;
-  // It starts whatever it is told. What this script may not run, or is not there, is Deno's to refuse, at once.
+  // setsid starts whatever it is told. A program that this script may not run, or that does not exist, Deno must refuse at once.
   if (mayRun(SETSID) && mayRun(program) && isThere(SETSID) && isThere(program)) {
     return { program: SETSID, args: [...command] };
   }
-  // On Windows there are no groups: it would mean a program without a console.
+  // Windows has no process groups: there it would mean a program without a console.
   return { program, args, detached: Deno.build.os !== "windows" };
 }
 
@@ -449,7 +449,7 @@ function mayRun(program: string): boolean {
   return Deno.permissions.querySync({ name: "run", command: program }).state === "granted";
 }
 
-/** Whether it is certain that a program is there: by its absolute path, or in a folder of `PATH`. */
+/** Whether a program certainly exists: at its absolute path, or in a folder of `PATH`. */
 function isThere(program: string): boolean {
   if (program.startsWith("/")) return isExecutable(program);
   if (program.includes("/") || !mayReadEnvironment()) return false;
@@ -464,16 +464,16 @@ function isExecutable(path: string): boolean {
     const { isFile, mode } = Deno.statSync(path);
     return isFile && ((mode ?? 0) & 0o111) !== 0;
   } catch {
-    // It is not there, or its folder may not be searched.
+    // It does not exist, or its folder may not be searched.
     return false;
   }
 }
 
 /**
- * Deno refuses LD_LIBRARY_PATH and its like, which `module load` on a cluster sets, unless any program may be run. Empty ones, which
- * the linker passes over, it lets be, and that needs no permission to read them.
+ * Deno refuses LD_LIBRARY_PATH and its like, which `module load` on a cluster sets, unless any program may be run. It accepts empty ones,
+ * which the linker ignores, and setting them needs no permission to read them.
  *
- * @returns The variables that it refuses, each empty; none if that is not what the error is about.
+ * @returns The refused variables, each empty; none if the error is about something else.
  */
 function refusedLinkerVariables(error: unknown): [name: string, value: ""][] {
   if (!(error instanceof Deno.errors.NotCapable)) return [];
@@ -481,7 +481,7 @@ function refusedLinkerVariables(error: unknown): [name: string, value: ""][] {
   return names.map((name) => [name, ""]);
 }
 
-/** The environment without some variables. All of it, if it may not be read. */
+/** The environment without some variables; all of it if it may not be read. */
 function without(hidden: HiddenVariables): Pick<Deno.CommandOptions, "clearEnv" | "env"> {
   const hidesNone = typeof hidden !== "function" && hidden.length === 0;
   if (hidesNone || !mayReadEnvironment()) return {};
@@ -498,7 +498,7 @@ function mayReadEnvironment(): boolean {
   return Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
 
-/** What to add to a remedy if the name of a program has blanks: a program and its arguments may be meant. */
+/** What to add to a remedy if the name of a program has blanks: it may be meant as a program and its arguments. */
 function asList(program: string): string {
   if (!/\s/.test(program)) return "";
   return `; if it has several words, to a list of them: ${JSON.stringify(program.split(/\s+/))}`;
@@ -511,7 +511,7 @@ function startError(program: string, cause: unknown, isDeno: boolean): Error {
   });
 }
 
-/** What to do where a number of the system tells why a program cannot be started: see errno(3). */
+/** What to do for a system error number that says why a program cannot be started: see errno(3). */
 const SYSTEM_REMEDIES = new Map([
   [
     "os error 7",

@@ -1,20 +1,20 @@
 /**
- * Shell lines that make a folder for Deno's caches, of the job's own and on the machine's own disk: a cache on a file system that is
- * shared by nodes can hang, and it is of no use to other jobs. What is in it is run, so nobody else may have made it, or write to it:
- * `mktemp` makes a new one that only its owner may enter. The lines set `DENO_DIR`, and `parallel_deno_dir`, by which
- * {@linkcode removeDenoDir} removes it.
+ * Shell lines that make a folder for Deno's caches, for the job alone and on the machine's own disk: a cache on a file system shared by
+ * nodes can hang, and is of no use to other jobs. Its content is run, so nobody else may have made it, or write to it: `mktemp` makes a new
+ * folder that only its owner may enter. The lines set `DENO_DIR`, and `parallel_deno_dir`, which {@linkcode removeDenoDir} uses to remove
+ * it.
  *
- * @param job What names the job, as shell words such as `$JOB_ID`.
- * @param remedy What to do where no such folder can be made, without its full stop.
- * @param options.end Shell command that ends the script then.
- * @param options.parent Folder in which it is made, as a shell word; by default that for temporary files.
+ * @param job Identifies the job, as shell words such as `$JOB_ID`.
+ * @param remedy What to do if no such folder can be made, without its full stop.
+ * @param options.end Shell command that then ends the script.
+ * @param options.parent Folder in which it is made, as a shell word; by default the folder for temporary files.
  */
 export function makeDenoDir(
   job: string,
   remedy: string,
   { end = "exit 1", parent }: { end?: string; parent?: string | undefined } = {},
 ): string[] {
-  // A variable that was passed on from another machine may name a folder that is not here.
+  // A variable passed on from another machine may name a folder that does not exist here.
   const folders = parent === undefined ? '"${TMPDIR:-${TMP:-/tmp}}" /tmp' : `"${parent}"`;
   return [
     ...(parent === undefined ? [] : [`mkdir -p "${parent}"`]),
@@ -26,7 +26,7 @@ export function makeDenoDir(
 }
 
 /**
- * The shell line that removes what the lines of {@linkcode makeDenoDir} made. A scheduler that ends a job may send its signals to all of the
- * job's processes, and in the middle of this.
+ * The shell line that removes what the lines of {@linkcode makeDenoDir} made. It ignores signals: a scheduler that ends a job may send them
+ * to all of the job's processes, in the middle of the removal.
  */
 export const removeDenoDir = '(trap "" HUP INT TERM USR1 USR2; exec rm -rf "$parallel_deno_dir")';

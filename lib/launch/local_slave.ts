@@ -2,8 +2,8 @@ import type { SlaveProcess } from "./command.ts";
 import { type LaunchOrder, Slave } from "./slave.ts";
 
 /**
- * One more Deno process on this machine. A process that ends is started anew, at most three times in a row without a
- * task done in between.
+ * One more Deno process on this machine. If the process ends it is started anew, at most three times in a row without a task done in
+ * between.
  *
  * @example
  * ```ts

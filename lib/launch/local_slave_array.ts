@@ -4,7 +4,7 @@ import type { LaunchOrder } from "./slave.ts";
 import { SlaveArray } from "./slave_array.ts";
 
 /**
- * Several Deno processes on this machine: one for each processor by default. Each is as a {@linkcode LocalSlave}.
+ * Several Deno processes on this machine: one for each processor by default. Each is like a {@linkcode LocalSlave}.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export class LocalSlaveArray extends SlaveArray {
    * Makes the array. Nothing is started before results are read.
    *
    * @param count How many slaves; by default as many as this machine has logical processors.
-   * @throws {RangeError} If `count` is not a whole number, at least 1, or is more than a machine bears: 1,000, or 100 for each processor if
+   * @throws {RangeError} If `count` is not a whole number, at least 1, or is more than a machine can bear: 1,000, or 100 for each processor if
    * that is more.
    */
   constructor(count: number = navigator.hardwareConcurrency) {

@@ -1,8 +1,8 @@
 /**
- * The files that the output of slaves goes to: what they are called, and how several runs share them.
+ * The files with the output of slaves: their names, and how several runs share them.
  *
- * A file appears with the first byte of its slave, so that no empty ones are left. Whoever writes a file locks it together
- * with all others who write it. Whoever starts a slave empties its file, unless somebody has it locked.
+ * A file is made at the first byte from its slave, so that no empty files are left. All who write a file hold a shared lock on it. Whoever
+ * starts a slave empties its file, unless somebody has locked it.
  *
  * @module
  */
@@ -10,10 +10,10 @@
 import { messageOf } from "../message_of.ts";
 import { permissionRemedy } from "../slave_program.ts";
 
-/** What stands for the number of a slave. A folder may have that in its name as well, such as `100%data`. */
+/** Stands for the number of a slave. A folder may have it in its name as well, such as `100%data`. */
 const NUMBER = /%d(?=[^/]*$)/g;
 
-/** Whether each slave has a file of its own. */
+/** Whether each slave has its own file. */
 export function hasOwnFiles(output: string): boolean {
   return output.search(NUMBER) >= 0;
 }
@@ -28,8 +28,8 @@ export function outputFileName(output: string, slave: number): string {
 }
 
 /**
- * Finds mistakes in the path of slaves' files, as far as they show before there is anything to write. All files are in one folder,
- * so that of slave 0 is tried; it is not made. Permissions are asked for later, by {@linkcode prepareOutputFile}.
+ * Finds mistakes in the path of slaves' files that show before there is anything to write. All files are in one folder, so the file of
+ * slave 0 is tried; it is not made. {@linkcode prepareOutputFile} asks for permissions later.
  *
  * @param cwd Absolute path of the folder that a relative path starts from; the present one by default.
  * @throws {Error} If the file can never be written, saying why and what to do.
@@ -41,7 +41,7 @@ export function checkOutputPath(output: string, cwd?: string): void {
   try {
     if (!canOpen(path)) tryFolder(folderOf(path));
   } catch (cause) {
-    // A disk that is full now may have room when there is something to write.
+    // A disk that is full now may have space when there is something to write.
     if (!isMistake(cause)) return;
     throw new Error(`Cannot write the slave's output to ${name}: ${faultOf(name, cause)}`, {
       cause,
@@ -49,7 +49,7 @@ export function checkOutputPath(output: string, cwd?: string): void {
   }
 }
 
-/** Opens a file that is there, for a moment. */
+/** Opens an existing file for a moment. */
 function canOpen(path: string): boolean {
   try {
     Deno.openSync(path, { append: true }).close();
@@ -62,7 +62,7 @@ function canOpen(path: string): boolean {
 
 /** Makes a file in a folder, and removes it. */
 function tryFolder(folder: string): void {
-  // Who may write nothing but the file itself cannot try.
+  // A script that may write only the file itself cannot try this.
   if (!mayWrite(folder)) return;
   Deno.removeSync(Deno.makeTempFileSync({ dir: folder, prefix: ".parallel-" }));
 }
@@ -76,7 +76,7 @@ function folderOf(path: string): string {
   return end < 0 ? "." : path.slice(0, end + 1);
 }
 
-/** What the system says of a path with which no file can be written, today or tomorrow. */
+/** The system's errors for a path at which no file can ever be written. */
 const MISTAKES = [
   "EACCES",
   "EINVAL",
@@ -102,16 +102,16 @@ function faultOf(path: string, cause: unknown): string {
   return `${messageOf(cause)}. Set the option output of the manager to a file that can be written`;
 }
 
-/** Paths of the files that this process has begun: what another manager of its script writes belongs behind that. */
+/** Paths of the files that this process has begun: another manager of its script appends to them. */
 const begun = new Set<string>();
 
 /**
- * Empties the file of a slave that an earlier run has left. One that this process has begun, or another one writes, is left as
- * it is. So is one that cannot be emptied: whoever writes it will tell of that.
+ * Empties a slave's file that an earlier run has left. A file that this process has begun, or that another process writes, stays as it is.
+ * So does one that cannot be emptied: whoever writes it will report why.
  *
  * @param cwd As for {@linkcode checkOutputPath}.
- * @returns Its absolute path: a script may go to another folder before the first byte comes.
- * @throws {Error} If it is not permitted to write there, saying how to permit it; the same for all slaves.
+ * @returns The file's absolute path: a script may go to another folder before the first byte comes.
+ * @throws {Error} If writing there is not permitted, saying how to permit it; the same error for all slaves.
  */
 export function prepareOutputFile(output: string, slave: number, cwd?: string): string {
   const path = absolutePath(outputFileName(output, slave), cwd);
@@ -145,7 +145,7 @@ export function absolutePath(path: string, cwd?: string): string {
 function emptyUnlessInUse(path: string): void {
   using file = Deno.openSync(path, { append: true });
   if (lock(file, "alone") === "taken") return;
-  // To open it once more does nothing to a device, which cannot be truncated.
+  // For a device, which cannot be truncated, opening it once more does nothing.
   Deno.openSync(path, { write: true, truncate: true }).close();
 }
 
@@ -153,21 +153,21 @@ function emptyUnlessInUse(path: string): void {
 export class OutputFile implements Disposable {
   readonly #path: string;
   #file: Deno.FsFile | undefined;
-  /** Whether others are shown that it is written, as far as they can be. */
+  /** Whether the file is locked, to show others that it is being written. */
   #isClaimed = false;
   #isShared = false;
 
-  /** @param path Absolute. The file is opened when there is something to write. */
+  /** @param path An absolute path. The file is opened when there is something to write. */
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Whether another run, or another manager of this script, writes it as well. Known once something has been written. */
+  /** Whether another run, or another manager of this script, writes it too. Known once something has been written. */
   get isShared(): boolean {
     return this.#isShared;
   }
 
-  /** Writes bytes behind all that is there, whoever wrote that. One call must have ended before the next. */
+  /** Appends bytes, whoever wrote what is there. One call must have ended before the next. */
   async write(bytes: Uint8Array): Promise<void> {
     const file = this.#open();
     for (let written = 0; written < bytes.length;) {
@@ -182,26 +182,26 @@ export class OutputFile implements Disposable {
 
   #open(): Deno.FsFile {
     const file = this.#file ??= Deno.openSync(this.#path, { create: true, append: true });
-    // Another may just be emptying it: then it is claimed with the next write.
+    // Another process may just be emptying it: then it is claimed at the next write.
     if (!this.#isClaimed) this.#claim(file);
     return file;
   }
 
   #claim(file: Deno.FsFile): void {
-    // Whoever has it locked now writes it, or is about to.
+    // Whoever has it locked now writes it, or soon will.
     this.#isShared ||= lock(file, "alone") === "taken";
     this.#isClaimed = lock(file, "with others") !== "taken";
   }
 }
 
-/** Locks a file for as long as it is open; `"impossible"` where there are no locks, such as on some network file systems. */
+/** Locks a file while it is open; `"impossible"` where there are no locks, as on some network file systems. */
 function lock(file: Deno.FsFile, use: "alone" | "with others"): "locked" | "taken" | "impossible" {
-  // A lock of Windows keeps others from writing.
+  // On Windows a lock keeps others from writing.
   if (Deno.build.os === "windows") return "impossible";
   try {
     return file.tryLockSync(use === "alone") ? "locked" : "taken";
   } catch {
-    // ENOSYS of Lustre without its option flock, ENOLCK of NFS whose lock service does not run: plain errors, some without a code.
+    // ENOSYS from Lustre without its option flock, ENOLCK from NFS without its lock service: plain errors, some without a code.
     return "impossible";
   }
 }

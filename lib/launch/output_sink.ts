@@ -9,18 +9,18 @@ import type { OutputNews } from "../wire/messages.ts";
 import { OutputFile, outputFileName, prepareOutputFile } from "./output_file.ts";
 import { PrefixedLines } from "./prefixed_lines.ts";
 
-/** Last bytes of the output that are kept for error messages. */
+/** How many bytes at the end of the output are kept for error messages. */
 const TAIL_BYTES = 2000;
 const TAIL_LINES = 10;
 
 /** Which of its two streams a process has printed to. */
 export type OutputStream = "stdout" | "stderr";
 
-/** Takes what a slave prints, whichever of its processes prints it, and keeps the last lines for error messages. */
+/** Takes the output of a slave, from whichever of its processes, and keeps the last lines for error messages. */
 export abstract class OutputSink implements AsyncDisposable {
-  /** What becomes of the output: a file's path, `inherit` or `null`. */
+  /** Where the output goes: a file's path, `inherit` or `null`. */
   abstract readonly target: string;
-  /** Path of the file that has output of the slave; missing as long as there is none. */
+  /** Path of the file with the slave's output; missing until there is output. */
   file: string | undefined;
   #tail = new Uint8Array();
 
@@ -31,7 +31,7 @@ export abstract class OutputSink implements AsyncDisposable {
     return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").trim();
   }
 
-  /** Forgets what came: another process prints from now on. */
+  /** Forgets the last lines, because another process prints from now on. */
   clearTail(): void {
     this.#tail = new Uint8Array();
   }
@@ -46,17 +46,17 @@ export abstract class OutputSink implements AsyncDisposable {
     return this.take(bytes, stream);
   }
 
-  /** Takes the bytes to where output goes. What cannot be written is dropped. */
+  /** Passes the bytes on to where the output goes. Bytes that cannot be written are dropped. */
   protected abstract take(bytes: Uint8Array, stream: OutputStream): Promise<void>;
 
-  /** Finishes what is under way. */
+  /** Finishes writes that are under way. */
   abstract [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Told what becomes of a slave's output. */
+/** Told what happens to a slave's output. */
 type Tell = (news: OutputNews) => void;
 
-/** Tells the first of several failures to write. */
+/** Reports the first of several failures to write. */
 class FirstFailure {
   readonly #tell: Tell;
   #isTold = false;
@@ -68,7 +68,7 @@ class FirstFailure {
   tell(error: unknown): void {
     if (this.#isTold) return;
     this.#isTold = true;
-    // Without the file, which is told beside: so the reason is the same for all slaves.
+    // Without the file, which is named elsewhere, so that the reason is the same for all slaves.
     const reason = messageOf(error).replace(/: open '.*'$/, "");
     this.#tell({ type: "output-failed", reason });
   }
@@ -93,7 +93,7 @@ class FileSink extends OutputSink {
 
   protected override take(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return this.#last;
-    // Standard output and error come at the same time: one after the other, each as a whole.
+    // Standard output and error come at the same time: they are written one after the other, each piece as a whole.
     this.#last = this.#last.then(() => this.#write(bytes));
     return this.#last;
   }
@@ -107,7 +107,7 @@ class FileSink extends OutputSink {
     try {
       await this.#file.write(bytes);
     } catch (error) {
-      // What comes next is tried all the same: there may be room again.
+      // The next piece is tried all the same: there may be space again.
       return this.#failure.tell(error);
     }
     if (this.file !== undefined) return;
@@ -119,7 +119,7 @@ class FileSink extends OutputSink {
 /** Passes whole lines on to the master's standard error, each with the slave's number before it. */
 class InheritSink extends OutputSink {
   override readonly target = "inherit";
-  /** What is printed to one stream does not go on with a line of the other. */
+  /** A line of one stream must not continue with output of the other. */
   readonly #lines: Readonly<Record<OutputStream, PrefixedLines>>;
 
   constructor(slave: number, tell: Tell) {
@@ -135,7 +135,7 @@ class InheritSink extends OutputSink {
     return Promise.resolve();
   }
 
-  /** What the process left unfinished is not gone on with by the next one. */
+  /** The next process must not continue a line that this process left unfinished. */
   override clearTail(): void {
     super.clearTail();
     this.#end();
@@ -152,7 +152,7 @@ class InheritSink extends OutputSink {
   }
 }
 
-/** Keeps nothing but the last lines. The output is dropped, or an agent takes it to its target. */
+/** Keeps only the last lines. The output is dropped, or an agent writes it to its target. */
 class TailSink extends OutputSink {
   override readonly target: string;
 
@@ -171,14 +171,14 @@ class TailSink extends OutputSink {
 }
 
 /**
- * Opens the output of a slave. Its file, if it goes to one, appears with the first byte. A file of an earlier run is emptied at
- * once; one that this process has begun, or another one writes, is appended to.
+ * Opens the output of a slave. Its file, if it has one, is made at the first byte. A file of an earlier run is emptied at once; a file that
+ * this process has begun, or that another process writes, is appended to.
  *
  * @param output A path with `%d` in the file's own name for the slave's number, `inherit`, or `null`.
  * @param slave Number of the slave.
- * @param tell Told when the file has got its first bytes, and when something cannot be written for the first time.
+ * @param tell Told when the file has its first bytes, and when something cannot be written for the first time.
  * @param cwd Absolute path of the folder that a relative path starts from; the present one by default.
- * @throws {Error} If it is not permitted to write the file.
+ * @throws {Error} If writing the file is not permitted.
  */
 export function openOutputSink(
   output: string,
@@ -193,15 +193,15 @@ export function openOutputSink(
 }
 
 /**
- * Opens the output of a slave whose agent writes its file, on another machine with the same files: see
- * {@linkcode openAgentOutputSink}. What the agent sends is taken here.
+ * Opens the output of a slave whose agent writes its file, on another machine with the same files: see {@linkcode openAgentOutputSink}. The
+ * sink takes what the agent sends.
  *
  * @param output As for {@linkcode openOutputSink}.
  * @param slave Number of the slave.
  * @param tell Told when something cannot be written here for the first time.
  * @param cwd As for {@linkcode openOutputSink}.
  * @returns A sink whose target is the file's absolute path.
- * @throws {Error} If it is not permitted to write the file.
+ * @throws {Error} If writing the file is not permitted.
  */
 export function openRemoteOutputSink(
   output: string,
@@ -215,7 +215,7 @@ export function openRemoteOutputSink(
 }
 
 /**
- * Opens, on a slave's own machine, the output that {@linkcode openRemoteOutputSink} has made ready on the master's.
+ * Opens, on a slave's own machine, the output that {@linkcode openRemoteOutputSink} has prepared on the master's machine.
  *
  * @param target The target of that sink: a file's absolute path, or `null`.
  * @param tell Told as with {@linkcode openOutputSink}.

@@ -1,14 +1,14 @@
-/** A line that is longer is passed on in pieces: a program may never end its line. */
+/** A longer line is passed on in pieces, because a program may never end its line. */
 const MAX_LINE_BYTES = 64 * 1024;
 
-/** Writes lines to standard error, with something before each. */
+/** Writes lines to standard error, each with a prefix. */
 export class PrefixedLines {
   readonly #prefix: Uint8Array;
   readonly #onFailure: (error: Error) => void;
   #line: Uint8Array[] = [];
   #lineBytes = 0;
 
-  /** @param onFailure Told of each line that cannot be written: whoever read has gone, such as head(1), or a disk is full. */
+  /** @param onFailure Told of each line that cannot be written: the reader has gone, such as head(1), or the disk is full. */
   constructor(prefix: Uint8Array, onFailure: (error: Error) => void) {
     this.#prefix = prefix;
     this.#onFailure = onFailure;
@@ -29,14 +29,14 @@ export class PrefixedLines {
     if (this.#lineBytes > MAX_LINE_BYTES) this.end();
   }
 
-  /** Completes and writes a line that has been begun. */
+  /** Ends and writes an unfinished line. */
   end(): void {
     if (this.#line.length === 0) return;
     this.#line.push(new Uint8Array([10]));
     this.#write();
   }
 
-  /** One write, so that lines of different slaves do not mix. */
+  /** Writes once, so that lines of different slaves do not mix. */
   #write(): void {
     const parts = [this.#prefix, ...this.#line];
     this.#line = [];

@@ -1,12 +1,12 @@
 /**
- * What a process of this machine uses: memory in bytes, and the processor time that it has used. Known where there is a `/proc`, and
- * where that may be read, which takes all permissions.
+ * The memory that a process of this machine uses, in bytes, and its processor time so far. Known only where there is a `/proc` that may be
+ * read, which takes all permissions.
  */
 export function processUse(
   pid: number | undefined,
 ): { readonly memoryBytes: number | undefined; readonly cpuMs: number | undefined } {
   try {
-    // See proc_pid_stat(5): after the name in parentheses, field 3 comes first. Ticks are 10 ms, pages 4 KiB, on Linux.
+    // See proc_pid_stat(5): field 3 follows the name in parentheses. On Linux, ticks are 10 ms and pages 4 KiB.
     const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
     const ticks = Number(fields[14 - 3]) + Number(fields[15 - 3]);
     return { memoryBytes: Number(fields[24 - 3]) * 4096, cpuMs: ticks * 10 };

@@ -1,27 +1,27 @@
 import type { OutputSink } from "./output_sink.ts";
 import { type SlaveProcess, spawnSlave } from "./command.ts";
 
-/** What a kind of slave is given to launch one process. */
+/** The order to launch one process, for a kind of slave. */
 export interface LaunchOrder {
   /** Number of the slave in its manager. */
   readonly number: number;
   /** Its index in its {@linkcode SlaveArray}, from 0; 0 for a {@linkcode Slave}. */
   readonly index: number;
   /**
-   * Program and arguments that run the slave: `deno run … slave.ts`. It has to be told the {@linkcode LaunchOrder.connection}. That
-   * is all of its standard input; or it is in a file, and `--connection FILE NUMBER` stands behind the command.
+   * Program and arguments that run the slave: `deno run … slave.ts`. It must be told the {@linkcode LaunchOrder.connection}: either as all
+   * of its standard input, or in a file, with `--connection FILE NUMBER` after the command.
    */
   readonly command: readonly string[];
-  /** Where the master is and how to prove oneself, as one line. Secret: not for command lines, logs or environments. */
+  /** Where the master is and how to prove oneself, in one line. Secret: not for command lines, logs or environments. */
   readonly connection: string;
   /**
-   * One line that is a program in JavaScript, if files are sent: it runs the slave, where the machine does not see ours. It is to be
-   * laid in a folder of its own, which `DENO_DIR` names and nobody else may write to, and its path to stand behind the command.
+   * A program in JavaScript, in one line, if files are sent: it runs the slave on a machine that does not see our files. Lay it in a new
+   * folder that `DENO_DIR` names and nobody else may write to, and put its path after the command.
    */
   readonly program?: string | undefined;
   /**
-   * Absolute path of the folder in which the manager was made, wherever the script has gone since. Slaves run there; on a machine
-   * without that folder, where another kind says.
+   * Absolute path of the folder in which the manager was made, even if the script has changed its folder since. Slaves run there; if a
+   * machine lacks that folder, the kind of slave decides where.
    */
   readonly cwd: string;
   /** Takes what the process prints. */
@@ -30,21 +30,21 @@ export interface LaunchOrder {
   readonly services: LaunchServices;
 }
 
-/** What is sent to machines that do not see the files of the master. */
+/** What is sent to machines that do not see the master's files. */
 export interface SentFiles {
-  /** Files that are sent beside the modules of tasks and all that these import; see {@linkcode SSHOptions.include}. */
+  /** Files to send in addition to the modules of tasks and all that these import; see {@linkcode SSHOptions.include}. */
   readonly include: readonly (string | URL)[];
 }
 
 /** What launches of one manager share. */
 export interface LaunchServices {
-  /** Gets the one object of a class. It is made when it is first asked for, and disposed of when the manager closes. */
+  /** Gets the one object of a class. It is made when first asked for, and disposed of when the manager closes. */
   get<Service extends AsyncDisposable>(
     serviceClass: new (services: LaunchServices) => Service,
   ): Service;
-  /** Tells the user something. */
+  /** Shows a message to the user. */
   tell(message: string): void;
-  /** Aborted when the manager closes: what is being launched is not needed any more. */
+  /** Aborted when the manager closes: launches under way are no longer needed. */
   readonly closing?: AbortSignal;
 }
 
@@ -69,13 +69,13 @@ export interface LaunchServices {
  * ```
  */
 export abstract class Slave {
-  /** What slaves of this kind are called in messages; the number follows: `local slave` 3. */
+  /** What slaves of this kind are called in messages, such as `local slave`; the number follows. */
   abstract readonly kind: string;
 
   /** Whether the process runs on another machine than the master. */
   abstract readonly isRemote: boolean;
 
-  /** What its machine is sent; by default nothing, since it sees the files of the master under the same paths, or imports them by URL. */
+  /** What its machine is sent; by default nothing, because it sees the master's files under the same paths, or imports them by URL. */
   get sends(): SentFiles | undefined {
     return undefined;
   }
@@ -83,33 +83,33 @@ export abstract class Slave {
   /**
    * The command that starts Deno where the slave runs; by default what the manager's option `deno` says.
    *
-   * @param deno What that option says: a program, and perhaps its first arguments.
+   * @param deno The value of that option: a program, and perhaps its first arguments.
    */
   denoCommand(deno: readonly string[]): readonly string[] {
     return deno;
   }
 
   /**
-   * Starts the process. For a slave on this machine it is called again, with another connection, when the process has
-   * ended and is to be replaced. On another machine it starts the agent, which replaces processes itself.
+   * Starts the process. For a slave on this machine it is called again, with another connection, when the process has ended and must be
+   * replaced. On another machine it starts the agent, which replaces processes itself.
    *
    * @throws {Error} If it cannot be started: the slave is then lost.
    */
   abstract launch(order: LaunchOrder): SlaveProcess | Promise<SlaveProcess>;
 
-  /** Called when the manager closes, after the process was told to end: what is left of it is to be ended. */
+  /** Called when the manager closes, after the process was told to end: end what is left of it. */
   close(): Promise<void> {
     return Promise.resolve();
   }
 
   /**
-   * Called when the script ends and the manager has not been closed, as by an error that nobody catches or `Deno.exit()`: what would
-   * outlive the script, such as a job in a queue, is to be ended without waiting. It may be called again.
+   * Called when the script ends before the manager is closed, as by an uncaught error or `Deno.exit()`. End, without waiting, what would
+   * outlive the script, such as a job in a queue. It may be called again.
    */
   closeNow(): void {}
 
   /**
-   * Starts a program on this machine that runs the slave or, like `ssh`, passes its input on to one.
+   * Starts a program on this machine that runs the slave or, like `ssh`, passes its input on to the slave's program.
    *
    * @param order What {@linkcode Slave.launch} was given.
    * @param command Program and arguments; those of the order by default.

@@ -15,8 +15,8 @@ export abstract class SlaveArray {
   abstract readonly count: number;
 
   /**
-   * Between which bounds the number of slaves follows the work; {@linkcode SlaveArray.count} is the most. With bounds, slaves that are
-   * taken away are launched again while there is work. None by default: all are launched at once, and those that are lost stay so.
+   * The bounds within which the number of slaves follows the work; {@linkcode SlaveArray.count} is the upper one. With bounds, slaves that
+   * are taken away are launched again while there is work. None by default: all are launched at once, and lost ones stay lost.
    */
   get bounds(): ArrayBounds | undefined {
     return undefined;
@@ -33,7 +33,7 @@ export abstract class SlaveArray {
   /** Whether the slave at an index below {@linkcode SlaveArray.count} runs on another machine than the master. */
   abstract isRemoteAt(index: number): boolean;
 
-  /** What their machines are sent; by default nothing, since they see the files of the master under the same paths, or import them by URL. */
+  /** What their machines are sent; by default nothing, because they see the master's files under the same paths, or import them by URL. */
   get sends(): SentFiles | undefined {
     return undefined;
   }
@@ -41,7 +41,7 @@ export abstract class SlaveArray {
   /**
    * The command that starts Deno where these slaves run; by default what the manager's option `deno` says.
    *
-   * @param deno What that option says: a program, and perhaps its first arguments.
+   * @param deno The value of that option: a program, and perhaps its first arguments.
    */
   denoCommand(deno: readonly string[]): readonly string[] {
     return deno;
@@ -50,20 +50,20 @@ export abstract class SlaveArray {
   /**
    * Starts the processes.
    *
-   * @param orders One for each slave to be started: all of them at first, later those that are to be replaced.
-   * @returns A process for each order, the first for the first. Slaves that share an agent are given the same object.
+   * @param orders One for each slave to be started: all of them at first, later those to be replaced.
+   * @returns A process for each order, in their order. Slaves that share an agent have the same object.
    * @throws {Error} If they cannot be started: the slaves are then lost.
    */
   abstract launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]>;
 
-  /** Called when the manager closes, after the processes were told to end: what is left of them is to be ended. */
+  /** Called when the manager closes, after the processes were told to end: end what is left of them. */
   close(): Promise<void> {
     return Promise.resolve();
   }
 
   /**
-   * Called when the script ends and the manager has not been closed, as by an error that nobody catches or `Deno.exit()`: what would
-   * outlive the script, such as a job in a queue, is to be ended without waiting. It may be called again.
+   * Called when the script ends before the manager is closed, as by an uncaught error or `Deno.exit()`. End, without waiting, what would
+   * outlive the script, such as a job in a queue. It may be called again.
    */
   closeNow(): void {}
 }

@@ -1,31 +1,31 @@
-/** How many slaves an array has that follows its work: jobs are submitted as tasks wait, and retired when they have none. */
+/** Bounds for an array whose size follows its work: jobs are submitted while tasks wait, and retired when they are idle. */
 export interface ElasticCount {
   /** The fewest, while there is work; 0 by default. */
   readonly min?: number;
   /** The most, at least 1. */
   readonly max: number;
-  /** How long a slave may have nothing to do, in milliseconds; 60,000 by default. */
+  /** How long a slave may be idle, in milliseconds; 60,000 by default. */
   readonly idleMs?: number;
 }
 
-/** How many slaves an array is to have. */
+/** How many slaves an array has. */
 export type SlaveCount = number | ElasticCount;
 
-/** Bounds of an array, and how long a slave of it may have nothing to do. */
+/** Bounds of an array, and how long its slaves may be idle. */
 export type ArrayBounds = Required<ElasticCount>;
 
-/** More than a master bears: each takes 2 KB before it is started, and is looked at again and again. */
+/** More than a master can bear: each takes 2 KB before it is started, and is looked at again and again. */
 export const MOST_SLAVES = 100_000;
 
 const DEFAULT_IDLE_MS = 60_000;
 const KNOWN = ["min", "max", "idleMs"];
 
 /**
- * Checks how many slaves an array is to have.
+ * Checks the number of slaves of an array.
  *
  * @param count Should be a number, or bounds.
- * @returns The bounds. Those of a number are the number; its slaves are never idle for too long.
- * @throws {RangeError} If a number is not whole, or too small, or the least is above the most.
+ * @returns The bounds. A number gives equal bounds, and its slaves are never idle for too long.
+ * @throws {RangeError} If a number is not whole, or too small, or the minimum is above the maximum.
  * @throws {TypeError} If it is neither a number nor bounds.
  */
 export function asBounds(count: unknown): ArrayBounds {

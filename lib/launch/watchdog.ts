@@ -1,11 +1,12 @@
 import { type SlaveProcess, spawn } from "./command.ts";
 
-/** What is watched of a process. */
+/** The parts of a process that are watched. */
 type Watched = Pick<SlaveProcess, "pid" | "exited" | "ended">;
 
 /**
- * The shell is given the first processes as arguments, and reads `+ PID` when a process has started, and `- PID` when it has ended: what is left of its group is killed then,
- * and when the input ends all that is left of any. 1 MB, against 28 MB for a Deno process that does the same.
+ * The shell gets the first processes as arguments, and reads `+ PID` when a process has started, and `- PID` when it has ended: then it
+ * kills what is left of its group. When the input ends it kills all that is left of any group. It takes 1 MB; a Deno process that does the
+ * same takes 28 MB.
  */
 const SHELL_SCRIPT = `trap "" HUP INT TERM
 pids=" $* "
@@ -45,9 +46,9 @@ function kill(pid) {
 }`;
 
 /**
- * Kills what slaves of this machine leave behind: whatever is in the process group of one that has ended, and slaves that outlive
- * the master. A slave whose task is in an endless loop cannot see by itself that its master was killed. A master that may
- * start Deno and nothing else cannot kill a group, but what it starts can.
+ * Kills what slaves of this machine leave behind: whatever is in the process group of one that has ended, and slaves that outlive the
+ * master. A slave whose task is in an endless loop cannot notice that its master was killed. A master that may start only Deno cannot kill
+ * a group, but the processes that it starts can.
  */
 export class Watchdog implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -57,10 +58,10 @@ export class Watchdog implements AsyncDisposable {
   /**
    * Starts the process that watches.
    *
-   * @param deno Program and arguments that start Deno, used where no shell can be started.
-   * @param first Processes that are watched from the first moment, also if this one is killed in the next: what is written to the
-   * watchdog leaves in a later turn of the event loop.
-   * @throws {Error} If neither can be.
+   * @param deno Program and arguments that start Deno, used if no shell can be started.
+   * @param first Processes that are watched from the first moment, even if this process is killed at once: what is written to the
+   * watchdog leaves only in a later turn of the event loop.
+   * @throws {Error} If neither can be started.
    */
   constructor(deno: readonly string[], first: readonly Watched[] = []) {
     const isShellAllowed = Deno.build.os !== "windows" &&
@@ -76,14 +77,14 @@ export class Watchdog implements AsyncDisposable {
     for (const each of watched) this.#awaitEnd(each);
   }
 
-  /** Watches a process of ours, if it is one of this machine. What is left of its group is killed when it has ended. */
+  /** Watches a process of ours, if it runs on this machine. When it has ended, what is left of its group is killed. */
   watch(process: Watched): void {
     if (!isOurs(process)) return;
     this.#write(`+ ${process.pid}\n`);
     this.#awaitEnd(process);
   }
 
-  /** Ends the watch; what has not ended is killed, with its group. */
+  /** Ends the watch; processes that have not ended are killed, with their groups. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.close().catch(() => {}); // It has been killed by somebody: there is nothing to end.
     await this.#child.status;
@@ -99,7 +100,7 @@ export class Watchdog implements AsyncDisposable {
   }
 }
 
-/** Whether it is a process of this machine that can be ours: there is none below, and "-1" means all that there are. */
+/** Whether it is a process of this machine that can be ours. One with an id below 2 cannot, and "-1" would mean all processes. */
 function isOurs({ pid }: Watched): boolean {
   return pid !== undefined && pid > 1;
 }

@@ -1,5 +1,5 @@
 /**
- * The arguments of tasks, from when these are added until they leave.
+ * The arguments of tasks, from when the tasks are added until they leave.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import {
 } from "../wire/codec.ts";
 import { checkSendable } from "../wire/message_stream.ts";
 
-/** The most characters that a number has in JSON: `-1.2345678901234567e-308`. */
+/** The most characters that a number takes in JSON: `-1.2345678901234567e-308`. */
 const MAX_NUMBER_LENGTH = 24;
 /**
- * A longer text waits, and leaves, as bytes. As a string it would be copied three times on V8's heap, which grows to several
- * times what is in use: with inputs of 1 MB for 64 slaves that was 800 MB.
+ * A longer text is kept and sent as bytes. As a string it would be copied three times on V8's heap, which grows to several times what is in
+ * use: with inputs of 1 MB for 64 slaves that was 800 MB.
  */
 const MAX_TEXT_LENGTH = 16 * 1024;
 
-/** A call takes about 120,000 in V8, and what startup returned may come behind these. */
+/** V8 allows about 120,000 arguments in a call, and the values of startup may follow these. */
 const MAX_ARGUMENTS = 50_000;
 
 const encoder = new TextEncoder();
@@ -31,10 +31,10 @@ const encoder = new TextEncoder();
 /**
  * Makes arguments ready for the wire.
  *
- * @param constructorArgs Those of an object's constructor; the text is then a list of two lists.
- * @param args Those of the function, or of the object's `run`.
+ * @param constructorArgs The arguments of an object's constructor; the text is then a list of two lists.
+ * @param args The arguments of the function, or of the object's `run`.
  * @throws {DOMException} A `DataCloneError` whose message begins with the path to what cannot be sent.
- * @throws {RangeError} If they are more than 50,000, or take too much.
+ * @throws {RangeError} If there are more than 50,000, or they are too large.
  */
 export function encodeArguments(
   constructorArgs: readonly unknown[] | undefined,
@@ -61,14 +61,14 @@ function encodeBoth(constructorArgs: readonly unknown[], args: readonly unknown[
   try {
     return encodeValue([constructorArgs, args], "args");
   } catch (error) {
-    // Once more, for the path to the culprit.
+    // Encoded once more, for the path to the culprit.
     encodeValue(constructorArgs, "constructorArgs");
     encodeValue(args, "args");
     throw error;
   }
 }
 
-/** The JSON text of arguments, without what travels beside it. */
+/** The JSON text of arguments, without the bytes beside it. */
 export function textOfArguments(args: EncodedArguments): string {
   return typeof args === "object" ? args.text : String(args);
 }
@@ -79,13 +79,13 @@ export class ArgumentList {
   readonly text: string;
   /** The bytes of buffers, which travel beside it. */
   readonly buffers: readonly Uint8Array[];
-  /** How many characters the arguments of one task have at most. */
+  /** The most characters of the arguments of one task. */
   readonly maxLength: number;
 
-  /** @param list Those of each task, in the order in which the tasks leave. */
+  /** @param list The arguments of each task, in the order in which the tasks leave. */
   constructor(list: readonly EncodedArguments[]) {
     if (areNumbers(list)) {
-      // Made text together: 20 ns each, where to join them takes 40.
+      // Stringified together: this takes 20 ns for each, and joining texts takes 40.
       this.text = stringify(list, "args").slice(1, -1);
       this.buffers = [];
       this.maxLength = MAX_NUMBER_LENGTH;

@@ -2,7 +2,7 @@ import { isRemoteModule, remoteTarget } from "../remote.ts";
 import type { Code, CodeReference } from "../task.ts";
 import { modulesOf } from "./journal/code_files.ts";
 
-/** What a task is made of: code, and for an object the arguments of its constructor. */
+/** What a task consists of: code, and for an object the arguments of its constructor. */
 export interface ResolvedTask {
   readonly code: Code;
   readonly constructorArgs?: readonly unknown[];
@@ -17,12 +17,12 @@ export class CodeRegistry {
   readonly #watched = new Set<string>();
   #count = 0;
 
-  /** URLs or specifiers of all modules that tasks refer to so far. */
+  /** URLs or specifiers of all modules that tasks have referred to so far. */
   get modules(): ReadonlySet<string> {
     return this.#modules;
   }
 
-  /** These, and the files that inline functions import: the code of tasks may change with them. */
+  /** The same, plus the files that inline functions import: changes in these change the code of tasks. */
   get watched(): ReadonlySet<string> {
     return this.#watched;
   }
@@ -31,11 +31,11 @@ export class CodeRegistry {
    * Finds out what a user means by a task.
    *
    * @param task An export of a remote module, a remote object, or an inline function.
-   * @param use What it is for, for the error message: `task`, `startup function`.
+   * @param use Its use in error messages: `task`, `startup function`.
    * @throws {TypeError} If it is none of these.
    */
   resolve(task: unknown, use: string): ResolvedTask {
-    // Looked up first: most tasks are of a function that is known already.
+    // Looked up first, because the function of most tasks is already known.
     const known = typeof task === "function" ? this.#byFunction.get(task) : undefined;
     if (known !== undefined) return known;
     const target = remoteTarget(task);
@@ -66,7 +66,7 @@ export class CodeRegistry {
     return code;
   }
 
-  /** A function that a loop makes again and again has the same source each time, and is one piece of code. */
+  /** A function that a loop makes repeatedly has the same source each time, and counts as one piece of code. */
   // deno-lint-ignore ban-types -- any function a user may pass
   #inline(fn: Function, use: string): Code {
     const source = Function.prototype.toString.call(fn);

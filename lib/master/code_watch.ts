@@ -1,24 +1,24 @@
 import type { Clock } from "../clock.ts";
 import { digestsOf } from "./journal/code_files.ts";
 
-/** While slaves start one after another, files are looked at no more often than this. */
+/** While slaves start one after another, files are checked no more often than this. */
 const MIN_INTERVAL_MS = 1000;
 
 /**
- * Sees whether the code of tasks changes while a run goes on: a slave that starts later runs other code than those that are there,
- * and nobody could tell which result is of which.
+ * Notices changes in the code of tasks during a run: slaves that start later would run other code than earlier ones, and nobody could tell
+ * which result is from which.
  */
 export class CodeWatch {
   readonly #modules: ReadonlySet<string>;
   readonly #warn: (message: string) => void;
   readonly #clock: Clock;
-  /** What each module was made of when a slave could first load it, by its name. */
+  /** The digests of each module's files when a slave could first load it, by the module's name. */
   readonly #digests = new Map<string, Record<string, string>>();
   #lookedAtMs = -Infinity;
 
   /**
    * @param modules Modules whose files are the code of tasks.
-   * @param warn Told of files that have changed, of each once for each change.
+   * @param warn Told of changed files, once for each change.
    */
   constructor(modules: ReadonlySet<string>, warn: (message: string) => void, clock: Clock) {
     this.#modules = modules;
@@ -26,19 +26,19 @@ export class CodeWatch {
     this.#clock = clock;
   }
 
-  /** A slave may load a module from now on. What it is made of is noted the first time. */
+  /** A slave may load a module from now on. Its files are noted the first time. */
   moduleNeeded(module: string): void {
     if (!this.#digests.has(module)) this.#digests.set(module, digestsOf(module));
   }
 
   /**
-   * A slave's process has been started, and is about to load code.
+   * A slave's process has been started, and will load code.
    *
    * @param slave Name of the slave.
    * @param isRestart Whether it had a process before.
    */
   slaveStarted(slave: string, isRestart: boolean): void {
-    // Those that are noted now have not changed since.
+    // Modules that are noted only now have not changed since.
     const noted = [...this.#digests];
     for (const module of this.#modules) this.moduleNeeded(module);
     const nowMs = this.#clock.now();

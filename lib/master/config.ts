@@ -12,50 +12,50 @@ import { slaveProgram } from "../slave_program.ts";
  * Finds the configuration file that the slaves' modules resolve with.
  *
  * @param config Path or `file:` URL of the file, if the user named one.
- * @returns Its absolute path: on a slave that of the slave's own, elsewhere the one that Deno takes for the main module, as
- * {@linkcode nearestConfig} says. `undefined` if none was named, and there is none, or none may be looked for, or the main module is
- * inside a compiled program.
- * @throws {TypeError} If the file that was named is not there.
+ * @returns Its absolute path: on a slave the slave's own configuration, elsewhere the one that Deno uses for the main module, according to
+ * {@linkcode nearestConfig}. `undefined` if none was named and there is none, or none may be looked for, or the main module is inside a
+ * compiled program.
+ * @throws {TypeError} If the named file does not exist.
  */
 export function findConfig(config: string | URL | undefined): string | undefined {
   if (config !== undefined) return namedConfig(config);
-  // The main module of a slave is this project's own: it is the slave's configuration that the modules of tasks resolve with.
+  // The main module of a slave is this project's own: task modules resolve with the slave's configuration.
   const program = slaveProgram();
   if (program !== undefined) return program.config;
-  // What is inside a compiled program no slave sees.
+  // Slaves do not see what is inside a compiled program.
   if (Deno.build.standalone) return undefined;
-  // In a Worker there is none.
+  // A Worker has no main module.
   if (!Deno.mainModule?.startsWith("file:")) return undefined;
   return nearestConfig(Deno.mainModule);
 }
 
 /**
- * Flags of `deno run` with which modules resolve as they do for a script that has this configuration.
+ * Flags of `deno run` with which modules resolve as for a script with this configuration.
  *
  * @param config Path of a `deno.json`, `deno.jsonc` or `package.json`, if there is one.
  */
 export function configFlags(config: string | undefined): string[] {
   if (config === undefined) return ["--no-config"];
   if (!isPackage(config)) return ["--config", config];
-  // Deno takes no package.json by its path. What is installed beside it is found from the modules upwards.
+  // Deno does not take the path of a package.json. Packages installed beside it are found from the modules upwards.
   const tsconfig = tsconfigOf(config);
   const flags = tsconfig === undefined ? ["--no-config"] : ["--config", tsconfig];
-  // Where the type is another, a module without imports and exports is none of CommonJS.
+  // With another type, a module without imports and exports does not count as CommonJS.
   if (isCommonJS(config)) flags.push("--unstable-detect-cjs");
   return [...flags, "--node-modules-dir=manual"];
 }
 
-/** Resolves a name by the import map of the script, which is that of the slaves; nothing if the map does not have it. */
+/** Resolves a name by the import map of the script, which the slaves share; nothing if the map does not have it. */
 export function resolveMapped(specifier: string): string | undefined {
   try {
     return import.meta.resolve(specifier);
   } catch {
-    // Then it is no file's.
+    // The import map does not have it, so it is not a file.
     return undefined;
   }
 }
 
-/** JSON with comments, and commas behind the last element; empty if there is nothing else. Texts are passed over. */
+/** Parses JSON with comments and trailing commas; empty if the text has nothing else. Comment signs within strings do not count. */
 export function parseJsonc(text: string): Record<string, unknown> {
   const json = text
     .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, "$1")

@@ -1,11 +1,11 @@
 /**
- * A queue with two ends in one ring of memory: every operation takes constant time, also with a million elements
- * (`Array.shift()` does not, from about 50,000 on).
+ * A queue with two ends in a ring buffer: every operation takes constant time, even with a million elements (`Array.shift()` does not, from
+ * about 50,000 on).
  */
 export class Deque<Element> {
-  /** How many elements there are. Only this class writes. */
+  /** How many elements there are. Only this class changes it. */
   length = 0;
-  /** The element at the front; `undefined` if there is none. Only this class writes. */
+  /** The element at the front; `undefined` if there is none. Only this class changes it. */
   first: Element | undefined;
   #ring: (Element | undefined)[] = new Array(16);
   #start = 0;
@@ -39,7 +39,7 @@ export class Deque<Element> {
     return element;
   }
 
-  /** All elements, in order, which stay. */
+  /** Iterates over all elements, in order, without removing them. */
   *[Symbol.iterator](): Generator<Element> {
     for (let i = 0; i < this.length; i++) {
       yield this.#ring[(this.#start + i) & (this.#ring.length - 1)]!;

@@ -1,13 +1,13 @@
 /**
- * Ends what has many parts.
+ * Ends something that has many parts.
  *
  * @module
  */
 
 /**
- * Takes steps one after another: each of them, even if those before it failed.
+ * Takes steps one after another, each even if earlier ones failed.
  *
- * @throws What the first that failed threw.
+ * @throws The error of the first step that failed.
  */
 export async function endInOrder(
   steps: Iterable<() => void | Promise<void>>,
@@ -26,7 +26,7 @@ export async function endInOrder(
 /**
  * Ends parts at the same time, and waits for all of them, even if some fail.
  *
- * @throws What the first that failed threw.
+ * @throws The error of the first part that failed.
  */
 export async function endAll<Part>(
   parts: Iterable<Part>,

@@ -1,5 +1,5 @@
 /**
- * The script's event loop: it is kept alive while a reader waits, and gets its turns while a reader takes results that are there.
+ * The script's event loop: it is kept alive while a reader waits, and gets turns while a reader takes results that have come.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { clearInterval, setInterval, setTimeout } from "../own_globals.ts";
 
 /** A reader that goes on for longer than this gives other events a turn. */
 const MAX_TURN_MS = 20;
-/** A look at the clock takes 30 ns, and a result that is there 70. */
+/** Reading the clock takes 30 ns, and taking a result that has come 70. */
 const MAX_BETWEEN_LOOKS = 64;
 
 /** Keeps the script from ending while a reader waits. Slaves, whether idle or busy, do not. */
@@ -19,7 +19,7 @@ export class KeepAlive implements Disposable {
   #timer: ReturnType<typeof setInterval> | undefined;
   #isDisposed = false;
 
-  /** @param slaves Those that are started for the first reader. */
+  /** @param slaves The slaves that are started for the first reader. */
   constructor(slaves: { launched(): Promise<void> }) {
     this.#slaves = slaves;
   }
@@ -42,7 +42,7 @@ export class KeepAlive implements Disposable {
     clearInterval(this.#timer);
   }
 
-  /** The first timer of a script takes 7 ms, since Deno loads Node's for it: the slaves are started before. */
+  /** The first timer of a script takes 7 ms, because Deno loads Node's timers for it: the slaves are started first. */
   async #start(): Promise<void> {
     await this.#slaves.launched();
     if (this.#isDisposed) return;
@@ -52,9 +52,9 @@ export class KeepAlive implements Disposable {
 }
 
 /**
- * Gives the event loop its turns while results are read that are there already. Each comes in a microtask, and no socket and
- * no timer has its turn before the last one: a reader that computes for each would keep slaves waiting, and lose those on
- * other machines, which take the master to be gone.
+ * Gives the event loop turns while results that have come are read. Each result comes in a microtask, so no socket and no timer has its
+ * turn before the last one: a reader that computes for each would keep slaves waiting, and lose those on other machines, which would
+ * conclude that the master is gone.
  */
 export class LoopTurn {
   readonly #clock: Clock;
@@ -68,7 +68,7 @@ export class LoopTurn {
     this.#clock = clock;
   }
 
-  /** Whether it is time to let other events have their turn. To be asked before each result that is there. */
+  /** Whether it is time to give other events a turn. Ask before each result that has come. */
   get isDue(): boolean {
     if (this.#isDue || --this.#untilLook > 0) return this.#isDue;
     this.#betweenLooks = Math.min(2 * this.#betweenLooks, MAX_BETWEEN_LOOKS);
@@ -77,14 +77,14 @@ export class LoopTurn {
     return this.#isDue;
   }
 
-  /** Takes note that the event loop has had a turn, since something has come off a socket, or that a reader begins. */
+  /** Notes that the event loop has had a turn, because something has come from a socket, or that a reader begins. */
   begin(nowMs: number): void {
     this.#beganMs = nowMs;
     this.#betweenLooks = this.#untilLook = 1;
     this.#isDue = false;
   }
 
-  /** Lets other events have their turn. */
+  /** Gives other events a turn. */
   async pass(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve));
     this.begin(this.#clock.now());

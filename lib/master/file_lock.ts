@@ -1,12 +1,12 @@
-/** What came of an attempt to lock a file; `"impossible"` on file systems without locks, as network ones may be. */
+/** The result of an attempt to lock a file; `"impossible"` on file systems without locks, such as some network ones. */
 export type FileLock = "locked" | "taken" | "impossible";
 
-/** Locks a file for as long as it is open, so that others who lock it find it taken. */
+/** Locks a file while it is open, so that others who try to lock it find it taken. */
 export function lockFile(file: Deno.FsFile): FileLock {
   try {
     return file.tryLockSync(true) ? "locked" : "taken";
   } catch {
-    // ENOSYS of Lustre without its option flock, ENOLCK of NFS whose lock service does not run: plain errors, some without a code.
+    // ENOSYS from Lustre without its option flock, ENOLCK from NFS without its lock service: plain errors, some without a code.
     return "impossible";
   }
 }

@@ -46,7 +46,7 @@ export class Manager implements AsyncDisposable {
     slaveProgram()?.managersLoaded();
   }
 
-  /** Slaves of all managers that are not closed: an array of jobs has the connection to its one manager in its object. */
+  /** Slaves of all managers that are not closed: the object of a job array holds the connection to its one manager. */
   static readonly #added = new WeakSet<Slave | SlaveArray>();
   readonly #settings: ManagerSettings;
   readonly #fleet: Fleet;
@@ -68,12 +68,12 @@ export class Manager implements AsyncDisposable {
    * @param options See {@linkcode ManagerOptions}.
    * @throws {TypeError} If an option is unknown or of the wrong type.
    * @throws {RangeError} If a number is out of range.
-   * @throws {Error} If a file to record the run in cannot be written, or the page of the run cannot be listened for.
+   * @throws {Error} If a file to record the run in cannot be written, or the page of the run cannot listen at its address.
    * @throws {ParallelError} If slaves would start slaves without end: on a slave, while a module is loaded or where managers are nested
-   * too deep; if slaves would be this program again, and not Deno.
+   * too deep; or if slaves would be this program again, and not Deno.
    */
   constructor(options?: ManagerOptions);
-  /** Scripts know of no other time than the system's; tests hand in a clock that they move. */
+  /** Scripts always use the system's time; tests pass a clock that they move. */
   constructor(options: ManagerOptions = {}, clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     checkDeno();
     const refusal = slaveProgram()?.refuseManager();
@@ -122,8 +122,8 @@ export class Manager implements AsyncDisposable {
   /**
    * Adds a slave, or an array of them. They are started as soon as there are tasks whose results are read.
    *
-   * @throws {TypeError} If it is no slave, or has been added before, to this manager or to another that is not closed.
-   * @throws {RangeError} If the option `output` names one file for several slaves, or there are none, or more than a manager bears.
+   * @throws {TypeError} If it is not a slave, or has been added before, to this manager or to another that is not closed.
+   * @throws {RangeError} If the option `output` names one file for several slaves, or there are no slaves, or more than a manager can bear.
    * @throws {Error} If the file for the slave's output cannot be written.
    * @throws {ParallelError} If the manager is closed.
    */
@@ -146,22 +146,22 @@ export class Manager implements AsyncDisposable {
     this.#fleet.add(slave);
     this.#sources.add(slave);
     Manager.#added.add(slave);
-    // A run that its journal answers needs no slaves.
+    // A run whose outcomes all come from its journal needs no slaves.
     this.#around.loop.whenWork(() => this.#launch());
   }
 
   /**
    * Makes a context: a group of tasks with a startup function of their own.
    *
-   * @param startup Runs once on each slave before the first task of the context there. What it returns is passed to each task,
-   * behind the task's own arguments: an array is spread, any other value is one argument, `undefined` is none. It
-   * stays on the slave, so it may be anything.
-   * An object of a remote class may stand for the function: it is made on each slave, and its `run` method called.
+   * @param startup Runs once on each slave before the first task of the context there. What it returns is passed to each task, after the
+   * task's own arguments: an array is spread, any other value is one argument, `undefined` is none. It stays on the slave, so it may be
+   * anything.
+   * An object of a remote class may stand for the function: each slave makes the object and calls its `run` method.
    * @param options See {@linkcode ContextOptions}: the startup's arguments are its `args`.
    * @throws {TypeError} If `startup` is neither an export or object of a remote module nor an inline function, or an option is wrong.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
-   * @throws {JournalError} If the journal is another script's, is in use, is damaged, or has outcomes of another
-   * startup, or of one with other arguments.
+   * @throws {JournalError} If the journal belongs to another script, is in use, is damaged, or has outcomes of another startup, or of one
+   * with other arguments.
    * @throws {ParallelError} If the manager is closed.
    */
   getContext<Result = undefined, Args extends unknown[] = []>(
@@ -184,15 +184,15 @@ export class Manager implements AsyncDisposable {
   }
 
   /**
-   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file, and has iterables of inputs
-   * clean up. When it resolves nothing of the manager is open, whatever was under way; but an iterable that awaits its next
-   * element is left after half a second. Results that have come can still be read; tasks that have not finished are given up.
-   * Calling it again waits for the same end.
+   * Ends every slave, deletes what is left of its jobs in a cluster, closes every connection and file, and has iterables of inputs clean
+   * up. When it resolves, nothing of the manager is open, whatever was under way; only an iterable that awaits its next element is
+   * abandoned after half a second. Results that have come can still be read; unfinished tasks are given up. Further calls wait for the same
+   * end.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      // Before anything is done: whoever is told of the end may call this as well.
+      // Set before anything is done, because whoever is told of the end may call this as well.
       this.#closing = promise;
       resolve(this.#close());
     }
@@ -207,12 +207,12 @@ export class Manager implements AsyncDisposable {
   async #close(): Promise<void> {
     const { loop, hub, progress, forgotten } = this.#around;
     this.#keepAlive.begin();
-    // First: whoever is told what was forgotten may add no tasks any more.
+    // First, so that whoever is told what was forgotten cannot add tasks any more.
     for (const context of this.#contexts) context.managerCloses();
     forgotten[Symbol.dispose]();
     await endInOrder([
       () => this.#fleet[Symbol.asyncDispose](),
-      // Whatever became of the slaves: a journal that is not closed stays locked.
+      // Whatever happened to the slaves: a journal that is not closed stays locked.
       () => endAll(this.#contexts, (context) => context.finish()),
       () => progress[Symbol.asyncDispose](),
       () => this.#records[Symbol.asyncDispose](),
@@ -254,7 +254,7 @@ export class Manager implements AsyncDisposable {
     this.#fleet.launch();
     this.#fileSizeGuard ??= new FileSizeGuard();
     const { joblog, trace } = this.#settings;
-    // A slave on this machine ends with the master; a job in a queue would not, and files would lack their last second.
+    // A slave on this machine ends with the master; a job in a queue would not, and files would lack the last second.
     if (this.#fleet.hasRemoteSlaves || joblog !== undefined || trace !== undefined) {
       this.#endGuard ??= new EndGuard({
         end: () => {

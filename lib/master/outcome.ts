@@ -4,16 +4,16 @@ import type { Task } from "../task.ts";
 /**
  * How a task ended.
  *
- * @typeParam Result What arrives of its result.
+ * @typeParam Result Type of its result as it arrives.
  */
 export type Outcome<Result = unknown> =
   & {
     readonly task: Task<Result>;
-    /** The slave that it ended on; missing if it never got to one. */
+    /** The slave that it ended on; missing if it never reached one. */
     readonly slave: SlaveIdentity | undefined;
     /**
-     * How often it was run, the last time included: slaves may have died, or it may have thrown and run again. Where startup failed, or
-     * the code did not load, it was not run.
+     * How often it was run, including the last time: slaves may have died, or it may have thrown and run again. If startup failed, or the
+     * code did not load, it was not run.
      */
     readonly attempts: number;
     /** How long it ran, in milliseconds. */
@@ -23,12 +23,12 @@ export type Outcome<Result = unknown> =
     | {
       readonly status: "fulfilled";
       readonly value: Result;
-      /** Not known: the memory of the arguments is given back as soon as the result has arrived. */
+      /** Unknown: the memory of the arguments is freed as soon as the result has arrived. */
       readonly input?: undefined;
     }
     | {
       readonly status: "rejected";
-      /** Why: an {@linkcode AbortError} if it was given up. */
+      /** Why it failed: an {@linkcode AbortError} if it was given up. */
       readonly reason: RemoteError | AbortError;
       /** The task's arguments in short, as {@linkcode RemoteError.input} has them. */
       readonly input: string;
@@ -37,9 +37,9 @@ export type Outcome<Result = unknown> =
     }
   );
 
-/** Outcomes that are delivered together, such as an array of them: at least one. One of a task that failed comes alone. */
+/** At least one outcome, delivered together, such as an array of them. The outcome of a failed task comes alone. */
 export interface Outcomes extends Iterable<Outcome> {
   readonly length: number;
-  /** The outcome at a place, counted from 0. */
+  /** The outcome at an index, counted from 0. */
   at(index: number): Outcome | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * What the code on the slaves may do, as flags of `deno run`.
+ * The permissions of the code on the slaves, as flags of `deno run`.
  *
  * @module
  */
@@ -22,13 +22,12 @@ const KINDS: readonly PermissionKind[] = [
 ];
 
 /**
- * Permissions of the code that runs on slaves: `"inherit"` for each kind that the master itself has in full, `"none"`,
- * or for each kind `true` (all of it), `false`, or a list as Deno's flags take it: paths, hosts, names. A kind that is
- * not mentioned is not given.
+ * Permissions of the code that runs on slaves: `"inherit"` for each kind that the master itself has in full, `"none"`, or for each kind
+ * `true` (all of it), `false`, or a list as Deno's flags take it: paths, hosts, names. A kind that is not mentioned is not given.
  *
- * Of `import` there is more to say. It is about what is not on the slave's machine: hosts, and npm packages, whose host is
- * `registry.npmjs.org`. With `"inherit"`, or if it is not mentioned, code may import npm packages, and from the hosts that Deno
- * allows by itself. With `"none"`, `false` or a list it may not. Whatever it says, modules that tasks are named from are loaded.
+ * The kind `import` is special. It is about what is not on the slave's machine: hosts, and npm packages, whose host is
+ * `registry.npmjs.org`. With `"inherit"`, or if it is not mentioned, code may import npm packages, and from the hosts that Deno allows by
+ * default. With `"none"`, `false` or a list it may not. In any case, the modules that tasks come from are loaded.
  */
 export type SlavePermissions =
   | "inherit"
@@ -37,7 +36,7 @@ export type SlavePermissions =
 
 /** What a slave needs for itself, whatever its tasks may do. */
 export interface SlaveNeeds {
-  /** Each `host:port` of the master; the slave gives up this permission once it is connected. */
+  /** Each `host:port` of the master; the slave drops this permission once it is connected. */
   readonly master: readonly string[];
   /** URL of the slave's own program. */
   readonly program: string;
@@ -45,7 +44,7 @@ export interface SlaveNeeds {
   readonly modules: Iterable<string>;
 }
 
-/** From where Deno lets modules be imported without being asked; a list of ours replaces it. */
+/** Hosts from which Deno lets modules be imported by default; a list of ours replaces them. */
 const DEFAULT_IMPORT_HOSTS = [
   "deno.land:443",
   "jsr.io:443",
@@ -57,16 +56,16 @@ const DEFAULT_IMPORT_HOSTS = [
 ];
 const JSR_HOST = "jsr.io:443";
 const NPM_HOST = "registry.npmjs.org:443";
-/** The flag without a list gives all hosts, and no flag those of Deno. There never is a host of this name (RFC 6761). */
+/** The flag without a list allows all hosts, and without the flag Deno's own are allowed. A host with this name never exists (RFC 6761). */
 const NO_HOST = "nowhere.invalid:443";
 
-/** Linux takes no argument of a program that is longer than 128 KiB. The name of a flag needs some of it. */
+/** Linux allows no argument of a program that is longer than 128 KiB. The name of a flag takes some of it. */
 const MAX_ARGUMENT_BYTES = 120 * 1024;
 
 /**
  * Checks the option `permissions`.
  *
- * @throws {TypeError} If it is not of its type.
+ * @throws {TypeError} If it is of a wrong type.
  */
 export function checkPermissions(permissions: SlavePermissions): void {
   if (permissions === "inherit" || permissions === "none") return;
@@ -83,7 +82,7 @@ export function checkPermissions(permissions: SlavePermissions): void {
       );
     }
     if (typeof value === "boolean") continue;
-    // A comma would make two entries of one.
+    // A comma would split an entry into two.
     if (
       !Array.isArray(value) ||
       !value.every((entry) => typeof entry === "string" && /^[^,]+$/.test(entry))
@@ -100,8 +99,8 @@ export function checkPermissions(permissions: SlavePermissions): void {
 /**
  * Makes the flags with which a slave is run.
  *
- * Without the permission to read files, a task's module could not be loaded when its first task runs. So the modules
- * are made part of the program: an import that is never executed, in a module that is loaded first, tells Deno of them.
+ * Without the permission to read files, a task's module could not be loaded when its first task runs. So the modules are made part of the
+ * program: an import that is never executed, in a module that is loaded first, makes Deno know them.
  */
 export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds): string[] {
   const modules = [...needs.modules];
@@ -126,7 +125,7 @@ export function permissionFlags(permissions: SlavePermissions, needs: SlaveNeeds
 }
 
 /**
- * Whether a slave can load a module that was not known when it was started: that depends on no more than its permissions.
+ * Whether a slave can load a module that was not known when it was started. Only its permissions decide this.
  */
 export function mayLoad(permissions: SlavePermissions, module: string): boolean {
   if (grant(permissions, "read") !== true) return false;
@@ -135,11 +134,11 @@ export function mayLoad(permissions: SlavePermissions, module: string): boolean 
     (isImportLeftToDeno(permissions) && [NPM_HOST, ...ownImportHosts()].includes(host));
 }
 
-/** What of one kind is given: `true` for all of it, or a list. */
+/** What is granted of one kind: `true` for all of it, or a list. */
 function grant(permissions: SlavePermissions, kind: PermissionKind): true | readonly string[] {
   if (permissions === "none") return [];
   if (permissions === "inherit") {
-    // TypeScript's list of names lags behind Deno's: `import` is missing.
+    // TypeScript's list of names is older than Deno's: `import` is missing.
     const status = Deno.permissions.querySync({ name: kind } as Deno.PermissionDescriptor);
     return status.state === "granted" && !status.partial ? true : [];
   }
@@ -148,9 +147,9 @@ function grant(permissions: SlavePermissions, kind: PermissionKind): true | read
 }
 
 /**
- * Says from where modules may be imported, as flags.
+ * Flags that say from where modules may be imported.
  *
- * @param modules Modules that are named. Whoever names one by URL, or as a package, wants it to be loaded from there.
+ * @param modules Modules that are named. Naming one by URL, or as a package, means that it may be loaded from there.
  */
 export function importFlags(permissions: SlavePermissions, modules: readonly string[]): string[] {
   const granted = grant(permissions, "import");
@@ -162,7 +161,7 @@ export function importFlags(permissions: SlavePermissions, modules: readonly str
     if (hosts.size === 0) hosts.add(NO_HOST);
     return [...hostFlags(hosts), ...(isNpmGiven ? [] : ["--no-npm"])];
   }
-  // Deno asks for no permission to import a package.
+  // Deno needs no permission to import a package.
   hosts.delete(NPM_HOST);
   const own = ownImportHosts();
   if (hosts.size === 0 && own.length === DEFAULT_IMPORT_HOSTS.length) return [];
@@ -174,7 +173,7 @@ function isImportLeftToDeno(permissions: SlavePermissions): boolean {
   return permissions === "inherit" || (permissions !== "none" && permissions.import === undefined);
 }
 
-/** Those of Deno's own hosts that the master itself may import from. */
+/** Those of Deno's default hosts that the master itself may import from. */
 function ownImportHosts(): string[] {
   return DEFAULT_IMPORT_HOSTS.filter((host) => {
     const descriptor = { name: "import", host } as unknown as Deno.PermissionDescriptor;
@@ -186,7 +185,7 @@ function hostFlags(hosts: ReadonlySet<string>): string[] {
   return inArguments([...hosts]).map((list) => `--allow-import=${list}`);
 }
 
-/** The host that a module is loaded from, with its port; nothing if it is a file or its own source. */
+/** The host that a module is loaded from, with its port; nothing for a file, and for a URL that contains the source. */
 function hostOf(module: string): string | undefined {
   const url = URL.parse(resolveMapped(module) ?? module);
   switch (url?.protocol) {
@@ -204,7 +203,7 @@ function hostOf(module: string): string | undefined {
 }
 
 /**
- * URLs of modules that import the given ones without running them: as few as the arguments of a command can hold.
+ * URLs of modules that import the given ones without running them: as few as the length of an argument allows.
  *
  * @param modules URLs, or names in the import map.
  */
@@ -214,8 +213,8 @@ export function importersOf(modules: readonly string[]): string[] {
 }
 
 /**
- * Joins the entries of a list by commas, in as few texts as arguments can hold. An entry that no argument can hold is left out: it is
- * a module that is its own source, as a `data:` URL, and takes no permission.
+ * Joins the entries of a list with commas, into as few texts as the length of an argument allows. An entry that is too long is left out: it
+ * is a module that contains its own source, as a `data:` URL, and needs no permission.
  */
 function inArguments(entries: readonly string[]): string[] {
   const texts: string[][] = [];
@@ -233,7 +232,7 @@ function inArguments(entries: readonly string[]): string[] {
   return texts.map((each) => each.join());
 }
 
-/** A text as part of a `data:` URL. */
+/** Encodes a text as part of a `data:` URL. */
 function percentEncoded(text: string): string {
   return encodeURI(text).replaceAll("#", "%23");
 }

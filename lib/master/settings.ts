@@ -9,135 +9,133 @@ import type { RetryPolicy } from "./board/dispatch_context.ts";
 import { checkPermissions, type SlavePermissions } from "./permissions.ts";
 
 /**
- * Options of a {@linkcode Manager}. Paths are relative to the folder in which it is made; slaves run there, too, wherever the script
- * goes later.
+ * Options of a {@linkcode Manager}. Paths are relative to the folder in which it is made; slaves run there too, even if the script changes
+ * its folder later.
  */
 export interface ManagerOptions {
   /**
    * Command that starts Deno on the slaves: a program, or a program and its first arguments, such as a wrapper script.
-   * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run. A program that `deno compile`
-   * made is not Deno, and has to name one. Flags of `deno run` may follow the program: `["deno", "--v8-flags=--max-old-space-size=8192"]`
-   * gives each slave a heap of 8 GB, `["deno", "--unstable-kv"]` an unstable API. The master's own flags do not reach the slaves.
+   * The default is the Deno that runs the master: `Deno.execPath()`, or `deno` if only that may be run. A program made by `deno compile` is
+   * not Deno, and has to name one. Flags of `deno run` may follow the program: `["deno", "--v8-flags=--max-old-space-size=8192"]` gives
+   * each slave a heap of 8 GB, `["deno", "--unstable-kv"]` an unstable API. The master's own flags do not reach the slaves.
    */
   readonly deno?: string | readonly string[];
   /**
-   * Name or address under which slaves reach the master. The default is `127.0.0.1` for slaves on this machine, and for others
-   * this machine's host name and whatever other addresses it has on networks, which they try in turn.
+   * Name or address at which slaves reach the master. The default is `127.0.0.1` for slaves on this machine, and for others this machine's
+   * host name and its other addresses on networks, which they try in turn.
    */
   readonly host?: string;
-  /** TCP port to listen on; 0, the default, for any that is free. */
+  /** TCP port to listen on; 0, the default, for any free port. */
   readonly port?: number;
   /**
    * Where a slave's standard output and error go: a path with `%d` in the file's own name for the slave's number,
    * `"inherit"` (the master's standard error, each line with the slave's number), or `"null"`.
-   * The default is `slave%d.output`, and on a slave, for a manager that a task makes, `"inherit"`: what its slaves print goes where that
-   * slave's output goes. A file appears with the first byte. A file of an earlier run is emptied first. A file that this process has
-   * begun is appended to; so is one that another process writes, where files can be locked (not on Windows). Output that cannot be
-   * written, as on a full disk, is lost, of which there is one warning.
+   * The default is `slave%d.output`, and on a slave, for a manager that a task makes, `"inherit"`: the output of its slaves goes where that
+   * slave's output goes. A file is made at the first byte. A file of an earlier run is emptied first. A file that this process has begun is
+   * appended to; so is one that another process writes, where files can be locked (not on Windows). Output that cannot be written, as on a
+   * full disk, is lost, with one warning.
    */
   readonly output?: string;
   /** What the code of tasks may do. The default is `"inherit"`: each kind of permission that the master has in full. */
   readonly permissions?: SlavePermissions;
   /**
-   * Configuration file (import map, compiler options), or a `package.json`, that the slaves' modules resolve with. The default is
-   * what Deno takes for the script, if that may be read: the nearest `deno.json`, `deno.jsonc` or `package.json` from the main module
-   * upwards. For a manager that a task makes it is what that task's own slave has.
+   * Configuration file (import map, compiler options), or a `package.json`, that the slaves' modules resolve with. The default is the one
+   * that Deno uses for the script, if it may be read: the nearest `deno.json`, `deno.jsonc` or `package.json` from the main module upwards.
+   * For a manager that a task makes it is the configuration of that task's slave.
    */
   readonly config?: string | URL;
-  /** How often a slave on another machine says that it lives, in milliseconds; 10 000 by default. */
+  /** How often a slave on another machine says that it is alive, in milliseconds; 10 000 by default. */
   readonly heartbeatIntervalMs?: number;
   /** Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. */
   readonly heartbeatTimeoutMs?: number;
   /**
-   * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. For a job this counts from when it
+   * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. For a job the time starts when it
    * runs; it may wait in the queue for longer.
    */
   readonly connectTimeoutMs?: number;
   /**
-   * How many slaves may die running one and the same task before the task is given up; 3 by default. A slave whose process ends in
-   * the startup of a context this many times, or three times if that is less, gets no more tasks of that context.
+   * How many slaves may die running the same task before the task is given up; 3 by default. A slave whose process ends in the startup of a
+   * context this many times, or three times if that is less, gets no more tasks of that context.
    */
   readonly maxAttempts?: number;
-  /** When the process of a slave is replaced by a new one, between two tasks: see {@linkcode RecycleOptions}. By default it is not. */
+  /** When the process of a slave is replaced by a new one, between two tasks: see {@linkcode RecycleOptions}. By default never. */
   readonly recycle?: RecycleOptions;
   /**
-   * Whether connections are encrypted, with certificates made for the run. By default those that leave the machine are;
-   * `true` or `false` forces it for all.
+   * Whether connections are encrypted, with certificates made for the run. By default those that leave the machine are; `true` or `false`
+   * decides for all.
    */
   readonly tls?: boolean;
   /**
-   * Told each event, once the code that runs then is done. The default prints warnings, the file of the first slave that prints, and what becomes of
-   * slaves that die, to standard error.
-   *
-   * It may do anything: add tasks or slaves, read results, close the manager. If it throws, or is async and rejects, that is
-   * printed to standard error at once, and the run goes on: neither a slave nor a result is lost by it. The script then ends with exit
-   * code 1, unless it sets `Deno.exitCode` itself or calls `Deno.exit()` with a number. An error that comes again and again is printed
-   * the first time, and then each time that it has come twice as often.
+   * Told each event, once the code that runs at that time is done. The default prints to standard error: warnings, the file of the first
+   * slave that prints, and what happens to slaves that die.
+   * It may do anything: add tasks or slaves, read results, close the manager. If it throws, or is async and rejects, the error is printed
+   * to standard error at once, and the run goes on: neither a slave nor a result is lost. The script then ends with exit code 1, unless it
+   * sets `Deno.exitCode` itself or calls `Deno.exit()` with a number. A repeated error is printed the first time, and then each time that
+   * its count has doubled.
    */
   readonly onEvent?: (event: ManagerEvent) => void;
   /**
-   * Path of a file that gets a line for each task, with tabs between its fields, for spreadsheets and for `report.ts`: number,
-   * context, function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. The job log
-   * of an earlier run is replaced when the first slave has connected. Any other file that is not empty is refused, where it may be read.
+   * Path of a file that gets a line for each task, with fields separated by tabs, for spreadsheets and for `report.ts`: number, context,
+   * function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. The job log of an earlier run
+   * is replaced when the first slave has connected. Any other file that is not empty is refused, if it may be read.
    */
   readonly joblog?: string;
   /**
-   * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and
-   * chrome://tracing. The timeline of an earlier run is replaced, and any other file refused, as with `joblog`.
+   * Path of a file that gets the timeline of the run in the Trace Event Format, for https://ui.perfetto.dev and chrome://tracing. The
+   * timeline of an earlier run is replaced, and any other file refused, as with `joblog`.
    */
   readonly trace?: string;
   /**
    * `true` for a page that shows the run in a browser as it goes on. Its address, with a token without which nobody sees anything, is
-   * printed to standard error when the manager is made. {@linkcode DashboardOptions} say where it is listened for. The page in the
-   * browser stays as a report when the script has ended. By default there is none.
+   * printed to standard error when the manager is made. {@linkcode DashboardOptions} set its host and port. After the script has ended, the
+   * page in the browser stays as a report. By default there is none.
    */
   readonly dashboard?: boolean | DashboardOptions;
 }
 
-/** Where the page of a run is: see {@linkcode ManagerOptions.dashboard}. */
+/** Where the page of a run listens: see {@linkcode ManagerOptions.dashboard}. */
 export interface DashboardOptions {
   /**
    * Name or address of this machine to listen on; `127.0.0.1` by default, which no other machine reaches. The page is plain HTTP: on
-   * another address whoever can listen in on the network reads it.
+   * another address, anybody who can listen in on the network can read it.
    */
   readonly host?: string;
-  /** TCP port to listen on; 0, the default, for any that is free. */
+  /** TCP port to listen on; 0, the default, for any free port. */
   readonly port?: number;
 }
 
 /**
- * When the process of a slave is replaced by a new one, for tasks that leak memory, or that may not follow each other in one process. One of
- * the two is needed.
+ * When the process of a slave is replaced by a new one, for tasks that leak memory, or that must not follow each other in one process. One
+ * of the two options is needed.
  *
- * It is replaced between two tasks: no task is lost or charged, and those that waited there go to others or to the new process. In that
- * the startup of a context runs again before its first task.
+ * It is replaced between two tasks: no task is lost or charged, and waiting tasks go to others or to the new process, where the startup of
+ * a context runs again before its first task.
  */
 export interface RecycleOptions {
-  /** After how many tasks; 1 gives each task a process of its own, whose start takes about 50 ms. By default after any number. */
+  /** After how many tasks; 1 gives each task its own process, whose start takes about 50 ms. By default there is no limit. */
   readonly tasks?: number;
   /**
-   * When the process holds more than so many bytes of memory at the end of a task, what has not been collected as garbage included. By
-   * default it may hold any. A slave that has loaded nothing holds about 46 MB: at least 100 000 000 have to be given.
+   * When the process holds more than this many bytes of memory at the end of a task, including garbage that has not been collected. By
+   * default there is no limit. A slave that has loaded nothing holds about 46 MB; the least value is 100 000 000.
    */
   readonly memoryBytes?: number;
 }
 
 /** How tasks that threw run again: see {@linkcode ContextOptions.retries}. */
 export interface RetryOptions {
-  /** How often a task may run again; `Infinity` for any number of times. */
+  /** How often a task may run again; `Infinity` for no limit. */
   readonly count: number;
   /**
-   * How long a task waits, in milliseconds, before it runs again for the first time. Each further wait is twice as long. The default
-   * is 0.
+   * How long a task waits, in milliseconds, before its first retry. Each further wait is twice as long. The default is 0.
    */
   readonly delayMs?: number;
   /**
-   * Says whether a task runs again: `true` or `false`, at once. By default each does.
+   * Decides whether a task runs again, by returning `true` or `false`. By default every task does.
    *
-   * It must not be async. If it throws, or returns anything else, the task fails: what was thrown by this function is the `cause` of the
-   * error's `cause`, which is then an `AggregateError` that has what was thrown by the task.
+   * It must not be async. If it throws, or returns anything else, the task fails: then the `cause` of the error is an `AggregateError` with
+   * the task's error, and the error of this function as its `cause`.
    *
-   * @param error What the task fails with if it does not run again: its `cause` is what was thrown.
+   * @param error The error that the task fails with if it does not run again: its `cause` is what was thrown.
    * @param attempt How often the task has thrown so far: 1, 2, 3 …
    */
   readonly when?: (error: RemoteError, attempt: number) => boolean;
@@ -146,34 +144,34 @@ export interface RetryOptions {
 /** Options of `Manager.getContext()`. */
 export interface ContextOptions {
   /**
-   * A task that runs longer than this many milliseconds is killed where it runs and fails with a `RemoteError`. By
-   * default there is no limit. Startup and the loading of the task's module do not count; but a module that is not loaded within
-   * ten minutes is taken to be one that does not load, and so is an inline function that has not begun within one; or within this
-   * time, if that is longer. Neither does time count in which the master itself stood still, such as on a machine that slept.
+   * A task that runs longer than this many milliseconds is killed and fails with a `RemoteError`. By default there is no limit. Startup and
+   * the loading of the task's module do not count. But a module counts as failing to load if it is not loaded within ten minutes, and an
+   * inline function if it has not begun within one; or within this time, if that is longer. Time in which the master itself stood still, as
+   * on a machine that slept, does not count either.
    */
   readonly taskTimeoutMs?: number;
   /**
-   * How often a task that threw runs again, on another slave if one has room, before it has failed: a number, or
-   * {@linkcode RetryOptions}. The default is 0. Deaths of slaves do not count, see {@linkcode ManagerOptions.maxAttempts}. A task does
-   * not run again whose time ran out, that was cancelled, whose startup failed, or whose code or arguments cannot be loaded.
+   * How often a task that threw runs again, on another slave if one has room, before it has failed: a number, or {@linkcode RetryOptions}.
+   * The default is 0. Deaths of slaves do not count, see {@linkcode ManagerOptions.maxAttempts}. A task does not run again if its time ran
+   * out, it was cancelled, its startup failed, or its code or arguments cannot be loaded.
    */
   readonly retries?: number | RetryOptions;
   /**
-   * Path of a file that each outcome is written to before it is delivered, relative to the present folder. A script that is started
-   * again with it is given those outcomes again, and runs only the tasks that are missing. A task is known by its function and its
-   * arguments; tasks that agree in these are told apart by the order in which they are added.
+   * Path of a file that each outcome is written to before it is delivered, relative to the present folder. A script that is started again
+   * with it gets those outcomes again, and runs only the missing tasks. A task is identified by its function and its arguments, and tasks
+   * with the same ones by the order in which they are added.
    */
   readonly journal?: string;
   /**
-   * Whether tasks that have failed according to the journal run again: `true` for all, `false` for none. By default a failed task
-   * runs again if its code has changed, or if the failure was not its own: a permission or a module was missing, its time ran out,
-   * or it was given up after slaves had died.
+   * Whether tasks that have failed according to the journal run again: `true` for all, `false` for none. By default a failed task runs
+   * again if its code has changed, or if the failure was not its own: a permission or a module was missing, its time ran out, or it was
+   * given up after slaves had died.
    */
   readonly rerunFailed?: boolean;
   /**
-   * `true` says that outcomes in the journal are good though the code of tasks, or the startup function, has changed since: there
-   * is no warning of that, in this run and, until the next change, in those that follow. Outcomes of another startup function are
-   * good then as well; without it they are refused. The default is `false`.
+   * `true` accepts outcomes in the journal although the code of tasks, or the startup function, has changed since: there is no warning, in
+   * this run and, until the next change, in later runs. Outcomes of another startup function are accepted as well; without this option they
+   * are refused. The default is `false`.
    */
   readonly acceptChangedCode?: boolean;
 }
@@ -192,7 +190,7 @@ export interface ManagerSettings {
   readonly heartbeatTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxAttempts: number;
-  /** `Infinity` where nothing is limited. */
+  /** `Infinity` for no limit. */
   readonly recycle: Required<RecycleOptions>;
   readonly tls: boolean | undefined;
   readonly onEvent: ((event: ManagerEvent) => void) | undefined;
@@ -236,7 +234,7 @@ const KNOWN_OF_CONTEXT = [
  *
  * @throws {TypeError} If an option is unknown or of the wrong type.
  * @throws {RangeError} If a number is out of range.
- * @throws {ParallelError} If the slaves would be this program again, and not Deno; if the present folder is gone.
+ * @throws {ParallelError} If the slaves would be this program again, and not Deno; or if the present folder is gone.
  */
 export function asSettings(options: ManagerOptions): ManagerSettings {
   checkKnown(options, KNOWN, "Manager");
@@ -319,7 +317,7 @@ function presentFolder(): string {
  * Checks the options of a context.
  *
  * @throws {TypeError} If an option is unknown or of the wrong type.
- * @throws {RangeError} If the time limit is not a time that a timer can be set to.
+ * @throws {RangeError} If a timer cannot be set to the time limit.
  */
 export function checkContextOptions(
   options: ContextOptions & { readonly args?: readonly unknown[] },
@@ -339,7 +337,7 @@ export function checkContextOptions(
   if (acceptChangedCode !== undefined && typeof acceptChangedCode !== "boolean") {
     throw wrongOption("acceptChangedCode", "true or false", acceptChangedCode);
   }
-  // A script that has a journal only if it is asked for one says so by `undefined`.
+  // `undefined` is for scripts that have a journal only if one is asked for.
   if ("journal" in options) return;
   for (const [name, value] of Object.entries({ rerunFailed, acceptChangedCode })) {
     if (value === undefined) continue;
@@ -352,8 +350,8 @@ export function checkContextOptions(
 /**
  * Checks the option `retries`, and fills in what is missing.
  *
- * @returns Nothing if no task is to run again.
- * @throws {TypeError} If it, or an option in it, is unknown or of the wrong type.
+ * @returns Nothing if no task runs again.
+ * @throws {TypeError} If the option, or an option in it, is unknown or of the wrong type.
  * @throws {RangeError} If a number is out of range.
  */
 export function asRetryPolicy(retries: number | RetryOptions = 0): RetryPolicy | undefined {
@@ -403,14 +401,14 @@ function policyOf({ count, delayMs = 0, when }: RetryOptions): RetryPolicy | und
   return count === 0 ? undefined : { count, delayMs, when };
 }
 
-/** @throws {TypeError} If the option `signal` is given, and is none. */
+/** @throws {TypeError} If the option `signal` is given, and is not a signal. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw wrongOption("signal", "an AbortSignal, such as the signal of an AbortController", signal);
   }
 }
 
-/** @throws {TypeError | RangeError} If an option is no time that a timer can be set to, in milliseconds. */
+/** @throws {TypeError | RangeError} If an option is not a time in milliseconds that a timer can be set to. */
 export function timeLimit(name: string, value: unknown): number {
   return wholeNumber(name, value, 1, MAX_TIMER_MS);
 }
@@ -425,7 +423,7 @@ export function checkTaskOptions(options: { readonly label?: string }): void {
   if (options.label !== undefined) checkLabel(options.label);
 }
 
-/** @throws {TypeError} If the option `label` of many tasks is given, and is none. */
+/** @throws {TypeError} If the option `label` for many tasks is given, and is not a function. */
 export function checkLabelOf(label: unknown): void {
   if (label !== undefined && typeof label !== "function") {
     throw wrongOption("label", "a function that makes a text of an input", label);
@@ -433,9 +431,9 @@ export function checkLabelOf(label: unknown): void {
 }
 
 /**
- * Checks what the user calls a task.
+ * Checks the user's label for a task.
  *
- * @throws {TypeError} If it is no text, or empty.
+ * @throws {TypeError} If it is not a text, or is empty.
  */
 export function checkLabel(label: unknown): void {
   if (!isText(label)) {
@@ -446,7 +444,7 @@ export function checkLabel(label: unknown): void {
 }
 
 /**
- * Refuses options that do not exist, which are mostly ones misspelt.
+ * Refuses options that do not exist, which are usually misspelt.
  *
  * @throws {TypeError} Naming the option, and those that exist.
  */
@@ -454,7 +452,7 @@ export function checkKnown(options: object, known: readonly string[], owner: str
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Expected an object of options for ${owner}, got ${Deno.inspect(options)}`);
   }
-  // It has no properties of its own, and would pass as no options at all.
+  // It has no properties of its own, and would count as no options at all.
   if (options instanceof AbortSignal) {
     const remedy = known.includes("signal") ? ". Write { signal }" : "";
     throw new TypeError(`Expected an object of options for ${owner}, got an AbortSignal${remedy}`);
@@ -474,14 +472,14 @@ export function checkKnown(options: object, known: readonly string[], owner: str
   }
 }
 
-/** Where an option belongs that was given elsewhere; empty if there is none of that name. */
+/** Where an option belongs that was given in the wrong place; empty if no option has that name. */
 function placeOf(name: string): string {
   if (KNOWN.includes(name)) return `. It is an option of new Manager({ ${name}: … })`;
   if (!KNOWN_OF_CONTEXT.includes(name)) return "";
   return `. It is an option of a context: getContext(startup, { ${name}: … }), or getContext(undefined, …) without a startup`;
 }
 
-/** @returns Nothing if there is to be no page. */
+/** @returns Nothing if there is no page. */
 function asDashboard(
   dashboard: boolean | DashboardOptions | undefined,
   slavesPort: number,
@@ -502,7 +500,7 @@ function asDashboard(
   return { host, port };
 }
 
-/** A name, or an address without the brackets that stand around it in a URL. */
+/** A name, or an address without the brackets that it has in a URL. */
 function asHost(option: string, value: string): string {
   checkText(option, value);
   const host = value.replace(/^\[(.*)\]$/, "$1");
@@ -529,7 +527,7 @@ function asCommand(deno: string | readonly string[]): readonly string[] {
   return [...command];
 }
 
-/** The slaves of a manager that a task makes do not write the files of the slave that the task is on. */
+/** If a task makes a manager, the manager's slaves must not write the files of the slave that runs the task. */
 function defaultOutput(): string {
   return slaveProgram() === undefined ? "slave%d.output" : "inherit";
 }

@@ -1,9 +1,9 @@
 /**
- * Numbers of tasks of a context, such as those that have been delivered: one bit each, in whatever order they come. Bits of the first
- * numbers are not kept when all of them have been added: a run of days has thousands of millions of tasks.
+ * Numbers of tasks of a context, such as those that have been delivered: one bit each, added in any order. The bits of the first numbers
+ * are dropped when all of these have been added: a run of days has thousands of millions of tasks.
  */
 export class TaskIds {
-  /** The first bit is that of this number. All smaller ones have been added. */
+  /** The number of the first bit. All smaller numbers have been added. */
   #start: number;
   #bits = new Uint8Array(64);
   #first: number;
@@ -26,9 +26,9 @@ export class TaskIds {
     this.#bits[place >>> 3] |= 1 << (place & 7);
   }
 
-  /** Adds the numbers from one up to but not including another. */
+  /** Adds the numbers from `from` up to but not including `to`. */
   addRange(from: number, to: number): void {
-    // What has been added before these has no bit any more.
+    // Numbers before these have been added and have no bit any more.
     from = Math.max(from, this.#first);
     if (from >= to) return;
     const isBehindAll = to >= this.#start + this.#bits.length * 8;
@@ -59,14 +59,14 @@ export class TaskIds {
     return byte < this.#bits.length && (this.#bits[byte] & (1 << (place & 7))) !== 0;
   }
 
-  /** All numbers up to but not including this one have been added, and no others. */
+  /** All numbers up to but not including this one count as added, and no others. */
   #beginAt(least: number): void {
     this.#start = least - least % 8;
     this.#first = least;
     this.#bits.fill(0);
   }
 
-  /** Makes room for a number that has no bit: by bits that are not needed any more, if these are half of all. */
+  /** Makes room for a number that has no bit: by dropping bits that are no longer needed, if these are half of all. */
   #makeRoom(id: number): void {
     const bits = this.#bits;
     const addedBytes = Math.floor((this.first() - this.#start) / 8);

@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10: four words become four random ones. It is a cipher, not a generator with a state: under one key different
- * words become different ones, and whoever has the key and the words has the answer, on whatever machine.
+ * Philox4x32-10: turns four words into four random ones. It is a cipher, not a generator with a state: with one key, different words become
+ * different ones, and the same key and words give the same result on every machine.
  *
  * @see J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, doi:10.1145/2063384.2063405
  */
@@ -11,7 +11,7 @@ export type Words = readonly [number, number, number, number];
 const ROUNDS = 10;
 
 /**
- * Makes four random words of four that are not.
+ * Turns four words that are not random into four random ones.
  *
  * @param words The words, called counter in the paper.
  * @param key The first word of the key, a whole number from 0 to 2³² − 1.
@@ -31,7 +31,7 @@ export function philox([a, b, c, d]: Words, key: number, otherKey: number): Word
   return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
 }
 
-/** The upper 32 of the 64 bits of a product, whose factors are taken as not negative. */
+/** The upper 32 of the 64 bits of a product whose factors are taken as unsigned. */
 function highProduct(x: number, y: number): number {
   const xLow = x & 0xffff;
   const xHigh = x >>> 16;

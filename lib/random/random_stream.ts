@@ -18,18 +18,18 @@ export type NumberArray =
   | Float32Array
   | Float64Array;
 
-/** The largest `below`: whole numbers from 0 up to it are exact. */
+/** The largest `below`: whole numbers up to it are exact. */
 const MAX_BELOW = 2 ** 53;
 
 /**
- * Random numbers that depend on nothing but what the stream was made from. `randomStream()` makes one.
+ * Random numbers that depend only on what the stream was made from. `randomStream()` makes one.
  *
- * Numbers are taken in order, by whichever method: the same calls give the same numbers.
+ * All methods take from one sequence: the same calls give the same numbers.
  */
 export class RandomStream {
-  /** The stream's 128 bits: a key, and the upper half of all that is enciphered with it. */
+  /** The stream's 128 bits: a key, and the upper half of all that is encrypted with it. */
   readonly #identity: Words;
-  /** Number of blocks of four words that have been made. At 2⁵³ of them, after centuries, the stream would be at its end. */
+  /** How many blocks of four words have been made. After 2⁵³ of them, centuries later, the stream would end. */
   #blocks = 0;
   #words: Words = [0, 0, 0, 0];
   /** Index of the next word in the block. */
@@ -41,7 +41,7 @@ export class RandomStream {
    * Makes a stream.
    *
    * @param numbers What chooses the stream: finite numbers, at least one.
-   * @throws {TypeError} If one is no number, or is not finite.
+   * @throws {TypeError} If an argument is no number, or is not finite.
    */
   constructor(numbers: readonly number[]) {
     this.#identity = identityOf(numbers);
@@ -58,7 +58,7 @@ export class RandomStream {
    * The next whole number that is evenly distributed from 0 to `below - 1`. None is more likely than another.
    *
    * @param below A whole number from 1 to 2⁵³.
-   * @throws {RangeError} If `below` is another one.
+   * @throws {RangeError} If `below` is anything else.
    */
   integer(below: number): number {
     if (!(Number.isInteger(below) && below >= 1 && below <= MAX_BELOW)) {
@@ -70,7 +70,7 @@ export class RandomStream {
     }
     const isSmall = below <= 2 ** 32;
     const range = isSmall ? 2 ** 32 : 2 ** 53;
-    // The last, incomplete run of `below` numbers would make its first ones more likely.
+    // The last, incomplete run of `below` numbers would make its first numbers more likely.
     const end = range - range % below;
     while (true) {
       const number = isSmall ? this.#word() : this.next() * 2 ** 53;
@@ -101,8 +101,8 @@ export class RandomStream {
   }
 
   /**
-   * Fills an array: floating point numbers are from 0 to 1, without 1, with as many random bits as the type holds (24 or 53); of
-   * integers all bits are random.
+   * Fills an array: floating point numbers are from 0 to 1, without 1, with as many random bits as the type holds (24 or 53). In integers
+   * all bits are random.
    *
    * @returns The array.
    * @throws {TypeError} If it is no typed array of numbers.
@@ -158,15 +158,15 @@ function isIntegers(array: unknown): array is IntegerArray {
 }
 
 /**
- * Makes 128 bits of a list of numbers. Of lists that have one or two numbers, and as many, each has bits of its own, since a
- * cipher never makes the same words of different ones; other lists have the same bits with a probability of 2⁻¹²⁸.
+ * Makes 128 bits from a list of numbers. Among lists of one number, and among lists of two, each has its own bits, because a cipher never
+ * turns different words into the same ones. Other lists have the same bits with a probability of 2⁻¹²⁸.
  */
 function identityOf(numbers: readonly number[]): Words {
   if (numbers.length === 0) {
     throw new TypeError("Expected a seed, got nothing: randomStream(seed, ...numbers)");
   }
   const view = new DataView(new ArrayBuffer(8));
-  /** The bits of a number; an absent one has none. */
+  /** The bits of a number; those of a missing one are zero. */
   const bitsOf = (index: number): [number, number] => {
     if (index === numbers.length) return [0, 0];
     const number: unknown = numbers[index];
@@ -177,7 +177,7 @@ function identityOf(numbers: readonly number[]): Words {
         } as ${index === 0 ? "the seed" : `number ${index} behind the seed`}`,
       );
     }
-    // Zero is one number, whatever its sign.
+    // 0 and -0 are one number.
     view.setFloat64(0, number + 0);
     return [view.getUint32(0), view.getUint32(4)];
   };

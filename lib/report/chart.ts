@@ -1,5 +1,5 @@
 /**
- * The frame of the pictures in a report. What is drawn is stretched to the width of the page; texts keep their size.
+ * The frame of the charts in a report. Drawings are stretched to the width of the page; texts keep their size.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import { escapeHtml } from "./html_text.ts";
 import { durationText, timeMarks } from "./number_text.ts";
 
-/** Width of what is drawn, in units of its own. Heights are in pixels. */
+/** Width of a drawing, in its own units. Heights are in pixels. */
 export const PLOT_WIDTH = 1000;
 const AXIS_HEIGHT = 22;
-/** How many marks a time axis has beside its zero. On a narrow page every second one is left out. */
+/** How many marks a time axis has beside zero. On a narrow page every second one is left out. */
 const MAX_MARKS = 8;
 
-/** A picture. */
+/** A chart. */
 export interface Chart {
   /** What it shows, for those who cannot see it. */
   readonly label: string;
-  /** Of what is drawn, in pixels. */
+  /** Height of the drawing, in pixels. */
   readonly height: number;
   /** Lines and texts that are not stretched: made by {@linkcode timeAxis}, {@linkcode xMark}, {@linkcode yMark} and the like. */
   readonly marks: readonly string[];
-  /** Paths, from 0 to {@linkcode PLOT_WIDTH} and from 0 to the height. */
+  /** Paths of the drawing, with coordinates from 0 to {@linkcode PLOT_WIDTH} and from 0 to the height. */
   readonly plot: readonly string[];
-  /** What is not stretched, and stands before what is drawn. */
+  /** Elements that are not stretched, in front of the drawing. */
   readonly front?: readonly string[];
 }
 
-/** Draws a picture, as an SVG element within HTML. */
+/** Draws a chart, as an SVG element for HTML. */
 export function drawChart({ label, height, marks, plot, front = [] }: Chart): string {
   return [
     `<svg class="chart" height="${round(height + AXIS_HEIGHT)}" role="img" aria-label="${
@@ -44,7 +44,7 @@ export function drawChart({ label, height, marks, plot, front = [] }: Chart): st
   ].join("\n");
 }
 
-/** The marks of a time axis below a picture, and their lines in it. */
+/** The marks of a time axis below a chart, and their lines in it. */
 export function timeAxis(elapsedMs: number, height: number): string {
   return timeMarks(elapsedMs, MAX_MARKS).map((ms, i) =>
     xMark(elapsedMs > 0 ? ms / elapsedMs : 0, durationText(ms), height, i % 2 === 1)
@@ -54,7 +54,7 @@ export function timeAxis(elapsedMs: number, height: number): string {
 /**
  * A mark of the horizontal axis, and its line.
  *
- * @param share Where it stands, from 0 to 1.
+ * @param share Its place on the axis, from 0 to 1.
  * @param isMinor Whether its text is left out on a narrow page.
  */
 export function xMark(share: number, text: string, height: number, isMinor = false): string {
@@ -81,17 +81,17 @@ export function deathMark(share: number, y: number, title: string): string {
   }</title></path></svg>`;
 }
 
-/** What stands before a row. */
+/** The name in front of a row. */
 export function rowName(baseline: number, text: string): string {
   return `<text class="name" x="-8" y="${round(baseline)}">${escapeHtml(text)}</text>`;
 }
 
-/** A share from 0 to 1, as a length in a picture: to a hundredth, since nobody sees less. */
+/** A share from 0 to 1, as a length in a chart: to a hundredth of a percent, because finer differences are invisible. */
 function percent(share: number): string {
   return `${Math.round(share * 10_000) / 100}%`;
 }
 
-/** A number as it stands in a picture: to a tenth of a unit, since nobody sees less. */
+/** A coordinate in a chart, rounded to a tenth of a unit, because finer differences are invisible. */
 export function round(number: number): string {
   return String(Math.round(number * 10) / 10);
 }

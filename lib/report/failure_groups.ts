@@ -1,5 +1,5 @@
 /**
- * Failures of tasks, of which those that are alike are one entry.
+ * Failures of tasks, with similar ones in one group.
  *
  * @module
  */
@@ -25,25 +25,25 @@ export interface FailedTask {
   readonly stack?: string;
 }
 
-/** Failures whose messages differ in numbers, inputs and labels only. */
+/** Failures whose messages differ only in numbers, inputs and labels. */
 export interface FailureGroup {
   count: number;
-  /** The message of the first, without its input and label. */
+  /** The message of the first failure, without its input and label. */
   readonly message: string;
-  /** Where the first was thrown, if that is known. */
+  /** Where the first failure was thrown, if that is known. */
   readonly stack: string | undefined;
-  /** Some of the tasks. */
+  /** The first of the tasks. */
   readonly tasks: Omit<FailedTask, "message" | "stack">[];
 }
 
-/** Failures in groups. However many there are, it does not grow. */
+/** Failures in groups. It does not grow beyond a limit, however many failures there are. */
 export class FailureGroups {
-  /** By their messages without numbers. */
+  /** The groups, by their messages without numbers. */
   readonly groups: Map<string, FailureGroup> = new Map();
-  /** Failures of other kinds than those of the groups. */
+  /** How many failures belong to none of the kept groups. */
   unlisted = 0;
 
-  /** Takes a failure into account. */
+  /** Adds a failure. */
   add({ message: whole, stack, ...task }: FailedTask): void {
     const message = withoutTask(whole, task.input, task.ownLabel);
     const kind = message.replaceAll(/\d+/g, "#");
@@ -56,7 +56,7 @@ export class FailureGroups {
     if (group.tasks.length < MAX_NAMED) group.tasks.push(task);
   }
 
-  /** Makes room: a failure that comes often is found also if it began after many others. Of those that came least the oldest goes. */
+  /** Makes room, so that a frequent failure is found even if it began after many others. Drops the oldest of the rarest groups. */
   #dropRarest(): void {
     let rarest = "";
     let least = Infinity;
@@ -67,7 +67,7 @@ export class FailureGroups {
     this.unlisted += least;
   }
 
-  /** Those that came most often, as HTML; the most often first. */
+  /** The most frequent failures as HTML, the most frequent first. */
   toHtml(most: number = MAX_FAILURES): string {
     const all = [...this.groups.values()].sort((a, b) => b.count - a.count);
     const shown = all.slice(0, most);
@@ -82,7 +82,7 @@ export class FailureGroups {
   }
 }
 
-/** A message without what stands in it of one task. */
+/** A message without the parts that belong to a single task. */
 function withoutTask(message: string, input: string, ownLabel: string): string {
   const withoutInput = input === "" ? message : message.replace(` with input ${input}`, () => "");
   return ownLabel === ""

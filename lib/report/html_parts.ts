@@ -1,12 +1,12 @@
 /**
- * The parts that a page about a run is made of.
+ * The parts of a page about a run.
  *
  * @module
  */
 
 import { escapeHtml } from "./html_text.ts";
 
-/** A number that stands out, with its name above it and a note below. Names, values and notes are HTML. */
+/** A prominent number, with its name above and a note below. Names, values and notes are HTML. */
 export interface Tile {
   readonly name: string;
   readonly value: string;
@@ -15,7 +15,7 @@ export interface Tile {
   readonly isBad?: boolean;
 }
 
-/** A list of numbers that stand out. */
+/** A list of prominent numbers. */
 export function tileList(tiles: readonly Tile[]): string {
   const items = tiles.map(({ name, value, note, isBad }) =>
     `<div${
@@ -25,14 +25,14 @@ export function tileList(tiles: readonly Tile[]): string {
   return `<dl class="tiles">${items.join("\n")}</dl>`;
 }
 
-/** A part of the page. All texts are HTML; an empty note is left out. */
+/** A section of the page. All texts are HTML; an empty note is left out. */
 export function section(heading: string, note: string, content: string): string {
   const noteText = note === "" ? "" : `<p class="note">${note}</p>`;
   return `<section><h2>${heading}</h2>${noteText}\n${content}\n</section>`;
 }
 
 /**
- * A table. On a page that is narrower it can be scrolled.
+ * A table. If the page is narrower, the table scrolls.
  *
  * @param heads HTML, as the cells are.
  * @param texts Which columns are texts rather than numbers.
@@ -49,12 +49,12 @@ export function table(
   return `<div class="wide"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div>`;
 }
 
-/** What the user calls a task, behind something; nothing if that is nothing. */
+/** The user's label of a task, to follow something else; nothing if it has none. */
 export function labelHtml(ownLabel: string): string {
   return ownLabel === "" ? "" : ` <b>${escapeHtml(ownLabel)}</b>`;
 }
 
-/** The input of a task, behind something; nothing if it is not known. */
+/** The input of a task, to follow something else; nothing if it is not known. */
 export function inputHtml(input: string): string {
   return input === "" ? "" : ` <code>${escapeHtml(input)}</code>`;
 }

@@ -6,7 +6,7 @@ const ENTITIES: Record<string, string> = {
   "'": "&#39;",
 };
 
-/** A text, escaped for HTML: it may stand between tags, or within the quotes of an attribute. What XML cannot hold is replaced. */
+/** Escapes a text for HTML, to stand between tags or within the quotes of an attribute. Characters that XML does not allow are replaced. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll(/[&<>"']/g, (each) => ENTITIES[each])

@@ -22,7 +22,7 @@ export async function* readJobLog(
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
-      // A spreadsheet may have written it, with a carriage return before each newline.
+      // A spreadsheet may have saved it, with a carriage return before each newline.
       const text = line.endsWith("\r") ? line.slice(0, -1) : line;
       if (++number === 1) columns = readHeader(text);
       else if (text !== "") yield parseLine(text, number, columns);

@@ -1,5 +1,5 @@
 /**
- * How numbers are put into words in a report.
+ * How a report writes numbers.
  *
  * @module
  */
@@ -41,12 +41,12 @@ export function shareText(share: number): string {
   return `${threeDigits(share * 100)} %`;
 }
 
-/** Three digits, without zeros at the end. A number of 1000 or more has all of its digits. */
+/** Three digits, without zeros at the end. A number from 1000 on has all its digits. */
 export function threeDigits(number: number): string {
   return number >= 1000 ? countText(Math.round(number)) : String(Number(number.toPrecision(3)));
 }
 
-/** Steps of an axis: 1, 2 or 5 times a power of ten; of times above a second, what clocks are divided by. */
+/** Steps of a time axis: 1, 2 or 5 times a power of ten; above a second, the usual divisions of a clock. */
 const TIME_STEPS_MS = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1000),
@@ -54,7 +54,7 @@ const TIME_STEPS_MS = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
 ];
 
-/** Where the marks of a time axis stand, in milliseconds from its start: the zero, and at most `most` others. */
+/** The marks of a time axis, in milliseconds from its start: zero, and at most `most` others. */
 export function timeMarks(lengthMs: number, most: number): number[] {
   const dayMs = 86_400_000;
   const step = TIME_STEPS_MS.find((step) => lengthMs / step <= most) ??
@@ -62,7 +62,7 @@ export function timeMarks(lengthMs: number, most: number): number[] {
   return lengthMs < 1 ? marks(lengthMs, niceStep(lengthMs / most)) : marks(lengthMs, step);
 }
 
-/** Where the marks of an axis of counts stand. */
+/** The marks of an axis of counts. */
 export function countMarks(max: number, most: number): number[] {
   return marks(max, niceStep(max / most));
 }

@@ -8,7 +8,7 @@ import { runTimeChart } from "./run_time_chart.ts";
 import { slaveChart } from "./slave_chart.ts";
 import { throughputChart } from "./throughput_chart.ts";
 
-/** Slaves with more than this are listed in a part that is to be opened. */
+/** If there are more slaves than this, their list is folded. */
 const MAX_OPEN_SLAVES = 16;
 
 /**
@@ -78,7 +78,7 @@ function timesText({ runs, startMs, endMs, elapsedMs }: RunSummary): string {
 function tiles(summary: RunSummary): string {
   const { tasks, failed, cancelled, restored, retried, slaves, busyMs, elapsedMs, runs, deaths } =
     summary;
-  // Of a slave that died in each task that it had the log has no host: it may be any of the others.
+  // If a slave died in each of its tasks, the log has no host for it: its host may be any of the others.
   const named = [...slaves.values()].map(({ host }) => host).filter((host) => host !== undefined);
   const hosts = Math.max(1, new Set(named).size);
   let availableMs = 0;

@@ -8,18 +8,18 @@ const MAX_RETRIED = 20;
 /** What one slave did. */
 export interface SlaveSummary {
   readonly number: number;
-  /** Its machine, empty where that does not tell its name; `undefined` if the log has no task that ended on it. */
+  /** Its machine, empty if the machine does not tell its name; `undefined` if no task in the log ended on it. */
   host: string | undefined;
   tasks: number;
   failed: number;
   /** How often its process died while it ran a task. */
   deaths: number;
   busyMs: number;
-  /** When its first task started, or it died, in milliseconds since 1970. Before that it may have waited in a queue. */
+  /** When its first task started, or when it died, in milliseconds since 1970. Before that it may have waited in a queue. */
   startMs: number;
 }
 
-/** What the tasks of one function did. */
+/** The sums over the tasks of one function. */
 export interface FunctionSummary {
   readonly label: string;
   tasks: number;
@@ -28,7 +28,7 @@ export interface FunctionSummary {
   maxMs: number;
 }
 
-/** One task that ran, as pictures need it. Times are in milliseconds since 1970. */
+/** One run of a task, as charts need it. Times are in milliseconds since 1970. */
 export interface TaskRun {
   readonly startMs: number;
   readonly endMs: number;
@@ -39,15 +39,15 @@ export interface TaskRun {
   readonly wasCancelled: boolean;
 }
 
-/** What the tasks of a job log add up to. */
+/** The sums over the tasks of a job log. */
 export class RunSummary {
   tasks = 0;
   failed = 0;
-  /** Tasks that were given up. They have not failed. */
+  /** Tasks that were given up. They do not count as failed. */
   cancelled = 0;
-  /** Tasks that were not run, since a journal had their outcome. */
+  /** Tasks that were not run, because a journal had their outcome. */
   restored = 0;
-  /** Tasks that ran more than once, since slaves died or since they threw. */
+  /** Tasks that ran more than once, because slaves died or because they threw. */
   retried = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -66,13 +66,13 @@ export class RunSummary {
   readonly failures: FailureGroups = new FailureGroups();
   /** The tasks that ran longest, the longest first. */
   readonly slowest: JobLogLine[] = [];
-  /** The tasks that ran most often, if that is more than once. */
+  /** The tasks that ran most often, of those that ran more than once. */
   readonly mostRetried: JobLogLine[] = [];
   #sortedMs: Float64Array | undefined;
-  /** Those of {@linkcode RunSummary.deaths}, as slave and time: each task that a slave had when it died tells of it. */
+  /** The slave and time of each of {@linkcode RunSummary.deaths}: each task that a slave had when it died reports the same death. */
   readonly #deathKeys = new Set<string>();
 
-  /** Takes a task into account. */
+  /** Adds a task. */
   add(line: JobLogLine): void {
     this.tasks++;
     if (line.status === "rejected") {
@@ -97,12 +97,12 @@ export class RunSummary {
     else if (line.status === "rejected" && line.attempts > 0) this.#addGivenUp(line, line.slave);
   }
 
-  /** Between the start of the first task and the end of the last; 0 if none ran. */
+  /** Time from the start of the first task to the end of the last; 0 if none ran. */
   get elapsedMs(): number {
     return Math.max(0, this.endMs - this.startMs);
   }
 
-  /** The run time, in milliseconds, that this share of the tasks does not exceed: 0.5 for the median. 0 if none ran. */
+  /** The run time, in milliseconds, that this share of the tasks does not exceed: 0.5 gives the median. 0 if none ran. */
   quantileMs(share: number): number {
     if (this.#sortedMs?.length !== this.runs.length) {
       this.#sortedMs = Float64Array.from(this.runs, ({ runTimeMs }) => runTimeMs).sort();
@@ -124,7 +124,7 @@ export class RunSummary {
     slave.busyMs += runTimeMs;
     slave.startMs = Math.min(slave.startMs, startMs);
     if (wasCancelled) {
-      // How long it would have run nobody knows.
+      // Nobody knows how long it would have run.
       this.cutOff.push(run);
       return;
     }
@@ -153,7 +153,7 @@ export class RunSummary {
     slave.startMs = Math.min(slave.startMs, death.timeMs);
   }
 
-  /** It counts for the slave that died running it last. How long it ran nobody knows. */
+  /** Adds a task that was given up. It counts for the last slave that died running it. Nobody knows how long it ran. */
   #addGivenUp({ label, host }: JobLogLine, slaveNumber: number): void {
     const slave = getOrSet(this.slaves, slaveNumber, () => newSlave(slaveNumber));
     slave.host = host;
@@ -165,7 +165,7 @@ export class RunSummary {
   }
 }
 
-/** Puts a line in its place among those with the most of something, the most first, if it belongs there. */
+/** Inserts a line into a list of those with the most of something, highest first, if it belongs there. */
 function addToTop(
   top: JobLogLine[],
   line: JobLogLine,

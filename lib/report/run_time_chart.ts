@@ -9,14 +9,14 @@ const TOP = 8;
 /** Run times are measured to the microsecond. */
 const LEAST_MS = 0.001;
 
-/** A picture of how many tasks ran how long, on a logarithmic scale of time. */
+/** A chart of how many tasks ran how long, on a logarithmic time scale. */
 export function runTimeChart({ runs }: RunSummary): string {
   const { counts, first } = countByLog(runs);
   const max = Math.max(...counts);
   const width = PLOT_WIDTH / counts.length;
   const bars = counts.map((count, i) => {
     if (count === 0) return "";
-    // One task among a million is to be seen as well.
+    // A single task among a million must be visible as well.
     const height = Math.max(1, (HEIGHT - TOP) * count / max);
     const [from, to] = [first + i, first + i + 1].map((bin) => durationText(msOf(bin)));
     const left = round(i * width + 0.5);
@@ -48,7 +48,7 @@ function countByLog(
   }
   let first = Math.min(...byBin.keys()) - 1;
   let last = Math.max(...byBin.keys()) + 1;
-  // Tasks that all run equally long are not to fill the whole picture.
+  // If all tasks run equally long, they must not fill the whole chart.
   while (last - first + 1 < MIN_BINS) {
     first--;
     last++;
@@ -66,7 +66,7 @@ function decadeMarks(first: number, bins: number): string[] {
   for (let bin = first; bin <= first + bins; bin++) {
     if (bin % BINS_PER_DECADE !== 0) continue;
     const ms = msOf(bin);
-    // The marks are powers of ten. In minutes or hours they would not look like that.
+    // The marks are powers of ten. In minutes or hours they would not look like powers of ten.
     const text = ms >= 1000 ? `${threeDigits(ms / 1000)} s` : durationText(ms);
     marks.push(xMark((bin - first) / bins, text, HEIGHT, marks.length % 2 === 1));
   }

@@ -6,13 +6,13 @@ import type { RunSummary, TaskRun } from "./run_summary.ts";
 const MAX_ROWS = 64;
 /** Up to this many tasks are drawn one by one. */
 const MAX_DRAWN_TASKS = 2000;
-/** Into how many parts time is divided if there are more. */
+/** Into how many parts time is divided if there are more tasks. */
 const BINS = 460;
 /** How many shades there are then, from idle to busy. */
 const SHADES = 4;
 const MAX_ROW_HEIGHT = 22;
 const MIN_ROW_HEIGHT = 7;
-/** How high the letters of a row's name are, with the room between them. */
+/** Height of a row's name, including the space between names. */
 const NAME_HEIGHT = 13;
 
 /** One row: a slave, or several slaves with neighbouring numbers. */
@@ -23,7 +23,7 @@ interface Row {
   readonly deaths: LoggedDeath[];
 }
 
-/** A picture of what the slaves did when. Each has a row; if there are many, several share one. */
+/** A chart of what the slaves did when. Each slave has a row; if there are many, several share one. */
 export function slaveChart(summary: RunSummary): string {
   const rows = makeRows(summary);
   const rowHeight = Math.max(MIN_ROW_HEIGHT, Math.min(MAX_ROW_HEIGHT, 420 / rows.length));
@@ -81,7 +81,7 @@ function drawTasks({ runs, slaves }: Row, { startMs, elapsedMs }: RunSummary, bo
   }).join("");
 }
 
-/** A cross for each death of a slave; of those at one place one is seen. */
+/** A cross for each death of a slave; of several at one place, only one is drawn. */
 function drawDeaths({ deaths }: Row, { startMs, elapsedMs }: RunSummary, y: number): string {
   const byPlace = new Map<string, string>();
   for (const { slave, timeMs } of deaths) {
@@ -101,7 +101,7 @@ function drawShades({ runs, slaves }: Row, summary: RunSummary, box: Box): strin
     const bin = Math.floor((run.endMs - summary.startMs) / binMs);
     if (run.hasFailed) hasFailed[Math.min(BINS - 1, bin)] = 1;
   }
-  // A part in which next to nothing ran has a shade as well: what ran is to be seen.
+  // A part in which very little ran gets a shade as well: everything that ran must be visible.
   const shades = busy.map((share) => Math.ceil(Math.min(1, share / slaves) * SHADES - 1e-9));
   const paths: string[] = [];
   for (let shade = 1; shade <= SHADES; shade++) {
@@ -116,7 +116,7 @@ function drawShades({ runs, slaves }: Row, summary: RunSummary, box: Box): strin
 /** How many tasks ran on average in each part of the time. */
 function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): Float64Array {
   const partial = new Float64Array(BINS + 1);
-  // The change in how many tasks run throughout a part: a long task must not cost a step for each part.
+  // How the number of tasks that run for a whole part changes: a long task must not cost a step for each part.
   const changes = new Float64Array(BINS + 1);
   for (const run of runs) {
     const from = (run.startMs - startMs) / binMs;
@@ -136,7 +136,7 @@ function busyShares(runs: readonly TaskRun[], startMs: number, binMs: number): F
   return partial.subarray(0, BINS).map((share, i) => share + (throughout += changes[i]));
 }
 
-/** Rectangles wherever a row of values has the given one. */
+/** Rectangles wherever a row of values has the given value. */
 function spans(values: Float64Array | Uint8Array, value: number, box: Box): string {
   const width = PLOT_WIDTH / BINS;
   let path = "";

@@ -6,20 +6,20 @@ const MAX_BINS = 230;
 const HEIGHT = 150;
 const TOP = 8;
 
-/** How many tasks ended in each of some equal parts of the time. */
+/** How many tasks ended in each of several equal parts of the time. */
 export interface EndedTasks {
-  /** All of them. */
+  /** All tasks. */
   readonly ended: Float64Array;
-  /** Those of them that failed. */
+  /** The failed ones among them. */
   readonly failed: Float64Array;
-  /** The whole time. */
+  /** The total time. */
   readonly elapsedMs: number;
 }
 
-/** A picture of how many tasks ended a second, over time; the failed ones among them stand out. */
+/** A chart of how many tasks ended per second, over time; failed ones stand out. */
 export function throughputChart(summary: RunSummary): string {
   const { runs, startMs, elapsedMs } = summary;
-  // With few tasks narrow bins would show nothing but single tasks.
+  // With few tasks, narrow bins would show only single tasks.
   const bins = Math.max(1, Math.min(MAX_BINS, Math.ceil(runs.length / 4)));
   const ended = new Float64Array(bins);
   const failed = new Float64Array(bins);
@@ -31,7 +31,7 @@ export function throughputChart(summary: RunSummary): string {
   return rateChart({ ended, failed, elapsedMs });
 }
 
-/** The same of tasks that have been counted. */
+/** The same chart for tasks that have been counted already. */
 export function rateChart({ ended, failed, elapsedMs }: EndedTasks): string {
   const bins = ended.length;
   const count = ended.reduce((sum, each) => sum + each, 0);

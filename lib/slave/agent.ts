@@ -1,6 +1,6 @@
 /**
- * The agent: on another machine than the master's, it starts the runners, kills them when told, and says that they
- * live, which a runner that computes for an hour cannot say itself. When the master is gone it ends, and they with it.
+ * The agent: on another machine than the master's, it starts the runners, kills them when told, and says that they are alive, which a
+ * runner that computes for an hour cannot say itself. When the master is gone, it ends them and itself.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { FileReceiver } from "./files/file_receiver.ts";
 /** How long the master may take to configure a new agent, ms. */
 const CONFIGURE_TIMEOUT_MS = 60_000;
 
-/** The part of its time limit before the end at which an agent takes leave: a running task has that long to end. */
+/** The share of its time limit that is left when an agent announces that it leaves: a running task has that long to end. */
 const LEAVE_BEFORE = 0.1;
 
 /** The exit code of a process that was killed. */
@@ -32,7 +32,7 @@ interface RunnerProcess {
   readonly process: SlaveProcess;
 }
 
-/** A runner that starts when the one before has ended, unless it is killed meanwhile. */
+/** A runner that starts when the one before it has ended, unless it is killed meanwhile. */
 interface WaitingRunner {
   isKilled: boolean;
 }
@@ -45,21 +45,21 @@ export class Agent {
   readonly #stream: MessageStream<ToAgent>;
   readonly #info: ConnectionInfo;
   readonly #runners = new Map<number, RunnerProcess>();
-  /** Runners that wait for the end of the one before, by their slaves. */
+  /** Runners that wait for the end of the runner before them, by the numbers of their slaves. */
   readonly #waiting = new Map<number, WaitingRunner>();
   readonly #sinks = new Map<number, OutputSink>();
   /** Takes the files that runners need, if the master sends them. */
   #files: FileReceiver | undefined;
-  /** Ends what runners leave behind, and the runners if the agent itself is killed. */
+  /** Ends what runners leave behind, and also the runners if the agent itself is killed. */
   readonly #watchdog = new Watchdog([Deno.execPath()]);
   readonly #clock: Clock;
   /** Timers that fire once. */
   readonly #timers: Disposable[] = [];
   #beatTimer: Disposable | undefined;
-  /** Set when the master has been silent for so long that it may be given up before the next beat. */
+  /** Set when the master has been silent for so long that it may have to be given up before the next beat. */
   #silenceTimer: Disposable | undefined;
   readonly #end = Promise.withResolvers<AgentEnd>();
-  /** Whether it starts nothing any more. */
+  /** Whether it no longer starts anything. */
   #hasEnded = false;
   #leaveSignals: LeaveSignals | null = null;
   #timeoutMs = Infinity;
@@ -68,7 +68,7 @@ export class Agent {
 
   /**
    * @param stream The connection to the master, welcomed.
-   * @param info What the agent was told of the master; runners are told the same.
+   * @param info What the agent was told about the master; runners are told the same.
    * @param clock Tells the time; the system's by default.
    */
   constructor(stream: MessageStream<ToAgent>, info: ConnectionInfo, clock: Clock = SYSTEM_CLOCK) {
@@ -149,9 +149,9 @@ export class Agent {
     }
     this.#awaitBeat(heartbeatIntervalMs);
     if (timeLimitMs === null) return;
-    // The limit is that of this process, whose age this is.
+    // The limit counts from the start of this process.
     const leftMs = timeLimitMs - performance.now();
-    // Between tasks if possible, and in any case before the scheduler does it.
+    // Leave between tasks if possible, and in any case before the scheduler ends the job.
     const leave = () => this.#leave(`the time limit of ${timeLimitMs} ms is near`, true);
     this.#setTimer(leave, Math.max(0, leftMs - timeLimitMs * LEAVE_BEFORE));
     this.#setTimer(() => this.#end.resolve("time limit"), Math.max(0, leftMs));
@@ -170,15 +170,15 @@ export class Agent {
 
   #beat(intervalMs: number): void {
     const nowMs = this.#clock.now();
-    // One that was stopped itself must first read what came meanwhile. It may have been given up: then nothing is said to it before it
-    // has spoken.
+    // An agent that was itself stopped must first read what came meanwhile. The master may have given it up, and then says nothing until
+    // the agent has spoken.
     const wasStopped = nowMs - this.#beatAtMs >= 2 * intervalMs;
     if (wasStopped) this.#heardAtMs = nowMs;
     this.#beatAtMs = nowMs;
     const silenceMs = nowMs - this.#heardAtMs;
     if (silenceMs > this.#timeoutMs) return this.#end.resolve("silence");
     const leftMs = this.#timeoutMs - silenceMs;
-    // On time, and not with the beat after that: what runs here without a master is to end when that was said.
+    // On time, and not only at the beat after it: without a master, what runs here must end when the timeout says.
     if (leftMs >= 0 && leftMs < intervalMs) this.#awaitSilence(leftMs + 1);
     const runners = this.#runners.entries().map(([slave, { process }]) => {
       const { memoryBytes = null, cpuMs = null } = processUse(process.pid);
@@ -229,9 +229,9 @@ export class Agent {
     }
   }
 
-  /** Ends the process that a slave has before the next one starts; returns whether that was killed meanwhile. */
+  /** Ends a slave's present process before the next one starts; returns whether the next one was killed meanwhile. */
   async #endBefore(slave: number, process: SlaveProcess): Promise<boolean> {
-    // The master has given it up, since it heard nothing of this agent: two would share what is one slave's.
+    // The master has given that process up, because it heard nothing from this agent. Two processes must not share one slave's resources.
     this.#kill(slave);
     const next: WaitingRunner = { isKilled: false };
     this.#waiting.set(slave, next);
@@ -290,7 +290,7 @@ class PrintedSink extends OutputSink {
   }
 }
 
-/** Deno looks for packages and remote modules in its cache: there they are laid. It is this agent's own, and removed after it. */
+/** The agent's own Deno cache, where Deno looks for packages and remote modules. It is removed after the agent. */
 function folderToLayIn(): string {
   const folder = Deno.env.get("DENO_DIR");
   if (folder === undefined) throw new Error("DENO_DIR is not set: files have no place here");

@@ -1,4 +1,4 @@
-/** The part that is used here of `AsyncLocalStorage` of `node:async_hooks`: knows by whom the running code was begun. */
+/** The part of `AsyncLocalStorage` of `node:async_hooks` that is used here: it knows who began the running code. */
 export interface AsyncStorage<Value> {
   getStore(): Value | undefined;
   run<Args extends unknown[], Result>(
@@ -9,7 +9,7 @@ export interface AsyncStorage<Value> {
   enterWith(value: Value): void;
 }
 
-/** Makes one at once: whoever needs it cannot wait for a module. The first takes 4 ms. */
+/** Makes one synchronously: its users cannot wait for a module. The first takes 4 ms. */
 export function makeAsyncStorage<Value>(): AsyncStorage<Value> {
   const { process } = globalThis as unknown as {
     process: {

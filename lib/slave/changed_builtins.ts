@@ -1,6 +1,6 @@
 /**
- * Tells which functions of the language have been replaced since this process started. Code of tasks may do so, and this
- * project uses many of them: then a task fails, or the slave ends, with words that nobody could make sense of.
+ * Tells which functions of the language have been replaced since this process started. The code of tasks may replace them, and this project
+ * uses many of them: then a task fails, or the slave ends, with words that nobody could make sense of.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
 const { ownKeys } = Reflect;
 const { String } = globalThis;
 
-/** Where functions of the language are, by the name that a user knows. */
+/** Where functions of the language are found, by the name that a user knows. */
 const PLACES: readonly (readonly [name: string, object: object])[] = [
   ["Object", Object],
   ["Object.prototype", Object.prototype],
@@ -33,10 +33,10 @@ const PLACES: readonly (readonly [name: string, object: object])[] = [
   ["TextDecoder.prototype", TextDecoder.prototype],
 ];
 
-/** Classes that are looked for by their names when they are used. */
+/** Classes that are looked up by their names when they are used. */
 const CLASSES = ["Map", "Set", "Uint8Array", "DataView", "Error", "TypeError", "RangeError"];
 
-/** A function as it was. */
+/** A function as it was at the start. */
 interface Known {
   readonly placeName: string;
   readonly place: object;
@@ -58,11 +58,11 @@ for (const key of CLASSES) {
 /**
  * Names the functions that have been replaced.
  *
- * @returns A sentence behind a blank; empty if there are none.
+ * @returns A sentence after a blank; empty if there are none.
  */
 export function tellChangedBuiltins(): string {
   let names = "";
-  // Nothing is called here that may have been replaced itself.
+  // Nothing that may itself have been replaced is called here.
   for (let i = 0; i < known.length; i++) {
     const { placeName, place, key, value } = known[i];
     if (valueAt(place, key) === value) continue;

@@ -1,6 +1,6 @@
 /**
- * Whether a master can be reached from this machine, step by step. Needs no secret: a master tells its version to
- * whoever asks, and nothing else.
+ * Checks step by step whether a master can be reached from this machine. Needs no secret: a master tells its version to whoever asks, and
+ * nothing else.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const STEP_TIMEOUT_MS = 10_000;
 
 type Step = "name" | "TCP" | "TLS" | "version";
 
-/** A step that went wrong: why, and what to do. */
+/** A step that failed: why, and what to do. */
 class StepFailure extends Error {
   readonly step: Step;
 
@@ -41,10 +41,10 @@ class StepFailure extends Error {
  *
  * @param host Name or address of the master's machine.
  * @param port Its port.
- * @param print Is given one line for each step, and one for the whole.
+ * @param print Is given one line for each step, and one for the result.
  * @param clock Tells the time; the system's by default.
  * @returns Whether slaves of this machine can reach the master.
- * @throws {Error} If this program may not try: it lacks a permission.
+ * @throws {Error} If this program may not try, because it lacks a permission.
  */
 export async function checkMaster(
   host: string,
@@ -79,13 +79,13 @@ export async function checkMaster(
   return isReached;
 }
 
-/** The system's resolver is asked, which knows `/etc/hosts` as well. */
+/** Asks the system's resolver, which knows `/etc/hosts` as well. */
 async function resolveName(host: string): Promise<string[]> {
   try {
     const found = await lookup(host, { all: true });
     return [...new Set(found.map(({ address }) => address))];
   } catch (error) {
-    // The resolver of node:dns has no better word for a missing permission.
+    // This is all that the resolver of node:dns says about a missing permission.
     if (codeOf(error) === "EPERM") throw permissionError(`Requires net access to "${host}"`);
     throw new StepFailure(
       "name",
@@ -128,7 +128,7 @@ function openTls(
   clock: Clock,
 ): Promise<TLSSocket | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket | undefined>();
-  // The run's own authority is told to slaves alone, with the secret. Nothing is said here that others may not hear.
+  // The authority of the run is told only to slaves, with the secret. Nothing is said here that others must not hear.
   const socket = connect({
     host: address,
     port,
@@ -159,7 +159,7 @@ function tcpFailure(place: string, error: unknown): unknown {
         "that only other machines reach: set the options host and port of the manager to what is open",
     );
   }
-  // Deno's own error says best what is missing.
+  // Deno's own error says best which permission is missing.
   if (error instanceof Deno.errors.NotCapable) {
     return permissionError(error.message.replace(/, run again.*/, ""));
   }
@@ -213,7 +213,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** A socket of node:tls as a connection of Deno, as far as messages need it. */
+/** A socket of node:tls as a Deno connection, as far as messages need one. */
 class TlsConnection implements Connection {
   readonly #socket: TLSSocket;
   readonly #chunks: AsyncIterator<Uint8Array>;

@@ -14,8 +14,8 @@ import { messageOf, replaceText } from "../message_of.ts";
 export interface TaskFunction {
   (args: unknown[], values: readonly unknown[]): unknown;
   /**
-   * Adds the likely reason to what it has thrown, or its promise was rejected with. Whoever waits for that promise calls this: another
-   * promise between the two would let other code of the task run before its result is taken.
+   * Adds the likely reason to an error that the function threw, or that its promise was rejected with. Whoever waits for the promise calls
+   * this: another promise in between would let other code of the task run before its result is taken.
    */
   explain?(thrown: unknown): void;
 }
@@ -28,7 +28,7 @@ export class LoadError extends Error {
 /**
  * Loads code.
  *
- * @param use What it is for.
+ * @param use What the code is for.
  * @throws {LoadError} If the module does not load, has no such export, or the source is no function.
  */
 export async function loadCode(
@@ -59,7 +59,7 @@ export async function loadCode(
   }
 }
 
-/** What the source of inline functions is called in stacks. */
+/** The name of the source of inline functions in stacks. */
 export const INLINE_SOURCE = "inline_function";
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -121,7 +121,7 @@ function explainImport(thrown: unknown, module: string): string {
   }
   removeColours(thrown);
   const { message } = thrown;
-  // Deno's hint is for the program that is started, and the user does not start slaves. The place comes on a line of its own.
+  // Deno's hint is for the program that is started, and the user does not start slaves. Deno puts the place on a line of its own.
   const what = message.replace(/\n[ \t]*hint: .*/, "").replace(/\.?\n {4}at /, ", at ")
     .replace(/\.$/, "");
   if (/^Module not found/.test(what)) {
@@ -139,7 +139,7 @@ function explainImport(thrown: unknown, module: string): string {
   return message;
 }
 
-/** Deno colours its messages also where no terminal shows them, and this one may go to a file. */
+/** Deno colours its messages even where no terminal shows them, and this message may go to a file. */
 function removeColours(error: Error): void {
   // deno-lint-ignore no-control-regex -- the escape that a colour begins with
   const remove = (text: string) => text.replaceAll(/\x1b\[[0-9;]*m/g, "");
@@ -147,7 +147,7 @@ function removeColours(error: Error): void {
   error.stack &&= remove(error.stack);
 }
 
-/** Whether an error comes out of some code: Deno's own errors of loading a module come out of the import here. */
+/** Whether an error was thrown by the module's own code. Deno's own errors of loading a module are thrown by the import here. */
 function isRaisedInCode({ stack = "", message }: Error): boolean {
   const [, firstFrame] = stack.replace(message, "").split("\n");
   return firstFrame !== undefined && !firstFrame.includes(OWN_FOLDER.href);
@@ -162,11 +162,11 @@ function listExports(exports: Record<string, unknown>): string {
     : list;
 }
 
-/** The text of a function is an expression, or, for a method, what stands in an object literal. */
+/** The text of a function is an expression, or, for a method, the part of an object literal. */
 function evaluateFunction(source: string): AnyFunction {
   const errors: unknown[] = [];
   for (const code of [`(${source}\n)`, `Object.values({${source}\n})[0]`]) {
-    // The name makes the places in it known from others in a stack.
+    // The name distinguishes the function's places from others in a stack.
     const named = `"use strict";${code}\n//# sourceURL=${INLINE_SOURCE}`;
     try {
       // deno-lint-ignore no-eval -- the slave runs what the master, proved by the secret, sends. Indirect: the function sees the global scope alone.
@@ -176,7 +176,7 @@ function evaluateFunction(source: string): AnyFunction {
       errors.push(error);
     }
   }
-  // The way that a source is not meant for ends at some sign or other.
+  // The form that does not fit the source fails with an unexpected token.
   const cause = errors.find((error) => !/Unexpected token/.test(String(error))) ?? errors.at(-1);
   throw new LoadError(
     `Cannot make a function of the inline task's source: ${cause}. Export the function from a module and use remote()`,
@@ -184,15 +184,15 @@ function evaluateFunction(source: string): AnyFunction {
   );
 }
 
-/** Where relative imports of an inline function would lead: it is evaluated here. */
+/** The folder that relative imports of an inline function would start from, because it is evaluated here. */
 const OWN_FOLDER = new URL(".", import.meta.url);
-/** As messages of Deno name them: files that are not there by URL, those that may not be read by path. */
+/** The folder as Deno's messages name it: a missing file is named by URL, a file that may not be read by path. */
 const OWN_FOLDER_NAMES = [OWN_FOLDER.href, decodeURIComponent(OWN_FOLDER.pathname)];
 
-/** What each module of CommonJS has. */
+/** The names that each CommonJS module has. */
 const COMMON_JS = new Set(["require", "module", "exports", "__dirname", "__filename"]);
 
-/** Adds the likely reason to what an inline function throws: it sees no variables around it, and no files beside it. */
+/** Adds the likely reason to an error of an inline function: it sees no variables around it, and no files beside it. */
 function explainScope(thrown: unknown, source: string, use: "task" | "startup"): void {
   if (!(thrown instanceof ReferenceError) && !(thrown instanceof TypeError)) return;
   const { message } = thrown;
@@ -204,7 +204,7 @@ function explainScope(thrown: unknown, source: string, use: "task" | "startup"):
 
 function explainMissingName(message: string, source: string, use: "task" | "startup"): string {
   const name = /^(\S+) is not defined$/.exec(message)?.[1];
-  // A name that the source does not mention is missing in code that it calls.
+  // If the source does not mention the name, it is missing in other code that the function calls.
   if (name === undefined || !source.includes(name)) return message;
   if (COMMON_JS.has(name)) {
     return `${message}. That is of CommonJS, and inline functions are not: ` +

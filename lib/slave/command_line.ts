@@ -1,5 +1,5 @@
 /**
- * What a user may ask of the slave's program. A manager asks for nothing of this.
+ * What a user may ask of the slave's program. A manager uses none of this.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export async function runCommand([command, ...rest]: readonly string[]): Promise
     );
     return 2;
   }
-  // This is the only command that needs the network.
+  // Loaded only here, because no other command needs the network.
   const { checkMaster } = await import("./check.ts");
   return await checkMaster(address.host, address.port, console.log) ? 0 : 1;
 }

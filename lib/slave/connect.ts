@@ -20,24 +20,24 @@ const WELCOME_TIMEOUT_MS = 30_000;
 /** How long a slave keeps trying before it gives up, by default. */
 const GIVE_UP_AFTER_MS = 120_000;
 /**
- * How long it keeps trying where nobody listens on another machine. A master listens before it starts slaves, so it has ended;
- * on this machine there is no doubt of that.
+ * How long it keeps trying if nobody listens on another machine. A master listens before it starts slaves, so it has ended; on this machine
+ * that is certain.
  */
 const GIVE_UP_REFUSED_MS = 3_000;
 /**
- * How long one of several addresses may take to be reached, at first; twice as long in each round. One that is on a network of the
- * master's which this machine does not see says nothing.
+ * How long it may take to reach one of several addresses, at first; twice as long in each round. An address on a network of the master's
+ * that this machine does not see gives no answer.
  */
 const FIRST_REACH_MS = 4_000;
 const LOOPBACK = "127.0.0.1";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** The time by which a slave connects. Tests have one of their own, which they move. */
+/** The clock of a slave that connects. Tests have one of their own, which they move. */
 export interface ConnectClock {
   /** Milliseconds since some moment. Never runs backwards. */
   now(): number;
-  /** Waits, and keeps the process alive, which has nothing else to do. */
+  /** Waits, and keeps the process alive, because it has nothing else to do. */
   pause(ms: number): Promise<void>;
   /** A signal that is aborted after some milliseconds. */
   timeout(ms: number): AbortSignal;
@@ -46,7 +46,7 @@ export interface ConnectClock {
 const SYSTEM_CLOCK: ConnectClock = {
   now: () => performance.now(),
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  // Not by setTimeout(): its first use takes 7 ms, since Deno loads Node's timers for it. Most slaves need no pause.
+  // Not setTimeout(): its first use takes 7 ms, because Deno loads Node's timers for it. Most slaves need no pause.
   timeout: (ms) => AbortSignal.timeout(ms),
 };
 
@@ -55,9 +55,10 @@ const SYSTEM_CLOCK: ConnectClock = {
  * thousands of slaves) is tried again, after pauses of random length.
  *
  * @param clock Tells the time; the system's by default.
- * @param found Told which of the master's addresses it was.
- * @throws {Error} If there is no connection within two minutes, or nobody listens there for 3 s (on this machine: at all), saying why.
- * @throws {HandshakeError} If what answers is not the master, or it refuses this slave.
+ * @param found Told which of the master's addresses has answered.
+ * @throws {Error} If there is no connection within two minutes, or nobody listens there for 3 s (on this machine: at the first try), saying
+ * why.
+ * @throws {HandshakeError} If the peer is not the master, or refuses this slave.
  */
 export async function connectToMaster<Incoming>(
   info: ConnectionInfo,
@@ -82,10 +83,10 @@ export async function connectToMaster<Incoming>(
         errors.push(error);
       }
     }
-    // A stranger at one address, where another does not answer, may be this machine's own.
+    // A stranger at one address may be a program of this machine, while the master's address does not answer.
     if (errors.every(isFinal)) throw giveUp(info, errors);
     const isRefused = errors.every((error) => error instanceof Deno.errors.ConnectionRefused);
-    // The way of an agent, such as a tunnel, may still be in the making.
+    // An agent's way to the master, such as a tunnel, may not be ready yet.
     const isHere = info.role === "runner" && info.hosts.every((host) => host === LOOPBACK);
     const refusedMs = isHere ? 0 : GIVE_UP_REFUSED_MS;
     const patienceMs = isRefused ? refusedMs : isReached ? totalMs : reachMs;
@@ -95,14 +96,14 @@ export async function connectToMaster<Incoming>(
   }
 }
 
-/** Whether it is of no use to try again: what answers is not the master, or is not to be talked to; or nobody can be asked. */
+/** Whether another try is useless: the peer is not the master, or must not be talked to, or no file can be opened. */
 function isFinal(error: unknown): boolean {
   // TLS: the certificate is not of the run's authority, or the other side speaks plain text.
   return error instanceof HandshakeError || error instanceof Deno.errors.InvalidData ||
     isOutOfFiles(error);
 }
 
-/** A process that does nothing yet but connect has no file that it could close. */
+/** A process that only connects so far has no file that it could close. */
 function isOutOfFiles(error: unknown): boolean {
   return error instanceof Error && Reflect.get(error, "code") === "EMFILE";
 }
@@ -118,12 +119,12 @@ function giveUp({ hosts, port }: ConnectionInfo, errors: readonly unknown[]): Er
   });
 }
 
-/** How it goes with one address. */
+/** The state of one address. */
 interface Attempt {
   readonly clock: ConnectClock;
-  /** How long it may take to take the connection. */
+  /** How long it may take until the address accepts the connection. */
   readonly reachMs: number;
-  /** Told when the address has taken the connection. */
+  /** Told when the address has accepted the connection. */
   reached(): void;
 }
 
@@ -189,7 +190,7 @@ async function reach(
   }
 }
 
-/** Name of this machine, as far as the slave may know it. */
+/** Name of this machine, if the slave may know it. */
 function hostName(): string {
   const isAllowed =
     Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state === "granted";

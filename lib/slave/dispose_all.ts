@@ -14,7 +14,7 @@ export async function disposeAll(values: readonly unknown[]): Promise<void> {
   }
 }
 
-/** As `await using` finds them. */
+/** Finds the dispose methods as `await using` does. */
 function methodsOf(
   value: unknown,
 ): { asyncDispose?: () => unknown; dispose?: () => unknown } {

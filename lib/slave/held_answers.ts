@@ -1,8 +1,8 @@
 /**
- * Answers of tasks that have ended and have not left: a write takes as long as many short tasks, so they leave together.
+ * Answers of tasks that have ended, held back for a moment: a write takes as long as many short tasks, so answers leave together.
  *
- * They leave when there are as many as the master allows, when the next task is of another context, when the last ones left
- * some milliseconds ago, behind a large one, and whenever the runner has something else to say or to wait for.
+ * They leave when there are as many as the master allows, when the next task is of another context, when the last ones left some
+ * milliseconds ago, after a large one, and whenever the runner has something else to say or has to wait.
  *
  * @module
  */
@@ -15,41 +15,41 @@ import { checkSendable, type MessageStream } from "../wire/message_stream.ts";
 import type { Failure, ToSlave } from "../wire/messages.ts";
 import { encodeThrown } from "./thrown.ts";
 
-/** Answers leave at the latest before the first task that starts this long after the last ones left. */
+/** Answers leave before the next task starts, once this much time has passed since the last ones left. */
 const MAX_HELD_MS = 5;
-/** The same, where tasks tell how far they have come: their news come behind the answers to those before. */
+/** The same for processes whose tasks report progress: a report has to wait for the answers before it. */
 const MAX_HELD_OF_TELLING_MS = 1;
-/** A result larger than this leaves before the next task starts: copies of large results do not pile up. */
+/** A result larger than this leaves before the next task starts, so that copies of large results do not pile up. */
 const LARGE_RESULT_BYTES = 64 * 1024;
 
-/** Answers that a slave has and keeps for a moment. */
+/** Answers that a slave holds back for a moment. */
 export class HeldAnswers {
   readonly #stream: MessageStream<ToSlave>;
   readonly #clock: Pick<Clock, "now">;
   readonly #copies = new CopyMemory();
   #count = 0;
-  /** The context of their tasks, and of the one that runs. */
+  /** The context of the held answers' tasks, and of the running task. */
   #context = 0;
   #sentAtMs = 0;
-  /** Whether one of them is large. */
+  /** Whether one of the answers is large. */
   #isLarge = false;
-  /** Those that make one message: of tasks that ended well, one after another. */
+  /** The answers that make one message: those of consecutive tasks that ended well. */
   #firstNumber = 0;
   #texts: string[] = [];
   #micros: number[] = [];
   #buffers: Uint8Array[] = [];
 
-  /** @param clock By which the times are that it is told of. */
+  /** @param clock The clock of the times that its methods are given. */
   constructor(stream: MessageStream<ToSlave>, clock: Pick<Clock, "now">) {
     this.#stream = stream;
     this.#clock = clock;
   }
 
   /**
-   * Whether they may leave after a task that starts now only. That task may never end: then they would never come. The master
-   * allows it for few of them, and not for those of another context.
+   * Whether the held answers may wait for the end of a task that starts now. That task may never end: then they would never leave. The
+   * master allows it for few answers, and not for those of another context.
    *
-   * @param areTelling Whether tasks of this process tell how far they have come.
+   * @param areTelling Whether tasks of this process report progress.
    */
   mayWaitFor(
     { context, maxHeld }: { readonly context: number; readonly maxHeld: number },
@@ -64,14 +64,14 @@ export class HeldAnswers {
   }
 
   /**
-   * Adds what a task returned; if that cannot be sent, the task has failed. There is one for each task: an object that had all
-   * this cost a twentieth of the processor time of a task that does nothing.
+   * Adds what a task returned; if it cannot be sent, the task has failed. Called once for each task, so it takes plain arguments: an object
+   * with them cost a twentieth of the processor time of a task that does nothing.
    *
    * @param task Its number on this connection.
    * @param elapsedMs How long it ran.
    */
   addResult(task: number, elapsedMs: number, value: unknown): void {
-    // A message has the numbers of its results by counting, and there may be gaps: startup, or code, failed for some.
+    // A message numbers its results by counting, and there may be gaps: startup or loading failed for some tasks.
     if (task !== this.#firstNumber + this.#texts.length) this.post();
     let encoded: Encoded;
     try {
@@ -104,7 +104,7 @@ export class HeldAnswers {
     this.#count++;
   }
 
-  /** Sends them, and what else has been posted behind them. */
+  /** Sends the held answers, and what else has been posted after them. */
   send(): void {
     this.post();
     this.#stream.flush();
@@ -113,23 +113,23 @@ export class HeldAnswers {
     this.noteSilence();
   }
 
-  /** Sends them, and waits until they have left. */
+  /** Sends the held answers, and waits until they have left. */
   async sent(): Promise<void> {
     this.send();
     await this.#stream.flushed();
   }
 
-  /** There was nothing to be sent until now. */
+  /** Notes that there was nothing to send until now. */
   noteSilence(): void {
     this.#sentAtMs = this.#clock.now();
   }
 
-  /** Takes a result as it is now: the next line of the task's code, or of another task's, may change its memory. */
+  /** Encodes a result at once: the next line of the task's code, or another task, may change its memory. */
   #encode(value: unknown): Encoded {
     const encoded = encodeValue(value, "result", { shareBuffers: true });
     checkSendable(encoded, "result");
     if (sizeOfEncoded(encoded) > LARGE_RESULT_BYTES) {
-      // Alone it fits into a message: with those before it, it might not.
+      // The result alone fits into a message; together with those before it, it might not.
       this.post();
       this.#isLarge = true;
     }
@@ -137,7 +137,7 @@ export class HeldAnswers {
     return { text: encoded.text, buffers: encoded.buffers.map((each) => this.#copies.copy(each)) };
   }
 
-  /** Posts them, those that ended well one after another as one message: what is posted next follows them. */
+  /** Posts the held answers, those of consecutive tasks that ended well as one message, so that what is posted next follows them. */
   post(): void {
     if (this.#texts.length === 0) return;
     const text =

@@ -1,8 +1,8 @@
 /**
- * Keeps modules from making managers while they are loaded on a slave.
+ * Keeps modules from making managers while they are being loaded on a slave.
  *
- * A main script that is loaded for its tasks would otherwise run as a whole on each slave: it would start slaves, which load it as
- * well, without end. What a task or a startup function does itself is its own affair.
+ * A main script that is loaded for its tasks would otherwise run as a whole on each slave: it would start slaves, which load it as well,
+ * without end. A task or a startup function may make managers.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ProgressTaker, SlaveProgram } from "../slave_program.ts";
 import { Promise } from "../own_globals.ts";
 import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
 
-/** Managers may be nested so deep: the bound of what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
+/** How deep managers may be nested. This limits what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
 const MAX_NESTING = 3;
 
 const WHY_NOT =
@@ -19,30 +19,30 @@ const WHY_NOT =
   "own, which imports nothing that makes a manager, and name that with remote(); or make the manager in the main program alone: " +
   "if (import.meta.main) { … }";
 
-/** A module has not loaded, since it makes a manager; the message says where, and what to do. */
+/** A module has not loaded, because it makes a manager; the message says where, and what to do. */
 export class ManagerRefusedError extends Error {
   override name = "ManagerRefusedError";
 }
 
-/** A module that is being loaded, or was. */
+/** A module that is or was being loaded. */
 interface ModuleLoad {
-  /** Why it has not loaded, if it has made a manager. */
+  /** Why it was refused, if it has made a manager. */
   refusal: ManagerRefusedError | undefined;
-  /** Ends the wait for it. */
+  /** Ends the wait for the module. */
   readonly fail: (refusal: ManagerRefusedError) => void;
 }
 
-/** Knows which code runs because a module is loaded, and refuses it managers. */
+/** Knows which code runs because a module is being loaded, and refuses it managers. */
 export class LoadGuard implements SlaveProgram {
   nesting = 1;
   config: string | undefined;
   progress: ProgressTaker | undefined;
-  /** Modules that have made a manager: Deno would not run them again. */
+  /** Modules that have made a manager. They are remembered because Deno would not run them again. */
   readonly #refused = new Map<string, ManagerRefusedError>();
   #current: ModuleLoad | undefined;
   /**
-   * Which load the running code was begun by: also a promise or a timer that a module has left behind. It takes 4 ms to get, so it
-   * is there only where the program of managers is.
+   * Which load the running code was begun by, also in a promise or a timer that a module has left behind. Making it takes 4 ms, so it
+   * exists only where the code of managers has been loaded.
    */
   #storage: AsyncStorage<ModuleLoad> | undefined;
 
@@ -68,8 +68,8 @@ export class LoadGuard implements SlaveProgram {
 
   managersLoaded(): void {
     this.#storage ??= makeAsyncStorage();
-    // Modules are run one after the other: those that import the program of managers come next. A task that imports them goes on
-    // in its own context.
+    // Modules are run one after the other: those that import the code of managers come next. A task that imports them goes on in its own
+    // async context.
     this.#storage.enterWith(this.#current ?? { refusal: undefined, fail: () => {} });
   }
 
@@ -79,7 +79,7 @@ export class LoadGuard implements SlaveProgram {
       const reason = `${placeOfManager()}. ${WHY_NOT}`;
       load.refusal ??= new ManagerRefusedError(`it makes a manager while it is loaded${reason}`);
       load.fail(load.refusal);
-      // What the module does after it has caught this belongs to the load as well.
+      // What the module does after it has caught the error belongs to the load as well.
       this.#storage?.enterWith(load);
       return `Cannot make a manager while a module is loaded on a slave${reason}`;
     }
@@ -88,7 +88,7 @@ export class LoadGuard implements SlaveProgram {
       "no deeper. If a task makes the manager that it is a task of, or imports a script that does, that has no end";
   }
 
-  /** Why the module whose loading runs the present code has been refused a manager, if it has. */
+  /** Why a manager was refused to the module whose loading runs the present code; nothing if none was. */
   get refusal(): ManagerRefusedError | undefined {
     return this.#runningLoad()?.refusal;
   }
@@ -101,9 +101,9 @@ export class LoadGuard implements SlaveProgram {
 /** The guard of this process. */
 export const loadGuard = new LoadGuard();
 
-/** Where the code stands that makes the manager: `, at file:///…`; nothing if the stack does not tell. */
+/** Where the code is that makes the manager: `, at file:///…`; nothing if the stack does not show it. */
 function placeOfManager(): string {
-  // Stacks have URLs without their escapes: there may be spaces and parentheses, as in "at file:///home/me/run (2)/tasks.ts:1:1".
+  // URLs in stacks are not escaped: they may have spaces and parentheses, as in "at file:///home/me/run (2)/tasks.ts:1:1".
   const place = /\bnew Manager \(.*\n\s+at (?:.*? \()?([a-z]+:.+:\d+)\)?$/m
     .exec(new Error().stack ?? "")?.[1];
   return place === undefined ? "" : `, at ${place}`;

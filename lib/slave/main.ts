@@ -1,5 +1,5 @@
 /**
- * What a slave process does from its start to its end.
+ * What a slave process does from start to end.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { originalPaths } from "./files/original_paths.ts";
 import { Runner } from "./runner.ts";
 import { inspectThrown } from "./thrown.ts";
 
-/** Exit code of a slave that could not serve; why stands in its output. */
+/** Exit code of a slave that could not serve; its output says why. */
 const CANNOT_SERVE = 3;
 
 /**
  * Runs a slave: reads where the master is, connects, and serves until the master closes the connection or is gone.
  * Ends the process.
  *
- * @param args Empty for a process that is told of the master on its standard input; `--connection FILE NUMBER` for one that
- * reads the file and serves as the slave of this number; or what a user asks for: see `command_line.ts`.
- * @param clock By which an agent measures time; the system's by default.
+ * @param args Empty for a process that is told of its master on standard input; `--connection FILE NUMBER` for one that reads the file and
+ * serves as the slave of this number; or what a user asks for: see `command_line.ts`.
+ * @param clock An agent's clock; the system's by default.
  */
 export async function runSlave(args: readonly string[], clock?: Clock): Promise<never> {
   const exit = Deno.exit;
@@ -44,14 +44,14 @@ export async function runSlave(args: readonly string[], clock?: Clock): Promise<
     try {
       printError(`This slave cannot serve: ${messageOf(error)}${tellChangedBuiltins()}`);
     } finally {
-      // Also where that cannot be said: a process that only waits would keep the master waiting.
+      // Exit even if that cannot be printed: a process that only waits would keep the master waiting.
       exit(CANNOT_SERVE);
     }
   }
   return exit(0);
 }
 
-/** Whether a user asks for something: a manager gives `--connection`, or nothing but its standard input. */
+/** Whether a user asks for something: a manager passes `--connection`, or no words at all. */
 function isCommand([option]: readonly string[]): boolean {
   return option === undefined
     ? Deno.stdin.isTerminal()
@@ -74,11 +74,11 @@ async function serveAsRunner(info: ConnectionInfo, exit: (code?: number) => neve
 
 async function serveAsAgent(info: ConnectionInfo, clock?: Clock): Promise<void> {
   await using _guard = new FileSizeGuard();
-  // A runner does without this module: it starts the sooner.
+  // A runner does not need this module, and starts sooner without it.
   const { Agent } = await import("./agent.ts");
   let { hosts } = info;
   const stream = await connectToMaster<ToAgent>(info, undefined, (host) => {
-    // The way that has been found is the runners' first as well.
+    // Runners try first the address at which the agent has reached the master.
     hosts = [host, ...hosts.filter((other) => other !== host)];
   });
   const agent = new Agent(stream, { ...info, hosts }, clock);
@@ -108,7 +108,7 @@ async function readConnectionInfo(args: readonly string[]): Promise<ConnectionIn
   return { ...parseConnectionInfo(await Deno.readTextFile(file)), slave: Number(number) };
 }
 
-/** By hand and in one go: a stream and a `Response` take 8 ms to load. */
+/** Reads it with plain calls, all at once: a stream and a `Response` take 8 ms to load. */
 function readStandardInput(): string {
   const chunk = new Uint8Array(64 * 1024);
   const decoder = new TextDecoder();
@@ -130,11 +130,11 @@ function parseConnectionInfo(text: string): ConnectionInfo {
   }
 }
 
-/** The permission to connect to the master is this module's, not the tasks'. */
+/** The permission to connect to the master is for this program, not for the tasks. */
 function giveUpConnectPermission({ hosts, port }: ConnectionInfo): void {
   if (Deno.permissions.querySync({ name: "net" }).state === "granted") return;
   for (const host of hosts) {
-    // Where tasks were given all ports of that host, Deno would take all of them.
+    // If tasks were given all ports of that host, Deno would take away all of them.
     const wholeHost = host.includes(":") ? `[${host}]` : host;
     if (Deno.permissions.querySync({ name: "net", host: wholeHost }).state === "granted") continue;
     Deno.permissions.revokeSync({ name: "net", host: hostAndPort(host, port) });
@@ -157,27 +157,27 @@ function keepAlive(
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
     const { error, message } = event;
-    // An error in a Worker has its message only.
+    // An error in a Worker has only its message.
     tellStray("Uncaught error", error === null ? message : inspectThrown(error), runner);
   });
-  // A write of a task that exceeds the limit of a file's size fails, and does not end the process.
+  // Makes a task's write that exceeds the limit on file sizes fail, instead of ending the process.
   new FileSizeGuard();
-  // A scheduler that is about to end this machine's slaves tells all processes. The agent tells the master. Slaves without an
-  // agent are in the master's own job, and it is the master who ends them.
+  // A scheduler that will soon end this machine's slaves signals all processes. The agent tells the master. Slaves without an agent are in
+  // the master's own job, and the master ends them.
   for (const signal of new Set<Deno.Signal>(["SIGUSR1", "SIGUSR2", ...ignoredSignals])) {
     if (Deno.build.os !== "windows") Deno.addSignalListener(signal, () => {});
   }
   Deno.exit = (code = Deno.exitCode) => {
-    // A module that ends the process because it was refused a manager would take the reason with it.
+    // If a module were refused a manager and then ended the process, the reason would be lost.
     if (loadGuard.refusal !== undefined) throw loadGuard.refusal;
     runner.announceExit(code);
     return exit(code);
   };
-  // Ends the process as well, without a word.
+  // close() ends the process as well, without a word.
   globalThis.close = () => Deno.exit();
 }
 
-/** Prints what code of a task left behind: that task may have ended long ago, but mostly it is the one that runs. */
+/** Prints an error that the code of a task left behind: that task may have ended long ago, but mostly it is the running one. */
 function tellStray(what: string, thrown: string, runner: Runner): void {
   const running = runner.describeTask() ?? "no task";
   printError(`${what} in code of a task, while ${running} ran: ${thrown}`);

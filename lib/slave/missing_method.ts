@@ -1,9 +1,9 @@
 import { replaceText } from "../message_of.ts";
 
-/** What V8 says where an object lacks what only its class has: methods, private members, an iterator. */
+/** What V8 says if an object lacks something that only its class has: methods, private members, an iterator. */
 const LACKS_CLASS =
   /(?:\.[\p{L}\w$]{1,100} is not a function(?: or its return value is not iterable)?|is not (?:async )?iterable(?: \(cannot read property Symbol\(Symbol\.\w+\)\))?|^(?:Cannot (?:read|write) private member|Receiver must be) .*)$/u;
-/** Longer messages are not of V8's own. */
+/** Longer messages do not come from V8. */
 const MAX_LENGTH = 1000;
 /** How many values of the arguments are looked at. */
 const MAX_VALUES = 1000;
@@ -14,8 +14,8 @@ const OF_BUFFER = "a Buffer of Node.js arrives as a Uint8Array. " +
   "Make one of its bytes in the task: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)";
 
 /**
- * Adds to the error of a task that methods do not travel, if that may be why it was thrown: one of its arguments is, or has in it, a
- * plain object, which may have been made of an instance of a class, or bytes, which may have been a Buffer.
+ * Adds to a task's error that methods do not travel, if that may be why it was thrown: one of its arguments is or contains a plain object,
+ * which may have been an instance of a class, or bytes, which may have been a Buffer.
  *
  * @param thrown What the task threw; changed in place.
  * @param args The task's arguments.

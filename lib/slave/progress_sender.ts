@@ -5,41 +5,41 @@ import type { MessageStream } from "../wire/message_stream.ts";
 import type { ToMaster, ToSlave } from "../wire/messages.ts";
 import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
 
-/** In the place of a task's number while none runs. */
+/** Stands for the number of the running task while none runs. */
 const NO_TASK = -1;
-/** So many messages may leave one behind the other. */
+/** How many messages may be sent in one burst. */
 const MAX_BURST = 10;
-/** What could not leave is tried again after this. */
+/** How long to wait before a report that could not be sent is tried again. */
 const RETRY_MS = 100;
 /**
- * The last ones of a burst are for what a viewer would miss: that a task does something else now, or is done with all. A task that
- * computes without end may be silent from then on.
+ * How many messages of a burst are kept for reports that a viewer would miss: a new text, or that all is done. After such a report a task
+ * may compute without end in silence.
  */
 const RESERVED = 8;
 /**
- * Each message that a task sends without giving the event loop a turn keeps 3 KB, until it does. After so many the interval has
- * doubled: a task that computes for an hour, and may send ten a second, sends 1,800, the last ones every 4 s.
+ * Each message that a task sends without giving the event loop a turn holds 3 KB until the next turn. After this many messages the interval
+ * has doubled: a task that computes for an hour, and may send ten a second, sends 1,800, the last ones 4 s apart.
  */
 const UNSETTLED_DOUBLING = 50;
 
 /**
- * Sends how far the running task has come, as often as somebody can use that: the latest, before the task ends. It leaves at once, also
- * if the task gives the event loop no turn.
+ * Sends how far the running task has come, as often as somebody can use it: always the latest report, and before the task ends. A report
+ * leaves at once, even if the task gives the event loop no turn.
  */
 export class ProgressSender implements ProgressTaker, Disposable {
-  /** Behind a burst, messages are so many milliseconds apart; there is none while nobody wants to know. */
+  /** After a burst, messages are this many milliseconds apart; `undefined` while nobody wants reports. */
   everyMs: number | undefined;
   readonly #stream: Pick<MessageStream<ToSlave>, "sendNote" | "unsettledNotes">;
   readonly #clock: Pick<Clock, "now" | "setTimer">;
   /** Number of the task that runs. */
   #task = NO_TASK;
-  /** Which task the running code was begun by: also a promise or a timer that a task has left behind. */
+  /** Which task began the running code, also in a promise or a timer that a task has left behind. */
   #storage: AsyncStorage<number> | undefined;
-  /** What has not been sent of the running task. */
+  /** The latest report of the running task, if it has not been sent. */
   #latest: TaskProgress | undefined;
   #sentText: string | undefined;
   #hasSent = false;
-  /** How many messages may leave now, and when that was found. */
+  /** How many messages may be sent now, and when that was computed. */
   #allowance = MAX_BURST;
   #allowedAtMs = -Infinity;
   #timer: Disposable | undefined;
@@ -53,12 +53,12 @@ export class ProgressSender implements ProgressTaker, Disposable {
     this.#clock = clock;
   }
 
-  /** Whether anybody wants to know. */
+  /** Whether anybody wants reports. */
   get isWanted(): boolean {
     return this.everyMs !== undefined;
   }
 
-  /** Whether tasks of this process tell something, and somebody wants to know. */
+  /** Whether tasks of this process report progress, and somebody wants it. */
   get isInUse(): boolean {
     return this.isWanted && this.#hasSent;
   }
@@ -67,7 +67,7 @@ export class ProgressSender implements ProgressTaker, Disposable {
     this.#storage ??= makeAsyncStorage();
   }
 
-  /** Runs a task. {@linkcode ProgressSender.end} is to be called when it has ended, which may be later. */
+  /** Runs a task. Call {@linkcode ProgressSender.end} when the task has ended, which may be later. */
   run(
     task: number,
     fn: (args: unknown[], values: readonly unknown[]) => unknown,
@@ -75,20 +75,20 @@ export class ProgressSender implements ProgressTaker, Disposable {
     values: readonly unknown[],
   ): unknown {
     this.#task = task;
-    // It takes most of a microsecond.
+    // The storage takes most of a microsecond.
     return this.#storage === undefined || !this.isWanted
       ? fn(args, values)
       : this.#storage.run(task, fn, args, values);
   }
 
-  /** The task has ended: what it has told and has not been sent is of no use any more. */
+  /** The task has ended: a report that has not been sent is of no use any more. */
   end(): void {
     this.#task = NO_TASK;
-    // The timer stays: to set one takes longer than a short task.
+    // The timer stays: setting one takes longer than a short task.
     this.#latest = undefined;
   }
 
-  /** No task runs any more. */
+  /** No more tasks run. */
   [Symbol.dispose](): void {
     this.end();
     this.#timer?.[Symbol.dispose]();
@@ -96,7 +96,7 @@ export class ProgressSender implements ProgressTaker, Disposable {
   }
 
   take(progress: TaskProgress): void {
-    // The storage has no value for what was begun before the module was loaded, or while nobody wanted to know.
+    // The storage has no value for code that began before the module was loaded, or while nobody wanted reports.
     const task = this.#storage?.getStore() ?? this.#task;
     if (!this.isWanted || this.#task === NO_TASK || task !== this.#task) return;
     this.#latest = progress;

@@ -17,13 +17,13 @@ import { ProgressSender } from "./progress_sender.ts";
 import { encodeThrown } from "./thrown.ts";
 import { performance, Promise, setTimeout } from "../own_globals.ts";
 
-/** After a task longer than this, what waits behind it goes back: the master may have given it to others already. */
+/** After a task longer than this, the tasks that wait behind it go back: the master may have given them to others already. */
 const LONG_TASK_MS = 5;
-/** After so many firings of a timer a socket has had its turn, of which mostly the first is enough. */
+/** After a timer has fired this often, the socket has had its turn. Mostly the first time is enough. */
 const SOCKET_TURNS = 3;
-/** In the place of a task's number while a context is freed. */
+/** Stands for a task's number while a context is being freed. */
 const NO_TASK = -1;
-/** To look how much memory the process holds takes 60 µs. */
+/** How often to check how much memory the process holds: each check takes 60 µs. */
 const MEMORY_LOOK_MS = 20;
 const { memoryUsage } = Deno;
 /** A call with more arguments than about 120,000 fails. */
@@ -42,7 +42,7 @@ interface QueuedTasks {
   position: number;
 }
 
-/** What became of a context's startup here. */
+/** The state of a context's startup on this slave. */
 type ContextState =
   | {
     readonly state: "new";
@@ -53,7 +53,7 @@ type ContextState =
   | { readonly state: "ready"; readonly values: readonly unknown[] }
   | { readonly state: "failed" };
 
-/** What became of a piece of code here. */
+/** The state of a piece of code on this slave. */
 type CodeState =
   & { readonly reference: CodeReference }
   & (
@@ -66,33 +66,33 @@ type CodeState =
 export class Runner {
   readonly #stream: MessageStream<ToSlave>;
   readonly #clock: Pick<Clock, "now">;
-  /** Takes what tasks tell of themselves. */
+  /** Takes what tasks report about their progress. */
   readonly progress: ProgressSender;
   readonly #contexts = new Map<number, ContextState>();
   readonly #codes = new Map<number, CodeState>();
-  /** Contexts that the master has ended, and that are not freed. */
+  /** Contexts that the master has ended and that are not freed yet. */
   #endedContexts: number[] = [];
-  /** Resolves when the one is freed that is being freed now. */
+  /** Resolves when the context that is being freed now has been freed. */
   #ending: Promise<void> | undefined;
   #queue: QueuedTasks[] = [];
   /** How many tasks have come; the number of the next one. */
   #received = 0;
-  /** Number of the running task, or of the one that startup runs for. */
+  /** Number of the running task, or of the task that needs the running startup. */
   #current = 0;
   #wake: (() => void) | undefined;
   /** Number of the code that is being loaded for a task. */
   #loading: number | undefined;
   /**
-   * Whether the first tasks of the queue came while nothing ran and no context was to be freed. The master counts their time from then
-   * on, so they run before a context is freed that has ended since.
+   * Whether the first tasks of the queue came while nothing ran and no context was to be freed. The master counts their time from then, so
+   * they run before a context that has ended since is freed.
    */
   #isFirstDue = false;
-  /** Whether a startup runs, and whether the tasks were asked back meanwhile: then the master has taken the one that it runs for, too. */
+  /** Whether a startup runs, and whether the tasks were recalled meanwhile: then the master has also taken back the task that needs it. */
   #startup: "none" | "runs" | "is recalled" = "none";
   readonly #answers: HeldAnswers;
   #isSendingDue = false;
   #maxMemoryBytes = Infinity;
-  /** When to look next how much memory the process holds; never if that is not limited. */
+  /** When to check next how much memory the process holds; never if memory is not limited. */
   #memoryLookMs = Infinity;
 
   /**
@@ -109,14 +109,14 @@ export class Runner {
   /**
    * Serves until the master closes the connection.
    *
-   * @throws {FrameError} If the master sends what is no message.
+   * @throws {FrameError} If the master sends something that is not a message.
    */
   async serve(): Promise<void> {
     using _progress = this.progress;
     await Promise.race([this.#readMessages(), this.#runTasks()]);
   }
 
-  /** Which task runs, in words; nothing while none does. Tasks are counted from 0 as they came to this process. */
+  /** Says which task runs; nothing while none does. Tasks are counted from 0 as they came to this process. */
   describeTask(): string | undefined {
     const tasks = this.#queue[0];
     const reference = tasks && this.#codes.get(tasks.code)?.reference;
@@ -126,9 +126,9 @@ export class Runner {
     return `${describeCode(reference)}, task ${this.#current} of this process,`;
   }
 
-  /** Sends what is finished, and that the running task, or code that is being loaded, ends the process. */
+  /** Sends finished answers, and that the running task, or code that is being loaded, ends the process. */
   announceExit(code: number): void {
-    // A module that does this does it for each of its tasks, none of which has run.
+    // A module that does this does so for each of its tasks, none of which has run.
     if (this.#loading !== undefined) this.#failCode(this.#loading, endedWhileLoading(code));
     this.#answers.post();
     const isIdle = this.#loading !== undefined || this.#wake !== undefined ||
@@ -184,7 +184,7 @@ export class Runner {
     const first = this.#received;
     this.#received += args.length;
     decodeEach(args, batch.buffers, () => batch.originalOf(message).args, jsonOfList);
-    // The failure has answered for the tasks that were still under way.
+    // The failure has already answered for the tasks that were still on their way.
     if (this.#contexts.get(context)?.state === "failed") return;
     if (this.#codes.get(code)?.state === "failed") return;
     this.#queue.push({ first, context, code, maxHeld, args, position: 0 });
@@ -198,7 +198,7 @@ export class Runner {
       const isDue = this.#isFirstDue && tasks !== undefined &&
         !this.#endedContexts.includes(tasks.context);
       this.#isFirstDue = false;
-      // Between two tasks: it runs code of the user's as well.
+      // A context is freed between two tasks, because this runs user code as well.
       if (this.#endedContexts.length > 0 && !isDue) {
         this.#ending = this.#endContext(this.#endedContexts.shift()!);
         await this.#ending;
@@ -213,20 +213,20 @@ export class Runner {
     }
   }
 
-  /** Waits for tasks; whatever is finished leaves first. */
+  /** Waits for tasks; finished answers leave first. */
   async #wait(): Promise<void> {
     this.#current = this.#received;
     this.#answers.send();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     await promise;
-    // A large result may still be on its way: a task that computes for hours, or ends the process, would keep the rest of it here.
+    // A large result may still be on its way: a task that computes for hours, or ends the process, would hold up the rest of it.
     await this.#stream.flushed();
     this.#wake = undefined;
     this.#answers.noteSilence();
   }
 
-  /** Runs tasks of one context and code until they are done, taken back, or there is a reason to look up. */
+  /** Runs tasks of one context and code until they are done or taken back, or until something else must be done first. */
   async #runQueued(tasks: QueuedTasks): Promise<void> {
     this.#current = tasks.first + tasks.position;
     const values = await this.#startContext(tasks.context);
@@ -242,11 +242,11 @@ export class Runner {
     const clock = this.#clock;
     let now = clock.now();
     while (tasks.position < tasks.args.length) {
-      // Tasks that tell how far they have come mostly run long, and what was before each is told first.
+      // Tasks that report progress mostly run long, and the answers before a report are sent first.
       if (!this.#answers.mayWaitFor(tasks, now, this.progress.isInUse)) {
         await this.#answers.sent();
         now = clock.now();
-        // Meanwhile the queue may have been taken back.
+        // The queue may have been taken back meanwhile.
         if (tasks.position === tasks.args.length) return;
       }
       const startedAt = now;
@@ -258,7 +258,7 @@ export class Runner {
       }
       try {
         const result = this.progress.run(current, fn, args, values);
-        // Only a promise is waited for: an await for each plain value would cost as much as a short task.
+        // Only a promise is awaited: an await for each plain value would cost as much as a short task.
         const value = isThenable(result) ? await this.#settle(result) : result;
         now = clock.now();
         this.#answers.addResult(current, now - startedAt, value);
@@ -273,7 +273,7 @@ export class Runner {
     }
   }
 
-  /** Waits for an asynchronous task; if that takes more than this turn of the event loop, held answers leave. */
+  /** Waits for an asynchronous task; if it takes longer than this turn of the event loop, held answers leave. */
   #settle(result: PromiseLike<unknown>): PromiseLike<unknown> {
     if (!this.#isSendingDue) {
       this.#isSendingDue = true;
@@ -323,7 +323,7 @@ export class Runner {
     }
   }
 
-  /** Reads what came while a startup blocked the thread: a task that was cancelled meanwhile, or that another slave does, must not run. */
+  /** Reads what came while a startup blocked the thread: a task that was cancelled meanwhile, or given to another slave, must not run. */
   async #hearRecall(): Promise<void> {
     for (let turn = 0; turn < SOCKET_TURNS && this.#startup === "runs"; turn++) {
       await new Promise((resolve) => setTimeout(resolve));
@@ -345,7 +345,7 @@ export class Runner {
     this.#current = NO_TASK;
     this.#returnTasksOf(context);
     if (state?.state === "ready") {
-      // It may take long, or end the process.
+      // Disposing may take long, or end the process.
       await this.#answers.sent();
       await disposeAll(state.values);
     }
@@ -354,7 +354,7 @@ export class Runner {
     this.#answers.send();
   }
 
-  /** One may have been kept when the queue was given back, since it might have started. */
+  /** A task that might have started may have been kept when the queue was given back. */
   #returnTasksOf(context: number): void {
     this.#answers.post();
     for (const { context: other, first, position, args } of this.#queue) {
@@ -364,10 +364,10 @@ export class Runner {
     this.#queue = this.#queue.filter((tasks) => tasks.context !== context);
   }
 
-  /** Has what startups returned clean up, since the slave ends; not under a task that runs. */
+  /** Disposes of what startups returned, because the slave ends; not while a task runs. */
   async disposeContexts(): Promise<void> {
     if (this.#wake === undefined && this.#ending === undefined) return;
-    // Nobody waits for what stands behind.
+    // Nobody waits for the queued tasks.
     this.#queue = [];
     await this.#ending;
     for (const [context, state] of this.#contexts) {
@@ -376,7 +376,7 @@ export class Runner {
     }
   }
 
-  /** Loads a piece of code when its first task runs: returns the function, or nothing if that failed. */
+  /** Loads a piece of code when its first task runs: returns the function, or nothing if loading failed. */
   async #functionOf(code: number): Promise<TaskFunction | undefined> {
     const state = this.#codes.get(code);
     if (state === undefined) {
@@ -394,7 +394,7 @@ export class Runner {
       this.#loading = undefined;
       this.#codes.set(code, { state: "loaded", reference, fn });
       this.#post({ type: "loaded", code });
-      // The task may compute for ever, and its time runs from when the master hears of this.
+      // The task may compute forever, and its time counts from when the master learns of this.
       await this.#answers.sent();
       return fn;
     } catch (error) {
@@ -413,7 +413,7 @@ export class Runner {
     postThrown(this.#stream, { type: "load-failed", code }, encodeThrown(error));
   }
 
-  /** Between two tasks: if the process holds too much memory, no other is to start here. */
+  /** Called between two tasks: if the process holds too much memory, no further task starts here. */
   #lookAtMemory(nowMs: number): void {
     this.#memoryLookMs = nowMs + MEMORY_LOOK_MS;
     const memoryBytes = memoryUsage().rss;
@@ -429,7 +429,7 @@ export class Runner {
     this.#stream.postMessage(message);
   }
 
-  /** Gives back all tasks that have not started. The one that startup runs for stays until that is done, and the one whose code is loaded. */
+  /** Gives back all tasks that have not started, except the one that the running startup or the loading code is for. */
   #returnQueue(): void {
     let from: number | undefined;
     for (const tasks of this.#queue) {
@@ -452,7 +452,7 @@ function endedWhileLoading(exitCode: number): LoadError {
   );
 }
 
-/** Adds the likely reason to what user code has thrown, if one is known. */
+/** Adds the likely reason to an error from user code, if one is known. */
 function explain(
   thrown: unknown,
   fn: TaskFunction | undefined,
@@ -462,7 +462,7 @@ function explain(
     fn?.explain?.(thrown);
     explainMissingMethod(thrown, args);
   } catch {
-    // Code of its own runs in whatever is asked of it, and throws: a proxy, or a message that is computed. Then it is told as it is.
+    // Looking at the error may run code of its own that throws: a proxy, or a computed message. Then it stays as it is.
   }
 }
 
@@ -475,7 +475,7 @@ function asStartupValues(value: unknown): readonly unknown[] {
         "To pass the array itself return a list of it: [array]",
     );
   }
-  // The array is startup's own, which may change it.
+  // A copy: the array belongs to startup, which may change it.
   return [...value];
 }
 

@@ -1,5 +1,5 @@
 /**
- * How what a task threw travels to the master.
+ * How an error that a task threw travels to the master.
  *
  * @module
  */
@@ -23,24 +23,24 @@ const OWN_CODE = [
   new URL("..", import.meta.url).href,
   new URL("../../slave.ts", import.meta.url).href,
 ];
-/** A place in an inline function, in a stack. Its column is another on the slave than where it was written. */
+/** A place in an inline function, in a stack. Its column on the slave is not the one where the function was written. */
 const INLINE_PLACE = new RegExp(`${INLINE_SOURCE}, <anonymous>:(\\d+):\\d+`);
-/** Deeper causes are cut off when a thrown error has to be rebuilt without what cannot be cloned. */
+/** Causes nested deeper than this are cut off when an error is rebuilt without what cannot be cloned. */
 const MAX_CAUSES = 20;
-/** What is left of the message and of the stack of an error that is too large to be sent, in characters. */
+/** How many characters are kept of the message and of the stack of an error that is too large to be sent. */
 const MAX_TEXT_LENGTH = 64 * 1024;
-/** How many characters describe what was thrown, is no error and cannot be cloned. */
+/** How many characters describe a thrown value that is not an error and cannot be cloned. */
 const MAX_DESCRIPTION_LENGTH = 1000;
 
 /**
- * Encodes whatever was thrown. An error that holds what cannot be cloned (a socket, a function) is sent without it, one that
- * is too large with the beginning of its message and nothing more: the error itself must arrive.
+ * Encodes whatever was thrown. An error that contains something that cannot be cloned (a socket, a function) is sent without it. An error
+ * that is too large is sent with only the beginnings of its texts: the error itself must arrive.
  */
 export function encodeThrown(thrown: unknown): Encoded {
   try {
     return encodeWithCauses(thrown);
   } catch {
-    // Code of its own runs in whatever is asked of it, and throws: a proxy, or what describes itself.
+    // Describing it may run code of its own that throws: a proxy, or a method of the value.
     return encodeValue(
       new Error(`Threw what cannot be described${tellChangedBuiltins()}`),
       "error",
@@ -61,7 +61,7 @@ function encodeWithCauses(thrown: unknown): Encoded {
   try {
     return encodeSendable(thrown);
   } catch {
-    // It holds what cannot be cloned, or is too large.
+    // It contains something that cannot be cloned, or is too large.
   }
   try {
     return encodeSendable(withoutUncloneables(thrown, new SendableCheck(), 0));
@@ -78,7 +78,7 @@ function encodeSendable(thrown: unknown): Encoded {
   return encoded;
 }
 
-/** A property of an error; nothing if a getter throws: then the error does without it. */
+/** A property of an error; nothing if a getter throws. */
 function read(error: Error, key: string): unknown {
   try {
     return Reflect.get(error, key);
@@ -88,7 +88,7 @@ function read(error: Error, key: string): unknown {
   }
 }
 
-/** Takes the frames of this module out of a stack, which ends with the task's own code, and makes clear which are inline. */
+/** Removes the frames of this module from a stack, which then ends with the task's own code, and marks inline functions. */
 export function hideOwnFrames(error: unknown): void {
   if (!(error instanceof Error)) return;
   const stack = read(error, "stack");
@@ -105,7 +105,7 @@ export function hideOwnFrames(error: unknown): void {
   }
 }
 
-/** A message that a class computes, by a getter, is not cloned: it becomes the error's own. */
+/** A message that a class computes by a getter is not cloned: it becomes the error's own property. */
 function fixMessage(error: Error): void {
   if ("value" in (Object.getOwnPropertyDescriptor(error, "message") ?? {})) return;
   const value = read(error, "message");
@@ -113,7 +113,7 @@ function fixMessage(error: Error): void {
   replaceText(error, "message", value);
 }
 
-/** Where files were sent, the master's user knows them by the paths that they have there. */
+/** Restores the paths of files that were sent: the user knows them by their paths on the master's machine. */
 function restorePaths(error: Error): void {
   for (const key of ["message", "stack"] as const) {
     const text = read(error, key);
@@ -123,7 +123,7 @@ function restorePaths(error: Error): void {
   }
 }
 
-/** @param check Knows what can be cloned. It looks once at what several properties or causes share. */
+/** @param check Knows what can be cloned. It looks only once at what several properties or causes share. */
 function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: number): Error {
   if (!Error.isError(thrown)) {
     const text = leaveOutMiddle(Deno.inspect(thrown), MAX_DESCRIPTION_LENGTH);
@@ -149,7 +149,7 @@ function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: numbe
   return copy;
 }
 
-/** The beginnings of the texts of what was thrown. */
+/** An error with the beginnings of the texts of what was thrown. */
 function shortened(thrown: unknown): Error {
   if (!Error.isError(thrown)) return new Error("Threw what is too large to be sent");
   return bareCopyOf(thrown, (error, key) => {
@@ -160,13 +160,13 @@ function shortened(thrown: unknown): Error {
   });
 }
 
-/** What was thrown, for whoever reads the slave's output: with its stack, without this program's part of it. */
+/** Describes what was thrown, for the slave's output: with its stack, but without the frames of this program. */
 export function inspectThrown(thrown: unknown): string {
   try {
     hideOwnFrames(thrown);
     return Deno.inspect(thrown);
   } catch {
-    // Code of its own describes it, and throws.
+    // Its own code describes it, and throws.
     return "what cannot be described";
   }
 }

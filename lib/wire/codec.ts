@@ -44,19 +44,18 @@ export interface EncodedWithBuffers {
   readonly buffers: readonly Uint8Array[];
 }
 
-/** A value made ready for the wire: just its JSON text, or that and the bytes which travel beside it. */
+/** A value ready for the wire: its JSON text, or the text and the bytes that travel beside it. */
 export type Encoded = string | EncodedWithBuffers;
 
 /** How {@linkcode encodeValue} treats what it finds. */
 export interface EncodeOptions {
   /**
-   * Whether buffers go out as views of the caller's memory. By default their bytes are copied, so that what is sent is
-   * what they held at the time of the call.
+   * Whether buffers go out as views of the caller's memory. By default their bytes are copied at the time of the call.
    */
   shareBuffers?: boolean;
 }
 
-/** Longest array that is written without the general encoder. Arguments of a task are rarely more. */
+/** The longest array that is written without the general encoder. A task rarely has more arguments. */
 const SHORT_ARRAY_LENGTH = 4;
 
 /**
@@ -80,8 +79,8 @@ export function encodeValue(value: unknown, root: string, options: EncodeOptions
 }
 
 /**
- * Makes a list ready for the wire that has nothing but elements, such as a function's rest parameter. Not to look whether
- * that is so halves the time for a short one. Otherwise like {@linkcode encodeValue}.
+ * Makes a list ready for the wire that has no properties but its elements, such as a function's rest parameter. Not checking this halves
+ * the time for a short list. Otherwise like {@linkcode encodeValue}.
  */
 export function encodeList(list: readonly unknown[], root: string): Encoded {
   const text = list.length <= SHORT_ARRAY_LENGTH ? encodeShortList(list, root) : undefined;
@@ -89,7 +88,7 @@ export function encodeList(list: readonly unknown[], root: string): Encoded {
 }
 
 /**
- * Makes a value from its JSON.
+ * Decodes a value.
  *
  * @param json What `JSON.parse` made of the text of {@linkcode encodeValue}. It becomes part of the value.
  * @param buffers Buffers of the frame. The value takes its own; values of one frame are decoded in the order in which
@@ -103,15 +102,15 @@ export function decodeValue(json: unknown, buffers: BufferCursor): unknown {
 }
 
 /**
- * The text that may go in the place of a list's own, which is then a buffer of UTF-8 before those of the list: a long one is
- * neither kept on V8's heap nor copied with others.
+ * Stands in the place of a list whose text is sent as a buffer of UTF-8, ahead of the list's own buffers: a long text is then neither kept
+ * on V8's heap nor joined with others.
  */
 export const TEXT_IN_BUFFER = "null";
 
 const decoder = new TextDecoder();
 
 /**
- * The JSON of a list, from what has come in its place: what {@linkcode encodeList} has made, the number that is all it has, or
+ * The JSON of a list, made from what has come in its place: the text of {@linkcode encodeList}, the single number of a list, or
  * {@linkcode TEXT_IN_BUFFER}.
  */
 export function jsonOfList(json: unknown, buffers: BufferCursor): unknown {
@@ -121,16 +120,16 @@ export function jsonOfList(json: unknown, buffers: BufferCursor): unknown {
 
 /** What has arrived in the place of a value that cannot be decoded here. */
 export class Undecodable {
-  /** @param reason Why it cannot. */
+  /** @param reason Why it cannot be decoded. */
   constructor(readonly reason: unknown) {}
 }
 
 /**
- * Decodes each value of a list in its place. Where one cannot be decoded, an {@linkcode Undecodable} stands for it, and the
- * others have their own buffers nevertheless.
+ * Decodes each value of a list in its place. A value that cannot be decoded is replaced by an {@linkcode Undecodable}; the others still get
+ * their own buffers.
  *
- * @param original Makes the JSON of the list anew, since decoding changes it.
- * @param jsonOf Makes the JSON of a value from what has come in its place: {@linkcode jsonOfList}, if they are lists.
+ * @param original Makes the JSON of the list anew, because decoding changes it.
+ * @param jsonOf Makes the JSON of a value from what has come in its place: {@linkcode jsonOfList} if the values are lists.
  * @returns Whether each could be decoded.
  */
 export function decodeEach(
@@ -162,7 +161,7 @@ export function decodeEach(
 /** Hands out the buffers of one frame, in order, each once. */
 export class BufferCursor {
   readonly #buffers: readonly Uint8Array[];
-  /** How many have been taken; set to where the next value's begin when one could not be decoded. */
+  /** How many have been taken. When a value could not be decoded, it is set to where the next value's buffers begin. */
   position = 0;
 
   /**

@@ -27,16 +27,16 @@ const LENGTH_BYTES = 4;
 const HEADER_BYTES = 12;
 /** Larger reads gained nothing: 64 KiB and 256 KiB were within 2 % of each other. */
 const SCRATCH_BYTES = 64 * 1024;
-/** Enough until more comes at one time. There may be thousands of connections. */
+/** Enough until more bytes come at one time. There may be thousands of connections. */
 const FIRST_SCRATCH_BYTES = 16 * 1024;
-/** Up to this size a copy into the frame's first write is cheaper than a write of its own (about 6 µs). */
+/** Up to this size, copying a buffer into the frame's first write is cheaper than a write of its own (about 6 µs). */
 const SMALL_BUFFER_BYTES = 16 * 1024;
 
 const encoder = new TextEncoder();
-/** Keeps a byte order mark: it is a character of the text. */
+/** Keeps a byte order mark, because it is a character of the text. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Bytes came that no {@linkcode encodeFrame} made, or more of them than allowed. */
+/** The bytes that came are no frame of {@linkcode encodeFrame}, or more than allowed. */
 export class FrameError extends Error {
   override name = "FrameError";
 }
@@ -54,9 +54,9 @@ type ParserState =
   };
 
 /**
- * Cuts a stream of bytes into frames, wherever the stream was cut on its way. Does no I/O: the caller puts the
- * next bytes into {@linkcode FrameParser.space} and says how many they were; then takes the frames that are whole.
- * The work is linear in the number of bytes, and nothing is allocated for a frame before its header is there.
+ * Cuts a stream of bytes into frames, wherever the stream was cut on its way. Does no I/O: the caller puts the next bytes into
+ * {@linkcode FrameParser.space}, says how many there were, and then takes the frames that are complete. The work is linear in the number
+ * of bytes, and nothing is allocated for a frame before its header has come.
  */
 export class FrameParser {
   #scratch = new Uint8Array(FIRST_SCRATCH_BYTES);
@@ -77,7 +77,7 @@ export class FrameParser {
   }
 
   /**
-   * Memory that the next bytes are to be put into, at least one byte long.
+   * Memory for the next bytes, at least one byte long.
    *
    * @throws {FrameError} If the allowance is used up.
    */
@@ -103,7 +103,7 @@ export class FrameParser {
     }
   }
 
-  /** Takes note of `count` bytes that were put into the last {@linkcode FrameParser.space}. */
+  /** Notes that `count` bytes were put into the last {@linkcode FrameParser.space}. */
   filled(count: number): void {
     this.#allowance -= count;
     if (this.#state.state === "head") this.#end += count;
@@ -123,7 +123,7 @@ export class FrameParser {
     return this.#readBuffers(this.#state);
   }
 
-  /** Whether the stream stands between two frames. */
+  /** Whether the stream is between two frames. */
   get isBetweenFrames(): boolean {
     return this.#state.state === "head" && this.#start === this.#end;
   }
@@ -138,7 +138,7 @@ export class FrameParser {
       if (this.#isNoteNext()) return this.#readNotes();
       throw new FrameError("A frame's text and buffers are longer than the frame");
     }
-    // Before memory is made ready for it: a stranger could ask for 4 GiB.
+    // Checked before memory is allocated: a stranger could ask for 4 GiB.
     if (LENGTH_BYTES + frameBytes > this.#allowance + available) {
       throw new FrameError("A frame is longer than what is read before the proof of the secret");
     }
@@ -156,7 +156,7 @@ export class FrameParser {
     return true;
   }
 
-  /** Looked at only where there can be no frame: most frames are none the slower for it. */
+  /** Checked only where there can be no frame, so that it slows down hardly any frame. */
   #isNoteNext(): boolean {
     return this.#notes.isNext(
       this.#scratch.subarray(this.#start, this.#start + NOTE_UNIT_BYTES),
@@ -176,7 +176,7 @@ export class FrameParser {
     return this.#readHead();
   }
 
-  /** Makes room for the rest of a head: moves its beginning to the front, of larger memory if this is full. */
+  /** Makes room for the rest of a head: moves its beginning to the front, or into larger memory if this is full. */
   #makeRoom(): false {
     const isTooSmall = this.#end === this.#scratch.length && this.#end < SCRATCH_BYTES;
     if (this.#start === 0 && !isTooSmall) return false;
@@ -253,9 +253,9 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
  * Makes the chunks of bytes that are one frame, in the order in which they go out.
  *
  * @param text The text of the frame.
- * @param buffers Bytes beside the text. Large ones, and those that adjoin in memory, are not copied: they must stay as
- * they are until written.
- * @param scratch Memory for the first chunk, if it fits; it must stay as it is until written.
+ * @param buffers Bytes beside the text. Large buffers, and buffers that adjoin in memory, are not copied: they must stay unchanged until
+ * they are written.
+ * @param scratch Memory for the first chunk, if it fits; it must stay unchanged until it is written.
  * @throws {RangeError} If the frame would be longer than {@linkcode MAX_FRAME_BYTES}.
  */
 export function encodeFrame(
@@ -296,7 +296,7 @@ export function encodeFrame(
   return buffers.length === 0 ? [head] : joinSmallChunks(head, buffers);
 }
 
-/** Puts runs of small buffers together with what stands before them. */
+/** Joins runs of small buffers with what precedes them. */
 function joinSmallChunks(
   head: Uint8Array,
   buffers: readonly Uint8Array[],
@@ -322,7 +322,7 @@ function joinSmallChunks(
   return chunks;
 }
 
-/** Makes one view of buffers that lie one behind the other in memory: copies of many small results do. */
+/** Makes one view of buffers that adjoin in memory, as copies of many small results do. */
 function adjoiningRuns(buffers: readonly Uint8Array[]): Uint8Array[] {
   const runs: Uint8Array[] = [];
   for (let i = 0; i < buffers.length;) {

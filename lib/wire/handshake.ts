@@ -18,7 +18,7 @@
 import { jsonOf } from "./codec.ts";
 import type { MessageStream } from "./message_stream.ts";
 
-/** Raised with every change of the messages or the encoding of values; master and slave must have the same. */
+/** Raised with every change of the messages or of the encoding of values. Master and slave must have the same version. */
 export const PROTOCOL_VERSION = 4;
 
 /** Version of this project, as in `deno.json`. */
@@ -27,7 +27,7 @@ export const VERSION = "0.1.0";
 /** The oldest Deno that a master runs with: in 2.7, timers have no `unref()`. */
 export const OLDEST_DENO = "2.8.0";
 
-/** The most that is read from a connection before its proof. */
+/** The most bytes that are read from a connection before its proof. */
 export const UNPROVED_BYTES = 4096;
 
 const encoder = new TextEncoder();
@@ -41,7 +41,7 @@ export type SlaveRole = "runner" | "agent";
 export interface TlsIdentity {
   /** Certificate of the run's authority, as PEM. */
   readonly ca: string;
-  /** What the master's certificate is made out to: a name that only this run has. */
+  /** The name in the master's certificate, which only this run has. */
   readonly name: string;
 }
 
@@ -60,31 +60,31 @@ export interface ConnectionInfo {
   readonly slave: number;
   /** How often this slave has been launched before: tells a new process from one that should have ended. */
   readonly launch: number;
-  /** How many managers are above its tasks: 1, the default, on the slaves of a script's own manager. */
+  /** How many managers are above its tasks: 1, the default, on the slaves of the main script's manager. */
   readonly nesting?: number;
-  /** Path of the configuration that its modules resolve with, if there is one: those of managers that its tasks make do as well. */
+  /** Path of the configuration that its modules resolve with, if there is one. Managers that its tasks make use it as well. */
   readonly config?: string;
   /**
-   * Folder in which files of the master's machine were laid, each below its own path in `files`; missing where they are seen under
-   * their own paths.
+   * Folder into which files of the master's machine were laid, each below its own path in `files`; missing where the machine sees them
+   * under their own paths.
    */
   readonly folder?: string;
-  /** Signals that a runner does not end by: they are meant for its agent. */
+  /** Signals that must not end a runner: they are meant for its agent. */
   readonly ignoredSignals?: readonly Deno.Signal[];
-  /** How long to try to find the master; two minutes by default, of which one try takes half a minute at most. */
+  /** How long to look for the master: two minutes by default, of which a single try takes half a minute at most. */
   readonly patience?: Patience;
 }
 
 /** How long a slave tries to find its master. */
 export interface Patience {
-  /** How long to try while no address of the master takes a connection, each time and in all, in milliseconds. */
+  /** How long to try while no address of the master accepts a connection, in each try and in all, in milliseconds. */
   readonly reachMs: number;
   /** How long to try in all, in milliseconds. */
   readonly totalMs: number;
 }
 
 /**
- * Refuses a Deno that lacks what is used here: it would fail later, and not say why.
+ * Refuses a Deno that is too old: it would fail later, without saying why.
  *
  * @throws {Error} If the version is older than {@linkcode OLDEST_DENO}.
  */
@@ -104,7 +104,7 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What a slave says of itself. */
+/** What a slave says about itself. */
 export interface Hello {
   readonly type: "hello";
   readonly protocol: number;
@@ -123,7 +123,7 @@ export type HandshakeMessage =
   | { readonly type: "welcome" }
   | { readonly type: "refused"; readonly reason: string };
 
-/** The peer does not know the secret, speaks another version, or no known language at all. */
+/** The peer does not know the secret, speaks another version, or does not speak this protocol at all. */
 export class HandshakeError extends Error {
   override name = "HandshakeError";
 }
@@ -155,8 +155,8 @@ export async function importSecret(secret: string): Promise<CryptoKey> {
  * The master's part, up to the proof. The caller then sends `welcome` or `refused`.
  *
  * @returns What the slave said of itself, proved.
- * @throws {HandshakeError} If the peer did not prove itself. One that speaks another version, or does not know the secret, has
- * then been told so.
+ * @throws {HandshakeError} If the peer did not prove itself. A peer that speaks another version, or does not know the secret, has been told
+ * so.
  */
 export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey): Promise<Hello> {
   const hello = asHello(await receiveOne(stream));
@@ -235,8 +235,8 @@ export async function verifyMaster(
 }
 
 /**
- * Asks what answers whether it is a master of this version: any master challenges whoever greets it, and can be known
- * by that. Without the secret nobody gets further.
+ * Asks whether the peer is a master of this version. Any master sends a challenge to whoever greets it, which identifies it. Without the
+ * secret nobody gets further.
  *
  * @throws {ProtocolError} If it is a master of another version.
  * @throws {HandshakeError} If it is no master.
@@ -272,7 +272,7 @@ function expectAnswer<Type extends "challenge" | "welcome">(
 async function receiveOne(stream: MessageStream<unknown>): Promise<Record<string, unknown>> {
   const batch = await stream.receive();
   if (batch === undefined) {
-    // Says nothing about the peer: a master that is beset by strangers closes connections that are slow.
+    // This says nothing about the peer: a master that is beset by strangers closes slow connections.
     throw new Error("The connection ended before both sides had proved themselves");
   }
   const [message] = batch.messages;
@@ -292,7 +292,7 @@ function asHello(message: Record<string, unknown>): Hello {
     numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0) &&
     typeof host === "string" &&
     typeof nonce === "string";
-  // A hello of another version may have other fields: its version is what is wrong with it.
+  // A hello of another version may have other fields. Then the fault is its version.
   if (!isComplete && protocol === PROTOCOL_VERSION) {
     throw new HandshakeError("The peer sent an incomplete hello");
   }

@@ -1,8 +1,8 @@
 /**
- * The input of a task in short, for whoever is told that it failed: `(31, "6lyz.pdb", Float64Array(1000) [0.1, 0.2, …])`.
+ * The input of a task in short, for the message that it failed: `(31, "6lyz.pdb", Float64Array(1000) [0.1, 0.2, …])`.
  *
- * It is made of what was sent, which may be a gigabyte. So that is not decoded: the beginning of the text is read, and the first
- * elements of each buffer. The format is that of codec.ts.
+ * It is made from what was sent, which may be a gigabyte. So the whole is not decoded: only the beginning of the text is read, and the
+ * first elements of each buffer. The format is that of codec.ts.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { typeNamed } from "./values/value_types.ts";
 import { JSON } from "../own_globals.ts";
 
 const MAX_LENGTH = 200;
-/** How many characters of the text are read, or bytes if it is a buffer. */
+/** How much of the text is read: characters, or bytes if the text is a buffer. */
 const MAX_READ = 16 * 1024;
 
 /** A longer bigint is shown as it was sent, in hexadecimal. */
@@ -27,17 +27,17 @@ const VIEWS = /.Array$|^DataView$/;
 
 /** How much is shown. */
 interface Detail {
-  /** Of how many arguments. */
+  /** How many arguments. */
   readonly args: number;
   /** How many elements of a list, or properties of an object. */
   readonly items: number;
   /** How many characters of a text. */
   readonly text: number;
-  /** How many objects within each other. */
+  /** How many levels of nested objects. */
   readonly depth: number;
 }
 
-/** The first that is short enough is taken. */
+/** The first one whose text is short enough is used. */
 const DETAILS: readonly Detail[] = [
   { args: 20, items: 6, text: 100, depth: 3 },
   { args: 20, items: 4, text: 60, depth: 2 },
@@ -50,7 +50,7 @@ const DETAILS: readonly Detail[] = [
 
 /**
  * Puts the arguments of a task on one line, of at most 200 characters: `(31, "6lyz.pdb")`, and for an object of a remote class
- * `new Score("6lyz.pdb").run(31)`. What startup adds is not among them. To be called before the task forgets its arguments.
+ * `new Score("6lyz.pdb").run(31)`. Arguments that startup adds are left out. Call it before the task forgets its arguments.
  */
 export function inputText(task: Task): string {
   const args = argumentsOf(task);
@@ -67,7 +67,7 @@ export function inputText(task: Task): string {
     }
     return `${text.slice(0, MAX_LENGTH - 1).toWellFormed()}…`;
   } catch {
-    // That the task failed is worth more than its input.
+    // Telling that the task failed matters more than showing its input.
     return "(…)";
   }
 }
@@ -75,9 +75,9 @@ export function inputText(task: Task): string {
 /** Encoded arguments, as far as they are shown. */
 class Outline {
   readonly #json: unknown;
-  /** What an escape that is the number of an object stands for. */
+  /** The object that each number stands for in an escape. */
   readonly #objects = new Map<number, unknown>();
-  /** The bytes of each buffer and long list, by the parts of its escape. */
+  /** The bytes of each buffer and long list. The key is the parts of its escape. */
   readonly #bytes = new Map<Parts, Uint8Array>();
 
   constructor(args: Exclude<EncodedArguments, number>) {
@@ -115,8 +115,8 @@ class Outline {
   }
 
   /**
-   * Finds out which object has which number, and which bytes are whose: in the order in which the decoder meets them, as far as
-   * nothing is cut off.
+   * Finds out which number each object has, and whose bytes each buffer has: in the order in which the decoder meets them, up to where the
+   * text was cut off.
    */
   #number(buffers: BufferCursor): void {
     let count = 0;
@@ -255,7 +255,7 @@ class Outline {
     );
   }
 
-  /** Shows an array that went as bytes, of which the first elements are decoded. */
+  /** Shows an array that was sent as bytes, of which only the first elements are decoded. */
   #showLongList(parts: Parts, detail: Detail): string {
     const bytes = this.#bytes.get(parts);
     if (bytes === undefined) return `[${CUT}]`;
@@ -271,19 +271,19 @@ class Outline {
   }
 }
 
-/** Something is cut off, and what follows it in the order of the decoder is not known. */
+/** Something is cut off, so what the decoder would meet next is unknown. */
 class CutOff extends Error {
   override name = "CutOff";
 }
 
 /** What is shown between brackets. */
 interface Listing<Item> {
-  /** What stands before a list of this kind: of an `Array` only if not all of it is shown. */
+  /** What precedes a list of this kind: for an `Array`, only if not all of it is shown. */
   readonly name?: string;
-  /** How many items there are, if that is known and to be told. */
+  /** How many items there are, if that is known and to be shown. */
   readonly length?: number;
   readonly brackets: "()" | "[]" | "{}";
-  /** All of them, or the first. One that is {@linkcode CUT} stands for the rest. */
+  /** All items, or the first ones. {@linkcode CUT} stands for the rest. */
   readonly items: readonly Item[];
 }
 
@@ -308,7 +308,7 @@ function arrayOf(items: readonly unknown[]): Listing<unknown> {
   return { brackets: "[]", items, ...isWhole && { name: "Array", length: items.length } };
 }
 
-/** The elements of a list of arguments; what is cut off is one. */
+/** The elements of a list of arguments; what was cut off counts as one. */
 function elementsOf(json: unknown): readonly unknown[] {
   if (Array.isArray(json)) return json;
   const escape = escapeIn(json);

@@ -1,25 +1,25 @@
 /**
- * Reads the beginning of a JSON text whose rest is not looked at.
+ * Reads the beginning of a JSON text whose rest is ignored.
  *
  * @module
  */
 
 import { JSON } from "../own_globals.ts";
 
-/** What the `$` of an escape holds that stands for all that was cut off. No encoder makes it. */
+/** The `$` of the escape that stands for all that was cut off. No encoder makes it. */
 export const CUT = "…";
 const CUT_ESCAPE = `{"$":"${CUT}"}`;
 
 /**
- * Makes a value of the beginning of a JSON text. An array that does not end there has an escape with {@linkcode CUT} as its last
- * element, an object has it as the property {@linkcode CUT}; a text ends in `…`.
+ * Makes a value from the beginning of a JSON text. An array that is cut off gets an escape with {@linkcode CUT} as its last element, an
+ * object gets the property {@linkcode CUT}, and a text ends in `…`.
  *
- * @param text Begins as the JSON of an array or object, without blanks, and may end anywhere.
+ * @param text Begins like the JSON of an array or object, without blanks, and may end anywhere.
  */
 export function parseBeginning(text: string): unknown {
-  /** How each array and object ends that has begun, the innermost last. */
+  /** The closing bracket of each array and object that is open, the innermost last. */
   const closers: string[] = [];
-  /** How much of the text is taken, and what follows it before the sign that something is cut off. */
+  /** How much of the text is used, and what has to follow before the sign that something is cut off. */
   let end = 0;
   let next: "" | "," | '…",' = "";
   for (let i = 0; i < text.length; i++) {
@@ -41,7 +41,7 @@ export function parseBeginning(text: string): unknown {
         const isValue = closers.at(-1) === "]" || text[i - 1] === ":";
         i = endOfString(text, i);
         const isWhole = text[i] === '"';
-        // A key tells nothing without its value.
+        // A key says nothing without its value.
         if (isValue) [end, next] = isWhole ? [i + 1, ","] : [i, '…",'];
         if (!isWhole) i = text.length;
         break;
@@ -52,7 +52,7 @@ export function parseBeginning(text: string): unknown {
   return JSON.parse(isWhole ? text : text.slice(0, end) + next + cutOff(closers));
 }
 
-/** Where a string has its closing quote; if it is cut, where its last character ends that is whole. */
+/** Where a string has its closing quote; if it is cut off, where its last complete character ends. */
 function endOfString(text: string, start: number): number {
   let i = start + 1;
   while (i < text.length && text[i] !== '"') {
@@ -63,7 +63,7 @@ function endOfString(text: string, start: number): number {
   return i;
 }
 
-/** Ends all that has begun, each with the sign that it was cut off. */
+/** Closes all that is open, each with the sign that it was cut off. */
 function cutOff(closers: readonly string[]): string {
   return closers.toReversed().map((closer) =>
     closer === "}" ? `"${CUT}":${CUT_ESCAPE}}` : `${CUT_ESCAPE}]`

@@ -19,30 +19,30 @@ export interface Batch<Incoming> {
   readonly buffers: BufferCursor;
   /** About how many bytes the frame had. */
   readonly bytes: number;
-  /** A message as it came, if it has been changed since. It is not to be changed: all messages are made anew once. */
+  /** A message as it came, even if it has been changed since. Do not change the result: all messages are parsed anew only once. */
   originalOf<Message extends Incoming>(message: Message): Message;
 }
 
-/** What messages need of a connection. */
+/** The part of a connection that messages need. */
 export type Connection = Pick<Deno.Conn, "read" | "write" | "close">;
 
-/** What leaves together. */
+/** The messages that leave in one frame. */
 interface QueuedFrame {
   readonly texts: string[];
   readonly buffers: Uint8Array[];
-  /** Memory that the buffers are in, to be given back when they are written. */
+  /** Memory of the buffers, to be given back when they are written. */
   readonly memories: Disposable[];
 }
 
-/** Room for the message around a value, and for those that share its frame. */
+/** Room for the rest of the message that has a value, and for the other messages of its frame. */
 const MESSAGE_ROOM = 8 * 1024 * 1024;
 
-/** Above this size a frame takes no further message, so that joining texts stays far from the longest string. */
+/** From this size on a frame takes no further message, so that joined texts stay far from the longest possible string. */
 const FULL_FRAME_BYTES = 1024 * 1024;
 
 /**
- * Memory that is lent for as long as something is written from it. With memory of its own for each stream, 4,000 streams
- * would take 256 MB, and none of it would ever be in the processor's caches.
+ * Memory that is lent for as long as something is written from it. If each stream had memory of its own, 4,000 streams would take 256 MB,
+ * and none of it would ever be in the processor's caches.
  */
 export class ScratchPool {
   readonly #bytes: number;
@@ -67,26 +67,26 @@ export class ScratchPool {
     return scratch;
   }
 
-  /** Takes a piece back that nobody writes from any more. */
+  /** Takes back a piece that is no longer written from. */
   giveBack(scratch: Uint8Array<ArrayBuffer>): void {
     this.#free.push(scratch);
   }
 }
 
 /**
- * For all streams of the process: what one has written from is warm for the next. If more write at one time, they make
- * their own.
+ * For all streams of the process: memory that one stream has just used is in the processor's caches for the next. If more streams write at
+ * one time, they allocate memory of their own.
  */
 const scratches = new ScratchPool(64 * 1024, 16);
 
 /**
  * Sends and receives messages over a connection that it owns.
  *
- * {@linkcode MessageStream.post} only queues. {@linkcode MessageStream.flush} writes all that is queued; while a
- * write is under way new messages gather for the next one.
+ * {@linkcode MessageStream.post} only queues. {@linkcode MessageStream.flush} writes all that is queued. New messages that come during a
+ * write wait for the next one.
  */
 export class MessageStream<Incoming> implements Disposable {
-  /** What is wrong behind the frames that {@linkcode MessageStream.receiveAll} has returned. Only this class writes. */
+  /** What is wrong after the frames that {@linkcode MessageStream.receiveAll} has returned. Only this class sets it. */
   fault: FrameError | undefined;
   readonly #connection: Connection;
   readonly #parser: FrameParser;
@@ -94,11 +94,11 @@ export class MessageStream<Incoming> implements Disposable {
   #fullFrames: QueuedFrame[] = [];
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
-  /** Notes of which it is not known whether they have been written. */
+  /** Notes that may not have been written yet. */
   readonly #notes = new Set<Promise<unknown>>();
   #isClosed = false;
   #failure: unknown;
-  /** Whether the bytes that have come hold no further whole frame. */
+  /** Whether the bytes that have come contain no further complete frame. */
   #isParsed = true;
 
   /**
@@ -119,11 +119,11 @@ export class MessageStream<Incoming> implements Disposable {
    * Queues one message.
    *
    * @param text Its JSON.
-   * @param buffers The buffers of its values in their order. They must stay as they are until they are written.
-   * @param memory What they are in: disposed of when they are written. If the connection ends before, it is not.
+   * @param buffers The buffers of its values in their order. They must stay unchanged until they are written.
+   * @param memory The memory of the buffers, disposed of when they are written. If the connection ends first, it is not.
    */
   post(text: string, buffers?: readonly Uint8Array[], memory?: Disposable): void {
-    // The texts of a frame are joined: together with others a long one might be too long.
+    // The texts of a frame are joined: a long text together with others might be too long.
     if (text.length >= FULL_FRAME_BYTES && this.#frame.texts.length > 0) this.#closeFrame();
     this.#frame.texts.push(text);
     this.#queuedBytes += text.length;
@@ -143,8 +143,8 @@ export class MessageStream<Incoming> implements Disposable {
   }
 
   /**
-   * Writes what is queued. The bytes that the socket takes at once are gone when this returns: Deno polls a write
-   * when it is called, so they leave even if the caller then blocks the event loop.
+   * Writes what is queued. Bytes that the socket takes at once have left when this returns: Deno polls a write when it is called, so they
+   * leave even if the caller then blocks the event loop.
    */
   flush(): void {
     if (this.#writing !== undefined || this.#isClosed) return;
@@ -155,10 +155,10 @@ export class MessageStream<Incoming> implements Disposable {
   }
 
   /**
-   * Sends a message before all that is queued, at once: also if the caller then blocks the event loop, and has sent notes
-   * before while it did.
+   * Sends a message at once, ahead of all that is queued. It leaves even if the caller then blocks the event loop, and even if notes were
+   * sent since the event loop was blocked.
    *
-   * @returns Whether it has left: not so while other messages are being written.
+   * @returns Whether it was sent. It is not while other messages are being written.
    */
   sendNote(message: object): boolean {
     if (this.#writing !== undefined || this.#isClosed) return false;
@@ -176,12 +176,12 @@ export class MessageStream<Incoming> implements Disposable {
 
   /** Writes what is queued, for a process that ends before the event loop has another turn. */
   flushLast(): void {
-    // If a note is not written in whole, the other side sees a torn frame, and the end of the process behind it.
+    // If a note is not written completely, the other side sees a torn frame, and after it the end of the process.
     this.#notes.clear();
     this.flush();
   }
 
-  /** Resolves when nothing flushed is left to be written. */
+  /** Resolves when everything that was flushed has been written. */
   async flushed(): Promise<void> {
     this.flush();
     while (this.#writing !== undefined) await this.#writing;
@@ -205,8 +205,8 @@ export class MessageStream<Incoming> implements Disposable {
   /**
    * Waits for the next frames of messages.
    *
-   * @returns All that have come, at least one; `undefined` when the peer has closed the connection, or this side has. If something
-   * wrong stands behind them, {@linkcode MessageStream.fault} says what.
+   * @returns All frames that have come, at least one; `undefined` when the peer has closed the connection, or this side has. If something
+   * wrong follows them, {@linkcode MessageStream.fault} says what.
    * @throws {FrameError} As {@linkcode MessageStream.receive}, once the frames before have been returned.
    */
   async receiveAll(): Promise<readonly Batch<Incoming>[] | undefined> {
@@ -228,7 +228,7 @@ export class MessageStream<Incoming> implements Disposable {
   /**
    * Waits for more bytes.
    *
-   * @returns Whether some came: not so when the peer has closed the connection, or this side has.
+   * @returns Whether some came; false when the peer has closed the connection, or this side has.
    * @throws {FrameError} If the stream ends within a frame.
    */
   async #fill(): Promise<boolean> {
@@ -248,7 +248,7 @@ export class MessageStream<Incoming> implements Disposable {
     throw new FrameError("The connection ended within a frame");
   }
 
-  /** Closes the connection; what is queued is not written any more. */
+  /** Closes the connection; what is queued is no longer written. */
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -264,7 +264,7 @@ export class MessageStream<Incoming> implements Disposable {
   async #writeAll(): Promise<void> {
     let scratch: Uint8Array<ArrayBuffer> | undefined;
     try {
-      // Frames would stand amid a note otherwise.
+      // Otherwise a frame would stand in the middle of a note.
       if (this.#notes.size > 0) await Promise.all(this.#notes);
       scratch = scratches.take();
       while (!this.#isClosed) {
@@ -277,7 +277,7 @@ export class MessageStream<Incoming> implements Disposable {
         let missing = 0;
         for (const { length } of chunks) missing += length;
         for (const chunk of chunks) missing -= await this.#write(chunk);
-        // What follows would be taken for the rest of this frame.
+        // The other side would take what follows for the rest of this frame.
         if (missing > 0) throw lostMemory(missing);
         for (const memory of memories) memory[Symbol.dispose]();
       }
@@ -289,13 +289,13 @@ export class MessageStream<Incoming> implements Disposable {
     }
   }
 
-  /** Whoever receives finds the connection closed, and is told why. */
+  /** Closes the connection, and keeps the reason for whoever receives. */
   #fail(error: unknown): void {
     if (!this.#isClosed && !isConnectionLoss(error)) this.#failure = error;
     this[Symbol.dispose]();
   }
 
-  /** Returns how many bytes were written: fewer than there were if the chunk has lost its memory meanwhile. */
+  /** Returns how many bytes were written: fewer than the chunk had if it lost its memory meanwhile. */
   async #write(chunk: Uint8Array): Promise<number> {
     let written = 0;
     while (written < chunk.length) {
@@ -349,7 +349,7 @@ function isConnectionLoss(error: unknown): boolean {
 export function checkSendable(encoded: Encoded, what: string): void {
   const text = typeof encoded === "string" ? encoded : encoded.text;
   const maxTextBytes = MAX_TEXT_LENGTH - MESSAGE_ROOM;
-  // A character is at most three bytes of UTF-8, and V8 makes no text of more bytes than it makes one of characters.
+  // A character is at most three bytes of UTF-8, and the limit of V8 is the same for characters and for bytes of UTF-8.
   const textBytes = text.length * 3 > maxTextBytes ? utf8LengthOf(text) : 0;
   if (textBytes > maxTextBytes) {
     throw new RangeError(

@@ -1,19 +1,19 @@
 /**
- * Notes: short messages that a process sends though it cannot wait until they are written. A task that computes gives the event
- * loop no turn. So nobody learns how much of a write the socket has taken, and the rest of one may come behind the next.
+ * Notes: short messages that a process sends although it cannot wait until they are written. A task that computes gives the event loop no
+ * turn. So nobody learns how much of a write the socket has taken, and the rest of one may follow the next one.
  *
- * A note stands between two frames. It is ASCII text, a checksum of that, and an end; each byte has its highest bit set. Ends fill
- * it up to a multiple of {@linkcode NOTE_UNIT_BYTES}. No frame begins with so many such bytes: the sizes of its buffers would not
- * fit into it. If notes get mixed up, all their bytes come, though in another order: those that are torn are dropped, and the next
- * frame begins where it should.
+ * A note stands between two frames. It is ASCII text, a checksum of the text, and end characters; each byte has its highest bit set. End
+ * characters pad it to a multiple of {@linkcode NOTE_UNIT_BYTES}. No frame begins with so many such bytes: the sizes of its buffers would
+ * not fit into it. If notes get mixed up, all their bytes still arrive, but in another order: torn notes are dropped, and the next frame
+ * begins where it should.
  *
  * @module
  */
 
-/** Notes come in units of this size, which is that of a frame's header. */
+/** Notes come in units of this size, which is also that of a frame's header. */
 export const NOTE_UNIT_BYTES = 12;
 const HIGH_BIT = 0x80;
-/** The character DEL, which no text of a note has, with the highest bit. */
+/** The character DEL with the highest bit set. The text of a note never contains it. */
 export const NOTE_END = 0xff;
 /** Every text of a note begins with a bracket, since it is a list of messages. */
 const NOTE_BEGIN = "[".charCodeAt(0) | HIGH_BIT;
@@ -35,13 +35,13 @@ export function encodeNote(json: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Puts the units of notes together. */
+/** Joins the units of notes. */
 export class NoteReader {
   #text = "";
-  /** Whether a torn note has come: the rest of one may begin with any byte. */
+  /** Whether a torn note has come. Then the rest of a note may begin with any byte. */
   #isMixedUp = false;
 
-  /** Whether bytes are the next unit of a note. Garbage is not, and is told from notes at once. */
+  /** Whether the bytes are the next unit of a note. Garbage is recognised at once. */
   isNext(bytes: Uint8Array): boolean {
     const [first] = bytes;
     const mayBegin = first === NOTE_BEGIN || first === NOTE_END || this.#isMixedUp ||
@@ -52,7 +52,7 @@ export class NoteReader {
   /**
    * Takes the next unit.
    *
-   * @returns The text of a note that ends in it, without the checksum; nothing if none does, or it is torn.
+   * @returns The text of a note that ends in this unit, without the checksum; nothing if none ends here, or if it is torn.
    */
   take(unit: Uint8Array): string | undefined {
     let whole: string | undefined;
@@ -66,7 +66,7 @@ export class NoteReader {
         this.#text = "";
       }
     }
-    // Nobody sends such a one: it is not kept.
+    // Nobody sends such a long note: it is not kept.
     if (this.#text.length > MAX_NOTE_LENGTH) {
       this.#text = "";
       this.#isMixedUp = true;
@@ -75,7 +75,7 @@ export class NoteReader {
   }
 }
 
-/** FNV-1a: two notes that got mixed up may be JSON all the same. */
+/** FNV-1a. Without it, two mixed-up notes could still be valid JSON. */
 function checksumOf(ascii: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < ascii.length; i++) hash = Math.imul(hash ^ ascii.charCodeAt(i), 0x01000193);

@@ -1,7 +1,7 @@
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(64 * 1024);
 
-/** How many bytes a text takes in UTF-8. No memory is taken for them. */
+/** How many bytes a text takes in UTF-8, found without allocating memory for them. */
 export function utf8LengthOf(text: string): number {
   let bytes = 0;
   for (let position = 0; position < text.length;) {

@@ -1,11 +1,11 @@
 import { messageOf } from "../../message_of.ts";
 
-/** How the tail of a file begins that cannot be read: what it says is not known. */
+/** How the tail of a file that cannot be read begins: nobody knows what the file says. */
 export const UNREADABLE = "(cannot read ";
 
 /**
- * A folder that both the master's machine and the slaves' see, which nobody else may look into: it holds the file with
- * the connection, and what jobs print before their slaves are there.
+ * A folder that both the master's machine and the slaves' machines see, and that nobody else may enter: it holds the file with the
+ * connection, and what jobs print before their slaves have connected.
  */
 export class ConnectionFolder implements AsyncDisposable, Disposable {
   /** Absolute path of the folder. */
@@ -19,7 +19,7 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Makes the folder, without waiting: the script cannot end when half of it is made.
+   * Makes the folder synchronously, so that the script cannot end when half of it is made.
    *
    * @param parent Absolute path of the folder to make it in.
    * @param connection Content of the file.
@@ -35,7 +35,7 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
       Deno.writeTextFileSync(folder.file, connection, { mode: 0o600 });
       return folder;
     } catch (cause) {
-      // Why it cannot be made matters more than whether what is there can be removed.
+      // Why the folder cannot be made matters more than whether the rest of it can be removed.
       try {
         folder?.[Symbol.dispose]();
       } catch {
@@ -62,8 +62,9 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Jobs that cannot start their agents, and wait until that is known: the numbers of their slaves, with the names of their hosts. The
-   * scripts of jobs write that, see `job_script.ts`. Where that cannot be read they are none: those jobs end by themselves after a while.
+   * Jobs that cannot start their agents, and wait until the queue knows: the numbers of their slaves, with the names of their hosts. The
+   * scripts of the jobs write these, see `job_script.ts`. If they cannot be read there are none: these jobs end by themselves after a
+   * while.
    */
   async failures(): Promise<Map<number, string>> {
     const failures = new Map<number, string>();
@@ -80,35 +81,35 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
     return failures;
   }
 
-  /** Lets a job end that cannot start its agent. */
+  /** Lets a job that cannot start its agent end. */
   async release(slave: number): Promise<void> {
     await remove(`${this.path}/failed.${slave}`);
   }
 
-  /** Removes the folder; the file first, whatever becomes of the rest. */
+  /** Removes the folder. The file comes first, whatever happens to the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     await remove(this.file);
     await remove(this.path);
   }
 
-  /** Removes the file with the connection at once. Jobs can still write into the folder what they print. */
+  /** Removes the file with the connection synchronously. Jobs can still print into the folder. */
   removeFile(): void {
     removeNow(this.file);
   }
 
-  /** Removes the folder at once, for a process that ends. */
+  /** Removes the folder synchronously, for a process that ends. */
   [Symbol.dispose](): void {
     this.removeFile();
     removeNow(this.path);
   }
 }
 
-/** Removes a file, or a folder with all that is in it, if it is there. */
+/** Removes a file, or a folder with all its content, if it exists. */
 async function remove(path: string): Promise<void> {
   await Deno.remove(path, { recursive: true }).catch(unlessMissing);
 }
 
-/** The same at once. */
+/** The same, synchronously. */
 function removeNow(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });

@@ -13,11 +13,11 @@ import { masterFlags, type Scheduler } from "./scheduler.ts";
 /**
  * Slaves in a cluster: the tasks of one job array of a scheduler.
  *
- * The master must be able to submit jobs, and its folder be seen by all machines, under the same path. Slaves print to
- * the manager's output files there. When the manager closes, what is left of the job is deleted.
+ * The master must be able to submit jobs, and all machines must see its folder, under the same path. Slaves write their output to the
+ * manager's output files there. When the manager closes, what is left of the job is deleted.
  *
- * The scheduler is a description in words, see {@linkcode Scheduler}; that of Grid Engine is in {@linkcode SGEQsubSlaveArray}. A
- * class for one that is used often is a subclass, whose name then stands in messages.
+ * The scheduler is described by an object, see {@linkcode Scheduler}; Grid Engine is in {@linkcode SGEQsubSlaveArray}. For a scheduler that
+ * is used often, make a subclass: its name then appears in messages.
  *
  * @example
  * ```ts ignore
@@ -41,10 +41,10 @@ export class JobArray extends SlaveArray {
   /** Name of the class, for messages. */
   readonly #owner: string;
   #folder: ConnectionFolder | undefined;
-  /** The same array as its queue knows it. */
+  /** The array in the form that its queue uses. */
   #array: TaskArray | undefined;
   #queue: JobQueue | undefined;
-  /** Those that may not have ended. */
+  /** Jobs that may not have ended. */
   readonly #jobs = new Set<string>();
   /** How many submissions are under way, each of a job whose id is not known yet. */
   #submissions = 0;
@@ -52,10 +52,10 @@ export class JobArray extends SlaveArray {
   /**
    * Describes the array; nothing is submitted before results are read.
    *
-   * @param scheduler The words of the scheduler. Arrays that are given the same object are followed together.
+   * @param scheduler The description of the scheduler. Arrays that are given the same object share one queue.
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for the command that submits, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
    * @throws {TypeError} If there is no scheduler, or an option is unknown or wrong.
    */
   constructor(
@@ -79,24 +79,23 @@ export class JobArray extends SlaveArray {
     checkJobArrayOptions(this.#options, scheduler, { owner: this.#owner, wordsName: "words" });
   }
 
-  /** What a master of job arrays is to be allowed, with the programs of this scheduler. */
+  /** The flags that a master needs for job arrays of this scheduler. */
   override get masterFlags(): string {
     return masterFlags(this.#scheduler);
   }
 
-  /** Slaves that their scheduler takes away are submitted again while there is work, also if their number is fixed. */
+  /** Slaves that their scheduler takes away are submitted again while there is work, even if their number is fixed. */
   override get bounds(): ArrayBounds {
     return this.#bounds;
   }
 
-  /** All slaves count as running on other machines: where a scheduler puts them is not known. */
+  /** All slaves count as running on other machines: nobody knows where a scheduler puts them. */
   override isRemoteAt(): boolean {
     return true;
   }
 
   /**
-   * The script that the job runs, for a look at it: nothing is submitted. Places that are known only at submission are in
-   * angle brackets.
+   * The script that the job runs, for inspection: nothing is submitted. Paths that are known only at submission are in angle brackets.
    */
   script(): string {
     return this.#script({
@@ -109,7 +108,7 @@ export class JobArray extends SlaveArray {
 
   /** Submits the job array. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
-    // Most scripts have no slaves in a cluster: what submits jobs and follows them is loaded when it is needed.
+    // Most scripts have no slaves in a cluster, so the code that submits and follows jobs is loaded only here.
     const { JobQueues } = await import("./queue/job_queue.ts");
     const { ConnectionFolder } = await import("./connection_folder.ts");
     const { HostRecord } = await import("./queue/host_record.ts");
@@ -144,7 +143,7 @@ export class JobArray extends SlaveArray {
     );
   }
 
-  /** Submits job arrays for some slaves, which are not to run on some hosts: one for those whose numbers follow one another. */
+  /** Submits job arrays for some slaves, which must not run on some hosts: one array for each run of consecutive numbers. */
   async #submit(
     { command, services, cwd: masterFolder }: LaunchOrder,
     { folder, cwd, slaves, hosts }: SlavesToSubmit,
@@ -154,7 +153,7 @@ export class JobArray extends SlaveArray {
     const submitted: { job: string; task: number }[] = [];
     this.#submissions++;
     try {
-      // A job that was deleted while it told of its failure has left that: it would be taken for a failure of the next one.
+      // A job that was deleted while it reported its failure has left the report: it would be taken for a failure of the next job.
       const left = await folder.failures();
       for (const slave of slaves) if (left.has(slave)) await folder.release(slave);
       for (const [first, count] of runsOf(slaves)) {
@@ -188,7 +187,7 @@ export class JobArray extends SlaveArray {
     }
   }
 
-  /** The words for a submission that leaves out some hosts; `undefined` if the scheduler cannot be told that. */
+  /** The words for a submission that avoids some hosts; `undefined` if the scheduler cannot do that. */
   #wordsWithout(hosts: readonly string[]): readonly string[] | undefined {
     const { words = [] } = this.#options;
     if (hosts.length === 0) return words;
@@ -201,7 +200,7 @@ export class JobArray extends SlaveArray {
     try {
       await this.#queue?.deleteJobs(this.#jobs);
     } finally {
-      // The secret is in it.
+      // It contains the secret.
       await this.#folder?.[Symbol.asyncDispose]();
       this.#folder = undefined;
       this.#array = undefined;
@@ -213,7 +212,7 @@ export class JobArray extends SlaveArray {
     try {
       this.#queue?.deleteJobsNow([...this.#jobs]);
     } finally {
-      // A job that could not write its log would stay in the queue for good. This one ends, since it finds no connection.
+      // A job that could not write its log would stay in the queue for good. Without its connection file, this one ends by itself.
       if (this.#submissions > 0) this.#folder?.removeFile();
       else this.#folder?.[Symbol.dispose]();
     }
@@ -240,18 +239,18 @@ export class JobArray extends SlaveArray {
   }
 }
 
-/** Slaves that jobs are submitted for. */
+/** Slaves to submit jobs for. */
 interface SlavesToSubmit {
   readonly folder: ConnectionFolder;
   /** The folder that they run in. */
   readonly cwd: string;
   /** Their numbers. */
   readonly slaves: readonly number[];
-  /** Where they are not to run. */
+  /** The hosts to avoid. */
   readonly hosts: readonly string[];
 }
 
-/** Numbers that follow one another, in their order: the first, and how many. */
+/** Runs of consecutive numbers, in their order: the first of each, and how many. */
 function runsOf(numbers: readonly number[]): [first: number, count: number][] {
   const runs: [number, number][] = [];
   for (const number of numbers) {

@@ -3,37 +3,37 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** Options of a {@linkcode JobArray}. */
 export interface JobArrayOptions {
-  /** Words for the command that submits, such as `["-q", "long"]`. They replace what is said by default. */
+  /** Words for the command that submits, such as `["-q", "long"]`. They replace the default words. */
   readonly words?: readonly string[];
   /** Shell lines to run before Deno, such as `module load deno`. A line that fails ends the job. */
   readonly setup?: string | readonly string[];
   /** Absolute path of the shell that runs the job, a POSIX one; `/bin/sh` by default. */
   readonly shell?: string;
-  /** Folder that jobs run in, which all machines see; the master's by default, from which a relative path starts. */
+  /** Folder that jobs run in, which all machines see; by default the master's folder. A relative path starts from that. */
   readonly cwd?: string;
-  /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100 in all; `parallel` by default. With Slurm, some letters of ours follow it. */
+  /** Name of the job: a letter, then letters, digits and `_ . + -`, at most 100; `parallel` by default. With Slurm, some letters follow. */
   readonly jobName?: string;
   /**
-   * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks when nine tenths of it
-   * have passed, and ends at the limit at the latest. While there is work another job is submitted then.
+   * How long a job may run, in milliseconds, if the queue has a limit: the slave takes no more tasks after nine tenths of this time, and
+   * ends at the limit at the latest. If there is still work, another job is then submitted.
    */
   readonly timeLimitMs?: number;
   /**
-   * Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word between double
-   * quotes: `$TMPDIR` works, `~` does not, and it has no such quote itself.
+   * Where Deno keeps its caches; by default a folder of the job's own, on the machine's own disk. A shell word that is put in double
+   * quotes: `$TMPDIR` works, `~` does not, and the word must not contain a double quote.
    */
   readonly denoDir?: string;
 }
 
 const TEXTS = ["shell", "cwd", "jobName", "denoDir"] as const;
-/** Names of jobs that all schedulers take as they are. */
+/** Names of jobs that all schedulers accept unchanged. */
 const JOB_NAME = /^[A-Za-z][\w.+-]{0,99}$/;
 
-/** In whose name options are checked. */
+/** The class whose options are checked. */
 export interface OptionsOwner {
   /** Name of the class. */
   readonly owner: string;
-  /** What the class calls the option that {@linkcode JobArrayOptions.words} is. */
+  /** The class's own name for {@linkcode JobArrayOptions.words}. */
   readonly wordsName: string;
 }
 
@@ -41,7 +41,7 @@ export interface OptionsOwner {
  * Refuses options that are unknown or wrong.
  *
  * @param given Should be an object that has the words under the owner's name for them.
- * @throws {TypeError} If there is an unknown option, or one of a wrong type, or a name that jobs cannot have.
+ * @throws {TypeError} If an option is unknown or of a wrong type, or jobs cannot have the name.
  * @throws {RangeError} If the time limit is not above 0 and below 25 days.
  */
 export function checkJobArrayOptions(
@@ -145,7 +145,7 @@ function notTexts(name: string, owner: string, value: unknown, remedy = ""): Typ
   );
 }
 
-/** How to write words that were given as one text, or with numbers among them. */
+/** How to write words correctly that were given as one text, or with numbers among them. */
 function separateWords(given: unknown): string {
   const values = [given].flat();
   if (!values.every((value) => typeof value === "string" || typeof value === "number")) return "";

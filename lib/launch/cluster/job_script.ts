@@ -2,15 +2,15 @@ import { quote, quoteAll } from "../../shell.ts";
 import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** What the script of a job array is made of. */
+/** The parts of a job array's script. */
 export interface JobScriptParts {
   /** Program and arguments that run an agent. */
   readonly command: readonly string[];
   /** Path of the file that tells the agent of its master. */
   readonly connectionFile: string;
-  /** What to add to the number of a task to have that of its slave. */
+  /** What to add to the number of a task to get that of its slave. */
   readonly offset: number | string;
-  /** Shell lines of the user's to run first. */
+  /** The user's shell lines, to run first. */
   readonly setup: readonly string[];
   /** Absolute path of the shell that runs the script. */
   readonly shell: string;
@@ -20,13 +20,13 @@ export interface JobScriptParts {
   readonly denoDir?: string;
   /** The user's words for the command that submits it. */
   readonly words?: readonly string[];
-  /** What has the option `setup` that is to be corrected if a line fails. */
+  /** The class whose option `setup` has to be corrected if a line fails. */
   readonly owner: string;
 }
 
-/** How long a job that cannot start its agent keeps its slot: those that wait would fail in its place. In seconds. */
+/** How long a job that cannot start its agent keeps its slot, in seconds: otherwise the jobs that wait would fail in its place. */
 const HOLD_S = 60;
-/** What the signals of a scheduler mean for jobs that are submitted with some words. */
+/** The meaning of a scheduler's signals for jobs that are submitted with some words. */
 export function signalsOf(
   { leaveSignals, suspendSignals }: Scheduler,
   words: readonly string[],
@@ -36,8 +36,8 @@ export function signalsOf(
 }
 
 /**
- * Writes the script of a job array: each task of it runs one agent. The names of variables that are read behind the setup lines begin
- * with `parallel_`: a line may set what it likes.
+ * Writes the script of a job array: each task of the array runs one agent. Variables that are read after the setup lines have names that
+ * begin with `parallel_`, so a line may set any others.
  */
 export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
   const { name, variables, startsInHome = false } = scheduler;
@@ -93,7 +93,7 @@ export function jobScript(scheduler: Scheduler, parts: JobScriptParts): string {
       : ["trap setup_failed EXIT", "set -e", ...setupLines, "set +e", "trap - EXIT"]),
     ...(signals === "" ? [] : [
       `# ${name} announces the end of a job by these signals. Slaves handle them, and this script goes on until they have ended.`,
-      // Not ignored, which the agent would inherit: one that cannot hear yet is to end, and not to take tasks before it is killed.
+      // Not ignored, which the agent would inherit: an agent that cannot handle signals yet must end, not take tasks and be killed later.
       `trap : ${signals}`,
     ]),
     `${quoteAll(command)} --connection ${quote(connectionFile)} "$parallel_number"`,

@@ -1,5 +1,5 @@
 /**
- * Runs the commands of a scheduler, and has it read the answers.
+ * Runs the commands of a scheduler, and has it read their answers.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import {
   type SubmissionAnswer,
 } from "./scheduler.ts";
 
-/** A busy scheduler answers in seconds; one that hangs, never. */
+/** A busy scheduler takes seconds to answer; one that hangs never answers. */
 const COMMAND_TIMEOUT_MS = 60_000;
-/** How long a scheduler that does not answer is given to take a job, and the pause between two attempts. */
+/** How long a scheduler that does not answer has to take a job, and the pause between two attempts. */
 const SUBMIT_PATIENCE_MS = 120_000;
 const SUBMIT_PAUSE_MS = 5_000;
 
-/** A command of a scheduler cannot be run, refused what it was asked, or said what is not understood. */
+/** A command of a scheduler cannot be run, refused what it was asked, or gave an answer that is not understood. */
 export class SchedulerError extends Error {
   override name = "SchedulerError";
 }
@@ -32,10 +32,10 @@ export class SchedulerError extends Error {
  * Runs a command of a scheduler.
  *
  * @param command Program and arguments.
- * @param options.input What it reads on standard input.
+ * @param options.input Text for its standard input.
  * @param options.cwd Absolute path of the folder that it runs in; the present one by default.
  * @param options.clock Tells the time; the system's by default.
- * @throws {SchedulerError} If it is not there, or not allowed, or does not answer in time.
+ * @throws {SchedulerError} If it does not exist, is not permitted, or does not answer in time.
  */
 export async function runCommand(
   scheduler: Scheduler,
@@ -51,10 +51,10 @@ export async function runCommand(
 }
 
 /**
- * Runs a command of a scheduler to its end while everything else waits, for a process that ends.
+ * Runs a command of a scheduler to its end synchronously, for a process that ends.
  *
  * @param command Program and arguments.
- * @throws {SchedulerError} If it is not there, or not allowed.
+ * @throws {SchedulerError} If it does not exist, or is not permitted.
  */
 export function runCommandNow(scheduler: Scheduler, command: readonly string[]): ProgramOutput {
   const { hiddenVariables } = scheduler;
@@ -88,10 +88,10 @@ function runFault(
 }
 
 /**
- * Asks what has become of the tasks of some jobs.
+ * Asks for the state of the tasks of some jobs.
  *
- * @returns The tasks by name; one that is missing has ended, or is not known yet.
- * @throws {SchedulerError} If that cannot be asked, or the answer is not understood: nothing is known of any task.
+ * @returns The tasks by name; a missing one has ended, or is not known yet.
+ * @throws {SchedulerError} If the scheduler cannot be asked, or the answer is not understood: nothing is known about any task.
  */
 export async function askStatus(
   scheduler: Scheduler,
@@ -104,7 +104,7 @@ export async function askStatus(
   throw exitError(command, output);
 }
 
-/** Why a command has not done what it was to do. */
+/** The error for a command that has not done what it should. */
 export function exitError(
   [program]: readonly string[],
   { code, stdout, stderr }: ProgramOutput,
@@ -116,7 +116,7 @@ export function exitError(
  * Asks why tasks of a job are stuck.
  *
  * @returns The reasons by the number of the task, as far as they are known.
- * @throws {SchedulerError} If that cannot be asked, or the answer is not understood.
+ * @throws {SchedulerError} If the scheduler cannot be asked, or the answer is not understood.
  */
 export async function askReasons(
   scheduler: Scheduler,
@@ -141,27 +141,27 @@ export interface SubmittedPart {
 export interface ArrayOrder {
   /** The array as a whole. */
   readonly submission: JobSubmission;
-  /** Whose options are to be corrected if the scheduler refuses. */
+  /** The class whose options have to be corrected if the scheduler refuses. */
   readonly owner: string;
-  /** Absolute path of the master's folder, in which the command that submits is run; the present one by default. */
+  /** Absolute path of the master's folder, where the command that submits is run; the present one by default. */
   readonly masterFolder?: string;
-  /** Makes the job's script, given what to add to the number of a task to count the tasks of all parts from 0. */
+  /** Makes the job's script. `offset` is added to the number of a task to count the tasks of all parts from 0. */
   makeScript(offset: number): string;
-  /** Told of the job of each part at once: the script may end while the next is submitted. */
+  /** Told the job of each part at once: the script may end while the next part is submitted. */
   submitted(job: string): void;
-  /** Told that the scheduler does not answer, and is asked again. */
+  /** Told that the scheduler does not answer, and that another attempt follows. */
   tell?(message: string): void;
-  /** Aborted when nobody wants the array any more: no further part is submitted then. */
+  /** Aborted when nobody wants the array any more: then no further part is submitted. */
   readonly closing?: AbortSignal;
   /** Tells the time; the system's by default. */
   readonly clock?: Clock;
 }
 
 /**
- * Submits a job array, in several parts if the site does not allow one so large.
+ * Submits a job array, in several parts if the site allows no array of that size.
  *
  * @returns The parts, in the order of the tasks.
- * @throws {SchedulerError} If the scheduler refuses, with its words, or does not answer. What has been submitted is deleted.
+ * @throws {SchedulerError} If the scheduler refuses, with its words, or does not answer. Parts that were submitted are deleted.
  */
 export async function submitArray(
   scheduler: Scheduler,
@@ -177,7 +177,7 @@ export async function submitArray(
   }
 }
 
-/** Deletes jobs since the rest could not be submitted: why matters more than whether they can be, or what the scheduler's words throw. */
+/** Deletes jobs because the rest could not be submitted. Never throws: that error matters more than whether the deletion works. */
 export async function deleteSubmitted(
   scheduler: Scheduler,
   jobs: readonly string[],
@@ -212,7 +212,7 @@ async function submitParts(
   }
 }
 
-/** How many tasks to try instead, if the site may allow an array of fewer. */
+/** How many tasks to try instead, if the site may allow a smaller array. */
 function limitOf(answer: SubmissionAnswer, size: number): number | undefined {
   if (answer.answer !== "too large") return undefined;
   const { limit = Math.floor(size / 2) } = answer;
@@ -230,7 +230,7 @@ class PartSubmission {
   #words = "";
   #exitCode = 0;
 
-  /** @param part How many tasks it has, and how many are in the parts before. */
+  /** @param part How many tasks it has, and how many the parts before it have. */
   constructor(
     scheduler: Scheduler,
     order: ArrayOrder,
@@ -246,7 +246,7 @@ class PartSubmission {
   }
 
   /**
-   * Submits it; tries that again while the scheduler does not answer, but not before it is known that the last attempt failed.
+   * Submits the part; tries again while the scheduler does not answer, but only once the last attempt is known to have failed.
    *
    * @throws {SchedulerError} If it still does not answer after some time, or cannot be asked at all.
    */
@@ -266,7 +266,7 @@ class PartSubmission {
         );
       }
       let job: string | undefined | null = null;
-      // As long as nobody knows whether it was taken, another attempt could bring a second job.
+      // While nobody knows whether the job was taken, another attempt could make a second job.
       while (job === null) {
         job = isNotTaken ? undefined : await this.#find();
         if (typeof job === "string") return { answer: "submitted", job };
@@ -304,7 +304,7 @@ class PartSubmission {
     }
   }
 
-  /** The id of the job, if there is one of its name; `null` if nobody knows. */
+  /** The id of the job with this name; `undefined` if there is none, and `null` if nobody knows. */
   async #find(): Promise<string | undefined | null> {
     const command = this.#scheduler.lookup!.command(this.#jobName);
     try {
@@ -317,7 +317,7 @@ class PartSubmission {
     }
   }
 
-  /** @param job `undefined` if it is known that the job was not taken. */
+  /** @param job `undefined` if the job was certainly not taken. */
   #unanswered(job: undefined | null): SchedulerError {
     const { name, lookup } = this.#scheduler;
     const look = lookup === undefined
@@ -348,7 +348,7 @@ function uniqueLetters(): string {
   return crypto.randomUUID().slice(0, 8);
 }
 
-/** What a scheduler reads in an answer; it may throw whatever it likes at one that it does not understand. */
+/** Calls a scheduler's method that reads an answer; it may throw anything at an answer that it does not understand. */
 function understood<Answer>(program: string, read: () => Answer): Answer {
   try {
     return read();

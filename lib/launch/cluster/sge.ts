@@ -1,5 +1,5 @@
 /**
- * The words of Grid Engine: of 8.1.9, and of whatever else descends from Sun's.
+ * The description of Grid Engine: of 8.1.9, and of its relatives that descend from Sun's.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export const GRID_ENGINE: Scheduler = {
     'Run ". $SGE_ROOT/$SGE_CELL/common/settings.sh" before the master',
   refusedWords: ["-t", "-terse", "-sync", "-b", "-now"],
   variables: { job: "JOB_ID", task: "SGE_TASK_ID", host: "HOSTNAME" },
-  // With -notify: before a suspend or at the soft limit, and before the end.
+  // Sent with -notify: SIGUSR1 before a suspend or at the soft limit, SIGUSR2 before the end.
   leaveSignals: ["SIGUSR1", "SIGUSR2"],
   suspendSignals: (words) => words.some((word) => /(?:^|,)s_rt=/.test(word)) ? [] : ["SIGUSR1"],
   limit,
@@ -38,9 +38,9 @@ export const GRID_ENGINE: Scheduler = {
 };
 
 /**
- * What qsub is told: what makes the array, our words less those that the user says as well, and the user's.
+ * The arguments of qsub: the words that make the array, our own words unless the user gives them too, and the user's words.
  *
- * @throws {Error} If the folder has a name that no output can be written to.
+ * @throws {Error} If qsub cannot write output to a folder with such a name.
  */
 function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubmission): string[] {
   if (logFolder.includes(",") && !words.includes("-o")) {
@@ -48,7 +48,7 @@ function submitCommand({ count, words, jobName, shell, cwd, logFolder }: JobSubm
       `Grid Engine cannot write what slaves print to ${logFolder}: there is a comma in it. Start the master in another folder`,
     );
   }
-  // What stands before the first colon is the name of a host.
+  // qsub takes what precedes the first colon for the name of a host.
   const host = logFolder.includes(":") ? ":" : "";
   const defaults = [
     cwd === undefined ? ["-cwd"] : ["-wd", cwd],
@@ -67,13 +67,13 @@ function excludeWords(
   hosts: readonly string[],
   words: readonly string[],
 ): string[] | undefined {
-  // One request for hosts would replace the other.
+  // A second request for hosts would replace the first.
   if (words.some((word) => /(?:^|,)(?:h|hostname)=/.test(word))) return undefined;
-  // A job that can run nowhere would wait for ever.
+  // Without this, a job that can run nowhere would wait forever.
   return ["-w", "e", "-l", `h=!(${hosts.join("|")})`];
 }
 
-/** Where to look when Grid Engine refuses a job, by what it says then. */
+/** What to do when Grid Engine refuses a job, by its error message. */
 const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = [
   [
     /Unable to initialize environment|SGE_ROOT/,
@@ -83,10 +83,10 @@ const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = 
 ];
 
 function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnswer {
-  // A site may print something before that, such as which limits hold by default.
+  // A site may print something before this line, such as the default limits.
   const job = /^(\d+)(?:\.\d+-\d+:\d+\b.*)?$/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
-  // Of qmaster's being away, or restarted.
+  // qmaster is away, or restarting.
   if (/unable to send message to qmaster/.test(stderr)) {
     return { answer: "unanswered", isNotTaken: true };
   }
@@ -107,9 +107,9 @@ function readStatus({ code, stdout }: ProgramOutput): Map<string, JobTaskStatus>
 function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
   if (state.includes("E")) return { state: "stuck", reason: `state ${state}` };
   const isDeleted = state.includes("d");
-  // By its user, with its queue, or since its host has too much to do.
+  // Suspended by its user, with its queue, or because its host has too much to do.
   if (/[sST]/.test(state)) return { state: "suspended", isDeleted };
-  // An R is that of one that runs for a second time, or will.
+  // An R stands for a job that runs for the second time, or will.
   if (/[rt]/.test(state)) {
     return { state: "running", host: /@(.+)$/.exec(queue)?.[1], isDeleted };
   }
@@ -121,7 +121,7 @@ function asStatus({ state, queue }: SgeTaskStatus): JobTaskStatus {
     : { state: "queued" };
 }
 
-/** A job is ended by its limits alone, if nobody has deleted it. Which one it was Grid Engine tells nobody. */
+/** Only its limits end a job that nobody has deleted. Grid Engine does not say which limit it was. */
 function limit(words: readonly string[]): string {
   const asked = words.flatMap((word) => word.split(",")).filter((word) => /^[sh]_rt=/.test(word));
   return asked.length > 0

@@ -35,12 +35,12 @@ export function parseHostFile(text: string): GrantedSlots[] {
   return granted;
 }
 
-/** What goes to one host: the slots that one agent is to serve. */
+/** The place of some slots: a process here, or an agent on one host. */
 type Placement = { readonly place: "here" } | { readonly place: "agent"; readonly host: string };
 
 /**
- * The slots of the Grid Engine parallel environment that the master itself runs in (`qsub -pe …`): one slave each. The first slot
- * of the master's own host becomes a process here; the others are started by `qrsh -inherit`, with one agent a host.
+ * The slots of the Grid Engine parallel environment that the master itself runs in (`qsub -pe …`): one slave each. The first slot of the
+ * master's own host becomes a process here; `qrsh -inherit` starts the others, with one agent for each host.
  *
  * @example
  * ```ts ignore
@@ -58,7 +58,7 @@ export class SGEPESlaveArray extends SlaveArray {
   readonly #placements: readonly Placement[];
 
   /**
-   * Reads what was granted from `$PE_HOSTFILE`; nothing is started before results are read.
+   * Reads the granted slots from `$PE_HOSTFILE`; nothing is started before results are read.
    *
    * @throws {Error} If this is not a job in a parallel environment, or its host file cannot be read.
    */
@@ -66,7 +66,7 @@ export class SGEPESlaveArray extends SlaveArray {
     super();
     const granted = readGranted();
     const hosts = granted.flatMap(({ host, slots }) => Array<string>(slots).fill(host));
-    // A host with several queues has several lines, and the process here takes one slot of all of them.
+    // A host with several queues has several lines. The process here takes one slot of all of them.
     hosts.splice(hosts.indexOf(findOwnHost(granted)), 1);
     this.#placements = [
       { place: "here" },
@@ -75,13 +75,13 @@ export class SGEPESlaveArray extends SlaveArray {
     this.count = this.#placements.length;
   }
 
-  /** What a master of such slaves is to be allowed. */
+  /** The flags that a master of such slaves needs. */
   override get masterFlags(): string {
     return '--allow-net --allow-run=deno,qrsh --allow-read=.,"$PE_HOSTFILE" --allow-write=. ' +
       "--allow-env=PE_HOSTFILE --allow-sys=hostname,networkInterfaces";
   }
 
-  /** All but the first. */
+  /** All slaves but the first. */
   override isRemoteAt(index: number): boolean {
     return this.#placements[index].place === "agent";
   }
@@ -89,7 +89,7 @@ export class SGEPESlaveArray extends SlaveArray {
   /** Starts the process here, and the agents. */
   override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
-    // If one cannot be started all slaves are lost. Agents are refused by the master then, and end.
+    // If one agent cannot be started, all slaves are lost. The master then refuses the other agents, and they end.
     return spawnEach(orders, (order) => {
       const placement = this.#placements[order.index];
       if (placement.place === "here") return spawnSlave(order);
@@ -142,7 +142,7 @@ function ownHostName(): string {
   }
 }
 
-/** Host names may be given with or without their domain. */
+/** Hosts may be named with or without their domain. */
 function findOwnHost(granted: readonly GrantedSlots[]): string {
   const name = ownHostName();
   const short = (host: string) => host.split(".")[0];
@@ -158,7 +158,7 @@ function findOwnHost(granted: readonly GrantedSlots[]): string {
 }
 
 /**
- * Grid Engine ends the whole job when a command that qrsh runs dies by a signal: a shell turns that into an exit code. For the same
+ * Grid Engine ends the whole job when a command that qrsh runs dies from a signal: a shell turns the signal into an exit code. For the same
  * reason qrsh is never killed; its agent ends when the master's connection does.
  */
 function startAgent(host: string, order: LaunchOrder): SlaveProcess {

@@ -1,10 +1,10 @@
 /**
- * What `qstat -xml` says.
+ * Reads the output of qstat.
  *
  * @module
  */
 
-/** One task of a job array, or a job that is none, as Grid Engine sees it. */
+/** One task of a job array, or a job that is not an array, as Grid Engine sees it. */
 export interface SgeTaskStatus {
   /** Such as `qw`, `r`, `Eqw`, `dr`: see qstat(1). */
   readonly state: string;
@@ -15,11 +15,11 @@ export interface SgeTaskStatus {
 /**
  * Reads the output of `qstat -xml`.
  *
- * @returns The tasks by name: `4711.8`, or `4711` for a job that is no array.
- * @throws {SyntaxError} If it is not such an output.
+ * @returns The tasks by name: `4711.8`, or `4711` for a job that is not an array.
+ * @throws {SyntaxError} If it is not the output of `qstat -xml`.
  */
 export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
-  // One that was cut off would make jobs seem gone.
+  // If the output was cut off, jobs would seem to be gone.
   if (!xml.includes("<job_info") || !xml.trimEnd().endsWith("</job_info>")) {
     throw new SyntaxError(`Expected the output of qstat -xml, got "${xml.slice(0, 200)}"`);
   }
@@ -37,7 +37,7 @@ export function parseQstat(xml: string): Map<string, SgeTaskStatus> {
 /**
  * Reads the reasons for error states from the output of `qstat -j`.
  *
- * @returns The reasons by the number of the task in its array; 1 for a job that is none.
+ * @returns The reasons by the number of the task in its array; 1 for a job that is not an array.
  */
 export function parseErrorReasons(text: string): Map<number, string> {
   const reasons = new Map<number, string>();
@@ -48,17 +48,17 @@ export function parseErrorReasons(text: string): Map<number, string> {
   return reasons;
 }
 
-/** The content of the first element of a name, without blanks around it; empty if there is none. */
+/** The content of the first element with a name, without blanks around it; empty if there is none. */
 function element(xml: string, name: string): string {
   return elements(xml, name).next().value?.trim() ?? "";
 }
 
-/** The contents of the elements of a name, of which none is inside another. The text is walked through once, whatever is in it. */
+/** The contents of the elements with a name, which are not nested. Scans the text only once, whatever it contains. */
 function* elements(xml: string, name: string): Generator<string, undefined> {
   const [start, end] = [`<${name}`, `</${name}>`];
   for (let at = xml.indexOf(start); at >= 0; at = xml.indexOf(start, at)) {
     at += start.length;
-    // The beginning of a longer name.
+    // The beginning of a longer name does not count.
     if (!/[\s>]/.test(xml.charAt(at))) continue;
     const from = xml.indexOf(">", at) + 1;
     at = from === 0 ? -1 : xml.indexOf(end, from);
@@ -67,7 +67,7 @@ function* elements(xml: string, name: string): Generator<string, undefined> {
   }
 }
 
-/** More than any site allows in an array: a range beyond would fill the memory. */
+/** More than any site allows in an array: a longer range would fill the memory. */
 const MAX_TASK = 10_000_000;
 
 /** Ranges as in `1-5:2,7`. */

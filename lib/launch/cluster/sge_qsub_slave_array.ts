@@ -5,15 +5,15 @@ import { GRID_ENGINE } from "./sge.ts";
 
 /** Options of a {@linkcode SGEQsubSlaveArray}. */
 export interface SGEQsubOptions extends Omit<JobArrayOptions, "words"> {
-  /** Words for qsub, such as `["-q", "long.q", "-l", "mem_free=4G"]`. They replace what is said by default. */
+  /** Words for qsub, such as `["-q", "long.q", "-l", "mem_free=4G"]`. They replace the default words. */
   readonly qsub?: readonly string[];
 }
 
 /**
  * Slaves in a Sun Grid Engine cluster: the tasks of one job array.
  *
- * The master must be able to submit jobs, and its folder be seen by all machines, under the same path. Slaves print to
- * the manager's output files there. When the manager closes, what is left of the job is deleted.
+ * The master must be able to submit jobs, and all machines must see its folder, under the same path. Slaves write their output to the
+ * manager's output files there. When the manager closes, what is left of the job is deleted.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export class SGEQsubSlaveArray extends JobArray {
    *
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for qsub, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
    * @throws {TypeError} If an option is unknown or wrong.
    */
   constructor(count: SlaveCount, options: readonly string[] | SGEQsubOptions = {}) {

@@ -1,5 +1,5 @@
 /**
- * The words of Slurm; those of 22.05 have been tried, and other releases know them too.
+ * The description of Slurm. It was tested with 22.05; other releases have the same words.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export const SLURM: Scheduler = {
   programs: ["sbatch", "squeue", "scancel"],
   missingProgram: "this machine cannot submit to Slurm, or its settings have not been read. " +
     'Log in where jobs are submitted, or run "module load slurm" before the master',
-  // Long words may be shortened, and short ones have their value behind them without a blank.
+  // Long options may be shortened, and the value of a short one may follow without a blank.
   refusedWords: [
     /^-[aJMWQVh]/,
     /^--(?:arr|job|cluster(?!-c)|wait(?!-)|pars|wrap|test|help|usage|vers|quiet)/,
@@ -49,9 +49,9 @@ function taskName(job: string, task: number): string {
 }
 
 /**
- * What sbatch is told: what makes the array, our words less those that the user says as well, and the user's.
+ * The arguments of sbatch: the words that make the array, our own words unless the user gives them too, and the user's words.
  *
- * @throws {Error} If the folder has a name that no output can be written to.
+ * @throws {Error} If Slurm cannot write output to a folder with such a name.
  */
 function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission): string[] {
   if (logFolder.includes("\\")) {
@@ -59,12 +59,12 @@ function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission)
       `Slurm cannot write what slaves print to ${logFolder}: there is a backslash in it. Start the master in another folder`,
     );
   }
-  // Letters behind a percent sign stand for something.
+  // In the name of an output file, letters after a percent sign are placeholders.
   const logs = logFolder.replaceAll("%", "%%");
   const defaults = [
     { says: /^(?:-D|--chd)/, word: cwd === undefined ? undefined : `--chdir=${cwd}` },
     { says: /^(?:-o|--out)/, word: `--output=${logs}/%A_%a.log` },
-    // A job that came back would be expected by nobody.
+    // Nobody would expect a job that is requeued.
     { says: /^--(?:no-r|req)/, word: "--no-requeue" },
   ];
   const ours = defaults
@@ -74,7 +74,7 @@ function submitCommand({ count, words, jobName, cwd, logFolder }: JobSubmission)
   return ["sbatch", "--parsable", `--array=1-${count}`, `--job-name=${jobName}`, ...ours, ...words];
 }
 
-/** @param words Of several words to leave out nodes only the last counts. */
+/** @param words If several of them exclude nodes, only the last counts. */
 function excludeWords(hosts: readonly string[], words: readonly string[]): string[] {
   const before = words.flatMap((word, i) => {
     const value = /^(?:-x|--exclude=)(.+)$/s.exec(word)?.[1];
@@ -84,8 +84,8 @@ function excludeWords(hosts: readonly string[], words: readonly string[]): strin
 }
 
 /**
- * What a job finds in its environment of itself, and what users have set for the commands that tell of other jobs than ours, or of
- * fewer: `sbatch --wait` would not return.
+ * Variables that a job has in its environment about itself, and those that users have set for commands so that they report other jobs than
+ * ours, or fewer: `sbatch --wait` would not return.
  */
 function hideVariables(names: readonly string[]): string[] {
   const isInJob = names.includes("SLURM_JOB_ID") || names.includes("SLURM_JOBID");
@@ -93,12 +93,12 @@ function hideVariables(names: readonly string[]): string[] {
     /^(?:SQUEUE_|SCANCEL_|SBATCH_(?:WAIT|CLUSTERS|ARRAY_INX|JOB_NAME)$|SLURM_CLUSTERS$)/.test(
       name,
     ) ||
-    // The file that tells where Slurm is stays.
+    // SLURM_CONF stays: it names the file that says where Slurm is.
     isInJob && /^(?:SLURM_(?!CONF)|SBATCH_)/.test(name)
   );
 }
 
-/** Where to look when Slurm refuses a word, by what it says then. */
+/** What to do when Slurm refuses a word, by its error message. */
 const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = [
   [
     /configuration source|slurm\.conf/i,
@@ -122,7 +122,7 @@ const REFUSAL_REMEDIES: readonly (readonly [words: RegExp, remedy: string])[] = 
   [/unrecognized option|invalid option/i, "sbatch --help lists its words"],
 ];
 
-/** What Slurm's commands say when its controller is away, or too busy. Whether it has taken the job is not known then. */
+/** What Slurm's commands say when the controller is away or too busy. Then nobody knows whether it has taken the job. */
 const UNANSWERED =
   /Unable to contact slurm controller|timed out|Connection refused|Zero Bytes were transmitted|temporarily unable to accept|Communication connection failure|backup controller/i;
 
@@ -130,7 +130,7 @@ function readSubmission({ code, stdout, stderr }: ProgramOutput): SubmissionAnsw
   // The name of the cluster may follow.
   const job = /^(\d+)(?:;\S+)?$/m.exec(stdout)?.[1];
   if (code === 0 && job !== undefined) return { answer: "submitted", job };
-  // MaxArraySize in slurm.conf(5). The answer does not tell how much that is.
+  // MaxArraySize in slurm.conf(5). The answer does not contain the number.
   if (/Invalid job array specification/.test(stderr)) return { answer: "too large" };
   if (UNANSWERED.test(stderr)) return { answer: "unanswered" };
   const remedy = REFUSAL_REMEDIES.find(([words]) => words.test(stderr))?.[1];
@@ -141,7 +141,7 @@ function readStatus(
   { code, stdout, stderr }: ProgramOutput,
 ): Map<string, JobTaskStatus> | undefined {
   const statuses = new Map<string, JobTaskStatus>();
-  // That is said if no job that was asked for is known any more.
+  // Slurm says this if it no longer knows any of the jobs.
   if (code !== 0) return /Invalid job id specified/.test(stderr) ? statuses : undefined;
   for (const line of stdout === "" ? [] : stdout.split("\n")) {
     const [, name, state, reason, host] =
@@ -154,7 +154,7 @@ function readStatus(
   return statuses;
 }
 
-/** How jobs end, in words. What to do follows where there is something. See JOB STATE CODES in squeue(1). */
+/** How jobs end, as texts, some with what to do. See JOB STATE CODES in squeue(1). */
 const ENDS: Readonly<Record<string, string>> = {
   BOOT_FAIL: "since its node did not boot",
   CANCELLED: "since it was cancelled",
@@ -170,7 +170,7 @@ const ENDS: Readonly<Record<string, string>> = {
   TIMEOUT: "at its time limit. Ask for more time by the word --time",
 };
 
-/** Whether it is Slurm that takes jobs away that end so, or somebody else. Of other ends nobody knows. */
+/** Whether Slurm itself takes jobs away that end like this, or somebody else. For other ends nobody knows. */
 const TAKEN_AWAY: Readonly<Record<string, boolean>> = {
   BOOT_FAIL: true,
   CANCELLED: false,
@@ -180,7 +180,7 @@ const TAKEN_AWAY: Readonly<Record<string, boolean>> = {
   TIMEOUT: true,
 };
 
-/** Why jobs wait, in words. */
+/** Why jobs wait, as texts. */
 const WAITS: Readonly<Record<string, string>> = {
   BeginTime: "its time has not come",
   Dependency: "other jobs have to end first",
@@ -195,7 +195,7 @@ const WAITS: Readonly<Record<string, string>> = {
   Resources: "what it needs is in use",
 };
 
-/** Reasons that no time will mend. What is in use, held, down or limited at the moment is none. */
+/** Reasons that will never pass. Not among them: what is in use, held, down or limited at the moment. */
 const FOR_EVER: Readonly<Record<string, string>> = {
   BadConstraints: "no node has what it asks for",
   DependencyNeverSatisfied: "the job that it depends on has failed",
@@ -236,7 +236,7 @@ function asStatus(state: string, reason: string): JobTaskStatus {
 
 function pending(reason: string): JobTaskStatus {
   if (reason === "" || reason === "None") return { state: "queued" };
-  // Limits of one job, such as QOSMaxCpuPerJobLimit: what others do does not matter.
+  // Limits of a single job, such as QOSMaxCpuPerJobLimit: what other jobs do does not matter.
   const isOwnLimit = /^(?:Assoc|QOS)\w*PerJob/.test(reason);
   const final = isOwnLimit ? "it asks for more than your account or QOS allows" : FOR_EVER[reason];
   if (final !== undefined) return { state: "stuck", reason: `${reason}: ${final}` };
@@ -246,7 +246,7 @@ function pending(reason: string): JobTaskStatus {
   return { state: "queued", reason: known === undefined ? reason : `${reason}: ${known}` };
 }
 
-/** The words of Slurm itself, for whoever looks them up. */
+/** Slurm's own words, for looking them up. */
 function detailed(state: string, reason: string): string {
   return reason === "" || reason === "None" ? state : `${state}, ${reason}`;
 }

@@ -5,19 +5,19 @@ import { SLURM } from "./slurm.ts";
 
 /** Options of a {@linkcode SlurmSlaveArray}. */
 export interface SlurmOptions extends Omit<JobArrayOptions, "words"> {
-  /** Words for sbatch, such as `["--partition=long", "--mem=4G"]`. They replace what is said by default. */
+  /** Words for sbatch, such as `["--partition=long", "--mem=4G"]`. They replace the default words. */
   readonly sbatch?: readonly string[];
 }
 
 /**
  * Slaves in a Slurm cluster: the tasks of one job array.
  *
- * The master must be able to submit jobs, and its folder be seen by all machines, under the same path. Slaves print to
- * the manager's output files there. When the manager closes, what is left of the job is cancelled. Where the site allows no array
- * so large, several are submitted.
+ * The master must be able to submit jobs, and all machines must see its folder, under the same path. Slaves write their output to the
+ * manager's output files there. When the manager closes, what is left of the job is cancelled. If the site allows no array of that size,
+ * several are submitted.
  *
- * A slave whose job is about to be ended, by its time limit, a preemption or `scancel`, takes no more tasks: the one that it runs has
- * as long as the site gives (`KillWait`, 30 s by default), and is charged with nothing if that is too short.
+ * A slave whose job will soon be ended, by its time limit, a preemption or `scancel`, takes no more tasks. Its running task has as much
+ * time as the site gives (`KillWait`, 30 s by default), and is not blamed if that is too short.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export class SlurmSlaveArray extends JobArray {
    *
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for sbatch, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or has a bound that is none.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
    * @throws {TypeError} If an option is unknown or wrong.
    */
   constructor(count: SlaveCount, options: readonly string[] | SlurmOptions = {}) {

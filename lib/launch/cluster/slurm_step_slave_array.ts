@@ -7,7 +7,7 @@ import { SlaveArray } from "../slave_array.ts";
 import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
 import { SLURM } from "./slurm.ts";
 
-/** More than any allocation has: a range beyond would fill the memory. */
+/** More than any allocation has: a longer range would fill the memory. */
 const MAX_NODES = 1_000_000;
 
 /**
@@ -18,7 +18,7 @@ const MAX_NODES = 1_000_000;
  * @throws {SyntaxError} If it is not such a list.
  */
 export function parseNodeList(text: string): string[] {
-  // Commas within brackets are not between nodes.
+  // Commas within brackets do not separate nodes.
   const parts = text.match(/(?:\[[^\]]*\]|[^,[\]])+/g) ?? [];
   if (text === "" || parts.join(",") !== text) {
     throw new SyntaxError(`Expected a list of nodes such as n[1-3,5], got "${text.slice(0, 200)}"`);
@@ -36,7 +36,7 @@ export function parseNodeList(text: string): string[] {
   });
 }
 
-/** Numbers as in `08-10,15`, which keep their zeros. */
+/** Expands numbers such as `08-10,15`, keeping leading zeros. */
 function parseRanges(text: string): string[] {
   return text.split(",").flatMap((range) => {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? [];
@@ -54,7 +54,7 @@ function parseRanges(text: string): string[] {
 }
 
 /**
- * Reads how many tasks nodes have.
+ * Reads how many tasks each node has.
  *
  * @param text As Slurm writes it, such as `2(x3),1`.
  * @returns A number for each node, in the order of the nodes.
@@ -73,11 +73,11 @@ export function parseTasksPerNode(text: string): number[] {
 }
 
 /**
- * The tasks of the Slurm allocation that the master itself runs in (`sbatch --ntasks …`, `salloc`): one slave each. On each node one
- * agent is started, as a step of the job, by `srun`, and serves the slaves there. The master is no task, and needs little itself.
+ * The tasks of the Slurm allocation that the master itself runs in (`sbatch --ntasks …`, `salloc`): one slave each. On each node `srun`
+ * starts one agent, as a step of the job, which serves the slaves there. The master is not a task, and needs little itself.
  *
- * What is granted is what `$SLURM_JOB_NODELIST` and `$SLURM_TASKS_PER_NODE` say. A slave to which the end of the job is
- * announced takes no more tasks.
+ * `$SLURM_JOB_NODELIST` and `$SLURM_TASKS_PER_NODE` say what is granted. When the end of the job is announced to a slave, the slave takes
+ * no more tasks.
  *
  * @example
  * ```ts ignore
@@ -98,9 +98,9 @@ export class SlurmStepSlaveArray extends SlaveArray {
   readonly #nodes: readonly string[];
 
   /**
-   * Reads what was granted from the environment; nothing is started before results are read.
+   * Reads the granted tasks from the environment; nothing is started before results are read.
    *
-   * @throws {Error} If this is not in a Slurm allocation, or what was granted cannot be read.
+   * @throws {Error} If this is not in a Slurm allocation, or the granted tasks cannot be read.
    */
   constructor() {
     super();
@@ -110,13 +110,13 @@ export class SlurmStepSlaveArray extends SlaveArray {
     this.count = nodes.length;
   }
 
-  /** What a master of such slaves is to be allowed. */
+  /** The flags that a master of such slaves needs. */
   override get masterFlags(): string {
     return "--allow-net --allow-run=deno,srun --allow-read=. --allow-write=. --allow-env " +
       "--allow-sys=hostname,networkInterfaces";
   }
 
-  /** All: nodes are other machines, and the master's own is treated as one. */
+  /** All slaves: nodes are other machines, and the master's own node is treated as one. */
   override isRemoteAt(): boolean {
     return true;
   }
@@ -124,7 +124,7 @@ export class SlurmStepSlaveArray extends SlaveArray {
   /** Starts the agents. */
   override launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
     const agents = new Map<string, SlaveProcess>();
-    // If one cannot be started all slaves are lost.
+    // If one agent cannot be started, all slaves are lost.
     return spawnEach(orders, (order) => {
       const node = this.#nodes[order.index];
       const agent = agents.get(node) ?? startAgent(this.#job, node, order);
@@ -136,7 +136,7 @@ export class SlurmStepSlaveArray extends SlaveArray {
 
 /** The job that the master is in, and the node of each of its tasks. */
 function readGranted(): { job: string; nodes: string[] } {
-  // All of it: srun is not to see what the job's own variables say.
+  // All variables must be readable, because some of the job's own are hidden from srun.
   if (Deno.permissions.querySync({ name: "env" }).state !== "granted") {
     throw new Error(
       "Cannot make a SlurmStepSlaveArray: the environment may not be read, which tells what was granted. " +
@@ -175,8 +175,8 @@ function readVariable<Value>(name: string, parse: (text: string) => Value): Valu
 }
 
 /**
- * Starts a step on one node, which has all that was granted there: the agent's slaves share it as they need it. The variables of the
- * job would have srun ask for what the job asked for.
+ * Starts a step on one node, with all that was granted there: the agent's slaves share it as they need it. With the job's own variables,
+ * srun would ask for what the job asked for.
  */
 function startAgent(job: string, node: string, order: LaunchOrder): SlaveProcess {
   const { name: scheduler, leaveSignals: signals } = SLURM;
@@ -203,13 +203,13 @@ function startAgent(job: string, node: string, order: LaunchOrder): SlaveProcess
   };
 }
 
-/** Why Slurm has ended a step, such as a time limit, if it did, and srun has printed that. */
+/** Why Slurm has ended a step, such as a time limit, if it did and srun has printed the reason. */
 function reasonOf(lastWords: string): string | undefined {
   const words = /\*\*\* STEP \S+ ON \S+ (CANCELLED AT .+) \*\*\*/.exec(lastWords)?.[1];
   return words === undefined ? undefined : `Slurm ended its step: ${words}`;
 }
 
-/** All that the job's own words have set. */
+/** All variables that the job's own words have set. */
 function hideVariables(names: readonly string[]): string[] {
   return names.filter((name) => /^(?:SLURM_(?!CONF)|SBATCH_|SRUN_)/.test(name));
 }

@@ -1,5 +1,5 @@
 /**
- * What became of a login by ssh that brought no agent, in words: from its exit code and what it printed.
+ * Explains why a login by ssh brought no agent, from its exit code and its output.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { quote, quoteAll } from "../../shell.ts";
 import type { ProcessEnd } from "../command.ts";
 import { BEGIN_MARK, FAULT_MARK, NOTHING_TOLD } from "./remote_script.ts";
 
-/** The exit code of ssh where that itself has failed, see ssh(1). */
+/** The exit code when ssh itself has failed, see ssh(1). */
 const SSH_FAILED = 255;
 
 /** A login that was tried. */
@@ -21,26 +21,26 @@ export interface Login {
   readonly isTunnelled: boolean;
 }
 
-/** What ssh says when it fails. */
+/** An error message of ssh. */
 interface SSHFault {
   readonly words: RegExp;
   readonly meaning: string;
   /**
-   * @param byHand What logs in by hand, as a shell has it.
-   * @param line The words that were found.
+   * @param byHand The command to log in by hand, for a shell.
+   * @param line The matching words of the message.
    */
   remedy(byHand: string, line: string): string;
   /** Whether another try may succeed. */
   readonly mayPass?: boolean;
 }
 
-/** The first whose words are there is meant: a changed key is followed by a line on keys that are not known. */
+/** The first match counts: a message about a changed key goes on with a line about unknown keys. */
 const SSH_FAULTS: readonly SSHFault[] = [
   {
     words: /^Host key for .* has changed.*$/m,
     meaning: "its host key is another than the one that is known here",
     remedy: (byHand, line) =>
-      // Keys are known by the name that ssh prints, which may have a port, and may not be the name of the destination.
+      // Keys are stored under the name that ssh prints, which may have a port, and may differ from the destination.
       `If the host was installed anew, remove the old key (ssh-keygen -R ${
         quote(/for (\S+)/.exec(line)![1])
       }), and log in once by hand: ${byHand}. ` +
@@ -73,7 +73,7 @@ const SSH_FAULTS: readonly SSHFault[] = [
     remedy: () =>
       "Have AllowTcpForwarding switched on in its sshd_config; or set the options host and port of the manager to what " +
       "it can reach",
-    // The port may have been another's.
+    // Another program may have used the port.
     mayPass: true,
   },
   {
@@ -98,17 +98,17 @@ const SSH_FAULTS: readonly SSHFault[] = [
 ];
 
 /**
- * What an agent said that could not connect to the master, if that is among what was printed. One that the master refuses has reached
- * it, as when the manager closes.
+ * What an agent said that could not connect to the master, if its words are in the output. An agent that the master refuses, as when the
+ * manager closes, has reached it.
  */
 export function masterUnreached(text: string): string | undefined {
   return /Cannot connect to the master at (?!.*The master refuses this slave).*/.exec(text)?.[0];
 }
 
 /**
- * Says why a login that has ended brought no agent.
+ * Explains why a login that has ended brought no agent.
  *
- * @param text What was printed.
+ * @param text The output of the login.
  * @returns The end, with a reason, and a remedy without its full stop, if they are known; otherwise with the last words.
  */
 export function explainLogin(login: Login, end: ProcessEnd, text: string): ProcessEnd {

@@ -1,37 +1,37 @@
 import { quote, quoteAll } from "../../shell.ts";
 import { makeDenoDir, removeDenoDir } from "../deno_dir.ts";
 
-/** The script says this first: what the login printed before is not its own. */
+/** The script prints this first: anything before it comes from the login. */
 export const BEGIN_MARK = "parallel: the login works";
 /** Begins a line in which the script says why it cannot start the agent. */
 export const FAULT_MARK = "parallel: cannot start the agent: ";
 
-/** An agent says this, or the script in its place, if its standard input was empty. */
+/** An agent, or the script in its place, says this if its standard input was empty. */
 export const NOTHING_TOLD = "nothing was said about a master";
 
-/** What the script is made of. */
+/** The parts of the script. */
 export interface RemoteScriptParts {
   /** Absolute path of the folder that tasks run in. */
   readonly cwd: string;
-  /** Whether tasks run in the folder in which a login begins where there is no such folder; by default they do not run. */
+  /** Whether tasks may run in the folder in which a login begins if that folder does not exist; by default they do not run. */
   readonly mayStayOut?: boolean;
   /** Program and arguments that run an agent. */
   readonly command: readonly string[];
   /**
    * Whether the agent's program comes first on standard input, as one line: it is laid in a new folder, where Deno keeps its caches as
-   * well, and its path stands behind the command.
+   * well, and its path is put after the command.
    */
   readonly isProgramSent: boolean;
   /**
-   * Where Deno keeps its caches, as a shell word; by default a folder of the agent's own, on the host's own disk. If the program is
-   * sent, the agent's own folder is made in it.
+   * Where Deno keeps its caches, as a shell word; by default a new folder for the agent, on the host's own disk. If the program is sent,
+   * the agent's new folder is made in this one.
    */
   readonly denoDir?: string | undefined;
 }
 
 /**
- * Writes the command that runs an agent on a host, for whatever shell a user has there: that of a login reads it, and has `/bin/sh` run
- * the rest. It is one line without a backslash of its own, for csh and fish. Nothing in it is secret: others see it there.
+ * Writes the command that runs an agent on a host, for whatever shell the user has there: the login shell reads it, and has `/bin/sh` run
+ * the rest. It is one line without a backslash, because of csh and fish. Nothing in it is secret: others on the host see it.
  */
 export function remoteCommand(
   { cwd, mayStayOut = false, command, isProgramSent, denoDir }: RemoteScriptParts,
@@ -54,7 +54,7 @@ export function remoteCommand(
     ...(isOwnDenoDir
       ? [
         ...makeDenoDir("ssh", `Make room in /tmp there, or ${SET_DENO_DIR}`, { parent: denoDir }),
-        // A folder can be made on a disk that has no room for a file.
+        // A folder can be made even on a disk that has no space for a file.
         `dd if=/dev/zero of="$parallel_deno_dir/room" bs=65536 count=16 2>/dev/null && ` +
         `rm "$parallel_deno_dir/room" || { ${removeDenoDir}; ${
           fault(`its disk for temporary files is full. Make room there, or ${SET_DENO_DIR}`)
@@ -63,11 +63,11 @@ export function remoteCommand(
       : [`DENO_DIR="${denoDir}"; export DENO_DIR`]),
     ...(isProgramSent
       ? [
-        // By read, which leaves what comes after the line to the agent.
+        // By read, which leaves the rest of the input to the agent.
         "IFS= read -r program",
         `test -n "$program" || { ${removeDenoDir}; echo "${NOTHING_TOLD}"; exit 1; }`,
         `printf %s "$program" >"$parallel_deno_dir/agent.js"`,
-        // Packages are laid as those of this registry, whatever is configured there.
+        // Packages are laid as those of this registry, whichever registry is configured there.
         "NPM_CONFIG_REGISTRY=https://registry.npmjs.org/; export NPM_CONFIG_REGISTRY",
       ]
       : []),

@@ -8,15 +8,15 @@ import { explainLogin, type Login, masterUnreached } from "./explain_login.ts";
 import { remoteCommand } from "./remote_script.ts";
 
 /**
- * How an agent looks for the master. Where that cannot be reached there is another way, through the login; and one that was cut off
- * meanwhile is to be gone within a minute.
+ * How long an agent looks for the master. If it cannot be reached there is another way, through the login. And an agent that was cut off
+ * meanwhile must be gone within a minute.
  */
 const PATIENCE = { reachMs: 4000, totalMs: 50_000 } as const;
-/** Longer than any `heartbeatTimeoutMs` that is not chosen: the agent's own silence tells more than that of ssh. */
+/** Longer than the default `heartbeatTimeoutMs`: the agent's own silence says more than that of ssh. */
 const ALIVE_OPTIONS = ["-o", "ServerAliveInterval=20", "-o", "ServerAliveCountMax=4"];
-/** In seconds. A host that does not answer is named within ten. */
+/** In seconds. A host that does not answer is reported within ten. */
 const CONNECT_OPTIONS = ["-o", "ConnectTimeout=8"];
-/** Ports at the far ends of tunnels are from here, below those that Linux itself gives out. */
+/** The lowest port for the far ends of tunnels, below those that Linux itself assigns. */
 const FIRST_TUNNEL_PORT = 10_000;
 const TUNNEL_PORTS = 22_000;
 
@@ -26,7 +26,7 @@ export interface SSHHostOptions {
   readonly ssh: readonly string[];
   readonly cwd: string | undefined;
   readonly denoDir: string | undefined;
-  /** Whether connections to the master come back through the login; found out by default. */
+  /** Whether connections to the master go back through the login; found out by default. */
   readonly tunnel: boolean | undefined;
 }
 
@@ -36,14 +36,14 @@ export class SSHHost {
   readonly #options: SSHHostOptions;
   #isTunnelled: boolean;
 
-  /** @param name What ssh is given as its destination. */
+  /** @param name The destination for ssh. */
   constructor(name: string, options: SSHHostOptions) {
     this.#name = name;
     this.#options = options;
     this.#isTunnelled = options.tunnel ?? false;
   }
 
-  /** Logs in, and starts the agent. What cannot be started is a process that has ended. */
+  /** Logs in, and starts the agent. If it cannot be started, returns a process that has ended. */
   launch(order: LaunchOrder): SlaveProcess {
     const name = `ssh to ${this.#name}`;
     const renew = () => this.launch(order);
@@ -67,7 +67,7 @@ export class SSHHost {
     const output = new LoginOutput();
     const ssh = spawnSlave({ command, connection, output, cwd: order.cwd }, [
       ...login.ssh,
-      // Whatever stands in a configuration: nothing is asked, and the login is ours alone.
+      // Whatever the configuration says, ssh must not ask questions, and the login must not be shared.
       ...["-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"],
       ...CONNECT_OPTIONS,
       ...ALIVE_OPTIONS,
@@ -104,11 +104,11 @@ export class SSHHost {
 /** A port of the host that leads to the master. */
 interface Tunnel {
   readonly masterAt: { readonly hosts: readonly string[]; readonly port: number };
-  /** Has ssh open it, see ssh(1). */
+  /** The words that make ssh open it, see ssh(1). */
   readonly words: readonly string[];
 }
 
-/** The port is chosen here, at random: one that the host chose would be known too late for the agent's standard input. */
+/** The port is chosen here, at random. If the host chose it, it would be known too late for the agent's standard input. */
 function openTunnel({ hosts, port }: ConnectionInfo): Tunnel {
   const farPort = FIRST_TUNNEL_PORT + Math.floor(Math.random() * TUNNEL_PORTS);
   const master = hostAndPort(hosts.at(-1)!, port);
@@ -118,19 +118,19 @@ function openTunnel({ hosts, port }: ConnectionInfo): Tunnel {
   };
 }
 
-/** The last that is kept of what a login printed, in characters. */
+/** How many characters at the end of a login's output are kept. */
 const KEPT_CHARACTERS = 16 * 1024;
 
-/** Keeps what a login prints, the banners of the host and the complaints of ssh: it is no output of tasks. */
+/** Keeps the output of a login, the banners of the host and the complaints of ssh: it is not output of tasks. */
 class LoginOutput extends OutputSink {
   override readonly target = "null";
   readonly #decoder = new TextDecoder();
-  /** What was printed last. */
+  /** The end of the output. */
   text = "";
 
   protected override take(bytes: Uint8Array): Promise<void> {
     const text = this.text + this.#decoder.decode(bytes, { stream: true });
-    // ssh ends its lines as a terminal has it.
+    // ssh ends its lines as for a terminal.
     this.text = text.replaceAll("\r", "").slice(-KEPT_CHARACTERS);
     return Promise.resolve();
   }

@@ -6,7 +6,7 @@ import type { SSHHostOptions } from "./ssh_host.ts";
 
 /** A host of an {@linkcode SSHSlaveArray}. */
 export interface SSHHostSlaves {
-  /** What `ssh` is given as its destination: a name of `~/.ssh/config`, `host`, `user@host`, an address, or `ssh://user@host:port`. */
+  /** The destination for `ssh`: a name from `~/.ssh/config`, `host`, `user@host`, an address, or `ssh://user@host:port`. */
   readonly host: string;
   /** How many slaves run there; 1 by default. */
   readonly slaves?: number;
@@ -15,54 +15,54 @@ export interface SSHHostSlaves {
 /** Options of an {@linkcode SSHSlaveArray}. */
 export interface SSHOptions {
   /**
-   * Program that logs in, or a program and its first arguments, such as `["ssh", "-p", "2222", "-i", "key"]`; `ssh` by default. What
-   * is in `~/.ssh/config` holds as ever.
+   * Program that logs in, or a program and its first arguments, such as `["ssh", "-p", "2222", "-i", "key"]`; `ssh` by default.
+   * `~/.ssh/config` applies as usual.
    */
   readonly ssh?: string | readonly string[];
   /**
-   * Command that starts Deno on the hosts: a program or its absolute path, perhaps with first arguments. By default what the manager's
-   * option `deno` says, but for a path of the master's own Deno: then `deno` on the PATH that a login has, or in `~/.deno/bin`.
+   * Command that starts Deno on the hosts: a program or its absolute path, perhaps with first arguments. By default it is the manager's
+   * option `deno`, unless this is the path of the master's own Deno: then it is `deno` on the PATH of a login, or in `~/.deno/bin`.
    */
   readonly deno?: string | readonly string[];
   /**
-   * Absolute path of the folder that tasks run in, on the hosts; by default that of the master's own folder. Where files are sent and
-   * there is no such folder, it is by default the one in which a login begins, mostly the home folder.
+   * Absolute path of the folder that tasks run in, on the hosts; by default the same path as the master's own folder. If files are sent and
+   * there is no such folder, the default is the folder in which a login begins, mostly the home folder.
    */
   readonly cwd?: string;
   /**
    * Where Deno keeps its caches on a host; by default a new folder in `$TMPDIR` or `/tmp` there, which is removed at the end. An absolute
-   * path, which may begin with a variable: `$HOME/.cache/deno` works, `~` does not. With sent files that new folder is made in this one.
+   * path, which may begin with a variable: `$HOME/.cache/deno` works, `~` does not. If files are sent, the new folder is made in this one.
    */
   readonly denoDir?: string;
   /**
-   * Whether slaves connect to the master through the login (`ssh -R`): `true` for hosts that cannot reach this machine, `false` never.
-   * By default a host that does not reach the master is connected through its login then, with a warning.
+   * Whether slaves connect to the master through the login (`ssh -R`): `true` for hosts that cannot reach this machine, `false` for never.
+   * By default, a host that cannot reach the master is then connected through its login, with a warning.
    */
   readonly tunnel?: boolean;
   /**
    * How hosts get the files of this program and of the tasks.
    *
-   * - `"sent"`, the default: they are sent what they need, and need nothing but Deno. That is all that the modules of tasks import:
-   *   modules of this machine and cached ones of others, JSON, packages of npm; and what `include` names. What a host has been sent it
-   *   keeps, in `~/.cache/parallel`, and is not sent again. What slaves print is sent to the master, which writes it to their files.
+   * - `"sent"`, the default: hosts are sent what they need, and need nothing but Deno. That is all that the modules of tasks import:
+   *   modules of this machine and cached ones of others, JSON, packages of npm; and what `include` names. A host keeps what it has been
+   *   sent, in `~/.cache/parallel`, and is not sent it again. The output of slaves is sent to the master, which writes it to their files.
    * - `"shared"`: they see the files under the same paths, or import them by URL.
    */
   readonly files?: "sent" | "shared";
   /**
-   * Files to be sent that no import names, such as data that a task reads by `new URL("data.txt", import.meta.url)`: paths, relative to
-   * the folder in which the manager is made, or `file:` URLs. Of a folder all files are sent, with those below. Of a module what it
-   * imports is sent as well. A file may be read by tasks that may read it here: see the option `permissions` of the manager.
+   * Files to be sent that no import names, such as data that a task reads by `new URL("data.txt", import.meta.url)`: paths, relative to the
+   * folder in which the manager is made, or `file:` URLs. For a folder all files in and below it are sent. For a module its imports are
+   * sent as well. Tasks may read a file on a host if they may read it here: see the option `permissions` of the manager.
    */
   readonly include?: readonly (string | URL)[];
 }
 
 /**
- * Slaves on machines that `ssh` logs in to: one agent a host, which starts and watches the slaves there.
+ * Slaves on machines that `ssh` logs in to: one agent for each host starts and watches the slaves there.
  *
- * Logins ask for nothing (`BatchMode`): what `ssh HOST true` does without a question works here, with the same configuration, keys,
+ * Logins must not ask questions (`BatchMode`): if `ssh HOST true` works without one, this works too, with the same configuration, keys,
  * agents, known hosts and jumps. Hosts need Deno and a POSIX shell at `/bin/sh`; the files of the script are sent to them, see
- * {@linkcode SSHOptions.files}. A host that cannot be used is lost, with the reason, and the others go on. One that is cut off, or goes down, comes back when it can be
- * logged in to again, within the manager's `connectTimeoutMs`; its tasks run elsewhere meanwhile.
+ * {@linkcode SSHOptions.files}. A host that cannot be used is lost, with the reason, and the others go on. A host that is cut off, or goes
+ * down, comes back when it can be logged in to again, within the manager's `connectTimeoutMs`; meanwhile its tasks run elsewhere.
  *
  * @example
  * ```ts
@@ -86,10 +86,10 @@ export class SSHSlaveArray extends SlaveArray {
   /**
    * Describes the slaves; nothing is started before results are read. They are numbered in the order of the hosts.
    *
-   * @param hosts Names of hosts, for one slave each, or names with numbers of slaves. A host that is named again gets more slaves.
+   * @param hosts Names of hosts, for one slave each, or names with numbers of slaves. A host that is listed again gets more slaves.
    * @param options How to log in, and what to start there.
-   * @throws {TypeError} If there is no host, one has no name that `ssh` takes, or an option is unknown or wrong.
-   * @throws {RangeError} If a number of slaves is not a whole number above 0, or is more than a manager bears.
+   * @throws {TypeError} If there is no host, a name is none that `ssh` takes, or an option is unknown or wrong.
+   * @throws {RangeError} If a number of slaves is not a whole number above 0, or is more than a manager can bear.
    */
   constructor(hosts: readonly (string | SSHHostSlaves)[], options: SSHOptions = {}) {
     super();
@@ -104,7 +104,7 @@ export class SSHSlaveArray extends SlaveArray {
     this.count = this.#hosts.length;
   }
 
-  /** What a master of such slaves is to be allowed. */
+  /** The flags that a master of such slaves needs. */
   override get masterFlags(): string {
     const read = this.#sends === undefined ? "--allow-read=." : "--allow-read";
     return `--allow-net --allow-run=deno,ssh ${read} --allow-write=. ` +
@@ -121,14 +121,14 @@ export class SSHSlaveArray extends SlaveArray {
     return true;
   }
 
-  /** What the option `deno` says. Where it says nothing, the path of the master's own Deno means nothing on the hosts. */
+  /** The option `deno`, or the manager's command; but the path of the master's own Deno means nothing on the hosts. */
   override denoCommand([program, ...args]: readonly string[]): readonly string[] {
     return this.#deno ?? [program === Deno.execPath() ? "deno" : program, ...args];
   }
 
   /** Logs in to all hosts at the same time, and starts an agent on each. */
   override async launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]> {
-    // Most scripts log in nowhere: what does it is loaded when it is needed.
+    // Most scripts do not log in anywhere, so the code for it is loaded only here.
     const { SSHHost } = await import("./ssh_host.ts");
     const agents = new Map<string, SlaveProcess>();
     return orders.map((order) => {
@@ -202,7 +202,7 @@ function checkOptions(options: SSHOptions): void {
   }
 }
 
-/** Whether it may be a path, or is a text that a `file:` URL is. */
+/** Whether it may be a path, or is the text of a `file:` URL. */
 function isPath(value: unknown): boolean {
   return isText(value) && (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || /^file:/i.test(value));
 }
@@ -241,11 +241,11 @@ function asHost(given: unknown): SSHHostSlaves {
   const entry: unknown = typeof given === "string" ? { host: given } : given;
   if (typeof entry !== "object" || entry === null) throw wrongHost(given);
   const { host, slaves = 1, ...others } = entry as Record<string, unknown>;
-  // With a hyphen at its beginning it would be an option of ssh.
+  // If it began with a hyphen, ssh would take it for an option.
   if (!isText(host) || /^-|\s/.test(host) || Object.keys(others).length > 0) {
     throw wrongHost(given);
   }
-  // ssh takes all of it for a name. An IPv6 address has more colons, and no brackets for ssh.
+  // ssh would take all of it for a name. An IPv6 address has more colons, and is given to ssh without brackets.
   const [, name, number] = /^([^:/]+|[^/]*\[.+\]):(\d+)$/.exec(host) ?? [];
   if (name !== undefined) {
     const withPort = name.endsWith("]")

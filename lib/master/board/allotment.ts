@@ -1,5 +1,5 @@
 /**
- * Which slave gets which task, how many at a time, and what is taken from one for another.
+ * Decides which slave gets which tasks, how many at a time, and which tasks are taken from one slave for another.
  *
  * @module
  */
@@ -15,68 +15,66 @@ import type { Head, MessageKind, SentTask } from "./sent_tasks.ts";
 import { TaskPace } from "./task_pace.ts";
 
 /**
- * How long a slave may take to load the code of a task whose time is limited, or to free a context before it. If the task may run for
- * longer than this, it is as long as that.
+ * How long a slave may take to load the code of a task whose time is limited, or to free a context before it. If the task itself may run
+ * longer, that limit applies.
  */
 const LOAD_TIMEOUT_MS = 600_000;
 /**
- * How long a slave may take to load an inline function, which is not downloaded. If it takes longer, it is held up by what an
- * earlier task left behind.
+ * How long a slave may take to load an inline function, which is not downloaded. If it takes longer, something that an earlier task left
+ * behind holds it up.
  */
 const INLINE_LOAD_TIMEOUT_MS = 60_000;
 /**
- * How much longer a slave may take to give a cancelled task back than it may be silent before it is taken to be stuck: its word may be
- * under way as long as answers are. Longer means that it has begun the task: then it is restarted.
+ * How long a slave may take to return a cancelled task, beyond the silence after which it counts as stuck: its answer may be under way as
+ * long as others are. A slave that takes longer has begun the task, and is restarted.
  */
 const DROP_GRACE_MS = 10;
-/** The longest grace after a cancelled task. Graces are multiples of 10 ms, since there is a list of slaves for each. */
+/** The longest grace after a cancelled task. Graces are multiples of 10 ms, because each has its own list of slaves. */
 const MAX_DROP_GRACE_MS = 150;
 /** The grace of a slave that may have begun another task, which nobody has cancelled. Both tasks are short, as far as is known. */
 const DOUBT_GRACE_MS = 1000;
 /**
- * A slave of which nothing is heard for this long, and twice the usual delay of answers, is taken to be busy with one long task.
- * What waits behind that task goes to idle slaves. This is longer than the 5 ms after which a slave itself returns what waits: so
- * few tasks run twice.
+ * A slave that is silent for this long, plus twice the usual delay of answers, counts as busy with one long task. The tasks that wait
+ * behind it go to idle slaves. This is longer than the 5 ms after which a slave itself returns waiting tasks, so that few tasks run twice.
  */
 const STUCK_AFTER_MS = 10;
-/** Nothing waits behind a long task for longer than twice this, also if the master was blocked for minutes. */
+/** No task waits behind a long task for longer than twice this, even if the master was blocked for minutes. */
 const MAX_DELAY_MS = 500;
-/** How much the latest delay counts in the average. With thousands of slaves a small part of their answers is enough to know it. */
+/** The weight of the latest delay in the average. With thousands of slaves, a small part of their answers is enough to know it. */
 const NEW_DELAY_SHARE = 0.1;
 /** The most bytes of arguments that one slave may have at a time, and all slaves together. A single task may have more. */
 const MAX_SENT_BYTES = 1024 * 1024;
 const MAX_ALL_SENT_BYTES = 32 * 1024 * 1024;
-/** How many slaves are looked at for one with room for a task that threw. */
+/** How many slaves are looked at to find one with room for a task that threw. */
 const MAX_LOOKS = 64;
-/** A slave is hungry when it has less than one part in so many of the tasks that it may have. */
+/** A slave is hungry when it has fewer tasks than the most that it may have, divided by this. */
 const HUNGRY_FRACTION = 4;
 /** The most tasks that are taken from a lazy source at once. */
 const MAX_PULL = 4096;
 /**
- * The fewest tasks that are taken from a source when no slave has to be waited for: the journal has their outcomes, or no slave can
- * run them.
+ * The fewest tasks that are taken from a source when no slave is needed for them: the journal has their outcomes, or no slave can run them.
  */
 const MIN_SLAVELESS_PULL = 64;
 
-/** Tasks that a source is to be asked for. */
+/** Tasks to ask a source for. */
 interface Pull {
   readonly count: number;
-  /** Of which code they have to be, if that matters. */
+  /** The code that they must have, if that matters. */
   readonly code: Code | undefined;
 }
 
-/** How long tasks ran that ended at one time. */
+/** How long tasks that ended together ran. */
 export interface RunTime {
-  /** Their code, as far as is known: that of the last one. */
+  /** Their code, as far as is known: that of the last task. */
   readonly code: Code;
   readonly totalMicros: number;
   readonly count: number;
 }
 
-/** How many tasks like the first one of a group a slave may be given. */
+/** How many tasks like a group's first one a slave may be given. */
 interface Room {
   readonly code: Code;
-  /** How many it may have at most. */
+  /** The most that it may have. */
   readonly depth: number;
   /** How many more it may be given now. */
   readonly count: number;
@@ -87,11 +85,11 @@ interface Room {
 /** Gives tasks to slaves. */
 export class Allotment {
   /**
-   * Slaves that have tasks behind the running one, or behind startup. The one that has been silent for the longest time is first. Only
-   * this class writes, here and below.
+   * Slaves that have tasks behind the running one, or behind startup. The one that has been silent the longest is first. Only this class
+   * changes this set and the next.
    */
   readonly laden: Set<DispatchSlave> = new Set();
-  /** Processes for which something was queued. */
+  /** Processes with queued messages. */
   readonly unsent: Set<Service> = new Set();
   /** How long tasks run. */
   readonly #pace = new TaskPace();
@@ -101,18 +99,18 @@ export class Allotment {
   readonly #deadlines: Deadlines;
   /** Slaves that take tasks. */
   readonly #serving = new Set<DispatchSlave>();
-  /** Slaves that have answered all they were sent. */
+  /** Slaves that have answered all tasks they were sent. */
   readonly #idle = new Set<DispatchSlave>();
-  /** Slaves that run out of tasks soon, the idle ones included. The others are given more at their next news. */
+  /** Slaves that will soon run out of tasks, including idle ones. The others are given more at their next news. */
   readonly #hungry = new Set<DispatchSlave>();
-  /** What is to be pulled from the sources of which group. */
+  /** What to pull from the sources of each group. */
   readonly #pulls = new Map<DispatchGroup, readonly Pull[]>();
   /** How long answers are under way, on average. */
   #delayMs = 0;
 
   /**
    * @param groups Groups that have, or may have, tasks to be sent.
-   * @param suspects Tasks that run with no other beside them.
+   * @param suspects Tasks that must run alone on a slave.
    * @param bars Where tasks cannot run.
    * @param deadlines Told which task of a slave runs.
    */
@@ -128,7 +126,7 @@ export class Allotment {
     this.#deadlines = deadlines;
   }
 
-  /** Where slaves stand, for tests. */
+  /** The sets that slaves are in, for tests. */
   get standing(): Record<"idle" | "hungry" | "laden", ReadonlySet<DispatchSlave>> {
     return { idle: this.#idle, hungry: this.#hungry, laden: this.laden };
   }
@@ -138,14 +136,14 @@ export class Allotment {
     return this.#pace.of(code).averageMs;
   }
 
-  /** A slave takes tasks from now on. */
+  /** Notes that a slave takes tasks from now on. */
   addSlave(slave: DispatchSlave): void {
     this.#serving.add(slave);
     this.#idle.add(slave);
     this.#hungry.add(slave);
   }
 
-  /** A slave takes tasks no longer. */
+  /** Notes that a slave takes no more tasks. */
   removeSlave(slave: DispatchSlave): void {
     this.#serving.delete(slave);
     this.#idle.delete(slave);
@@ -154,7 +152,7 @@ export class Allotment {
   }
 
   /**
-   * Something came from a slave: its running task may be another one now, and it may have room.
+   * Notes news from a slave: its running task may be another one now, and it may have room.
    *
    * @param ran Tasks that have ended there.
    */
@@ -167,22 +165,22 @@ export class Allotment {
     if (ran !== undefined) this.#pace.of(ran.code).note(ran.totalMicros, ran.count);
   }
 
-  /** What a slave runs may be a task now that nobody is to run: its time begins. */
+  /** Notes that a slave may be running a task that nobody wants any more: its time starts now. */
   noteCancelled(slave: DispatchSlave, service: Service, nowMs: number): void {
     this.#noteHead(slave, service, nowMs);
   }
 
-  /** Puts tasks back where they came from, before all others. */
+  /** Puts tasks back at the front of their groups. */
   requeue(tasks: readonly SentTask[]): void {
     for (const { group, task } of tasks.toReversed()) group.putBack(task);
   }
 
-  /** Puts tasks back where they came from, before all others but one. */
+  /** Puts tasks back in second place in their groups. */
   requeueSecond(tasks: readonly SentTask[]): void {
     for (const { group, task } of tasks.toReversed()) group.putBackSecond(task);
   }
 
-  /** Puts tasks back that threw, each on a slave. Others that have room are given them at once. */
+  /** Puts back tasks that threw, each on some slave. Other slaves with room get them at once. */
   requeueThrown(retries: readonly Retry[], nowMs: number): void {
     this.requeue(retries.filter((retry) => !this.#giveElsewhere(retry, nowMs)));
   }
@@ -196,7 +194,7 @@ export class Allotment {
     return false;
   }
 
-  /** Finds a slave that has room for a task which waits, other than one. Of many, not all are looked at. */
+  /** Finds another slave with room for a waiting task. If there are many slaves, it does not look at all of them. */
   #findOther(slave: DispatchSlave, group: DispatchGroup, task: Task): DispatchSlave | undefined {
     if (group.reading === "no") return undefined;
     let looks = 0;
@@ -214,8 +212,8 @@ export class Allotment {
   }
 
   /**
-   * Asks a slave for all tasks behind the running one. Those that are certainly not running are taken from it at once, since it
-   * may be in no state to answer. If it has started one of them after all, it answers that later.
+   * Asks a slave for all tasks behind the running one. Those that are certainly not running are taken from it at once, because it may not
+   * be able to answer. If it has started one of them after all, it answers that task later.
    */
   recall(slave: DispatchSlave, service: Service): void {
     service.supply.isAsked = true;
@@ -227,7 +225,7 @@ export class Allotment {
     this.unsent.add(service);
   }
 
-  /** Has a slave free what it has of a context that has ended. */
+  /** Has a slave free what it holds of a context that has ended. */
   endContext(
     slave: DispatchSlave,
     service: Service,
@@ -245,13 +243,13 @@ export class Allotment {
   give(nowMs: number): void {
     const hungry = this.#hungry.size;
     this.#fillAll(this.#hungry, nowMs);
-    // While tasks of one group keep all slaves fed, a source of another is to have its turn as well.
+    // While tasks of one group keep all slaves fed, the source of another group must get its turn as well.
     const takers = this.#groups.sendable.size > 0 ? hungry : this.#hungry.size;
     this.#pulls.clear();
     for (const group of this.#groups.sources) this.#planPulls(group, takers);
   }
 
-  /** Has sources add what {@linkcode Allotment.give} has just found room for; returns whether any task has come at once. */
+  /** Has sources add the tasks for which {@linkcode Allotment.give} has just found room; returns whether any task came at once. */
   pull(): boolean {
     let isAnyAdded = false;
     for (const [group, pulls] of this.#pulls) {
@@ -263,17 +261,17 @@ export class Allotment {
     return isAnyAdded;
   }
 
-  /** Has sent what was queued. */
+  /** Sends what was queued. */
   flush(): void {
     for (const { port } of this.unsent) port.flush();
     this.unsent.clear();
   }
 
   /**
-   * Gives idle slaves what waits behind a long task, or a long startup. To be called when all that has come from slaves has been
-   * told. If it is called sooner, slaves seem to be stuck whose answers have come: of 1,000, half did.
+   * Gives idle slaves the tasks that wait behind a long task or a long startup. Call this when all that has come from slaves has been
+   * handed on. Otherwise slaves whose answers have already come seem stuck: of 1,000, half did.
    *
-   * @param heardMs Until when all that slaves said has been told.
+   * @param heardMs All that slaves said up to this time has been handed on.
    */
   takeFromStuck(nowMs: number, heardMs: number): void {
     for (const slave of this.laden) {
@@ -289,7 +287,7 @@ export class Allotment {
     }
   }
 
-  /** When tasks may have to be taken from a slave; `Infinity` for never. */
+  /** When tasks may next have to be taken from a slave; `Infinity` for never. */
   nextStuckMs(): number {
     if (this.#idle.size === 0) return Infinity;
     let soonestMs = Infinity;
@@ -297,18 +295,18 @@ export class Allotment {
       const { ladenSinceMs, keptUntilMs } = service!.supply;
       const stuckMs = ladenSinceMs + this.stuckAfterMs;
       soonestMs = Math.min(soonestMs, Math.max(stuckMs, keptUntilMs));
-      // Those behind it became laden later, and have not been looked at either.
+      // The slaves after it became laden later, and have not been looked at either.
       if (keptUntilMs <= stuckMs) break;
     }
     return soonestMs;
   }
 
-  /** How long a slave that has tasks behind the running one may be without news before it is taken to be stuck. */
+  /** How long a slave with tasks behind the running one may be silent before it counts as stuck. */
   get stuckAfterMs(): number {
     return STUCK_AFTER_MS + 2 * this.#delayMs;
   }
 
-  /** Takes note of how long the answers of the last tasks of a slave were under way. */
+  /** Notes how long the answers of a slave's last tasks were under way. */
   #noteDelay(
     slave: DispatchSlave,
     service: Service,
@@ -316,7 +314,7 @@ export class Allotment {
     { totalMicros }: RunTime,
   ): void {
     const { ladenSinceMs } = service.supply;
-    // Of several messages that came at one time the first says how long that took.
+    // If several messages came at one time, the first shows the delay.
     if (!this.laden.has(slave) || ladenSinceMs === nowMs) return;
     const delayMs = Math.max(0, nowMs - ladenSinceMs - totalMicros / 1000);
     this.#delayMs += (Math.min(delayMs, MAX_DELAY_MS) - this.#delayMs) * NEW_DELAY_SHARE;
@@ -329,7 +327,7 @@ export class Allotment {
     }
   }
 
-  /** Gives a slave tasks of these groups. It must be one that may be given tasks. A group that was served goes to the end of its list. */
+  /** Gives a slave tasks of these groups. It must be allowed to get tasks. A group that was served goes to the end of its list. */
   #fill(
     slave: DispatchSlave,
     nowMs: number,
@@ -347,7 +345,7 @@ export class Allotment {
       const passed = count > 0 ? group.passOver(count) : undefined;
       const isGiven = this.#giveTasks(service, group);
       if (passed !== undefined) group.putBackPassed(passed, isGiven);
-      // The turn of this group comes when the slave has less to do. If others passed it, they might do so for ever.
+      // This group gets its turn when the slave has less to do. If others overtook it now, they might do so forever.
       if (!isGiven) break;
       this.#groups.sendable.delete(group);
       if (group.sendable > 0) this.#groups.sendable.add(group);
@@ -356,12 +354,12 @@ export class Allotment {
     this.#sortSlave(slave, service, nowMs);
   }
 
-  /** How many tasks stand before the first one that the slave can run; nothing if there is none. */
+  /** How many tasks precede the first one that the slave can run; nothing if there is none. */
   #countPassed(slave: DispatchSlave, group: DispatchGroup): number | undefined {
     return group.findFor((code) => !this.#bars.has(slave, group.context, code));
   }
 
-  /** Gives a slave the first tasks of a group, of one code, as many as it has room for; returns whether there were any. */
+  /** Gives a slave the first tasks of a group, all of one code, as many as it has room for; returns whether there were any. */
   #giveTasks(service: Service, group: DispatchGroup): boolean {
     const room = this.#roomFor(service, group);
     if (room === undefined) return false;
@@ -376,7 +374,7 @@ export class Allotment {
     });
     if (together.tasks.length === 0) return false;
     supply.depth = Math.min(supply.depth, room.depth);
-    // A time limit must not hit a task that has finished: its answer leaves before the next one starts, of whichever group that is.
+    // A time limit must not hit a finished task, so its answer leaves before the next task starts, of whichever group that is.
     const isTimed = group.taskTimeoutMs !== undefined ||
       (this.#deadlines.areUsed && sent.hasTimeLimit());
     const maxHeld = isTimed ? 1 : room.maxHeld;
@@ -402,8 +400,8 @@ export class Allotment {
     const depth = isInStartup || this.#suspects.has(first)
       ? 1
       : Math.min(pace.depth, Math.max(maxSent, 1));
-    // Divided among the slaves that have room. If it were divided among all 4,000, what is taken back from one of them would leave one
-    // by one.
+    // Divided among the slaves that have room. If it were divided among all 4,000, tasks taken back from one of them would leave one by
+    // one.
     const fairShare = Math.max(
       Math.ceil(sendable / Math.max(this.#hungry.size, 1)),
       pace.leastShare(sendable),
@@ -414,7 +412,7 @@ export class Allotment {
     return { code, depth, count, maxHeld: pace.maxHeld };
   }
 
-  /** Another task may stand first now. It runs, or its code is loaded, or the startup before it runs. Its time begins after these. */
+  /** The slave's first task may be another one now: it runs, or its code is loaded, or its startup runs, and its time starts later. */
   #noteHead(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { reporter } = service;
     if (!this.#deadlines.areUsed && !reporter?.reports.isWanted) return;
@@ -425,17 +423,17 @@ export class Allotment {
     } else if (service.loadedCodes.has(head.code)) reporter?.taskRuns(head, nowMs);
     const current = this.#deadlines.of(slave);
     const timed = this.#timeOf(head, service, current);
-    // One that runs goes on: a context is freed between two tasks.
+    // A running task goes on: a context is freed between two tasks.
     const goesOn = timed?.what === "cleanup" && current?.what === "run" &&
       current.number === timed.number;
     if (!goesOn) this.#deadlines.set(slave, timed, nowMs);
   }
 
   /**
-   * How long a process may do what it does now, if that is limited. Startup is not, unless nobody wants it any more: all tasks of the
-   * group that it runs for were cancelled, and no other group of its context has any to run. If one task was, others may need it.
+   * How long a process may do what it does now, if that is limited. Startup is not limited, unless nobody wants it any more: all tasks of
+   * its group were cancelled, and no other group of its context has any to run. If only one task was cancelled, others may need it.
    *
-   * @param current What its time runs for, if it does.
+   * @param current What its time counts for now, if anything.
    */
   #timeOf(
     { number, group, code, isBegun }: Head,
@@ -450,7 +448,7 @@ export class Allotment {
       return undefined;
     }
     if (dropped === "all") {
-      // Meanwhile answers may be longer under way, or shorter: its time goes on.
+      // The usual delay of answers may have changed meanwhile, but the time that was given stays.
       const goesOn = current?.what === "cancelled" && current.number === number &&
         current.limitMs < DOUBT_GRACE_MS;
       return goesOn ? current : { number, what: "cancelled", limitMs: this.#dropGraceMs };
@@ -466,13 +464,13 @@ export class Allotment {
     return { number, what: "load", limitMs: Math.max(limitMs, loadMs) };
   }
 
-  /** How long a slave may take to give a cancelled task back. */
+  /** How long a slave may take to return a cancelled task. */
   get #dropGraceMs(): number {
     const graceMs = Math.ceil((this.stuckAfterMs + DROP_GRACE_MS) / 10) * 10;
     return Math.min(graceMs, MAX_DROP_GRACE_MS);
   }
 
-  /** Whether there are tasks of a context to be run, or may be, whose results somebody reads. */
+  /** Whether a context has, or may get, tasks to be run whose results somebody reads. */
   #isWanted(context: DispatchContext): boolean {
     for (const group of this.#groups.read) {
       if (group.context !== context) continue;
@@ -486,8 +484,8 @@ export class Allotment {
     const { sent, supply } = service;
     const isFree = mayBeGivenTasks(service);
     const isIdle = isFree && sent.size === 0;
-    // One that found no room for what waits is looked at again when it has news. Then it is looked at once, whatever it has:
-    // others may wait for what it has room for.
+    // A slave that had no room for the waiting tasks is looked at again when it has news, and then whatever else it has: the first tasks of
+    // other groups may be waiting for the room that it has.
     const isHungry = hasNews ||
       (sent.size * HUNGRY_FRACTION < supply.depth && this.#groups.sendable.size === 0);
     if (isIdle) this.#idle.add(slave);
@@ -509,7 +507,7 @@ export class Allotment {
     }
   }
 
-  /** Finds out how many tasks the sources of a group are to be asked for. */
+  /** Finds out how many tasks to ask the sources of a group for. */
   #planPulls(group: DispatchGroup, takers: number): void {
     if (!group.takesTasks) return;
     const bars = this.#bars;
@@ -518,7 +516,7 @@ export class Allotment {
     const pulls: Pull[] = [];
     if (group.waiting === 0) {
       const room = (takers - left.length) * this.#pace.of(code).depth;
-      // No slave is to be waited for.
+      // No slave is needed for them.
       const isSlaveless = group.isRestoring || bars.everywhere(group.context, code) !== undefined;
       const least = isSlaveless ? MIN_SLAVELESS_PULL : 0;
       const count = Math.min(Math.max(room, least), MAX_PULL);
@@ -528,17 +526,17 @@ export class Allotment {
     if (pulls.length > 0) this.#pulls.set(group, pulls);
   }
 
-  /** Idle slaves that can run nothing of what waits in a group, or, if nothing waits, no task of its first source. */
+  /** Idle slaves that can run none of a group's waiting tasks, or, if nothing waits, no task of its first source. */
   #findLeftOut(group: DispatchGroup, code: Code): DispatchSlave[] {
     if (this.#bars.isEmpty) return [];
-    // What waits has been offered to them.
+    // The waiting tasks have been offered to them.
     if (group.waiting > 0) return [...this.#idle];
     return [...this.#idle].filter((slave) => this.#bars.has(slave, group.context, code));
   }
 
-  /** Plans to ask, for each of these slaves, the first source that has tasks for it. */
+  /** Plans to ask, for each of these slaves, the first source with tasks that it can run. */
   #planPullsFor(slaves: readonly DispatchSlave[], group: DispatchGroup, pulls: Pull[]): void {
-    // Behind too many tasks those that are pulled are not found.
+    // Pulled tasks would not be found behind too many others.
     const most = MAX_PASSED - group.waiting;
     if (slaves.length === 0 || most <= 0) return;
     const rooms = new Map<Code, number>();
@@ -554,16 +552,16 @@ export class Allotment {
 
   /** Whether there is an idle slave for a task that waits behind the running one. */
   #canIdleTakeFrom({ sent, isInStartup, cleanups }: Service): boolean {
-    // Startup may take long, or for ever. Another slave need not begin with it if one has it behind it.
+    // Startup may take long, or never end. Another slave should take the task only if it has this startup behind it.
     const starting = isInStartup ? sent.head() : undefined;
     if (starting !== undefined && this.#canIdleTake(starting, true)) return true;
-    // What a context frees may take long as well. If the first task runs after all, it is not given back.
+    // Freeing a context may take long as well. If the first task runs after all, it is not returned.
     const held = cleanups.size > 0 ? sent.head() : undefined;
     if (held !== undefined && this.#canIdleTake(held, false)) return true;
     return sent.kindsBehindFirst().some((kind) => this.#canIdleTake(kind, false));
   }
 
-  /** Whether there is an idle slave that can run tasks of a kind, and, if that is asked for, has their startup behind it. */
+  /** Whether an idle slave can run tasks of a kind, and, if required, has their startup behind it. */
   #canIdleTake({ group, code }: MessageKind, isStartupDone: boolean): boolean {
     if (group.reading === "no") return false;
     for (const idle of this.#idle) {
@@ -575,8 +573,8 @@ export class Allotment {
 }
 
 /**
- * Whether a slave may be given tasks. It may not while it has one that was taken from it: if it runs that, nobody knows for how long,
- * and others would wait behind it.
+ * Whether a slave may be given tasks. It may not while it has a task that was taken from it: it may be running that task for an unknown
+ * time, and others would wait behind it.
  */
 function mayBeGivenTasks({ sent, supply, ending, tasksRun, maxTasks }: Service): boolean {
   return sent.takenCount === 0 && !supply.isAsked && tasksRun + sent.size < maxTasks &&

@@ -1,36 +1,36 @@
 import type { DispatchSlave } from "./dispatch_slave.ts";
 
-/** How often the clock is looked at while any deadline is set. A standstill of this process counts as no more than that. */
+/** How often the clock is read while any deadline is set. If this process stands still, only this much time counts. */
 export const LOOK_MS = 750;
 
-/** So many limits are remembered without a slave that has them: mostly there are few, and the next task has one of them. */
+/** How many time limits are remembered without a slave that has them: mostly there are few, and the next task has the same one. */
 const MAX_UNUSED_LIMITS = 16;
 
-/** How long a slave may do what it does now. */
+/** What a slave does now, and how long it may. */
 export interface TimedTask {
   /** Number of the first task that it has not answered, on its connection. */
   readonly number: number;
-  /** What it does: it runs the task, loads its code, or frees a context before it. Or it may be busy with a task that was cancelled. */
+  /** What it does: it runs the task, loads its code, or frees a context before it. Or it may be busy with a cancelled task. */
   readonly what: "run" | "load" | "cleanup" | "cancelled";
   readonly limitMs: number;
 }
 
 /**
- * When what runs on slaves is to be ended. Time in which this process stood still does not count, since slaves may have stood still
- * with it: the machine slept, or all were stopped at the terminal.
+ * When to end what runs on slaves. Time in which this process stood still does not count, because slaves may have stood still with it: the
+ * machine slept, or all were stopped at the terminal.
  */
 export class Deadlines {
-  /** The deadline of each slave, by how long it was given. Among those that were given the same time the soonest is first. */
+  /** The deadlines of slaves, grouped by time limit. Within a group the soonest is first. */
   readonly #deadlines = new Map<number, Map<DispatchSlave, number>>();
-  /** The task of each slave whose time runs. */
+  /** What each slave with a deadline is doing. */
   readonly #timed = new Map<DispatchSlave, TimedTask>();
-  /** Whether no slave has a deadline now. Only this class writes. */
+  /** Whether no slave has a deadline now. Only this class changes it. */
   isEmpty = true;
-  /** Whether anything has a time limit; may be set. */
+  /** Whether anything has a time limit; others may set it. */
   areUsed = false;
-  /** When the clock was last looked at. */
+  /** When the clock was last read. */
   #lookedMs = 0;
-  /** How long this process has stood still in all while deadlines were set. They are times of a clock that stood still with it. */
+  /** How long this process has stood still in all while deadlines were set. Deadlines do not include this time. */
   #stillMs = 0;
 
   /** How many slaves have a deadline now, for tests. @internal */
@@ -43,19 +43,19 @@ export class Deadlines {
     return this.#deadlines.size;
   }
 
-  /** The task of a slave whose time runs. */
+  /** What a slave is doing, if it has a deadline. */
   of(slave: DispatchSlave): TimedTask | undefined {
     return this.#timed.get(slave);
   }
 
-  /** Looks at the clock. */
+  /** Reads the clock. */
   look(nowMs: number): void {
     const gapMs = nowMs - this.#lookedMs;
     if (gapMs > 2 * LOOK_MS && !this.isEmpty) this.#stillMs += gapMs - LOOK_MS;
     this.#lookedMs = Math.max(this.#lookedMs, nowMs);
   }
 
-  /** From now on the time of this task of a slave runs, and of no other; of none if there is none. If it runs already, it goes on. */
+  /** Starts the time of what a slave does now, and stops any other; `undefined` starts none. If it has started already, it goes on. */
   set(slave: DispatchSlave, task: TimedTask | undefined, nowMs: number): void {
     const current = this.#timed.get(slave);
     if (
@@ -76,7 +76,7 @@ export class Deadlines {
     this.isEmpty = false;
   }
 
-  /** The task whose time runs, if there is one, does not run any more. */
+  /** Stops the time of what a slave was doing, if any. */
   stop(slave: DispatchSlave): void {
     const task = this.#timed.get(slave);
     if (task === undefined) return;
@@ -88,7 +88,7 @@ export class Deadlines {
     if (isForgotten) this.#deadlines.delete(task.limitMs);
   }
 
-  /** Slaves whose task is out of time. */
+  /** Slaves that are out of time. */
   passed(nowMs: number): DispatchSlave[] {
     const slaves: DispatchSlave[] = [];
     for (const deadlines of this.#deadlines.values()) {
@@ -100,7 +100,7 @@ export class Deadlines {
     return slaves;
   }
 
-  /** The soonest deadline, or when to look at the clock if that is sooner; `Infinity` if there is no deadline. */
+  /** The soonest deadline, or when to read the clock next if that is sooner; `Infinity` if there is no deadline. */
   nextMs(): number {
     let soonestMs = Infinity;
     for (const deadlines of this.#deadlines.values()) {

@@ -11,26 +11,26 @@ import type { DispatchContext } from "./dispatch_context.ts";
 import type { GroupPort } from "./ports.ts";
 import { Deque } from "../deque.ts";
 
-/** Undelivered results that make dispatch pause, in number and in bytes. */
+/** How many undelivered results, and how many bytes of them, make dispatch pause. */
 const MAX_WAITING_RESULTS = 32_768;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MIN_WAITING_RESULTS = 4;
-/** The part of them that may be under way from one slave. */
+/** The part of these that may be under way from one slave. */
 const SENT_PART = 1 / 4;
-/** How many times as many may wait. Read in order, results wait for a slow task rather than for a slow reader. */
+/** How many times as many results may wait. In ordered reading, results wait for a slow task rather than for a slow reader. */
 const FACTORS = { no: 1, unordered: 1, ordered: 8, promised: Infinity };
 
-/** How many tasks a slave may pass over that it cannot run, for one behind them that it can. */
+/** How many tasks that a slave cannot run it may pass over to reach one that it can run. */
 export const MAX_PASSED = 256;
 
-/** The first tasks of a group, taken for a moment. */
+/** The first tasks of a group, removed for a moment. */
 export interface PassedTasks {
   readonly tasks: readonly Task[];
   /** How many of them are sent even if results pile up. */
   readonly due: number;
 }
 
-/** Whether and how somebody reads the results of a group; `promised` ones wait for nobody. */
+/** Whether and how somebody reads the results of a group; `promised` results do not wait for a reader. */
 export type Reading = "no" | "unordered" | "ordered" | "promised";
 
 /** Options that limit how long a task may run: that of a context, and that of a single task. */
@@ -41,13 +41,13 @@ export interface TasksTogether {
   readonly tasks: readonly Task[];
   /** The arguments of each. */
   readonly args: readonly EncodedArguments[];
-  /** About how many bytes these are. To find out once more, long after, takes 20 ns a task. */
+  /** About how many bytes the arguments of each are. Finding this out again much later takes 20 ns a task. */
   readonly sizes: readonly number[];
 }
 
 /** How much may leave in one message. */
 export interface MessageLimits {
-  /** Of which code the tasks are: that of the first one. */
+  /** The code of the tasks: that of the first one. */
   readonly code: Code;
   /** How many tasks. */
   readonly count: number;
@@ -55,81 +55,80 @@ export interface MessageLimits {
   readonly bytes: number;
   /** Whether a single task may have more bytes. */
   readonly mayBeLarge: boolean;
-  /** Tasks that leave alone. */
+  /** Tasks that must leave alone. */
   readonly suspects: ReadonlySet<Task>;
 }
 
-/** The groups of a board, by what there is to do with them. Each group puts itself in, and takes itself out. */
+/** The groups of a board, listed by what there is to do with them. Each group adds and removes itself. */
 export class GroupLists {
   /** Groups whose results somebody reads. */
   readonly read: Set<DispatchGroup> = new Set();
-  /** Groups that have tasks to be sent and a reader that keeps up. The first is served next. */
+  /** Groups with tasks to be sent, whose readers keep up. The first is served next. */
   readonly sendable: Set<DispatchGroup> = new Set();
-  /** Groups that have a source of tasks and a reader. They may be asked for tasks, if their readers keep up. */
+  /** Groups with a source of tasks and a reader. They may be asked for tasks if their readers keep up. */
   readonly sources: Set<DispatchGroup> = new Set();
 }
 
-/** Tasks that have one reader: those that wait, and how the reader keeps up. A context has any number of such groups. */
+/** The tasks of one reader: those that wait, and how well the reader keeps up. A context has any number of such groups. */
 export class DispatchGroup {
-  /** Whose tasks they are. */
+  /** The context of its tasks. */
   readonly context: DispatchContext;
-  /** What carries the decisions about it out. */
+  /** Carries out the decisions about it. */
   readonly port: GroupPort;
   /** A task that runs longer is killed. */
   readonly taskTimeoutMs: number | undefined;
-  /** What the user knows that limit by. */
+  /** The option that sets this limit. */
   readonly limitOption: LimitOption;
   /**
-   * Codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. Only this class
-   * writes, here and below.
+   * The codes of the tasks that lazy sources still have, one for each source, in the order in which they are asked. Only this class changes
+   * this field and the next.
    */
   sourceCodes: Iterable<Code> = [];
   /** How many tasks wait to be sent. */
   waiting = 0;
   /**
-   * How many tasks may be sent. Those that came back are sent even if results pile up, since a reader may wait for just one of
-   * them.
+   * How many tasks may be sent. Tasks that came back are sent even if results pile up, because a reader may be waiting for one of them.
    */
   sendable = 0;
   /**
-   * Whether tasks may be sent: somebody reads, and does not lag behind too far. A reader that did has to catch up by half first, so
-   * that tasks do not leave one by one.
+   * Whether tasks may be sent: somebody reads, and has not fallen too far behind. A reader that had must first catch up by half, so that
+   * tasks do not leave one by one.
    */
   isOpen = false;
   /** Whether all its tasks were cancelled, and none has been added since. */
   isCancelled = false;
-  /** The most tasks that one slave may have, and all together, so that what they return does not pile up: few with large results. */
+  /** The most tasks that one slave, and all together, may have, so that results do not pile up: few if results are large. */
   maxSent = MAX_WAITING_RESULTS * SENT_PART;
   maxSentToAll = Infinity;
   /**
-   * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever
-   * adds tasks.
+   * Whether the journal had the outcome of the last task and has more: the next task of a source may need no slave. Set by whoever adds
+   * tasks.
    */
   isRestoring = false;
-  /** The lists that it stands in: its own until it enters a board. */
+  /** The lists that it is in: its own until it enters a board. */
   #lists = new GroupLists();
-  /** Tasks to be sent, oldest first; tasks that were taken back stand before all others. */
+  /** Tasks to be sent, oldest first; tasks that were taken back come before all others. */
   readonly #queue = new Deque<Task>();
   /** How many of the first tasks in `#queue` were sent before and came back. */
   #returned = 0;
-  /** Those in `#queue` that were given up. They are dropped when their turn comes: to find one of a million takes 1 ms. */
+  /** Tasks in `#queue` that were given up. They are dropped when their turn comes: finding one among a million takes 1 ms. */
   readonly #cancelled = new Set<Task>();
   #reading: Reading = "no";
   #waitingResults = 0;
   /**
-   * Outcomes of earlier runs, and of cancelled tasks, that wait for the reader. They hold up sources, but no tasks: a reader in order
-   * may wait for one.
+   * Outcomes of earlier runs, and of cancelled tasks, that wait for the reader. They hold up sources, but not tasks: an ordered reader may
+   * be waiting for a task.
    */
   #waitingRestored = 0;
-  /** Tasks that threw and wait for their time to run again, and about how many bytes their arguments are. They hold up sources. */
+  /** Tasks that threw and wait to run again, and about how many bytes their arguments are. They hold up sources. */
   #delayed = 0;
   #delayedBytes = 0;
   #bytesPerResult = 0;
-  /** How many results may wait for a reader that takes them as they come. */
+  /** How many results may wait for a reader that takes them in any order. */
   #maxWaitingResults = MAX_WAITING_RESULTS;
-  /** How many may wait for the present reader. */
+  /** How many results may wait for the present reader. */
   #limit = MAX_WAITING_RESULTS;
-  /** Whether as many wait as may. It stays true until half of them have been read. */
+  /** Whether that limit was reached. It stays true until half of the results have been read. */
   #isFull = false;
 
   constructor(
@@ -144,13 +143,13 @@ export class DispatchGroup {
     this.limitOption = limitOption;
   }
 
-  /** Enters a board: stands in its lists from now on. */
+  /** Enters a board, and so its lists. */
   enter(lists: GroupLists): void {
     this.#lists = lists;
     this.reading = this.#reading;
   }
 
-  /** Whether and how somebody reads results: only then are tasks sent. */
+  /** Whether and how somebody reads results: tasks are sent only if somebody does. */
   get reading(): Reading {
     return this.#reading;
   }
@@ -165,29 +164,29 @@ export class DispatchGroup {
   }
 
   /**
-   * Its lazy sources have changed. Their tasks are of these codes; the first source is asked first.
+   * Its lazy sources have changed. The codes are those of their tasks; the first source is asked first.
    *
-   * @param codes Looked at again as there is need, until it has changed once more: it may be what its owner goes on to change.
+   * @param codes Read again when needed, until the next call: its owner may go on changing it.
    */
   setSources(codes: Iterable<Code>): void {
     this.sourceCodes = codes;
     this.#sortSources();
   }
 
-  /** Whether there are lazy sources that have more tasks, or may have. */
+  /** Whether there are lazy sources that have, or may have, more tasks. */
   get hasSources(): boolean {
     for (const _ of this.sourceCodes) return true;
     return false;
   }
 
-  /** Codes of the tasks that may come next from its sources: read in order, tasks come in the order of these. */
+  /** Codes of the tasks that may come next from its sources. For an ordered reader, tasks come in the order of the sources. */
   get nextSourceCodes(): Iterable<Code> {
     if (this.reading !== "ordered") return this.sourceCodes;
     for (const first of this.sourceCodes) return [first];
     return [];
   }
 
-  /** How many tasks threw, and wait for their time to run again. */
+  /** How many tasks threw, and wait to run again. */
   get delayed(): number {
     return this.#delayed;
   }
@@ -198,16 +197,16 @@ export class DispatchGroup {
       this.#delayedBytes < MAX_WAITING_BYTES;
   }
 
-  /** Adds a task behind all others. */
+  /** Adds a task at the end. */
   add(task: Task): void {
     this.isCancelled = false;
     this.#queue.push(task);
     this.waiting++;
-    // The second one and those behind it change no list.
+    // Only the first task changes a list.
     if (this.isOpen && ++this.sendable === 1) this.#lists.sendable.add(this);
   }
 
-  /** Puts a task that came back from a slave before all others. */
+  /** Puts a task that came back from a slave at the front. */
   putBack(task: Task): void {
     shareArguments(task);
     this.#unshift(task);
@@ -215,7 +214,7 @@ export class DispatchGroup {
     this.#sort();
   }
 
-  /** Puts a task that came back from a slave before all others but one: the next task that may be sent. */
+  /** Puts a task that came back from a slave in second place, behind the next task that may be sent. */
   putBackSecond(task: Task): void {
     const next = this.sendable > 0 ? this.#shift() : undefined;
     this.putBack(task);
@@ -223,10 +222,10 @@ export class DispatchGroup {
   }
 
   /**
-   * Looks for a task for a slave that cannot run each of them.
+   * Looks for a task for a slave that cannot run all of them.
    *
    * @param canRun Whether the slave can run tasks of a code.
-   * @returns How many tasks stand before the first such task; `undefined` if there is none near.
+   * @returns How many tasks precede the first such task; `undefined` if there is none near.
    */
   findFor(canRun: (code: Code) => boolean): number | undefined {
     const most = Math.min(this.sendable, MAX_PASSED);
@@ -241,8 +240,8 @@ export class DispatchGroup {
   }
 
   /**
-   * Takes the next tasks out of the way. A slave can run none of them, but it can run the one behind them. They are to be put back at
-   * once, by {@linkcode DispatchGroup.putBackPassed}.
+   * Removes the next tasks for a moment: a slave can run none of them, but can run the one behind them. Put them back at once with
+   * {@linkcode DispatchGroup.putBackPassed}.
    */
   passOver(count: number): PassedTasks {
     const due = Math.min(this.#returned, count);
@@ -252,7 +251,7 @@ export class DispatchGroup {
   /**
    * Puts tasks that were passed over where they were.
    *
-   * @param isOvertaken Whether one behind them has been sent. A reader in order waits for them then: they are sent even if results
+   * @param isOvertaken Whether a task behind them has been sent. An ordered reader then waits for them, so they are sent even if results
    * pile up, as if they had come back.
    */
   putBackPassed({ tasks, due }: PassedTasks, isOvertaken: boolean): void {
@@ -261,20 +260,20 @@ export class DispatchGroup {
     this.#sort();
   }
 
-  /** The task that is to be sent next. */
+  /** The task to be sent next. */
   first(): Task | undefined {
     if (this.#cancelled.size > 0) this.#dropFirst();
     return this.#queue.first;
   }
 
-  /** Takes the task that is to be sent next. */
+  /** Takes the task to be sent next. */
   take(): Task | undefined {
     const task = this.#shift();
     this.#sort();
     return task;
   }
 
-  /** Takes the next tasks that may leave in one message. They are of one code. */
+  /** Takes the next tasks that may leave in one message. They have one code. */
   takeTogether({ code, count, bytes, mayBeLarge, suspects }: MessageLimits): TasksTogether {
     const tasks: Task[] = [];
     const list: EncodedArguments[] = [];
@@ -299,7 +298,7 @@ export class DispatchGroup {
     return { tasks, args: list, sizes };
   }
 
-  /** Takes all tasks that wait to be sent: all of the group are given up. */
+  /** Takes all waiting tasks, because all tasks of the group are given up. */
   cancelAll(): Task[] {
     this.isCancelled = true;
     const tasks = this.#queue.takeAll().filter((task) => !this.#cancelled.has(task));
@@ -309,10 +308,10 @@ export class DispatchGroup {
     return tasks;
   }
 
-  /** Tasks that wait are given up. */
+  /** Gives up waiting tasks. */
   cancel(tasks: ReadonlySet<Task>): void {
     for (const task of tasks) this.#cancelled.add(task);
-    // How many have come back has to be right: those of them are dropped now. They may be thousands, which are looked through once.
+    // The count of returned tasks must be right, so these are dropped now. There may be thousands, so they are searched only once.
     const returned = Array.from({ length: this.#returned }, () => this.#queue.shift()!);
     for (const task of returned.toReversed()) {
       if (this.#cancelled.delete(task)) this.#returned--;
@@ -322,7 +321,7 @@ export class DispatchGroup {
     this.#sort();
   }
 
-  /** Drops those of the first tasks that were given up. */
+  /** Drops the first tasks as long as they were given up. */
   #dropFirst(): void {
     for (;;) {
       const task = this.#queue.first;
@@ -359,9 +358,9 @@ export class DispatchGroup {
   }
 
   /**
-   * Results wait for the reader.
+   * Notes that results wait for the reader.
    *
-   * @param bytes How many bytes they took to send, if that is known: of large ones fewer may wait.
+   * @param bytes How many bytes they took to send, if known: fewer large ones may wait.
    */
   addResults(count: number, bytes?: number): void {
     this.#waitingResults += count;
@@ -369,37 +368,37 @@ export class DispatchGroup {
     this.#setFull();
   }
 
-  /** The reader has taken a result; returns whether tasks may be sent or pulled again. */
+  /** Notes that the reader has taken a result; returns whether tasks may be sent or pulled again. */
   takeResult(): boolean {
     this.#waitingResults--;
     return this.#isFull && this.#setFull();
   }
 
-  /** An outcome of an earlier run, or of a cancelled task, waits for the reader. */
+  /** Notes that an outcome of an earlier run, or of a cancelled task, waits for the reader. */
   addRestored(): void {
     this.#waitingRestored++;
   }
 
-  /** The reader has taken one of those; returns whether a source may be asked for tasks again. */
+  /** Notes that the reader has taken such an outcome; returns whether a source may be asked for tasks again. */
   takeRestored(): boolean {
     const tookTasks = this.takesTasks;
     this.#waitingRestored--;
     return this.takesTasks && !tookTasks;
   }
 
-  /** A task threw, and waits for its time to run again. */
+  /** Notes that a task threw, and waits to run again. */
   addDelayed(bytes: number): void {
     this.#delayed++;
     this.#delayedBytes += bytes;
   }
 
-  /** One of those does not wait any more. */
+  /** Notes that such a task no longer waits. */
   takeDelayed(bytes: number): void {
     this.#delayed--;
     this.#delayedBytes -= bytes;
   }
 
-  /** Learns how large results are: it does not forget that at once. */
+  /** Learns how large results are, as a moving average. */
   #noteBytes(bytes: number): void {
     this.#bytesPerResult += (bytes - this.#bytesPerResult) / (this.#bytesPerResult === 0 ? 1 : 4);
     const fitting = Math.ceil(MAX_WAITING_BYTES / Math.max(this.#bytesPerResult, 1));

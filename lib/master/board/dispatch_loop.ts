@@ -1,5 +1,5 @@
 /**
- * When the dispatcher decides: once all that came at one time has been told to it. And it decides when the time has come that it named.
+ * Says when the dispatcher decides: once all that came at one time has been handed to it, and at the times that it has named.
  *
  * @module
  */
@@ -7,31 +7,31 @@
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Clock } from "../../clock.ts";
 
-/** A timer that is later than this means that the script blocked: what came meanwhile is read before it counts. */
+/** A timer that fires later than this shows that the script blocked: what came meanwhile is read before silence counts. */
 const LATE_TIMER_MS = 10;
-/** The most time for reading what came while the script blocked; as long as it blocked is enough. */
+/** The longest time for reading what came while the script blocked; as long as it blocked is enough. */
 const MAX_CATCH_UP_MS = 50;
 /**
- * A script may block again and again. What had come by some time is taken to have been read once the timer has fired so often
- * since: between two firings sockets have their turn.
+ * A script may block again and again. What came before some time counts as read once the timer has fired this often since: sockets have
+ * their turn between two firings.
  */
 const LATE_LOOKS = 3;
 
-/** Where the timer stands. Times are those of the clock. */
+/** The state of the timer. Times are those of the clock. */
 type TimerState =
   | { readonly state: "none" }
-  /** It is to wake the dispatcher at `dueMs`; it fires at `endMs`, later if `dueMs` was past when it was set. */
+  /** It will wake the dispatcher at `dueMs`. It fires at `endMs`, which is later if `dueMs` was past when it was set. */
   | { readonly state: "set"; readonly dueMs: number; readonly endMs: number; timer: Disposable }
-  /** It fired late: until `endMs` what came while the script blocked is read. */
+  /** It fired late: until `endMs` the loop reads what came while the script blocked. */
   | { readonly state: "catching up"; readonly endMs: number; timer: Disposable };
 
-/** Has a dispatcher decide. */
+/** Makes a dispatcher decide. */
 export class DispatchLoop implements Disposable {
   readonly #dispatcher: Dispatcher;
   readonly #clock: Clock;
   #isScheduled = false;
   #timer: TimerState = { state: "none" };
-  /** When the timer fired late though there was time to catch up: the latest times, in order. */
+  /** When the timer fired late although there was time to catch up: the latest times, in order. */
   #lateLooksMs: number[] = [];
   #onWork: (() => void) | undefined;
   #isClosed = false;
@@ -42,8 +42,8 @@ export class DispatchLoop implements Disposable {
   }
 
   /**
-   * Has tasks given out when the code that runs now is done: then all has been told that there is to tell. To be called after something
-   * was told to the dispatcher.
+   * Has tasks given out when the code that runs now is done: then everything has been handed on. Call this after telling the dispatcher
+   * something.
    */
   schedule(): void {
     if (this.#isScheduled) return;
@@ -51,19 +51,19 @@ export class DispatchLoop implements Disposable {
     this.#clock.microtask(this.#dispatch);
   }
 
-  /** Calls something once: when there are tasks whose results somebody reads, before they are given out. */
+  /** Calls a function once: when there are tasks whose results somebody reads, before they are given out. */
   whenWork(run: () => void): void {
     this.#onWork = run;
     this.schedule();
   }
 
-  /** Sets no timer any more. */
+  /** Cancels the timer, and sets no other. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#clearTimer();
   }
 
-  /** One function for all turns: there is one for every message. */
+  /** The same function every time, because it is needed for every message. */
   readonly #dispatch = (): void => {
     this.#isScheduled = false;
     if (this.#onWork !== undefined && this.#dispatcher.hasWork) {
@@ -77,9 +77,9 @@ export class DispatchLoop implements Disposable {
   };
 
   #setTimer(dueMs: number, nowMs: number): void {
-    // What comes meanwhile must not put the end of catching up off.
+    // News that comes meanwhile must not postpone the end of catching up.
     if (this.#timer.state === "catching up" || this.#isClosed) return;
-    // One that fires too early costs less than to set another after every message.
+    // A timer that fires too early costs less than setting another one after every message.
     const currentMs = this.#timer.state === "set" ? this.#timer.dueMs : Infinity;
     if (dueMs >= currentMs) return;
     this.#clearTimer();
@@ -113,7 +113,7 @@ export class DispatchLoop implements Disposable {
     if (wakeMs < Infinity) this.#setTimer(wakeMs, nowMs);
   }
 
-  /** Until when all that slaves said has been told to the dispatcher. */
+  /** The time up to which all that slaves said has been handed to the dispatcher. */
   #heardMs(nowMs: number, isLate: boolean): number {
     if (!isLate) {
       this.#lateLooksMs = [];

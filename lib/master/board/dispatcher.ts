@@ -1,11 +1,11 @@
 /**
- * Decides which slave gets which task, and what becomes of the tasks of a slave that dies.
+ * Decides which slave gets which task, and what happens to the tasks of a slave that dies.
  *
- * A state machine: what happens, and when, comes in as calls; what is to be done goes out through the ports of slaves and
- * contexts, see `board/ports.ts`. No socket, timer or process is touched here. `board/dispatch_loop.ts` has it decide.
+ * A state machine: events come in as calls, with their times, and orders go out through the ports of slaves and groups, see
+ * `board/ports.ts`. It touches no socket, timer or process. `board/dispatch_loop.ts` makes it decide.
  *
- * Every task is in exactly one place: waiting in its group, among the `sent` tasks of one slave, among the retries that wait for
- * their time, or delivered.
+ * Every task is in exactly one place: waiting in its group, among the `sent` tasks of one slave, among the retries that wait for their
+ * time, or delivered.
  *
  * @module
  */
@@ -52,57 +52,57 @@ import type { ProcessPort } from "./ports.ts";
 import { RunReporter, type RunReports } from "./run_reporter.ts";
 import type { AnsweredTasks, Head, SentTask } from "./sent_tasks.ts";
 
-/** Who is told what becomes of tasks. */
+/** Options of a dispatcher. */
 export interface DispatcherOptions {
   /** Is told what runs. */
   readonly reports?: RunReports;
   /** How many tasks a process of a slave may run before it is replaced; by default, any number. */
   readonly maxTasks?: number;
-  /** Tells the user what slaves cannot do, while there are others that can. */
+  /** Tells the user what some slaves cannot do, while others can. */
   warn?(message: string): void;
 }
 
-/** How much work there is for slaves of an array. */
+/** How much work there is for the slaves of an array. */
 export interface Demand {
-  /** How many tasks wait or run whose results somebody reads. Those that sources have yet are guessed. */
+  /** How many tasks wait or run whose results somebody reads. Tasks that sources still have are estimated. */
   readonly tasks: number;
-  /** How long they run on average, of the slowest code among them, in milliseconds; `undefined` if no task of it has ended. */
+  /** How long they run on average, in milliseconds, for the slowest code among them; `undefined` if no task has ended. */
   readonly taskMs: number | undefined;
-  /** Slaves that are of no use to the work that waits, or that a source has: they are barred for it. */
+  /** Slaves that are useless for the work that waits, or that a source has: they are barred for it. */
   readonly barred: ReadonlySet<DispatchSlave>;
 }
 
-/** What is known of a slave's death. */
+/** What is known about a slave's death. */
 export interface Death {
-  /** How it ended, in words. */
+  /** How it ended, as text. */
   readonly reason: string;
   /** Whether no other process can take the slave's place. */
   readonly isFinal: boolean;
-  /** Whether all that the slave had said has arrived: not so if its machine or the network to it is gone. */
+  /** Whether all that the slave had said has arrived; false if its machine or the network to it is gone. */
   readonly isHeardOut: boolean;
 }
 
 /**
- * How often a slave is started again without having finished a task in between. If it died running tasks, it is started at least as
- * often as a task may be attempted: all attempts may fall to the same slave.
+ * How often a slave is started again without having finished a task in between. If it died running tasks, it is started at least as often
+ * as a task may be attempted: all attempts may fall to the same slave.
  */
 const MAX_RESTARTS_IN_A_ROW = 3;
-/** How often the startup of a context may end the process of a slave before the slave is barred. It is less where `maxAttempts` is. */
+/** How often the startup of a context may end a slave's process before the slave is barred; less often if `maxAttempts` is smaller. */
 const MAX_STARTUP_DEATHS = 3;
 
-/** How a task that failed ended. */
+/** The last run of a task that failed. */
 interface LastRun {
-  /** Whether that was one more attempt, beside those in which slaves died or the task threw and ran again. */
+  /** Whether this run counts as an attempt that has not been counted before. */
   readonly isAttempt: boolean;
   /** Whether the task itself was ever run. */
   readonly hasRun: boolean;
   readonly runTimeMs: number;
   readonly endedMs?: number;
-  /** About how many bytes it took to say so, if a slave did. */
+  /** About how many bytes the slave took to report the failure, if a slave did. */
   readonly bytes?: number;
 }
 
-/** What decides where a task can run. */
+/** The properties of a task that decide where it can run. */
 interface TaskKind {
   readonly context: DispatchContext;
   readonly code: Code;
@@ -129,19 +129,19 @@ const GIVEN_UP: LastRun = { isAttempt: false, hasRun: true, runTimeMs: 0 };
 
 /** The state machine. Times are in milliseconds, of a clock that does not run backwards. */
 export class Dispatcher {
-  /** Whether any slave is left that serves or may come to. Only this class writes. */
+  /** Whether any slave is left that takes tasks or may yet do so. Only this class changes it. */
   hasSlaves = false;
   readonly #options: DispatcherOptions;
   readonly #maxAttempts: number;
   readonly #maxTasks: number;
-  /** Whether the user was told that a slave was full after its first task. */
+  /** Whether the user was told about a slave that was full after its first task. */
   #isFullTold = false;
   readonly #blame = new Blame();
   readonly #retries = new Retries();
   readonly #deadlines = new Deadlines();
   /** All slaves that are neither lost nor vacant. */
   readonly #slaves = new Set<DispatchSlave>();
-  /** Those that are started when there is work for them. */
+  /** Slaves that are started when there is work for them. */
   readonly #vacant = new Set<DispatchSlave>();
   readonly #bars = new Bars(this.#slaves, this.#vacant);
   readonly #barWarnings: BarWarnings;
@@ -153,14 +153,14 @@ export class Dispatcher {
     this.#bars,
     this.#deadlines,
   );
-  /** Slaves that may be busy with what nobody is to run. Their time begins with the next decision. */
+  /** Slaves that may be busy with a task that nobody wants any more. Their time starts with the next decision. */
   readonly #toTime = new Set<DispatchSlave>();
-  /** Tasks that were given up since it last decided. */
+  /** Tasks that were given up since the last decision. */
   #cancelled = new Map<Task, DispatchGroup>();
 
   /**
    * @param maxAttempts How many slaves may die running one task.
-   * @param options Who wants to know what becomes of tasks.
+   * @param options Who is told what happens to tasks.
    */
   constructor(maxAttempts: number, options: DispatcherOptions = {}) {
     this.#maxAttempts = maxAttempts;
@@ -172,10 +172,10 @@ export class Dispatcher {
   }
 
   /**
-   * How much work there is, for whoever decides how many slaves of an array there are to be. What has failed on several of them does
-   * not count. Looks at all slaves.
+   * How much work there is, for deciding how many slaves an array should have. Work that has failed on several of its slaves does not
+   * count. Looks at all slaves.
    *
-   * @param array As a {@linkcode DispatchSlave} has it.
+   * @param array The array, as a {@linkcode DispatchSlave} has it.
    */
   demandOf(array: object | undefined): Demand {
     const isWorkFor = ({ context, reading }: DispatchGroup, code: Code): boolean =>
@@ -222,16 +222,16 @@ export class Dispatcher {
       tasks += service!.sent.size;
       note(head.code);
     }
-    // What a source has yet is not known. It is as much again, if it keeps all slaves busy.
+    // Nobody knows what a source still has. If it keeps all slaves busy, it counts as the same amount again.
     if (areMore && idle === 0) tasks *= 2;
-    // One slave waits for what comes next. If it were retired, another would be submitted at once, and so on.
+    // One slave must wait for what comes next. If it were retired, another would be submitted at once, and so on.
     if (areMore && idleElsewhere === 0) tasks = Math.max(1, tasks);
     return { tasks, taskMs, barred };
   }
 
   /**
-   * Slaves that are of no use to what is to be run: idle ones that can run none of it. If there is something that no serving slave can
-   * run, these are all of them.
+   * Slaves that are useless for the tasks to be run: idle ones that can run none of them. If no serving slave can run some of the tasks,
+   * these are all serving slaves.
    */
   #barredFor(kinds: readonly TaskKind[]): Set<DispatchSlave> {
     const all = new Set<DispatchSlave>();
@@ -247,7 +247,7 @@ export class Dispatcher {
     return all;
   }
 
-  /** What it keeps, for tests. @internal */
+  /** What it holds, for tests. @internal */
   get inventory(): {
     readonly slaves: ReadonlySet<DispatchSlave>;
     readonly standing: Allotment["standing"];
@@ -276,7 +276,7 @@ export class Dispatcher {
     };
   }
 
-  /** Whether there is nothing to decide before more is told: nothing is to be given out or sent, and no time runs. */
+  /** Whether there is nothing to decide before the next event: nothing to give out or send, and no time runs. */
   get isAtRest(): boolean {
     return this.#groups.sendable.size === 0 && this.#groups.sources.size === 0 &&
       this.#cancelled.size === 0 && this.#toTime.size === 0 && this.#deadlines.isEmpty &&
@@ -284,7 +284,7 @@ export class Dispatcher {
       this.#allotment.laden.size === 0;
   }
 
-  /** Whether somebody reads results of tasks that are to run, or that run. Looks at all slaves. */
+  /** Whether somebody reads results of tasks that run or will run. Looks at all slaves. */
   get hasWork(): boolean {
     if (this.#groups.sendable.size > 0 || this.#retries.areRead) return true;
     for (const group of this.#groups.sources) {
@@ -304,25 +304,25 @@ export class Dispatcher {
     this.hasSlaves = true;
   }
 
-  /** A slave has no process, by the fault of no task, and is started when there is work for it. */
+  /** A slave has no process, which is no task's fault, and is started when there is work for it. */
   slaveVacant(slave: DispatchSlave): void {
     this.withdraw(slave);
     this.#slaves.delete(slave);
     this.#bars.delete(slave);
-    // It may come to another machine.
+    // It may be started on another machine.
     slave.startupDeaths.clear();
     slave.unloadedCodes.clear();
     this.#vacant.add(slave);
     this.hasSlaves = true;
   }
 
-  /** A slave that was vacant is not started any more. */
+  /** A vacant slave will not be started any more. */
   giveUpVacant(slave: DispatchSlave): void {
     this.#vacant.delete(slave);
     this.#noteLoss();
   }
 
-  /** A slave is connected and ready for tasks, which go to its process. */
+  /** A slave has connected and is ready for tasks, which go to its process. */
   slaveConnected(slave: DispatchSlave, process: ProcessPort): void {
     if (slave.service !== undefined || !this.#slaves.has(slave)) return;
     const { reports } = this.#options;
@@ -332,7 +332,7 @@ export class Dispatcher {
     this.#allotment.addSlave(slave);
   }
 
-  /** A slave said that the task of this number, or none, is about to end it; it has answered all before. */
+  /** A slave said that the task with this number, or no task, will now end it; it has answered all earlier tasks. */
   slaveExiting(slave: DispatchSlave, running: number | null): void {
     const { service } = slave;
     const isKnown = service?.ending.type === "exiting" || service?.ending.type === "leaving";
@@ -342,7 +342,7 @@ export class Dispatcher {
   /**
    * A slave's process has ended.
    *
-   * @returns Whether to start it again or to leave it.
+   * @returns Whether the slave is to be started again or counts as lost.
    */
   slaveDied(slave: DispatchSlave, death: Death): "restart" | "lost" {
     if (!this.#slaves.has(slave)) return "lost";
@@ -368,14 +368,14 @@ export class Dispatcher {
   }
 
   /**
-   * A slave has gone without another word, and why is being found out: what waits there goes to others now. The task that it ran
-   * follows when {@linkcode Dispatcher.slaveDied} tells whether it is to blame, or {@linkcode Dispatcher.withdraw} that it is not.
+   * A slave has gone without a word, and the reason is being found out: its waiting tasks go to others now. Its running task follows when
+   * {@linkcode Dispatcher.slaveDied} says whether it is to blame, or {@linkcode Dispatcher.withdraw} that it is not.
    */
   slaveGone(slave: DispatchSlave): void {
     if (slave.service !== undefined) this.#allotment.recall(slave, slave.service);
   }
 
-  /** A slave has no process any more, by the fault of no task: all that it had goes to others. */
+  /** A slave no longer has a process, which is no task's fault: all its tasks go to others. */
   withdraw(slave: DispatchSlave): void {
     if (slave.service === undefined) return;
     const { sent, startups } = slave.service;
@@ -387,7 +387,7 @@ export class Dispatcher {
     this.#endService(slave);
   }
 
-  /** A slave is about to be ended by others: it is to finish the task that it runs, and gets no more. */
+  /** Others will soon end a slave: it finishes its running task, and gets no more. */
   slaveLeaving(slave: DispatchSlave): void {
     const { service } = slave;
     if (service === undefined || service.ending.type === "leaving") return;
@@ -396,7 +396,7 @@ export class Dispatcher {
     this.#endIfDone(slave, service);
   }
 
-  /** A slave holds more memory than it may: it is replaced when it has answered what it has. */
+  /** A slave holds more memory than it may: it is replaced when it has answered its tasks. */
   slaveFull(slave: DispatchSlave, memoryBytes: number): void {
     const { service } = slave;
     if (service?.ending.type !== "none") return;
@@ -409,7 +409,7 @@ export class Dispatcher {
     this.#endIfDone(slave, service);
   }
 
-  /** Ends a slave's process on purpose and has it started anew. What it has goes back; nobody is blamed. */
+  /** Ends a slave's process on purpose and has it started anew. Its tasks go back; nobody is blamed. */
   restart(slave: DispatchSlave, reason: string): void {
     if (slave.service !== undefined) this.#restart(slave, slave.service, reason);
   }
@@ -420,7 +420,7 @@ export class Dispatcher {
     if (group.taskTimeoutMs !== undefined) this.#deadlines.areUsed = true;
   }
 
-  /** Startup of a context begins on a slave: what ends the process from now on is the startup. */
+  /** Startup of a context begins on a slave: if the process ends from now on, the startup has ended it. */
   startupStarted(slave: DispatchSlave, context: DispatchContext): void {
     slave.service?.startups.begin(context);
   }
@@ -438,9 +438,9 @@ export class Dispatcher {
   }
 
   /**
-   * Startup of a context failed on a slave: its tasks go to others.
+   * Startup of a context failed on a slave: the context's tasks go to others.
    *
-   * @param failed What was thrown, and whether its code was loaded before that.
+   * @param failed What was thrown, and whether the startup's code had been loaded.
    */
   startupFailed(
     slave: DispatchSlave,
@@ -485,7 +485,7 @@ export class Dispatcher {
     this.#noteNews(slave, service, nowMs);
   }
 
-  /** Tasks of a slave have ended, one after another. */
+  /** Consecutive tasks of a slave have ended well. */
   tasksDone(slave: DispatchSlave, results: TaskResults, nowMs: number): void {
     const { service } = slave;
     if (service === undefined) return;
@@ -504,7 +504,7 @@ export class Dispatcher {
     slave.deathsInARow = 0;
     service.tasksRun += count;
     if (last === undefined) return this.#noteNews(slave, service, nowMs);
-    // A long task is the last one of a message.
+    // A long task is the last one of its message.
     const { group, code } = last;
     this.#noteRun(slave, group, code);
     let totalMicros = 0;
@@ -513,9 +513,9 @@ export class Dispatcher {
   }
 
   /**
-   * Hands on the outcomes of tasks of one group.
+   * Delivers the outcomes of tasks of one group.
    *
-   * @param position Where in the results that of the first stands.
+   * @param position Index of the first of these tasks in the results.
    */
   #fulfil(
     slave: DispatchSlave,
@@ -543,7 +543,7 @@ export class Dispatcher {
   /**
    * A task of a slave has failed.
    *
-   * @param bytes About how many it took to say so.
+   * @param bytes About how many bytes the report took.
    */
   taskFailed(
     slave: DispatchSlave,
@@ -561,7 +561,7 @@ export class Dispatcher {
     const verdict = head?.number === number
       ? this.#judgeFailure(head, slave, failure, thrown)
       : undefined;
-    // The user may have been asked, and have done anything, such as cancel the task.
+    // The user's function may have been called, and may have done anything, such as cancelling the task.
     if (slave.service !== service) return;
     const { group, tasks: [task] } = sent.answer(number, 1);
     if (task !== undefined) {
@@ -588,7 +588,7 @@ export class Dispatcher {
     this.#noteNews(slave, service, nowMs, ran);
   }
 
-  /** Tasks of a group and a piece of code run on a slave. */
+  /** Notes that tasks of a group and a piece of code run on a slave. */
   #noteRun(slave: DispatchSlave, { context }: DispatchGroup, code: Code): void {
     if (!this.#bars.isEmpty) {
       this.#bars.worked(slave, context);
@@ -611,7 +611,7 @@ export class Dispatcher {
     return judgeThrow(group.context.retries, reason, throws);
   }
 
-  /** A task says how far it has come. That of one which has ended, or is not the slave's any more, is dropped. */
+  /** A task reports its progress. The report is dropped if the task has ended, or the slave no longer has it. */
   taskProgressed(slave: DispatchSlave, number: number, progress: TaskProgress): void {
     const { service } = slave;
     const sent = service?.sent.find(number);
@@ -644,7 +644,7 @@ export class Dispatcher {
     return dropped;
   }
 
-  /** Gives a task up, with others that are given up at the same time: {@linkcode Dispatcher.dispatch} is to be called soon. */
+  /** Gives up a task, together with others that are given up at the same time. Call {@linkcode Dispatcher.dispatch} soon. */
   cancelTask(group: DispatchGroup, task: Task): void {
     this.#cancelled.set(task, group);
   }
@@ -678,8 +678,8 @@ export class Dispatcher {
   }
 
   /**
-   * Takes from slaves the tasks that nobody is to run. Slaves are asked to give them back. One that is still busy with such a task a
-   * moment later is started anew. Until then it is left alone: mostly tasks are short, and what startup returned there would be lost.
+   * Takes from slaves the tasks that nobody wants any more. Slaves are asked to return them. A slave that is still busy with such a task a
+   * moment later is started anew. Not sooner: most tasks are short, and what startup returned there would be lost.
    */
   #takeFromSlaves(isTaken: (task: Task, group: DispatchGroup) => boolean): CancelledTask[] {
     const all: CancelledTask[] = [];
@@ -700,7 +700,7 @@ export class Dispatcher {
     return all;
   }
 
-  /** The time of slaves begins that run what nobody is to run. */
+  /** Starts the time of slaves that run something that nobody wants any more. */
   #timeDropped(nowMs: number): void {
     this.#deadlines.areUsed = true;
     for (const slave of this.#toTime) {
@@ -709,7 +709,7 @@ export class Dispatcher {
     this.#toTime.clear();
   }
 
-  /** A context has ended, and with it its groups, whose tasks were cancelled: slaves free what its startup made there. */
+  /** A context has ended, and its groups with it, whose tasks were cancelled: slaves free what its startup made. */
   closeContext(context: DispatchContext, nowMs: number): void {
     context.isClosed = true;
     this.#bars.forget(context);
@@ -720,7 +720,7 @@ export class Dispatcher {
       const { service } = slave;
       if (service === undefined) continue;
       if (!service.contexts.has(context)) continue;
-      // A startup that runs for a task that was cancelled is not wanted any more.
+      // If its startup runs for a cancelled task, nobody wants it any more.
       if (service.sent.head()?.group.context === context) this.#toTime.add(slave);
       this.#allotment.endContext(slave, service, context, nowMs);
     }
@@ -737,10 +737,10 @@ export class Dispatcher {
   }
 
   /**
-   * Gives waiting tasks to slaves that have room, has sources add more if there is room for more, and has sent what is queued. To
-   * be called once whatever came at one time has been told.
+   * Gives waiting tasks to slaves that have room, has sources add more if room is left, and sends what is queued. Call this once all that
+   * came at one time has been handed on.
    *
-   * @returns When {@linkcode Dispatcher.wake} is to be called, if nothing else happens before; `Infinity` for never.
+   * @returns When to call {@linkcode Dispatcher.wake}, if nothing else happens first; `Infinity` for never.
    */
   dispatch(nowMs: number): number {
     if (this.#cancelled.size > 0) this.#failCancelled();
@@ -759,10 +759,10 @@ export class Dispatcher {
   }
 
   /**
-   * Time has come that {@linkcode Dispatcher.dispatch} named: tasks may be out of time or be due to run again, or slaves stuck.
+   * To be called at the time that {@linkcode Dispatcher.dispatch} named: tasks may be out of time or due to run again, or slaves stuck.
    *
-   * @param heardMs Until when all that slaves said has been told here. How long they are silent is judged as of then.
-   * @returns What {@linkcode Dispatcher.dispatch} does.
+   * @param heardMs All that slaves said up to this time has been handed on. The length of their silence is judged as of this time.
+   * @returns The same as {@linkcode Dispatcher.dispatch}.
    */
   wake(nowMs: number, heardMs: number): number {
     this.#deadlines.look(nowMs);
@@ -771,7 +771,7 @@ export class Dispatcher {
     for (const slave of this.#deadlines.passed(heardMs)) {
       this.#timeOut(slave, slave.service!, nowMs);
     }
-    // Idle slaves get what waits before they get what is stuck, and that before what sources have.
+    // Idle slaves get waiting tasks first, then stuck ones, and then those of sources.
     do this.#allotment.give(nowMs); while (!this.#bars.isEmpty && this.#failBarred());
     this.#allotment.takeFromStuck(nowMs, heardMs);
     return this.dispatch(nowMs);
@@ -783,12 +783,12 @@ export class Dispatcher {
     if (isToEnd) this.#endIfDone(slave, service);
   }
 
-  /** Ends a process that is to end, or to be replaced, if it has no task any more. */
+  /** Ends a process that has to end, or to be replaced, once it has no task left. */
   #endIfDone(slave: DispatchSlave, service: Service): void {
     const { ending, sent, tasksRun, maxTasks } = service;
     if (sent.size > 0) return;
     if (ending.type === "leaving") return slave.port.dismiss();
-    // It may run one that was taken from it.
+    // It may be running a task that was taken from it.
     if (sent.takenCount > 0) return;
     if (ending.type === "full") this.#recycle(slave, fullReason(ending.memoryBytes));
     else if (tasksRun >= maxTasks) this.#recycle(slave, spentReason(tasksRun));
@@ -802,7 +802,7 @@ export class Dispatcher {
   #timeOut(slave: DispatchSlave, service: Service, nowMs: number): void {
     const { number, limitMs, what } = this.#deadlines.of(slave)!;
     if (what === "cancelled") {
-      // Its startup may be wanted again, as by the next map of the context.
+      // The startup may be wanted again, as by the next map of the context.
       this.#allotment.noteCancelled(slave, service, nowMs);
       if (this.#deadlines.of(slave)?.what !== "cancelled") return;
       return this.#restart(slave, service, "its task was cancelled", true);
@@ -812,7 +812,7 @@ export class Dispatcher {
       const seconds = limitMs / 1000;
       return this.#restart(slave, service, `it did not free a closed context within ${seconds} s`);
     }
-    // A task that was taken from the slave is not its to answer any more, but it keeps the slave busy.
+    // If the task was taken from the slave, its answer no longer counts, but it keeps the slave busy.
     for (const sent of service.sent.settle((_kind, other) => other === number)) {
       const reason = timedOut(sent.task, slave.identity, limitMs, sent.group.limitOption);
       this.#failUnanswered(sent, reason, { isAttempt: true, hasRun: true, runTimeMs: limitMs });
@@ -820,7 +820,7 @@ export class Dispatcher {
     this.#restart(slave, service, "its task ran out of time");
   }
 
-  /** Once that may have been the process's fault. */
+  /** A single timeout may have been the fault of the process; after the second one the slave is barred. */
   #loadTimedOut(slave: DispatchSlave, service: Service, limitMs: number): void {
     const { code } = service.sent.head()!;
     const bar = loadTimeoutBar(slave.identity, limitMs);
@@ -842,7 +842,7 @@ export class Dispatcher {
   }
 
   /**
-   * Requeues the tasks of a slave that died, and charges the one that was running, or the startup.
+   * Requeues the tasks of a slave that died, and charges the running one, or the startup.
    *
    * @returns Whether a task was running, or may have been.
    */
@@ -880,7 +880,7 @@ export class Dispatcher {
     }
   }
 
-  /** The death does not count as the slave's own. After too many of them it is barred for the context, and goes on with others. */
+  /** Does not count the death as the slave's own. After too many of them the slave is barred for the context, and runs tasks of others. */
   #chargeStartup(slave: DispatchSlave, context: DispatchContext, reason: string): void {
     slave.deathsInARow--;
     if (context.isClosed) return;
@@ -906,8 +906,8 @@ export class Dispatcher {
   }
 
   /**
-   * Fails the first tasks of each group if no slave can run them; returns whether there were any. To be called whenever tasks
-   * have left: what stood behind them stands first now.
+   * Fails the first tasks of each group if no slave can run them; returns whether there were any. Call this whenever tasks have left,
+   * because the tasks behind them are first now.
    */
   #failBarred(): boolean {
     let count = 0;
@@ -915,7 +915,7 @@ export class Dispatcher {
     return count > 0;
   }
 
-  /** Fails the first tasks of a group that no slave can run, as fast as somebody reads that; returns how many. */
+  /** Fails the first tasks of a group if no slave can run them, as fast as somebody reads the outcomes; returns how many. */
   #failFirst(group: DispatchGroup): number {
     let count = 0;
     let code: Code | undefined;
@@ -931,15 +931,15 @@ export class Dispatcher {
     return count;
   }
 
-  /** A task has ended; returns how often it was run before, to be run again. */
+  /** Forgets a task that has ended; returns how many attempts at it have been counted. */
   #endAttempts(task: Task): number {
     this.#interruptions.end(task);
     return this.#blame.end(task) + this.#retries.end(task);
   }
 
-  /** Tasks have ended; puts those together that follow each other and were run equally often. */
+  /** Forgets tasks that have ended; groups consecutive ones that were run equally often. */
   #byAttempts(tasks: readonly Task[]): readonly EquallyRun[] {
-    // Nearly always none was run before.
+    // Nearly always, none was run before.
     const areFirst = this.#blame.suspects.size === 0 && this.#retries.throws.size === 0 &&
       this.#interruptions.isEmpty;
     if (areFirst) return [{ tasks, attempts: 1 }];
@@ -953,7 +953,7 @@ export class Dispatcher {
     return runs;
   }
 
-  /** Fails a task that its slave has not answered: its arguments may be under way to it, and are left as they are. */
+  /** Fails a task that its slave has not answered: its arguments may be on their way to the slave, so their memory is not freed. */
   #failUnanswered(sent: SentTask, reason: RemoteError | AbortError, run: LastRun): void {
     shareArguments(sent.task);
     this.#fail(sent, reason, run);
@@ -982,7 +982,7 @@ export class Dispatcher {
   }
 }
 
-/** Whether code that cannot be loaded on one slave cannot be on any: it comes from the master, as it is. */
+/** Whether code that one slave cannot load cannot be loaded on any: it comes unchanged from the master. */
 function isSameEverywhere({ reference }: Code): boolean {
   return reference.type === "inline";
 }

@@ -1,5 +1,5 @@
 /**
- * The errors that tasks end in, in words.
+ * The errors that tasks end in.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import type { Failure } from "../../wire/messages.ts";
 import type { LimitOption } from "./dispatch_group.ts";
 import type { Bar } from "./faults/bars.ts";
 
-/** How many characters tell what was thrown that is no error. It may be a whole result, which is the cause of what the user gets. */
+/** How many characters describe a thrown value that is not an error. It may be a whole result, which the error has as its cause. */
 const MAX_THROWN_LENGTH = 1000;
 
-/** How a task failed: as its slave says, or since the master could not decode what it had returned. */
+/** How a task failed: according to its slave, or because the master could not decode what it had returned. */
 export type TaskFailure = Failure | "undecodable";
 
 /**
- * The task itself failed on a slave.
+ * The error of a task that itself failed on a slave.
  *
- * @param throws How often it has thrown, this time included.
+ * @param throws How often it has thrown, including this time.
  */
 export function taskFailure(
   task: Task,
@@ -62,16 +62,16 @@ function describeFailure(
 }
 
 /**
- * A task threw, and the user's function could not say whether it is to run again.
+ * The error of a task that threw, if the user's function could not say whether it should run again.
  *
- * @param reason The error that the task ends in otherwise.
+ * @param reason The error that the task would otherwise end in.
  * @param thrown What the user's function threw.
  */
 export function undecided(reason: RemoteError, thrown: unknown): RemoteError {
   const { cause } = reason;
   const message = cause instanceof Error ? cause.message : describeThrown(cause);
   const both = new AggregateError([cause], message, { cause: thrown });
-  // Where it is made is no place in the user's code.
+  // Its stack would begin where it is made, which is no place in the user's code.
   both.stack = cause instanceof Error ? cause.stack : `${both}`;
   return new RemoteError(
     `${reason.message}. It does not run again, since retries.when failed: ${
@@ -81,25 +81,25 @@ export function undecided(reason: RemoteError, thrown: unknown): RemoteError {
   );
 }
 
-/** The code of tasks could not be loaded on a slave. */
+/** Why tasks are barred on a slave: their code could not be loaded. */
 export function loadBar(slave: SlaveIdentity, thrown: unknown): Bar {
   return { slave, what: "failed", reason: describeThrown(thrown), cause: thrown };
 }
 
-/** The code of tasks was not loaded in time on a slave, for the second time. */
+/** Why tasks are barred on a slave: their code was not loaded in time, for the second time. */
 export function loadTimeoutBar(slave: SlaveIdentity, limitMs: number): Bar {
   const reason = `twice its code was not loaded within ${limitMs / 1000} s. ` +
     "The module may wait for something that never comes";
   return { slave, what: "failed", reason };
 }
 
-/** The startup of tasks failed on a slave. */
+/** Why tasks are barred on a slave: their startup failed. */
 export function startupBar(startup: Code, slave: SlaveIdentity, thrown: unknown): Bar {
   const what = `did not run: startup (${describeCode(startup.reference)}) failed`;
   return { slave, what, reason: describeThrown(thrown), cause: thrown };
 }
 
-/** The process of a slave ended in the startup of tasks, each time. */
+/** Why tasks are barred on a slave: its process ended in their startup, each time. */
 export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar {
   const { slave, reason } = deaths.at(-1)!;
   const times = deaths.length === 1 ? "" : ` ${deaths.length} times`;
@@ -112,9 +112,9 @@ export function startupDeathBar(startup: Code, deaths: readonly Attempt[]): Bar 
 }
 
 /**
- * No slave can run the task.
+ * The error of a task that no slave can run.
  *
- * @param bar Why one of them cannot.
+ * @param bar Why one of the slaves cannot.
  * @param slaves How many there are.
  */
 export function barredFailure(task: Task, bar: Bar, slaves: number): RemoteError {
@@ -123,7 +123,7 @@ export function barredFailure(task: Task, bar: Bar, slaves: number): RemoteError
   return failureOf(task, `${what} on ${where}: ${reason}`, options);
 }
 
-/** The slave died again and again while it ran the task. */
+/** The error of a task that was running each time when slaves died. */
 export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
   const deaths = attempts.map(({ slave, reason }, i) => `  ${i + 1}. ${placeOf(slave)}: ${reason}`)
     .join("\n");
@@ -140,11 +140,11 @@ export function givenUp(task: Task, attempts: readonly Attempt[]): RemoteError {
   );
 }
 
-/** Begins the reason for the death of a slave whose heap was full. */
+/** The beginning of the reason for the death of a slave whose heap was full. */
 export const OUT_OF_MEMORY = "it ran out of memory";
-/** Begins the reason for the death of a slave whose Deno could make no more threads. */
+/** The beginning of the reason for the death of a slave whose Deno could make no more threads. */
 export const OUT_OF_THREADS = "it reached the limit of processes and threads";
-/** Begins the reason for the death of a slave whose Deno could not reserve address space. */
+/** The beginning of the reason for the death of a slave whose Deno could not reserve address space. */
 export const OUT_OF_ADDRESSES = "its address space is limited";
 
 const DEATH_REMEDIES = new Map([
@@ -163,7 +163,7 @@ const DEATH_REMEDIES = new Map([
   ],
 ]);
 
-/** What to do about slaves that died, if it is known for any of them: sentences that follow one, or nothing. */
+/** What to do about slaves that died, if known for any of them: sentences to be appended, or nothing. */
 export function deathRemedy(reasons: readonly string[]): string {
   let text = "";
   for (const [beginning, remedy] of DEATH_REMEDIES) {
@@ -172,7 +172,7 @@ export function deathRemedy(reasons: readonly string[]): string {
   return text;
 }
 
-/** A slave's name, which on this machine does not tell the host. */
+/** A slave's name, with its host unless the name contains it. */
 function placeOf({ name, host }: SlaveIdentity): string {
   return host === "" || name.includes(host) ? name : `${name} on ${host}`;
 }
@@ -187,7 +187,7 @@ export function fullReason(memoryBytes: number): string {
   return `it holds ${Math.ceil(memoryBytes / 1e6)} MB, and is replaced: recycle.memoryBytes`;
 }
 
-/** What the user is to know of a slave that holds more memory than it may after its first task. */
+/** The warning about a slave that holds more memory than it may after its first task. */
 export function fullAtOnce({ name }: SlaveIdentity, memoryBytes: number): string {
   return `${name} holds ${
     Math.ceil(memoryBytes / 1e6)
@@ -196,9 +196,9 @@ export function fullAtOnce({ name }: SlaveIdentity, memoryBytes: number): string
 }
 
 /**
- * The task ran longer than it may.
+ * The error of a task that ran longer than it may.
  *
- * @param option What says how long that is.
+ * @param option The option that sets the limit.
  */
 export function timedOut(
   task: Task,
@@ -210,7 +210,7 @@ export function timedOut(
   return failureOf(task, what, { slave });
 }
 
-/** The task was given up, while it ran on a slave, or before it did. */
+/** The error of a task that was given up, while it ran on a slave or before. */
 export function cancelledOn(task: Task, slave: SlaveIdentity | undefined): AbortError {
   const where = slave === undefined ? "before it ran" : `while it ran on ${slave.name}`;
   const input = inputText(task);
@@ -218,12 +218,12 @@ export function cancelledOn(task: Task, slave: SlaveIdentity | undefined): Abort
 }
 
 /**
- * Why a task that ran has failed: by an error of its `own`, or by something that may be otherwise in the next run: a
- * `permission` that was missing, a `module` that it did not find, its `timeout`, or the `deaths` of slaves.
+ * Why a task that ran has failed: by an error of its `own`, or by something that may be different in the next run: a missing `permission`,
+ * a `module` that it did not find, its `timeout`, or the `deaths` of slaves.
  */
 export type FailureKind = "own" | "permission" | "module" | "timeout" | "deaths";
 
-/** Why a task has failed, by what was thrown and by its causes. */
+/** Why a task has failed, judged by what was thrown and by its causes. */
 export function kindOfFailure(reason: RemoteError): FailureKind {
   if (reason.attempts.length > 0) return "deaths";
   if (!("cause" in reason)) return "timeout";
@@ -232,7 +232,7 @@ export function kindOfFailure(reason: RemoteError): FailureKind {
   return errors.some(isModuleError) ? "module" : "own";
 }
 
-/** What was thrown, its causes, and the errors that an `AggregateError` gathers, as far as they are errors. */
+/** The errors among what was thrown, its causes, and what an `AggregateError` gathers. */
 function errorsBehind(thrown: unknown): Error[] {
   const errors = new Set([thrown]);
   for (const error of errors) {
@@ -249,7 +249,7 @@ function isPermissionError({ name, message }: Error): boolean {
     isPermissionRefusal(String(message));
 }
 
-/** Whether a message is, or has in it, what Deno says where a permission is missing. */
+/** Whether a message is or contains what Deno says if a permission is missing. */
 export function isPermissionRefusal(message: string): boolean {
   return /\bRequires \w+ access\b/.test(message);
 }
@@ -259,9 +259,9 @@ function isModuleError(error: Error): boolean {
 }
 
 /**
- * The error of a task, whose message begins with the task and its input.
+ * Makes the error of a task. Its message begins with the task and its input.
  *
- * @param what What became of the task: `failed on …`.
+ * @param what What happened to the task: `failed on …`.
  */
 function failureOf(
   task: Task,
@@ -280,12 +280,12 @@ function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** What was thrown, whatever it is, on one line if possible. Errors of our own loader say all that is needed in their message. */
+/** Describes what was thrown, whatever it is, on one line if possible. For errors of our own loader the message is enough. */
 export function describeThrown(thrown: unknown): string {
   try {
     return describe(thrown);
   } catch {
-    // Code of its own describes it, and throws.
+    // Its own code describes it, and throws.
     return "threw what cannot be described";
   }
 }
@@ -301,13 +301,13 @@ function describe(thrown: unknown): string {
   return `threw ${leaveOutMiddle(text, MAX_THROWN_LENGTH)}`;
 }
 
-/** Deno advises to run the program again with a flag. On a slave it is the manager that gives permissions. */
+/** Deno advises running the program again with a flag. On a slave, the manager gives the permissions instead. */
 function withPermissionRemedy(message: string): string {
   const advice = /, run again with the --allow-(\w+) flag/.exec(message);
   if (advice === null) return message;
   const [words, kind] = advice;
   const before = message.slice(0, advice.index);
-  // Looked at in one place: a long message may hold the beginning of Deno's sentence many thousand times.
+  // Only the last place is looked at: a long message may contain the beginning of Deno's sentence many thousand times.
   const sentence = before.slice(Math.max(0, before.lastIndexOf("Requires ")));
   const [refused, target] = /^Requires \w+ access(?: to "(.*)")?$/s.exec(sentence) ?? [];
   if (refused === undefined) return message;

@@ -1,6 +1,6 @@
 /**
- * What the board asks of those that it decides for. Each slave, the process of each, and each group of tasks on it has one of these;
- * none of their methods calls back into the board.
+ * What the board asks of the objects that it decides about. Each slave, its process, and each group of tasks has a port; none of the
+ * methods calls back into the board.
  *
  * @module
  */
@@ -11,50 +11,50 @@ import type { DispatchContext } from "./dispatch_context.ts";
 import type { TaskMessage } from "./sent_tasks.ts";
 import type { Outcomes } from "../outcome.ts";
 
-/** The present process of a slave, as the board reaches it. */
+/** The present process of a slave, as the board sees it. */
 export interface ProcessPort {
   /** Queues tasks. */
   run(message: TaskMessage): void;
-  /** Queues the request for all tasks that it has not started. */
+  /** Queues a request for all tasks that it has not started. */
   recall(): void;
-  /** Queues the word that a context has ended. */
+  /** Queues the message that a context has ended. */
   endContext(context: DispatchContext): void;
   /** Sends what is queued. */
   flush(): void;
 }
 
-/** A slave, as the board reaches it: what is done with its processes. */
+/** A slave, as the board sees it: what can be done with its processes. */
 export interface SlavePort {
-  /** Ends its process and starts it anew. `isAsked`: the user asked for that, by giving up the task that it ran. */
+  /** Ends its process and starts it anew. `isAsked`: the user caused this by giving up its running task. */
   restart(reason: string, isAsked: boolean): void;
-  /** Has its process end, which has no task, and starts it anew: by the option `recycle`. */
+  /** Ends its process, which has no task, and starts it anew: by the option `recycle`. */
   recycle(reason: string): void;
-  /** Ends its process: it was said to leave, and has no task any more. */
+  /** Ends its process, which was announced to leave and has no task left. */
   dismiss(): void;
 }
 
-/** What takes note of tasks that go to slaves. */
+/** Records tasks that go to slaves. */
 export interface SentLog {
   /** Tasks go to a slave; `args` are their arguments. */
   noteSent(tasks: readonly Task[], args: ArgumentList): void;
 }
 
-/** A group of tasks, as the board reaches it, and slaves do. */
+/** A group of tasks, as the board sees it. */
 export interface GroupPort {
-  /** Takes note of what is sent; nothing if nobody does. */
+  /** Records what is sent, if anybody does. */
   readonly journal?: SentLog;
   /**
    * Hands outcomes to the reader.
    *
-   * @param text What a slave said of just these, as JSON.
+   * @param text The slave's report on just these tasks, as JSON.
    */
   deliver(outcomes: Outcomes, text?: string): void;
   /**
-   * Adds up to so many tasks from its first source that has any, now, or as they come.
+   * Adds up to `count` tasks from its first source that has any, now or as they come.
    *
    * @param code If given, only sources of such tasks are asked.
    */
   pull(count: number, code?: Code): void;
-  /** Has its reader look again: no slave is left. */
+  /** Has its reader look again, because no slave is left. */
   wake(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Reports of what runs on slaves: when it began, and how it ended.
+ * Reports on what runs on slaves: when it began, and how it ended.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { FulfilledOutcomes, TaskResults } from "./fulfilled_outcomes.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Head } from "./sent_tasks.ts";
 
-/** Who wants to know. Times are those of the dispatcher's clock. */
+/** Receives the reports. Times are those of the dispatcher's clock. */
 export interface RunReports {
-  /** Whether there is anybody at the moment. If not, only what looks at this itself is called. */
+  /** Whether anybody wants reports at the moment. If not, only methods that check this themselves are called. */
   readonly isWanted: boolean;
-  /** Whether somebody wants to know of tasks that did not end well: {@linkcode RunReports.taskEnded} is called for these. */
+  /** Whether somebody wants reports on tasks that did not end well: {@linkcode RunReports.taskEnded} is called for these. */
   readonly areFailuresWanted: boolean;
   /** A task runs. */
   taskStarted(context: DispatchContext, task: Task, slave: DispatchSlave, atMs: number): void;
-  /** A task says how far it has come. Looks at {@linkcode RunReports.isWanted} itself. */
+  /** A task reports its progress. Checks {@linkcode RunReports.isWanted} itself. */
   taskProgressed(
     context: DispatchContext,
     task: Task,
@@ -35,7 +35,7 @@ export interface RunReports {
    */
   taskEnded(context: DispatchContext, outcome: Outcome, bytes: number, atMs?: number): void;
   /**
-   * A task is to run again: a slave died that ran it, or may have, or it threw there. Looks at {@linkcode RunReports.isWanted} itself.
+   * A task will run again: a slave died that ran it, or may have, or it threw there. Checks {@linkcode RunReports.isWanted} itself.
    *
    * @param threw What it threw, if it did.
    */
@@ -65,18 +65,18 @@ export interface RunReports {
 }
 
 /**
- * Makes reports of what one process of a slave says. A slave tells how long something ran after it has ended, many tasks at a
- * time: nothing is reported to have happened before what was reported of the process last.
+ * Makes reports from what one process of a slave says. A slave says how long something ran only after it has ended, for many tasks at a
+ * time. No report has an earlier time than the one before it on the same process.
  */
 export class RunReporter {
   /** Who may want to know. */
   readonly reports: RunReports;
   readonly #slave: DispatchSlave;
-  /** The latest time that was told, ms. */
+  /** The latest time in a report, ms. */
   #toldMs = 0;
-  /** Number of the task last told to run. */
+  /** Number of the task last reported as running. */
   #runningNumber = -1;
-  /** The context whose startup was told to run, and since when. */
+  /** The context whose startup was reported as running, and since when. */
   #startup: { readonly context: DispatchContext; readonly startedMs: number } | undefined;
 
   constructor(reports: RunReports, slave: DispatchSlave) {
@@ -84,7 +84,7 @@ export class RunReporter {
     this.#slave = slave;
   }
 
-  /** The task that the slave runs now may be another one than before. */
+  /** The slave may be running another task than before. */
   taskRuns({ number, group, task }: Head, nowMs: number): void {
     if (number === this.#runningNumber) return;
     this.#runningNumber = number;
@@ -92,11 +92,11 @@ export class RunReporter {
   }
 
   /**
-   * Tasks have ended well, one after another.
+   * Consecutive tasks have ended well.
    *
-   * @param results What the slave said of them, and perhaps of others.
-   * @param position Where in it the first of them stands.
-   * @param nowMs When the last of all has ended.
+   * @param results What the slave reported on them, and perhaps on others.
+   * @param position Index of the first of them in it.
+   * @param nowMs When the last of all tasks in the results ended.
    */
   tasksDone(
     context: DispatchContext,
@@ -108,20 +108,20 @@ export class RunReporter {
     const bytesEach = Math.round(bytes / values.length);
     let microsAgo = 0;
     for (let i = position; i < micros.length; i++) microsAgo += micros[i];
-    // Not by their iterator, which takes as long again: a million tasks may end in a second.
+    // Not by their iterator, which takes twice as long: a million tasks may end in a second.
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes.at(i);
       microsAgo -= micros[position];
       const endedMs = nowMs - microsAgo / 1000;
       this.taskRan(first + position, context, outcome.task, endedMs - outcome.runTimeMs);
-      // The slave may have ended it before it was told here that the task runs.
+      // The slave may have ended the task before it was reported here as running.
       this.#toldMs = Math.max(this.#toldMs, endedMs);
       this.reports.taskEnded(context, outcome, bytesEach, this.#toldMs);
       position++;
     }
   }
 
-  /** A task has run: that is told, unless it was told when it began. */
+  /** A task has run: reports when it began, unless that was reported before. */
   taskRan(number: number, context: DispatchContext, task: Task, startedMs: number): void {
     if (this.#runningNumber < number) this.#started(context, task, startedMs);
   }
@@ -162,7 +162,7 @@ export class RunReporter {
     if (this.#startup?.context !== context) return undefined;
     const { startedMs } = this.#startup;
     this.#startup = undefined;
-    // What the slave says of its tasks from now on happened after this.
+    // What the slave says about its tasks from now on happened later.
     this.#toldMs = nowMs;
     return nowMs - startedMs;
   }

@@ -1,7 +1,7 @@
 import { type Code, Task } from "../../task.ts";
 import type { DispatchGroup, TasksTogether } from "./dispatch_group.ts";
 
-/** In the place of a task that is no longer this slave's; the slave does not know, and answers it all the same. */
+/** Stands for a task that was taken from this slave; the slave does not know, and still answers it. */
 class Taken {
   readonly task: Task;
 
@@ -12,7 +12,7 @@ class Taken {
 
 /** The same for a task that nobody wants to be run any more. */
 const DROPPED = "dropped";
-/** In the place of a task that the slave has answered before its turn: it will not be heard of again. */
+/** Stands for a task that the slave has answered out of turn: nothing more will come for it. */
 const SETTLED = undefined;
 
 type Entry = Task | Taken | typeof DROPPED | typeof SETTLED;
@@ -29,16 +29,16 @@ export interface TaskMessage extends MessageKind, TasksTogether {
   readonly maxHeld: number;
 }
 
-/** What has become of such a message. */
+/** The state of such a message. */
 interface SentMessage extends MessageKind {
   readonly tasks: Entry[];
   readonly sizes: readonly number[];
   readonly maxHeld: number;
-  /** The first that is not answered. */
+  /** Index of the first task that is not answered. */
   position: number;
-  /** Whether it is known that the slave runs them, or has run any of them. */
+  /** Whether the slave is known to run these tasks, or to have run any of them. */
   isBegun: boolean;
-  /** Whether all that stand behind it are still the slave's to answer. */
+  /** Whether all tasks from there on are still the slave's to answer. */
   isWhole: boolean;
 }
 
@@ -48,22 +48,22 @@ export interface SentTask {
   readonly task: Task;
 }
 
-/** Tasks of one group that a slave has answered, one after another. */
+/** Consecutive tasks of one group that a slave has answered. */
 export interface AnsweredTasks {
   readonly group: DispatchGroup;
   /** The code of the last one. */
   readonly code: Code;
-  /** None if the only one was taken from the slave before. */
+  /** Empty if the only task had been taken from the slave before. */
   readonly tasks: readonly Task[];
   readonly count: number;
 }
 
-/** The first task that a slave has not answered: the one that it runs now or is to run next. */
+/** The first task that a slave has not answered: the one that it runs now or will run next. */
 export interface Head extends MessageKind {
   /** Nothing if the task was taken from the slave, which may run it nevertheless. */
   readonly task: Task | undefined;
   readonly number: number;
-  /** Whether it is known that the slave is within the same message: it frees no context before this one. */
+  /** Whether the slave is known to be within the same message: it frees no context before this task. */
   readonly isBegun: boolean;
 }
 
@@ -73,19 +73,19 @@ export class AnswerError extends Error {
 }
 
 /**
- * The tasks that one connection has carried to a slave and that are not answered, in the order in which the slave
- * runs them. They are numbered as the slave numbers them: 0, 1, 2 … since the connection was made.
+ * The tasks that one connection has carried to a slave and that are not answered, in the order in which the slave runs them. Both sides
+ * number them 0, 1, 2 … since the connection was made.
  */
 export class SentTasks {
-  /** How many tasks the slave has; those that were taken from it do not count. Only this class writes. */
+  /** How many tasks the slave has, without those that were taken from it. Only this class changes it. */
   size = 0;
-  /** How many tasks that were taken from the slave it is still to answer. Only this class writes. */
+  /** How many tasks that were taken from the slave it will still answer. Only this class changes it. */
   takenCount = 0;
-  /** About how many bytes the arguments of its tasks are. Only this class writes. */
+  /** About how many bytes the arguments of its tasks are. Only this class changes it. */
   bytes = 0;
-  /** The messages that are not answered to the end. A slave has so few that none is moved at a cost. */
+  /** The messages that are not completely answered. A slave has so few that moving them costs nothing. */
   readonly #messages: SentMessage[] = [];
-  /** Number of the first task that stands in `#messages`. */
+  /** Number of the first task in `#messages`. */
   #firstNumber = 0;
 
   /** Adds the tasks of a message. */
@@ -104,7 +104,7 @@ export class SentTasks {
     for (const size of sizes) this.bytes += size;
   }
 
-  /** The first task that is not answered, also if it was taken. */
+  /** The first task that is not answered, even if it was taken. */
   head(): Head | undefined {
     const message = this.#firstMessage();
     if (message === undefined) return undefined;
@@ -114,7 +114,7 @@ export class SentTasks {
     return { group, code, task, number: this.#firstNumber, isBegun };
   }
 
-  /** Takes note that the slave is within the message of the first task that it has not answered. */
+  /** Notes that the slave has begun the message of the first task that it has not answered. */
   begin(): void {
     const message = this.#firstMessage();
     if (message !== undefined) message.isBegun = true;
@@ -141,7 +141,7 @@ export class SentTasks {
     return undefined;
   }
 
-  /** Whether the time of any of its tasks is limited. */
+  /** Whether any of its tasks has a time limit. */
   hasTimeLimit(): boolean {
     for (const { group } of this.#messages) {
       if (group.taskTimeoutMs !== undefined) return true;
@@ -167,12 +167,12 @@ export class SentTasks {
   }
 
   /**
-   * Takes note that a slave has answered tasks, of which the first must be the first that is not answered.
+   * Notes that a slave has answered tasks. The first of these must be the first that is not answered.
    *
-   * @param number Number of the first.
-   * @param most How many it has answered.
-   * @returns The first of them: as many as are of one group and were not taken from the slave, or one that was.
-   * @throws {AnswerError} If the slave does not have the first.
+   * @param number Number of the first task.
+   * @param most How many tasks it has answered.
+   * @returns The first of them: as many as are of one group and were not taken from the slave, or a single one that was.
+   * @throws {AnswerError} If the slave does not have the first task.
    */
   answer(number: number, most: number): AnsweredTasks {
     let message = this.#firstMessage();
@@ -201,7 +201,7 @@ export class SentTasks {
   /**
    * Which tasks may be running: the first that is not answered, or, if the slave holds answers back, one of the next.
    *
-   * @returns The tasks that the slave still has, and how many there are with those that were taken from it.
+   * @returns The tasks that the slave still has, and how many there are including those that were taken from it.
    */
   candidates(): { readonly tasks: SentTask[]; readonly count: number } {
     const tasks: SentTask[] = [];
@@ -217,9 +217,9 @@ export class SentTasks {
   }
 
   /**
-   * Takes from the slave all tasks that are not running, which it is still to answer; returns them in order.
+   * Takes from the slave all tasks that are not running, which it will still answer; returns them in order.
    *
-   * @param isRunning Whether the slave runs tasks: not so while the startup before the first one runs.
+   * @param isRunning Whether the slave runs tasks; false while the startup before the first one runs.
    */
   takeWaiting(isRunning = true): SentTask[] {
     const end = isRunning ? this.#endOfCandidates() : 0;
@@ -227,9 +227,9 @@ export class SentTasks {
   }
 
   /**
-   * Which of the tasks that may be running are not to be run at all.
+   * How many of the tasks that may be running should not be run at all.
    *
-   * @param isRunning Whether the slave runs tasks: while the startup before the first one runs, only that one may be.
+   * @param isRunning Whether the slave runs tasks: while the startup before the first one runs, only that task may be running.
    */
   droppedCandidates(isRunning: boolean): "none" | "some" | "all" {
     if (this.takenCount === 0) return "none";
@@ -246,7 +246,7 @@ export class SentTasks {
     return dropped === count ? "all" : "some";
   }
 
-  /** Takes tasks from the slave that nobody is to run, and it is still to answer; returns those that had not been taken before. */
+  /** Takes tasks from the slave that nobody wants and that it will still answer; returns those that had not been taken before. */
   drop(isDropped: (task: Task, group: DispatchGroup) => boolean): SentTask[] {
     if (this.takenCount > 0) {
       this.#visit(({ group }, entry) =>
@@ -257,9 +257,9 @@ export class SentTasks {
   }
 
   /**
-   * Takes note that a slave has answered tasks wherever they stand.
+   * Notes that a slave has answered tasks at any places.
    *
-   * @param isSettled Says for each task, given its group and code, and its number.
+   * @param isSettled Decides for each task, given its group and code, and its number.
    * @returns Those that had not been taken from it before, in order.
    */
   settle(isSettled: (kind: MessageKind, number: number) => boolean): SentTask[] {
@@ -305,7 +305,7 @@ export class SentTasks {
     return taken;
   }
 
-  /** Shows everything that stands in `#messages`, and puts what is returned in its place. */
+  /** Passes every entry of `#messages` to a function, and replaces it by the function's result. */
   #visit(
     change: (message: SentMessage, entry: Entry, number: number, size: number) => Entry,
   ): void {
@@ -329,7 +329,7 @@ export class SentTasks {
     return message;
   }
 
-  /** Takes note that the slave has answered up to so many tasks of the first message; returns those that it had. */
+  /** Notes that the slave has answered up to `most` tasks of the first message; returns those that it had. */
   #answerMessage(message: SentMessage, most: number): Task[] {
     const { position, sizes } = message;
     const tasks = tasksFrom(message, Math.min(position + most, message.tasks.length));
@@ -351,7 +351,7 @@ export class SentTasks {
   }
 }
 
-/** The next tasks of a message, up to a place, until one that was taken from the slave or answered before. */
+/** The next tasks of a message, up to an index, or up to one that was taken from the slave or answered before. */
 function tasksFrom({ tasks, position, isWhole }: SentMessage, end: number): Task[] {
   let wholeEnd = isWhole ? end : position;
   while (wholeEnd < end && isTask(tasks[wholeEnd])) wholeEnd++;

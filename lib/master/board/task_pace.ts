@@ -1,35 +1,35 @@
 import type { Code } from "../../task.ts";
 
-/** Tasks at least this long are sent one by one: none of them is to wait behind another while a slave is idle. */
+/** Tasks at least this long are sent one by one, so that none waits behind another while a slave is idle. */
 const LONG_TASK_MICROS = 5_000;
-/** How much work waits at a slave at least, so that it is busy until more arrives. */
+/** How much work should wait at a slave, so that it is busy until more arrives. */
 const AHEAD_MICROS = 5_000;
-/** With 512 a connection, no-op tasks reached 1.5 times the rate that they have with 64. Beyond 1024 nothing was gained. */
+/** With 512 tasks on a connection, no-op tasks ran 1.5 times as fast as with 64. Above 1024 nothing was gained. */
 const MAX_DEPTH = 1024;
 const NEW_SHARE = 0.3;
-/** About what a message to a slave, and its answer, cost the master. */
+/** About what a message to a slave and its answer cost the master. */
 const MESSAGE_MICROS = 50;
 /**
- * Answers are held back for about this time at most, by the slave's clock as well. To send them takes a slave 0.2 to 0.5 ms
- * while all processors are busy, since the master then has its turn on that of the slave.
+ * Answers are held back for about this time at most, by the slave's clock as well. Sending them takes a slave 0.2 to 0.5 ms while all
+ * processors are busy, because the master then runs on the slave's processor.
  */
 const HELD_MICROS = 5_000;
 /**
- * How many tasks at most stay with a slave that is stuck, or are suspects when it dies: nobody knows which of them it runs. With
- * 200, no-op tasks reached 1.1 times the rate that they have with 64.
+ * The most tasks that stay with a slave that is stuck, or are suspects when it dies: nobody knows which of them it runs. With 200, no-op
+ * tasks ran 1.1 times as fast as with 64.
  */
 const MAX_HELD = 200;
 
 /** How long the tasks of one piece of code run, and how many of them are sent ahead because of that. */
 export class CodePace {
-  /** How many such tasks a slave may have; 1 for tasks that are long, or not known yet. Only this class writes, here and below. */
+  /** How many such tasks a slave may have; 1 for long tasks, and for unknown ones. Only this class changes this field and the next. */
   depth = 1;
-  /** How many finished answers of such tasks a slave may keep before it sends; 1 for tasks that are not short, or not known yet. */
+  /** How many finished answers of such tasks a slave may keep before it sends; 1 for tasks that are not short, and for unknown ones. */
   maxHeld = 1;
   /** Average run time, µs. */
   #average = Infinity;
 
-  /** Takes note of tasks that have run. */
+  /** Notes tasks that have run. */
   note(totalMicros: number, tasks: number): void {
     const average = totalMicros / tasks;
     if (this.#average === Infinity) this.#average = average;
@@ -39,7 +39,7 @@ export class CodePace {
       ? Math.min(MAX_HELD, Math.ceil(HELD_MICROS / micros))
       : 1;
     const ahead = 1 + Math.ceil(AHEAD_MICROS / micros);
-    // Two groups of answers. With fewer tasks, the rest of the second group would leave in a message of its own.
+    // Enough for two groups of answers. With fewer tasks, the rest of the second group would leave in a separate message.
     this.depth = this.#average < LONG_TASK_MICROS
       ? Math.min(MAX_DEPTH, Math.max(ahead, 2 * this.maxHeld))
       : 1;
@@ -51,10 +51,10 @@ export class CodePace {
   }
 
   /**
-   * The least number of such tasks that is worth a message; 1 for tasks that are not known yet.
+   * The least number of such tasks that is worth a message; 1 for unknown tasks.
    *
-   * With `n` tasks to send, `s` to a message, the last slave begins after the `n / s` messages before its own, and then runs
-   * `s` tasks. The sum is least where both take equally long.
+   * With `n` tasks to send, `s` to a message, the last slave begins after the `n / s` messages before its own, and then runs `s` tasks. The
+   * sum is smallest if both take equally long.
    */
   leastShare(waiting: number): number {
     return Math.max(
@@ -66,7 +66,7 @@ export class CodePace {
 
 /** The paces of all pieces of code. */
 export class TaskPace {
-  /** By the number of the code. */
+  /** The paces, by the number of the code. */
   readonly #paces: CodePace[] = [];
 
   /** The pace of a piece of code. */

@@ -1,5 +1,5 @@
 /**
- * Leaves nothing behind, however the script ends.
+ * Makes sure that nothing is left behind, however the script ends.
  *
  * ```text
  * a signal, nobody else listens for it    all managers close, then the script ends
@@ -24,18 +24,18 @@ import {
 
 /** What would outlive the script: jobs in a cluster's queue, files that are not written yet. */
 export interface Outliving {
-  /** Ends it. No more of the script is to run for that: it ends itself then. */
+  /** Ends it. The script runs no further code for this: it ends by itself then. */
   end(): Promise<void>;
-  /** Ends what can be ended without waiting: the process ends when this returns. It may be called again. */
+  /** Ends synchronously what can be ended: the process ends when this returns. It may be called again. */
   endNow(): void;
 }
 
-/** Events that end the script unless somebody says `preventDefault()`. */
+/** Events that end the script unless somebody calls `preventDefault()`. */
 const FAULTS = ["error", "unhandledrejection"] as const;
 
 /** Guards all that would outlive this process. */
 class ProcessEnds {
-  // Before anybody listens for a signal.
+  // Read before anybody listens for a signal.
   readonly #ignored = ignoredSignals();
   readonly #listeners = new ScriptListeners();
   readonly #guarded = new Set<Outliving>();
@@ -46,7 +46,7 @@ class ProcessEnds {
   #isKept = false;
   #isEnding = false;
 
-  /** Deno ends the script by a signal that was ignored, once anybody has listened for any, unless somebody listens for it. */
+  /** Once anybody listens for any signal, Deno ends the script by a signal that was ignored, unless somebody listens for that one too. */
   keepIgnored(): void {
     if (this.#isKept || Deno.build.os === "windows") return;
     this.#isKept = true;
@@ -57,7 +57,7 @@ class ProcessEnds {
     this.#guarded.add(outliving);
     if (this.#guarded.size > 1 || this.#isEnding) return;
     addEventListener("unload", this.#endNow);
-    // Late, so that listeners of the script have had their say.
+    // Added late, so that the script's own listeners come first.
     for (const type of FAULTS) addEventListener(type, this.#endUnlessHandled);
     if (Deno.build.os === "windows") return;
     for (const [signal, listener] of this.#onSignal) this.#listeners.add(signal, listener);
@@ -80,7 +80,7 @@ class ProcessEnds {
   async #end(signal: EndingSignal): Promise<void> {
     if (this.#listeners.has(signal)) return;
     const code = exitCodeOf(signal);
-    // A terminal that goes sends SIGHUP, and so may the shell in it: that is no haste.
+    // A closing terminal sends SIGHUP, and its shell may do so too: this is not an impatient user.
     if (this.#isEnding && signal === "SIGHUP") return;
     if (this.#isEnding) Deno.exit(code);
     this.#isEnding = true;
@@ -89,7 +89,7 @@ class ProcessEnds {
   }
 
   readonly #endNow = (): void => {
-    // What is done now may hang: then a signal ends the process.
+    // This may hang: then another signal ends the process.
     this.#leaveSignals();
     for (const outliving of this.#guarded) outliving.endNow();
   };
@@ -103,28 +103,28 @@ class ProcessEnds {
 
 function ignore(): void {}
 
-/** Signals, and the end, are the process's. */
+/** One for the process, which owns signals and its end. */
 const PROCESS_ENDS = new ProcessEnds();
 
 /**
- * Has signals that were ignored when the script started go on being ignored, for good: those of `nohup`. To be called before
- * anybody of ours listens for any signal.
+ * Keeps ignoring signals that were ignored when the script started, for good: those of `nohup`. Call this before any code of ours listens
+ * for a signal.
  */
 export function keepIgnoredSignals(): void {
   PROCESS_ENDS.keepIgnored();
 }
 
-/** Ends what would outlive the script when the script ends, until it is disposed of. */
+/** Ends what would outlive the script when the script ends. Works until it is disposed of. */
 export class EndGuard implements Disposable {
   readonly #outliving: Outliving;
 
-  /** @param outliving What is to be ended. */
+  /** @param outliving What to end. */
   constructor(outliving: Outliving) {
     this.#outliving = outliving;
     PROCESS_ENDS.add(outliving);
   }
 
-  /** There is nothing left that would outlive the script. */
+  /** Nothing is left that would outlive the script. */
   [Symbol.dispose](): void {
     PROCESS_ENDS.delete(this.#outliving);
   }

@@ -1,32 +1,32 @@
 /**
- * What the script does about uncaught errors and rejections by Node's `process.on()`. Deno asks these listeners behind all others,
- * when an event of its own has been told and nobody has prevented its effect.
+ * How the script handles uncaught errors and rejections by Node's `process.on()`. Deno calls these listeners after all others, if nobody
+ * has prevented the default effect of its own event.
  *
  * @module
  */
 
 import { queueMicrotask } from "../../own_globals.ts";
 
-/** Node's events that stand for one of Deno's. A rejection that only has a listener for exceptions is one. */
+/** Node's events that correspond to each of Deno's. A rejection counts as an exception if there are only listeners for exceptions. */
 const NODE_EVENTS = {
   error: ["uncaughtException"],
   unhandledrejection: ["unhandledRejection", "uncaughtException"],
 } as const;
 
-/** As much of Node's process as is used here. */
+/** The part of Node's process that is used here. */
 interface NodeProcess {
   listenerCount(event: string): number;
   emit(...args: unknown[]): boolean;
 }
 
-/** Whether Node's `emit()` has been replaced, for as long as it takes to call the listeners. */
+/** Whether Node's `emit()` has been replaced while the listeners are called. */
 let isReplaced = false;
 
 /**
- * Whether the script has listeners of Node's that are about to take care of an error.
+ * Whether the script has Node listeners that will handle an error.
  *
- * @param type The event of Deno's that is being told.
- * @param onThrow Called if one of them throws: that ends the script, and is told nobody else.
+ * @param type Deno's event that is being dispatched.
+ * @param onThrow Called if a listener throws: this ends the script, and nobody else is told.
  */
 export function isLeftToNode(type: keyof typeof NODE_EVENTS, onThrow: () => void): boolean {
   const process: NodeProcess | undefined = Reflect.get(globalThis, "process");
@@ -44,7 +44,7 @@ export function isLeftToNode(type: keyof typeof NODE_EVENTS, onThrow: () => void
       throw error;
     }
   };
-  // They are called before any other code has its turn.
+  // The listeners are called before any other code runs.
   queueMicrotask(() => {
     isReplaced = false;
     if (before === undefined) Reflect.deleteProperty(process, "emit");

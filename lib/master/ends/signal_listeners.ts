@@ -1,21 +1,21 @@
 /**
- * What this process does on the signals that end a script, beside what our guard has in mind: which of them were ignored when the
- * script started, and for which the script has listeners of its own.
+ * What this process does on the signals that end a script, apart from our guard: which of them were ignored when the script started, and
+ * for which the script has listeners of its own.
  *
  * @module
  */
 
 /** The signals that end a script, and their numbers. */
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** The number of the signal of ctrl-\\, which a shell sets as it does SIGINT. */
+/** The number of the signal of ctrl-\\, which a shell treats like SIGINT. */
 const SIGQUIT = 3;
-/** Its number on Linux. */
+/** The number of SIGUSR1 on Linux. */
 const SIGUSR1 = 10;
 
 /** A signal that ends a script. */
 export type EndingSignal = keyof typeof NUMBERS;
 
-/** All that there are. */
+/** All of these signals. */
 export const ENDING_SIGNALS = Object.keys(NUMBERS) as readonly EndingSignal[];
 
 /** The exit code that a shell reports for a signal. */
@@ -23,12 +23,12 @@ export function exitCodeOf(signal: EndingSignal): number {
   return 128 + NUMBERS[signal];
 }
 
-/** Where Linux tells what a process does on signals; see proc_pid_status(5). Deno reads it with `--allow-all` only. */
+/** Where Linux shows what a process does on signals; see proc_pid_status(5). Deno reads it with `--allow-all` only. */
 const STATUS_FILE = "/proc/self/status";
 
 /**
- * The signals that were ignored when the script started: SIGHUP by `nohup`, SIGINT by a shell that is no terminal's and starts
- * something with `&`. Deno 2.9.6 ignores none of them any more as soon as anybody listens for any signal: this has to be called before.
+ * The signals that were ignored when the script started: SIGHUP by `nohup`, SIGINT by a non-interactive shell that starts something with
+ * `&`. Once anybody listens for any signal, Deno 2.9.6 ignores none of them any more, so call this before that.
  */
 export function ignoredSignals(): ReadonlySet<EndingSignal> {
   return ignoredBy(
@@ -38,14 +38,14 @@ export function ignoredSignals(): ReadonlySet<EndingSignal> {
 }
 
 /**
- * The signals that a process ignored when it started, as far as can be told.
+ * The signals that a process ignored when it started, as far as that can be found out.
  *
- * Half a second after its start `deno run` 2.9.6 itself listens for SIGUSR1, and with that for all signals that end a script. Until a
- * script has been fetched, or loaded on a busy machine, that may have happened. Then only traces tell: `nohup` leaves no stream to a
- * terminal, and a shell that starts something with `&` has it ignore SIGQUIT with SIGINT, which Deno leaves as it is.
+ * Half a second after its start `deno run` 2.9.6 itself listens for SIGUSR1, and so for all signals that end a script. By the time a script
+ * has been fetched, or loaded on a busy machine, this may have happened. Then only traces show it: `nohup` leaves no stream to a terminal,
+ * and a shell that starts something with `&` makes it ignore SIGQUIT as well as SIGINT, and Deno does not change SIGQUIT.
  *
- * @param status What the process does on signals; `undefined` where that cannot be read.
- * @param hasTerminal Whether a standard stream of it is a terminal.
+ * @param status What the process does on signals; `undefined` if it cannot be read.
+ * @param hasTerminal Whether one of its standard streams is a terminal.
  */
 export function ignoredBy(
   status: string | undefined,
@@ -62,7 +62,7 @@ export function ignoredBy(
   return signals;
 }
 
-/** Tells whether a line of the status file has a signal of some number: its mask has the lowest bit for signal 1. */
+/** Tells whether a line of the status file contains the signal with a number: the mask has the lowest bit for signal 1. */
 function signalsIn(
   status: string | undefined,
   line: "SigIgn" | "SigCgt",
@@ -73,20 +73,20 @@ function signalsIn(
   return (signal) => (mask >> BigInt(signal - 1) & 1n) === 1n;
 }
 
-/** The text of the status file; `undefined` where that cannot be read. */
+/** The text of the status file; `undefined` if it cannot be read. */
 function readStatus(): string | undefined {
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return undefined;
   try {
     return Deno.readTextFileSync(STATUS_FILE);
   } catch {
-    // More than that permission is needed, or this is no Linux.
+    // Reading it needs more than the permission to read, or this is not Linux.
     return undefined;
   }
 }
 
 /**
- * Knows for which signals the script has listeners: Deno does not tell. It sees those that are added after it was made, by
- * `Deno.addSignalListener()` or Node's `process.on()`, and our own do not come this way.
+ * Knows for which signals the script has listeners, because Deno does not tell. It sees those added after it was made, by
+ * `Deno.addSignalListener()` or Node's `process.on()`. Our own listeners are added in another way.
  */
 export class ScriptListeners {
   /** Deno's own function. */
@@ -107,7 +107,7 @@ export class ScriptListeners {
     });
   }
 
-  /** Whether the script listens for a signal: what happens then is the script's decision. */
+  /** Whether the script listens for a signal: then the script decides what happens. */
   has(signal: Deno.Signal): boolean {
     return this.#of(signal).size > 0;
   }
@@ -119,7 +119,7 @@ export class ScriptListeners {
   }
 }
 
-/** Does nothing if somebody has frozen `Deno`: then no listener of the script is seen. */
+/** Replaces a function of `Deno`. Does nothing if somebody has frozen `Deno`: then no listener of the script is seen. */
 function replace<Name extends "addSignalListener" | "removeSignalListener">(
   name: Name,
   by: (typeof Deno)[Name],

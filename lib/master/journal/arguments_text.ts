@@ -1,5 +1,5 @@
 /**
- * What arguments are known by in a journal: that of tasks, and that of the startup function.
+ * How a journal identifies arguments: those of tasks, and those of the startup function.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { EncodedArguments } from "../../task.ts";
 import { textOfArguments } from "../argument_list.ts";
 import { crc32, crcText } from "./crc32.ts";
 
-/** Arguments up to this length, in characters, stand in the journal as they are. */
+/** Arguments up to this length, in characters, are written into the journal as they are. */
 export const MAX_ARGS_LENGTH = 1000;
 
 const encoder = new TextEncoder();
 
-/** Arguments as a line holds them: their JSON, or their hash if that is long or has buffers. */
+/** Arguments as a line has them: their JSON, or their hash if it is long or has buffers. */
 export function argumentsText(args: EncodedArguments): string {
   const text = textOfArguments(args);
   if (typeof args !== "object" && text.length <= MAX_ARGS_LENGTH) return text;
@@ -31,8 +31,8 @@ export function argumentsText(args: EncodedArguments): string {
 export interface StartupDigest {
   readonly digest: string;
   /**
-   * What earlier versions wrote for them, which is the same wherever the bytes of several arrays are divided; missing if they have
-   * no more than one array.
+   * The digest of earlier versions, which did not depend on where the bytes of one array end and those of the next begin; missing if there
+   * is at most one array.
    */
   readonly undivided?: string;
 }
@@ -50,16 +50,16 @@ export function digestOf(args: EncodedArguments | undefined): StartupDigest | un
 }
 
 /**
- * What is hashed behind buffers: where one ends and the next begins, which their text does not say. Empty if there is one at most:
- * it goes from the text to the end, and what is known by its hash in older journals is known by the same.
+ * What is hashed after the buffers: their lengths, which the text does not give. Empty if there is at most one: it goes from the text to
+ * the end, so that its hash is the same as in older journals.
  */
 function lengthsOf(buffers: readonly Uint8Array[], text: string): string {
-  // The text says itself where it ends, also if it is a buffer.
+  // The text shows by itself where it ends, even if it is a buffer.
   const divided = text === TEXT_IN_BUFFER ? buffers.slice(1) : buffers;
   return divided.length < 2 ? "" : jsonOf(divided.map(({ length }) => length));
 }
 
-/** Loaded when it is first needed: an import of any of Node's modules makes every script start 18 ms later. */
+/** Loaded when first needed: importing any of Node's modules makes every script start 18 ms later. */
 function nodeCrypto(): typeof import("node:crypto") {
   const { process } = globalThis as unknown as { process: typeof import("node:process") };
   return process.getBuiltinModule("node:crypto");

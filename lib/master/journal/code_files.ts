@@ -4,32 +4,32 @@ import type { CodeReference } from "../../task.ts";
 import { resolveMapped } from "../config.ts";
 import { crc32, crcText } from "./crc32.ts";
 
-/** What may import others. */
+/** Files that may import others. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 /**
- * What is imported, or looks like it: a file that only a comment or a text names is taken along, which does no harm. What is
- * put together when the code runs is not seen.
+ * Imports, and what looks like them: a file that only a comment or a text names is included, which does no harm. Imports that are put
+ * together when the code runs are not found.
  */
 const IMPORT = /\b(?:from|import|require)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
 const RELATIVE = /^\.{1,2}(?:\/|$)/;
-/** What CommonJS tries behind a name, in this order. */
+/** What CommonJS appends to a name, in this order. */
 const ENDINGS = ["", ".js", ".cjs", ".mjs", ".json", "/index.js"];
 
 /**
- * The modules that a function is made of: its own; those on this machine that an inline one imports by their whole names.
+ * The modules that a function consists of: its own, or, for an inline function, those on this machine that it imports by complete names.
  *
  * @returns URLs, or names in the import map.
  */
 export function modulesOf(reference: CodeReference): string[] {
   if (reference.type !== "inline") return [reference.module];
-  // What is relative would be so to a module of ours.
+  // Relative names would be relative to one of our modules.
   const names = importsIn(reference.source).filter((name) => !RELATIVE.test(name));
   return [...new Set(names.flatMap((name) => resolveMapped(name) ?? []))].filter(isOwnFile);
 }
 
 /**
- * Digests of what a module is made of: of its own file and those that it imports from this machine, directly or by others,
- * as far as they may be read without asking.
+ * Digests of the files of a module: its own, and those that it imports from this machine, directly or indirectly, as far as they may be
+ * read without asking.
  *
  * @param module URL of the module, or its name in the import map.
  * @returns A digest for each URL of a file; none if the module is not on this machine.
@@ -62,18 +62,18 @@ function resolve(name: string, importer: string, configs: ConfigImports): string
     return [URL.parse(name, importer)?.href.replace(/\/$/, "") ?? []].flat();
   }
   const mapped = resolveMapped(name);
-  // What is known to be no file need not be looked up.
+  // If it is known not to be a file, it need not be looked up.
   if (mapped !== undefined && !mapped.startsWith("file:")) return [mapped];
   if (URL.canParse(name)) return [name];
   return [mapped ?? [], configs.urlsOf(name, importer)].flat();
 }
 
-/** Whether a URL is that of a file which is no package's. */
+/** Whether a URL is that of a file that does not belong to a package. */
 function isOwnFile(url: string): boolean {
   return url.startsWith("file:") && !url.includes("/node_modules/");
 }
 
-/** Reads a file. A module of CommonJS may leave out how its name ends. */
+/** Reads a file. A CommonJS module may leave out the end of its name. */
 function read(named: string): { readonly url: string; readonly bytes?: Uint8Array } {
   for (const ending of ENDINGS) {
     const url = named + ending;

@@ -3,35 +3,35 @@ import type { CodeReference } from "../../task.ts";
 import { modulesOf } from "./code_files.ts";
 import type { FilesLine, OpenedLine } from "./journal_lines.ts";
 
-/** The files of a module from a run on. */
+/** The files of a module, from some run on. */
 interface Files {
   readonly run: number;
   readonly digests: FilesLine["files"];
 }
 
-/** A run of the script, as far as its code is concerned. */
+/** A run of the script, as far as its code matters. */
 interface Run {
   readonly opened: string;
-  /** The startup function as JSON, under each of its names; missing if it is not known. */
+  /** The startup function as JSON, under each of its names; missing if unknown. */
   readonly startups: readonly string[] | undefined;
   /** Modules of the startup function. */
   readonly startupModules: readonly string[];
-  /** Whether the outcomes of all earlier runs are good for it. */
+  /** Whether it accepts the outcomes of all earlier runs. */
   readonly isAccepting: boolean;
 }
 
 const NONE: readonly string[] = [];
 
-/** Which code each run of a script had, as its journal tells. */
+/** Which code each run of a script had, according to its journal. */
 export class CodeHistory {
   readonly #runs: Run[] = [];
   /** Files of modules by the URL of the module, in the order of the runs. */
   readonly #files = new Map<string, Files[]>();
   /** The modules of each function, by the function's number. */
   readonly #modules = new Map<number, readonly string[]>();
-  /** What has changed up to the present run, by the number of the function and that of the run since which. */
+  /** What has changed from some run to the present one, by the number of the function and the number of that run. */
   readonly #changes = new Map<number, (readonly string[])[]>();
-  /** The runs before the present one that accepted all outcomes of those before them, in their order. */
+  /** The earlier runs that accepted all outcomes before them, in their order. */
   readonly #acceptingRuns: number[] = [];
 
   /** Number of the latest run, counted from 0. */
@@ -41,15 +41,15 @@ export class CodeHistory {
 
   /** When a run began. */
   openedAt(run: number): string {
-    // Somebody may have removed a damaged line that said so.
+    // Somebody may have removed a damaged line with the date.
     return this.#runs[run]?.opened ?? "an unknown time";
   }
 
   /**
-   * A run begins: one that is read, or the present one.
+   * A run begins: an earlier one that is being read, or the present one.
    *
-   * @param startups The startup function under each name that it may have now, if the script has moved since; `null` for none.
-   * Missing if it is not known.
+   * @param startups The startup function under each name that it may have now, because the script may have moved; `null` for none. Missing
+   * if unknown.
    */
   begin(
     { opened, acceptChangedCode: isAccepting = false }: OpenedLine,
@@ -67,13 +67,13 @@ export class CodeHistory {
     });
   }
 
-  /** A function has a number. */
+  /** Notes the number of a function. */
   noteFunction(number: number, reference: CodeReference): void {
     this.#modules.set(number, modulesOf(reference));
     this.#changes.delete(number);
   }
 
-  /** The files of a module are these in the present run. */
+  /** Notes the files of a module in the present run. */
   noteFiles({ module, files: digests }: FilesLine): void {
     const notes = this.#files.get(module) ?? [];
     notes.push({ run: this.run, digests });
@@ -81,14 +81,14 @@ export class CodeHistory {
     this.#changes.clear();
   }
 
-  /** Whether the files of a module are known to be these. */
+  /** Whether these are known to be the files of a module. */
   hasFiles({ module, files }: FilesLine): boolean {
     const known = this.#digestsIn(this.run, module);
     return known !== undefined && jsonOf(known) === jsonOf(files);
   }
 
   /**
-   * What has changed since a run, of a function and of the startup before it.
+   * What has changed in a function, and in the startup before it, since some run.
    *
    * @returns URLs of files, and perhaps `the startup function`.
    */
@@ -100,10 +100,10 @@ export class CodeHistory {
   }
 
   /**
-   * What has changed since an outcome was found, unless the code is what it was then, or what it was in a later run that
-   * accepted the outcome.
+   * What has changed since an outcome was found, unless the code is the same as then, or the same as in a later run that accepted the
+   * outcome.
    *
-   * @returns The changes since that was so last.
+   * @returns The changes since the last such run.
    */
   unacceptedSince(run: number, number: number): readonly string[] {
     let changes = this.changesSince(run, number);
@@ -126,7 +126,7 @@ export class CodeHistory {
       const before = this.#digestsIn(run, module) ?? {};
       const after = this.#digestsIn(this.run, module) ?? {};
       for (const [file, digest] of Object.entries(before)) {
-        // A file that could not be read in one of the runs tells nothing.
+        // If a file could not be read in one of the runs, nothing is known about it.
         if (Object.hasOwn(after, file) && after[file] !== digest) changes.add(file);
       }
     }

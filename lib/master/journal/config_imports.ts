@@ -1,5 +1,5 @@
 /**
- * Names that configurations beside modules, or above them, give to files: `imports` of a `deno.json` or a `package.json`.
+ * Names that configurations beside or above modules give to files: `imports` of a `deno.json` or a `package.json`.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { parseJsonc } from "../config.ts";
 import { readLocal } from "./local_file.ts";
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc", "package.json"];
-/** What stands for a file, and for no package. */
+/** A target that is a file, and not a package. */
 const FILE_TARGET = /^(?:\.{0,2}\/|file:)/;
 
-/** What a name, or all that begin so, stand for. */
+/** What a name, or all names with this beginning, stand for. */
 interface Entry {
   readonly key: string;
   readonly target: string;
-  /** URL of the file that says so. */
+  /** URL of the configuration file. */
   readonly base: string;
 }
 
-/** Looks names up. Each configuration is read once. */
+/** Looks up names. Each configuration is read once. */
 export class ConfigImports {
-  /** What the configurations in a folder and above it say, by the folder's URL. */
+  /** The entries of the configurations in a folder and above it, by the folder's URL. */
   readonly #entries = new Map<string, readonly Entry[]>();
 
   /**
-   * Finds out which files a name may stand for. Deno does not heed all of the configurations, so that there may be several.
+   * Finds the files that a name may stand for. There may be several, because Deno does not use all of the configurations.
    *
-   * @param importer URL of the module that has the name.
-   * @returns URLs of files, which need not be there.
+   * @param importer URL of the module that uses the name.
+   * @returns URLs of files, which need not exist.
    */
   urlsOf(name: string, importer: string): string[] {
     if (!importer.startsWith("file:")) return [];
@@ -62,7 +62,7 @@ function entriesOf(config: string): Entry[] {
     addEntries(read.imports, config, entries);
     if (importMap !== undefined) addEntries(readConfig(importMap).imports, importMap, entries);
   } catch {
-    // Deno tells what is wrong with it.
+    // Deno reports what is wrong with it.
   }
   return entries;
 }
@@ -81,12 +81,12 @@ function addEntries(imports: unknown, base: string, entries: Entry[]): void {
   }
 }
 
-/** What a name stands for may depend on who asks: `{ "deno": "./a.js", "default": "./b.js" }`. */
+/** The possible targets of a name, which may depend on who asks: `{ "deno": "./a.js", "default": "./b.js" }`. */
 function textsIn(value: unknown): string[] {
   return typeof value === "string" ? [value] : Object.values(value ?? {}).flatMap(textsIn);
 }
 
-/** What a name stands for by a key such as `k`, `lib/` or `#lib/*`. */
+/** The target of a name, given a key such as `k`, `lib/` or `#lib/*`. */
 function targetFor(name: string, key: string, target: string): string | undefined {
   if (name === key) return target;
   if (key.endsWith("/")) return name.startsWith(key) ? target + name.slice(key.length) : undefined;

@@ -1,15 +1,15 @@
-/** Of CRC-32 with the lowest bit first, as in zlib, gzip and PNG. */
+/** The polynomial of CRC-32 with the lowest bit first, as in zlib, gzip and PNG. */
 const POLYNOMIAL = 0xedb88320;
 
-/** What a byte becomes with 0 to 7 bytes behind it. */
+/** The checksum of a single byte with 0 to 7 bytes after it. */
 const [T0, T1, T2, T3, T4, T5, T6, T7] = makeTables();
 
 /**
- * The CRC-32 of bytes. It finds whatever is wrong in one place of at most 32 bits, such as a single bit.
+ * The CRC-32 of bytes. It detects any error within 32 consecutive bits, such as a single wrong bit.
  *
- * Eight bytes at a time are about 1 GB/s. That of `node:zlib` is several times as fast, and takes 25 ms to be loaded.
+ * Eight bytes at a time give about 1 GB/s. The one of `node:zlib` is several times as fast, but takes 25 ms to load.
  *
- * @param before Checksum of the bytes that stand before these; 0 if there are none.
+ * @param before Checksum of the bytes before these; 0 if there are none.
  * @returns A whole number from 0 to 2^32 - 1.
  * @see https://www.rfc-editor.org/rfc/rfc1952#section-8
  */

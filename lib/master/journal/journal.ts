@@ -1,6 +1,6 @@
 /**
- * The journal of a context: each outcome is on disk before it is delivered, so that a script that is started again runs
- * only what is missing. What a line holds is in `journal_lines.ts`.
+ * The journal of a context: each outcome is on disk before it is delivered, so that a script that is started again runs only what is
+ * missing. The format of a line is described in `journal_lines.ts`.
  *
  * @module
  */
@@ -45,23 +45,23 @@ import { TaskIds } from "../task_ids.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 import { Date } from "../../own_globals.ts";
 
-/** What the user says of a journal, and its context's startup function. */
+/** What the user says about a journal, and its context's startup function. */
 export interface JournalUse {
   /** Path of the file; it is made if it is not there. */
   readonly path: string;
-  /** Whether tasks that failed run again; by default those whose failure another run may mend. */
+  /** Whether tasks that failed run again; by default only those that may succeed in another run. */
   readonly rerunFailed?: boolean;
-  /** Whether outcomes of code that has changed since are good. */
+  /** Whether outcomes of code that has changed since are accepted. */
   readonly acceptChangedCode?: boolean;
-  /** What runs before the tasks. */
+  /** The startup function. */
   readonly startup?: CodeReference;
-  /** The arguments of that. */
+  /** The arguments of the startup function. */
   readonly startupArgs?: EncodedArguments;
 }
 
-/** How a journal is used. */
+/** Options of a journal. */
 export interface JournalOptions extends JournalUse, JournalWriterOptions {
-  /** Told what the user is to take care of. */
+  /** Told what the user has to take care of. */
   onWarning(message: string): void;
 }
 
@@ -70,28 +70,28 @@ export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #file: JournalFile;
   readonly #writer: JournalWriter;
-  /** Which code the runs had, the present one included. */
+  /** Which code the runs had, including the present one. */
   readonly #codes = new CodeHistory();
-  /** What was in the file and has not been asked for. */
+  /** Outcomes from the file that have not been asked for. */
   readonly #index = new JournalIndex(this.#codes);
-  /** The runs that the journal is of, the present one included. */
+  /** The runs in the journal, including the present one. */
   readonly #runs: OpenedLine[] = [];
-  /** Where the script was in the run that is being read. */
+  /** The URL of the script in the run that is being read. */
   #script = Deno.mainModule;
   readonly #functions = new Map<string, number>();
   readonly #functionOf = new Map<Code, number>();
   #functionCount = 0;
-  /** Modules whose files have been looked at. */
+  /** Modules whose files have been read in this run. */
   readonly #modules = new Set<string>();
-  /** What has changed and been warned of. */
+  /** Changes that the user has been warned about. */
   readonly #warned = new Set<string>();
-  /** Tasks whose arguments have a line: tasks need not leave in the order of their numbers. */
+  /** Tasks whose arguments have been written: tasks need not leave in the order of their numbers. */
   readonly #noted = new TaskIds();
 
   /**
-   * Opens a journal and reads what is in it.
+   * Opens a journal and reads its content.
    *
-   * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open; or if its
+   * @throws {JournalError} If it belongs to another script, has another version, is damaged, or another master has it open; or if its
    * outcomes are of another startup, or of one with other arguments.
    */
   constructor(options: JournalOptions) {
@@ -121,12 +121,12 @@ export class Journal implements AsyncDisposable {
     if (startup !== null) this.#noteFiles(startup);
   }
 
-  /** Whether there are outcomes in it that have not been asked for. */
+  /** Whether it has outcomes that have not been asked for. */
   get hasRecorded(): boolean {
     return !this.#index.isEmpty;
   }
 
-  /** Whether outcomes of a receiver are being written: it will get them, or be told why not. */
+  /** Whether outcomes for a receiver are being written: it will get them, or learn why not. */
   isWritingFor(receiver: OutcomeReceiver): boolean {
     return this.#writer.isWritingFor(receiver);
   }
@@ -134,7 +134,7 @@ export class Journal implements AsyncDisposable {
   /**
    * Looks up a task that is being added.
    *
-   * @returns Its outcome, if it is in the journal; otherwise the task is to run.
+   * @returns Its outcome, if the journal has it; otherwise the task has to run.
    * @throws {JournalError} If the outcome is damaged.
    */
   find(task: Task): Outcome | undefined {
@@ -153,9 +153,9 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Takes note that tasks of one code go to a slave.
+   * Notes that tasks of one code go to a slave.
    *
-   * @param tasks Some may have gone before.
+   * @param tasks Some may have been sent before.
    * @param args Their arguments.
    */
   noteSent(tasks: readonly Task[], args: ArgumentList): void {
@@ -171,11 +171,11 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Writes the outcomes of tasks, and delivers them when they are on disk. A task that did not run is to run the next time:
-   * its outcome is not written.
+   * Writes the outcomes of tasks, and delivers them when they are on disk. The outcome of a task that did not run is not written: the task
+   * has to run the next time.
    *
-   * @param receiver Who gets them.
-   * @param text What a slave said of just these, as JSON.
+   * @param receiver Gets the outcomes.
+   * @param text The slave's report on just these, as JSON.
    */
   record(outcomes: Outcomes, receiver: OutcomeReceiver, text?: string): void {
     const line = text !== undefined && outcomes instanceof FulfilledOutcomes
@@ -190,7 +190,7 @@ export class Journal implements AsyncDisposable {
     this.#writer.start();
   }
 
-  /** Takes note that tasks were dropped: they will have no outcome. */
+  /** Notes that tasks were dropped: they will have no outcome. */
   noteDropped(tasks: readonly Task[]): void {
     const sent = tasks.filter(({ id }) => this.#noted.has(id));
     if (sent.length === 0) return;
@@ -203,13 +203,13 @@ export class Journal implements AsyncDisposable {
     this.#writer.retry();
   }
 
-  /** Writes what is left, also what could not be written before, and closes the file. */
+  /** Writes the rest, including what could not be written before, and closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
     this.#file[Symbol.dispose]();
   }
 
-  /** Takes a line of the file; returns whether it is one of a journal. */
+  /** Takes a line of the file; returns whether it is a valid line of a journal. */
   #read(line: object, place: LinePlace): boolean {
     if (!isJournalLine(line)) return false;
     if ("reference" in line) this.#readFunction(line.reference, line.function);
@@ -221,7 +221,7 @@ export class Journal implements AsyncDisposable {
     return true;
   }
 
-  /** What was found of a model is nothing that another one would give. */
+  /** Refuses outcomes of another startup: with another model, tasks would give other results. */
   #checkStartup(present: CodeReference | null, presentArgs: StartupDigest | undefined): void {
     for (const { startup, startupArgs, opened, script = Deno.mainModule } of this.#runs) {
       const isOther = startup !== undefined && !this.#options.acceptChangedCode &&
@@ -252,7 +252,7 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  /** A run begins: one that is read, or the present one. */
+  /** A run begins: an earlier one that is being read, or the present one. */
   #begin(line: OpenedLine): void {
     const { script = Deno.mainModule, startup } = line;
     this.#runs.push(line);
@@ -266,7 +266,7 @@ export class Journal implements AsyncDisposable {
     this.#index.begin(line);
   }
 
-  /** What is named in a run before a move may have moved with the script, or be where it was. */
+  /** A module that a run named before the script was moved may have moved with the script, or may still be at its old place. */
   #readFunction(reference: CodeReference, number: number): void {
     const moved = followCode(reference, this.#script, Deno.mainModule);
     const unmoved = jsonOf(reference);
@@ -274,7 +274,7 @@ export class Journal implements AsyncDisposable {
     if (!this.#functions.has(unmoved)) this.#functions.set(unmoved, number);
   }
 
-  /** As with functions. */
+  /** The same for files. */
   #readFiles(line: FilesLine): void {
     const follow = (url: string) => followMove(url, this.#script, Deno.mainModule);
     const moved = Object.entries(line.files).map(([file, digest]) => [follow(file), digest]);
@@ -306,7 +306,7 @@ export class Journal implements AsyncDisposable {
     this.#codes.noteFunction(number, reference);
   }
 
-  /** Takes note of what the files of a function's modules are in this run. */
+  /** Notes the files of a function's modules in this run. */
   #noteFiles(reference: CodeReference): void {
     for (const module of modulesOf(reference)) {
       if (this.#modules.has(module)) continue;
@@ -319,8 +319,8 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * An outcome of an earlier run is used: warns, once, of each thing that has changed since. If changes are accepted, that is
-   * written, also in a run that has no outcomes of its own.
+   * Notes that an outcome of an earlier run is used: warns, once, about each thing that has changed since. If changes are accepted, that is
+   * written, even in a run that has no outcomes of its own.
    */
   #noteUse(run: number, number: number): void {
     const unaccepted = this.#codes.unacceptedSince(run, number);
@@ -340,7 +340,7 @@ export class Journal implements AsyncDisposable {
     );
   }
 
-  /** What the message of a failure of a run ends with. */
+  /** The end of the message of a failure from an earlier run. */
   #failureNote(run: number): string {
     return `\nThis failure is from the journal ${this.#options.path}, from its run of ${
       this.#codes.openedAt(run)
@@ -350,7 +350,7 @@ export class Journal implements AsyncDisposable {
   #recordOne(outcome: Outcome, receiver: OutcomeReceiver): void {
     const { task } = outcome;
     if (outcome.status === "rejected" && isToRun(outcome)) {
-      // It counts among those that are alike, also if it never got to a slave.
+      // It has to be counted among the tasks like it, even if it never reached a slave.
       this.noteSent([task], new ArgumentList([argumentsOf(task)]));
       receiver.receive([outcome]);
       return;
@@ -358,7 +358,7 @@ export class Journal implements AsyncDisposable {
     try {
       this.#writer.deliver([outcome], receiver, outcomeLine(outcome));
     } catch (cause) {
-      // Base64 of some hundred megabytes is longer than a text may be. The result itself is good.
+      // Base64 of some hundred megabytes exceeds the longest possible text. The result itself is good.
       receiver.receive([outcome]);
       const reason = `${task} is not recorded in the journal ${this.#options.path}: ${cause}`;
       receiver.unrecorded(new JournalError(reason, { cause }));
@@ -366,7 +366,7 @@ export class Journal implements AsyncDisposable {
   }
 }
 
-/** Whether a startup of a run is the present one, which may have moved with its script. The text of an inline function may have changed. */
+/** Whether the startup of a run is the present one, though it may have moved with its script. An inline function's text may have changed. */
 function isSameStartup(
   before: CodeReference | null,
   present: CodeReference | null,
@@ -382,7 +382,7 @@ function nameOf(startup: CodeReference | null): string {
   return startup === null ? "none" : describeCode(startup);
 }
 
-/** Whether a task that failed so is to run in the next run: it has not run, or was given up by the user. */
+/** Whether a task that failed like this has to run in the next run: it has not run, or was given up by the user. */
 function isToRun({ hasRun, reason }: Outcome & { readonly status: "rejected" }): boolean {
   return !hasRun || reason instanceof AbortError;
 }

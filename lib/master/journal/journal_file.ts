@@ -9,31 +9,31 @@ import { lockFile } from "../file_lock.ts";
 import { JSON } from "../../own_globals.ts";
 
 const VERSION = 5;
-/** Versions whose lines have no checksums. A journal that one of these began is read, and gone on with in lines that have. */
+/** Versions whose lines have no checksums. A journal of such a version is read, and continued with lines that have them. */
 const UNCHECKED_VERSIONS: readonly unknown[] = [3, 4];
-/** A first line longer than this is not that of a journal. */
+/** A longer first line is not that of a journal. */
 const MAX_HEADER_BYTES = 10_000;
 const HEADER_START = '{"journal":"parallel"';
 const READ_BYTES = 64 * 1024;
-/** Who moves or replaces the file is found so soon. To look takes 10 µs, and on NFS more. */
+/** If somebody moves or replaces the file, this is noticed within this time. Looking takes 10 µs, and on NFS more. */
 const LOOK_INTERVAL_MS = 1000;
 const SCRATCH_BYTES = 256 * 1024;
-/** Of UTF-8. */
+/** The most bytes of a UTF-16 code unit in UTF-8. */
 const MAX_CHARACTER_BYTES = 3;
-/** What a line ends in, without its line break. */
+/** The end of a line, without its line break. */
 const LINE_END = /^,"crc":"([0-9a-f]{8})"\}$/;
 const LINE_END_BYTES = 18;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The journal cannot be used: it is another script's, in use, or damaged. */
+/** The journal cannot be used: it belongs to another script, is in use, or is damaged. */
 export class JournalError extends ParallelError {
   /** Name of the class. */
   override name = "JournalError";
 }
 
-/** Where a line stands in the file of a journal. */
+/** The place of a line in the file of a journal. */
 export interface LinePlace {
   /** Its number, counted from 1. */
   readonly line: number;
@@ -42,37 +42,37 @@ export interface LinePlace {
 }
 
 /**
- * The file of a journal: whole lines of JSON, of which the first says what it is.
+ * The file of a journal: complete lines of JSON. The first one says what the file is.
  *
- * The last field of each other line, `crc`, is the CRC-32 of all lines from the second to it, without what they end in: the
- * checksum, its name, the brace and the line break. So it shows as well where a line is missing, or in another place.
+ * The last field of each other line, `crc`, is the CRC-32 of all lines from the second up to and including this one, each without its end:
+ * the checksum, its name, the brace and the line break. So a missing or displaced line is detected as well.
  */
 export class JournalFile implements Disposable {
-  /** Whether other masters are kept from it: not so on file systems without locks. */
+  /** Whether other masters are locked out; false on file systems without locks. */
   readonly isLocked: boolean;
   readonly #path: string;
   readonly #file: Deno.FsFile;
-  /** Where the file is, wherever the script goes by `Deno.chdir()`. Not known if it may not ask where it is. */
+  /** Where the file is, even after `Deno.chdir()`. Missing if the script may not ask for the present folder. */
   readonly #absolutePath: string | undefined;
   readonly #clock: Clock;
-  /** When it was last seen that the file is the one at its path. */
+  /** When the file was last seen to be the one at its path. */
   #seenMs = -Infinity;
   #scratch: Uint8Array<ArrayBuffer> | undefined;
-  /** Where the file ends as far as it is whole, and the checksum of its lines up to there. */
+  /** Where the complete part of the file ends, and the checksum of its lines up to there. */
   #end = 0;
   #crc = 0;
   /** Whether the lines that follow must have checksums. */
   #isChecked = true;
-  /** Whether the file has nothing behind its end, and what is written goes there. */
+  /** Whether the file has nothing after this end, and the next write goes there. */
   #isAtEnd = false;
 
   /**
-   * Opens a file, which is made if it is not there, and reads what is in it. A last line that was cut off is left out, and
-   * removed when others are written.
+   * Opens a file, making it if necessary, and reads its content. A last line that was cut off is ignored, and removed when others are
+   * written.
    *
-   * @param take Called with each line behind the first; returns whether it is one of a journal.
-   * @param clock Tells how often to look whether the file is still in its place.
-   * @throws {JournalError} If it is another script's or of another version, is damaged, or another master has it open.
+   * @param take Called with each line after the first; returns whether it is a valid line of a journal.
+   * @param clock Says when to check again whether the file is still in its place.
+   * @throws {JournalError} If it belongs to another script, has another version, is damaged, or another master has it open.
    */
   constructor(
     path: string,
@@ -98,11 +98,10 @@ export class JournalFile implements Disposable {
   }
 
   /**
-   * Appends lines; they are on disk when the promise resolves. If not all of them could be written none is, and they may be
-   * appended again.
+   * Appends lines; they are on disk when the promise resolves. If not all of them can be written, none is, and they may be appended again.
    *
    * @param lines JSON objects with at least one field, without line breaks.
-   * @throws {JournalError} If somebody has moved, removed, replaced or changed the file. It is left as it is.
+   * @throws {JournalError} If somebody has moved, removed, replaced or changed the file. Then it is left alone.
    */
   async append(lines: readonly string[]): Promise<void> {
     this.#checkUnchanged();
@@ -120,7 +119,7 @@ export class JournalFile implements Disposable {
     }
   }
 
-  /** The error that a line is damaged. */
+  /** The error for a damaged line. */
   damage({ line, start }: LinePlace, reason: string, cause?: unknown): JournalError {
     return new JournalError(
       `The journal ${this.#path} is damaged in line ${line}, which starts at byte ${start}: ${
@@ -132,7 +131,7 @@ export class JournalFile implements Disposable {
     );
   }
 
-  /** What is written to a file that has no name any more, or behind a hole, would be lost. */
+  /** What is written to a file that has no name any more, or after a hole, would be lost. */
   #checkUnchanged(): void {
     const open = this.#look();
     if (open === undefined) return;
@@ -150,7 +149,7 @@ export class JournalFile implements Disposable {
     );
   }
 
-  /** What the open file is like now, if that can be known: Deno itself needs the global `Date` for it, which a script may have replaced. */
+  /** The present state of the open file, if known: to find it out, Deno needs the global `Date`, which a script may have replaced. */
   #look(): Deno.FileInfo | undefined {
     try {
       return this.#file.statSync();
@@ -159,7 +158,7 @@ export class JournalFile implements Disposable {
     }
   }
 
-  /** Whether the file at the path is the open one. Looks now and then. */
+  /** Whether the file at the path is the open one. Checked now and then. */
   #isInPlace(open: Deno.FileInfo): boolean {
     const now = this.#clock.now();
     if (this.#absolutePath === undefined || now - this.#seenMs < LOOK_INTERVAL_MS) return true;
@@ -168,7 +167,7 @@ export class JournalFile implements Disposable {
       if (dev !== open.dev || ino !== open.ino) return false;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
-      // Where nobody may look, nothing is known.
+      // Without permission to look, nothing is known.
     }
     this.#seenMs = now;
     return true;
@@ -197,12 +196,12 @@ export class JournalFile implements Disposable {
         continue;
       }
       const start = filled;
-      // The brace comes again behind the checksum.
+      // The brace follows again after the checksum.
       filled += encoder.encodeInto(line, scratch.subarray(start)).written - 1;
       const end = this.#lineEnd(scratch.subarray(start, filled));
       filled += encoder.encodeInto(end, scratch.subarray(filled)).written;
     }
-    // What goes into the system's cache takes 10 µs. To have another thread do it took 70 µs more of processor time.
+    // Writing into the system's cache takes 10 µs. Having another thread do it took 70 µs more of processor time.
     for (let written = 0; written < filled;) {
       written += this.#file.writeSync(scratch.subarray(written, filled));
     }
@@ -243,7 +242,7 @@ export class JournalFile implements Disposable {
     let line = 0;
     for (const { bytes, start, end } of readLines(this.#file)) {
       line++;
-      // A power cut can leave rubbish at the end, which was not on disk as a whole and so not delivered.
+      // A power cut can leave garbage at the end. It was never completely on disk, and so was not delivered.
       if (damage !== undefined) throw damage;
       if (start === 0) {
         this.#checkHeader(headerOf(bytes));
@@ -257,7 +256,7 @@ export class JournalFile implements Disposable {
     if (this.#end === 0) this.#checkUnfinished();
   }
 
-  /** Takes a line; returns what is wrong with it, if anything is. */
+  /** Takes a line; returns what is wrong with it, if anything. */
   #readLine(
     bytes: Uint8Array,
     place: LinePlace,
@@ -282,13 +281,13 @@ export class JournalFile implements Disposable {
     if (typeof line !== "object" || line === null || !take(line, place)) {
       return "it is no line of a journal";
     }
-    // A line that is to be cut off does not count for the checksums of those that are appended.
+    // A line that will be cut off must not count in the checksums of those that are appended.
     this.#crc = crc;
     this.#isChecked ||= written !== undefined;
     return undefined;
   }
 
-  /** A file without a whole line may be a journal that was cut off in its first line. Any other is to be left alone. */
+  /** A file without a complete line may be a journal that was cut off in its first line. Any other file must be left alone. */
   #checkUnfinished(): void {
     this.#file.seekSync(0, Deno.SeekMode.Start);
     const start = new Uint8Array(HEADER_START.length);
@@ -332,7 +331,7 @@ function absolutePath(path: string): string | undefined {
   try {
     return `${Deno.cwd()}/${path}`;
   } catch {
-    // It may not be read, or is gone.
+    // The present folder may not be read, or is gone.
     return undefined;
   }
 }
@@ -353,7 +352,7 @@ function openFile(path: string): Deno.FsFile {
   }
 }
 
-/** The whole lines of a file without their line breaks, each with where it starts and ends. A last one without its end is left out. */
+/** The complete lines of a file without their line breaks, each with its start and end. Leaves out a last line that has no end. */
 function* readLines(
   file: Deno.FsFile,
 ): Generator<{ bytes: Uint8Array<ArrayBuffer>; start: number; end: number }> {
@@ -391,7 +390,7 @@ function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer
   return joined;
 }
 
-/** The checksum that a line ends in; nothing if there is none. */
+/** The checksum at the end of a line; nothing if there is none. */
 function checksumOf(bytes: Uint8Array): string | undefined {
   const end = bytes.subarray(Math.max(0, bytes.length - LINE_END_BYTES));
   return LINE_END.exec(String.fromCharCode(...end))?.[1];

@@ -19,23 +19,23 @@ interface AlikeTasks {
   outcomes: (RecordedOutcome | undefined)[];
   /** The run of the script that `next` and `dropped` belong to. */
   run: number;
-  /** The place among them of the next task of this run. */
+  /** Index of the next task of this run among them. */
   next: number;
-  /** Places of tasks of this run that were dropped, the last place first. The next tasks take these places. */
+  /** Indices of tasks of this run that were dropped, the highest first. The next tasks take these indices. */
   dropped: number[] | undefined;
 }
 
-/** A task of a run that was sent, and which of those that are alike it is. */
+/** A task of a run that was sent, and its index among those like it. */
 interface PlacedTask {
   readonly alike: AlikeTasks;
   readonly place: number;
 }
 
 /**
- * What a journal holds, by function, arguments and order.
+ * The outcomes in a journal, by function, arguments and order.
  *
- * Each run of the script goes through the tasks that are alike in the order in which it adds them: those that have ended are
- * answered from the journal, so the ones that it sends are the others, in their order.
+ * Each run of the script goes through tasks that are alike in the order in which it adds them: those that have ended are answered from the
+ * journal, so the tasks that it sends are the others, in their order.
  */
 export class JournalIndex {
   readonly #codes: CodeHistory;
@@ -44,17 +44,17 @@ export class JournalIndex {
   readonly #sent = new Map<number, PlacedTask>();
   #rerunFailed: boolean | undefined;
 
-  /** @param codes Which code the runs had. It is told of a run before this is. */
+  /** @param codes Which code the runs had. It is told of each run before this object is. */
   constructor(codes: CodeHistory) {
     this.#codes = codes;
   }
 
-  /** Whether there is nothing left to be found. */
+  /** Whether nothing is left to be found. */
   get isEmpty(): boolean {
     return this.#alike.size === 0;
   }
 
-  /** A run of the script begins: one that is read, or the present one. */
+  /** A run of the script begins: an earlier one that is being read, or the present one. */
   begin({ rerunFailed }: Pick<OpenedLine, "rerunFailed">): void {
     this.#rerunFailed = rerunFailed;
     this.#sent.clear();
@@ -88,7 +88,7 @@ export class JournalIndex {
       // Somebody may have removed a damaged line that said so.
       if (sent === undefined) continue;
       const { alike, place } = sent;
-      // The first write to a place of an empty array makes room for 17, and most tasks have none that is alike.
+      // The first write to an index of an empty array allocates 17 elements, and most tasks have no other like them.
       if (place === 0 && alike.outcomes.length === 0) alike.outcomes = [outcome];
       else alike.outcomes[place] = outcome;
       this.#sent.delete(task);
@@ -112,7 +112,7 @@ export class JournalIndex {
   /**
    * Looks up the next task of this run with a function and arguments.
    *
-   * @returns How it ended; nothing if it is to run.
+   * @returns How it ended; nothing if it has to run.
    */
   find(number: number, args: string): RecordedOutcome | undefined {
     const key = keyOf(number, args);
@@ -126,7 +126,7 @@ export class JournalIndex {
     return this.#isFinal(outcome, number) ? outcome : undefined;
   }
 
-  /** The place of the next task that is sent, among those that are alike. */
+  /** The index of the next task that is sent, among those like it. */
   #placeIn(alike: AlikeTasks): number {
     this.#enter(alike);
     const dropped = alike.dropped?.pop();
@@ -135,7 +135,7 @@ export class JournalIndex {
     return alike.next++;
   }
 
-  /** Each run counts the tasks that are alike from the first place on. */
+  /** Starts counting at the first index if this run has not used these tasks yet. */
   #enter(alike: AlikeTasks): void {
     if (alike.run === this.#codes.run) return;
     alike.run = this.#codes.run;
@@ -143,7 +143,7 @@ export class JournalIndex {
     alike.dropped = undefined;
   }
 
-  /** Whether a task that ended so does not run again. */
+  /** Whether a task that ended like this does not run again. */
   #isFinal(outcome: RecordedOutcome | undefined, number: number): boolean {
     if (outcome?.status !== "rejected") return outcome !== undefined;
     if (this.#rerunFailed !== undefined) return !this.#rerunFailed;

@@ -13,28 +13,28 @@
  * {"dropped":[7,8]}
  * ```
  *
- * The first says what the file is. The others are what happened, in order:
+ * The first line says what the file is. The others say what happened, in order:
  *
  * - `opened`: a run of the script begins, with this startup function. It numbers its tasks 0, 1, 2 …
- * - `files`: what the files of a module, and those that it imports, are in this run; left out if it is what it was before.
+ * - `files`: the files of a module, with those that it imports, in this run; left out if they have not changed.
  *   The modules of an inline function are those that its source imports by `file:` URLs.
- * - `reference`: a piece of code has a number from here on, also in later runs.
- * - `sent`: tasks that follow each other, the first of them named, went to a slave for the first time.
- * - `fulfilled`: tasks that ended well at the first attempt, as the first and how many follow each other, more than once if
- *   there are gaps; and what their slave said of them, as it stands.
+ * - `reference`: a piece of code has this number from here on, in later runs as well.
+ * - `sent`: consecutive tasks, of which the first is named, went to a slave for the first time.
+ * - `fulfilled`: tasks that ended well at the first attempt, as pairs of the first number and how many follow each other; and
+ *   their slave's report on them, unchanged.
  * - `task`: one task that ended in any way.
  * - `dropped`: tasks that had been sent were cancelled.
  *
- * A task is known by its function, its arguments and, of several that are alike, which it is, by their order. That is not
- * written, but found when the journal is read (see `journal_index.ts`): to count tasks while they run took 0.2 µs each,
- * a quarter of the time of one that does nothing.
+ * A task is identified by its function, its arguments and, among several that are alike, its place in their order. The place is not
+ * written, but found when the journal is read (see `journal_index.ts`): counting tasks while they run took 0.2 µs each, a quarter of the
+ * time of one that does nothing.
  *
- * Values and arguments stand as they do on the wire, see `codec.ts`: a number among `args` is the list of just that. The
- * bytes of buffers are in `buffers`, in base64. Long arguments, and those with buffers, are replaced by their SHA-256.
+ * Values and arguments are written as on the wire, see `codec.ts`: a number among `args` is the list of just this number. The bytes of
+ * buffers are in `buffers`, in base64. Long arguments, and those with buffers, are replaced by their SHA-256.
  *
- * If the startup has arguments, `opened` has a digest of them as `startupArgs`. See `arguments_text.ts` for both. In older
- * journals, also of version 5, neither says where the bytes of several buffers are divided: such tasks run again, and of such a startup there is a
- * warning.
+ * If the startup has arguments, `opened` has a digest of them as `startupArgs`. See `arguments_text.ts` for both. In older journals, some
+ * of them of version 5, neither shows where the bytes of several buffers are divided: such tasks run again, and for such a startup there is
+ * a warning.
  *
  * In versions 3 and 4 `opened` has `rerunFailed` and neither `script` nor `startup`, there are no `files`, and a task that
  * failed has no `failure`. In version 3 a number among `args` stands in a list.
@@ -60,24 +60,24 @@ import { argumentsText, MAX_ARGS_LENGTH } from "./arguments_text.ts";
 import type { LinePlace } from "./journal_file.ts";
 import type { Outcome } from "../outcome.ts";
 
-/** What a slave says is taken as it stands up to this length, far from the longest text that there can be. */
+/** A slave's report up to this length is written unchanged. This is far below the longest possible text. */
 const MAX_RESULTS_LENGTH = 64 * 1024 * 1024;
-/** More than a line's checksum adds to it. */
+/** More than the length that a checksum adds to a line. */
 const CHECKSUM_BYTES = 32;
-/** Of UTF-8. */
+/** The most bytes of a UTF-16 code unit in UTF-8. */
 const MAX_CHARACTER_BYTES = 3;
 
 const encoder = new TextEncoder();
 
 /** A run of the script begins. */
 export interface OpenedLine {
-  /** When, by ISO 8601. */
+  /** The date, in ISO 8601. */
   readonly opened: string;
-  /** URL of the script: where the modules were that have moved with it since. */
+  /** URL of the script. It shows which modules have moved with the script since. */
   readonly script?: string;
-  /** Whether tasks that failed before run again; by default those that another run may mend. */
+  /** Whether tasks that failed before run again; by default only those that may succeed in another run. */
   readonly rerunFailed?: boolean;
-  /** Whether outcomes of other code are good. */
+  /** Whether outcomes of other code are accepted. */
   readonly acceptChangedCode?: boolean;
   /** The startup function; `null` if there is none. */
   readonly startup?: CodeReference | null;
@@ -92,7 +92,7 @@ export interface FilesLine {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** A piece of code has a number. */
+/** The number of a piece of code. */
 export interface FunctionLine {
   readonly function: number;
   readonly reference: CodeReference;
@@ -106,9 +106,9 @@ export interface SentLine {
   readonly args: readonly unknown[];
 }
 
-/** Tasks ended well. */
+/** Tasks that ended well. */
 export interface FulfilledLine {
-  /** Numbers of tasks that follow each other: the first of them, and how many. */
+  /** Numbers of consecutive tasks: the first of them, and how many. */
   readonly fulfilled: readonly (readonly [first: number, count: number])[];
   readonly slave: SlaveIdentity;
   readonly results: {
@@ -118,12 +118,12 @@ export interface FulfilledLine {
   };
 }
 
-/** One task ended. */
+/** One task that ended. */
 export interface TaskLine extends Omit<RecordedOutcome, "origin"> {
   readonly task: number;
 }
 
-/** Tasks were cancelled. */
+/** Tasks that were cancelled. */
 export interface DroppedLine {
   readonly dropped: readonly number[];
 }
@@ -138,7 +138,7 @@ export type JournalLine =
   | TaskLine
   | DroppedLine;
 
-/** Whether a line is one of those that a journal has behind the first. */
+/** Whether a line is one that a journal may have after the first. */
 export function isJournalLine(line: object): line is JournalLine {
   if ("reference" in line) return hasCounts(line, "function") && isReference(line.reference);
   if ("opened" in line) return isOpenedLine(line as Partial<OpenedLine>);
@@ -204,11 +204,11 @@ export interface Origin extends LinePlace {
   readonly run: number;
 }
 
-/** How a task ended, as a line holds it. */
+/** How a task ended, according to a line. */
 export interface RecordedOutcome {
   readonly origin: Origin;
   readonly status: "fulfilled" | "rejected";
-  /** The value, or what the error was caused by. */
+  /** The value, or the cause of the error. */
   readonly value?: unknown;
   readonly buffers?: readonly string[];
   readonly message?: string;
@@ -244,14 +244,14 @@ export function* outcomesOf(
   }
 }
 
-/** Why a task failed, by a line of a version that does not say so. */
+/** Why a task failed, guessed from a line of a version that does not say so. */
 function guessFailure({ errorAttempts, hasCause, message }: TaskLine): FailureKind {
   if (Array.isArray(errorAttempts) && errorAttempts.length > 0) return "deaths";
   if (!hasCause) return "timeout";
   return isPermissionRefusal(String(message)) ? "permission" : "own";
 }
 
-/** The arguments of each task that a line says was sent, as {@linkcode argumentsText} writes them. */
+/** The arguments of each task in a line about sent tasks, as {@linkcode argumentsText} writes them. */
 export function sentArguments({ args }: SentLine): string[] {
   return args.map((each) => jsonOf(isListOfNumber(each) ? each[0] : each));
 }
@@ -261,10 +261,10 @@ function isListOfNumber(args: unknown): args is [number] {
 }
 
 /**
- * Lines that say that tasks were sent.
+ * The lines that record sent tasks.
  *
  * @param number Number of their function.
- * @param tasks In the order of their numbers.
+ * @param tasks The tasks, in the order of their numbers.
  */
 export function sentLines(number: number, tasks: readonly Task[], args: ArgumentList): string[] {
   const first = tasks[0].id;
@@ -277,15 +277,15 @@ export function sentLines(number: number, tasks: readonly Task[], args: Argument
   );
 }
 
-/** The line that says that tasks were dropped. */
+/** The line that records dropped tasks. */
 export function droppedLine(tasks: readonly Task[]): string {
   return `{"dropped":[${tasks.map(({ id }) => id).join()}]}`;
 }
 
 /**
- * The line of tasks that ended well, with what their slave said of them as it stands.
+ * The line of tasks that ended well, with their slave's report unchanged.
  *
- * @returns Nothing if they did not end at the first attempt, or the text does not fit into a line.
+ * @returns Nothing if it was not the first attempt at them, or the text does not fit into a line.
  */
 export function resultsLine(
   { tasks, slave, attempts }: FulfilledOutcomes,
@@ -307,9 +307,9 @@ export function resultsLine(
 }
 
 /**
- * The line of one task. It is put together by hand, since the value is made JSON already.
+ * The line of one task. It is put together by hand, because the value is JSON already.
  *
- * @throws {RangeError | TypeError} If it is longer than a text may be.
+ * @throws {RangeError | TypeError} If it exceeds the longest possible text.
  */
 export function outcomeLine(outcome: Outcome): string {
   const { task, slave, attempts, runTimeMs, status } = outcome;
@@ -331,7 +331,7 @@ export function outcomeLine(outcome: Outcome): string {
     line += "," + stringify(error, "the error", true).slice(1, -1);
   }
   if (buffers.length > 0) {
-    // JSON.stringify() ends the process at a text of more than 2^28 characters. In base64 nothing is to be escaped.
+    // JSON.stringify() ends the process at a text of more than 2^28 characters. Base64 needs no escapes.
     line += `,"buffers":[${buffers.map((buffer) => `"${buffer.toBase64()}"`).join()}]`;
   }
   line += "}";
@@ -341,7 +341,7 @@ export function outcomeLine(outcome: Outcome): string {
   return line;
 }
 
-/** Whether a line, with its checksum, has more bytes than one text can be read of. */
+/** Whether a line, with its checksum, has more bytes than can be read into one text. */
 function isTooLong(line: string): boolean {
   const most = MAX_TEXT_LENGTH - CHECKSUM_BYTES;
   if (line.length * MAX_CHARACTER_BYTES <= most) return false;
@@ -349,10 +349,10 @@ function isTooLong(line: string): boolean {
 }
 
 /**
- * Makes the outcome of a task of what a line holds.
+ * Makes the outcome of a task from a line.
  *
- * @param note What the message of a failure is to end with.
- * @throws {Error} If the line holds no value that can be decoded.
+ * @param note The end of the message of a failure.
+ * @throws {Error} If the value in the line cannot be decoded.
  */
 export function toOutcome(task: Task, recorded: RecordedOutcome, note: string): Outcome {
   const { status, runTimeMs, attempts, slave, message = "", hasCause, errorAttempts } = recorded;

@@ -9,44 +9,44 @@ import { messageOf } from "../../message_of.ts";
 import type { Outcomes } from "../outcome.ts";
 import { JournalError, type JournalFile } from "./journal_file.ts";
 
-/** What was sent is written together with the next outcome, or alone when it has more characters than this. */
+/** Lines about sent tasks are written together with the next outcome, or alone when they have more characters than this. */
 const MAX_UNWRITTEN_LENGTH = 1024 * 1024;
 /**
- * Outcomes are written in groups. After a group of many outcomes the next one begins this much later. It begins sooner when it is
- * full, when no slave has a task any more, or when the journal is closed. To have the disk confirm a group takes 0.2 ms of processor
- * time. Without the wait there would be 700 groups a second, and tasks that do nothing would run at nine tenths of the speed.
+ * Outcomes are written in groups. After a group of many outcomes the next one begins this much later, or sooner when it is full, when no
+ * slave has a task any more, or when the journal is closed. Having the disk confirm a group takes 0.2 ms of processor time. Without the
+ * wait there would be 700 groups a second, and tasks that do nothing would run at nine tenths of the speed.
  */
 const GROUP_INTERVAL_MS = 10;
 const MANY_OUTCOMES = 200;
 const FULL_GROUP = 8192;
-/** So long after a failure it is tried again to write, unless somebody asks. Each try writes all that has gathered. */
+/** After a failed write, the next try comes this much later, unless somebody asks for one. Each try writes all that has gathered. */
 const RETRY_INTERVAL_MS = 1000;
 
-/** Who gets outcomes when they are on disk. */
+/** Gets outcomes when they are on disk. */
 export interface OutcomeReceiver {
   receive(outcomes: Outcomes): void;
-  /** An outcome was delivered that no line can hold. */
+  /** A delivered outcome does not fit into any line. */
   unrecorded(error: JournalError): void;
 }
 
-/** Outcomes that are to be delivered when they are on disk. */
+/** Outcomes to be delivered once they are on disk. */
 export interface Recorded {
   readonly outcomes: Outcomes;
   readonly receiver: OutcomeReceiver;
 }
 
-/** How a journal is written. */
+/** Options of a journal's writer. */
 export interface JournalWriterOptions {
   /** Path of the file, for messages. */
   readonly path: string;
   /**
-   * Told that the journal cannot be written. It may be tried again: {@linkcode JournalWriter.retry}.
+   * Told that the journal cannot be written. {@linkcode JournalWriter.retry} tries again.
    *
-   * @param error Whoever it is thrown to is to be told what to do: see {@linkcode withRemedy}.
-   * @param unwritten What is not delivered for that reason, and was not told of before.
+   * @param error Users to whom it is thrown also need a remedy: see {@linkcode withRemedy}.
+   * @param unwritten Outcomes that are not delivered because of this, and have not been reported before.
    */
   onFailure(error: JournalError, unwritten: readonly Recorded[]): void;
-  /** Tells how long to gather outcomes; the system's by default. */
+  /** Measures how long to gather outcomes; the system's by default. */
   readonly clock?: Clock;
 }
 
@@ -55,26 +55,26 @@ export class JournalWriter implements AsyncDisposable {
   readonly #file: JournalFile;
   readonly #options: JournalWriterOptions;
   readonly #clock: Clock;
-  /** Lines to be written, and the outcomes to be delivered when they are. */
+  /** Lines to be written, and the outcomes to be delivered after that. */
   #lines: string[] = [];
   #recorded: Recorded[] = [];
   /** The outcomes of the group that is being written. */
   #underWay: readonly Recorded[] = [];
-  /** How many characters the lines to be written have that say what was sent. */
+  /** How many characters the lines about sent tasks have among those to be written. */
   #unwrittenLength = 0;
   #recordedCount = 0;
-  /** How many tasks were sent and are not recorded. */
+  /** How many tasks were sent and have no recorded outcome. */
   #openCount = 0;
-  /** Whether lines are to be written though there is no outcome to write. */
+  /** Whether to write lines even if no outcome is among them. */
   #isUrgent = false;
   #writing: Promise<void> | undefined;
-  /** Whether the present write is to be tried once more if it fails. */
+  /** Whether to try the present write once more if it fails. */
   #isRetried = false;
   /** When the last group was begun, and how many outcomes it had. */
   #lastGroup = { beginMs: 0, count: 0 };
-  /** When a write failed, as long as none has succeeded since, and nobody has asked to try again. */
+  /** When the last write failed; nothing if a write has succeeded since, or somebody has asked for another try. */
   #failedMs: number | undefined;
-  /** How many of the outcomes to be written have been told of as unwritten. They are the first ones. */
+  /** How many of the outcomes to be written have been reported as unwritten. They are the first ones. */
   #toldCount = 0;
   /** Ends the wait for more outcomes. */
   #endGathering: (() => void) | undefined;
@@ -86,7 +86,7 @@ export class JournalWriter implements AsyncDisposable {
     this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
-  /** Whether outcomes of a receiver are being written: it will get them, or be told why not. */
+  /** Whether outcomes for a receiver are being written: it will get them, or learn why not. */
   isWritingFor(receiver: OutcomeReceiver): boolean {
     return this.#writing !== undefined &&
       [...this.#underWay, ...this.#recorded].some((recorded) => recorded.receiver === receiver);
@@ -97,7 +97,7 @@ export class JournalWriter implements AsyncDisposable {
     this.#lines.push(line);
   }
 
-  /** The same for a line that says what was sent: when such lines are many, they are a group. */
+  /** The same for a line about sent tasks: many such lines are written without an outcome. */
   writeSent(line: string): void {
     this.#lines.push(line);
     this.#unwrittenLength += line.length;
@@ -110,12 +110,12 @@ export class JournalWriter implements AsyncDisposable {
     this.#recordedCount += outcomes.length;
   }
 
-  /** So many tasks more were sent, and will have outcomes. */
+  /** Notes that more tasks were sent, and will have outcomes. */
   noteOpen(count: number): void {
     this.#openCount += count;
   }
 
-  /** So many tasks that were sent have their outcomes, or will have none. */
+  /** Notes that sent tasks have their outcomes, or will have none. */
   noteDone(count: number): void {
     this.#openCount -= count;
     if (this.#isDue && !this.#hasFailed) this.#endGathering?.();
@@ -126,15 +126,15 @@ export class JournalWriter implements AsyncDisposable {
     if (this.#hasMuch) this.#writing ??= this.#writeAll();
   }
 
-  /** Writes what there is, though there is no outcome to write. */
+  /** Writes all lines, even if no outcome is among them. */
   urge(): void {
     this.#isUrgent = this.#lines.length > 0;
     this.start();
   }
 
   /**
-   * Tries again to write what could not be written. A write that is under way may have begun before the fault was mended: if it
-   * fails, it is tried once more before anybody is told. When the journal has been closed there is nothing to be tried.
+   * Tries again to write what could not be written. A write that is under way may have begun before the fault was repaired: if it fails, it
+   * is tried once more before anybody is told. Once the journal has been closed, this does nothing.
    */
   retry(): void {
     if (this.#isClosing && this.#writing === undefined) return;
@@ -144,7 +144,7 @@ export class JournalWriter implements AsyncDisposable {
     this.start();
   }
 
-  /** Writes what is left, also what could not be written before. */
+  /** Writes the rest, including what could not be written before. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
     this.#endGathering?.();
@@ -152,30 +152,30 @@ export class JournalWriter implements AsyncDisposable {
     await this.#writing;
   }
 
-  /** Whether lines are to be written now: there is an outcome among them, or they are many, or urgent. */
+  /** Whether to write lines now: there is an outcome among them, or they are many, or urgent. */
   get #hasMuch(): boolean {
     return this.#recorded.length > 0 || this.#isUrgent ||
       this.#unwrittenLength > MAX_UNWRITTEN_LENGTH;
   }
 
-  /** Whether to write at once, and not to wait for more outcomes. */
+  /** Whether to write at once, instead of waiting for more outcomes. */
   get #isDue(): boolean {
     return this.#openCount === 0 || this.#recordedCount >= FULL_GROUP || this.#isClosing;
   }
 
-  /** Whether the last write failed, so that the next one has time. */
+  /** Whether the last write failed, so that the next one can wait. */
   get #hasFailed(): boolean {
     return this.#failedMs !== undefined && !this.#isClosing;
   }
 
-  /** When the next group is to begin, by the clock; long ago, if at once. */
+  /** When to begin the next group, by the clock; a time long ago means at once. */
   get #nextGroupMs(): number {
     if (this.#hasFailed) return this.#failedMs! + RETRY_INTERVAL_MS;
     const { beginMs, count } = this.#lastGroup;
     return count < MANY_OUTCOMES || this.#isDue ? -Infinity : beginMs + GROUP_INTERVAL_MS;
   }
 
-  /** Waits for more outcomes, if they come fast, or for the disk, if it took none. */
+  /** Waits for more outcomes, if they come fast, or for the disk, if the last write failed. */
   async #gather(): Promise<void> {
     const waitMs = this.#nextGroupMs - this.#clock.now();
     if (waitMs <= 0) return;
@@ -186,9 +186,9 @@ export class JournalWriter implements AsyncDisposable {
     this.#endGathering = undefined;
   }
 
-  /** Writes all that is there, in groups: while one is written the next gathers. */
+  /** Writes everything, in groups: while one is written, the next gathers. */
   async #writeAll(): Promise<void> {
-    // What came together is written together.
+    // So that what came together is written together.
     await undefined;
     try {
       while (this.#hasMuch) {
@@ -240,7 +240,7 @@ export class JournalWriter implements AsyncDisposable {
 /**
  * The error that a journal cannot be written, with what to do.
  *
- * @param canReadAgain Whether the outcomes that are not on disk can be read later.
+ * @param canReadAgain Whether outcomes that are not on disk can be read later.
  */
 export function withRemedy(error: JournalError, canReadAgain: boolean): JournalError {
   const { message, cause } = error;

@@ -1,8 +1,8 @@
 /**
- * Reads a file that is on this machine, as far as it may be read without asking.
+ * Reads a file on this machine, if it may be read without asking.
  *
  * @param url Any URL.
- * @returns Its bytes; `undefined` if it is no file, or cannot be read.
+ * @returns Its bytes; `undefined` if it is not a file, or cannot be read.
  */
 export function readLocal(url: string): Uint8Array<ArrayBuffer> | undefined {
   if (!url.startsWith("file:")) return undefined;
@@ -12,7 +12,7 @@ export function readLocal(url: string): Uint8Array<ArrayBuffer> | undefined {
     if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
     return Deno.statSync(path).isFile ? Deno.readFileSync(path) : undefined;
   } catch {
-    // Whoever needs the file finds that out.
+    // Whoever needs the file will find out.
     return undefined;
   }
 }

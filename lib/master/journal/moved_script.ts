@@ -1,17 +1,17 @@
 import type { CodeReference } from "../../task.ts";
 
-/** The topmost folder is not looked beyond. Its URL has so many parts: `file:`, two that are empty, and the folder. */
+/** Folders above the topmost one do not count. Its URL has this many parts: `file:`, two empty ones, and the folder. */
 const ROOT_PARTS = 4;
 
 /**
  * Where a module is now, after its script was moved.
  *
- * The two paths of the script are compared from their ends. Where they first differ, one folder has become another: all modules in
- * it are taken to have moved along, and all others to be where they were. If the names of the script itself differ, it moved alone.
+ * The two paths of the script are compared from their ends. Where they first differ, one folder has become another: all modules in it count
+ * as moved along, and all others as still in their places. If the names of the script itself differ, only the script moved.
  *
- * @param url URL of the module, before.
- * @param from URL of the script, before.
- * @param to URL of the script now.
+ * @param url Old URL of the module.
+ * @param from Old URL of the script.
+ * @param to Present URL of the script.
  */
 export function followMove(url: string, from: string, to: string): string {
   const [before, after] = [from.split("/"), to.split("/")];
@@ -24,7 +24,7 @@ export function followMove(url: string, from: string, to: string): string {
   return isInside ? after.join("/") + url.slice(folder.length) : url;
 }
 
-/** The same for code: its reference, after its script was moved. */
+/** The same for a reference to code. */
 export function followCode(reference: CodeReference, from: string, to: string): CodeReference {
   return reference.type === "inline"
     ? reference

@@ -3,9 +3,9 @@ import { performance } from "../../own_globals.ts";
 
 /** A clock that knows the date as well. */
 export interface CalendarClock extends Clock {
-  /** What the date was when `now()` was 0, in milliseconds since 1970. */
+  /** The date when `now()` was 0, in milliseconds since 1970. */
   readonly originMs: number;
-  /** The date, in milliseconds since 1970. It goes on while the machine sleeps, and anybody may set it. */
+  /** The date, in milliseconds since 1970. It goes on while the machine sleeps, and anybody may change it. */
   date(): number;
 }
 
@@ -16,15 +16,15 @@ export const SYSTEM_CALENDAR_CLOCK: CalendarClock = {
   date: Date.now,
 };
 
-/** The date may be this far ahead before it is followed: it is known to a millisecond only. */
+/** The date may be this far ahead before it is followed, because it is known only to a millisecond. */
 const MAX_AHEAD_MS = 50;
 
 /**
- * The date of what happens in a run.
+ * Gives the dates of events in a run.
  *
- * The board's clock measures how long things take. It never jumps, but on most systems it stands still while the machine
- * sleeps, and the date does not. So the date is followed wherever it has got ahead of the clock: after a sleep, or when
- * somebody has set it forward. It is not followed when somebody sets it back, since the times of a run never run backwards.
+ * The board's clock measures how long things take. It never jumps, but on most systems it stands still while the machine sleeps, and the
+ * date does not. So the date is followed whenever it has got ahead of the clock: after a sleep, or when somebody has set it forward. It is
+ * not followed when somebody sets it back, because the times of a run never run backwards.
  */
 export class Calendar {
   readonly #clock: CalendarClock;
@@ -35,9 +35,9 @@ export class Calendar {
     this.#originMs = clock.originMs;
   }
 
-  /** Catches up with the date. To be called before times of now are asked for. */
+  /** Catches up with the date. Call this before asking for present times. */
   follow(): void {
-    // The date first: if this process has to wait between the two, the date seems to be behind, and never ahead.
+    // The date first: if this process is delayed between the two, the date seems to be behind, and never ahead.
     const dateMs = this.#clock.date();
     const aheadMs = dateMs - this.#originMs - this.#clock.now();
     if (aheadMs > MAX_AHEAD_MS) this.#originMs += aheadMs;

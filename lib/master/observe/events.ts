@@ -3,7 +3,7 @@ import type { Task } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
 import type { Outcome } from "../outcome.ts";
 
-/** How many slaves of a manager stand where. */
+/** How many slaves of a manager are in each state. */
 export interface SlaveCounts {
   /** They wait for a scheduler to start their job. */
   readonly queued: number;
@@ -18,42 +18,42 @@ export interface SlaveCounts {
 }
 
 /**
- * What happens in a manager, as told to the option `onEvent`.
+ * What happens in a manager, as reported to the option `onEvent`.
  *
- * `context` is the number of a context, see `Context.number`. `timeMs` is the date, in milliseconds since 1970, to about a
- * microsecond. After the machine has slept it is the date again. It never runs backwards, even if somebody sets the date back.
+ * `context` is the number of a context, see `Context.number`. `timeMs` is the date, in milliseconds since 1970, to about a microsecond.
+ * After the machine has slept it is the date again. It never runs backwards, even if somebody sets the date back.
  *
- * Durations, such as `runTimeMs`, are measured by a clock of their own. Time in which a process was stopped counts. Time in
- * which its machine slept does not, but on Windows it does.
+ * Durations, such as `runTimeMs`, are measured by another clock. Time in which a process was stopped counts. Time in which its machine
+ * slept does not, except on Windows.
  */
 export type ManagerEvent =
   & { readonly timeMs: number }
   & (
-    /** The manager listens for slaves. With a fixed port `slave.ts --check HOST:PORT` tries it out from another machine. */
+    /** The manager listens for slaves. With a fixed port, `slave.ts --check HOST:PORT` tests this from another machine. */
     | {
       readonly type: "listening";
       /** Names and addresses that slaves try, in this order. */
       readonly hosts: readonly string[];
       readonly port: number;
-      /** Whether it is for slaves on other machines, or for those on this one. */
+      /** Whether it is for slaves on other machines, and not for those on this one. */
       readonly isRemote: boolean;
     }
     /** A slave waits for a scheduler to start it. */
     | { readonly type: "slave-queued"; readonly slave: SlaveIdentity; readonly process: string }
-    /** The scheduler has started the job of a slave: its agent is to connect. Not told if it has connected before that is known. */
+    /** The scheduler has started the job of a slave, whose agent will connect. Not reported if the agent connects before that is known. */
     | {
       readonly type: "slave-job-started";
       readonly slave: SlaveIdentity;
       readonly process: string;
     }
-    /** A machine that sees no files of the master has all that its slaves need: what it lacked was sent. */
+    /** A machine that does not see the master's files has all that its slaves need: what it lacked was sent. */
     | {
       readonly type: "files-laid";
-      /** The first of the slaves there. */
+      /** The first of the slaves on this machine. */
       readonly slave: SlaveIdentity;
       /** How many files they need. */
       readonly files: number;
-      /** How many of these the machine lacked: none, if it has run the same before. */
+      /** How many of these the machine lacked: none if it has run the same before. */
       readonly sentFiles: number;
       readonly sentBytes: number;
     }
@@ -61,30 +61,30 @@ export type ManagerEvent =
     | { readonly type: "slave-started"; readonly slave: SlaveIdentity; readonly process: string }
     /** A slave has connected, and takes tasks from now on. From here on its host is known. */
     | { readonly type: "slave-connected"; readonly slave: SlaveIdentity }
-    /** A slave on another machine lives, and what its process uses: told with each heartbeat. */
+    /** A slave on another machine lives, with what its process uses: reported with each heartbeat. */
     | {
       readonly type: "slave-alive";
       readonly slave: SlaveIdentity;
-      /** Memory that its process has in use, in bytes; missing where the machine does not tell. */
+      /** Memory that its process uses, in bytes; missing where the machine does not tell. */
       readonly memoryBytes: number | undefined;
       /** Processor time that its process has used, in milliseconds; missing where the machine does not tell. */
       readonly cpuMs: number | undefined;
     }
     /**
-     * A slave has printed for the first time: `file` has its output. With the option `output` set to `"inherit"` or `"null"` there is
-     * no file, and this is not told.
+     * A slave has printed for the first time: its output is in `file`. With the option `output` set to `"inherit"` or `"null"` there is no
+     * file, and no such event.
      */
     | { readonly type: "slave-printed"; readonly slave: SlaveIdentity; readonly file: string }
-    /** The process of a slave has ended and is started anew; or the slave, which was lost or away with its machine, goes on. */
+    /** The process of a slave has ended and is started anew; or the slave, which was lost or whose machine was away, goes on. */
     | {
       readonly type: "slave-restarted";
       readonly slave: SlaveIdentity;
       readonly reason: string;
-      /** Whether you asked for it: the task that it ran was given up, or the option `recycle` says so. */
+      /** Whether you asked for it, by giving up the running task or by the option `recycle`. */
       readonly isAsked: boolean;
       /**
-       * Whether its process has died: it ended by itself, or was killed by its own fault. Not if it was replaced, as for a module that
-       * it was not started with, or since its task ran out of time; nor if it went with its job or its agent.
+       * Whether its process has died: it ended by itself, or was killed for a fault of its own. False if it was replaced, as for a module
+       * that it was not started with, or because its task ran out of time; and false if it went with its job or its agent.
        */
       readonly hasDied: boolean;
     }
@@ -107,7 +107,7 @@ export type ManagerEvent =
       readonly slave: SlaveIdentity;
       readonly runTimeMs: number;
     }
-    /** Startup of a context has failed on a slave, which runs no task of that context. */
+    /** Startup of a context has failed on a slave, which will run no task of that context. */
     | {
       readonly type: "startup-failed";
       readonly context: number;
@@ -117,8 +117,8 @@ export type ManagerEvent =
       readonly reason: unknown;
     }
     /**
-     * A task is taken to run; of a short one this is known only when it ends. It is told again if the slave had given the task back
-     * without running it.
+     * A task begins to run; for a short task this is known only when it ends. Reported again if the slave had returned the task without
+     * running it.
      */
     | {
       readonly type: "task-started";
@@ -126,7 +126,7 @@ export type ManagerEvent =
       readonly task: Task;
       readonly slave: SlaveIdentity;
     }
-    /** A task that runs says how far it has come, by `reportProgress()`; at most 20 times a second for each slave, and less often with many. */
+    /** A running task reports its progress, by `reportProgress()`; at most 20 times a second for each slave, and less often with many. */
     | (TaskProgress & {
       readonly type: "task-progress";
       readonly context: number;
@@ -139,15 +139,15 @@ export type ManagerEvent =
       readonly context: number;
       readonly task: Task;
       readonly slave: SlaveIdentity;
-      /** How often it was run, this time included. */
+      /** How often it was run, including this time. */
       readonly attempts: number;
       /** How long it ran there. It started that long before `timeMs`, unless the machine slept meanwhile. */
       readonly runTimeMs: number;
       /** About how many bytes its arguments took to send. */
       readonly bytesIn: number;
-      /** About how many bytes its result took to send; of short tasks that answered together, the share of each. */
+      /** About how many bytes its result took to send; for short tasks that answered together, the share of each. */
       readonly bytesOut: number;
-      /** Its arguments in short, as `RemoteError.input` has them, if it ran for 0.1 s or longer; missing for others. */
+      /** Its arguments in short, as in `RemoteError.input`, if it ran for 0.1 s or longer; missing otherwise. */
       readonly input?: string;
     }
     /** A task has failed for good. */
@@ -155,17 +155,17 @@ export type ManagerEvent =
       readonly type: "task-failed";
       readonly context: number;
       readonly task: Task;
-      /** Missing if it never got to one. */
+      /** Missing if it never reached a slave. */
       readonly slave: SlaveIdentity | undefined;
       readonly attempts: number;
-      /** How long it ran there; 0 if it did not. */
+      /** How long it ran there; 0 if it did not run. */
       readonly runTimeMs: number;
       readonly bytesIn: number;
-      /** Its arguments in short, as `RemoteError.input` has them. */
+      /** Its arguments in short, as in `RemoteError.input`. */
       readonly input: string;
       readonly reason: Error;
     }
-    /** A task was given up before it had ended: it does not run any more. */
+    /** A task was given up before it had ended: it no longer runs. */
     | {
       readonly type: "task-cancelled";
       readonly context: number;
@@ -175,13 +175,12 @@ export type ManagerEvent =
       /** How often it was run before. */
       readonly attempts: number;
       readonly bytesIn: number;
-      /** Its arguments in short, as `RemoteError.input` has them. */
+      /** Its arguments in short, as in `RemoteError.input`. */
       readonly input: string;
       readonly reason: Error;
     }
     /**
-     * A task is to run again: a slave died while it ran it, or may have run it; or it threw, and the option `retries` of its context says
-     * so.
+     * A task will run again: a slave died that ran it, or may have run it; or it threw, and the option `retries` of its context applies.
      */
     | {
       readonly type: "task-retried";
@@ -189,12 +188,12 @@ export type ManagerEvent =
       readonly task: Task;
       /** Where it ran. */
       readonly slave: SlaveIdentity;
-      /** How the slave died, or what the task threw, in words. */
+      /** How the slave died, or what the task threw, as text. */
       readonly reason: string;
       /** What the task threw; missing if a slave died. */
       readonly error?: unknown;
     }
-    /** A task that was added is not run: its outcome is in the journal. */
+    /** An added task does not run, because its outcome is in the journal. */
     | {
       readonly type: "task-restored";
       readonly context: number;
@@ -203,36 +202,36 @@ export type ManagerEvent =
       readonly bytesIn: number;
     }
     /**
-     * How far a context has come. Told while its results are read with the option `progress`: at the beginning, about five
-     * times a second, and at the end.
+     * How far a context has come. Reported while its results are read with the option `progress`: at the beginning, about five times a
+     * second, and at the end.
      */
     | {
       readonly type: "progress";
       readonly context: number;
       /** Number of the map in its context: 0, 1, 2 …; missing for tasks that were added one by one. */
       readonly map?: number | undefined;
-      /** Name of the function of the latest task that was added; empty if it has none. */
+      /** Name of the function of the task that was added last; empty if it has none. */
       readonly name: string;
-      /** Tasks that have ended, the failed ones included. */
+      /** Tasks that have ended, including failed ones. */
       readonly done: number;
       readonly failed: number;
-      /** Of those done, how many were not run, since the journal had their outcome. */
+      /** How many of these did not run, because the journal had their outcome. */
       readonly restored: number;
-      /** Tasks that have been added, and were not dropped. Those that are still to come from an array count as well. */
+      /** Tasks that have been added and not dropped. Tasks that are still to come from an array count as well. */
       readonly added: number;
-      /** Whether more tasks than `added` may come, from inputs whose number nobody knows. */
+      /** Whether more tasks than `added` may come, from inputs of unknown number. */
       readonly isMoreToCome: boolean;
       /** Whether reading has ended: by itself, a break or an error. */
       readonly isOver: boolean;
       readonly slaves: SlaveCounts;
-      /** Tasks that run and have told how far they have come, by `reportProgress()`; in the order in which they were added. */
+      /** Running tasks that have reported their progress by `reportProgress()`, in the order in which they were added. */
       readonly running: readonly RunningTask[];
     }
     /** Something is not as it should be, but nothing is lost. */
     | { readonly type: "warning"; readonly message: string }
   );
 
-/** A task that runs, and how far it has come, as it told last. */
+/** A running task, and its last report of progress. */
 export interface RunningTask extends TaskProgress {
   /** The task. */
   readonly task: Task;

@@ -1,9 +1,9 @@
 /**
- * Tells what happens in a manager to all who want to know: whoever prints warnings, the files that the run is recorded in,
- * the functions of the user, whoever shows how far it has come.
+ * Reports what happens in a manager to all who want to know: the printer of warnings, the files that record the run, the user's functions,
+ * and the displays of progress.
  *
- * The board, the slaves and the readers tell the hub what happens while it happens. Subscribers are told a moment later, when
- * the code that runs then is done. So they may do whatever they like, such as close the manager: the board is not amid a decision.
+ * The board, the slaves and the readers report events to the hub as they happen. Subscribers are told a moment later, when the code that
+ * runs then is done. So they may do whatever they like, such as closing the manager: the board is not in the middle of a decision.
  *
  * @module
  */
@@ -19,48 +19,48 @@ import type { Outcome } from "../outcome.ts";
 import { Calendar, type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./calendar.ts";
 import type { ManagerEvent, ManagerEventBody } from "./events.ts";
 
-/** A task that ran so long is told with its input: to put that into words takes a few microseconds. */
+/** A task that ran this long is reported with its input: making the input's text takes a few microseconds. */
 const LONG_RUN_MS = 100;
 
-/** One that is told the events of a manager. */
+/** Receives the events of a manager. */
 export interface Subscriber {
-  /** Whether it wants to know of single tasks. Those events cost time: none are made unless somebody wants them. */
+  /** Whether it wants events of single tasks. They cost time, so they are made only if somebody wants them. */
   readonly wantsTasks: boolean;
-  /** Whether it wants to know how far single tasks have come, as they tell themselves. They do so only if somebody wants to know. */
+  /** Whether it wants the progress of single tasks. They report it only if somebody wants it. */
   readonly wantsProgress?: boolean;
   /**
-   * Whether it wants to know of the tasks that failed, now or in the run that a journal is of, were cancelled or run again, even if of
-   * no others. By default it does not.
+   * Whether it wants events of tasks that failed, now or in the run that a journal is of, were cancelled or run again, even if it wants no
+   * others. By default it does not.
    */
   readonly wantsFailures?: boolean;
-  /** Takes an event, in the order in which they happened. Those that it has no use for come as well. It throws nothing. */
+  /** Takes an event. Events come in the order in which they happened, including those that it has no use for. Must not throw. */
   tell(event: ManagerEvent): void;
 }
 
-/** Where tasks are that may tell how far they have come. */
+/** The tasks that may report their progress. */
 export interface ProgressSource {
-  /** Whether somebody wants to know has changed. */
+  /** Told when somebody begins to want progress, or nobody does any more. */
   progressWanted(isWanted: boolean): void;
 }
 
-/** Tells the events of a manager to its subscribers. */
+/** Passes the events of a manager on to its subscribers. */
 export class Hub implements RunReports {
-  /** What its subscribers take for the time as well. */
+  /** The clock that its subscribers use as well. */
   readonly clock: CalendarClock;
   readonly #calendar: Calendar;
-  /** Replaced as a whole, so that one may come or go while they are told. */
+  /** Replaced as a whole, so that subscribers may come or go while others are told. */
   #subscribers: readonly Subscriber[] = [];
   #untold: ManagerEvent[] = [];
   #isTelling = false;
-  /** Whether anybody wants to know of single tasks. Only this class writes, here and below. */
+  /** Whether anybody wants events of single tasks. Only this class changes this field and the next. */
   isWanted = false;
-  /** Whether anybody wants to know how far single tasks have come. */
+  /** Whether anybody wants the progress of single tasks. */
   isProgressWanted = false;
-  /** Whether anybody wants to know of tasks that did not end well. */
+  /** Whether anybody wants events of tasks that did not end well. */
   areFailuresWanted = false;
-  /** Whether something has gathered that the subscribers have not been told. */
+  /** Whether there are events that the subscribers have not been told. */
   hasUntold = false;
-  /** Is told when somebody comes to want to know how far single tasks have come, or nobody does any more. */
+  /** Told when somebody begins to want the progress of single tasks, or nobody does any more. */
   progressSource: ProgressSource | undefined;
 
   constructor(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
@@ -69,12 +69,12 @@ export class Hub implements RunReports {
   }
 
   /**
-   * Has somebody told all that happens from now on. Of a task that runs already it may be told the end without the beginning.
+   * Adds a subscriber, which gets all events from now on. For a task that runs already it may get the end without the beginning.
    *
-   * @returns Disposed of, it is told nothing any more.
+   * @returns Disposing of it removes the subscriber.
    */
   subscribe(subscriber: Subscriber): Disposable {
-    // What has happened before is for those who are there already.
+    // Earlier events are only for earlier subscribers.
     this.flush();
     this.#replaceSubscribers([...this.#subscribers, subscriber]);
     return {
@@ -83,12 +83,12 @@ export class Hub implements RunReports {
     };
   }
 
-  /** Tells an event of now. */
+  /** Reports an event that happens now. */
   tell(body: ManagerEventBody): void {
     this.#tellAt(this.clock.now(), body);
   }
 
-  /** Tells of something that is not as it should be, though nothing is lost. */
+  /** Reports something that is not as it should be, although nothing is lost. */
   warn(message: string): void {
     this.tell({ type: "warning", message });
   }
@@ -100,11 +100,11 @@ export class Hub implements RunReports {
     { identity: slave }: DispatchSlave,
     atMs: number,
   ): void {
-    // Made in one piece, as below: there are two events for each task, up to a million tasks a second.
+    // Made in one expression, as below: there are two events for each task, up to a million tasks a second.
     this.#tell({ timeMs: this.#dateOf(atMs), type: "task-started", context, task, slave });
   }
 
-  /** A task says how far it has come. */
+  /** A task reports its progress. */
   taskProgressed(
     { number: context }: DispatchContext,
     task: Task,
@@ -167,7 +167,7 @@ export class Hub implements RunReports {
     }
   }
 
-  /** A task is to run again. */
+  /** A task will run again. */
   taskRetried(
     { number: context }: DispatchContext,
     task: Task,
@@ -180,7 +180,7 @@ export class Hub implements RunReports {
     this.tell({ type: "task-retried", context, task, slave, reason, ...error });
   }
 
-  /** A task is not run: the journal has its outcome. */
+  /** A task does not run, because the journal has its outcome. */
   taskRestored({ number: context }: DispatchContext, outcome: Outcome): void {
     const isWanted = outcome.status === "rejected" ? this.areFailuresWanted : this.isWanted;
     if (!isWanted) return;
@@ -220,11 +220,11 @@ export class Hub implements RunReports {
   }
 
   /**
-   * Tells the subscribers what has gathered. That happens by itself when the code that runs now is done. But with a thousand
-   * slaves, whose messages are handled before anything else that waits, 60,000 events would gather until then.
+   * Passes gathered events on to the subscribers. This happens by itself when the code that runs now is done. But with a thousand slaves,
+   * whose messages are handled before anything else that waits, 60,000 events would gather until then.
    */
   flush(): void {
-    // What comes while the subscribers are told is told behind it.
+    // Events that come while the subscribers are told are passed on after these.
     if (this.#isTelling || !this.hasUntold) return;
     this.#isTelling = true;
     try {
@@ -260,7 +260,7 @@ export class Hub implements RunReports {
   }
 
   #dateOf(atMs: number): number {
-    // Once for all that happens at one time: a look at the date takes as long as half an event.
+    // Once for all events at one time: reading the date takes half as long as an event.
     if (this.#untold.length === 0) this.#calendar.follow();
     return this.#calendar.dateOf(atMs);
   }

@@ -6,7 +6,7 @@ import type { ProgressEvent, RunningTask, SlaveCounts } from "./events.ts";
 import type { Hub } from "./hub.ts";
 import { UserFunction } from "./user_function.ts";
 
-/** How often progress is told. */
+/** How often progress is reported. */
 const INTERVAL_MS = 200;
 
 /** How far the tasks of a context have come. */
@@ -15,37 +15,37 @@ export type Tally = Omit<
   "timeMs" | "type" | "context" | "isOver" | "slaves" | "running"
 >;
 
-/** A context that can be asked for it. Whoever begins to show a run in its middle asks, and hears from the hub what happens then. */
+/** A context that can be asked for its tally. A display that begins in mid-run asks, and then hears from the hub what happens. */
 export interface Tallied {
   /** Number of the context. */
   readonly number: number;
   /** Number of the map, if it is one. */
   readonly map: number | undefined;
-  /** Its tasks, as the board knows them. */
+  /** What the board knows about it. */
   readonly board: DispatchGroup;
   /** How far it has come. */
   tally(): Tally;
 }
 
-/** A task that a slave has, and how far it has come, as it told last. */
+/** A task that a slave has, and its last report of progress. */
 export interface ToldTask extends SentTask {
   readonly progress: TaskProgress;
   readonly slave: SlaveIdentity;
 }
 
-/** The slaves, as far as progress tells of them. */
+/** The slaves, as far as they matter for progress. */
 export interface CountedSlaves {
-  /** Tasks that have told how far they have come. */
+  /** Tasks that have reported their progress. */
   toldTasks(): readonly ToldTask[];
-  /** How many slaves stand where. */
+  /** How many slaves are in each state. */
   count(): SlaveCounts;
 }
 
-/** Tells how far contexts have come, while somebody reads their results. */
+/** Reports how far contexts have come, while somebody reads their results. */
 export class Progress implements Disposable {
   readonly #hub: Hub;
   readonly #slaves: CountedSlaves;
-  /** Those that are being read. */
+  /** The contexts that are being read. */
   readonly #contexts = new Set<Tallied>();
   #timer: Disposable | undefined;
 
@@ -55,9 +55,9 @@ export class Progress implements Disposable {
   }
 
   /**
-   * Begins to tell of a context.
+   * Begins to report on a context.
    *
-   * @param progress Who is told beside the other subscribers; `true` for whoever looks at standard error.
+   * @param progress Told in addition to the subscribers; `true` shows it on standard error.
    */
   async begin(context: Tallied, progress: true | ((event: ProgressEvent) => void)): Promise<void> {
     const listener = progress === true
@@ -78,7 +78,7 @@ export class Progress implements Disposable {
     this.#timer ??= this.#startTimer();
   }
 
-  /** Tells of a context for the last time, if its beginning was told. */
+  /** Reports on a context for the last time, if its beginning was reported. */
   end(context: Tallied): void {
     if (!this.#contexts.delete(context)) return;
     this.#tell(context, true);
@@ -87,7 +87,7 @@ export class Progress implements Disposable {
     this.#timer = undefined;
   }
 
-  /** Ends what has not been ended. */
+  /** Ends all reports that have not been ended. */
   [Symbol.dispose](): void {
     for (const context of [...this.#contexts]) this.end(context);
   }

@@ -10,9 +10,9 @@ import {
 import { RateMeter } from "./rate_meter.ts";
 import { StatusLine, type Terminal } from "./status_line.ts";
 
-/** Where nobody can see a line change, a new one is written this often. */
+/** How often a new line is written where a line cannot be changed in place. */
 const LOG_MS = 30_000;
-/** How wide a terminal is taken to be that does not tell. */
+/** The assumed width of a terminal that does not tell its width. */
 const DEFAULT_COLUMNS = 80;
 
 /** Where progress is shown. */
@@ -22,17 +22,17 @@ export type ProgressOutput =
 
 /** A context whose progress is shown. */
 interface Shown {
-  /** Whose context it is. */
+  /** The manager of the context. */
   readonly manager: object;
-  /** The date of the first news of it, in milliseconds since 1970. */
+  /** The date of its first news, in milliseconds since 1970. */
   readonly firstMs: number;
   latest: ProgressEvent;
   meter: RateMeter;
-  /** Whether anything of it has been seen. */
+  /** Whether anything about it has been shown. */
   isSeen: boolean;
 }
 
-/** Shows how far contexts have come: in one line on a terminal, by a line now and then in a log. */
+/** Shows how far contexts have come: on a terminal in one line, in a log by a line now and then. */
 export class ProgressDisplay {
   readonly #output: ProgressOutput;
   readonly #shown = new Set<Shown>();
@@ -46,7 +46,7 @@ export class ProgressDisplay {
   /**
    * Takes the news of a context.
    *
-   * @param manager Whose context it is: those of different managers may have the same number.
+   * @param manager The manager of the context: contexts of different managers may have the same number.
    */
   tell(event: ProgressEvent, manager: object = this): void {
     const before = [...this.#shown].find((shown) =>
@@ -57,12 +57,12 @@ export class ProgressDisplay {
     const shown = before ??
       { manager, firstMs: timeMs, latest: event, meter: new RateMeter(), isSeen: false };
     shown.latest = event;
-    // The time until something runs, as while slaves are queued, says nothing of the rate.
+    // The time before anything runs, as while slaves are queued, must not affect the rate.
     if (done === restored && slaves.busy === 0) shown.meter = new RateMeter();
     shown.meter.note(timeMs, done - restored + partOf(running));
     this.#shown.add(shown);
     if (event.isOver) this.#finish(shown);
-    // Of a context that is read in no time only the end is shown.
+    // If a context is read in no time, only its end is shown.
     else if (before !== undefined) this.#update(timeMs);
     else if (this.#shown.size === 1) this.#loggedMs = timeMs;
   }
@@ -87,13 +87,13 @@ export class ProgressDisplay {
     }
   }
 
-  /** The last column stays free: terminals differ in where the cursor is once it is taken. */
+  /** The last column stays free: terminals differ in where the cursor is after writing it. */
   #lineOf(state: ProgressState): string {
     if (this.#output.type === "log") return progressSentence(state);
     return progressLine(state, this.#output.terminal.columns() - 1);
   }
 
-  /** Leaves a last line of a context. There is none if nothing was shown, and reading was ended before all tasks were done. */
+  /** Leaves a last line for a context. There is none if nothing was shown and reading ended before all tasks were done. */
   #finish(shown: Shown): void {
     const { latest, isSeen } = shown;
     this.#shown.delete(shown);
@@ -139,7 +139,7 @@ function joinStates(all: readonly Shown[]): ProgressState {
   return state;
 }
 
-/** The slaves of all managers; contexts of one manager have the same. */
+/** The slaves of all managers. Contexts of one manager have the same slaves. */
 function joinSlaves(all: readonly Shown[]): SlaveCounts {
   const ofManagers = new Map(all.map(({ manager, latest }) => [manager, latest.slaves]));
   const sums = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
@@ -149,7 +149,7 @@ function joinSlaves(all: readonly Shown[]): SlaveCounts {
   return sums;
 }
 
-/** One standard error has one display, whoever shows something there: two would draw over each other. */
+/** There is one display for each standard error, whoever shows something there: two would overwrite each other. */
 const displays = new WeakMap<typeof Deno.stderr, ProgressDisplay>();
 
 /** The display on standard error. */
@@ -173,7 +173,7 @@ function columns(): number {
   try {
     return Deno.consoleSize().columns || DEFAULT_COLUMNS;
   } catch (error) {
-    // Some terminals do not tell. A wrong width spoils the line and nothing else.
+    // Some terminals do not tell. A wrong width only spoils the line.
     if (error instanceof Error) return DEFAULT_COLUMNS;
     throw error;
   }
@@ -184,6 +184,6 @@ function writeAll(writeSync: (bytes: Uint8Array) => number, text: string): void 
   try {
     for (let written = 0; written < bytes.length;) written += writeSync(bytes.subarray(written));
   } catch {
-    // Nobody looks any more. The run goes on, as it does when console.error() cannot print.
+    // Nobody looks any more. The run goes on, as when console.error() cannot print.
   }
 }

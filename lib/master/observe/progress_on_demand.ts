@@ -2,12 +2,12 @@ import type { ProgressEvent } from "./events.ts";
 import type { Hub } from "./hub.ts";
 import type { CountedSlaves, Progress, Tallied } from "./progress.ts";
 
-/** Progress, whose module is loaded when somebody asks for it first. */
+/** Progress whose module is loaded when somebody first asks for it. */
 export class ProgressOnDemand implements AsyncDisposable {
   readonly #hub: Hub;
   readonly #slaves: CountedSlaves;
   #progress: Progress | undefined;
-  /** Beginnings, whose modules are being loaded. Whether one fails is told to its reader. */
+  /** Beginnings whose module is being loaded. A failure is reported to their reader. */
   readonly #begins = new Set<Promise<void>>();
 
   constructor(hub: Hub, slaves: CountedSlaves) {
@@ -16,12 +16,12 @@ export class ProgressOnDemand implements AsyncDisposable {
   }
 
   /**
-   * Begins to tell how far a context has come; resolves when that has been told for the first time.
+   * Begins to report how far a context has come; resolves after the first report.
    *
-   * @param progress Who is told; `true` for whoever looks at standard error.
+   * @param progress Who is told; `true` shows it on standard error.
    */
   begin(context: Tallied, progress: true | ((progress: ProgressEvent) => void)): Promise<void> {
-    // At once: tasks that leave in a moment may run for hours, and their slaves are to know that somebody wants to hear of them.
+    // At once: tasks that leave in a moment may run for hours, and their slaves must know that somebody wants their progress.
     const wish = this.#hub.subscribe({ wantsTasks: false, wantsProgress: true, tell: () => {} });
     const begin = this.#begin(context, progress);
     this.#begins.add(begin);
@@ -31,12 +31,12 @@ export class ProgressOnDemand implements AsyncDisposable {
     });
   }
 
-  /** Tells it for the last time. */
+  /** Reports it for the last time. */
   end(context: Tallied): void {
     this.#progress?.end(context);
   }
 
-  /** Ends what has not been ended. What is about to begin ends after it has begun. */
+  /** Ends all reports that have not been ended. Those that are about to begin end after that. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#begins);
     this.#progress?.[Symbol.dispose]();

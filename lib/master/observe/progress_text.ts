@@ -1,5 +1,5 @@
 /**
- * How progress is put into words.
+ * Texts that show progress.
  *
  * @module
  */
@@ -8,21 +8,21 @@ import { lineOfText } from "../../quote_text.ts";
 import type { RunningTask, SlaveCounts } from "./events.ts";
 import { clipToWidth, textWidth } from "./text_width.ts";
 
-/** What is put into words. */
+/** The facts to be shown. */
 export interface ProgressState {
   /** Names of the functions that run. */
   readonly name: string;
   readonly done: number;
   readonly failed: number;
-  /** Of those done, how many a journal had. */
+  /** How many of the done tasks came from a journal. */
   readonly restored: number;
   readonly added: number;
-  /** Whether more tasks than `added` are to come. */
+  /** Whether more tasks than `added` will come. */
   readonly isMoreToCome: boolean;
   readonly slaves: SlaveCounts;
-  /** Tasks that run and have told how far they have come. */
+  /** Running tasks that have reported their progress. */
   readonly running: readonly RunningTask[];
-  /** Tasks a second; 0 if that is not known. */
+  /** Tasks a second; 0 if unknown. */
   readonly perSecond: number;
   readonly elapsedMs: number;
 }
@@ -30,20 +30,20 @@ export interface ProgressState {
 const MIN_BAR_COLUMNS = 12;
 const MAX_BAR_COLUMNS = 42;
 const GAP = "  ";
-/** So many running tasks are shown, each by so many columns of what it does, and not by fewer than so many in all. */
+/** How many running tasks are shown, the most columns of each text, and the fewest columns of each task in all. */
 const MAX_RUNNING = 3;
 const MAX_LABEL_COLUMNS = 20;
 const MAX_TEXT_COLUMNS = 40;
 const MIN_RUNNING_COLUMNS = 12;
 
 /**
- * One line for a terminal. Where there is too little room, what matters least is left out.
+ * One line for a terminal. If it is too narrow, the less important parts are left out.
  *
- * @param columns How wide the line may be. Its percentage or count is there even if that is wider.
+ * @param columns The width of the line. Its percentage or count is shown even if it is wider.
  */
 export function progressLine(state: ProgressState, columns: number): string {
   const isEnded = isFinished(state);
-  // What matters most comes first; `place` is where it stands in the line.
+  // The most important come first; `place` is the place in the line.
   const parts = [
     { place: 2, text: state.isMoreToCome ? `${state.done} done` : percentText(state) },
     { place: 7, text: state.failed > 0 ? `${state.failed} failed` : "" },
@@ -65,7 +65,7 @@ export function progressLine(state: ProgressState, columns: number): string {
   }
   const running = isEnded ? [] : runningTexts(state);
   for (const [i, text] of running.entries()) {
-    // The bar is worth more than a second task.
+    // The bar is more important than a second task.
     const barRoom = i === 0 || state.isMoreToCome ? 0 : MIN_BAR_COLUMNS + GAP.length;
     const room = columns - width - GAP.length - barRoom;
     if (room < Math.min(MIN_RUNNING_COLUMNS, textWidth(text))) break;
@@ -100,14 +100,14 @@ export function isFinished(
   return done === added && !isMoreToCome;
 }
 
-/** How many tasks it makes up what running tasks say that they have done: tasks that take an hour each are seen to go on. */
+/** How many tasks the reported progress of running tasks adds up to, so that the bar moves even if each task takes an hour. */
 export function partOf(running: readonly RunningTask[]): number {
   let part = 0;
   for (const { done, total = 0 } of running) if (total > 0) part += Math.min(1, done / total);
   return part;
 }
 
-/** `task 3: 40 of 100, fitting`, of the tasks that were added first. */
+/** `task 3: 40 of 100, fitting`, for the tasks that were added first. */
 function runningTexts({ running }: ProgressState): string[] {
   return running.slice(0, MAX_RUNNING).map(({ task, done, total, text }) => {
     const { id, label } = task;
@@ -129,7 +129,7 @@ function amountText(amount: number): string {
     : String(Number(amount.toPrecision(4)));
 }
 
-/** The part of all tasks that is done. It is all only when all have ended. */
+/** The share of all tasks that is done. It is 1 only when all have ended. */
 function shareDone(state: ProgressState): number {
   const { done, added, running } = state;
   if (isFinished(state) || added === 0) return 1;

@@ -1,16 +1,16 @@
-/** The rate is measured over the latter half of the time so far, but over at least this long. */
+/** The rate is measured over the second half of the time so far, but over at least this long. */
 const MIN_WINDOW_MS = 15_000;
-/** More samples than this are thinned out. */
+/** If there are more samples, they are thinned out. */
 const MAX_SAMPLES = 200;
 
 /** Measures how fast a count grows. */
 export class RateMeter {
-  /** Spread evenly over the whole time. */
+  /** The samples, spread evenly over the whole time. */
   #samples: { readonly timeMs: number; readonly count: number }[] = [];
-  /** Samples are at least this far apart; only the latest may be nearer to the one before it. */
+  /** Minimum distance between samples; only the latest may be closer to the one before it. */
   #stepMs = 0;
 
-  /** Takes note of the count at a time. Times may not run backwards. */
+  /** Notes the count at a time. Times must not run backwards. */
   note(timeMs: number, count: number): void {
     const before = this.#samples.at(-2);
     if (before !== undefined && timeMs - before.timeMs < this.#stepMs) this.#samples.pop();
@@ -18,18 +18,18 @@ export class RateMeter {
     if (this.#samples.length > MAX_SAMPLES) {
       const last = this.#samples.length - 1;
       this.#samples = this.#samples.filter((_, i) => i % 2 === 0 || i === last);
-      // Were those that come now as dense as before, each thinning would take more of the old ones: soon only minutes would be known.
+      // If new samples came as densely as before, each thinning would remove more of the old ones: soon only minutes would be left.
       this.#stepMs = 2 * this.#elapsedMs / MAX_SAMPLES;
     }
   }
 
-  /** How much the count has grown per second lately; 0 if it has not grown at all. */
+  /** Recent growth of the count per second; 0 if it has not grown at all. */
   get perSecond(): number {
     const last = this.#samples.at(-1);
     if (last === undefined) return 0;
     const windowMs = Math.max(MIN_WINDOW_MS, this.#elapsedMs / 2);
     const recent = this.#samples.find(({ timeMs }) => timeMs >= last.timeMs - windowMs)!;
-    // With long tasks none may have ended within the window.
+    // If tasks are long, none may have ended within the window.
     const from = last.count > recent.count ? recent : this.#samples[0];
     const ms = last.timeMs - from.timeMs;
     return ms > 0 ? Math.max(0, (last.count - from.count) / ms * 1000) : 0;

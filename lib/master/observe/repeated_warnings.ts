@@ -1,7 +1,7 @@
-/** How many different warnings are counted each for itself. A stranger can make up as many as it likes. */
+/** How many different warnings are counted separately. A stranger can cause as many as it likes. */
 const MAX_KINDS = 20;
 
-/** Warns of what happens again and again: the first time, and then each time that it has happened twice as often. */
+/** Warns about repeated events: the first time, and then each time that the count has doubled. */
 export class RepeatedWarnings {
   readonly #warn: (message: string) => void;
   readonly #counts = new Map<string, number>();
@@ -11,10 +11,10 @@ export class RepeatedWarnings {
   }
 
   /**
-   * Something has happened.
+   * Counts an event.
    *
-   * @param what Begins the message.
-   * @param reason Ends it.
+   * @param what The beginning of the message.
+   * @param reason The end of the message.
    */
   add(what: string, reason: string): void {
     const message = `${what}: ${reason}`;

@@ -1,6 +1,6 @@
 import { textWidth } from "./text_width.ts";
 
-/** The terminal that a status line stands on. */
+/** The terminal that has the status line. */
 export interface Terminal {
   /** How many columns it has now. */
   columns(): number;
@@ -9,7 +9,7 @@ export interface Terminal {
 
 /** The byte after which the cursor stands at the beginning of a line. */
 const NEWLINE = 10;
-/** The methods of the console that print. */
+/** The console's methods that print. */
 const PRINTING = [
   "log",
   "debug",
@@ -31,7 +31,7 @@ const PRINTING = [
 /**
  * A line that stays below everything else that is printed on a terminal, and is changed in place.
  *
- * While it is there, the methods of `console`, and those of `Deno.stdout` and `Deno.stderr` that write, print above it.
+ * While it is there, the methods of `console`, and the writing methods of `Deno.stdout` and `Deno.stderr`, print above it.
  */
 export class StatusLine implements Disposable {
   readonly #terminal: Terminal;
@@ -39,9 +39,9 @@ export class StatusLine implements Disposable {
   #text = "";
   /** How many columns the line takes; 0 while it is not drawn. */
   #drawn = 0;
-  /** Whether something was printed that does not end with a newline. What is printed next goes on in its row. */
+  /** Whether something was printed that does not end with a newline. The next print continues in its row. */
   #isRowTaken = false;
-  /** Writes under way: what they print may come at any moment. */
+  /** Writes under way: their output may come at any moment. */
   #writes = 0;
 
   constructor(terminal: Terminal) {
@@ -52,7 +52,7 @@ export class StatusLine implements Disposable {
     if (Deno.stdout.isTerminal()) this.#interceptStream(Deno.stdout);
   }
 
-  /** Shows a text, which has to be shorter than the terminal is wide, in place of the one before. */
+  /** Shows a text, which must be narrower than the terminal, in place of the previous one. */
   show(text: string): void {
     this.#text = text;
     this.#draw();
@@ -73,7 +73,7 @@ export class StatusLine implements Disposable {
     }
   }
 
-  /** Takes the line away. From now on the console and the streams print as they did before. */
+  /** Removes the line. From now on the console and the streams print as they did before. */
   [Symbol.dispose](): void {
     this.#erase();
     this.#text = "";
@@ -90,13 +90,13 @@ export class StatusLine implements Disposable {
 
   #erase(): void {
     if (this.#drawn === 0) return;
-    // On a terminal that has been made narrower the line takes several rows.
+    // If the terminal has been made narrower, the line takes several rows.
     const rowsAbove = Math.ceil(this.#drawn / this.#terminal.columns()) - 1;
     this.#terminal.write(`\r${rowsAbove > 0 ? `\x1b[${rowsAbove}A` : ""}\x1b[J`);
     this.#drawn = 0;
   }
 
-  /** When the script fails, Deno prints that by itself: the line has to be gone by then. */
+  /** When the script fails, Deno itself prints the error: the line has to be gone by then. */
   #interceptEnds(): void {
     const erase = () => this.#erase();
     for (const end of ["error", "unhandledrejection", "unload"]) {
@@ -112,7 +112,7 @@ export class StatusLine implements Disposable {
       const intercepted = (...args: unknown[]) => this.above(() => print(...args));
       methods[name] = intercepted;
       this.#restore.push(() => {
-        // Unless somebody has replaced it since: they may still call ours.
+        // If somebody has replaced it since, they may still call ours.
         if (methods[name] === intercepted) methods[name] = print;
       });
     }

@@ -1,6 +1,6 @@
 /**
- * How a run stands at a moment: what whoever shows it as it goes on looks at a few times a second. To be told of a million tasks, one
- * by one, would take as long as to run them.
+ * The state of a run at a moment, which displays look at a few times a second. Reporting a million tasks one by one would take as long as
+ * running them.
  *
  * @module
  */
@@ -11,45 +11,45 @@ import type { TaskProgress } from "../../task_progress.ts";
 import type { SlaveCounts } from "./events.ts";
 import type { Tally } from "./progress.ts";
 
-/** How a group of tasks that are read together stands. */
+/** The state of a group of tasks that are read together. */
 export interface GroupSurvey extends Omit<Tally, "map"> {
   /** How many tasks wait to be sent to a slave. */
   readonly waiting: number;
-  /** How many tasks threw, and wait for their time to run again. */
+  /** How many tasks threw, and wait to run again. */
   readonly delayed: number;
   /** Whether anybody waits for results: only then are tasks sent. */
   readonly isRead: boolean;
-  /** Whether no more tasks are sent since results wait for the reader. */
+  /** Whether sending has stopped because too many results wait for the reader. */
   readonly isHeldUp: boolean;
 }
 
-/** How a context stands: all of its tasks together, those of maps that have ended as well. */
+/** The state of a context: all of its tasks together, including those of maps that have ended. */
 export interface ContextSurvey extends GroupSurvey {
   /** Number of the context in its manager. */
   readonly number: number;
 }
 
-/** Where a slave stands. */
+/** The state of a slave. */
 export type Standing =
   | keyof SlaveCounts
-  /** Nobody has read results yet: it is started then. */
+  /** Nobody has read results yet: then it is started. */
   | "not started"
   /** It has ended with its manager. */
   | "ended";
 
-/** How a slave stands. */
+/** A slave, and what it is doing. */
 export interface SlaveSurvey {
   readonly identity: SlaveIdentity;
   readonly standing: Standing;
-  /** The task that it runs, or is about to run. */
+  /** The task that it runs, or will run next. */
   readonly task: Task | undefined;
-  /** How far that has come, as it has told. */
+  /** The last progress that the task has reported. */
   readonly news: TaskProgress | undefined;
   /** How many tasks have ended well there. */
   readonly tasksDone: number;
-  /** What it waits for, if it is queued, such as `job 4711.3`. */
+  /** The job that it waits for, if it is queued, such as `job 4711.3`. */
   readonly job: string | undefined;
-  /** Why that waits, if the scheduler says. */
+  /** Why the job waits, if the scheduler says so. */
   readonly waitReason: string | undefined;
   /** Why it is lost, if it is. */
   readonly loss: string | undefined;
@@ -59,16 +59,16 @@ export interface SlaveSurvey {
 
 /** What the process of a slave uses, as far as its machine tells. */
 export interface ProcessUse {
-  /** Memory that it has in use, in bytes. */
+  /** Memory in use, in bytes. */
   readonly memoryBytes: number | undefined;
-  /** Processor time that it has used, in milliseconds. */
+  /** Processor time so far, in milliseconds. */
   readonly cpuMs: number | undefined;
 }
 
 /** Slaves that are vacant: nothing is submitted for them at the moment. */
 export interface VacantSlaves {
   readonly count: number;
-  /** How the last job failed that was to bring slaves of an array, if none has brought one since. */
+  /** Why the last job failed that was to bring slaves of an array, if none has brought one since. */
   readonly failure: string | undefined;
 }
 
@@ -76,15 +76,15 @@ export interface VacantSlaves {
 export interface SurveyedRun {
   /** The contexts that are open. */
   surveyContexts(): ContextSurvey[];
-  /** All slaves that are not vacant, in the order of their numbers: there may be numbers between these. */
+  /** All slaves that are not vacant, in the order of their numbers, which may have gaps. */
   surveySlaves(): SlaveSurvey[];
-  /** The others. */
+  /** The vacant slaves. */
   surveyVacant(): VacantSlaves;
   /** What the process of a slave on this machine uses now, by the slave's number. */
   useOf(slave: number): ProcessUse;
 }
 
-/** Adds groups of tasks up. */
+/** Adds up groups of tasks. */
 export function sumOfGroups(surveys: readonly GroupSurvey[]): GroupSurvey {
   const sum = {
     name: "",

@@ -1,5 +1,5 @@
 /**
- * Letters and emoji that take two columns of a terminal, or none.
+ * Characters that take two columns of a terminal, or none.
  *
  * @see https://www.unicode.org/reports/tr11/
  */
@@ -8,7 +8,7 @@ const WIDE =
 const WITHOUT_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** How many columns of a terminal a text takes, or more: an emoji that is made of several takes fewer. */
+/** At least as many columns of a terminal as a text takes: an emoji composed of several takes fewer. */
 export function textWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
@@ -18,7 +18,7 @@ export function textWidth(text: string): number {
   return width;
 }
 
-/** Cuts a text to so many columns; if it is wider, it ends with `…`. */
+/** Cuts a text to a number of columns; if it was wider, it ends with `…`. */
 export function clipToWidth(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let clipped = "";

@@ -3,12 +3,11 @@ import { slaveProgram } from "../../slave_program.ts";
 import { RepeatedWarnings } from "./repeated_warnings.ts";
 
 /**
- * A function of the user's that is told what happens: `onEvent`, or `progress` of a reader.
+ * A user's function that is told events: `onEvent`, or `progress` of a reader.
  *
- * An error in it is the user's error, but no reason to end a run that may have taken days. If nobody caught it, Deno would end
- * the process at once, without `finally`. If a reader threw it, the loop over the results would end, and the tasks that run
- * would be lost. So it is printed at once, the run and the script go on as if nothing had happened, and the script ends with
- * exit code 1.
+ * An error in it is the user's error, but no reason to end a run that may have taken days. If nobody caught it, Deno would end the process
+ * at once, without `finally`. If a reader threw it, the loop over the results would end, and running tasks would be lost. So the error is
+ * printed at once, the run and the script go on as if nothing had happened, and the script ends with exit code 1.
  */
 export class UserFunction<Event> {
   /** As a subscriber it wants all events. */
@@ -16,11 +15,11 @@ export class UserFunction<Event> {
   readonly wantsProgress = true;
   readonly #run: (event: Event) => unknown;
   readonly #what: string;
-  /** A million events may bring the same error a million times. */
+  /** A million events may cause the same error a million times. */
   readonly #errors = new RepeatedWarnings((message) => this.#print(message));
   #latest: unknown;
 
-  /** @param option Name of the option that it was given as. */
+  /** @param option Name of the option that the function was given as. */
   constructor(option: string, run: (event: Event) => unknown) {
     this.#run = run;
     const consequence = slaveProgram() === undefined
@@ -29,11 +28,11 @@ export class UserFunction<Event> {
     this.#what = `The function of the option ${option} threw an error (${consequence})`;
   }
 
-  /** Calls it. */
+  /** Calls the function. */
   tell(event: Event): void {
     try {
       const returned = this.#run(event);
-      // Nobody waits for an async function. If it fails, that is told all the same.
+      // Nobody waits for an async function, but its failure is reported all the same.
       if (returned instanceof Promise) returned.catch((thrown) => this.#noteError(thrown));
     } catch (thrown) {
       this.#noteError(thrown);
@@ -41,7 +40,7 @@ export class UserFunction<Event> {
   }
 
   #noteError(thrown: unknown): void {
-    // The exit code of a slave is the slave's own.
+    // The exit code of a slave process is not the user's.
     if (slaveProgram() === undefined && Deno.exitCode === 0) Deno.exitCode = 1;
     this.#latest = thrown;
     this.#errors.add(this.#what, describe(thrown));
@@ -53,7 +52,7 @@ export class UserFunction<Event> {
   }
 }
 
-/** What was thrown, in a line. */
+/** What was thrown, in one line. */
 function describe(thrown: unknown): string {
   try {
     return String(thrown);
@@ -62,7 +61,7 @@ function describe(thrown: unknown): string {
   }
 }
 
-/** Where an error was thrown, and what caused it: the lines of its stack, and of those of its causes. */
+/** Where an error was thrown, and where its causes were: the lines of their stacks. */
 function placesOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error)) return [];
   try {

@@ -3,23 +3,23 @@ import type { ManagerEvent } from "./events.ts";
 import type { Subscriber } from "./hub.ts";
 import { queueMicrotask } from "../../own_globals.ts";
 
-/** Files of slaves that have been named. All managers of a script print to one standard error. */
+/** Slaves' files that have been named. All managers of a script print to one standard error. */
 const namedFiles = new Set<string>();
 
-/** What becomes of a slave whose process has ended. */
+/** What happens to a slave whose process has ended. */
 type Fate = "lost" | "started anew";
 
-/** Prints to standard error what a user should know: what a manager does with events by default. */
+/** Prints to standard error what a user should know: the default use of a manager's events. */
 export class WarningPrinter implements Subscriber {
   readonly wantsTasks = false;
   readonly #slaves: { readonly areAllLost: boolean };
-  /** Slaves of one fate for the same reason, one after another: the first one's name, and how many others. Not printed yet. */
+  /** Consecutive slaves with the same fate for the same reason: the first one's name, and how many others. Not printed yet. */
   #alike:
     | { readonly name: string; readonly fate: Fate; readonly reason: string; others: number }
     | undefined;
   #isFileNamed = false;
 
-  /** @param slaves Those of the manager. */
+  /** @param slaves The slaves of the manager. */
   constructor(slaves: { readonly areAllLost: boolean }) {
     this.#slaves = slaves;
   }
@@ -64,7 +64,7 @@ export class WarningPrinter implements Subscriber {
     }
   }
 
-  /** The files of a hundred slaves are one line, not a hundred. */
+  /** Names the first file only: the files of a hundred slaves are one line, not a hundred. */
   #tellFile(name: string, file: string): void {
     if (this.#isFileNamed) return;
     this.#isFileNamed = true;
@@ -74,8 +74,8 @@ export class WarningPrinter implements Subscriber {
   }
 
   /**
-   * If a refused job was to bring a hundred slaves, or their host is cut off, that is two lines and not a hundred. If no slave is left,
-   * it is none: the error that ends the run has the reasons.
+   * If a refused job was to bring a hundred slaves, or their host is cut off, two lines are printed and not a hundred. If no slave is left,
+   * none is: the error that ends the run has the reasons.
    */
   #tellFate(name: string, fate: Fate, reason: string): void {
     if (this.#alike?.fate === fate && this.#alike.reason === reason) {

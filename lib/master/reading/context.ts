@@ -33,8 +33,8 @@ export type TaskCode<Args extends readonly unknown[], Result> =
 /** Options of a single task. */
 export interface TaskOptions {
   /**
-   * What you call the task, such as the name of what it works on. It stands in messages about the task, in the job log and the timeline,
-   * and is its {@linkcode Task.label}. Labels need not differ.
+   * Your name for the task, such as the name of what it works on. It appears in messages about the task, in the job log and the timeline,
+   * and is its {@linkcode Task.label}. Labels need not be unique.
    */
   readonly label?: string;
 }
@@ -46,20 +46,20 @@ export interface TaskOptions {
  */
 export interface TasksOptions<Input> {
   /**
-   * What you call the task of an element, which stands at a place counted from 0. See {@linkcode TaskOptions.label}. An error that it
-   * throws is thrown to the reader of results; that element is no task then.
+   * Your name for the task of an element; `index` counts elements from 0. See {@linkcode TaskOptions.label}. If it throws, the error is
+   * thrown to the reader of results, and there is no task for that element.
    */
   readonly label?: (input: Input, index: number) => string;
 }
 
 /** Options of the methods that read results. */
 export interface ReadOptions {
-  /** When it aborts, waiting tasks are dropped, running ones killed, and the reader gets its reason thrown. */
+  /** When it aborts, waiting tasks are dropped, running ones killed, and its reason is thrown to the reader. */
   readonly signal?: AbortSignal;
   /**
-   * `true` shows on standard error how far the context has come: on a terminal in one line at its bottom, elsewhere by a line
-   * now and then. A function is called with each {@linkcode ProgressEvent} instead; an error in it is told as one in
-   * {@linkcode ManagerOptions.onEvent} is. The default is `false`.
+   * `true` shows on standard error how far the context has come: on a terminal in one line at its bottom, elsewhere by a line now and then.
+   * A function is called with each {@linkcode ProgressEvent} instead; an error in it is handled like one in
+   * {@linkcode ManagerOptions.onEvent}. The default is `false`.
    */
   readonly progress?: boolean | ((progress: ProgressEvent) => void);
 }
@@ -69,19 +69,19 @@ export interface RunOptions {
   /** When it aborts, the task is given up as by {@linkcode Task.cancel}, and the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
-   * If the task runs longer, in milliseconds, it is killed and has failed. Waiting and startup do not count. By default it is the option
-   * `taskTimeoutMs` of the context.
+   * A task that runs longer than this many milliseconds is killed and has failed. Waiting and startup do not count. The default is the
+   * option `taskTimeoutMs` of the context.
    */
   readonly timeoutMs?: number;
-  /** What you call the task: it stands in messages and in the job log. */
+  /** Your name for the task: it appears in messages and in the job log. */
   readonly label?: string;
 }
 
 /** Options of {@linkcode Context.map} and {@linkcode Context.mapOutcomes}. */
 export interface MapOptions<Input = unknown> extends ReadOptions {
-  /** `"inputs"`: in the order of the inputs. `"finish"`: as they come, the first that has finished first. */
+  /** `"inputs"`: in the order of the inputs. `"finish"`: in the order in which tasks finish. */
   readonly order?: "inputs" | "finish";
-  /** Makes what you call the task of an input: it stands in messages and in the job log. */
+  /** Makes your name for the task of an input: it appears in messages and in the job log. */
   readonly label?: (input: Input, index: number) => string;
 }
 
@@ -89,19 +89,19 @@ export interface MapOptions<Input = unknown> extends ReadOptions {
  * How the task for one input of a map ended.
  *
  * @typeParam Input Type of the inputs.
- * @typeParam Result What arrives of its result.
+ * @typeParam Result Type of its result as it arrives.
  */
 export type MapOutcome<Input = unknown, Result = unknown> = Outcome<Result> extends infer Each
   ? Each extends unknown ? Omit<Each, "input"> & {
       /** The input itself. */
       readonly input: Input;
-      /** Its place among the inputs, counted from 0. */
+      /** Its index among the inputs, counted from 0. */
       readonly index: number;
     }
   : never
   : never;
 
-/** Makes what the user gets of a context. */
+/** Makes the user's object for a context. */
 export let newContext: <Values extends readonly unknown[]>(core: ContextCore) => Context<Values>;
 
 /**
@@ -143,14 +143,14 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
     this.#core = core;
   }
 
-  /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log have it. */
+  /** Number of the context in its manager: 0, 1, 2 … in the order in which they were made. Events and the job log refer to it. */
   get number(): number {
     return this.#core.number;
   }
 
   /**
-   * Runs one task. It starts as soon as a slave has room, and nobody has to read: `getResults` and its like do not see it. A million at
-   * once are no problem.
+   * Runs one task. It starts as soon as a slave has room, and nobody has to read: `getResults` and its like ignore it. A million at once
+   * are no problem.
    *
    * @example
    * ```ts
@@ -164,15 +164,15 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * ```
    *
    * @param task As for {@linkcode Context.addTask}.
-   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` would.
-   * @param options See {@linkcode RunOptions}. By default nothing gives the task up but the context's `taskTimeoutMs`.
-   * @returns What the task returns. Whatever is wrong rejects this promise, and nothing is thrown: a `DataCloneError` if an argument
-   * cannot be cloned, a `TypeError` for what is no task or no option, a {@linkcode RemoteError} if the task failed, an
+   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` copies.
+   * @param options See {@linkcode RunOptions}. By default only the context's `taskTimeoutMs` limits the task.
+   * @returns What the task returns. All errors reject this promise, and none is thrown: a `DataCloneError` if an argument cannot be cloned,
+   * a `TypeError` for something that is not a task or not an option, a {@linkcode RemoteError} if the task failed, an
    * {@linkcode AbortError} if it was cancelled, a {@linkcode NoMoreSlavesError} if no slave is left, a {@linkcode ParallelError} if the
    * context or its manager is closed.
    * @typeParam Args Types of the arguments.
    * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
-   * @typeParam Given Types of the arguments as they are given: what can never be sent does not compile.
+   * @typeParam Given Types of the arguments as given: something that can never be sent does not compile.
    */
   run<Args extends unknown[], Result, const Given extends readonly unknown[] = Args>(
     task: TaskCode<[...Args, ...Values], Result>,
@@ -189,9 +189,9 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   /**
    * Runs a task for each input, and gives the results in the order of the inputs.
    *
-   * Inputs are taken only as slaves need work, so there may be endlessly many; of large ones no more than about 4 MB wait. Leaving the
-   * loop, by `break` or an error, drops what is left of this map, and of nothing else. Several maps of one context may go on side by
-   * side; they are served in turn.
+   * Inputs are taken only as slaves need work, so there may be endlessly many; large ones wait up to about 4 MB in all. Leaving the loop,
+   * by `break` or an error, drops the rest of this map, and nothing else. Several maps of one context may run at the same time; they are
+   * served in turn.
    *
    * @example
    * ```ts
@@ -204,10 +204,10 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * ```
    *
    * @param task As for {@linkcode Context.addTask}.
-   * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
-   * thrown to the reader: in the order of the inputs, behind the results of those before.
+   * @param inputs Each element is the first argument of one task. If the iterable throws, or an element gives a `DataCloneError`, the error
+   * is thrown to the reader: in the order of the inputs, after the results of those before.
    * @param options See {@linkcode MapOptions}; `order` is `"inputs"` by default.
-   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
+   * @throws {TypeError} If `task` is not a task, `inputs` is not iterable, or an option is wrong.
    * @throws {ParallelError} If the context or its manager is closed. The reader gets the errors of {@linkcode Context.getResults}.
    */
   map<Input, Result, Given extends Input = Input>(
@@ -221,12 +221,12 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
-   * Like {@linkcode Context.map}, but gives outcomes, each with its input: a task that failed is an outcome as well, and is not thrown.
+   * Like {@linkcode Context.map}, but gives outcomes, each with its input: a failed task gives an outcome as well, instead of an error.
    *
    * @param task As for {@linkcode Context.addTask}.
-   * @param inputs Each element is the first argument of one task. They are kept, as they are, until their outcomes are read.
+   * @param inputs Each element is the first argument of one task. They are kept unchanged until their outcomes are read.
    * @param options See {@linkcode MapOptions}; `order` is `"finish"` by default.
-   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
+   * @throws {TypeError} If `task` is not a task, `inputs` is not iterable, or an option is wrong.
    * @throws {ParallelError} If the context or its manager is closed.
    */
   mapOutcomes<Input, Result, Given extends Input = Input>(
@@ -250,15 +250,15 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    *
    * @param task An export of a {@linkcode remote} module, an object of a remote class (its `run` method is called), or an inline
    * function, which sees none of the variables around it.
-   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` would.
-   * @returns The task, which says in `toString()` where it came from.
+   * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` copies.
+   * @returns The task. Its `toString()` says where it came from.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
    * @throws {TypeError} If `task` is none of these.
    * @throws {RangeError} If the arguments take more than about 4 GiB.
    * @typeParam Args Types of the arguments. A function of yours that passes on a list of a type parameter names it:
    * `context.addTask<Args, Result>(task, ...args)`.
    * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
-   * @typeParam Given Types of the arguments as they are given: what can never be sent does not compile.
+   * @typeParam Given Types of the arguments as given: something that can never be sent does not compile.
    */
   addTask<Args extends unknown[], Result, Given extends Args = Args>(
     task: TaskCode<[...Args, ...Values], Result>,
@@ -305,16 +305,15 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
-   * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many;
-   * of large ones no more than about 4 MB wait.
-   * Several iterables are taken one after the other. While an asynchronous one has nothing for about 10 ms, the next one has its turn,
-   * unless results are read in order.
+   * Adds one task per element of an iterable. Elements are taken only as slaves need work, so there may be endlessly many; large ones wait
+   * up to about 4 MB in all. Several iterables are taken one after the other. If an asynchronous one gives nothing for about 10 ms, the
+   * next one has its turn, unless results are read in order.
    *
    * @param task As for {@linkcode Context.addTask}.
-   * @param inputs Each element is the first argument of one task. An error that it throws, or a `DataCloneError` for an element, is
-   * thrown to the reader of results: if that reads in order, behind the results of all tasks before.
+   * @param inputs Each element is the first argument of one task. If the iterable throws, or an element gives a `DataCloneError`, the error
+   * is thrown to the reader of results: if results are read in order, after those of all earlier tasks.
    * @param options See {@linkcode TasksOptions}.
-   * @throws {TypeError} If `task` is no task, `inputs` is not iterable, or an option is wrong.
+   * @throws {TypeError} If `task` is not a task, `inputs` is not iterable, or an option is wrong.
    */
   addTasks<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
@@ -354,7 +353,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
-   * Reads outcomes in the order in which tasks finish. A task that failed is an outcome as well, and is not thrown.
+   * Reads outcomes in the order in which tasks finish. A failed task gives an outcome as well, instead of an error.
    *
    * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
@@ -380,12 +379,12 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
-   * Ends the context: drops its tasks that have not finished, those that run included, and ends its inputs and readers. Slaves free what
-   * startup returned. If that has a method `Symbol.dispose` or `Symbol.asyncDispose`, or an element of it if it is an array, that is
-   * called there.
+   * Ends the context: drops its unfinished tasks, including running ones, and ends its inputs and readers. Slaves free what startup
+   * returned. If it, or an element of it if it is an array, has a method `Symbol.dispose` or `Symbol.asyncDispose`, the method is called
+   * there.
    *
-   * A reader that waits for tasks that are dropped gets a {@linkcode ParallelError}; the promises of `run` are rejected with an
-   * {@linkcode AbortError}. Results that have come can still be read. Calling it again waits for the same end.
+   * A reader that waits for dropped tasks gets a {@linkcode ParallelError}; the promises of `run` are rejected with an
+   * {@linkcode AbortError}. Results that have come can still be read. Further calls wait for the same end.
    */
   close(): Promise<void> {
     return this.#core.close();
@@ -453,7 +452,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
       isOnly: group.map !== undefined,
       pick,
     });
-    // Whoever is told how to read is not told as well that nobody has read.
+    // A user who is told how to read need not be told that nobody has read.
     return refuseSyncRead(reader, method, () => group.around.forgotten.delete(group));
   }
 }
@@ -502,7 +501,7 @@ function typed<Result>(outcome: Outcome): Outcome<Result> {
 
 function withInput(outcome: Outcome, { input, index }: MapInput): MapOutcome {
   if (outcome.status === "rejected") return { ...outcome, input, index };
-  // One by one: to spread it takes 0.1 µs more.
+  // One by one: spreading takes 0.1 µs more.
   const { task, slave, attempts, runTimeMs, status, value } = outcome;
   return { task, slave, attempts, runTimeMs, status, value, input, index };
 }

@@ -1,5 +1,5 @@
 /**
- * What is behind the public face of a context: the numbers of its tasks, its journal, its groups of tasks, and its end.
+ * The inside of a context: the numbers of its tasks, its journal, its groups of tasks, and its end.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { ForgottenTasks } from "./forgotten_tasks.ts";
 import { PromisedTasks } from "./promised_tasks.ts";
 import { TaskGroup } from "./task_group.ts";
 
-/** What may be closed, and what is to be done then. */
+/** What may be closed, and what to do then. */
 const REMEDIES = {
   manager: "Make a new one",
   context: "Make a new one by getContext()",
@@ -36,20 +36,20 @@ export interface Surroundings {
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
   readonly hub: Hub;
-  /** Says why no slave is left, if that is so. */
+  /** Explains why no slave is left, if that is so. */
   readonly slaves: { explainLosses(): ParallelError };
   readonly keepAlive: Pick<KeepAlive, "begin" | "end">;
-  /** Tells readers when other events are to have a turn. */
+  /** Tells readers when other events need a turn. */
   readonly turn: LoopTurn;
   readonly progress: ProgressOnDemand;
   readonly forgotten: ForgottenTasks;
 }
 
-/** What a context is made with. */
+/** What a context is made from. */
 export interface ContextCoreOptions extends DispatchContextOptions {
   readonly taskTimeoutMs?: number;
   readonly journal?: JournalUse;
-  /** Told that it was closed, and not by its manager. */
+  /** Told that it was closed by its user, and not by its manager. */
   onClosed?(): void;
 }
 
@@ -58,15 +58,15 @@ export interface ContextCoreOptions extends DispatchContextOptions {
 export interface ContextGroup extends OutcomeReceiver {
   /** The journal could not be written: these outcomes of the group are not delivered. */
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void;
-  /** Has whoever waits for outcomes look again. The context or the manager may be closed, or no slave may be left. */
+  /** Has those who wait for outcomes look again. The context or the manager may be closed, or no slave may be left. */
   wake(): void;
-  /** The manager closes: takes nothing more from sources, and tells whoever waits for outcomes. */
+  /** The manager closes: takes nothing more from sources, and tells those who wait for outcomes. */
   managerCloses(): void;
-  /** The context closes: drops all tasks that have not finished, and what sources still have. */
+  /** The context closes: drops all unfinished tasks, and what sources still have. */
   drop(): void;
-  /** Takes nothing more from sources; resolves when these have cleaned up. */
+  /** Takes nothing more from sources; resolves when they have cleaned up. */
   stop(): Promise<void>;
-  /** How it stands. */
+  /** The state of the group. */
   survey(): GroupSurvey;
 }
 
@@ -74,23 +74,23 @@ export interface ContextGroup extends OutcomeReceiver {
 export class ContextCore {
   /** What it shares with the other contexts. */
   readonly around: Surroundings;
-  /** What the board knows of it. */
+  /** What the board knows about it. */
   readonly board: DispatchContext;
-  /** The tasks that are added one by one, and whose results are read by `getResults()` and its like. */
+  /** The tasks that are added one by one, and whose results `getResults()` and its like read. */
   readonly added: TaskGroup;
   /** How many tasks have been added: the number of the next one. */
   taskCount = 0;
-  /** Whether it takes no more tasks. Only this class writes. */
+  /** Whether it takes no more tasks. Only this class changes it. */
   isClosed = false;
-  /** Whether a signal ends the script: nobody is told anything any more. */
+  /** Whether a signal ends the script: nothing more is reported to anybody. */
   isScriptEnding = false;
-  /** Has outcomes on disk before they are delivered. */
+  /** Stores outcomes on disk before they are delivered. */
   readonly journal: Journal | undefined;
   readonly #options: ContextCoreOptions;
   readonly #groups = new Set<ContextGroup>();
-  /** The groups that are forgotten, together. */
+  /** The sum of the groups that have been forgotten. */
   #forgotten: GroupSurvey = sumOfGroups([]);
-  /** Tasks with a promise each, by their time limit. */
+  /** Tasks with promises, by their time limit. */
   readonly #promised = new Map<number | undefined, PromisedTasks>();
   #mapCount = 0;
   /** What there was to do when the manager closed; nothing before. */
@@ -119,7 +119,7 @@ export class ContextCore {
   }
 
   /**
-   * @param action What is not possible if it takes no more tasks.
+   * @param action What is impossible if it takes no more tasks.
    * @throws {ParallelError} If it takes no more tasks.
    */
   checkOpen(action: "add a task" | "run a task" | "run a map"): void {
@@ -129,7 +129,7 @@ export class ContextCore {
     );
   }
 
-  /** Says why tasks that had not ended when it was closed are given up. */
+  /** Explains why tasks that had not ended when it was closed are given up. */
   explainGivenUp(): ParallelError {
     return new ParallelError(
       `Cannot run tasks: the ${this.#closed} is closed. Read all results before closing it; if a function reads them, await it`,
@@ -137,8 +137,8 @@ export class ContextCore {
   }
 
   /**
-   * Tasks with a promise each, of one time limit; that of the context by default. One is to be run at once: a group without any is
-   * never forgotten.
+   * The group of tasks with promises that have one time limit; the context's by default. Call this only to run a task at once: a group
+   * without tasks is never forgotten.
    *
    * @throws {ParallelError} If the context takes no more tasks.
    */
@@ -154,7 +154,7 @@ export class ContextCore {
     return tasks;
   }
 
-  /** All promises of a group are settled. It is forgotten, unless its time limit is the usual one: another may never come again. */
+  /** All promises of a group are settled. It is forgotten, unless its time limit is the usual one: another one may never be used again. */
   promisesSettled(tasks: PromisedTasks): void {
     const { timeoutMs } = tasks;
     if (timeoutMs === this.#options.taskTimeoutMs || this.#promised.get(timeoutMs) !== tasks) {
@@ -171,13 +171,13 @@ export class ContextCore {
     return this.#addGroup(new TaskGroup(this, this.#options.taskTimeoutMs, this.#mapCount++));
   }
 
-  /** Forgets a group all of whose tasks have ended, when its sources have cleaned up. */
+  /** Forgets a group whose tasks have all ended, once its sources have cleaned up. */
   async release(group: ContextGroup): Promise<void> {
     await group.stop();
     this.#forget(group);
   }
 
-  /** How it stands. When the manager is closed, what was left then is told as not done, though readers have given it up. */
+  /** The state of the context. After the manager has closed, what was left then counts as not done, though readers have given it up. */
   survey(): ContextSurvey {
     const surveys = [...this.#groups].map((group) => group.survey());
     const sum = sumOfGroups([this.#forgotten, ...surveys]);
@@ -187,9 +187,9 @@ export class ContextCore {
   /**
    * Has a new task of a group run, unless the journal has its outcome.
    *
-   * @returns That outcome.
+   * @returns The outcome from the journal.
    * @throws {ParallelError} If it takes no more tasks.
-   * @throws {JournalError} If it is damaged.
+   * @throws {JournalError} If the outcome is damaged.
    */
   begin(group: DispatchGroup, task: Task): Outcome | undefined {
     this.checkOpen("add a task");
@@ -203,13 +203,13 @@ export class ContextCore {
       hub.taskRestored(this.board, recorded);
       endTaskOnSlave(task);
     }
-    // Also if the journal had its outcome: its source may have to give more before there is anything to run.
+    // Even if the journal had its outcome: its source may have to give more before there is anything to run.
     loop.schedule();
     this.taskCount++;
     return recorded;
   }
 
-  /** Has the board give a task up. */
+  /** Has the board give up a task. */
   cancel(group: DispatchGroup, task: Task): void {
     this.around.dispatcher.cancelTask(group, task);
     this.around.loop.schedule();
@@ -223,7 +223,7 @@ export class ContextCore {
     for (const group of this.#groups) group.managerCloses();
   }
 
-  /** Ends the context: drops what has not finished, and frees what slaves have of it. */
+  /** Ends the context: drops unfinished tasks, and frees what slaves hold of it. */
   close(): Promise<void> {
     if (this.#closing !== undefined || this.isClosed) return this.finish();
     this.#refuse("context");
@@ -233,7 +233,7 @@ export class ContextCore {
     return this.finish();
   }
 
-  /** Finishes what is to be written, and has sources clean up. */
+  /** Finishes writing, and has sources clean up. */
   finish(): Promise<void> {
     return this.#closing ??= this.#finish();
   }

@@ -1,13 +1,13 @@
 /**
- * What a script is told that has left out an `await`. TypeScript would say so, but `deno run` does not check types.
+ * What to tell a script that has left out an `await`. TypeScript would report it, but `deno run` does not check types.
  *
  * @module
  */
 
 /**
- * Makes results throw when they are read as if they were there already: by `for (… of …)`, a spread, `Array.from()`.
+ * Makes results throw if they are read synchronously: by `for (… of …)`, a spread, `Array.from()`.
  *
- * @param method Name of the method that the results come from.
+ * @param method Name of the method that gives the results.
  * @param onRefused Called before it throws.
  */
 export function refuseSyncRead<Results extends object>(
@@ -26,9 +26,9 @@ export function refuseSyncRead<Results extends object>(
 }
 
 /**
- * Makes `using` throw for what needs `await using`.
+ * Makes `using` throw for an object that needs `await using`.
  *
- * @param made How one is made.
+ * @param made An expression that makes such an object.
  */
 export function refuseSyncUse(prototype: object, name: string, made: string): void {
   const get = (): never => {

@@ -1,8 +1,8 @@
 import type { Hub } from "../observe/hub.ts";
 
-/** What somebody is to read. */
+/** Something that should be read. */
 export interface Readable {
-  /** Whether there is anything to read, or may come to be. */
+  /** Whether there is, or may come to be, anything to read. */
   readonly hasTasks: boolean;
 }
 
@@ -10,7 +10,7 @@ const WARNING =
   "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
   "for await (const result of context.getResultsUnordered()) …. For one task with a promise there is await context.run(task, [2])";
 
-/** Warns those who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
+/** Warns users who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
 export class ForgottenTasks implements Disposable {
   readonly #hub: Hub;
   /** What nobody has begun to read: none of its tasks has run. */
@@ -22,17 +22,17 @@ export class ForgottenTasks implements Disposable {
     globalThis.addEventListener("unload", this.#atUnload);
   }
 
-  /** Somebody is to read this. */
+  /** Somebody should read this. */
   add(readable: Readable): void {
     this.#unread.add(readable);
   }
 
-  /** Somebody begins to. */
+  /** Somebody begins to read this. */
   delete(readable: Readable): void {
     this.#unread.delete(readable);
   }
 
-  /** Warns, if there is reason to: the manager closes. */
+  /** The manager closes: warns if there is reason to. */
   [Symbol.dispose](): void {
     globalThis.removeEventListener("unload", this.#atUnload);
     this.#warn();

@@ -1,24 +1,24 @@
-/** An element of a {@linkcode LinkedList}. Only the list writes. */
+/** An element of a {@linkcode LinkedList}. Only the list changes it. */
 export interface Link<Element> {
   readonly element: Element;
   previous: Link<Element> | undefined;
-  /** Stays when the element is taken out: whoever has just come to it goes on from there. */
+  /** Stays when the element is removed, so that an iteration that has just reached it can go on. */
   next: Link<Element> | undefined;
-  /** Whether it was taken out. */
+  /** Whether it was removed. */
   isOut: boolean;
 }
 
 /**
- * Elements in order, each of which can be taken out in constant time, also while somebody goes through them. In an array all elements
- * behind it are moved. A `Set` keeps its place, which whoever looks for the first element passes over: for 100,000 that takes 2 s.
+ * Elements in order, each of which can be removed in constant time, even during an iteration. In an array, all later elements would move. A
+ * `Set` keeps the places of removed elements, and finding the first element passes over them: for 100,000 that takes 2 s.
  */
 export class LinkedList<Element> {
-  /** How many elements there are. Only this class writes. */
+  /** How many elements there are. Only this class changes it. */
   length = 0;
   #first: Link<Element> | undefined;
   #last: Link<Element> | undefined;
 
-  /** Adds an element at the end. Returns what it can be taken out by. */
+  /** Adds an element at the end. Returns the link for removing it. */
   push(element: Element): Link<Element> {
     const link = { element, previous: this.#last, next: undefined, isOut: false };
     if (this.#last === undefined) this.#first = link;
@@ -28,7 +28,7 @@ export class LinkedList<Element> {
     return link;
   }
 
-  /** Takes an element out, unless that was done before. */
+  /** Removes an element, unless it has been removed before. */
   remove(link: Link<Element>): void {
     if (link.isOut) return;
     link.isOut = true;
@@ -40,7 +40,7 @@ export class LinkedList<Element> {
     this.length--;
   }
 
-  /** Takes all elements out, in order. */
+  /** Removes all elements and returns them, in order. */
   takeAll(): Element[] {
     const all: Element[] = [];
     for (let link = this.#first; link !== undefined; link = link.next) {
@@ -50,7 +50,7 @@ export class LinkedList<Element> {
     return all;
   }
 
-  /** All elements, in order, which stay. Those that are taken out before their turn are left out. */
+  /** Iterates over all elements, in order, without removing them. Leaves out elements that are removed before their turn. */
   *[Symbol.iterator](): Generator<Element> {
     for (let link = this.#first; link !== undefined; link = link.next) {
       if (!link.isOut) yield link.element;

@@ -1,17 +1,17 @@
 import { Deque } from "../deque.ts";
 import type { Outcome, Outcomes } from "../outcome.ts";
 
-/** Outcomes that wait, in the order in which they came. */
+/** Waiting outcomes, in the order in which they came. */
 export class OutcomeQueue {
-  /** Whether none waits. Only this class writes. */
+  /** Whether none waits. Only this class changes it. */
   isEmpty = true;
-  /** Those that are taken first; mostly there are no others. */
+  /** The outcomes to be taken first; mostly there are no others. */
   #first: Outcomes | undefined;
-  /** Where in the first list the next outcome stands. */
+  /** Index of the next outcome in the first list. */
   #position = 0;
   readonly #others = new Deque<Outcomes>();
 
-  /** Adds outcomes, at least one, behind all others. */
+  /** Adds outcomes, at least one, at the end. */
   push(outcomes: Outcomes): void {
     this.isEmpty = false;
     if (this.#first === undefined) this.#first = outcomes;

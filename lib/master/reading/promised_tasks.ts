@@ -10,7 +10,7 @@ import type { Outcome, Outcomes } from "../outcome.ts";
 import type { ContextCore, ContextGroup } from "./context_core.ts";
 import { TaskOrigins } from "./task_origins.ts";
 
-/** An error in the block that `await using` closes is not shown if a promise is rejected meanwhile: Deno ends at the first rejection. */
+/** If a promise is rejected while `await using` closes its block, an error in the block is not shown: Deno ends at the first rejection. */
 const AWAIT_IT =
   "Await what run() returns before closing it. If that was closed by another error of the script, " +
   "this one hides it: it is shown if what run() returned has a catch(() => {})";
@@ -18,8 +18,8 @@ const AWAIT_IT =
 /** A task with a promise. A million of them may wait. */
 class PromisedTask extends Task {
   /**
-   * Resolves the promise; nothing when that is settled. To reject it, it is given an object whose `then` rejects. A function for that
-   * alone would take 64 bytes, of the 250 that each of a million takes.
+   * Settles the promise; nothing once that has been done. To reject it, it is called with an object whose `then` rejects. A function only
+   * for rejecting would take 64 bytes, of the 250 that each of a million tasks takes.
    */
   settle: ((result: unknown) => void) | undefined;
   readonly #label: string | undefined;
@@ -29,26 +29,26 @@ class PromisedTask extends Task {
     this.#label = label;
   }
 
-  /** What the user calls it. */
+  /** The user's label for it. */
   override get label(): string | undefined {
     return this.#label;
   }
 }
 
-/** The tasks of `run()` that have one time limit: each has a promise, which gets what becomes of it. */
+/** The tasks of `run()` that have one time limit. Each has a promise that its outcome settles. */
 export class PromisedTasks implements GroupPort, ContextGroup {
-  /** What the board knows of it. */
+  /** What the board knows about it. */
   readonly board: DispatchGroup;
-  /** Has outcomes on disk before they are delivered. */
+  /** Stores outcomes on disk before they are delivered. */
   readonly journal: Journal | undefined;
   /** A task that runs longer is killed. */
   readonly timeoutMs: number | undefined;
   readonly #context: ContextCore;
   readonly #origins: TaskOrigins;
-  /** Tasks that a signal gives up, by the signal. */
+  /** The tasks that each signal can give up. */
   readonly #bySignal = new Map<AbortSignal, Set<PromisedTask>>();
   readonly #signalOf = new Map<PromisedTask, AbortSignal>();
-  /** How many have not ended. */
+  /** How many tasks have not ended. */
   #pending = 0;
   #done = 0;
   #failed = 0;
@@ -57,7 +57,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
 
   /**
    * @param timeoutMs A task that runs longer is killed.
-   * @param limitOption What says so.
+   * @param limitOption The option that sets this limit.
    */
   constructor(
     context: ContextCore,
@@ -79,8 +79,8 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   /**
    * Runs a task.
    *
-   * @param options What gives it up, and what the user calls it.
-   * @returns What it returns.
+   * @param options How it can be given up, and the user's label.
+   * @returns What the task returns.
    */
   run(
     code: Code,
@@ -101,7 +101,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     return result;
   }
 
-  /** As the board asks: hands outcomes on, when they are on disk if there is a journal. */
+  /** Called by the board: hands outcomes on; if there is a journal, once they are on disk. */
   deliver(outcomes: Outcomes, text?: string): void {
     if (this.journal === undefined) this.receive(outcomes);
     else this.journal.record(outcomes, this, text);
@@ -115,12 +115,12 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     for (let i = 0; i < outcomes.length; i++) this.#settle(outcomes.at(i)!);
   }
 
-  /** An outcome was delivered that no line of the journal can hold. Nothing is lost, but the next run has to run the task again. */
+  /** A delivered outcome does not fit into any line of the journal. Nothing is lost, but the next run has to run the task again. */
   unrecorded(error: JournalError): void {
     this.#context.around.hub.warn(error.message);
   }
 
-  /** Outcomes that are not on disk are not delivered. Promises are settled once. */
+  /** Outcomes that are not on disk are not delivered. A promise is settled only once. */
   journalFailed(error: JournalError, unwritten: readonly Outcomes[]): void {
     const reason = withRemedy(error, false);
     for (const outcomes of unwritten) {
@@ -128,7 +128,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     }
   }
 
-  /** Looks, when the code that runs now is done, whether there is anybody who may run the tasks. */
+  /** Checks, when the code that runs now is done, whether anybody can run the tasks. */
   wake(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
@@ -138,7 +138,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     });
   }
 
-  /** Drops all tasks: the context is closed. */
+  /** The context is closed: drops all tasks. */
   drop(): void {
     this.#rejectAll((task) =>
       new AbortError(
@@ -148,7 +148,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     );
   }
 
-  /** How it stands. What was given up counts as if it had not been added. */
+  /** The state of the group. Tasks that were given up count as if they had not been added. */
   survey(): GroupSurvey {
     const { waiting, delayed } = this.board;
     return {
@@ -202,7 +202,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
   }
 
   #reject(task: PromisedTask, reason: unknown): void {
-    // Not by Promise.reject(): Deno lists the promises that are rejected in a turn, and searches the list for each. 100,000 took 46 s.
+    // Not by Promise.reject(): Deno lists the promises rejected in a turn, and searches the list for each. 100,000 took 46 s.
     const rejected = {
       then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(reason),
     };
@@ -220,7 +220,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     }
   }
 
-  /** A task has ended; returns what settles its promise, unless that was done before. */
+  /** Notes that a task has ended; returns what settles its promise, unless that has been done. */
   #end(task: PromisedTask): PromisedTask["settle"] {
     const { settle } = task;
     if (settle === undefined) return undefined;
@@ -233,7 +233,7 @@ export class PromisedTasks implements GroupPort, ContextGroup {
     return settle;
   }
 
-  /** One listener for each signal: a million would be searched a million times. */
+  /** One listener for each signal: for a million listeners, the signal would be searched a million times. */
   #listen(signal: AbortSignal, task: PromisedTask): void {
     let tasks = this.#bySignal.get(signal);
     if (tasks === undefined) {

@@ -10,16 +10,15 @@ export interface ReaderOptions<Item> {
   readonly signal: AbortSignal | undefined;
   /** Who is told how far the tasks have come; `false` for nobody. */
   readonly progress: boolean | ((progress: ProgressEvent) => void);
-  /** Whether what is left is dropped when reading ends: nobody else can read it. */
+  /** Whether the rest is dropped when reading ends, because nobody else can read it. */
   readonly isOnly?: boolean;
-  /** Makes of an outcome what the reader gets, or throws. */
+  /** Returns or throws what the reader gets for an outcome. */
   pick(outcome: Outcome): Item;
 }
 
 /**
- * Reads the outcomes of tasks, as an async generator does: nothing happens before the first call of `next`, and calls are
- * answered one after another. It is not a generator itself: to resume one takes as long as all the rest, for a result that is there
- * already.
+ * Reads the outcomes of tasks like an async generator: nothing happens before the first call of `next`, and calls are answered one after
+ * another. It is not a generator itself: if a result has already come, resuming a generator takes as long as everything else.
  */
 export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   readonly #group: TaskGroup;
@@ -29,7 +28,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
   #state: "new" | "reading" | "ended" = "new";
   /** Calls that have not been answered. */
   #calls = 0;
-  /** Resolves when the last of them has been. */
+  /** Resolves when the last of them has been answered. */
   #answered: Promise<void> = Promise.resolve();
 
   constructor(group: TaskGroup, options: ReaderOptions<Item>) {
@@ -63,7 +62,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     });
   }
 
-  /** Ends reading by an error. */
+  /** Ends reading with an error. */
   throw(error: unknown): Promise<IteratorResult<Item, void>> {
     return this.#inTurn(() => {
       this.#end();
@@ -81,7 +80,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     await this.return();
   }
 
-  /** Answers a call when those before it have been answered. */
+  /** Answers a call after all earlier calls. */
   async #inTurn(
     answer: () => IteratorResult<Item, void> | Promise<IteratorResult<Item, void>>,
   ): Promise<IteratorResult<Item, void>> {
@@ -98,7 +97,7 @@ export class Reader<Item> implements AsyncGenerator<Item, void, undefined> {
     }
   }
 
-  /** @param hasLooked Whether somebody has just seen that no outcome is there. */
+  /** @param hasLooked Whether the caller has just seen that no outcome is there. */
   async #read(hasLooked: boolean): Promise<IteratorResult<Item, void>> {
     const { order, signal, pick } = this.#options;
     if (this.#state === "ended") return { value: undefined, done: true };

@@ -1,5 +1,5 @@
 /**
- * The startup of a context: what users write, and what is made of it.
+ * The startup of a context: what users pass, and what it becomes.
  *
  * @module
  */
@@ -20,22 +20,22 @@ export type StartupCode<Result, Args extends readonly unknown[] = []> =
 /** Arguments of a startup function. */
 export interface StartupArguments<Args extends readonly unknown[]> {
   /**
-   * The arguments of the startup function, or of the `run` method of the object that stands for it. They are copied when the context
-   * is made, as `structuredClone` would, and sent to each slave that is to run tasks of the context, once for each of its processes.
+   * The arguments of the startup function, or of the `run` method of the object that stands for it. They are copied, as `structuredClone`
+   * copies, when the context is made, and sent once to each process that runs tasks of the context.
    */
   readonly args: Args & Sendables<Args>;
 }
 
-/** Options of a context whose startup takes such arguments: they are required where it requires some. */
+/** Options of a context whose startup takes such arguments: required if the startup requires arguments. */
 export type StartupOptions<Args extends readonly unknown[]> = [] extends Args
   ? [options?: ContextOptions & Partial<StartupArguments<Args>>]
   : [options: ContextOptions & StartupArguments<Args>];
 
 /**
- * What a context is made with, of what the user gave.
+ * Makes the options of a context from what the user passed.
  *
  * @param codes Knows the code of all contexts.
- * @throws {TypeError} If the startup is none, or an option is wrong.
+ * @throws {TypeError} If the startup is not valid, or an option is wrong.
  * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
  */
 export function asContextMaking(

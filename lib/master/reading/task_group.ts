@@ -1,5 +1,5 @@
 /**
- * Tasks that one reader reads, from when they are added until their outcomes are read.
+ * The tasks of one reader, from when they are added until their outcomes are read.
  *
  * @module
  */
@@ -30,26 +30,26 @@ import { OutcomeQueue } from "./outcome_queue.ts";
 import { type OwnTask, TaskOrigins } from "./task_origins.ts";
 import { type LabelOf, type SourceOwner, TaskSources } from "./task_sources.ts";
 
-/** An input of a map, as the user gave it. */
+/** An input of a map, as the user passed it. */
 export interface MapInput {
   readonly input: unknown;
-  /** Its place among the inputs. */
+  /** Its index among the inputs. */
   readonly index: number;
 }
 
-/** What a reader gets thrown beside failures of tasks. */
+/** An error for the reader that is not the failure of a task. */
 interface Fault {
   readonly error: unknown;
   /**
-   * A reader in order gets it behind the outcomes of all tasks with smaller numbers, and before all others. If there is none, and for
-   * other readers, it is thrown when no outcome is there.
+   * An ordered reader gets the fault after the outcomes of all tasks with smaller numbers, and before all others. Without a place, and
+   * for unordered readers, it is thrown when no outcome is there.
    */
   readonly place: number | undefined;
 }
 
-/** Tasks that one reader reads: those that are added one by one, or those of one map. */
+/** The tasks of one reader: those that are added one by one, or those of one map. */
 export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
-  /** What the board knows of it: the tasks that wait, and how the reader keeps up. */
+  /** What the board knows about it: the tasks that wait, and how well the reader keeps up. */
   readonly board: DispatchGroup;
   /** Number of the map in its context; missing for tasks that are added one by one. */
   readonly map: number | undefined;
@@ -57,27 +57,27 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   readonly around: Surroundings;
   /** Where its tasks come from. */
   readonly origins: TaskOrigins;
-  /** Has outcomes on disk before they are delivered. */
+  /** Stores outcomes on disk before they are delivered. */
   readonly journal: Journal | undefined;
-  /** Whether results have come that have not been read. A reader in order may wait for others. Only this class writes. */
+  /** Whether results have come that have not been read. An ordered reader may be waiting for others. Only this class changes it. */
   hasReady = false;
   readonly #context: ContextCore;
   /** Results that have come and have not been read. */
   readonly #ready = new OutcomeQueue();
-  /** Results that came before those of earlier tasks, by the task's number. Only reading in order puts them here. */
+  /** Results that came before those of earlier tasks, by the task's number. Only ordered reading puts them here. */
   readonly #early = new Map<number, Outcome>();
-  /** Numbers of tasks whose outcomes came from the journal, or that were cancelled, and have not been read. */
+  /** Numbers of tasks that have not been read and whose outcomes came from the journal, or that were cancelled. */
   readonly #unreadRestored = new Set<number>();
-  /** Numbers of tasks that have been read, in whatever order, or dropped. A reader in order gets the first number that is missing next. */
+  /** Numbers of tasks that have been read, in whatever order, or dropped. An ordered reader gets the first missing number next. */
   readonly #delivered: TaskIds;
-  /** No number from this one on is of a task of the group. */
+  /** All tasks of the group have smaller numbers than this. */
   #endId: number;
   readonly #sources: TaskSources;
   /** What sources still had when the manager closed. */
   #unsent: Pick<TaskSources, "left" | "isOpenEnded"> | undefined;
-  /** Faults of sources, and of the journal, that have not been thrown. */
+  /** Faults of sources and of the journal that have not been thrown. */
   readonly #faults: Fault[] = [];
-  /** Inputs of tasks that have not been read, if they are asked for. */
+  /** Inputs of unread tasks, if they are wanted. */
   #inputs: Map<Task, MapInput> | undefined;
   /** Why the journal could not be written since reading began. */
   #journalFault: JournalError | undefined;
@@ -120,8 +120,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /**
    * Adds a task.
    *
-   * @param own What it is of: see {@linkcode TaskOrigins.resolve}.
-   * @param label What the user calls it.
+   * @param own Its code and constructor arguments: see {@linkcode TaskOrigins.resolve}.
+   * @param label The user's label for it.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned.
    * @throws {ParallelError} If the context takes no more tasks.
    */
@@ -135,7 +135,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       ? newTask(id, origin, encoded)
       : new LabelledTask(id, origin, encoded, label);
     const recorded = context.begin(this.board, task);
-    // Numbers between are of tasks of other groups: nobody waits for them here.
+    // The numbers between are of tasks of other groups: nobody waits for them here.
     if (id > this.#endId) this.#delivered.addRange(this.#endId, id);
     this.#endId = id + 1;
     this.origins.latest = origin;
@@ -153,7 +153,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   /**
    * Adds one task per element of an iterable, as slaves need work.
    *
-   * @throws {TypeError} If `task` is none, or `inputs` is not iterable.
+   * @throws {TypeError} If `task` is not a task, or `inputs` is not iterable.
    */
   addSource(
     task: unknown,
@@ -185,7 +185,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.journal?.retry();
     this.around.forgotten.delete(this);
     if (order === "unordered" && this.#early.size > 0) {
-      // All at once: whoever looks for the first of a `Map` again and again passes over the places of all that were taken.
+      // All at once: repeatedly looking for the first entry of a `Map` passes over the places of all removed entries.
       this.#ready.push([...this.#early.values()]);
       this.#early.clear();
     }
@@ -199,22 +199,22 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * Whether a reader for whom {@linkcode TaskGroup.take} has found nothing has read all that there will be.
+   * Whether a reader that {@linkcode TaskGroup.take} has no outcome for has read everything.
    *
-   * @throws What the reader is to be told instead: that inputs or the journal failed, or that no task can be run any more.
+   * @throws What the reader must learn instead: that inputs or the journal failed, or that no task can run any more.
    */
   isReadToEnd(order: "ordered" | "unordered"): boolean {
     const { isScriptEnding, isClosed } = this.#context;
     const { hasSlaves } = this.around.dispatcher;
     if (isScriptEnding) return false;
-    // What has ended is read first.
+    // Outcomes that have come are read first.
     if ((isClosed || !hasSlaves) && this.journal?.isWritingFor(this)) return false;
     const isNow = ({ place = -Infinity }: Fault) =>
       order === "unordered" || place <= this.#delivered.first();
     const fault = this.#faults.findIndex(isNow);
     if (fault >= 0) throw this.#faults.splice(fault, 1)[0].error;
     if (this.#journalFault !== undefined) {
-      // A map is over when its reader is told, and a journal with its context.
+      // A map is over when its reader is told, and a journal is over with its context.
       throw withRemedy(this.#journalFault, this.map === undefined && !isClosed);
     }
     if (!this.hasTasks && !this.#hasUnsent) return true;
@@ -237,7 +237,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     };
   }
 
-  /** How it stands. */
+  /** The state of the group. */
   survey(): GroupSurvey {
     const { waiting, delayed, reading, isOpen } = this.board;
     const isRead = reading !== "no";
@@ -253,7 +253,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#ready.push(outcomes);
   }
 
-  /** An outcome was delivered that no line of the journal can hold. */
+  /** A delivered outcome does not fit into any line of the journal. */
   unrecorded(error: JournalError): void {
     this.#faults.push({ error, place: undefined });
     this.wake();
@@ -265,9 +265,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.wake();
   }
 
-  /** Drops all tasks that have not finished, and tells the reader: if that reads in order, in the place of the first of them. */
+  /** Drops all unfinished tasks, and tells the reader: an ordered reader in the place of the first of them. */
   drop(): void {
-    // Nothing of it can run any more, so nobody is to be told to read. If it were not forgotten, it would be kept as long as the manager.
+    // None of its tasks can run any more, so the user need not be told to read. And the manager would keep it in memory until the end.
     this.around.forgotten.delete(this);
     if (!this.hasTasks) return this.wake();
     const hadSources = this.#sources.count > 0;
@@ -275,7 +275,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     if (first < Infinity || hadSources) this.fault(this.#context.explainGivenUp(), first);
   }
 
-  /** Takes nothing more from sources, and tells the reader: the manager closes. */
+  /** The manager closes: takes nothing more from sources, and tells the reader. */
   managerCloses(): void {
     const { left, isOpenEnded } = this.#sources;
     this.#unsent = { left, isOpenEnded };
@@ -283,7 +283,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.wake();
   }
 
-  /** Takes nothing more from sources; resolves when these have cleaned up, and keeps the script from ending before. */
+  /** Takes nothing more from sources; resolves when they have cleaned up, and keeps the script alive until then. */
   async stop(): Promise<void> {
     this.#stopSources();
     if (!this.#sources.areCleaningUp) return;
@@ -293,7 +293,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     keepAlive.end();
   }
 
-  /** Whether there is anything to read, or may come to be. */
+  /** Whether there is, or may come to be, anything to read. */
   get hasTasks(): boolean {
     return this.#unread > 0 || this.#sources.count > 0;
   }
@@ -305,16 +305,16 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     wake?.();
   }
 
-  /** As the board asks: takes outcomes for the reader, when they are on disk if there is a journal. */
+  /** Called by the board: takes outcomes for the reader; if there is a journal, once they are on disk. */
   deliver(outcomes: Outcomes, text?: string): void {
     if (this.journal === undefined) this.receive(outcomes);
     else this.journal.record(outcomes, this, text);
   }
 
   /**
-   * As the board asks: takes up to `count` tasks from the first source, or the first of a certain code. If that has none, those
-   * behind it have their turn: an asynchronous one may give some within 10 ms before another is begun. That is not so where results
-   * are read in order, which is that of the sources.
+   * Called by the board: takes up to `count` tasks from the first source, or from the first with the given code. If it has none, the next
+   * ones have their turn; an asynchronous source has 10 ms to give some before another one is begun. If results are read in order, which is
+   * that of the sources, only the first source is asked.
    */
   pull(count: number, code: Code | undefined): void {
     const before = this.#taskCount;
@@ -359,9 +359,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * Throws something to the reader, beside the failures of tasks: if that reads in order, behind what has been added before.
+   * Throws an error to the reader that is not the failure of a task: to an ordered reader after all that has been added before.
    *
-   * @param place Or in the place of the task of this number, if that is smaller.
+   * @param place Instead, the place of the task with this number, if it is smaller.
    */
   fault(error: unknown, place: number = Infinity): void {
     this.#faults.push({ error, place: Math.min(place, this.#endId) });
@@ -374,7 +374,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.#noteSources();
   }
 
-  /** Whether inputs had not been taken when the manager closed. */
+  /** Whether there were untaken inputs when the manager closed. */
   get #hasUnsent(): boolean {
     return this.#unsent !== undefined && (this.#unsent.left > 0 || this.#unsent.isOpenEnded);
   }
@@ -411,7 +411,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     return this.#early.get(id);
   }
 
-  /** Takes the outcome that the reader is to get next, if it is there, and no fault is to be thrown before. */
+  /** Takes the outcome that the reader gets next, if it has come and no fault must be thrown first. */
   take(order: "ordered" | "unordered"): Outcome | undefined {
     const outcome = order === "ordered" ? this.#nextInOrder() : this.#ready.shift();
     if (outcome === undefined) return undefined;
@@ -436,9 +436,9 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   }
 
   /**
-   * Drops all tasks that have not finished, and what sources still have.
+   * Drops all unfinished tasks, and what sources still have.
    *
-   * @returns The smallest number of a task that was dropped; `Infinity` if none was.
+   * @returns The smallest number of a dropped task; `Infinity` if none was dropped.
    */
   abort(): number {
     this.#stopSources();
@@ -458,7 +458,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     return first;
   }
 
-  /** Nobody will read any more: drops what is left, and is forgotten. */
+  /** Nobody will read any more: drops the rest, and is forgotten. */
   end(): void {
     if (this.hasTasks) this.abort();
     this.around.forgotten.delete(this);

@@ -1,16 +1,16 @@
 import type { Code, Task, TaskOrigin } from "../../task.ts";
 import type { CodeRegistry } from "../code_registry.ts";
 
-/** What a task of a group is made of. */
+/** The parts of a task of a group. */
 export interface OwnTask {
   readonly origin: TaskOrigin;
-  /** The arguments of the constructor, if it is an object. */
+  /** The arguments of the constructor, if the task is an object. */
   readonly constructorArgs?: readonly unknown[];
 }
 
-/** Where the tasks of a group come from. There is one origin for each piece of code, and a million tasks share it. */
+/** The origins of a group's tasks. There is one origin for each piece of code, and a million tasks share it. */
 export class TaskOrigins {
-  /** The origin of the task that was added last. Its group writes. */
+  /** The origin of the task that was added last. Its group changes it. */
   latest: TaskOrigin | undefined;
   readonly #codes: CodeRegistry;
   readonly #cancel: (task: Task) => void;
@@ -19,7 +19,7 @@ export class TaskOrigins {
 
   /**
    * @param codes Knows the code of all groups.
-   * @param cancel Has the board give a task of the group up.
+   * @param cancel Has the board give up a task of the group.
    */
   constructor(codes: CodeRegistry, cancel: (task: Task) => void) {
     this.#codes = codes;
@@ -27,12 +27,12 @@ export class TaskOrigins {
   }
 
   /**
-   * What the user means by a task.
+   * Finds out what the user means by a task.
    *
-   * @throws {TypeError} If it is none, see {@linkcode CodeRegistry.resolve}.
+   * @throws {TypeError} If it is not a task, see {@linkcode CodeRegistry.resolve}.
    */
   resolve(task: unknown): OwnTask {
-    // Looked up first: most tasks are of a function that is known already.
+    // Looked up first, because the function of most tasks is already known.
     const known = typeof task === "function" ? this.#byFunction.get(task) : undefined;
     if (known !== undefined) return known;
     const { code, constructorArgs } = this.#codes.resolve(task, "task");

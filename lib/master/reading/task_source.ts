@@ -1,7 +1,7 @@
-/** What a source of tasks tells its context. */
+/** What a source of tasks tells its owner. */
 export interface TaskSourceEvents {
   /**
-   * One more input. May throw, if no task can be made of it.
+   * Takes one more input. May throw if no task can be made of it.
    *
    * @returns About how many bytes the arguments of its task take.
    */
@@ -12,7 +12,7 @@ export interface TaskSourceEvents {
   fail(error: unknown): void;
 }
 
-/** After so many bytes of arguments no more inputs are taken at once: a thousand of them may take gigabytes. */
+/** After this many bytes of arguments no more inputs are taken at one time: a thousand of them may take gigabytes. */
 const MAX_PULL_BYTES = 4 * 1024 * 1024;
 
 /** Inputs of tasks that are taken from an iterable only as they are needed. */
@@ -28,7 +28,7 @@ export class TaskSource {
   /** Resolves when no input is awaited any more. It never rejects. */
   #pulling: Promise<void> | undefined;
   #isEnded = false;
-  /** Whether next() of an iterator that is not asynchronous is being called: code of the user's, which may stop the source. */
+  /** Whether next() of a synchronous iterator is being called: it is user code, which may stop the source. */
   #isInNext = false;
 
   /** @throws {TypeError} If the iterable gives no iterator. */
@@ -72,13 +72,13 @@ export class TaskSource {
   }
 
   /**
-   * Takes no more inputs, and lets the iterable clean up. Resolves when that is done, and no input is awaited any more. An error
-   * of the cleanup is dropped: nobody asked for its inputs.
+   * Takes no more inputs, and lets the iterable clean up. Resolves when that is done, and no input is awaited any more. An error during the
+   * cleanup is dropped: nobody asked for these inputs.
    */
   async stop(): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    // A generator cannot be ended while it runs: that is done as soon as it has given its input.
+    // A generator cannot be ended while it runs. It is ended as soon as it has given its input.
     if (this.#isInNext) return;
     await Promise.allSettled([this.#pulling, Promise.try(() => this.#iterator.return?.())]);
   }
@@ -99,7 +99,7 @@ export class TaskSource {
     this.#isRunning = false;
   }
 
-  /** @throws {TypeError} If an iterator gave what `for … of` refuses as well: of that `done` would never be true. */
+  /** @throws {TypeError} If an iterator gave something that `for … of` refuses as well: its `done` would never be true. */
   #take(next: IteratorResult<unknown>): void {
     if (!isObject(next)) {
       throw new TypeError(
@@ -123,7 +123,7 @@ export class TaskSource {
     }
   }
 
-  /** An input of which no task can be made is reported; the others follow. */
+  /** Takes an input. If no task can be made of it, that is reported, and the others follow. */
   #add(value: unknown): void {
     try {
       this.#roomBytes -= this.#events.add(value);
@@ -143,7 +143,7 @@ export class TaskSource {
 function isAsyncIterable(
   inputs: Iterable<unknown> | AsyncIterable<unknown>,
 ): inputs is AsyncIterable<unknown> {
-  // As in for await: one that is undefined or null is none.
+  // As in for await: a method that is undefined or null does not count.
   const method = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
   return method !== undefined && method !== null;
 }

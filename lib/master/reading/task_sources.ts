@@ -5,30 +5,30 @@ import { type Link, LinkedList } from "./linked_list.ts";
 import { TaskSource } from "./task_source.ts";
 import type { Clock } from "../../clock.ts";
 
-/** How long a source that waits for its next input may take to end. */
+/** How long ending a source that waits for its next input may take. */
 const GRACE_MS = 500;
 
 /** The next source is begun when those before it have given nothing for this long. */
 const PATIENCE_MS = 10;
 
-/** What a user calls the task of an input, which stands at a place counted from 0. */
+/** The user's label for the task of an input; `index` counts inputs from 0. */
 export type LabelOf = (input: unknown, index: number) => string;
 
-/** Who gets what the sources have. */
+/** Receives what the sources have. */
 export interface SourceOwner {
   /**
-   * Adds a task. May throw, if none can be made of the input.
+   * Adds a task. May throw if none can be made of the input.
    *
-   * @param index Its place among the inputs of its source.
-   * @param label What the user calls it.
+   * @param index Its index among the inputs of its source.
+   * @param label The user's label for the task.
    * @returns About how many bytes its arguments take.
    */
   addInput(task: OwnTask, input: unknown, index: number, label: string | undefined): number;
   /** A source has no more inputs. */
   sourceEnded(): void;
-  /** The next source may be asked: those before it have given nothing for a while. */
+  /** The next source may be asked, because those before it have given nothing for a while. */
   sourcesSilent(): void;
-  /** What is to be thrown to the reader. */
+  /** An error for the reader. */
   fault(error: unknown): void;
 }
 
@@ -40,22 +40,22 @@ interface Entry {
   readonly left: () => number | undefined;
   /** How many inputs have been taken. */
   readonly taken: () => number;
-  /** How many had been taken when time began to be patient with it. */
+  /** How many inputs had been taken when its time started. */
   takenBefore: number;
-  /** How many had been taken when it was found to give nothing. */
+  /** How many inputs had been taken when it was found to be silent. */
   takenWhenSilent: number | undefined;
 }
 
 /** The lazy sources of a group of tasks, which are asked one after another. */
 export class TaskSources {
-  /** Codes of their tasks, as they are whenever somebody looks: that of the source first which is asked first. */
+  /** The current codes of their tasks, in the order in which the sources are asked. */
   readonly codes: Iterable<Code> = { [Symbol.iterator]: () => codesOf(this.#sources) };
   readonly #owner: SourceOwner;
   readonly #clock: Clock;
   readonly #sources = new LinkedList<Entry>();
   /** Sources that clean up. None of these promises rejects. */
   readonly #stops = new Set<Promise<void>>();
-  /** Fires when those that are awaited have had their time. */
+  /** Fires when the sources that are awaited have had their time. */
   #patience: Disposable | undefined;
 
   constructor(owner: SourceOwner, clock: Clock) {
@@ -68,12 +68,12 @@ export class TaskSources {
     return this.#sources.length;
   }
 
-  /** Whether any that were stopped have not cleaned up. */
+  /** Whether any stopped sources have not cleaned up. */
   get areCleaningUp(): boolean {
     return this.#stops.size > 0;
   }
 
-  /** Whether nobody knows how many inputs one of them still has. */
+  /** Whether one of them has an unknown number of inputs left. */
   get isOpenEnded(): boolean {
     for (const { left } of this.#sources) {
       if (left() === undefined) return true;
@@ -81,7 +81,7 @@ export class TaskSources {
     return false;
   }
 
-  /** How many inputs are still to come from those that have a number of them, such as arrays. */
+  /** How many inputs are still to come from sources with a known number, such as arrays. */
   get left(): number {
     let sum = 0;
     for (const { left } of this.#sources) sum += left() ?? 0;
@@ -89,9 +89,9 @@ export class TaskSources {
   }
 
   /**
-   * Adds a source behind the others.
+   * Adds a source at the end.
    *
-   * @param labelOf The user's function that names tasks; what it throws is thrown to the reader, as the source's own errors are.
+   * @param labelOf The user's function that names tasks; its errors are thrown to the reader, like those of the source itself.
    * @throws {TypeError} If `inputs` is not iterable.
    */
   add(
@@ -134,11 +134,11 @@ export class TaskSources {
   }
 
   /**
-   * Asks the sources one after another for up to so many inputs. An asynchronous one has its turn until it has given nothing for a while:
-   * no other is begun meanwhile. If all were begun at once, each could have a file open.
+   * Asks the sources one after another for up to `count` inputs. An asynchronous one has its turn until it has been silent for a while: no
+   * other is begun before that. If all were begun at once, each might open a file.
    *
-   * @param wanted The code of the tasks that are asked for; `undefined` if any will do.
-   * @param isEnough Whether the next source is not to be asked.
+   * @param wanted The code of the tasks that are wanted; `undefined` if any will do.
+   * @param isEnough Whether to stop before the next source.
    */
   pull(count: number, wanted: Code | undefined, isEnough: () => boolean): void {
     let isAnyDue = false;
@@ -171,7 +171,7 @@ export class TaskSources {
     this.#patience = undefined;
   }
 
-  /** Takes nothing more from them. They begin to clean up. */
+  /** Takes nothing more from the sources. They begin to clean up. */
   stop(): void {
     this.#endPatience();
     for (const { source } of this.#sources.takeAll()) {
@@ -181,7 +181,7 @@ export class TaskSources {
     }
   }
 
-  /** Waits until they have cleaned up; but one that waits for its next input does not hear that it is to end. */
+  /** Waits until they have cleaned up, but not for long: one that waits for its next input does not notice that it should end. */
   async stopped(): Promise<void> {
     if (this.#stops.size === 0) return;
     const patience = Promise.withResolvers<void>();
@@ -191,7 +191,7 @@ export class TaskSources {
 
   #remove(link: Link<Entry>): void {
     this.#sources.remove(link);
-    // The next one has its time from when it is asked.
+    // The time of the next source starts when it is asked.
     this.#endPatience();
     this.#owner.sourceEnded();
   }

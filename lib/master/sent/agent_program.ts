@@ -2,12 +2,12 @@ import type { ModuleGraph } from "./module_graph.ts";
 import { unreadable } from "./unreadable.ts";
 
 /**
- * Writes the program of an agent for a machine that has none of our files: one line that has all modules in it. It lays them beside
- * itself, and begins.
+ * Writes the program of an agent for a machine that has none of our files: one line that contains all modules. It lays them beside itself,
+ * and starts.
  *
  * @param graph The modules of the slave's program.
  * @param program URL of that program.
- * @throws {Error} If a file of it cannot be read, naming it.
+ * @throws {Error} If one of its files cannot be read, naming the file.
  */
 export async function agentProgram({ modules }: ModuleGraph, program: string): Promise<string> {
   const root = new URL(".", program).href;
@@ -22,7 +22,7 @@ export async function agentProgram({ modules }: ModuleGraph, program: string): P
   }
   const text = (await gzip(JSON.stringify(sources))).toBase64();
   return [
-    // By what a Deno has, too, that is too old: it is to get so far that it says so.
+    // Only with functions that a too old Deno has as well: it must get as far as saying that it is too old.
     `const packed = Uint8Array.from(atob("${text}"), (c) => c.charCodeAt(0))`,
     `const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))`,
     `const folder = new URL("program/", import.meta.url)`,

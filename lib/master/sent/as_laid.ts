@@ -5,23 +5,23 @@ import { CONFIG, pathOfUrl, placeOfFile, urlOfFile } from "./places.ts";
 export interface RunnerHere {
   /** URL of its program. */
   readonly program: string;
-  /** What it may do. Relative paths start from `cwd`. */
+  /** Its permissions. Relative paths start from `cwd`. */
   readonly permissions: SlavePermissions;
   /** Absolute path of the folder in which the manager was made. */
   readonly cwd: string;
 }
 
-/** What a runner is started with where files were laid. */
+/** What a runner is started with on a machine where files were laid. */
 export interface LaidRunner {
   /** URL of its program. */
   readonly program: string;
-  /** How its modules resolve, as flags of `deno run`. */
+  /** Flags of `deno run` that say how its modules resolve. */
   readonly flags: readonly string[];
   readonly permissions: SlavePermissions;
 }
 
 /**
- * What a runner is started with where files were laid, in place of what it would be started with here.
+ * Translates what a runner would be started with here into what it is started with where files were laid.
  *
  * @param folder Absolute path of the folder that files were laid in.
  */
@@ -32,14 +32,14 @@ export function asLaid({ program, permissions, cwd }: RunnerHere, folder: string
       : program,
     flags: [
       ...["--config", `${folder}/${CONFIG}`],
-      // All that is needed has been laid. What else would be looked for, there may be no network for.
+      // Everything that is needed has been laid. There may be no network for looking up anything else.
       ...["--no-lock", "--cached-only"],
     ],
     permissions: withLaidPaths(permissions, cwd, folder),
   };
 }
 
-/** Whoever may read a file may read what was laid of it. */
+/** Whoever may read a file may also read its laid copy. */
 function withLaidPaths(
   permissions: SlavePermissions,
   cwd: string,

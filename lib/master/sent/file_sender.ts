@@ -5,14 +5,14 @@ import type { ToAgent } from "../../wire/messages.ts";
 import type { Parcel, SentFile } from "./parcel.ts";
 import { unreadable } from "./unreadable.ts";
 
-/** How many bytes may wait to be written: what else is said has to wait for no more than these. */
+/** How many bytes may wait to be written: other messages never wait for more than this. */
 const MAX_QUEUED_BYTES = 256 * 1024;
 const encoder = new TextEncoder();
 
 /** The part of a message stream that is needed to send files. */
 export type PartStream = Pick<MessageStream<unknown>, "post" | "flush" | "flushed">;
 
-/** A file is not what it was when its parcel was made, or cannot be read any more. */
+/** A file has changed since its parcel was made, or cannot be read any more. */
 export class ChangedFileError extends Error {
   override readonly name = "ChangedFileError";
 }
@@ -33,8 +33,8 @@ export class FileSender {
   /**
    * Sends files.
    *
-   * @param hashes Their digests.
-   * @throws {ChangedFileError} If one has changed. The agent is then told that the rest does not come.
+   * @param hashes The digests of the files.
+   * @throws {ChangedFileError} If a file has changed. The agent is then told that the rest does not come.
    * @throws {Error} If there is no such file.
    */
   async send(hashes: readonly string[]): Promise<void> {
@@ -78,7 +78,7 @@ export class FileSender {
       const { message, cause } = unreadable(source.file, error);
       throw new ChangedFileError(message, { cause });
     }
-    // The last part leaves when it is known that the file is what it was.
+    // The last part is sent only once the file is known to be unchanged.
     if (digest === hash) return await this.#post(hash, last, true);
     throw new ChangedFileError(
       `${source.file} changed while it was being sent. Leave the files of a script alone while it runs`,

@@ -6,10 +6,10 @@ import { unreadable } from "./unreadable.ts";
 /**
  * Finds the files that the option `include` names.
  *
- * @param include Paths, relative to `cwd`, or `file:` URLs. Of a folder all files are taken, with those below.
+ * @param include Paths, relative to `cwd`, or `file:` URLs. For a folder all files in and below it are taken.
  * @param cwd Absolute path of the folder in which the manager was made.
  * @returns Their absolute paths.
- * @throws {Error} If one is not there, or cannot be read, naming it.
+ * @throws {Error} If a file does not exist, or cannot be read, naming it.
  */
 export function includedFiles(include: readonly (string | URL)[], cwd: string): string[] {
   return include.flatMap((entry) => {

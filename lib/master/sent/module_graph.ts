@@ -1,5 +1,5 @@
 /**
- * What modules are made of, as `deno info --json` tells: their files, the packages that they need, and what their imports mean.
+ * What modules consist of, according to `deno info --json`: their files, the packages that they need, and what their imports mean.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { messageOf } from "../../message_of.ts";
 import { JSON } from "../../own_globals.ts";
 import { importersOf } from "../permissions.ts";
 
-/** What is not in Deno's cache is fetched, which may take a while. */
+/** Modules that are not in Deno's cache are fetched, which may take a while. */
 const TIMEOUT_MS = 300_000;
 
 /** How many modules a message names. */
 const MAX_NAMED = 10;
 
-/** How a module names another. */
+/** An import of one module by another. */
 export interface ModuleImport {
   /** As it stands in the source. */
   readonly specifier: string;
-  /** URL of what it means, or a specifier of a package, such as `npm:ms@2`. */
+  /** URL that it resolves to, or a specifier of a package, such as `npm:ms@2`. */
   readonly target: string;
 }
 
@@ -27,9 +27,9 @@ export interface ModuleImport {
 export interface GraphModule {
   /** Its URL. */
   readonly url: string;
-  /** Path of the file on this machine that has its source. Of what is in a folder `vendor`, Deno does not tell it. */
+  /** Path of the file on this machine with its source. For modules in a folder `vendor`, Deno does not say it. */
   readonly file: string | undefined;
-  /** What it imports, statically or by `import("…")`; not what it imports the types of. */
+  /** What it imports, statically or by `import("…")`, except for types. */
   readonly imports: readonly ModuleImport[];
 }
 
@@ -43,20 +43,20 @@ export interface GraphPackage {
   readonly folder: string;
 }
 
-/** Modules, and all that they need. */
+/** Modules, and everything that they need. */
 export interface ModuleGraph {
   /** In no order. */
   readonly modules: readonly GraphModule[];
   readonly packages: readonly GraphPackage[];
-  /** Where a URL or specifier leads in the end, if that is somewhere else. */
+  /** Where a URL or specifier finally leads, if that is somewhere else. */
   readonly redirects: ReadonlyMap<string, string>;
-  /** Files of installed packages, below a `node_modules` folder, which modules import. */
+  /** Files of installed packages, below a `node_modules` folder, that modules import. */
   readonly installed: readonly string[];
-  /** What could not be read, and why. Whoever imports it in truth fails. */
+  /** Modules that could not be read, and why. Code that really imports them fails. */
   readonly faults: readonly { readonly url: string; readonly reason: string }[];
 }
 
-/** What `deno info --json` prints, as far as it is used here. */
+/** The part of the output of `deno info --json` that is used here. */
 interface Info {
   readonly modules: readonly {
     readonly specifier: string;
@@ -75,14 +75,14 @@ interface Info {
 }
 
 /**
- * Finds out what modules are made of. What is not in Deno's cache is fetched.
+ * Finds out what modules consist of. Modules that are not in Deno's cache are fetched.
  *
  * @param deno Program and arguments that start Deno on this machine.
- * @param flags How modules resolve, and from where they may be imported, as flags of `deno run`.
+ * @param flags Flags of `deno run` that say how modules resolve, and from where they may be imported.
  * @param roots URLs of the modules, or their names in the import map.
- * @param closing Aborted when the manager closes: it is not waited for then.
- * @throws {Error} If Deno cannot tell, with what it said.
- * @throws The reason of the signal, if that is aborted.
+ * @param closing Aborted when the manager closes: then nobody waits for it.
+ * @throws {Error} If Deno fails, with its message.
+ * @throws The reason of the signal, if the signal is aborted.
  */
 export async function readModuleGraph(
   deno: readonly string[],
@@ -91,7 +91,7 @@ export async function readModuleGraph(
   closing: AbortSignal,
 ): Promise<ModuleGraph> {
   const graphs: ModuleGraph[] = [];
-  // A module that imports the others is asked for: Deno takes no more than one.
+  // The command gets a module that imports the others, because it takes only one.
   for (const importer of importersOf(roots)) {
     try {
       const { code, stdout, stderr } = await runProgram(
@@ -105,7 +105,7 @@ export async function readModuleGraph(
       closing.throwIfAborted();
       const named = roots.slice(0, MAX_NAMED).join(", ");
       const others = roots.length > MAX_NAMED ? ` and ${roots.length - MAX_NAMED} more` : "";
-      // Deno may name the module that was asked for, which is long.
+      // Deno's message may name that module, whose URL is long.
       const why = messageOf(cause).replaceAll(importer, "a module that imports them");
       throw new Error(
         `Cannot find out which files belong to ${named}${others}: ${why}. Try by hand: ` +
@@ -117,7 +117,7 @@ export async function readModuleGraph(
   return joinGraphs(graphs);
 }
 
-/** One graph of several. What is in more than one is as the first has it. */
+/** Joins several graphs. If they differ about something, the first one counts. */
 function joinGraphs(graphs: readonly ModuleGraph[]): ModuleGraph {
   const redirects = graphs.flatMap((graph) => [...graph.redirects]);
   return {
@@ -137,9 +137,9 @@ function firstOfEach<Part>(parts: readonly Part[], keyOf: (part: Part) => string
 }
 
 /**
- * Reads what `deno info --json` printed.
+ * Reads the output of `deno info --json`.
  *
- * @param root URL of the module that it was asked for, which is itself left out.
+ * @param root URL of the module that the command got, which is left out itself.
  */
 function parseModuleGraph(text: string, root: string): ModuleGraph {
   const info: Info = JSON.parse(text);
@@ -151,7 +151,7 @@ function parseModuleGraph(text: string, root: string): ModuleGraph {
   const reached = new Set([root]);
   for (const url of reached) {
     const module = byUrl.get(redirects.get(url) ?? url);
-    // What is built into Deno, and packages, which are listed for themselves.
+    // Modules that are built into Deno, and packages, which are listed separately.
     if (module === undefined || module.kind === "node" || module.kind === "npm") continue;
     const { specifier, local, kind, error, dependencies = [] } = module;
     if (error !== undefined) faults.push({ url, reason: error });
@@ -161,7 +161,7 @@ function parseModuleGraph(text: string, root: string): ModuleGraph {
       code?.specifier === undefined ? [] : [{ specifier, target: code.specifier }]
     );
     for (const { target } of imports) reached.add(redirects.get(target) ?? target);
-    // What is imported as a text or as bytes is external as well.
+    // Imports as text or bytes are external as well.
     const hasSource = local !== undefined || /^https?:/.test(specifier);
     const isSource = hasSource && !isInstalled && error === undefined;
     if (isSource) modules.push({ url: specifier, file: local, imports });

@@ -1,6 +1,5 @@
 /**
- * The user's own configuration, as far as it holds for how modules are run: a `deno.json`, that of its workspace, and a
- * `tsconfig.json`.
+ * The user's own configuration, as far as it affects how modules run: a `deno.json`, that of its workspace, and a `tsconfig.json`.
  *
  * @module
  */
@@ -16,27 +15,27 @@ export interface ConfigFile {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Says of a file by its path what is wrong with it. */
+/** Reports what is wrong with the file at a path. */
 type Warn = (path: string, message: string) => void;
 
-/** What there is of the user's own configuration. */
+/** The parts of the user's own configuration. */
 export interface OwnConfig {
-  /** The nearest `deno.json` or `deno.jsonc`, then that of its workspace, as far as there are any. */
+  /** The nearest `deno.json` or `deno.jsonc`, then that of its workspace, as far as they exist. */
   readonly files: readonly ConfigFile[];
   /** The files that have their import maps, in the same order. */
   readonly maps: readonly ConfigFile[];
-  /** Paths of the `tsconfig.json` that holds, if there is one, and of those that it extends. */
+  /** Paths of the `tsconfig.json` that applies, if there is one, and of those that it extends. */
   readonly tsconfigs: readonly string[];
   /** The folder `vendor`, if remote modules are taken from there. */
   readonly vendor: string | undefined;
-  /** Whether modules may be CommonJS by the type that a `package.json` has. */
+  /** Whether modules may be CommonJS because of the type in a `package.json`. */
   readonly isCommonJS: boolean;
 }
 
 /**
  * Reads the user's own configuration.
  *
- * @param config Path of what modules resolve with, if there is any: a `deno.json`, `deno.jsonc` or `package.json`.
+ * @param config Path of the file that modules resolve with, if there is one: a `deno.json`, `deno.jsonc` or `package.json`.
  * @param warn Told of a file that cannot be read as JSON, which then counts as empty.
  */
 export async function readOwnConfig(
@@ -65,7 +64,7 @@ async function readConfig(path: string, warn: Warn): Promise<ConfigFile> {
     return { path, content: parseJsonc(text) };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    // Deno takes more than this, such as names without quotes.
+    // Deno accepts more than this parser does, such as names without quotes.
     warn(
       path,
       `Cannot read ${path} as JSON: ${error.message}. Where files are sent, tasks run without what it says, but what they import ` +
@@ -75,7 +74,7 @@ async function readConfig(path: string, warn: Warn): Promise<ConfigFile> {
   }
 }
 
-/** Path of the file that has the import map of a configuration, if it names one of this machine. */
+/** Path of the file with a configuration's import map, if it names one on this machine. */
 function importMapOf({ path, content }: ConfigFile): string | undefined {
   const { importMap } = content;
   if (typeof importMap !== "string") return undefined;
@@ -83,14 +82,14 @@ function importMapOf({ path, content }: ConfigFile): string | undefined {
   return url?.protocol === "file:" ? pathOfUrl(url) : undefined;
 }
 
-/** It is beside the configuration of a workspace, if there is one. */
+/** The folder `vendor`. It is beside the configuration of the workspace, if there is one. */
 function vendorOf(files: readonly ConfigFile[]): string | undefined {
   const { path, content } = files.at(-1) ?? { path: "", content: {} };
   const folder = path.replace(/[^/]*$/, "vendor");
   return content.vendor === true && foundAt(folder)?.isDirectory ? folder : undefined;
 }
 
-/** A `tsconfig.json` and all that it extends. Deno takes no others than relative paths. */
+/** A `tsconfig.json` and all that it extends. Deno follows only relative paths. */
 async function withExtended(tsconfig: string | undefined, warn: Warn): Promise<string[]> {
   const paths = new Set(tsconfig === undefined ? [] : [tsconfig]);
   for (const path of paths) {

@@ -1,5 +1,5 @@
 /**
- * The files of packages: of those in Deno's cache, and of those that are installed in a `node_modules` folder.
+ * The files of packages: of those in Deno's cache, and of those installed in a `node_modules` folder.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { GraphPackage } from "./module_graph.ts";
 import { placeOfPackage } from "./places.ts";
 
 /**
- * All files in a folder, with what is below. Links to folders are passed over: they may lead in a circle. So are links that lead
- * nowhere, and what is no file, such as a named pipe: who opens one waits.
+ * All files in and below a folder. Leaves out links to folders, which may form a circle, links that lead nowhere, and what is not a regular
+ * file, such as a named pipe: opening one blocks.
  */
 export function* filesIn(folder: string): Generator<string> {
   for (const { name, isDirectory, isFile, isSymlink } of Deno.readDirSync(folder)) {
@@ -20,7 +20,7 @@ export function* filesIn(folder: string): Generator<string> {
   }
 }
 
-/** What there is at a path, or where a link there leads to; nothing if that is nowhere. */
+/** What is at a path, or where a link there leads; nothing if it does not exist. */
 export function foundAt(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
@@ -34,7 +34,7 @@ export function foundAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** What Deno knows of the versions of a package: its `registry.json`, as far as it is used here. */
+/** What Deno knows about the versions of a package: the part of its `registry.json` that is used here. */
 interface Registry {
   readonly name: string;
   readonly versions: Record<string, VersionInfo>;
@@ -47,10 +47,10 @@ interface VersionInfo {
 }
 
 /**
- * What Deno needs to know of the packages of a graph to find them in its cache without a network: no version but those that are there,
- * and each with the very versions that it has here.
+ * What Deno needs to know about a graph's packages to find them in its cache without a network: only the versions that are there, and for
+ * each the exact versions that it uses here.
  *
- * @returns Each as the place of a file and its text.
+ * @returns The place and the text of each file.
  */
 export function registryTexts(
   packages: readonly GraphPackage[],
@@ -75,7 +75,7 @@ function readRegistry({ folder }: GraphPackage): Registry | undefined {
   try {
     return JSON.parse(Deno.readTextFileSync(`${folder}/../registry.json`));
   } catch (error) {
-    // Where a lock file knows all, Deno does without.
+    // If a lock file knows everything, Deno does not need it.
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
@@ -100,7 +100,7 @@ function versionInfo(
   return { ...known, dependencies: Object.fromEntries(own) };
 }
 
-/** What a `package.json` has of the packages that it needs. */
+/** The part of a `package.json` about the packages that it needs. */
 interface Manifest {
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
@@ -108,11 +108,11 @@ interface Manifest {
 }
 
 /**
- * The folders of installed packages that some files need: those that they are in, and those that these depend on. Nothing that is
- * laid is a link. So what a package finds only by way of a link to itself, as Deno and pnpm lay them, has its place in that package.
+ * The folders of installed packages that some files need: those that contain the files, and those that these depend on. Nothing is laid as
+ * a link. So a package that is found only through a link, as Deno and pnpm make them, is placed inside the package that needs it.
  *
  * @param files Absolute paths, each below a `node_modules` folder.
- * @returns The folders by the places that they are to have, as paths of this machine.
+ * @returns The folders, by the places that they will have, as paths of this machine.
  */
 export function installedFolders(files: readonly string[]): Map<string, string> {
   const folders = new Map<string, string>();
@@ -147,9 +147,9 @@ function readManifest(folder: string): Manifest {
 }
 
 /**
- * As Node.js looks for a package: in the `node_modules` of each folder upwards. Optional ones may be missing.
+ * Finds packages as Node.js does: in the `node_modules` of each folder upwards. Optional ones may be missing.
  *
- * @param folders Those that are to have a place, by these.
+ * @param folders The result so far: folders by their places.
  */
 function findInstalled(
   name: string,

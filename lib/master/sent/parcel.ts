@@ -13,11 +13,11 @@ import { unreadable } from "./unreadable.ts";
 /** Where the bytes of a sent file are: in a file of this machine, or here. */
 export type FileSource = { readonly file: string } | { readonly text: string };
 
-/** What was read of a file. */
+/** The result of reading a file. */
 interface ReadFile {
   /** SHA-256 of its bytes, in hexadecimal. */
   readonly hash: string;
-  /** How many bytes that were. */
+  /** How many bytes were read. */
   readonly bytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface SentFile {
   /** Its path in the folder of the agent there. */
   readonly place: string;
   readonly source: FileSource;
-  /** How many bytes it has. A file of this machine may have grown since it was read, as one that somebody writes does. */
+  /** How many bytes were read. A file of this machine may have grown since then. */
   readonly bytes: number;
   /** SHA-256 of its bytes, in hexadecimal. */
   readonly hash: string;
@@ -37,16 +37,16 @@ export interface SentFile {
 /** All files that a slave's machine needs for some modules. */
 export interface Parcel {
   readonly files: readonly SentFile[];
-  /** When the files of this machine that it has were last written, by their paths: `undefined` for one that is not there. */
+  /** When its files on this machine were last written, by their paths: `undefined` for a file that does not exist. */
   readonly writtenAt: ReadonlyMap<string, string | undefined>;
 }
 
 /**
  * Puts a parcel together.
  *
- * @param configs The files that say how modules are run there, by their places.
+ * @param configs The files that say how modules run there, by their places.
  * @param included Paths of further files.
- * @param digests Those that are known already.
+ * @param digests Knows the digests of files that have been read before.
  * @throws {Error} If a file cannot be read, naming it.
  */
 export async function makeParcel(
@@ -63,7 +63,7 @@ export async function makeParcel(
     if (place !== undefined) sources.set(place, { file });
   }
   for (const { name, version, folder } of graph.packages) {
-    // One that is for other systems is not there.
+    // A package for other systems is not there.
     if (!isFolder(folder)) continue;
     for (const file of filesIn(folder)) {
       sources.set(placeOfPackage(name, version) + file.slice(folder.length), { file });
@@ -74,7 +74,7 @@ export async function makeParcel(
     for (const file of filesIn(folder)) {
       sources.set(placeOfFile(place + file.slice(folder.length)), { file });
     }
-    // What is installed beside a package.json is found by way of it.
+    // Packages beside a package.json are found through it.
     const manifest = `${place.slice(0, place.indexOf("/node_modules/"))}/package.json`;
     if (timeOf(manifest) !== undefined) addFile(manifest);
   }
@@ -86,7 +86,7 @@ export async function makeParcel(
       files.push({ place, source, ...await digests.ofText(source.text), isExecutable: false });
       continue;
     }
-    // Before it is read: what is written later makes another parcel.
+    // Before the file is read: if it is written later, there will be another parcel.
     const time = timeOf(source.file);
     writtenAt.set(source.file, time);
     const { hash, bytes } = await digests.ofFile(source.file, time);
@@ -95,7 +95,7 @@ export async function makeParcel(
   return { files, writtenAt };
 }
 
-/** Whether the files of a parcel are as they were. */
+/** Whether the files of a parcel are unchanged. */
 export function isUpToDate({ writtenAt }: Parcel): boolean {
   return writtenAt.entries().every(([file, time]) => timeOf(file) === time);
 }
@@ -106,7 +106,7 @@ function timeOf(file: string): string | undefined {
     const { mtime, size } = Deno.statSync(file);
     return `${mtime?.getTime()} ${size}`;
   } catch {
-    // Why it cannot be read is told where it is read.
+    // The reason shows when the file is read.
     return undefined;
   }
 }
@@ -133,7 +133,7 @@ export class Digests {
   readonly #closing: AbortSignal;
   readonly #byFile = new Map<string, ReadFile & { readonly time: string | undefined }>();
 
-  /** @param closing Aborted when the manager closes: no file is read to its end then. */
+  /** @param closing Aborted when the manager closes: then no file is read to its end. */
   constructor(closing: AbortSignal) {
     this.#closing = closing;
   }
@@ -150,9 +150,9 @@ export class Digests {
   /**
    * Reads and digests a file.
    *
-   * @param time When it was last written.
+   * @param time When the file was last written.
    * @throws {Error} If it cannot be read, naming it.
-   * @throws The reason of the signal, if that is aborted.
+   * @throws The reason of the signal, if the signal is aborted.
    */
   async ofFile(file: string, time: string | undefined): Promise<ReadFile> {
     const known = this.#byFile.get(file);

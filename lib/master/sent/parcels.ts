@@ -9,7 +9,7 @@ import { Digests, isUpToDate, makeParcel, type Parcel } from "./parcel.ts";
 import { placeOfRemote, urlOfFile } from "./places.ts";
 import { sentConfigs } from "./sent_config.ts";
 
-/** What parcels are made by. */
+/** What is needed to make parcels. */
 export interface ParcelOptions {
   /** Absolute path of the folder in which the manager was made. */
   readonly cwd: string;
@@ -20,25 +20,25 @@ export interface ParcelOptions {
   readonly permissions: SlavePermissions;
   /** URL of the slave's program, which is in each parcel. */
   readonly program: string;
-  /** Aborted when the manager closes: what is being made is not needed any more. */
+  /** Aborted when the manager closes: then parcels being made are no longer needed. */
   readonly closing: AbortSignal;
-  /** Told of what cannot be sent. */
+  /** Told what cannot be sent. */
   warn(message: string): void;
 }
 
-/** What may import others, and is looked through for that. */
+/** Files that may import others, and are searched for imports. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 
 /** Makes the parcels of a manager: one for each list of modules, and a new one when a file has changed. */
 export class Parcels implements AsyncDisposable {
   readonly #options: ParcelOptions;
-  /** By their modules and what they include. */
+  /** The parcels, by their modules and included files. */
   readonly #parcels = new Map<string, Parcel>();
-  /** Those that are being made, or looked at. */
+  /** Parcels that are being made or checked. */
   readonly #pending = new Map<string, Promise<Parcel>>();
   readonly #digests: Digests;
   #agentProgram: Promise<string> | undefined;
-  /** What has been warned of: paths of files, and URLs of modules. */
+  /** Paths of files and URLs of modules that the user has been warned about. */
   readonly #told = new Set<string>();
 
   constructor(options: ParcelOptions) {
@@ -51,7 +51,7 @@ export class Parcels implements AsyncDisposable {
    *
    * @param modules URLs of modules that tasks come from, or their names in the import map.
    * @param include Further files, as {@linkcode includedFiles} takes them.
-   * @throws {Error} If what is needed is not there or cannot be read.
+   * @throws {Error} If something that is needed does not exist or cannot be read.
    */
   of(modules: readonly string[], include: readonly (string | URL)[]): Promise<Parcel> {
     const key = JSON.stringify([modules, include]);
@@ -78,8 +78,8 @@ export class Parcels implements AsyncDisposable {
   /**
    * The program of an agent, as one line.
    *
-   * @param include What is to be sent to it later, of which it is found out now whether it is there.
-   * @throws {Error} If that or the program cannot be read; it is tried again the next time.
+   * @param include Files that it will be sent later. This checks whether they exist.
+   * @throws {Error} If these files or the program cannot be read; the next call tries again.
    */
   async agentProgram(include: readonly (string | URL)[]): Promise<string> {
     includedFiles(include, this.#options.cwd);
@@ -120,7 +120,7 @@ export class Parcels implements AsyncDisposable {
     return await readModuleGraph(deno, flags, roots, closing);
   }
 
-  /** A file that is missing is told by the task that imports it. */
+  /** Warns about modules that cannot be sent. A missing file is reported by the task that imports it. */
   #tellFaults({ faults, modules }: ModuleGraph, { vendor }: OwnConfig): void {
     for (const { url, reason } of faults) {
       if (/^Module not found/.test(reason)) continue;
@@ -137,7 +137,7 @@ export class Parcels implements AsyncDisposable {
     }
   }
 
-  /** Warns of a file or module, unless that has been done. */
+  /** Warns about a file or module, unless that has been done. */
   #tellOnce(of: string, message: string): void {
     if (this.#told.has(of)) return;
     this.#told.add(of);

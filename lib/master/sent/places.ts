@@ -1,18 +1,18 @@
 /**
- * Where sent files are laid on a slave's machine, as paths in the folder of its agent. That folder is Deno's cache there as well: what
- * Deno looks for in its cache is laid where it looks.
+ * Where sent files are laid on a slave's machine, as paths in the folder of its agent. That folder is also Deno's cache there: files that
+ * Deno looks for in its cache are laid where it looks.
  *
  * @module
  */
 
-/** Has the files of this machine, each below its own path: `files/home/me/tasks.ts`. */
+/** The folder for files of this machine, each below its own path: `files/home/me/tasks.ts`. */
 export const FILES = "files";
 /** The configuration that modules resolve with. */
 export const CONFIG = "deno.json";
-/** Has the compiler options, where the configuration says none. */
+/** The compiler options, if the configuration has none. */
 export const TSCONFIG = "tsconfig.json";
 
-/** Has remote modules, if the configuration says so. */
+/** The folder for remote modules, if the configuration says so. */
 export const VENDOR = "vendor";
 
 /** Where a file of this machine is laid. */
@@ -20,27 +20,27 @@ export function placeOfFile(path: string): string {
   return FILES + path;
 }
 
-/** Where the cached file of a remote module is laid; nothing if it is in no cache of Deno. */
+/** Where the cached file of a remote module is laid; nothing if it is not in Deno's cache. */
 export function placeOfRemote(cachedFile: string): string | undefined {
   const start = cachedFile.lastIndexOf("/remote/http");
   return start < 0 ? undefined : cachedFile.slice(start + 1);
 }
 
-/** Where the files of a package are laid: slaves take all packages for those of npm's own registry. */
+/** Where the files of a package are laid: slaves take all packages to be from npm's own registry. */
 export function placeOfPackage(name: string, version?: string): string {
   const folder = `npm/registry.npmjs.org/${name}`;
   return version === undefined ? folder : `${folder}/${version}`;
 }
 
-/** The URL of a module on the slave's machine, relative to the folder. Modules of other machines keep their own. */
+/** The URL of a module on the slave's machine, relative to the folder. Remote modules keep their own URLs. */
 export function urlThere(url: string): string {
   return url.startsWith("file:///") ? `./${FILES}/${url.slice("file:///".length)}` : url;
 }
 
-/** The URL of a file on this machine, as Deno writes it: an import map takes two spellings for two modules. */
+/** The URL of a file on this machine, as Deno writes it: in an import map, two spellings are two modules. */
 export function urlOfFile(path: string): string {
   const encoded = encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F");
-  // Deno leaves [, ], ^ and | as they are.
+  // Deno does not escape [, ], ^ and |.
   return `file://${encoded.replace(/%5[BDE]|%7C/g, decodeURIComponent)}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The configuration that sent modules resolve with: it says of each import what it means to the master. An import map that depends on
- * nothing else serves for whatever it came from there: an import map, a workspace, a `package.json`, a redirect.
+ * The configuration that sent modules resolve with: it gives each import the meaning that it has for the master. One import map, which
+ * depends on nothing else, replaces everything that the meaning came from there: an import map, a workspace, a `package.json`, a redirect.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import { filesIn } from "./package_files.ts";
 import type { FileSource } from "./parcel.ts";
 import { CONFIG, FILES, placeOfFile, TSCONFIG, urlOfFile, urlThere, VENDOR } from "./places.ts";
 
-/** Where Deno and pnpm have the packages that a `node_modules` folder has links to, such as `node_modules/.deno/`. */
+/** Where Deno and pnpm keep the packages that the links in a `node_modules` folder lead to, such as `node_modules/.deno/`. */
 const IN_STORE = /\/node_modules\/\.[^/]+\//;
 
 type Names = Record<string, string>;
 
 /**
- * What is laid for modules to resolve with, and to be run by.
+ * The files that are laid so that modules resolve and run as they do here.
  *
- * @param names What the modules of tasks are called where that is no URL, and what that means.
+ * @param names Names of task modules that are not URLs, and the URLs that they stand for.
  * @param own The user's own configuration.
  * @returns Files by their places.
  */
@@ -34,7 +34,7 @@ export function sentConfigs(
   configs.set(CONFIG, { text: sentConfig(graph, names, own) });
   for (const file of tsconfigs) configs.set(placeOfFile(file), { file });
   if (tsconfigs.length > 0) {
-    // The user's own holds, as it was laid.
+    // The user's own file applies, from the place where it was laid.
     const text = JSON.stringify({ extends: [`./${placeOfFile(tsconfigs[0])}`] });
     configs.set(TSCONFIG, { text });
   }
@@ -51,7 +51,7 @@ function sentConfig(
   own: OwnConfig,
 ): string {
   const inPlace = new Set(installed.filter((path) => !IN_STORE.test(path)).map(urlOfFile));
-  // What is named by its URL on the master's machine is found where it was laid; what was laid is not looked for elsewhere.
+  // Modules named by their URL on the master's machine are found where they were laid, and laid modules are not looked for elsewhere.
   const imports: Names = { "file:///": `./${FILES}/`, [`./${FILES}/`]: `./${FILES}/` };
   const scopes: Record<string, Names> = {};
   for (const [from, to] of redirects) imports[from] = asTarget(to);
@@ -60,7 +60,7 @@ function sentConfig(
     for (const { specifier, target } of ownImports) {
       const isRelative = /^\.{0,2}\//.test(specifier);
       const meant = isRelative ? URL.parse(specifier, url)?.href : specifier;
-      // Packages that are installed beside the module are found as Node.js finds them, if they are no links.
+      // Packages installed beside the module, and not links, are found as Node.js finds them.
       if (meant === undefined || meant === target || inPlace.has(target)) continue;
       const there = asTarget(redirects.get(target) ?? target);
       const name = isRelative ? relativeThere(specifier, url) : specifier;
@@ -68,7 +68,7 @@ function sentConfig(
       if (imports[name] !== there) (scopes[urlThere(url)] ??= {})[name] = there;
     }
   }
-  // Names that no import has: they may be put together when the code runs.
+  // Names that no import uses may be put together when the code runs.
   for (const map of own.maps) {
     const ownMap = ownMapOf(map, (url) => asTarget(redirects.get(url) ?? url));
     for (const [name, there] of Object.entries(ownMap.imports)) imports[name] ??= there;
@@ -76,7 +76,7 @@ function sentConfig(
       scopes[scope] = { ...names, ...scopes[scope] };
     }
   }
-  // Deno takes these characters, behind a path that is mapped as a whole, for what they mean in a URL.
+  // After a prefix that is mapped as a whole, Deno gives these characters the meaning that they have in a URL.
   for (const { url } of modules) {
     if (!/^file:.*%(?:09|0A|0D|23|3F)/i.test(url)) continue;
     imports[url] = imports[urlThere(url)] = urlThere(url);
@@ -86,23 +86,23 @@ function sentConfig(
   return JSON.stringify({ ...keptOf(own), nodeModulesDir, vendor, imports, scopes });
 }
 
-/** What a relative import means on the slave's machine, where nothing says otherwise. */
+/** What a relative import means on the slave's machine if the import map does not say otherwise. */
 function relativeThere(specifier: string, importer: string): string {
   if (!importer.startsWith("file:")) return new URL(specifier, importer).href;
-  // A path from the root is the same there, where nothing was laid at it.
+  // A path from the root is the same there, if nothing was laid for it.
   return specifier.startsWith("/")
     ? `file://${specifier}`
     : urlThere(new URL(specifier, importer).href);
 }
 
-/** What stands for a module in the import map. Deno writes `npm:/ms@2.1.3_peer@1.0.0/sub` for a package that it has chosen. */
+/** A module's target in the import map. Deno writes `npm:/ms@2.1.3_peer@1.0.0/sub` for a package version that it has chosen. */
 function asTarget(url: string): string {
   const [, name, version, path] = /^npm:\/?((?:@[^/]+\/)?[^@/]+)@([^/_]+)[^/]*(.*)$/.exec(url) ??
     [];
   return name === undefined ? urlThere(url) : `npm:${name}@${version}${path}`;
 }
 
-/** An import map of the user's own, as it reads on the slave's machine. */
+/** The user's own import map, translated for the slave's machine. */
 function ownMapOf(
   { path, content: { imports, scopes } }: ConfigFile,
   asTarget: (url: string) => string,
@@ -137,8 +137,8 @@ function thereOf(url: string, base: string): string {
 }
 
 /**
- * What holds for how modules are run. What a member of a workspace switches on, and not the workspace, Deno does not heed. Where any
- * compiler options are said, it heeds no `tsconfig.json`.
+ * The options for how modules run that are kept. Deno ignores what only a member of a workspace switches on. If there are any compiler
+ * options, it ignores `tsconfig.json`.
  */
 function keptOf({ files, isCommonJS }: OwnConfig): Record<string, unknown> {
   const options = files.map(({ content }) => content.compilerOptions)

@@ -1,10 +1,10 @@
 import { messageOf } from "../../message_of.ts";
 import { permissionRemedy } from "../../slave_program.ts";
 
-/** Deno writes it for bytes of a name that are not UTF-8, and cannot open that file. */
+/** Deno writes this for bytes in a name that are not UTF-8, and cannot open that file. */
 const UNREADABLE_CHARACTER = "\ufffd";
 
-/** Says that a file which is to be sent cannot be read, and what to do. */
+/** The error that a file to be sent cannot be read, and what to do. */
 export function unreadable(file: string, cause: unknown): Error {
   if (cause instanceof Deno.errors.NotFound && file.includes(UNREADABLE_CHARACTER)) {
     return new Error(`Cannot send ${file}: its name is not UTF-8. Rename it`, { cause });

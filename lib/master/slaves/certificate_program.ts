@@ -1,5 +1,5 @@
 /**
- * Prints certificates for the name that is its argument: for a master that cannot load the library that makes them.
+ * Prints certificates for the name in its argument, for a master that cannot load the library that makes them.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { makeCertificates } from "./certificates.ts";
 try {
   console.log(JSON.stringify(await makeCertificates(Deno.args[0])));
 } catch (error) {
-  // The master says the rest.
+  // The master adds the rest.
   console.error(messageOf((error as Error).cause ?? error));
   Deno.exit(1);
 }

@@ -4,15 +4,15 @@ import { messageOf } from "../../message_of.ts";
 import { Date as OwnDate, JSON } from "../../own_globals.ts";
 import { importFlags } from "../permissions.ts";
 
-/** What a master needs to be known by its slaves; the certificates and the key as PEM. */
+/** What a master needs so that its slaves can identify it; the certificates and the key as PEM. */
 export interface Certificates {
   /** The authority made for this run. */
   readonly ca: string;
-  /** What the master's own certificate is made out to. */
+  /** The name in the master's own certificate. */
   readonly name: string;
   /** The master's own certificate, signed by the authority. */
   readonly cert: string;
-  /** The private key to it. */
+  /** The private key of this certificate. */
   readonly key: string;
 }
 
@@ -21,11 +21,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Longer than any run; the keys are gone when the master ends. */
 const VALID_DAYS = 365;
 
-/** A process that makes certificates where this one cannot. */
+/** For a process that makes certificates where this one cannot. */
 export interface CertificateProcess {
   /** Program and arguments that start Deno on this machine. */
   readonly deno: readonly string[];
-  /** Aborted when the manager closes: it is ended then. */
+  /** Aborted when the manager closes: then that process is ended. */
   readonly closing: AbortSignal;
 }
 
@@ -33,12 +33,12 @@ export interface CertificateProcess {
 const TIMEOUT_MS = 60_000;
 
 /**
- * Makes certificates for one run. Two of them: a certificate that is its own authority is refused as a server's.
+ * Makes certificates for one run. There are two, because a certificate that is its own authority is refused as a server's certificate.
  *
- * @param name What a slave asks for. The default is a name that only this run has.
- * @param other Makes them if this process cannot load the library.
+ * @param name The name that slaves ask for. The default is a name that only this run has.
+ * @param other Makes them in another process if this one cannot load the library.
  * @throws {Error} If the library that makes them cannot be loaded.
- * @throws The reason of the signal, if that is aborted.
+ * @throws The reason of the signal, if the signal is aborted.
  */
 export async function makeCertificates(
   name: string = runName(),
@@ -52,7 +52,7 @@ export async function makeCertificates(
     return await makeElsewhere(name, other);
   }
   const nowMs = OwnDate.now();
-  // The library takes what is a date by the global of this moment, which a test may have replaced.
+  // The library checks dates against the present global Date, which a test may have replaced.
   const validity = {
     // Clocks of cluster nodes differ.
     notBefore: new Date(nowMs - DAY_MS),
@@ -88,8 +88,8 @@ export async function makeCertificates(
 }
 
 /**
- * Has certificates made by a process that has no configuration. The script's may keep the library from being loaded: beside a
- * `package.json` Deno takes packages from `node_modules` alone, and a lock file may be frozen.
+ * Makes certificates in a process without a configuration. The script's configuration may keep the library from being loaded: beside a
+ * `package.json` Deno takes packages only from `node_modules`, and a lock file may be frozen.
  */
 async function makeElsewhere(
   name: string,
@@ -123,8 +123,8 @@ function notLoaded(cause: unknown): Error {
 }
 
 /**
- * A slave's Deno trusts the known authorities beside that of the run, and one of these may have signed a certificate for the
- * master's true name. For a name under `.invalid` (RFC 6761) they sign none.
+ * A slave's Deno also trusts the well-known authorities, and one of these may have signed a certificate for the master's true name. They
+ * sign none for a name under `.invalid` (RFC 6761).
  */
 function runName(): string {
   return `${crypto.getRandomValues(new Uint8Array(16)).toHex()}.invalid`;
@@ -134,7 +134,7 @@ async function newKeys(): Promise<CryptoKeyPair> {
   return await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
 }
 
-/** Whether a host is given as an IPv4 or IPv6 address. */
+/** Whether a host is written as an IPv4 or IPv6 address. */
 export function isAddress(host: string): boolean {
   return host.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -13,33 +13,33 @@ import type { ManagerSettings } from "../settings.ts";
 export interface Endpoint {
   readonly hosts: readonly string[];
   readonly port: number;
-  /** How slaves know the master, if connections are TLS. */
+  /** How slaves identify the master, if connections use TLS. */
   readonly tls?: TlsIdentity;
 }
 
-/** Those whose slaves connect to the endpoints. */
+/** The owner of the slaves that connect to the endpoints. */
 export interface EndpointsOwner {
-  /** Whether slaves on other machines connect as well, or will. */
+  /** Whether slaves on other machines also connect, or will. */
   readonly hasRemoteSlaves: boolean;
-  /** What the master has to be allowed for all its slaves, if that is known. */
+  /** The flags that the master needs for all its slaves, if known. */
   masterFlags(): string | undefined;
   /**
    * A process has proved that it is a slave, or an agent.
    *
-   * @returns Why it is refused, if it is.
+   * @returns The reason if it is refused.
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
-  /** An endpoint is listened on. */
+  /** An endpoint is open. */
   endpointOpened(endpoint: Endpoint, isRemote: boolean): void;
-  /** Slaves on this machine that have not connected have to come by another port. */
+  /** Slaves on this machine that have not connected must use another port. */
   endpointMoved(): void;
-  /** Something is not as it should be, though nothing is lost. */
+  /** Reports something that is not as it should be, although nothing is lost. */
   warn(message: string): void;
 }
 
 const LOOPBACK = "127.0.0.1";
 
-/** The addresses that a manager listens on: one for slaves on this machine, one for those on others. */
+/** The addresses that a manager listens on: one for slaves on this machine, one for slaves on others. */
 export class Endpoints implements AsyncDisposable {
   readonly #settings: ManagerSettings;
   readonly #key: Promise<CryptoKey>;
@@ -47,12 +47,12 @@ export class Endpoints implements AsyncDisposable {
   readonly #receptions: Reception[] = [];
   #local: Promise<Endpoint> | undefined;
   #remote: Promise<Endpoint> | undefined;
-  /** What slaves on this machine are received by. */
+  /** Receives the slaves on this machine. */
   #localReception: Reception | undefined;
-  /** Aborted when no endpoint is opened any more. */
+  /** Aborted when no more endpoints may be opened. */
   readonly #closing = new AbortController();
 
-  /** @param key Of the secret that slaves prove to know. */
+  /** @param key Key made from the secret that slaves have to know. */
   constructor(settings: ManagerSettings, key: Promise<CryptoKey>, owner: EndpointsOwner) {
     this.#settings = settings;
     this.#key = key;
@@ -62,12 +62,12 @@ export class Endpoints implements AsyncDisposable {
   /**
    * The endpoint for slaves on this machine.
    *
-   * @throws {NetworkError} If the address cannot be listened on; it is tried again the next time.
+   * @throws {NetworkError} If the address cannot be listened on; the next call tries again.
    */
   local(): Promise<Endpoint> {
     return this.#local ??= this.#open(() => {
       const { host } = this.#settings;
-      // One that other machines connect to as well is not for slaves that need not leave this one.
+      // Slaves that stay on this machine must not use an address to which other machines connect.
       if (host === undefined || this.#owner.hasRemoteSlaves) {
         return { bind: LOOPBACK, hosts: [LOOPBACK] };
       }
@@ -81,7 +81,7 @@ export class Endpoints implements AsyncDisposable {
   /**
    * The endpoint for slaves on other machines.
    *
-   * @throws {NetworkError} If the address cannot be found or listened on; it is tried again the next time.
+   * @throws {NetworkError} If the address cannot be found or listened on; the next call tries again.
    */
   remote(): Promise<Endpoint> {
     return this.#remote ??= this.#openRemote().catch((error) => {
@@ -90,7 +90,7 @@ export class Endpoints implements AsyncDisposable {
     });
   }
 
-  /** The manager closes: no endpoint is opened from now on, and that for slaves on this machine is closed. Others refuse who comes. */
+  /** The manager closes: opens no more endpoints, and closes the one for slaves on this machine. The other one refuses whoever comes. */
   seal(): void {
     this.#closing.abort(new Error("the manager was closed"));
     this.#localReception?.[Symbol.dispose]();
@@ -105,7 +105,7 @@ export class Endpoints implements AsyncDisposable {
   }
 
   async #openRemote(): Promise<Endpoint> {
-    // Whether that failed is told to those who wait for it.
+    // Whoever waits for it gets the error.
     await this.#local?.catch(() => {});
     await this.#giveUpPort();
     const { findMasterAddress } = await import("./master_address.ts");
@@ -113,8 +113,8 @@ export class Endpoints implements AsyncDisposable {
   }
 
   /**
-   * While all slaves were on this machine the port that the user chose was theirs. Those that have connected stay; the others
-   * get another port.
+   * As long as all slaves were on this machine, they had the port that the user chose. Slaves that have connected stay; the others get
+   * another port.
    */
   async #giveUpPort(): Promise<void> {
     const { port } = this.#settings;
@@ -130,7 +130,7 @@ export class Endpoints implements AsyncDisposable {
   async #open(findAddress: () => MasterAddress, isRemote: boolean): Promise<Endpoint> {
     const settings = this.#settings;
     const owner = this.#owner;
-    // A port that the user chose is for the connections that have to pass a firewall.
+    // A port that the user chose is for connections that must pass a firewall.
     const port = !isRemote && owner.hasRemoteSlaves ? 0 : settings.port;
     let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
     try {
@@ -187,7 +187,7 @@ function listenFailure(
   return `${what}: ${message}. Set the options host and port of the manager to an address of this machine`;
 }
 
-/** What the master will ask for next: who lacks one permission mostly lacks all. */
+/** The flags that the master will need next: if one permission is missing, usually all are. */
 function otherMissingFlags({ deno: [command], output }: ManagerSettings): string[] {
   const flags: string[] = [];
   const run = Deno.permissions.querySync({ name: "run", command });

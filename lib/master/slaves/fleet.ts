@@ -35,13 +35,13 @@ import { connectionLine, denoProgram } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
 
-/** So many slaves on this machine may take all files that the master may open: limits are 100 and more, and a slave takes 7. */
+/** This many slaves on this machine may use up the files that the master may open: limits are 100 and more, and a slave takes 7. */
 const MANY_SLAVES = 8;
-/** A slave tells this often how far its task has come. */
+/** The shortest interval between progress reports of one slave. */
 const MIN_PROGRESS_MS = 100;
 /**
- * All of them together tell no more than one such thing in this time: to take one costs up to 80 µs, so that they take less than a
- * hundredth of the master's time.
+ * The shortest average interval between progress reports of all slaves together. Taking one costs up to 80 µs, so that they take less than
+ * a hundredth of the master's time.
  */
 const PROGRESS_SHARE_MS = 10;
 
@@ -51,9 +51,9 @@ export interface FleetOptions {
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
   readonly clock: Clock;
-  /** Modules that tasks are known to come from. */
+  /** Modules from which tasks are known to come. */
   readonly modules: ReadonlySet<string>;
-  /** Modules whose files are the code of tasks. */
+  /** Modules whose files contain the code of tasks. */
   readonly watched: ReadonlySet<string>;
   /** Is told what happens to slaves. */
   readonly hub: Hub;
@@ -63,15 +63,15 @@ export interface FleetOptions {
 
 /** The slaves of one manager. */
 export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, ProgressSource {
-  /** For its slaves as well. */
+  /** Shared with its slaves. */
   readonly options: FleetOptions;
-  /** Has the processes of its slaves watched. */
+  /** Makes sure that the processes of its slaves end. */
   readonly guard: ProcessGuard;
-  /** Sees whether the code of tasks changes. */
+  /** Notices changes in the code of tasks. */
   readonly codeWatch: CodeWatch;
   readonly #secret = newSecret();
   readonly #seats: Seat[] = [];
-  /** Those on other machines, as soon as a slave is to run on one. */
+  /** The agents on other machines, from the first slave that is to run on one. */
   #agents: Agents | undefined;
   readonly #launchServices: LaunchServices & { readonly clock: Clock };
   readonly #services = new Map<unknown, AsyncDisposable>();
@@ -80,9 +80,9 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   readonly #closing = new AbortController();
   /** Slaves of each source that have not been launched. */
   #unlaunched: Seat[][] = [];
-  /** Promises that must end before the fleet has ended. None of them fails. */
+  /** Promises that must settle before the fleet has ended. None of them rejects. */
   readonly #watches = new Set<Promise<void>>();
-  /** Launches that are under way. None of them fails. */
+  /** Launches that are under way. None of them rejects. */
   readonly #launches = new Set<Promise<void>>();
   #networkFault: NetworkError | undefined;
 
@@ -109,7 +109,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   }
 
   /**
-   * All that came in one piece has been told to the dispatcher.
+   * All that came in one piece has been handed to the dispatcher.
    *
    * @param nowMs When it came.
    */
@@ -117,16 +117,16 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     const { turn, hub, dispatcher, loop } = this.options;
     turn.begin(nowMs);
     if (hub.hasUntold) hub.flush();
-    // Mostly the last answer comes before its reader has added the next task.
+    // Usually the last answer comes before its reader has added the next task.
     if (!dispatcher.isAtRest) loop.schedule();
   }
 
-  /** Waits for a promise, which never fails, before it has ended. */
+  /** Delays the end of the fleet until a promise, which never rejects, has resolved. */
   watch(promise: Promise<void>): void {
     keep(promise, this.#watches);
   }
 
-  /** What has become of the output of a slave. */
+  /** Reports what has happened to the output of a slave. */
   tellOutput({ slave, output }: Seat, news: OutputNews): void {
     this.#outputReports.tell(slave.identity, output!.target, news);
   }
@@ -139,7 +139,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /**
    * Adds a slave, or all slaves of an array. {@linkcode Fleet.launch} starts them.
    *
-   * @throws {RangeError} If there is just one file for the output of several slaves, or there are none, or too many.
+   * @throws {RangeError} If several slaves have just one file for their output, or there are no slaves, or too many.
    * @throws {Error} If a file for output cannot be written.
    */
   add(source: Slave | SlaveArray): void {
@@ -161,7 +161,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     if (bounds !== undefined) new ArrayKeeper(seats, bounds, this);
   }
 
-  /** Starts the slaves that have been added and not been started. */
+  /** Starts the slaves that have been added but not started. */
   launch(): void {
     const unlaunched = this.#unlaunched;
     this.#unlaunched = [];
@@ -179,7 +179,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     keep(this.#launch(seats), this.#launches);
   }
 
-  /** Waits until the launches that are under way, or begin before anything else happens, are done. */
+  /** Waits for the launches that are under way, and for those that begin before anything else happens. */
   async launched(): Promise<void> {
     await undefined;
     await Promise.all(this.#launches);
@@ -190,23 +190,23 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     return this.#seats.some(({ isRemote }) => isRemote);
   }
 
-  /** Whether there were slaves, and none is left. Whoever waits for results is told by an error. */
+  /** Whether there were slaves, and none is left. Whoever waits for results gets an error. */
   get areAllLost(): boolean {
     return this.#seats.length > 0 && this.#seats.every(({ state }) => state === "lost");
   }
 
-  /** How often each slave is to tell how far its task has come, in milliseconds; never if nobody wants to know. */
+  /** How often each slave should report the progress of its task, in milliseconds; never if nobody wants to know. */
   get progressMs(): number | undefined {
     if (!this.options.hub.isProgressWanted) return undefined;
     return Math.max(MIN_PROGRESS_MS, this.#seats.length * PROGRESS_SHARE_MS);
   }
 
-  /** Whether somebody wants to know has changed. */
+  /** Somebody now wants reports of progress, or nobody does any more. */
   progressWanted(): void {
     for (const seat of this.#seats) seat.wantProgress(this.progressMs);
   }
 
-  /** Tasks that run and have told how far they have come. */
+  /** Running tasks that have reported their progress. */
   toldTasks(): ToldTask[] {
     return this.#seats.flatMap(({ slave: { service, identity } }) => {
       const told = service?.told;
@@ -214,7 +214,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     });
   }
 
-  /** How many slaves stand where. */
+  /** How many slaves are in each state. */
   count(): SlaveCounts {
     const counts = { queued: 0, starting: 0, idle: 0, busy: 0, lost: 0 };
     for (const seat of this.#seats) {
@@ -224,7 +224,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     return counts;
   }
 
-  /** How each slave stands that is not vacant, in the order of their numbers. */
+  /** The state of each slave that is not vacant, in the order of their numbers. */
   survey(): SlaveSurvey[] {
     return this.#seats.map((seat) => seat.survey()).filter((survey) => survey !== undefined);
   }
@@ -255,7 +255,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /**
    * A process has proved that it is a slave, or an agent.
    *
-   * @returns Why it is refused, if it is.
+   * @returns The reason if it is refused.
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
     const seat = this.#seats[hello.slave];
@@ -267,7 +267,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
       : seat.runnerConnected(hello, stream as MessageStream<ToMaster>);
   }
 
-  /** What the master has to be allowed for its slaves, as far as their kinds say that. */
+  /** The flags that the master needs for its slaves, as far as their kinds say so. */
   masterFlags(): string | undefined {
     const flags = new Set(
       this.#seats.map(({ source }) => source instanceof Slave ? undefined : source.masterFlags),
@@ -276,7 +276,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     return flags.size === 0 ? undefined : [...flags].join(" and ");
   }
 
-  /** The port that slaves on this machine were to come by is for others now: those that have not come are started anew. */
+  /** Slaves on this machine must use another port from now on: those that have not connected are started anew. */
   endpointMoved(): void {
     for (const seat of this.#seats) {
       const isExpected = seat.state === "launching" || seat.state === "running";
@@ -286,12 +286,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
   }
 
-  /** An endpoint is listened on. */
+  /** An endpoint is open. */
   endpointOpened({ hosts, port }: Endpoint, isRemote: boolean): void {
     this.options.hub.tell({ type: "listening", hosts, port, isRemote });
   }
 
-  /** Tells of something that is not as it should be, though nothing is lost. */
+  /** Reports something that is not as it should be, although nothing is lost. */
   warn(message: string): void {
     this.options.hub.warn(message);
   }
@@ -302,12 +302,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     this.#agents?.links.stop();
     this.#endpoints.seal();
     await endInOrder([
-      // What is being launched can be ended when that is done.
+      // A launch must be finished before its slaves can be ended.
       () => this.launched(),
       () => endAll(this.#seats, (seat) => seat.end()),
       () => this.#agents?.links[Symbol.dispose](),
       () => this.#closeSources(),
-      // Agents that come now are refused, and end at once: they would look for a master that does not listen any more.
+      // Agents that come now are refused, and end at once: otherwise they would look for a master that no longer listens.
       () => this.#agents?.endJobs(),
       () => this.#endpoints[Symbol.asyncDispose](),
       () => this.#watched(),
@@ -336,12 +336,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   async #closeSources(): Promise<void> {
     const ends = [...this.#sources()].map((source) => Promise.try(() => source.close()));
     for (const end of await Promise.allSettled(ends)) {
-      // The rest is to be ended all the same.
+      // The rest must be ended all the same.
       if (end.status === "rejected") this.#tellUnended(end.reason);
     }
   }
 
-  /** All that has been added, each once. */
+  /** All sources that have been added, each once. */
   #sources(): ReadonlySet<Slave | SlaveArray> {
     return new Set(this.#seats.map(({ source }) => source));
   }
@@ -383,7 +383,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
   }
 
-  /** A class of the user's may have forgotten some; the others are nobody's then. */
+  /** A user's class may have forgotten to return some processes; then nobody would end the others. */
   #checkProcesses(
     seats: readonly Seat[],
     processes: readonly (SlaveProcess | undefined)[],
@@ -400,7 +400,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     );
   }
 
-  /** @param knownProgram That of another order of the same source: to make it, all files that are to be sent are looked for. */
+  /** @param knownProgram The program from another order of the same source: making it means searching for all files to be sent. */
   async #order(seat: Seat, knownProgram?: string): Promise<LaunchOrder> {
     const { settings } = this.options;
     const { isRemote, number, index, source: { sends } } = seat;
@@ -429,7 +429,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     };
   }
 
-  /** What has to do with agents is loaded for the first of them: most scripts have slaves on this machine alone. */
+  /** The code for agents is loaded when the first is needed: most scripts have slaves only on this machine. */
   async #agentsAt(endpoint: Endpoint): Promise<Agents> {
     if (this.#agents === undefined) {
       const { Agents } = await import("./agents/agents.ts");
@@ -440,7 +440,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
 
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
     if (seat.isRemote && seat.state === "launching") {
-      // The first part of an array may run before its last is submitted. Refused, its agents would not try again.
+      // The first part of an array may run before the last is submitted. If its agents were refused, they would not try again.
       throw new Error(
         `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
       );
@@ -452,7 +452,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   }
 }
 
-/** Keeps a promise, which never fails, until it is settled. */
+/** Keeps a promise, which never rejects, until it has resolved. */
 function keep(promise: Promise<void>, kept: Set<Promise<void>>): void {
   kept.add(promise);
   promise.finally(() => kept.delete(promise));
@@ -479,10 +479,10 @@ function checkCount(
   );
 }
 
-/** Devices that have room for what all slaves print. */
+/** Devices that can take the output of all slaves. */
 const DEVICE = /^\/dev\/(null|full|tty|stdout|stderr|(fd|pts)\/\d+)$/;
 
-/** Checks that each slave has a file of its own, and when the first ones come that such files can be written. */
+/** Checks that each slave has its own file, and, when the first slaves are added, that such files can be written. */
 function checkOutput(
   { output, cwd }: ManagerSettings,
   slavesBefore: number,
@@ -493,7 +493,7 @@ function checkOutput(
   if (slavesBefore === 0) checkOutputPath(output, cwd);
 }
 
-/** Lines of slaves that write into one file do not tell whose they are. */
+/** The lines of slaves in one file do not say which slave they are from. */
 function sharedFile(output: string, slaves: number): RangeError {
   const example = output.replace(/(\.[^./]*)?$/, "%d$1");
   return new RangeError(

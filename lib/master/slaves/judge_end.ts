@@ -1,23 +1,23 @@
 /**
- * What becomes of a slave whose process has ended.
+ * Decides what happens to a slave whose process has ended.
  *
  * @module
  */
 
-/** Why the process of a slave was to end, as far as its master knew before it did. */
+/** Why the process of a slave had to end, as far as its master knew in advance. */
 export type Doom =
-  /** It was not to end. */
+  /** There was no reason. */
   | { readonly type: "none" }
-  /** It was killed, by its own fault. */
+  /** It was killed, for a fault of its own. */
   | { readonly type: "killed"; readonly reason: string }
-  /** It was to be replaced by a new one, by no fault of its own. */
+  /** It was to be replaced by a new one, for no fault of its own. */
   | Replacement
   /** It had nothing to do, and is not needed any more. */
   | { readonly type: "retired" }
-  /** Others were about to end it, and no other can take its place. */
+  /** Others were about to end it, and no other process can take its place. */
   | { readonly type: "leaving"; readonly reason: string };
 
-/** That a slave is started anew, and nobody is blamed. */
+/** A slave is started anew, and nobody is blamed. */
 export interface Replacement {
   readonly type: "replaced";
   readonly reason: string;
@@ -25,15 +25,15 @@ export interface Replacement {
   readonly isAsked: boolean;
 }
 
-/** How much each counts. It is never replaced by one that counts less. */
+/** The weight of each reason. A reason never gives way to one with less weight. */
 const RANKS = { none: 0, killed: 1, replaced: 2, leaving: 3, retired: 4 } as const;
 
-/** Which of two reasons counts: the one that says more of what becomes of the slave; of like ones the later. */
+/** Which of two reasons counts: the one with more weight, or else the later one. */
 export function laterDoom(before: Doom, next: Doom): Doom {
   return RANKS[next.type] >= RANKS[before.type] ? next : before;
 }
 
-/** What is known when a process has ended. */
+/** The facts when a process has ended. */
 export interface EndFacts {
   readonly doom: Doom;
   /** Whether the manager closes. */
@@ -42,15 +42,15 @@ export interface EndFacts {
   readonly isAgentGone: boolean;
 }
 
-/** What becomes of the slave. */
+/** What happens to the slave. */
 export type Sequel =
   /** It ends with its manager. */
   | { readonly type: "ended" }
-  /** Its agent is gone: why is to be found out. */
+  /** Its agent is gone: the reason has to be found out. */
   | { readonly type: "agent lost" }
   /** It is not needed any more. */
   | { readonly type: "retired" }
-  /** It is lost: it was said to leave. */
+  /** It is lost: its end was announced. */
   | { readonly type: "left"; readonly reason: string }
   /** It is started anew, and nobody is blamed. */
   | Replacement

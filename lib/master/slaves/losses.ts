@@ -1,5 +1,5 @@
 /**
- * Why slaves are lost, in words.
+ * Explains why slaves are lost.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { OutputSink } from "../../launch/output_sink.ts";
 import { deathRemedy, OUT_OF_ADDRESSES, OUT_OF_MEMORY, OUT_OF_THREADS } from "../board/failures.ts";
 import { startRemedy } from "./slave_command.ts";
 
-/** The last losses that an error lists. */
+/** How many of the last losses an error lists. */
 const MAX_LISTED_LOSSES = 10;
 
 /** A slave that is lost. */
@@ -19,13 +19,13 @@ export interface Loss {
   readonly reason: string;
 }
 
-/** Slaves that were lost for one and the same reason, one after another. */
+/** Consecutive losses of slaves for the same reason. */
 interface LikeLosses {
   readonly names: string[];
   readonly reason: string;
 }
 
-/** Says why none of the slaves of a manager is left. */
+/** Explains why none of a manager's slaves is left. */
 export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
   const losses: LikeLosses[] = [];
   for (const { name, reason } of all) {
@@ -40,7 +40,7 @@ export function explainLosses(all: readonly Loss[]): NoMoreSlavesError {
     );
   }
   const which = all.length === 1 ? "the only slave is lost" : `all ${all.length} slaves are lost`;
-  // What has printed nothing has no file.
+  // A slave without output has no file.
   const isInFiles = [...losses, last].some(({ reason }) => reason.includes("output in "));
   const others = losses.slice(-MAX_LISTED_LOSSES).map((loss) => `\n  ${describe(loss)}`).join("");
   const remedy = isInFiles ? ". Look into their output, or add slaves" : ". Add slaves";
@@ -56,13 +56,13 @@ function describe({ names, reason }: LikeLosses): string {
   return `${who}, ${reason}`;
 }
 
-/** What else is known of the end of a process. */
+/** What else is known about the end of a process. */
 export interface EndCircumstances {
-  /** The command that it ran, if it has ended before it connected. */
+  /** The command that it ran, if it ended before it connected. */
   readonly command: string | undefined;
-  /** What was wrong with what it sent. */
+  /** What was wrong with its messages. */
   readonly fault: Error | undefined;
-  /** How much memory it used when that was told last. */
+  /** How much memory it used, according to the last report. */
   readonly memoryBytes?: number;
 }
 
@@ -73,7 +73,7 @@ function inBytes(bytes: number): string {
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-/** Says how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
+/** Describes how a process ended: `exit code 137 (SIGKILL), output in slave3.output; it printed last: …`. */
 export function describeEnd(
   end: ProcessEnd,
   { file, tail: sinkTail }: Pick<OutputSink, "file" | "tail">,
@@ -86,7 +86,7 @@ export function describeEnd(
   if (end.code !== null) {
     parts.push(`exit code ${end.code}${end.signal === null ? "" : ` (${end.signal})`}`);
   }
-  // Who kills so is mostly the system, or a scheduler, for want of memory. It may have been the agent that was killed.
+  // Mostly the system, or a scheduler, kills like this because memory is short. The agent may have been killed instead.
   const isKilled = end.code === KILLED || /\bexit code 137$/m.test(tail);
   if (isKilled && memoryBytes !== undefined) {
     parts.push(`it last used ${inBytes(memoryBytes)} of memory`);
@@ -102,7 +102,7 @@ export function describeEnd(
   return parts.join(", ") + (tail === "" ? "" : `; it printed last: ${tail}`);
 }
 
-/** What the last words of V8 or Deno mean, if a limit ended the process: they are long, and tell nothing else. */
+/** Explains the last words of V8 or Deno, if a limit ended the process: they are long, and say nothing else. */
 function explainLastWords({ code }: ProcessEnd, lastWords: string): string | undefined {
   // V8 ends its process by a signal. A program that a task runs may print the same words.
   const isBySignal = code === null || code > 128;

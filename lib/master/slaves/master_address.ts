@@ -1,5 +1,5 @@
 /**
- * Under which names and addresses slaves on other machines reach the master.
+ * Finds the names and addresses at which slaves on other machines reach the master.
  *
  * @module
  */
@@ -15,26 +15,26 @@ export interface MasterAddress {
   readonly hosts: readonly string[];
 }
 
-/** What a machine knows of itself. */
+/** What a machine knows about itself. */
 export interface OwnNetwork {
   readonly hostName: string;
   /** The addresses of its real network interfaces, IPv4 before IPv6. */
   readonly addresses: readonly string[];
 }
 
-/** More addresses would only keep those waiting for whom none is right. */
+/** More addresses would only delay slaves for which none is right. */
 const MAX_ADDRESSES = 6;
 
 /**
- * Finds the addresses that other machines reach this one under.
+ * Finds the addresses at which other machines reach this one.
  *
- * A host name is passed on, and its address with it, for slaves that cannot resolve it. A name that means only this
- * machine itself, as Debian's `127.0.1.1`, is not: the address of a network interface is taken instead. Where no host was chosen, and
- * this machine has other addresses as well, it is listened on all, and slaves try one after another: on a machine with two networks
- * the host name may mean the one that slaves do not see.
+ * A host name is passed on together with its address, for slaves that cannot resolve it. A name that means only this machine itself, like
+ * Debian's `127.0.1.1`, is not passed on: the address of a network interface is used instead. If no host was chosen, and this machine has
+ * other addresses as well, the master listens on all, and slaves try one after another: on a machine with two networks the host name may
+ * belong to the one that slaves do not see.
  *
  * @param host Name or address that the user chose; by default this machine's host name.
- * @param own What the machine knows of itself.
+ * @param own What the machine knows about itself.
  * @throws {Error} If the name does not resolve, or no interface has an address.
  */
 export function findMasterAddress(
@@ -67,12 +67,12 @@ function findChosenAddress(host: string, own: OwnNetwork): MasterAddress {
   return { bind: first, hosts: [first] };
 }
 
-/** As permissions name it. */
+/** Writes an address as permissions do. */
 function asNetHost(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-/** The system's resolver, which knows `/etc/hosts` as well, is asked by listening at the name. */
+/** Resolves a name by listening at it: this asks the system's resolver, which knows `/etc/hosts` as well. */
 function resolve(host: string): string {
   try {
     using listener = Deno.listen({ hostname: host, port: 0 });
@@ -88,7 +88,7 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-/** Whether an address means all interfaces: to be listened on, but not to be connected to. */
+/** Whether an address stands for all interfaces: one can listen on it, but not connect to it. */
 function isAnyAddress(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }

@@ -2,10 +2,10 @@ import type { SlaveIdentity } from "../../errors.ts";
 import type { OutputNews } from "../../wire/messages.ts";
 import type { Hub } from "../observe/hub.ts";
 
-/** Tells what becomes of the output of a manager's slaves. What befalls all of them is told once. */
+/** Reports what happens to the output of a manager's slaves. What happens to all of them is reported once. */
 export class OutputReports {
   readonly #hub: Hub;
-  /** Why output could not be written, as far as that has been told. */
+  /** Reasons that have been reported why output could not be written. */
   readonly #toldFailures = new Set<string>();
   #isSharingTold = false;
 
@@ -14,7 +14,7 @@ export class OutputReports {
   }
 
   /**
-   * Tells of a slave's output.
+   * Reports on a slave's output.
    *
    * @param target The file, or `inherit` for the master's standard error.
    */

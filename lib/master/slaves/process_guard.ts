@@ -3,27 +3,27 @@ import { messageOf } from "../../message_of.ts";
 import { Watchdog } from "../../launch/watchdog.ts";
 
 /**
- * Has the processes of slaves on this machine killed if the master is, and what they leave behind in any case. Those on another
- * machine are their agent's to kill.
+ * Has the processes of slaves on this machine killed if the master is, and in any case what they leave behind. On another machine this is
+ * the task of the agent.
  *
- * The watch is a process as well. To start one takes 3 ms, and 10 or more where Deno forks for it: meanwhile this process stands
- * still. So it is started once the slaves have been started: these take longer than that to connect, and none is kept waiting. Where
- * starting some takes long, it is started when the first of the others connects, or ends.
+ * The watchdog is a process as well. Starting one takes 3 ms, and 10 or more where Deno forks for it: during this time this process stands
+ * still. So it is started after the slaves, which take longer than that to connect, so that none is kept waiting. If starting some of them
+ * takes long, it is started when the first of the others connects or ends.
  */
 export class ProcessGuard implements AsyncDisposable {
   readonly #deno: readonly string[];
   readonly #launched: () => Promise<void>;
   readonly #warn: (message: string) => void;
   #watchdog: Watchdog | undefined;
-  /** What is to be watched as soon as there is a watchdog. */
+  /** Processes to be watched as soon as there is a watchdog. */
   readonly #unwatched: SlaveProcess[] = [];
   #isWarned = false;
   #isDisposed = false;
 
   /**
    * @param deno Program and arguments that start Deno.
-   * @param launched Waits until all slaves have been started that are being started.
-   * @param warn Told if there can be no guard.
+   * @param launched Waits until all slaves that are being started have started.
+   * @param warn Told if there can be no watchdog.
    */
   constructor(
     deno: readonly string[],
@@ -35,7 +35,7 @@ export class ProcessGuard implements AsyncDisposable {
     this.#warn = warn;
   }
 
-  /** Has a process that has been started watched, if it is one of this machine. */
+  /** Has a started process watched, if it runs on this machine. */
   add(process: SlaveProcess): void {
     if (process.pid === undefined) return;
     this.#unwatched.push(process);
@@ -45,12 +45,12 @@ export class ProcessGuard implements AsyncDisposable {
     }
   }
 
-  /** A slave has connected, and is about to be given tasks. */
+  /** A slave has connected, and will soon be given tasks. */
   slaveConnected(): void {
     if (this.#unwatched.length > 0) this.begin();
   }
 
-  /** Begins the watch now. So many slaves are to be started that they may take all files. */
+  /** Starts the watchdog now, because the slaves to be started may use up all files. */
   begin(): void {
     if (this.#isDisposed) return;
     try {
@@ -59,7 +59,7 @@ export class ProcessGuard implements AsyncDisposable {
         this.#unwatched.length = 0;
       }
     } catch (error) {
-      // For want of files, or the like. It is tried again with the next process.
+      // Files may be short, or the like. It is tried again with the next process.
       if (!this.#isWarned) {
         this.#warn(
           `Slaves may outlive the master if it is killed, and what tasks start may outlive its slave: ${
@@ -73,7 +73,7 @@ export class ProcessGuard implements AsyncDisposable {
     for (const each of this.#unwatched.splice(0)) this.#watchdog.watch(each);
   }
 
-  /** Ends the watch: what has not ended is killed. */
+  /** Ends the watch: processes that have not ended are killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#unwatched.length > 0) this.begin();
     this.#isDisposed = true;

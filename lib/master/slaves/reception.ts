@@ -6,24 +6,24 @@ import { RepeatedWarnings } from "../observe/repeated_warnings.ts";
 
 /** How long a connection may take to prove itself. */
 const PROOF_TIMEOUT_MS = 10_000;
-/** How many connections may be there that have not proved themselves yet. */
+/** How many connections may wait to prove themselves. */
 const MAX_UNPROVED = 64;
 /** An unproved connection this old makes room for a new one: slaves prove themselves within milliseconds. */
 const MIN_UNPROVED_MS = 250;
-/** Thousands of slaves connect at once; the default of 511 makes most of them wait a second and more. */
+/** Thousands of slaves connect at once; with the default of 511 most of them would wait a second or more. */
 const BACKLOG = 4096;
 /** Pause after the system could not accept a connection, such as for lack of file descriptors. */
 const ACCEPT_PAUSE_MS = 100;
 
-/** What a reception does with those who come. */
+/** What a reception does with those who connect. */
 export interface ReceptionOptions {
   readonly hostname: string;
   readonly port: number;
-  /** Certificate and private key, as PEM, if connections are to be TLS. */
+  /** Certificate and private key, as PEM, if connections use TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** The secret. */
+  /** Key made from the secret. */
   readonly key: Promise<CryptoKey>;
-  /** Takes a slave that has proved itself; returns why not, or nothing after having taken it. */
+  /** Takes a slave that has proved itself; returns nothing, or the reason why it is refused. */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** Told of connections that came to nothing. */
   warn(message: string): void;
@@ -31,23 +31,23 @@ export interface ReceptionOptions {
   readonly clock?: Clock;
 }
 
-/** Listens for slaves, and lets in those that prove that they know the secret. */
+/** Listens for slaves, and admits those that prove that they know the secret. */
 export class Reception implements Disposable {
   readonly #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #options: ReceptionOptions;
   readonly #clock: Clock;
-  /** Connections that have not proved themselves, oldest first, and since when each is there. */
+  /** Connections that have not proved themselves, oldest first, and since when each exists. */
   readonly #unproved = new Map<MessageStream<unknown>, number>();
-  /** What is being done with connections that have come, of which none fails: their proofs, and refusals that are written. */
+  /** What is under way for connections that have come: proofs, and refusals being written. None of these promises rejects. */
   readonly #visits = new Set<Promise<void>>();
-  /** In a flood the same happens a thousand times. */
+  /** In a flood the same thing happens a thousand times. */
   readonly #warnings: RepeatedWarnings;
   #isClosed = false;
   #isHushed = false;
   #endPause: () => void = () => {};
   /**
-   * Resolves when it listens no longer, and nothing is left of connections that were not admitted. Deno keeps the socket until
-   * the last call of `accept` has been answered.
+   * Resolves when it no longer listens, and nothing is left of connections that were not admitted. Deno keeps the socket until the last
+   * call of `accept` has been answered.
    */
   readonly ended: Promise<void>;
 
@@ -65,7 +65,7 @@ export class Reception implements Disposable {
     this.#listener = tls === undefined
       ? Deno.listen(address)
       : Deno.listenTls({ ...address, ...tls });
-    // Deno 2.9.6 does not heed it with TLS, where a script ends only once its manager is closed.
+    // With TLS, Deno 2.9.6 ignores this: then a script ends only once its manager is closed.
     this.#listener.unref();
     this.ended = this.#serve();
   }
@@ -75,7 +75,7 @@ export class Reception implements Disposable {
     return this.#listener.addr.port;
   }
 
-  /** Nobody is to be told any more of connections that come to nothing: the manager closes. */
+  /** The manager closes: connections that come to nothing are no longer reported. */
   hush(): void {
     this.#isHushed = true;
   }
@@ -84,7 +84,7 @@ export class Reception implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // Whoever waits for its end gets to see it.
+    // The script must not end before those who wait for this.
     this.#listener.ref();
     this.#listener.close();
     this.#endPause();
@@ -93,7 +93,7 @@ export class Reception implements Disposable {
 
   async #serve(): Promise<void> {
     await this.#acceptAll();
-    // No other can come: the listener is closed.
+    // No more can come, because the listener is closed.
     await Promise.all(this.#visits);
   }
 
@@ -104,27 +104,27 @@ export class Reception implements Disposable {
         if (this.#isClosed) return;
         const connection = await this.#listener.accept();
         connection.unref();
-        // Deno sets it for TLS by itself.
+        // With TLS, Deno sets it by itself.
         if ("setNoDelay" in connection) connection.setNoDelay(true);
         const visit = this.#receive(connection);
         this.#visits.add(visit);
         visit.finally(() => this.#visits.delete(visit));
       } catch (error) {
         if (this.#isClosed) return;
-        // A connection that ended before it was accepted is nobody's loss.
+        // Nothing is lost with a connection that ended before it was accepted.
         if (
           error instanceof Deno.errors.ConnectionAborted ||
           error instanceof Deno.errors.ConnectionReset
         ) continue;
         this.#warnings.add("Cannot accept a connection", String(error));
-        // For lack of file descriptors: that of a stranger will do.
+        // File descriptors are short: one from a stranger will do.
         if (this.#unproved.size > 0) await this.#makeRoom(this.#unproved.size - 1);
         else await this.#pause(ACCEPT_PAUSE_MS);
       }
     }
   }
 
-  /** Leaves no more than `most` unproved connections: the oldest go, when they have had their chance. */
+  /** Leaves at most `most` unproved connections: the oldest are closed once they have had their chance. */
   async #makeRoom(most: number): Promise<void> {
     while (this.#unproved.size > most && !this.#isClosed) {
       const [stream, since] = this.#unproved.entries().next().value!;
@@ -142,7 +142,7 @@ export class Reception implements Disposable {
     stream[Symbol.dispose]();
   }
 
-  /** Waits; closing ends that. */
+  /** Waits; closing ends the wait. */
   async #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     using _timer = this.#clock.setTimer(resolve, ms);
@@ -157,7 +157,7 @@ export class Reception implements Disposable {
     using _timer = this.#clock.setTimer(() => this.#drop(stream), PROOF_TIMEOUT_MS);
     try {
       const hello = await verifySlave(stream, await this.#options.key);
-      // Closed while its proof was checked: admitted, its slave would count as connected, and be refused when it tries again.
+      // Closed while its proof was checked: if it were admitted, its slave would count as connected, and be refused at its next try.
       if (!this.#unproved.has(stream)) throw new Error("It took too long to prove itself");
       const objection = this.#options.admit(hello, stream);
       if (objection === undefined) return;

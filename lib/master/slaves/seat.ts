@@ -1,8 +1,8 @@
 /**
- * The life of one slave: its processes, one after another, their connections, and how each of them ends.
+ * The life of one slave: its successive processes, their connections, and how each of them ends.
  *
- * A slave on this machine is a process. One on another machine has an agent there, brought by a job of a scheduler or
- * the like, that starts and watches its process for the master: see `lib/slave/agent.ts`.
+ * A slave on this machine is a process. A slave on another machine has an agent there, brought by a job of a scheduler or the like. The
+ * agent starts and watches its process for the master: see `lib/slave/agent.ts`.
  *
  * @module
  */
@@ -39,19 +39,19 @@ const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
 
-/** Where a slave stands. */
+/** The state of a slave. */
 export type SeatState =
   /** It has not been launched, or is being launched. */
   | { readonly state: "launching" }
-  /** Nothing is submitted for it, since there is no work for it, or what was has been taken away. Its keeper launches it. */
+  /** Nothing is submitted for it: there is no work for it, or its job has been taken away. Its keeper launches it. */
   | { readonly state: "vacant" }
-  /** What is to bring its agent has been submitted, or is started again. */
+  /** What brings its agent has been submitted, or is started again. */
   | {
     readonly state: "awaiting agent";
-    /** Whether its last agent has gone, and why is being found out: nobody has been told yet. */
+    /** Whether its last agent has gone, and the reason is being found out: nobody has been told yet. */
     readonly isUntold: boolean;
   }
-  /** Its process runs, and has not connected. When the timer fires the process is killed. */
+  /** Its process runs, but has not connected. When the timer fires the process is killed. */
   | { readonly state: "running"; readonly process: SlaveProcess; readonly timer: Disposable }
   | {
     readonly state: "connected";
@@ -65,13 +65,13 @@ export type SeatState =
     readonly state: "lost";
     readonly reason: string;
     /**
-     * Whether it was lost with its agent: it is not any more if that is heard again, or another one comes, as when its scheduler starts
-     * its job again. Not so if it was restarted as often as it may be.
+     * Whether it was lost together with its agent. Then it lives again if that agent is heard again or another one comes, as when its
+     * scheduler starts its job again. False if it was restarted as often as it may be.
      */
     readonly isWithAgent: boolean;
   };
 
-/** What the event `slave-restarted` says of the process that has ended; neither is so by default. */
+/** What the event `slave-restarted` says about the process that has ended; both are false by default. */
 interface RestartFacts {
   readonly isAsked?: boolean;
   readonly hasDied?: boolean;
@@ -88,19 +88,19 @@ export class Seat implements SlavePort {
   readonly isRemote: boolean;
   readonly #fleet: Fleet;
   #state: SeatState = { state: "launching" };
-  /** What brings its agent. None before that is submitted, and for a slave on this machine. */
+  /** What brings its agent. Nothing before that is submitted, and for a slave on this machine. */
   #job: AgentJob | undefined;
   /** How often a process has been started for it. */
   #launches = 0;
-  /** Where its processes connect to, and print; known when the first is launched. */
+  /** Where its processes connect, and where their output goes; known when the first is launched. */
   #place: { readonly endpoint: Endpoint; readonly output: OutputSink } | undefined;
   /** Modules that the present process can load. */
   #loadableModules = new Set<string>();
-  /** Why the present process is to end. */
+  /** Why the present process will end. */
   #doom: Doom = { type: "none" };
-  /** How much memory its process used when its agent told that last. */
+  /** How much memory its process used, according to the agent's last report. */
   memoryBytes: number | undefined;
-  /** Decides how many slaves of its array there are, if something does. Only that writes. */
+  /** Decides how many slaves its array has, if anything does. Only the keeper changes it. */
   keeper: ArrayKeeper | undefined;
 
   constructor(
@@ -123,7 +123,7 @@ export class Seat implements SlavePort {
     return this.slave.identity.number;
   }
 
-  /** Where it stands, for whoever counts slaves; nowhere if it is vacant. */
+  /** The state in which it is counted; nothing if it is vacant. */
   standing(): keyof SlaveCounts | undefined {
     switch (this.#state.state) {
       case "vacant":
@@ -143,14 +143,14 @@ export class Seat implements SlavePort {
     }
   }
 
-  /** How it stands, for whoever shows slaves; nothing if it is vacant. */
+  /** What displays show of it; nothing if it is vacant. */
   survey(): SlaveSurvey | undefined {
     const { identity, tasksDone, service } = this.slave;
     const standing = this.standing();
     if (standing === undefined) return undefined;
     const isQueued = standing === "queued";
     const told = service?.told;
-    // Answers to those before may be held back.
+    // Answers to earlier tasks may be held back.
     const task = told?.task ?? service?.sent.head()?.task;
     return {
       identity,
@@ -177,7 +177,7 @@ export class Seat implements SlavePort {
       : standing;
   }
 
-  /** The settings of its manager, with the Deno of its own machine. */
+  /** The settings of its manager, with the Deno command for its own machine. */
   get #settings(): ManagerSettings {
     const { settings } = this.#fleet.options;
     return { ...settings, deno: this.source.denoCommand(settings.deno) };
@@ -193,7 +193,7 @@ export class Seat implements SlavePort {
     return this.#state.state === "ended" || this.#state.state === "lost";
   }
 
-  /** Whether an agent that comes is of use: not if it waits for another job, is lost for good, or has ended. */
+  /** Whether an agent that comes is useful: not if the slave waits for another job, is lost for good, or has ended. */
   get takesAgent(): boolean {
     const state = this.#state;
     if (state.state === "lost") return state.isWithAgent;
@@ -211,7 +211,7 @@ export class Seat implements SlavePort {
     return this.#job;
   }
 
-  /** Takes what its processes print. */
+  /** Takes the output of its processes. */
   get output(): OutputSink | undefined {
     return this.#place?.output;
   }
@@ -232,7 +232,7 @@ export class Seat implements SlavePort {
     return this.#state.state === "connected" ? this.#state.session : undefined;
   }
 
-  /** Makes ready for a launch; the first time it is said where. Returns the number of the launch. */
+  /** Prepares a launch; the first time the place is noted. Returns the number of the launch. */
   prepare(endpoint: Endpoint, output: OutputSink): number {
     this.#enter({ state: "launching" });
     this.#place = { endpoint, output };
@@ -241,37 +241,37 @@ export class Seat implements SlavePort {
     return this.isRemote ? 0 : this.#launches++;
   }
 
-  /** The command that runs its agent, on another machine. */
+  /** The command that runs its agent on another machine. */
   agentCommand(): string[] {
     return agentCommand(this.#settings, this.source.sends === undefined);
   }
 
-  /** The command that runs its tasks, of the modules that are known now. */
+  /** The command that runs its tasks, given the modules that are known now. */
   runnerCommand(): string[] {
     return this.#noteModules()(undefined);
   }
 
-  /** Its process is going to be able to load the modules that are known now. Returns what makes its command. */
+  /** Notes that its process will be able to load the modules that are known now. Returns the function that makes its command. */
   #noteModules(): (folder: string | undefined) => string[] {
     const modules = this.#loadableModules = new Set(this.#fleet.options.modules);
     const endpoint = { ...this.#place!.endpoint, ...this.#job?.process.masterAt };
     return (folder) => runnerCommand(this.#settings, endpoint, modules, folder);
   }
 
-  /** Says how often somebody wants to know how far tasks have come, in milliseconds; never if that is missing. */
+  /** Says how often reports of progress are wanted, in milliseconds; never if it is missing. */
   wantProgress(everyMs: number | undefined): void {
     this.#session?.wantProgress(everyMs);
   }
 
-  /** Ends the process of a slave that takes leave and has no task any more. */
+  /** Ends the process of a slave that leaves and has no task left. */
   dismiss(): void {
     this.#session?.[Symbol.dispose]();
   }
 
-  /** Its present process has been given a task whose code it cannot load: it is started anew. */
+  /** Its present process was given a task whose code it cannot load, so it is started anew. */
   moduleMissed(): void {
     const { dispatcher, loop, clock } = this.#fleet.options;
-    // Later, since the dispatcher is giving tasks out.
+    // Not now, because the dispatcher is giving out tasks.
     clock.microtask(() => {
       dispatcher.restart(this.slave, "it needs a module that it was not started with");
       loop.schedule();
@@ -281,7 +281,7 @@ export class Seat implements SlavePort {
   /** Whether its present process can load a piece of code. */
   canLoad({ reference }: Code): boolean {
     if (reference.type === "inline" || this.#loadableModules.has(reference.module)) return true;
-    // Its files are not there.
+    // The code's files are not there.
     if (this.source.sends !== undefined) return false;
     if (!mayLoad(this.#fleet.options.settings.permissions, reference.module)) return false;
     this.#loadableModules.add(reference.module);
@@ -304,42 +304,42 @@ export class Seat implements SlavePort {
     this.#fleet.options.hub.tell({ type: "slave-queued", slave: this.slave.identity, process });
   }
 
-  /** What brings its agent runs. */
+  /** What brings its agent is running. */
   jobStarted({ name }: SlaveProcess): void {
     const { identity } = this.slave;
     this.#fleet.options.hub.tell({ type: "slave-job-started", slave: identity, process: name });
   }
 
-  /** What was to bring its agent has ended before that connected. */
+  /** What was to bring its agent has ended before the agent connected. */
   jobEnded(end: ProcessEnd): void {
-    // Its last words, if there are any, tell more than its scheduler does.
+    // Its last words, if there are any, say more than its scheduler does.
     const place = end.host === undefined ? "" : ` on ${end.host}`;
     const reason = end.tail
       ? `it ended${place} before its agent connected`
       : end.reason && `${end.reason}${place && `; it ran${place}`}`;
     const description = this.#describe({ ...end, reason }, false);
-    // What its user has deleted is not wanted.
+    // A job that its user has deleted is not wanted.
     const mayStartAgain = end.isTakenAway !== false && this.keeper?.failed(description);
     if (mayStartAgain) this.#takenAway(description);
     else this.#died(description, { isFinal: true });
   }
 
-  /** Its scheduler says how its job has ended, whose agent was there. It may be lost already, since nobody knew that. */
+  /** Its scheduler says how its job ended, after its agent had come. The slave may be lost already, because nobody knew that. */
   jobEndedLate({ reason = "its job ended", isTakenAway }: ProcessEnd): void {
     if (this.#state.state !== "lost" || !this.#state.isWithAgent) return;
     if (isTakenAway && this.keeper?.isStopped === false) this.#takenAway(reason);
   }
 
-  /** Its job is taken away, by no fault of a task: another is submitted when there is work. */
+  /** Its job was taken away, which is no task's fault: another is submitted when there is work. */
   #takenAway(reason: string): void {
-    // It may only have been silent, and would start a process beside that of the next job.
+    // The agent may only have been silent, and would start a process in addition to that of the next job.
     this.#job?.agent?.close("its job was taken away");
     this.#tellRestarted(reason);
     this.vacate();
     this.#fleet.newsTold();
   }
 
-  /** Nothing is submitted for it any more, for the time being. */
+  /** Nothing is submitted for it for the time being. */
   vacate(): void {
     this.#fleet.options.dispatcher.slaveVacant(this.slave);
     this.#doom = { type: "none" };
@@ -348,7 +348,7 @@ export class Seat implements SlavePort {
     if (reason !== undefined) this.giveUp(reason);
   }
 
-  /** It is about to be launched. */
+  /** It will be launched now. */
   occupy(): void {
     if (this.#state.state === "vacant") this.#fleet.options.dispatcher.addSlave(this.slave);
     this.#enter({ state: "launching" });
@@ -361,7 +361,7 @@ export class Seat implements SlavePort {
     this.#fleet.options.dispatcher.giveUpVacant(this.slave);
   }
 
-  /** It is not needed any more: it waits in a queue, or has no task. */
+  /** It is no longer needed: it waits in a queue, or has no task. */
   retire(): void {
     if (this.#state.state === "awaiting agent") {
       this.#job!.abandon();
@@ -383,7 +383,7 @@ export class Seat implements SlavePort {
   /**
    * Its agent has not connected in time.
    *
-   * @param failure Why it could not be brought, if that is known.
+   * @param failure Why it could not be brought, if known.
    */
   agentMissed(failure: string | undefined): void {
     const seconds = this.#fleet.options.settings.connectTimeoutMs / 1000;
@@ -391,14 +391,14 @@ export class Seat implements SlavePort {
     this.#died(failure === undefined ? reason : `${reason}: ${failure}`, { isFinal: true });
   }
 
-  /** Its agent has connected, and starts its process. That may be the agent of a job which was started again. */
+  /** Its agent has connected, and starts its process. This may be the agent of a job that was started again. */
   agentConnected(agent: AgentLink, host: string): void {
     const { dispatcher } = this.#fleet.options;
     const state = this.#state;
     const isNews = state.state === "lost" || (state.state === "awaiting agent" && state.isUntold);
     if (!this.#comeToLife()) return;
     this.keeper?.served();
-    // What was told to leave was another run of its job.
+    // The warning was about an earlier run of its job.
     this.#doom = { type: "none" };
     dispatcher.withdraw(this.slave);
     if (isNews) this.#tellRestarted("its job was started again");
@@ -409,7 +409,7 @@ export class Seat implements SlavePort {
 
   /** Its agent was silent for too long, and is heard again. */
   agentBack(agent: AgentLink): void {
-    // It may be that of a job before.
+    // It may be the agent of an earlier job.
     if (this.#job?.agent !== agent) return;
     if (this.#state.state !== "lost" && this.#state.state !== "awaiting agent") return;
     if (!this.#comeToLife()) return;
@@ -419,7 +419,7 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  /** If it was lost with its agent, it is not any more. Returns whether it is to go on. */
+  /** Revives the slave if it was lost together with its agent. Returns whether it goes on. */
   #comeToLife(): boolean {
     if (!this.takesAgent) return false;
     if (this.isOver) this.#fleet.options.dispatcher.addSlave(this.slave);
@@ -440,14 +440,14 @@ export class Seat implements SlavePort {
     hub.tell({ type: "slave-started", slave: this.slave.identity, process: process.name });
     this.#fleet.watch(this.#watchProcess(process));
     this.#fleet.codeWatch.slaveStarted(this.slave.identity.name, this.#launches > 1);
-    // The manager was closed, or the slave was to be started anew, while this was under way.
+    // The manager was closed, or a restart was ordered, while the start was under way.
     if (this.#fleet.closing.aborted || this.#doom.type === "replaced") process.kill();
   }
 
   /**
    * Its process has connected.
    *
-   * @returns Why it is refused, if it is.
+   * @returns The reason if it is refused.
    */
   runnerConnected(hello: Hello, stream: MessageStream<ToMaster>): string | undefined {
     if (this.#state.state !== "running" || hello.launch !== this.#launches - 1) {
@@ -464,7 +464,7 @@ export class Seat implements SlavePort {
       seat: this,
     });
     this.#enter({ state: "connected", process, session });
-    // Before it has a task, which the master may not live to see the end of.
+    // Before it has a task: the master may not live to see the end of that.
     this.#fleet.guard.slaveConnected();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
@@ -475,7 +475,7 @@ export class Seat implements SlavePort {
     return undefined;
   }
 
-  /** Others are about to end it. */
+  /** Others will soon end it. */
   leave(reason: string): void {
     this.#doom = laterDoom(this.#doom, { type: "leaving", reason });
     const { dispatcher } = this.#fleet.options;
@@ -490,7 +490,7 @@ export class Seat implements SlavePort {
     this.#process?.kill();
   }
 
-  /** Has its process end, which runs nothing, and starts it anew: the user has asked for that beforehand. */
+  /** Ends its process, which runs nothing, and starts it anew, by the option `recycle`. */
   recycle(reason: string): void {
     this.#doom = laterDoom(this.#doom, { type: "replaced", reason, isAsked: true });
     this.#session?.[Symbol.dispose]();
@@ -509,7 +509,7 @@ export class Seat implements SlavePort {
     const { clock } = this.#fleet.options;
     if (this.#state.state === "awaiting agent") this.#enter({ state: "ended" });
     if (process === undefined) return;
-    // One that is being replaced has nothing to do any more, and may still dispose of what startups returned.
+    // A process that is being replaced has no tasks left, but may still be disposing of what startups returned.
     const isIdle = this.state === "connected" && (this.slave.service?.sent.size ?? 0) === 0;
     this.#session?.[Symbol.dispose]();
     const agent = this.#job?.agent;
@@ -525,7 +525,7 @@ export class Seat implements SlavePort {
     }
   }
 
-  /** What ended the last process is not held against the next. That its machine is to be left stays true. */
+  /** The reason for the end of the last process does not apply to the next. But an announced end of its machine still does. */
   #beginAnew(): void {
     this.memoryBytes = undefined;
     if (this.#doom.type !== "leaving") this.#doom = { type: "none" };
@@ -543,7 +543,7 @@ export class Seat implements SlavePort {
     this.started(agent.start({
       slave: this.number,
       launch: this.#launches++,
-      // Where our files are not seen, output is sent to us as well.
+      // If our files are not seen there, the output is also sent to us.
       target: sends !== undefined && output.target !== "null" ? "inherit" : output.target,
       output,
       parcel: sends && (() => parcels.of(modules, sends.include)),
@@ -551,7 +551,7 @@ export class Seat implements SlavePort {
     }));
   }
 
-  /** A process that has lost its connection ends, or is ended. */
+  /** A process that has lost its connection ends, or is killed. */
   async #watchSession(process: SlaveProcess, session: Session): Promise<void> {
     const { clock } = this.#fleet.options;
     const error = await session.ended;
@@ -559,13 +559,13 @@ export class Seat implements SlavePort {
     else await settleWithin(clock, process.ended, PARTING_GRACE_MS, () => process.kill());
   }
 
-  /** Waits for the end of the process, and for all that it had sent. */
+  /** Waits for the end of the process, and for everything that it had sent. */
   async #watchProcess(process: SlaveProcess): Promise<void> {
     const end = await process.ended;
     const state = this.#state;
     if (this.#process !== process) return;
     const { agent } = this.#job ?? {};
-    // Taken now: one that is silent may be heard again while the rest is waited for.
+    // Read now: a silent agent may be heard again while the rest is awaited.
     let agentEnd = agent?.end;
     const { clock } = this.#fleet.options;
     let fault: Error | undefined;
@@ -611,14 +611,14 @@ export class Seat implements SlavePort {
   }
 
   /**
-   * Its tasks move at once, but for one that may be to blame: why its agent has gone may take a while to find out. It goes on with that
-   * agent, if it was only silent, or with the next one, if one can come.
+   * Moves its tasks at once, except one that may be to blame: finding out why its agent has gone may take a while. It goes on with the same
+   * agent if that was only silent, or with the next one if there can be one.
    */
   async #lostAgent(agent: AgentLink, agentEnd: LinkEnd, wasConnected: boolean): Promise<void> {
     const { dispatcher } = this.#fleet.options;
     const { isSilent } = agentEnd;
     const job = this.#job!;
-    // A process that connects now is refused: nobody watches it.
+    // A process that connects now is refused, because nobody watches it.
     this.#enter({ state: "awaiting agent", isUntold: true });
     if (isSilent) dispatcher.withdraw(this.slave);
     else dispatcher.slaveGone(this.slave);
@@ -631,7 +631,7 @@ export class Seat implements SlavePort {
     if (absence.type === "requeued") return this.#requeued(absence.reason);
     const reason = this.#describe(absence.end, wasConnected);
     if (absence.end.isTakenAway && this.keeper?.isStopped === false) return this.#takenAway(reason);
-    // Whoever ended it, it was no task.
+    // Whoever ended the job, it was no task.
     if (absence.end.isTakenAway !== undefined) dispatcher.withdraw(this.slave);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
     // It is not to blame for its network, however often that fails.
@@ -639,13 +639,13 @@ export class Seat implements SlavePort {
     else this.#died(reason, { isFinal: !mayGoOn, isHeardOut: false, isWithAgent: true });
   }
 
-  /** An agent that was silent came back so soon that nobody had missed it yet. */
+  /** A silent agent came back so soon that it had not been reported missing. */
   #agentReturned(agent: AgentLink): void {
     const job = this.#job!;
     if (job.agent === agent && !agent.isGone) this.agentBack(agent);
   }
 
-  /** Its scheduler has ended its job, and is going to start it again: no task is to blame for that. */
+  /** Its scheduler has ended its job, and will start it again: no task is to blame for that. */
   #requeued(reason: string): void {
     this.#fleet.options.dispatcher.withdraw(this.slave);
     this.#doom = { type: "none" };
@@ -657,7 +657,7 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  /** It was told to leave, and has left. The limit that it came to, or who deleted its job, may take a while to find out. */
+  /** It was told to leave, and has left. Finding out which limit was reached, or who deleted its job, may take a while. */
   async #left(warning: string): Promise<void> {
     const job = this.#job;
     this.#fleet.options.dispatcher.withdraw(this.slave);
@@ -683,10 +683,10 @@ export class Seat implements SlavePort {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
-      // One that went with its agent has done nothing by itself.
+      // A slave that went with its agent has done nothing by itself.
       this.#relaunch(reason, { hasDied: !isWithAgent });
     } else {
-      // One that has used up its restarts would get all of them again with each agent that comes for the others.
+      // A slave that has used up its restarts would get them all again with each agent that comes for the others.
       const isUsedUp = !isFinal && this.slave.hasServed;
       this.#enter({ state: "lost", reason, isWithAgent: isWithAgent && !isUsedUp });
       hub.tell({ type: "slave-lost", slave: this.slave.identity, reason });

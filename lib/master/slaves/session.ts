@@ -14,22 +14,22 @@ import type { TaskResults } from "../board/fulfilled_outcomes.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Seat } from "./seat.ts";
 
-/** A slave said something that no slave of ours says. */
+/** A slave said something that none of our slaves says. */
 export class MessageError extends Error {
   override name = "MessageError";
 }
 
-/** What a session needs of the manager that it belongs to. */
+/** What a session needs from the manager that it belongs to. */
 export interface SessionOptions {
   readonly slave: DispatchSlave;
   readonly dispatcher: Dispatcher;
-  /** By which the dispatcher is told when something came. */
+  /** The clock of the times that the dispatcher is told. */
   readonly clock: Clock;
-  /** How much memory the slave may hold between two tasks; by default, as much as there is. */
+  /** How much memory the slave may hold between two tasks; by default it is not limited. */
   readonly maxMemoryBytes?: number;
-  /** Is told when all that came in one piece has been told to the dispatcher. */
+  /** Is told when all that came in one piece has been handed to the dispatcher. */
   readonly fleet: Pick<Fleet, "newsTold" | "progressMs">;
-  /** Knows what the process can load, and is told when that is not enough. */
+  /** Knows what the process can load, and is told if that is not enough. */
   readonly seat: Pick<Seat, "canLoad" | "moduleMissed">;
 }
 
@@ -40,7 +40,7 @@ const FAILURES: ReadonlySet<Failure> = new Set(["arguments", "threw", "result"])
 export class Session implements ProcessPort, Disposable {
   readonly #stream: MessageStream<ToMaster>;
   readonly #options: SessionOptions;
-  /** Contexts and code that the slave was told of, by their numbers. */
+  /** Contexts and code that have been announced to the slave, by their numbers. */
   readonly #announcedContexts = new Map<number, DispatchContext>();
   readonly #announcedCodes = new Map<number, Code>();
   /** Resolves when the connection is closed, with the reason if it was the slave's fault. */
@@ -51,7 +51,7 @@ export class Session implements ProcessPort, Disposable {
     this.#stream = stream;
     this.#options = options;
     stream.postMessage({ type: "welcome" });
-    // It ends the handshake, and stands alone.
+    // The welcome ends the handshake, and leaves in a frame of its own.
     stream.flush();
     const { maxMemoryBytes = Infinity, fleet } = options;
     if (maxMemoryBytes < Infinity) this.#post({ type: "memory-limit", bytes: maxMemoryBytes });
@@ -61,7 +61,7 @@ export class Session implements ProcessPort, Disposable {
     this.ended = this.#readAll();
   }
 
-  /** Queues tasks, which {@linkcode Session.flush} sends. Those whose code the process cannot load are not sent. */
+  /** Queues tasks, which {@linkcode Session.flush} sends. Tasks whose code the process cannot load are not sent. */
   run({ group, code, tasks, args: list, maxHeld }: TaskMessage): void {
     const { context } = group;
     const args = new ArgumentList(list);
@@ -69,23 +69,23 @@ export class Session implements ProcessPort, Disposable {
     const isAnnounced = this.#announcedContexts.has(context.number) &&
       this.#announcedCodes.has(code.number);
     if (!isAnnounced && !this.#announce(context, code)) return;
-    // Put together as text, since the arguments are JSON already.
+    // Joined as text, because the arguments are JSON already.
     const head =
       `{"type":"run","context":${context.number},"code":${code.number},"maxHeld":${maxHeld},"args":[`;
     this.#stream.post(`${head}${args.text}]}`, args.buffers);
   }
 
-  /** Queues the request for all tasks that have not started. */
+  /** Queues a request for all tasks that have not started. */
   recall(): void {
     this.#post({ type: "recall" });
   }
 
-  /** Queues the word that a context has ended, if the slave knows of it. */
+  /** Queues the message that a context has ended, if the slave knows the context. */
   endContext({ number }: DispatchContext): void {
     if (this.#announcedContexts.has(number)) this.#post({ type: "end-context", context: number });
   }
 
-  /** Says how often somebody wants to know how far tasks have come, in milliseconds; never if that is missing. */
+  /** Says how often reports of progress are wanted, in milliseconds; never if it is missing. */
   wantProgress(everyMs: number | undefined): void {
     this.#post({ type: "progress-wanted", ...(everyMs === undefined ? {} : { everyMs }) });
     this.flush();
@@ -101,7 +101,7 @@ export class Session implements ProcessPort, Disposable {
     this.#stream[Symbol.dispose]();
   }
 
-  /** Tells the process of a context and of code; returns whether it can load what tasks of these need. */
+  /** Announces a context and code to the process; returns whether the process can load what their tasks need. */
   #announce(context: DispatchContext, code: Code): boolean {
     const { seat } = this.#options;
     if (!seat.canLoad(code) || (context.startup !== undefined && !seat.canLoad(context.startup))) {
@@ -136,22 +136,22 @@ export class Session implements ProcessPort, Disposable {
 
   async #readAll(): Promise<Error | undefined> {
     try {
-      // Nothing is told before its seat has taken note of the session.
+      // Nothing is handed on before the seat has stored this session.
       await undefined;
       for (;;) {
-        // All frames that have arrived, before anything is decided.
+        // Read all frames that have arrived before anything is decided.
         const batches = await this.#stream.receiveAll();
         if (batches === undefined) return undefined;
         const nowMs = this.#options.clock.now();
         for (const batch of batches) {
           for (const message of batch.messages) this.#handle(message, batch, nowMs);
         }
-        // Nothing more is to be given to this slave.
+        // This slave must get nothing more.
         if (this.#stream.fault !== undefined) return this.#stream.fault;
         this.#options.fleet.newsTold(nowMs);
       }
     } catch (error) {
-      // Whatever is wrong with what a slave says costs that slave its connection, and nothing else.
+      // If anything is wrong with a slave's messages, the slave loses its connection, and nothing else happens.
       return error instanceof Error ? error : new MessageError(String(error));
     } finally {
       this.#stream[Symbol.dispose]();
@@ -251,7 +251,7 @@ export class Session implements ProcessPort, Disposable {
     }
   }
 
-  /** Tells of results some of which cannot be decoded: their tasks have failed. */
+  /** Hands on results some of which cannot be decoded: those tasks have failed. */
   #takeDecoded(results: TaskResults, nowMs: number): void {
     const { dispatcher, slave } = this.#options;
     const { first, values, micros } = results;
@@ -297,14 +297,14 @@ export class Session implements ProcessPort, Disposable {
   }
 }
 
-/** The text of the only message of a batch; nothing if it has others, or buffers. */
+/** The text of a batch's only message; nothing if there are others, or buffers. */
 function onlyMessage({ messages, text, buffers }: Batch<ToMaster>): string | undefined {
   const isAlone = messages.length === 1 && buffers.done && text.startsWith("[{") &&
     text.endsWith("}]");
   return isAlone ? text.slice(1, -1) : undefined;
 }
 
-/** What a slave says of its task may be shown on a terminal. */
+/** Progress is cleaned here too, because a terminal may show it. */
 function progressOf(message: ToMaster & { type: "progress" }): TaskProgress {
   try {
     checkTaskProgress(message.done, message.total, message.text);
@@ -314,7 +314,7 @@ function progressOf(message: ToMaster & { type: "progress" }): TaskProgress {
   return asTaskProgress(message);
 }
 
-/** What was thrown on the slave, or why that cannot be decoded. */
+/** What was thrown on the slave, or the reason why it cannot be decoded. */
 function thrownOf(
   message: ToMaster & { readonly thrown: unknown },
   batch: Batch<ToMaster>,

@@ -10,14 +10,14 @@ import type { ManagerSettings } from "../settings.ts";
 /** URL of the slave's program. */
 export const SLAVE_PROGRAM = new URL("../../../slave.ts", import.meta.url).href;
 
-/** An agent may do everything. It is this module's own code, and it starts processes, writes their output, and reads in `/proc`. */
+/** An agent may do everything. It runs only this project's code, which starts processes, writes their output, and reads `/proc`. */
 const AGENT_FLAGS = ["--no-prompt", "--no-config", "--allow-all"];
 
 /**
  * The command that runs tasks.
  *
- * @param modules Modules that tasks are known to come from.
- * @param folder Where the files were laid on its machine, if that does not see ours.
+ * @param modules Modules from which tasks are known to come.
+ * @param folder Where the files were laid on its machine, if the machine does not see ours.
  */
 export function runnerCommand(
   settings: ManagerSettings,
@@ -40,7 +40,7 @@ export function runnerCommand(
 /**
  * The command that runs an agent.
  *
- * @param hasProgram Whether its machine sees the program. Otherwise that is sent, and the last word is for whoever lays it.
+ * @param hasProgram Whether its machine sees the program. Otherwise the program is sent, and whoever lays it adds its path.
  */
 export function agentCommand({ deno }: ManagerSettings, hasProgram = true): string[] {
   return [...denoRun(deno), "--quiet", ...AGENT_FLAGS, ...(hasProgram ? [SLAVE_PROGRAM] : [])];
@@ -52,14 +52,14 @@ export function describeCommand({ deno }: ManagerSettings): string {
 }
 
 /**
- * The words that make Deno run a program. Flags behind the program in the option `deno`, such as `--v8-flags=…`, come behind
- * `run`: Deno takes them nowhere else.
+ * The words that make Deno run a program. Flags after the program in the option `deno`, such as `--v8-flags=…`, are put after `run`: Deno
+ * accepts them nowhere else.
  */
 function denoRun(deno: readonly string[]): string[] {
   return [...denoProgram(deno), "run", ...deno.slice(flagsStart(deno))];
 }
 
-/** What the option `deno` says, without flags of `deno run`: another command of Deno's may follow. */
+/** The option `deno` without flags of `deno run`, so that another command of Deno can follow. */
 export function denoProgram(deno: readonly string[]): string[] {
   const program = deno.slice(0, flagsStart(deno));
   if (program.length > 1 && program.at(-1) === "run") program.pop();
@@ -71,7 +71,7 @@ function flagsStart(deno: readonly string[]): number {
 }
 
 /**
- * What to do about a slave that ended before it connected, as far as its last words tell.
+ * What to do about a slave that ended before it connected, as far as its last words show.
  *
  * @param command The command that it ran, as {@linkcode describeCommand} has it.
  * @returns A sentence, or nothing.
@@ -106,7 +106,7 @@ export function startRemedy(lastWords: string, command: string): string | undefi
   return undefined;
 }
 
-/** What a new process is told, as one line. */
+/** What a new process is told, in one line. */
 export function connectionLine(
   { config }: ManagerSettings,
   endpoint: Endpoint,

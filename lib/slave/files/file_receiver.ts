@@ -5,23 +5,23 @@ import type { FromAgent, LaidFile, ToAgent } from "../../wire/messages.ts";
 import { FileStore, type IncomingFile, type StoreVariables } from "./file_store.ts";
 import { LaidFiles } from "./laid_files.ts";
 
-/** The agent's part in the sending of files: it says what it lacks, takes that, and lays all. */
+/** The agent's part in the sending of files: it says what it lacks, receives that, and lays all files. */
 export class FileReceiver implements Disposable {
   readonly #folder: string;
   readonly #laid: LaidFiles;
   readonly #variables: StoreVariables;
   readonly #post: (message: FromAgent) => void;
   readonly #clock: Pick<Clock, "now" | "setTimer">;
-  /** What is on its way. */
+  /** The files that are on their way. */
   #awaited: { readonly hashes: Set<string>; readonly all: PromiseWithResolvers<void> } | undefined;
   #store: FileStore | undefined;
-  /** The file whose parts come now. */
+  /** The file whose parts are arriving now. */
   #incoming: IncomingFile | undefined;
 
   /**
    * @param folder Absolute path of the folder that files are laid in.
-   * @param variables Where the store may be.
-   * @param post Tells the master something.
+   * @param variables Environment variables that say where the store may be.
+   * @param post Sends a message to the master.
    * @param clock Tells how long another agent is waited for; the system's by default.
    */
   constructor(
@@ -42,7 +42,7 @@ export class FileReceiver implements Disposable {
     return { folder: this.#folder, config: `${this.#folder}/deno.json` };
   }
 
-  /** Lays files, and answers when that is done, or has failed. Never rejects. */
+  /** Lays files, and sends the answer when that is done or has failed. Never rejects. */
   async lay(files: readonly LaidFile[]): Promise<void> {
     try {
       const store = this.#store ??= await FileStore.open(this.#variables);
@@ -64,7 +64,7 @@ export class FileReceiver implements Disposable {
     }
   }
 
-  /** @returns Those that the store does not have. */
+  /** @returns The files that the store does not have. */
   async #layStored(files: readonly LaidFile[], store: FileStore): Promise<LaidFile[]> {
     const lacking: LaidFile[] = [];
     for (const file of files) if (!await this.#laid.lay(file, store)) lacking.push(file);
@@ -83,7 +83,7 @@ export class FileReceiver implements Disposable {
     }
   }
 
-  /** Takes the next part of a file. What nobody waits for any more is dropped. */
+  /** Takes the next part of a file. A part that nobody waits for any more is dropped. */
   take({ hash, isLast }: ToAgent & { type: "file-part" }, bytes: Uint8Array): void {
     const awaited = this.#awaited;
     if (awaited === undefined) return;
@@ -107,7 +107,7 @@ export class FileReceiver implements Disposable {
     }
   }
 
-  /** The connection has ended: what has not come does not come. */
+  /** The connection has ended: files that have not arrived will not arrive. */
   [Symbol.dispose](): void {
     this.#incoming?.[Symbol.dispose]();
     this.#incoming = undefined;

@@ -3,25 +3,25 @@ import { type FileDigest, loadDigests, readDigested } from "../../files/file_dig
 import { messageOf } from "../../message_of.ts";
 import { Date, Promise } from "../../own_globals.ts";
 
-/** Files that no run has used for so long are removed: changed ones would pile up. */
+/** Files that no run has used for this long are removed: otherwise old versions would pile up. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
-/** The names of the files in a store: SHA-256 of what is in them. */
+/** The names of the files in a store: the SHA-256 of their content. */
 const HASH = /^[0-9a-f]{64}$/;
-/** The names of files that have not come whole: whoever adds one may be killed. */
+/** The names of incomplete files: the process that adds a file may be killed. */
 const HALF = /^[0-9a-f]{64}\.[0-9a-f-]{36}$/;
 const HALF_KEPT_MS = 24 * 3600 * 1000;
 /** How long another process that adds files is waited for. */
 const MAX_LOCK_MS = 60_000;
-/** How often it is looked whether that has ended. */
+/** How often to check whether that process has ended. */
 const LOCK_PAUSE_MS = 100;
 
 /** The environment: `XDG_CACHE_HOME`, `HOME` and `TMPDIR` tell where a store may be. */
 export type StoreVariables = Readonly<Record<string, string | undefined>>;
 
 /**
- * The files that managers have sent to this machine, each under its digest. What is there is not sent again, by whatever run.
+ * The files that managers have sent to this machine, each under its digest. A file that is there is not sent again, by whatever run.
  *
- * The store is the user's: nobody else may write there. Even so a file is checked each time that it is used.
+ * The store is the user's own: nobody else may write there. Even so a file is checked each time that it is used.
  */
 export class FileStore {
   /** Absolute path of the folder that has the files. */
@@ -34,18 +34,17 @@ export class FileStore {
   }
 
   /**
-   * Opens the store of this user: in `$XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files where there is no home, or
-   * none that can be used.
+   * Opens the store of this user: in `$XDG_CACHE_HOME` or `~/.cache`, or in the folder for temporary files if there is no usable home.
    *
    * @throws {Error} If none can be made or used.
    */
   static async open({ XDG_CACHE_HOME, HOME, TMPDIR }: StoreVariables): Promise<FileStore> {
-    // A user may have none, and be told one all the same.
+    // HOME may name a folder that does not exist.
     const home = HOME && isFolder(HOME) ? `${HOME}/.cache` : undefined;
     const candidates = [
       ...[XDG_CACHE_HOME, home].filter((folder) => folder?.startsWith("/"))
         .map((folder) => `${folder}/parallel`),
-      // Other users have theirs there as well.
+      // Other users have their stores there as well.
       `${TMPDIR || "/tmp"}/parallel-${Deno.uid()}`,
     ];
     const refusals: string[] = [];
@@ -67,8 +66,8 @@ export class FileStore {
   }
 
   /**
-   * Waits until no other process of this user adds files: what that is sent need not be sent twice. That process may be stopped, or
-   * its machine have gone: it is waited for a minute at most.
+   * Waits until no other process of this user adds files, so that the same files are not sent twice. It waits for a minute at most: that
+   * process may be stopped, or its machine may be gone.
    */
   async lock(clock: Pick<Clock, "now" | "setTimer">): Promise<Disposable> {
     const file = openLock(this.folder);
@@ -78,7 +77,7 @@ export class FileStore {
         await new Promise<void>((resolve) => void clock.setTimer(resolve, LOCK_PAUSE_MS));
       }
     } catch {
-      // Not every network file system can. Files may be sent twice then, and nothing worse.
+      // Not every network file system can lock. Then files may be sent twice, and nothing worse happens.
     }
     return file;
   }
@@ -86,8 +85,8 @@ export class FileStore {
   /**
    * Copies a file out of the store.
    *
-   * @param path Where to; nothing is there yet.
-   * @returns Whether it was there, and was what its name says. What is not is removed.
+   * @param path The copy's path; nothing is there yet.
+   * @returns Whether the file was there, and its content was what its name says. A file with other content is removed.
    */
   async copyTo(hash: string, path: string): Promise<boolean> {
     const stored = this.#pathOf(hash);
@@ -121,7 +120,7 @@ export class FileStore {
     return new IncomingFile(this.#pathOf(hash), hash, this.#beginDigest());
   }
 
-  /** Removes files that no run has used for a month, and those that have not come whole for a day. What else is there stays. */
+  /** Removes files that no run has used for a month, and files that have been incomplete for a day. Anything else that is there stays. */
   removeUnused(nowMs: number = Date.now()): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
       const keptMs = HASH.test(name) ? KEPT_MS : HALF.test(name) ? HALF_KEPT_MS : Infinity;
@@ -168,9 +167,9 @@ class NewFile implements Disposable {
   }
 
   /**
-   * Keeps it under another path, in place of what is there, or its own.
+   * Keeps the file under another path, in place of what is there, or under its own.
    *
-   * @throws {WriteError} If that cannot be.
+   * @throws {WriteError} If it cannot be kept.
    */
   keepAs(path: string): void {
     tellingRoom(path, () => Deno.renameSync(this.#path, path));
@@ -197,10 +196,10 @@ function tellingRoom<Result>(path: string, write: () => Result): Result {
   }
 }
 
-/** A file that is being added to a store. It is there when all of it has come, and is what it should be. */
+/** A file that is being added to a store. It is there once it is complete and its content is right. */
 export class IncomingFile implements Disposable {
   readonly #path: string;
-  /** SHA-256 of what is to come. */
+  /** SHA-256 of the file's content. */
   readonly hash: string;
   readonly #digest: FileDigest;
   readonly #file: NewFile;
@@ -210,7 +209,7 @@ export class IncomingFile implements Disposable {
     this.#path = path;
     this.hash = hash;
     this.#digest = digest;
-    // Whoever adds the same file writes another.
+    // Each process that adds the same file writes to a file of its own.
     this.#file = new NewFile(`${path}.${crypto.randomUUID()}`);
   }
 
@@ -221,9 +220,9 @@ export class IncomingFile implements Disposable {
   }
 
   /**
-   * All has come.
+   * The file is complete.
    *
-   * @throws {Error} If it is not what it should be. Nothing is added then.
+   * @throws {Error} If its content is not what it should be. Then nothing is added.
    */
   finish(): void {
     const digest = this.#digest.digest("hex");
@@ -234,7 +233,7 @@ export class IncomingFile implements Disposable {
     this[Symbol.dispose]();
   }
 
-  /** Forgets it, unless it is finished. */
+  /** Drops the file, unless it is finished. */
   [Symbol.dispose](): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -242,7 +241,7 @@ export class IncomingFile implements Disposable {
   }
 }
 
-/** A link would lead to a file that somebody else may change. */
+/** Whether a file is there, and not a link, which could lead to a file that somebody else may change. */
 function isThere(path: string): boolean {
   try {
     return Deno.lstatSync(path).isFile;
@@ -256,7 +255,7 @@ function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
   } catch {
-    // Why does not matter: there is another place.
+    // The reason does not matter: there is another place.
     return false;
   }
 }
@@ -269,7 +268,7 @@ function removeIfThere(path: string): void {
   }
 }
 
-/** What is not marked is removed sooner, and sent anew. */
+/** A file that is not marked is removed sooner, and sent anew. */
 function markUsed(path: string): void {
   const now = Date.now() / 1000;
   try {
@@ -279,17 +278,17 @@ function markUsed(path: string): void {
   }
 }
 
-/** Opens the file that is locked while something is added to a store. */
+/** Opens the file that a process locks while it adds something to a store. */
 function openLock(folder: string): Deno.FsFile {
   return Deno.openSync(`${folder}/../lock`, { create: true, write: true, mode: 0o600 });
 }
 
 /**
- * Makes a folder, if it is not there. What is in a store is run: nobody else may have made it, or write to it. One of the user's own to
- * which others may write, as its group may by a usual umask, is closed to them. It may be a link that the user has made, to where there
- * is more room.
+ * Makes a folder, if it is not there. The content of a store is run, so nobody else may have made the folder, or write to it. If it is the
+ * user's own and others may write to it, as its group may with a usual umask, it is closed to them. It may be a link that the user has made
+ * to where there is more room.
  *
- * @returns Its path, in which no link is the last part.
+ * @returns Its path, whose last part is not a link.
  * @throws {Error} If it cannot be made, or is not the user's own.
  */
 function ownFolder(path: string): string {

@@ -1,7 +1,7 @@
 import type { LaidFile } from "../../wire/messages.ts";
 import type { FileStore } from "./file_store.ts";
 
-/** A folder in which files lie at their places, for the runners of one agent. */
+/** A folder in which files are laid at their places, for the runners of one agent. */
 export class LaidFiles {
   readonly #folder: string;
   /** Digests of the files that were laid, by their places. */
@@ -14,10 +14,10 @@ export class LaidFiles {
   }
 
   /**
-   * Lays a file, in place of what is there.
+   * Lays a file, replacing what is there.
    *
    * @returns Whether the store has it.
-   * @throws {Error} If its place is not inside of the folder, or it cannot be written.
+   * @throws {Error} If its place is not inside the folder, or it cannot be written.
    */
   async lay({ place, hash, isExecutable }: LaidFile, store: FileStore): Promise<boolean> {
     if (this.#hashes.get(place) === hash) return true;
@@ -28,7 +28,7 @@ export class LaidFiles {
       );
     }
     this.#makeFolders(parts.slice(0, -1));
-    // Whoever reads it meanwhile reads all of the old one.
+    // A process that reads the old file meanwhile reads all of it.
     const path = `${this.#folder}/.new-${this.#count++}`;
     if (!await store.copyTo(hash, path)) return false;
     if (isExecutable) Deno.chmodSync(path, 0o700);
@@ -37,7 +37,7 @@ export class LaidFiles {
     return true;
   }
 
-  /** A link among them would lead elsewhere. */
+  /** Makes the folders. If one of them were a link, it would lead elsewhere. */
   #makeFolders(names: readonly string[]): void {
     let path = this.#folder;
     for (const name of names) {

@@ -1,11 +1,11 @@
-/** What Deno says of a module that is neither laid nor in its cache. */
+/** What Deno says about a module that is neither laid nor in its cache. */
 const NOT_SENT = /, --cached-only is specified/g;
 
-/** What Deno says of a file or a local module that is missing, with its path. */
+/** What Deno says about a missing file or local module, with its path. */
 const MISSING =
   /(?:No such file or directory \(os error 2\): \w+ '|Module not found "file:\/\/)([^'"]*)['"]/g;
 
-/** Knows where the files that this process runs are on the master's machine. */
+/** Knows the paths on the master's machine of the files that this process runs. */
 export class OriginalPaths {
   #laid: string | undefined;
 
@@ -14,7 +14,7 @@ export class OriginalPaths {
     this.#laid = folder === undefined ? undefined : `${folder}/files/`;
   }
 
-  /** A text in which the paths of laid files are those that they have on the master's machine. */
+  /** Replaces the paths of laid files in a text by those that they have on the master's machine. */
   restoreIn(text: string): string {
     const laid = this.#laid;
     if (laid === undefined) return text;
@@ -32,5 +32,5 @@ export class OriginalPaths {
   }
 }
 
-/** The paths of this process. */
+/** The original paths for this process. */
 export const originalPaths = new OriginalPaths();

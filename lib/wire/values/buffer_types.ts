@@ -66,8 +66,8 @@ export const BUFFER_TYPES: readonly ValueType[] = [
 ];
 
 /**
- * The row for one class of view. Offset and length are left out when they are those of a view of the whole buffer, the
- * length also when the view follows the length of a resizable buffer.
+ * The row for one class of view. Offset and length are left out for a view of the whole buffer, and the length also when the view follows
+ * the length of a resizable buffer.
  */
 function viewType(constructor: ViewConstructor): ValueType<View> {
   const { name, prototype } = constructor;
@@ -83,7 +83,7 @@ function viewType(constructor: ViewConstructor): ValueType<View> {
     encode(view, parts, writer): void {
       const buffer = bufferOf.call(view);
       parts.push(buffer);
-      // Shared memory is no ArrayBuffer: the encoder says so when it comes to this part.
+      // Shared memory is not an ArrayBuffer: the encoder refuses it when it comes to this part.
       if (!hasSlot(byteLengthOf, buffer)) return;
       if (isDetached.call(buffer)) writer.refuse(`a ${name} of a detached ArrayBuffer`);
       if (isOutOfBounds(view)) writer.refuse(`a ${name} that is outside its resized ArrayBuffer`);
@@ -101,7 +101,7 @@ function viewType(constructor: ViewConstructor): ValueType<View> {
       const isOdd = byteOffset !== undefined && !isSize(byteOffset) ||
         length !== undefined && !isSize(length);
       if (isOdd) throw malformed(`${name} has an odd offset or length`);
-      // Whether they fit the buffer is checked, with a RangeError, by the constructor.
+      // The constructor checks whether they fit the buffer, and throws a RangeError.
       return new constructor(reader.buffer(parts[1]), byteOffset, length);
     },
     step: () => propertyStep("buffer"),
@@ -109,13 +109,13 @@ function viewType(constructor: ViewConstructor): ValueType<View> {
 
   function isOutOfBounds(view: View): boolean {
     if (isDataView) return !hasSlot(lengthOf, view);
-    // A typed array that is outside shows a length of 0, and an offset of 0 as well. Its methods throw.
+    // A typed array outside of its shrunken buffer shows length 0 and offset 0, and its methods throw.
     return lengthOf.call(view) === 0 && !hasSlot(Uint8Array.prototype.keys, view);
   }
 
   /**
-   * Whether a view changes its length with the buffer. The one way to know is to resize the buffer, by as little as possible,
-   * and back. A buffer without room to be resized has no view that ever changes.
+   * Whether a view changes its length with the buffer. The only way to find out is to resize the buffer, by as little as possible, and
+   * back. A buffer that cannot be resized has no such view.
    */
   function followsLength(view: View, buffer: ArrayBuffer): boolean {
     const length = lengthOf.call(view);
@@ -138,7 +138,7 @@ function viewType(constructor: ViewConstructor): ValueType<View> {
   }
 }
 
-/** @returns Whether the buffer has the new length. The memory of WebAssembly grows by whole pages only. */
+/** @returns Whether the buffer has the new length. Memory of WebAssembly grows by whole pages only. */
 function tryToResize(buffer: ArrayBuffer, byteLength: number): boolean {
   try {
     resize.call(buffer, byteLength);

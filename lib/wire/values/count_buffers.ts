@@ -19,7 +19,7 @@ export function countBuffers(json: unknown): number {
     } else if (Array.isArray(escape)) {
       const isPlain = escape[0] === "plain";
       if (typeNamed(escape[0])?.takesBytes) count++;
-      // What follows a "plain" or a "list" is no escape, whatever it looks like.
+      // What follows a "plain" or a "list" is not an escape, whatever it looks like.
       if (isPlain) addContents(escape[1]);
       else addContents(escape);
     }

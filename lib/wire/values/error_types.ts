@@ -11,10 +11,10 @@ import {
   type ValueType,
 } from "./value_type.ts";
 
-/** Properties that built-in errors hold without showing them to `for … in`, and that clones therefore hide as well. */
+/** Properties that built-in errors hide from `for … in`, and that clones therefore hide as well. */
 const HIDDEN_KEYS: ReadonlySet<unknown> = new Set(["message", "stack", "cause", "name"]);
 
-/** Hidden properties of single classes. Other errors may show properties of these names. */
+/** Hidden properties of particular classes. Other errors may show properties with these names. */
 const HIDDEN_KEYS_OF_CLASS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ["AggregateError", ["errors"]],
   ["SuppressedError", ["error", "suppressed"]],
@@ -34,7 +34,7 @@ const CLASSES_CHOSEN_BY_NAME: ReadonlyMap<unknown, ErrorConstructor> = new Map<
   ["URIError", URIError],
 ]);
 
-/** Makes an empty error of each built-in class. Other classes become the last of these that they derive from. */
+/** Makes an empty error of each built-in class. An error of another class becomes the last of these that it derives from. */
 const ERROR_MAKERS: ReadonlyMap<unknown, () => Error> = new Map<unknown, () => Error>([
   ...[...CLASSES_CHOSEN_BY_NAME].map(([name, constructor]) =>
     [name, stockOf(constructor)] as const
@@ -43,7 +43,7 @@ const ERROR_MAKERS: ReadonlyMap<unknown, () => Error> = new Map<unknown, () => E
   ["SuppressedError", () => new SuppressedError(undefined, undefined)],
 ]);
 
-/** A Deno that is too old has no `SuppressedError`. It is to get so far that it says so. */
+/** A Deno that is too old has no `SuppressedError`. It must get as far as saying that it is too old. */
 const GATHERING_CLASSES = [AggregateError, globalThis.SuppressedError ?? AggregateError];
 
 /** `["Error", class, key, value, …]`, the properties in the order message, stack, cause, name, own ones. */
@@ -108,9 +108,9 @@ export const DOM_EXCEPTION_TYPE: ValueType<DOMException> = {
 };
 
 /**
- * Makes an error of the built-in class that another has, with its message, stack and name and nothing else.
+ * Makes an error of the same built-in class as another, with its message, stack and name and nothing else.
  *
- * @param read How a property of it is read.
+ * @param read Reads a property of the other error.
  */
 export function bareCopyOf(
   error: Error,
@@ -128,14 +128,14 @@ export function bareCopyOf(
   return copy;
 }
 
-/** Hidden properties that an error has for being of its class: `errors` and the like. */
+/** Hidden properties that an error has because of its class: `errors` and the like. */
 export function errorKeysOf(error: Error): readonly string[] {
   return HIDDEN_KEYS_OF_CLASS.get(classNameOf(error, undefined)) ?? [];
 }
 
 /**
- * Makes empty errors. `new Error()` takes 2.5 µs, most of them for a stack that is not wanted; a clone of one without stack
- * takes 0.4 µs if several are cloned together. So where there are many they are taken from a stock of clones.
+ * Makes empty errors. `new Error()` takes 2.5 µs, mostly for a stack that is not wanted. Cloning one without a stack takes 0.4 µs if
+ * several are cloned together. So where many are needed they are taken from a stock of clones.
  */
 function stockOf(constructor: ErrorConstructor): () => Error {
   const size = 64;
@@ -156,7 +156,7 @@ function stockOf(constructor: ErrorConstructor): () => Error {
   };
 }
 
-/** The built-in class that an error has or derives from, of whatever realm. */
+/** The built-in class of an error, or the one that its class derives from, of whatever realm. */
 function classNameOf(error: Error, name: unknown): string {
   if (CLASSES_CHOSEN_BY_NAME.has(name)) return name as string;
   for (
@@ -178,7 +178,7 @@ function pushStackAndCause(error: Error, parts: Parts): void {
   if (Object.hasOwn(error, "cause")) parts.push("cause", error.cause);
 }
 
-/** Pushes what structuredClone leaves out. It would not refuse an error for any of this, so neither do we. */
+/** Pushes what structuredClone leaves out. It would not refuse an error because of any of this, so we do not either. */
 function pushOwnProperties(
   error: Error,
   className: string,
@@ -194,14 +194,14 @@ function pushOwnProperties(
       const value: unknown = Reflect.get(error, key);
       if (writer.isSendable(value)) parts.push(key, value);
     } catch {
-      // A getter that throws: the error itself is worth more than this property.
+      // A getter threw: the error itself is worth more than this property.
     }
   }
 }
 
 /**
- * What an `AggregateError` or `SuppressedError` gathers. In the place of what cannot be sent, or holds what cannot, stands an
- * error that can: `structuredClone` leaves all of it out, and would not refuse the error for it.
+ * What an `AggregateError` or `SuppressedError` gathers. A stand-in error replaces each element that cannot be sent or contains what
+ * cannot: `structuredClone` leaves out all of them, and would not refuse the error because of them.
  */
 export function sendableErrors(
   gathered: unknown,
@@ -209,7 +209,7 @@ export function sendableErrors(
 ): unknown {
   if (isSendable(gathered)) return gathered;
   if (!Array.isArray(gathered)) return standInFor(gathered);
-  // Not by map(): the array may be of a class that has one of its own, or makes something else of it.
+  // Not by map(): the array may be of a class that has its own map(), or makes another class of the result.
   const errors: unknown[] = [];
   for (let i = 0; i < gathered.length; i++) {
     const each: unknown = gathered[i];
@@ -221,7 +221,7 @@ export function sendableErrors(
 function standInFor(value: unknown): Error {
   if (Error.isError(value)) return bareCopyOf(value);
   const standIn = new Error(`${describe(value)}, which cannot be sent to another process`);
-  // Where it is made is no place in the user's code.
+  // Its stack would begin where it is made, which is no place in the user's code.
   standIn.stack = String(standIn);
   return standIn;
 }

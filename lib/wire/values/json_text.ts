@@ -1,20 +1,20 @@
 import { JSON } from "../../own_globals.ts";
 
-/** The longest string that V8 can make, in characters; no longer may be the bytes of UTF-8 that it makes one of. */
+/** The longest string that V8 can make, in characters. Bytes of UTF-8 that it decodes into a string may not be more either. */
 export const MAX_TEXT_LENGTH = 2 ** 29 - 24;
 
 /**
- * A text of more than 2^28 characters of Latin-1, or 2^27 others, that `JSON.stringify` meets as a value or a key ends the
- * process, out of memory for a `Zone`. That is so on its short way, which it does not take if it has a replacer.
+ * `JSON.stringify` ends the process, out of memory for a `Zone`, if it meets a value or a key of more than 2^28 characters of Latin-1, or
+ * 2^27 others. This happens on its fast path, which it does not take if it has a replacer.
  */
 const LONG_TEXT_LENGTH = 2 ** 26;
 
-/** Whether a text is such that {@linkcode stringify} has to be told. */
+/** Whether a text is so long that {@linkcode stringify} has to be told. */
 export function isLongText(text: string): boolean {
   return text.length > LONG_TEXT_LENGTH;
 }
 
-/** Whether a value is a primitive that JSON keeps as it is, and no long text. */
+/** Whether a value is a primitive that JSON keeps as it is, and not a long text. */
 export function isExact(value: unknown): boolean {
   switch (typeof value) {
     case "string":
@@ -34,8 +34,8 @@ export function isExactNumber(value: unknown): value is number {
 }
 
 /**
- * The JSON of what this project itself says, such as a message. Whatever `toJSON` methods somebody gave to all objects or arrays, none
- * of them is asked.
+ * The JSON of this project's own data, such as a message. It calls no `toJSON` methods, even if somebody has added them to all objects or
+ * arrays.
  *
  * @param json Primitives, plain objects and arrays.
  */
@@ -43,7 +43,7 @@ export function jsonOf(json: unknown): string {
   return hasToJson(json) ? asItStands(json) : JSON.stringify(json);
 }
 
-/** A replacer has the last word, after all `toJSON` methods. */
+/** A replacer has the last word, after all `toJSON` methods: it returns the value itself. */
 function asItStands(json: unknown): string {
   return JSON.stringify(json, function (this: Record<string, unknown>, key: string): unknown {
     return this[key];
@@ -51,7 +51,7 @@ function asItStands(json: unknown): string {
 }
 
 /**
- * Does what `JSON.stringify` does, without asking any `toJSON` method for another value.
+ * Does what `JSON.stringify` does, but lets no `toJSON` method replace a value.
  *
  * @param json Primitives, plain objects and arrays.
  * @param root What the value is called in error messages.
@@ -64,7 +64,7 @@ export function stringify(json: unknown, root: string, hasLongTexts = false): st
     if (!hasLongTexts && (typeof json === "string" || !hasToJson(json))) {
       return JSON.stringify(json);
     }
-    // Somebody gave every object a toJSON method, or this one, or a text is long.
+    // Every object has been given a toJSON method, or this object has one, or a text is long.
     return asItStands(json);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -1,11 +1,11 @@
 import { hasSlot, malformed, type ValueType } from "./value_type.ts";
 import { Date } from "../../own_globals.ts";
 
-/** From this length on a list of numbers goes as bytes. Shorter ones can be read in a journal. */
+/** From this length on, a list of numbers is sent as bytes. Shorter ones can be read in a journal. */
 const LONG_NUMBERS_LENGTH = 1000;
-/** From this length on a list of bigints or of dates, of which JSON has none, goes as bytes. */
+/** From this length on, a list of bigints or dates, which JSON lacks, is sent as bytes. */
 const LONG_OTHERS_LENGTH = 32;
-/** Bigints of up to so many words of 64 bits go as bytes. Larger ones are written faster in hexadecimal. */
+/** Bigints of up to this many words of 64 bits are sent as bytes. Larger ones are written faster in hexadecimal. */
 const MAX_WORDS = 4;
 
 /** `["numbers"]`: an array of nothing but numbers. Eight bytes for each travel beside the text. */
@@ -25,7 +25,7 @@ const NUMBERS_TYPE: ValueType<number[]> = {
   },
 };
 
-/** `["bigints", count]`: an array of nothing but bigints of so many words of 64 bits each, the lowest word first. */
+/** `["bigints", count]`: an array of nothing but bigints of `count` words of 64 bits each, the lowest word first. */
 const BIGINTS_TYPE: ValueType<bigint[]> = {
   name: "bigints",
   prototypes: [],
@@ -65,7 +65,7 @@ const BIGINTS_TYPE: ValueType<bigint[]> = {
 
 const { getTime } = Date.prototype;
 
-/** `["dates"]`: an array of nothing but dates, none of them twice. Their times travel as numbers do. */
+/** `["dates"]`: an array of nothing but dates, none of them twice. Their times travel like numbers. */
 const DATES_TYPE: ValueType<Date[]> = {
   name: "dates",
   prototypes: [],
@@ -134,7 +134,7 @@ export function findListType(
     case "bigint":
       return BIGINTS_TYPE.is(array) ? BIGINTS_TYPE : undefined;
     case "object": {
-      // Looked at first: to ask an object for its time that is no date takes 3 µs.
+      // Checked first: asking an object that is no date for its time takes 3 µs.
       const isNewDates = array[0] instanceof Date && DATES_TYPE.is(array) && array.every(isNew) &&
         new Set(array).size === array.length;
       return isNewDates ? DATES_TYPE : undefined;

@@ -2,11 +2,11 @@ import { isUncloneable } from "./uncloneable.ts";
 import type { Parts, PartsWriter } from "./value_type.ts";
 import { findType, isPlain } from "./value_types.ts";
 
-/** Finds out whether values can be sent. Looks at each object once, however many of the values hold it. */
+/** Finds out whether values can be sent. Looks at each object once, however many of the values contain it. */
 export class SendableCheck {
   readonly #verdicts = new Map<object, boolean>();
 
-  /** Whether a value, with all that it holds, can be sent. */
+  /** Whether a value can be sent, with all that it contains. */
   isSendable(value: unknown): boolean {
     if (typeof value === "function" || typeof value === "symbol") return false;
     if (typeof value !== "object" || value === null) return true;
@@ -14,7 +14,7 @@ export class SendableCheck {
     return this.#verdicts.get(value)!;
   }
 
-  /** Goes through all that can be reached and has no verdict yet, and then back from what cannot be sent. */
+  /** Visits all objects that can be reached and have no verdict yet, and then goes back from those that cannot be sent. */
   #explore(root: object): void {
     const holders = new Map<object, object[]>([[root, []]]);
     const refused = new Set<object>();
@@ -41,7 +41,7 @@ export class SendableCheck {
   }
 }
 
-/** What a row is given while its object is looked at. Parts that it may leave out do not matter here. */
+/** Given to a row while its object is looked at. Parts that the row may leave out do not matter here. */
 const droppingAll: PartsWriter = {
   addBuffer(): void {},
   addBytes(): void {},
@@ -52,7 +52,7 @@ const droppingAll: PartsWriter = {
   },
 };
 
-/** @returns What an object holds; nothing if it cannot be sent or read itself. */
+/** @returns What an object contains; nothing if the object itself cannot be sent or read. */
 function contentsOf(object: object): readonly unknown[] | undefined {
   try {
     if (!Array.isArray(object) && !isPlain(object)) {
@@ -64,7 +64,7 @@ function contentsOf(object: object): readonly unknown[] | undefined {
       }
       if (isUncloneable(object)) return undefined;
     }
-    // Reads getters, as the encoder does.
+    // This reads getters, as the encoder does.
     return Object.values(object);
   } catch {
     // A getter threw, or the row refused.

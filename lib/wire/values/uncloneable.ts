@@ -1,10 +1,10 @@
 import { tagOf } from "./describe.ts";
 import { typeNamed } from "./value_types.ts";
 
-/** `JSON.isRawJSON`, which TypeScript does not know yet. `JSON.stringify` writes what `JSON.rawJSON` makes as its text. */
+/** `JSON.isRawJSON`, which TypeScript does not know yet. `JSON.stringify` writes an object of `JSON.rawJSON` as the text it was made of. */
 const { isRawJSON } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
-/** Built-in classes that a program's own may derive from: the instances are sent as any others. */
+/** Built-in classes that a program's own classes may derive from: their instances are sent like any others. */
 const BASE_CLASSES: ReadonlySet<string> = new Set([
   "Object",
   "EventTarget",
@@ -12,7 +12,7 @@ const BASE_CLASSES: ReadonlySet<string> = new Set([
   "TypedArray",
 ]);
 
-/** Prototypes of what the language makes without a class that has a name. */
+/** Prototypes of objects that the language makes without a named class. */
 const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
   Object.getPrototypeOf(
     (function* () {
@@ -34,16 +34,16 @@ const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
   ].map((iterator) => Object.getPrototypeOf(iterator)),
 ]);
 
-/** Whether objects of a prototype are refused, for each that was met. */
+/** Whether objects of a prototype are refused, for each prototype met so far. */
 const verdicts = new WeakMap<object, boolean>();
 
 /**
- * Whether an object that is of no known type cannot be sent, although it may look like a plain one: promises,
- * generators, `Temporal` and `Intl` objects, streams, files, forms, signals and all else whose class is one of the
- * language or the platform. Of some of these `structuredClone` makes empty objects, which help nobody.
+ * Whether an object of no known type cannot be sent, although it may look like a plain one: promises, generators, `Temporal` and `Intl`
+ * objects, streams, files, forms, signals and everything else whose class belongs to the language or the platform. `structuredClone` turns
+ * some of these into empty objects, which help nobody.
  *
- * A program cannot see the internal slots of an object, but `structuredClone` does. It is asked about objects of other
- * classes that show no properties: to ask about the others would be to clone all that they hold.
+ * A program cannot see the internal slots of an object, but `structuredClone` can. It is asked only about objects of other classes that
+ * show no properties: asking about the rest would clone all that they contain.
  */
 export function isUncloneable(value: object): boolean {
   const name = tagOf(value);
@@ -68,19 +68,19 @@ function isOfPlatformClass(value: object): boolean {
   return verdict;
 }
 
-/** Whether a prototype is that of a class of the language, in whatever realm, or of the platform. */
+/** Whether a prototype belongs to a class of the language, in whatever realm, or of the platform. */
 function isOfPlatform(prototype: object): boolean {
   if (NAMELESS_PROTOTYPES.has(prototype)) return true;
   const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   if (typeof constructor !== "function") return false;
   const { name } = constructor;
-  // What only inherits from a Map or an error is a plain object: the real ones are told by their slots.
+  // An object that only inherits from a Map or an error is a plain object: real ones are recognised by their slots.
   if (BASE_CLASSES.has(name) || typeNamed(name) !== undefined || /Error$/.test(name)) return false;
   return isGlobal(constructor) || Reflect.get(Deno, name) === constructor ||
     Function.prototype.toString.call(constructor).endsWith("{ [native code] }");
 }
 
-/** Whether a class is one of the platform's globals. One that a program has made global can be enumerated. */
+/** Whether a class is one of the platform's globals. A global that a program has made can be enumerated. */
 function isGlobal(constructor: { readonly name: string }): boolean {
   const global = Object.getOwnPropertyDescriptor(globalThis, constructor.name);
   return global?.enumerable === false && Reflect.get(globalThis, constructor.name) === constructor;

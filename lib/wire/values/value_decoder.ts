@@ -6,7 +6,7 @@ import { typeNamed } from "./value_types.ts";
 type Unfilled =
   /** A plain object or array. It is the JSON itself, in which values replace escapes. */
   | { readonly type: undefined; readonly target: Record<string, unknown> | unknown[] }
-  /** An object that has its parts decoded into it. */
+  /** An object whose parts are decoded into it. */
   | { readonly type: ValueType; readonly object: object; readonly parts: Parts };
 
 /** Decodes one value that contains escapes. See codec.ts for the format. */
@@ -31,7 +31,7 @@ export class ValueDecoder implements PartsReader {
     return value;
   }
 
-  /** Decodes what stands at one place. Objects come back empty or with escapes in them, and are filled later. */
+  /** Decodes the value at one place. Objects come back empty or with escapes in them, and are filled later. */
   value(json: unknown): unknown {
     if (typeof json !== "object" || json === null) return json;
     const escape = escapeIn(json);
@@ -129,8 +129,7 @@ export class ValueDecoder implements PartsReader {
   #fillObject(target: Record<string, unknown>): void {
     for (const key in target) {
       const json = target[key];
-      // for-in also visits what somebody added to Object.prototype. What is the object's own can be assigned, even
-      // if it is called __proto__.
+      // for-in also visits what somebody added to Object.prototype. An own property can be assigned, even if it is called __proto__.
       if (typeof json === "object" && json !== null && Object.hasOwn(target, key)) {
         target[key] = this.value(json);
       }
@@ -142,7 +141,7 @@ export class ValueDecoder implements PartsReader {
 export function escapeIn(json: unknown): unknown {
   if (typeof json !== "object" || json === null) return undefined;
   const escape = (json as { $?: unknown }).$;
-  // Nothing in JSON is undefined. What somebody added to Object.prototype is no escape.
+  // JSON contains no undefined. What somebody added to Object.prototype is not an escape.
   return escape === undefined || !Object.hasOwn(json, "$") ? undefined : escape;
 }
 

@@ -10,7 +10,7 @@ import { ARRAY_TYPE, findType, isPlain } from "./value_types.ts";
 /** Stands for a value that JSON cannot hold. */
 type Escape = { $: string | number | Parts };
 
-/** What becomes of an object. */
+/** The encoding of one object. */
 interface Entry {
   /** A copy of the object, or the parts of an escape. Its values are escaped in place when the entry's turn comes. */
   readonly target: Record<string, unknown> | unknown[];
@@ -21,13 +21,13 @@ interface Entry {
   readonly key: string | number;
 }
 
-/** Up to this many objects are searched one by one, which is faster than to make a `Map`. */
+/** Up to this many objects are searched one by one, which is faster than making a `Map`. */
 const SEARCHED_OBJECTS = 32;
 
 /** Up to this length an array is copied element by element, which is faster than `Object.values`. */
 const LOOPED_ARRAY_LENGTH = 64;
 
-/** From this length on an array in which objects stand repeatedly is written as a list, see list_types.ts. */
+/** From this length on, an array that contains objects repeatedly is written as a list, see list_types.ts. */
 const LIST_LENGTH = 16;
 
 /** JSON with more than about 8,380,000 keys in one object ends the process that parses it. */
@@ -44,7 +44,7 @@ export class ValueEncoder implements PartsWriter {
   readonly #buffers: Uint8Array[] = [];
   /** Every object met so far; its index is the object's number. */
   readonly #sources: object[] = [];
-  /** What was made of those that are escaped when their turn comes. */
+  /** The entries of the objects that are escaped when their turn comes. */
   readonly #entries: Entry[] = [];
   /** Numbers of the objects, once there are more than {@linkcode SEARCHED_OBJECTS}. */
   #numbers: Map<object, number> | undefined;
@@ -136,7 +136,7 @@ export class ValueEncoder implements PartsWriter {
     }
   }
 
-  /** Escapes an array without numbers: where an object stands in it once more its bare number does, if there is any. */
+  /** Escapes an array without numbers: an object that was met before is written as its bare number, if there is any such object. */
   #escapeList(entry: Entry, target: unknown[]): void {
     let hasNumbers = false;
     for (let i = 0; i < target.length; i++) {
@@ -206,7 +206,7 @@ export class ValueEncoder implements PartsWriter {
     return { $: ["plain", copy] };
   }
 
-  /** @param content What the row reads: a copy of an array, whose class may have methods and an iterator of its own. */
+  /** @param content What the row reads: a copy of an array, because its class may have its own methods and iterator. */
   #escapeTyped(
     source: object,
     type: ValueType,
@@ -218,7 +218,7 @@ export class ValueEncoder implements PartsWriter {
     const parts: Parts = [type.name];
     const entry = { target: parts, type, parent, key };
     this.#place = entry;
-    // What the decoder needs to make the object at all is numbered right after it.
+    // The parts that the decoder needs to make the object at all are numbered right after it.
     const isMadeAtOnce = type.fill === undefined;
     if (isMadeAtOnce) this.giveNumber(source);
     else this.#add(source, entry);
@@ -264,7 +264,7 @@ export class ValueEncoder implements PartsWriter {
   }
 }
 
-/** Whether an array is worth looking at for objects that stand in it repeatedly, and may become a list. */
+/** Whether an array is worth searching for objects that it contains repeatedly, so that it may become a list. */
 function mayRepeat(array: readonly unknown[]): boolean {
   if (array.length < LIST_LENGTH || typeof array[0] !== "object") return false;
   for (let i = 0; i < array.length; i++) {

@@ -7,9 +7,9 @@ export interface PartsWriter {
   addBuffer(buffer: ArrayBuffer): void;
   /** Adds bytes that nobody else has or changes. */
   addBytes(bytes: Uint8Array): void;
-  /** Numbers an object that the type itself makes ready, as the decoder does when it makes that object. */
+  /** Numbers an object that the type itself encodes, as the decoder does when it makes that object. */
   giveNumber(object: object): void;
-  /** Whether a value can be sent: `encode` leaves out what need not arrive. */
+  /** Whether a value can be sent: `encode` leaves out parts that need not arrive. */
   isSendable(value: unknown): boolean;
   /** Says that the object cannot be sent after all, and what it is: `"a detached ArrayBuffer"`. */
   refuse(what: string): never;
@@ -43,13 +43,12 @@ export interface ValueType<T extends object = object> {
   /** Prototypes that objects of this type usually have. */
   readonly prototypes: readonly object[];
   /**
-   * Whether an object really is of this type, of whatever realm, and whatever `Symbol.toStringTag` it shows: its internal
-   * slots count.
+   * Whether an object really is of this type, of whatever realm, and whatever `Symbol.toStringTag` it shows: only its internal slots count.
    */
   is(value: object): value is T;
   /**
-   * Pushes what the object is made of; the encoder escapes it afterwards. Reads slots, by getters of the built-in prototypes:
-   * an object may have properties of its own with the names of these.
+   * Pushes the parts of the object; the encoder escapes them afterwards. Reads slots, by getters of the built-in prototypes: the object may
+   * have its own properties with these names.
    */
   encode(value: T, parts: Parts, writer: PartsWriter): void;
   /** Whether `create` takes bytes from the frame. */
@@ -69,7 +68,7 @@ export function malformed(what: string): SyntaxError {
   );
 }
 
-/** Whether reading an internal slot of an object works, which tells a real `Map` from what inherits from one. */
+/** Whether an internal slot of an object can be read, which tells a real `Map` from an object that inherits from one. */
 export function hasSlot(read: (this: object) => unknown, value: object): boolean {
   try {
     read.call(value);
@@ -80,7 +79,7 @@ export function hasSlot(read: (this: object) => unknown, value: object): boolean
   }
 }
 
-/** @returns The getter of a property of a built-in prototype: it reads a slot, whatever properties an object has. */
+/** @returns The getter of a property of a built-in prototype: it reads the slot, whatever properties the object has. */
 export function getterOf<Value = unknown>(
   prototype: object,
   key: PropertyKey,
@@ -90,10 +89,10 @@ export function getterOf<Value = unknown>(
   return getter;
 }
 
-/** How many characters of an odd name, or of the key of a `Map`, a path shows. */
+/** How many characters of an unusual name, or of the key of a `Map`, a path shows. */
 const MAX_KEY_LENGTH = 200;
 
-/** Puts a key in quotes. Of a long one only the beginning: `JSON.stringify` ends the process at more than 2^28 characters. */
+/** Puts a key in quotes. A long key is cut: `JSON.stringify` ends the process at more than 2^28 characters. */
 export function quoteKey(key: string): string {
   return JSON.stringify(
     key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH)}…`,

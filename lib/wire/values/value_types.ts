@@ -38,7 +38,7 @@ const DATE_TYPE: ValueType<Date> = {
 
 const sourceOf = getterOf<string>(RegExp.prototype, "source");
 
-/** The letters of flags, in the order in which `flags` has them, and what reads each from its slot. */
+/** The letters of flags, in the order of `flags`, and the getter that reads each from its slot. */
 const FLAGS = ([
   ["d", "hasIndices"],
   ["g", "global"],
@@ -57,7 +57,7 @@ const hasIndicesOf = FLAGS[0][1];
 const REG_EXP_TYPE: ValueType<RegExp> = {
   name: "RegExp",
   prototypes: [RegExp.prototype],
-  // RegExp.prototype is no RegExp: the getter returns `undefined` for it.
+  // RegExp.prototype is not a RegExp: the getter returns `undefined` for it.
   is: (value): value is RegExp =>
     hasSlot(hasIndicesOf, value) && hasIndicesOf.call(value) !== undefined,
   encode(regExp, parts): void {
@@ -215,7 +215,7 @@ export function findType(value: object): ValueType | undefined {
   if (name === "Object" && !(Symbol.toStringTag in value)) return undefined;
   const named = TYPES_BY_NAME.get(name);
   if (named?.is(value)) return named;
-  // The class has a Symbol.toStringTag of its own. Slots are asked for last: one that is not there takes 3 µs.
+  // The class has its own Symbol.toStringTag. Slots are read last: reading one that is not there takes 3 µs.
   return VALUE_TYPES.find((type) => inheritsFrom(value, type.prototypes) && type.is(value));
 }
 
@@ -236,7 +236,7 @@ function isArrayLength(value: unknown): value is number {
 function makeArray(length: number, partCount: number): unknown[] {
   const array: unknown[] = [];
   if (length > 1000 + 10 * partCount) {
-    // An element this far out makes V8 store the array as a dictionary. Otherwise it would reserve every hole.
+    // An element this far out makes V8 store the array as a dictionary. Otherwise it would allocate every hole.
     array[MAX_ARRAY_LENGTH - 1] = undefined;
     array.length = 0;
   }

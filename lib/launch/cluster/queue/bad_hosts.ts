@@ -10,7 +10,7 @@ export interface FailedTask {
   readonly host: string;
 }
 
-/** Leaves hosts on which jobs cannot start their agents: what waits or has failed there is submitted anew, to run on others. */
+/** Avoids hosts on which jobs cannot start their agents: jobs that wait, or have failed there, are submitted anew to run on others. */
 export class BadHosts {
   readonly #services: QueueServices;
   readonly #deletions: Deletions;
@@ -40,7 +40,7 @@ export class BadHosts {
     return failed;
   }
 
-  /** Leaves hosts on which jobs of an array fail again and again, and lets the jobs end that have failed. */
+  /** Avoids hosts on which jobs of an array fail again and again, and lets the jobs that have failed end. */
   async heed(array: TaskArray, failed: readonly FailedTask[]): Promise<void> {
     const { scheduler, tell } = this.#services;
     const { hosts } = array;
@@ -72,9 +72,9 @@ export class BadHosts {
   }
 
   /**
-   * Submits jobs of an array again that wait, and those that have failed on bad hosts, so that they come to run on others.
+   * Submits again the waiting jobs of an array, and those that have failed on bad hosts, so that they run on other hosts.
    *
-   * @returns Those.
+   * @returns The tasks of these jobs.
    */
   async #move(array: TaskArray, failed: readonly FailedTask[]): Promise<Set<JobTask>> {
     const { left } = array.hosts;
@@ -88,7 +88,7 @@ export class BadHosts {
     );
     for (const [job, ofJob] of Map.groupBy(movable, ({ job }) => job)) {
       if (this.#isEnding()) break;
-      // What is deleted first can start nowhere while the next is submitted.
+      // Once the old job is deleted, it cannot start while the next one is submitted.
       await this.#deletions.delete(job, ofJob);
     }
     if (this.#isEnding()) return new Set();
@@ -110,7 +110,7 @@ export class BadHosts {
     return new Set(moved);
   }
 
-  /** Hosts could not be left out: jobs that waited wait again, with those hosts, and those that have failed end. */
+  /** Hosts could not be avoided: jobs that waited are submitted again, and may run there; jobs that have failed end. */
   async #keepHosts(
     array: TaskArray,
     tasks: readonly JobTask[],
@@ -136,7 +136,7 @@ export class BadHosts {
     }
   }
 
-  /** A task has no job any more, though its user has not deleted it. */
+  /** Ends a task that no longer has a job, although its user has not deleted it. */
   #endMoved(task: JobTask, reason: string): void {
     this.#services.followed.end(task, {
       code: null,
@@ -160,7 +160,7 @@ export class BadHosts {
       const { job, task: number } = names[i];
       task.noteSubmitted(job, number, scheduler.taskName(job, number));
       followed.add(task);
-      // It was ended while it was being submitted.
+      // It was killed while it was being submitted.
       if (task.isKilled) this.#deletions.delete(job, [task]);
     });
   }

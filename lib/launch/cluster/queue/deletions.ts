@@ -6,11 +6,10 @@ import { askStatus, exitError, runCommand, runCommandNow } from "../scheduler_co
 import type { JobTask, TaskArray } from "./job_task.ts";
 import type { QueueServices } from "./queue_services.ts";
 
-/** How long to wait, at the end, for jobs to vanish since they were deleted: the daemon of a node that is cut off tells nothing. */
+/** How long to wait for deleted jobs to vanish at the end: the daemon of a node that is cut off reports nothing. */
 const DELETE_WAIT_MS = 10_000;
 /**
- * How long to wait for jobs whose agents answered to the end: they have ended, even if a scheduler that was restarted says otherwise
- * for a while.
+ * How long to wait for jobs whose agents answered until the end: they have ended, even if a restarted scheduler says otherwise for a while.
  */
 const ANSWERED_WAIT_MS = 5_000;
 const DELETE_POLL_MS = 500;
@@ -23,17 +22,17 @@ export interface UnwantedTask extends Pick<JobTask, "job" | "task" | "name"> {
 /** Tasks of one job that are to be deleted by one command. */
 interface Deletion {
   readonly tasks: UnwantedTask[];
-  /** Resolves when that has run. Never rejects. */
+  /** Resolves when the command has run. Never rejects. */
   readonly ended: Promise<void>;
 }
 
-/** Deletes tasks while the manager goes on, and whole jobs when it closes. What could not be deleted is kept, to be tried again. */
+/** Deletes tasks while the manager runs, and whole jobs when it closes. Keeps tasks that could not be deleted, to try again. */
 export class Deletions {
   readonly #services: QueueServices;
   readonly #running = new Set<Promise<unknown>>();
-  /** What is to be deleted as soon as the code that runs now is done, by job. */
+  /** Tasks to be deleted as soon as the code that runs now is done, by job. */
   readonly #toDelete = new Map<string, Deletion>();
-  /** Tasks that a command was to delete, and has failed. It may have failed since they have ended. */
+  /** Tasks whose deletion has failed. It may have failed because they had ended. */
   readonly #undeleted = new Set<UnwantedTask>();
   /** Jobs that the scheduler was told to delete. */
   readonly #deletedJobs = new Set<string>();
@@ -50,11 +49,11 @@ export class Deletions {
     return this.#undeleted;
   }
 
-  /** Deletes tasks of a job, which is kept in mind until that is done. Resolves when the command has run. */
+  /** Deletes tasks of a job, and remembers the job until that is done. Resolves when the command has run. */
   delete(job: string, tasks: readonly JobTask[]): Promise<void> {
     const { followed, clock } = this.#services;
     followed.noteDeletion(tasks, clock.now());
-    // One that is moved gets another name.
+    // A task that is moved gets another name.
     const unwanted = tasks.map(({ task, name, options: { array } }) => ({
       job,
       task,
@@ -65,7 +64,7 @@ export class Deletions {
     return this.#deleteUnwanted(job, unwanted);
   }
 
-  /** By one command for all that are to be deleted at one time. */
+  /** Deletes all tasks of a job that are to be deleted at one time, by one command. */
   #deleteUnwanted(job: string, tasks: readonly UnwantedTask[]): Promise<void> {
     const before = this.#toDelete.get(job);
     if (before !== undefined) {
@@ -92,9 +91,9 @@ export class Deletions {
   }
 
   /**
-   * Never rejects, whatever the words of somebody's scheduler throw: nobody waits for it but the end.
+   * Never rejects, whatever the methods of a user's scheduler throw, because only the closing waits for it.
    *
-   * @returns Whether nothing more is to be done: the command has done it, or the user was told.
+   * @returns Whether nothing is left to do: the command succeeded, or the user was told that it did not.
    */
   async #runDeletion(job: string, tasks: readonly UnwantedTask[]): Promise<boolean> {
     const { scheduler } = this.#services;
@@ -109,7 +108,7 @@ export class Deletions {
     }
   }
 
-  /** Deletes what the scheduler still has of tasks that could not be deleted, and lets the others go. */
+  /** Deletes what the scheduler still has of tasks that could not be deleted, and forgets the others. */
   deleteAgain(
     undeleted: readonly UnwantedTask[],
     statuses: ReadonlyMap<string, JobTaskStatus>,
@@ -119,7 +118,7 @@ export class Deletions {
       const left: UnwantedTask[] = [];
       for (const task of ofJob) {
         const status = statuses.get(task.name);
-        // It may not be told of yet.
+        // The scheduler may not report it yet.
         if (status === undefined && followed.has(task.name)) continue;
         this.#undeleted.delete(task);
         if (isUndeleted(status)) left.push(task);
@@ -130,10 +129,10 @@ export class Deletions {
   }
 
   /**
-   * Deletes whatever of some jobs has not ended, and waits until the scheduler does not know them any more. Never rejects: if they
-   * cannot be deleted, the user is told how to do that.
+   * Deletes those of some jobs that have not ended, and waits until the scheduler no longer knows them. Never rejects: if they cannot be
+   * deleted, the user is told how to do that.
    *
-   * @param tasks Those of the jobs that have not ended.
+   * @param tasks The tasks of these jobs that have not ended.
    * @returns Why they end.
    */
   async deleteJobs(jobs: readonly string[], tasks: readonly JobTask[]): Promise<string> {
@@ -144,13 +143,13 @@ export class Deletions {
       await this.#deleteAndWait(jobs, tasks, command);
       return "it was deleted";
     } catch (error) {
-      // The words of somebody's scheduler may throw anything.
+      // The methods of a user's scheduler may throw anything.
       this.#tellUndeleted(jobs, command, error);
       return `it was to be deleted, but ${scheduler.name} does not answer`;
     }
   }
 
-  /** Deletes whatever of the given jobs has not ended and has not been deleted, before it returns. Never throws. */
+  /** Deletes those of the given jobs that have neither ended nor been deleted, before it returns. Never throws. */
   deleteJobsNow(jobs: readonly string[]): void {
     const left = jobs.filter((job) => !this.#deletedJobs.has(job));
     if (left.length === 0) return;
@@ -182,7 +181,7 @@ export class Deletions {
     let deletion = await this.#runJobDeletion(jobs, command);
     for (;;) {
       const known = await this.#askKnown(jobs).catch((error) => {
-        // That the deletion complains of jobs that have ended meanwhile would be no fault.
+        // If the deletion complains about jobs that have ended meanwhile, this is not a fault.
         const isPatient = deletion.code === 0 && clock.now() - startMs < DELETE_WAIT_MS;
         if (!isPatient) throw error;
       });
@@ -199,7 +198,7 @@ export class Deletions {
         throw exitError(command, deletion);
       }
       await new Promise<void>((resolve) => clock.setTimer(resolve, DELETE_POLL_MS));
-      // It may not have failed for those alone that have ended.
+      // It may have failed for other jobs than those that have ended.
       if (deletion.code !== 0) deletion = await this.#runJobDeletion(jobs, command);
     }
   }
@@ -231,10 +230,10 @@ export class Deletions {
     );
   }
 
-  /** Nobody else will delete them: this is told however often the scheduler has failed before. */
+  /** Nobody else will delete these jobs, so the user is told this even if the scheduler has failed before. */
   #tellUndeleted(jobs: readonly string[], command: readonly string[], error: unknown): void {
     const { scheduler, tell } = this.#services;
-    // Words that went wrong may have given no command, or something else.
+    // The failed methods may have returned no command, or something else.
     const isCommand = Array.isArray(command) && command.length > 0;
     const how = isCommand ? `later: ${quoteAll(command)}` : "by hand";
     tell(
@@ -244,13 +243,13 @@ export class Deletions {
   }
 }
 
-/** Whether a task that could not be deleted is still to be. */
+/** Whether a task that could not be deleted must still be deleted. */
 function isUndeleted(status: JobTaskStatus | undefined): boolean {
   if (status === undefined || status.state === "ended") return false;
   return !("isDeleted" in status) || status.isDeleted !== true;
 }
 
-/** The numbers of tasks of one job, each once. */
+/** The numbers of tasks of one job, without duplicates. */
 function numbersOf(tasks: readonly UnwantedTask[]): number[] {
   return [...new Set(tasks.map(({ task }) => task))];
 }

@@ -1,19 +1,19 @@
 import type { ProcessEnd } from "../../command.ts";
 import type { JobTask, TaskArray } from "./job_task.ts";
 
-/** A job of which tasks are followed. */
+/** A job whose tasks are followed. */
 interface FollowedJob {
   /** When each of its tasks that have been followed was deleted, by their names; `undefined` if it was not. */
   readonly deletedAtMs: Map<string, number | undefined>;
-  /** How many of its tasks have not ended, and how many deletions of them are not done. */
+  /** How many of its tasks have not ended, plus how many deletions of tasks are not done. */
   uses: number;
 }
 
-/** The tasks that have not ended, and their jobs: of those no more is kept than is needed, for in a run of days there are thousands. */
+/** The tasks that have not ended, and their jobs. Nothing more is kept, because in a run of days there are thousands. */
 export class FollowedTasks implements Iterable<JobTask> {
-  /** By name. */
+  /** The tasks, by name. */
   readonly #tasks = new Map<string, JobTask>();
-  /** Jobs that have tasks which have not ended, or are to be deleted. */
+  /** Jobs with tasks that have not ended or are to be deleted. */
   readonly #jobs = new Map<string, FollowedJob>();
 
   /** How many tasks have not ended. */
@@ -50,7 +50,7 @@ export class FollowedTasks implements Iterable<JobTask> {
     if (this.#tasks.delete(name)) this.letGo(job, array);
   }
 
-  /** A task has ended: whoever launched it is told how. */
+  /** Ends a task: whoever launched it is told how. */
   end(task: JobTask, end: ProcessEnd): void {
     task.state = { state: "ended" };
     this.remove(task);
@@ -62,7 +62,7 @@ export class FollowedTasks implements Iterable<JobTask> {
     this.#jobs.get(job)!.uses += deletions;
   }
 
-  /** A task of a job has ended, or a deletion is done. The job goes with the last one. */
+  /** Notes that a task of a job has ended, or a deletion is done. The job is forgotten with the last one. */
   letGo(job: string, array: TaskArray | undefined): void {
     const followed = this.#jobs.get(job)!;
     if (--followed.uses > 0) return;

@@ -13,19 +13,19 @@ import { POLL_MS, PollPace } from "./poll_pace.ts";
 import type { QueueServices } from "./queue_services.ts";
 import { StandingNews } from "./standing_news.ts";
 
-/** A task that has ended, with what the scheduler says of that, if it does. */
+/** A task that has ended, with the scheduler's reason if it gives one. */
 interface GoneTask {
   readonly task: JobTask;
   readonly reason?: string;
   readonly isTakenAway?: boolean;
 }
 
-/** The queues of one manager, one for each scheduler that its slaves are jobs of. */
+/** The queues of one manager, one for each scheduler of its slaves. */
 export class JobQueues implements AsyncDisposable {
   readonly #services: LaunchServices & { readonly clock?: Clock };
   readonly #queues = new Map<Scheduler, JobQueue>();
 
-  /** @param services A manager's have its clock as well. */
+  /** @param services The services of a manager, which have its clock as well. */
   constructor(services: LaunchServices & { readonly clock?: Clock }) {
     this.#services = services;
   }
@@ -47,8 +47,8 @@ export class JobQueues implements AsyncDisposable {
 }
 
 /**
- * Follows the jobs of one manager in one scheduler: one question for all of them. Of each task it knows: queued, running,
- * or gone. When the scheduler does not answer nothing is concluded.
+ * Follows the jobs of one manager in one scheduler, with one query for all of them. It knows whether each task is queued, running, or gone.
+ * If the scheduler does not answer, it concludes nothing.
  */
 export class JobQueue implements AsyncDisposable {
   readonly #services: QueueServices;
@@ -60,9 +60,9 @@ export class JobQueue implements AsyncDisposable {
   readonly #news: StandingNews;
   #timer: Disposable | undefined;
   #polling: Promise<void> | undefined;
-  /** How many questions have been asked. */
+  /** How many polls have been made. */
   #polls = 0;
-  /** Those that wait for an answer of the scheduler. */
+  /** Callers that wait for an answer of the scheduler. */
   readonly #askers: PromiseWithResolvers<void>[] = [];
   /** Whether the scheduler did not answer when it was last asked. */
   #hasFailed = false;
@@ -115,7 +115,7 @@ export class JobQueue implements AsyncDisposable {
         followed.hasServed = true;
         followed.isMissed = false;
         followed.servedAfter = this.#polls;
-        // The scheduler tells that later. One that it has never told of may still be missing in its next answer.
+        // The scheduler reports this later. A task that it has never reported may still be missing in its next answer.
         if (followed.state.state === "queued") followed.note({ state: "running" });
         options.array?.hosts.served(host);
       },
@@ -134,10 +134,10 @@ export class JobQueue implements AsyncDisposable {
   }
 
   /**
-   * Deletes whatever of the given jobs has not ended, and waits until the scheduler does not know them any more. The manager
-   * closes: no job is followed from now on.
+   * Deletes those of the given jobs that have not ended, and waits until the scheduler no longer knows them. The manager is closing: no job
+   * is followed from now on.
    *
-   * @param jobs Read after the last answer of the scheduler: those that have ended are not among them any more.
+   * @param jobs Read after the scheduler's last answer: jobs that have ended are no longer among them.
    */
   async deleteJobs(jobs: Iterable<string>): Promise<void> {
     this.#isClosed = true;
@@ -150,7 +150,7 @@ export class JobQueue implements AsyncDisposable {
     for (const task of tasks) this.#end(task, { code: null, signal: null, reason });
   }
 
-  /** Deletes whatever of the given jobs has not ended and has not been deleted. The process ends when this returns. */
+  /** Deletes those of the given jobs that have neither ended nor been deleted. The process ends when this returns. */
   deleteJobsNow(jobs: readonly string[]): void {
     this.#isClosed = true;
     this.#timer?.[Symbol.dispose]();
@@ -165,12 +165,12 @@ export class JobQueue implements AsyncDisposable {
     await this.#deletions.settled();
   }
 
-  /** Whether the manager closes: all jobs are deleted by one command then, and no others are submitted. */
+  /** Whether the manager is closing: then one command deletes all jobs, and no others are submitted. */
   get #isEnding(): boolean {
     return this.#isClosed || this.#closing?.aborted === true;
   }
 
-  /** Asks now, and again soon: a job takes a second to end. */
+  /** Polls now, and again soon: a job takes a second to end. */
   #hurry(): Promise<void> {
     const answer = Promise.withResolvers<void>();
     this.#askers.push(answer);
@@ -194,11 +194,11 @@ export class JobQueue implements AsyncDisposable {
   }
 
   async #poll(): Promise<void> {
-    // What is asked while an answer is under way is for the next one to tell.
+    // Whoever asks while an answer is under way gets the next one.
     const askers = this.#askers.splice(0);
     const poll = ++this.#polls;
     await this.#attempt(async () => {
-      // Of those that are submitted while the answer is under way it tells nothing.
+      // The answer will not have tasks that are submitted while it is under way.
       const tasks = [...this.#followed];
       const undeleted = [...this.#deletions.undeleted];
       const { scheduler } = this.#services;
@@ -209,7 +209,7 @@ export class JobQueue implements AsyncDisposable {
       const stuck: { task: JobTask; reason: string }[] = [];
       for (const task of tasks) {
         const status = statuses.get(task.name);
-        // It waited when that was asked, and its agent has come since.
+        // The task was waiting when the scheduler was asked, and its agent has come since.
         if (status?.state === "queued" && task.servedAfter === poll) continue;
         if (status?.state === "running") task.host = status.host ?? task.host;
         switch (status?.state) {
@@ -226,7 +226,7 @@ export class JobQueue implements AsyncDisposable {
           case "running":
           case "suspended":
             if (status.state !== task.state.state) this.#pace.noteNews();
-            // One that has failed may be submitted again: then it has not started.
+            // A task that has failed may be submitted again: then it has not started.
             if (!failed.some((each) => each.task === task)) task.note(status);
             if (status.state !== "queued" && status.isDeleted) task.isDeleted = true;
             break;
@@ -246,12 +246,12 @@ export class JobQueue implements AsyncDisposable {
     for (const { resolve } of askers) resolve();
   }
 
-  /** Whatever the scheduler's commands fail with is no news of the jobs. */
+  /** Does something, and reports failures: a failed command of the scheduler says nothing about the jobs. */
   async #attempt(action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
-      // Nor is what the words of somebody's scheduler throw: it must not end the master.
+      // Neither does an error from the methods of a user's scheduler: it must not end the master.
       if (!this.#hasFailed) {
         this.#services.tell(
           `${this.#services.scheduler.name} does not answer; its jobs are left as they are: ${
@@ -263,10 +263,10 @@ export class JobQueue implements AsyncDisposable {
     }
   }
 
-  /** @param gone Tasks with the scheduler's reason, if it gives one. */
+  /** @param gone Tasks with the scheduler's reasons, if it gives them. */
   async #endGone(gone: readonly GoneTask[]): Promise<void> {
     const tails = await Promise.all(gone.map(({ task }) => task.findTail()));
-    // All in one turn: slaves that are lost at once for one reason are told of together.
+    // All in one turn, so that slaves that are lost together for one reason are reported together.
     gone.forEach((each, i) => {
       const { task } = each;
       const { unmovedReason } = task;
@@ -280,7 +280,7 @@ export class JobQueue implements AsyncDisposable {
     });
   }
 
-  /** @param stuck Tasks with what the scheduler's status says of them. */
+  /** @param stuck Tasks with the reasons in the scheduler's status. */
   async #endStuck(stuck: readonly { task: JobTask; reason: string }[]): Promise<void> {
     const { scheduler } = this.#services;
     const { name, reasons } = scheduler;
@@ -308,8 +308,8 @@ export class JobQueue implements AsyncDisposable {
 }
 
 /**
- * Whether somebody has deleted a task that is gone. One that waits vanishes by nothing else. If it has printed something for the first
- * time, or the scheduler says how it has ended, it may have started, and failed, since it was last seen to wait.
+ * Whether somebody has deleted a task that is gone. A waiting task vanishes for no other reason. But if it has now printed something, or
+ * the scheduler says how it ended, it may have started, and failed, since it was last seen waiting.
  */
 function wasDeleted({ task, reason }: GoneTask, tail: string): boolean {
   const hasPrinted = tail !== "" && !tail.startsWith(UNREADABLE) && !task.hasServed;

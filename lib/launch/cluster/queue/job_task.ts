@@ -2,7 +2,7 @@ import type { ProcessEnd, ProcessStanding, SlaveProcess } from "../../command.ts
 import type { JobTaskStatus } from "../scheduler.ts";
 import type { HostRecord } from "./host_record.ts";
 
-/** A job may be missing in an answer that the scheduler gave just after its submission. */
+/** How many polls in a row a new job may be missing: the scheduler may answer before it knows the job. */
 const MISSING_POLLS = 2;
 
 /** What is known of one task of a job array. */
@@ -13,23 +13,23 @@ type TaskState =
   | { readonly state: "suspended" }
   | { readonly state: "ended" };
 
-/** The array that tasks are of. */
+/** An array whose tasks the queue follows. */
 export interface TaskArray {
-  /** On which hosts its jobs brought agents, and which of them nothing is submitted to. */
+  /** On which hosts its jobs started agents, and which hosts are avoided. */
   readonly hosts: HostRecord;
-  /** Jobs that cannot start their agents, and wait to be released: the numbers of their slaves, with the names of the hosts. */
+  /** Jobs that cannot start their agents and wait to be released: the numbers of their slaves, with the names of the hosts. */
   failures(): Promise<ReadonlyMap<number, string>>;
-  /** All tasks of a job have ended: the queue knows nothing of it any more. */
+  /** Told that all tasks of a job have ended: the queue has forgotten the job. */
   jobEnded(job: string): void;
   /** Lets such a job end. */
   release(slave: number): Promise<void>;
-  /** Whether jobs of the array can be kept off hosts. */
+  /** Whether jobs of the array can avoid hosts. */
   canLeave(hosts: readonly string[]): boolean;
   /**
    * Submits new jobs for slaves of the array.
    *
-   * @param hosts Where they are not to run.
-   * @returns The job and the task of each.
+   * @param hosts The hosts to avoid.
+   * @returns The job and the task of each slave.
    */
   submitAgain(
     slaves: readonly number[],
@@ -37,22 +37,22 @@ export interface TaskArray {
   ): Promise<readonly { readonly job: string; readonly task: number }[]>;
 }
 
-/** What else there is to know of a task. */
+/** What else the queue may know about a task. */
 export interface FollowOptions {
-  /** The number of its slave, and the array that it is of. Without them its job is not submitted again. */
+  /** The number of its slave, and its array. Without them its job is not submitted again. */
   readonly slave?: number;
   readonly array?: TaskArray;
-  /** Finds what it printed last, once it has ended; empty if that is nothing. */
+  /** Finds its last output, once it has ended; empty if there is none. */
   findTail(job: string, task: number): Promise<string>;
   /** How long it may run, in milliseconds, if that is known. */
   readonly timeLimitMs?: number;
-  /** How its end is announced; missing if it is not. */
+  /** The signals that announce its end; missing if none do. */
   readonly leaveSignals?: SlaveProcess["leaveSignals"];
   /** See {@linkcode Scheduler.limit}. */
   readonly limit?: string;
 }
 
-/** One task of a job array that is to bring a slave. */
+/** One task of a job array that is to start a slave. */
 export class JobTask {
   /** Its job, its number there, and its name. All change when it is submitted again. */
   job: string;
@@ -66,17 +66,17 @@ export class JobTask {
   host: string | undefined;
   /** Whether its agent has connected. */
   hasServed = false;
-  /** How many questions had been asked when its agent was last heard to be there. */
+  /** How many polls had been made when its agent was last heard. */
   servedAfter = 0;
-  /** Whether its slave is not wanted any more. */
+  /** Whether its slave is no longer wanted. */
   isKilled = false;
-  /** Whether nothing is heard of its agent any more, or it was killed. */
+  /** Whether its agent is no longer heard, or was killed. */
   isMissed = false;
-  /** Whether somebody is known to have had it deleted. */
+  /** Whether somebody is known to have deleted it. */
   isDeleted = false;
-  /** Why it was deleted, if its agent came while it was to be submitted anew: then it was not. */
+  /** Why it was deleted, if it was to be submitted anew but its agent came first, so that it was not. */
   unmovedReason: string | undefined;
-  /** Told where it stands. */
+  /** Told the task's standing. */
   tellStanding: (standing: ProcessStanding) => void = () => {};
 
   constructor(job: string, task: number, name: string, options: FollowOptions) {
@@ -86,12 +86,12 @@ export class JobTask {
     this.options = options;
   }
 
-  /** What it printed last. */
+  /** The last output of the task. */
   findTail(): Promise<string> {
     return this.options.findTail(this.job, this.task);
   }
 
-  /** Notes where it stands, as the scheduler or its agent tells. */
+  /** Notes the task's state, as reported by the scheduler or its agent. */
   note(status: JobTaskStatus & { state: ProcessStanding }): void {
     const { state } = status;
     const isNew = this.state.state !== state;
@@ -100,35 +100,35 @@ export class JobTask {
     if (isNew) this.tellStanding(state);
   }
 
-  /** The scheduler does not tell of it. Says whether it is gone, and not only new. */
+  /** Notes that the scheduler does not report it. Returns whether it is gone, and not just new. */
   noteMissing(): boolean {
-    // One that was seen to wait or run is gone for certain.
+    // A task that was seen waiting or running is certainly gone.
     if (this.state.state !== "submitted") return true;
     this.state = { state: "submitted", missing: this.state.missing + 1 };
     return this.state.missing >= MISSING_POLLS;
   }
 
-  /** It has another job from now on. */
+  /** Gives the task another job. */
   noteSubmitted(job: string, task: number, name: string): void {
     Object.assign(this, { job, task, name });
     this.state = { state: "submitted", missing: 0 };
     this.host = undefined;
-    // An agent that came meanwhile is that of the job which is deleted.
+    // An agent that came meanwhile belongs to the deleted job.
     this.hasServed = false;
   }
 
-  /** Whether its job has an agent to bring yet. */
+  /** Whether its job still has to start an agent. */
   get isWanted(): boolean {
     return !this.hasServed && !this.isKilled;
   }
 
-  /** Whether it is not known to have started. */
+  /** Whether it has not started, as far as is known. */
   get isWaiting(): boolean {
     return this.state.state === "submitted" || this.state.state === "queued";
   }
 }
 
-/** The jobs that tasks are of, each once. */
+/** The jobs of tasks, without duplicates. */
 export function jobsOf(tasks: Iterable<Pick<JobTask, "job">>): string[] {
   return [...new Set(Array.from(tasks, ({ job }) => job))];
 }

@@ -1,16 +1,16 @@
 import type { Clock } from "../../../clock.ts";
 
-/** Between two questions after news; twice as long after each that brings none, up to four a minute. */
+/** Time between two polls after news. It doubles after each poll without news, up to LONGEST_POLL_MS. */
 export const POLL_MS = 3_000;
 const LONGEST_POLL_MS = 15_000;
-/** Between two questions when somebody waits for the answer, and for how long. */
+/** Time between two polls when somebody waits for the answer, and for how long. */
 const HURRIED_POLL_MS = 1_000;
 const HURRY_MS = 6_000;
 
 /** How soon a scheduler is asked again. */
 export class PollPace {
   readonly #clock: Clock;
-  /** How long to wait before the next question, if nobody hurries. */
+  /** How long to wait before the next poll, if nobody hurries. */
   #pauseMs = POLL_MS;
   #hurriedUntilMs = 0;
 
@@ -18,7 +18,7 @@ export class PollPace {
     this.#clock = clock;
   }
 
-  /** Something has changed: more is likely to follow. */
+  /** Notes that something has changed: more changes are likely to follow. */
   noteNews(): void {
     this.#pauseMs = POLL_MS;
   }
@@ -28,7 +28,7 @@ export class PollPace {
     this.#hurriedUntilMs = this.#clock.now() + HURRY_MS;
   }
 
-  /** How long to wait before the next question. */
+  /** Returns how long to wait before the next poll. */
   takePauseMs(): number {
     if (this.#clock.now() < this.#hurriedUntilMs) return HURRIED_POLL_MS;
     const pauseMs = this.#pauseMs;

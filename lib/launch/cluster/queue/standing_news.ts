@@ -2,13 +2,13 @@ import { quoteAll } from "../../../shell.ts";
 import { jobsOf, type JobTask } from "./job_task.ts";
 import type { QueueServices } from "./queue_services.ts";
 
-/** After this time it is said that slaves wait in the queue; then after twice that, and so on. */
+/** After this time the user is told that slaves wait in the queue; then after twice that, and so on. */
 const FIRST_REPORT_MS = 15_000;
 
 /** Tells the user, now and then, that slaves wait in the queue or are suspended. */
 export class StandingNews {
   readonly #services: QueueServices;
-  /** Whether any task was suspended when the scheduler was last asked. */
+  /** Whether any task was suspended at the last poll. */
   #areSuspended = false;
   #firstSubmissionMs: number | undefined;
   #nextReportMs = FIRST_REPORT_MS;
@@ -17,18 +17,18 @@ export class StandingNews {
     this.#services = services;
   }
 
-  /** The time counts from the first submission on. */
+  /** Starts the time at the first submission. */
   noteSubmission(): void {
     this.#firstSubmissionMs ??= this.#services.clock.now();
   }
 
-  /** The scheduler has said where all tasks stand. */
+  /** The scheduler has reported the state of all tasks. */
   report(): void {
     this.#reportSuspended();
     this.#reportQueued();
   }
 
-  /** Says when the first slaves are suspended, once until none is. */
+  /** Reports suspended slaves once, until none is suspended any more. */
   #reportSuspended(): void {
     const { scheduler, followed, tell } = this.#services;
     const suspended = [...followed].filter(({ state }) => state.state === "suspended");
@@ -43,14 +43,14 @@ export class StandingNews {
     );
   }
 
-  /** Says, seldom, that slaves wait. */
+  /** Reports, at growing intervals, that slaves wait. */
   #reportQueued(): void {
     const { scheduler, followed, clock, tell } = this.#services;
     const elapsedMs = clock.now() - this.#firstSubmissionMs!;
     if (elapsedMs < this.#nextReportMs) return;
     const waiting = [...followed].filter(({ state }) => state.state === "queued");
     if (waiting.length === 0) return;
-    // Hours may have passed in which none waited.
+    // For hours, none may have waited.
     while (this.#nextReportMs <= elapsedMs) this.#nextReportMs *= 2;
     const jobs = jobsOf(waiting);
     const reasons = reasonsOf(waiting);
@@ -64,7 +64,7 @@ export class StandingNews {
   }
 }
 
-/** Why tasks wait, as far as the scheduler tells, each reason once. */
+/** The scheduler's reasons why tasks wait, as far as known, without duplicates. */
 function reasonsOf(tasks: readonly JobTask[]): string[] {
   const reasons = tasks.map(({ state }) => state.state === "queued" ? state.reason ?? "" : "");
   return [...new Set(reasons.filter((reason) => reason !== ""))];

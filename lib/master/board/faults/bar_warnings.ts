@@ -2,22 +2,22 @@ import type { Code } from "../../../task.ts";
 import type { DispatchContext } from "../dispatch_context.ts";
 import type { Bar, Barred } from "./bars.ts";
 
-/** What the user is to know of slaves that cannot run something. */
+/** A warning that slaves cannot run something. */
 export interface BarWarning {
-  /** Why the last of them cannot. */
+  /** Why the last of these slaves cannot. */
   readonly bar: Bar;
-  /** What they cannot run, in words. */
+  /** What they cannot run, as text. */
   readonly tasks: string;
-  /** How many they are. */
+  /** How many slaves this concerns. */
   readonly count: number;
 }
 
 /**
- * Tells the user why a slave does less than others, as soon as it is known that others do more. If no slave can run the tasks, that
- * is not told: the tasks fail with the reason. Of a thousand such slaves it is told ten times.
+ * Tells the user why a slave does less than others, once it is known that others can do more. If no slave can run the tasks, there is no
+ * warning: the tasks fail with the reason. For a thousand such slaves there are ten warnings.
  */
 export class BarWarnings {
-  /** Whether there is nothing to be told. Only this class writes. */
+  /** Whether there is nothing to warn about. Only this class changes it. */
   isEmpty = true;
   readonly #warn: (message: string) => void;
   readonly #untold = new Map<Barred, BarWarning>();
@@ -26,14 +26,14 @@ export class BarWarnings {
     this.#warn = warn;
   }
 
-  /** One more slave cannot run something. */
+  /** Notes that one more slave cannot run something. */
   add(barred: Barred, warning: BarWarning): void {
     const isPowerOfTwo = (warning.count & (warning.count - 1)) === 0;
     if (isPowerOfTwo || this.#untold.has(barred)) this.#untold.set(barred, warning);
     this.isEmpty = this.#untold.size === 0;
   }
 
-  /** Tasks of a context and a piece of code run on some slave. */
+  /** Notes that tasks of a context and a piece of code run on some slave. */
   tasksRun(context: DispatchContext, code: Code): void {
     for (const barred of [context, code]) {
       const warning = this.#untold.get(barred);
@@ -47,7 +47,7 @@ export class BarWarnings {
     }
   }
 
-  /** Nobody is to be told of this any more. */
+  /** Drops a warning that nobody needs any more. */
   forget(barred: Barred): void {
     this.#untold.delete(barred);
     this.isEmpty = this.#untold.size === 0;

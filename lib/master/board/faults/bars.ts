@@ -5,24 +5,24 @@ import type { DispatchSlave } from "../dispatch_slave.ts";
 
 /** Why tasks cannot run on a slave. */
 export interface Bar {
-  /** Who cannot run them. */
+  /** The slave that cannot run them. */
   readonly slave: SlaveIdentity;
-  /** What became of such a task there. It follows the task's name: `failed`, `did not run: startup (…) failed`. */
+  /** What happened to such a task there. It follows the task's name: `failed`, `did not run: startup (…) failed`. */
   readonly what: string;
-  /** What was thrown, or how the process ended, in words. */
+  /** What was thrown, or how the process ended, as text. */
   readonly reason: string;
   /** What was thrown there; missing if the process ended. */
   readonly cause?: unknown;
 }
 
-/** When the same has failed on so many slaves of an array, and worked on none in between, it is not tried on more of them. */
+/** If the same thing has failed on this many slaves of an array, and worked on none in between, no more of them try it. */
 const MAX_TRIES_OF_ARRAY = 3;
 
-/** What is known of an array on whose slaves tasks cannot run. */
+/** What is known about an array on whose slaves tasks cannot run. */
 interface ArrayBar {
-  /** On how many slaves they failed since it worked on one. */
+  /** On how many slaves they failed since they last worked on one. */
   readonly count: number;
-  /** That of the last of them. */
+  /** The bar of the last of these slaves. */
   readonly bar: Bar;
 }
 
@@ -30,30 +30,30 @@ interface ArrayBar {
 export type Barred = DispatchContext | Code;
 
 /**
- * Where tasks cannot run.
+ * Where tasks cannot run, and why.
  *
- * A bar is the slave's, and not its process's: what is missing on a machine is missing for the next process as well. If each
- * process tried anew, tasks might wait for ever for slaves that are restarted for other reasons.
+ * A slave is barred, and not its process: what is missing on a machine is missing for the next process as well. If each process tried anew,
+ * tasks might wait forever for slaves that are restarted for other reasons.
  *
- * A slave that is vacant has no bar: when it is started it may come to another machine. Where that has been tried a few times, its
- * array is barred, which means those of its slaves that are vacant.
+ * A vacant slave has no bar: it may next be started on another machine. After a few such tries its array is barred, which means the vacant
+ * slaves of the array.
  */
 export class Bars {
-  /** Whether every slave can run everything, as far as is known. Only this class writes. */
+  /** Whether every slave can run everything, as far as is known. Only this class changes it. */
   isEmpty = true;
   /** All slaves that are neither lost nor vacant. */
   readonly #slaves: ReadonlySet<DispatchSlave>;
   /** All slaves that are started when there is work for them. */
   readonly #vacant: ReadonlySet<DispatchSlave>;
   readonly #bars = new Map<Barred, Map<DispatchSlave, Bar>>();
-  /** Of arrays whose slaves may be vacant. */
+  /** The bars of arrays whose slaves may be vacant. */
   readonly #arrays = new Map<Barred, Map<object, ArrayBar>>();
-  /** Of what cannot run on any slave there is. */
+  /** The bars for what no slave can run. */
   readonly #everywhere = new Map<Barred, Bar>();
 
   /**
-   * @param slaves All slaves that are not lost, and not vacant, at any time.
-   * @param vacant All slaves that are vacant, at any time.
+   * @param slaves The current set of slaves that are neither lost nor vacant.
+   * @param vacant The current set of vacant slaves.
    */
   constructor(slaves: ReadonlySet<DispatchSlave>, vacant: ReadonlySet<DispatchSlave>) {
     this.#slaves = slaves;
@@ -63,7 +63,7 @@ export class Bars {
   /**
    * Bars a slave.
    *
-   * @returns How many slaves are barred for the same.
+   * @returns How many slaves are barred for the same thing.
    */
   add(slave: DispatchSlave, barred: Barred, bar: Bar): number {
     let slaves = this.#bars.get(barred);
@@ -87,7 +87,7 @@ export class Bars {
     arrays.set(array, { count: (arrays.get(array)?.count ?? 0) + 1, bar });
   }
 
-  /** A context has started on a slave, or code was loaded there: on others of its array that may work as well. */
+  /** Notes that a context has started on a slave, or code was loaded there: it may work on other slaves of its array as well. */
   worked({ array }: DispatchSlave, barred: Barred): void {
     const arrays = this.#arrays.get(barred);
     if (array === undefined || arrays === undefined) return;
@@ -96,7 +96,7 @@ export class Bars {
     this.#noteEmpty();
   }
 
-  /** Bars all slaves that there are and will be. */
+  /** Bars all present and future slaves. */
   addEverywhere(barred: Barred, bar: Bar): void {
     this.#everywhere.set(barred, bar);
     this.isEmpty = false;
@@ -110,7 +110,7 @@ export class Bars {
     this.#noteEmpty();
   }
 
-  /** Forgets a slave that is lost or vacant. What is known of its array stays. */
+  /** Forgets a slave that is lost or vacant. What is known about its array stays. */
   delete(slave: DispatchSlave): void {
     for (const [barred, slaves] of this.#bars) {
       slaves.delete(slave);
@@ -129,13 +129,13 @@ export class Bars {
     return this.#has(slave, context) || this.#has(slave, code);
   }
 
-  /** Whether slaves of an array that are vacant count as barred: it was tried on others of them. */
+  /** Whether vacant slaves of an array count as barred, because others of them have tried. */
   hasArray(array: object | undefined, context: DispatchContext, code: Code): boolean {
     return this.#ofArray(array, context, code) !== undefined;
   }
 
   /**
-   * Why no slave can run a task of a context and a piece of code; nothing if one can, or might when it is started, or none is left.
+   * Why no slave can run a task of a context and a piece of code; nothing if one can, or a vacant one might, or no slave is left.
    */
   everywhere(context: DispatchContext, code: Code): Bar | undefined {
     const bar = this.#everywhere.get(code) ?? this.#everywhere.get(context);

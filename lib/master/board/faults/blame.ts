@@ -4,10 +4,10 @@ import type { DispatchContext } from "../dispatch_context.ts";
 import type { Service } from "../dispatch_slave.ts";
 import type { Head, SentTask } from "../sent_tasks.ts";
 
-/** Arguments that are no larger fill no memory. */
+/** Arguments up to this size do not fill the memory. */
 const SMALL_BYTES = 1024 * 1024;
 
-/** What is known of the tasks that a slave had when it died. */
+/** What is concluded about the tasks that a slave had when it died. */
 export interface Verdict {
   /** The context whose startup was running. */
   readonly startup?: DispatchContext;
@@ -20,16 +20,16 @@ export interface Verdict {
 }
 
 /**
- * Finds which task, if any, was running when a slave died.
+ * Finds out which task, if any, was running when a slave died.
  *
- * A slave that is killed says nothing, and answers of short tasks leave together. So any of the first few tasks may have been
- * running: the slave may have finished those before it. If only one task can have been running, it is taken to be the one. That is
- * wrong only if the slave died while that task, or its answer, was still on its way.
+ * A slave that is killed says nothing, and answers of short tasks leave together. So any of the first few tasks may have been running: the
+ * slave may have finished the ones before. If only one task can have been running, it is blamed. This is wrong only if the slave died while
+ * that task, or its answer, was still on its way.
  *
- * A slave says when startup begins. If it dies before that, it was reading the arguments of the startup or of the first task, which
- * may fill its memory: the larger ones are taken to have done so.
+ * A slave says when startup begins. If it dies before that, it was reading the arguments of the startup or of the first task, which may
+ * fill its memory: the larger arguments are blamed.
  *
- * @param isHeardOut Whether all answers that the slave gave have arrived; if not, any of its tasks may have been running.
+ * @param isHeardOut Whether all answers of the slave have arrived; if not, any of its tasks may have been running.
  */
 export function judgeDeath(
   { sent, startups, ending }: Service,
@@ -37,11 +37,11 @@ export function judgeDeath(
 ): Verdict {
   const tasks = sent.list();
   const head = sent.head();
-  // Its end was announced: it is no task's fault.
+  // Its end was announced, so no task is to blame.
   if (ending.type === "leaving" || head === undefined) return acquitted(tasks);
   if (ending.type === "exiting" && ending.running !== head.number) return acquitted(tasks);
   if (!startups.isDone(head.group.context)) {
-    // Whether startup had begun, or finished, may have been said.
+    // The slave may have said that startup had begun, or finished, without being heard.
     if (!isHeardOut) return acquitted(tasks);
     if (startups.begun === head.group.context || hasLargerArguments(head)) {
       return { startup: head.group.context, suspects: [], innocent: tasks };
@@ -66,19 +66,19 @@ function acquitted(innocent: readonly SentTask[]): Verdict {
   return { suspects: [], innocent };
 }
 
-/** Which tasks were, or may have been, running when slaves died. Those that end are forgotten. */
+/** Which tasks were, or may have been, running when slaves died. Tasks that end are forgotten. */
 export class Blame {
   readonly #attempts = new Map<Task, Attempt[]>();
   readonly #suspects = new Set<Task>();
-  /** Tasks that may have killed a slave: each runs with no other beside it, so that the next death is clear. */
+  /** Tasks that may have killed a slave: each runs alone on a slave, so that the next death is clear. */
   readonly suspects: ReadonlySet<Task> = this.#suspects;
 
-  /** A task may have been running when a slave died. */
+  /** Notes that a task may have been running when a slave died. */
   suspect(task: Task): void {
     this.#suspects.add(task);
   }
 
-  /** A task was running when a slave died; returns all attempts so far. */
+  /** Notes that a task was running when a slave died; returns all its attempts so far. */
   charge(task: Task, attempt: Attempt): readonly Attempt[] {
     const attempts = this.#attempts.get(task) ?? [];
     attempts.push(attempt);
@@ -87,9 +87,9 @@ export class Blame {
     return attempts;
   }
 
-  /** A task has ended; returns how many slaves died while they ran it. */
+  /** Forgets a task that has ended; returns how many slaves died while they ran it. */
   end(task: Task): number {
-    // Nearly always there are none, and this is asked for every task.
+    // This is called for every task, and nearly always there are none.
     if (this.#suspects.size === 0 || !this.#suspects.delete(task)) return 0;
     const attempts = this.#attempts.get(task);
     this.#attempts.delete(task);

@@ -1,25 +1,25 @@
 import { type Code, codeOf, type Task } from "../../../task.ts";
 
-/** After so many times it is more than bad luck. */
+/** After this many times it is more than bad luck. */
 const MANY_TIMES = 3;
 
 /**
- * Tells the user of a task that runs again and again, since its slaves are taken away by the fault of nobody. If it takes longer than
- * a job may run, it never ends. To be interrupted is no attempt, so `maxAttempts` does not end it either.
+ * Warns about a task that runs again and again, because its slaves are taken away through nobody's fault. If it takes longer than a job may
+ * run, it never ends. An interruption is no attempt, so `maxAttempts` does not end it either.
  */
 export class Interruptions {
-  /** Whether no task that runs, or is to run, was interrupted. Only this class writes. */
+  /** Whether no task that runs, or will run, was interrupted. Only this class changes it. */
   isEmpty = true;
   readonly #warn: (message: string) => void;
   readonly #counts = new Map<Task, number>();
-  /** Code that was told of. */
+  /** Code that the user was warned about. */
   readonly #told = new Set<Code>();
 
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
   }
 
-  /** A task was running, or about to run, when its slave was taken away. */
+  /** Notes that a task was running, or about to run, when its slave was taken away. */
   add(task: Task): void {
     const count = (this.#counts.get(task) ?? 0) + 1;
     this.#counts.set(task, count);
@@ -33,7 +33,7 @@ export class Interruptions {
     );
   }
 
-  /** A task has ended. */
+  /** Forgets a task that has ended. */
   end(task: Task): void {
     this.#counts.delete(task);
     this.isEmpty = this.#counts.size === 0;

@@ -7,20 +7,20 @@ import type { DispatchSlave } from "../dispatch_slave.ts";
 import { undecided } from "../failures.ts";
 import type { SentTask } from "../sent_tasks.ts";
 
-/** After so many even a delay of 1 ms is the longest that a timer can be set to. */
+/** After this many doublings even a delay of 1 ms is the longest that a timer can be set to. */
 const MAX_DOUBLINGS = 31;
 
-/** What becomes of a task that threw: it runs again, or it ends. */
+/** What happens to a task that threw: it runs again, or it ends. */
 export type ThrowVerdict =
   | { readonly type: "retry"; readonly delayMs: number }
   | { readonly type: "end"; readonly reason: RemoteError };
 
 /**
- * Decides what becomes of a task that threw.
+ * Decides what happens to a task that threw.
  *
- * @param policy That of its context.
- * @param reason The error that it ends in otherwise.
- * @param throws How often it has thrown, this time included.
+ * @param policy The retry policy of its context.
+ * @param reason The error that it would otherwise end in.
+ * @param throws How often it has thrown, including this time.
  */
 export function judgeThrow(
   policy: RetryPolicy | undefined,
@@ -39,10 +39,10 @@ export function judgeThrow(
   return { type: "retry", delayMs: Math.min(policy.delayMs * factor, MAX_TIMER_MS) };
 }
 
-/** @throws {TypeError} If that is neither `true` nor `false`. */
+/** @throws {TypeError} If the answer is neither `true` nor `false`. */
 function asksForRetry(answer: unknown): boolean {
   if (typeof answer === "boolean") return answer;
-  // Nobody waits for it. Its failure is not to end the script.
+  // Nobody waits for it, so its failure must not end the script.
   if (answer instanceof Promise) answer.catch(() => {});
   const remedy = answer instanceof Promise ? ". It must not be async" : "";
   throw new TypeError(
@@ -50,27 +50,27 @@ function asksForRetry(answer: unknown): boolean {
   );
 }
 
-/** A task that threw and waits for its time to run again. */
+/** A task that threw and waits to run again. */
 export interface Retry extends SentTask {
-  /** Where it threw. */
+  /** The slave on which it threw. */
   readonly slave: DispatchSlave;
   readonly dueMs: number;
   /** About how many bytes its arguments are. */
   readonly bytes: number;
 }
 
-/** Tasks that threw: how often, and which of them wait for their time to run again. */
+/** Tasks that threw: how often, and which of them wait to run again. */
 export class Retries {
-  /** Whether no task waits. Only this class writes. */
+  /** Whether no task waits. Only this class changes it. */
   isEmpty = true;
   /** How often each task has thrown that has not ended. */
   readonly #throws = new Map<Task, number>();
-  /** How often each task has thrown, for readers. */
+  /** The same, read-only. */
   readonly throws: ReadonlyMap<Task, number> = this.#throws;
-  /** Tasks that wait, by how long each was put off: with the same time for all, the first is due first. */
+  /** Waiting tasks, grouped by delay: with the same delay for all, the first one is due first. */
   readonly #waiting = new Map<number, Map<Task, Retry>>();
 
-  /** Whether somebody reads results of any task that waits. */
+  /** Whether somebody reads the results of any waiting task. */
   get areRead(): boolean {
     return this.#list().some(({ group }) => group.reading !== "no");
   }
@@ -80,7 +80,7 @@ export class Retries {
     return this.#list().length;
   }
 
-  /** How many of those that wait are meant. */
+  /** Counts the waiting tasks that meet a condition. */
   count(isMeant: (retry: Retry) => boolean): number {
     return this.#list().filter(isMeant).length;
   }
@@ -90,7 +90,7 @@ export class Retries {
     return this.#throws.get(task) ?? 0;
   }
 
-  /** A task has thrown on a slave, and is to run again after some time. */
+  /** Notes that a task has thrown on a slave, and has to run again after some time. */
   add({ group, task }: SentTask, slave: DispatchSlave, delayMs: number, nowMs: number): void {
     this.#throws.set(task, this.countThrows(task) + 1);
     let tasks = this.#waiting.get(delayMs);
@@ -101,7 +101,7 @@ export class Retries {
     this.isEmpty = false;
   }
 
-  /** Takes the tasks whose time has come, the first one first. */
+  /** Takes the tasks that are due, the earliest first. */
   takeDue(nowMs: number): Retry[] {
     const due: Retry[] = [];
     for (const tasks of this.#waiting.values()) {
@@ -114,7 +114,7 @@ export class Retries {
     return due.sort((a, b) => a.dueMs - b.dueMs);
   }
 
-  /** Takes all tasks of a group that wait. */
+  /** Takes all waiting tasks of a group. */
   takeAll(group: DispatchGroup): Task[] {
     const taken = this.#list().filter((retry) => retry.group === group).map(({ task }) => task);
     for (const task of taken) this.take(task);
@@ -147,9 +147,9 @@ export class Retries {
     return soonestMs;
   }
 
-  /** A task has ended; returns how often it had run again, since it threw. */
+  /** Forgets a task that has ended; returns how often it ran again after it threw. */
   end(task: Task): number {
-    // Nearly always there are none, and this is asked for every task.
+    // This is called for every task, and nearly always there are none.
     if (this.#throws.size === 0) return 0;
     const throws = this.countThrows(task);
     this.#throws.delete(task);

@@ -1,32 +1,32 @@
 /**
- * Where the page is, in the words that are printed.
+ * The text that says where the page is.
  *
  * @module
  */
 
 import { quote } from "../../../shell.ts";
 
-/** Where the page is listened for. */
+/** Where the page can be reached. */
 export interface PageAddress {
   readonly host: string;
   readonly port: number;
   readonly token: string;
 }
 
-/** What is known of the machine and of how the script was started. */
+/** What is known about the machine and about how the script was started. */
 export interface Whereabouts {
   /** Name of this machine; missing if it may not be asked. */
   readonly hostname: string | undefined;
-  /** A variable of the environment; nothing if it is missing, or may not be read. */
+  /** A variable of the environment; nothing if it is missing or may not be read. */
   variable(name: string): string | undefined;
 }
 
-/** Submit hosts stand in these, in jobs of Grid Engine, Slurm and PBS. */
+/** These variables name the submit host in jobs of Grid Engine, Slurm and PBS. */
 const SUBMIT_HOSTS = ["SGE_O_HOST", "SLURM_SUBMIT_HOST", "PBS_O_HOST"];
-/** These are there in such jobs. In those of Grid Engine it is the id of the job, and the folder of its spool. */
+/** These variables exist in such jobs. Those of Grid Engine are the id of the job, and the folder of its spool. */
 const JOB_VARIABLES = [["JOB_ID", "SGE_JOB_SPOOL_DIR"], ["SLURM_JOB_ID"], ["PBS_JOBID"]];
 
-/** The lines that are printed. */
+/** The lines to print. */
 export function addressLines(address: PageAddress, around: Whereabouts): string[] {
   const { host, port } = address;
   const lines = [`parallel: the page of this run is ${pageUrl(address, around.hostname)}`];
@@ -51,12 +51,12 @@ function pageUrl({ host, port, token }: PageAddress, hostname: string | undefine
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}/?token=${token}`;
 }
 
-/** Whether nobody on another machine can connect to it. */
+/** Whether no other machine can connect to it. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-/** The command that brings the page to a machine from which this one was logged in to; nothing if it was not. */
+/** The command that makes the page available on the machine from which the user logged in here; nothing if there was no login. */
 function tunnelCommand(
   port: number,
   host: string,
@@ -77,7 +77,7 @@ function tunnelCommand(
   return `${forward} ${quote(at(hostname ?? server))}`;
 }
 
-/** What this process may know. It asks for no permission. */
+/** What this process may know without asking for a permission. */
 export function systemWhereabouts(): Whereabouts {
   const isGranted = (descriptor: Deno.PermissionDescriptor) =>
     Deno.permissions.querySync(descriptor).state === "granted";

@@ -1,5 +1,5 @@
 /**
- * The live page of a run: listens for viewers, and lets in those that know the token.
+ * The live page of a run: listens for viewers, and admits those that know the token.
  *
  * ```text
  * GET …/?token=T              the page
@@ -20,10 +20,10 @@ import type { ContextSurvey, SurveyedRun } from "../survey.ts";
 import { addressLines, systemWhereabouts } from "./addresses.ts";
 import type { LiveRun } from "./live_run.ts";
 
-/** Where the page is to be listened for. */
+/** Where to listen for viewers. */
 export interface DashboardPlace {
   readonly host: string;
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
 }
 
@@ -31,7 +31,7 @@ const TOKEN_BYTES = 16;
 /** How long viewers may take, at the end, to ask for the last state. */
 const FAREWELL_MS = 500;
 
-/** What all answers have. */
+/** The headers of all answers. */
 const HEADERS = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
@@ -46,13 +46,13 @@ export class Dashboard implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #live: Promise<LiveRun>;
-  /** Answers that are on their way. None of them fails. */
+  /** Answers that are being sent. None of these promises rejects. */
   readonly #deliveries = new Set<Promise<void>>();
 
   /**
    * Listens, and prints the address to standard error.
    *
-   * @throws {Error} If nobody can listen there, naming the remedy.
+   * @throws {Error} If it cannot listen there, with the remedy.
    */
   constructor(hub: Hub, run: SurveyedRun, place: DashboardPlace) {
     this.#hub = hub;
@@ -63,7 +63,7 @@ export class Dashboard implements AsyncDisposable {
       return this.#answer(request);
     });
     this.#token = new Token();
-    // It is the reader of results that keeps the script from ending.
+    // The reader of results keeps the script from ending, not the page.
     this.#server.unref();
     this.#live = load(hub, run);
     const { port } = this.#server.addr;
@@ -71,31 +71,31 @@ export class Dashboard implements AsyncDisposable {
     for (const line of addressLines(address, systemWhereabouts())) printError(line);
   }
 
-  /** A context was closed: this is how it stood. */
+  /** A context was closed, with this final state. */
   contextClosed(survey: ContextSurvey): void {
     this.#live.then((live) => live.contextClosed(survey));
   }
 
-  /** The run has ended: viewers are told, and nobody listens any more. */
+  /** The run has ended: tells the viewers, and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     const live = await this.#live;
     await this.#token.ready;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#farewell(live).then(resolve);
     await settleWithin(this.#hub.clock, promise, FAREWELL_MS, resolve);
-    // Not by shutdown(): that waits for whoever has connected and says nothing, and nothing can hurry it.
+    // Not by shutdown(): it waits for silent connections, and nothing can make it faster.
     this.#abort.abort();
     await this.#server.finished;
   }
 
-  /** Waits until viewers that are there have the last state. */
+  /** Waits until the present viewers have the last state. */
   async #farewell(live: LiveRun): Promise<void> {
     await live.end();
     await Promise.all(this.#deliveries);
   }
 
   async #answer(request: Request): Promise<Response> {
-    // A stranger's header "Host" may make it none.
+    // With a stranger's header "Host" it may not be a URL.
     const { pathname, searchParams } = URL.parse(request.url) ?? new URL("http://127.0.0.1/");
     if (!await this.#token.is(searchParams.get("token") ?? "")) {
       return new Response("Forbidden\n", { status: 403, headers: HEADERS });
@@ -110,7 +110,7 @@ export class Dashboard implements AsyncDisposable {
         since: Number(searchParams.get("since") ?? 0),
         isHidden: searchParams.has("hidden"),
       });
-      // As a stream: only of one it is told when it has been sent.
+      // A stream, because only for a stream does Deno report when it has been sent.
       return new Response(new Blob([text]).stream(), {
         headers: { ...HEADERS, "content-type": "application/json" },
       });
@@ -129,7 +129,7 @@ export class Dashboard implements AsyncDisposable {
   }
 }
 
-/** What the page may do: run its own script and style, ask where it came from, and show an icon that is part of it. */
+/** What the page may do: run its own script and style, ask where it came from, and show an icon that it contains. */
 function contentPolicy(nonce: string): string {
   return [
     "default-src 'none'",
@@ -143,17 +143,17 @@ function contentPolicy(nonce: string): string {
   ].join("; ");
 }
 
-/** What viewers have to know. */
+/** The secret that viewers have to know. */
 class Token {
   readonly text = randomText();
   readonly #key = crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
     "verify",
   ]);
-  /** What proves it. */
+  /** A signature of the token, for comparing. */
   readonly ready = this.#key.then((key) => crypto.subtle.sign("HMAC", key, encode(this.text)));
 
-  /** Whether a text is the token. How long that takes tells nothing of the token: `verify` compares in constant time. */
+  /** Whether a text is the token. The time that this takes reveals nothing: `verify` compares in constant time. */
   async is(text: string): Promise<boolean> {
     return await crypto.subtle.verify("HMAC", await this.#key, await this.ready, encode(text));
   }
@@ -197,7 +197,7 @@ function whyNot(error: unknown, host: string, port: number): string {
   }. Give the option host a name or an address of this machine`;
 }
 
-/** Whoever wants no page loads nothing of it. */
+/** Loads the page's code, so that scripts without a page load none of it. */
 async function load(hub: Hub, run: SurveyedRun): Promise<LiveRun> {
   const early: ManagerEvent[] = [];
   using _untilLoaded = hub.subscribe({

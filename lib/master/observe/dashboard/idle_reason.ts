@@ -1,20 +1,20 @@
 import { countText } from "../../../report/number_text.ts";
 import type { ContextSurvey, SlaveSurvey, Standing, VacantSlaves } from "../survey.ts";
 
-/** A run, as far as it says why nothing runs. */
+/** The facts about a run that explain why nothing runs. */
 export interface RunState {
   readonly contexts: readonly ContextSurvey[];
   /** Slaves that are not vacant. */
   readonly slaves: readonly SlaveSurvey[];
   readonly vacant: VacantSlaves;
-  /** How many tasks have ended, those of contexts that are closed included. */
+  /** How many tasks have ended, including those of closed contexts. */
   readonly tasksEnded: number;
 }
 
 /**
  * Says in one sentence why no slave has a task.
  *
- * @returns Nothing if one has.
+ * @returns Nothing if a slave has a task.
  */
 export function idleReason(
   { contexts, slaves, vacant, tasksEnded }: RunState,
@@ -67,13 +67,13 @@ export function idleReason(
   return "The slaves are about to get tasks.";
 }
 
-/** Nobody is there, and nothing is submitted. */
+/** Explains that no slave exists, and nothing is submitted. */
 function vacantReason({ failure }: VacantSlaves): string {
   const why = failure === undefined ? "" : ` The last failed: ${failure}.`;
   return `No job is submitted at the moment.${why}`;
 }
 
-/** Nobody can run anything, but somebody may soon. */
+/** Explains that no slave can run anything yet, but some may soon. */
 function startingReason(
   queued: number,
   starting: number,
@@ -90,7 +90,7 @@ function startingReason(
   return `${who} by the scheduler${others}${reason === undefined ? "" : `: ${reason}`}.`;
 }
 
-/** How many slaves stand where. */
+/** How many slaves are in each state. */
 export function countStandings(slaves: readonly SlaveSurvey[]): Record<Standing, number> {
   const counts = {
     "not started": 0,

@@ -1,5 +1,5 @@
 /**
- * The live page: what a browser is given first. Its script asks for what has changed, again and again, and puts that into place.
+ * The live page as a browser first gets it. Its script repeatedly asks for changes, and puts them in place.
  *
  * @module
  */
@@ -52,7 +52,7 @@ details { margin: 6px 0; }
 @media (max-width: 600px) { .tiles { grid-template-columns: 1fr 1fr; } .state { font-size: 15px; } td progress { width: 80px; } }
 `;
 
-/** Runs in the browser, in whatever version that has of the language: it is plain and small. */
+/** Runs in the browser, whatever version of the language that has: it is plain and small. */
 const SCRIPT = `"use strict";
 const gone = document.getElementById("gone");
 const { viewer } = document.body.dataset;
@@ -113,13 +113,13 @@ async function follow() {
 if (document.body.dataset.over === undefined) follow();
 `;
 
-/** What a browser is given. */
+/** The parts of the page that a browser gets. */
 export interface LivePage {
-  /** What stands above the page. */
+  /** The title of the page. */
   readonly title: string;
-  /** Where the master runs; empty if that is not known. */
+  /** Where the master runs; empty if unknown. */
   readonly place: string;
-  /** The number by which its script asks for more. */
+  /** The number with which its script asks for more. */
   readonly viewer: string;
   /** Number of the state that the page begins with. */
   readonly frame: number;
@@ -130,7 +130,7 @@ export interface LivePage {
 /**
  * Makes the page.
  *
- * @param nonce What its style and its script are known by: nothing else in it is carried out.
+ * @param nonce Identifies its style and its script: the browser runs nothing else in it.
  */
 export function livePage(
   { title, place, viewer, frame, sections, isOver }: LivePage,

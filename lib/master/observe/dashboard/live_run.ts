@@ -7,11 +7,11 @@ import { PageState, type StateQuestion } from "./page_state.ts";
 import { RunAggregate } from "./run_aggregate.ts";
 import { SAMPLE_MS } from "./timeline.ts";
 
-/** At most this part of the time goes into looking at the run, unless that would be done less often than the other number says. */
+/** At most this share of the time is spent looking at the run, with pauses of at most MAX_PAUSE_MS. */
 const MAX_SHARE = 1 / 100;
 const MAX_PAUSE_MS = 2000;
 
-/** What the page shows, as the run goes on. */
+/** The content of the page, as the run goes on. */
 export class LiveRun {
   readonly #clock: CalendarClock;
   readonly #aggregate: RunAggregate;
@@ -19,7 +19,7 @@ export class LiveRun {
   readonly #subscription: Disposable;
   #timer: Disposable | undefined;
 
-  /** @param early What has happened already. */
+  /** @param early Events so far. */
   constructor(hub: Hub, run: SurveyedRun, early: readonly ManagerEvent[]) {
     this.#clock = hub.clock;
     const mayAsk = Deno.build.os === "linux" &&
@@ -34,8 +34,8 @@ export class LiveRun {
   /**
    * The whole page.
    *
-   * @param nonce What its script is known by.
-   * @param viewer The number by which the viewer is going to ask for more.
+   * @param nonce Identifies its script.
+   * @param viewer The number with which the viewer will ask for more.
    */
   page(nonce: string, viewer: string): string {
     const sections = this.#state.begin(viewer);
@@ -43,17 +43,17 @@ export class LiveRun {
     return livePage({ ...describeScript(), viewer, frame, sections, isOver }, nonce);
   }
 
-  /** What has changed since, as JSON. */
+  /** The changes since the viewer's state, as JSON. */
   answer(question: StateQuestion): Promise<string> {
     return this.#state.answer(question);
   }
 
-  /** A context was closed: this is how it stood. */
+  /** A context was closed, with this final state. */
   contextClosed(survey: ContextSurvey): void {
     this.#aggregate.contextClosed(survey);
   }
 
-  /** The run has ended; resolves when all viewers that are there know. */
+  /** The run has ended; resolves when all present viewers know. */
   end(): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#subscription[Symbol.dispose]();

@@ -21,15 +21,15 @@ import type { ContextRecord, RunAggregate, SlaveRecord } from "./run_aggregate.t
 import { MAX_ROWS, rowsOf, type SlaveRow, slaveRows } from "./slave_rows.ts";
 
 const MAX_RUNNING = 12;
-/** A task that runs for less is not listed. */
+/** Tasks that have run for a shorter time are not listed. */
 const MIN_RUNNING_MS = 1000;
 const MAX_FAILURES = 10;
 const MAX_QUEUES = 10;
-/** How many names of hosts stand in a row. */
+/** How many names of hosts a row shows. */
 const MAX_HOSTS = 3;
 const MAX_TEXT_LENGTH = 200;
 
-/** In the order in which they are told. */
+/** In the order in which they are shown. */
 const STANDINGS: readonly Standing[] = [
   "busy",
   "idle",
@@ -40,7 +40,7 @@ const STANDINGS: readonly Standing[] = [
   "ended",
 ];
 
-/** The parts of the page, by their names. A part that there is nothing to show of is empty. */
+/** The parts of the page, by their names. A part with nothing to show is empty. */
 export const SECTION_NAMES = [
   "status",
   "tiles",
@@ -213,7 +213,7 @@ function legend({ failed, deaths, slaves }: RunAggregate): string {
   return entries.join(" ");
 }
 
-/** The present part of the time is drawn once it is half over: before, one task may make a peak of it. */
+/** The present part of the time is drawn once it is half over: before that, one task could make a peak of it. */
 function rates({ timeline }: RunAggregate): string {
   const { length, lengthMs, passed } = timeline;
   const drawn = passed < 0.5 && length > 1 ? length - 1 : length;
@@ -250,7 +250,7 @@ function runningSection(run: RunAggregate, nowMs: number): string {
   const more = running.length > MAX_RUNNING
     ? `<p class="note">${countText(running.length - MAX_RUNNING)} others run as well.</p>`
     : "";
-  // What a task tells stands where a phone shows it.
+  // The task's own report is placed where a phone shows it.
   const heads = ["runs for", "it tells", "task", "function", "slave"];
   return section("Tasks that run", "The longest first.", table(heads, rows, [1, 3, 4]) + more);
 }
@@ -327,7 +327,7 @@ function tableRow({ name, slaves: records }: SlaveRow): string[] {
   ];
 }
 
-/** How slaves stand that share a row, of which so many are vacant. */
+/** The states of slaves that share a row, `vacant` of which are vacant. */
 function stateHtml(slaves: readonly SlaveSurvey[], vacant: number): string {
   if (slaves.length + vacant === 1) {
     if (vacant === 1) return dotted("vacant", "vacant");

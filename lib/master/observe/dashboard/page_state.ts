@@ -4,20 +4,20 @@ import { SAMPLE_MS } from "./timeline.ts";
 import { liveSections, type Sections } from "./live_sections.ts";
 import type { RunAggregate } from "./run_aggregate.ts";
 
-/** No viewer is told more often than this. */
+/** No viewer gets an answer more often than this. */
 const FRAME_MS = SAMPLE_MS;
-/** One whose page is hidden is told this often. */
+/** A viewer whose page is hidden gets an answer this often. */
 const HIDDEN_MS = 5000;
-/** The most that a viewer is sent, in bytes a second. */
+/** The most bytes a second that a viewer is sent. */
 const BYTES_PER_SECOND = 40_000;
-/** One that knows all there is hears after so long that there is nothing new. */
+/** A viewer that is up to date is told after this time that there is nothing new. */
 const SILENCE_MS = 10_000;
-/** At most this part of the time goes into making the parts, unless viewers would be told less often than the other number says. */
+/** At most this share of the time is spent making the parts, with pauses of at most MAX_PAUSE_MS. */
 const MAX_SHARE = 1 / 100;
 const MAX_PAUSE_MS = 1000;
-/** A viewer that has not asked again for so long has gone, or sleeps. */
+/** A viewer that has not asked again for this long has gone, or sleeps. */
 const GONE_MS = 1000;
-/** More viewers than this are not waited for at the end. */
+/** At the end, at most this many viewers are waited for. */
 const MAX_VIEWERS = 100;
 
 /** A question of a viewer. */
@@ -31,21 +31,21 @@ export interface StateQuestion {
 }
 
 /**
- * The state of the page, for any number of viewers: the parts that have changed since the state that a viewer has. Parts are made
- * when somebody asks, and once for all viewers. An answer is held back until there is something new, and until the viewer may be sent
- * as much: so each is told at its own pace, and one that sleeps costs nothing.
+ * The state of the page, for any number of viewers: an answer has the parts that have changed since the viewer's state. Parts are made when
+ * somebody asks, once for all viewers. An answer is held back until there is something new, and until the viewer's limit allows it: so each
+ * viewer is served at its own pace, and one that sleeps costs nothing.
  */
 export class PageState {
   readonly #run: RunAggregate;
   readonly #clock: CalendarClock;
-  /** Each part, and the number of the state in which it became that. */
+  /** Each part, and the number of the state in which it last changed. */
   readonly #parts = new Map<string, { readonly html: string; readonly frame: number }>();
   readonly #waiting = new Set<() => void>();
   #frame = 0;
   #madeMs = -Infinity;
   #makingMs = 0;
   #isOver = false;
-  /** Viewers that have been answered and are to ask again, and when that was. */
+  /** When each viewer that should ask again was answered. */
   readonly #awaited = new Map<string, number>();
   #onFarewell: (() => void) | undefined;
 
@@ -67,7 +67,7 @@ export class PageState {
   /**
    * All parts of the present state.
    *
-   * @param viewer The number by which the viewer is going to ask for more.
+   * @param viewer The number with which the viewer will ask for more.
    */
   begin(viewer: string): Sections {
     this.#make();
@@ -77,7 +77,7 @@ export class PageState {
     ) as Sections;
   }
 
-  /** Answers a question, when there is something new; as JSON. */
+  /** Answers a question, as JSON, when there is something new. */
   async answer(question: StateQuestion): Promise<string> {
     const { viewer } = question;
     this.#awaited.delete(viewer);
@@ -107,7 +107,7 @@ export class PageState {
   /**
    * The run has ended: all viewers are told.
    *
-   * @returns Resolves when those have asked that were about to.
+   * @returns Resolves when all viewers have asked that were about to.
    */
   end(): Promise<void> {
     this.#madeMs = -Infinity;
@@ -137,7 +137,7 @@ export class PageState {
     return JSON.stringify({ frame: this.#frame, isOver: this.#isOver, sections });
   }
 
-  /** Makes the parts anew, unless that has just been done. */
+  /** Makes the parts anew, unless they have just been made. */
   #make(): void {
     const nowMs = this.#clock.now();
     if (nowMs - this.#madeMs < FRAME_MS / 2) return;

@@ -13,25 +13,25 @@ import type {
 } from "../survey.ts";
 import { MARKS, Timeline, type Track } from "./timeline.ts";
 
-/** How many contexts are listed: those that have something to do first, then those that ended last. */
+/** How many contexts are listed: first those with something left to do, then those that ended last. */
 const MAX_CONTEXTS = 12;
 const MAX_WARNINGS = 8;
-/** Longer texts are cut: a task may tell megabytes. */
+/** Longer texts are cut: a task may report megabytes. */
 const MAX_TEXT_LENGTH = 2000;
-/** Up to so many processes of this machine are asked what they use, and how often. */
+/** How many processes of this machine are asked at most what they use, and how often. */
 const MAX_ASKED = 64;
 const ASK_MS = 2000;
-/** The rate of now is that of so many milliseconds. */
+/** The present rate is measured over this time. */
 const RATE_MS = 10_000;
 
-/** What is known of a slave, also while it is vacant. */
+/** What is known about a slave, even while it is vacant. */
 export class SlaveRecord {
   /** Its number in the manager. */
   readonly number: number;
   readonly track: Track;
-  /** How it stood when it was looked at last; nothing if it was vacant. Only the aggregate writes. */
+  /** What was seen at the last look; nothing if it was vacant. Only the aggregate changes it. */
   survey: SlaveSurvey | undefined;
-  /** How many tasks have ended well there, as far as that was seen. Only the aggregate writes. */
+  /** How many tasks have ended well there, as far as seen. Only the aggregate changes it. */
   tasksDone = 0;
   failed = 0;
   /** How often its process died, or it was lost. */
@@ -39,7 +39,7 @@ export class SlaveRecord {
   memoryBytes: number | undefined;
   /** How many processors it uses. */
   cpuShare: number | undefined;
-  /** The task that it was seen with last, and since when, by the clock. */
+  /** The task that it last had, and since when, by the clock. */
   task: Task | undefined;
   taskSinceMs = 0;
   #cpu: { readonly atMs: number; readonly cpuMs: number } | undefined;
@@ -49,11 +49,11 @@ export class SlaveRecord {
     this.track = track;
   }
 
-  /** Takes note of what its process uses. */
+  /** Notes what its process uses. */
   noteUse({ memoryBytes, cpuMs }: ProcessUse, atMs: number): void {
     this.memoryBytes = memoryBytes;
     const before = this.#cpu;
-    // Another process begins at 0.
+    // If the processor time is smaller, this is another process, which begins at 0.
     const isSame = before !== undefined && cpuMs !== undefined && cpuMs >= before.cpuMs;
     if (isSame && atMs > before.atMs) {
       this.cpuShare = (cpuMs - before.cpuMs) / (atMs - before.atMs);
@@ -72,37 +72,37 @@ export class SlaveRecord {
 export interface ContextRecord {
   readonly survey: ContextSurvey;
   readonly isClosed: boolean;
-  /** Tasks a second lately; 0 if that is not known. */
+  /** Recent tasks a second; 0 if unknown. */
   readonly perSecond: number;
 }
 
-/** A warning, and how often it came: those that differ in numbers only are one, with the text of the last. */
+/** A warning, and how often it came: warnings that differ only in numbers count as one, with the text of the last. */
 export interface WarningRecord {
   readonly text: string;
   readonly count: number;
 }
 
 /**
- * What there is to show of a run, in a fixed size however many tasks it has: it looks at the run a few times a second, and is told of
- * tasks that failed.
+ * What can be shown of a run, in a fixed size however many tasks it has: it looks at the run a few times a second, and is told about failed
+ * tasks.
  */
 export class RunAggregate implements Subscriber {
   readonly wantsTasks = false;
   readonly wantsFailures = true;
-  /** Whether or not somebody looks: a task that computes hears of nothing until it ends. */
+  /** Always, even if nobody looks: a task that computes gets no new messages until it ends. */
   readonly wantsProgress = true;
   readonly timeline: Timeline = new Timeline();
   readonly failures: FailureGroups = new FailureGroups();
   readonly warnings: WarningRecord[] = [];
-  /** How the slaves stood when they were looked at last, but for those that were vacant. */
+  /** The slaves at the last look, without the vacant ones. */
   slaves: readonly SlaveSurvey[] = [];
-  /** Those that were vacant then. */
+  /** The vacant slaves at that time. */
   vacant: VacantSlaves = { count: 0, failure: undefined };
-  /** How the open contexts stood then. */
+  /** The open contexts at that time. */
   contexts: readonly ContextSurvey[] = [];
   /** Tasks that failed in this run. */
   failed = 0;
-  /** Tasks that failed in an earlier run, and whose failures are from a journal. */
+  /** Tasks whose failures are from a journal, because they failed in an earlier run. */
   restoredFailed = 0;
   cancelled = 0;
   retried = 0;
@@ -111,22 +111,22 @@ export class RunAggregate implements Subscriber {
   /** Tasks that ended in contexts that are closed. */
   closedDone = 0;
   closedRestored = 0;
-  /** Tasks of closed contexts that had not ended: the manager was closed before. */
+  /** Tasks of closed contexts that had not ended, because the manager was closed before. */
   undone = 0;
-  /** Whether the manager was closed while a closed context had inputs of which nobody knew how many there are. */
+  /** Whether the manager was closed while a closed context had inputs of unknown number. */
   isCutOff = false;
-  /** The date when slaves were first to be seen, in milliseconds since 1970; nothing before. */
+  /** The date when slaves first appeared, in milliseconds since 1970; nothing before. */
   startedMs: number | undefined;
   readonly #run: SurveyedRun;
   readonly #clock: CalendarClock;
   readonly #mayAsk: boolean;
-  /** By their numbers. Slaves for which nothing has ever been submitted have none. */
+  /** The records, by number. Slaves for which nothing has ever been submitted have none. */
   readonly #records = new Map<number, SlaveRecord>();
   readonly #meters = new Map<number, RateMeter>();
-  /** How many contexts are closed that had tasks, and the last of them. */
+  /** How many contexts with tasks are closed, and the last of them. */
   #closedContexts = 0;
   #lastClosed: ContextSurvey[] = [];
-  /** When slaves were first to be seen, by the clock. */
+  /** When slaves first appeared, by the clock. */
   #firstMs: number | undefined;
   #tasksEnded = 0;
   #unnotedFailures = 0;
@@ -173,7 +173,7 @@ export class RunAggregate implements Subscriber {
     }
   }
 
-  /** A context was closed: this is how it stood. */
+  /** A context was closed, with this final state. */
   contextClosed(survey: ContextSurvey): void {
     this.closedDone += survey.done;
     this.closedRestored += survey.restored;
@@ -212,17 +212,17 @@ export class RunAggregate implements Subscriber {
     if (this.#mayAsk && nowMs - this.#askedMs >= ASK_MS) this.#ask(nowMs);
   }
 
-  /** How long the slaves have been there. */
+  /** Time since the slaves first appeared. */
   get elapsedMs(): number {
     return this.#firstMs === undefined ? 0 : this.#clock.now() - this.#firstMs;
   }
 
-  /** How many tasks have ended, whether they were run or the journal had their outcomes. */
+  /** How many tasks have ended, whether they ran or their outcomes came from the journal. */
   get tasksEnded(): number {
     return this.closedDone + this.contexts.reduce((sum, { done }) => sum + done, 0);
   }
 
-  /** Tasks that ended a second, in the last seconds; 0 if there were none. */
+  /** Tasks that ended per second, in the last seconds; 0 if there were none. */
   get perSecond(): number {
     const [first] = this.#recent;
     const last = this.#recent.at(-1);
@@ -231,8 +231,8 @@ export class RunAggregate implements Subscriber {
   }
 
   /**
-   * How long it takes until all tasks are done; nothing if that is not known, of any of the open contexts. Of contexts that go on side
-   * by side the longest counts.
+   * How long it will take until all tasks are done; nothing if it is unknown for any of the open contexts. Of contexts that run side by
+   * side the longest counts.
    */
   get leftMs(): number | undefined {
     let leftMs: number | undefined;
@@ -246,22 +246,22 @@ export class RunAggregate implements Subscriber {
     return leftMs;
   }
 
-  /** What is known of a slave. */
+  /** What is known about a slave. */
   recordOf({ identity }: SlaveSurvey): SlaveRecord {
     return this.#record(identity.number);
   }
 
-  /** What is known of all slaves for which anything has ever been submitted, in the order of their numbers. */
+  /** What is known about all slaves for which anything has ever been submitted, in the order of their numbers. */
   listSlaves(): SlaveRecord[] {
     return [...this.#records.values()].sort((a, b) => a.number - b.number);
   }
 
-  /** How many contexts have tasks, or may come to have them: those that are closed and those that are not listed as well. */
+  /** How many contexts have tasks, or may get them, including closed ones and those that are not listed. */
   get contextCount(): number {
     return this.#openContexts().length + this.#closedContexts;
   }
 
-  /** The contexts to be listed, by their numbers. */
+  /** The contexts to list, by their numbers. */
   listContexts(): ContextRecord[] {
     const open = this.#shownContexts().map((survey) => ({
       survey,
@@ -277,12 +277,12 @@ export class RunAggregate implements Subscriber {
     return records.sort((a, b) => a.survey.number - b.survey.number);
   }
 
-  /** Tasks a second of an open context; 0 if that is not known, as of those that are not listed. */
+  /** Tasks a second of an open context; 0 if unknown, as for contexts that are not listed. */
   #rateOf(context: number): number {
     return this.#meters.get(context)?.perSecond ?? 0;
   }
 
-  /** Open contexts that have tasks, or may come to have them. */
+  /** Open contexts that have tasks, or may get them. */
   #openContexts(): ContextSurvey[] {
     return this.contexts.filter(({ added, isMoreToCome }) => added > 0 || isMoreToCome);
   }
@@ -306,7 +306,7 @@ export class RunAggregate implements Subscriber {
     const isAnyBusy = this.slaves.some(({ standing }) => standing === "busy");
     for (const { number, done, restored, isRead } of shown) {
       let meter = this.#meters.get(number);
-      // The time until something of it runs, as while slaves are queued, says nothing of the rate.
+      // The time before anything of it runs, as while slaves are queued, must not affect the rate.
       const isBegun = done > restored || isRead && isAnyBusy;
       if (meter === undefined || !isBegun) this.#meters.set(number, meter = new RateMeter());
       meter.note(nowMs, done - restored);
@@ -336,7 +336,7 @@ export class RunAggregate implements Subscriber {
     record.track.note(bin, standing === "busy", marks);
   }
 
-  /** Where this master may not ask, or the machine does not tell, nothing is known. */
+  /** Asks what processes use. If this master may not ask, or the machine does not tell, nothing is known. */
   #ask(nowMs: number): void {
     this.#askedMs = nowMs;
     const asked = this.slaves.filter(({ isHere }) => isHere).slice(0, MAX_ASKED);
@@ -356,7 +356,7 @@ export class RunAggregate implements Subscriber {
     record.track.mark(this.#bin(this.#clock.now()), MARKS.failed);
   }
 
-  /** It belongs to no part of the time, and to no slave of this run. */
+  /** Notes a restored failure. It belongs to no part of the time, and to no slave of this run. */
   #noteRestored({ context, outcome }: Extract<ManagerEvent, { type: "task-restored" }>): void {
     if (outcome.status !== "rejected") return;
     this.restoredFailed++;
@@ -394,7 +394,7 @@ export class RunAggregate implements Subscriber {
     return this.timeline.advance(nowMs - this.#begin(nowMs));
   }
 
-  /** Returns when slaves were first to be seen, by the clock: now, if that was not before. */
+  /** Returns when slaves first appeared, by the clock: now, if they had not before. */
   #begin(nowMs: number): number {
     if (this.#firstMs === undefined) {
       this.#firstMs = nowMs;
@@ -413,7 +413,7 @@ export class RunAggregate implements Subscriber {
   }
 }
 
-/** The lines of an error's stack that name places, if it has any. */
+/** The lines of an error's stack that name places, if there are any. */
 function placesOf({ stack }: Error): string | undefined {
   if (typeof stack !== "string") return undefined;
   const lines = stack.split("\n").filter((line) => /^\s+(at|---) /.test(line));

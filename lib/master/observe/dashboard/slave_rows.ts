@@ -1,5 +1,5 @@
 /**
- * The picture of what slaves did over time, of a run that goes on.
+ * The chart of what slaves have done over time, in a run that goes on.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import { durationText } from "../../../report/number_text.ts";
 import { MARKS, type Timeline, type Track } from "./timeline.ts";
 import type { SlaveRecord } from "./run_aggregate.ts";
 
-/** More slaves share rows. */
+/** If there are more slaves, they share rows. */
 export const MAX_ROWS = 64;
-/** More rows than this are drawn with half as many parts of the time, and without gaps between tasks. */
+/** If there are more rows, they are drawn with half as many parts of the time, and without gaps between tasks. */
 const MAX_FINE_ROWS = 16;
 /** How many shades there are, from idle to busy. */
 const SHADES = 4;
 const MAX_ROW_HEIGHT = 22;
 const MIN_ROW_HEIGHT = 7;
 const ALL_ROWS_HEIGHT = 420;
-/** How high the letters of a row's name are, with the room between them. */
+/** Height of a row's name, including the space between names. */
 const NAME_HEIGHT = 13;
 const MAX_DEATHS = 200;
 
@@ -37,7 +37,7 @@ export interface SlaveRow {
 }
 
 /**
- * Which slaves share a row.
+ * Divides slaves into rows.
  *
  * @param slaves In the order of their numbers.
  */
@@ -57,7 +57,7 @@ function nameOf(members: readonly SlaveRecord[]): string {
 }
 
 /**
- * Draws what slaves did over time.
+ * Draws what slaves have done over time.
  *
  * @param slaves In the order of their numbers.
  */
@@ -136,7 +136,7 @@ function partsOf(tracks: readonly Track[], bins: number, step: number): Part[] {
   return parts;
 }
 
-/** Thick lines, one path for each kind of them. */
+/** Thick lines, with one path for each kind. */
 class Lines {
   readonly #bins: number;
   readonly #paths = new Map<string, string>();
@@ -146,7 +146,7 @@ class Lines {
     this.#bins = bins;
   }
 
-  /** Adds lines wherever parts of a row are such. */
+  /** Adds lines wherever parts of a row meet a condition. */
   add(kind: string, y: number, parts: readonly Part[], isSuch: (part: Part) => boolean): void {
     let path = this.#paths.get(kind) ?? "";
     for (let i = 0; i < parts.length; i++) {
@@ -166,7 +166,7 @@ class Lines {
     });
   }
 
-  /** The paths, those in front last. */
+  /** The paths. The ones in front come last. */
   paths(width: number): string[] {
     const drawn = [...this.#paths].filter(([, path]) => path !== "").map(([kind, path]) => {
       const thickness = kind === "failed" ? width * 0.4 : kind === "wait" ? width * 0.3 : width;

@@ -1,22 +1,22 @@
 /**
- * What slaves did over time, in a fixed size: time is divided into parts, and when the last of them is full, two become one. A run of
- * a minute is known to a quarter of a second, one of a week to an hour.
+ * What slaves did over time, in a fixed size: time is divided into parts, and when all are in use, each two become one. The resolution is a
+ * quarter of a second for a run of a minute, and an hour for one of a week.
  *
  * @module
  */
 
-/** How many parts there are at most. At least half as many are in use, once the run has lasted a minute. */
+/** The most parts. At least half of them are in use once the run has lasted a minute. */
 export const BINS = 240;
-/** How long the first parts are. A slave is looked at this often. */
+/** Length of the first parts. A slave is looked at this often. */
 export const SAMPLE_MS = 250;
 
-/** What may be true of a slave in a part of the time. Numbers are bits. */
+/** What may be true of a slave in a part of the time. The numbers are bits. */
 export const MARKS = {
   /** It was connected. */
   present: 1,
   /** It was queued, or starting. */
   waiting: 2,
-  /** A task began that is not the one of the part before. */
+  /** A task began that is not the one of the previous part. */
   begun: 4,
   /** A task failed. */
   failed: 8,
@@ -26,11 +26,11 @@ export const MARKS = {
 
 /** What a slave did. */
 export class Track {
-  /** In which share of each part it was busy, from 0 to 255. */
+  /** The share of each part in which it was busy, from 0 to 255. */
   readonly busy: Uint8Array = new Uint8Array(BINS);
   /** The sum of the {@linkcode MARKS} of each part. */
   readonly marks: Uint8Array = new Uint8Array(BINS);
-  /** The part that was noted last. */
+  /** The last part that was noted. */
   #bin = -1;
   #samples = 0;
   #busySamples = 0;
@@ -38,10 +38,10 @@ export class Track {
   #standingMarks = 0;
 
   /**
-   * Takes note of what the slave does at a moment.
+   * Notes what the slave does at a moment.
    *
-   * @param bin The part that the moment is in. It is never before one that was noted.
-   * @param marks What is true of it, of `present`, `waiting` and `begun`.
+   * @param bin The part that contains the moment. It is never before one that was noted.
+   * @param marks Which of `present`, `waiting` and `begun` are true.
    */
   note(bin: number, isBusy: boolean, marks: number): void {
     if (bin !== this.#bin) {
@@ -62,7 +62,7 @@ export class Track {
     this.marks[bin] |= mark;
   }
 
-  /** Has two parts become one. */
+  /** Joins each two parts into one. */
   halve(): void {
     for (let i = 0; i < BINS / 2; i++) {
       this.busy[i] = (this.busy[2 * i] + this.busy[2 * i + 1] + 1) >> 1;
@@ -73,7 +73,7 @@ export class Track {
     this.#bin >>= 1;
   }
 
-  /** The script was busy itself, and nobody looked: slaves did what they had done before. */
+  /** The script was busy itself, and nobody looked: slaves count as doing what they had done before. */
   #fillUpTo(bin: number): void {
     if (this.#bin < 0) return;
     for (let i = this.#bin + 1; i < bin; i++) {
@@ -92,7 +92,7 @@ export class Timeline {
   readonly #tracks: Track[] = [];
   #binMs = SAMPLE_MS;
   #elapsedMs = 0;
-  /** The last time before the present part: what happened since then is counted in this part. */
+  /** The last time before the present part: events since then count in this part. */
   #beforeMs = 0;
 
   /** How long the run has lasted, up to the end of the present part. */
@@ -105,19 +105,19 @@ export class Timeline {
     return Math.floor(this.#elapsedMs / this.#binMs) + 1;
   }
 
-  /** Which share of the present part has passed, at most 1. */
+  /** The share of the present part that has passed, at most 1. */
   get passed(): number {
     return Math.min(1, (this.#elapsedMs - this.#beforeMs) / this.#binMs);
   }
 
-  /** Adds a slave; returns what is noted of it. */
+  /** Adds a slave; returns its track. */
   addTrack(): Track {
     const track = new Track();
     this.#tracks.push(track);
     return track;
   }
 
-  /** Goes on to a time; returns the number of the part that it is in. */
+  /** Advances to a time; returns the number of its part. */
   advance(elapsedMs: number): number {
     const beforeMs = this.#elapsedMs;
     this.#elapsedMs = Math.max(this.#elapsedMs, elapsedMs);

@@ -1,12 +1,12 @@
 import type { Clock } from "../../../clock.ts";
 
-/** Text that waits is written when it has this many characters, or has waited for this long. */
+/** Waiting text is written when it has this many characters, or has waited for this long. */
 const GROUP_LENGTH = 64 * 1024;
 const GROUP_MS = 1000;
 
 /**
- * Writes text to a file in groups, so that a line costs next to nothing. A group is written as a whole: whoever reads the
- * file meanwhile sees whole lines, except during the write itself.
+ * Writes text to a file in groups, so that a line costs next to nothing. Each group is written as a whole: whoever reads the file meanwhile
+ * sees complete lines, except during the write itself.
  *
  * Until {@linkcode GroupWriter.begin} is called, the file keeps what an earlier run left there, and text waits.
  */
@@ -18,12 +18,12 @@ export class GroupWriter implements Disposable {
   #length = 0;
   #timer: Disposable | undefined;
   #hasFailed = false;
-  /** Whether the file still has what an earlier run left. That is not to be lost if this run does not start. */
+  /** Whether the file still has the content of an earlier run. It must not be lost if this run does not start. */
   #isHeld: boolean;
 
   /**
    * @param file Closed with this writer.
-   * @param onFailure Told once that the file cannot be written; whatever follows is dropped.
+   * @param onFailure Told once that the file cannot be written; all later text is dropped.
    */
   constructor(file: Deno.FsFile, onFailure: (error: Error) => void, clock: Clock) {
     this.#file = file;
@@ -32,7 +32,7 @@ export class GroupWriter implements Disposable {
     this.#isHeld = hasContent(file);
   }
 
-  /** The run begins: what an earlier run left in the file is replaced. */
+  /** The run begins: replaces what an earlier run left in the file. */
   begin(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
@@ -56,7 +56,7 @@ export class GroupWriter implements Disposable {
     }
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting text. */
   flush(): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
@@ -71,7 +71,7 @@ export class GroupWriter implements Disposable {
     });
   }
 
-  /** Writes the text that waits, unless the run never began, and closes the file. */
+  /** Writes the waiting text, unless the run never began, and closes the file. */
   [Symbol.dispose](): void {
     this.flush();
     this.#file.close();

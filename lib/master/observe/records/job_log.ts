@@ -5,18 +5,18 @@ import type { ManagerEvent } from "../events.ts";
 import type { GroupWriter } from "./group_writer.ts";
 import { labelOf, startOf, type TaskCancelled, type TaskEnd } from "./task_end.ts";
 
-/** The start of a task, as the manager tells it. */
+/** The start of a task, as the manager reports it. */
 type TaskStart = Extract<ManagerEvent, { readonly type: "task-started" }>;
 
-/** The job log of a run: a line for each task that has ended, in the order in which they did. */
+/** The job log of a run: a line for each ended task, in the order in which they ended. */
 export class JobLog {
   readonly #writer: GroupWriter;
   readonly #formatter = new JobLogFormatter();
-  /** The task that was told last to run on each slave, by the slave's number. */
+  /** The last task that was reported to run on each slave, by the slave's number. */
   readonly #started = new Map<number, TaskStart>();
-  /** Where tasks that have not ended were when slaves died. */
+  /** Deaths of slaves that had the task, for each task that has not ended. */
   readonly #deaths = new Map<Task, LoggedDeath[]>();
-  /** When slaves died that have not connected again, by their numbers: all tasks that one had are told one by one. */
+  /** When slaves died that have not connected again, by their numbers: each of a slave's tasks is reported separately. */
   readonly #died = new Map<number, number>();
 
   constructor(writer: GroupWriter) {
@@ -24,7 +24,7 @@ export class JobLog {
     writer.write(JOB_LOG_HEADER);
   }
 
-  /** Takes an event of the manager; those of the ends of tasks get a line. */
+  /** Takes an event of the manager; ends of tasks get a line. */
   tell(event: ManagerEvent): void {
     switch (event.type) {
       case "task-started":
@@ -34,7 +34,7 @@ export class JobLog {
         this.#died.delete(event.slave.number);
         break;
       case "task-retried":
-        // With an error it threw, and its slave lives.
+        // If there is an error, the task threw, and its slave lives.
         if (!("error" in event)) this.#noteDeath(event.task, event.slave.number, event.timeMs);
         break;
       case "task-finished":
@@ -58,7 +58,7 @@ export class JobLog {
     else deaths.push({ slave, timeMs });
   }
 
-  /** Returns the deaths that a task has met, which is over. */
+  /** Returns the deaths that a task has met, and forgets the task. */
   #takeDeaths(task: Task): readonly LoggedDeath[] {
     const deaths = this.#deaths.get(task) ?? [];
     if (deaths.length > 0) this.#deaths.delete(task);
@@ -79,7 +79,7 @@ export class JobLog {
       label: labelOf(task),
       slave: slave?.number,
       host: slave?.host ?? "",
-      // A task whose startup failed, or that was given up, ended without running there.
+      // A task whose startup failed, or that was given up, ended without running on this slave.
       startMs: hasFailed && runTimeMs === 0 ? undefined : startOf(event, toldMs),
       runTimeMs,
       bytesIn,
@@ -118,7 +118,7 @@ export class JobLog {
     }));
   }
 
-  /** The task was run in an earlier run, by a slave of that. */
+  /** Writes the line of a task that ran in an earlier run, on a slave of that run. */
   #writeRestored({ context, outcome, bytesIn }: ManagerEvent & { type: "task-restored" }): void {
     const { task, runTimeMs, attempts, status } = outcome;
     this.#writer.write(this.#formatter.format({
@@ -142,7 +142,7 @@ export class JobLog {
   }
 }
 
-/** Whether a task failed since slaves had died that ran it, the last of them just now. */
+/** Whether a task failed because slaves had died running it, the last of them just now. */
 function wasGivenUp(reason: Error): boolean {
   return reason instanceof RemoteError && reason.attempts.length > 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Files that a run is recorded in.
+ * The files that a run is recorded in.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type { ManagerEvent } from "../events.ts";
 import type { Hub } from "../hub.ts";
 import type { RunRecorder } from "./run_recorder.ts";
 
-/** The beginning of each timeline that a manager has written. */
+/** The beginning of each timeline that a manager writes. */
 const TRACE_BEGINNING = '[\n{"ph":"M","name":"process_name",';
-/** More than the first line of a job log has. */
+/** More than the length of a job log's first line. */
 const BEGINNING_LENGTH = 1024;
 
-/** Paths of the files; a record whose path is missing is not made. */
+/** Paths of the files; a record without a path is not made. */
 export interface RecordPaths {
-  /** Of the file that gets a line for each task. */
+  /** The file that gets a line for each task. */
   readonly joblog: string | undefined;
-  /** Of the file that gets the timeline. */
+  /** The file that gets the timeline. */
   readonly trace: string | undefined;
 }
 
@@ -31,29 +31,29 @@ export interface RecordFiles {
   readonly trace?: Deno.FsFile;
 }
 
-/** Has a run recorded in files from now on. Whoever wants no record loads nothing for it. */
+/** Records a run in files from now on. Without records no code for them is loaded. */
 export class RunRecords implements AsyncDisposable {
   readonly #files: RecordFiles;
   readonly #recorder: Promise<RunRecorder | undefined> | undefined;
   #isGivenUp = false;
 
   /**
-   * @throws {Error} If a file cannot be written, naming it and the permission that it takes; or if it has what is no such record, and
-   * would be lost. That is seen only where it may be read.
+   * @throws {Error} If a file cannot be written, naming it and the permission that is needed; or if its content, which would be lost, is
+   * not such a record. This is checked only if the file may be read.
    */
   constructor(hub: Hub, paths: RecordPaths) {
-    // At once, so that a mistake shows before the run and not after it.
+    // Opened now, so that a mistake shows before the run and not after it.
     this.#files = openFiles(paths);
     if (paths.joblog !== undefined || paths.trace !== undefined) this.#recorder = this.#record(hub);
   }
 
-  /** Closes the files at once, in the turn of the event loop in which they were opened: there is no run. They keep what they have. */
+  /** Closes the files in the same turn of the event loop in which they were opened: there is no run. They keep their content. */
   giveUp(): void {
     this.#isGivenUp = true;
     for (const file of Object.values(this.#files)) file?.close();
   }
 
-  /** Completes the files. What is told from now on, such as the progress of reading what is left, does not get there. */
+  /** Completes the files. Later events, such as the progress of reading what is left, are not recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
     (await this.#recorder)?.[Symbol.dispose]();
   }
@@ -81,7 +81,7 @@ function openFiles(paths: RecordPaths): RecordFiles {
 function openFile(option: keyof RecordPaths, path: string | undefined): Deno.FsFile | undefined {
   if (path === undefined) return undefined;
   const what = `Cannot write the file that the option ${option} names, ${path}`;
-  // Before the file is locked: where locks are strict nobody reads it then.
+  // Before the file is locked: where locks are mandatory nobody can read it after that.
   const beginning = readBeginning(path);
   let file: Deno.FsFile;
   try {
@@ -89,7 +89,7 @@ function openFile(option: keyof RecordPaths, path: string | undefined): Deno.FsF
   } catch (cause) {
     throw new Error(`${what}: ${whyNot(cause, path)}`, { cause });
   }
-  // Where there are no locks nobody can be kept from it.
+  // Without locks, nobody can be kept away from it.
   if (lockFile(file) === "taken") {
     file.close();
     throw new Error(
@@ -107,12 +107,12 @@ function openFile(option: keyof RecordPaths, path: string | undefined): Deno.FsF
   return file;
 }
 
-/** Reads the beginning of a file that is there and may be read; of others it is empty. */
+/** Reads the beginning of an existing file that may be read; empty for others. */
 function readBeginning(path: string): string {
-  // Nobody is asked for a permission that the run does not need.
+  // The user must not be asked for a permission that the run does not need.
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return "";
   try {
-    // A pipe has nothing that could be lost.
+    // A pipe has no content to lose.
     if (!Deno.statSync(path).isFile) return "";
     using file = Deno.openSync(path);
     const bytes = new Uint8Array(BEGINNING_LENGTH);
@@ -123,10 +123,10 @@ function readBeginning(path: string): string {
   }
 }
 
-/** Whether a file with this beginning was written for the same option, by this version or an earlier one. */
+/** Whether a file with this beginning is a record for the same option, of this version or an earlier one. */
 function isRecord(option: keyof RecordPaths, beginning: string): boolean {
   if (option === "trace") return beginning.startsWith(TRACE_BEGINNING);
-  // A spreadsheet may have written it, with a carriage return before each newline.
+  // A spreadsheet may have saved it, with a carriage return before each newline.
   return countColumns(beginning.replace(/\r?\n.*/s, "")) !== undefined;
 }
 

@@ -5,12 +5,12 @@ import { JobLog } from "./job_log.ts";
 import type { RecordFiles } from "./record_files.ts";
 import { Trace } from "./trace.ts";
 
-/** What this process may end with though no manager was closed. A `kill -9` is not among them: it costs the last second. */
+/** How this process may end although no manager was closed. A `kill -9` is not among them: it costs the last second. */
 const ENDS = ["unload", "error", "unhandledrejection"];
 
 /**
- * What begins a run: a slave that takes tasks, or a task that needs none. If a run fails to start, nothing else happens in it,
- * and the files keep what an earlier run left.
+ * What begins a run: a slave that takes tasks, or a task that needs none. If a run fails to start, neither happens, and the files keep what
+ * an earlier run left.
  */
 const BEGINNINGS: readonly ManagerEvent["type"][] = ["slave-connected", "task-restored"];
 
@@ -31,8 +31,8 @@ export class RunRecorder implements Subscriber, Disposable {
   /**
    * Subscribes to the hub.
    *
-   * @param files Closed with the recorder. What they have is replaced when the run has begun.
-   * @param early What has happened already.
+   * @param files Closed with the recorder. Their content is replaced when the run has begun.
+   * @param early Events so far.
    */
   constructor(hub: Hub, { joblog, trace }: RecordFiles, early: readonly ManagerEvent[]) {
     this.#hub = hub;

@@ -9,8 +9,8 @@ import { type Slice, TraceFile } from "./trace_file.ts";
 /** Gaps at least this long are drawn as idle time. */
 const MIN_IDLE_MS = 1;
 /**
- * Tasks shorter than `TINY_TASK_MS` are drawn as one if no longer gap is between them. What is drawn as one is no longer than
- * `MAX_MERGED_MS`. So there are a thousand of these in a second, and a viewer can show millions of tasks.
+ * Tasks shorter than `TINY_TASK_MS` are drawn as one if the gaps between them are no longer than this. The merged task is no longer than
+ * `MAX_MERGED_MS`. So there are at most a thousand of them in a second, and a viewer can show millions of tasks.
  */
 const TINY_TASK_MS = 0.1;
 const MAX_MERGED_MS = 1;
@@ -22,7 +22,7 @@ interface MergedTasks extends Slice {
   count: number;
 }
 
-/** What a slave does, as far as it is known. */
+/** What a slave is doing, as far as known. */
 interface Row {
   readonly number: number;
   /** What it does while it runs neither a task nor startup, and since when. */
@@ -33,8 +33,8 @@ interface Row {
 }
 
 /**
- * The timeline of a run, which Perfetto (https://ui.perfetto.dev) and chrome://tracing show: a row for each slave, with its
- * waiting, starting, startups, tasks and idle times.
+ * The timeline of a run, which Perfetto (https://ui.perfetto.dev) and chrome://tracing can show: a row for each slave, with its waiting,
+ * starting, startups, tasks and idle times.
  */
 export class Trace {
   readonly #file: TraceFile;
@@ -150,7 +150,7 @@ export class Trace {
     this.#file.nameRow(number, host === "" || name.includes(host) ? name : `${name} on ${host}`);
   }
 
-  /** Draws the phase that a slave was in, and begins the next; none if it runs something, which is drawn when that ends. */
+  /** Draws the phase that ends, and begins the next; none if the slave runs something, which is drawn when it ends. */
   #enter(row: Row, name: "queued" | "starting" | "idle" | undefined, atMs: number): void {
     const { phase } = row;
     row.phase = name && { name, sinceMs: atMs };
@@ -165,7 +165,7 @@ export class Trace {
     });
   }
 
-  /** The process of a slave has ended: draws what it ran then. */
+  /** The process of a slave has ended: draws what it was running. */
   #leave(slave: SlaveIdentity, atMs: number): void {
     const row = this.#rowOf(slave);
     this.#drawMerged(row);
@@ -314,7 +314,7 @@ export class Trace {
   }
 }
 
-/** Which task it is; one without a label has none in the file. */
+/** Identifies the task; the file has no label for a task without one. */
 function identityOf({ id, label }: Task): { readonly task: number; readonly label?: string } {
   return label === undefined ? { task: id } : { task: id, label };
 }

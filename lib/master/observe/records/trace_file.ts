@@ -13,22 +13,22 @@ export interface Slice {
   readonly args?: TraceArgs;
 }
 
-/** In the format's terms the run is one process. The slaves are its threads 1, 2, 3 …; what belongs to no slave is in thread 0. */
+/** In the format's terms the run is one process. The slaves are its threads 1, 2, 3 …; everything else is in thread 0. */
 const PROCESS = 1;
 
 /**
  * A file in the Trace Event Format.
  *
- * A JSON array with an event a line. Viewers open it without its end as well, which is missing if the master was killed.
+ * A JSON array with one event a line. Viewers also accept it without its end, which is missing if the master was killed.
  *
  * @see https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
  */
 export class TraceFile {
   readonly #writer: GroupWriter;
-  /** Times in the file count from here, milliseconds since 1970. */
+  /** Times in the file count from here. Milliseconds since 1970. */
   #originMs: number | undefined;
 
-  /** @param title What the run is called. */
+  /** @param title The title of the run. */
   constructor(writer: GroupWriter, title: string) {
     this.#writer = writer;
     const args = { name: title };
@@ -55,7 +55,7 @@ export class TraceFile {
     this.#write({ ph: "X", name, cat: category, tid: slave + 1, ts, dur, args });
   }
 
-  /** Marks a moment in the row of a slave, or for all if there is none. */
+  /** Marks a moment in the row of a slave, or in all rows if there is no slave. */
   mark(slave: number | undefined, name: string, atMs: number, args: TraceArgs): void {
     const place = slave === undefined ? { tid: 0, s: "p" } : { tid: slave + 1, s: "t" };
     this.#write({ ph: "i", name, cat: "slave", ...place, ts: this.#micros(atMs), args });

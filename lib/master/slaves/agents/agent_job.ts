@@ -16,84 +16,84 @@ import type { Seat } from "../seat.ts";
 
 /** How long to wait for the end of a process whose connection has ended. */
 const END_NEWS_MS = 200;
-/** How long to wait for a scheduler to say what became of a job whose agent has gone. */
+/** How long to wait for a scheduler to say what happened to a job whose agent has gone. */
 const EXPLANATION_MS = 5000;
-/** After that the scheduler is asked once more, and may take this long to answer: as long as its commands may take. */
+/** After that the scheduler is asked once more, and has this long to answer: as long as its commands may take. */
 const LAST_ANSWER_MS = 60_000;
-/** How long jobs may take to end when their agents are to end, before they are killed, and then before they are left. */
+/** How long jobs may take to end when their agents should end, before they are killed, and then before they are left alone. */
 const JOB_GRACE_MS = 3000;
 const LAST_JOB_GRACE_MS = 10_000;
-/** Pauses before what brings an agent is started again, on average: each is twice as long as the one before. */
+/** Average pauses before a new start of what brings an agent: each is twice as long as the one before. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
-/** How often the first agent of a job is started again. One that has gone is brought back for as long as `connectTimeoutMs` says. */
+/** How many times the first start of an agent is retried. An agent that has gone is brought back for as long as `connectTimeoutMs` says. */
 const MAX_FIRST_RETRIES = 3;
-/** What ended a job whose own time limit was near, as a clause, where nobody knows more. */
+/** What ended a job that was near its own time limit, as a clause, if nobody knows more. */
 const OWN_LIMIT = "it had come near its timeLimitMs";
-/** After this time without a word the user is told that an agent is awaited. Nobody else, such as a scheduler, would say why. */
+/** After this much silence the user is told that an agent is awaited. Nobody else, such as a scheduler, would say why. */
 const SILENCE_MS = 60_000;
-/** After this time the user is told that a job which its scheduler says runs has brought no agent, and where it looks for the master. */
+/** When to warn that a job, running according to its scheduler, has brought no agent; the warning says where agents look for the master. */
 const LATE_MS = 30_000;
 
-/** Where a job stands. */
+/** The state of a job. */
 export type AgentJobState =
   /** It has been submitted. */
   | { readonly state: "queued" }
-  /** It is known to run, or is started again and again. When the timer fires its agent is waited for no longer. */
+  /** It is known to run, or is started again and again. When the timer fires, waiting for its agent ends. */
   | { readonly state: "arriving"; readonly timer: Disposable }
   /** Its agent has connected. */
   | { readonly state: "connected"; readonly agent: AgentLink }
   /** It has ended, or was killed, before its agent connected. An agent that comes now is refused. */
   | { readonly state: "missed" };
 
-/** What has become of an agent that had gone. */
+/** What has happened to an agent that had gone. */
 export type Absence =
-  /** It does not come back, as far as is known. `end` tells how its job ended. */
+  /** It does not come back, as far as is known. `end` says how its job ended. */
   | { readonly type: "gone"; readonly end: ProcessEnd }
-  /** Its scheduler has ended its job, and is going to start that again. */
+  /** Its scheduler has ended its job, and will start it again. */
   | { readonly type: "requeued"; readonly reason: string }
-  /** It was silent, and is heard again; or another one has taken its place. */
+  /** It was silent, and is heard again; or another agent has taken its place. */
   | { readonly type: "back" };
 
 /**
- * What brings an agent to another machine, such as a job of a scheduler, and the agent itself when it has come. All slaves of
- * the job have this one agent. If what brings it can be renewed, another comes when it has gone.
+ * What brings an agent to another machine, such as a job of a scheduler, and later the agent itself. All slaves of the job share this
+ * agent. If the job can be renewed, another agent comes when this one has gone.
  */
 export class AgentJob implements AgentLinkEvents {
-  /** Those that it is of. */
+  /** The agents that it belongs to. */
   readonly agents: Agents;
   readonly #fleet: Fleet;
   readonly #seats: Seat[] = [];
-  /** Those of its slaves that have lost their agent, and are to go on with another. */
+  /** Its slaves that have lost their agent, and will go on with another. */
   readonly #waiting = new Set<Seat>();
   #process: SlaveProcess;
   #state: AgentJobState = { state: "queued" };
   /** Whether any agent has connected. */
   #hasServed = false;
-  /** How often what brings the next agent has been started again. */
+  /** How often a new start was tried for the next agent. */
   #retries = 0;
-  /** After a failure: when it fires, that is done once more. */
+  /** The pause after a failure: when it ends, another start is tried. */
   #pause: Disposable | undefined;
-  /** Tells that nothing has come of it yet. */
+  /** The timer of the message that no agent has come yet. */
   #reminder: Disposable | undefined;
-  /** Why that failed the last time. */
+  /** Why the last start failed. */
   #failure: string | undefined;
-  /** Where its scheduler says that it stands, if it says that. */
+  /** Its state according to its scheduler, if that says so. */
   #standing: ProcessStanding | undefined;
-  /** What announced that its last agent is to end: a signal of its scheduler, or the time limit that the agent was told. */
+  /** What announced the end of its last agent: a signal of its scheduler, or the time limit that the agent was told. */
   #warning: "none" | "signal" | "time limit" = "none";
-  /** Where its last agent is. */
+  /** The host of its last agent. */
   #host = "";
-  /** How it has ended, if it has. */
+  /** How the job has ended, if it has. */
   #end: ProcessEnd | undefined;
-  /** Resolves when its scheduler has answered since it was announced that it is to end. */
+  /** Resolves when its scheduler has answered after the end was announced. */
   #answered: Promise<void> = Promise.resolve();
-  /** Aborted when it has ended for good. */
+  /** Aborted when the job has ended for good. */
   readonly #over = new AbortController();
-  /** Resolves when something is known that slaves without an agent may wait for. */
+  /** Resolves at the next news that slaves without an agent may be waiting for. */
   #news = Promise.withResolvers<void>();
 
-  /** @param process What has been submitted. */
+  /** @param process The process that was submitted. */
   constructor(process: SlaveProcess, agents: Agents) {
     this.agents = agents;
     this.#fleet = agents.fleet;
@@ -103,22 +103,22 @@ export class AgentJob implements AgentLinkEvents {
     this.#begin(process);
   }
 
-  /** What has been submitted. */
+  /** The process that was submitted. */
   get process(): SlaveProcess {
     return this.#process;
   }
 
-  /** Where it stands. */
+  /** The name of the job's state. */
   get state(): AgentJobState["state"] {
     return this.#state.state;
   }
 
-  /** The connection to its agent, also if that has ended. */
+  /** The connection to its agent, even if that has ended. */
   get agent(): AgentLink | undefined {
     return this.#state.state === "connected" ? this.#state.agent : undefined;
   }
 
-  /** Adds a slave that its agent is to serve. */
+  /** Adds a slave that its agent will serve. */
   add(seat: Seat): void {
     this.#seats.push(seat);
   }
@@ -126,7 +126,7 @@ export class AgentJob implements AgentLinkEvents {
   /**
    * Its agent has connected.
    *
-   * @returns Why it is refused, if it is.
+   * @returns The reason if it is refused.
    */
   admit({ slave, host }: Hello, stream: MessageStream<FromAgent>): string | undefined {
     const refusal = `The manager does not expect an agent of slave ${slave}`;
@@ -151,7 +151,7 @@ export class AgentJob implements AgentLinkEvents {
     this.#hasServed = true;
     this.#warning = "none";
     this.#host = host;
-    // Its scheduler's last word is older than that.
+    // Its scheduler's last report is older than this connection.
     if (this.#standing === "queued") this.#standing = "running";
     this.#process.served?.(host);
     this.#fleet.watch(this.agents.links.add(agent));
@@ -161,9 +161,9 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /**
-   * Its scheduler has started it again, before it was known that the agent of its last run has ended.
+   * Makes room for a new agent: the scheduler has started the job again before its last agent was known to have ended.
    *
-   * @throws {Error} If slaves still have processes of that agent. The new one tries again then.
+   * @throws {Error} If slaves still have processes of the last agent. The new agent then tries again.
    */
   #makeRoom(before: AgentLink): void {
     before.close("its job was started again");
@@ -173,7 +173,7 @@ export class AgentJob implements AgentLinkEvents {
     );
   }
 
-  /** Its agent was silent, and is heard again: it was stopped with all its processes, or its network was. */
+  /** Its agent was silent, and is heard again: the agent and all its processes had been stopped, or its network. */
   heardAgain(): void {
     const { agent } = this;
     if (agent === undefined || this.#fleet.closing.aborted) return;
@@ -182,17 +182,17 @@ export class AgentJob implements AgentLinkEvents {
     this.#noteNews();
   }
 
-  /** The scheduler is about to end the slaves of the agent. */
+  /** The scheduler will soon end the agent's slaves. */
   leaving(reason: string, isTimeLimit: boolean): void {
-    // By its time limit it would have ended, whoever sends a signal besides.
+    // It would have ended by its time limit, even if somebody also sends a signal.
     if (isTimeLimit) this.#warning = "time limit";
     else if (this.#warning === "none") this.#warning = "signal";
-    // While it is there its scheduler can tell whether somebody has deleted it.
+    // While the job exists, its scheduler can tell whether somebody has deleted it.
     this.#answered = Promise.resolve(this.#process.hurry?.());
     for (const seat of this.#seats) seat.leave(reason);
   }
 
-  /** What the process of a slave uses. */
+  /** Reports what the process of a slave uses. */
   used(number: number, use: RunnerUse): void {
     const seat = this.#seatOf(number);
     if (seat === undefined) return;
@@ -200,7 +200,7 @@ export class AgentJob implements AgentLinkEvents {
     this.#fleet.options.hub.tell({ type: "slave-alive", slave: seat.slave.identity, ...use });
   }
 
-  /** What has become of the output of a slave. */
+  /** Reports what has happened to the output of a slave. */
   output(number: number, news: OutputNews): void {
     const seat = this.#seatOf(number);
     if (seat !== undefined) this.#fleet.tellOutput(seat, news);
@@ -212,16 +212,16 @@ export class AgentJob implements AgentLinkEvents {
     this.#fleet.options.hub.tell({ type: "files-laid", slave: identity, ...sending });
   }
 
-  /** One of its slaves is lost. When all are, the agent ends, and the job with it. */
+  /** One of its slaves is lost. When all are, the agent ends, and its job too. */
   seatLost(): void {
-    // A silent one may be heard again, and get its slaves back.
+    // A silent agent may be heard again, and get its slaves back.
     const isLast = this.#seats.every(({ isOver }) => isOver);
     if (!isLast) this.#renewWhenReady();
     else if (!this.agent?.isSilent) this.agent?.close("its slaves are lost");
   }
 
   /**
-   * Waits until it is known what becomes of an agent that has gone. Its scheduler knows best, if it knows soon.
+   * Waits until it is known what has happened to an agent that has gone. Its scheduler knows best, if it answers soon.
    *
    * @param reason What is known already.
    */
@@ -231,7 +231,7 @@ export class AgentJob implements AgentLinkEvents {
     reason: string,
   ): Promise<Absence> {
     if (isSilent && this.isRenewable) {
-      // The one that is brought in its place would be one too many.
+      // If this agent stayed, there would be two once another is brought.
       agent.close(reason);
       this.#process.kill();
       return { type: "gone", end: { code: null, signal: null, reason } };
@@ -252,7 +252,7 @@ export class AgentJob implements AgentLinkEvents {
       if (this.#standing === "queued") {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
       }
-      // It takes a while to speak again.
+      // A resumed agent takes a while to speak again.
       if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
       wasSuspended = isSuspended;
       const isPatient = isSuspended || !patience.isOver;
@@ -269,9 +269,9 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /**
-   * Says why its slave was told to leave, and has left: none is there any more, so the agent ends, and the job with it.
+   * Finds out why its slaves were told to leave, after the last has left: then the agent ends, and its job too.
    *
-   * @param warning What had been said before.
+   * @param warning What the agent had been told.
    */
   async explainLeave(agent: AgentLink, warning: string): Promise<Absence> {
     const { closing, options: { clock } } = this.#fleet;
@@ -289,7 +289,7 @@ export class AgentJob implements AgentLinkEvents {
     return this.#seats.every((other) => other === seat || other.isOver);
   }
 
-  /** How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit. */
+  /** Explains how a job ended after its agent had come. A job that nobody has deleted and whose end was announced was ended by a limit. */
   #explainEnd(end: ProcessEnd, known: string): ProcessEnd {
     const { reason = "its job ended" } = end;
     const limit = this.#limit;
@@ -299,7 +299,7 @@ export class AgentJob implements AgentLinkEvents {
     return { ...end, reason: `${known}; ${reason}: ${limit}`, isTakenAway: true };
   }
 
-  /** The end of a job of which its scheduler says nothing yet. By its time limit it comes to its end, however long that takes. */
+  /** The end of a job about which its scheduler says nothing yet. Near its time limit it will certainly end, however long that takes. */
   #endUnseen(reason: string): ProcessEnd {
     const end = { code: null, signal: null };
     if (this.#warning !== "time limit") return { ...end, reason };
@@ -307,8 +307,8 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /**
-   * Which limit was announced. Where the scheduler has no word for it, a signal may as well be that of a deletion: then only the time
-   * limit that the agent was told is known to be one.
+   * Which limit was announced. If the scheduler has no text for it, a signal may also announce a deletion: then only the time limit that
+   * the agent was told is known to be a limit.
    */
   get #limit(): string | undefined {
     switch (this.#warning) {
@@ -328,7 +328,7 @@ export class AgentJob implements AgentLinkEvents {
     return this.#process.hurry === undefined ? END_NEWS_MS : EXPLANATION_MS;
   }
 
-  /** One of its slaves has lost the agent, and is to go on with that which its scheduler will bring. */
+  /** One of its slaves has lost the agent, and goes on with the one that its scheduler will bring. */
   awaitAgain(): void {
     if (this.#state.state === "connected") this.#enter({ state: "queued" });
     if (this.#standing === "running") this.#started();
@@ -338,7 +338,7 @@ export class AgentJob implements AgentLinkEvents {
     this.#standing = standing;
     switch (standing) {
       case "queued":
-        // An agent that is there is heard: the answer may be an old one.
+        // A connected agent is heard itself: the scheduler's answer may be old.
         if (this.#state.state === "arriving") this.#enter({ state: "queued" });
         break;
       case "running":
@@ -358,8 +358,8 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /**
-   * Waits until it has ended, since the manager closes. An agent that is frozen, or whose machine is cut off, does not end by
-   * itself. One that has not connected would look for the master for a while, and has nothing to end.
+   * Waits until the job has ended, because the manager closes. An agent that is frozen, or whose machine is cut off, does not end by
+   * itself. One that has not connected would only look for the master for a while, and has nothing to end.
    */
   async end(): Promise<void> {
     if (this.agent === undefined) this.#enter({ state: "missed" });
@@ -373,18 +373,18 @@ export class AgentJob implements AgentLinkEvents {
     timer[Symbol.dispose]();
   }
 
-  /** Whether another agent can come when this one has gone. */
+  /** Whether another agent can come after this one has gone. */
   get isRenewable(): boolean {
     return this.#process.renew !== undefined;
   }
 
-  /** One of its slaves has lost the agent, and is to go on with another. */
+  /** One of its slaves has lost the agent, and goes on with another. */
   awaitNext(seat: Seat): void {
     this.#waiting.add(seat);
     this.#renewWhenReady();
   }
 
-  /** Its slave is not needed any more: whatever comes of it is refused. */
+  /** Its slave is no longer needed: an agent that comes later is refused. */
   abandon(): void {
     if (this.#state.state !== "connected") this.#enter({ state: "missed" });
     this.#process.kill();
@@ -412,14 +412,14 @@ export class AgentJob implements AgentLinkEvents {
     const { closing } = this.#fleet;
     const { started = Promise.resolve(), ended } = process;
     started.then(() => this.#started());
-    // At once: who waits for the scheduler's answer goes on when that has come, and looks for the end. What this process was renewed
-    // by is watched for itself.
+    // Stored at once: whoever waits for the scheduler's answer goes on when that has come, and looks at the end. A process that has been
+    // renewed does not count.
     ended.then((end) => {
       if (process === this.#process) this.#end = end;
     });
     const end = await unlessAborted(ended, closing);
     if (end !== undefined && !this.isRenewable) {
-      // The signal would keep it until the manager closes, and in a run of days there are thousands.
+      // The signal would keep the job in memory until the manager closes, and in a run of days there are thousands.
       this.#over.abort();
       this.agents.jobEnded(process);
     }
@@ -433,7 +433,7 @@ export class AgentJob implements AgentLinkEvents {
     for (const seat of this.#seats) if (!seat.isOver) seat.jobEnded(end);
   }
 
-  /** Its scheduler says how it has ended, whose agent was there. That may be so late that its slaves are lost already. */
+  /** Its scheduler says how the job has ended, after its agent had come. Its slaves may be lost already. */
   #endedLate(agent: AgentLink, end: ProcessEnd | undefined): void {
     if (end === undefined || agent.end === undefined) return;
     const explained = this.#explainEnd(end, agent.end.reason);
@@ -445,7 +445,7 @@ export class AgentJob implements AgentLinkEvents {
     return this.#hasServed || (mayPass && this.#retries < MAX_FIRST_RETRIES);
   }
 
-  /** What was to bring an agent has failed, and is tried again. It is told once that one does not come back. */
+  /** Bringing an agent has failed, and is tried again. If an agent has been there before, the user is told once. */
   #failed({ reason, tail, code }: ProcessEnd): void {
     const isFirst = this.#failure === undefined;
     this.#failure = reason ?? (tail || `exit code ${code}`);
@@ -460,16 +460,16 @@ export class AgentJob implements AgentLinkEvents {
 
   #retryLater(): void {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#retries++, LONGEST_PAUSE_MS);
-    // Of random length: of many hosts behind one, not all are to come at the same time.
+    // Of random length: if many hosts are behind one, they must not all log in at the same time.
     this.#pause = this.#fleet.options.clock.setTimer(() => {
       const before = this.#process;
-      // Its agent has gone; it may wait for that all the same.
+      // Its agent has gone, but the process may not have noticed.
       before.kill();
       this.#begin(before.renew!());
     }, pauseMs * (0.5 + Math.random()));
   }
 
-  /** Once none of its slaves has a process of the agent that has gone, another is brought. */
+  /** Brings another agent once none of its slaves has a process of the old one. */
   #renewWhenReady(): void {
     if (this.#waiting.size === 0 || this.#fleet.closing.aborted) return;
     if (!this.#seats.every((seat) => seat.isOver || this.#waiting.has(seat))) return;
@@ -493,7 +493,7 @@ export class AgentJob implements AgentLinkEvents {
 
   #remind(): void {
     if (!this.isRenewable) return this.agents.tellLate(this.#process.name, LATE_MS);
-    // Of failures it is told when they come.
+    // The user has been told of the failure.
     if (this.#failure !== undefined) return;
     this.#fleet.warn(
       `${this.#process.name} has brought no agent within ${
@@ -513,7 +513,7 @@ export class AgentJob implements AgentLinkEvents {
   }
 }
 
-/** A time that somebody waits. */
+/** A limited wait. */
 class Patience implements Disposable {
   readonly #clock: Clock;
   readonly #tell: () => void;

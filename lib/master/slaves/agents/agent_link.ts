@@ -8,17 +8,17 @@ import { ChangedFileError, FileSender } from "../../sent/file_sender.ts";
 import type { Parcel } from "../../sent/parcel.ts";
 import { MessageError } from "../session.ts";
 
-/** What a shell exits with when a command cannot be started. */
+/** The exit code of a shell when a command cannot be started. */
 const CANNOT_START = 127;
 
-/** How often files are sent, each time as they are then, of which one changes while it is sent. */
+/** How often files are sent again, each time in their present state, if one of them changes meanwhile. */
 const MAX_SENDINGS = 3;
 
-/** What a runner on another machine is started with. */
+/** What is needed to start a runner on another machine. */
 export interface RunnerOrder {
   readonly slave: number;
   readonly launch: number;
-  /** Makes what its machine is sent before it starts, of the files as they are now, if that does not see them. */
+  /** Makes the parcel that its machine must be sent first, from the present files, if the machine does not see them. */
   readonly parcel: (() => Promise<Parcel>) | undefined;
   /**
    * Program and arguments.
@@ -26,13 +26,13 @@ export interface RunnerOrder {
    * @param folder Where the parcel was laid, if there is one.
    */
   command(folder: string | undefined): readonly string[];
-  /** What becomes of its output: a file's absolute path, `inherit` or `null`. */
+  /** Where its output goes: a file's absolute path, `inherit` or `null`. */
   readonly target: string;
-  /** Takes its output, if that is sent here, and its last lines. */
+  /** Takes its output, if it is sent here, and its last lines. */
   readonly output: OutputSink;
 }
 
-/** What the process of a slave uses, as far as its machine says that. */
+/** What the process of a slave uses, as far as its machine reports it. */
 export interface RunnerUse {
   readonly memoryBytes: number | undefined;
   readonly cpuMs: number | undefined;
@@ -47,17 +47,17 @@ export interface Sending {
   readonly sentBytes: number;
 }
 
-/** Who is told what an agent says. */
+/** Told what an agent says. */
 export interface AgentLinkEvents {
   /**
-   * The scheduler is about to end the slaves of the agent.
+   * The scheduler will soon end the agent's slaves.
    *
-   * @param isTimeLimit Whether that is known by the time limit that the agent was told, and not by a signal.
+   * @param isTimeLimit Whether the agent knows this from the time limit that it was told, and not from a signal.
    */
   leaving(reason: string, isTimeLimit: boolean): void;
   /** What the process of a slave uses. */
   used(slave: number, use: RunnerUse): void;
-  /** What becomes of the output of a slave. */
+  /** What has happened to the output of a slave. */
   output(slave: number, news: OutputNews): void;
   /** The machine has all files that its slaves need. */
   filesLaid(sending: Sending): void;
@@ -68,13 +68,13 @@ export interface AgentLinkEvents {
 /** Why an agent has gone. */
 export interface LinkEnd {
   readonly reason: string;
-  /** Whether nothing was heard of it for too long. Then nobody else hears of its machine either. */
+  /** Whether it was silent for too long. Then nobody else hears from its machine either. */
   readonly isSilent: boolean;
 }
 
 /**
- * Where the connection to an agent stands. A silent agent has gone, as one has whose connection has ended; but it may have been
- * stopped with all that is on its machine, and be heard again.
+ * The state of the connection to an agent. A silent agent counts as gone, like one whose connection has ended, but it may have been stopped
+ * with everything on its machine, and be heard again.
  */
 type LinkState =
   | { readonly state: "open" }
@@ -92,11 +92,11 @@ interface Laying {
   readonly parcel: Parcel;
   /** Resolves with the folder. */
   readonly folder: PromiseWithResolvers<string>;
-  /** What the agent lacked is on its way, or has been sent. */
+  /** Resolves when the files that the agent lacked have been sent. It never rejects. */
   sending: Promise<void>;
-  /** Why not all of that can be sent, if it is so. */
+  /** Why not all of them can be sent, if that is so. */
   fault: ChangedFileError | undefined;
-  /** Whether the agent has said that it takes no more of it. */
+  /** Whether the agent has said that it takes no more of them. */
   isRefused: boolean;
   sent: Sending;
 }
@@ -107,20 +107,20 @@ export class AgentLink implements Disposable {
   readonly #events: AgentLinkEvents;
   readonly #runners = new Map<number, StartedRunner>();
   #state: LinkState = { state: "open" };
-  /** What was laid last, and where. */
+  /** The parcel that was laid last, and where. */
   #laid: { readonly parcel: Parcel; readonly folder: string } | undefined;
   #laying: Laying | undefined;
-  /** Resolves when nothing is being laid, or made ready for that. Never rejects. */
+  /** Resolves when no parcel is being made or laid. Never rejects. */
   #layings: Promise<void> = Promise.resolve();
   readonly #clock: Clock;
-  /** When the agent was last heard of, by the clock. Only this class writes. */
+  /** When the agent was last heard, by the clock. Only this class changes it. */
   heardAtMs: number;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<LinkEnd>;
 
   /**
    * @param stream A connection whose agent has proved itself and waits for its welcome.
-   * @param clock By which its silence is measured.
+   * @param clock Measures the agent's silence.
    */
   constructor(
     stream: MessageStream<FromAgent>,
@@ -138,12 +138,12 @@ export class AgentLink implements Disposable {
     this.ended = this.#readAll();
   }
 
-  /** Whether the agent has gone: the connection has ended, or nothing was heard of it for too long. */
+  /** Whether the agent has gone: the connection has ended, or the agent was silent for too long. */
   get isGone(): boolean {
     return this.#state.state !== "open";
   }
 
-  /** Whether the agent has gone since nothing was heard of it. */
+  /** Whether the agent has gone because it was silent. */
   get isSilent(): boolean {
     return this.#state.state !== "open" && this.#state.isSilent;
   }
@@ -153,7 +153,7 @@ export class AgentLink implements Disposable {
     return this.#state.state === "open" ? undefined : this.#state;
   }
 
-  /** Has a runner started. */
+  /** Starts a runner, once its files have been laid. */
   start(order: RunnerOrder): SlaveProcess {
     const { slave, launch } = order;
     const runner = { order, end: Promise.withResolvers<ProcessEnd>(), isOrdered: false };
@@ -161,7 +161,7 @@ export class AgentLink implements Disposable {
     this.#runners.set(slave, runner);
     if (this.isGone) this.#loseRunners();
     else if (parcel === undefined) this.#order(runner, undefined);
-    // One after the other: an agent lays one parcel at a time.
+    // One after the other, because an agent lays one parcel at a time.
     else this.#layings = this.#layings.then(() => this.#layAndOrder(runner, parcel));
     return {
       name: `runner ${slave}.${launch}`,
@@ -194,12 +194,12 @@ export class AgentLink implements Disposable {
 
   #endUnordered(runner: StartedRunner, reason: string): void {
     const { slave } = runner.order;
-    // Another may have its place.
+    // Another runner may have its place.
     if (this.#runners.get(slave) === runner) this.#runners.delete(slave);
     runner.end.resolve({ code: null, signal: null, reason });
   }
 
-  /** Has the files of a parcel laid, and of another one if a file has changed while it was sent; returns the folder. */
+  /** Has the files of a parcel laid, and those of a new parcel if a file has changed while it was sent; returns the folder. */
   async #layUnchanged(makeParcel: () => Promise<Parcel>): Promise<string> {
     for (let sendings = 1;; sendings++) {
       try {
@@ -227,7 +227,7 @@ export class AgentLink implements Disposable {
       isRefused: false,
       sent: { files: files.length, sentFiles: 0, sentBytes: 0 },
     };
-    // If not all of it can be laid, files of both are there.
+    // If the parcel is laid only in part, the folder has files of both.
     this.#laid = undefined;
     this.#post({ type: "lay", files });
     try {
@@ -243,7 +243,7 @@ export class AgentLink implements Disposable {
   async #send(laying: Laying, hashes: readonly string[]): Promise<void> {
     const sender = new FileSender(laying.parcel, {
       post: (text, buffers) => {
-        // One that is silent may be heard again, and takes the rest then.
+        // A silent agent may be heard again, and then takes the rest.
         if (this.#state.state === "ended") throw new Error(this.#state.reason);
         if (laying.isRefused) throw new Error("its agent takes no more of the files");
         this.#stream.post(text, buffers);
@@ -257,11 +257,11 @@ export class AgentLink implements Disposable {
     } catch (error) {
       if (laying.isRefused) return;
       if (error instanceof ChangedFileError) {
-        // The agent, and all that it has running, stays. It is going to say that it has laid nothing.
+        // The agent stays, and all that it runs. It will say that it has laid nothing.
         laying.fault = error;
         return;
       }
-      // The agent waits for what does not come: it cannot lay anything else either.
+      // The agent waits for parts that do not come, so it cannot lay anything else either.
       laying.folder.reject(error);
       this.close(messageOf(error));
     }
@@ -277,7 +277,7 @@ export class AgentLink implements Disposable {
     this.#close({ reason, isSilent: false });
   }
 
-  /** Gives an agent up that has said nothing for too long. Its connection stays: it may be heard again. */
+  /** Gives up an agent that was silent for too long. Its connection stays, because it may be heard again. */
   giveUp(silenceMs: number): void {
     const seconds = Math.round(silenceMs / 1000);
     this.#goAway("silent", {
@@ -292,7 +292,7 @@ export class AgentLink implements Disposable {
   }
 
   #close(end: LinkEnd): void {
-    // Why it has gone stays as it was told.
+    // The reason for which it had gone stays.
     if (this.#state.state === "silent") this.#state = { ...this.#state, state: "ended" };
     else this.#goAway("ended", end);
     this.#stream[Symbol.dispose]();
@@ -304,7 +304,7 @@ export class AgentLink implements Disposable {
     if (state === "silent") this.#loseRunners();
   }
 
-  /** What its runners have done meanwhile is nobody's concern: the agent ends each before it starts the next. */
+  /** What its runners have done meanwhile does not matter: the agent ends each of them before it starts the next. */
   #comeBack(): void {
     this.#state = { state: "open" };
     this.#events.heardAgain();
@@ -397,7 +397,7 @@ export class AgentLink implements Disposable {
 
   #tellLaid(laying: Laying, folder: string): void {
     laying.folder.resolve(folder);
-    // The agent has all of it, and this side may not have noted that yet.
+    // The agent has all files, but this side may not have noted yet what it sent.
     laying.sending.then(() => this.#events.filesLaid(laying.sent));
   }
 
@@ -413,7 +413,7 @@ export class AgentLink implements Disposable {
     if (runner?.order.launch !== launch) return;
     this.#runners.delete(slave);
     const { output, target } = runner.order;
-    // What is sent here has passed through the sink already.
+    // Output that is sent here has passed through the sink already.
     if (target !== "inherit") write(output, new TextEncoder().encode(tail));
     runner.end.resolve({ code: code ?? CANNOT_START, signal });
   }
@@ -430,12 +430,12 @@ function refuse(laying: Laying, reason: string): void {
   laying.folder.reject(laying.fault ?? new Error(reason));
 }
 
-/** What cannot be printed here is lost; the slave is not. The sink itself tells of it. */
+/** If output cannot be printed here, it is lost, but the slave is not. The sink itself reports it. */
 function write(output: OutputSink, bytes: Uint8Array, stream?: OutputStream): void {
   Promise.try(() => output.write(bytes, stream)).catch(() => {});
 }
 
-/** Whether a message says how a runner has ended, in the types that it should. */
+/** Whether a message about the end of a runner has fields of the right types. */
 function isEnd({ code, signal, tail }: FromAgent & { type: "ended" }): boolean {
   return (code === null || Number.isSafeInteger(code)) &&
     (signal === null || typeof signal === "string") && typeof tail === "string";

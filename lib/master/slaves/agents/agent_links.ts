@@ -1,7 +1,7 @@
 import type { Clock } from "../../../clock.ts";
 import type { AgentLink } from "./agent_link.ts";
 
-/** The connections to all agents of a manager: says to them that the master lives, and gives up those that are silent. */
+/** The connections to all agents of a manager: tells the agents that the master lives, and gives up silent ones. */
 export class AgentLinks implements Disposable {
   readonly #clock: Clock;
   readonly #intervalMs: number;
@@ -9,7 +9,7 @@ export class AgentLinks implements Disposable {
   readonly #links = new Set<AgentLink>();
   #timer: Disposable | undefined;
   #isStopped = false;
-  /** Since when the next beat is awaited. */
+  /** When the next beat is due. */
   #awaitedMs = 0;
 
   /**
@@ -50,10 +50,10 @@ export class AgentLinks implements Disposable {
 
   #beat(): void {
     const nowMs = this.#clock.now();
-    // A master that was busy itself must first read what came meanwhile.
+    // A master that was busy must first read what came meanwhile.
     const wasAwake = nowMs - this.#awaitedMs < 2 * this.#intervalMs;
     for (const link of this.#links) {
-      // What it is told while it is stopped would pile up.
+      // Messages to a stopped agent would pile up.
       if (link.isGone) continue;
       const silenceMs = nowMs - link.heardAtMs;
       if (wasAwake && silenceMs > this.#timeoutMs) link.giveUp(silenceMs);

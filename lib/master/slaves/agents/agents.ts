@@ -11,17 +11,17 @@ import { ownAddresses } from "../master_address.ts";
 import type { Seat } from "../seat.ts";
 import { denoProgram, SLAVE_PROGRAM } from "../slave_command.ts";
 
-/** What a fleet has for its slaves on other machines: the jobs that bring agents, the connections to these, and the files for them. */
+/** A fleet's slaves on other machines: the jobs that bring agents, the connections to the agents, and the files for their machines. */
 export class Agents {
-  /** Those whose slaves the agents serve. */
+  /** The fleet whose slaves the agents serve. */
   readonly fleet: Fleet;
   /** The connections to all agents. */
   readonly links: AgentLinks;
-  /** What machines are sent that do not see our files. */
+  /** The files for machines that do not see ours. */
   readonly parcels: Parcels;
   /** Where agents connect to. */
   readonly #endpoint: Endpoint;
-  /** By what has been submitted. */
+  /** The jobs, by the process that was submitted. */
   readonly #jobs = new Map<SlaveProcess, AgentJob>();
   #isLateTold = false;
 
@@ -46,23 +46,23 @@ export class Agents {
   /**
    * The program of an agent whose machine does not see our files.
    *
-   * @throws {Error} If that, or what is to be sent to the agent later, cannot be read.
+   * @throws {Error} If the program, or what the agent is sent later, cannot be read.
    */
   async program({ include }: SentFiles): Promise<string> {
     const program = await this.parcels.agentProgram(include);
-    // It is ready when the agent has come. Why it cannot be made is told then.
+    // Begun now, so that it is ready when the agent has come. An error is reported then.
     this.parcels.of([...this.fleet.options.modules], include).catch(() => {});
     return program;
   }
 
-  /** What has been submitted is to bring the agent of a slave; that of others as well, if it is the same. */
+  /** A process was submitted to bring the agent of a slave, and of other slaves if they have the same process. */
   queued(seat: Seat, process: SlaveProcess): void {
     let job = this.#jobs.get(process);
     if (job === undefined) this.#jobs.set(process, job = new AgentJob(process, this));
     seat.queued(job);
   }
 
-  /** A job has ended, which is brought by what was submitted once and cannot be again: there is nothing of it to be ended. */
+  /** A job that cannot be renewed has ended: nothing is left to be ended. */
   jobEnded(process: SlaveProcess): void {
     this.#jobs.delete(process);
   }
@@ -72,7 +72,7 @@ export class Agents {
     return this.#jobs.size;
   }
 
-  /** The agent of a job that runs has not connected for a while. That is told of the first: the others may not even run yet. */
+  /** The agent of a running job has not connected for a while. The user is told only of the first: the others may not even run yet. */
   tellLate(process: string, lateMs: number): void {
     if (this.#isLateTold) return;
     this.#isLateTold = true;
@@ -95,7 +95,7 @@ export class Agents {
     );
   }
 
-  /** Waits until all jobs have ended, since the manager closes. */
+  /** Waits until all jobs have ended, because the manager closes. */
   endJobs(): Promise<void> {
     return endAll(this.#jobs.values(), (job) => job.end());
   }

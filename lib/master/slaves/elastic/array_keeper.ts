@@ -1,7 +1,7 @@
 /**
- * Keeps as many slaves of one array as there is work for, within its bounds, and has those replaced that their scheduler takes away.
+ * Keeps as many slaves of one array as there is work for, within its bounds, and replaces those that their scheduler takes away.
  *
- * Slaves keep their numbers. One without a process is vacant. When work wants it, it is submitted again.
+ * Slaves keep their numbers. A slave without a process is vacant. When there is work for it, it is submitted again.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import type { Seat } from "../seat.ts";
 import { SizeDecider } from "./size_decider.ts";
 import type { SlaveFacts } from "./size_decision.ts";
 
-/** How often it looks. */
+/** How often it checks. */
 const LOOK_MS = 1_000;
-/** How long nothing is submitted after a failure; twice as long after each in a row. */
+/** How long nothing is submitted after a failure; twice as long after each further one. */
 const FIRST_PAUSE_MS = 1_000;
-/** After so many failures in a row, with pauses between them, nothing is submitted any more. */
+/** After this many failures in a row, with pauses between them, nothing is submitted any more. */
 const MAX_FAILURES = 5;
 
 /** Keeps the slaves of one array. */
@@ -26,15 +26,15 @@ export class ArrayKeeper implements Disposable {
   readonly #fleet: Fleet;
   readonly #decider: SizeDecider;
   #timer: Disposable | undefined;
-  /** Whether any submission of the array has been taken: there is nothing wrong with its words. */
+  /** Whether any submission of the array was accepted: then its words are right. */
   #wasTaken = false;
   /** Whether any job of the array has brought an agent. */
   #hasServed = false;
-  /** Failures since the last that did. One that comes in the pause after another counts as the same. */
+  /** Failures since the last job that did. A failure during the pause after another counts as the same one. */
   #failures = 0;
-  /** How the last of them came about. */
+  /** Description of the last failure. */
   #failure: string | undefined;
-  /** Nothing is submitted before. */
+  /** Nothing is submitted before this time. */
   #pausedUntilMs = -Infinity;
   #isStopped = false;
   #stopReason: string | undefined;
@@ -53,7 +53,7 @@ export class ArrayKeeper implements Disposable {
     return this.#bounds.idleMs !== Infinity;
   }
 
-  /** Begins to look. An array of a fixed size is submitted as a whole. */
+  /** Begins to check. An array of a fixed size is submitted as a whole. */
   begin(): void {
     const { closing } = this.#fleet;
     closing.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
@@ -76,7 +76,7 @@ export class ArrayKeeper implements Disposable {
     return this.#failure;
   }
 
-  /** Looks no more. */
+  /** Stops checking. */
   [Symbol.dispose](): void {
     this.#isStopped = true;
     this.#timer?.[Symbol.dispose]();
@@ -101,11 +101,11 @@ export class ArrayKeeper implements Disposable {
    */
   failed(reason: string): boolean {
     if (this.#isStopped) return false;
-    // Nothing that was given has worked: whoever waits is to know that at once.
+    // Nothing of this array has ever worked: whoever waits must learn this at once.
     if (!this.#isElastic && !this.#hasServed) return false;
     this.#failure = reason;
     const nowMs = this.#fleet.options.clock.now();
-    // It was submitted before the pause: one node that can start none may end many jobs at once.
+    // It was submitted before the pause: one node that cannot start any may end many jobs at once.
     if (nowMs < this.#pausedUntilMs) return true;
     this.#failures++;
     if (this.#failures >= MAX_FAILURES) {
@@ -119,7 +119,7 @@ export class ArrayKeeper implements Disposable {
   /**
    * Slaves of the array could not be submitted.
    *
-   * @returns Whether that is tried again; otherwise they are lost.
+   * @returns Whether another attempt follows; otherwise they are lost.
    */
   launchFailed(reason: string): boolean {
     if (this.#wasTaken) return this.failed(reason);
@@ -146,7 +146,7 @@ export class ArrayKeeper implements Disposable {
     const { clock, dispatcher } = this.#fleet.options;
     this.#timer = clock.setTimer(() => this.#look(), LOOK_MS);
     const seats = this.#seats.filter(({ isOver }) => !isOver);
-    // What stands as it should is not to cost anything.
+    // If nothing has to change, this must cost nothing.
     if (!this.#isElastic && !seats.some(({ state }) => state === "vacant")) return;
     const nowMs = clock.now();
     const demand = dispatcher.demandOf(this.#seats[0].slave.array);

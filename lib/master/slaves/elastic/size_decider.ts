@@ -3,26 +3,26 @@ import type { DispatchSlave } from "../../board/dispatch_slave.ts";
 import type { Demand } from "../../board/dispatcher.ts";
 import { decideSize, type SizeDecision, type SlaveFacts } from "./size_decision.ts";
 
-/** A slave of an array, as it stands now. */
+/** A slave of an array, and its standing. */
 export interface StandingSlave {
   readonly slave: DispatchSlave;
   readonly standing: SlaveFacts["standing"];
 }
 
-/** What was seen of a slave. */
+/** What was last seen of a slave. */
 interface Sight {
   readonly standing: SlaveFacts["standing"];
   /** How many tasks it had done. */
   readonly tasksDone: number;
-  /** Since when that has been so. */
+  /** Since when it has had this number. */
   readonly sinceMs: number;
 }
 
-/** Decides again and again how many slaves an array is to have, and remembers since when things have been as they are. */
+/** Decides repeatedly how many slaves an array should have, and remembers since when things have been as they are. */
 export class SizeDecider {
   readonly #bounds: ArrayBounds;
   readonly #sights = new Map<DispatchSlave, Sight>();
-  /** Since when there have been enough slaves, and since when work of which nothing is known has waited. */
+  /** Since when there have been enough slaves, and since when work of unknown length has waited. */
   #enoughSinceMs: number | undefined;
   #unknownSinceMs: number | undefined;
 
@@ -33,7 +33,7 @@ export class SizeDecider {
   /**
    * @param nowMs No earlier than the last time.
    * @param standing All slaves of the array that are not lost.
-   * @returns What is to be done, by places among these.
+   * @returns What to do, by indices of these slaves.
    */
   decide(nowMs: number, demand: Demand, standing: readonly StandingSlave[]): SizeDecision {
     this.#unknownSinceMs = demand.tasks > 0 && demand.taskMs === undefined

@@ -1,5 +1,5 @@
 /**
- * How many slaves an array is to have.
+ * Decides how many slaves an array should have.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import type { ArrayBounds } from "../../../launch/slave_count.ts";
 import type { Demand } from "../../board/dispatcher.ts";
 
-/** So much work is worth a slave: a job takes seconds to start. */
+/** This much work is worth a slave, because a job takes seconds to start. */
 const WORTH_MS = 10_000;
-/** How long a task is taken to run of which nothing is known yet. */
+/** The assumed length of a task about which nothing is known yet. */
 const UNKNOWN_TASK_MS = 1_000;
-/** So many slaves more than are wanted may be there for those that cannot run what waits. */
+/** How many slaves there may be beyond the wanted ones, in place of those that cannot run the waiting tasks. */
 const MAX_SPARE = 3;
 
 /** One slave of an array that is not lost. */
@@ -20,42 +20,42 @@ export interface SlaveFacts {
   readonly standing: "vacant" | "queued" | "starting" | "idle" | "busy";
   /** How long it has had nothing to do. */
   readonly idleForMs: number;
-  /** Whether it cannot run what waits, and another one is needed for that. */
+  /** Whether it cannot run the waiting tasks, so that another slave is needed for them. */
   readonly isBarred: boolean;
 }
 
-/** What a decision goes by. */
+/** The facts for a decision. */
 export interface SizeFacts {
   readonly bounds: ArrayBounds;
   readonly demand: Demand;
-  /** For how long there has been work of which nobody knows how long it takes; 0 if that is known. */
+  /** For how long there has been work of unknown length; 0 if the length is known. */
   readonly unknownForMs: number;
-  /** For how long there have been as many slaves as were wanted, or more. */
+  /** For how long there have been at least as many slaves as were wanted. */
   readonly enoughForMs: number;
   readonly slaves: readonly SlaveFacts[];
 }
 
-/** What is to be done with an array. */
+/** What to do with an array. */
 export interface SizeDecision {
-  /** How many slaves there should be, with those that are barred. */
+  /** How many slaves there should be, including barred ones. */
   readonly wanted: number;
-  /** Vacant slaves that are to be started: their places among the facts. */
+  /** Vacant slaves to start: their indices among the facts. */
   readonly start: readonly number[];
-  /** Slaves that are to be retired. */
+  /** Slaves to retire. */
   readonly retire: readonly number[];
 }
 
-/** Decides. Slaves that are queued count as there; those that are barred do not, up to a few. Retired are the queued first, then those that have long been idle, never others. */
+/** Decides. Queued slaves count as present; barred ones do not, up to a few. Retires only queued slaves, and then long idle ones. */
 export function decideSize(facts: SizeFacts): SizeDecision {
   const { bounds, demand, slaves, enoughForMs } = facts;
   const wanted = wantedSlaves(facts);
   const present = slaves.filter(({ standing }) => standing !== "vacant").length;
   const barred = slaves.filter(({ isBarred }) => isBarred).length;
-  // If no other is there, one is needed however many are barred. How many are tried in a row is the board's to bound.
+  // If there are no others, one is needed however many are barred. The board limits how many are tried in a row.
   const least = present === barred && wanted > 0 ? present + 1 : 0;
   const total = Math.max(wanted + Math.min(barred, MAX_SPARE), least);
   if (present < total) {
-    // Without work nothing that has ended is replaced.
+    // Without work, slaves that have ended are not replaced.
     const missing = demand.tasks > 0 ? total - present : 0;
     return { wanted: total, start: placesOf(slaves, isVacant).slice(0, missing), retire: [] };
   }
@@ -68,9 +68,9 @@ export function decideSize(facts: SizeFacts): SizeDecision {
   return { wanted: total, start: [], retire: retirable.slice(0, present - total) };
 }
 
-/** How many slaves the work wants. */
+/** How many slaves there is work for. */
 function wantedSlaves({ bounds: { min, max }, demand, unknownForMs }: SizeFacts): number {
-  // What runs and has not ended takes at least as long as it has run.
+  // Running tasks take at least as long as they have run.
   const taskMs = demand.taskMs ?? Math.max(UNKNOWN_TASK_MS, unknownForMs);
   const tasksPerSlave = Math.max(1, WORTH_MS / Math.max(taskMs, Number.EPSILON));
   return Math.min(max, Math.max(min, Math.ceil(demand.tasks / tasksPerSlave)));
