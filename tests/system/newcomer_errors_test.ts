@@ -130,6 +130,26 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "await context.run(task, [2])",
     ],
   },
+  "a map without for await": {
+    adds: `context.map((x) => x, [1, 2]);`,
+    isWarnedOf: true,
+    says: [
+      "have not run: nobody has read its results",
+      "for await (const result of context.map(task, inputs))",
+    ],
+  },
+  "a map that is awaited as a promise would be, of inputs without a number": {
+    adds: `const results = await context.map((x) => x, new Set([1, 2]));`,
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results"],
+  },
+  "tasks of many inputs that nobody reads": {
+    script: `await using manager = new Manager({ output: "null" });
+      manager.addSlave(new LocalSlave());
+      manager.getContext().addTasks((x) => x, [1, 2]);`,
+    isWarnedOf: true,
+    says: ["have not run: nobody has read its results"],
+  },
   "results that nobody reads, of a manager that nobody closes": {
     script: `
       const manager = new Manager({ output: "null" });

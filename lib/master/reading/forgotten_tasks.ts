@@ -2,13 +2,14 @@ import type { Hub } from "../observe/hub.ts";
 
 /** Something that should be read. */
 export interface Readable {
-  /** Whether there is, or may come to be, anything to read. */
-  readonly hasTasks: boolean;
+  /** Whether there is anything that nobody has read, or may come to be; also if the manager has closed since. */
+  readonly hasUnread: boolean;
 }
 
 const WARNING =
-  "The tasks of a context have not run: nobody has read its results. Tasks run while they are read: " +
-  "for await (const result of context.getResultsUnordered()) …. For one task with a promise there is await context.run(task, [2])";
+  "The tasks of a context have not run: nobody has read its results. Tasks run while these are read: " +
+  "for await (const result of context.map(task, inputs)) …, or of context.getResults() after addTask(). " +
+  "For one task with a promise there is await context.run(task, [2])";
 
 /** Warns users who forget to read results, and maybe to close the manager as well: at the latest when the script ends. */
 export class ForgottenTasks implements Disposable {
@@ -39,7 +40,7 @@ export class ForgottenTasks implements Disposable {
   }
 
   #warn(): void {
-    if ([...this.#unread].some(({ hasTasks }) => hasTasks)) this.#hub.warn(WARNING);
+    if ([...this.#unread].some(({ hasUnread }) => hasUnread)) this.#hub.warn(WARNING);
     // The script may be at its end.
     this.#hub.flush();
   }

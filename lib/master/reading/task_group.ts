@@ -217,7 +217,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
       // A map is over when its reader is told, and a journal is over with its context.
       throw withRemedy(this.#journalFault, this.map === undefined && !isClosed);
     }
-    if (!this.hasTasks && !this.#hasUnsent) return true;
+    if (!this.hasUnread) return true;
     if (isClosed) throw this.#context.explainGivenUp();
     if (!hasSlaves) throw this.around.slaves.explainLosses();
     return false;
@@ -298,6 +298,12 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     return this.#unread > 0 || this.#sources.count > 0;
   }
 
+  /** The same, with what sources still had when the manager closed. */
+  get hasUnread(): boolean {
+    const { left, isOpenEnded } = this.#unsent ?? { left: 0, isOpenEnded: false };
+    return this.hasTasks || left > 0 || isOpenEnded;
+  }
+
   /** Makes a waiting reader look again. */
   wake(): void {
     const wake = this.#wake;
@@ -372,11 +378,6 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
   #stopSources(): void {
     this.#sources.stop();
     this.#noteSources();
-  }
-
-  /** Whether there were untaken inputs when the manager closed. */
-  get #hasUnsent(): boolean {
-    return this.#unsent !== undefined && (this.#unsent.left > 0 || this.#unsent.isOpenEnded);
   }
 
   #noteFailures(outcomes: Outcomes): void {

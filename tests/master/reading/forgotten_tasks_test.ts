@@ -16,12 +16,12 @@ function warnings(readables: readonly Readable[], read: readonly Readable[] = []
 }
 
 Deno.test("ForgottenTasks: several contexts with tasks that nobody reads are warned of once", () => {
-  const told = warnings([{ hasTasks: false }, { hasTasks: true }, { hasTasks: true }]);
+  const told = warnings([{ hasUnread: false }, { hasUnread: true }, { hasUnread: true }]);
   assertEquals(told.length, 1);
   assertStringIncludes(told[0], "nobody has read its results");
 });
 
 Deno.test("ForgottenTasks: contexts that somebody reads, or without tasks, are not warned of", () => {
-  const read = { hasTasks: true };
-  assertEquals(warnings([{ hasTasks: false }, read], [read]), []);
+  const read = { hasUnread: true };
+  assertEquals(warnings([{ hasUnread: false }, read], [read]), []);
 });
