@@ -69,6 +69,11 @@ export async function loadClosestString(): Promise<
   return (await import(`${STD}/text/closest_string.js`)).closestString;
 }
 
+/** Counts the letters in which two words differ: `@std/text/levenshtein-distance`. */
+export async function loadDistance(): Promise<(word: string, other: string) => number> {
+  return (await import(`${STD}/text/levenshtein_distance.js`)).levenshteinDistance;
+}
+
 /** Reads comma-separated values: `@std/csv/parse`. */
 export async function loadParseCsv(): Promise<(text: string) => string[][]> {
   return (await import(`${STD}/csv/parse.js`)).parse;

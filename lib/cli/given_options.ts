@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadClosestString, loadParseArgs } from "../deps.ts";
+import { loadClosestString, loadDistance, loadParseArgs } from "../deps.ts";
 import { quoteText } from "../quote_text.ts";
 import { quoteAll } from "../shell.ts";
 import { UsageError } from "./usage_error.ts";
@@ -26,8 +26,13 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ["halt", "fail-fast"],
   ...["resume-failed", "retry-failed"].map((name) => [name, "rerun-failed"] as const),
   ...["resume", "results"].map((name) => [name, "journal"] as const),
+  ...["header", "colsep", "C"].map((name) => [name, "csv"] as const),
+  ...["sshlogin", "S"].map((name) => [name, "ssh"] as const),
+  ["tag", "with-input"],
   ["output", "to"],
 ]);
+/** What others call the order in which results come here without an option. */
+const KEEP_ORDER: readonly string[] = ["k", "keep-order"];
 
 /** The names that messages have for options of scripts, and the names of these options here. */
 const OWN_NAMES: readonly (readonly [name: RegExp, ownName: string])[] = [
@@ -165,11 +170,22 @@ function checkSwitch(word: string): void {
 async function unknownOption(word: string): Promise<UsageError> {
   // An option of one letter may have its value directly after it.
   const name = word.replace(/^--|^-(?=.$)|^-(.).*/s, "$1").replace(/=.*/s, "");
+  if (KEEP_ORDER.includes(name)) {
+    return new UsageError(
+      `There is no option ${word}. Leave it out: results come in the order of the inputs`,
+    );
+  }
+  const meant = FOREIGN.get(name) ?? await misspelt(name);
+  const question = meant === undefined ? "" : ` Is --${meant} meant?`;
+  return new UsageError(`There is no option ${word}.${question} See --help for all of them`);
+}
+
+/** The option whose name this may be with a mistake, of half its letters at most: `undefined` if it is like none. */
+async function misspelt(name: string): Promise<string | undefined> {
   const closestString = await loadClosestString();
-  const nearest = FOREIGN.get(name) ?? closestString(name, [...SWITCHES, ...VALUES]);
-  return new UsageError(
-    `There is no option ${word}. Is --${nearest} meant? See --help for all of them`,
-  );
+  const distance = await loadDistance();
+  const nearest = closestString(name, [...SWITCHES, ...VALUES]);
+  return distance(name, nearest) <= name.length / 2 ? nearest : undefined;
 }
 
 /** Distinguishes a forgotten `--` from a misspelt option. */
