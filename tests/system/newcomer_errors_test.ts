@@ -348,6 +348,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       `In all it needs ${SGE_FLAGS}`,
     ],
   },
+  "no --allow-net on a cluster": {
+    script: ON_CLUSTER.replace(`host: "127.0.0.1", `, ""),
+    flags: [...without("net"), "--allow-sys=hostname,networkInterfaces"],
+    env: NO_GRID_ENGINE,
+    says: [
+      "Cannot listen for slaves on this machine's host name",
+      `Run the master with --allow-net. In all it needs ${SGE_FLAGS}`,
+    ],
+  },
   "no --allow-run=qsub on a cluster": {
     script: ON_CLUSTER,
     files: { qsub: "#!/bin/sh" },

@@ -132,7 +132,7 @@ export class Endpoints implements AsyncDisposable {
     const owner = this.#owner;
     // A port that the user chose is for connections that must pass a firewall.
     const port = !isRemote && owner.hasRemoteSlaves ? 0 : settings.port;
-    let bind = settings.host ?? (isRemote ? "this machine's host name" : LOOPBACK);
+    let bind = settings.host ?? (isRemote ? undefined : LOOPBACK);
     try {
       const address = findAddress();
       bind = address.bind;
@@ -168,16 +168,23 @@ export class Endpoints implements AsyncDisposable {
 }
 
 function listenFailure(
-  { bind, port, allFlags }: { bind: string; port: number; allFlags: string | undefined },
+  { bind, port, allFlags }: {
+    /** Missing if it is that of this machine's host name, which could not be found. */
+    bind: string | undefined;
+    port: number;
+    allFlags: string | undefined;
+  },
   cause: unknown,
   settings: ManagerSettings,
 ): string {
   const message = messageOf(cause);
-  const what = `Cannot listen for slaves on ${bind}${port === 0 ? "" : `:${port}`}`;
+  const where = bind ?? "this machine's host name";
+  const what = `Cannot listen for slaves on ${where}${port === 0 ? "" : `:${port}`}`;
   if (cause instanceof Deno.errors.NotCapable) {
+    const net = bind === undefined ? "--allow-net" : `--allow-net=${bind}`;
     const flag = /--allow-sys/.test(message)
       ? "--allow-sys=hostname,networkInterfaces"
-      : [`--allow-net=${bind}`, ...otherMissingFlags(settings)].join(" ");
+      : [net, ...otherMissingFlags(settings)].join(" ");
     const all = allFlags === undefined ? "" : `. In all it needs ${allFlags}`;
     return `${what}: ${message}. ${permissionRemedy(flag + all)}`;
   }
