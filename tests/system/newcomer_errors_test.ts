@@ -187,8 +187,8 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   "an error between run() and the await of its promise": {
     adds: `const sum = context.run((x) => x, [1]); JSON.parse("{wrong"); await sum;`,
     says: [
-      "the manager is closed. Await what run() returns before closing it. If that was closed by another error of the script",
-      "it is shown if what run() returned has a catch(() => {})",
+      "the manager is closed. Await what run() returns before closing it. If another error of the script has closed it",
+      "To see it, give what run() returned a catch(() => {})",
     ],
     hides: ["SyntaxError"],
   },

@@ -12,8 +12,8 @@ import { TaskOrigins } from "./task_origins.ts";
 
 /** If a promise is rejected while `await using` closes its block, an error in the block is not shown: Deno ends at the first rejection. */
 const AWAIT_IT =
-  "Await what run() returns before closing it. If that was closed by another error of the script, " +
-  "this one hides it: it is shown if what run() returned has a catch(() => {})";
+  "Await what run() returns before closing it. If another error of the script has closed it, " +
+  "this one hides that. To see it, give what run() returned a catch(() => {})";
 
 /** A task with a promise. A million of them may wait. */
 class PromisedTask extends Task {
