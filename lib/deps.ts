@@ -55,7 +55,8 @@ interface Certificate {
   toString(format: "pem"): string;
 }
 
-const STD = "npm:deno-std@1.4.0";
+/** What the command line needs; all modules of it come at once. */
+export const STD = "npm:deno-std@1.4.0";
 
 /** Reads the words of a command line: `@std/cli/parse-args`. */
 export async function loadParseArgs(): Promise<ParseArgs> {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { loadClosestString, loadDistance, loadParseArgs } from "../deps.ts";
+import { loadClosestString, loadDistance, loadParseArgs, type ParseArgs, STD } from "../deps.ts";
+import { messageOf } from "../message_of.ts";
 import { quoteText } from "../quote_text.ts";
 import { quoteAll } from "../shell.ts";
 import { UsageError } from "./usage_error.ts";
@@ -93,7 +94,7 @@ export async function readOptions(
   words: readonly string[],
   command: readonly string[] | undefined,
 ): Promise<{ given: GivenOptions; names: readonly string[] }> {
-  const parseArgs = await loadParseArgs();
+  const parseArgs = await loadReader();
   const names: string[] = [];
   const unknown: string[] = [];
   const values = parseArgs(withValues(words), {
@@ -112,6 +113,19 @@ export async function readOptions(
   for (const word of words) checkSwitch(word);
   if (unknown.length > 0) throw await unknownOption(unknown[0]);
   return { given: new GivenOptions(values), names };
+}
+
+/** @throws {UsageError} If it is not in Deno's cache, and there is no network. */
+async function loadReader(): Promise<ParseArgs> {
+  try {
+    return await loadParseArgs();
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot load the package that reads options: ${messageOf(cause).replace(/\.+$/, "")}. ` +
+        `Load it once where there is a network: deno cache ${STD}`,
+      { cause },
+    );
+  }
 }
 
 /** Joins options and their values, which may begin with a dash: `--job-options "-q long"`. */

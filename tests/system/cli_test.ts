@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { STD } from "../../lib/deps.ts";
 import { JOB_LOG_HEADER } from "../../lib/job_log_line.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { addFakeGrid, untilIdle } from "../support/fake_grid.ts";
@@ -69,6 +70,15 @@ Deno.test("cli.ts: takes lines, JSON lines and CSV from standard input or a file
   const csv = ["tasks.ts#same", "--csv", "--text", "--input", "in.csv", "--to", "csv"];
   assertEquals(await run(csv), 'name,mass\n"a,b",3\n');
   assertEquals(await run(["tasks.ts#square", "--input", "-", "--with-input"], "3\n"), "3\t9\n");
+});
+
+Deno.test("cli.ts: a first run without a network says how to fetch the package that it needs", async () => {
+  await using folder = folderWithTasks();
+  const env = { DENO_DIR: folder.file("cache"), NPM_CONFIG_REGISTRY: "http://127.0.0.1:1" };
+  const { code, stderr } = await runCli(folder, ["tasks.ts#square", ":::", "3"], { env });
+  assertEquals(code, 255);
+  assertStringIncludes(stderr, "Cannot load the package that reads options: ");
+  assert(stderr.endsWith(`. Load it once where there is a network: deno cache ${STD}\n`), stderr);
 });
 
 Deno.test("cli.ts: counts failures in its exit code, and tells each with its input; the run goes on", async () => {

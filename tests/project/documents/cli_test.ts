@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { STD } from "../../../lib/deps.ts";
 import { Document, ownFolder } from "../../support/document.ts";
 import { runInCopy } from "../../support/project_copy.ts";
 import type { TempFolder } from "../../support/temp_folder.ts";
@@ -69,6 +70,10 @@ Deno.test("docs/cli.md: has all options that there are", async () => {
   for (const option of options) {
     if (option !== "--help" && option !== "--version") assertStringIncludes(PAGE.text, option);
   }
+});
+
+Deno.test("docs/cli.md: names the package that a first run fetches", () => {
+  assertStringIncludes(PAGE.text, `deno cache ${STD}`);
 });
 
 PAGE.testThatEachBlockIsRun();
