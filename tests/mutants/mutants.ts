@@ -282,7 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a slave is blamed for its network",
     file: "lib/master/slaves/seat.ts",
-    right: "if (mayGoOn && isSilent) this.#relaunch(reason);\n    else ",
+    right: "if (mayGoOn && isBlameless) this.#relaunch(reason);\n    else ",
     wrong: "",
     test: "tests/master/slaves/agents/agent_job_test.ts",
   },

@@ -22,6 +22,7 @@ import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
 import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
+import type { CalendarClock } from "../observe/calendar.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";
@@ -50,8 +51,8 @@ export interface FleetOptions {
   readonly settings: ManagerSettings;
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
-  readonly clock: Clock;
-  /** Modules from which tasks are known to come. */
+  readonly clock: CalendarClock;
+  /** Modules that tasks are known to come from. */
   readonly modules: ReadonlySet<string>;
   /** Modules whose files contain the code of tasks. */
   readonly watched: ReadonlySet<string>;

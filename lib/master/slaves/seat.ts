@@ -616,11 +616,12 @@ export class Seat implements SlavePort {
    */
   async #lostAgent(agent: AgentLink, agentEnd: LinkEnd, wasConnected: boolean): Promise<void> {
     const { dispatcher } = this.#fleet.options;
-    const { isSilent } = agentEnd;
+    const { isSilent, wasForsaken } = agentEnd;
+    const isBlameless = isSilent || wasForsaken;
     const job = this.#job!;
     // A process that connects now is refused, because nobody watches it.
     this.#enter({ state: "awaiting agent", isUntold: true });
-    if (isSilent) dispatcher.withdraw(this.slave);
+    if (isBlameless) dispatcher.withdraw(this.slave);
     else dispatcher.slaveGone(this.slave);
     this.#fleet.newsTold();
     const warning = this.#doom.type === "leaving" ? this.#doom.reason : undefined;
@@ -634,8 +635,8 @@ export class Seat implements SlavePort {
     // Whoever ended the job, it was no task.
     if (absence.end.isTakenAway !== undefined) dispatcher.withdraw(this.slave);
     const mayGoOn = job.isRenewable && warning === undefined && !this.#fleet.closing.aborted;
-    // It is not to blame for its network, however often that fails.
-    if (mayGoOn && isSilent) this.#relaunch(reason);
+    // It is not to blame for its network, nor for its master, however often these fail.
+    if (mayGoOn && isBlameless) this.#relaunch(reason);
     else this.#died(reason, { isFinal: !mayGoOn, isHeardOut: false, isWithAgent: true });
   }
 

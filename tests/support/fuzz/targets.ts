@@ -1,3 +1,4 @@
+import { SYSTEM_CALENDAR_CLOCK } from "../../../lib/master/observe/calendar.ts";
 import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agents/agent_link.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
@@ -189,7 +190,7 @@ export async function agent(chunks: readonly Uint8Array[]): Promise<string> {
         }
       },
     },
-    SYSTEM_CLOCK,
+    SYSTEM_CALENDAR_CLOCK,
   );
   const parcel = Promise.resolve({ files: [], writtenAt: new Map() });
   const order = { launch: 0, command: () => [], target: "null", output: NO_OUTPUT };

@@ -227,7 +227,7 @@ export class AgentJob implements AgentLinkEvents {
    */
   async explainLoss(
     agent: AgentLink,
-    { isSilent }: LinkEnd,
+    { isSilent, wasForsaken }: LinkEnd,
     reason: string,
   ): Promise<Absence> {
     if (isSilent && this.isRenewable) {
@@ -247,7 +247,7 @@ export class AgentJob implements AgentLinkEvents {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
       if (this.#end !== undefined) {
-        return { type: "gone", end: this.#explainEnd(this.#end, reason) };
+        return { type: "gone", end: this.#explainEnd(this.#end, reason, wasForsaken) };
       }
       if (this.#standing === "queued") {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
@@ -257,7 +257,7 @@ export class AgentJob implements AgentLinkEvents {
       wasSuspended = isSuspended;
       const isPatient = isSuspended || !patience.isOver;
       if (closing.aborted || (!isPatient && isLastAsked)) {
-        return { type: "gone", end: this.#endUnseen(reason) };
+        return { type: "gone", end: this.#endUnseen(reason, wasForsaken) };
       }
       if (!isPatient) {
         isLastAsked = true;
@@ -289,19 +289,23 @@ export class AgentJob implements AgentLinkEvents {
     return this.#seats.every((other) => other === seat || other.isOver);
   }
 
-  /** Explains how a job ended after its agent had come. A job that nobody has deleted and whose end was announced was ended by a limit. */
-  #explainEnd(end: ProcessEnd, known: string): ProcessEnd {
-    const { reason = "its job ended" } = end;
+  /**
+   * How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit.
+   *
+   * @param wasForsaken Whether its agent has ended since it heard nothing of the master.
+   */
+  #explainEnd(end: ProcessEnd, known: string, wasForsaken: boolean): ProcessEnd {
+    const reason = `${known}; ${end.reason ?? "its job ended"}`;
+    if (end.isTakenAway !== undefined) return { ...end, reason };
     const limit = this.#limit;
-    if (end.isTakenAway !== undefined || limit === undefined) {
-      return { ...end, reason: `${known}; ${reason}` };
-    }
-    return { ...end, reason: `${known}; ${reason}: ${limit}`, isTakenAway: true };
+    if (limit !== undefined) return { ...end, reason: `${reason}: ${limit}`, isTakenAway: true };
+    return wasForsaken ? { ...end, reason, isTakenAway: true } : { ...end, reason };
   }
 
-  /** The end of a job about which its scheduler says nothing yet. Near its time limit it will certainly end, however long that takes. */
-  #endUnseen(reason: string): ProcessEnd {
+  /** The end of a job of which its scheduler says nothing yet. By its time limit it comes to its end, however long that takes. */
+  #endUnseen(reason: string, wasForsaken: boolean): ProcessEnd {
     const end = { code: null, signal: null };
+    if (wasForsaken) return { ...end, reason, isTakenAway: true };
     if (this.#warning !== "time limit") return { ...end, reason };
     return { ...end, reason: `${reason}: ${this.#limit}`, isTakenAway: true };
   }
@@ -436,7 +440,8 @@ export class AgentJob implements AgentLinkEvents {
   /** Its scheduler says how the job has ended, after its agent had come. Its slaves may be lost already. */
   #endedLate(agent: AgentLink, end: ProcessEnd | undefined): void {
     if (end === undefined || agent.end === undefined) return;
-    const explained = this.#explainEnd(end, agent.end.reason);
+    const { reason, wasForsaken } = agent.end;
+    const explained = this.#explainEnd(end, reason, wasForsaken);
     for (const seat of this.#seats) if (seat.job === this) seat.jobEndedLate(explained);
   }
 

@@ -1,9 +1,9 @@
-import type { Clock } from "../../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../../launch/command.ts";
 import type { OutputSink, OutputStream } from "../../../launch/output_sink.ts";
 import type { MessageStream } from "../../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../../wire/messages.ts";
 import { messageOf } from "../../../message_of.ts";
+import type { CalendarClock } from "../../observe/calendar.ts";
 import { ChangedFileError, FileSender } from "../../sent/file_sender.ts";
 import type { Parcel } from "../../sent/parcel.ts";
 import { MessageError } from "../session.ts";
@@ -11,7 +11,11 @@ import { MessageError } from "../session.ts";
 /** The exit code of a shell when a command cannot be started. */
 const CANNOT_START = 127;
 
-/** How often files are sent again, each time in their present state, if one of them changes meanwhile. */
+/** Why an agent has ended that was told nothing for too long. */
+const FORSAKEN =
+  "it was told nothing for heartbeatTimeoutMs, while this process or its machine stood still";
+
+/** How often files are sent, each time as they are then, of which one changes while it is sent. */
 const MAX_SENDINGS = 3;
 
 /** What is needed to start a runner on another machine. */
@@ -70,6 +74,8 @@ export interface LinkEnd {
   readonly reason: string;
   /** Whether it was silent for too long. Then nobody else hears from its machine either. */
   readonly isSilent: boolean;
+  /** Whether this master had told it nothing for so long that it had to end: no task is to blame, and nobody has ended it. */
+  readonly wasForsaken: boolean;
 }
 
 /**
@@ -112,8 +118,13 @@ export class AgentLink implements Disposable {
   #laying: Laying | undefined;
   /** Resolves when no parcel is being made or laid. Never rejects. */
   #layings: Promise<void> = Promise.resolve();
-  readonly #clock: Clock;
-  /** When the agent was last heard, by the clock. Only this class changes it. */
+  readonly #clock: CalendarClock;
+  readonly #timeoutMs: number;
+  /** When the agent was last told that the master lives, by the clock, and by the date: that goes on while the machine sleeps. */
+  #told: { readonly ms: number; readonly dateMs: number };
+  /** When it was last found that the agent had been told nothing for too long. */
+  #forsakenAtMs = -Infinity;
+  /** When the agent was last heard of, by the clock. Only this class writes. */
   heardAtMs: number;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<LinkEnd>;
@@ -126,10 +137,12 @@ export class AgentLink implements Disposable {
     stream: MessageStream<FromAgent>,
     configuration: Omit<ToAgent & { type: "configure" }, "type">,
     events: AgentLinkEvents,
-    clock: Clock,
+    clock: CalendarClock,
   ) {
     this.#clock = clock;
+    this.#timeoutMs = configuration.heartbeatTimeoutMs;
     this.heardAtMs = clock.now();
+    this.#told = { ms: clock.now(), dateMs: clock.date() };
     this.#stream = stream;
     this.#events = events;
     stream.postMessage({ type: "welcome" });
@@ -269,12 +282,27 @@ export class AgentLink implements Disposable {
 
   /** Says that the master lives. */
   beat(): void {
+    this.#noteForsaken();
+    this.#told = { ms: this.#clock.now(), dateMs: this.#clock.date() };
     this.#post({ type: "alive" });
+  }
+
+  /** This process may have stood still, or blocked, or its machine slept. Then the agent has ended, as it does when its master is gone. */
+  #noteForsaken(): void {
+    const nowMs = this.#clock.now();
+    const untoldMs = Math.max(nowMs - this.#told.ms, this.#clock.date() - this.#told.dateMs);
+    if (untoldMs >= this.#timeoutMs) this.#forsakenAtMs = nowMs;
+  }
+
+  /** Whether the agent has been told nothing for too long, not long ago. That it has ended may be heard as late as that it is silent. */
+  get #wasForsaken(): boolean {
+    this.#noteForsaken();
+    return this.#clock.now() - this.#forsakenAtMs <= this.#timeoutMs;
   }
 
   /** Closes the connection: the agent ends, and its runners with it. */
   close(reason: string): void {
-    this.#close({ reason, isSilent: false });
+    this.#close({ reason, isSilent: false, wasForsaken: false });
   }
 
   /** Gives up an agent that was silent for too long. Its connection stays, because it may be heard again. */
@@ -283,6 +311,7 @@ export class AgentLink implements Disposable {
     this.#goAway("silent", {
       reason: `nothing was heard from its agent for ${seconds} s`,
       isSilent: true,
+      wasForsaken: false,
     });
   }
 
@@ -330,7 +359,9 @@ export class AgentLink implements Disposable {
     } catch (error) {
       reason = messageOf(error);
     }
-    this.close(reason);
+    const wasForsaken = this.#wasForsaken;
+    if (wasForsaken) reason += `: ${FORSAKEN}`;
+    this.#close({ reason, isSilent: false, wasForsaken });
     this.#loseRunners();
     this.#laying?.folder.reject(new Error(this.end!.reason));
     await this.#layings;

@@ -605,6 +605,58 @@ Deno.test("AgentJob: slaves whose machine is silent again and again are not lost
   assertEquals(bench.processes.map(({ isKilled }) => isKilled).slice(0, -1), Array(6).fill(true));
 });
 
+/** What an agent that has gone for that reason is told to have gone for. */
+const FORSAKEN =
+  `${GONE}: it was told nothing for heartbeatTimeoutMs, while this process or its machine stood still`;
+
+Deno.test("AgentJob: slaves whose agents end since the master's machine sleeps again and again are not lost by that", async () => {
+  await using bench = new Bench({ isRenewable: true });
+  await bench.start();
+  for (let round = 0; round < 6; round++) {
+    await bench.serve(round);
+    bench.clock.sleep(3_600_000);
+    await bench.loseAgent();
+    await bench.renewed();
+  }
+  assertEquals([bench.losses, bench.warnings], [[], []]);
+  assertEquals(new Set(bench.restarts), new Set([FORSAKEN]));
+  assertEquals(new Set(bench.haveDied), new Set([false]));
+});
+
+for (const isTold of [true, false]) {
+  Deno.test(`AgentJob: slaves whose agents end since the master stood still are submitted again, though their scheduler ${isTold ? "tells nothing of that but their end" : "does not answer"}`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    using _keeper = bench.keep();
+    await bench.stand("running");
+    await bench.serve(0);
+    bench.clock.stop(60_000);
+    await bench.loseAgent();
+    const { agent } = bench.job;
+    if (isTold) bench.processes[0].end({ code: null, signal: null, reason: "COMPLETED" });
+    else bench.clock.pass(EXPLANATION_MS);
+    while (bench.restarts.length + bench.losses.length < 2) await turn();
+    const reason = isTold ? `${FORSAKEN}; COMPLETED` : FORSAKEN;
+    assertEquals([bench.restarts, bench.losses], [[reason, reason], []]);
+    assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+    await agent!.ended;
+  });
+}
+
+Deno.test("AgentJob: slaves whose job somebody deleted while the master stood still are lost", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  bench.clock.stop(60_000);
+  await bench.loseAgent();
+  const { agent } = bench.job;
+  const reason = "it was deleted";
+  bench.processes[0].end({ code: null, signal: null, reason, isTakenAway: false });
+  while (bench.restarts.length + bench.losses.length < 2) await turn();
+  assertEquals([bench.losses[0], bench.restarts], [`${FORSAKEN}; ${reason}`, []]);
+  await agent!.ended;
+});
+
 Deno.test("AgentJob: nothing is renewed when the manager closes", async () => {
   const bench = new Bench({ isRenewable: true });
   await bench.start();

@@ -1,5 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { SYSTEM_CLOCK } from "../../../../lib/clock.ts";
+import {
+  type CalendarClock,
+  SYSTEM_CALENDAR_CLOCK,
+} from "../../../../lib/master/observe/calendar.ts";
 import {
   AgentLink,
   type AgentLinkEvents,
@@ -13,6 +16,7 @@ import { MemoryConnection } from "../../../support/fuzz/memory_connection.ts";
 import { NO_OUTPUT } from "../../../support/no_output.ts";
 import { SocketPair } from "../../../support/socket_pair.ts";
 import { TempFolder } from "../../../support/temp_folder.ts";
+import { TestClock } from "../../../support/test_clock.ts";
 
 const OPTIONS = {
   heartbeatIntervalMs: 1000,
@@ -36,7 +40,7 @@ async function endAfter(message: object): Promise<string> {
     new MessageStream<FromAgent>(MemoryConnection.of(encodeFrame(JSON.stringify([message])))),
     OPTIONS,
     UNHEARD,
-    SYSTEM_CLOCK,
+    SYSTEM_CALENDAR_CLOCK,
   );
   return (await link.ended).reason;
 }
@@ -83,7 +87,7 @@ class PlayedAgent implements AsyncDisposable {
   readonly #stream: MessageStream<ToAgent>;
   readonly #came: ToAgent[] = [];
 
-  private constructor(pair: SocketPair) {
+  private constructor(pair: SocketPair, clock: CalendarClock) {
     this.#pair = pair;
     this.#stream = new MessageStream<ToAgent>(pair.far);
     this.link = new AgentLink(
@@ -94,12 +98,12 @@ class PlayedAgent implements AsyncDisposable {
         heardAgain: () => this.heardAgain.resolve(),
         filesLaid: (sending) => this.laid.push(sending),
       },
-      SYSTEM_CLOCK,
+      clock,
     );
   }
 
-  static async open(): Promise<PlayedAgent> {
-    return new PlayedAgent(await SocketPair.open());
+  static async open(clock: CalendarClock = SYSTEM_CALENDAR_CLOCK): Promise<PlayedAgent> {
+    return new PlayedAgent(await SocketPair.open(), clock);
   }
 
   start(slave: number, parcel: Promise<Parcel> | (() => Promise<Parcel>)) {
@@ -144,6 +148,48 @@ class PlayedAgent implements AsyncDisposable {
     this.leave();
     this.#pair[Symbol.dispose]();
   }
+}
+
+const { heartbeatTimeoutMs: TIMEOUT_MS } = OPTIONS;
+
+for (
+  const [what, pass, wasForsaken] of [
+    ["while the master was stopped for too long", (clock) => clock.stop(TIMEOUT_MS), true],
+    ["while the master's machine slept for too long", (clock) => clock.sleep(TIMEOUT_MS), true],
+    ["after the master was stopped for a moment", (clock) => clock.stop(TIMEOUT_MS - 1), false],
+    [
+      "after the master's machine slept for a moment",
+      (clock) => clock.sleep(TIMEOUT_MS - 1),
+      false,
+    ],
+    ["soon after the master was stopped for too long", (clock, link) => {
+      clock.stop(TIMEOUT_MS);
+      link.beat();
+      clock.pass(TIMEOUT_MS);
+    }, true],
+    ["long after the master was stopped for too long", (clock, link) => {
+      clock.stop(TIMEOUT_MS);
+      link.beat();
+      clock.pass(TIMEOUT_MS - 1);
+      link.beat();
+      clock.pass(2);
+    }, false],
+  ] as [string, (clock: TestClock, link: AgentLink) => void, boolean][]
+) {
+  Deno.test(`AgentLink: an agent that ends ${what} was ${wasForsaken ? "" : "not "}forsaken`, async () => {
+    const clock = new TestClock();
+    await using agent = await PlayedAgent.open(clock);
+    pass(clock, agent.link);
+    agent.leave();
+    const end = await agent.link.ended;
+    const why = wasForsaken
+      ? ": it was told nothing for heartbeatTimeoutMs, while this process or its machine stood still"
+      : "";
+    assertEquals(
+      [end.reason, end.isSilent, end.wasForsaken],
+      [`the connection to its agent has ended${why}`, false, wasForsaken],
+    );
+  });
 }
 
 /** Sees which files are opened, until the end of the scope. */
