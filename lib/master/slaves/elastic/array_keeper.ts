@@ -14,10 +14,13 @@ import type { SlaveFacts } from "./size_decision.ts";
 
 /** How often it checks. */
 const LOOK_MS = 1_000;
-/** How long nothing is submitted after a failure; twice as long after each further one. */
+/** How long nothing is submitted after a failure; twice as long after each in a row, up to the longest. */
 const FIRST_PAUSE_MS = 1_000;
-/** After this many failures in a row, with pauses between them, nothing is submitted any more. */
+const LONGEST_PAUSE_MS = 300_000;
+/** After so many failures in a row, with pauses between them, nothing is submitted any more. */
 const MAX_FAILURES = 5;
+/** The same if jobs of the array have brought agents: more than an hour, for which a scheduler or a file system may be away. */
+const MAX_LATER_FAILURES = 21;
 
 /** Keeps the slaves of one array. */
 export class ArrayKeeper implements Disposable {
@@ -108,11 +111,12 @@ export class ArrayKeeper implements Disposable {
     // It was submitted before the pause: one node that cannot start any may end many jobs at once.
     if (nowMs < this.#pausedUntilMs) return true;
     this.#failures++;
-    if (this.#failures >= MAX_FAILURES) {
+    if (this.#failures >= (this.#hasServed ? MAX_LATER_FAILURES : MAX_FAILURES)) {
       this.#stop(reason);
       return false;
     }
-    this.#pausedUntilMs = nowMs + FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    const pauseMs = FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    this.#pausedUntilMs = nowMs + Math.min(pauseMs, LONGEST_PAUSE_MS);
     return true;
   }
 
@@ -129,7 +133,7 @@ export class ArrayKeeper implements Disposable {
 
   #stop(reason: string): void {
     this.#fleet.warn(
-      `Jobs of slaves ended before they connected, or were not submitted, ${MAX_FAILURES} times in a row, and no more are ` +
+      `Jobs of slaves ended before they connected, or were not submitted, ${this.#failures} times in a row, and no more are ` +
         `submitted. The last: ${reason}`,
     );
     this.#giveUp(reason);

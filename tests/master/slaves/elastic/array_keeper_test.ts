@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ArrayBounds } from "../../../../lib/launch/slave_count.ts";
 import type { Demand } from "../../../../lib/master/board/dispatcher.ts";
 import { ArrayKeeper } from "../../../../lib/master/slaves/elastic/array_keeper.ts";
@@ -186,6 +186,27 @@ Deno.test("ArrayKeeper: failures bring longer and longer pauses, and after five 
   assertEquals(bench.starts.length, 5);
 });
 
+Deno.test("ArrayKeeper: an array that has served is submitted again when its scheduler was away for an hour, and not without end", () => {
+  using bench = new Bench(1, { ...BOUNDS, max: 1 });
+  bench.demand = { tasks: 1, taskMs: 1 };
+  bench.clock.pass(1000);
+  bench.keeper.launched();
+  bench.connect();
+  bench.seats[0].vacate();
+  const startMs = bench.clock.now();
+  const times: number[] = [];
+  for (let isTriedAgain = true; isTriedAgain;) {
+    while (bench.seats[0].state !== "queued") bench.clock.pass(500);
+    times.push(bench.clock.now() - startMs);
+    isTriedAgain = bench.keeper.launchFailed("it does not answer");
+    bench.seats[0].state = isTriedAgain ? "vacant" : "lost";
+  }
+  assert(times.at(-1)! > 3_600_000 && times.at(-1)! < 4_000_000, `${times}`);
+  assert(times.slice(1).every((ms, i) => ms - times[i] <= 300_000), `${times}`);
+  assertEquals(bench.warnings.length, 1);
+  assertMatch(bench.warnings[0], /, 21 times in a row, /);
+});
+
 Deno.test("ArrayKeeper: a job that brings its agent ends a row of failures", () => {
   using bench = new Bench(1, { ...BOUNDS, max: 1 });
   bench.demand = { tasks: 1, taskMs: 1 };
@@ -211,7 +232,8 @@ Deno.test("ArrayKeeper: jobs that end at one moment, as on a node that cannot la
   using bench = new Bench(8, { min: 8, max: 8, idleMs: Infinity });
   bench.keeper.served();
   bench.demand = { tasks: 100, taskMs: 3_600_000 };
-  for (let round = 0; round < 4; round++) {
+  const rounds = 20;
+  for (let round = 0; round < rounds; round++) {
     for (const seat of bench.seats) {
       assertEquals(bench.keeper.failed("no folder"), true);
       seat.vacate();
@@ -222,7 +244,7 @@ Deno.test("ArrayKeeper: jobs that end at one moment, as on a node that cannot la
     while (bench.starts.length < round + 2) bench.clock.pass(500);
   }
   const times = bench.starts.map(([ms]) => ms);
-  assertEquals(times.slice(1).map((ms, i) => ms - times[i]), [1000, 2000, 4000, 8000]);
+  assertEquals(times.slice(1, 5).map((ms, i) => ms - times[i]), [1000, 2000, 4000, 8000]);
   assertEquals([bench.keeper.stopReason, bench.warnings], [undefined, []]);
   assertEquals(bench.keeper.failed("no folder"), false);
   assertEquals(bench.keeper.stopReason, "no folder");
