@@ -247,7 +247,7 @@ export class AgentJob implements AgentLinkEvents {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
       if (this.#end !== undefined) {
-        return { type: "gone", end: this.#explainEnd(this.#end, reason, wasForsaken) };
+        return { type: "gone", end: this.#explainEnd(this.#end, reason, isSilent || wasForsaken) };
       }
       if (this.#standing === "queued") {
         return { type: "requeued", reason: `${reason}; its job is in the queue again` };
@@ -292,14 +292,14 @@ export class AgentJob implements AgentLinkEvents {
   /**
    * How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit.
    *
-   * @param wasForsaken Whether its agent has ended since it heard nothing of the master.
+   * @param isUnheard Whether its agent and the master had not heard of each other: then that has ended by itself.
    */
-  #explainEnd(end: ProcessEnd, known: string, wasForsaken: boolean): ProcessEnd {
+  #explainEnd(end: ProcessEnd, known: string, isUnheard: boolean): ProcessEnd {
     const reason = `${known}; ${end.reason ?? "its job ended"}`;
     if (end.isTakenAway !== undefined) return { ...end, reason };
     const limit = this.#limit;
     if (limit !== undefined) return { ...end, reason: `${reason}: ${limit}`, isTakenAway: true };
-    return wasForsaken ? { ...end, reason, isTakenAway: true } : { ...end, reason };
+    return isUnheard ? { ...end, reason, isTakenAway: true } : { ...end, reason };
   }
 
   /** The end of a job of which its scheduler says nothing yet. By its time limit it comes to its end, however long that takes. */
@@ -440,8 +440,8 @@ export class AgentJob implements AgentLinkEvents {
   /** Its scheduler says how the job has ended, after its agent had come. Its slaves may be lost already. */
   #endedLate(agent: AgentLink, end: ProcessEnd | undefined): void {
     if (end === undefined || agent.end === undefined) return;
-    const { reason, wasForsaken } = agent.end;
-    const explained = this.#explainEnd(end, reason, wasForsaken);
+    const { reason, isSilent, wasForsaken } = agent.end;
+    const explained = this.#explainEnd(end, reason, isSilent || wasForsaken);
     for (const seat of this.#seats) if (seat.job === this) seat.jobEndedLate(explained);
   }
 

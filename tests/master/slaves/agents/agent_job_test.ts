@@ -915,6 +915,36 @@ for (const isSilent of [true, false]) {
   });
 }
 
+Deno.test("AgentJob: slaves whose agent fell silent, as on a machine that was cut off, are submitted again when their job has ended", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.miss();
+  const { agent } = bench.job;
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2) await turn();
+  bench.processes[0].end({ code: null, signal: null, reason: "COMPLETED" });
+  await turn();
+  assertEquals(bench.restarts, [`${SILENT}; COMPLETED`, `${SILENT}; COMPLETED`]);
+  assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+  await agent!.ended;
+});
+
+Deno.test("AgentJob: slaves whose agent fell silent stay lost when their job was deleted", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  using _keeper = bench.keep();
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.miss();
+  bench.clock.pass(EXPLANATION_MS);
+  while (bench.losses.length < 2) await turn();
+  const reason = "it was deleted";
+  bench.processes[0].end({ code: null, signal: null, reason, isTakenAway: false });
+  await turn();
+  assertEquals([bench.restarts, bench.standings], [[], ["lost", "lost"]]);
+});
+
 for (
   const [what, isTakenAway, isStopped] of [
     ["somebody deleted it", false, false],
