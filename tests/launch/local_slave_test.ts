@@ -5,13 +5,22 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { NoMoreSlavesError, ParallelError, remote } from "../../mod.ts";
+import {
+  type LaunchOrder,
+  LocalSlave,
+  NoMoreSlavesError,
+  ParallelError,
+  remote,
+  type SlaveProcess,
+} from "../../mod.ts";
 import { openOutputSink } from "../../lib/launch/output_sink.ts";
 import { EventLog } from "../support/event_log.ts";
+import { KeepAlive } from "../support/keep_alive.ts";
 import { type Lifeline, Lifelines } from "../support/lifelines.ts";
-import { localManager } from "../support/local_manager.ts";
+import { localManager, managerBy } from "../support/local_manager.ts";
 import { MODULE_URL, runScript, startScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 const LIFELINE_TASKS = import.meta.resolve("../support/lifeline_tasks.ts");
 const lifelineTasks = remote<typeof import("../support/lifeline_tasks.ts")>(LIFELINE_TASKS);
@@ -398,3 +407,54 @@ for (const task of ["waitForEver", "loopForEver"] as const) {
     await Promise.all([manager.close(), next, ended]);
   });
 }
+
+/** A slave that cannot be started a few times, as for want of memory. */
+class FlakySlave extends LocalSlave {
+  failures = 0;
+
+  override launch(order: LaunchOrder): SlaveProcess {
+    if (this.failures-- > 0) throw new Error("no memory");
+    return super.launch(order);
+  }
+}
+
+Deno.test("LocalSlave: one that has served, and cannot be started anew for a while, is started after a pause", async () => {
+  const clock = new StandingClock();
+  const log = new EventLog();
+  const options = { output: "null", recycle: { tasks: 1 }, onEvent: log.onEvent };
+  await using manager = managerBy(clock, options);
+  const slave = new FlakySlave();
+  manager.addSlave(slave);
+  const context = manager.getContext();
+  context.addTask(() => "before");
+  const results = context.getResultsUnordered<string>();
+  assertEquals((await results.next()).value, "before");
+  slave.failures = 3;
+  context.addTask(() => "behind");
+  const behind = Array.fromAsync(results);
+  behind.catch(() => {});
+  for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
+    await log.until("slave-restarted", failures + 2);
+    await clock.timerSet();
+    assertEquals(clock.nextInMs, pauseMs);
+    clock.pass(pauseMs);
+  }
+  assertEquals(await behind, ["behind"]);
+  assertEquals(log.of("slave-lost"), []);
+});
+
+Deno.test("LocalSlave: one that waits to be started anew does not keep its manager from closing", async () => {
+  using _alive = new KeepAlive();
+  const clock = new StandingClock();
+  const log = new EventLog();
+  const options = { output: "null", recycle: { tasks: 1 }, onEvent: log.onEvent };
+  await using manager = managerBy(clock, options);
+  const slave = new FlakySlave();
+  manager.addSlave(slave);
+  const context = manager.getContext();
+  assertEquals(await context.run(() => "before", []), "before");
+  slave.failures = 1;
+  await log.until("slave-restarted", 2);
+  await manager.close();
+  assertEquals(clock.timers, 0);
+});

@@ -39,11 +39,17 @@ const END_GRACE_MS = 1000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
 
-/** The state of a slave. */
+/**
+ * How long to wait before a process of this machine is started again that could not be, or did not live to connect; four times as long
+ * after each in a row. It may be for want of memory, files or processes, which passes.
+ */
+const FIRST_LAUNCH_PAUSE_MS = 1000;
+
+/** Where a slave stands. */
 export type SeatState =
-  /** It has not been launched, or is being launched. */
-  | { readonly state: "launching" }
-  /** Nothing is submitted for it: there is no work for it, or its job has been taken away. Its keeper launches it. */
+  /** It has not been launched, or is being launched: when the pause is over, if there is one. */
+  | { readonly state: "launching"; readonly pause?: Disposable }
+  /** Nothing is submitted for it, since there is no work for it, or what was has been taken away. Its keeper launches it. */
   | { readonly state: "vacant" }
   /** What brings its agent has been submitted, or is started again. */
   | {
@@ -92,7 +98,9 @@ export class Seat implements SlavePort {
   #job: AgentJob | undefined;
   /** How often a process has been started for it. */
   #launches = 0;
-  /** Where its processes connect, and where their output goes; known when the first is launched. */
+  /** How many in a row have not connected. */
+  #failedLaunches = 0;
+  /** Where its processes connect to, and print; known when the first is launched. */
   #place: { readonly endpoint: Endpoint; readonly output: OutputSink } | undefined;
   /** Modules that the present process can load. */
   #loadableModules = new Set<string>();
@@ -464,7 +472,8 @@ export class Seat implements SlavePort {
       seat: this,
     });
     this.#enter({ state: "connected", process, session });
-    // Before it has a task: the master may not live to see the end of that.
+    this.#failedLaunches = 0;
+    // Before it has a task, which the master may not live to see the end of.
     this.#fleet.guard.slaveConnected();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
@@ -500,14 +509,15 @@ export class Seat implements SlavePort {
   launchFailed(reason: string, isTriedAgain = false): void {
     if (this.#fleet.closing.aborted) this.#enter({ state: "ended" });
     else if (isTriedAgain) this.#takenAway(reason);
-    else this.#died(reason, { isFinal: true });
+    else this.#died(reason, { isFinal: this.isRemote, isUnborn: true });
   }
 
   /** Ends its process, because the manager closes. */
   async end(): Promise<void> {
     const process = this.#process;
     const { clock } = this.#fleet.options;
-    if (this.#state.state === "awaiting agent") this.#enter({ state: "ended" });
+    const isPaused = this.#state.state === "launching" && this.#state.pause !== undefined;
+    if (this.#state.state === "awaiting agent" || isPaused) this.#enter({ state: "ended" });
     if (process === undefined) return;
     // A process that is being replaced has no tasks left, but may still be disposing of what startups returned.
     const isIdle = this.state === "connected" && (this.slave.service?.sent.size ?? 0) === 0;
@@ -598,7 +608,10 @@ export class Seat implements SlavePort {
       case "replaced":
         return this.#relaunch(sequel.reason, { isAsked: sequel.isAsked });
       case "died":
-        return this.#died(this.#describe(end, wasConnected, fault), { isHeardOut });
+        return this.#died(this.#describe(end, wasConnected, fault), {
+          isHeardOut,
+          isUnborn: !wasConnected,
+        });
       default:
         sequel satisfies never;
     }
@@ -675,17 +688,19 @@ export class Seat implements SlavePort {
 
   #died(
     reason: string,
-    { isFinal = false, isHeardOut = true, isWithAgent = false }: {
+    { isFinal = false, isHeardOut = true, isWithAgent = false, isUnborn = false }: {
       readonly isFinal?: boolean;
       readonly isHeardOut?: boolean;
       readonly isWithAgent?: boolean;
+      /** Whether its process has never connected. */
+      readonly isUnborn?: boolean;
     },
   ): void {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
-      // A slave that went with its agent has done nothing by itself.
-      this.#relaunch(reason, { hasDied: !isWithAgent });
+      // One that went with its agent has done nothing by itself.
+      this.#relaunch(reason, { hasDied: !isWithAgent }, isUnborn);
     } else {
       // A slave that has used up its restarts would get them all again with each agent that comes for the others.
       const isUsedUp = !isFinal && this.slave.hasServed;
@@ -696,7 +711,7 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  #relaunch(reason: string, how: RestartFacts = {}): void {
+  #relaunch(reason: string, how: RestartFacts = {}, isUnborn = false): void {
     this.#tellRestarted(reason, how);
     const job = this.#job;
     const agent = job?.agent;
@@ -704,9 +719,19 @@ export class Seat implements SlavePort {
       this.#enter({ state: "awaiting agent", isUntold: false });
       return job.awaitNext(this);
     }
+    if (isUnborn && agent === undefined) return this.#relaunchLater();
     this.#enter({ state: "launching" });
     if (agent !== undefined) this.#startRunner(agent);
     else this.#fleet.relaunch(this);
+  }
+
+  #relaunchLater(): void {
+    const { closing, options: { clock } } = this.#fleet;
+    const pauseMs = FIRST_LAUNCH_PAUSE_MS * 4 ** this.#failedLaunches++;
+    const pause = clock.setTimer(() => {
+      if (!closing.aborted) this.#fleet.relaunch(this);
+    }, pauseMs);
+    this.#enter({ state: "launching", pause });
   }
 
   #tellRestarted(reason: string, { isAsked = false, hasDied = false }: RestartFacts = {}): void {
@@ -716,6 +741,7 @@ export class Seat implements SlavePort {
 
   #enter(state: SeatState): void {
     if (this.#state.state === "running") this.#state.timer[Symbol.dispose]();
+    if (this.#state.state === "launching") this.#state.pause?.[Symbol.dispose]();
     this.#state = state;
   }
 
