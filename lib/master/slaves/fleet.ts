@@ -52,7 +52,7 @@ export interface FleetOptions {
   readonly dispatcher: Dispatcher;
   readonly loop: DispatchLoop;
   readonly clock: CalendarClock;
-  /** Modules that tasks are known to come from. */
+  /** Modules from which tasks are known to come. */
   readonly modules: ReadonlySet<string>;
   /** Modules whose files contain the code of tasks. */
   readonly watched: ReadonlySet<string>;

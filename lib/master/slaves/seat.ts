@@ -40,16 +40,16 @@ const END_GRACE_MS = 1000;
 const PARTING_GRACE_MS = 2000;
 
 /**
- * How long to wait before a process of this machine is started again that could not be, or did not live to connect; four times as long
- * after each in a row. It may be for want of memory, files or processes, which passes.
+ * How long to wait before a process of this machine is started again after one that could not be started, or died before it
+ * connected. The wait is four times as long after each further one: a want of memory, files or processes may pass.
  */
 const FIRST_LAUNCH_PAUSE_MS = 1000;
 
-/** Where a slave stands. */
+/** The state of a slave. */
 export type SeatState =
-  /** It has not been launched, or is being launched: when the pause is over, if there is one. */
+  /** It has not been launched, or is being launched, after a pause if there is one. */
   | { readonly state: "launching"; readonly pause?: Disposable }
-  /** Nothing is submitted for it, since there is no work for it, or what was has been taken away. Its keeper launches it. */
+  /** Nothing is submitted for it: there is no work for it, or its job has been taken away. Its keeper launches it. */
   | { readonly state: "vacant" }
   /** What brings its agent has been submitted, or is started again. */
   | {
@@ -98,9 +98,9 @@ export class Seat implements SlavePort {
   #job: AgentJob | undefined;
   /** How often a process has been started for it. */
   #launches = 0;
-  /** How many in a row have not connected. */
+  /** How many of these in a row have not connected. */
   #failedLaunches = 0;
-  /** Where its processes connect to, and print; known when the first is launched. */
+  /** Where its processes connect, and where their output goes; known when the first is launched. */
   #place: { readonly endpoint: Endpoint; readonly output: OutputSink } | undefined;
   /** Modules that the present process can load. */
   #loadableModules = new Set<string>();
@@ -473,7 +473,7 @@ export class Seat implements SlavePort {
     });
     this.#enter({ state: "connected", process, session });
     this.#failedLaunches = 0;
-    // Before it has a task, which the master may not live to see the end of.
+    // Before it has a task: the master may not live to see the end of that.
     this.#fleet.guard.slaveConnected();
     if (!this.isRemote) this.slave.identity = { ...this.slave.identity, host: hello.host };
     this.#fleet.watch(this.#watchSession(process, session));
@@ -699,7 +699,7 @@ export class Seat implements SlavePort {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
-      // One that went with its agent has done nothing by itself.
+      // A slave that went with its agent has done nothing by itself.
       this.#relaunch(reason, { hasDied: !isWithAgent }, isUnborn);
     } else {
       // A slave that has used up its restarts would get them all again with each agent that comes for the others.

@@ -290,9 +290,9 @@ export class AgentJob implements AgentLinkEvents {
   }
 
   /**
-   * How a job has ended whose agent was there. What ends one with a warning, and nobody has deleted it, is a limit.
+   * Explains how a job ended after its agent had come. A job that nobody has deleted and whose end was announced was ended by a limit.
    *
-   * @param isUnheard Whether its agent and the master had not heard of each other: then that has ended by itself.
+   * @param isUnheard Whether its agent and the master had heard nothing of each other: then the agent ended by itself.
    */
   #explainEnd(end: ProcessEnd, known: string, isUnheard: boolean): ProcessEnd {
     const reason = `${known}; ${end.reason ?? "its job ended"}`;
@@ -302,7 +302,7 @@ export class AgentJob implements AgentLinkEvents {
     return isUnheard ? { ...end, reason, isTakenAway: true } : { ...end, reason };
   }
 
-  /** The end of a job of which its scheduler says nothing yet. By its time limit it comes to its end, however long that takes. */
+  /** The end of a job about which its scheduler says nothing yet. Near its time limit it will certainly end, however long that takes. */
   #endUnseen(reason: string, wasForsaken: boolean): ProcessEnd {
     const end = { code: null, signal: null };
     if (wasForsaken) return { ...end, reason, isTakenAway: true };

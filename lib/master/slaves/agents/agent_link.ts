@@ -11,11 +11,11 @@ import { MessageError } from "../session.ts";
 /** The exit code of a shell when a command cannot be started. */
 const CANNOT_START = 127;
 
-/** Why an agent has ended that was told nothing for too long. */
+/** Why an agent that was told nothing for too long has ended. */
 const FORSAKEN =
   "it was told nothing for heartbeatTimeoutMs, while this process or its machine stood still";
 
-/** How often files are sent, each time as they are then, of which one changes while it is sent. */
+/** How often files are sent again, each time in their present state, if one of them changes meanwhile. */
 const MAX_SENDINGS = 3;
 
 /** What is needed to start a runner on another machine. */
@@ -120,11 +120,11 @@ export class AgentLink implements Disposable {
   #layings: Promise<void> = Promise.resolve();
   readonly #clock: CalendarClock;
   readonly #timeoutMs: number;
-  /** When the agent was last told that the master lives, by the clock, and by the date: that goes on while the machine sleeps. */
+  /** When the agent was last told that the master lives, by the clock and by the date. Only the date goes on while the machine sleeps. */
   #told: { readonly ms: number; readonly dateMs: number };
   /** When it was last found that the agent had been told nothing for too long. */
   #forsakenAtMs = -Infinity;
-  /** When the agent was last heard of, by the clock. Only this class writes. */
+  /** When the agent was last heard, by the clock. Only this class changes it. */
   heardAtMs: number;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<LinkEnd>;
@@ -287,14 +287,14 @@ export class AgentLink implements Disposable {
     this.#post({ type: "alive" });
   }
 
-  /** This process may have stood still, or blocked, or its machine slept. Then the agent has ended, as it does when its master is gone. */
+  /** If this process was stopped or blocked, or its machine slept, the agent has ended, as it does when its master is gone. */
   #noteForsaken(): void {
     const nowMs = this.#clock.now();
     const untoldMs = Math.max(nowMs - this.#told.ms, this.#clock.date() - this.#told.dateMs);
     if (untoldMs >= this.#timeoutMs) this.#forsakenAtMs = nowMs;
   }
 
-  /** Whether the agent has been told nothing for too long, not long ago. That it has ended may be heard as late as that it is silent. */
+  /** Whether the agent was lately told nothing for too long. That it has ended may be heard as late as that it is silent. */
   get #wasForsaken(): boolean {
     this.#noteForsaken();
     return this.#clock.now() - this.#forsakenAtMs <= this.#timeoutMs;

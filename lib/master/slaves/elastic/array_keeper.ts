@@ -14,12 +14,12 @@ import type { SlaveFacts } from "./size_decision.ts";
 
 /** How often it checks. */
 const LOOK_MS = 1_000;
-/** How long nothing is submitted after a failure; twice as long after each in a row, up to the longest. */
+/** How long nothing is submitted after a failure; twice as long after each further one, up to the longest. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 300_000;
-/** After so many failures in a row, with pauses between them, nothing is submitted any more. */
+/** After this many failures in a row, with pauses between them, nothing is submitted any more. */
 const MAX_FAILURES = 5;
-/** The same if jobs of the array have brought agents: more than an hour, for which a scheduler or a file system may be away. */
+/** The same if jobs of the array have brought agents. It takes more than an hour: a scheduler or a file system may be away for so long. */
 const MAX_LATER_FAILURES = 21;
 
 /** Keeps the slaves of one array. */
