@@ -13,7 +13,7 @@ export interface FakeSession {
 
 /**
  * A slave that starts no process: a function of the test speaks for it, once it has proved itself with the manager's
- * secret. It is launched once; the next time it cannot be, so that the slave is lost.
+ * secret. It is launched once; the next time it cannot be.
  */
 export class FakeSlave extends Slave {
   override readonly kind = "fake slave";
