@@ -23,6 +23,7 @@ export abstract class OutputSink implements AsyncDisposable {
   /** Path of the file with the slave's output; missing until there is output. */
   file: string | undefined;
   #tail = new Uint8Array();
+  #isMuted = false;
 
   /** The last lines that came; empty if nothing was printed. */
   get tail(): string {
@@ -36,8 +37,18 @@ export abstract class OutputSink implements AsyncDisposable {
     this.#tail = new Uint8Array();
   }
 
+  /**
+   * Drops what comes from now on.
+   *
+   * @ignore
+   */
+  mute(): void {
+    this.#isMuted = true;
+  }
+
   /** Takes bytes; resolves when more may follow. */
   write(bytes: Uint8Array, stream: OutputStream = "stdout"): Promise<void> {
+    if (this.#isMuted) return Promise.resolve();
     const kept = new Uint8Array(Math.min(TAIL_BYTES, this.#tail.length + bytes.length));
     const recent = bytes.subarray(-TAIL_BYTES);
     kept.set(this.#tail.subarray(this.#tail.length - (kept.length - recent.length)));

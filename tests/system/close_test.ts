@@ -404,3 +404,26 @@ for (const command of ["qsub", "qstat", "qdel"]) {
     assertEquals(folder.names(), []);
   });
 }
+
+/** A slave that says something when it is ended, as a process does that is refused since the manager closes. */
+class ComplainingSlave extends Slave {
+  override readonly kind = "complaining slave";
+  override readonly isRemote = false;
+
+  override launch({ output }: LaunchOrder): SlaveProcess {
+    const { promise: ended, resolve } = Promise.withResolvers<ProcessEnd>();
+    const kill = async () => {
+      await output.write(new TextEncoder().encode("This slave cannot serve\n"));
+      resolve({ code: 3, signal: null });
+    };
+    return { name: "no process", ended, kill };
+  }
+}
+
+Deno.test("Manager.close: what a slave says that has not connected yet is not shown", async () => {
+  await using folder = new TempFolder();
+  const run = new WaitingRun(new ComplainingSlave(), { output: folder.file("printed") });
+  await run.log.until("slave-started");
+  await run.close();
+  assertEquals(folder.names(), []);
+});

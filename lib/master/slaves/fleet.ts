@@ -280,8 +280,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Slaves on this machine must use another port from now on: those that have not connected are started anew. */
   endpointMoved(): void {
     for (const seat of this.#seats) {
-      const isExpected = seat.state === "launching" || seat.state === "running";
-      if (isExpected && !seat.isRemote) {
+      if (seat.isExpected && !seat.isRemote) {
         seat.restart("the port that it was to come by is that of other machines now");
       }
     }
@@ -300,6 +299,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    // A process that connects only now is refused: what it says of that is no news.
+    for (const { isExpected, output } of this.#seats) if (isExpected) output?.mute();
     this.#agents?.links.stop();
     this.#endpoints.seal();
     await endInOrder([

@@ -196,6 +196,11 @@ export class Seat implements SlavePort {
     return this.#state.state;
   }
 
+  /** Whether its process is to connect yet. */
+  get isExpected(): boolean {
+    return this.#state.state === "launching" || this.#state.state === "running";
+  }
+
   /** Whether it has ended or is lost. */
   get isOver(): boolean {
     return this.#state.state === "ended" || this.#state.state === "lost";
