@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { runInNewContext } from "node:vm";
+import { Manager } from "../../mod.ts";
 import { encodeValue } from "../../lib/wire/codec.ts";
 import * as namespace from "../support/cloned_values.ts";
 
@@ -76,6 +77,11 @@ const REFUSED: Record<string, () => unknown> = {
   "a Promise of another realm": () => runInNewContext("Object.assign(Promise.resolve(), { x: 1 })"),
 };
 
+/** Shows nothing of what it holds. */
+class Hold {
+  [Symbol.dispose](): void {}
+}
+
 /** What `structuredClone` copies, but no other process could use or has. */
 const REFUSED_BY_US: Record<string, () => unknown> = {
   "a SharedArrayBuffer": () => new SharedArrayBuffer(4),
@@ -85,6 +91,15 @@ const REFUSED_BY_US: Record<string, () => unknown> = {
   "an AbortSignal": () => new AbortController().signal,
   "a DOMMatrix": () => new (Reflect.get(globalThis, "DOMMatrix"))(),
   "a FsFile": () => Object.create(Deno.FsFile.prototype),
+  "a Listener": () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return listener;
+  },
+  "a Stdin": () => Deno.stdin,
+  "a Stderr": () => Deno.stderr,
+  "a Manager": () => new Manager(),
+  "a Context": () => new Manager().getContext(),
+  "a Hold": () => new Hold(),
   "a TextDecoder": () => new TextDecoder(),
   "an Event": () => new Event("x"),
   "an AbortSignal with properties": () => Object.assign(AbortSignal.abort(), { x: 1 }),

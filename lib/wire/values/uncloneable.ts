@@ -12,7 +12,7 @@ const BASE_CLASSES: ReadonlySet<string> = new Set([
   "TypedArray",
 ]);
 
-/** Prototypes of objects that the language makes without a named class. */
+/** Prototypes of objects that the language or Deno makes, of classes that no program can name. */
 const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
   Object.getPrototypeOf(
     (function* () {
@@ -31,7 +31,10 @@ const NAMELESS_PROTOTYPES: ReadonlySet<object | null> = new Set<object | null>([
     ""[Symbol.iterator](),
     "".matchAll(/a/g),
     [].values().map(() => 0),
-  ].map((iterator) => Object.getPrototypeOf(iterator)),
+    Deno.stdin,
+    Deno.stdout,
+    Deno.stderr,
+  ].map((object) => Object.getPrototypeOf(object)),
 ]);
 
 /** Whether objects of a prototype are refused, for each prototype met so far. */
@@ -39,8 +42,8 @@ const verdicts = new WeakMap<object, boolean>();
 
 /**
  * Whether an object of no known type cannot be sent, although it may look like a plain one: promises, generators, `Temporal` and `Intl`
- * objects, streams, files, forms, signals and everything else whose class belongs to the language or the platform. `structuredClone` turns
- * some of these into empty objects, which help nobody.
+ * objects, streams, files, forms, signals and everything else whose class belongs to the language or the platform; and whatever shows no
+ * properties and can be disposed of. `structuredClone` turns some of these into empty objects, which help nobody.
  *
  * A program cannot see the internal slots of an object, but `structuredClone` can. It is asked only about objects of other classes that
  * show no properties: asking about the rest would clone all that they contain.
@@ -50,6 +53,8 @@ export function isUncloneable(value: object): boolean {
   if (name === "Module" || name === "Arguments" || isRawJSON(value)) return true;
   if (isOfPlatformClass(value)) return true;
   if (Object.keys(value).length > 0) return false;
+  // It holds what it does not show, such as a connection, a process, or the tasks of a context.
+  if (Symbol.dispose in value || Symbol.asyncDispose in value) return true;
   try {
     return Object.getPrototypeOf(structuredClone(value)) !== Object.prototype;
   } catch (error) {
