@@ -93,7 +93,7 @@ export abstract class Slave {
    * Starts the process. For a slave on this machine it is called again, with another connection, when the process has ended and must be
    * replaced. On another machine it starts the agent, which replaces processes itself.
    *
-   * @throws {Error} If it cannot be started: the slave is then lost.
+   * @throws {Error} If it cannot be started. The slave is then lost; one on this machine that has served is tried again after a pause.
    */
   abstract launch(order: LaunchOrder): SlaveProcess | Promise<SlaveProcess>;
 

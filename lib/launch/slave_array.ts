@@ -52,7 +52,8 @@ export abstract class SlaveArray {
    *
    * @param orders One for each slave to be started: all of them at first, later those to be replaced.
    * @returns A process for each order, in their order. Slaves that share an agent have the same object.
-   * @throws {Error} If they cannot be started: the slaves are then lost.
+   * @throws {Error} If they cannot be started. The slaves are then lost; those on this machine that have served are tried again after a
+   * pause, and so are those of an array with bounds that has been launched before.
    */
   abstract launch(orders: readonly LaunchOrder[]): Promise<readonly SlaveProcess[]>;
 
