@@ -32,7 +32,7 @@ export interface ContextSurvey extends GroupSurvey {
 /** The state of a slave. */
 export type Standing =
   | keyof SlaveCounts
-  /** Nobody has read results yet: then it is started. */
+  /** It is started as soon as somebody reads results, and nobody has yet. */
   | "not started"
   /** It has ended with its manager. */
   | "ended";

@@ -245,7 +245,7 @@ export class Seat implements SlavePort {
     return this.#state.state === "connected" ? this.#state.session : undefined;
   }
 
-  /** Prepares a launch; the first time the place is noted. Returns the number of the launch. */
+  /** Prepares a launch, and notes the place. Returns the number of the launch. */
   prepare(endpoint: Endpoint, output: OutputSink): number {
     this.#enter({ state: "launching" });
     this.#place = { endpoint, output };

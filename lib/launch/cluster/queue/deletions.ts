@@ -91,7 +91,7 @@ export class Deletions {
   }
 
   /**
-   * Never rejects, whatever the methods of a user's scheduler throw, because only the closing waits for it.
+   * Never rejects, whatever the methods of a user's scheduler throw, because hardly anybody waits for it.
    *
    * @returns Whether nothing is left to do: the command succeeded, or the user was told that it did not.
    */

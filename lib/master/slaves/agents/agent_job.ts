@@ -271,7 +271,7 @@ export class AgentJob implements AgentLinkEvents {
   /**
    * Finds out why its slaves were told to leave, after the last has left: then the agent ends, and its job too.
    *
-   * @param warning What the agent had been told.
+   * @param warning Why they were told to leave.
    */
   async explainLeave(agent: AgentLink, warning: string): Promise<Absence> {
     const { closing, options: { clock } } = this.#fleet;

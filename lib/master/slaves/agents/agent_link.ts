@@ -15,7 +15,7 @@ const CANNOT_START = 127;
 const FORSAKEN =
   "it was told nothing for heartbeatTimeoutMs, while this process or its machine stood still";
 
-/** How often files are sent again, each time in their present state, if one of them changes meanwhile. */
+/** How often files are sent at most, each time in their present state, if one of them changes meanwhile. */
 const MAX_SENDINGS = 3;
 
 /** What is needed to start a runner on another machine. */

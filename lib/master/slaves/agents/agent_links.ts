@@ -9,7 +9,7 @@ export class AgentLinks implements Disposable {
   readonly #links = new Set<AgentLink>();
   #timer: Disposable | undefined;
   #isStopped = false;
-  /** When the next beat is due. */
+  /** Since when the next beat is awaited. */
   #awaitedMs = 0;
 
   /**

@@ -14,7 +14,7 @@ interface Sight {
   readonly standing: SlaveFacts["standing"];
   /** How many tasks it had done. */
   readonly tasksDone: number;
-  /** Since when it has had this number. */
+  /** Since when it has had this standing and this number. */
   readonly sinceMs: number;
 }
 
