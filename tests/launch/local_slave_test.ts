@@ -443,6 +443,26 @@ Deno.test("LocalSlave: one that has served, and cannot be started anew for a whi
   assertEquals(log.of("slave-lost"), []);
 });
 
+Deno.test("LocalSlave: one that was killed before, and cannot be started anew for a while, has as many pauses, and no more", async () => {
+  const clock = new StandingClock();
+  const log = new EventLog();
+  await using manager = managerBy(clock, { output: "null", onEvent: log.onEvent });
+  const slave = new FlakySlave();
+  manager.addSlave(slave);
+  const context = manager.getContext();
+  assertEquals(await context.run(() => "before", []), "before");
+  slave.failures = 4;
+  const died = assertRejects(() => context.run(() => Deno.exit(1), []), NoMoreSlavesError);
+  for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
+    await log.until("slave-restarted", failures + 2);
+    await clock.timerSet();
+    assertEquals(clock.nextInMs, pauseMs);
+    clock.pass(pauseMs);
+  }
+  await died;
+  assertEquals(log.of("slave-lost").map(({ reason }) => reason), ["no memory"]);
+});
+
 Deno.test("LocalSlave: one that waits to be started anew does not keep its manager from closing", async () => {
   using _alive = new KeepAlive();
   const clock = new StandingClock();

@@ -44,6 +44,8 @@ const PARTING_GRACE_MS = 2000;
  * connected. The wait is four times as long after each further one: a want of memory, files or processes may pass.
  */
 const FIRST_LAUNCH_PAUSE_MS = 1000;
+/** How many such pauses follow one another. */
+const MAX_LAUNCH_PAUSES = 3;
 
 /** The state of a slave. */
 export type SeatState =
@@ -514,7 +516,8 @@ export class Seat implements SlavePort {
   launchFailed(reason: string, isTriedAgain = false): void {
     if (this.#fleet.closing.aborted) this.#enter({ state: "ended" });
     else if (isTriedAgain) this.#takenAway(reason);
-    else this.#died(reason, { isFinal: this.isRemote, isUnborn: true });
+    else if (this.isRemote) this.#died(reason, { isFinal: true });
+    else this.#notStarted(reason);
   }
 
   /** Ends its process, because the manager closes. */
@@ -612,11 +615,11 @@ export class Seat implements SlavePort {
         return await this.#left(sequel.reason);
       case "replaced":
         return this.#relaunch(sequel.reason, { isAsked: sequel.isAsked });
-      case "died":
-        return this.#died(this.#describe(end, wasConnected, fault), {
-          isHeardOut,
-          isUnborn: !wasConnected,
-        });
+      case "died": {
+        const reason = this.#describe(end, wasConnected, fault);
+        if (!wasConnected && !this.isRemote) return this.#notStarted(reason);
+        return this.#died(reason, { isHeardOut });
+      }
       default:
         sequel satisfies never;
     }
@@ -693,19 +696,17 @@ export class Seat implements SlavePort {
 
   #died(
     reason: string,
-    { isFinal = false, isHeardOut = true, isWithAgent = false, isUnborn = false }: {
+    { isFinal = false, isHeardOut = true, isWithAgent = false }: {
       readonly isFinal?: boolean;
       readonly isHeardOut?: boolean;
       readonly isWithAgent?: boolean;
-      /** Whether its process has never connected. */
-      readonly isUnborn?: boolean;
     },
   ): void {
     const { dispatcher, hub } = this.#fleet.options;
     const next = dispatcher.slaveDied(this.slave, { reason, isFinal, isHeardOut });
     if (next === "restart") {
       // A slave that went with its agent has done nothing by itself.
-      this.#relaunch(reason, { hasDied: !isWithAgent }, isUnborn);
+      this.#relaunch(reason, { hasDied: !isWithAgent });
     } else {
       // A slave that has used up its restarts would get them all again with each agent that comes for the others.
       const isUsedUp = !isFinal && this.slave.hasServed;
@@ -716,7 +717,7 @@ export class Seat implements SlavePort {
     this.#fleet.newsTold();
   }
 
-  #relaunch(reason: string, how: RestartFacts = {}, isUnborn = false): void {
+  #relaunch(reason: string, how: RestartFacts = {}): void {
     this.#tellRestarted(reason, how);
     const job = this.#job;
     const agent = job?.agent;
@@ -724,19 +725,27 @@ export class Seat implements SlavePort {
       this.#enter({ state: "awaiting agent", isUntold: false });
       return job.awaitNext(this);
     }
-    if (isUnborn && agent === undefined) return this.#relaunchLater();
     this.#enter({ state: "launching" });
     if (agent !== undefined) this.#startRunner(agent);
     else this.#fleet.relaunch(this);
   }
 
-  #relaunchLater(): void {
+  /**
+   * A process of this machine could not be started, or died before it connected. This does not count with the deaths of those that had
+   * connected: for want of memory, a slave is killed first and cannot be started then.
+   */
+  #notStarted(reason: string): void {
+    if (!this.slave.hasServed || this.#failedLaunches === MAX_LAUNCH_PAUSES) {
+      return this.#died(reason, { isFinal: true });
+    }
+    this.#tellRestarted(reason, { hasDied: true });
     const { closing, options: { clock } } = this.#fleet;
     const pauseMs = FIRST_LAUNCH_PAUSE_MS * 4 ** this.#failedLaunches++;
     const pause = clock.setTimer(() => {
       if (!closing.aborted) this.#fleet.relaunch(this);
     }, pauseMs);
     this.#enter({ state: "launching", pause });
+    this.#fleet.newsTold();
   }
 
   #tellRestarted(reason: string, { isAsked = false, hasDied = false }: RestartFacts = {}): void {
