@@ -199,7 +199,7 @@ async function misspelt(name: string): Promise<string | undefined> {
   const closestString = await loadClosestString();
   const distance = await loadDistance();
   const nearest = closestString(name, [...SWITCHES, ...VALUES]);
-  return distance(name, nearest) <= name.length / 2 ? nearest : undefined;
+  return distance(name.toLowerCase(), nearest) <= name.length / 2 ? nearest : undefined;
 }
 
 /** Distinguishes a forgotten `--` from a misspelt option. */

@@ -205,6 +205,7 @@ const MISTAKES: [words: string[], message: string][] = [
   [["t.ts#f", "--dryrun"], "There is no option --dryrun. Is --dry-run meant?"],
   [["t.ts#f", "--max-args=1"], "There is no option --max-args=1. See --help"],
   [["t.ts#f", "-n"], "There is no option -n. See --help"],
+  [["t.ts#f", "--SSH", "a"], "There is no option --SSH. Is --ssh meant?"],
   [["t.ts#f", "--slave", "4"], "There is no option --slave. Is --slaves meant?"],
   [["t.ts#f", "-j4"], "There is no option -j4. Is --slaves meant?"],
   [["t.ts#f", "--jobs=4"], "There is no option --jobs=4. Is --slaves meant?"],
