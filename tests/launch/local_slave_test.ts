@@ -418,6 +418,16 @@ class FlakySlave extends LocalSlave {
   }
 }
 
+/** Has the time of the pauses pass after which such a slave is tried again, when it was restarted once. */
+async function passPauses(log: EventLog, clock: StandingClock): Promise<void> {
+  for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
+    await log.until("slave-restarted", failures + 2);
+    await clock.timerSet();
+    assertEquals(clock.nextInMs, pauseMs);
+    clock.pass(pauseMs);
+  }
+}
+
 Deno.test("LocalSlave: one that has served, and cannot be started anew for a while, is started after a pause", async () => {
   const clock = new StandingClock();
   const log = new EventLog();
@@ -433,12 +443,7 @@ Deno.test("LocalSlave: one that has served, and cannot be started anew for a whi
   context.addTask(() => "behind");
   const behind = Array.fromAsync(results);
   behind.catch(() => {});
-  for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
-    await log.until("slave-restarted", failures + 2);
-    await clock.timerSet();
-    assertEquals(clock.nextInMs, pauseMs);
-    clock.pass(pauseMs);
-  }
+  await passPauses(log, clock);
   assertEquals(await behind, ["behind"]);
   assertEquals(log.of("slave-lost"), []);
 });
@@ -453,12 +458,7 @@ Deno.test("LocalSlave: one that was killed before, and cannot be started anew fo
   assertEquals(await context.run(() => "before", []), "before");
   slave.failures = 4;
   const died = assertRejects(() => context.run(() => Deno.exit(1), []), NoMoreSlavesError);
-  for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
-    await log.until("slave-restarted", failures + 2);
-    await clock.timerSet();
-    assertEquals(clock.nextInMs, pauseMs);
-    clock.pass(pauseMs);
-  }
+  await passPauses(log, clock);
   await died;
   assertEquals(log.of("slave-lost").map(({ reason }) => reason), ["no memory"]);
 });
