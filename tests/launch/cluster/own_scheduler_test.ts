@@ -20,6 +20,7 @@ import { Gates } from "../../support/gates.ts";
 import { heldAgent } from "../../support/held_agent_command.ts";
 import { runCommand, SchedulerError } from "../../../lib/launch/cluster/scheduler_commands.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { closeQueue, lookOnce } from "../../support/played_queue.ts";
 import { assertLinear } from "../../support/linear.ts";
 import { PBS, PBSSlaveArray } from "../../../examples/pbs_slave_array.ts";
 import { RunningClock, TestClock } from "../../support/test_clock.ts";
@@ -294,14 +295,11 @@ class QueueRun implements AsyncDisposable {
 
   /** Has the queue ask, and waits until it is to ask again. */
   async look(): Promise<void> {
-    await this.clock.fire();
-    await this.clock.timerSet();
+    await lookOnce(this.clock);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.queue.deleteJobs([]);
-    await this.queue[Symbol.asyncDispose]();
-    await this.commands[Symbol.asyncDispose]();
+    await closeQueue(this.queue, this.commands);
   }
 }
 

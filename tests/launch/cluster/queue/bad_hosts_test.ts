@@ -8,6 +8,7 @@ import { GRID_ENGINE } from "../../../../lib/launch/cluster/sge.ts";
 import type { Scheduler } from "../../../../lib/launch/cluster/scheduler.ts";
 import { SLURM } from "../../../../lib/launch/cluster/slurm.ts";
 import { FakeCommands } from "../../../support/grid_fake_commands.ts";
+import { closeQueue, lookOnce } from "../../../support/played_queue.ts";
 import { PlayedTaskArray } from "../../../support/played_task_array.ts";
 import { TestClock } from "../../../support/test_clock.ts";
 
@@ -80,14 +81,11 @@ class Run extends PlayedTaskArray implements AsyncDisposable {
   }
 
   async look(): Promise<void> {
-    await this.clock.fire();
-    await this.clock.timerSet();
+    await lookOnce(this.clock);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.queue.deleteJobs([]);
-    await this.queue[Symbol.asyncDispose]();
-    await this.commands[Symbol.asyncDispose]();
+    await closeQueue(this.queue, this.commands);
   }
 }
 

@@ -4,6 +4,7 @@ import type { LaunchServices, SlaveProcess } from "../../../../mod.ts";
 import { JobQueue } from "../../../../lib/launch/cluster/queue/job_queue.ts";
 import { GRID_ENGINE } from "../../../../lib/launch/cluster/sge.ts";
 import { FakeCommands } from "../../../support/grid_fake_commands.ts";
+import { closeQueue, lookOnce } from "../../../support/played_queue.ts";
 import { PlayedTaskArray } from "../../../support/played_task_array.ts";
 import { TestClock } from "../../../support/test_clock.ts";
 
@@ -58,8 +59,7 @@ class QueueRun implements AsyncDisposable {
 
   /** Has the queue ask once, and waits until it is to ask again. */
   async look(): Promise<void> {
-    await this.lastLook();
-    await this.clock.timerSet();
+    await lookOnce(this.clock);
   }
 
   /** Has the queue ask once, when it has nothing to ask for afterwards. */
@@ -68,9 +68,7 @@ class QueueRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.queue.deleteJobs([]);
-    await this.queue[Symbol.asyncDispose]();
-    await this.commands[Symbol.asyncDispose]();
+    await closeQueue(this.queue, this.commands);
   }
 }
 
