@@ -243,8 +243,9 @@ function report(outcomes: Outcome[]): boolean {
 }
 
 /**
- * Has no test inherit that SIGQUIT is ignored, as a shell that is no terminal's has it for what it starts with `&`: scripts of tests
- * would be taken for started so, and SIGINT not end them. Deno ignores no signal any more that somebody has listened for.
+ * Keeps tests from inheriting an ignored SIGQUIT. A shell without a terminal has what it starts with `&` ignore that signal. Scripts of
+ * tests would take themselves for started so, and SIGINT would not end them. Deno stops ignoring a signal once somebody has listened for
+ * it.
  */
 function heedSignals(): void {
   const listener = () => {};

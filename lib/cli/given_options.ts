@@ -32,7 +32,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ["tag", "with-input"],
   ["output", "to"],
 ]);
-/** What others call the order in which results come here without an option. */
+/** What other programs call their option for the order that results have here anyway. */
 const KEEP_ORDER: readonly string[] = ["k", "keep-order"];
 
 /** The names that messages have for options of scripts, and the names of these options here. */

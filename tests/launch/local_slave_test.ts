@@ -418,7 +418,7 @@ class FlakySlave extends LocalSlave {
   }
 }
 
-/** Has the time of the pauses pass after which such a slave is tried again, when it was restarted once. */
+/** Lets the pauses pass after which such a slave is tried again. It has been restarted once before. */
 async function passPauses(log: EventLog, clock: StandingClock): Promise<void> {
   for (const [failures, pauseMs] of [1000, 4000, 16_000].entries()) {
     await log.until("slave-restarted", failures + 2);

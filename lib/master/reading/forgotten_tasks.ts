@@ -2,7 +2,7 @@ import type { Hub } from "../observe/hub.ts";
 
 /** Something that should be read. */
 export interface Readable {
-  /** Whether there is anything that nobody has read, or may come to be; also if the manager has closed since. */
+  /** Whether there is something to read, or may be later. Inputs that were left when the manager closed count as well. */
   readonly hasUnread: boolean;
 }
 

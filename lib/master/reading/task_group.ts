@@ -298,7 +298,7 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     return this.#unread > 0 || this.#sources.count > 0;
   }
 
-  /** The same, with what sources still had when the manager closed. */
+  /** The same. Inputs that were left when the manager closed count as well. */
   get hasUnread(): boolean {
     const { left, isOpenEnded } = this.#unsent ?? { left: 0, isOpenEnded: false };
     return this.hasTasks || left > 0 || isOpenEnded;
