@@ -28,6 +28,21 @@ export const SYSTEM_CLOCK: Clock = {
   },
 };
 
+/** A clock that knows the date as well. */
+export interface CalendarClock extends Clock {
+  /** The date when `now()` was 0, in milliseconds since 1970. */
+  readonly originMs: number;
+  /** The date, in milliseconds since 1970. It goes on while the machine sleeps, and anybody may change it. */
+  date(): number;
+}
+
+/** The time of this process, with the date. */
+export const SYSTEM_CALENDAR_CLOCK: CalendarClock = {
+  ...SYSTEM_CLOCK,
+  originMs: performance.timeOrigin,
+  date: Date.now,
+};
+
 /** A timer that fires later than this shows that this process stood still: it was stopped, or its script blocked. */
 const STANDSTILL_MS = 1000;
 

@@ -1,3 +1,4 @@
+import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../clock.ts";
 import { ParallelError } from "../errors.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
@@ -10,7 +11,6 @@ import { type Context, newContext, type StartupValues } from "./reading/context.
 import { Dispatcher } from "./board/dispatcher.ts";
 import { endAll, endInOrder } from "./end_in_order.ts";
 import { EndGuard, keepIgnoredSignals } from "./ends/end_guard.ts";
-import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./observe/calendar.ts";
 import { Dashboard } from "./observe/dashboard/dashboard.ts";
 import { Hub } from "./observe/hub.ts";
 import { Fleet } from "./slaves/fleet.ts";

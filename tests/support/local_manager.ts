@@ -1,5 +1,5 @@
 import { LocalSlave, Manager, type ManagerOptions } from "../../mod.ts";
-import type { CalendarClock } from "../../lib/master/observe/calendar.ts";
+import type { CalendarClock } from "../../lib/clock.ts";
 
 /** As the class is for tests, which hand it the time. */
 const ManagerByClock: new (options: ManagerOptions, clock?: CalendarClock) => Manager = Manager;

@@ -1,4 +1,4 @@
-import type { CalendarClock } from "../../lib/master/observe/calendar.ts";
+import type { CalendarClock } from "../../lib/clock.ts";
 import type { Manager, ManagerOptions } from "../../mod.ts";
 import { localManager } from "./local_manager.ts";
 

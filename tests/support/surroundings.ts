@@ -4,7 +4,7 @@ import { DispatchSlave } from "../../lib/master/board/dispatch_slave.ts";
 import { Dispatcher } from "../../lib/master/board/dispatcher.ts";
 import { CodeRegistry } from "../../lib/master/code_registry.ts";
 import { LoopTurn } from "../../lib/master/event_loop.ts";
-import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../../lib/master/observe/calendar.ts";
+import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../../lib/clock.ts";
 import { Hub } from "../../lib/master/observe/hub.ts";
 import { ProgressOnDemand } from "../../lib/master/observe/progress_on_demand.ts";
 import type { Surroundings } from "../../lib/master/reading/context_core.ts";

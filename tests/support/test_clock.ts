@@ -1,5 +1,4 @@
-import { SYSTEM_CLOCK } from "../../lib/clock.ts";
-import type { CalendarClock } from "../../lib/master/observe/calendar.ts";
+import { type CalendarClock, SYSTEM_CLOCK } from "../../lib/clock.ts";
 
 /** A clock that a test moves. */
 export class TestClock implements CalendarClock {

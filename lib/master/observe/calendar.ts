@@ -1,20 +1,4 @@
-import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
-import { performance } from "../../own_globals.ts";
-
-/** A clock that knows the date as well. */
-export interface CalendarClock extends Clock {
-  /** The date when `now()` was 0, in milliseconds since 1970. */
-  readonly originMs: number;
-  /** The date, in milliseconds since 1970. It goes on while the machine sleeps, and anybody may change it. */
-  date(): number;
-}
-
-/** The time of this process, with the date. */
-export const SYSTEM_CALENDAR_CLOCK: CalendarClock = {
-  ...SYSTEM_CLOCK,
-  originMs: performance.timeOrigin,
-  date: Date.now,
-};
+import type { CalendarClock } from "../../clock.ts";
 
 /** The date may be this far ahead before it is followed, because it is known only to a millisecond. */
 const MAX_AHEAD_MS = 50;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../../clock.ts";
 import { AbortError } from "../../errors.ts";
 import { argumentsOf, sizeOfEncoded, type Task } from "../../task.ts";
 import type { TaskProgress } from "../../task_progress.ts";
@@ -16,7 +17,7 @@ import type { DispatchContext } from "../board/dispatch_context.ts";
 import type { DispatchSlave } from "../board/dispatch_slave.ts";
 import type { RunReports } from "../board/run_reporter.ts";
 import type { Outcome } from "../outcome.ts";
-import { Calendar, type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "./calendar.ts";
+import { Calendar } from "./calendar.ts";
 import type { ManagerEvent, ManagerEventBody } from "./events.ts";
 
 /** A task that ran this long is reported with its input: making the input's text takes a few microseconds. */

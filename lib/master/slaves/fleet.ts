@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CalendarClock, Clock } from "../../clock.ts";
 import { NetworkError, type ParallelError } from "../../errors.ts";
 import type { SlaveProcess } from "../../launch/command.ts";
 import { checkOutputPath, hasOwnFiles } from "../../launch/output_file.ts";
@@ -17,12 +18,10 @@ import { messageOf } from "../../message_of.ts";
 import type { Agents } from "./agents/agents.ts";
 import { CodeWatch } from "../code_watch.ts";
 import { ArrayKeeper } from "./elastic/array_keeper.ts";
-import type { Clock } from "../../clock.ts";
 import type { DispatchLoop } from "../board/dispatch_loop.ts";
 import type { Dispatcher } from "../board/dispatcher.ts";
 import { endAll, endInOrder } from "../end_in_order.ts";
 import { type Endpoint, Endpoints, type EndpointsOwner } from "./endpoints.ts";
-import type { CalendarClock } from "../observe/calendar.ts";
 import type { SlaveCounts } from "../observe/events.ts";
 import type { CountedSlaves, ToldTask } from "../observe/progress.ts";
 import type { Hub, ProgressSource } from "../observe/hub.ts";

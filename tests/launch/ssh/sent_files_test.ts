@@ -8,8 +8,7 @@ import {
   RemoteError,
   SSHSlaveArray,
 } from "../../../mod.ts";
-import { MAX_TIMER_MS } from "../../../lib/clock.ts";
-import type { CalendarClock } from "../../../lib/master/observe/calendar.ts";
+import { type CalendarClock, MAX_TIMER_MS } from "../../../lib/clock.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { HOLD, Holders } from "../../support/holders.ts";
 import { managerBy } from "../../support/local_manager.ts";

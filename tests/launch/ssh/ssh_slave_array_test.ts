@@ -7,9 +7,8 @@ import {
   type SSHOptions,
   SSHSlaveArray,
 } from "../../../mod.ts";
-import { MAX_TIMER_MS } from "../../../lib/clock.ts";
+import { type CalendarClock, MAX_TIMER_MS } from "../../../lib/clock.ts";
 import { BEGIN_MARK } from "../../../lib/launch/ssh/remote_script.ts";
-import type { CalendarClock } from "../../../lib/master/observe/calendar.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { Gates } from "../../support/gates.ts";
 import { managerBy } from "../../support/local_manager.ts";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Calendar, SYSTEM_CALENDAR_CLOCK } from "../../../lib/master/observe/calendar.ts";
+import { SYSTEM_CALENDAR_CLOCK } from "../../../lib/clock.ts";
+import { Calendar } from "../../../lib/master/observe/calendar.ts";
 import { Hub } from "../../../lib/master/observe/hub.ts";
 import { TestClock } from "../../support/test_clock.ts";
 

@@ -1,5 +1,4 @@
-import { SYSTEM_CALENDAR_CLOCK } from "../../../lib/master/observe/calendar.ts";
-import { SYSTEM_CLOCK } from "../../../lib/clock.ts";
+import { SYSTEM_CALENDAR_CLOCK, SYSTEM_CLOCK } from "../../../lib/clock.ts";
 import { AgentLink } from "../../../lib/master/slaves/agents/agent_link.ts";
 import { DispatchContext } from "../../../lib/master/board/dispatch_context.ts";
 import { DispatchGroup } from "../../../lib/master/board/dispatch_group.ts";

@@ -1,4 +1,4 @@
-import type { CalendarClock } from "../calendar.ts";
+import type { CalendarClock } from "../../../clock.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Hub } from "../hub.ts";
 import type { ContextSurvey, SurveyedRun } from "../survey.ts";

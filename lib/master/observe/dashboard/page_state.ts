@@ -1,5 +1,5 @@
+import type { CalendarClock } from "../../../clock.ts";
 import { JSON } from "../../../own_globals.ts";
-import type { CalendarClock } from "../calendar.ts";
 import { SAMPLE_MS } from "./timeline.ts";
 import { liveSections, type Sections } from "./live_sections.ts";
 import type { RunAggregate } from "./run_aggregate.ts";

@@ -1,6 +1,6 @@
+import type { CalendarClock } from "../../../clock.ts";
 import { FailureGroups } from "../../../report/failure_groups.ts";
 import type { Task } from "../../../task.ts";
-import type { CalendarClock } from "../calendar.ts";
 import type { ManagerEvent } from "../events.ts";
 import type { Subscriber } from "../hub.ts";
 import { RateMeter } from "../rate_meter.ts";

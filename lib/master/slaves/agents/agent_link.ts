@@ -1,9 +1,9 @@
+import type { CalendarClock } from "../../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../../launch/command.ts";
 import type { OutputSink, OutputStream } from "../../../launch/output_sink.ts";
 import type { MessageStream } from "../../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../../wire/messages.ts";
 import { messageOf } from "../../../message_of.ts";
-import type { CalendarClock } from "../../observe/calendar.ts";
 import { ChangedFileError, FileSender } from "../../sent/file_sender.ts";
 import type { Parcel } from "../../sent/parcel.ts";
 import { MessageError } from "../session.ts";

@@ -1,8 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  type CalendarClock,
-  SYSTEM_CALENDAR_CLOCK,
-} from "../../../../lib/master/observe/calendar.ts";
+import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../../../../lib/clock.ts";
 import {
   AgentLink,
   type AgentLinkEvents,
