@@ -209,8 +209,8 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     if (isScriptEnding) return false;
     // Outcomes that have come are read first.
     if ((isClosed || !hasSlaves) && this.journal?.isWritingFor(this)) return false;
-    const isNow = ({ place = -Infinity }: Fault) =>
-      order === "unordered" || place <= this.#delivered.first();
+    const isNow = (fault: Fault) =>
+      order === "unordered" || fault.place === undefined || this.#isNext(fault);
     const fault = this.#faults.findIndex(isNow);
     if (fault >= 0) throw this.#faults.splice(fault, 1)[0].error;
     if (this.#journalFault !== undefined) {
@@ -397,14 +397,17 @@ export class TaskGroup implements GroupPort, ContextGroup, SourceOwner {
     this.board.setSources(this.#sources.codes);
   }
 
-  /** Whether a fault has its place before the outcome of this task. */
-  #isFaultBefore(id: number): boolean {
-    return this.#faults.some(({ place = Infinity }) => place <= id);
+  /** Whether a fault has its place before the outcome that an ordered reader gets next. */
+  #isNext({ place = Infinity }: Fault): boolean {
+    return place <= this.#delivered.first();
   }
 
   #nextInOrder(): Outcome | undefined {
+    // Nearly always, there are none.
+    const isFaultNext = this.#faults.length > 0 &&
+      this.#faults.some((fault) => this.#isNext(fault));
+    if (isFaultNext) return undefined;
     const id = this.#delivered.first();
-    if (this.#faults.length > 0 && this.#isFaultBefore(id)) return undefined;
     for (let outcome = this.#ready.shift(); outcome !== undefined; outcome = this.#ready.shift()) {
       if (outcome.task.id === id) return outcome;
       this.#early.set(outcome.task.id, outcome);
