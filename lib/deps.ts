@@ -63,13 +63,6 @@ export async function loadParseArgs(): Promise<ParseArgs> {
   return (await import(`${STD}/cli/parse_args.js`)).parseArgs;
 }
 
-/** Finds the word that a misspelt one was probably meant to be: `@std/text/closest-string`. */
-export async function loadClosestString(): Promise<
-  (word: string, possible: readonly string[]) => string
-> {
-  return (await import(`${STD}/text/closest_string.js`)).closestString;
-}
-
 /** Counts the letters in which two words differ: `@std/text/levenshtein-distance`. */
 export async function loadDistance(): Promise<(word: string, other: string) => number> {
   return (await import(`${STD}/text/levenshtein_distance.js`)).levenshteinDistance;

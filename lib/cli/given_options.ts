@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadClosestString, loadDistance, loadParseArgs, type ParseArgs, STD } from "../deps.ts";
+import { loadDistance, loadParseArgs, type ParseArgs, STD } from "../deps.ts";
 import { messageOf } from "../message_of.ts";
 import { quoteText } from "../quote_text.ts";
 import { quoteAll } from "../shell.ts";
@@ -196,10 +196,14 @@ async function unknownOption(word: string): Promise<UsageError> {
 
 /** The option whose name this may be with a mistake, of half its letters at most: `undefined` if it is like none. */
 async function misspelt(name: string): Promise<string | undefined> {
-  const closestString = await loadClosestString();
   const distance = await loadDistance();
-  const nearest = closestString(name, [...SWITCHES, ...VALUES]);
-  return distance(name.toLowerCase(), nearest) <= name.length / 2 ? nearest : undefined;
+  let nearest: string | undefined;
+  let least = Infinity;
+  for (const option of [...SWITCHES, ...VALUES]) {
+    const mistakes = distance(name.toLowerCase(), option);
+    if (mistakes < least) [nearest, least] = [option, mistakes];
+  }
+  return least <= name.length / 2 ? nearest : undefined;
 }
 
 /** Distinguishes a forgotten `--` from a misspelt option. */
