@@ -10,6 +10,7 @@
  * @module
  */
 
+import { UsageError } from "./lib/cli/usage_error.ts";
 import { readJobLog } from "./lib/report/job_log_reader.ts";
 import { reportPage } from "./lib/report/report_page.ts";
 import { RunSummary } from "./lib/report/run_summary.ts";
@@ -30,11 +31,6 @@ interface Order {
   readonly log: string;
   readonly report: string;
   readonly title: string;
-}
-
-/** A mistake by the person who started the program: its message is enough. */
-class UsageError extends Error {
-  override name = "UsageError";
 }
 
 /**

@@ -32,6 +32,7 @@ const ALLOWED: [file: string, code: string][] = [
   ["lib/master/observe/job_log.ts", `import type { ManagerEvent } from "./events.ts";`],
   ["lib/master/observe/job_log.ts", `import { JobLogFormatter } from "../../job_log_line.ts";`],
   ["report.ts", `import { reportPage } from "./lib/report/report_page.ts";`],
+  ["report.ts", `import { UsageError } from "./lib/cli/usage_error.ts";`],
   ["report.ts", `import { loadX509 } from "./lib/deps.ts";`],
   ["lib/report/job_log_reader.ts", `import { parseJobLogLine } from "../job_log_line.ts";`],
   ["cli.ts", `import { runOrder } from "./lib/cli/run_order.ts";`],

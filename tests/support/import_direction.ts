@@ -69,6 +69,8 @@ const MASTER_WORDS = [
   "lib/master/task_ids.ts",
 ];
 const CLI = "lib/cli/";
+// What every program of the command line says of its user's mistakes.
+const USAGE_ERROR = "lib/cli/usage_error.ts";
 // It has the version.
 const PROJECT = "deno.json";
 const RANDOM = "lib/random/";
@@ -265,7 +267,7 @@ const PARTS: readonly Part[] = [
   },
   {
     at: "report.ts",
-    imports: [REPORT, DEPS],
+    imports: [REPORT, USAGE_ERROR, DEPS],
     because: "a report is made of a job log, by a program of its own",
   },
   {
@@ -275,9 +277,14 @@ const PARTS: readonly Part[] = [
   },
   ...["cli.ts", CLI].map((at) => ({
     at,
-    imports: ["mod.ts", TASK, FILES, CLI, DEPS, PROJECT],
+    imports: ["mod.ts", TASK, FILES, CLI, USAGE_ERROR, DEPS, PROJECT],
     because: "the command line has what every script has, and nothing more",
   })),
+  {
+    at: USAGE_ERROR,
+    imports: [],
+    because: "it is a word of the command line, whichever program uses it",
+  },
   { at: PROJECT, imports: [], because: "it is data" },
   {
     at: AGENT,
