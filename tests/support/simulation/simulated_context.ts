@@ -17,7 +17,7 @@ const HUGE_BYTES = 64 * 1024 * 1024;
 const LARGE_ARGUMENTS = `["${"x".repeat(1024 * 1024)}"]`;
 
 /** What users of a simulation are in. */
-export interface Surroundings {
+export interface SimulatedSurroundings {
   readonly time: VirtualTime;
   readonly random: SeededRandom;
   readonly dispatcher: Dispatcher;
@@ -46,7 +46,7 @@ interface Kinds {
  */
 export class SimulatedContext {
   readonly board: DispatchContext;
-  readonly #around: Surroundings;
+  readonly #around: SimulatedSurroundings;
   readonly #taskTimeoutMs: number | undefined;
   readonly #retries: RetryPolicy | undefined;
   readonly #shortMs: number;
@@ -55,7 +55,7 @@ export class SimulatedContext {
   #willClose: boolean;
   #isClosed = false;
 
-  constructor(number: number, around: Surroundings) {
+  constructor(number: number, around: SimulatedSurroundings) {
     const { random } = this.#around = around;
     const startup = random.chance(0.5) ? around.codes[0] : undefined;
     this.#retries = this.#pickRetries();

@@ -23,7 +23,7 @@ import type { RunReports } from "../../../lib/master/board/run_reporter.ts";
 import { AnswerError } from "../../../lib/master/board/sent_tasks.ts";
 import { type DeathRecord, Ledger, violate } from "./ledger.ts";
 import { SeededRandom } from "./seeded_random.ts";
-import { SimulatedContext, type Surroundings } from "./simulated_context.ts";
+import { SimulatedContext, type SimulatedSurroundings } from "./simulated_context.ts";
 import { type FromProcess, SimulatedProcess, type ToProcess } from "./simulated_process.ts";
 import type { SimulatedSeat } from "./simulated_seat.ts";
 import type { TaskPlan } from "./task_plan.ts";
@@ -814,7 +814,7 @@ export class Simulation {
 
   // The users.
 
-  #surroundings(): Surroundings {
+  #surroundings(): SimulatedSurroundings {
     return {
       time: this.#time,
       random: this.#random,
