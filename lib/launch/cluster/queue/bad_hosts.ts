@@ -4,7 +4,7 @@ import type { JobTask, TaskArray } from "./job_task.ts";
 import type { QueueServices } from "./queue_services.ts";
 
 /** A task whose job cannot start its agent. */
-export interface FailedTask {
+export interface FailedStart {
   readonly task: JobTask;
   readonly array: TaskArray;
   readonly host: string;
@@ -24,8 +24,8 @@ export class BadHosts {
   }
 
   /** Tasks whose jobs cannot start their agents, and wait. */
-  async findFailed(): Promise<FailedTask[]> {
-    const failed: FailedTask[] = [];
+  async findFailed(): Promise<FailedStart[]> {
+    const failed: FailedStart[] = [];
     const unserved = [...this.#services.followed].filter(({ isWanted }) => isWanted);
     for (const [array, tasks] of Map.groupBy(unserved, ({ options }) => options.array)) {
       if (array === undefined) continue;
@@ -41,7 +41,7 @@ export class BadHosts {
   }
 
   /** Avoids hosts on which jobs of an array fail again and again, and lets the jobs that have failed end. */
-  async heed(array: TaskArray, failed: readonly FailedTask[]): Promise<void> {
+  async heed(array: TaskArray, failed: readonly FailedStart[]): Promise<void> {
     const { scheduler, tell } = this.#services;
     const { hosts } = array;
     for (const { host } of failed) hosts.failed(host);
@@ -76,7 +76,7 @@ export class BadHosts {
    *
    * @returns The tasks of these jobs.
    */
-  async #move(array: TaskArray, failed: readonly FailedTask[]): Promise<Set<JobTask>> {
+  async #move(array: TaskArray, failed: readonly FailedStart[]): Promise<Set<JobTask>> {
     const { left } = array.hosts;
     const hosts = [...new Set([...left, ...failed.map(({ host }) => host)])];
     if (!array.canLeave(hosts)) return new Set();

@@ -239,7 +239,7 @@ export class AgentJob implements AgentLinkEvents {
     if (isSilent) this.#process.missed?.();
     this.#process.hurry?.();
     const { closing, options: { clock, settings } } = this.#fleet;
-    using patience = new Patience(clock, () => this.#noteNews());
+    using patience = new LimitedWait(clock, () => this.#noteNews());
     patience.begin(this.#patienceMs);
     let wasSuspended = false;
     let isLastAsked = this.#process.hurry === undefined;
@@ -519,7 +519,7 @@ export class AgentJob implements AgentLinkEvents {
 }
 
 /** A limited wait. */
-class Patience implements Disposable {
+class LimitedWait implements Disposable {
   readonly #clock: Clock;
   readonly #tell: () => void;
   #timer: Disposable | undefined;
