@@ -34,7 +34,10 @@ export interface ProcessEnd {
 /** The state of a process that has not ended, according to its scheduler. */
 export type ProcessStanding = "queued" | "running" | "suspended";
 
-/** The process of a slave. */
+/**
+ * What was started for a slave: its process or, on another machine, the program or job that brings an agent, which starts the slave's
+ * process.
+ */
 export interface SlaveProcess {
   /** Which process it is, for messages: `process 4711`. */
   readonly name: string;

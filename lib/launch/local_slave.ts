@@ -3,7 +3,7 @@ import { type LaunchOrder, Slave } from "./slave.ts";
 
 /**
  * One more Deno process on this machine. If the process ends it is started anew, at most three times in a row without a task done in
- * between.
+ * between, or `maxAttempts` times if tasks were running and that is more.
  *
  * @example
  * ```ts

@@ -67,10 +67,11 @@ export class Manager implements AsyncDisposable {
    *
    * @param options See {@linkcode ManagerOptions}.
    * @throws {TypeError} If an option is unknown or of the wrong type.
-   * @throws {RangeError} If a number is out of range.
-   * @throws {Error} If a file to record the run in cannot be written, or the page of the run cannot listen at its address.
+   * @throws {RangeError} If a number is out of range, or two options name one file or one port.
+   * @throws {Error} If this Deno is too old, a file to record the run in cannot be written, or the page of the run cannot listen at its
+   * address.
    * @throws {ParallelError} If slaves would start slaves without end: on a slave, while a module is loaded or where managers are nested
-   * too deep; or if slaves would be this program again, and not Deno.
+   * too deep; if slaves would be this program again, and not Deno; or if the present folder is gone.
    */
   constructor(options?: ManagerOptions);
   /** Scripts always use the system's time; tests pass a clock that they move. */
@@ -159,9 +160,10 @@ export class Manager implements AsyncDisposable {
    * An object of a remote class may stand for the function: each slave makes the object and calls its `run` method.
    * @param options See {@linkcode ContextOptions}: the startup's arguments are its `args`.
    * @throws {TypeError} If `startup` is neither an export or object of a remote module nor an inline function, or an option is wrong.
+   * @throws {RangeError} If a number among the options is out of range, or the arguments take more than about 4 GiB.
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
-   * @throws {JournalError} If the journal belongs to another script, is in use, is damaged, or has outcomes of another startup, or of one
-   * with other arguments.
+   * @throws {JournalError} If the journal belongs to another script, is in use, is damaged, cannot be read or written, or has outcomes of
+   * another startup, or of one with other arguments.
    * @throws {ParallelError} If the manager is closed.
    */
   getContext<Result = undefined, Args extends unknown[] = []>(

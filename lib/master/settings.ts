@@ -46,7 +46,10 @@ export interface ManagerOptions {
   readonly config?: string | URL;
   /** How often a slave on another machine says that it is alive, in milliseconds; 10 000 by default. */
   readonly heartbeatIntervalMs?: number;
-  /** Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. */
+  /**
+   * Silence after which a slave on another machine is lost, in milliseconds; 60 000 by default. It must be longer than
+   * `heartbeatIntervalMs`.
+   */
   readonly heartbeatTimeoutMs?: number;
   /**
    * How long a started slave may take to connect, in milliseconds; 7 200 000 (two hours) by default. For a job the time starts when it
@@ -76,8 +79,9 @@ export interface ManagerOptions {
   readonly onEvent?: (event: ManagerEvent) => void;
   /**
    * Path of a file that gets a line for each task, with fields separated by tabs, for spreadsheets and for `report.ts`: number, context,
-   * function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status and message. The job log of an earlier run
-   * is replaced when the first slave has connected. Any other file that is not empty is refused, if it may be read.
+   * function, slave, host, start, run time, bytes, attempts, source (`run` or `journal`), status, message, input, label and deaths of
+   * slaves. The job log of an earlier run is replaced when the first slave has connected. Any other file that is not empty is refused, if
+   * it may be read.
    */
   readonly joblog?: string;
   /**

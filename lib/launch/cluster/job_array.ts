@@ -55,8 +55,8 @@ export class JobArray extends SlaveArray {
    * @param scheduler The description of the scheduler. Arrays that are given the same object share one queue.
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for the command that submits, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
-   * @throws {TypeError} If there is no scheduler, or an option is unknown or wrong.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds or `timeLimitMs` is out of range.
+   * @throws {TypeError} If there is no scheduler, or a bound or an option is unknown or wrong.
    */
   constructor(
     scheduler: Scheduler,

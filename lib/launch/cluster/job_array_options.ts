@@ -3,7 +3,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** Options of a {@linkcode JobArray}. */
 export interface JobArrayOptions {
-  /** Words for the command that submits, such as `["-q", "long"]`. They replace the default words. */
+  /** Words for the command that submits, such as `["-q", "long"]`. They are added to our own; where both say the same, yours count. */
   readonly words?: readonly string[];
   /** Shell lines to run before Deno, such as `module load deno`. A line that fails ends the job. */
   readonly setup?: string | readonly string[];

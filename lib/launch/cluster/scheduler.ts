@@ -23,7 +23,7 @@ import type { HiddenVariables, ProgramOutput } from "../command.ts";
 export interface JobSubmission {
   /** How many tasks the array is to have, numbered from 1; at least 1. */
   readonly count: number;
-  /** The user's words for the command. They replace the default words. */
+  /** The user's words for the command. Where they say the same as words of the description itself, they count. */
   readonly words: readonly string[];
   /** Name of the job. No other job has it, if the scheduler has a {@linkcode Scheduler.lookup}. */
   readonly jobName: string;

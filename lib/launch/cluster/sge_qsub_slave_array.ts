@@ -5,7 +5,10 @@ import { GRID_ENGINE } from "./sge.ts";
 
 /** Options of a {@linkcode SGEQsubSlaveArray}. */
 export interface SGEQsubOptions extends Omit<JobArrayOptions, "words"> {
-  /** Words for qsub, such as `["-q", "long.q", "-l", "mem_free=4G"]`. They replace the default words. */
+  /**
+   * Words for qsub, such as `["-q", "long.q", "-l", "mem_free=4G"]`. They are added to our own, which are `-cwd -S /bin/sh -N parallel -j y
+   * -r n -notify -o …`; where both say the same, yours count.
+   */
   readonly qsub?: readonly string[];
 }
 
@@ -29,8 +32,8 @@ export class SGEQsubSlaveArray extends JobArray {
    *
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for qsub, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
-   * @throws {TypeError} If an option is unknown or wrong.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds or `timeLimitMs` is out of range.
+   * @throws {TypeError} If a bound or an option is unknown or wrong.
    */
   constructor(count: SlaveCount, options: readonly string[] | SGEQsubOptions = {}) {
     const given = Array.isArray(options) ? { qsub: options } : options as SGEQsubOptions;

@@ -5,7 +5,10 @@ import { SLURM } from "./slurm.ts";
 
 /** Options of a {@linkcode SlurmSlaveArray}. */
 export interface SlurmOptions extends Omit<JobArrayOptions, "words"> {
-  /** Words for sbatch, such as `["--partition=long", "--mem=4G"]`. They replace the default words. */
+  /**
+   * Words for sbatch, such as `["--partition=long", "--mem=4G"]`. They are added to our own, such as `--no-requeue`; where both say the
+   * same, yours count.
+   */
   readonly sbatch?: readonly string[];
 }
 
@@ -33,8 +36,8 @@ export class SlurmSlaveArray extends JobArray {
    *
    * @param count How many slaves, at least 1; or bounds, between which their number follows the work.
    * @param options Words for sbatch, or an object that sets more.
-   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds is wrong.
-   * @throws {TypeError} If an option is unknown or wrong.
+   * @throws {RangeError} If `count` is not a whole number above 0, or one of its bounds or `timeLimitMs` is out of range.
+   * @throws {TypeError} If a bound or an option is unknown or wrong.
    */
   constructor(count: SlaveCount, options: readonly string[] | SlurmOptions = {}) {
     const given = Array.isArray(options) ? { sbatch: options } : options as SlurmOptions;

@@ -27,7 +27,7 @@ const LINE_END_BYTES = 18;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The journal cannot be used: it belongs to another script, is in use, or is damaged. */
+/** The journal cannot be used: it belongs to another script or startup, is in use, is damaged, or cannot be read or written. */
 export class JournalError extends ParallelError {
   /** Name of the class. */
   override name = "JournalError";

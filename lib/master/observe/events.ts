@@ -90,7 +90,7 @@ export type ManagerEvent =
     }
     /** A slave is lost: it will run no more tasks. */
     | { readonly type: "slave-lost"; readonly slave: SlaveIdentity; readonly reason: string }
-    /** A slave has ended because the manager was closed. */
+    /** A slave has ended because the manager was closed, or because there was no work for it any more: see {@linkcode ElasticCount}. */
     | { readonly type: "slave-ended"; readonly slave: SlaveIdentity }
     /** Startup of a context begins on a slave: its module is loaded, then it runs. */
     | {

@@ -79,9 +79,9 @@ export interface RunOptions {
 
 /** Options of {@linkcode Context.map} and {@linkcode Context.mapOutcomes}. */
 export interface MapOptions<Input = unknown> extends ReadOptions {
-  /** `"inputs"`: in the order of the inputs. `"finish"`: in the order in which tasks finish. */
+  /** `"inputs"`: in the order of the inputs. `"finish"`: in the order in which tasks finish. Each method has a default of its own. */
   readonly order?: "inputs" | "finish";
-  /** Makes your name for the task of an input: it appears in messages and in the job log. */
+  /** Your name for the task of an input; `index` counts inputs from 0. See {@linkcode TasksOptions.label}. */
   readonly label?: (input: Input, index: number) => string;
 }
 
@@ -167,9 +167,11 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param args Its first arguments; what startup returned follows. They are copied now, as `structuredClone` copies.
    * @param options See {@linkcode RunOptions}. By default only the context's `taskTimeoutMs` limits the task.
    * @returns What the task returns. All errors reject this promise, and none is thrown: a `DataCloneError` if an argument cannot be cloned,
-   * a `TypeError` for something that is not a task or not an option, a {@linkcode RemoteError} if the task failed, an
-   * {@linkcode AbortError} if it was cancelled, a {@linkcode NoMoreSlavesError} if no slave is left, a {@linkcode ParallelError} if the
-   * context or its manager is closed.
+   * a `TypeError` for something that is not a task or not an option, a `RangeError` if the arguments take more than about 4 GiB or
+   * `timeoutMs` is out of range, a {@linkcode RemoteError} if the task failed, the reason of the `signal` if that is aborted, an
+   * {@linkcode AbortError} if the task is cancelled otherwise or its context closed, a {@linkcode NoMoreSlavesError} if no slave is left, a
+   * {@linkcode NetworkError} if no slave can connect to this machine, a {@linkcode JournalError} if the journal cannot be read or written,
+   * a {@linkcode ParallelError} if the context was closed before, or its manager is.
    * @typeParam Args Types of the arguments.
    * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
    * @typeParam Given Types of the arguments as given: something that can never be sent does not compile.
@@ -227,7 +229,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param inputs Each element is the first argument of one task. They are kept unchanged until their outcomes are read.
    * @param options See {@linkcode MapOptions}; `order` is `"finish"` by default.
    * @throws {TypeError} If `task` is not a task, `inputs` is not iterable, or an option is wrong.
-   * @throws {ParallelError} If the context or its manager is closed.
+   * @throws {ParallelError} If the context or its manager is closed. The reader gets the errors of {@linkcode Context.getOutcomes}.
    */
   mapOutcomes<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
@@ -255,6 +257,8 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @throws {DOMException} A `DataCloneError` if an argument cannot be cloned; its message has the path to the culprit.
    * @throws {TypeError} If `task` is none of these.
    * @throws {RangeError} If the arguments take more than about 4 GiB.
+   * @throws {JournalError} If the journal has the task, and its outcome there is damaged.
+   * @throws {ParallelError} If the context or its manager is closed.
    * @typeParam Args Types of the arguments. A function of yours that passes on a list of a type parameter names it:
    * `context.addTask<Args, Result>(task, ...args)`.
    * @typeParam Result What the task returns. What arrives is its copy: see {@linkcode Cloned}.
@@ -291,7 +295,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param task As for {@linkcode Context.addTask}.
    * @param args As for {@linkcode Context.addTask}.
    * @returns The task, as {@linkcode Context.addTask} returns it.
-   * @throws {TypeError} If an option is wrong, or does not exist.
+   * @throws {TypeError} If an option is wrong, or does not exist; and the errors of {@linkcode Context.addTask}.
    */
   addTaskWith<Args extends unknown[], Result, Given extends Args = Args>(
     options: TaskOptions,
@@ -314,6 +318,7 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * is thrown to the reader of results: if results are read in order, after those of all earlier tasks.
    * @param options See {@linkcode TasksOptions}.
    * @throws {TypeError} If `task` is not a task, `inputs` is not iterable, or an option is wrong.
+   * @throws {ParallelError} If the context or its manager is closed.
    */
   addTasks<Input, Result, Given extends Input = Input>(
     task: TaskCode<[Input, ...Values], Result>,
@@ -333,8 +338,12 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
    * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
    * @throws {RemoteError} If a task failed; no other task is lost.
+   * @throws {AbortError} If a task was cancelled.
    * @throws {NoMoreSlavesError} If tasks are left and no slave is.
    * @throws {NetworkError} If no slave can connect to this machine.
+   * @throws {JournalError} If the journal cannot be read or written.
+   * @throws {ParallelError} If tasks are left and the context or its manager is closed.
+   * @throws {TypeError} If an option is wrong, or somebody reads already.
    */
   getResultsUnordered<Result = unknown>(
     options: ReadOptions = {},
@@ -353,12 +362,11 @@ export class Context<Values extends readonly unknown[] = []> implements AsyncDis
   }
 
   /**
-   * Reads outcomes in the order in which tasks finish. A failed task gives an outcome as well, instead of an error.
+   * Reads outcomes in the order in which tasks finish. A task that failed or was cancelled gives an outcome as well, instead of an error;
+   * otherwise like {@linkcode Context.getResultsUnordered}.
    *
    * @param options See {@linkcode ReadOptions}. By default nothing is shown, and nothing ends the reading.
    * @typeParam Result Type of the results; it is not checked.
-   * @throws {NoMoreSlavesError} If tasks are left and no slave is.
-   * @throws {NetworkError} If no slave can connect to this machine.
    */
   getOutcomesUnordered<Result = unknown>(
     options: ReadOptions = {},
