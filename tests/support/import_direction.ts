@@ -49,9 +49,9 @@ const FAULTS = "lib/master/board/faults/";
 const ENDS = "lib/master/ends/";
 const JOURNAL = "lib/master/journal/";
 const OBSERVE = "lib/master/observe/";
-// Loaded only where there is something to record.
+// Loaded only where there is something to record, but for what opens the files.
 const RECORDS = "lib/master/observe/records/";
-// The live page: loaded only where somebody wants it.
+// The live page: loaded only where somebody wants it, but for what listens.
 const DASHBOARD = "lib/master/observe/dashboard/";
 const READING = "lib/master/reading/";
 const SLAVES = "lib/master/slaves/";

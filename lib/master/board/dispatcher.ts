@@ -340,7 +340,7 @@ export class Dispatcher {
   }
 
   /**
-   * A slave's process has ended.
+   * A slave's process has ended, or could not be started.
    *
    * @returns Whether the slave is to be started again or counts as lost.
    */

@@ -1,6 +1,7 @@
 /**
- * What the board asks of the objects that it decides about. Each slave, its process, and each group of tasks has a port; none of the
- * methods calls back into the board.
+ * What the board asks of the objects that it decides about. Each slave, its process, and each group of tasks has a port. Only
+ * {@linkcode GroupPort.pull} comes back into the dispatcher: it runs iterables of users, which may do anything, such as closing their
+ * context.
  *
  * @module
  */
