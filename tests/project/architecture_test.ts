@@ -12,6 +12,15 @@ interface Source {
   readonly text: string;
 }
 
+/** Folders of `tests/` for what is more than one file of the project. */
+const WHOLE = [
+  "tests/system/",
+  "tests/grid/",
+  "tests/project/",
+  "tests/mutants/",
+  "tests/support/",
+];
+
 /** All TypeScript files of a folder, and of those in it. */
 function sourcesOf(folder: string): Source[] {
   return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
@@ -104,5 +113,20 @@ Deno.test("lib/: no folder has more than 15 files", () => {
       length <= MAX_FILES,
       `${folder} has ${length} files, of ${MAX_FILES} at most: put files that belong together into a folder of their own`,
     );
+  }
+});
+
+Deno.test("tests/: stand in folders as those of lib/, and begin with the name of the file there that they test", () => {
+  const programs = [...Deno.readDirSync(ROOT)].map(({ name }) => name);
+  for (const { path } of sourcesOf("tests/")) {
+    const [, folder, name] = /^tests\/(.*?)([^/]+)_test\.ts$/.exec(path) ?? [];
+    if (name === undefined || WHOLE.some((whole) => path.startsWith(whole))) continue;
+    const files = SOURCES.map((source) => source.path)
+      .filter((file) => file.startsWith(`lib/${folder}`))
+      .map((file) => file.slice(`lib/${folder}`.length));
+    const isOfFile = [...files, ...programs]
+      .map((file) => file.replace(/\.ts$/, ""))
+      .some((file) => name === file || name.startsWith(`${file}_`));
+    assert(isOfFile, `${path} begins with the name of no file in lib/${folder}`);
   }
 });

@@ -1,8 +1,8 @@
 /** The words of PBS, which stand in an example, with answers as its User's Guide shows them. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { PBS } from "../../../examples/pbs_slave_array.ts";
-import type { JobSubmission, JobTaskStatus } from "../../../mod.ts";
+import { PBS } from "./pbs_slave_array.ts";
+import type { JobSubmission, JobTaskStatus } from "../mod.ts";
 
 /** What a command has said. */
 function said(stdout: string, stderr = "", code = 0) {
