@@ -9,14 +9,14 @@ import type { Task } from "../task.ts";
 export type Outcome<Result = unknown> =
   & {
     readonly task: Task<Result>;
-    /** The slave that it ended on; missing if it never reached one. */
+    /** The slave that it ended on; missing if it ended on none. */
     readonly slave: SlaveIdentity | undefined;
     /**
      * How often it was run, including the last time: slaves may have died, or it may have thrown and run again. If startup failed, or the
-     * code did not load, it was not run.
+     * code did not load, it was not run. A run in which the task was given up does not count.
      */
     readonly attempts: number;
-    /** How long it ran, in milliseconds. */
+    /** How long it ran the last time, in milliseconds; 0 if it did not run, was given up, or its slave died. */
     readonly runTimeMs: number;
   }
   & (
@@ -32,7 +32,10 @@ export type Outcome<Result = unknown> =
       readonly reason: RemoteError | AbortError;
       /** The task's arguments in short, as {@linkcode RemoteError.input} has them. */
       readonly input: string;
-      /** Whether the task itself was run: not if its startup failed, or its code could not be loaded. */
+      /**
+       * Whether the task itself was run the last time: not if its startup failed, its code could not be loaded, or it was given up while it
+       * waited.
+       */
       readonly hasRun: boolean;
     }
   );

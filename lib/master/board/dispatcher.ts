@@ -94,7 +94,7 @@ const MAX_STARTUP_DEATHS = 3;
 interface LastRun {
   /** Whether this run counts as an attempt that has not been counted before. */
   readonly isAttempt: boolean;
-  /** Whether the task itself was ever run. */
+  /** Whether the task itself was run. */
   readonly hasRun: boolean;
   readonly runTimeMs: number;
   readonly endedMs?: number;
@@ -657,7 +657,7 @@ export class Dispatcher {
       cancelled.delete(sent.task);
       this.#failUnanswered(
         sent,
-        cancelledOn(sent.task, sent.slave),
+        this.#cancelledOn(sent.task, sent.slave),
         sent.isRunning ? CUT_OFF : NOT_RUN,
       );
     }
@@ -673,8 +673,13 @@ export class Dispatcher {
     }
     for (const [group, tasks] of waiting) group.cancel(tasks);
     for (const [task, group] of cancelled) {
-      this.#fail({ group, task }, cancelledOn(task, undefined), NOT_RUN);
+      this.#fail({ group, task }, this.#cancelledOn(task), NOT_RUN);
     }
+  }
+
+  #cancelledOn(task: Task, slave?: SlaveIdentity): AbortError {
+    const attempts = this.#retries.countThrows(task) + this.#blame.countDeaths(task);
+    return cancelledOn(task, slave, attempts > 0);
   }
 
   /**

@@ -210,9 +210,19 @@ export function timedOut(
   return failureOf(task, what, { slave });
 }
 
-/** The error of a task that was given up, while it ran on a slave or before. */
-export function cancelledOn(task: Task, slave: SlaveIdentity | undefined): AbortError {
-  const where = slave === undefined ? "before it ran" : `while it ran on ${slave.name}`;
+/**
+ * The error of a task that was given up.
+ *
+ * @param slave The slave that ran it; nothing if it waited.
+ * @param isToRunAgain Whether it waited to run again, after it had thrown or its slave had died.
+ */
+export function cancelledOn(
+  task: Task,
+  slave: SlaveIdentity | undefined,
+  isToRunAgain: boolean,
+): AbortError {
+  const waiting = isToRunAgain ? "while it waited to run again" : "before it ran";
+  const where = slave === undefined ? waiting : `while it ran on ${slave.name}`;
   const input = inputText(task);
   return new AbortError(`${nameOf(task, input)} was cancelled ${where}`, { task, slave, input });
 }

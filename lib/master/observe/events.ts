@@ -155,10 +155,10 @@ export type ManagerEvent =
       readonly type: "task-failed";
       readonly context: number;
       readonly task: Task;
-      /** Missing if it never reached a slave. */
+      /** The slave that it ended on; missing if it ended on none. */
       readonly slave: SlaveIdentity | undefined;
       readonly attempts: number;
-      /** How long it ran there; 0 if it did not run. */
+      /** How long it ran there; 0 if it did not run, or its slave died. */
       readonly runTimeMs: number;
       readonly bytesIn: number;
       /** Its arguments in short, as in `RemoteError.input`. */

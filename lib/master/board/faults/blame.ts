@@ -87,12 +87,17 @@ export class Blame {
     return attempts;
   }
 
+  /** How many slaves died while they ran a task. */
+  countDeaths(task: Task): number {
+    return this.#attempts.get(task)?.length ?? 0;
+  }
+
   /** Forgets a task that has ended; returns how many slaves died while they ran it. */
   end(task: Task): number {
     // This is called for every task, and nearly always there are none.
     if (this.#suspects.size === 0 || !this.#suspects.delete(task)) return 0;
-    const attempts = this.#attempts.get(task);
+    const deaths = this.countDeaths(task);
     this.#attempts.delete(task);
-    return attempts?.length ?? 0;
+    return deaths;
   }
 }

@@ -302,6 +302,28 @@ Deno.test("Retries: a task that waits for its time can be cancelled, alone and w
   bench.finish(slave, 52);
 });
 
+Deno.test("Retries: a task that is cancelled while it waits to run again is not told as one that never ran", () => {
+  using bench = new Bench(policy(1, { delayMs: 50 }));
+  const { dispatcher } = bench;
+  const slave = bench.connect();
+  const tasks = bench.add(3);
+  dispatcher.dispatch(0);
+  bench.fail(slave, 0);
+  // The second one runs now.
+  dispatcher.slaveDied(slave, { reason: "killed", isFinal: true, isHeardOut: true });
+  for (const task of tasks) dispatcher.cancelTask(bench.group, task);
+  dispatcher.dispatch(1);
+  const told = bench.outcomes.map((outcome) => {
+    assert(outcome.status === "rejected");
+    return [outcome.task.id, outcome.attempts, outcome.reason.message.replace(/^.*cancelled /, "")];
+  });
+  assertEquals(told, [
+    [0, 1, "while it waited to run again"],
+    [1, 1, "while it waited to run again"],
+    [2, 0, "before it ran"],
+  ]);
+});
+
 Deno.test("Retries: deaths of slaves are counted apart, and both stand in the attempts", () => {
   using bench = new Bench(policy(1));
   const { dispatcher } = bench;
