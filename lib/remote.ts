@@ -68,7 +68,7 @@ const modules = new WeakSet<object>();
  * @param url Absolute URL of the module (`file:`, `http:`, `https:`, `data:`, `npm:`, `jsr:` …), or a bare specifier that the
  * slaves' import map knows. For a file beside the script: `import.meta.resolve("./tasks.ts")`.
  * @returns An object whose properties stand for the module's exports.
- * @throws {TypeError} If the URL is relative: it would mean something else on a slave.
+ * @throws {TypeError} If it is no URL or specifier, or is relative: it would mean something else on a slave.
  */
 export function remote<Module extends object>(url: string | URL): Remote<Module> {
   if (typeof url !== "string" && !(url instanceof URL)) {

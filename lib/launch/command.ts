@@ -14,7 +14,7 @@ import type { LaunchOrder } from "./slave.ts";
 export interface ProcessEnd {
   /** Its exit code; 128 and the signal's number if a signal ended it; `null` if nobody knows. */
   readonly code: number | null;
-  /** The signal that ended it. */
+  /** The signal that ended it; `null` if none did, or nobody knows. */
   readonly signal: string | null;
   /** What else is known about its end, such as a scheduler's reason. */
   readonly reason?: string;

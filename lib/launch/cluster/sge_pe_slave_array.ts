@@ -60,7 +60,7 @@ export class SGEPESlaveArray extends SlaveArray {
   /**
    * Reads the granted slots from `$PE_HOSTFILE`; nothing is started before results are read.
    *
-   * @throws {Error} If this is not a job in a parallel environment, or its host file cannot be read.
+   * @throws {Error} If this is not a job in a parallel environment, or its host file cannot be read or does not name this host.
    */
   constructor() {
     super();
