@@ -3,6 +3,12 @@ export const missingPseudoTerminal: string | undefined = hasTerminals()
   ? undefined
   : "there is no python3, or it has no terminals";
 
+/**
+ * What Deno says on terminals alone, also with `--quiet`, where it cannot open its caches: for instance while one of another version
+ * makes them anew.
+ */
+const DENO_CACHES = /^Failed to open cache file .*\r?\n/gm;
+
 const PROGRAM = new URL("terminal.py", import.meta.url).pathname;
 
 function hasTerminals(): boolean {
@@ -16,7 +22,7 @@ function hasTerminals(): boolean {
 
 /** How a program in a terminal of its own ended. */
 export interface TerminalEnd {
-  /** What the terminal showed. */
+  /** What the terminal showed, but for what Deno said about its own caches. */
   readonly printed: string;
   /** The exit code, or the negative number of the signal. */
   readonly code: number;
@@ -60,6 +66,7 @@ export class PseudoTerminal {
     const text = await new Response(this.#child.stdout).text();
     await this.#child.status;
     await this.#child.stdin.close().catch(() => {}); // Nobody reads it any more.
-    return JSON.parse(text);
+    const { printed, code } = JSON.parse(text) as TerminalEnd;
+    return { printed: printed.replace(DENO_CACHES, ""), code };
   }
 }
