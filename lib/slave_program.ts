@@ -38,9 +38,38 @@ export function slaveProgram(): SlaveProgram | undefined {
   return (globalThis as { [KEY]?: SlaveProgram })[KEY];
 }
 
-/** Makes this process known as a slave's. */
+/** Makes this process known as a slave's, to its Workers and to programs that its tasks start as well. */
 export function announceSlaveProgram(program: SlaveProgram): void {
   Object.defineProperty(globalThis, KEY, { value: program, configurable: true });
+  if (mayUseVariable()) Deno.env.set(NESTING_VARIABLE, String(program.nesting));
+}
+
+/** How deep managers may be nested. This limits what a slave does not see, such as a task that starts itself. */
+const MAX_NESTING = 3;
+/** The variable of a slave's environment that says how many managers are above its tasks. */
+const NESTING_VARIABLE = "PARALLEL_NESTING";
+
+/**
+ * How many managers are above the code that runs here: 0 in a script. In a Worker, and in a program that a task started, 0 as well where
+ * the environment may not be used.
+ */
+export function nestingHere(): number {
+  const program = slaveProgram();
+  if (program !== undefined) return program.nesting;
+  return mayUseVariable() ? Number(Deno.env.get(NESTING_VARIABLE)) || 0 : 0;
+}
+
+/** Says why code that so many managers are above must not make another; nothing if it may. */
+export function refuseNesting(nesting: number): string | undefined {
+  if (nesting < MAX_NESTING) return undefined;
+  return `Cannot make a manager: managers are nested ${nesting} deep here, each made by a task of the one before, or by what loading ` +
+    "its module started, and may be no deeper. If a task makes the manager that it is a task of, or imports a script that does, " +
+    "that has no end";
+}
+
+function mayUseVariable(): boolean {
+  return Deno.permissions.querySync({ name: "env", variable: NESTING_VARIABLE }).state ===
+    "granted";
 }
 
 /**

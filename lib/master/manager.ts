@@ -3,7 +3,7 @@ import { ParallelError } from "../errors.ts";
 import { FileSizeGuard } from "../file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
-import { slaveProgram } from "../slave_program.ts";
+import { nestingHere, refuseNesting, slaveProgram } from "../slave_program.ts";
 import { checkDeno } from "../wire/handshake.ts";
 import { DispatchLoop } from "./board/dispatch_loop.ts";
 import { CodeRegistry } from "./code_registry.ts";
@@ -77,7 +77,7 @@ export class Manager implements AsyncDisposable {
   /** Scripts always use the system's time; tests pass a clock that they move. */
   constructor(options: ManagerOptions = {}, clock: CalendarClock = SYSTEM_CALENDAR_CLOCK) {
     checkDeno();
-    const refusal = slaveProgram()?.refuseManager();
+    const refusal = slaveProgram()?.refuseManager() ?? refuseNesting(nestingHere());
     if (refusal !== undefined) throw new ParallelError(refusal);
     this.#settings = asSettings(options);
     keepIgnoredSignals();

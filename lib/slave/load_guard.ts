@@ -7,12 +7,9 @@
  * @module
  */
 
-import type { ProgressTaker, SlaveProgram } from "../slave_program.ts";
+import { type ProgressTaker, refuseNesting, type SlaveProgram } from "../slave_program.ts";
 import { Promise } from "../own_globals.ts";
 import { type AsyncStorage, makeAsyncStorage } from "./async_storage.ts";
-
-/** How deep managers may be nested. This limits what {@linkcode LoadGuard} cannot see, such as a task that starts itself. */
-const MAX_NESTING = 3;
 
 const WHY_NOT =
   "Each slave would start slaves of its own, and those again, without end. Put the tasks into a module of their " +
@@ -83,9 +80,7 @@ export class LoadGuard implements SlaveProgram {
       this.#storage?.enterWith(load);
       return `Cannot make a manager while a module is loaded on a slave${reason}`;
     }
-    if (this.nesting < MAX_NESTING) return undefined;
-    return `Cannot make a manager: managers are nested ${this.nesting} deep here, each made by a task of the one before, and may be ` +
-      "no deeper. If a task makes the manager that it is a task of, or imports a script that does, that has no end";
+    return refuseNesting(this.nesting);
   }
 
   /** Why a manager was refused to the module whose loading runs the present code; nothing if none was. */

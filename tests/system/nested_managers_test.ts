@@ -293,6 +293,51 @@ Deno.test("new Manager: refused where tasks nest managers without end", async ()
   assertStringIncludes(stderr, "managers are nested 3 deep here");
 });
 
+/** What a module without a guard starts while it is loaded: something that makes a manager whose slaves load the module again. */
+const STARTED: Readonly<Record<string, { main: string; boss: string }>> = {
+  "Workers": {
+    main: `
+      const worker = new Worker(import.meta.resolve("./boss.ts"), { type: "module" });
+      export const told = new Promise((resolve) => {
+        worker.onmessage = ({ data }) => { worker.terminate(); resolve(data); };
+      });`,
+    boss: "self.postMessage(await told());",
+  },
+  "programs": {
+    main: `
+      const { fork } = await import("node:child_process");
+      const child = fork("boss.ts");
+      export const told = new Promise((resolve) => child.on("message", resolve));`,
+    boss: "process.send(await told()); process.disconnect();",
+  },
+};
+
+for (const [what, { main, boss }] of Object.entries(STARTED)) {
+  Deno.test(`new Manager: refused where ${what} that a module starts while it is loaded nest managers without end`, async () => {
+    const { code, stdout, stderr, runs } = await run(
+      `${main} export const hear = () => told; if (import.meta.main) console.log(await told);`,
+      {
+        "boss.ts": `
+          ${IMPORTS}
+          async function told() {
+            Deno.writeTextFileSync("runs", "run\\n", { append: true });
+            if (Deno.readTextFileSync("runs").length > 4 * 6) return "no end";
+            try {
+              await using manager = new Manager({ output: "null" });
+              manager.addSlave(new LocalSlave());
+              return await manager.getContext().run(remote(import.meta.resolve("./main.ts")).hear, []);
+            } catch (error) {
+              return error.message;
+            }
+          }
+          ${boss}`,
+      },
+    );
+    assertEquals([code, runs], [0, 4], stderr);
+    assertStringIncludes(stdout, "managers are nested 3 deep here");
+  });
+}
+
 /** A function that has its own slave double a number. */
 const DOUBLES_ON_OWN_SLAVE = `
   async function doubled(x) {

@@ -1,4 +1,4 @@
-import { slaveProgram } from "../../slave_program.ts";
+import { nestingHere } from "../../slave_program.ts";
 import { jsonOf } from "../../wire/codec.ts";
 import { type ConnectionInfo, hostAndPort, OLDEST_DENO } from "../../wire/handshake.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -112,7 +112,7 @@ export function connectionLine(
   endpoint: Endpoint,
   identity: Pick<ConnectionInfo, "secret" | "role" | "slave" | "launch">,
 ): string {
-  const nesting = 1 + (slaveProgram()?.nesting ?? 0);
+  const nesting = 1 + nestingHere();
   const info: ConnectionInfo = { ...endpoint, ...identity, nesting, config };
   return jsonOf(info) + "\n";
 }
