@@ -9,6 +9,7 @@ import {
   type Encoded,
   encodeValue,
   errorKeysOf,
+  readIfPossible as read,
   SendableCheck,
   sendableErrors,
 } from "../wire/codec.ts";
@@ -31,6 +32,7 @@ const MAX_CAUSES = 20;
 const MAX_TEXT_LENGTH = 64 * 1024;
 /** How many characters describe a thrown value that is not an error and cannot be cloned. */
 const MAX_DESCRIPTION_LENGTH = 1000;
+const UNDESCRIBED = "Threw what cannot be described";
 
 /**
  * Encodes whatever was thrown. An error that contains something that cannot be cloned (a socket, a function) is sent without it. An error
@@ -40,18 +42,15 @@ export function encodeThrown(thrown: unknown): Encoded {
   try {
     return encodeWithCauses(thrown);
   } catch {
-    // Describing it may run code of its own that throws: a proxy, or a method of the value.
-    return encodeValue(
-      new Error(`Threw what cannot be described${tellChangedBuiltins()}`),
-      "error",
-    );
+    // Looking at it may run code of its own that throws, such as a proxy.
+    return encodeValue(new Error(UNDESCRIBED + tellChangedBuiltins()), "error");
   }
 }
 
 function encodeWithCauses(thrown: unknown): Encoded {
   for (
     let error = thrown, depth = 0;
-    error instanceof Error && depth < MAX_CAUSES;
+    Error.isError(error) && depth < MAX_CAUSES;
     error = read(error, "cause"), depth++
   ) {
     hideOwnFrames(error);
@@ -78,19 +77,9 @@ function encodeSendable(thrown: unknown): Encoded {
   return encoded;
 }
 
-/** A property of an error; nothing if a getter throws. */
-function read(error: Error, key: string): unknown {
-  try {
-    return Reflect.get(error, key);
-  } catch {
-    // The error itself is worth more than this property.
-    return undefined;
-  }
-}
-
 /** Removes the frames of this module from a stack, which then ends with the task's own code, and marks inline functions. */
 export function hideOwnFrames(error: unknown): void {
-  if (!(error instanceof Error)) return;
+  if (!Error.isError(error)) return;
   const stack = read(error, "stack");
   if (typeof stack !== "string") return;
   const shown = stack.split("\n")
@@ -126,8 +115,7 @@ function restorePaths(error: Error): void {
 /** @param check Knows what can be cloned. It looks only once at what several properties or causes share. */
 function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: number): Error {
   if (!Error.isError(thrown)) {
-    const text = leaveOutMiddle(Deno.inspect(thrown), MAX_DESCRIPTION_LENGTH);
-    const standIn = new Error(`Threw ${text}, which cannot be cloned`);
+    const standIn = new Error(describe(thrown));
     hideOwnFrames(standIn);
     return standIn;
   }
@@ -147,6 +135,16 @@ function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: numbe
     if (isCloneable(value)) Object.defineProperty(copy, key, { value, enumerable: true });
   }
   return copy;
+}
+
+function describe(thrown: unknown): string {
+  try {
+    const text = leaveOutMiddle(Deno.inspect(thrown), MAX_DESCRIPTION_LENGTH);
+    return `Threw ${text}, which cannot be cloned`;
+  } catch {
+    // Describing it may run code of its own that throws: a proxy, or a method of the value.
+    return UNDESCRIBED + tellChangedBuiltins();
+  }
 }
 
 /** An error with the beginnings of the texts of what was thrown. */

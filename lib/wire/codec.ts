@@ -32,7 +32,7 @@ import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
 import { JSON } from "../own_globals.ts";
 
-export { bareCopyOf, errorKeysOf, sendableErrors } from "./values/error_types.ts";
+export { bareCopyOf, errorKeysOf, readIfPossible, sendableErrors } from "./values/error_types.ts";
 export { isExactNumber, jsonOf, MAX_TEXT_LENGTH, stringify } from "./values/json_text.ts";
 export { SendableCheck } from "./values/sendable_check.ts";
 

@@ -4,6 +4,7 @@ import {
   assertInstanceOf,
   assertLess,
   assertStrictEquals,
+  assertStringIncludes,
 } from "@std/assert";
 import { encodeThrown, hideOwnFrames } from "../../lib/slave/thrown.ts";
 import { BufferCursor, decodeValue } from "../../lib/wire/codec.ts";
@@ -138,17 +139,55 @@ for (const key of ["message", "name", "stack", "cause", "code"]) {
   });
 }
 
-Deno.test("encodeThrown: what cannot even be described arrives as an error that says so", () => {
+Deno.test("encodeThrown: what cannot even be described arrives as an error that says so, and a proxy as one that shows it", () => {
   const fail = () => {
     throw new Error("not here");
   };
   const proxy = new Proxy(new Error("why"), { getPrototypeOf: fail, get: fail });
-  for (const thrown of [{ [Symbol.for("Deno.customInspect")]: fail, socket: () => 1 }, proxy]) {
-    const arrived = arrival(thrown);
-    assertInstanceOf(arrived, Error);
-    assertEquals(arrived.message, "Threw what cannot be described");
-  }
+  const arrived = arrival({ [Symbol.for("Deno.customInspect")]: fail, socket: () => 1 });
+  assertInstanceOf(arrived, Error);
+  assertEquals(arrived.message, "Threw what cannot be described");
+  const ofProxy = arrival(proxy);
+  assertInstanceOf(ofProxy, Error);
+  assertStringIncludes(ofProxy.message, "Threw Error: why");
 });
+
+/** What cannot be sent, and whose own code fails when it is described. */
+const UNDESCRIBED: Readonly<Record<string, () => unknown>> = {
+  "describes itself": () => ({
+    [Symbol.for("Deno.customInspect")]: () => {
+      throw new Error("not here");
+    },
+    socket: () => 1,
+  }),
+  "tells of its class": () =>
+    Object.defineProperty({ socket: () => 1 }, Symbol.toStringTag, {
+      get: () => {
+        throw new Error("not here");
+      },
+    }),
+  "is an error without a stack": () => errorWithout("stack"),
+  "is a proxy that was revoked": () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+};
+
+for (const [what, make] of Object.entries(UNDESCRIBED)) {
+  Deno.test(`encodeThrown: an error keeps its class and message, whatever fails where what it holds ${what}`, () => {
+    const caused = new TypeError("why", { cause: make() });
+    const gathering = new AggregateError([make(), new RangeError("beside")], "why");
+    for (const thrown of [caused, gathering, Object.assign(new TypeError("why"), { a: make() })]) {
+      const arrived = arrival(thrown);
+      assertInstanceOf(arrived, thrown.constructor as ErrorConstructor);
+      assertEquals(arrived.message, "why");
+    }
+    const { errors } = arrival(gathering) as AggregateError;
+    assertInstanceOf(errors[0], Error);
+    assertInstanceOf(errors[1], RangeError);
+  });
+}
 
 Deno.test("encodeThrown: our own frames are hidden in an error and its causes", () => {
   const cause = new Error("deeper");

@@ -225,6 +225,17 @@ Deno.test("encodeValue puts errors into the places of what cannot be sent among 
   assertEquals([second.message, "cause" in second, third], ["a", false, 5]);
 });
 
+Deno.test("encodeValue puts an error into the place of one among the errors of an AggregateError that cannot be read", () => {
+  const unread = Object.defineProperty(new RangeError("inner"), "stack", {
+    get: () => {
+      throw new Error("not here");
+    },
+  });
+  const { errors } = roundTrip(new AggregateError([unread, 5], "outer")) as AggregateError;
+  assertInstanceOf(errors[0], RangeError);
+  assertEquals([errors[0].message, errors[1]], ["inner", 5]);
+});
+
 Deno.test("encodeValue reads the errors of an AggregateError themselves, whatever the class of their list has for that", () => {
   const error = Object.assign(new AggregateError([]), { errors: misleading([() => 1, 5]) });
   const { errors: [first, second] } = roundTrip(error) as AggregateError;

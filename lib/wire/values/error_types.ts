@@ -107,15 +107,21 @@ export const DOM_EXCEPTION_TYPE: ValueType<DOMException> = {
   step: (parts, index) => propertyStep(String(parts[index - 1])),
 };
 
+/** A property of an error; nothing if a getter throws: the error itself is worth more than this property. */
+export function readIfPossible(error: Error, key: string): unknown {
+  try {
+    return Reflect.get(error, key);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Makes an error of the same built-in class as another, with its message, stack and name and nothing else.
  *
  * @param read Reads a property of the other error.
  */
-export function bareCopyOf(
-  error: Error,
-  read: (error: Error, key: string) => unknown = Reflect.get,
-): Error {
+export function bareCopyOf(error: Error, read = readIfPossible): Error {
   const name = read(error, "name");
   const className = classNameOf(error, name);
   const copy = ERROR_MAKERS.get(className)!();
@@ -220,10 +226,21 @@ export function sendableErrors(
 
 function standInFor(value: unknown): Error {
   if (Error.isError(value)) return bareCopyOf(value);
-  const standIn = new Error(`${describe(value)}, which cannot be sent to another process`);
+  const standIn = new Error(
+    `${describeIfPossible(value)}, which cannot be sent to another process`,
+  );
   // Its stack would begin where it is made, which is no place in the user's code.
   standIn.stack = String(standIn);
   return standIn;
+}
+
+function describeIfPossible(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    // Its own code tells of its class, and throws.
+    return "what cannot be described";
+  }
 }
 
 /** @param hiddenOfClass Properties that errors of its class hide. */
