@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { digestsOf } from "./journal/code_files.ts";
+import { digestsOf, isFileUrl } from "./journal/code_files.ts";
 
 /** While slaves start one after another, files are checked no more often than this. */
 const MIN_INTERVAL_MS = 1000;
@@ -49,6 +49,8 @@ export class CodeWatch {
       const present = digestsOf(module);
       this.#digests.set(module, { ...before, ...present });
       for (const [file, digest] of Object.entries(present)) {
+        // While the script runs, a name of its import map stands for the same file, which has changed as well.
+        if (!isFileUrl(file)) continue;
         if (before[file] !== undefined && before[file] !== digest) changed.add(file);
       }
     }

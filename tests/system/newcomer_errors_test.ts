@@ -870,14 +870,16 @@ const EDITS = (file: string) =>
     if (outcome.task.id === 1) context.addTask(tasks.value);
   }`;
 
-for (const file of ["tasks.ts", "imported.ts"]) {
+for (const file of ["tasks.ts", "imported.ts", "named.ts"]) {
   Deno.test(`a newcomer's mistake: ${file} is edited while the run goes on, and a slave starts anew`, async () => {
     await using folder = new TempFolder();
     folder.write(
       "tasks.ts",
       `import { factor } from "./imported.ts"; export const value = () => factor;`,
     );
-    folder.write("imported.ts", `export const factor = 1;`);
+    folder.write("imported.ts", `export { factor } from "#named";`);
+    folder.write("named.ts", `export const factor = 1;`);
+    folder.write("deno.json", `{ "imports": { "#named": "./named.ts" } }`);
     const flags = ["--no-check", NET, RUN, READ, WRITE];
     const { code, stdout, stderr } = await runScript(folder, EDITS(file), flags);
     assertEquals([code, stdout], [0, "1\nundefined\n2\n"], stderr);

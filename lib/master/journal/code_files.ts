@@ -4,6 +4,8 @@ import type { CodeReference } from "../../task.ts";
 import { resolveMapped } from "../config.ts";
 import { crc32, crcText } from "./crc32.ts";
 
+const encoder = new TextEncoder();
+
 /** Files that may import others. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 /**
@@ -32,12 +34,14 @@ export function modulesOf(reference: CodeReference): string[] {
  * read without asking.
  *
  * @param module URL of the module, or its name in the import map.
- * @returns A digest for each URL of a file; none if the module is not on this machine.
+ * @returns A digest for each URL of a file; none if the module is not on this machine. Names of the import map that these files import
+ * have digests as well: they may come to stand for another file, or for another version of a package.
  */
 export function digestsOf(module: string): Record<string, string> {
   const digests: Record<string, string> = {};
   const urls = new Set([resolveMapped(module) ?? module]);
   const configs = new ConfigImports();
+  const meanings = new Map<string, string>();
   for (const named of urls) {
     const { url, bytes } = read(named);
     if (bytes === undefined) continue;
@@ -47,9 +51,26 @@ export function digestsOf(module: string): Record<string, string> {
       for (const imported of resolve(name, url, configs)) {
         if (isOwnFile(imported)) urls.add(imported);
       }
+      const meaning = isBare(name) ? resolveMapped(name) : undefined;
+      if (meaning !== undefined && !meaning.startsWith("node:")) meanings.set(name, meaning);
     }
   }
+  for (const [name, url] of meanings) {
+    // A file counts by its content: it may be moved with all others. Packages that are files are not read.
+    const digest = url.startsWith("file:") ? digests[url] : crcText(crc32(encoder.encode(url)));
+    if (digest !== undefined) digests[name] = digest;
+  }
   return digests;
+}
+
+/** Whether a digest is that of a file, and not of what a name of the import map stands for. */
+export function isFileUrl(key: string): boolean {
+  return key.startsWith("file:");
+}
+
+/** Whether only a configuration can say what a name stands for. */
+function isBare(name: string): boolean {
+  return !name.startsWith("/") && !RELATIVE.test(name) && !URL.canParse(name);
 }
 
 function importsIn(source: string): string[] {

@@ -570,6 +570,31 @@ Deno.test("journal: what is imported by the import map of the script is code as 
   assert(stdout.endsWith("\n2\n"), stdout + stderr);
 });
 
+/** What a name of the import map stands for, and then for something else. */
+const REMAPPED: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  "another file": ["./two.ts", "./three.ts"],
+  "another version of a package": ["npm:two@1.0.0", "npm:two@2.0.0"],
+};
+
+for (const [what, targets] of Object.entries(REMAPPED)) {
+  Deno.test(`journal: a name of the import map that stands for ${what} now is told`, async () => {
+    await using folder = new TempFolder();
+    folder.write("two.ts", "export const k = 2;");
+    folder.write("three.ts", "export const k = 3;");
+    // A comment counts as an import, and has no package fetched.
+    folder.write("tasks.ts", '// from "k"\nexport const work = (x: number) => 2 * x;');
+    const flags = ["-A", "--no-check"];
+    const warnings: string[] = [];
+    for (const target of [targets[0], targets[0], targets[1], targets[0]]) {
+      folder.write("deno.json", JSON.stringify({ imports: { k: target } }));
+      const { stdout, stderr } = await runScript(folder, SCRIPT, flags);
+      assert(stdout.endsWith("2\n"), stdout + stderr);
+      warnings.push(/changes in (\S+)\. /.exec(stdout)?.[1] ?? "");
+    }
+    assertEquals(warnings, ["", "", "k", ""]);
+  });
+}
+
 /** Configurations that give a file the name which a module imports it by: the files, `tasks.ts` and `k.ts` among them. */
 const NAMING: Record<string, Readonly<Record<string, string>>> = {
   "the import map of a member of a workspace": {
