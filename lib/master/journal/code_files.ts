@@ -13,6 +13,12 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
  * together when the code runs are not found.
  */
 const IMPORT = /\b(?:from|import|require)\s*(?:\(\s*)?(["'`])([^"'`\\\n]+)\1/g;
+/** Modules of Workers and files of WebAssembly that are named beside a module: `new URL("./kernel.wasm", import.meta.url)`. */
+const BESIDE = /\bnew\s+URL\(\s*(["'`])([^"'`\\\n]+)\1\s*,\s*import\.meta\.url\b/g;
+/** The same by `import.meta.resolve("./worker.ts")`. */
+const RESOLVED = /\bimport\.meta\.resolve\(\s*(["'`])([^"'`\\\n]+)\1/g;
+/** Files that are code, and no data, wherever they are named. */
+const CODE = /\.(?:[cm]?[jt]sx?|wasm)$/;
 const RELATIVE = /^\.{1,2}(?:\/|$)/;
 /** What CommonJS appends to a name, in this order. */
 const ENDINGS = ["", ".js", ".cjs", ".mjs", ".json", "/index.js"];
@@ -30,8 +36,8 @@ export function modulesOf(reference: CodeReference): string[] {
 }
 
 /**
- * Digests of the files of a module: its own, and those that it imports from this machine, directly or indirectly, as far as they may be
- * read without asking.
+ * Digests of the files of a module: its own, and those that it imports, or names as code beside it, from this machine, directly or
+ * indirectly, as far as they may be read without asking.
  *
  * @param module URL of the module, or its name in the import map.
  * @returns A digest for each URL of a file; none if the module is not on this machine. Names of the import map that these files import
@@ -47,7 +53,9 @@ export function digestsOf(module: string): Record<string, string> {
     if (bytes === undefined) continue;
     digests[url] = crcText(crc32(bytes));
     if (!SCRIPT.test(new URL(url).pathname)) continue;
-    for (const name of importsIn(new TextDecoder().decode(bytes))) {
+    const source = new TextDecoder().decode(bytes);
+    for (const code of codeNamedIn(source, url, configs)) urls.add(code);
+    for (const name of importsIn(source)) {
       for (const imported of resolve(name, url, configs)) {
         if (isOwnFile(imported)) urls.add(imported);
       }
@@ -74,7 +82,19 @@ function isBare(name: string): boolean {
 }
 
 function importsIn(source: string): string[] {
-  return Array.from(source.matchAll(IMPORT), ([, , name]) => name);
+  return namesIn(source, IMPORT);
+}
+
+/** URLs of code on this machine that a module names without importing it. */
+function codeNamedIn(source: string, url: string, configs: ConfigImports): string[] {
+  return [
+    ...namesIn(source, BESIDE).flatMap((name) => URL.parse(name, url)?.href ?? []),
+    ...namesIn(source, RESOLVED).flatMap((name) => resolve(name, url, configs)),
+  ].filter((named) => isOwnFile(named) && CODE.test(new URL(named).pathname));
+}
+
+function namesIn(source: string, pattern: RegExp): string[] {
+  return Array.from(source.matchAll(pattern), ([, , name]) => name);
 }
 
 /** The URLs that an import may have. */

@@ -29,6 +29,27 @@ Deno.test("digestsOf: follows whatever form of import, names each file once, and
   assertNotEquals(digestsOf(module), digests);
 });
 
+Deno.test("digestsOf: finds WebAssembly and modules of Workers that are named beside a module, and no data", async () => {
+  await using folder = new TempFolder();
+  const code = ["a.wasm", "b.wasm", "c.ts", "d.js", "e.ts"];
+  for (const file of [...code, "data.bin", "f.ts"]) folder.write(file, "");
+  folder.write("c.ts", 'import "./e.ts";');
+  assertEquals(
+    partsOf(
+      folder,
+      `const a = await fetch(new URL("a.wasm", import.meta.url));
+      const b = new URL(
+        './b.wasm',
+        import.meta.url,
+      );
+      new Worker(new URL(\`./c.ts\`, import.meta.url).href); new Worker(import.meta.resolve("./d.js"));
+      new URL("./data.bin", import.meta.url); import.meta.resolve("./data.bin");
+      new URL("./f.ts", "file:///"); new URL("https://example.com/x.ts", import.meta.url); import.meta.resolve("not-mapped");`,
+    ),
+    [...code, "tasks.ts"],
+  );
+});
+
 Deno.test("digestsOf: knows nothing of a module that is elsewhere, or is not there", () => {
   for (
     const module of [
