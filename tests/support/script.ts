@@ -31,8 +31,12 @@ export async function runScript(
 /**
  * Has a script that is to end by SIGHUP take itself for one of a terminal. Where a busy machine starts it late, what was ignored at its
  * start cannot be read any more: without a terminal it would be taken for one that `nohup` has started.
+ *
+ * It is the script's first import, because imports are run before all statements.
  */
-export const IN_TERMINAL = "Deno.stdin.isTerminal = () => true;";
+export const IN_TERMINAL = `import "data:text/javascript,${
+  encodeURIComponent("Deno.stdin.isTerminal = () => true;")
+}";\n`;
 
 /** Starts a script as {@linkcode runScript} does; what it prints is dropped. */
 export function startScript(

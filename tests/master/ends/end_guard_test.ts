@@ -59,6 +59,29 @@ for (const signal of SIGNALS) {
   });
 }
 
+/** Is loaded before a script, and holds it up until Deno listens for SIGUSR1, and so for all signals that end a script. */
+const HOLDS_UP = `
+  const signals = () => /SigCgt:\\s*(\\w+)/.exec(Deno.readTextFileSync("/proc/self/status"))[1];
+  while ((BigInt("0x" + signals()) >> 9n & 1n) === 0n) await new Promise((resolve) => setTimeout(resolve, 10));
+`;
+
+Deno.test({
+  ...skipIf(
+    Deno.build.os === "linux" ? undefined : "there is no /proc/self/status",
+    "EndGuard: a hang-up ends a script of a terminal, though it was loaded late",
+  ),
+  async fn() {
+    await using folder = new TempFolder();
+    folder.write("late.ts", HOLDS_UP);
+    const script = `${IN_TERMINAL} ${SQUARES}
+      Deno.kill(Deno.pid, "SIGHUP");
+      setTimeout(() => Deno.exit(5), 60_000);`;
+    const flags = [...SQUARE_FLAGS, "--preload=./late.ts"];
+    const { code, stdout } = await runScript(folder, script, flags);
+    assertEquals([code, stdout], [129, "1\n"]);
+  },
+});
+
 Deno.test("EndGuard: a signal completes what all managers write", async () => {
   await using folder = new TempFolder();
   const script = `
