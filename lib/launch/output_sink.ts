@@ -6,12 +6,12 @@
 
 import { messageOf } from "../message_of.ts";
 import type { OutputNews } from "../wire/messages.ts";
+import { lastLines } from "./last_lines.ts";
 import { OutputFile, outputFileName, prepareOutputFile } from "./output_file.ts";
 import { PrefixedLines } from "./prefixed_lines.ts";
 
-/** How many bytes at the end of the output are kept for error messages. */
-const TAIL_BYTES = 2000;
-const TAIL_LINES = 10;
+/** How many bytes at the end of the output are kept for error messages: V8 may print a stack of 5,000 behind the reason. */
+const TAIL_BYTES = 8000;
 
 /** Which of its two streams a process has printed to. */
 export type OutputStream = "stdout" | "stderr";
@@ -29,7 +29,7 @@ export abstract class OutputSink implements AsyncDisposable {
   get tail(): string {
     // deno-lint-ignore no-control-regex -- colours mean nothing in an error message
     const text = new TextDecoder().decode(this.#tail).replaceAll(/\x1b\[[0-9;]*m/g, "");
-    return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").trim();
+    return lastLines(text);
   }
 
   /** Forgets the last lines, because another process prints from now on. */

@@ -465,8 +465,22 @@ Deno.test("OutputSink.tail: has no colours and no blanks around it", async () =>
   assertEquals(sink.tail, "error: why\n  at a");
 });
 
-Deno.test("OutputSink.tail: begins in the middle of a character if it must", async () => {
+Deno.test("OutputSink.tail: keeps the end of very much, whatever its characters are", async () => {
   await using sink = openOutputSink("null", 0);
-  await print(sink, "€".repeat(1000));
-  assertEquals(sink.tail.replaceAll("\ufffd", ""), "€".repeat(666));
+  await print(sink, "€".repeat(10_000));
+  assertEquals(sink.tail, "€".repeat(2000));
+});
+
+Deno.test("OutputSink.tail: has the reason that V8 prints before a long stack of addresses", async () => {
+  await using sink = openOutputSink("null", 0);
+  const frame = `    /${"folder/".repeat(20)}deno(+0x2c685d8) [0x5585b039c5d8]\n`;
+  await print(
+    sink,
+    "working\n\n#\n# Fatal JavaScript out of memory: Reached heap limit\n#\n",
+    `==== C stack trace ===============================\n\n${frame.repeat(25)}`,
+  );
+  assertEquals(
+    sink.tail,
+    "working\n\n#\n# Fatal JavaScript out of memory: Reached heap limit\n#",
+  );
 });

@@ -644,6 +644,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     flags: [NET, RUN, "--allow-sys"],
     says: ["what tasks may do is said by the option permissions of the manager"],
   },
+  "a permission stands in the option deno, of an older Deno": {
+    options: `{ output: "null", deno: ["./old-deno", "-A"] }`,
+    files: {
+      "old-deno": `#!/bin/sh
+        echo "error: the argument '--allow-all...' cannot be used with '--allow-read[=<PATH>...]'" >&2; exit 1`,
+    },
+    flags: [NET, "--allow-run"],
+    says: ["what tasks may do is said by the option permissions of the manager"],
+  },
   "a configuration stands in the option deno": {
     options: `{ output: "null", deno: ["${Deno.execPath()}", "--config=deno.json"] }`,
     says: ["how modules resolve on slaves is said by the option config of the manager"],

@@ -1,4 +1,5 @@
 import { messageOf } from "../../message_of.ts";
+import { lastLines } from "../last_lines.ts";
 
 /** How the tail of a file that cannot be read begins: nobody knows what the file says. */
 export const UNREADABLE = "(cannot read ";
@@ -53,8 +54,7 @@ export class ConnectionFolder implements AsyncDisposable, Disposable {
   /** The last lines of a file in the folder; empty if it is not there. If it cannot be read they are {@linkcode UNREADABLE}, and why. */
   async tail(name: string): Promise<string> {
     try {
-      const text = await Deno.readTextFile(`${this.path}/${name}`);
-      return text.trimEnd().split("\n").slice(-10).join("\n").slice(-2000);
+      return lastLines(await Deno.readTextFile(`${this.path}/${name}`));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return "";
       return `${UNREADABLE}${this.path}/${name}: ${messageOf(error)})`;

@@ -6,6 +6,7 @@
 
 import { quote, quoteAll } from "../../shell.ts";
 import type { ProcessEnd } from "../command.ts";
+import { lastLines } from "../last_lines.ts";
 import { BEGIN_MARK, FAULT_MARK, NOTHING_TOLD } from "./remote_script.ts";
 
 /** The exit code when ssh itself has failed, see ssh(1). */
@@ -142,7 +143,7 @@ export function explainLogin(login: Login, end: ProcessEnd, text: string): Proce
       return known(`${fault.meaning}: ${line.replace(/[\s.]+$/, "")}. ${remedy}`, fault.mayPass);
     }
   }
-  const tail = words.split("\n").slice(-10).join("\n");
+  const tail = lastLines(words);
   if (end.signal === null && end.code !== SSH_FAILED && !text.includes(BEGIN_MARK)) {
     return known(
       `the login ended with exit code ${end.code} before it ran anything of ours. A startup file of its login shell, or a command ` +

@@ -89,7 +89,8 @@ export function startRemedy(lastWords: string, command: string): string | undefi
   if (lastWords.includes("setsid: failed to execute")) {
     return "set the option deno of the manager to a command that starts Deno";
   }
-  if (lastWords.includes("--allow-all conflicts with")) {
+  // Before Deno 2.9.6 it says "the argument '--allow-all...' cannot be used with" them.
+  if (/--allow-all conflicts with|'--allow-all\.\.\.' cannot be used with/.test(lastWords)) {
     return "what tasks may do is said by the option permissions of the manager, and not by flags in its option deno";
   }
   if (/argument '--(no-)?config\b/.test(lastWords)) {
