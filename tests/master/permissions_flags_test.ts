@@ -96,6 +96,13 @@ Deno.test("permissionFlags: does not inherit a kind of which the master is denie
   ]);
 });
 
+Deno.test("permissionFlags: inherits writing only with running: Deno denies writing to a program that it may run", async () => {
+  const all = await inheritedBy(["--allow-write", "--allow-run"]);
+  assertEquals(all.filter((flag) => flag === "--allow-write"), ["--allow-write"]);
+  const listed = await inheritedBy(["--allow-write", `--allow-run=${Deno.execPath()}`]);
+  assertEquals(listed.filter((flag) => flag === "--allow-write"), []);
+});
+
 /** The flags for slaves of a master that runs with certain flags itself. */
 async function inheritedBy(flags: readonly string[]): Promise<string[]> {
   await using folder = new TempFolder();

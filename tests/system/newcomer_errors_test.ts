@@ -427,6 +427,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       "--allow-read for the master, without a list",
     ],
   },
+  "a task that writes a file, and its master may write all but the Deno that it may run": {
+    adds: `context.addTask((path) => Deno.writeTextFile(path, "x"), "written");`,
+    flags: [NET, RUN, "--allow-write"],
+    says: [
+      'Requires write access to "written". Tasks may do what the option permissions',
+      'give { write: ["written"] } there',
+      "--allow-write and --allow-run for the master, both without a list, give it to them",
+    ],
+  },
   "a task that needs the network": {
     adds: `context.addTask(() => fetch("http://127.0.0.1:4711/"));`,
     options: `{ output: "null", permissions: { read: true } }`,

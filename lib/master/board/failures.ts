@@ -322,9 +322,12 @@ function withPermissionRemedy(message: string): string {
   const [refused, target] = /^Requires \w+ access(?: to "(.*)")?$/s.exec(sentence) ?? [];
   if (refused === undefined) return message;
   const entry = target === undefined ? `${kind}: true` : `${kind}: [${JSON.stringify(target)}]`;
+  // Deno lets nobody write to the programs that --allow-run lists, so that with a list there the master may not write everywhere.
+  const flags = kind === "write"
+    ? "--allow-write and --allow-run for the master, both without a list, give"
+    : `--allow-${kind} for the master, without a list, gives`;
   return `${
     message.replace(words, "")
   }. Tasks may do what the option permissions of the manager says: ` +
-    `give { ${entry} } there. By default they may do what the master may do in full, so that --allow-${kind} ` +
-    "for the master, without a list, gives it to them as well";
+    `give { ${entry} } there. By default they may do what the master may do in full, so that ${flags} it to them as well`;
 }
