@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { digestsOf, isFileUrl } from "./journal/code_files.ts";
+import { changesOf, digestsOf, isFileUrl } from "./journal/code_files.ts";
 
 /** While slaves start one after another, files are checked no more often than this. */
 const MIN_INTERVAL_MS = 1000;
@@ -48,17 +48,19 @@ export class CodeWatch {
     for (const [module, before] of noted) {
       const present = digestsOf(module);
       this.#digests.set(module, { ...before, ...present });
-      for (const [file, digest] of Object.entries(present)) {
-        // While the script runs, a name of its import map stands for the same file, which has changed as well.
-        if (!isFileUrl(file)) continue;
-        if (before[file] !== undefined && before[file] !== digest) changed.add(file);
-      }
+      for (const change of changesOf(before, present)) changed.add(change);
     }
     if (changed.size === 0) return;
-    const files = [...changed].map((file) => decodeURIComponent(new URL(file).pathname)).join(", ");
+    const what = [...changed].map(describe).join(", ");
     this.#warn(
-      `${files} changed while the run goes on: ${slave}, which has just been started, runs the new code, and slaves that were ` +
+      `${what} changed while the run goes on: ${slave}, which has just been started, runs the new code, and slaves that were ` +
         "there before the old. To have results of one code, start the script again, and leave its files alone meanwhile",
     );
   }
+}
+
+function describe(changed: string): string {
+  return isFileUrl(changed)
+    ? decodeURIComponent(new URL(changed).pathname)
+    : `what the name ${changed} stands for`;
 }

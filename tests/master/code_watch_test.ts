@@ -45,3 +45,19 @@ Deno.test("CodeWatch: reads a file once for the first slave: with nothing to com
     Deno.readFileSync = readFile;
   }
 });
+
+Deno.test("CodeWatch: tells of a name that has come to stand for another version of a package", async () => {
+  await using folder = new TempFolder();
+  const name = (version: number) =>
+    folder.write("deno.json", JSON.stringify({ imports: { k: `npm:two@${version}` } }));
+  name(1);
+  const warnings: string[] = [];
+  const modules = new Set([folder.write("tasks.ts", 'import "k";')]);
+  const watch = new CodeWatch(modules, (message) => warnings.push(message), new TestClock());
+  watch.slaveStarted("slave 0", false);
+  name(2);
+  watch.slaveStarted("slave 0", true);
+  assertEquals(warnings.map((text) => text.split(": ")[0]), [
+    "what the name k stands for changed while the run goes on",
+  ]);
+});

@@ -40,38 +40,54 @@ export function modulesOf(reference: CodeReference): string[] {
  * indirectly, as far as they may be read without asking.
  *
  * @param module URL of the module, or its name in the import map.
- * @returns A digest for each URL of a file; none if the module is not on this machine. Names of the import map that these files import
- * have digests as well: they may come to stand for another file, or for another version of a package.
+ * @returns A digest for each URL of a file; none if the module is not on this machine. Names of configurations that these files
+ * import have digests as well: they may come to stand for another file, or for another version of a package.
  */
 export function digestsOf(module: string): Record<string, string> {
   const digests: Record<string, string> = {};
   const urls = new Set([resolveMapped(module) ?? module]);
   const configs = new ConfigImports();
-  const meanings = new Map<string, string>();
-  for (const named of urls) {
-    const { url, bytes } = read(named);
+  const named = new Map<string, readonly string[]>();
+  for (const asked of urls) {
+    const { url, bytes } = read(asked);
     if (bytes === undefined) continue;
     digests[url] = crcText(crc32(bytes));
     if (!SCRIPT.test(new URL(url).pathname)) continue;
     const source = new TextDecoder().decode(bytes);
     for (const code of codeNamedIn(source, url, configs)) urls.add(code);
     for (const name of importsIn(source)) {
-      for (const imported of resolve(name, url, configs)) {
-        if (isOwnFile(imported)) urls.add(imported);
-      }
-      const meaning = isBare(name) ? resolveMapped(name) : undefined;
-      if (meaning !== undefined && !meaning.startsWith("node:")) meanings.set(name, meaning);
+      const files = resolve(name, url, configs).filter(isOwnFile);
+      for (const file of files) urls.add(file);
+      if (isBare(name)) named.set(name, [...files, ...configs.packagesOf(name, url)]);
     }
   }
-  for (const [name, url] of meanings) {
-    // A file counts by its content: it may be moved with all others. Packages that are files are not read.
-    const digest = url.startsWith("file:") ? digests[url] : crcText(crc32(encoder.encode(url)));
-    if (digest !== undefined) digests[name] = digest;
+  for (const [name, targets] of named) {
+    // A file counts by its content, since it may be moved with all others.
+    const known = targets
+      .map((target) => isFileUrl(target) ? digests[target] ?? "" : target).join(" ");
+    if (known.trim() !== "") digests[name] = crcText(crc32(encoder.encode(known)));
   }
   return digests;
 }
 
-/** Whether a digest is that of a file, and not of what a name of the import map stands for. */
+/**
+ * What has changed, according to digests before and after.
+ *
+ * @returns URLs of files. If none of these has changed, names that have come to stand for something else.
+ */
+export function changesOf(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): string[] {
+  // If a file could not be read before or after, nothing is known about it.
+  const changed = Object.keys(before)
+    .filter((key) => Object.hasOwn(after, key) && after[key] !== before[key]);
+  // A name stands for something else if its file has changed.
+  const files = changed.filter(isFileUrl);
+  return files.length > 0 ? files : changed;
+}
+
+/** Whether a digest is that of a file, and not of what a name of a configuration stands for. */
 export function isFileUrl(key: string): boolean {
   return key.startsWith("file:");
 }

@@ -1,6 +1,6 @@
 import { jsonOf } from "../../wire/codec.ts";
 import type { CodeReference } from "../../task.ts";
-import { isFileUrl, modulesOf } from "./code_files.ts";
+import { changesOf, modulesOf } from "./code_files.ts";
 import type { FilesLine, OpenedLine } from "./journal_lines.ts";
 
 /** The files of a module, from some run on. */
@@ -90,7 +90,7 @@ export class CodeHistory {
   /**
    * What has changed in a function, and in the startup before it, since some run.
    *
-   * @returns URLs of files, or else names of the import map, and perhaps `the startup function`.
+   * @returns URLs of files, or else names of a configuration, and perhaps `the startup function`.
    */
   changesSince(run: number, number: number): readonly string[] {
     if (run === this.run) return NONE;
@@ -125,12 +125,7 @@ export class CodeHistory {
     for (const module of [...this.#modules.get(number) ?? NONE, ...startupModules]) {
       const before = this.#digestsIn(run, module) ?? {};
       const after = this.#digestsIn(this.run, module) ?? {};
-      // If a file could not be read in one of the runs, nothing is known about it.
-      const changed = Object.keys(before)
-        .filter((each) => Object.hasOwn(after, each) && after[each] !== before[each]);
-      // A name stands for something else if its file has changed: that file is named already.
-      const files = changed.filter(isFileUrl);
-      for (const each of files.length > 0 ? files : changed) changes.add(each);
+      for (const change of changesOf(before, after)) changes.add(change);
     }
     return [...changes];
   }

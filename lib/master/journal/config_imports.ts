@@ -1,5 +1,6 @@
 /**
- * Names that configurations beside or above modules give to files: `imports` of a `deno.json` or a `package.json`.
+ * Names that configurations beside or above modules give to files and packages: `imports` of a `deno.json` or a `package.json`, and the
+ * dependencies of that.
  *
  * @module
  */
@@ -8,6 +9,13 @@ import { parseJsonc } from "../config.ts";
 import { readLocal } from "./local_file.ts";
 
 const CONFIG_NAMES = ["deno.json", "deno.jsonc", "package.json"];
+/** Where a `package.json` has its packages, with their versions. */
+const DEPENDENCIES = [
+  "dependencies",
+  "devDependencies",
+  "optionalDependencies",
+  "peerDependencies",
+] as const;
 /** A target that is a file, and not a package. */
 const FILE_TARGET = /^(?:\.{0,2}\/|file:)/;
 
@@ -31,10 +39,26 @@ export class ConfigImports {
    * @returns URLs of files, which need not exist.
    */
   urlsOf(name: string, importer: string): string[] {
+    return this.#targetsOf(name, importer).flatMap(({ target, base }) =>
+      FILE_TARGET.test(target) ? URL.parse(target, base)?.href ?? [] : []
+    );
+  }
+
+  /**
+   * Finds what else a name may stand for: packages, with their versions as the configurations have them, and modules of other hosts.
+   *
+   * @param importer URL of the module that uses the name.
+   */
+  packagesOf(name: string, importer: string): string[] {
+    return this.#targetsOf(name, importer)
+      .map(({ target }) => target).filter((target) => !FILE_TARGET.test(target));
+  }
+
+  #targetsOf(name: string, importer: string): Pick<Entry, "target" | "base">[] {
     if (!importer.startsWith("file:")) return [];
     return this.#entriesAbove(new URL(".", importer)).flatMap(({ key, target, base }) => {
       const found = targetFor(name, key, target);
-      return found === undefined ? [] : URL.parse(found, base)?.href ?? [];
+      return found === undefined ? [] : { target: found, base };
     });
   }
 
@@ -56,6 +80,7 @@ function entriesOf(config: string): Entry[] {
   const entries: Entry[] = [];
   try {
     const read = readConfig(config);
+    for (const kind of DEPENDENCIES) addPackages(read[kind], config, entries);
     const importMap = read.importMap === undefined
       ? undefined
       : new URL(`${read.importMap}`, config).href;
@@ -67,7 +92,9 @@ function entriesOf(config: string): Entry[] {
   return entries;
 }
 
-function readConfig(url: string): { readonly imports?: unknown; readonly importMap?: unknown } {
+function readConfig(
+  url: string,
+): Partial<Readonly<Record<"imports" | "importMap" | typeof DEPENDENCIES[number], unknown>>> {
   const bytes = readLocal(url);
   if (bytes === undefined) return {};
   return parseJsonc(new TextDecoder().decode(bytes));
@@ -75,9 +102,15 @@ function readConfig(url: string): { readonly imports?: unknown; readonly importM
 
 function addEntries(imports: unknown, base: string, entries: Entry[]): void {
   for (const [key, value] of Object.entries(imports ?? {})) {
-    for (const target of textsIn(value)) {
-      if (FILE_TARGET.test(target)) entries.push({ key, target, base });
-    }
+    for (const target of textsIn(value)) entries.push({ key, target, base });
+  }
+}
+
+/** A package has its own name, and each of its modules one that begins with that. */
+function addPackages(versions: unknown, base: string, entries: Entry[]): void {
+  for (const [key, version] of Object.entries(versions ?? {})) {
+    const target = `npm:${key}@${version}`;
+    entries.push({ key, target, base }, { key: `${key}/`, target: `${target}/`, base });
   }
 }
 

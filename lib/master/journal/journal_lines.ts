@@ -88,7 +88,7 @@ export interface OpenedLine {
 /** The files of a module. */
 export interface FilesLine {
   readonly module: string;
-  /** A digest of each file, by its URL, and of what each name of the import map stands for, by that name. */
+  /** A digest of each file, by its URL, and of what each name of a configuration stands for, by that name. */
   readonly files: Readonly<Record<string, string>>;
 }
 

@@ -570,14 +570,29 @@ Deno.test("journal: what is imported by the import map of the script is code as 
   assert(stdout.endsWith("\n2\n"), stdout + stderr);
 });
 
-/** What a name of the import map stands for, and then for something else. */
-const REMAPPED: Readonly<Record<string, readonly [before: string, after: string]>> = {
-  "another file": ["./two.ts", "./three.ts"],
-  "another version of a package": ["npm:two@1.0.0", "npm:two@2.0.0"],
+/** Configurations in which the name `k` stands for something, and then for something else. */
+const RENAMED: Readonly<
+  Record<string, { config: string; before: object; after: object }>
+> = {
+  "another file": {
+    config: "deno.json",
+    before: { imports: { k: "./two.ts" } },
+    after: { imports: { k: "./three.ts" } },
+  },
+  "another version of a package": {
+    config: "deno.json",
+    before: { imports: { k: "npm:two@1.0.0" } },
+    after: { imports: { k: "npm:two@2.0.0" } },
+  },
+  "another version of a dependency": {
+    config: "package.json",
+    before: { dependencies: { k: "1.0.0" } },
+    after: { dependencies: { k: "2.0.0" } },
+  },
 };
 
-for (const [what, targets] of Object.entries(REMAPPED)) {
-  Deno.test(`journal: a name of the import map that stands for ${what} now is told`, async () => {
+for (const [what, { config, before, after }] of Object.entries(RENAMED)) {
+  Deno.test(`journal: a name of a configuration that stands for ${what} now is told`, async () => {
     await using folder = new TempFolder();
     folder.write("two.ts", "export const k = 2;");
     folder.write("three.ts", "export const k = 3;");
@@ -585,8 +600,8 @@ for (const [what, targets] of Object.entries(REMAPPED)) {
     folder.write("tasks.ts", '// from "k"\nexport const work = (x: number) => 2 * x;');
     const flags = ["-A", "--no-check"];
     const warnings: string[] = [];
-    for (const target of [targets[0], targets[0], targets[1], targets[0]]) {
-      folder.write("deno.json", JSON.stringify({ imports: { k: target } }));
+    for (const content of [before, before, after, before]) {
+      folder.write(config, JSON.stringify(content));
       const { stdout, stderr } = await runScript(folder, SCRIPT, flags);
       assert(stdout.endsWith("2\n"), stdout + stderr);
       warnings.push(/changes in (\S+)\. /.exec(stdout)?.[1] ?? "");
