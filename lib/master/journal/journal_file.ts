@@ -89,6 +89,11 @@ export class JournalFile implements Disposable {
     this.#file = openFile(path);
     this.#absolutePath = absolutePath(path);
     try {
+      if (this.#look()?.isFile === false) {
+        throw new JournalError(
+          `${path} is no journal, but a device or a pipe. Name a file, such as run.jsonl`,
+        );
+      }
       this.isLocked = this.#lock();
       this.#readAll(take);
     } catch (error) {

@@ -607,10 +607,24 @@ Deno.test("journal: a folder that is not there is an error with the path", async
   assertThrows(open, JournalError, "Cannot open the journal /no/such/folder/run.jsonl");
 });
 
-Deno.test("journal: what is no journal, and endless, is an error", async () => {
+Deno.test("journal: what is no journal, and one long line, is an error", async () => {
+  await using folder = new TempFolder();
   await using manager = localManager(1);
-  const open = () => manager.getContext(undefined, { journal: "/dev/zero" });
+  const path = folder.file("long.txt");
+  Deno.writeTextFileSync(path, " ".repeat(1024 * 1024));
+  const open = () => manager.getContext(undefined, { journal: path });
   assertThrows(open, JournalError, "is no journal");
+});
+
+Deno.test("journal: a device or a pipe is an error at once", async () => {
+  await using folder = new TempFolder();
+  await using manager = localManager(1);
+  const pipe = folder.file("pipe");
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  for (const path of ["/dev/zero", "/dev/null", pipe]) {
+    const open = () => manager.getContext(undefined, { journal: path });
+    assertThrows(open, JournalError, `${path} is no journal, but a device or a pipe. Name a file`);
+  }
 });
 
 Deno.test("journal: where it cannot be written outcomes are kept back, and it can be tried again", async () => {
