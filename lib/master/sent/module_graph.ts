@@ -148,9 +148,18 @@ function parseModuleGraph(text: string, root: string): ModuleGraph {
   const modules: GraphModule[] = [];
   const installed: string[] = [];
   const faults: { url: string; reason: string }[] = [];
+  const known = Object.values(info.npmPackages ?? {});
+  const lacksFolders = known.length > 0 && known.every(({ localPath }) => localPath === undefined);
   const reached = new Set([root]);
   for (const url of reached) {
     const module = byUrl.get(redirects.get(url) ?? url);
+    if (module?.kind === "npm" && lacksFolders) {
+      throw new Error(
+        `Deno before 2.8.3 does not tell where packages of npm are, such as ${
+          url.replace("npm:/", "npm:")
+        }. Install a newer one on this machine`,
+      );
+    }
     // Modules that are built into Deno, and packages, which are listed separately.
     if (module === undefined || module.kind === "node" || module.kind === "npm") continue;
     const { specifier, local, kind, error, dependencies = [] } = module;
@@ -166,7 +175,8 @@ function parseModuleGraph(text: string, root: string): ModuleGraph {
     const isSource = hasSource && !isInstalled && error === undefined;
     if (isSource) modules.push({ url: specifier, file: local, imports });
   }
-  const packages = Object.values(info.npmPackages ?? {}).map(
+  // Known are also packages of a lock file that no module imports.
+  const packages = lacksFolders ? [] : known.map(
     ({ name, version, dependencies, localPath = "" }) => ({
       name,
       version,

@@ -47,6 +47,12 @@ interface VersionInfo {
 }
 
 /**
+ * When each version is said to have been published. Deno 2.9.0 and 2.9.1 do not take what has no times; and a version that was taken here
+ * must not be too young for a slave.
+ */
+const LONG_AGO = new Date(0).toISOString();
+
+/**
  * What Deno needs to know about a graph's packages to find them in its cache without a network: only the versions that are there, and for
  * each the exact versions that it uses here.
  *
@@ -65,7 +71,7 @@ export function registryTexts(
       name,
       "dist-tags": { latest },
       versions: Object.fromEntries(texts),
-      time: {},
+      time: Object.fromEntries(versions.map((each) => [each.version, LONG_AGO])),
     };
     return { place: `${placeOfPackage(name)}/registry.json`, text: JSON.stringify(registry) };
   });
