@@ -308,7 +308,8 @@ const STARTED: Readonly<Record<string, { main: string; boss: string }>> = {
       const { fork } = await import("node:child_process");
       const child = fork("boss.ts");
       export const told = new Promise((resolve) => child.on("message", resolve));`,
-    boss: "process.send(await told()); process.disconnect();",
+    // Deno drops what is under way when it disconnects.
+    boss: "process.send(await told(), () => process.disconnect());",
   },
 };
 
