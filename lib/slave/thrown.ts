@@ -120,7 +120,7 @@ function withoutUncloneables(thrown: unknown, check: SendableCheck, depth: numbe
     return standIn;
   }
   const isCloneable = (value: unknown) => check.isSendable(value);
-  const copy = bareCopyOf(thrown, read);
+  const copy = bareCopyOf(thrown);
   if ("cause" in thrown && depth < MAX_CAUSES) {
     const cause = read(thrown, "cause");
     copy.cause = isCloneable(cause) ? cause : withoutUncloneables(cause, check, depth + 1);
