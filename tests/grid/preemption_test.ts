@@ -130,18 +130,25 @@ for (const ways of ALL) {
     const attempt = async (command: readonly string[]): Promise<boolean> =>
       // Jobs end by themselves meanwhile, or are still ending.
       (await onSubmitHost(site, ...command)).success;
-    const requeued: string[] = [];
+    const queuings = (job: string): number =>
+      master.of("slave-queued").filter(({ name }) => name!.endsWith(`job ${job}`)).length;
+    // What was requeued, and how often it had been in the queue until then.
+    const requeued = new Map<string, number>();
     let suspended: string | undefined;
     for (let done = 0, tried = 0; done < 50; tried++) {
       await master.until("result", 90 * (done + 1));
       const slaves = serving(master);
       if (suspended !== undefined) await attempt(resume(suspended));
       suspended = undefined;
-      if (rerun !== undefined) {
-        for (const job of requeued.slice(-2)) await attempt(rerun(job));
+      for (const [job, before] of requeued) {
+        // Slurm would start it while its last run is still ending, and take the end of that for its own.
+        if (rerun === undefined || queuings(job) === before) continue;
+        requeued.delete(job);
+        await attempt(rerun(job));
       }
       const job = master.jobOf(slaves[tried % Math.max(slaves.length, 1)] ?? 0);
       const command = [suspend, requeue, suspend, requeue, ways.cancel][done % 5](job);
+      const before = queuings(job);
       // One has to be left to do the tasks.
       if (slaves.length < 2 || !await attempt(command)) {
         // It fails when the master has ended.
@@ -149,7 +156,7 @@ for (const ways of ALL) {
         continue;
       }
       if (command.join() === suspend(job).join()) suspended = job;
-      if (command.join() === requeue(job).join()) requeued.push(job);
+      if (command.join() === requeue(job).join()) requeued.set(job, before);
       done++;
     }
     if (suspended !== undefined) await attempt(resume(suspended));

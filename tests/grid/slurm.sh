@@ -59,6 +59,7 @@ MinJobAge=300
 KillWait=3
 InactiveLimit=0
 MaxArraySize=101
+Epilog=$BASE/epilog
 END
         port=$PORT
         for node in $NODES; do
@@ -69,6 +70,10 @@ END
         # A job that asks for more time waits for ever.
         echo "PartitionName=short Nodes=ALL MaxTime=1 State=UP"
     } >$SLURM_CONF
+    # What a node does after each job takes as many seconds as this file says, if there is one.
+    echo '#!/bin/sh' >$BASE/epilog
+    echo "[ ! -e $BASE/epilog-seconds ] || sleep \"\$(cat $BASE/epilog-seconds)\"" >>$BASE/epilog
+    chmod 755 $BASE/epilog
     # slurmd prepares for cgroups whatever else is said. The first version touches nothing before it is used.
     echo "CgroupPlugin=cgroup/v1" >$BASE/cgroup.conf
 }

@@ -94,6 +94,30 @@ slurmTest("a job that is suspended is a slave that is late, and goes on", async 
   assertEquals(master.of("slave-lost"), []);
 });
 
+slurmTest(
+  "a job that is queued again after a long epilog takes its slot again, and no task is charged, whether it was told to end or killed at once",
+  async (folder) => {
+    const array = { words: ["--requeue"] };
+    const manager = { maxAttempts: 1 };
+    await using master = startEndless(folder, { ...MANY, array, manager });
+    await master.until("slave-connected", 6);
+    // Longer than a master waits for a scheduler that says nothing.
+    using _epilog = slurm.slowEpilog(10);
+    // Slurm kills what it has suspended, and sends it nothing before.
+    await slurm("scontrol", "suspend", master.jobOf(3));
+    for (const slave of [2, 3]) await slurm("scontrol", "requeue", master.jobOf(slave));
+    await master.until("slave-restarted", 2);
+    const reasons = master.of("slave-restarted").map(({ reason }) => reason!).toSorted();
+    assertMatch(reasons[0], /^Slurm sent SIGTERM; its job is in the queue again$/);
+    assertMatch(
+      reasons[1],
+      /^the connection to its agent has ended; its job is in the queue again$/,
+    );
+    await finish(folder, master);
+    assertEquals(master.of("slave-lost"), []);
+  },
+);
+
 slurmTest("a controller that ends and is started again costs nothing", async (folder) => {
   // A node that has no room left would keep waiting what starts the controller again.
   await using master = startEndless(folder, { ...MANY, slaves: 3, startsWith: 3 });

@@ -231,6 +231,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: "tests/master/slaves/agents/agent_job_test.ts",
   },
   {
+    name: "a job that is being ended is not waited for",
+    file: AGENT_JOB,
+    right: "isLastAsked && (isEndAwaited || this.#standing === undefined)",
+    wrong: "isLastAsked",
+    test: "tests/master/slaves/agents/agent_job_test.ts",
+  },
+  {
     name: "the timer of a job's agent runs on when that has connected",
     file: AGENT_JOB,
     right: 'if (this.#state.state === "arriving") this.#state.timer[Symbol.dispose]();',

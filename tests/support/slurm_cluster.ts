@@ -43,6 +43,13 @@ export async function slurm(...command: string[]): Promise<string> {
   return await runScript("run", ...command);
 }
 
+/** From now on, nodes take so many seconds after each job, until that is disposed of. */
+slurm.slowEpilog = (seconds: number): Disposable => {
+  const file = `${SLURM_SITE.spool}/epilog-seconds`;
+  Deno.writeTextFileSync(file, `${seconds}`);
+  return { [Symbol.dispose]: () => Deno.removeSync(file) };
+};
+
 /** Starts what has ended of it. */
 slurm.up = async (): Promise<void> => void await runScript("up");
 

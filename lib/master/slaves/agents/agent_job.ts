@@ -20,6 +20,8 @@ const END_NEWS_MS = 200;
 const EXPLANATION_MS = 5000;
 /** After that the scheduler is asked once more, and has this long to answer: as long as its commands may take. */
 const LAST_ANSWER_MS = 60_000;
+/** How long to wait after that for a job to end that its scheduler still has: it may run an epilog, or have been started again already. */
+const ENDING_MS = 60_000;
 /** How long jobs may take to end when their agents should end, before they are killed, and then before they are left alone. */
 const JOB_GRACE_MS = 3000;
 const LAST_JOB_GRACE_MS = 10_000;
@@ -243,6 +245,7 @@ export class AgentJob implements AgentLinkEvents {
     patience.begin(this.#patienceMs);
     let wasSuspended = false;
     let isLastAsked = this.#process.hurry === undefined;
+    let isEndAwaited = isSilent || wasForsaken || this.#warning === "time limit";
     for (;;) {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
       const isSuspended = isSilent && this.#standing === "suspended";
@@ -256,13 +259,16 @@ export class AgentJob implements AgentLinkEvents {
       if (wasSuspended && !isSuspended) patience.begin(settings.heartbeatTimeoutMs);
       wasSuspended = isSuspended;
       const isPatient = isSuspended || !patience.isOver;
-      if (closing.aborted || (!isPatient && isLastAsked)) {
+      const isEndUnseen = isLastAsked && (isEndAwaited || this.#standing === undefined);
+      if (closing.aborted || (!isPatient && isEndUnseen)) {
         return { type: "gone", end: this.#endUnseen(reason, wasForsaken) };
       }
-      if (!isPatient) {
+      if (!isPatient && !isLastAsked) {
         isLastAsked = true;
-        patience.begin(LAST_ANSWER_MS);
-        Promise.resolve(this.#process.hurry!()).then(() => patience.end());
+        patience.begin(LAST_ANSWER_MS, Promise.resolve(this.#process.hurry!()));
+      } else if (!isPatient) {
+        isEndAwaited = true;
+        patience.begin(ENDING_MS);
       }
       await this.#news.promise;
     }
@@ -530,13 +536,17 @@ class LimitedWait implements Disposable {
     this.#tell = tell;
   }
 
-  begin(ms: number): void {
+  /** @param answered Ends the wait when it resolves, unless another has begun. */
+  begin(ms: number, answered?: Promise<void>): void {
     this[Symbol.dispose]();
     this.isOver = false;
-    this.#timer = this.#clock.setTimer(() => this.end(), ms);
+    const timer = this.#timer = this.#clock.setTimer(() => this.#end(), ms);
+    answered?.then(() => {
+      if (this.#timer === timer) this.#end();
+    });
   }
 
-  end(): void {
+  #end(): void {
     this[Symbol.dispose]();
     this.isOver = true;
     this.#tell();

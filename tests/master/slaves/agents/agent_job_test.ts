@@ -29,6 +29,8 @@ const NEWS_MS = 200;
 const EXPLANATION_MS = 5000;
 /** How long the scheduler's last answer is waited for. */
 const LAST_ANSWER_MS = 60_000;
+/** How long a job whose agent has gone is waited for after that, while its scheduler still has it. */
+const ENDING_MS = 60_000;
 /** How long the connection of a slave whose agent has gone is waited for. */
 const PARTING_MS = 2000;
 const REFUSAL = "The manager does not expect an agent of slave 0";
@@ -242,6 +244,13 @@ class Bench implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     (this.processes.at(-1) as PlayedJob).answered = promise;
     return resolve;
+  }
+
+  /** As long passes as anybody waits for the scheduler to say why an agent has gone, while it still has the job. */
+  async outwait(): Promise<void> {
+    this.clock.pass(EXPLANATION_MS);
+    await turn();
+    this.clock.pass(ENDING_MS);
   }
 
   /** Its agent connects; returns why it is refused, if it is. */
@@ -797,7 +806,7 @@ Deno.test("AgentJob: slaves that were lost when their scheduler did not say why 
   await bench.stand("running");
   await bench.serve(0);
   await bench.loseAgent();
-  bench.clock.pass(EXPLANATION_MS);
+  await bench.outwait();
   while (bench.losses.length < 2) await turn();
   await bench.serve(1);
   const again = "its job was started again";
@@ -809,7 +818,7 @@ Deno.test("AgentJob: an agent that goes before its scheduler says that its job h
   await bench.stand("queued");
   await bench.serve(0);
   await bench.loseAgent();
-  bench.clock.pass(EXPLANATION_MS);
+  await bench.outwait();
   while (bench.losses.length < 2 && bench.restarts.length < 2) await turn();
   assertEquals([bench.restarts, bench.losses], [[], [GONE, GONE]]);
 });
@@ -903,7 +912,7 @@ for (const isSilent of [true, false]) {
     await bench.serve(0);
     await (isSilent ? bench.miss() : bench.loseAgent());
     const { agent } = bench.job;
-    bench.clock.pass(EXPLANATION_MS);
+    await bench.outwait();
     while (bench.losses.length < 2) await turn();
     bench.processes[0].end({ code: null, signal: null, reason: "NODE_FAIL", isTakenAway: true });
     while (bench.restarts.length < 2) await turn();
@@ -959,7 +968,7 @@ for (
     await bench.serve(0);
     if (isStopped) { while (keeper.failed("no Deno there")) bench.clock.pass(8000); }
     await bench.loseAgent();
-    bench.clock.pass(EXPLANATION_MS);
+    await bench.outwait();
     while (bench.losses.length < 2) await turn();
     const end = { code: null, signal: null, reason: "its job has ended" };
     bench.processes[0].end(isTakenAway === undefined ? end : { ...end, isTakenAway });
@@ -1015,8 +1024,66 @@ Deno.test("AgentJob: a scheduler that answers nothing is not waited for without 
   bench.clock.pass(EXPLANATION_MS);
   await turn();
   bench.clock.pass(LAST_ANSWER_MS);
+  await turn();
+  // It had the job when it last answered.
+  bench.clock.pass(ENDING_MS);
   while (bench.losses.length < 2) await turn();
   assertEquals(bench.losses, [GONE, GONE]);
+});
+
+// An agent is told to leave, or goes without a word.
+for (const isTold of [true, false]) {
+  const how = isTold ? "left" : "lost their agent";
+  const known = isTold ? `Slurm sent SIGTERM; ${GONE}` : GONE;
+  const loseAgent = async (bench: Bench): Promise<void> => {
+    await bench.stand("running");
+    await bench.serve(0);
+    if (isTold) bench.job.leaving("Slurm sent SIGTERM", false);
+    await bench.loseAgent();
+    bench.clock.pass(EXPLANATION_MS);
+    await turn();
+    bench.clock.pass(ENDING_MS - 1);
+    await turn();
+    assertEquals([bench.losses, bench.restarts], [[], []]);
+  };
+
+  Deno.test(`AgentJob: slaves that ${how} wait for their job while its scheduler ends it, and go on when it is queued again`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    await loseAgent(bench);
+    await bench.stand("queued");
+    const again = `${known}; its job is in the queue again`;
+    assertEquals([bench.restarts, bench.losses], [[again, again], []]);
+    assertEquals(bench.haveDied, [false, false]);
+    await bench.stand("running");
+    await bench.serve(1);
+    assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
+  });
+
+  Deno.test(`AgentJob: slaves that ${how} are submitted again when their scheduler has ended their job, and says that it took it away`, async () => {
+    await using bench = new Bench({ isScheduled: true });
+    using _keeper = bench.keep();
+    await loseAgent(bench);
+    bench.processes[0].end({ code: null, signal: null, reason: "PREEMPTED", isTakenAway: true });
+    while (bench.restarts.length < 2) await turn();
+    assertEquals([bench.restarts[0], bench.losses], [`${known}; PREEMPTED`, []]);
+    assertEquals(bench.seats.map(({ state }) => state), ["vacant", "vacant"]);
+  });
+}
+
+Deno.test("AgentJob: an answer that comes late does not end the wait for a job that its scheduler still has", async () => {
+  await using bench = new Bench({ isScheduled: true });
+  await bench.stand("running");
+  await bench.serve(0);
+  await bench.loseAgent();
+  const answer = bench.hang();
+  bench.clock.pass(EXPLANATION_MS);
+  await turn();
+  bench.clock.pass(LAST_ANSWER_MS);
+  await turn();
+  answer();
+  await turn();
+  await bench.stand("queued");
+  assertEquals([bench.restarts.length, bench.losses], [2, []]);
 });
 
 Deno.test("AgentJob: an agent is refused whose job runs again though it was taken away: its slaves wait for another job", async () => {
