@@ -1,8 +1,11 @@
+import { readJson } from "../read_json.ts";
+
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const WHOLE_NUMBER = /^-?\d+$/;
 
 // TypeScript does not know this parameter yet.
 const parse = JSON.parse as (text: string, revive: typeof keepDigits) => unknown;
+const parseKeepingDigits = (text: string): unknown => parse(text, keepDigits);
 
 /**
  * The value of a word, a line or a field of CSV as an input: its value as JSON if it is JSON, and otherwise the text itself. So `3` is a
@@ -43,7 +46,7 @@ const LONG_NUMBER = /\d{16}|\de\+?\d{3}/i;
  */
 export function parseJson(text: string): unknown {
   // A function that sees each value takes several times as long.
-  return LONG_NUMBER.test(text) ? parse(text, keepDigits) : JSON.parse(text);
+  return LONG_NUMBER.test(text) ? readJson(text, parseKeepingDigits) : readJson(text);
 }
 
 function keepDigits(_key: string, value: unknown, { source }: { source?: string }): unknown {

@@ -5,6 +5,7 @@
  */
 
 import { quoteText } from "../quote_text.ts";
+import { readJson } from "../read_json.ts";
 import { quote, quoteAll } from "../shell.ts";
 import { type GivenOptions, readOptions } from "./given_options.ts";
 import { checkNotation, shellScript } from "./shell_command.ts";
@@ -242,7 +243,7 @@ function readStartupArgs(given: GivenOptions): readonly unknown[] {
   if (text === undefined) return [];
   let args: unknown;
   try {
-    args = JSON.parse(text);
+    args = readJson(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
   }

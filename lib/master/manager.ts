@@ -1,6 +1,6 @@
 import { type CalendarClock, SYSTEM_CALENDAR_CLOCK } from "../clock.ts";
 import { ParallelError } from "../errors.ts";
-import { FileSizeGuard } from "../file_size_guard.ts";
+import { FileSizeGuard } from "../files/file_size_guard.ts";
 import { Slave } from "../launch/slave.ts";
 import { SlaveArray } from "../launch/slave_array.ts";
 import { nestingHere, refuseNesting, slaveProgram } from "../slave_program.ts";

@@ -10,7 +10,7 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../message_of.ts";
 import { printError } from "../print_error.ts";
 import { announceSlaveProgram } from "../slave_program.ts";
-import { FileSizeGuard } from "../file_size_guard.ts";
+import { FileSizeGuard } from "../files/file_size_guard.ts";
 import { tellChangedBuiltins } from "./changed_builtins.ts";
 import { connectToMaster } from "./connect.ts";
 import { loadGuard } from "./load_guard.ts";

@@ -30,7 +30,7 @@ import { countBuffers } from "./values/count_buffers.ts";
 import { isExact, stringify } from "./values/json_text.ts";
 import { ValueDecoder } from "./values/value_decoder.ts";
 import { ValueEncoder } from "./values/value_encoder.ts";
-import { JSON } from "../own_globals.ts";
+import { readJson } from "../read_json.ts";
 
 export { bareCopyOf, errorKeysOf, readIfPossible, sendableErrors } from "./values/error_types.ts";
 export { isExactNumber, jsonOf, MAX_TEXT_LENGTH, stringify } from "./values/json_text.ts";
@@ -115,7 +115,7 @@ const decoder = new TextDecoder();
  */
 export function jsonOfList(json: unknown, buffers: BufferCursor): unknown {
   if (typeof json === "number") return [json];
-  return json ?? JSON.parse(decoder.decode(buffers.take()));
+  return json ?? readJson(decoder.decode(buffers.take()));
 }
 
 /** What has arrived in the place of a value that cannot be decoded here. */

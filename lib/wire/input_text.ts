@@ -9,12 +9,12 @@
 
 import { lineOfText, quoteText } from "../quote_text.ts";
 import { argumentsOf, codeOf, type EncodedArguments, type Task } from "../task.ts";
+import { readJson } from "../read_json.ts";
 import { BufferCursor, decodeValue, TEXT_IN_BUFFER } from "./codec.ts";
 import { CUT, parseBeginning } from "./json_beginning.ts";
 import { escapeIn } from "./values/value_decoder.ts";
 import type { Parts } from "./values/value_type.ts";
 import { typeNamed } from "./values/value_types.ts";
-import { JSON } from "../own_globals.ts";
 
 const MAX_LENGTH = 200;
 /** How much of the text is read: characters, or bytes if the text is a buffer. */
@@ -89,7 +89,7 @@ class Outline {
       ? text.slice(0, MAX_READ)
       : new TextDecoder().decode(bytes.subarray(0, MAX_READ), { stream: true });
     const isWhole = (bytes ?? text).length <= MAX_READ;
-    this.#json = isWhole ? JSON.parse(read) : parseBeginning(read);
+    this.#json = isWhole ? readJson(read) : parseBeginning(read);
     if (escapeIn(this.#json) !== undefined) this.#number(cursor);
   }
 
@@ -212,7 +212,8 @@ class Outline {
         return some(
           { name, length: content as number, brackets: "[]", items: pairsIn(parts, 2) },
           detail,
-          ([key, value]) => isCut(key) ? CUT : `${key}: ${this.#show(value, inner)}`,
+          ([key, value]) =>
+            isCut(key) ? CUT : `${placeText(key, detail)}: ${this.#show(value, inner)}`,
         );
       case "Error": {
         const { name = content, message } = Object.fromEntries(pairsIn(parts, 2));
@@ -325,6 +326,11 @@ function pairsIn(parts: Parts, start: number): [key: string, value: unknown][] {
 function keyText(key: string, { text }: Detail): string {
   const isName = key.length <= text && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key);
   return isName ? key : quoteText(key, text);
+}
+
+/** The number of an element of an array, or the key of another property of it. */
+function placeText(key: string, detail: Detail): string {
+  return /^\d{1,10}$/.test(key) ? key : keyText(key, detail);
 }
 
 function errorText(name: unknown, message: unknown, { text }: Detail): string {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JSON } from "../own_globals.ts";
+import { readJson } from "../read_json.ts";
 
 /** The `$` of the escape that stands for all that was cut off. No encoder makes it. */
 export const CUT = "…";
@@ -49,7 +49,7 @@ export function parseBeginning(text: string): unknown {
     }
   }
   const isWhole = closers.length === 0;
-  return JSON.parse(isWhole ? text : text.slice(0, end) + next + cutOff(closers));
+  return readJson(isWhole ? text : text.slice(0, end) + next + cutOff(closers));
 }
 
 /** Where a string has its closing quote; if it is cut off, where its last complete character ends. */

@@ -8,7 +8,8 @@ import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH, NO_BUFFERS } from 
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { encodeNote } from "./notes.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
-import { JSON, Promise } from "../own_globals.ts";
+import { Promise } from "../own_globals.ts";
+import { readJson } from "../read_json.ts";
 import { sizeOfEncoded } from "../task.ts";
 
 /** The messages of one frame, and the buffers that their values refer to. */
@@ -316,7 +317,7 @@ function lostMemory(missing: number): Error {
 function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   let messages: unknown;
   try {
-    messages = JSON.parse(frame.text);
+    messages = readJson(frame.text);
   } catch (cause) {
     throw new FrameError("A frame's text is not JSON", { cause });
   }
@@ -327,7 +328,7 @@ function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   const cursor = buffers.length === 0 ? NO_BUFFERS : new BufferCursor(buffers);
   let originals: readonly unknown[] | undefined;
   const originalOf = <Message>(message: Message): Message => {
-    originals ??= JSON.parse(text) as unknown[];
+    originals ??= readJson(text) as unknown[];
     return originals[messages.indexOf(message)] as Message;
   };
   return { messages, text, buffers: cursor, bytes, originalOf };

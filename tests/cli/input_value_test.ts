@@ -48,3 +48,12 @@ Deno.test("parseJson: a number that would lose digits stays a text, wherever it 
   assertEquals(parseJson('"12345678901234567890"'), "12345678901234567890");
   assertEquals(inputValue("[9007199254740993]"), ["9007199254740993"]);
 });
+
+Deno.test("parseJson: objects have their own keys, though JSON.parse mistakes them, also beside long numbers", () => {
+  const texts = ['{"in":1,"\\\\":1}', '{"in":1,"\\n":1}', '{"in":1,"\\"":12345678901234567890}'];
+  assertEquals(texts.map(parseJson), [
+    { in: 1, "\\": 1 },
+    { in: 1, "\n": 1 },
+    { in: 1, '"': "12345678901234567890" },
+  ]);
+});

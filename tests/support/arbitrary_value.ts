@@ -1,6 +1,20 @@
 import fc from "fast-check";
 
-const KEYS = ["a", "b", "$", "", "0", "7", "__proto__", "toJSON", "constructor", "length"];
+const KEYS = [
+  "a",
+  "b",
+  "$",
+  "",
+  "0",
+  "7",
+  "__proto__",
+  "toJSON",
+  "constructor",
+  "length",
+  "\\",
+  '"',
+  "\n",
+];
 
 const PRIMITIVE: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(undefined, null, true, false, NaN, 0, -0, Infinity, -Infinity, "$"),

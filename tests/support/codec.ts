@@ -4,13 +4,14 @@ import {
   type EncodeOptions,
   encodeValue,
 } from "../../lib/wire/codec.ts";
+import { readJson } from "../../lib/read_json.ts";
 
 /** Sends a value through its text and back, as the wire does. */
 export function roundTrip(value: unknown, options?: EncodeOptions): unknown {
   const encoded = encodeValue(value, "value", options);
-  if (typeof encoded === "string") return decodeValue(JSON.parse(encoded), new BufferCursor([]));
+  if (typeof encoded === "string") return decodeValue(readJson(encoded), new BufferCursor([]));
   const cursor = new BufferCursor(encoded.buffers);
-  const decoded = decodeValue(JSON.parse(encoded.text), cursor);
+  const decoded = decodeValue(readJson(encoded.text), cursor);
   if (!cursor.done) throw new Error("The decoder left buffers behind");
   return decoded;
 }

@@ -22,10 +22,12 @@ interface Part {
 
 const ERRORS = "lib/errors.ts";
 const TASK = "lib/";
-// What is asked of files on disk, by more than one room.
+// What is done with files on disk, by more than one room.
 const FILES = "lib/files/";
 const DEPS = "lib/deps.ts";
 const OWN_GLOBALS = "lib/own_globals.ts";
+// It takes the place of JSON.parse, which has a fault.
+const READ_JSON = "lib/read_json.ts";
 const FRAMES = "lib/wire/frames.ts";
 // What may stand between two frames.
 const NOTES = "lib/wire/notes.ts";
@@ -109,6 +111,11 @@ const PARTS: readonly Part[] = [
     at: "slave.ts",
     imports: [...WHOLE_WIRE, SLAVE],
     because: "a compute node starts it with nothing but Deno and the slave's own modules",
+  },
+  {
+    at: READ_JSON,
+    imports: [OWN_GLOBALS],
+    because: "it does what a function of the platform does",
   },
   ...[ERRORS, OWN_GLOBALS].map((at) => ({
     at,
@@ -303,7 +310,7 @@ const PARTS: readonly Part[] = [
   })),
   {
     at: SLAVE,
-    imports: [...WHOLE_WIRE, SLAVE, AGENT, LAID],
+    imports: [...WHOLE_WIRE, SLAVE, AGENT, LAID, FILES],
     because: "a compute node has nothing but Deno and the slave's own modules: no third-party " +
       "module, and nothing of the master's program",
   },
@@ -351,7 +358,7 @@ function whyNot(path: string, specifier: string, file: URL): string | undefined 
 
   const target = pathFromRoot(new URL(specifier, file)) ?? specifier;
   const targetPart = partOf(target);
-  const imports = part.imports.length === 0 ? [] : [...part.imports, OWN_GLOBALS];
+  const imports = part.imports.length === 0 ? [] : [...part.imports, OWN_GLOBALS, READ_JSON];
   if (targetPart !== undefined && imports.includes(targetPart.at)) return undefined;
   const allowed = part.imports.length === 0 ? "nothing of ours" : part.imports.join(", ");
   return `${path} may not import ${target}: ${part.because}. It may import ${allowed}`;

@@ -1,5 +1,6 @@
 /** Tasks that look at the values that they are given. */
 
+import { assertEquals } from "@std/assert";
 import { CLONED } from "./cloned_values.ts";
 import { assertSameValue } from "./same_value.ts";
 
@@ -39,4 +40,10 @@ export function nested(depth: number): unknown {
   let value: unknown = "innermost";
   for (let i = 0; i < depth; i++) value = [value];
   return value;
+}
+
+/** Returns an object, which must have these keys. */
+export function withKeys(object: object, keys: readonly string[]): object {
+  assertEquals(Object.keys(object), keys);
+  return object;
 }

@@ -50,6 +50,15 @@ Deno.test("Context.addTask: errors of every kind go to a slave and come back as 
   for (const [i, value] of values.entries()) assertSameValue(results[i], structuredClone(value));
 });
 
+Deno.test("Context.getResults: objects have the keys that they had, there and back, though JSON.parse mistakes them", async () => {
+  await using manager = localManager(1);
+  const context = manager.getContext();
+  // The later ones are mistaken for the first.
+  const values = ["\\", '"', "\n", "\t"].map((key, i) => ({ first: [i], [key]: i }));
+  for (const value of values) context.addTask(valueTasks.withKeys, value, Object.keys(value));
+  assertEquals(await Array.fromAsync(context.getResults()), values);
+});
+
 Deno.test("Context.addTask: a Map that holds itself and views that share a buffer keep their identities", async () => {
   await using manager = localManager(1);
   const context = manager.getContext();

@@ -101,6 +101,10 @@ const INPUTS: Record<string, [args: unknown[], text: string]> = {
     [{ $: "NaN" }, { $: "…" }],
     '({ $: "NaN" }, { $: "…" })',
   ],
+  "an array with properties": [
+    [Object.assign([7], { unit: "mm", "two\nlines": 1 })],
+    '([0: 7, unit: "mm", "two\\nlines": 1])',
+  ],
   "a property called __proto__": [[JSON.parse('{"__proto__":1}')], "({ __proto__: 1 })"],
   "what breaks lines or hides": [
     ["a\nb\t\u0085\u2028\u202e\x1b[31m\ud800", { "\n": 1 }],

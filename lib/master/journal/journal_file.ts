@@ -1,3 +1,4 @@
+import { readJson } from "../../read_json.ts";
 import { jsonOf } from "../../wire/codec.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { ParallelError } from "../../errors.ts";
@@ -6,7 +7,6 @@ import { quote } from "../../shell.ts";
 import { permissionRemedy } from "../../slave_program.ts";
 import { crc32, crcText } from "./crc32.ts";
 import { lockFile } from "../file_lock.ts";
-import { JSON } from "../../own_globals.ts";
 
 const VERSION = 5;
 /** Versions whose lines have no checksums. A journal of such a version is read, and continued with lines that have them. */
@@ -279,7 +279,7 @@ export class JournalFile implements Disposable {
     }
     let line: unknown;
     try {
-      line = JSON.parse(decoder.decode(bytes));
+      line = readJson(decoder.decode(bytes));
     } catch (error) {
       return error instanceof TypeError ? "it is no UTF-8" : messageOf(error);
     }
@@ -403,7 +403,7 @@ function checksumOf(bytes: Uint8Array): string | undefined {
 
 function headerOf(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const line: unknown = JSON.parse(decoder.decode(bytes));
+    const line: unknown = readJson(decoder.decode(bytes));
     return typeof line === "object" && line !== null ? line as Record<string, unknown> : undefined;
   } catch {
     return undefined;

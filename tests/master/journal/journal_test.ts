@@ -60,6 +60,17 @@ function ran(folder: TempFolder): number[] {
   return folder.lines("ran").map(Number).sort((a, b) => a - b);
 }
 
+Deno.test("journal: results have their own keys when they come from it, though JSON.parse mistakes them", async () => {
+  await using folder = new TempFolder();
+  const values = ["\\", '"', "\n"].map((key) => ({ kept: 1, [key]: 2 }));
+  for (const origin of ["a slave", "the journal"]) {
+    await using manager = localManager(1);
+    const context = manager.getContext(undefined, { journal: folder.file("run.jsonl") });
+    for (const value of values) context.addTask((value: object) => value, value);
+    assertEquals(await Array.fromAsync(context.getResults()), values, origin);
+  }
+});
+
 Deno.test("journal: tasks that are in it do not run again", async () => {
   await using folder = new TempFolder();
   await runAll(folder, [1, 2, 3]);

@@ -1,5 +1,5 @@
-import { MAX_TIMER_MS } from "./clock.ts";
-import { clearInterval, Promise, setInterval } from "./own_globals.ts";
+import { MAX_TIMER_MS } from "../clock.ts";
+import { clearInterval, Promise, setInterval } from "../own_globals.ts";
 
 /** Where Linux shows the limits of a process; see proc_pid_limits(5). Deno reads it with `--allow-all` only. */
 const LIMITS_FILE = "/proc/self/limits";

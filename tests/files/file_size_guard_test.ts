@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { skipIf } from "./support/skip.ts";
-import { TempFolder } from "./support/temp_folder.ts";
+import { skipIf } from "../support/skip.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 
-const MODULE_URL = new URL("../lib/file_size_guard.ts", import.meta.url).href;
+const MODULE_URL = new URL("../../lib/files/file_size_guard.ts", import.meta.url).href;
 
 /** The largest file: the caches of Deno are smaller. */
 const LIMIT_BYTES = 8 * 1024 * 1024;
