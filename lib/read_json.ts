@@ -10,10 +10,11 @@ interface EscapedKey {
 /**
  * Reads JSON, as `JSON.parse` does, but for a fault of that.
  *
- * V8 15.0 compares a key with the one that followed in an earlier object, to save time. It compares as many characters of the text as the
- * key has, escapes and all: after `{"a":1,"\\":2}` it reads `{"a":1,"\"":2}` as `{"a":1,"\\":2}` again, without a word. So an object comes
- * with a key that it never had. Keys without escapes are not affected, nor are values. Here, keys with escapes are replaced by others before
- * the text is parsed, and put back.
+ * V8 compares a key with the one that followed in an earlier object, to save time. It compares as many characters of the text as the key
+ * has, escapes and all: after `{"a":1,"\\":2}` it reads `{"a":1,"\"":2}` as `{"a":1,"\\":2}` again, without a word. So an object gets a key
+ * that it never had. Keys without escapes are not affected, nor are values. See https://issues.chromium.org/issues/521080746.
+ *
+ * Here, keys with escapes are replaced by others before the text is parsed, and put back.
  *
  * @param parse Is given text without such keys, and takes the place of `JSON.parse`.
  * @throws {SyntaxError} If it is not JSON.
@@ -92,18 +93,22 @@ function readWithoutEscapes(
 
 /** Puts the keys back for which others stand. It does not recurse: nesting may be deep. */
 function putBack(value: unknown, keys: ReadonlyMap<string, string>): unknown {
-  const holder = { value };
-  const objects: Record<string, unknown>[] = [holder];
-  for (const object of objects) {
-    for (const place of Object.keys(object)) {
-      const inner = object[place];
-      if (typeof inner !== "object" || inner === null) continue;
-      const restored = Array.isArray(inner) ? inner : withKeys(inner, keys);
-      object[place] = restored;
-      objects.push(restored as Record<string, unknown>);
+  const found: object[] = [];
+  const restore = (inner: unknown): unknown => {
+    if (typeof inner !== "object" || inner === null) return inner;
+    const restored = Array.isArray(inner) ? inner : withKeys(inner, keys);
+    found.push(restored);
+    return restored;
+  };
+  const whole = restore(value);
+  for (const object of found as (unknown[] | Record<string, unknown>)[]) {
+    if (Array.isArray(object)) {
+      for (let i = 0; i < object.length; i++) object[i] = restore(object[i]);
+    } else {
+      for (const key of Object.keys(object)) object[key] = restore(object[key]);
     }
   }
-  return holder.value;
+  return whole;
 }
 
 function withKeys(object: object, keys: ReadonlyMap<string, string>): object {
