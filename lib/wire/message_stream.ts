@@ -8,7 +8,7 @@ import { BufferCursor, type Encoded, jsonOf, MAX_TEXT_LENGTH, NO_BUFFERS } from 
 import { encodeFrame, type Frame, FrameError, FrameParser, MAX_FRAME_BYTES } from "./frames.ts";
 import { encodeNote } from "./notes.ts";
 import { utf8LengthOf } from "./utf8_length.ts";
-import { Promise } from "../own_globals.ts";
+import { JSON, Promise } from "../own_globals.ts";
 import { readJson } from "../read_json.ts";
 import { sizeOfEncoded } from "../task.ts";
 
@@ -317,7 +317,8 @@ function lostMemory(missing: number): Error {
 function parseBatch<Incoming>(frame: Frame): Batch<Incoming> {
   let messages: unknown;
   try {
-    messages = readJson(frame.text);
+    // Most texts have no backslash, and so nothing that JSON.parse mistakes. This saves a call for each task.
+    messages = frame.text.includes("\\") ? readJson(frame.text) : JSON.parse(frame.text);
   } catch (cause) {
     throw new FrameError("A frame's text is not JSON", { cause });
   }
