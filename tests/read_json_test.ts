@@ -29,13 +29,6 @@ MISTAKEN.forEach(([before, key], i) => {
   });
 });
 
-Deno.test("readJson: what this works around is there: JSON.parse mistakes keys", () => {
-  JSON.parse('{"this":1,"\\\\":2}');
-  const keys = Object.keys(JSON.parse('{"this":3,"\\"":4}'));
-  // When this fails with the oldest Deno that is supported, lib/read_json.ts can go.
-  assertEquals(keys, ["this", "\\"]);
-});
-
 /** Characters that are likely to make keys that are mistaken for each other. */
 const KEY = fc.array(fc.constantFrom(...'\\"\n\u0000nu0ak1:,{}\udc00'), { maxLength: 4 })
   .map((units) => units.join(""));
