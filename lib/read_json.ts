@@ -35,7 +35,7 @@ function findEscapedKeys(text: string): EscapedKey[] {
   const keys: EscapedKey[] = [];
   let i = text.indexOf("\\");
   while (i !== -1) {
-    // It begins the first escape of a string: the quote before it is where that begins.
+    // This backslash begins the first escape of a string. The quote before it opens that string.
     const end = closingQuote(text, i);
     if (end === -1) break; // It is no JSON, as parsing will tell.
     if (isKey(text, end + 1)) {
@@ -73,7 +73,7 @@ function readWithoutEscapes(
   keys: readonly EscapedKey[],
   parse: (text: string) => unknown,
 ): unknown {
-  // No other key may begin like those that stand in for them.
+  // The stand-ins begin with a word that no key contains, so none of them is a key already.
   let mark = "key";
   while (text.includes(mark) || keys.some(({ key }) => key.includes(mark))) mark += mark;
   const standIns = new Map<string, string>();

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { readJson } from "../lib/read_json.ts";
 
 /**
- * Pairs of keys. V8 takes the second for the first in an object of the same beginning, since its text begins with the first, and has as many
- * characters or more.
+ * Pairs of keys. V8 takes the second for the first, because the JSON of the second begins with the characters of the first. It does so where
+ * the properties before them are the same.
  */
 const MISTAKEN = [
   ["\\", '"'],

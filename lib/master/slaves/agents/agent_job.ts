@@ -245,6 +245,7 @@ export class AgentJob implements AgentLinkEvents {
     patience.begin(this.#patienceMs);
     let wasSuspended = false;
     let isLastAsked = this.#process.hurry === undefined;
+    // The scheduler calls the job of a silent agent running for as long as its node is cut off. For the others it is known why they end.
     let isEndAwaited = isSilent || wasForsaken || this.#warning === "time limit";
     for (;;) {
       if (this.agent !== agent || (isSilent && !agent.isGone)) return { type: "back" };
