@@ -27,6 +27,7 @@ export interface EndpointsOwner {
    * A process has proved that it is a slave, or an agent.
    *
    * @returns The reason if it is refused.
+   * @throws {TooEarlyError} If it is to try again.
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** An endpoint is open. */

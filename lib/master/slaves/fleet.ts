@@ -31,6 +31,7 @@ import { MOST_SLAVES } from "../../launch/slave_count.ts";
 import { explainLosses } from "./losses.ts";
 import { OutputReports } from "./output_reports.ts";
 import { ProcessGuard } from "./process_guard.ts";
+import { TooEarlyError } from "./reception.ts";
 import { connectionLine, denoProgram } from "./slave_command.ts";
 import { Seat } from "./seat.ts";
 import type { ManagerSettings } from "../settings.ts";
@@ -256,6 +257,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
    * A process has proved that it is a slave, or an agent.
    *
    * @returns The reason if it is refused.
+   * @throws {TooEarlyError} If it is to try again.
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
     const seat = this.#seats[hello.slave];
@@ -442,8 +444,8 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   #admitAgent(seat: Seat, hello: Hello, stream: MessageStream<FromAgent>): string | undefined {
     if (seat.isRemote && seat.state === "launching") {
       // The first part of an array may run before the last is submitted. If its agents were refused, they would not try again.
-      throw new Error(
-        `The agent of slave ${hello.slave} came before all jobs were submitted, and tries again`,
+      throw new TooEarlyError(
+        `The agent of slave ${hello.slave} came before all jobs were submitted`,
       );
     }
     if (seat.job === undefined) {

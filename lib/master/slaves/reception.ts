@@ -23,12 +23,24 @@ export interface ReceptionOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Key made from the secret. */
   readonly key: Promise<CryptoKey>;
-  /** Takes a slave that has proved itself; returns nothing, or the reason why it is refused. */
+  /**
+   * Takes a slave that has proved itself; returns nothing, or the reason why it is refused.
+   *
+   * @throws {TooEarlyError} If it is to try again.
+   */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined;
   /** Told of connections that came to nothing. */
   warn(message: string): void;
   /** Tells the time; the system's by default. */
   readonly clock?: Clock;
+}
+
+/**
+ * A slave comes before it can be taken, as happens where a scheduler starts jobs at once. Its connection is closed without a refusal, so
+ * it tries again. Nobody is told.
+ */
+export class TooEarlyError extends Error {
+  override readonly name = "TooEarlyError";
 }
 
 /** Listens for slaves, and admits those that prove that they know the secret. */
@@ -167,9 +179,9 @@ export class Reception implements Disposable {
     } catch (error) {
       await stream.flushed();
       stream[Symbol.dispose]();
+      if (this.#isClosed || this.#isHushed || error instanceof TooEarlyError) return;
       // Whatever a stranger does costs only its connection.
-      const reason = messageOf(error);
-      if (!this.#isClosed && !this.#isHushed) this.#warnings.add("Refused a connection", reason);
+      this.#warnings.add("Refused a connection", messageOf(error));
     } finally {
       this.#unproved.delete(stream);
       // There is room for another.

@@ -12,6 +12,7 @@ import {
 } from "./agent_link.ts";
 import type { Agents } from "./agents.ts";
 import type { Fleet } from "../fleet.ts";
+import { TooEarlyError } from "../reception.ts";
 import type { Seat } from "../seat.ts";
 
 /** How long to wait for the end of a process whose connection has ended. */
@@ -165,14 +166,12 @@ export class AgentJob implements AgentLinkEvents {
   /**
    * Makes room for a new agent: the scheduler has started the job again before its last agent was known to have ended.
    *
-   * @throws {Error} If slaves still have processes of the last agent. The new agent then tries again.
+   * @throws {TooEarlyError} If slaves still have processes of the last agent.
    */
   #makeRoom(before: AgentLink): void {
     before.close("its job was started again");
     if (this.#seats.every(({ hasProcess }) => !hasProcess)) return;
-    throw new Error(
-      "A job was started again before its last agent had ended. Its agent tries again",
-    );
+    throw new TooEarlyError("A job was started again before its last agent had ended");
   }
 
   /** Its agent was silent, and is heard again: the agent and all its processes had been stopped, or its network. */

@@ -10,6 +10,7 @@ import { Agents } from "../../../../lib/master/slaves/agents/agents.ts";
 import { AgentJob } from "../../../../lib/master/slaves/agents/agent_job.ts";
 import { Fleet } from "../../../../lib/master/slaves/fleet.ts";
 import { ArrayKeeper } from "../../../../lib/master/slaves/elastic/array_keeper.ts";
+import { TooEarlyError } from "../../../../lib/master/slaves/reception.ts";
 import { Seat } from "../../../../lib/master/slaves/seat.ts";
 import type { Hello } from "../../../../lib/wire/handshake.ts";
 import { MessageStream } from "../../../../lib/wire/message_stream.ts";
@@ -795,7 +796,7 @@ Deno.test("AgentJob: an agent that comes while its job's last one seems to be th
   await using bench = new Bench({ isScheduled: true });
   await bench.stand("running");
   await bench.serve(0);
-  await assertRejects(() => bench.connect(), Error, "tries again");
+  await assertRejects(() => bench.connect(), TooEarlyError, "before its last agent had ended");
   await bench.loseAgent();
   await bench.serve(1);
   assertEquals([bench.losses, bench.standings], [[], ["idle", "idle"]]);
