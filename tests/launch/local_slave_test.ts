@@ -73,6 +73,7 @@ Deno.test("LocalSlave: a command that does nothing and ends well is an error, to
 });
 
 Deno.test("LocalSlave: a slave that cannot start does not stop the others", async () => {
+  using _alive = new KeepAlive();
   await using folder = new TempFolder();
   const log = new EventLog();
   await using manager = localManager(3, {

@@ -155,7 +155,15 @@ Deno.test("turnoverTimes: no pendulum turns over that has not the energy for it"
 
 Deno.test("machines.ts: tells how fast each host is, and names one that cannot be used", async () => {
   await using ssh = new PlayedSSH();
-  ssh.at("bob", 'echo "Permission denied (publickey)." >&2; exit 255');
+  ssh.at(
+    "bob",
+    'echo "Permission denied (publickey)." >&2; echo $$ >"$folder/bob.new"; mv "$folder/bob.new" "$folder/bob"; exit 255',
+  );
+  // The run does not end before the master knows that this login has.
+  ssh.at(
+    "alice",
+    'until [ -e "$folder/bob" ]; do sleep 0.01; done; while kill -0 "$(cat "$folder/bob")" 2>/dev/null; do sleep 0.01; done',
+  );
   await using folder = await copyOfTheProject();
   const command = commandOf("machines.ts");
   assertMatch(command, / alice bob:4$/);

@@ -68,11 +68,16 @@ for task in $tasks; do
   export PBS_JOBID PBS_ARRAY_INDEX TMPDIR
   setsid sh -c '
     trap : TERM # whatever becomes of the script, its exit code is written
+    echo $$ >"$1/new.$2.$3"
+    mv "$1/new.$2.$3" "$1/group.$2.$3"
     cd / # as if it were the home folder
     sh -s <"$1/script.$2" >"$4$PBS_JOBID.OU" 2>&1
     echo $? >"$1/code.$2.$3"
   ' task "$PWD" $job $task "$logs" >/dev/null 2>&1 &
-  echo $! >group.$job.$task
+done
+# A deletion that comes sooner would end them before they can write their exit codes.
+for task in $tasks; do
+  until [ -e group.$job.$task ]; do sleep 0.01; done
 done
 echo "$job[].pbs"`,
   qstat: `cd "\${0%/*}"

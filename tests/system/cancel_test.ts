@@ -14,6 +14,7 @@ import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 const gateTasks = remote<typeof import("../support/gate_tasks.ts")>(
   import.meta.resolve("../support/gate_tasks.ts"),
@@ -147,7 +148,8 @@ Deno.test("Task.cancel: one whose startup runs does not run behind it, and the s
   await using folder = new TempFolder();
   await using gates = new Gates();
   const log = new EventLog();
-  await using manager = localManager(1, { onEvent: log.onEvent });
+  // By this clock a slave has as long as it takes to give back what is cancelled.
+  await using manager = localManager(1, { onEvent: log.onEvent }, new StandingClock());
   const context = manager.getContext(gateTasks.waitTwice, { args: ["startup", gates.port] });
   const write = (path: string, _startup: string) => Deno.writeTextFileSync(path, "it ran");
   const task = context.addTask(write, folder.file("one"));
@@ -168,7 +170,8 @@ Deno.test("Task.cancel: one whose startup runs does not run behind it, and the s
 Deno.test("Context.map: a startup goes on when the map is aborted that it runs for, since another map waits for it", async () => {
   await using gates = new Gates();
   const log = new EventLog();
-  await using manager = localManager(1, { onEvent: log.onEvent });
+  // By this clock a slave has as long as it takes to give back what is cancelled.
+  await using manager = localManager(1, { onEvent: log.onEvent }, new StandingClock());
   const context = manager.getContext(gateTasks.waitTwice, { args: ["startup", gates.port] });
   const aborter = new AbortController();
   const square = (x: number, _startup: string) => x * x;

@@ -51,7 +51,7 @@ class WaitingRun {
     this.manager = managerBy(clock, { output: "null", onEvent: this.log.onEvent, ...options });
     this.manager.addSlave(slave);
     const context = this.manager.getContext();
-    context.addTask(tasks.square, 2);
+    context.addTask(() => new Promise<void>(() => {}));
     this.#reading = context.getResults().next().catch((error) => error);
   }
 

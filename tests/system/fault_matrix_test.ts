@@ -22,7 +22,7 @@ import { STARTUP_NUMBERS } from "../support/faults/faulty_tasks.ts";
 import { Gates } from "../support/gates.ts";
 import { managerBy } from "../support/local_manager.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { RunningClock } from "../support/test_clock.ts";
+import { RunningClock, StandingClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/faults/faulty_tasks.ts")>(
   import.meta.resolve("../support/faults/faulty_tasks.ts"),
@@ -516,7 +516,7 @@ Deno.test("fault matrix: what waits behind a stopped local slave's task goes to 
 for (const isFar of [false, true]) {
   const kind = isFar ? "far slave" : "local slave";
   Deno.test(`fault matrix: all are stopped for a night and continued, during a task, ${kind}`, async () => {
-    const clock = new RunningClock();
+    const clock = new StandingClock();
     await using gates = new Gates();
     const log = new EventLog();
     await using manager = managerBy(clock, {

@@ -10,6 +10,7 @@ import { MODULE_URL, type ScriptEnd } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const FAR_SLAVE_URL = new URL("../support/far_slave.ts", import.meta.url).href;
+const TEST_CLOCK_URL = new URL("../support/test_clock.ts", import.meta.url).href;
 
 /** Has a slave die once, and all print: there is much to be told. */
 const PRINTING = `
@@ -85,10 +86,12 @@ async function run(
     "main.ts",
     `import { LocalSlave, Manager } from "${MODULE_URL}";
     import { FarSlave } from "${FAR_SLAVE_URL}";
+    import { StandingClock } from "${TEST_CLOCK_URL}";
     const events = [];
     const options = ${JSON.stringify({ host: "127.0.0.1", tls: false, ...options })};
     if (${isListening}) options.onEvent = (event) => events.push(event);
-    const manager = new Manager(options);
+    // By a clock that stands, agents have as long as it takes to pass on what was printed.
+    const manager = new Manager(options, ${isFar ? "new StandingClock()" : "undefined"});
     for (let i = 0; i < 2; i++) manager.addSlave(${isFar ? "new FarSlave" : "new LocalSlave"}());
     ${
       PRINTING.replace("READING", isListening ? "" : "{ progress: true }")

@@ -7,6 +7,7 @@ import { Gates } from "../support/gates.ts";
 import { localManager } from "../support/local_manager.ts";
 import { MODULE_URL, runScript } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { StandingClock } from "../support/test_clock.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
   import.meta.resolve("../support/tasks.ts"),
@@ -107,7 +108,8 @@ Deno.test("Context.map: leaving the loop ends the inputs, and drops the rest of 
 
 Deno.test("Context.map: an error of the inputs comes behind the results of those before it", async () => {
   await using gates = new Gates();
-  await using manager = localManager(2);
+  // By this clock the task that waits is not given to the other slave as well.
+  await using manager = localManager(2, {}, new StandingClock());
   const context = manager.getContext((port: number) => [0, port], { args: [gates.port] });
   const { promise: thrown, resolve } = Promise.withResolvers<void>();
   const inputs = function* () {
@@ -126,7 +128,8 @@ Deno.test("Context.map: an error of the inputs comes behind the results of those
 Deno.test("Context.map: an input that cannot be sent is an error between the results of its neighbours", async () => {
   await using gates = new Gates();
   const log = new EventLog();
-  await using manager = localManager(2, { onEvent: log.onEvent });
+  // By this clock the task that waits is not given to the other slave as well.
+  await using manager = localManager(2, { onEvent: log.onEvent }, new StandingClock());
   const context = manager.getContext((port: number) => [0, port], { args: [gates.port] });
   const inputs = [0, () => {}, 2] as number[];
   const results = readUntilError(context.map(gateTasks.waitAt, inputs));

@@ -195,7 +195,9 @@ Deno.test("JobArray: with bounds, jobs are submitted as tasks wait, retired when
   clock.pass(1000);
   await (await gates.next()).open();
   assertEquals(await one, [0]);
-  assertEquals(log.of("slave-queued").map(({ slave }) => slave.number), [0, 1, 0]);
+  const numbers = log.of("slave-queued").map(({ slave }) => slave.number);
+  // If qsub takes long, that of the second slave is under way too.
+  assertEquals([numbers.slice(0, 2).sort(), numbers.slice(2)], [[0, 1], [0]]);
   assertEquals(log.of("slave-lost"), []);
 });
 
@@ -233,7 +235,9 @@ Deno.test("JobArray: with bounds, a startup that fails on the only slave there i
   const log = new EventLog();
   const clock = new RunningClock();
   await using manager = managerBy(clock, { ...HERE, ...PATIENT, onEvent: log.onEvent });
-  manager.addSlave(new JobArray(PBS, { max: 9 }, { cwd: folder.path }));
+  manager.addSlave(
+    new JobArray(PBS, { max: 9, idleMs: Number.MAX_SAFE_INTEGER }, { cwd: folder.path }),
+  );
   /** What comes of a task whose startup fails as often as is said. */
   const outcome = async (failures: number): Promise<unknown> => {
     const context = manager.getContext((path: string, failures: number) => {

@@ -7,7 +7,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { Manager, SlurmSlaveArray } from "../../../mod.ts";
+import { SlurmSlaveArray } from "../../../mod.ts";
+import { MAX_TIMER_MS } from "../../../lib/clock.ts";
 import { JobQueue } from "../../../lib/launch/cluster/queue/job_queue.ts";
 import type { JobSubmission, JobTaskStatus } from "../../../lib/launch/cluster/scheduler.ts";
 import {
@@ -19,8 +20,9 @@ import { SLURM } from "../../../lib/launch/cluster/slurm.ts";
 import { EventLog } from "../../support/event_log.ts";
 import { addFakeGrid, untilIdle } from "../../support/fake_grid.ts";
 import { FakeCommands } from "../../support/grid_fake_commands.ts";
+import { managerBy } from "../../support/local_manager.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { StandingClock, TestClock } from "../../support/test_clock.ts";
 
 const SUBMISSION: JobSubmission = {
   count: 3,
@@ -458,8 +460,10 @@ Deno.test("SlurmSlaveArray: runs tasks in its folder, hides a surrounding job, a
   for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
   const log = new EventLog();
   try {
-    const options = { host: "127.0.0.1", output: "null", onEvent: log.onEvent };
-    await using manager = new Manager(options);
+    // By this clock squeue is not asked before the end. An answer that came then would say that no job is left to be deleted.
+    const patient = { heartbeatTimeoutMs: MAX_TIMER_MS };
+    const options = { host: "127.0.0.1", output: "null", onEvent: log.onEvent, ...patient };
+    await using manager = managerBy(new StandingClock(), options);
     manager.addSlave(new SlurmSlaveArray(3, { cwd: work.path, sbatch: ["-p", "long"] }));
     const context = manager.getContext();
     for (let i = 0; i < 200; i++) context.addTask((x: number) => [x, Deno.cwd()], i);

@@ -313,14 +313,19 @@ Deno.test("SSHSlaveArray: a login that hangs is ended when the manager closes", 
     "alice",
     'echo $$ >"$folder/pid.new"; mv "$folder/pid.new" "$folder/pid"; exec sleep 1000',
   );
-  const manager = playedManager(new EventLog());
+  const clock = new StandingClock();
+  const manager = playedManager(new EventLog(), {}, clock);
   manager.addSlave(new SSHSlaveArray(["alice"]));
   const context = manager.getContext();
   context.addTask(tasks.square, 3);
   const results = Array.fromAsync(context.getResults());
   const isClosed = assertRejects(() => results, Error, "closed");
   await untilFiles(ssh.folder, () => [...Deno.readDirSync(ssh.folder)].some(isPid));
-  await manager.close();
+  const closed = manager.close();
+  // It is killed, and then waited for, however long that takes.
+  await clock.timerSet(0);
+  clock.pass(0);
+  await closed;
   await isClosed;
   const pid = Number(Deno.readTextFileSync(`${ssh.folder}/pid`));
   assertThrows(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);

@@ -78,6 +78,10 @@ Deno.test("docs/cluster.md: the script for an allocation, with its permissions, 
 
 Deno.test("docs/cluster.md: the script for hosts, with its permissions, by an ssh that is played", async () => {
   await using ssh = new PlayedSSH();
+  // Each login goes on when there is the other: one alone might do all tasks before.
+  const isThere = (host: string) => `grep -q -e "-- ${host} " "$0.calls"`;
+  const both = `until ${isThere("alice")} && ${isThere("me@bob")}; do sleep 0.01; done`;
+  for (const host of ["alice", "me@bob"]) ssh.at(host, both);
   await using folder = await folderWith("hosts.ts");
   const { code, stdout, stderr } = await runInCopy(folder, HOSTS);
   assertEquals(stdout.trim().split("\n").sort(), WEIGHTS, stderr);
