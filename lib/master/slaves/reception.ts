@@ -1,10 +1,10 @@
-import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
+import { type Clock, setPatience, SYSTEM_CLOCK } from "../../clock.ts";
 import { type Hello, refuse, UNPROVED_BYTES, verifySlave } from "../../wire/handshake.ts";
 import { MessageStream } from "../../wire/message_stream.ts";
 import { messageOf } from "../../message_of.ts";
 import { RepeatedWarnings } from "../observe/repeated_warnings.ts";
 
-/** How long a connection may take to prove itself. */
+/** How long a connection may take to prove itself, while this process runs. */
 const PROOF_TIMEOUT_MS = 10_000;
 /** How many connections may wait to prove themselves. */
 const MAX_UNPROVED = 64;
@@ -166,7 +166,7 @@ export class Reception implements Disposable {
     const stream = new MessageStream<unknown>(connection, UNPROVED_BYTES);
     if (this.#isClosed) return stream[Symbol.dispose]();
     this.#unproved.set(stream, this.#clock.now());
-    using _timer = this.#clock.setTimer(() => this.#drop(stream), PROOF_TIMEOUT_MS);
+    using _timer = setPatience(this.#clock, () => this.#drop(stream), PROOF_TIMEOUT_MS);
     try {
       const hello = await verifySlave(stream, await this.#options.key);
       // Closed while its proof was checked: if it were admitted, its slave would count as connected, and be refused at its next try.

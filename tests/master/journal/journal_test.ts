@@ -27,7 +27,7 @@ import { localManager } from "../../support/local_manager.ts";
 import { HeldDisk } from "../../support/held_disk.ts";
 import { NoLocks } from "../../support/no_locks.ts";
 import { MODULE_URL, runScript, startScript } from "../../support/script.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { StandingClock, TestClock } from "../../support/test_clock.ts";
 import { untilFiles } from "../../support/until_files.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -45,7 +45,8 @@ async function runAll(
   options: { readonly rerunFailed?: boolean; readonly stopAfter?: number } = {},
 ): Promise<Outcome[]> {
   const { rerunFailed, stopAfter = Infinity } = options;
-  await using manager = localManager(2);
+  // By this clock no task is given to both slaves, however slow one of them is.
+  await using manager = localManager(2, {}, new StandingClock());
   const context = manager.getContext(undefined, { journal: folder.file("run.jsonl"), rerunFailed });
   for (const input of inputs) context.addTask(noted, input, folder.file("ran"));
   const outcomes: Outcome[] = [];

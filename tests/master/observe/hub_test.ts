@@ -118,6 +118,27 @@ Deno.test("Hub: a viewer that comes while a task runs hears of its end, and of t
   assertEquals(viewer.told, ["task-finished", "task-started", "task-finished", "task-started"]);
 });
 
+Deno.test("Hub.taskEnded: the input of a task that ended well is told if it ran for a tenth of a second", () => {
+  const clock = new TestClock();
+  const hub = new Hub(clock);
+  const inputs: (string | undefined)[] = [];
+  hub.subscribe({
+    wantsTasks: true,
+    tell(event): void {
+      if (event.type === "task-finished") inputs.push(event.input);
+    },
+  });
+  const slave = new DispatchSlave({ number: 0, name: "local slave 0", host: "" }, IDLE_SLAVE);
+  const task = taskOf(0, CODE, "[7]");
+  for (const micros of [99_999, 100_000]) {
+    const results = { first: 0, values: [1], micros: [micros], bytes: 1 };
+    const [outcome] = new FulfilledOutcomes(slave.identity, 1, [task], results, 0);
+    hub.taskEnded(groupOf(0).context, outcome, 1);
+  }
+  clock.endTurn();
+  assertEquals(inputs, [undefined, "(7)"]);
+});
+
 Deno.test("Hub.isProgressWanted: slaves are told when the first comes who wants to know how far tasks are, and when the last has gone", () => {
   const hub = new Hub(new TestClock());
   const told: boolean[] = [];

@@ -267,7 +267,8 @@ class Inputs implements AsyncIterable<number> {
 Deno.test("Context.addTasks: when the manager has closed an async iterable has cleaned up", async () => {
   const inputs = new Inputs();
   {
-    await using manager = localManager(1);
+    // By this clock the cleanup has as long as it takes.
+    await using manager = localManager(1, {}, new StandingClock());
     const context = manager.getContext();
     context.addTasks(tasks.echo, inputs);
     for await (const _ of context.getResults()) break;
@@ -278,7 +279,8 @@ Deno.test("Context.addTasks: when the manager has closed an async iterable has c
 Deno.test("Context.addTasks: when the manager has closed an iterable that reading was aborted for has cleaned up", async () => {
   const inputs = new Inputs();
   const controller = new AbortController();
-  await using manager = localManager(1);
+  // By this clock the cleanup has as long as it takes.
+  await using manager = localManager(1, {}, new StandingClock());
   const context = manager.getContext();
   context.addTasks(tasks.echo, inputs);
   const results = context.getResults({ signal: controller.signal });

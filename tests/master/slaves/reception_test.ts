@@ -277,6 +277,20 @@ Deno.test("Reception: does not admit a slave whose connection it has closed whil
   assertEquals(house.warnings, ["Refused a connection: It took too long to prove itself"]);
 });
 
+Deno.test("Reception: the time in which the master stood still does not count for a proof", async () => {
+  const clock = new TestClock();
+  using check = new HeldProof("verify", 2);
+  await using house = new House(clock);
+  const entering = house.enter();
+  await check.begun;
+  clock.stop(2 * PROOF_TIMEOUT_MS);
+  clock.pass(0);
+  check.finish();
+  using _stream = await entering;
+  await check.ended;
+  assertEquals([house.guests.length, house.warnings], [1, []]);
+});
+
 Deno.test("Reception: full, it goes on as soon as one of the crowd has gone", async () => {
   const clock = new TestClock();
   await using house = new House(clock);

@@ -199,8 +199,11 @@ Deno.test("joblog: has a line for each task that ended, with all that is known o
 
 Deno.test("joblog, trace, onEvent: have the input of tasks that failed, and their labels, also from the journal", async () => {
   await using folder = new TempFolder();
+  // On a busy machine the other task may run for so long that its input is there as well.
   const rows = (name: string) =>
-    readLog(folder, name).map(({ input, ownLabel }) => [input, ownLabel]);
+    readLog(folder, name).map(({ status, input, ownLabel }) =>
+      status === "rejected" ? [input, ownLabel] : [ownLabel]
+    );
   const events: ManagerEvent[] = [];
   for (const slaves of [1, 0]) {
     await using manager = localManager(slaves, {
@@ -221,7 +224,7 @@ Deno.test("joblog, trace, onEvent: have the input of tasks that failed, and thei
     for await (const _ of context.getOutcomes());
   }
   for (const name of ["1.tsv", "0.tsv"]) {
-    assertEquals(rows(name).sort(), [['("6lyz.pdb", 0.5)', "chain A"], ["", "chain B"]]);
+    assertEquals(rows(name).sort(), [['("6lyz.pdb", 0.5)', "chain A"], ["chain B"]]);
   }
   const failed = events.filter((event) => event.type === "task-failed");
   assertEquals(failed.map(({ input }) => input), ['("6lyz.pdb", 0.5)']);

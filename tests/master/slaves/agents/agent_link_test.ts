@@ -37,7 +37,7 @@ async function endAfter(message: object): Promise<string> {
     new MessageStream<FromAgent>(MemoryConnection.of(encodeFrame(JSON.stringify([message])))),
     OPTIONS,
     UNHEARD,
-    SYSTEM_CALENDAR_CLOCK,
+    new TestClock(),
   );
   return (await link.ended).reason;
 }
