@@ -47,6 +47,9 @@ const failingTasks = remote<typeof import("../support/failing_tasks.ts")>(
 /** Agents are heard soon. How long they may be silent passes when a test says so. */
 const OFTEN = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 600_000 };
 
+/** For a manager whose clock stands: agents hear nothing of it. */
+const UNHEARD = { heartbeatTimeoutMs: MAX_TIMER_MS };
+
 /** A manager with far slaves, and what a test wants to know of it. */
 class FarRun implements AsyncDisposable {
   readonly clock: StandingClock;
@@ -208,8 +211,8 @@ Deno.test("agent: a task out of time is killed, and the same agent starts a new 
 
 Deno.test("agent: killed itself, its slave is lost, its runner ends and the task goes to another slave", async () => {
   await using gates = new Gates();
-  // How its process ended is waited for as long as that takes. So agents hear nothing of the manager meanwhile.
-  await using run = new FarRun({ heartbeatTimeoutMs: MAX_TIMER_MS }, new StandingClock());
+  // How its process ended is waited for as long as that takes.
+  await using run = new FarRun(UNHEARD, new StandingClock());
   const { log, context } = run;
   const doomed = run.add();
   context.addTask(gateTasks.wait, "moved", gates.port);
@@ -470,7 +473,7 @@ Deno.test("agent: near its time limit it takes no new task, and at the limit it 
 Deno.test("agent: a file of output has what all runners printed", async () => {
   await using folder = new TempFolder();
   // By this clock the agent has as long as it takes to pass on what was printed.
-  await using run = new FarRun({ output: folder.file("out%d") }, new StandingClock());
+  await using run = new FarRun({ output: folder.file("out%d"), ...UNHEARD }, new StandingClock());
   run.add();
   run.context.addTask(failingTasks.print, "before");
   await run.results();
@@ -508,7 +511,7 @@ Deno.test("agent: a file that another run writes is appended to, and that is tol
   await using other = openOutputSink(folder.file("out%d"), 0);
   await other.write(new TextEncoder().encode("other\n"));
   // By this clock the agent has as long as it takes to pass on what was printed.
-  await using run = new FarRun({ output: folder.file("out%d") }, new StandingClock());
+  await using run = new FarRun({ output: folder.file("out%d"), ...UNHEARD }, new StandingClock());
   run.add();
   run.context.addTask(failingTasks.print, "hello");
   await run.results();
@@ -544,7 +547,7 @@ Deno.test("agent: a folder of output that its machine does not see costs the out
 Deno.test("agent: it lives on a full disk, and so do its runners, whatever they have to say", async () => {
   const deno = ["/bin/sh", "-c", 'exec "$0" "$@" 2>/dev/full', Deno.execPath()];
   // By this clock the agent has as long as it takes to end.
-  await using run = new FarRun({ deno }, new StandingClock());
+  await using run = new FarRun({ deno, ...UNHEARD }, new StandingClock());
   const slave = run.add();
   const context = run.manager.getContext();
   context.addTask(() => {
@@ -567,7 +570,7 @@ Deno.test("agent: output null leaves no file, inherit is the master's standard e
       import { Manager } from "${MODULE_URL}";
       import { FarSlave } from "${FAR_SLAVE}";
       import { StandingClock } from "${TEST_CLOCK}";
-      const options = { host: "127.0.0.1", output: "${output}" };
+      const options = { host: "127.0.0.1", output: "${output}", heartbeatTimeoutMs: ${MAX_TIMER_MS} };
       await using manager = new Manager(options, new StandingClock());
       manager.addSlave(new FarSlave());
       const context = manager.getContext();

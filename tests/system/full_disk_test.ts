@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ManagerEvent, ManagerOptions } from "../../mod.ts";
+import { MAX_TIMER_MS } from "../../lib/clock.ts";
 import { MODULE_URL, type ScriptEnd } from "../support/script.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -90,7 +91,8 @@ async function run(
     const events = [];
     const options = ${JSON.stringify({ host: "127.0.0.1", tls: false, ...options })};
     if (${isListening}) options.onEvent = (event) => events.push(event);
-    // By a clock that stands, agents have as long as it takes to pass on what was printed.
+    // By a clock that stands, agents have as long as it takes to pass on what was printed. They hear nothing of the manager then.
+    if (${isFar}) options.heartbeatTimeoutMs = ${MAX_TIMER_MS};
     const manager = new Manager(options, ${isFar ? "new StandingClock()" : "undefined"});
     for (let i = 0; i < 2; i++) manager.addSlave(${isFar ? "new FarSlave" : "new LocalSlave"}());
     ${
