@@ -731,7 +731,7 @@ function isAlive(pid: number): boolean {
     // A zombie has ended; it waits for its parent to look.
     return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
   } catch (error) {
-    // The latter where it ends between opening and reading.
+    // ESRCH says that it has ended since its file was opened.
     const isGone = error instanceof Deno.errors.NotFound ||
       Reflect.get(error as Error, "code") === "ESRCH";
     if (isGone) return false;
