@@ -27,6 +27,7 @@ import { MODULE_URL, runScript } from "../support/script.ts";
 import { closeQuietly, joinBytes, readToEnd, writeAll } from "../support/socket_pair.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { StandingClock, type TestClock } from "../support/test_clock.ts";
+import { untilFiles } from "../support/until_files.ts";
 
 const tasks = remote<typeof import("../support/tasks.ts")>(
   import.meta.resolve("../support/tasks.ts"),
@@ -426,4 +427,52 @@ Deno.test("Manager.close: what a slave says that has not connected yet is not sh
   await run.log.until("slave-started");
   await run.close();
   assertEquals(folder.names(), []);
+});
+
+Deno.test({
+  name: "Manager.close: a slave on another machine that connects only then says nothing",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using folder = new TempFolder();
+    const deno = folder.file("deno");
+    folder.write("deno", `"${Deno.execPath()}" "$@"\nexec touch "$0.ended"\n`);
+    // The first proof that the master checks is its agent's.
+    using proof = new HeldProof("verify", 2);
+    const slave = new FarSlave();
+    const options = { host: "127.0.0.1", deno: ["/bin/sh", deno], output: folder.file("printed") };
+    const run = new WaitingRun(slave, options, new StandingClock());
+    await proof.begun;
+    // Its agent, which is to kill it, hears of that later than the slave itself.
+    Deno.kill(-slave.pid, "SIGSTOP");
+    const closing = run.close();
+    proof.finish();
+    await untilFiles(folder.path, () => folder.names().includes("deno.ended"));
+    Deno.kill(-slave.pid, "SIGCONT");
+    await closing;
+    await slave.ended;
+    assertEquals(folder.names(), ["deno", "deno.ended"]);
+  },
+});
+
+Deno.test("Manager.close: an agent that connects only then says nothing", async () => {
+  await using folder = new TempFolder();
+  const script = `import { Manager } from ${JSON.stringify(MODULE_URL)};
+    import { FarSlave } from "${import.meta.resolve("../support/far_slave.ts")}";
+    import { HeldProof } from "${import.meta.resolve("../support/held_proof.ts")}";
+    import { StandingClock } from "${import.meta.resolve("../support/test_clock.ts")}";
+    using proof = new HeldProof("verify", 1);
+    const slave = new FarSlave();
+    const manager = new Manager({ host: "127.0.0.1", output: "inherit" }, new StandingClock());
+    manager.addSlave(slave);
+    const context = manager.getContext();
+    context.addTask(() => 1);
+    const next = context.getResults().next().catch(({ name }) => name);
+    await proof.begun;
+    const closing = manager.close();
+    proof.finish();
+    console.log((await slave.ended).code);
+    await closing;
+    console.log(await next);`;
+  const { stdout, stderr } = await runScript(folder, script, ["-A"]);
+  assertEquals([stdout, stderr], ["3\nParallelError\n", ""]);
 });

@@ -261,6 +261,10 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
     const seat = this.#seats[hello.slave];
+    if (this.#closing.signal.aborted && hello.role === "runner") {
+      this.watch(letOut(stream));
+      return undefined;
+    }
     if (this.#closing.signal.aborted || seat === undefined) {
       return "The manager is closed, or has no such slave";
     }
@@ -300,15 +304,15 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
   /** Ends all slaves and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    // A process that connects only now is refused: what it says of that is no news.
-    for (const { isExpected, output } of this.#seats) if (isExpected) output?.mute();
+    // What connects only now finds nobody, or is refused: what it says of that is no news.
+    for (const { state, output } of this.#seats) if (state !== "connected") output?.mute();
     this.#agents?.links.stop();
     this.#endpoints.seal();
     await endInOrder([
       // A launch must be finished before its slaves can be ended.
       () => this.launched(),
       () => endAll(this.#seats, (seat) => seat.end()),
-      () => this.#agents?.links[Symbol.dispose](),
+      () => this.#endAgents(),
       () => this.#closeSources(),
       // Agents that come now are refused, and end at once: otherwise they would look for a master that no longer listens.
       () => this.#agents?.endJobs(),
@@ -330,6 +334,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
         this.#tellUnended(error);
       }
     }
+  }
+
+  /** Their slaves have ended: what comes through what brought an agent, such as srun, is its own word for that. */
+  #endAgents(): void {
+    for (const { isRemote, output } of this.#seats) if (isRemote) output?.mute();
+    this.#agents?.links[Symbol.dispose]();
   }
 
   async #watched(): Promise<void> {
@@ -453,6 +463,17 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
     return seat.job.admit(hello, stream);
   }
+}
+
+/**
+ * Welcomes a process that comes when its manager closes, and says goodbye: then it ends without a word. One that is refused says why, and
+ * its agent writes that to the file of a slave that never printed anything.
+ */
+async function letOut(stream: MessageStream<unknown>): Promise<void> {
+  stream.postMessage({ type: "welcome" });
+  stream.flush();
+  await stream.flushed();
+  stream[Symbol.dispose]();
 }
 
 /** Keeps a promise, which never rejects, until it has resolved. */

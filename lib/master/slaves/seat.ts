@@ -36,6 +36,8 @@ import { agentCommand, describeCommand, runnerCommand } from "./slave_command.ts
 
 /** How long an idle slave may take to end by itself when its connection is closed. */
 const END_GRACE_MS = 1000;
+/** How long an agent may take to say that a slave has ended, and what it printed last, when the manager closes. */
+const AGENT_GRACE_MS = 5000;
 /** How long a connection may outlive its process, or a process its connection, before the other is ended too. */
 const PARTING_GRACE_MS = 2000;
 
@@ -530,17 +532,12 @@ export class Seat implements SlavePort {
     // A process that is being replaced has no tasks left, but may still be disposing of what startups returned.
     const isIdle = this.state === "connected" && (this.slave.service?.sent.size ?? 0) === 0;
     this.#session?.[Symbol.dispose]();
+    if (!isIdle) process.kill();
+    using _kill = isIdle ? clock.setTimer(() => process.kill(), END_GRACE_MS) : undefined;
     const agent = this.#job?.agent;
-    if (agent !== undefined) {
-      if (!isIdle) process.kill();
-      // The agent of a machine that is frozen or cut off does not answer.
-      await settleWithin(clock, process.ended, END_GRACE_MS, () => agent[Symbol.dispose]());
-    } else if (isIdle) {
-      await settleWithin(clock, process.ended, END_GRACE_MS, () => process.kill());
-    } else {
-      process.kill();
-      await process.ended;
-    }
+    if (agent === undefined) await process.ended;
+    // The agent of a machine that is frozen or cut off does not answer.
+    else await settleWithin(clock, process.ended, AGENT_GRACE_MS, () => agent[Symbol.dispose]());
   }
 
   /** The reason for the end of the last process does not apply to the next. But an announced end of its machine still does. */
