@@ -191,6 +191,12 @@ export async function verifySlave(stream: MessageStream<unknown>, key: CryptoKey
   return hello;
 }
 
+/** Ends the handshake with a slave that is wanted. The welcome leaves in a frame of its own. */
+export function welcome<Incoming>(stream: MessageStream<Incoming>): void {
+  stream.postMessage({ type: "welcome" });
+  stream.flush();
+}
+
 /** Tells a slave that it is not wanted. */
 export function refuse(stream: MessageStream<unknown>, reason: string): void {
   stream.postMessage({ type: "refused", reason });

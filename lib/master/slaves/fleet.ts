@@ -11,7 +11,7 @@ import { checkOutputPath, hasOwnFiles } from "../../launch/output_file.ts";
 import { openOutputSink, openRemoteOutputSink } from "../../launch/output_sink.ts";
 import { type LaunchOrder, type LaunchServices, Slave } from "../../launch/slave.ts";
 import type { SlaveArray } from "../../launch/slave_array.ts";
-import { type Hello, importSecret, newSecret } from "../../wire/handshake.ts";
+import { type Hello, importSecret, newSecret, welcome } from "../../wire/handshake.ts";
 import type { MessageStream } from "../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToMaster } from "../../wire/messages.ts";
 import { messageOf } from "../../message_of.ts";
@@ -261,11 +261,12 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
    */
   admit(hello: Hello, stream: MessageStream<unknown>): string | undefined {
     const seat = this.#seats[hello.slave];
-    if (this.#closing.signal.aborted && hello.role === "runner") {
+    const isClosing = this.closing.aborted;
+    if (isClosing && hello.role === "runner") {
       this.watch(letOut(stream));
       return undefined;
     }
-    if (this.#closing.signal.aborted || seat === undefined) {
+    if (isClosing || seat === undefined) {
       return "The manager is closed, or has no such slave";
     }
     return hello.role === "agent"
@@ -336,7 +337,7 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
     }
   }
 
-  /** Their slaves have ended: what comes through what brought an agent, such as srun, is its own word for that. */
+  /** Ends the agents, whose slaves have ended. What srun and its like print from now on is what agents say of their own end. */
   #endAgents(): void {
     for (const { isRemote, output } of this.#seats) if (isRemote) output?.mute();
     this.#agents?.links[Symbol.dispose]();
@@ -466,12 +467,11 @@ export class Fleet implements AsyncDisposable, EndpointsOwner, CountedSlaves, Pr
 }
 
 /**
- * Welcomes a process that comes when its manager closes, and says goodbye: then it ends without a word. One that is refused says why, and
- * its agent writes that to the file of a slave that never printed anything.
+ * Welcomes a process that comes while its manager closes, and closes the connection: then the process ends without a word. If it were
+ * refused, it would say why, and its agent would write that to the file of the slave.
  */
 async function letOut(stream: MessageStream<unknown>): Promise<void> {
-  stream.postMessage({ type: "welcome" });
-  stream.flush();
+  welcome(stream);
   await stream.flushed();
   stream[Symbol.dispose]();
 }

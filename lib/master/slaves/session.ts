@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { Code } from "../../task.ts";
 import { asTaskProgress, checkTaskProgress, type TaskProgress } from "../../task_progress.ts";
 import { decodeEach, jsonOf, Undecodable } from "../../wire/codec.ts";
+import { welcome } from "../../wire/handshake.ts";
 import type { Batch, MessageStream } from "../../wire/message_stream.ts";
 import type { Failure, ToMaster, ToSlave } from "../../wire/messages.ts";
 import { ArgumentList, textOfArguments } from "../argument_list.ts";
@@ -50,9 +51,7 @@ export class Session implements ProcessPort, Disposable {
   constructor(stream: MessageStream<ToMaster>, options: SessionOptions) {
     this.#stream = stream;
     this.#options = options;
-    stream.postMessage({ type: "welcome" });
-    // The welcome ends the handshake, and leaves in a frame of its own.
-    stream.flush();
+    welcome(stream);
     const { maxMemoryBytes = Infinity, fleet } = options;
     if (maxMemoryBytes < Infinity) this.#post({ type: "memory-limit", bytes: maxMemoryBytes });
     const everyMs = fleet.progressMs;

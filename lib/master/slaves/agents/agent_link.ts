@@ -1,6 +1,7 @@
 import type { CalendarClock } from "../../../clock.ts";
 import type { ProcessEnd, SlaveProcess } from "../../../launch/command.ts";
 import type { OutputSink, OutputStream } from "../../../launch/output_sink.ts";
+import { welcome } from "../../../wire/handshake.ts";
 import type { MessageStream } from "../../../wire/message_stream.ts";
 import type { FromAgent, OutputNews, ToAgent } from "../../../wire/messages.ts";
 import { messageOf } from "../../../message_of.ts";
@@ -145,8 +146,7 @@ export class AgentLink implements Disposable {
     this.#told = { ms: clock.now(), dateMs: clock.date() };
     this.#stream = stream;
     this.#events = events;
-    stream.postMessage({ type: "welcome" });
-    stream.flush();
+    welcome(stream);
     this.#post({ type: "configure", ...configuration });
     this.ended = this.#readAll();
   }
